@@ -1,0 +1,155 @@
+"""The seam inside the API server process: what controllers may ask, and what they get back.
+
+The HTTP layer and every controller go through one implementation of `Api`, so that a controller's
+write passes the same admission, validation and versioning as a client's. Everything here runs in
+one thread on one event loop: calls are synchronous and never block.
+
+Objects are plain JSON mappings. An object that came out of the store is never changed in place:
+`copy.deepcopy` (or rebuild the path you change) first. Readers rely on it, and so do cached bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+Obj = dict[str, Any]
+"""One API object as JSON; treat what you did not make yourself as read-only."""
+
+EventType = Literal["ADDED", "MODIFIED", "DELETED"]
+Subresource = Literal["", "status", "scale", "binding", "eviction", "finalize"]
+PatchType = Literal["merge", "json", "strategic", "apply"]
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One served resource, e.g. group "apps", version "v1", plural "deployments"."""
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+    namespaced: bool
+
+    @property
+    def api_version(self) -> str:
+        """What stands in an object's `apiVersion`: "v1", "apps/v1"."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One committed write, in commit order; `old` is None for ADDED."""
+
+    type: EventType
+    resource: Resource
+    obj: Obj
+    old: Obj | None
+    version: int
+
+
+class ApiError(Exception):
+    """A refusal with the `Status` a real API server would send.
+
+    `code` is the HTTP status, `reason` the machine word ("NotFound", "Conflict", "Invalid" ...),
+    `details` the Status' details, `retry_after` whole seconds for the header of that name.
+    """
+
+    def __init__(
+        self,
+        code: int,
+        reason: str,
+        message: str,
+        *,
+        details: Mapping[str, Any] | None = None,
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.reason = reason
+        self.message = message
+        self.details = dict(details or {})
+        self.retry_after = retry_after
+
+
+class Clock(Protocol):
+    """Time as an argument. The sandbox's `--time-scale` and the tests' virtual time are clocks."""
+
+    def now(self) -> float:
+        """Wall time, seconds since the epoch, in the sandbox's own (maybe scaled) time."""
+
+    def monotonic(self) -> float:
+        """Monotonic seconds in the sandbox's own time."""
+
+    def call_later(self, delay: float, callback: Callable[[], None]) -> Callable[[], None]:
+        """Run `callback` after `delay` sandbox seconds on the loop; returns a cancel function."""
+
+
+class Api(Protocol):
+    """Typed by `Resource`; every method raises `ApiError` as the real API server would answer."""
+
+    def resource(self, plural: str, group: str = "") -> Resource:
+        """The served resource of that plural name in its preferred version; KeyError if unknown."""
+
+    def get(self, resource: Resource, namespace: str, name: str) -> Obj:
+        """ApiError 404 when absent. `namespace` is "" for cluster-scoped kinds."""
+
+    def find(self, resource: Resource, namespace: str, name: str) -> Obj | None:
+        """Like `get`, None when absent."""
+
+    def list(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        *,
+        labels: Mapping[str, str] | None = None,
+        node: str | None = None,
+        owner: str | None = None,
+    ) -> Sequence[Obj]:
+        """Objects sorted by namespace and name.
+
+        `labels` is matchLabels; `node` (Pods, spec.nodeName) and `owner` (controller's uid) are
+        indexed and cost only what they return.
+        """
+
+    def create(self, resource: Resource, obj: Obj) -> Obj:
+        """Returns the stored object with uid, resourceVersion, defaults."""
+
+    def update(self, resource: Resource, obj: Obj, subresource: Subresource = "") -> Obj:
+        """Full replace; 409 Conflict when metadata.resourceVersion is given and stale."""
+
+    def patch(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        patch: Any,
+        *,
+        type: PatchType = "merge",
+        subresource: Subresource = "",
+    ) -> Obj:
+        """Apply a patch to the latest version (retried inside, so it never answers 409)."""
+
+    def delete(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        *,
+        grace: int | None = None,
+        uid: str | None = None,
+        propagation: Literal["Background", "Foreground", "Orphan"] | None = None,
+    ) -> Obj:
+        """Begin or finish deletion by the rules of semantics 3.7 and 3.11."""
+
+    def subscribe(
+        self, resource: Resource, callback: Callable[[Change], None]
+    ) -> Callable[[], None]:
+        """Call back for every later change, in order, right after its commit; returns cancel."""
+
+    def event(
+        self, about: Obj, *, type: Literal["Normal", "Warning"], reason: str, message: str,
+        component: str,
+    ) -> None:
+        """Record a Kubernetes Event about an object; repeats raise its count."""

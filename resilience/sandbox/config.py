@@ -1,0 +1,87 @@
+"""What every process of one sandbox knows: where its files lie, which addresses are its own.
+
+Made once by the owner, handed to each process over `fork`; nothing here changes while it runs.
+The whole of 127.SLOT.0.0/16 belongs to one sandbox, so that several can run side by side.
+"""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass, field
+from pathlib import Path
+
+KUBERNETES_VERSION = "v1.36.2"
+"""The release whose rules the sandbox follows, and what `/version` answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a bearer token stands for, as `kubectl auth whoami` would print it."""
+
+    user: str
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxConfig:
+    """One sandbox. `directory` is mode 0700 and removed with the sandbox.
+
+    `time_scale` 10 makes ten sandbox seconds pass in one real second for the controllers' timers
+    (never for Pods' own processes or the data plane).
+    """
+
+    id: str
+    directory: Path
+    slot: int
+    nodes: int = 3
+    time_scale: float = 1.0
+    tokens: dict[str, Identity] = field(repr=False)
+
+    @property
+    def ca_file(self) -> Path:
+        """PEM certificate of the sandbox's own authority."""
+        return self.directory / "pki" / "ca.crt"
+
+    @property
+    def certificate_file(self) -> Path:
+        """PEM certificate of the API server: 127.0.0.1, localhost, kubernetes.default.svc."""
+        return self.directory / "pki" / "apiserver.crt"
+
+    @property
+    def key_file(self) -> Path:
+        """PEM key of `certificate_file`, mode 0600."""
+        return self.directory / "pki" / "apiserver.key"
+
+    @property
+    def api_socket(self) -> Path:
+        """Unix socket of the API server for the sandbox's own parts (same HTTP, same tokens)."""
+        return self.directory / "api.sock"
+
+    @property
+    def kubelet_socket(self) -> Path:
+        """Unix socket of the kubelet: logs, exec, port-forward, faults."""
+        return self.directory / "kubelet.sock"
+
+    @property
+    def network(self) -> str:
+        """First two octets of every address of this sandbox, e.g. "127.20"."""
+        return f"127.{self.slot}"
+
+    def node_address(self, index: int) -> str:
+        """InternalIP of node number `index` (from 0): 127.SLOT.0.1 and up, 254 a third octet."""
+        return f"{self.network}.{index // 250}.{index % 250 + 1}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessArguments:
+    """What one forked process gets beside the config.
+
+    `listener` (API server only) is already bound to 127.0.0.1 and listening; `ready` is the write
+    end of a pipe: one byte says "I serve", closing it without one says "I failed".
+    `token` is the process' own bearer token.
+    """
+
+    config: SandboxConfig
+    token: str = field(repr=False)
+    ready: int
+    listener: socket.socket | None = None
