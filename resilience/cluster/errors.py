@@ -1,0 +1,87 @@
+"""What can go wrong between us and an API server, named for the decision it asks for.
+
+    ClusterError
+    ├── Unreachable          no answer: connection refused, timed out, TLS failed. Try again later
+    └── ApiError             an answer that says no
+        ├── NotFound         404
+        ├── Conflict         409: somebody else wrote, or it exists already
+        ├── Forbidden        403 (and 401): a right is missing, or the namespace is terminating
+        ├── Invalid          400 and 422: the request itself is wrong
+        ├── Throttled        429: not now; `retry_after` says when, if the server said so
+        ├── Gone             410: the version is too old; list again
+        └── ServerTrouble    5xx
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class ClusterError(Exception):
+    """Base of everything this room raises."""
+
+
+class Unreachable(ClusterError):
+    """No usable answer. The request may or may not have been carried out."""
+
+
+class ApiError(ClusterError):
+    """An answer with a Status. `status` is its JSON (maybe empty), `code` the HTTP status."""
+
+    def __init__(
+        self, code: int, message: str, *, reason: str = "", status: Mapping[str, Any] | None = None,
+        retry_after: float | None = None, request: str = "",
+    ) -> None:
+        super().__init__(f"{request}: {message}" if request else message)
+        self.code = code
+        self.message = message
+        self.reason = reason
+        self.status = dict(status or {})
+        self.retry_after = retry_after
+        self.request = request
+
+    @property
+    def causes(self) -> tuple[Mapping[str, Any], ...]:
+        """`details.causes` of the Status, e.g. a DisruptionBudget's own words."""
+        details = self.status.get("details") or {}
+        return tuple(details.get("causes") or ())
+
+
+class NotFound(ApiError):
+    """404."""
+
+
+class Conflict(ApiError):
+    """409."""
+
+
+class Forbidden(ApiError):
+    """401 or 403."""
+
+
+class Invalid(ApiError):
+    """400 or 422."""
+
+
+class Throttled(ApiError):
+    """429."""
+
+
+class Gone(ApiError):
+    """410."""
+
+
+class ServerTrouble(ApiError):
+    """5xx."""
+
+
+_BY_CODE: Mapping[int, type[ApiError]] = {
+    400: Invalid, 401: Forbidden, 403: Forbidden, 404: NotFound, 409: Conflict, 410: Gone,
+    422: Invalid, 429: Throttled,
+}
+
+
+def error_for(code: int) -> type[ApiError]:
+    """The class for an HTTP status of 400 and above."""
+    return _BY_CODE.get(code, ServerTrouble if code >= 500 else ApiError)

@@ -1,0 +1,160 @@
+"""The seam to Kubernetes: what actions, checks and libraries may ask of a cluster.
+
+`resilience.cluster.transport` implements it over HTTP for real clusters and the sandbox alike;
+tests may hand in anything of this shape. Methods block, are safe to call from several threads and
+never retry writes by themselves. All raise `resilience.cluster.errors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+Object = dict[str, Any]
+"""One API object as the server sent it: raw JSON."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Resource:
+    """One served resource: group "apps", version "v1", plural "deployments", kind "Deployment"."""
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+    namespaced: bool = True
+
+    @property
+    def api_version(self) -> str:
+        """"v1" or "apps/v1"."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
+        """URL path; a namespaced resource without a namespace means all namespaces."""
+        parts = ["/apis", self.group, self.version] if self.group else ["/api", self.version]
+        if self.namespaced and namespace:
+            parts += ["namespaces", namespace]
+        parts += [part for part in (self.plural, name, subresource) if part]
+        return "/".join(parts)
+
+
+PODS = Resource("", "v1", "pods", "Pod")
+NODES = Resource("", "v1", "nodes", "Node", namespaced=False)
+NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
+SERVICES = Resource("", "v1", "services", "Service")
+CONFIGMAPS = Resource("", "v1", "configmaps", "ConfigMap")
+EVENTS = Resource("", "v1", "events", "Event")
+ENDPOINTSLICES = Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
+DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
+REPLICASETS = Resource("apps", "v1", "replicasets", "ReplicaSet")
+STATEFULSETS = Resource("apps", "v1", "statefulsets", "StatefulSet")
+DAEMONSETS = Resource("apps", "v1", "daemonsets", "DaemonSet")
+JOBS = Resource("batch", "v1", "jobs", "Job")
+BUDGETS = Resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget")
+LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
+
+
+@dataclass(frozen=True, slots=True)
+class WatchEvent:
+    """One watch event. `received` is monotonic seconds; type is ADDED, MODIFIED, DELETED, BOOKMARK."""
+
+    type: str
+    object: Object
+    received: float
+
+
+class View(Protocol):
+    """A live local copy of one resource in one namespace (by selector), kept by one watch.
+
+    It lists, then watches, and lists again after 410 or a broken connection, so that what it holds
+    is never stale for longer than a reconnect. `listeners` see every event in order.
+    """
+
+    def objects(self) -> Sequence[Object]:
+        """Present objects, sorted by namespace and name."""
+
+    def by_uid(self, uid: str) -> Object | None:
+        """The object of that uid, None once it is gone."""
+
+    def subscribe(self, listener: Callable[[WatchEvent], None]) -> Callable[[], None]:
+        """Call back on the view's own thread for each later event; returns cancel."""
+
+    def wait(self, holds: Callable[[Sequence[Object]], bool], timeout: float) -> bool:
+        """Block until `holds` is true of the objects; False when `timeout` seconds passed."""
+
+    @property
+    def version(self) -> str:
+        """resourceVersion up to which the view has seen everything."""
+
+
+class Cluster(Protocol):
+    """A cluster that may be touched."""
+
+    def request(
+        self, method: str, path: str, *, query: Mapping[str, str] | None = None,
+        body: Any = None, content_type: str = "application/json", timeout: float = 30.0,
+    ) -> Object:
+        """One request, one JSON answer (an empty body gives {}). No retries."""
+
+    def get(self, resource: Resource, name: str, namespace: str = "") -> Object:
+        """NotFound when absent."""
+
+    def list(
+        self, resource: Resource, namespace: str = "", *, labels: str = "", fields: str = "",
+    ) -> Sequence[Object]:
+        """All objects, in pages of 500. `labels` and `fields` are selectors as in URLs.
+        apiVersion and kind are filled in on each item."""
+
+    def pages(
+        self, resource: Resource, namespace: str = "", *, labels: str = "", fields: str = "",
+        limit: int = 500,
+    ) -> Iterator[Object]:
+        """The raw List answers, page by page."""
+
+    def create(self, resource: Resource, body: Object, namespace: str = "", *,
+               dry_run: bool = False) -> Object:
+        """POST."""
+
+    def replace(self, resource: Resource, body: Object, *, subresource: str = "") -> Object:
+        """PUT; Conflict when metadata.resourceVersion is stale."""
+
+    def patch(
+        self, resource: Resource, name: str, body: Any, namespace: str = "", *,
+        type: Literal["merge", "strategic", "json", "apply"] = "merge", subresource: str = "",
+        dry_run: bool = False, force: bool = False,
+    ) -> Object:
+        """PATCH. `force` is for apply."""
+
+    def delete(
+        self, resource: Resource, name: str, namespace: str = "", *, grace: int | None = None,
+        uid: str | None = None, propagation: str = "Background", dry_run: bool = False,
+    ) -> Object:
+        """DELETE; `uid` is sent as a precondition (Conflict when it is another object by now)."""
+
+    def evict(self, pod: str, namespace: str, *, grace: int | None = None,
+              dry_run: bool = False) -> Object:
+        """POST eviction; Throttled when a budget forbids it now."""
+
+    def view(
+        self, resource: Resource, namespace: str = "", *, labels: str = "", fields: str = "",
+    ) -> AbstractContextManager[View]:
+        """A shared live copy; the same (resource, namespace, selectors) is one watch."""
+
+    def resource(self, api_version: str, kind: str) -> Resource:
+        """From discovery; Invalid with the nearest known kinds when it is not served."""
+
+    def resources(self) -> Sequence[Resource]:
+        """All preferred listable resources, from discovery."""
+
+    @property
+    def context(self) -> str:
+        """Name for people: the kubeconfig context, "in-cluster" or "sandbox"."""
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether this is the embedded cluster."""
+
+    def server_version(self) -> str:
+        """gitVersion of /version."""

@@ -1,0 +1,204 @@
+"""What a verb gets to work with. The engine makes these; verbs depend on the protocols alone.
+
+    action  run(parameters, context: ActionContext) -> None       undo(data, context: UndoContext)
+    check   run(parameters, context: CheckContext) -> str         raises NotMet until it holds
+    probe   run(step, context: ProbeContext) -> RunningProbe
+    flow    run(parameters, context: FlowContext) -> None
+
+A check is asked again on every change of the cluster until it holds or `within` has passed; it
+returns one sentence that says what it saw. An action returns when its change has been accepted; it
+has recorded every undo before the change and proof of the effect after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any, Protocol
+
+from resilience.cluster.interface import Cluster, Object, Resource, View
+from resilience.model.scenario import Step
+from resilience.model.timeline import What
+from resilience.model.values import RunId
+from resilience.model.verdict import Finding, Window
+
+
+class NotMet(Exception):
+    """A check does not hold (yet). The text says object, expected, observed; `final` means waiting
+    cannot help."""
+
+    def __init__(self, text: str, *, final: bool = False) -> None:
+        super().__init__(text)
+        self.final = final
+
+
+class ActionFailed(Exception):
+    """An action could not do what was asked. The text says object, observed, expected, next step."""
+
+
+class Refused(ActionFailed):
+    """A guard said no: nothing was touched."""
+
+
+class NothingToDo(ActionFailed):
+    """An action that would have changed nothing (zero victims, already so): never a pass."""
+
+
+class Clock(Protocol):
+    """Time as an argument."""
+
+    def monotonic(self) -> float:
+        """Seconds of CLOCK_MONOTONIC, the same clock that samples carry."""
+
+    def wall(self) -> float:
+        """Seconds since the epoch."""
+
+    def wait(self, seconds: float) -> None:
+        """Block; an abort of the run cuts it short by raising."""
+
+
+class Context(Protocol):
+    """Common to all verbs."""
+
+    @property
+    def cluster(self) -> Cluster: ...
+    @property
+    def namespace(self) -> str: ...
+    @property
+    def directory(self) -> Path:
+        """Folder of the scenario file; relative paths in a scenario start here."""
+
+    @property
+    def run(self) -> RunId: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def deadline(self) -> float:
+        """Monotonic seconds at which this step is over."""
+
+    def view(self, resource: Resource, namespace: str = "", *, labels: str = "") -> View:
+        """A live copy that stays open until the run ends; shared between steps."""
+
+    def note(self, what: What, text: str, facts: Mapping[str, Any] | None = None) -> None:
+        """Add to the timeline."""
+
+
+class ActionContext(Context, Protocol):
+    """For actions."""
+
+    @property
+    def random(self) -> Random:
+        """This step's own stream, derived from the seed and the step's path."""
+
+    def will_undo(self, data: Mapping[str, Any], text: str) -> str:
+        """Record one undo durably, *before* the change; returns its id. Data is JSON, at most 1 MiB,
+        and holds no Secret's data."""
+
+    def forget_undo(self, undo: str) -> None:
+        """The change was refused by the API server: there is nothing to undo."""
+
+    def victim(self, obj: Object, why: str) -> None:
+        """One object that this action is about to harm, before it is harmed. At least one victim
+        (or `affected`) per action, else the engine fails the step."""
+
+    def affected(self, text: str) -> None:
+        """Something other than a Pod was changed for certain (a scale, a rollout)."""
+
+    def proof(self, text: str, facts: Mapping[str, Any]) -> None:
+        """Evidence from the API that the fault took effect; an action without it is an error."""
+
+
+class UndoContext(Protocol):
+    """For undo functions; also used by `resilience recover`, long after the run died."""
+
+    @property
+    def cluster(self) -> Cluster: ...
+    @property
+    def run(self) -> RunId: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def deadline(self) -> float: ...
+
+
+class Victim(Protocol):
+    """A Pod that an action of this run harmed."""
+
+    @property
+    def uid(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def namespace(self) -> str: ...
+    @property
+    def owner(self) -> str:
+        """uid of its controller, "" for a bare Pod."""
+
+    @property
+    def struck(self) -> float:
+        """Monotonic seconds at which the action was sent."""
+
+    @property
+    def step(self) -> str:
+        """Path of the step."""
+
+
+class CheckContext(Context, Protocol):
+    """For checks."""
+
+    @property
+    def victims(self) -> Sequence[Victim]:
+        """All Pods harmed so far, in order."""
+
+    @property
+    def asked_since(self) -> float:
+        """Monotonic seconds at which this check was first asked."""
+
+    def history(self, resource: Resource) -> Sequence[Any]:
+        """WatchEvents of the views of that resource since the run began, in order."""
+
+    def add_finding(self, finding: Finding) -> None:
+        """A named result with numbers, beside pass or fail (for example a time to recover)."""
+
+
+class RunningProbe(Protocol):
+    """A probe at work. It ends with the run whatever happens to the run."""
+
+    @property
+    def name(self) -> str: ...
+
+    def wait_steady(self, deadline: float) -> None:
+        """Return once it is steady; NotMet with what it saw when it is not by the deadline."""
+
+    def progress(self) -> tuple[int, int]:
+        """(planned so far, good so far), for the live display."""
+
+    def stop(self) -> None:
+        """Stop measuring and collect what is still under way. Idempotent."""
+
+    def judge(self, window: Window) -> Sequence[Finding]:
+        """After `stop`: each promise of the step, held against what was measured."""
+
+    def record(self) -> Any:
+        """After `stop`: its `resilience.model.report.ProbeRecord`."""
+
+    def below(self) -> str:
+        """Non-empty text when an abort condition of the step is met now."""
+
+
+class ProbeContext(Context, Protocol):
+    """For probes."""
+
+    def address(self, service: str, port: str | int, namespace: str) -> tuple[str, int]:
+        """Where to connect for a Service's port (`resilience.cluster.reach`)."""
+
+    def on_abort(self, callback: Callable[[], None]) -> None:
+        """Called when the run is interrupted."""
+
+
+class FlowContext(ActionContext, CheckContext, Protocol):
+    """For flow verbs: they carry steps inside."""
+
+    def perform(self, step: Step) -> None:
+        """Carry out one inner step with all rules of the engine."""

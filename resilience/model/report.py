@@ -1,0 +1,51 @@
+"""One finished run of one scenario: what the report room turns into JSON, JUnit and HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from resilience.model.samples import Sample
+from resilience.model.scenario import Scenario
+from resilience.model.timeline import Entry
+from resilience.model.values import RunId
+from resilience.model.verdict import Finding, Outcome, StepRecord, Window
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeRecord:
+    """What one probe recorded. `samples` is in order of `seq`; `rate` per second."""
+
+    name: str
+    title: str
+    rate: float
+    samples: Sequence[Sample]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """Everything known after a run. `window` is None when no action ever began.
+
+    `environment` holds versions, context, server version, whether it was the sandbox, `via`.
+    `residues` are the named remains that undone actions declared; `leftovers` what could not be
+    undone and must be told as loudly as a failure.
+    """
+
+    run: RunId
+    scenario: Scenario
+    seed: int
+    started_wall: float
+    started: float
+    ended: float
+    outcome: Outcome
+    message: str
+    window: Window | None
+    steps: Sequence[StepRecord]
+    findings: Sequence[Finding]
+    probes: Sequence[ProbeRecord]
+    timeline: Sequence[Entry]
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    residues: Sequence[str] = ()
+    leftovers: Sequence[str] = ()

@@ -1,0 +1,51 @@
+"""What a prober records. Times are seconds of CLOCK_MONOTONIC, one clock for the whole machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Answer(Enum):
+    """How one probe ended. Everything but GOOD counts against availability."""
+
+    GOOD = "good"
+    REFUSED = "connection refused"
+    TIMEOUT = "timed out"
+    RESET = "connection reset"
+    UNREACHABLE = "unreachable"
+    NAME = "name not resolved"
+    TLS = "TLS failed"
+    STATUS = "wrong status"
+    BODY = "wrong body"
+    PROTOCOL = "not HTTP"
+    UNSENT = "could not be sent"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One planned request.
+
+    `intended` is when it should have left, `sent` when it did (None: it never could), `ended` when
+    its outcome was known. Latency is `ended - intended`: waiting to be sent is the service's
+    fault or the prober's, and `sent - intended` (the lag) says which.
+    `status` is the HTTP status or 0, `by` what the answer said of its Pod ("" if nothing).
+    """
+
+    seq: int
+    intended: float
+    sent: float | None
+    ended: float
+    answer: Answer
+    status: int = 0
+    by: str = ""
+
+    @property
+    def latency(self) -> float:
+        """Seconds from the intended moment to the outcome."""
+        return self.ended - self.intended
+
+    @property
+    def lag(self) -> float:
+        """Seconds the prober itself was late."""
+        return (self.ended if self.sent is None else self.sent) - self.intended

@@ -1,0 +1,132 @@
+"""A scenario and a plan after loading: typed, checked, immutable. No text is left to interpret."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from resilience.model.place import Place
+from resilience.model.values import Availability, Duration, Rate
+from resilience.model.verb import Phase, Verb
+
+DEFAULT_SETTLE = Duration.of(5)
+"""How long objectives are still judged after `when:` has ended."""
+
+DEFAULT_WITHIN = Duration.of(60)
+"""A step's deadline where none is written: long enough for a rollout, short enough for CI."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objective:
+    """What a probe must reach. Percentiles are keyed by number: {99: Duration}."""
+
+    availability: Availability | None = None
+    longest_outage: Duration | None = None
+    latency: Mapping[float, Duration] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step. `parameters` is an instance of `verb.parameters`.
+
+    `rate`, `objective`, `during` are set on probes only. `index` counts steps of one phase from 0;
+    a step inside a flow verb has its parent's place in `path`, for example "when[2].repeat[0]".
+    """
+
+    verb: Verb
+    parameters: Any
+    phase: Phase
+    path: str
+    place: Place
+    name: str
+    within: Duration = DEFAULT_WITHIN
+    within_given: bool = False
+    optional: bool = False
+    rate: Rate | None = None
+    objective: Objective | None = None
+    during: str | None = None
+
+    @property
+    def title(self) -> str:
+        """What reports call this step: its name, else its dry-run text."""
+        return self.name or self.verb.describe(self.parameters)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One test. A `matrix:` has been expanded already; `matrix` holds this one's values.
+
+    `id` is the pytest node id (a slug, with `[key=value]` when from a matrix).
+    `namespace` "" means: the target's default namespace. `seed` None: chosen at run time, printed.
+    """
+
+    id: str
+    title: str
+    tags: tuple[str, ...]
+    namespace: str
+    seed: int | None
+    given: tuple[Step, ...]
+    probes: tuple[Step, ...]
+    when: tuple[Step, ...]
+    then: tuple[Step, ...]
+    settle: Duration = DEFAULT_SETTLE
+    matrix: Mapping[str, str] = field(default_factory=dict)
+    description: str = ""
+    place: Place
+
+    @property
+    def mutates(self) -> bool:
+        """Whether any step changes the cluster (such items are refused under `-n`)."""
+        from resilience.model.verb import Family
+
+        return any(
+            step.verb.family in (Family.ACTION, Family.FLOW) for step in (*self.given, *self.when)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keep:
+    """How many snapshots of each period retention keeps."""
+
+    last: int = 0
+    hourly: int = 0
+    daily: int = 0
+    weekly: int = 0
+    monthly: int = 0
+    yearly: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanObjective:
+    """How old the newest verified snapshot may be, and how long a restore may take."""
+
+    rpo: Duration | None = None
+    rto: Duration | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drill:
+    """Where a plan's restore drill goes and what must hold there."""
+
+    into: str
+    then: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is backed up, when, to where, how long kept, and how its restore is proven."""
+
+    id: str
+    title: str
+    tags: tuple[str, ...] = ()
+    namespaces: tuple[str, ...]
+    given: tuple[Step, ...] = ()
+    store: str
+    schedule: str | None = None
+    timezone: str = "UTC"
+    keep: Keep = field(default_factory=Keep)
+    objective: PlanObjective = field(default_factory=PlanObjective)
+    drill: Drill | None = None
+    description: str = ""
+    place: Place

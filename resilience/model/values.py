@@ -1,0 +1,202 @@
+"""Typed values of the scenario language: durations, shares, rates, sizes, ratios, references.
+
+Every value has a `parse` that takes the text a person wrote and raises `ValueError` with what was
+expected, and a `str` that gives text which parses back to an equal value. Nothing downstream of the
+language sees these as strings. No I/O, no clock.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import NewType, Self
+
+Uid = NewType("Uid", str)
+"""The identity of one API object; a new object of the same name has another one."""
+
+RunId = NewType("RunId", str)
+"""One run of one scenario; stands in the journal, the User-Agent, labels and the report."""
+
+_UNITS = {"ms": Fraction(1, 1000), "s": Fraction(1), "m": Fraction(60), "h": Fraction(3600),
+          "d": Fraction(86400)}
+_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)(ms|s|m|h|d))")
+_SIZES = {"": 1, "k": 1000, "M": 1000**2, "G": 1000**3, "T": 1000**4,
+          "Ki": 1024, "Mi": 1024**2, "Gi": 1024**3, "Ti": 1024**4}
+
+
+def _decimal(value: Fraction) -> str:
+    text = f"{float(value):.6f}".rstrip("0").rstrip(".")
+    return text or "0"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Duration:
+    """A length of time, exact. `300ms`, `2s`, `1.5s`, `1m30s`, `26h`, `7d`."""
+
+    exact: Fraction
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Units may be combined from large to small, each once; a bare `0` needs no unit."""
+        if text == "0":
+            return cls(Fraction(0))
+        parts = _DURATION.findall(text)
+        units = [unit for _, unit in parts]
+        order = [unit for unit in reversed(_UNITS) if unit in units]
+        if not parts or "".join(n + u for n, u in parts) != text or units != order:
+            raise ValueError("a duration with its unit, such as 300ms, 2s, 5m, 1m30s or 26h")
+        return cls(sum((Fraction(n) * _UNITS[u] for n, u in parts), Fraction(0)))
+
+    @classmethod
+    def of(cls, seconds: float | Fraction) -> Self:
+        """From a number of seconds."""
+        return cls(Fraction(seconds).limit_denominator(1_000_000))
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds."""
+        return float(self.exact)
+
+    def __str__(self) -> str:
+        for unit in ("d", "h", "m", "s"):
+            if self.exact and self.exact % _UNITS[unit] == 0:
+                return f"{self.exact // _UNITS[unit]}{unit}"
+        if self.exact and self.exact < 1:
+            return f"{_decimal(self.exact * 1000)}ms"
+        return f"{_decimal(self.exact)}s"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Share:
+    """A part of a whole, exact: `33%`, `1/3`, `100%`. Always above 0 and at most 1."""
+
+    exact: Fraction
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """A percentage or a fraction."""
+        value = _ratio(text)
+        if value is None or not 0 < value <= 1:
+            raise ValueError("a share above 0 and up to 100%, such as 33% or 1/3")
+        return cls(value)
+
+    def of(self, count: int) -> int:
+        """How many of `count`, rounded down (1/3 of 2 is 0)."""
+        return int(self.exact * count)
+
+    def __str__(self) -> str:
+        return _ratio_text(self.exact)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Availability:
+    """A promised part of good answers: `99%`, `99.9%`, `100%`. At least 0, at most 1."""
+
+    exact: Fraction
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """A percentage; a bare number would be ambiguous (is 1 one percent or all?)."""
+        value = _ratio(text) if text.endswith("%") else None
+        if value is None or not 0 <= value <= 1:
+            raise ValueError("a percentage from 0% to 100%, such as 99.9%")
+        return cls(value)
+
+    @property
+    def ratio(self) -> float:
+        """Between 0.0 and 1.0."""
+        return float(self.exact)
+
+    def __str__(self) -> str:
+        return f"{_decimal(self.exact * 100)}%"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Rate:
+    """How often something happens: `50/s`, `30/m`, `0.5/s`."""
+
+    per_second: Fraction
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """A number above zero, per `s`, `m` or `h`."""
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)/(s|m|h)", text)
+        if not match or not Fraction(match[1]):
+            raise ValueError("a rate such as 50/s or 30/m")
+        return cls(Fraction(match[1]) / _UNITS[match[2]])
+
+    @property
+    def interval(self) -> float:
+        """Seconds from one to the next."""
+        return float(1 / self.per_second)
+
+    def __str__(self) -> str:
+        if self.per_second < 1 and self.per_second * 60 >= 1:
+            return f"{_decimal(self.per_second * 60)}/m"
+        if self.per_second < 1:
+            return f"{_decimal(self.per_second * 3600)}/h"
+        return f"{_decimal(self.per_second)}/s"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Size:
+    """A number of bytes: `10Mi`, `512Ki`, `2G`, `100`."""
+
+    bytes: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Kubernetes' binary (`Ki`, `Mi`, `Gi`) and decimal (`k`, `M`, `G`) suffixes."""
+        match = re.fullmatch(r"(\d+)(Ki|Mi|Gi|Ti|k|M|G|T)?", text)
+        if not match:
+            raise ValueError("a size such as 10Mi, 512Ki or 2G")
+        return cls(int(match[1]) * _SIZES[match[2] or ""])
+
+    def __str__(self) -> str:
+        for unit in ("Ti", "Gi", "Mi", "Ki"):
+            if self.bytes and self.bytes % _SIZES[unit] == 0:
+                return f"{self.bytes // _SIZES[unit]}{unit}"
+        return str(self.bytes)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Reference:
+    """A workload by kind and name, as kubectl writes it: `deployment/checkout`. `kind` is lower
+    case singular as typed after alias resolution (`deploy` becomes `deployment`)."""
+
+    kind: str
+    name: str
+
+    ALIASES = {"deploy": "deployment", "deployments": "deployment", "sts": "statefulset",
+               "statefulsets": "statefulset", "ds": "daemonset", "daemonsets": "daemonset",
+               "rs": "replicaset", "replicasets": "replicaset", "po": "pod", "pods": "pod",
+               "jobs": "job", "no": "node", "nodes": "node"}
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """`kind/name`, both as kubectl accepts them for built-in workloads."""
+        kind, slash, name = text.partition("/")
+        kind = cls.ALIASES.get(kind.lower(), kind.lower())
+        if not slash or kind not in set(cls.ALIASES.values()) or not _NAME.fullmatch(name):
+            raise ValueError("a reference such as deployment/checkout or statefulset/db")
+        return cls(kind, name)
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.name}"
+
+
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+
+
+def _ratio(text: str) -> Fraction | None:
+    if match := re.fullmatch(r"(\d+(?:\.\d+)?)%", text):
+        return Fraction(match[1]) / 100
+    if (match := re.fullmatch(r"(\d+)/(\d+)", text)) and int(match[2]):
+        return Fraction(int(match[1]), int(match[2]))
+    return None
+
+
+def _ratio_text(value: Fraction) -> str:
+    percent = value * 100
+    return f"{_decimal(percent)}%" if (percent * 10**4).denominator == 1 else str(value)

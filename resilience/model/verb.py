@@ -1,0 +1,118 @@
+"""What a verb is: the pure description from which grammar, schema, docs, rights and preflight come.
+
+A verb is declared once, in one module under `actions/`, `checks/` or `probes/`, as a module-level
+`Verb` value beside a frozen dataclass of its parameters and the function that does the work. The
+module imports only light things at its top; what is heavy is imported inside the function.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+
+class Phase(Enum):
+    """Where in a scenario a step stands; the values are the YAML keys."""
+
+    GIVEN = "given"
+    WHILE = "while"
+    WHEN = "when"
+    THEN = "then"
+
+
+class Family(Enum):
+    """What a verb does."""
+
+    ACTION = "action"
+    CHECK = "check"
+    PROBE = "probe"
+    FLOW = "flow"
+
+
+class Residue(Enum):
+    """What stays behind after an action's undo."""
+
+    NOTHING = "nothing"
+    NAMED = "named"
+    EVERYTHING = "everything"  # cannot be undone: the step needs `lasting: true`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Right:
+    """One RBAC permission a step needs. `namespace` "" means cluster-wide."""
+
+    verb: str
+    group: str
+    resource: str
+    namespace: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Complaint:
+    """A rule across several parameters was broken. `field` is the YAML key it is best shown at,
+    "" for the step as a whole."""
+
+    field: str
+    message: str
+    expected: str = ""
+
+
+def _no_complaints(parameters: Any) -> Sequence[Complaint]:
+    return ()
+
+
+def _no_rights(parameters: Any, namespace: str) -> Sequence[Right]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verb:
+    """One word of the language.
+
+    `parameters` is a frozen, keyword-only dataclass built with `parameter(...)` fields; the decoder
+    and the JSON Schema read its annotations. `shorthand` names the field that a bare scalar fills
+    (`- apply: shop.yaml` fills `file`). `check` sees decoded parameters and returns what is wrong
+    across fields. `describe` gives one line in the imperative for dry runs and reports.
+    `run` is called by the engine: its signature per family is in `resilience.context`.
+    `undo` (actions) is called with the data that `run` recorded; data is JSON, never code.
+    """
+
+    name: str
+    family: Family
+    summary: str
+    parameters: type[Any]
+    phases: frozenset[Phase]
+    run: Callable[..., Any]
+    describe: Callable[[Any], str]
+    shorthand: str = ""
+    check: Callable[[Any], Sequence[Complaint]] = _no_complaints
+    rights: Callable[[Any, str], Sequence[Right]] = _no_rights
+    undo: Callable[..., None] | None = None
+    undo_text: str = ""
+    residue: Residue = Residue.NOTHING
+    residue_text: str = ""
+    proof: str = ""
+    example: str = ""
+
+
+def parameter(
+    doc: str,
+    *,
+    default: Any = dataclasses.MISSING,
+    key: str = "",
+    example: str = "",
+    at_least: int | None = None,
+    one_of: str = "",
+) -> Any:
+    """A field of a verb's parameters.
+
+    `doc` is shown in editors and in the reference. `key` is the YAML key where it cannot be the
+    field's name (`while_` ...). Fields with the same `one_of` group exclude each other.
+    """
+    metadata: Mapping[str, Any] = {
+        "doc": doc, "key": key, "example": example, "at_least": at_least, "one_of": one_of,
+    }
+    return dataclasses.field(default=default, metadata=metadata)
