@@ -1,0 +1,64 @@
+# The whole contributor interface. `make` alone lists it.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+REPORT ?= resilience-report
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint zoo bench bench-backup matrix docs clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: $(VENV)/.demo  ## install, then break things on the embedded sandbox: no Kubernetes needed
+	$(BIN)/python -m pytest scenarios/ --resilience-report $(REPORT)
+
+test: $(VENV)/.test lint  ## install what the tests need and run them all
+	$(BIN)/python -m pytest tests/
+
+lint: $(VENV)/.lint  ## types and style
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+zoo: $(VENV)/.test  ## five services that hold and five that must fail, ten times each
+	$(BIN)/python -m pytest tests/zoo --zoo-rounds 10
+
+bench: $(VENV)/.test  ## speed, memory and growth, beside a peer or the physical limit
+	$(BIN)/python -m benchmarks
+
+bench-backup: $(VENV)/.test  ## snapshots and restores beside the raw requests they are made of
+	$(BIN)/python -m benchmarks backup
+
+matrix: $(VENV)/.test  ## the plugin's tests on each supported pytest
+	$(BIN)/python -m tests.matrix
+
+docs: $(VENV)/.test  ## regenerate the reference and the schemas from the code
+	$(BIN)/python -m resilience.language.reference docs/reference scenarios
+
+clean:  ## remove what the targets above made
+	rm -rf $(VENV) $(REPORT) build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# Debian keeps `venv` in a package of its own: install it where we may, else say how.
+$(VENV)/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -q && apt-get install -qy python3-venv; } || \
+	  { echo "Python's venv module is missing; install it with: sudo apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: pyproject.toml $(VENV)/pyvenv.cfg
+	$(BIN)/pip install -q -e .
+	@touch $@
+
+$(VENV)/.lint: pyproject.toml $(VENV)/pyvenv.cfg
+	$(BIN)/pip install -q -e '.[test,lint]'
+	@touch $@
+
+$(VENV)/.test: pyproject.toml tests/e2e/newest_kubectl.py $(VENV)/pyvenv.cfg
+	$(BIN)/pip install -q -e '.[test]'
+	@command -v kubectl >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
+	  { apt-get update -q && apt-get install -qy kubernetes-client; }
+	$(BIN)/python tests/e2e/newest_kubectl.py $(BIN)/kubectl-newest
+	@touch $@ $(VENV)/.demo
