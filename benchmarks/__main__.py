@@ -1,0 +1,29 @@
+"""`python -m benchmarks [NAME ...]`: all modules whose name starts with a NAME, else all but backup."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+
+import benchmarks
+
+
+def main(wanted: list[str]) -> int:
+    """Measure and print, module by module."""
+    names = sorted(module.name for module in pkgutil.iter_modules(benchmarks.__path__))
+    chosen = [
+        name for name in names if name != "__main__"
+        and (any(name.startswith(word) for word in wanted) if wanted
+             else not name.startswith("backup"))
+    ]
+    if not chosen:
+        print(f"no benchmark is named {' or '.join(wanted)}; there are: {', '.join(names)}")
+        return 2
+    for name in chosen:
+        benchmarks.show(name, list(importlib.import_module(f"benchmarks.{name}").measure()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
