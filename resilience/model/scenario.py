@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 from resilience.model.place import Place
@@ -15,6 +16,10 @@ DEFAULT_SETTLE = Duration.of(5)
 
 DEFAULT_WITHIN = Duration.of(60)
 """A step's deadline where none is written: long enough for a rollout, short enough for CI."""
+
+
+DEFAULT_RATE = Rate(Fraction(50))
+"""How often a probe asks where no `rate` is written: 99% can be judged after six seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +35,11 @@ class Objective:
 class Step:
     """One step. `parameters` is an instance of `verb.parameters`.
 
-    `rate`, `objective`, `during` are set on probes only. `index` counts steps of one phase from 0;
-    a step inside a flow verb has its parent's place in `path`, for example "when[2].repeat[0]".
+    `rate`, `objective`, `during`, `abort_below` are set on probes only; `rate` always on a probe
+    that measures. `during` names a step of `when` whose span the objective is judged in; without
+    it, all of `when` is. `path` counts the steps of a phase from 0, as in "when[2]"; a step inside
+    a flow verb has its parent's path in front: "when[2].repeat[0]", "when[1].refused".
+    `within` without `within_given` is the default. `lasting` accepts that nothing is undone.
     """
 
     verb: Verb
@@ -46,6 +54,8 @@ class Step:
     rate: Rate | None = None
     objective: Objective | None = None
     during: str | None = None
+    abort_below: Availability | None = None
+    lasting: bool = False
 
     @property
     def title(self) -> str:

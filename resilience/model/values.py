@@ -7,6 +7,7 @@ language sees these as strings. No I/O, no clock.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,14 +21,27 @@ RunId = NewType("RunId", str)
 
 _UNITS = {"ms": Fraction(1, 1000), "s": Fraction(1), "m": Fraction(60), "h": Fraction(3600),
           "d": Fraction(86400)}
-_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)(ms|s|m|h|d))")
+# Bounded digits: longer numbers mean nothing here and make Python's own conversions fail.
+_NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,9})?"
+_DURATION = re.compile(rf"({_NUMBER})(ms|s|m|h|d)")
 _SIZES = {"": 1, "k": 1000, "M": 1000**2, "G": 1000**3, "T": 1000**4,
           "Ki": 1024, "Mi": 1024**2, "Gi": 1024**3, "Ti": 1024**4}
 
 
+_DIGITS = 15
+_SCALE: int = 10**15
+"""More decimals than any value that was parsed can need."""
+
+
+def _terminates(value: Fraction) -> bool:
+    return (value * _SCALE).denominator == 1
+
+
 def _decimal(value: Fraction) -> str:
-    text = f"{float(value):.6f}".rstrip("0").rstrip(".")
-    return text or "0"
+    """Exact where the value has at most `_DIGITS` decimals."""
+    whole, rest = divmod(round(value * _SCALE), _SCALE)
+    decimals = f"{rest:0{_DIGITS}}".rstrip("0")
+    return f"{whole}.{decimals}" if decimals else str(whole)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -50,8 +64,8 @@ class Duration:
 
     @classmethod
     def of(cls, seconds: float | Fraction) -> Self:
-        """From a number of seconds."""
-        return cls(Fraction(seconds).limit_denominator(1_000_000))
+        """From a number of seconds, to the nanosecond."""
+        return cls(Fraction(round(Fraction(seconds) * 10**9), 10**9))
 
     @property
     def seconds(self) -> float:
@@ -108,6 +122,13 @@ class Availability:
         """Between 0.0 and 1.0."""
         return float(self.exact)
 
+    @property
+    def samples_needed(self) -> int:
+        """How many samples it takes to speak of this availability at all: 3/(1-A), by the rule of
+        three. 100% promises that no request of this run fails, which no number of samples proves
+        of a service; it asks for as many as 99% does."""
+        return math.ceil(3 / (1 - self.exact)) if self.exact < 1 else 300
+
     def __str__(self) -> str:
         return f"{_decimal(self.exact * 100)}%"
 
@@ -121,7 +142,7 @@ class Rate:
     @classmethod
     def parse(cls, text: str) -> Self:
         """A number above zero, per `s`, `m` or `h`."""
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)/(s|m|h)", text)
+        match = re.fullmatch(rf"({_NUMBER})/(s|m|h)", text)
         if not match or not Fraction(match[1]):
             raise ValueError("a rate such as 50/s or 30/m")
         return cls(Fraction(match[1]) / _UNITS[match[2]])
@@ -132,11 +153,10 @@ class Rate:
         return float(1 / self.per_second)
 
     def __str__(self) -> str:
-        if self.per_second < 1 and self.per_second * 60 >= 1:
-            return f"{_decimal(self.per_second * 60)}/m"
-        if self.per_second < 1:
-            return f"{_decimal(self.per_second * 3600)}/h"
-        return f"{_decimal(self.per_second)}/s"
+        told = [(self.per_second * _UNITS[unit], unit) for unit in ("s", "m", "h")]
+        exact = [(number, unit) for number, unit in told if _terminates(number)] or told
+        number, unit = next((pair for pair in exact if pair[0] >= 1), exact[-1])
+        return f"{_decimal(number)}/{unit}"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -148,7 +168,7 @@ class Size:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Kubernetes' binary (`Ki`, `Mi`, `Gi`) and decimal (`k`, `M`, `G`) suffixes."""
-        match = re.fullmatch(r"(\d+)(Ki|Mi|Gi|Ti|k|M|G|T)?", text)
+        match = re.fullmatch(r"([0-9]{1,18})(Ki|Mi|Gi|Ti|k|M|G|T)?", text)
         if not match:
             raise ValueError("a size such as 10Mi, 512Ki or 2G")
         return cls(int(match[1]) * _SIZES[match[2] or ""])
@@ -190,13 +210,17 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 
 
 def _ratio(text: str) -> Fraction | None:
-    if match := re.fullmatch(r"(\d+(?:\.\d+)?)%", text):
+    if match := re.fullmatch(rf"({_NUMBER})%", text):
         return Fraction(match[1]) / 100
-    if (match := re.fullmatch(r"(\d+)/(\d+)", text)) and int(match[2]):
+    if (match := re.fullmatch(r"([0-9]{1,15})/([0-9]{1,15})", text)) and int(match[2]):
         return Fraction(int(match[1]), int(match[2]))
     return None
 
 
 def _ratio_text(value: Fraction) -> str:
     percent = value * 100
-    return f"{_decimal(percent)}%" if (percent * 10**4).denominator == 1 else str(value)
+    return f"{_decimal(percent)}%" if (percent * 10**4).denominator == 1 else _fraction(value)
+
+
+def _fraction(value: Fraction) -> str:
+    return f"{value.numerator}/{value.denominator}"

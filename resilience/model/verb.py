@@ -11,7 +11,9 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
+
+from resilience.model.values import Duration
 
 
 class Phase(Enum):
@@ -64,6 +66,10 @@ def _no_complaints(parameters: Any) -> Sequence[Complaint]:
     return ()
 
 
+def _no_bounds(parameters: Any) -> tuple[Duration, Duration] | None:
+    return None
+
+
 def _no_rights(parameters: Any, namespace: str) -> Sequence[Right]:
     return ()
 
@@ -76,6 +82,9 @@ class Verb:
     and the JSON Schema read its annotations. `shorthand` names the field that a bare scalar fills
     (`- apply: shop.yaml` fills `file`). `check` sees decoded parameters and returns what is wrong
     across fields. `describe` gives one line in the imperative for dry runs and reports.
+    `bounds` gives the least and the most time that the step takes by its own words (`sleep: 30s`
+    takes 30s), None when nothing but `within` bounds it. `measures` is False for a probe that has
+    neither rate nor objective because what it promises is in its parameters.
     `run` is called by the engine: its signature per family is in `resilience.context`.
     `undo` (actions) is called with the data that `run` recorded; data is JSON, never code.
     """
@@ -89,6 +98,8 @@ class Verb:
     describe: Callable[[Any], str]
     shorthand: str = ""
     check: Callable[[Any], Sequence[Complaint]] = _no_complaints
+    bounds: Callable[[Any], tuple[Duration, Duration] | None] = _no_bounds
+    measures: bool = True
     rights: Callable[[Any, str], Sequence[Right]] = _no_rights
     undo: Callable[..., None] | None = None
     undo_text: str = ""
@@ -102,17 +113,40 @@ def parameter(
     doc: str,
     *,
     default: Any = dataclasses.MISSING,
+    default_factory: Any = dataclasses.MISSING,
     key: str = "",
     example: str = "",
     at_least: int | None = None,
+    at_most: int | None = None,
     one_of: str = "",
 ) -> Any:
     """A field of a verb's parameters.
 
     `doc` is shown in editors and in the reference. `key` is the YAML key where it cannot be the
-    field's name (`while_` ...). Fields with the same `one_of` group exclude each other.
+    field's name (`while_` ...). `at_least` and `at_most` bound whole numbers and the length of
+    lists. Fields with the same `one_of` group exclude each other.
     """
     metadata: Mapping[str, Any] = {
-        "doc": doc, "key": key, "example": example, "at_least": at_least, "one_of": one_of,
+        "doc": doc, "key": key, "example": example,
+        "at_least": at_least, "at_most": at_most, "one_of": one_of,
     }
+    if default_factory is not dataclasses.MISSING:
+        return dataclasses.field(default_factory=default_factory, metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unusable:
+    """A verb that is declared somewhere and cannot be loaded; `reason` is one line for people."""
+
+    reason: str
+
+
+class Catalogue(Protocol):
+    """Which verbs exist. `resilience.catalogue` makes the real one, tests make small ones."""
+
+    def names(self) -> Sequence[str]:
+        """All verb names, sorted."""
+
+    def find(self, name: str) -> Verb | Unusable | None:
+        """The verb of that name; None when there is none. May import it."""
