@@ -10,7 +10,7 @@ Objects are plain JSON mappings. An object that came out of the store is never c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -107,17 +107,28 @@ class Api(Protocol):
         node: str | None = None,
         owner: str | None = None,
     ) -> Sequence[Obj]:
-        """Objects sorted by namespace and name.
+        """Objects sorted by namespace and name; `namespace` None means all.
 
         `labels` is matchLabels; `node` (Pods, spec.nodeName) and `owner` (controller's uid) are
         indexed and cost only what they return.
         """
 
+    def dependents(self, uid: str) -> Iterator[tuple[Resource, Obj]]:
+        """Every object of any kind with an ownerReference to `uid`, controller or not; indexed."""
+
+    def served(self) -> Sequence[Resource]:
+        """Every stored resource in its preferred version, custom ones included."""
+
     def create(self, resource: Resource, obj: Obj) -> Obj:
         """Returns the stored object with uid, resourceVersion, defaults."""
 
     def update(self, resource: Resource, obj: Obj, subresource: Subresource = "") -> Obj:
-        """Full replace; 409 Conflict when metadata.resourceVersion is given and stale."""
+        """Full replace; 409 Conflict when metadata.resourceVersion is given and stale.
+
+        A write that changes nothing returns the stored object and makes no new version. With
+        "status" only `status` counts; with "scale", "binding" and "eviction" `obj` is a Scale, a
+        Binding (`target.name` is the node) or an Eviction whose metadata names the object.
+        """
 
     def patch(
         self,
@@ -149,7 +160,12 @@ class Api(Protocol):
         """Call back for every later change, in order, right after its commit; returns cancel."""
 
     def event(
-        self, about: Obj, *, type: Literal["Normal", "Warning"], reason: str, message: str,
+        self,
+        about: Obj,
+        *,
+        type: Literal["Normal", "Warning"],
+        reason: str,
+        message: str,
         component: str,
     ) -> None:
         """Record a Kubernetes Event about an object; repeats raise its count."""

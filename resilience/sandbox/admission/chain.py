@@ -1,0 +1,87 @@
+"""The order in which a write is defaulted, admitted and validated.
+
+One chain per API server. Order as in the real server: defaults (decoding), mutating plugins, the
+strategy's own preparation, validation, validating plugins. Whatever raises `ApiError` ends the
+write before anything was stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from resilience.sandbox.admission import cluster, defaults, lifecycle, pods, workload_defaults
+from resilience.sandbox.admission.request import Request
+from resilience.sandbox.admission.services import ServiceAddresses
+from resilience.sandbox.api import Obj
+from resilience.sandbox.apiserver.call import Call
+from resilience.sandbox.schema.facts import Kind
+
+if TYPE_CHECKING:
+    from resilience.sandbox.apiserver.registry import Registry
+
+Plugin = Callable[[Request], None]
+
+
+class Chain:
+    """See the module."""
+
+    def __init__(self, registry: Registry, network: str) -> None:
+        addresses = ServiceAddresses(network)
+        registry.subscribe(registry.resource("services"), addresses.follow)
+        self._create: dict[tuple[str, str], tuple[Plugin, ...]] = {
+            ("", "pods"): (pods.admit,),
+            ("", "services"): (addresses.admit,),
+            ("", "nodes"): (cluster.new_node,),
+            ("", "persistentvolumeclaims"): (cluster.default_storage_class, cluster.protect),
+            ("", "persistentvolumes"): (cluster.protect,),
+            ("batch", "jobs"): (_job_selector,),
+        }
+        self._update: dict[tuple[str, str], tuple[Plugin, ...]] = {
+            ("", "services"): (addresses.admit,),
+        }
+
+    def early(self, request: Request) -> None:
+        """What is refused before anything else is looked at."""
+        lifecycle.check_create(request)
+
+    def create(self, request: Request) -> None:
+        """Default, admit and validate a new object."""
+        defaults.apply(request.key, request.obj)
+        for plugin in self._create.get(request.key, ()):
+            plugin(request)
+
+    def update(self, request: Request) -> None:
+        """The same for a changed one. Status writes only pass through."""
+        if request.subresource in ("status", "binding", "finalize"):
+            return
+        defaults.apply(request.key, request.obj)
+        for plugin in self._update.get(request.key, ()):
+            plugin(request)
+
+    def delete(self, request: Request) -> None:
+        """Refuse a deletion that may not be."""
+        lifecycle.check_delete(request)
+
+    def track(self, request: Request) -> None:
+        """Keep `metadata.managedFields`."""
+
+    def committed(self, request: Request) -> None:
+        """What follows from a write that is about to be stored."""
+
+    def apply(
+        self,
+        registry: Registry,
+        kind: Kind,
+        namespace: str,
+        name: str,
+        patch: Any,
+        subresource: str,
+        call: Call,
+    ) -> Obj:
+        """Server-side apply."""
+        raise NotImplementedError
+
+
+def _job_selector(request: Request) -> None:
+    workload_defaults.job_selector(request.obj, request.obj["metadata"]["uid"])

@@ -1,0 +1,1 @@
+"""The sandbox's API server: registry, HTTP, discovery, watch. It hosts the controllers."""

@@ -1,0 +1,97 @@
+"""Kubernetes Events from the sandbox's own parts, repeats counted as client-go does.
+
+Source: client-go/tools/record/events_cache.go (same key; the aggregation of similar texts and the
+spam filter are left out: the sandbox's own parts do not flood).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+from resilience.sandbox.api import ApiError, Obj
+from resilience.sandbox.clock import stamp
+
+if TYPE_CHECKING:
+    from resilience.sandbox.apiserver.registry import Registry
+
+_REMEMBERED = 4096
+
+
+class Recorder:
+    """Writes Events through the registry; never raises, since an Event is never worth a failure."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._seen: OrderedDict[tuple[str, ...], tuple[str, str]] = OrderedDict()
+
+    def record(self, about: Obj, type: str, reason: str, message: str, component: str) -> None:
+        """Create an Event, or raise the count of the same one."""
+        metadata = about["metadata"]
+        namespace = metadata.get("namespace") or "default"
+        key = (
+            metadata.get("uid", ""),
+            about.get("kind", ""),
+            namespace,
+            metadata["name"],
+            type,
+            reason,
+            message,
+            component,
+        )
+        now = stamp(self._registry.clock.now())
+        resource = self._registry.resource("events")
+        known = self._seen.get(key)
+        try:
+            old = self._registry.find(resource, *known) if known else None
+            if old is not None:
+                self._registry.patch(
+                    resource,
+                    namespace,
+                    old["metadata"]["name"],
+                    {"count": int(old.get("count") or 1) + 1, "lastTimestamp": now},
+                )
+                return
+            made = self._registry.create(
+                resource, self._event(about, namespace, type, reason, message, component, now)
+            )
+        except ApiError:
+            return
+        self._seen[key] = (namespace, made["metadata"]["name"])
+        if len(self._seen) > _REMEMBERED:
+            self._seen.popitem(last=False)
+
+    def _event(
+        self,
+        about: Obj,
+        namespace: str,
+        type: str,
+        reason: str,
+        message: str,
+        component: str,
+        now: str,
+    ) -> dict[str, Any]:
+        metadata = about["metadata"]
+        reference = {
+            "kind": about.get("kind", ""),
+            "namespace": metadata.get("namespace", ""),
+            "name": metadata["name"],
+            "uid": metadata.get("uid", ""),
+            "apiVersion": about.get("apiVersion", ""),
+            "resourceVersion": metadata.get("resourceVersion", ""),
+        }
+        unique = f"{self._registry.chance.getrandbits(64):016x}"
+        return {
+            "metadata": {"name": f"{metadata['name']}.{unique}", "namespace": namespace},
+            "involvedObject": {field: value for field, value in reference.items() if value},
+            "reason": reason,
+            "message": message,
+            "type": type,
+            "count": 1,
+            "firstTimestamp": now,
+            "lastTimestamp": now,
+            "eventTime": None,
+            "source": {"component": component},
+            "reportingComponent": component,
+            "reportingInstance": "",
+        }

@@ -1,0 +1,56 @@
+"""From a stored object and a patch of any of three types to the patched object, or the refusal.
+
+Source: k8s.io/apiserver/pkg/endpoints/handlers/patch.go. Server-side apply has its own door.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from resilience.sandbox.api import ApiError, Obj, PatchType
+from resilience.sandbox.apiserver import errors
+from resilience.sandbox.patch import json_patch, merge, strategic
+from resilience.sandbox.schema.facts import Kind, builtin
+from resilience.sandbox.store import clone
+
+
+def patched(kind: Kind, old: Obj, patch: Any, type: PatchType) -> Obj:
+    """A new object that the caller owns. ApiError 400 (malformed), 415 or 422 (does not apply)."""
+    resource, name = kind.resource, old["metadata"]["name"]
+    if type == "strategic" and not kind.model:
+        raise unsupported_type()
+    try:
+        if type == "json":
+            out = json_patch.apply(clone(old), clone(patch))
+        elif type == "strategic":
+            out = strategic.apply(builtin(), kind.model, old, clone(patch))
+        else:
+            if not isinstance(patch, dict):
+                raise errors.bad_request("json: cannot unmarshal into a map[string]interface {}")
+            out = merge.apply(old, clone(patch))
+    except json_patch.MalformedPatch as error:
+        raise errors.bad_request(str(error)) from error
+    except json_patch.PatchError as error:
+        raise ApiError(
+            422,
+            "Invalid",
+            f"the server rejected our request due to an error in our request: {error}",
+            details=errors.details(resource, name),
+        ) from error
+    except strategic.StrategicError as error:
+        raise errors.bad_request(str(error)) from error
+    if not isinstance(out, dict):
+        raise errors.bad_request("the patched document is not an object")
+    # The parts a patch did not touch are shared with the stored object: admission changes paths in
+    # place, so it needs its own copy.
+    return clone(out)  # type: ignore[no-any-return]
+
+
+def unsupported_type() -> ApiError:
+    """415 for a patch type that this kind does not take."""
+    return ApiError(
+        415,
+        "UnsupportedMediaType",
+        "the body of the request was in an unknown format - accepted media types include:"
+        " application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml",
+    )

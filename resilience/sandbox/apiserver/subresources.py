@@ -1,0 +1,176 @@
+"""Subresources that are doors to another kind: scale and binding. (Eviction: `eviction.py`.)
+
+Sources: pkg/registry/apps/*/storage (ScaleREST) and pkg/registry/core/pod/storage (BindingREST).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from resilience.sandbox.api import Obj, PatchType, Resource
+from resilience.sandbox.apiserver import errors, patching
+from resilience.sandbox.apiserver.call import Call
+from resilience.sandbox.clock import stamp
+from resilience.sandbox.schema.facts import Kind
+from resilience.sandbox.store import clone
+
+if TYPE_CHECKING:
+    from resilience.sandbox.apiserver.registry import Registry
+
+_SCALE_KIND = Kind(
+    resource=Resource("autoscaling", "v1", "scales", "Scale", True),
+    model="V1Scale",
+    subresources=frozenset(),
+    singular="scale",
+    short=(),
+    categories=(),
+)
+
+
+def selector_text(selector: Any) -> str:
+    """A LabelSelector, or a plain map, as a Scale's `status.selector` prints it."""
+    if not isinstance(selector, dict):
+        return ""
+    labels = selector
+    if "matchLabels" in selector or "matchExpressions" in selector:
+        labels = selector.get("matchLabels") or {}
+    parts = [f"{key}={value}" for key, value in labels.items() if isinstance(value, str)]
+    for term in selector.get("matchExpressions") or ():
+        key, values = term.get("key", ""), ",".join(sorted(term.get("values") or ()))
+        parts.append(
+            {
+                "In": f"{key} in ({values})",
+                "NotIn": f"{key} notin ({values})",
+                "Exists": key,
+                "DoesNotExist": f"!{key}",
+            }.get(term.get("operator", ""), key)
+        )
+    return ",".join(sorted(parts))
+
+
+def scale_of(obj: Obj) -> Obj:
+    """The autoscaling/v1 Scale of a workload."""
+    metadata, spec, status = obj["metadata"], obj.get("spec") or {}, obj.get("status") or {}
+    about = {
+        field: metadata[field]
+        for field in ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+        if field in metadata
+    }
+    out_spec = {"replicas": spec["replicas"]} if spec.get("replicas") else {}
+    out_status: dict[str, Any] = {"replicas": status.get("replicas", 0)}
+    text = selector_text(spec.get("selector"))
+    if text:
+        out_status["selector"] = text
+    return {
+        "kind": "Scale",
+        "apiVersion": "autoscaling/v1",
+        "metadata": about,
+        "spec": out_spec,
+        "status": out_status,
+    }
+
+
+class Subresources:
+    """Bound to one registry."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def write(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        body: Obj,
+        subresource: str,
+        call: Call,
+    ) -> Obj:
+        """A Scale, a Binding or an Eviction for the named object."""
+        if subresource == "scale":
+            return self.scale(resource, namespace, name, body, call)
+        if subresource == "binding":
+            return self.bind(resource, namespace, name, body, call)
+        from resilience.sandbox.apiserver.eviction import evict
+
+        return evict(self._registry, namespace, name, body, call)
+
+    def scale(self, resource: Resource, namespace: str, name: str, body: Obj, call: Call) -> Obj:
+        """Set `spec.replicas` only; 409 for a stale version in the Scale's metadata."""
+        old = self._registry.get(resource, namespace, name)
+        given = body.get("metadata") or {}
+        if given.get("resourceVersion") not in (None, "", old["metadata"]["resourceVersion"]):
+            raise errors.conflict(resource, name)
+        replicas = (body.get("spec") or {}).get("replicas", 0)
+        if not isinstance(replicas, int) or isinstance(replicas, bool):
+            raise errors.bad_request(
+                'Scale in version "v1" cannot be handled as a Scale: json: cannot unmarshal into'
+                " Go struct field ScaleSpec.spec.replicas of type int32"
+            )
+        if replicas < 0:
+            raise errors.invalid(
+                _SCALE_KIND.resource,
+                name,
+                [
+                    errors.value_invalid(
+                        "spec.replicas", replicas, "must be greater than or equal to 0"
+                    )
+                ],
+            )
+        fresh = clone(old)
+        fresh["spec"]["replicas"] = replicas
+        return scale_of(self._registry.replace(resource, old, fresh, call))
+
+    def patch_scale(
+        self, kind: Kind, namespace: str, name: str, patch: Any, type: PatchType, call: Call
+    ) -> Obj:
+        """Patch the Scale that the object shows."""
+        old = self._registry.get(kind.resource, namespace, name)
+        wanted = patching.patched(
+            _SCALE_KIND, scale_of(old), patch, "merge" if type == "apply" else type
+        )
+        return self.scale(kind.resource, namespace, name, wanted, call)
+
+    def bind(self, resource: Resource, namespace: str, name: str, body: Obj, call: Call) -> Obj:
+        """Assign a Pod to a node, once; the Pod's PodScheduled becomes True in the same write."""
+        old = self._registry.get(resource, namespace, name)
+        target = body.get("target") or {}
+        node = target.get("name")
+        if not node or target.get("kind", "Node") not in ("", "Node"):
+            raise errors.invalid(
+                Resource("", "v1", "bindings", "Binding", True),
+                name,
+                [errors.value_required("target.name")],
+            )
+        if "deletionTimestamp" in old["metadata"]:
+            raise errors.conflict(
+                resource, name, f"pod {name} is being deleted, cannot be assigned to a host"
+            )
+        spec = old.get("spec") or {}
+        if spec.get("nodeName"):
+            raise errors.conflict(
+                resource, name, f'pod {name} is already assigned to node "{spec["nodeName"]}"'
+            )
+        if spec.get("schedulingGates"):
+            raise errors.conflict(resource, name, f"pod {name} has non-empty .spec.schedulingGates")
+        fresh = clone(old)
+        fresh["spec"]["nodeName"] = node
+        annotations = (body.get("metadata") or {}).get("annotations") or {}
+        if annotations:
+            fresh["metadata"].setdefault("annotations", {}).update(annotations)
+        _scheduled(fresh, stamp(self._registry.clock.now()))
+        self._registry.replace(resource, old, fresh, call, "binding")
+        return {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            "status": "Success",
+            "code": 201,
+        }
+
+
+def _scheduled(pod: Obj, now: str) -> None:
+    conditions = pod.setdefault("status", {}).setdefault("conditions", [])
+    conditions[:] = [entry for entry in conditions if entry.get("type") != "PodScheduled"]
+    conditions.append(
+        {"type": "PodScheduled", "status": "True", "lastProbeTime": None, "lastTransitionTime": now}
+    )

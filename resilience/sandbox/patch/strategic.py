@@ -1,0 +1,167 @@
+"""Strategic merge patch by the table of facts.
+
+Source: k8s.io/apimachinery/pkg/util/strategicpatch/patch.go. Lists with patchStrategy `merge` merge
+by their merge key (or as sets of scalars), all other lists are replaced. Directives: `$patch`
+(replace, delete, merge), `$retainKeys`, `$setElementOrder/FIELD`, `$deleteFromPrimitiveList/FIELD`.
+Pure; untouched parts are shared with the target.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from resilience.sandbox.schema.facts import Facts, Model
+
+_ORDER = "$setElementOrder/"
+_DROP = "$deleteFromPrimitiveList/"
+
+
+class StrategicError(ValueError):
+    """The patch is malformed for this kind; the caller answers 400 or 422."""
+
+
+def apply(facts: Facts, model: str, target: Any, patch: Any) -> Any:
+    """The patched value of a model's object; `model` "" means a plain map."""
+    if not isinstance(patch, dict):
+        raise StrategicError("a strategic merge patch must be an object")
+    return _map(facts, _struct(facts, model), target if isinstance(target, dict) else {}, patch)
+
+
+def _struct(facts: Facts, name: str) -> Model | None:
+    try:
+        return facts.model(name)
+    except KeyError:
+        return None
+
+
+def _map(facts: Facts, model: Model | None, target: dict[str, Any], patch: dict[str, Any]) -> Any:
+    directive = patch.get("$patch")
+    if directive == "replace":
+        return {key: value for key, value in patch.items() if key != "$patch"}
+    if directive == "delete":
+        return {}
+    if directive not in (None, "merge"):
+        raise StrategicError(f"unknown patch type: {directive}")
+    out = dict(target)
+    keep = patch.get("$retainKeys")
+    if keep is not None:
+        if not isinstance(keep, list):
+            raise StrategicError("$retainKeys must be a list")
+        out = {key: value for key, value in out.items() if key in keep}
+    for key, value in patch.items():
+        if key in ("$patch", "$retainKeys") or key.startswith((_ORDER, _DROP)):
+            continue
+        if value is None:
+            out.pop(key, None)
+        else:
+            merged = _value(facts, model, key, out.get(key), value, patch)
+            out[key] = merged
+    _directives(facts, model, out, patch)
+    return out
+
+
+def _directives(
+    facts: Facts, model: Model | None, out: dict[str, Any], patch: dict[str, Any]
+) -> None:
+    """List directives for fields that the patch does not otherwise mention."""
+    for directive, value in patch.items():
+        if directive.startswith(_DROP):
+            field = directive[len(_DROP) :]
+            if isinstance(out.get(field), list) and isinstance(value, list):
+                out[field] = [item for item in out[field] if item not in value]
+        elif directive.startswith(_ORDER):
+            field = directive[len(_ORDER) :]
+            if isinstance(out.get(field), list) and isinstance(value, list):
+                out[field] = _ordered(out[field], value, _merge_key(model, field))
+
+
+def _value(
+    facts: Facts, model: Model | None, key: str, old: Any, new: Any, patch: dict[str, Any]
+) -> Any:
+    kind = model.fields.get(key, "object") if model else "object"
+    if isinstance(new, dict):
+        inner = None if kind[:2] in ("{}", "[]") else _struct(facts, kind)
+        if kind.startswith("{}"):
+            inner = None
+            element = _struct(facts, kind[2:])
+            if element is not None:
+                base = old if isinstance(old, dict) else {}
+                return _map_of(facts, element, base, new)
+        return _map(facts, inner, old if isinstance(old, dict) else {}, new)
+    if isinstance(new, list):
+        rule = model.lists.get(key) if model else None
+        if rule is None or "merge" not in rule.strategy:
+            return [item for item in new if not _is_directive(item)]
+        items = old if isinstance(old, list) else []
+        if rule.merge_key:
+            return _list(facts, _struct(facts, kind[2:]), items, new, rule.merge_key)
+        return items + [item for item in new if item not in items]
+    return new
+
+
+def _map_of(facts: Facts, element: Model, old: dict[str, Any], new: dict[str, Any]) -> Any:
+    out = dict(old)
+    for key, value in new.items():
+        if value is None:
+            out.pop(key, None)
+        elif isinstance(value, dict):
+            out[key] = _map(facts, element, out.get(key) or {}, value)
+        else:
+            out[key] = value
+    return out
+
+
+def _is_directive(item: Any) -> bool:
+    return isinstance(item, dict) and set(item) == {"$patch"}
+
+
+def _list(
+    facts: Facts, model: Model | None, old: list[Any], patch: list[Any], merge_key: str
+) -> list[Any]:
+    if any(_is_directive(item) and item["$patch"] == "replace" for item in patch):
+        return [item for item in patch if not _is_directive(item)]
+    out = list(old)
+    for item in patch:
+        if not isinstance(item, dict) or merge_key not in item:
+            raise StrategicError(f"map: {item} does not contain declared merge key: {merge_key}")
+        found = [
+            at
+            for at, known in enumerate(out)
+            if isinstance(known, dict) and known.get(merge_key) == item[merge_key]
+        ]
+        if item.get("$patch") == "delete":
+            out = [known for at, known in enumerate(out) if at not in found]
+        elif found and item.get("$patch") != "replace":
+            out[found[0]] = _map(facts, model, out[found[0]], item)
+        else:
+            fresh = _map(facts, model, {}, item)
+            if found:
+                out[found[0]] = fresh
+            else:
+                out.append(fresh)
+    return out
+
+
+def _merge_key(model: Model | None, field: str) -> str:
+    rule = model.lists.get(field) if model else None
+    return rule.merge_key if rule else ""
+
+
+def _ordered(items: list[Any], order: list[Any], merge_key: str) -> list[Any]:
+    """Items in the patch's order; those the patch does not name keep their place before the item
+    that followed them."""
+
+    def identity(item: Any) -> Any:
+        return item.get(merge_key) if merge_key and isinstance(item, dict) else item
+
+    wanted = [identity(item) for item in order]
+    named = [item for item in items if identity(item) in wanted]
+    named.sort(key=lambda item: wanted.index(identity(item)))
+    out: list[Any] = []
+    queue = list(named)
+    for item in items:
+        if identity(item) not in wanted:
+            out.append(item)
+        elif queue:
+            out.append(queue.pop(0))
+    return out

@@ -1,0 +1,1 @@
+"""The table of facts about Kubernetes kinds, and what reads it."""
