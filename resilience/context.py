@@ -13,6 +13,7 @@ has recorded every undo before the change and proof of the effect after it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
 from pathlib import Path
 from random import Random
 from typing import Any, Protocol
@@ -45,6 +46,18 @@ class NothingToDo(ActionFailed):
     """An action that would have changed nothing (zero victims, already so): never a pass."""
 
 
+class Blocked(ActionFailed):
+    """A disruption budget stood in the way until the deadline."""
+
+
+class Fate(Enum):
+    """What an action does to a victim; says when it has been struck and when its harm is over."""
+
+    GONE = "gone"            # deleted or evicted: struck when terminating, over when its uid is gone
+    RESTARTED = "restarted"  # its process died: struck when a container restarted or is not ready
+    KEPT = "kept"            # it stays as it is (let go by its owner, cut off): struck at once
+
+
 class Clock(Protocol):
     """Time as an argument."""
 
@@ -56,6 +69,10 @@ class Clock(Protocol):
 
     def wait(self, seconds: float) -> None:
         """Block; an abort of the run cuts it short by raising."""
+
+    def until(self, holds: Callable[[], bool], deadline: float) -> bool:
+        """Block until `holds()` or monotonic `deadline`; says which. It is asked again whenever
+        anything that the run watches has changed; an abort of the run cuts it short by raising."""
 
 
 class Context(Protocol):
@@ -76,6 +93,10 @@ class Context(Protocol):
     @property
     def deadline(self) -> float:
         """Monotonic seconds at which this step is over."""
+
+    @property
+    def step(self) -> Step:
+        """The step that is being carried out."""
 
     def view(self, resource: Resource, namespace: str = "", *, labels: str = "") -> View:
         """A live copy that stays open until the run ends; shared between steps."""
@@ -98,12 +119,16 @@ class ActionContext(Context, Protocol):
     def forget_undo(self, undo: str) -> None:
         """The change was refused by the API server: there is nothing to undo."""
 
-    def victim(self, obj: Object, why: str) -> None:
-        """One object that this action is about to harm, before it is harmed. At least one victim
-        (or `affected`) per action, else the engine fails the step."""
+    def amend_undo(self, undo: str, data: Mapping[str, Any]) -> None:
+        """Replace what was recorded, now that more is known (the uid of what was created)."""
 
-    def affected(self, text: str) -> None:
-        """Something other than a Pod was changed for certain (a scale, a rollout)."""
+    def victim(self, obj: Object, why: str, fate: Fate = Fate.GONE) -> None:
+        """One Pod that this action is about to harm, before it is harmed. At least one victim
+        (or `affected`) per action under `when`, else the engine fails the step."""
+
+    def affected(self, obj: Object, text: str) -> None:
+        """Something other than a Pod is changed for certain (a scale, a rollout, a node). Pods that
+        leave a workload because of it are waited for like victims."""
 
     def proof(self, text: str, facts: Mapping[str, Any]) -> None:
         """Evidence from the API that the fault took effect; an action without it is an error."""
@@ -134,6 +159,20 @@ class Victim(Protocol):
     @property
     def owner(self) -> str:
         """uid of its controller, "" for a bare Pod."""
+
+    @property
+    def workload(self) -> str:
+        """uid of the workload at the root: the Deployment, not its ReplicaSet; "" if bare."""
+
+    @property
+    def workload_title(self) -> str:
+        """The same for people: `deployment/checkout`."""
+
+    @property
+    def fate(self) -> Fate: ...
+    @property
+    def restarts(self) -> int:
+        """Restarts of its containers before it was struck."""
 
     @property
     def struck(self) -> float:

@@ -1,0 +1,1 @@
+"""What a step can do to a cluster: one module per action."""

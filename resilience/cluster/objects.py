@@ -1,0 +1,117 @@
+"""Reading raw API objects: identity, ownership, readiness. Pure; missing fields read as empty.
+
+Rules from Kubernetes: a Pod counts as ready by its Ready condition and goes on saying so while it
+terminates, so whoever asks "does it still serve its owner?" wants `serves`, not `is_ready`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from resilience.cluster.interface import Object
+
+
+def metadata(obj: Object) -> Mapping[str, Any]:
+    """`metadata`, {} if there is none."""
+    return obj.get("metadata") or {}
+
+
+def uid(obj: Object) -> str:
+    """`metadata.uid`."""
+    return str(metadata(obj).get("uid", ""))
+
+
+def name(obj: Object) -> str:
+    """`metadata.name`."""
+    return str(metadata(obj).get("name", ""))
+
+
+def namespace(obj: Object) -> str:
+    """`metadata.namespace`, "" for cluster-scoped objects."""
+    return str(metadata(obj).get("namespace", ""))
+
+
+def labels(obj: Object) -> Mapping[str, str]:
+    """`metadata.labels`."""
+    return metadata(obj).get("labels") or {}
+
+
+def annotation(obj: Object, key: str) -> str:
+    """One of `metadata.annotations`, "" without it."""
+    return str((metadata(obj).get("annotations") or {}).get(key, ""))
+
+
+def title(obj: Object) -> str:
+    """How messages call it: `shop/web-1`, or `node-2` where there is no namespace."""
+    return "/".join(part for part in (namespace(obj), name(obj)) if part)
+
+
+def controller(obj: Object) -> Mapping[str, Any] | None:
+    """The owner reference that controls it, None for a bare object."""
+    for owner in metadata(obj).get("ownerReferences") or ():
+        if owner.get("controller"):
+            return dict(owner)
+    return None
+
+
+def controller_uid(obj: Object) -> str:
+    """uid of its controller, "" for a bare object."""
+    return str((controller(obj) or {}).get("uid", ""))
+
+
+def is_terminating(obj: Object) -> bool:
+    """Whether its deletion has begun."""
+    return bool(metadata(obj).get("deletionTimestamp"))
+
+
+def phase(pod: Object) -> str:
+    """`status.phase`."""
+    return str((pod.get("status") or {}).get("phase", ""))
+
+
+def is_finished(pod: Object) -> bool:
+    """Whether all its containers have ended for good."""
+    return phase(pod) in ("Succeeded", "Failed")
+
+
+def condition(obj: Object, kind: str) -> Mapping[str, Any]:
+    """The status condition of that type, {} if it has none."""
+    for entry in (obj.get("status") or {}).get("conditions") or ():
+        if entry.get("type") == kind:
+            return dict(entry)
+    return {}
+
+
+def is_ready(pod: Object) -> bool:
+    """Whether its Ready condition is True, terminating or not."""
+    return condition(pod, "Ready").get("status") == "True"
+
+
+def serves(pod: Object) -> bool:
+    """Ready and not on its way out."""
+    return is_ready(pod) and not is_terminating(pod) and not is_finished(pod)
+
+
+def restarts(pod: Object) -> int:
+    """Restarts of all its containers, sidecars included."""
+    status = pod.get("status") or {}
+    listed = (*(status.get("containerStatuses") or ()), *(status.get("initContainerStatuses") or ()))
+    return sum(int(entry.get("restartCount", 0)) for entry in listed)
+
+
+def node(pod: Object) -> str:
+    """Name of the Node it is bound to, "" before."""
+    return str((pod.get("spec") or {}).get("nodeName", ""))
+
+
+def grace(pod: Object) -> float:
+    """Seconds it may take to end: what its deletion was given, else its own, else 30."""
+    given = metadata(pod).get("deletionGracePeriodSeconds")
+    own = (pod.get("spec") or {}).get("terminationGracePeriodSeconds")
+    return float(next((value for value in (given, own) if value is not None), 30))
+
+
+def in_order(objects: Iterable[Object]) -> list[Object]:
+    """Sorted by namespace and name."""
+    return sorted(objects, key=lambda obj: (namespace(obj), name(obj)))

@@ -1,0 +1,1 @@
+"""Carries out a scenario: given, probes, when, settle, then, undo, verdict."""

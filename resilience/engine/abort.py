@@ -1,0 +1,110 @@
+"""The one way to stop a run early, whoever asks: Ctrl-C, SIGTERM, a lost lock, `abort_below`.
+
+`abort` only sets a flag and wakes every wait; the run then leaves by the same path each time: stop
+acting, undo, report. The first reason wins. Undo is shielded: during it one press of Ctrl-C is
+answered with a text, two more abandon it, and what is left stays in the journal. Safe to call from
+signal handlers and from any thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import contextmanager
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PRESSES_TO_ABANDON = 3
+
+
+class Why(Enum):
+    """Who stopped the run; decides the outcome."""
+
+    INTERRUPTED = "interrupted"   # a person or the system: Ctrl-C, SIGTERM, a test timeout
+    LOCK = "lock lost"            # another run may be acting on the cluster by now
+    BELOW = "abort condition"     # a probe fell below its `abort_below`: the service failed
+
+
+class Aborted(BaseException):
+    """The run is over early. Not an Exception, so that no verb can swallow it."""
+
+
+class Abandoned(BaseException):
+    """Even the undo was told to stop."""
+
+
+class Aborter:
+    """One per run, shared by the engine, its probes and the plugin's signal handlers."""
+
+    def __init__(self) -> None:
+        self.reason = ""
+        self.why: Why | None = None
+        self.cause: BaseException | None = None
+        """A foreign exception that ended the run (pytest's own); the plugin raises it again."""
+        self._undoing = False
+        self._presses = 0
+        self._callbacks: list[Callable[[], None]] = []
+
+    @property
+    def aborted(self) -> bool:
+        """Whether the run must stop acting."""
+        return self.why is not None
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether even the undo must stop."""
+        return self._presses >= PRESSES_TO_ABANDON
+
+    def abort(self, reason: str, why: Why = Why.INTERRUPTED) -> None:
+        """Stop the run; later reasons change nothing."""
+        if self.why is None:
+            self.reason, self.why = reason, why
+        self._tell()
+
+    def press(self) -> str:
+        """Ctrl-C. Returns what to tell the person who pressed."""
+        if not self._undoing:
+            self.abort("Ctrl-C")
+            return "stopping; what was changed is being put back"
+        self._presses += 1
+        self._tell()
+        left = PRESSES_TO_ABANDON - self._presses
+        if left > 0:
+            return f"rolling back; press {'once' if left == 1 else 'twice'} again to abandon"
+        return "rollback abandoned; `resilience recover` finishes it"
+
+    def caught(self, error: BaseException) -> None:
+        """A foreign exception reached the engine: the run ends as if aborted, the cause is kept."""
+        if self.cause is None:
+            self.cause = error
+        self.abort(str(error) or type(error).__name__)
+
+    def check(self) -> None:
+        """Raise Aborted when the run must stop acting."""
+        if self.aborted:
+            raise Aborted(self.reason)
+
+    def check_undo(self) -> None:
+        """Raise Abandoned when even the undo must stop."""
+        if self.abandoned:
+            raise Abandoned
+
+    def on_abort(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call back at each abort and press; returns cancel. Callbacks must be quick."""
+        self._callbacks.append(callback)
+        return lambda: self._callbacks.remove(callback) if callback in self._callbacks else None
+
+    @contextmanager
+    def undoing(self) -> Iterator[None]:
+        """While the body runs, a press does not abort: it counts towards abandoning."""
+        self._undoing = True
+        try:
+            yield
+        finally:
+            self._undoing = False
+
+    def _tell(self) -> None:
+        for callback in tuple(self._callbacks):
+            callback()

@@ -1,0 +1,130 @@
+"""What verbs are handed: `resilience.context`'s protocols over one run's state and one step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from resilience.cluster import objects
+from resilience.cluster.interface import Cluster, Object, Resource, View, WatchEvent
+from resilience.context import Fate
+from resilience.engine.clock import EngineClock
+from resilience.engine.seeds import stream
+from resilience.engine.state import RunState
+from resilience.engine.victims import Affected, Struck
+from resilience.model.scenario import Step
+from resilience.model.timeline import What
+from resilience.model.values import RunId
+from resilience.model.verdict import Finding
+
+
+class StepContext:
+    """Serves one step; actions, checks, probes and flow verbs each see their part of it."""
+
+    def __init__(self, state: RunState, step: Step, deadline: float,
+                 perform: Callable[[Step], None]) -> None:
+        self._state = state
+        self._perform = perform
+        self.step = step
+        self.deadline = deadline
+        self.random: Random = stream(state.seed, step.path)
+        self.asked_since = state.clock.monotonic()
+        self.proofs: list[str] = []
+        self.struck = 0
+
+    @property
+    def cluster(self) -> Cluster:
+        return self._state.cluster
+
+    @property
+    def namespace(self) -> str:
+        return self._state.namespace
+
+    @property
+    def directory(self) -> Path:
+        return self._state.directory
+
+    @property
+    def run(self) -> RunId:
+        return self._state.run
+
+    @property
+    def clock(self) -> EngineClock:
+        return self._state.clock
+
+    @property
+    def victims(self) -> Sequence[Struck]:
+        return tuple(self._state.victims)
+
+    def view(self, resource: Resource, namespace: str = "", *, labels: str = "") -> View:
+        return self._state.views.open(resource, namespace, labels)
+
+    def history(self, resource: Resource) -> Sequence[WatchEvent]:
+        return self._state.views.history(resource)
+
+    def note(self, what: What, text: str, facts: Mapping[str, Any] | None = None) -> None:
+        self._state.timeline.note(what, text, {"path": self.step.path} | dict(facts or {}))
+
+    def add_finding(self, finding: Finding) -> None:
+        self._state.findings.append(finding)
+
+    def will_undo(self, data: Mapping[str, Any], text: str) -> str:
+        verb = self.step.verb
+        identity = self._state.journal.record(verb.name, self.step.path, data, text)
+        self._state.verbs[verb.name] = verb
+        self.note(What.UNDO, text, {"state": "recorded", "id": identity})
+        return identity
+
+    def amend_undo(self, undo: str, data: Mapping[str, Any]) -> None:
+        self._state.journal.amend(undo, data)
+
+    def forget_undo(self, undo: str) -> None:
+        self._state.journal.forget(undo)
+
+    def victim(self, obj: Object, why: str, fate: Fate = Fate.GONE) -> None:
+        workload = self._state.owners.workload(obj)
+        self._state.victims.append(Struck(
+            uid=objects.uid(obj), name=objects.name(obj), namespace=objects.namespace(obj),
+            owner=objects.controller_uid(obj), workload=workload.uid,
+            workload_title=workload.title, fate=fate, restarts=objects.restarts(obj),
+            struck=self.clock.monotonic(), step=self.step.path, grace=objects.grace(obj)))
+        self.struck += 1
+        self.note(What.VICTIM, f"{objects.title(obj)}: {why}", {
+            "kind": obj.get("kind", "Pod"), "namespace": objects.namespace(obj),
+            "name": objects.name(obj), "uid": objects.uid(obj), "node": objects.node(obj),
+            "workload": workload.title, "why": why})
+
+    def affected(self, obj: Object, text: str) -> None:
+        self._state.affected.append(Affected(
+            uid=objects.uid(obj), title=objects.title(obj), text=text, step=self.step.path,
+            since=self.clock.monotonic()))
+        self.struck += 1
+        self.note(What.NOTE, text, {"kind": obj.get("kind", ""), "uid": objects.uid(obj),
+                                    "namespace": objects.namespace(obj),
+                                    "name": objects.name(obj)})
+
+    def proof(self, text: str, facts: Mapping[str, Any]) -> None:
+        self.proofs.append(text)
+        self.note(What.PROOF, text, {"what": text} | dict(facts))
+
+    def address(self, service: str, port: str | int, namespace: str) -> tuple[str, int]:
+        return self._state.options.address(self.cluster, service, port, namespace)
+
+    def on_abort(self, callback: Callable[[], None]) -> None:
+        self._state.aborter.on_abort(callback)
+
+    def perform(self, step: Step) -> None:
+        self._perform(step)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undoing:
+    """`resilience.context.UndoContext`: a run's, or a recovery's long after."""
+
+    cluster: Cluster
+    run: RunId
+    clock: EngineClock
+    deadline: float

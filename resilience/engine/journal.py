@@ -1,0 +1,186 @@
+"""The durable list of undos: what is in it survives `kill -9` of the run.
+
+One append-only sequence of JSON lines per run. A line is written, and synced, before the change it
+undoes; entries are data (a verb's name and JSON), never code. Where lines go is a `Sink`: the local
+file here, an object in the cluster beside it. Folding the lines gives the state, so a torn last
+line costs nothing: the change it spoke of was never begun.
+
+    begin   run, scenario, cluster (kube-system uid), context, wall
+    undo    id, verb, path, data, text        amend   id, data
+    forget  id                                done    id
+    failed  id, text                          end     left
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from threading import Lock
+from typing import Any, Protocol
+
+from resilience.context import ActionFailed
+
+FORMAT = 1
+LARGEST_UNDO = 1024 * 1024
+"""Bytes of one undo; etcd takes no more in one object."""
+
+Line = Mapping[str, Any]
+
+
+class State(Enum):
+    """What became of one undo."""
+
+    OPEN = "open"
+    FORGOTTEN = "forgotten"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undo:
+    """One recorded inverse."""
+
+    id: str
+    verb: str
+    path: str
+    data: Mapping[str, Any]
+    text: str
+    state: State = State.OPEN
+    failure: str = ""
+
+    @property
+    def pending(self) -> bool:
+        """Whether it still has to be carried out; a failed one may be tried again."""
+        return self.state in (State.OPEN, State.FAILED)
+
+
+class Sink(Protocol):
+    """A place where lines last."""
+
+    def append(self, line: Line) -> None:
+        """Return only once the line is durable."""
+
+    def close(self, *, finished: bool) -> None:
+        """No more lines. `finished`: nothing is left to undo, the record may go."""
+
+
+class Journal:
+    """Writes one run's lines to every sink, in order, and keeps the folded state."""
+
+    def __init__(self, sinks: Sequence[Sink], undos: Iterable[Undo] = ()) -> None:
+        self._sinks = tuple(sinks)
+        self._undos = {undo.id: undo for undo in undos}
+        self._lock = Lock()
+
+    def begin(self, facts: Mapping[str, Any]) -> None:
+        """The first line: who, where, when."""
+        self._write({"op": "begin", "format": FORMAT, **facts})
+
+    def record(self, verb: str, path: str, data: Mapping[str, Any], text: str) -> str:
+        """One undo, durable when this returns; its id."""
+        _check(data, text)
+        with self._lock:
+            identity = f"u{len(self._undos) + 1}"
+            self._undos[identity] = Undo(id=identity, verb=verb, path=path, data=data, text=text)
+        self._write({"op": "undo", "id": identity, "verb": verb, "path": path, "data": data,
+                     "text": text})
+        return identity
+
+    def amend(self, identity: str, data: Mapping[str, Any]) -> None:
+        """More is known by now."""
+        _check(data, self._undos[identity].text)
+        self._undos[identity] = replace(self._undos[identity], data=data)
+        self._write({"op": "amend", "id": identity, "data": data})
+
+    def forget(self, identity: str) -> None:
+        """The change was never made."""
+        self._settle(identity, State.FORGOTTEN, "forget")
+
+    def done(self, identity: str) -> None:
+        """It has been undone."""
+        self._settle(identity, State.DONE, "done")
+
+    def failed(self, identity: str, text: str) -> None:
+        """It could not be undone; it stays pending."""
+        self._settle(identity, State.FAILED, "failed", text)
+
+    def pending(self) -> Sequence[Undo]:
+        """What is left to undo, newest first."""
+        return [undo for undo in reversed(tuple(self._undos.values())) if undo.pending]
+
+    def close(self) -> None:
+        """The run is over."""
+        left = len(self.pending())
+        self._write({"op": "end", "left": left})
+        for sink in self._sinks:
+            sink.close(finished=not left)
+
+    def _settle(self, identity: str, state: State, op: str, text: str = "") -> None:
+        self._undos[identity] = replace(self._undos[identity], state=state, failure=text)
+        self._write({"op": op, "id": identity} | ({"text": text} if text else {}))
+
+    def _write(self, line: Line) -> None:
+        for sink in self._sinks:
+            sink.append(line)
+
+
+def _check(data: Mapping[str, Any], text: str) -> None:
+    if _holds_secret(data):
+        raise ActionFailed(f"to undo this ({text}), a Secret's data would have to be written to "
+                           "the journal, and it never is; nothing was changed")
+    size = len(json.dumps(data))
+    if size > LARGEST_UNDO:
+        raise ActionFailed(f"to undo this ({text}), {size:,} bytes would have to be recorded, and "
+                           f"{LARGEST_UNDO:,} is the most; nothing was changed")
+
+
+def _holds_secret(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        if value.get("kind") == "Secret" and (value.get("data") or value.get("stringData")):
+            return True
+        return any(_holds_secret(inner) for inner in value.values())
+    return isinstance(value, list | tuple) and any(_holds_secret(inner) for inner in value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """What a journal's lines say."""
+
+    begin: Mapping[str, Any]
+    undos: tuple[Undo, ...]
+    ended: bool
+
+    @property
+    def pending(self) -> tuple[Undo, ...]:
+        """What is left to undo, newest first."""
+        return tuple(undo for undo in reversed(self.undos) if undo.pending)
+
+
+def fold(lines: Iterable[Line]) -> Story:
+    """The state that lines add up to; unknown operations of a later version are passed over."""
+    begin: Mapping[str, Any] = {}
+    undos: dict[str, Undo] = {}
+    ended = False
+    for line in lines:
+        op, identity = line.get("op"), str(line.get("id", ""))
+        if op == "begin":
+            begin = line
+        elif op == "end":
+            ended = True
+        elif op == "undo":
+            undos[identity] = Undo(id=identity, verb=line["verb"], path=line["path"],
+                                   data=line["data"], text=line["text"])
+        elif identity in undos:
+            undos[identity] = _turn(undos[identity], line)
+    return Story(begin=begin, undos=tuple(undos.values()), ended=ended)
+
+
+def _turn(undo: Undo, line: Line) -> Undo:
+    states = {"forget": State.FORGOTTEN, "done": State.DONE, "failed": State.FAILED}
+    if line["op"] == "amend":
+        return replace(undo, data=line["data"])
+    if line["op"] in states:
+        return replace(undo, state=states[line["op"]], failure=str(line.get("text", "")))
+    return undo

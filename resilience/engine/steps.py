@@ -1,0 +1,141 @@
+"""Carries out one step with all rules of the engine, whatever its family.
+
+An action must name whom it harmed and prove its effect. A check is asked again on every change
+until it holds or its deadline has passed; under `then` it is asked once unless `within` is written.
+A failed step raises `Stopped` unless it is optional; whoever walks the phase stops there.
+"""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass, replace
+
+from resilience.cluster.errors import ClusterError
+from resilience.context import ActionFailed, Blocked, NotMet, Refused
+from resilience.engine.contexts import StepContext
+from resilience.engine.state import Done, RunState
+from resilience.model.scenario import Step
+from resilience.model.timeline import What
+from resilience.model.verb import Family, Phase
+from resilience.model.verdict import Outcome, Result, StepRecord
+
+
+class Stopped(Exception):
+    """A step that was not optional failed."""
+
+    def __init__(self, done: Done) -> None:
+        super().__init__(done.record.message)
+        self.done = done
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    outcome: Outcome
+    message: str
+
+
+class Steps:
+    """Performs steps of one run, in the order asked for."""
+
+    def __init__(self, state: RunState) -> None:
+        self._state = state
+
+    def perform(self, step: Step) -> None:
+        """One step, from its first entry in the timeline to its record."""
+        state = self._state
+        state.clock.wait(0)  # an abort that came between two steps stops here
+        started = state.clock.monotonic()
+        state.timeline.note(What.STEP, step.title, _facts(step, "started"))
+        done = len(state.done)
+        context = StepContext(state, step, started + step.within.seconds, self.perform)
+        state.done.append(_done(step, started, None, _Ended(Outcome.INTERRUPTED, "interrupted")))
+        ended = self._carry_out(step, context)
+        state.done[done] = _done(step, started, state.clock.monotonic(), ended)
+        word = "done" if ended.outcome is Outcome.PASSED else "failed"
+        state.timeline.note(What.STEP, ended.message or step.title, _facts(step, word))
+        if ended.outcome is not Outcome.PASSED and not step.optional:
+            raise Stopped(state.done[done])
+
+    def _carry_out(self, step: Step, context: StepContext) -> _Ended:
+        try:
+            self._state.options.before(step)
+            if step.verb.family is Family.CHECK:
+                return self._check(step, context)
+            self._act(step, context)
+            return _Ended(Outcome.PASSED, "; ".join(context.proofs))
+        except Stopped as stopped:  # an inner step of a flow verb
+            return _Ended(stopped.done.outcome, stopped.done.record.message)
+        except NotMet as error:  # a flow verb's own expectation
+            return _Ended(_of_check(step), str(error))
+        except Refused as error:
+            return _Ended(Outcome.REFUSED, str(error))
+        except Blocked as error:
+            return _Ended(Outcome.BLOCKED, str(error))
+        except (ActionFailed, ClusterError) as error:
+            return _Ended(Outcome.HARNESS_ERROR, str(error))
+        except Exception as error:  # noqa: BLE001  a defect in a verb must not skip the undo
+            return _Ended(Outcome.HARNESS_ERROR, _defect(step, error))
+
+    def _act(self, step: Step, context: StepContext) -> None:
+        state = self._state
+        if step.phase is Phase.WHEN and state.struck_at is None:
+            state.struck_at = state.clock.monotonic()
+        step.verb.run(step.parameters, context)
+        if step.verb.family is not Family.ACTION:
+            return
+        if step.phase is Phase.WHEN and not context.struck:
+            raise ActionFailed(f"{step.title}: nothing was harmed, so nothing would be proven")
+        if not context.proofs:
+            raise ActionFailed(f"{step.title}: the cluster showed no proof that it took effect")
+        if step.verb.residue_text and step.verb.residue_text not in state.residues:
+            state.residues.append(step.verb.residue_text)
+
+    def _check(self, step: Step, context: StepContext) -> _Ended:
+        once = step.phase is Phase.THEN and not step.within_given
+        deadline = context.asked_since if once else context.deadline
+        last: list[NotMet] = []
+        texts: list[str] = []
+
+        def holds() -> bool:
+            try:
+                texts.append(step.verb.run(step.parameters, context))
+            except NotMet as error:
+                last[:] = [error]
+                return error.final
+            last.clear()
+            return True
+
+        if self._state.clock.until(holds, deadline) and not last:
+            return _Ended(Outcome.PASSED, texts[-1])
+        waited = "" if once or last[0].final else f"not within {step.within}: "
+        return _Ended(_of_check(step), f"{waited}{last[0]}")
+
+
+def _of_check(step: Step) -> Outcome:
+    """Before anything was broken a failed check says nothing about resilience."""
+    return Outcome.NOT_MEASURED if step.phase is Phase.GIVEN else Outcome.SERVICE_FAILED
+
+
+def _facts(step: Step, state: str) -> dict[str, str]:
+    return {"path": step.path, "state": state, "verb": step.verb.name, "phase": step.phase.value}
+
+
+def _done(step: Step, started: float, ended: float | None, how: _Ended) -> Done:
+    result = {Outcome.PASSED: Result.PASSED, Outcome.SERVICE_FAILED: Result.FAILED}.get(
+        how.outcome, Result.NOT_MEASURED)
+    record = StepRecord(
+        path=step.path, phase=step.phase.value, verb=step.verb.name, title=step.title,
+        place=step.place, started=started, ended=ended, result=result, message=how.message,
+        facts={"outcome": how.outcome.value})
+    return Done(record=record, outcome=how.outcome, optional=step.optional)
+
+
+def _defect(step: Step, error: Exception) -> str:
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return (f"a defect in the verb `{step.verb.name}`: {type(error).__name__}: {error} "
+            f"({last.filename}:{last.lineno}); please report it")
+
+
+def with_path(step: Step, path: str) -> Step:
+    """The same step at another place, for flow verbs that repeat one."""
+    return replace(step, path=path)

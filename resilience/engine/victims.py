@@ -1,0 +1,68 @@
+"""Who was harmed, when, and whether the harm has taken effect and is over.
+
+Pure but for the two lookups it is given: the Pod of a uid as it is now, and the owner of an object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from resilience.cluster import objects
+from resilience.cluster.interface import Object
+from resilience.context import Fate
+
+Lookup = Callable[[str], Object | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Struck:
+    """One victim; `resilience.context.Victim`."""
+
+    uid: str
+    name: str
+    namespace: str
+    owner: str
+    workload: str
+    workload_title: str
+    fate: Fate
+    restarts: int
+    struck: float
+    step: str
+    grace: float
+
+    @property
+    def title(self) -> str:
+        """`shop/web-1`."""
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Affected:
+    """Something other than a Pod that an action changed."""
+
+    uid: str
+    title: str
+    text: str
+    step: str
+    since: float
+
+
+def took_effect(victim: Struck, pod: Object | None) -> bool:
+    """Whether the cluster shows the harm: until then "ready" proves nothing."""
+    if pod is None or victim.fate is Fate.KEPT:
+        return True
+    if victim.fate is Fate.GONE:
+        return objects.is_terminating(pod)
+    return (objects.is_terminating(pod) or objects.restarts(pod) > victim.restarts
+            or not objects.is_ready(pod))
+
+
+def is_over(victim: Struck, pod: Object | None) -> bool:
+    """Whether it can do no more harm: a Pod that terminates still does."""
+    return victim.fate is not Fate.GONE or pod is None
+
+
+def unfinished(victims: Sequence[Struck], lookup: Lookup) -> list[Struck]:
+    """Victims that may still do harm."""
+    return [victim for victim in victims if not is_over(victim, lookup(victim.uid))]
