@@ -28,7 +28,7 @@ class Resource:
 
     @property
     def api_version(self) -> str:
-        """"v1" or "apps/v1"."""
+        """ "v1" or "apps/v1"."""
         return f"{self.group}/{self.version}" if self.group else self.version
 
     def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
@@ -58,7 +58,7 @@ LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 
 @dataclass(frozen=True, slots=True)
 class WatchEvent:
-    """One watch event. `received` is monotonic seconds; type is ADDED, MODIFIED, DELETED, BOOKMARK."""
+    """One watch event. `received` is monotonic seconds; type is ADDED, MODIFIED or DELETED."""
 
     type: str
     object: Object
@@ -93,8 +93,14 @@ class Cluster(Protocol):
     """A cluster that may be touched."""
 
     def request(
-        self, method: str, path: str, *, query: Mapping[str, str] | None = None,
-        body: Any = None, content_type: str = "application/json", timeout: float = 30.0,
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        content_type: str = "application/json",
+        timeout: float = 30.0,
     ) -> Object:
         """One request, one JSON answer (an empty body gives {}). No retries."""
 
@@ -102,43 +108,74 @@ class Cluster(Protocol):
         """NotFound when absent."""
 
     def list(
-        self, resource: Resource, namespace: str = "", *, labels: str = "", fields: str = "",
+        self,
+        resource: Resource,
+        namespace: str = "",
+        *,
+        labels: str = "",
+        fields: str = "",
     ) -> Sequence[Object]:
         """All objects, in pages of 500. `labels` and `fields` are selectors as in URLs.
         apiVersion and kind are filled in on each item."""
 
     def pages(
-        self, resource: Resource, namespace: str = "", *, labels: str = "", fields: str = "",
+        self,
+        resource: Resource,
+        namespace: str = "",
+        *,
+        labels: str = "",
+        fields: str = "",
         limit: int = 500,
     ) -> Iterator[Object]:
         """The raw List answers, page by page."""
 
-    def create(self, resource: Resource, body: Object, namespace: str = "", *,
-               dry_run: bool = False) -> Object:
+    def create(
+        self, resource: Resource, body: Object, namespace: str = "", *, dry_run: bool = False
+    ) -> Object:
         """POST."""
 
     def replace(self, resource: Resource, body: Object, *, subresource: str = "") -> Object:
         """PUT; Conflict when metadata.resourceVersion is stale."""
 
     def patch(
-        self, resource: Resource, name: str, body: Any, namespace: str = "", *,
-        type: Literal["merge", "strategic", "json", "apply"] = "merge", subresource: str = "",
-        dry_run: bool = False, force: bool = False,
+        self,
+        resource: Resource,
+        name: str,
+        body: Any,
+        namespace: str = "",
+        *,
+        type: Literal["merge", "strategic", "json", "apply"] = "merge",
+        subresource: str = "",
+        dry_run: bool = False,
+        force: bool = False,
     ) -> Object:
         """PATCH. `force` is for apply."""
 
     def delete(
-        self, resource: Resource, name: str, namespace: str = "", *, grace: int | None = None,
-        uid: str | None = None, propagation: str = "Background", dry_run: bool = False,
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str = "",
+        *,
+        grace: int | None = None,
+        uid: str | None = None,
+        propagation: str = "Background",
+        dry_run: bool = False,
     ) -> Object:
         """DELETE; `uid` is sent as a precondition (Conflict when it is another object by now)."""
 
-    def evict(self, pod: str, namespace: str, *, grace: int | None = None,
-              dry_run: bool = False) -> Object:
+    def evict(
+        self, pod: str, namespace: str, *, grace: int | None = None, dry_run: bool = False
+    ) -> Object:
         """POST eviction; Throttled when a budget forbids it now."""
 
     def view(
-        self, resource: Resource, namespace: str = "", *, labels: str = "", fields: str = "",
+        self,
+        resource: Resource,
+        namespace: str = "",
+        *,
+        labels: str = "",
+        fields: str = "",
     ) -> AbstractContextManager[View]:
         """A shared live copy; the same (resource, namespace, selectors) is one watch."""
 

@@ -1,0 +1,64 @@
+"""Live copies of one cluster, shared: the same resource, namespace and selectors are one watch."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from resilience.cluster.errors import ClusterError
+from resilience.cluster.interface import Resource, View
+from resilience.cluster.watch import LiveView
+from resilience.cluster.wire import Wire
+
+Key = tuple[Resource, str, str, str]
+
+
+class Shared:
+    """Counts who uses a view; the last one out ends its watch."""
+
+    def __init__(self, wire: Wire, agent: str) -> None:
+        self._wire = wire
+        self._agent = agent
+        self._lock = threading.Lock()
+        self._users: dict[Key, int] = {}
+        self._views: dict[Key, LiveView] = {}
+        self._closed = False
+
+    @contextmanager
+    def view(self, resource: Resource, namespace: str, labels: str, fields: str) -> Iterator[View]:
+        """The view of that key, listed at least once."""
+        key = (resource, namespace, labels, fields)
+        view = self._enter(key)
+        try:
+            view.start()
+            yield view
+        finally:
+            self._leave(key)
+
+    def close(self) -> None:
+        """End every watch, whoever still uses it."""
+        with self._lock:
+            self._closed = True
+            views = list(self._views.values())
+        for view in views:
+            view.stop()
+
+    def _enter(self, key: Key) -> LiveView:
+        with self._lock:
+            if self._closed:
+                raise ClusterError("the connection to the cluster has been closed")
+            view = self._views.get(key)
+            if view is None:
+                view = self._views[key] = LiveView(self._wire, *key, agent=self._agent)
+            self._users[key] = self._users.get(key, 0) + 1
+            return view
+
+    def _leave(self, key: Key) -> None:
+        with self._lock:
+            self._users[key] -= 1
+            if self._users[key]:
+                return
+            view = self._views.pop(key)
+            del self._users[key]
+        view.stop()

@@ -1,0 +1,239 @@
+"""`HttpCluster`: the `Cluster` of the interface over HTTP, for real clusters and the sandbox alike.
+
+Objects stay raw JSON: typed models cost seven times as much and drop fields that they do not know.
+Nothing is retried here; a caller that wants to wait reads `retry_after` of the error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Literal, Self
+
+from resilience.cluster.access import Access
+from resilience.cluster.discovery import Discovery
+from resilience.cluster.errors import Gone
+from resilience.cluster.interface import PODS, Object, Resource, View
+from resilience.cluster.sharing import Shared
+from resilience.cluster.wire import Wire
+
+MANAGER = "pytest-resilience"
+"""Our name in managedFields."""
+
+PAGE = 500
+"""Objects a page, as kubectl asks for."""
+
+PATCH_TYPES = {
+    "merge": "application/merge-patch+json",
+    "strategic": "application/strategic-merge-patch+json",
+    "json": "application/json-patch+json",
+    "apply": "application/apply-patch+yaml",
+}
+
+_DRY_RUN = {"dryRun": "All"}
+
+
+class HttpCluster:
+    """One cluster through one `Access`. Close it, or use it as a context manager."""
+
+    def __init__(self, access: Access, *, run: str = "") -> None:
+        self.access = access
+        self._agent = f"run {run}" if run else ""
+        self._wire = Wire(access)
+        self._discovery = Discovery(self._get)
+        self._shared = Shared(self._wire, self._agent)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all views and idle connections."""
+        self._shared.close()
+        self._wire.close()
+
+    @property
+    def context(self) -> str:
+        """Name for people."""
+        return "sandbox" if self.access.sandbox else self.access.context
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether this is the embedded cluster."""
+        return self.access.sandbox
+
+    def server_version(self) -> str:
+        """gitVersion of /version."""
+        return str(self.request("GET", "/version").get("gitVersion", ""))
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        content_type: str = "application/json",
+        timeout: float = 30.0,
+    ) -> Object:
+        """One request, one JSON answer. No retries."""
+        return self._wire.send(
+            method,
+            path,
+            query=query,
+            body=body,
+            content_type=content_type,
+            timeout=timeout,
+            agent=self._agent,
+        )
+
+    def _get(self, path: str, accept: str) -> Object:
+        return self._wire.send("GET", path, accept=accept, agent=self._agent)
+
+    def get(self, resource: Resource, name: str, namespace: str = "") -> Object:
+        """NotFound when absent."""
+        return self.request("GET", resource.path(namespace, name))
+
+    def list(
+        self, resource: Resource, namespace: str = "", *, labels: str = "", fields: str = ""
+    ) -> Sequence[Object]:
+        """All objects. A list whose continuation expired half way is begun anew, once."""
+        try:
+            return self._list(resource, namespace, labels, fields)
+        except Gone:
+            return self._list(resource, namespace, labels, fields)
+
+    def _list(
+        self, resource: Resource, namespace: str, labels: str, fields: str
+    ) -> Sequence[Object]:
+        found: list[Object] = []
+        for page in self.pages(resource, namespace, labels=labels, fields=fields):
+            found += items(page, resource)
+        return found
+
+    def pages(
+        self,
+        resource: Resource,
+        namespace: str = "",
+        *,
+        labels: str = "",
+        fields: str = "",
+        limit: int = PAGE,
+    ) -> Iterator[Object]:
+        """The raw List answers; Gone when the continuation expired between two pages."""
+        query = {"limit": str(limit)} | selectors(labels, fields)
+        while True:
+            page = self.request("GET", resource.path(namespace), query=query, timeout=60.0)
+            yield page
+            token = (page.get("metadata") or {}).get("continue")
+            if not token:
+                return
+            query["continue"] = str(token)
+
+    def create(
+        self, resource: Resource, body: Object, namespace: str = "", *, dry_run: bool = False
+    ) -> Object:
+        """POST."""
+        path = resource.path(namespace or _namespace(body))
+        return self.request("POST", path, body=body, query=_DRY_RUN if dry_run else None)
+
+    def replace(self, resource: Resource, body: Object, *, subresource: str = "") -> Object:
+        """PUT; Conflict when metadata.resourceVersion is stale."""
+        path = resource.path(_namespace(body), body["metadata"]["name"], subresource)
+        return self.request("PUT", path, body=body)
+
+    def patch(
+        self,
+        resource: Resource,
+        name: str,
+        body: Any,
+        namespace: str = "",
+        *,
+        type: Literal["merge", "strategic", "json", "apply"] = "merge",
+        subresource: str = "",
+        dry_run: bool = False,
+        force: bool = False,
+    ) -> Object:
+        """PATCH."""
+        query = dict(_DRY_RUN) if dry_run else {}
+        if type == "apply":
+            query |= {"fieldManager": MANAGER, "force": "true" if force else "false"}
+        return self.request(
+            "PATCH",
+            resource.path(namespace, name, subresource),
+            body=body,
+            query=query,
+            content_type=PATCH_TYPES[type],
+        )
+
+    def delete(
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str = "",
+        *,
+        grace: int | None = None,
+        uid: str | None = None,
+        propagation: str = "Background",
+        dry_run: bool = False,
+    ) -> Object:
+        """DELETE, with the uid as a precondition."""
+        options: Object = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": propagation,
+        }
+        if uid is not None:
+            options["preconditions"] = {"uid": uid}
+        options |= _grace(grace, dry_run)
+        return self.request("DELETE", resource.path(namespace, name), body=options)
+
+    def evict(
+        self, pod: str, namespace: str, *, grace: int | None = None, dry_run: bool = False
+    ) -> Object:
+        """POST eviction."""
+        body: Object = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": pod, "namespace": namespace},
+        }
+        if options := _grace(grace, dry_run):
+            body["deleteOptions"] = options
+        return self.request("POST", PODS.path(namespace, pod, "eviction"), body=body)
+
+    def view(
+        self, resource: Resource, namespace: str = "", *, labels: str = "", fields: str = ""
+    ) -> AbstractContextManager[View]:
+        """A shared live copy; entering it has listed once, and raises what that list met."""
+        return self._shared.view(resource, namespace, labels, fields)
+
+    def resource(self, api_version: str, kind: str) -> Resource:
+        """From discovery."""
+        return self._discovery.resource(api_version, kind)
+
+    def resources(self) -> Sequence[Resource]:
+        """All preferred listable resources."""
+        return self._discovery.resources()
+
+
+def items(page: Object, resource: Resource) -> list[Object]:
+    """The objects of one List, each with the apiVersion and kind that lists leave out."""
+    kinds = {"apiVersion": resource.api_version, "kind": resource.kind}
+    return [{**kinds, **item} for item in page.get("items") or ()]
+
+
+def selectors(labels: str, fields: str) -> dict[str, str]:
+    """The query parameters of label and field selectors."""
+    named = {"labelSelector": labels, "fieldSelector": fields}
+    return {key: value for key, value in named.items() if value}
+
+
+def _namespace(body: Object) -> str:
+    return str((body.get("metadata") or {}).get("namespace") or "")
+
+
+def _grace(grace: int | None, dry_run: bool) -> Object:
+    options: Object = {} if grace is None else {"gracePeriodSeconds": grace}
+    return options | ({"dryRun": ["All"]} if dry_run else {})

@@ -1,0 +1,251 @@
+"""`LiveView`: a local copy of one resource, kept true by one watch on a thread of its own.
+
+It lists, then watches from the list's version. A watch that ends is resumed from the last version
+seen; one that the server calls too old (410) is replaced by a new list; trouble is waited out
+with growing pauses, or as long as the server's Retry-After says. So what the view holds is never
+staler than one reconnect, and `trouble` says while it may be. It ends with `stop`.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from resilience.cluster.copy import Copy
+from resilience.cluster.errors import ApiError, ClusterError, Gone, Unreachable
+from resilience.cluster.interface import Object, Resource, WatchEvent
+from resilience.cluster.stream import Stream
+from resilience.cluster.wire import Wire
+
+Listener = Callable[[WatchEvent], None]
+
+SHORTEST_PAUSE = 0.05
+LONGEST_PAUSE = 5.0
+
+PATIENCE = 3
+"""Refusals of one version in a row, then it is given up: an API server restored from a backup
+counts from an older version and would answer ResourceVersionTooLarge for days."""
+
+
+class LiveView:
+    """The `View` of the interface."""
+
+    def __init__(
+        self,
+        wire: Wire,
+        resource: Resource,
+        namespace: str = "",
+        labels: str = "",
+        fields: str = "",
+        *,
+        agent: str = "",
+    ) -> None:
+        self.resource = resource
+        self._wire = wire
+        self._path = resource.path(namespace)
+        named = {"labelSelector": labels, "fieldSelector": fields}
+        self._query = {key: value for key, value in named.items() if value}
+        self._agent = agent
+        self._copy = Copy()
+        self._version = ""
+        self._trouble = ""
+        self._changed = threading.Condition()
+        self._changes = 0
+        self._listeners: dict[int, Listener] = {}
+        self._numbered = 0
+        self._stopped = threading.Event()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._stream: Stream | None = None
+        self._random = random.Random()
+
+    # What users see
+
+    def objects(self) -> Sequence[Object]:
+        """Present objects, sorted by namespace and name."""
+        with self._changed:
+            return self._copy.objects()
+
+    def by_uid(self, uid: str) -> Object | None:
+        """The object of that uid, None once it is gone."""
+        with self._changed:
+            return self._copy.by_uid(uid)
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Call back on the view's thread, in order of subscription; returns cancel."""
+        with self._changed:
+            self._numbered += 1
+            number = self._numbered
+            self._listeners[number] = listener
+
+        def cancel() -> None:
+            with self._changed:
+                self._listeners.pop(number, None)
+
+        return cancel
+
+    def wait(self, holds: Callable[[Sequence[Object]], bool], timeout: float) -> bool:
+        """Block until `holds` is true; False when `timeout` seconds passed or the view ended."""
+        end = time.monotonic() + timeout
+        while True:
+            with self._changed:
+                seen, objects = self._changes, self._copy.objects()
+            if holds(objects):
+                return True
+            if not self._wait_for_change(seen, end) or self._stopped.is_set():
+                return False
+
+    def _wait_for_change(self, seen: int, end: float) -> bool:
+        with self._changed:
+            return self._changed.wait_for(
+                lambda: self._changes != seen, max(0.0, end - time.monotonic())
+            )
+
+    @property
+    def version(self) -> str:
+        """resourceVersion up to which the view has seen everything."""
+        with self._changed:
+            return self._version
+
+    @property
+    def trouble(self) -> str:
+        """Why the view may be stale now; "" while its watch is open."""
+        with self._changed:
+            return self._trouble
+
+    # How it is kept
+
+    def start(self) -> None:
+        """List, so that the view is complete, then watch in the background. Idempotent."""
+        with self._starting:
+            if self._thread is not None:
+                return
+            self._relist()
+            name = f"view {self._path}"
+            self._thread = threading.Thread(target=self._keep, name=name, daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End the watch and wait for its thread, unless that is the caller."""
+        self._stopped.set()
+        with self._changed:
+            stream = self._stream
+            self._changes += 1
+            self._changed.notify_all()
+        if stream is not None:
+            stream.shut()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(5.0)
+
+    def _keep(self) -> None:
+        try:
+            self._keep_watching()
+        except BaseException as error:
+            # Only a listener can raise here. Nobody may take this copy for a live one any more.
+            self._note(f"a listener failed: {error!r}")
+            raise
+        finally:
+            self._stopped.set()
+            with self._changed:
+                self._changes += 1
+                self._changed.notify_all()
+
+    def _keep_watching(self) -> None:
+        failures = 0
+        while not self._stopped.is_set():
+            try:
+                lively = self._watch()
+                failures = 0 if lively else failures + 1
+                pause = 0.0 if lively else self._backoff(failures)
+            except Gone as error:
+                failures += 1
+                pause = self._try_relist(failures, error)
+            except (ApiError, Unreachable) as error:
+                failures += 1
+                pause = self._after(error, failures)
+            self._stopped.wait(pause)
+
+    def _after(self, error: ClusterError, failures: int) -> float:
+        self._note(str(error))
+        if isinstance(error, ApiError) and failures % PATIENCE == 0:
+            return self._try_relist(failures, error)
+        return self._pause(error, failures)
+
+    def _try_relist(self, failures: int, cause: ClusterError) -> float:
+        """Seconds to wait before the next watch."""
+        self._note(str(cause))
+        try:
+            self._relist()
+        except ClusterError as error:
+            self._note(str(error))
+            return self._pause(error, failures)
+        return 0.0 if failures == 1 else self._backoff(failures)
+
+    def _pause(self, error: ClusterError, failures: int) -> float:
+        asked = error.retry_after if isinstance(error, ApiError) else None
+        return self._backoff(failures) if asked is None else max(asked, SHORTEST_PAUSE)
+
+    def _backoff(self, failures: int) -> float:
+        longest = min(LONGEST_PAUSE, SHORTEST_PAUSE * 2.0 ** min(failures, 10))
+        # Jitter: many views that lost one server do not all come back in the same moment.
+        return float(longest * self._random.uniform(0.5, 1.0))
+
+    def _watch(self) -> bool:
+        """One watch to its end; whether it lived, so that it may be resumed at once."""
+        began = time.monotonic()
+        stream = Stream(
+            self._wire, self._path, {**self._query, "resourceVersion": self.version}, self._agent
+        )
+        with self._changed:
+            self._stream = stream
+        if self._stopped.is_set():
+            return True
+        lively = False
+        for event in stream:
+            lively = True
+            self._take(event)
+        return lively or time.monotonic() - began > 1.0
+
+    def _take(self, event: WatchEvent) -> None:
+        kinds = {"apiVersion": self.resource.api_version, "kind": self.resource.kind}
+        event = WatchEvent(event.type, {**kinds, **event.object}, event.received)
+        with self._changed:
+            told = () if event.type == "BOOKMARK" else self._copy.apply(event)
+            self._commit(str(event.object["metadata"]["resourceVersion"]))
+        self._tell(told)
+
+    def _relist(self) -> None:
+        objects, version = self._list()
+        with self._changed:
+            told = self._copy.replace(objects, time.monotonic())
+            self._commit(version)
+        self._tell(told)
+
+    def _list(self) -> tuple[list[Object], str]:
+        kinds = {"apiVersion": self.resource.api_version, "kind": self.resource.kind}
+        found: list[Object] = []
+        query = {**self._query, "limit": "500"}
+        while True:
+            page = self._wire.send("GET", self._path, query=query, timeout=60.0, agent=self._agent)
+            found += [{**kinds, **item} for item in page.get("items") or ()]
+            metadata = page.get("metadata") or {}
+            if not metadata.get("continue"):
+                return found, str(metadata.get("resourceVersion", ""))
+            query["continue"] = str(metadata["continue"])
+
+    def _commit(self, version: str) -> None:
+        self._version = version
+        self._trouble = ""
+        self._changes += 1
+        self._changed.notify_all()
+
+    def _note(self, trouble: str) -> None:
+        with self._changed:
+            self._trouble = trouble
+
+    def _tell(self, events: Sequence[WatchEvent]) -> None:
+        for event in events:
+            for listener in tuple(self._listeners.values()):
+                listener(event)
