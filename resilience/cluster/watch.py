@@ -94,7 +94,7 @@ class LiveView:
                 seen, objects = self._changes, self._copy.objects()
             if holds(objects):
                 return True
-            if not self._wait_for_change(seen, end) or self._stopped.is_set():
+            if self._stopped.is_set() or not self._wait_for_change(seen, end):
                 return False
 
     def _wait_for_change(self, seen: int, end: float) -> bool:

@@ -101,7 +101,7 @@ def reset(asked: Asked, line: Line) -> None:
 class Feed:
     """A behaviour for watches: a chunked answer that the test writes piece by piece."""
 
-    pieces: queue.Queue[bytes | None | str] = field(default_factory=queue.Queue)
+    pieces: queue.Queue[bytes | str | None] = field(default_factory=queue.Queue)
     opened: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
     def __call__(self, asked: Asked, line: Line) -> None:
