@@ -1,0 +1,142 @@
+"""What the disruption budgets allow right now, counted so that no eviction is ever rejected.
+
+The API server debits a budget at each accepted eviction by writing the Pod's name into
+`status.disruptedPods`. Our copy of the budget arrives by a watch, a little later. In between, what
+we have already spent is subtracted here; an accepted eviction counts as spent until an event of the
+watch has carried its entry (pkg/registry/core/pod/storage/eviction.go).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from resilience.cluster.interface import Object
+
+SETTLE = 2.0
+"""Seconds after which a spent disruption is taken as accounted for even if its entry was never seen
+(a relist can skip the version that had it; the controller drops entries of Pods that are gone)."""
+
+
+def key_of(obj: Object) -> tuple[str, str]:
+    """(namespace, name)."""
+    return obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
+
+
+def selects(budget: Object, pod: Object) -> bool:
+    """Whether the budget covers the Pod. A policy/v1 budget with an empty selector covers all Pods
+    of its namespace, one without a selector none."""
+    if budget["metadata"].get("namespace") != pod["metadata"].get("namespace"):
+        return False
+    selector = (budget.get("spec") or {}).get("selector")
+    if selector is None:
+        return False
+    labels = pod["metadata"].get("labels") or {}
+    wanted: Mapping[str, str] = selector.get("matchLabels") or {}
+    if any(labels.get(key) != value for key, value in wanted.items()):
+        return False
+    return all(_holds(rule, labels) for rule in selector.get("matchExpressions") or ())
+
+
+def _holds(rule: Mapping[str, object], labels: Mapping[str, str]) -> bool:
+    value = labels.get(str(rule["key"]))
+    values = rule.get("values") or ()
+    assert isinstance(values, Sequence)
+    match rule["operator"]:
+        case "In":
+            return value in values
+        case "NotIn":
+            return value not in values
+        case "Exists":
+            return value is not None
+        case "DoesNotExist":
+            return value is None
+        case other:
+            raise ValueError(f"unknown selector operator {other!r}")
+
+
+def needs_budget(pod: Object, budget: Object) -> bool:
+    """Whether evicting this Pod spends from the budget (semantics of `evictionAllowed`)."""
+    status = pod.get("status") or {}
+    if status.get("phase") in ("Pending", "Succeeded", "Failed"):
+        return False
+    if pod["metadata"].get("deletionTimestamp"):
+        return False
+    if is_ready(pod):
+        return True
+    if (budget["spec"].get("unhealthyPodEvictionPolicy")) == "AlwaysAllow":
+        return False
+    counts = budget.get("status") or {}
+    healthy, desired = counts.get("currentHealthy", 0), counts.get("desiredHealthy", 0)
+    return not (healthy >= desired and desired > 0)
+
+
+def is_ready(pod: Object) -> bool:
+    """The Pod's Ready condition."""
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+
+
+@dataclass(slots=True)
+class Allowance:
+    """The running account of one budget."""
+
+    budget: Object
+    seen: set[tuple[str, str]] = field(default_factory=set)
+    spent: dict[str, float] = field(default_factory=dict)
+    closed_until: float = 0.0
+    firmly: bool = False
+    cause: str = ""
+
+    def update(self, budget: Object) -> None:
+        """A newer version arrived. Entries it carries are accounted for from now on, and a refusal
+        without a time of its own is forgotten: the new numbers are the better answer."""
+        self.budget = budget
+        if not self.firmly:
+            self.closed_until, self.cause = 0.0, ""
+        entries = (budget.get("status") or {}).get("disruptedPods") or {}
+        for entry in entries.items():
+            if entry not in self.seen:
+                self.seen.add(entry)
+                self.spent.pop(entry[0], None)
+
+    def spend(self, pod: str, now: float) -> None:
+        """An eviction is about to be sent."""
+        self.spent[pod] = now
+
+    def give_back(self, pod: str) -> None:
+        """It was refused: nothing was debited."""
+        self.spent.pop(pod, None)
+
+    def close(self, until: float, cause: str, *, firmly: bool) -> None:
+        """The server said no; its own words are kept for the report. `firmly`: it named the time
+        (Retry-After), so that no watch event opens the budget earlier."""
+        self.closed_until, self.cause, self.firmly = until, cause, firmly
+
+    def free(self, now: float) -> int:
+        """How many disruptions may be sent now."""
+        if now < self.closed_until or not self._current():
+            return 0
+        allowed = int((self.budget.get("status") or {}).get("disruptionsAllowed") or 0)
+        pending = sum(1 for since in self.spent.values() if now - since < SETTLE)
+        return max(0, allowed - pending)
+
+    def _current(self) -> bool:
+        status = self.budget.get("status") or {}
+        seen = int(status.get("observedGeneration") or 0)
+        return seen >= int(self.budget["metadata"].get("generation") or 0)
+
+    def words(self) -> str:
+        """Why nothing may be evicted under it, in the API server's terms."""
+        name = self.budget["metadata"]["name"]
+        if self.cause:
+            return f"budget {name}: {self.cause}"
+        status = self.budget.get("status") or {}
+        needs, has = status.get("desiredHealthy", 0), status.get("currentHealthy", 0)
+        return f"budget {name} needs {needs} healthy pods and has {has} currently"
+
+
+def covering(pod: Object, budgets: Iterable[Allowance]) -> list[Allowance]:
+    """The budgets that cover a Pod, by name. More than one and the API server refuses to evict."""
+    found = [allowance for allowance in budgets if selects(allowance.budget, pod)]
+    return sorted(found, key=lambda allowance: key_of(allowance.budget))

@@ -1,0 +1,191 @@
+"""The drain loop: look, evict what is allowed, wait for the watch to say more, until nothing is
+left.
+
+One thread decides; a few send evictions; the watches of the cluster room wake the deciding one. It
+follows Pods by uid: a StatefulSet's new Pod of the same name is a new Pod, and is evicted too if it
+stands on a node of the drain. It ends when every Pod is settled, or at the deadline, and always
+says for every Pod what became of it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from resilience.cluster.errors import ClusterError
+from resilience.cluster.interface import BUDGETS, NODES, PODS, Cluster, Object, View
+from resilience.drain.answers import Reply, evict
+from resilience.drain.filters import Allow, Fate, decide
+from resilience.drain.ledger import Ledger
+from resilience.drain.outcome import DrainResult, PodDrain, State
+
+SENDERS = 8
+"""Evictions under way at once: each takes a few milliseconds, so this is hundreds per second."""
+
+TICK = 0.25
+"""Seconds between looks when no watch says anything, for deadlines and fall-back polls."""
+
+FEW_NODES = 8
+"""Up to so many nodes each gets a watch of its own; beyond, the Pods' namespaces are watched."""
+
+
+class Clock(Protocol):
+    """Monotonic time as an argument."""
+
+    def monotonic(self) -> float: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrainOptions:
+    """`grace` None means each Pod's own. With `all_or_nothing` one refused Pod stops the drain
+    before anything is evicted, as kubectl does."""
+
+    allow: Allow = field(default_factory=Allow)
+    grace: int | None = None
+    all_or_nothing: bool = True
+
+
+def _nothing() -> None:
+    pass
+
+
+def drain(
+    cluster: Cluster,
+    nodes: Sequence[str],
+    options: DrainOptions,
+    *,
+    clock: Clock,
+    deadline: float,
+    on_change: Callable[[PodDrain], None] = lambda pod: None,
+    check: Callable[[], None] = _nothing,
+) -> DrainResult:
+    """Evict every evictable Pod of `nodes` within their budgets.
+
+    `on_change` hears of each Pod whose state changed. `check` is called between steps and may raise
+    to abort: evictions already accepted go on by themselves, no further one is sent.
+    """
+    with ExitStack() as stack:
+        run = _Drain(cluster, frozenset(nodes), options, clock, deadline, on_change)
+        run.open(stack)
+        return run.until_done(check)
+
+
+class _Drain:
+    """One drain at work."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        nodes: frozenset[str],
+        options: DrainOptions,
+        clock: Clock,
+        deadline: float,
+        on_change: Callable[[PodDrain], None],
+    ) -> None:
+        self.cluster = cluster
+        self.nodes = nodes
+        self.options = options
+        self.clock = clock
+        self.deadline = deadline
+        self.began = clock.monotonic()
+        self.wake = threading.Event()
+        self.ledger = Ledger(on_change)
+        self.pods: list[View] = []
+        self.flights: dict[Future[Reply], str] = {}
+
+    # Opening -----------------------------------------------------------------------------------
+
+    def open(self, stack: ExitStack) -> None:
+        """Open the views and the senders; everything is closed with the stack."""
+        found = [
+            pod
+            for node in sorted(self.nodes)
+            for pod in self.cluster.list(PODS, fields=f"spec.nodeName={node}")
+        ]
+        namespaces = sorted({pod["metadata"]["namespace"] for pod in found})
+        budgets_in = namespaces[0] if len(namespaces) == 1 else ""
+        budgets = stack.enter_context(self.cluster.view(BUDGETS, budgets_in))
+        self.pods = [stack.enter_context(view) for view in self._pod_views(namespaces)]
+        stack.callback(budgets.subscribe(self.ledger.hear_budget(self.wake)))
+        self.ledger.budgets_are(budgets.objects())
+        for view in self.pods:
+            stack.callback(view.subscribe(lambda event: self.wake.set()))
+        self.senders = ThreadPoolExecutor(SENDERS, thread_name_prefix="evict")
+        stack.callback(self.senders.shutdown, wait=True, cancel_futures=True)
+
+    def _pod_views(self, namespaces: Sequence[str]) -> list[AbstractContextManager[View]]:
+        if len(self.nodes) <= FEW_NODES:
+            return [
+                self.cluster.view(PODS, fields=f"spec.nodeName={n}") for n in sorted(self.nodes)
+            ]
+        if len(namespaces) <= FEW_NODES:
+            return [self.cluster.view(PODS, namespace) for namespace in namespaces]
+        return [self.cluster.view(PODS)]
+
+    # The loop ----------------------------------------------------------------------------------
+
+    def until_done(self, check: Callable[[], None]) -> DrainResult:
+        """Look, act, wait."""
+        while True:
+            check()
+            self.wake.clear()
+            self._look()
+            now = self.clock.monotonic()
+            if self.options.all_or_nothing and self.ledger.refused and not self.ledger.begun:
+                return self._result("nothing was evicted, because another Pod was refused")
+            if self.ledger.done and not self.flights:
+                return self._result("")
+            if now >= self.deadline:
+                return self._result("")
+            self._send(now)
+            self.wake.wait(min(TICK, self.deadline - now))
+            self._land()
+
+    def _look(self) -> None:
+        """Bring the ledger up to what the watches say."""
+        present: dict[str, Object] = {}
+        for view in self.pods:
+            for pod in view.objects():
+                if (pod.get("spec") or {}).get("nodeName") in self.nodes:
+                    present[pod["metadata"]["uid"]] = pod
+        self.ledger.pods_are(present, self.clock.monotonic(), self._decide)
+
+    def _decide(self, pod: Object) -> tuple[State, str]:
+        decision = decide(pod, self.options.allow)
+        if decision.fate is Fate.IGNORE:
+            return State.IGNORED, decision.reason
+        if decision.fate is Fate.REFUSE:
+            return State.REFUSED, decision.reason
+        return State.BLOCKED, ""
+
+    def _send(self, now: float) -> None:
+        for pod in self.ledger.take(now):
+            flight = self.senders.submit(evict, self.cluster, pod, self.options.grace)
+            self.flights[flight] = pod["metadata"]["uid"]
+            flight.add_done_callback(lambda _: self.wake.set())
+
+    def _land(self) -> None:
+        """Book the answers that have come in."""
+        for flight in [flight for flight in self.flights if flight.done()]:
+            uid = self.flights.pop(flight)
+            reply = flight.result()
+            self.ledger.book(uid, reply, self.clock.monotonic())
+
+    def _result(self, refused: str) -> DrainResult:
+        self._land()
+        self.ledger.close(refused, self._node_trouble)
+        seconds = self.clock.monotonic() - self.began
+        return DrainResult(pods=self.ledger.records(), seconds=seconds)
+
+    def _node_trouble(self, node: str) -> str:
+        """Why Pods do not leave a node, as far as the node says: its kubelet may be gone."""
+        try:
+            conditions = (self.cluster.get(NODES, node).get("status") or {}).get("conditions") or ()
+        except ClusterError as error:
+            return f"node {node}: {error}"
+        ready = next((c["status"] for c in conditions if c["type"] == "Ready"), "Unknown")
+        return "" if ready == "True" else f"node {node} is not ready (Ready={ready})"

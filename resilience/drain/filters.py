@@ -1,0 +1,78 @@
+"""Which Pods of a node a drain evicts, leaves alone or refuses: pure, Pods in, decisions out.
+
+The rules and their order are those of `kubectl drain` (k8s.io/kubectl/pkg/drain/filters.go), so
+that nobody has to learn them twice. A refusal of one Pod is told for that Pod; whether it stops the
+whole
+drain is the caller's choice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from resilience.cluster.interface import Object
+
+MIRROR = "kubernetes.io/config.mirror"
+FINISHED = ("Succeeded", "Failed")
+
+
+class Fate(Enum):
+    """What becomes of one Pod."""
+
+    EVICT = "evict"
+    IGNORE = "ignored"
+    REFUSE = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allow:
+    """What the caller accepts to lose: data in emptyDir volumes, Pods that nobody replaces."""
+
+    empty_dir: bool = False
+    bare: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A fate and its reason, in words ("" for a plain eviction)."""
+
+    fate: Fate
+    reason: str = ""
+
+
+def controller_of(pod: Object) -> Object | None:
+    """The owner reference with `controller: true`, if any."""
+    for owner in pod["metadata"].get("ownerReferences") or ():
+        if owner.get("controller"):
+            return dict(owner)
+    return None
+
+
+def _is_daemon(pod: Object) -> bool:
+    owner = controller_of(pod)
+    return owner is not None and owner["kind"] == "DaemonSet" and owner["apiVersion"] == "apps/v1"
+
+
+def _has_empty_dir(pod: Object) -> bool:
+    return any("emptyDir" in volume for volume in pod["spec"].get("volumes") or ())
+
+
+def decide(pod: Object, allow: Allow) -> Decision:
+    """The first rule that says something about the Pod wins."""
+    finished = (pod.get("status") or {}).get("phase") in FINISHED
+    if _is_daemon(pod) and not finished:
+        return Decision(Fate.IGNORE, "managed by a DaemonSet, which would put it back at once")
+    if MIRROR in (pod["metadata"].get("annotations") or {}):
+        return Decision(Fate.IGNORE, "a mirror of a static Pod of the node itself")
+    if finished:
+        return Decision(Fate.EVICT)
+    if _has_empty_dir(pod) and not allow.empty_dir:
+        return Decision(
+            Fate.REFUSE, "has data in an emptyDir volume; allow it with empty_dir: true"
+        )
+    if controller_of(pod) is None and not allow.bare:
+        return Decision(
+            Fate.REFUSE, "nothing would replace it (a bare Pod); allow it with bare: true"
+        )
+    return Decision(Fate.EVICT)

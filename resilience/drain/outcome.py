@@ -1,0 +1,72 @@
+"""What a drain reports: one record per Pod, and the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+
+class State(Enum):
+    """How a drain ended for one Pod."""
+
+    EVICTED = "evicted"
+    GONE = "left by itself"
+    IGNORED = "ignored"
+    REFUSED = "refused"
+    BLOCKED = "blocked"
+    TIMED_OUT = "timed out"
+    FAILED = "failed"
+
+    @property
+    def fine(self) -> bool:
+        """Whether the node counts as drained of this Pod."""
+        return self in (State.EVICTED, State.GONE, State.IGNORED)
+
+
+@dataclass(slots=True, kw_only=True)
+class PodDrain:
+    """One Pod. `asked` and `gone` are monotonic seconds; `rejected` counts refused evictions."""
+
+    namespace: str
+    name: str
+    uid: str
+    node: str
+    state: State = State.BLOCKED
+    reason: str = ""
+    asked: float | None = None
+    gone: float | None = None
+    rejected: int = 0
+
+    def __str__(self) -> str:
+        text = f"{self.namespace}/{self.name}: {self.state.value}"
+        if self.state is State.EVICTED and self.asked is not None and self.gone is not None:
+            return f"{text} in {self.gone - self.asked:.1f} s"
+        return f"{text}: {self.reason}" if self.reason else text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrainResult:
+    """The whole drain, Pods by namespace and name."""
+
+    pods: Sequence[PodDrain]
+    seconds: float
+
+    @property
+    def drained(self) -> bool:
+        """Whether nothing is left that should have gone."""
+        return all(pod.state.fine for pod in self.pods)
+
+    @property
+    def evicted(self) -> Sequence[PodDrain]:
+        """Those that went because we asked."""
+        return [pod for pod in self.pods if pod.state is State.EVICTED]
+
+    @property
+    def rejected(self) -> int:
+        """Evictions that the API server refused."""
+        return sum(pod.rejected for pod in self.pods)
+
+    def lines(self) -> Sequence[str]:
+        """One line per Pod that is not simply evicted, for a person to act on."""
+        return [str(pod) for pod in self.pods if pod.state not in (State.EVICTED, State.GONE)]

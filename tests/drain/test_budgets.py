@@ -1,0 +1,150 @@
+"""The account of a budget: never one eviction too many, never one held back without cause."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from resilience.drain.budgets import SETTLE, Allowance, needs_budget, selects
+from tests.drain.objects import budget, pod
+
+NOW = 100.0
+
+
+def test_what_the_status_allows_is_free() -> None:
+    assert Allowance(budget(allowed=3)).free(NOW) == 3
+
+
+def test_an_eviction_under_way_is_spent_before_the_watch_says_so() -> None:
+    account = Allowance(budget(allowed=2))
+    account.spend("web-1", NOW)
+    assert account.free(NOW) == 1
+
+
+def test_a_spent_disruption_is_not_counted_twice_once_its_entry_is_seen() -> None:
+    account = Allowance(budget(allowed=2))
+    account.spend("web-1", NOW)
+    account.update(budget(allowed=1, disrupted={"web-1": "t1"}))
+    assert account.free(NOW) == 1
+
+
+def test_an_event_from_before_the_eviction_frees_nothing() -> None:
+    account = Allowance(budget(allowed=1))
+    account.spend("web-1", NOW)
+    account.update(budget(allowed=1))
+    assert account.free(NOW) == 0
+
+
+def test_an_old_entry_of_the_same_name_does_not_account_for_a_new_pod() -> None:
+    account = Allowance(budget())
+    account.update(budget(allowed=1, disrupted={"db-0": "t1"}))
+    account.spend("db-0", NOW)
+    account.update(budget(allowed=1, disrupted={"db-0": "t1"}))
+    assert account.free(NOW) == 0
+    account.update(budget(allowed=1, disrupted={"db-0": "t2"}))
+    assert account.free(NOW) == 1
+
+
+def test_a_refused_eviction_is_given_back() -> None:
+    account = Allowance(budget(allowed=1))
+    account.spend("web-1", NOW)
+    account.give_back("web-1")
+    assert account.free(NOW) == 1
+
+
+def test_a_relist_that_skipped_the_entry_is_forgiven_after_a_while() -> None:
+    account = Allowance(budget(allowed=1))
+    account.spend("web-1", NOW)
+    assert account.free(NOW + SETTLE - 0.01) == 0
+    assert account.free(NOW + SETTLE) == 1
+
+
+def test_a_budget_that_its_controller_has_not_seen_yet_allows_nothing() -> None:
+    assert Allowance(budget(allowed=5, generation=2, observed=1)).free(NOW) == 0
+
+
+def test_a_refusal_without_a_time_ends_with_the_next_event() -> None:
+    account = Allowance(budget(allowed=1))
+    account.close(NOW + 5, "no", firmly=False)
+    assert account.free(NOW) == 0
+    account.update(budget(allowed=1))
+    assert account.free(NOW) == 1
+
+
+def test_a_refusal_with_retry_after_holds_until_its_time() -> None:
+    account = Allowance(budget(allowed=1))
+    account.close(NOW + 10, "still being processed", firmly=True)
+    account.update(budget(allowed=1))
+    assert account.free(NOW + 9.9) == 0
+    assert account.free(NOW + 10) == 1
+
+
+def test_the_reason_is_the_api_servers_own() -> None:
+    account = Allowance(budget(allowed=0, healthy=3, desired=3))
+    assert account.words() == "budget web needs 3 healthy pods and has 3 currently"
+    account.close(NOW, "The disruption budget web needs 3 healthy pods", firmly=False)
+    assert "The disruption budget web needs 3" in account.words()
+
+
+@given(st.lists(st.sampled_from(["spend", "see", "late"]), max_size=30), st.integers(0, 5))
+def test_never_more_is_sent_than_the_server_has_left(steps: list[str], allowed: int) -> None:
+    """Play the server: each sent eviction debits it at once, its events arrive later, in order."""
+    account = Allowance(budget(allowed=allowed))
+    left, sent = allowed, 0
+    entries: dict[str, str] = {}
+    queue = []
+    for step in steps:
+        if step == "spend" and account.free(NOW) > 0:
+            account.spend(f"p{sent}", NOW)
+            left -= 1
+            entries = {**entries, f"p{sent}": "t"}
+            queue.append(budget(allowed=left, disrupted=entries))
+            sent += 1
+        elif step == "see" and queue:
+            account.update(queue.pop(0))
+        assert left >= 0
+
+
+@pytest.mark.parametrize(
+    ("selector", "covers"),
+    [
+        ({}, True),
+        ({"matchLabels": {"app": "web"}}, True),
+        ({"matchLabels": {"app": "db"}}, False),
+        ({"matchExpressions": [{"key": "app", "operator": "In", "values": ["web", "x"]}]}, True),
+        ({"matchExpressions": [{"key": "app", "operator": "NotIn", "values": ["web"]}]}, False),
+        ({"matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["web"]}]}, True),
+        ({"matchExpressions": [{"key": "app", "operator": "Exists"}]}, True),
+        ({"matchExpressions": [{"key": "app", "operator": "DoesNotExist"}]}, False),
+    ],
+)
+def test_selectors_cover_what_kubernetes_covers(selector: dict[str, Any], covers: bool) -> None:
+    assert selects(budget(selector=selector), pod("web-1")) is covers
+
+
+def test_a_budget_without_a_selector_covers_nothing() -> None:
+    bare = budget()
+    del bare["spec"]["selector"]
+    assert not selects(bare, pod("web-1"))
+
+
+def test_a_budget_covers_its_own_namespace_only() -> None:
+    elsewhere = pod("web-1")
+    elsewhere["metadata"]["namespace"] = "other"
+    assert not selects(budget(), elsewhere)
+
+
+@pytest.mark.parametrize("phase", ["Pending", "Succeeded", "Failed"])
+def test_pods_that_do_not_run_cost_nothing(phase: str) -> None:
+    assert not needs_budget(pod("web-1", phase=phase), budget())
+
+
+def test_a_running_pod_that_is_not_ready_is_free_while_the_budget_is_healthy() -> None:
+    sick = pod("web-1", ready=False)
+    assert not needs_budget(sick, budget(healthy=2, desired=2))
+    assert needs_budget(sick, budget(healthy=1, desired=2))
+    assert needs_budget(sick, budget(healthy=0, desired=0))
+    assert not needs_budget(sick, budget(healthy=1, desired=2, policy="AlwaysAllow"))

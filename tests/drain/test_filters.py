@@ -1,0 +1,68 @@
+"""The filters say what `kubectl drain` says, in its order."""
+
+from __future__ import annotations
+
+import pytest
+
+from resilience.drain.filters import Allow, Decision, Fate, decide
+from tests.drain.objects import pod
+
+EMPTY_DIR = ({"name": "cache", "emptyDir": {}},)
+
+
+def test_a_replicated_pod_is_evicted() -> None:
+    assert decide(pod("web-1"), Allow()) == Decision(Fate.EVICT)
+
+
+def test_a_daemon_is_left_alone_even_when_everything_is_allowed() -> None:
+    daemon = pod("log-1", owner="DaemonSet", volumes=EMPTY_DIR)
+    assert decide(daemon, Allow(empty_dir=True, bare=True)).fate is Fate.IGNORE
+
+
+def test_a_finished_pod_of_a_daemonset_goes() -> None:
+    assert decide(pod("log-1", owner="DaemonSet", phase="Failed"), Allow()).fate is Fate.EVICT
+
+
+def test_a_kind_that_only_shares_the_name_daemonset_is_no_daemon() -> None:
+    other = pod("log-1", owner="DaemonSet")
+    other["metadata"]["ownerReferences"][0]["apiVersion"] = "example.org/v1"
+    assert decide(other, Allow()).fate is Fate.EVICT
+
+
+def test_a_mirror_pod_is_left_alone() -> None:
+    mirror = pod("etcd", owner=None, annotations={"kubernetes.io/config.mirror": "x"})
+    assert decide(mirror, Allow()).fate is Fate.IGNORE
+
+
+@pytest.mark.parametrize("volume", [{"emptyDir": {}}, {"emptyDir": {"medium": "Memory"}}])
+def test_local_data_is_refused_unless_allowed(volume: dict[str, object]) -> None:
+    cached = pod("web-1", volumes=({"name": "cache", **volume},))
+    assert decide(cached, Allow()).fate is Fate.REFUSE
+    assert "empty_dir: true" in decide(cached, Allow()).reason
+    assert decide(cached, Allow(empty_dir=True)).fate is Fate.EVICT
+
+
+def test_a_host_path_is_no_local_data() -> None:
+    mounted = pod("web-1", volumes=({"name": "logs", "hostPath": {"path": "/var/log"}},))
+    assert decide(mounted, Allow()).fate is Fate.EVICT
+
+
+def test_a_bare_pod_is_refused_unless_allowed() -> None:
+    assert "bare: true" in decide(pod("lonely", owner=None), Allow()).reason
+    assert decide(pod("lonely", owner=None), Allow(bare=True)).fate is Fate.EVICT
+
+
+def test_an_owner_that_does_not_control_leaves_the_pod_bare() -> None:
+    owned = pod("lonely")
+    owned["metadata"]["ownerReferences"][0]["controller"] = False
+    assert decide(owned, Allow()).fate is Fate.REFUSE
+
+
+def test_local_data_is_named_before_bareness() -> None:
+    both = pod("lonely", owner=None, volumes=EMPTY_DIR)
+    assert "emptyDir" in decide(both, Allow()).reason
+
+
+def test_a_finished_bare_pod_with_local_data_goes() -> None:
+    done = pod("job-1", owner=None, phase="Succeeded", volumes=EMPTY_DIR)
+    assert decide(done, Allow()).fate is Fate.EVICT

@@ -1,0 +1,159 @@
+"""The books of a drain: what is sent, what waits and why, what became of each Pod."""
+
+from __future__ import annotations
+
+import threading
+
+from resilience.cluster.interface import Object, WatchEvent
+from resilience.drain.answers import Answer, Reply
+from resilience.drain.filters import Allow, Fate, decide
+from resilience.drain.ledger import Ledger
+from resilience.drain.outcome import PodDrain, State
+from tests.drain.objects import budget, pod
+
+NOW = 100.0
+ACCEPTED = Reply(Answer.ACCEPTED)
+
+
+def by_rules(obj: Object) -> tuple[State, str]:
+    decision = decide(obj, Allow())
+    fates = {Fate.EVICT: State.BLOCKED, Fate.IGNORE: State.IGNORED, Fate.REFUSE: State.REFUSED}
+    return fates[decision.fate], decision.reason
+
+
+def meet(ledger: Ledger, *pods: Object, now: float = NOW) -> None:
+    ledger.pods_are({p["metadata"]["uid"]: p for p in pods}, now, by_rules)
+
+
+def taken(ledger: Ledger, now: float = NOW) -> list[str]:
+    return [p["metadata"]["name"] for p in ledger.take(now)]
+
+
+def ledger_of(*budgets: Object) -> tuple[Ledger, list[PodDrain]]:
+    changes: list[PodDrain] = []
+    ledger = Ledger(changes.append)
+    ledger.budgets_are(budgets)
+    return ledger, changes
+
+
+def test_no_more_is_taken_than_the_budget_allows() -> None:
+    ledger, _ = ledger_of(budget(allowed=2))
+    meet(ledger, pod("a"), pod("b"), pod("c"))
+    assert taken(ledger) == ["a", "b"]
+    assert taken(ledger) == []
+
+
+def test_pods_without_a_budget_go_at_once() -> None:
+    ledger, _ = ledger_of(budget(allowed=0))
+    meet(ledger, pod("a"), pod("x", app="other"), pod("y", app="other"))
+    assert taken(ledger) == ["x", "y"]
+
+
+def test_the_next_goes_when_the_watch_shows_room() -> None:
+    ledger, _ = ledger_of(budget(allowed=1))
+    meet(ledger, pod("a"), pod("b"))
+    assert taken(ledger) == ["a"]
+    ledger.book("uid-a", ACCEPTED, NOW)
+    wake = threading.Event()
+    hear = ledger.hear_budget(wake)
+    hear(WatchEvent("MODIFIED", budget(allowed=0, disrupted={"a": "t"}), NOW))
+    meet(ledger, pod("a"), pod("b"))
+    assert wake.is_set()
+    assert taken(ledger) == []
+    hear(WatchEvent("MODIFIED", budget(allowed=1), NOW))
+    meet(ledger, pod("b"))
+    assert taken(ledger) == ["b"]
+
+
+def test_a_deleted_budget_no_longer_holds_anything_back() -> None:
+    ledger, _ = ledger_of(budget(allowed=0))
+    meet(ledger, pod("a"))
+    assert taken(ledger) == []
+    ledger.hear_budget(threading.Event())(WatchEvent("DELETED", budget(allowed=0), NOW))
+    meet(ledger, pod("a"))
+    assert taken(ledger) == ["a"]
+
+
+def test_a_pod_under_two_budgets_is_never_sent_and_says_why() -> None:
+    ledger, _ = ledger_of(budget("one", allowed=5), budget("two", allowed=5))
+    meet(ledger, pod("a"))
+    assert taken(ledger) == []
+    ledger.close("", lambda node: "")
+    assert "more than one budget (one, two)" in ledger.records()[0].reason
+
+
+def test_a_pod_that_went_after_we_asked_is_evicted_with_its_time() -> None:
+    ledger, changes = ledger_of()
+    meet(ledger, pod("a"))
+    taken(ledger)
+    ledger.book("uid-a", ACCEPTED, NOW)
+    meet(ledger, now=NOW + 2)
+    [record] = ledger.records()
+    assert (record.state, record.asked, record.gone) == (State.EVICTED, NOW, NOW + 2)
+    assert str(record) == "shop/a: evicted in 2.0 s"
+    assert changes[-1] is record
+    assert ledger.done
+
+
+def test_a_pod_that_went_before_the_answer_came_in_is_still_booked_once() -> None:
+    ledger, _ = ledger_of()
+    meet(ledger, pod("a"))
+    taken(ledger)
+    meet(ledger, now=NOW + 1)
+    ledger.book("uid-a", ACCEPTED, NOW + 1)
+    assert ledger.done
+    assert [(r.name, r.state) for r in ledger.records()] == [("a", State.EVICTED)]
+
+
+def test_a_pod_that_left_by_itself_is_no_eviction_of_ours() -> None:
+    ledger, _ = ledger_of(budget(allowed=0))
+    meet(ledger, pod("a"))
+    meet(ledger)
+    assert ledger.records()[0].state is State.GONE
+
+
+def test_the_new_pod_of_a_stateful_set_is_a_new_pod() -> None:
+    ledger, _ = ledger_of()
+    meet(ledger, pod("db-0", uid="first"))
+    taken(ledger)
+    ledger.book("first", ACCEPTED, NOW)
+    meet(ledger, pod("db-0", uid="second"), now=NOW + 1)
+    assert taken(ledger, NOW + 1) == ["db-0"]
+    assert [r.uid for r in ledger.records()] == ["first", "second"]
+
+
+def test_a_rejected_eviction_is_counted_and_keeps_the_servers_words() -> None:
+    ledger, _ = ledger_of(budget(allowed=1))
+    meet(ledger, pod("a"))
+    taken(ledger)
+    ledger.book("uid-a", Reply(Answer.CLOSED, 5, "The budget needs 3"), NOW)
+    assert taken(ledger, NOW + 4.9) == []
+    assert taken(ledger, NOW + 5) == ["a"]
+    assert ledger.records()[0].rejected == 1
+
+
+def test_what_can_never_work_is_not_asked_again() -> None:
+    ledger, _ = ledger_of()
+    meet(ledger, pod("a"))
+    taken(ledger)
+    ledger.book("uid-a", Reply(Answer.NEVER, words="no right"), NOW)
+    assert taken(ledger, NOW + 100) == []
+    assert str(ledger.records()[0]) == "shop/a: failed: no right"
+
+
+def test_a_pod_that_does_not_leave_names_the_nodes_trouble() -> None:
+    ledger, _ = ledger_of()
+    meet(ledger, pod("a"))
+    taken(ledger)
+    ledger.book("uid-a", ACCEPTED, NOW)
+    ledger.close("", lambda node: f"node {node} is not ready")
+    assert "node node-1 is not ready" in str(ledger.records()[0])
+    assert ledger.records()[0].state is State.TIMED_OUT
+
+
+def test_a_refused_pod_is_seen_before_anything_is_sent() -> None:
+    ledger, changes = ledger_of()
+    meet(ledger, pod("a"), pod("lonely", owner=None))
+    assert ledger.refused
+    assert not ledger.begun
+    assert [c.state for c in changes] == [State.REFUSED]

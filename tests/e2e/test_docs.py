@@ -1,0 +1,78 @@
+"""Every command in the docs is executed, and its output compared.
+
+A fenced block marked `console` is a session: lines that begin with `$ ` are commands, run in order
+in one folder per page; what follows is the expected output, in which `...` stands for anything. A
+block whose first line is `# FILE` (any other language) is written to that file first.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted((ROOT / "docs" / "tutorial").glob("*.md")) + sorted(
+    (ROOT / "docs" / "how-to").glob("*.md")
+)
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+NAMED = re.compile(r"# (?:file: )?([\w./-]+\.(?:yaml|py|toml))\n")
+
+
+@dataclass(frozen=True)
+class Command:
+    """One `$ ` line and what must follow it."""
+
+    line: str
+    expected: str
+
+
+def commands(session: str) -> list[Command]:
+    """The commands of one console block, each with its expected output."""
+    parts = re.split(r"^\$ ", session, flags=re.MULTILINE)[1:]
+    return [Command(*part.partition("\n")[::2]) for part in parts]
+
+
+def matches(expected: str, actual: str) -> bool:
+    """Whether `actual` is `expected`, where `...` is any text, also over several lines."""
+    pieces = [re.escape(piece) for piece in expected.strip().split("...")]
+    return re.fullmatch(".*?".join(pieces), actual.strip(), re.DOTALL) is not None
+
+
+def run(command: Command, folder: Path) -> str:
+    """Standard output and error of one command, with this environment's programs on the PATH."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "NO_COLOR": "1", "COLUMNS": "100"}
+    done = subprocess.run(
+        ["bash", "-c", command.line], cwd=folder, env=environment, timeout=180,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, stdin=subprocess.DEVNULL,
+    )
+    return done.stdout
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.parent.name}-{page.stem}")
+def test_every_command_of_the_page_prints_what_the_page_says(page: Path, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "scenarios", tmp_path / "scenarios")
+    ran = 0
+    for language, body in BLOCK.findall(page.read_text()):
+        if language == "console":
+            for command in commands(body):
+                printed = run(command, tmp_path)
+                ran += 1
+                if command.expected.strip():
+                    assert matches(command.expected, printed), f"$ {command.line}\n{printed}"
+        elif named := NAMED.match(body):
+            target = tmp_path / named[1]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(body)
+    assert ran, "the page has no command that could be executed"
+
+
+def test_there_are_pages_to_check() -> None:
+    assert len(PAGES) >= 3
