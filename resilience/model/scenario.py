@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import Annotated, Any
 
 from resilience.model.place import Place
 from resilience.model.values import Availability, Duration, Rate
-from resilience.model.verb import Phase, Verb
+from resilience.model.verb import Phase, Verb, parameter
 
 DEFAULT_SETTLE = Duration.of(5)
 """How long objectives are still judged after `when:` has ended."""
@@ -99,28 +99,38 @@ class Scenario:
 class Keep:
     """How many snapshots of each period retention keeps."""
 
-    last: int = 0
-    hourly: int = 0
-    daily: int = 0
-    weekly: int = 0
-    monthly: int = 0
-    yearly: int = 0
+    last: int = parameter("The newest snapshots, whenever they were made.", default=0, at_least=0)
+    hourly: int = parameter("The newest of each of so many hours.", default=0, at_least=0)
+    daily: int = parameter("The newest of each of so many days.", default=0, at_least=0)
+    weekly: int = parameter("The newest of each of so many weeks.", default=0, at_least=0)
+    monthly: int = parameter("The newest of each of so many months.", default=0, at_least=0)
+    yearly: int = parameter("The newest of each of so many years.", default=0, at_least=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanObjective:
     """How old the newest verified snapshot may be, and how long a restore may take."""
 
-    rpo: Duration | None = None
-    rto: Duration | None = None
+    rpo: Duration | None = parameter(
+        "How old the newest verified snapshot may be.", default=None, example="26h"
+    )
+    rto: Duration | None = parameter(
+        "How long a restore may take until it is proven.", default=None, example="10m"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drill:
-    """Where a plan's restore drill goes and what must hold there."""
+    """Where a plan's restore drill goes and what must hold there. `into` still holds
+    `${namespace}`, which stands for each namespace of the plan."""
 
-    into: str
-    then: tuple[Step, ...]
+    into: str = parameter(
+        "The scratch namespace; `${namespace}` stands for the one that was backed up.",
+        default="${namespace}-drill",
+    )
+    then: Annotated[tuple[Step, ...], Phase.THEN] = parameter(
+        "What must hold in the scratch namespace after the restore.", at_least=1
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import NewType, Self
+from typing import ClassVar, NewType, Self
 
 Uid = NewType("Uid", str)
 """The identity of one API object; a new object of the same name has another one."""
@@ -29,8 +30,8 @@ _SIZES = {"": 1, "k": 1000, "M": 1000**2, "G": 1000**3, "T": 1000**4,
 
 
 _DIGITS = 15
-_SCALE: int = 10**15
 """More decimals than any value that was parsed can need."""
+_SCALE: int = 10**15
 
 
 def _terminates(value: Fraction) -> bool:
@@ -188,10 +189,12 @@ class Reference:
     kind: str
     name: str
 
-    ALIASES = {"deploy": "deployment", "deployments": "deployment", "sts": "statefulset",
-               "statefulsets": "statefulset", "ds": "daemonset", "daemonsets": "daemonset",
-               "rs": "replicaset", "replicasets": "replicaset", "po": "pod", "pods": "pod",
-               "jobs": "job", "no": "node", "nodes": "node"}
+    ALIASES: ClassVar[Mapping[str, str]] = {
+        "deploy": "deployment", "deployments": "deployment", "sts": "statefulset",
+        "statefulsets": "statefulset", "ds": "daemonset", "daemonsets": "daemonset",
+        "rs": "replicaset", "replicasets": "replicaset", "po": "pod", "pods": "pod",
+        "jobs": "job", "no": "node", "nodes": "node",
+    }
 
     @classmethod
     def parse(cls, text: str) -> Self:

@@ -84,7 +84,9 @@ class Verb:
     across fields. `describe` gives one line in the imperative for dry runs and reports.
     `bounds` gives the least and the most time that the step takes by its own words (`sleep: 30s`
     takes 30s), None when nothing but `within` bounds it. `measures` is False for a probe that has
-    neither rate nor objective because what it promises is in its parameters.
+    neither rate nor objective because what it promises is in its parameters. `ask` of a probe is
+    its one request as a check; with it the probe may stand in the phases of checks too, there
+    without rate and objective.
     `run` is called by the engine: its signature per family is in `resilience.context`.
     `undo` (actions) is called with the data that `run` recorded; data is JSON, never code.
     """
@@ -100,6 +102,7 @@ class Verb:
     check: Callable[[Any], Sequence[Complaint]] = _no_complaints
     bounds: Callable[[Any], tuple[Duration, Duration] | None] = _no_bounds
     measures: bool = True
+    ask: Callable[..., str] | None = None
     rights: Callable[[Any, str], Sequence[Right]] = _no_rights
     undo: Callable[..., None] | None = None
     undo_text: str = ""

@@ -1,0 +1,106 @@
+"""From text to YAML nodes, which carry line and column; never raises for anything in the text.
+
+PyYAML's C composer recurses without a guard of its own: a few ten thousand brackets end the
+process. So text that could nest deeply is first walked as events, which do not recurse, and given
+up at the limit. Aliases are allowed, as long as what they expand to stays small and is finite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import yaml
+from yaml.nodes import CollectionNode, MappingNode, Node
+
+from resilience.language import source, syntax
+from resilience.model.place import Place, Problem
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_DEPTH = 64
+_SAFE_BOUND = 600
+_EXPANDED = 20_000
+
+
+def documents(file: str, text: str) -> tuple[Sequence[Node], Sequence[Problem]]:
+    """All documents that could be composed, empty ones left out, and what stopped the rest."""
+    if problem := _too_deep(file, text):
+        return (), (problem,)
+    roots: list[Node] = []
+    problems: list[Problem] = []
+    try:
+        roots.extend(yaml.compose_all(text, Loader=_LOADER))
+    except yaml.YAMLError as error:
+        problems.append(syntax.problem(file, text, error))
+    roots = [root for root in roots if not is_null(root)]
+    if "*" in text:
+        bombs = [problem for root in roots if (problem := _expands(file, root))]
+        problems += bombs
+        roots = [] if bombs else roots
+    return roots, problems
+
+
+def is_null(node: Node) -> bool:
+    """Nothing at all: an empty value, `~` or `null`, unquoted."""
+    return isinstance(node, yaml.ScalarNode) and not node.style and node.value in _NULLS
+
+
+_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+
+
+def _too_deep(file: str, text: str) -> Problem | None:
+    """Block nesting needs a column per level or two, flow nesting a bracket."""
+    longest = max(map(len, source.lines(text)))
+    if text.count("[") + text.count("{") + 2 * longest < _SAFE_BOUND:
+        return None
+    depth = 0
+    try:
+        for event in yaml.parse(text, Loader=_LOADER):
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+            if depth > _DEPTH:
+                return Problem(
+                    _place(file, event), f"more than {_DEPTH} levels deep", "a flatter document"
+                )
+    except yaml.YAMLError as error:
+        return syntax.problem(file, text, error)
+    return None
+
+
+def _place(file: str, at: Node | yaml.Event) -> Place:
+    mark = at.start_mark
+    return Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1, 1)
+
+
+class _Endless(Exception):
+    """Aliases that contain themselves, or that expand to too much."""
+
+
+def _expands(file: str, root: Node) -> Problem | None:
+    try:
+        _size(root, {}, set())
+    except _Endless as error:
+        return Problem(_place(file, root), str(error), "aliases that stay small, or none")
+    return None
+
+
+def _size(node: Node, known: dict[int, int], open_: set[int]) -> int:
+    """Nodes below, aliases counted each time; the depth of the tree is bounded already."""
+    if not isinstance(node, CollectionNode):
+        return 1
+    if id(node) in open_:
+        raise _Endless("an alias contains itself")
+    if id(node) not in known:
+        open_.add(id(node))
+        known[id(node)] = 1 + sum(_size(child, known, open_) for child in _children(node))
+        open_.discard(id(node))
+    if known[id(node)] > _EXPANDED:
+        raise _Endless(f"the document's aliases expand to more than {_EXPANDED:,} values")
+    return known[id(node)]
+
+
+def _children(node: CollectionNode) -> Sequence[Node]:
+    if isinstance(node, MappingNode):
+        return [child for pair in node.value for child in pair]
+    return list(node.value)

@@ -1,0 +1,191 @@
+"""From the nodes of a file to scenarios and plans.
+
+A scenario with a matrix is read once for each combination, with that combination's values; problems
+that all of them share are told once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from yaml.nodes import MappingNode, Node, ScalarNode
+
+from resilience.language import ids, rules
+from resilience.language.compiled import record_of
+from resilience.language.forms import PlanForm, ScenarioForm
+from resilience.language.matrix import Combination, combinations
+from resilience.language.near import nearest
+from resilience.language.reading import WRONG, Entry, Reading, what
+from resilience.language.substitute import Unknown, Variables
+from resilience.model.place import Problem
+from resilience.model.scenario import Keep, Plan, PlanObjective, Scenario
+from resilience.model.verb import Catalogue, Phase
+
+_KINDS = ("scenario", "plan")
+
+Document = TypeVar("Document", Scenario, Plan)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """What all documents of a file are read with."""
+
+    path: Path
+    catalogue: Catalogue
+    environment: Mapping[str, str]
+    namespace: str
+
+    def reading(self, variables: Variables | None = None) -> Reading:
+        """A fresh pass."""
+        return Reading(
+            file=str(self.path),
+            directory=self.path.parent,
+            catalogue=self.catalogue,
+            variables=variables or Variables(environment=self.environment),
+            record_of=record_of,
+        )
+
+
+def read(roots: Sequence[Node], file: File) -> tuple[list[Scenario], list[Plan], list[Problem]]:
+    """Everything in the file; ids are unique over it."""
+    scenarios: list[Scenario] = []
+    plans: list[Plan] = []
+    problems: list[Problem] = []
+    for root in roots:
+        reading = file.reading()
+        entries, kind = _kind(root, reading)
+        if kind == "scenario":
+            scenarios += _scenarios(root, entries, file, reading)
+        elif kind == "plan":
+            plans += _plan(root, entries, file, reading)
+        problems += reading.problems
+    scenarios, again = rules.unique(scenarios)
+    plans, too = rules.unique(plans)
+    return scenarios, plans, [*problems, *again, *too]
+
+
+def _kind(root: Node, reading: Reading) -> tuple[Mapping[str, Entry], str]:
+    """Whether a document is a scenario or a plan; "" when it is neither."""
+    if not isinstance(root, MappingNode):
+        reading.wrong(
+            root,
+            f"the document is {what(root)}",
+            "a mapping that begins with `scenario:` or `plan:`",
+        )
+        return {}, ""
+    entries = reading.entries(root)
+    kinds = [kind for kind in _KINDS if kind in entries]
+    if len(kinds) == 2:
+        reading.wrong(
+            entries["plan"].key_node,
+            "both `scenario` and `plan` in one document",
+            "one of them, or `---` between two documents",
+        )
+    elif not kinds:
+        close = next(filter(None, (nearest(key, _KINDS) for key in entries)), "")
+        reading.wrong(
+            root,
+            "neither `scenario:` nor `plan:`",
+            "`scenario: TITLE` or `plan: NAME` in each document",
+            close,
+        )
+    return entries, kinds[0] if len(kinds) == 1 else ""
+
+
+def _scenarios(
+    root: Node, entries: Mapping[str, Entry], file: File, reading: Reading
+) -> list[Scenario]:
+    matrix = entries.get("matrix")
+    every = combinations(matrix.node, reading) if matrix else [{}]
+    if every is WRONG:
+        every = []
+    asked: set[str] = set()
+    made: list[Scenario | None] = []
+    for combination in every:
+        one = file.reading(_variables(entries, file, combination, asked))
+        made.append(_scenario(root, entries, combination, one))
+        reading.problems += one.problems
+    if matrix and every:
+        rules.unasked(matrix, every[0], asked, reading)
+    return [] if reading.problems else [scenario for scenario in made if scenario]
+
+
+def _variables(
+    entries: Mapping[str, Entry], file: File, combination: Combination, asked: set[str]
+) -> Variables:
+    outer = Variables(environment=file.environment, matrix=combination, used=asked)
+    entry = entries.get("namespace")
+    namespace = file.namespace or None
+    if entry and isinstance(entry.node, ScalarNode) and entry.node.value:
+        try:
+            namespace = outer.fill(entry.node.value)
+        except Unknown:  # told when the key itself is read
+            namespace = file.namespace or None
+    return Variables(
+        environment=file.environment, matrix=combination, used=asked, namespace=namespace
+    )
+
+
+def _scenario(
+    root: Node, entries: Mapping[str, Entry], combination: Combination, reading: Reading
+) -> Scenario | None:
+    values = record_of(ScenarioForm).read_entries(entries, root, reading, "scenario")
+    title = values.get("scenario", "")
+    identity = rules.identity(values, entries, "scenario", reading)
+    rules.tags(values, entries, reading)
+    rules.namespace(values, entries, reading)
+    rules.scenario(values, entries, root, reading)
+    if reading.problems:
+        return None
+    form = ScenarioForm(**values)
+    return Scenario(
+        id=identity + ids.suffix(combination),
+        title=title,
+        tags=form.tags,
+        namespace=form.namespace,
+        seed=form.seed,
+        given=form.given,
+        probes=form.while_,
+        when=form.when,
+        then=form.then,
+        settle=form.settle,
+        matrix=combination,
+        description=form.description,
+        place=reading.place(root),
+    )
+
+
+def _plan(root: Node, entries: Mapping[str, Entry], file: File, reading: Reading) -> list[Plan]:
+    """In a plan `${namespace}` is its one namespace, under `drill.then` the scratch namespace. With
+    several it stands for each of them in turn: only `drill.into` can say that."""
+    only = rules.only_namespace(entries)
+    into = rules.scratch(entries).replace("${namespace}", only) if only else None
+    reading.variables = Variables(environment=file.environment, namespace=only or "${namespace}")
+    reading.namespaces = {Phase.GIVEN: only, Phase.THEN: into}
+    values: dict[str, Any] = record_of(PlanForm).read_entries(entries, root, reading, "plan")
+    identity = rules.identity(values, entries, "plan", reading)
+    rules.tags(values, entries, reading)
+    rules.plan(values, entries, reading)
+    if reading.problems:
+        return []
+    form = PlanForm(**values)
+    return [
+        Plan(
+            id=identity,
+            title=form.plan,
+            tags=form.tags,
+            namespaces=form.namespaces,
+            given=form.given,
+            store=form.store,
+            schedule=form.schedule,
+            timezone=form.timezone,
+            keep=form.keep or Keep(),
+            objective=form.objective or PlanObjective(),
+            drill=form.drill,
+            description=form.description,
+            place=reading.place(root),
+        )
+    ]

@@ -1,0 +1,83 @@
+"""The keys that steps share, beside the verb, declared like the parameters of a verb."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from resilience.model.scenario import DEFAULT_RATE, DEFAULT_WITHIN, Objective
+from resilience.model.values import Availability, Duration, Rate
+from resilience.model.verb import Family, Phase, Residue, Verb, parameter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepKeys:
+    """Beside every verb."""
+
+    name: str = parameter("What reports call this step.", default="", example="lose a third")
+    within: Duration | None = parameter(
+        f"The step's deadline; {DEFAULT_WITHIN} where none is written.",
+        default=None,
+        example="60s",
+    )
+    optional: bool = parameter(
+        "Whether the scenario may pass although this step fails; the report says that it did.",
+        default=False,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastingKeys(StepKeys):
+    """Beside an action that cannot be undone."""
+
+    lasting: bool = parameter(
+        "Must be true: says that nothing will be undone and that this is meant.",
+        default=False,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeKeys(StepKeys):
+    """Beside a probe that measures."""
+
+    rate: Rate = parameter(
+        "How often it asks, whether or not earlier requests were answered.",
+        default=DEFAULT_RATE,
+        example="50/s",
+    )
+    objective: Objective | None = parameter(
+        "What it must reach, judged from the first action until `when` has ended plus `settle`.",
+        default=None,
+        example="{availability: 99%, longest_outage: 2s, p99: 300ms}",
+    )
+    during: str | None = parameter(
+        "The `name` of a step under `when:`; the objective is then judged from the beginning of "
+        "that step until its end plus `settle`.",
+        default=None,
+    )
+    abort_below: Availability | None = parameter(
+        "Stop acting, undo and fail as soon as the availability falls below this.",
+        default=None,
+        example="50%",
+    )
+
+
+KINDS = (StepKeys, LastingKeys, ProbeKeys)
+
+PROBE_ONLY = ("rate", "objective", "during", "abort_below")
+
+ALL = frozenset(field.name for kind in KINDS for field in dataclasses.fields(kind))
+"""Words that cannot be the name of a verb."""
+
+
+def measures(verb: Verb, phase: Phase | None) -> bool:
+    """Whether a step is a probe with rate and objective; elsewhere a probe is asked as a check."""
+    return verb.family is Family.PROBE and verb.measures and phase is Phase.WHILE
+
+
+def kind(verb: Verb, phase: Phase | None) -> type[Any]:
+    """Which keys may stand beside a verb in a phase."""
+    if measures(verb, phase):
+        return ProbeKeys
+    return LastingKeys if verb.residue is Residue.EVERYTHING else StepKeys

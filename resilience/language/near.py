@@ -1,0 +1,27 @@
+"""The nearest known word to one that is not known, and how lists of words are written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known word that was most likely meant, in backquotes; "" when none is close."""
+    by_lower = {name.lower(): name for name in sorted(known, reverse=True)}
+    close = get_close_matches(word.lower()[:60], sorted(by_lower), n=1, cutoff=0.6)
+    return quoted(by_lower[close[0]]) if close else ""
+
+
+def quoted(word: str) -> str:
+    """A word as the user wrote it, on one line, cut where it would flood a terminal."""
+    line = word.encode("unicode_escape").decode("ascii") if not word.isprintable() else word
+    return f"`{line[:60]}...`" if len(line) > 64 else f"`{line}`"
+
+
+def listed(words: Iterable[str], last: str = "or") -> str:
+    """`a`, `a or b`, `a, b or c`."""
+    items = list(words)
+    if len(items) < 2:
+        return "".join(items)
+    return f"{', '.join(items[:-1])} {last} {items[-1]}"

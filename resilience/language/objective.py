@@ -1,0 +1,76 @@
+"""The objective of a probe: `{availability: 99%, longest_outage: 2s, p99: 300ms}`.
+
+Percentiles are keys of a pattern (`p50`, `p99`, `p99.9`), so this mapping has a reader of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from yaml.nodes import MappingNode, Node
+
+from resilience.language.near import nearest, quoted
+from resilience.language.reading import WRONG, Entry, Reading, what
+from resilience.language.scalars import SCALARS
+from resilience.language.shapes import Shape
+from resilience.model.scenario import Objective
+from resilience.model.values import Availability, Duration
+
+KEYS = {"availability": SCALARS[Availability], "longest_outage": SCALARS[Duration]}
+"""The keys that are words."""
+
+DOCS = {
+    "availability": "Part of the planned requests that must be answered well, such as 99.9%. "
+    "100% promises that no request fails.",
+    "longest_outage": "The longest span without enough good answers; 0s promises that none is.",
+}
+
+PERCENTILE = r"p(100|[1-9][0-9]?)(\.[0-9]{1,3})?"
+"""The keys that are percentiles of latency."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectiveShape:
+    """Reads an Objective; one without any promise is a problem."""
+
+    expected: str = "a mapping such as `{availability: 99%, longest_outage: 2s, p99: 300ms}`"
+
+    def takes(self, node: Node) -> bool:
+        return isinstance(node, MappingNode)
+
+    def read(self, node: Node, reading: Reading, label: str) -> Any:
+        if not isinstance(node, MappingNode):
+            return reading.wrong(node, f"{quoted(label)} is {what(node)}", self.expected)
+        entries = reading.entries(node).values()
+        if not entries:
+            return reading.wrong(node, f"{quoted(label)} promises nothing", self.expected)
+        values = {entry.key: _read(entry, reading, label) for entry in entries}
+        return WRONG if any(value is WRONG for value in values.values()) else _objective(values)
+
+
+def _objective(values: dict[str, Any]) -> Objective:
+    latency = {float(key[1:]): value for key, value in values.items() if key not in KEYS}
+    return Objective(
+        availability=values.get("availability"),
+        longest_outage=values.get("longest_outage"),
+        latency=dict(sorted(latency.items())),
+    )
+
+
+def _read(entry: Entry, reading: Reading, label: str) -> Any:
+    shape: Shape | None = KEYS.get(entry.key)
+    if re.fullmatch(PERCENTILE, entry.key) and float(entry.key[1:]) < 100:
+        shape = SCALARS[Duration]
+    if shape is None:
+        message = f"unknown key {quoted(entry.key)} in {quoted(label)}"
+        expected = "`availability`, `longest_outage`, or a percentile of latency such as `p99`"
+        return reading.wrong(entry.key_node, message, expected, _guess(entry.key))
+    return shape.read(entry.node, reading, entry.key)
+
+
+def _guess(key: str) -> str:
+    if match := re.fullmatch(r"(?:p|perc|percentile|latency)?_?([1-9][0-9](?:\.[0-9]+)?)", key):
+        return f"`p{match[1]}`"
+    return nearest(key, KEYS)

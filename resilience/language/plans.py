@@ -1,0 +1,137 @@
+"""Rules for single values of a plan that a type alone does not hold.
+
+A schedule is checked for its form here (five fields in their ranges); when it fires is the backup
+room's business.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from yaml.nodes import Node
+
+from resilience.language.near import nearest, quoted
+from resilience.language.reading import Reading
+from resilience.model.scenario import Drill, Keep, PlanObjective
+
+_PATTERN = re.compile(r"[a-z0-9*?]([-a-z0-9*?]{0,61}[a-z0-9*?])?")
+_SCRATCH = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
+_FIELDS: tuple[tuple[str, int, int, list[str]], ...] = (
+    ("minute", 0, 59, []),
+    ("hour", 0, 23, []),
+    ("day of the month", 1, 31, []),
+    ("month", 1, 12, _MONTHS),
+    ("day of the week", 0, 7, _DAYS),
+)
+_NICKNAMES = ("@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually")
+_CRON = "five fields such as `0 2 * * *`: minute, hour, day, month, day of the week"
+
+
+def namespace(node: Node, name: str, reading: Reading) -> None:
+    """A name or a pattern of names."""
+    if not _PATTERN.fullmatch(name):
+        reading.wrong(
+            node,
+            f"the namespace {quoted(name)}",
+            "a name such as `shop` or a pattern such as `shop-*`",
+        )
+
+
+def store(node: Node, url: str, reading: Reading) -> None:
+    """Where snapshots are kept."""
+    if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?|file:.+", url):
+        scheme = url.partition(":")[0]
+        reading.wrong(
+            node,
+            f"`store` is {quoted(url)}",
+            "`s3://bucket/prefix` or `file:DIRECTORY`",
+            nearest(scheme, ("s3", "file")) if ":" in url else quoted(f"file:{url}"),
+        )
+
+
+def schedule(node: Node, text: str, reading: Reading) -> None:
+    """Five fields, or one of cron's nicknames."""
+    if text in _NICKNAMES:
+        return
+    fields = text.split()
+    if text.startswith("@") or len(fields) != len(_FIELDS):
+        reading.wrong(node, f"`schedule` is {quoted(text)}", _CRON, nearest(text, _NICKNAMES))
+        return
+    for written, (name, low, high, words) in zip(fields, _FIELDS, strict=True):
+        if not _fits(written.lower(), low, high, words):
+            reading.wrong(
+                node,
+                f"the {name} of the schedule is {quoted(written)}",
+                f"{low} to {high}, `*`, `*/n`, ranges and lists",
+            )
+
+
+def _fits(field: str, low: int, high: int, words: list[str]) -> bool:
+    return all(_part_fits(part, low, high, words) for part in field.split(","))
+
+
+def _part_fits(part: str, low: int, high: int, words: list[str]) -> bool:
+    match = re.fullmatch(r"(\*|[a-z0-9]{1,4})(?:-([a-z0-9]{1,4}))?(?:/([1-9][0-9]{0,2}))?", part)
+    if not match or (match[1] == "*" and match[2]):
+        return False
+    ends = [_number(word, low, words) for word in (match[1], match[2]) if word and word != "*"]
+    return all(low <= end <= high for end in ends) and ends == sorted(ends)
+
+
+def _number(word: str, low: int, words: list[str]) -> int:
+    """-1 for what is no number of this field."""
+    if word in words:
+        return words.index(word) + low
+    return int(word) if re.fullmatch(r"[0-9]{1,4}", word) else -1
+
+
+def timezone(node: Node, name: str, reading: Reading) -> None:
+    """A name of the IANA database, where this machine has one."""
+    import zoneinfo
+
+    known = zoneinfo.available_timezones()
+    if known and name not in known:
+        reading.wrong(
+            node,
+            f"`timezone` is {quoted(name)}",
+            "an IANA name such as `Europe/Berlin`",
+            nearest(name, known),
+        )
+
+
+def keep(node: Node, value: Keep, reading: Reading) -> None:
+    """Retention that keeps something."""
+    if value == Keep():
+        reading.wrong(node, "`keep` keeps nothing", "at least one number, or no `keep`")
+
+
+def objective(node: Node, value: PlanObjective, reading: Reading) -> None:
+    """An objective that promises something."""
+    if value == PlanObjective():
+        reading.wrong(node, "`objective` promises nothing", "`rpo`, `rto`, or no `objective`")
+
+
+def drill(node: Node, value: Drill, reading: Reading) -> None:
+    """A scratch namespace of its own."""
+    name = value.into.replace("${namespace}", "n")
+    if not _SCRATCH.fullmatch(name) or value.into == "${namespace}":
+        reading.wrong(
+            node,
+            f"the drill goes into {quoted(value.into)}",
+            "a scratch namespace of its own, such as `${namespace}-drill`",
+        )
+
+
+RULES: Mapping[str, Callable[[Node, Any, Reading], None]] = {
+    "store": store,
+    "schedule": schedule,
+    "timezone": timezone,
+    "keep": keep,
+    "objective": objective,
+    "drill": drill,
+}
+"""By the name of the form's field."""

@@ -1,0 +1,120 @@
+"""Promises that no run could keep or break, found before anything is touched.
+
+An objective needs a number of samples (model.values.Availability.samples_needed; ten beyond a
+percentile), and the window in which it is judged is at most as long as the deadlines of the steps
+in it. Only what is certain is reported here: a window that merely *may* be too short is told after
+the run, as "not measured".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from yaml.nodes import MappingNode, Node
+
+from resilience.language.near import listed, nearest, quoted
+from resilience.language.reading import Reading
+from resilience.model.scenario import DEFAULT_RATE, Objective, Step
+from resilience.model.values import Duration, Rate
+
+BEYOND_PERCENTILE = 10
+"""Samples that must lie above a percentile for it to mean anything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Impossible:
+    promise: str
+    needs: int
+
+
+def check(
+    probe: Step, node: Node, when: Sequence[Step], settle: Duration, reading: Reading
+) -> None:
+    """Record what a probe promises in vain."""
+    if probe.objective is None:
+        return
+    span = _span(probe, node, when, reading)
+    if span is None:
+        return
+    rate = probe.rate or DEFAULT_RATE
+    longest = _longest(span, settle)
+    most = math.floor(longest.exact * rate.per_second)
+    for promise in _promises(probe.objective):
+        if promise.needs > most:
+            reading.wrong(
+                node,
+                f"{promise.promise} needs {promise.needs:,} samples, and at {rate} no more than "
+                f"{most:,} fit into the {longest} that `when` and `settle` may take at most",
+                _remedy(promise.needs, longest),
+            )
+    _resolution(probe.objective, rate, node, reading)
+
+
+def _span(probe: Step, node: Node, when: Sequence[Step], reading: Reading) -> Sequence[Step] | None:
+    """The steps that the objective is judged in."""
+    if probe.during is None:
+        return when
+    found = [step for step in when if step.name == probe.during]
+    if len(found) == 1:
+        return found
+    names = sorted({step.name for step in when if step.name})
+    message = f"{len(found) or 'no'} steps" if found else "no step"
+    reading.wrong(
+        _key(node, "during"),
+        f"{message} under `when:` has the name {quoted(probe.during)}",
+        listed(quoted(name) for name in names) or "the `name:` of a step there",
+        nearest(probe.during, names),
+    )
+    return None
+
+
+def _longest(span: Sequence[Step], settle: Duration) -> Duration:
+    """No step lasts longer than its deadline, nor than it says by itself."""
+    total = settle.exact
+    for step in span:
+        bounds = step.verb.bounds(step.parameters)
+        total += min(step.within, bounds[1]).exact if bounds else step.within.exact
+    return Duration(total)
+
+
+def _promises(objective: Objective) -> Iterator[_Impossible]:
+    if objective.availability is not None:
+        yield _Impossible(
+            promise=f"availability of {objective.availability}",
+            needs=objective.availability.samples_needed,
+        )
+    for percentile in objective.latency:
+        part = Fraction(str(percentile)) / 100
+        yield _Impossible(
+            promise=f"p{percentile:g}", needs=math.ceil(BEYOND_PERCENTILE / (1 - part))
+        )
+
+
+def _remedy(needs: int, longest: Duration) -> str:
+    rate = math.ceil(needs / longest.exact) if longest.exact else needs
+    return f"a rate of at least {rate}/s, a longer `when`, or a lesser promise"
+
+
+def _resolution(objective: Objective, rate: Rate, node: Node, reading: Reading) -> None:
+    """An outage shorter than the gap between two requests cannot be seen."""
+    outage = objective.longest_outage
+    if outage is None or not outage.exact or outage.exact * rate.per_second >= 1:
+        return
+    needed = math.ceil(1 / outage.exact)
+    reading.wrong(
+        node,
+        f"at {rate} an outage of {outage} falls between two requests",
+        f"a rate of at least {needed}/s",
+    )
+
+
+def _key(node: Node, key: str) -> Node:
+    if isinstance(node, MappingNode):
+        for key_node, value in node.value:
+            if key_node.value == key:
+                found: Node = value
+                return found
+    return node

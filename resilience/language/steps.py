@@ -1,0 +1,218 @@
+"""Reading one step: a mapping with exactly one verb, plus the keys that all steps share.
+
+`within`, `name`, `optional` stand beside the verb, as do `rate`, `objective`, `during` and
+`abort_below` of a probe, and `lasting` of an action that cannot be undone. Most of this module is
+about saying well what went wrong when they do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from yaml.nodes import MappingNode, Node
+
+from resilience.language import keys, misplaced
+from resilience.language.compose import is_null
+from resilience.language.near import quoted
+from resilience.language.reading import WRONG, Entry, Reading, Wrong, what
+from resilience.language.records import Field, Record
+from resilience.language.shapes import Shape
+from resilience.model.scenario import DEFAULT_WITHIN, Step
+from resilience.model.values import Duration
+from resilience.model.verb import Phase, Residue, Unusable, Verb
+
+_NESTING = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseShape:
+    """Steps that stand in a phase of their own, such as `drill.then` of a plan."""
+
+    inner: Shape
+    phase: Phase
+
+    @property
+    def expected(self) -> str:
+        return self.inner.expected
+
+    def takes(self, node: Node) -> bool:
+        return self.inner.takes(node)
+
+    def read(self, node: Node, reading: Reading, label: str) -> Any:
+        with reading.within(label, self.phase):
+            return self.inner.read(node, self._scoped(reading), label)
+
+    def _scoped(self, reading: Reading) -> Reading:
+        if self.phase not in reading.namespaces:
+            return reading
+        variables = replace(reading.variables, namespace=reading.namespaces[self.phase])
+        return replace(reading, variables=variables)
+
+
+@dataclass(frozen=True, slots=True)
+class StepShape:
+    """Reads a Step at the reading's phase and path."""
+
+    expected: str = "a step such as `kill: {pods: app=shop, count: 1}`"
+
+    def takes(self, node: Node) -> bool:
+        return isinstance(node, MappingNode)
+
+    def read(self, node: Node, reading: Reading, label: str) -> Any:
+        if not isinstance(node, MappingNode):
+            message = f"a step of {quoted(label)} is {what(node)}"
+            return reading.wrong(node, message, self.expected, misplaced.bare_verb(node, reading))
+        if reading.depth > _NESTING:
+            return reading.wrong(node, f"steps inside steps, more than {_NESTING} deep", "fewer")
+        reading.depth += 1
+        try:
+            return _read(node, reading)
+        finally:
+            reading.depth -= 1
+
+
+def _read(node: MappingNode, reading: Reading) -> Step | Wrong:
+    entries = reading.entries(node)
+    named = {key: entry for key, entry in entries.items() if key not in keys.ALL}
+    verbs = {key: found for key in named if (found := reading.catalogue.find(key))}
+    if len(verbs) != 1:
+        return misplaced.not_one_verb(node, named, list(verbs), reading)
+    name, verb = next(iter(verbs.items()))
+    if isinstance(verb, Unusable):
+        return reading.wrong(
+            named[name].key_node,
+            f"the verb {quoted(name)} cannot be loaded: {verb.reason}",
+            "a working one",
+        )
+    return _step(node, verb, entries, reading)
+
+
+def _step(
+    node: MappingNode, verb: Verb, entries: Mapping[str, Entry], reading: Reading
+) -> Step | Wrong:
+    phase = reading.phase or Phase.WHEN
+    entry = entries[verb.name]
+    fits = phase in verb.phases or misplaced.phase(verb, phase, entry, reading)
+    strangers = misplaced.strangers(verb, entries, reading)
+    parameters: Any = WRONG
+    if not (strangers and is_null(entry.node)):
+        parameters = _parameters(verb, entry, reading)
+    common = _common(node, verb, entries, reading)
+    if not fits or strangers or parameters is WRONG or common is WRONG:
+        return WRONG
+    return _made(node, verb, phase, parameters, common, reading, entries)
+
+
+def _parameters(verb: Verb, entry: Entry, reading: Reading) -> Any:
+    """The verb's own value: a mapping, or its shorthand."""
+    if reading.tagged(entry.node):
+        return WRONG
+    record = reading.record_of(verb.parameters)
+    with reading.within(f"{reading.path}.{verb.name}"):
+        if short := _short(verb, entry, record):
+            value = short.shape.read(entry.node, reading, verb.name)
+            parameters = WRONG if value is WRONG else verb.parameters(**{short.name: value})
+        elif is_null(entry.node) and not record.required:
+            parameters = verb.parameters()
+        elif not isinstance(entry.node, MappingNode):
+            parameters = reading.wrong(
+                entry.node, f"`{verb.name}` is {what(entry.node)}", _expected(verb, record)
+            )
+        else:
+            parameters = _mapping(verb, entry.node, record, reading)
+    return parameters if parameters is WRONG else _checked(verb, parameters, entry, reading)
+
+
+def _short(verb: Verb, entry: Entry, record: Record) -> Field | None:
+    """The field that a value without keys fills, when it may stand for this value."""
+    if not verb.shorthand or is_null(entry.node):
+        return None
+    short = next(item for item in record.fields.values() if item.name == verb.shorthand)
+    takes_steps = isinstance(short.shape, StepShape)
+    if isinstance(entry.node, MappingNode) and not takes_steps:
+        return None
+    others = [key for key in record.required if key != short.key]
+    return short if short.shape.takes(entry.node) and not others else None
+
+
+def _mapping(verb: Verb, node: MappingNode, record: Record, reading: Reading) -> Any:
+    values = record.read_entries(
+        reading.entries(node), node, reading, verb.name, misplaced.elsewhere(verb)
+    )
+    return WRONG if any(v is WRONG for v in values.values()) else verb.parameters(**values)
+
+
+def _checked(verb: Verb, parameters: Any, entry: Entry, reading: Reading) -> Any:
+    complaints = verb.check(parameters)
+    inner = {}
+    if isinstance(entry.node, MappingNode):
+        inner = {key.value: value for key, value in entry.node.value}
+    for complaint in complaints:
+        at = inner.get(complaint.field, entry.node)
+        reading.wrong(at, complaint.message, complaint.expected)
+    return WRONG if complaints else parameters
+
+
+def _common(node: MappingNode, verb: Verb, entries: Mapping[str, Entry], reading: Reading) -> Any:
+    """The keys beside the verb, as a KW dataclass; which of them may stand there is the verb's."""
+    record = reading.record_of(keys.kind(verb, reading.phase))
+    allowed = {key: entry for key, entry in entries.items() if key in record.fields}
+    values = record.read_entries(allowed, node, reading, verb.name)
+    if keys.measures(verb, reading.phase) and "objective" not in entries:
+        return reading.wrong(
+            entries[verb.name].key_node,
+            f"the probe `{verb.name}` would promise nothing",
+            "`objective:` beside it, such as `{availability: 99%}`",
+        )
+    if verb.residue is Residue.EVERYTHING and not values.get("lasting"):
+        return reading.wrong(
+            entries[verb.name].key_node,
+            f"`{verb.name}` cannot be undone",
+            "`lasting: true` beside it, to say that this is meant",
+        )
+    return WRONG if any(v is WRONG for v in values.values()) else record.cls(**values)
+
+
+def _made(
+    node: MappingNode,
+    verb: Verb,
+    phase: Phase,
+    parameters: Any,
+    common: Any,
+    reading: Reading,
+    entries: Mapping[str, Entry],
+) -> Step | Wrong:
+    least, most = verb.bounds(parameters) or (Duration.of(0), DEFAULT_WITHIN)
+    given = common.within is not None
+    within = common.within if given else max(DEFAULT_WITHIN, most)
+    if within < least:
+        return reading.wrong(
+            entries["within"].node,
+            f"`{verb.name}` takes at least {least}",
+            f"`within` of at least that, not {within}",
+        )
+    name = common.name or (verb.name if phase is Phase.WHILE else "")
+    extra = {key: getattr(common, key) for key in keys.PROBE_ONLY if hasattr(common, key)}
+    return Step(
+        verb=verb,
+        parameters=parameters,
+        phase=phase,
+        path=reading.path,
+        place=reading.place(node),
+        name=name,
+        within=within,
+        within_given=given,
+        optional=common.optional,
+        lasting=getattr(common, "lasting", False),
+        **extra,
+    )
+
+
+def _expected(verb: Verb, record: Record) -> str:
+    """What a verb's value may be, in words."""
+    if not verb.shorthand:
+        return record.expected
+    short = next(item for item in record.fields.values() if item.name == verb.shorthand)
+    return f"{short.shape.expected}, or {record.expected}"
