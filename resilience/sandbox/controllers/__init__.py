@@ -1,0 +1,25 @@
+"""kube-controller-manager and kube-scheduler of the sandbox, in the API server's process.
+
+`start` is all the API server needs. Each controller is one class over the shared work queue
+(`runner`), reads and writes through `Api` like any client, and keeps its decisions in pure
+functions. The rules are those of Kubernetes 1.36, with times from the given clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from resilience.sandbox.api import Api, Clock
+
+
+def start(api: Api, clock: Clock, *, root_ca: str = "") -> Callable[[], None]:
+    """Start every controller and the scheduler on the clock's loop; returns stop.
+
+    `root_ca` is the PEM text that ConfigMap kube-root-ca.crt of each namespace holds; without it
+    there is no such ConfigMap.
+    """
+    from resilience.sandbox.controllers.manager import Manager
+
+    manager = Manager(api, clock, root_ca=root_ca)
+    manager.start()
+    return manager.stop

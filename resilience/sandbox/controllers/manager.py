@@ -1,0 +1,68 @@
+"""Which controllers run, in which order they hear of changes.
+
+The Pod index comes first, because controllers ask it inside their own callbacks. Controllers are
+created before any is started: a started one may already write.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from resilience.sandbox.api import Api, Clock
+from resilience.sandbox.controllers.bootstrap import bootstrap
+from resilience.sandbox.controllers.context import Context, Controller
+from resilience.sandbox.controllers.deployment import DeploymentController
+from resilience.sandbox.controllers.endpoints import EndpointsController
+from resilience.sandbox.controllers.endpointslice import EndpointSliceController
+from resilience.sandbox.controllers.garbage import GarbageCollector
+from resilience.sandbox.controllers.namespaces import NamespaceController
+from resilience.sandbox.controllers.node_lifecycle import NodeLifecycle
+from resilience.sandbox.controllers.podgc import PodGarbageCollector
+from resilience.sandbox.controllers.replicaset import ReplicaSetController
+from resilience.sandbox.controllers.runner import Runner
+from resilience.sandbox.controllers.serviceaccounts import NamespaceDefaults
+from resilience.sandbox.controllers.taint_eviction import TaintEviction
+from resilience.sandbox.scheduler.controller import Scheduler
+
+CONTROLLERS: Sequence[type[Controller]] = (
+    NamespaceDefaults,
+    NodeLifecycle,
+    TaintEviction,
+    PodGarbageCollector,
+    Scheduler,
+    ReplicaSetController,
+    DeploymentController,
+    EndpointSliceController,
+    EndpointsController,
+    NamespaceController,
+    GarbageCollector,
+)
+
+
+class Manager:
+    """All controllers of one API server."""
+
+    def __init__(
+        self,
+        api: Api,
+        clock: Clock,
+        *,
+        controllers: Sequence[type[Controller]] = CONTROLLERS,
+        timer: Callable[[], float] = time.perf_counter,
+        root_ca: str = "",
+    ) -> None:
+        """`timer` measures real time spent; tests pass a standing one to be deterministic."""
+        self.context = Context(api, clock, Runner(clock, timer), root_ca)
+        self.controllers = [controller(self.context) for controller in controllers]
+
+    def start(self) -> None:
+        """Make what every cluster has, subscribe and begin."""
+        bootstrap(self.context.api)
+        self.context.watch(self.context.kind("pods"), self.context.pods.observe)
+        for controller in self.controllers:
+            controller.start()
+
+    def stop(self) -> None:
+        """End all watches and timers of the queue."""
+        self.context.close()
