@@ -1,0 +1,100 @@
+"""What can go wrong with a backup, named for the decision it asks for.
+
+BackupError
+├── StoreError              the store said no, or nothing
+│   ├── StoreUnreachable    no usable answer: try again later
+│   ├── StoreRefused        no right, wrong region, wrong clock, no bucket: change the settings
+│   ├── StoreFull           no space left: nothing of what was being written is visible
+│   ├── Missing             no such key
+│   ├── Exists              a create-only write found the key taken
+│   ├── Retained            a lock on the object forbids its deletion until a date
+│   └── OverwritesSilently  the store ignores create-only writes
+├── NoSnapshot              no snapshot of that name; the message names the nearest
+├── Incomplete              something was not collected: no snapshot became visible
+├── Tampered                what is stored is not what was written
+├── UnknownFormat           written by a newer version: read it with that version
+├── BadArchive              the tarball cannot be read safely
+├── RestoreRefused          nothing was created, and why
+├── HookFailed              a hook of the application failed
+├── VolumeFailed            a volume's stream lacks one of its four proofs
+├── Busy                    somebody else holds the lock; the message names the holder
+└── BadRequest              the caller's own words are wrong: name, schedule, URL, key
+"""
+
+from __future__ import annotations
+
+
+class BackupError(Exception):
+    """Base of everything this room raises. The text says object, observed, expected, next step."""
+
+
+class StoreError(BackupError):
+    """The store said no, or nothing."""
+
+
+class StoreUnreachable(StoreError):
+    """No usable answer; a write may or may not have happened."""
+
+
+class StoreRefused(StoreError):
+    """An answer that will not change by trying again."""
+
+
+class StoreFull(StoreError):
+    """No space left."""
+
+
+class Missing(StoreError):
+    """No such key."""
+
+
+class Exists(StoreError):
+    """The key is taken."""
+
+
+class Retained(StoreError):
+    """A retention lock forbids the deletion."""
+
+
+class OverwritesSilently(StoreError):
+    """The store accepts a create-only write over an existing key."""
+
+
+class NoSnapshot(BackupError):
+    """No snapshot of that name."""
+
+
+class Incomplete(BackupError):
+    """Something that was asked for was not collected."""
+
+
+class Tampered(BackupError):
+    """What is stored is not what was written."""
+
+
+class UnknownFormat(BackupError):
+    """Written by a newer version."""
+
+
+class BadArchive(BackupError):
+    """The tarball cannot be read, or not safely."""
+
+
+class RestoreRefused(BackupError):
+    """Nothing was created."""
+
+
+class HookFailed(BackupError):
+    """A hook of the application failed."""
+
+
+class VolumeFailed(BackupError):
+    """A volume's stream lacks a proof."""
+
+
+class Busy(BackupError):
+    """Somebody else holds the lock."""
+
+
+class BadRequest(BackupError):
+    """The caller's own words are wrong."""

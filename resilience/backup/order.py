@@ -1,0 +1,88 @@
+"""The order of a restore: what others need comes first. Pure.
+
+A wave is created completely before the next begins. Policies, limits and rights come before
+workloads, so that nothing runs unguarded; quotas come after them, because what was running within
+its quota must not be refused half-way; admission webhooks and API services come last, when what
+serves them exists. Velero's order (pkg/cmd/server/config/config.go) is the model; Pods come before
+their controllers there, so that those adopt them, while here what a controller makes anew is left
+to it (see `rules.regrown`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+_WAVES: tuple[frozenset[str], ...] = tuple(
+    map(
+        frozenset,
+        (
+            ("customresourcedefinitions.apiextensions.k8s.io",),
+            ("namespaces",),
+            (
+                "storageclasses.storage.k8s.io",
+                "priorityclasses.scheduling.k8s.io",
+                "runtimeclasses.node.k8s.io",
+                "ingressclasses.networking.k8s.io",
+                "volumesnapshotclasses.snapshot.storage.k8s.io",
+                "clusterroles.rbac.authorization.k8s.io",
+            ),
+            (
+                "persistentvolumes",
+                "serviceaccounts",
+                "networkpolicies.networking.k8s.io",
+                "limitranges",
+            ),
+            (
+                "persistentvolumeclaims",
+                "secrets",
+                "configmaps",
+                "roles.rbac.authorization.k8s.io",
+                "clusterrolebindings.rbac.authorization.k8s.io",
+                "poddisruptionbudgets.policy",
+                "rolebindings.rbac.authorization.k8s.io",
+            ),
+            ("endpoints", "endpointslices.discovery.k8s.io", "services"),
+            ("pods", "replicasets.apps", "replicationcontrollers", "controllerrevisions.apps"),
+            ("deployments.apps", "statefulsets.apps", "daemonsets.apps", "jobs.batch"),
+        ),
+    )
+)
+_OTHERS = len(_WAVES)
+_LAST: tuple[frozenset[str], ...] = tuple(
+    map(
+        frozenset,
+        (
+            (
+                "cronjobs.batch",
+                "resourcequotas",
+                "horizontalpodautoscalers.autoscaling",
+                "ingresses.networking.k8s.io",
+            ),
+            (
+                "apiservices.apiregistration.k8s.io",
+                "validatingwebhookconfigurations.admissionregistration.k8s.io",
+                "mutatingwebhookconfigurations.admissionregistration.k8s.io",
+                "validatingadmissionpolicies.admissionregistration.k8s.io",
+                "validatingadmissionpolicybindings.admissionregistration.k8s.io",
+            ),
+        ),
+    )
+)
+
+_WAVE_OF = {kind: wave for wave, kinds in enumerate(_WAVES) for kind in kinds} | {
+    kind: _OTHERS + 1 + wave for wave, kinds in enumerate(_LAST) for kind in kinds
+}
+
+WAVES = _OTHERS + 1 + len(_LAST)
+"""How many waves there are."""
+
+
+def wave(kind: str) -> int:
+    """0 for what comes first; `kind` is `deployments.apps`. Custom resources stand between the
+    workloads and what acts on them."""
+    return _WAVE_OF.get(kind, _OTHERS)
+
+
+def in_order(kinds: Iterable[str]) -> list[str]:
+    """By wave, then by name."""
+    return sorted(kinds, key=lambda kind: (wave(kind), kind))

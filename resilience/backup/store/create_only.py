@@ -1,0 +1,31 @@
+"""Does the store keep its word on create-only writes? Asked at first use, by one small object.
+
+Where `If-None-Match` is ignored, two runs that write the same name destroy each other silently, and
+a thief can replace what was written. The object stays: with a good store every later probe is a
+single refused write.
+"""
+
+from __future__ import annotations
+
+from resilience.backup import layout
+from resilience.backup.errors import Exists, OverwritesSilently
+from resilience.backup.store.base import Store
+
+_TEXT = b"written twice at first use: a store that accepts the second write ignores If-None-Match\n"
+
+
+def require_create_only(store: Store) -> None:
+    """`OverwritesSilently`, naming the store, unless the user has accepted that."""
+    if store.overwrites_accepted:
+        return
+    for _ in range(2):
+        try:
+            store.put(layout.CREATE_ONLY_PROBE, _TEXT)
+        except Exists:
+            return
+    raise OverwritesSilently(
+        f"{store.url} ignores create-only writes (If-None-Match: *): a second writer would replace "
+        "a snapshot without a word. Use a store that honours them, or accept it with "
+        "?overwrites=accepted in the URL; then existing keys are looked up before each write, "
+        "which holds off a second run but no race"
+    )

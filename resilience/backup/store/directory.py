@@ -1,0 +1,206 @@
+"""`file:DIR`, the embedded default: a directory with the guarantees of an object store.
+
+A write goes to a temporary name, is flushed to the disk, then linked to its own name: `link`
+refuses an existing name, so nothing is ever replaced, and a crash at any moment leaves either all
+of a file or none. Files are readable by their owner only: snapshots hold Secrets.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from resilience.backup.errors import (
+    BadRequest,
+    Exists,
+    Missing,
+    StoreError,
+    StoreFull,
+    StoreRefused,
+)
+from resilience.backup.store.base import CHUNK, Entry, Stored
+
+_TEMPORARY = ".unfinished-"
+
+
+class DirectoryStore:
+    """Keys are paths below `root`, which is made at the first write."""
+
+    overwrites_accepted = False
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.url = f"file:{root}"
+
+    def put(self, key: str, data: bytes, *, retain_until: datetime | None = None) -> Stored:
+        with self.upload(key) as upload:
+            upload.write(data)
+            return upload.commit()
+
+    def upload(
+        self, key: str, *, retain_until: datetime | None = None, size_hint: int = 0
+    ) -> _Upload:
+        if retain_until:
+            raise BadRequest(f"{self.url} cannot lock objects; use S3 with Object Lock")
+        return _Upload(self.url, self._path(key), key)
+
+    def read(self, key: str, version: str = "") -> bytes:
+        with self._opened(key) as file:
+            return file.read_bytes()
+
+    def stream(self, key: str, version: str = "") -> Iterator[bytes]:
+        with self._opened(key) as path, path.open("rb") as file:
+            while piece := file.read(CHUNK):
+                yield piece
+
+    def list(self, prefix: str = "") -> Iterator[Entry]:
+        folder = self._path(prefix.rpartition("/")[0]) if "/" in prefix else self.root
+        for path in sorted(_files(folder), key=lambda path: self._key(path)):
+            if (key := self._key(path)).startswith(prefix):
+                status = path.stat()
+                yield Entry(
+                    key=key,
+                    size=status.st_size,
+                    modified=datetime.fromtimestamp(status.st_mtime, UTC),
+                )
+
+    def directories(self) -> Iterable[str]:
+        return sorted(path.name for path in _children(self.root) if path.is_dir())
+
+    def delete(self, key: str) -> None:
+        path = self._path(key)
+        with _explained(self.url, key):
+            path.unlink(missing_ok=True)
+            _drop_empty(path.parent, self.root)
+
+    def sweep(self, older_than: datetime) -> int:
+        swept = 0
+        for path in _files(self.root, unfinished=True):
+            if path.stat().st_mtime < older_than.timestamp():
+                path.unlink(missing_ok=True)
+                _drop_empty(path.parent, self.root)
+                swept += 1
+        return swept
+
+    def _path(self, key: str) -> Path:
+        parts = key.split("/") if key else []
+        if any(part in ("", ".", "..") or part.startswith(_TEMPORARY) for part in parts):
+            raise BadRequest(f"{key!r} is no key of a store")
+        return self.root.joinpath(*parts)
+
+    def _key(self, path: Path) -> str:
+        return path.relative_to(self.root).as_posix()
+
+    @contextmanager
+    def _opened(self, key: str) -> Iterator[Path]:
+        path = self._path(key)
+        try:
+            yield path
+        except (FileNotFoundError, NotADirectoryError):
+            raise Missing(f"{key} is not in {self.url}") from None
+        except OSError as problem:
+            raise _translated(self.url, key, problem) from problem
+
+
+class _Upload:
+    def __init__(self, url: str, path: Path, key: str) -> None:
+        self._url, self._path, self._key = url, path, key
+        self._unfinished = path.with_name(_TEMPORARY + secrets.token_hex(8))
+        with _explained(url, key):
+            _make_directories(path.parent)
+            self._file = os.fdopen(
+                os.open(self._unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb"
+            )
+        self._size = 0
+
+    def write(self, data: bytes) -> None:
+        with _explained(self._url, self._key):
+            self._file.write(data)
+        self._size += len(data)
+
+    def commit(self) -> Stored:
+        with _explained(self._url, self._key):
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            try:
+                os.link(self._unfinished, self._path)
+            except FileExistsError:
+                raise Exists(f"{self._key} exists already in {self._url}") from None
+            _sync_directory(self._path.parent)
+        return Stored(key=self._key, size=self._size)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self._file.close()
+        except OSError:  # a full disk refuses the last buffer once more; it was reported by write
+            if kind is None:
+                raise
+        finally:
+            self._unfinished.unlink(missing_ok=True)
+
+
+def _make_directories(path: Path) -> None:
+    missing = [path, *path.parents]
+    for folder in reversed([folder for folder in missing if not folder.exists()]):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        _sync_directory(folder.parent)
+
+
+def _sync_directory(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _children(folder: Path) -> Iterable[Path]:
+    return folder.iterdir() if folder.is_dir() else ()
+
+
+def _files(folder: Path, *, unfinished: bool = False) -> Iterator[Path]:
+    for path in _children(folder):
+        if path.is_dir():
+            yield from _files(path, unfinished=unfinished)
+        elif path.name.startswith(_TEMPORARY) == unfinished:
+            yield path
+
+
+def _drop_empty(folder: Path, root: Path) -> None:
+    while folder != root:
+        try:
+            folder.rmdir()
+        except OSError:  # not empty, or gone already
+            return
+        folder = folder.parent
+
+
+@contextmanager
+def _explained(url: str, key: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as problem:
+        raise _translated(url, key, problem) from problem
+
+
+def _translated(url: str, key: str, problem: OSError) -> StoreError:
+    if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StoreFull(f"{url}: no space left while writing {key}; nothing of it is visible")
+    if problem.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return StoreRefused(f"{url}: no permission for {key}: {problem.strerror}")
+    return StoreError(f"{url}: {key}: {problem.strerror or problem}")

@@ -1,0 +1,228 @@
+"""S3 and what speaks its protocol, by boto3.
+
+Create-only is `If-None-Match: *` on PutObject and CompleteMultipartUpload; boto3's own
+`upload_fileobj` cannot send it, so the multipart is ours. A write whose answer was lost is
+recognised by an id in the object's metadata: the client's retry then meets its own object, which is
+success and no conflict. A read that is cut is continued from where it stopped, of the same ETag.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+from uuid import uuid4
+
+from resilience.backup.errors import Exists, Missing, Retained, StoreUnreachable
+from resilience.backup.store.base import CHUNK, Entry, Stored
+from resilience.backup.store.s3_errors import explained
+from resilience.backup.store.s3_upload import MultipartUpload
+
+_CONTINUE = 5
+"""How often one read is continued after it was cut."""
+
+OWNER = "resilience-write"
+"""Metadata key of the id that tells our own object from somebody else's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3Settings:
+    """Where and how; credentials come from the AWS chain and are never held here."""
+
+    bucket: str
+    prefix: str = ""
+    endpoint: str | None = None
+    region: str | None = None
+    profile: str | None = None
+    ca: str | None = None
+    checksums: str = "when_supported"
+    overwrites_accepted: bool = False
+    attempts: int = 5
+    read_timeout: float = 60.0
+
+
+class S3Store:
+    """A bucket, or a prefix in one."""
+
+    def __init__(self, settings: S3Settings, *, url: str) -> None:
+        self.settings = settings
+        self.url = url
+        self.overwrites_accepted = settings.overwrites_accepted
+        self._prefix = f"{settings.prefix}/" if settings.prefix else ""
+
+    @cached_property
+    def client(self) -> Any:
+        """The boto3 client; made on first use, because the import alone takes 0.3 s."""
+        import boto3
+        from botocore.config import Config
+
+        given = self.settings
+        with explained(self.url, ""):
+            return boto3.session.Session(profile_name=given.profile).client(
+                "s3",
+                endpoint_url=given.endpoint,
+                region_name=given.region,
+                verify=given.ca,
+                config=Config(
+                    signature_version="s3v4",
+                    connect_timeout=10,
+                    read_timeout=given.read_timeout,
+                    retries={"mode": "standard", "total_max_attempts": given.attempts},
+                    request_checksum_calculation=given.checksums,
+                    response_checksum_validation="when_required",
+                    s3={"addressing_style": "path" if given.endpoint else "auto"},
+                ),
+            )
+
+    def put(self, key: str, data: bytes, *, retain_until: datetime | None = None) -> Stored:
+        write = uuid4().hex
+        arguments = self._arguments(key, write, retain_until)
+        self.refuse_existing(key)
+        answer = self.settle(
+            key, write, lambda: self.client.put_object(**arguments, Body=data, IfNoneMatch="*")
+        )
+        return Stored(key=key, size=len(data), version=_version(answer))
+
+    def upload(
+        self, key: str, *, retain_until: datetime | None = None, size_hint: int = 0
+    ) -> MultipartUpload:
+        write = uuid4().hex
+        return MultipartUpload(
+            self, key, self._arguments(key, write, retain_until), write=write, size_hint=size_hint
+        )
+
+    def read(self, key: str, version: str = "") -> bytes:
+        return b"".join(self.stream(key, version))
+
+    def stream(self, key: str, version: str = "") -> Iterator[bytes]:
+        from botocore.exceptions import (
+            ConnectionClosedError,
+            IncompleteReadError,
+            ReadTimeoutError,
+            ResponseStreamingError,
+        )
+
+        cut = (ConnectionClosedError, IncompleteReadError, ReadTimeoutError, ResponseStreamingError)
+        arguments = self._where(key) | ({"VersionId": version} if version else {})
+        at, size = 0, -1
+        for _ in range(_CONTINUE):
+            with explained(self.url, key):
+                answer = self.client.get_object(**arguments)
+            body = answer["Body"]
+            if size < 0:
+                size = answer["ContentLength"]
+                arguments |= {"IfMatch": answer["ETag"]}
+            try:
+                for piece in body.iter_chunks(CHUNK):
+                    at += len(piece)
+                    yield piece
+            except cut:
+                pass
+            finally:
+                body.close()
+            if at >= size:
+                return
+            arguments |= {"Range": f"bytes={at}-"}
+        raise StoreUnreachable(
+            f"{self.url}: reading {key} was cut {_CONTINUE} times, last at {at} of {size} bytes"
+        )
+
+    def list(self, prefix: str = "") -> Iterator[Entry]:
+        with explained(self.url, prefix):
+            for item in self._pages("Contents", prefix=prefix):
+                key = item["Key"].removeprefix(self._prefix)
+                yield Entry(
+                    key=key, size=item["Size"], modified=item["LastModified"].astimezone(UTC)
+                )
+
+    def directories(self) -> Iterable[str]:
+        with explained(self.url, ""):
+            found = self._pages("CommonPrefixes", delimiter="/")
+            return sorted(each["Prefix"].removeprefix(self._prefix).strip("/") for each in found)
+
+    def delete(self, key: str) -> None:
+        try:
+            head = self.head(key)
+        except Missing:
+            return
+        until = head.get("ObjectLockRetainUntilDate")
+        if until and until > datetime.now(UTC):
+            raise Retained(f"{self.url}: {key} is locked until {until:%Y-%m-%d %H:%M} UTC")
+        if head.get("ObjectLockLegalHoldStatus") == "ON":
+            raise Retained(f"{self.url}: {key} is under a legal hold")
+        with explained(self.url, key):
+            self.client.delete_object(**self._where(key))
+
+    def sweep(self, older_than: datetime) -> int:
+        swept = 0
+        with explained(self.url, ""):
+            pages = self.client.get_paginator("list_multipart_uploads").paginate(
+                Bucket=self.settings.bucket, Prefix=self._prefix
+            )
+            for upload in (each for page in pages for each in page.get("Uploads", ())):
+                if upload["Initiated"] < older_than:
+                    self.client.abort_multipart_upload(
+                        Bucket=self.settings.bucket, Key=upload["Key"], UploadId=upload["UploadId"]
+                    )
+                    swept += 1
+        return swept
+
+    def head(self, key: str) -> dict[str, Any]:
+        """HeadObject's answer."""
+        with explained(self.url, key):
+            answer: dict[str, Any] = self.client.head_object(**self._where(key))
+            return answer
+
+    def refuse_existing(self, key: str) -> None:
+        """Where the store ignores create-only writes and the user knows: look before writing."""
+        if not self.overwrites_accepted:
+            return
+        try:
+            self.head(key)
+        except Missing:
+            return
+        raise Exists(f"{key} exists already in {self.url}")
+
+    def settle(self, key: str, write: str, act: Callable[[], Any]) -> Any:
+        """Carry out a create-only write; one that meets its own object has succeeded before.
+
+        `Missing` is what a repeated CompleteMultipartUpload gets (NoSuchUpload).
+        """
+        try:
+            with explained(self.url, key):
+                return act()
+        except (Exists, Missing):
+            try:
+                head = self.head(key)
+            except Missing:
+                head = {}
+            if _owner(head) == write:
+                return head
+            raise
+
+    def _where(self, key: str) -> dict[str, Any]:
+        return {"Bucket": self.settings.bucket, "Key": self._prefix + key}
+
+    def _arguments(self, key: str, write: str, retain_until: datetime | None) -> dict[str, Any]:
+        lock = {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": retain_until}
+        return self._where(key) | {"Metadata": {OWNER: write}} | (lock if retain_until else {})
+
+    def _pages(self, what: str, *, prefix: str = "", delimiter: str = "") -> Iterator[Any]:
+        pages = self.client.get_paginator("list_objects_v2").paginate(
+            Bucket=self.settings.bucket, Prefix=self._prefix + prefix, Delimiter=delimiter
+        )
+        for page in pages:
+            yield from page.get(what, ())
+
+
+def _version(answer: Any) -> str:
+    version = answer.get("VersionId", "")
+    return "" if version == "null" else version
+
+
+def _owner(head: dict[str, Any]) -> str:
+    # Some stores change the case of metadata keys (rclone sends them title-cased).
+    lowered = {key.lower(): value for key, value in head.get("Metadata", {}).items()}
+    return str(lowered.get(OWNER, ""))

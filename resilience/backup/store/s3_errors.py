@@ -1,0 +1,94 @@
+"""S3's error codes in the words of our error tree: one clear line for each decision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from resilience.backup.errors import (
+    BadRequest,
+    Exists,
+    Missing,
+    Retained,
+    StoreError,
+    StoreFull,
+    StoreRefused,
+    StoreUnreachable,
+)
+
+_REFUSED = {
+    "NoSuchBucket": "the bucket does not exist; create it first",
+    "InvalidBucketName": "that is no valid bucket name",
+    "AccessDenied": "access denied; the credentials lack the right",
+    "AllAccessDisabled": "access to the bucket is disabled",
+    "InvalidAccessKeyId": "the access key is not known to the store",
+    "SignatureDoesNotMatch": "the secret key is wrong",
+    "ExpiredToken": "the credentials have expired; renew them",
+    "ExpiredTokenException": "the credentials have expired; renew them",
+    "InvalidToken": "the session token is not valid; renew the credentials",
+    "RequestTimeTooSkewed": "this machine's clock differs too much from the store's; set it right",
+    "PermanentRedirect": "the bucket is in another region; set region=",
+    "IllegalLocationConstraintException": "the bucket is in another region; set region=",
+    "AuthorizationHeaderMalformed": "the bucket is in another region; set region=",
+    "XAmzContentChecksumMismatch": "the store rejects the checksum; try checksums=when_required",
+    "XAmzContentSHA256Mismatch": "the store rejects the checksum; try checksums=when_required",
+}
+_FULL = {"QuotaExceeded", "XMinioStorageFull", "InsufficientStorage", "EntityTooLarge"}
+_MISSING = {"NoSuchKey", "NoSuchVersion", "NoSuchUpload", "404"}
+
+
+@contextmanager
+def explained(url: str, key: str) -> Iterator[None]:
+    """Translate botocore's exceptions."""
+    from botocore.exceptions import (
+        BotoCoreError,
+        ClientError,
+        NoCredentialsError,
+        PartialCredentialsError,
+        ProfileNotFound,
+    )
+
+    try:
+        yield
+    except ClientError as problem:
+        raise _translated(url, key, problem.response) from problem
+    except (NoCredentialsError, PartialCredentialsError) as problem:
+        raise StoreRefused(
+            f"{url}: no credentials found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a "
+            "profile"
+        ) from problem
+    except ProfileNotFound as problem:
+        raise StoreRefused(f"{url}: {problem}") from problem
+    except BotoCoreError as problem:
+        raise StoreUnreachable(f"{url}: {_at(key)}{problem}") from problem
+    except ValueError as problem:  # botocore raises it for an endpoint that is no URL
+        raise BadRequest(f"{url}: {problem}") from problem
+
+
+def _translated(url: str, key: str, answer: dict[str, Any]) -> StoreError:
+    error = answer.get("Error", {})
+    code = str(error.get("Code", ""))
+    status = int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    words = str(error.get("Message", "")).strip()
+    if code in ("PreconditionFailed", "ConditionalRequestConflict") or status == 412:
+        return Exists(f"{url}: {key} exists already")
+    if code in _MISSING:
+        return Missing(f"{url}: {key} does not exist")
+    if code in _FULL or status == 507:
+        return StoreFull(f"{url}: no space left while writing {key}; nothing of it is visible")
+    if "retention" in words.lower() or "object lock" in words.lower() or "WORM" in words:
+        return Retained(f"{url}: {key}: {words}")
+    if code in _REFUSED:
+        return StoreRefused(f"{url}: {_at(key)}{_REFUSED[code]} ({code})")
+    if status in (301, 307) or (status == 400 and code == "400"):
+        return StoreRefused(f"{url}: the bucket is in another region or needs another endpoint")
+    if status in (401, 403):
+        return StoreRefused(f"{url}: {_at(key)}access denied ({words or code})")
+    if status >= 500 or code in ("SlowDown", "RequestTimeout", "ServiceUnavailable"):
+        return StoreUnreachable(f"{url}: {_at(key)}the store answers {status} {code}: {words}")
+    return StoreRefused(f"{url}: {_at(key)}{words or code or status}")
+
+
+def _at(key: str) -> str:
+    return f"{key}: " if key else ""
