@@ -1,0 +1,134 @@
+"""Whether the nodes that stay can hold what has to move: a first-fit estimate, pure.
+
+It reads requests, as the scheduler does, never usage. It knows resources, the number of Pods,
+cordons, taints and node selectors, not affinity, spread or volumes: "fits" means "nothing here says
+it cannot". The largest Pods are placed first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from resilience.cluster.interface import Object
+from resilience.model.quantity import parse_quantity
+
+Amounts = Mapping[str, Fraction]
+
+
+@dataclass(frozen=True, slots=True)
+class Homeless:
+    """One Pod that no remaining node can take, and what is missing."""
+
+    pod: str
+    reason: str
+
+
+def demand(pod: Object) -> dict[str, Fraction]:
+    """What the scheduler counts: the sum of the containers, or the largest init container,
+    plus overhead, and one Pod."""
+    spec = pod["spec"]
+    total = _sum(_requests(c) for c in spec.get("containers") or ())
+    for container in spec.get("initContainers") or ():
+        one = _requests(container)
+        if container.get("restartPolicy") == "Always":
+            total = _sum((total, one))
+        else:
+            total = {
+                k: max(total.get(k, Fraction(0)), one.get(k, Fraction(0))) for k in {*total, *one}
+            }
+    return _sum((total, _amounts(spec.get("overhead") or {}), {"pods": Fraction(1)}))
+
+
+def homeless(
+    moving: Sequence[Object], nodes: Sequence[Object], staying: Sequence[Object]
+) -> Sequence[Homeless]:
+    """The Pods of `moving` that find no place on `nodes`, on which `staying` already run."""
+    free = {node["metadata"]["name"]: _allocatable(node) for node in nodes}
+    for pod in staying:
+        if (name := pod["spec"].get("nodeName")) in free:
+            _take(free[name], demand(pod))
+    lost: list[Homeless] = []
+    for pod in sorted(moving, key=_size, reverse=True):
+        need = demand(pod)
+        reasons: dict[str, int] = {}
+        for node in nodes:
+            why = _obstacle(pod, node, need, free[node["metadata"]["name"]])
+            if not why:
+                _take(free[node["metadata"]["name"]], need)
+                break
+            reasons[why] = reasons.get(why, 0) + 1
+        else:
+            meta = pod["metadata"]
+            lost.append(
+                Homeless(f"{meta['namespace']}/{meta['name']}", _words(reasons, len(nodes)))
+            )
+    return lost
+
+
+def _words(reasons: Mapping[str, int], nodes: int) -> str:
+    parts = ", ".join(f"{count} {why}" for why, count in sorted(reasons.items()))
+    return f"0/{nodes} nodes are available: {parts}" if nodes else "no node would be left"
+
+
+def _obstacle(pod: Object, node: Object, need: Amounts, free: Amounts) -> str:
+    if node["spec"].get("unschedulable"):
+        return "node(s) were unschedulable"
+    if taint := _untolerated(pod, node):
+        return f"node(s) had untolerated taint {{{taint}}}"
+    wanted = pod["spec"].get("nodeSelector") or {}
+    labels = node["metadata"].get("labels") or {}
+    if any(labels.get(key) != value for key, value in wanted.items()):
+        return "node(s) didn't match Pod's node affinity/selector"
+    for name, amount in sorted(need.items()):
+        if amount > free.get(name, Fraction(0)):
+            return "Too many pods" if name == "pods" else f"Insufficient {name}"
+    return ""
+
+
+def _untolerated(pod: Object, node: Object) -> str:
+    for taint in node["spec"].get("taints") or ():
+        hard = taint["effect"] in ("NoSchedule", "NoExecute")
+        if hard and not any(_tolerates(t, taint) for t in pod["spec"].get("tolerations") or ()):
+            return f"{taint['key']}: {taint.get('value', '')}"
+    return ""
+
+
+def _tolerates(toleration: Mapping[str, str], taint: Mapping[str, str]) -> bool:
+    if toleration.get("effect") and toleration["effect"] != taint["effect"]:
+        return False
+    if toleration.get("operator") == "Exists":
+        return not toleration.get("key") or toleration["key"] == taint["key"]
+    same = toleration.get("key") == taint["key"]
+    return same and toleration.get("value", "") == taint.get("value", "")
+
+
+def _requests(container: Object) -> dict[str, Fraction]:
+    return _amounts((container.get("resources") or {}).get("requests") or {})
+
+
+def _allocatable(node: Object) -> dict[str, Fraction]:
+    return _amounts((node.get("status") or {}).get("allocatable") or {})
+
+
+def _amounts(texts: Mapping[str, str]) -> dict[str, Fraction]:
+    return {name: parse_quantity(text) for name, text in texts.items()}
+
+
+def _sum(parts: Iterable[Amounts]) -> dict[str, Fraction]:
+    total: dict[str, Fraction] = {}
+    for part in parts:
+        for name, amount in part.items():
+            total[name] = total.get(name, Fraction(0)) + amount
+    return total
+
+
+def _take(free: dict[str, Fraction], need: Amounts) -> None:
+    for name, amount in need.items():
+        free[name] = free.get(name, Fraction(0)) - amount
+
+
+def _size(pod: Object) -> tuple[Fraction, Fraction]:
+    need = demand(pod)
+    return need.get("cpu", Fraction(0)), need.get("memory", Fraction(0))

@@ -1,0 +1,115 @@
+"""Budgets that will get in the way of a drain, found before anything is touched: pure.
+
+The six findings are those that cost operators the most time: an eviction that can never succeed
+looks, from the outside, like one that has not succeeded yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from resilience.cluster.interface import Object
+from resilience.drain.budgets import key_of, selects
+from resilience.drain.filters import controller_of
+
+
+class Lint(Enum):
+    """What is wrong with a budget."""
+
+    SEVERAL = "several budgets cover one Pod"
+    NEVER = "it never allows a disruption"
+    EMPTY = "it covers no Pod"
+    FAILED = "its controller cannot compute it"
+    UNOWNED = "percentages and maxUnavailable count only Pods with a controller"
+    SINGLE = "one replica must always be available"
+
+
+@dataclass(frozen=True, slots=True)
+class Warning:
+    """One finding: `budget` is "namespace/name"; `blocks`: an eviction under it must fail."""
+
+    lint: Lint
+    budget: str
+    text: str
+    blocks: bool
+
+
+def lint(budgets: Sequence[Object], pods: Sequence[Object]) -> Sequence[Warning]:
+    """All findings, by budget. `pods` are all Pods of the budgets' namespaces."""
+    found: list[Warning] = []
+    for budget in sorted(budgets, key=key_of):
+        covered = [pod for pod in pods if selects(budget, pod)]
+        found += _one(budget, covered)
+        found += _several(budget, covered, budgets)
+    return found
+
+
+def _one(budget: Object, covered: Sequence[Object]) -> Iterable[Warning]:
+    name = "/".join(key_of(budget))
+    status = budget.get("status") or {}
+    expected, desired = int(status.get("expectedPods") or 0), int(status.get("desiredHealthy") or 0)
+    if not covered:
+        yield Warning(Lint.EMPTY, name, f"{name} covers no Pod: is its selector right?", False)
+        return
+    if failure := _sync_failure(budget):
+        yield Warning(Lint.FAILED, name, f"{name} allows nothing: {failure}", True)
+        return
+    if unowned := _unowned(budget, covered):
+        yield Warning(
+            Lint.UNOWNED,
+            name,
+            f"{name} uses {_how(budget)}, which counts no Pod without a controller: {unowned}; "
+            "give minAvailable as a whole number",
+            expected == 0,
+        )
+    if expected and desired >= expected:
+        kind = Lint.SINGLE if expected == 1 else Lint.NEVER
+        yield Warning(
+            kind,
+            name,
+            f"{name} wants {desired} of {expected} Pods healthy at all times ({_how(budget)}): no "
+            "eviction can ever succeed; run more replicas or allow one to be away",
+            True,
+        )
+
+
+def _several(
+    budget: Object, covered: Sequence[Object], budgets: Sequence[Object]
+) -> Iterable[Warning]:
+    name = "/".join(key_of(budget))
+    others = sorted(
+        "/".join(key_of(other))
+        for other in budgets
+        if key_of(other) != key_of(budget) and any(selects(other, pod) for pod in covered)
+    )
+    if others:
+        yield Warning(
+            Lint.SEVERAL,
+            name,
+            f"{name} covers Pods that {', '.join(others)} covers too: the API server evicts no Pod "
+            "under more than one budget",
+            True,
+        )
+
+
+def _sync_failure(budget: Object) -> str:
+    for condition in (budget.get("status") or {}).get("conditions") or ():
+        if condition["type"] == "DisruptionAllowed" and condition.get("reason") == "SyncFailed":
+            return str(condition.get("message") or "SyncFailed")
+    return ""
+
+
+def _unowned(budget: Object, covered: Sequence[Object]) -> str:
+    spec = budget.get("spec") or {}
+    counted = isinstance(spec.get("minAvailable"), int)
+    if counted:
+        return ""
+    return ", ".join(sorted(pod["metadata"]["name"] for pod in covered if not controller_of(pod)))
+
+
+def _how(budget: Object) -> str:
+    spec = budget.get("spec") or {}
+    key = "maxUnavailable" if "maxUnavailable" in spec else "minAvailable"
+    return f"{key}: {spec.get(key)}"
