@@ -24,5 +24,5 @@ def parse_quantity(text: str | int | float) -> Fraction:
     if binary:
         return Fraction(number) * 1024 ** _BINARY[binary]
     power = int(exponent) if exponent else _DECIMAL[decimal or ""]
-    scale = Fraction(10**power) if power >= 0 else Fraction(1, 10**-power)
+    scale: Fraction = Fraction(10) ** power
     return Fraction(number) * scale
