@@ -71,6 +71,8 @@ class ApiError(Exception):
         self.message = message
         self.details = dict(details or {})
         self.retry_after = retry_after
+        self.token = ""
+        """The continue token that a 410 on an expired list offers."""
 
 
 class Clock(Protocol):

@@ -33,11 +33,16 @@ def parse_stamp(text: str) -> float:
 class LoopClock:
     """The running loop's time, `scale` times as fast; `call_later` needs that loop."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, scale: float = 1.0) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, scale: float = 1.0, started: float = 0.0
+    ) -> None:
+        """`started` is the wall time at which scaled time began, so that processes agree on it."""
         self._loop = loop
         self._scale = scale
-        self._wall = time.time()
-        self._started = time.monotonic()
+        now = time.time()
+        began = started or now
+        self._wall = began
+        self._started = time.monotonic() - (now - began)
 
     def now(self) -> float:
         return self._wall + self.monotonic()

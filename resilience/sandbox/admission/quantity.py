@@ -58,6 +58,23 @@ def parse_or_none(value: Any) -> Fraction | None:
         return None
 
 
+def canonical(value: Any) -> str:
+    """The text that the API server stores for a quantity; ValueError for what is none.
+
+    "1000m" is "1", "0.5" is "500m", "1024Mi" is "1Gi"; a power of ten stays one ("12e6").
+    """
+    amount = parse(value)
+    match = PATTERN.match(str(value))
+    exponent, suffix = (match[2], match[3] or "") if match else (None, "")
+    if exponent and amount.denominator == 1:
+        digits, power = amount.numerator, 0
+        while digits and digits % 1000 == 0:
+            digits, power = digits // 1000, power + 3
+        return f"{digits}e{power}" if power else str(digits)
+    binary = suffix.endswith("i") and abs(amount) >= 1024
+    return text(amount, binary=binary)
+
+
 def text(amount: Fraction, *, binary: bool = False) -> str:
     """The canonical text: the largest unit that keeps a whole number, thousandths otherwise."""
     for suffix in _BINARY if binary else _DECIMAL:
@@ -66,5 +83,8 @@ def text(amount: Fraction, *, binary: bool = False) -> str:
             return f"{scaled.numerator}{suffix}"
     if amount.denominator == 1:
         return str(amount.numerator)
-    milli = amount * 1000
-    return f"{-(-milli.numerator // milli.denominator)}m"
+    for suffix in ("m", "u", "n"):
+        scaled = amount / _FACTORS[suffix]
+        if scaled.denominator == 1 or suffix == "n":
+            return f"{-(-scaled.numerator // scaled.denominator)}{suffix}"
+    raise AssertionError("nanos always end the loop")

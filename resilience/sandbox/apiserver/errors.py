@@ -184,7 +184,7 @@ def status_of(error: ApiError) -> dict[str, Any]:
     out: dict[str, Any] = {
         "kind": "Status",
         "apiVersion": "v1",
-        "metadata": {},
+        "metadata": {"continue": error.token} if error.token else {},
         "status": "Failure",
         "message": error.message,
         "reason": error.reason,

@@ -29,6 +29,7 @@ from resilience.sandbox.apiserver.events import Recorder
 from resilience.sandbox.apiserver.kinds import Kinds
 from resilience.sandbox.apiserver.subresources import Subresources
 from resilience.sandbox.clock import stamp
+from resilience.sandbox.schema import strict
 from resilience.sandbox.schema.facts import Kind, builtin
 from resilience.sandbox.store import Record, Store, Table, clone
 
@@ -201,6 +202,8 @@ class Registry:
             raise errors.not_found(resource, name)
         patched = patching.patched(kind, old, patch, type)
         metadata.check_names(resource, patched, namespace, name)
+        if call.validation:
+            strict.check(kind.model, patched, call)
         return self._replace(kind, old, patched, subresource, call, typed=False)
 
     def delete(
@@ -265,6 +268,18 @@ class Registry:
         component: str,
     ) -> None:
         self._recorder.record(about, type, reason, message, component)
+
+    def subresource(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        body: Obj,
+        subresource: str,
+        call: Call,
+    ) -> Obj:
+        """A Scale, Binding or Eviction; the URL says for which object, not the body."""
+        return self._subresources.write(resource, namespace, name, body, subresource, call)
 
     # -- inside ----------------------------------------------------------------------------------
 

@@ -33,6 +33,7 @@ _SCALARS = {
     "bytes": "bytes",
     "object": "object",
 }
+_BUILTIN = {*_SCALARS.values(), "intstr", "int64", "quantity"}
 NEWER = {
     "clustertrustbundles",
     "podcertificaterequests",
@@ -73,7 +74,18 @@ def models(folder: Path) -> dict[str, dict[str, Any]]:
         if name is None or "lpha" in name[1] or "V1beta" in name[1] or "V2beta" in name[1]:
             continue
         found[name[1]] = model(text)
+    for entry in found.values():
+        # A stable struct may hold a field of an alpha type; a server without that feature drops it.
+        entry["fields"] = {
+            field: kind
+            for field, kind in entry["fields"].items()
+            if _base(kind) in _BUILTIN or _base(kind) in found
+        }
     return found
+
+
+def _base(kind: str) -> str:
+    return kind.replace("[]", "").replace("{}", "")
 
 
 def model(text: str) -> dict[str, Any]:
@@ -151,7 +163,7 @@ def resources(folder: Path) -> list[dict[str, Any]]:
         elif operation.startswith("create_"):
             entry["model"] = entry["model"] or answer
         elif operation.startswith("list_"):
-            entry["stored"], entry["model"] = True, answer.removesuffix("List")
+            entry["stored"] = True
     for entry in found.values():
         entry["kind"] = _PREFIX.sub("", entry["model"])
     return [found[key] for key in sorted(found)]
@@ -191,8 +203,10 @@ def reachable(known: dict[str, dict[str, Any]], roots: set[str]) -> dict[str, di
     todo = sorted(roots)
     while todo:
         name = todo.pop()
-        if name in seen or name not in known:
+        if name in seen or name in _BUILTIN:
             continue
+        if name not in known:
+            raise SystemExit(f"the client has no model {name}")
         seen.add(name)
         todo += [kind.lstrip("[]{}") for kind in known[name]["fields"].values()]
     return {name: known[name] for name in sorted(seen)}

@@ -1,0 +1,86 @@
+"""Answers: one object, a list or a Status, in the form the client asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from aiohttp import web
+
+from resilience.sandbox.api import ApiError, Obj, Resource
+from resilience.sandbox.apiserver import errors
+from resilience.sandbox.apiserver.negotiate import Form
+from resilience.sandbox.apiserver.tables import render
+from resilience.sandbox.store import encode
+
+_HEADERS = {"Cache-Control": "no-cache, private"}
+
+
+def plain(value: Any, status: int = 200, warnings: Sequence[str] = ()) -> web.Response:
+    """Any JSON value."""
+    return raw(encode(value), status, warnings)
+
+
+def raw(data: bytes, status: int = 200, warnings: Sequence[str] = ()) -> web.Response:
+    """JSON bytes that exist already."""
+    response = web.Response(
+        body=data, status=status, content_type="application/json", headers=_HEADERS
+    )
+    for text in warnings:
+        response.headers.add("Warning", f"299 - {json.dumps(text)}")
+    return response
+
+
+def failure(error: ApiError, warnings: Sequence[str] = ()) -> web.Response:
+    """A Status with its HTTP code and Retry-After."""
+    response = plain(errors.status_of(error), error.code, warnings)
+    if error.retry_after is not None:
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
+
+
+def success(resource: Resource, obj: Obj) -> dict[str, Any]:
+    """The Status of a finished deletion."""
+    return {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Success",
+        "details": errors.details(resource, obj["metadata"]["name"], uid=obj["metadata"]["uid"]),
+    }
+
+
+def in_form(resource: Resource, obj: Obj, form: Form, now: float) -> bytes:
+    """One object as the client wants it."""
+    if form.view == "Table":
+        printer = render.printer(resource.group, resource.plural)
+        metadata = {"resourceVersion": obj["metadata"].get("resourceVersion", "")}
+        return (
+            render.head(metadata, printer.columns)
+            + render.row_bytes(printer, obj, form.include, now)
+            + b"]}"
+        )
+    if form.view:
+        return encode(render.partial(obj))
+    return encode(obj)
+
+
+async def stream(
+    request: web.BaseRequest, pieces: AsyncIterator[bytes], headers: Mapping[str, str] = _HEADERS
+) -> web.StreamResponse:
+    """A long body in pieces; a short one is sent whole with its length."""
+    first = await anext(pieces)
+    second = await anext(pieces, None)
+    if second is None:
+        return raw(first)
+    response = web.StreamResponse(headers=headers)
+    response.content_type = "application/json"
+    response.enable_chunked_encoding()
+    await response.prepare(request)
+    await response.write(first)
+    await response.write(second)
+    async for piece in pieces:
+        await response.write(piece)
+    await response.write_eof()
+    return response

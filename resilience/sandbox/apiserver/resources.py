@@ -1,0 +1,390 @@
+"""The verbs of resources over HTTP: from a routed request to the registry and back.
+
+Each method answers one verb; refusals are `ApiError`s that the server turns into a Status. Source:
+k8s.io/apiserver/pkg/endpoints/handlers/{get,create,update,patch,delete}.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+
+from resilience.sandbox.api import ApiError, Obj, PatchType, Resource
+from resilience.sandbox.apiserver import (
+    aliases,
+    answer,
+    body,
+    errors,
+    listing,
+    negotiate,
+    options,
+    patching,
+    watchstream,
+)
+from resilience.sandbox.apiserver.call import Call
+from resilience.sandbox.apiserver.listing import Lister
+from resilience.sandbox.apiserver.metadata import check_names
+from resilience.sandbox.apiserver.registry import Registry
+from resilience.sandbox.apiserver.route import Route
+from resilience.sandbox.apiserver.tables import render
+from resilience.sandbox.apiserver.watching import Hub
+from resilience.sandbox.config import Identity
+from resilience.sandbox.schema import strict
+from resilience.sandbox.schema.facts import Kind
+from resilience.sandbox.store import Record, encode
+
+_PATCHES: dict[str, PatchType] = {
+    "application/json-patch+json": "json",
+    "application/merge-patch+json": "merge",
+    "application/strategic-merge-patch+json": "strategic",
+    "application/apply-patch+yaml": "apply",
+}
+_RETURNED = frozenset(
+    {
+        "pods",
+        "persistentvolumeclaims",
+        "persistentvolumes",
+        "podtemplates",
+        "resourcequotas",
+        "services",
+        "serviceaccounts",
+        "storageclasses",
+        "csidrivers",
+        "csinodes",
+        "volumeattachments",
+        "volumeattributesclasses",
+        "resourceclaims",
+        "resourceclaimtemplates",
+        "deviceclasses",
+        "resourceslices",
+    }
+)
+"""Resources whose finished deletion answers the object, not a Status."""
+_MADE_BY_UPDATE = frozenset(
+    {
+        "leases",
+        "endpoints",
+        "events",
+        "limitranges",
+        "podtemplates",
+        "services",
+        "roles",
+        "rolebindings",
+        "clusterroles",
+        "clusterrolebindings",
+    }
+)
+"""Resources whose PUT creates what is absent."""
+_PROPAGATION = ("Background", "Foreground", "Orphan")
+
+
+class Resources:
+    """Bound to one registry; one per server."""
+
+    def __init__(self, registry: Registry, hub: Hub) -> None:
+        self._registry = registry
+        self._lister = Lister(registry.store, registry.clock)
+        self._hub = hub
+
+    # -- reads -----------------------------------------------------------------------------------
+
+    async def get(self, request: web.BaseRequest, kind: Kind, route: Route) -> web.StreamResponse:
+        """One object, or one of its subresources that is a view of it."""
+        record = self._registry.record(kind.resource, route.namespace, route.name)
+        if route.subresource == "scale":
+            from resilience.sandbox.apiserver.subresources import scale_of
+
+            return answer.plain(scale_of(record.obj))
+        version = options.version_of(request.query)
+        if version is not None and version > self._registry.store.version:
+            raise options.too_large_version(version, self._registry.store.version)
+        form = _form(request)
+        if not form.view:
+            return answer.raw(self._encoder(kind)(record))
+        obj = _shown(kind.resource, record.obj)
+        return answer.raw(answer.in_form(kind.resource, obj, form, self._registry.clock.now()))
+
+    async def list(self, request: web.BaseRequest, kind: Kind, route: Route) -> web.StreamResponse:
+        """A list, or a watch."""
+        resource = kind.resource
+        wanted = options.list_options(resource, request.query)
+        table = self._registry.table(resource)
+        namespace = route.namespace or None
+        form = _form(request)
+        if wanted.watch:
+            return await watchstream.serve(
+                request, self._hub, table, resource, namespace, wanted, form, self._registry
+            )
+        page = await self._lister.page(table, namespace, wanted)
+        return await answer.stream(request, self._pieces(kind, page, form))
+
+    def _pieces(self, kind: Kind, page: listing.Page, form: negotiate.Form) -> Any:
+        resource = kind.resource
+        if form.view == "Table":
+            printer = render.printer(resource.group, resource.plural)
+            now = self._registry.clock.now()
+            metadata: dict[str, Any] = {"resourceVersion": str(page.version)}
+            if page.token:
+                metadata["continue"] = page.token
+            if page.remaining is not None:
+                metadata["remainingItemCount"] = page.remaining
+
+            def row(record: Record) -> bytes:
+                return render.row_bytes(printer, record.obj, form.include, now)
+
+            return listing.chunks(render.head(metadata, printer.columns), page.records, row)
+        if form.view:
+            head = listing.list_head(resource, page, "PartialObjectMetadataList", "meta.k8s.io/v1")
+            return listing.chunks(
+                head, page.records, lambda record: encode(render.partial(record.obj))
+            )
+        return listing.chunks(listing.list_head(resource, page), page.records, self._encoder(kind))
+
+    def _encoder(self, kind: Kind) -> Callable[[Record], bytes]:
+        if aliases.is_alias(kind.resource):
+            return lambda record: encode(aliases.to_alias(record.obj))
+        if self._registry.table(kind.resource).resource.version != kind.resource.version:
+            version = kind.resource.api_version
+            return lambda record: encode({**record.obj, "apiVersion": version})
+        return lambda record: record.body
+
+    # -- writes ----------------------------------------------------------------------------------
+
+    async def create(
+        self, request: web.BaseRequest, kind: Kind, route: Route, user: Identity
+    ) -> web.StreamResponse:
+        """POST to a collection, or to an object's binding, eviction or token."""
+        call = _call(request, user, "CreateOptions")
+        obj = await self._object(request, kind, route, call)
+        check_names(kind.resource, obj, route.namespace, route.name)
+        made = self._registry.create(kind.resource, obj, call=call)
+        return self._written(request, kind.resource, made, call, 201)
+
+    async def create_subresource(
+        self, request: web.BaseRequest, kind: Kind, route: Route, user: Identity
+    ) -> web.StreamResponse:
+        """POST of a Binding or an Eviction."""
+        call = _call(request, user, "CreateOptions")
+        obj = _mapping(await _body(request))
+        strict.check(_SUBRESOURCE_MODEL[route.subresource], obj, call)
+        if route.subresource == "binding":
+            check_names(kind.resource, obj, route.namespace, route.name)
+        obj["metadata"] = {**(obj.get("metadata") or {}), "namespace": route.namespace}
+        made = self._registry.subresource(
+            kind.resource, route.namespace, route.name, obj, route.subresource, call
+        )
+        return answer.plain(made, 201, call.warnings)
+
+    async def update(
+        self, request: web.BaseRequest, kind: Kind, route: Route, user: Identity
+    ) -> web.StreamResponse:
+        """PUT of an object or of its status, scale or finalizers."""
+        call = _call(request, user, "UpdateOptions")
+        resource = kind.resource
+        if route.subresource == "scale":
+            obj = _mapping(await _body(request))
+            strict.check("V1Scale", obj, call)
+            check_names(resource, obj, route.namespace, route.name)
+            return answer.plain(self._registry.update(resource, obj, "scale", call=call))
+        obj = await self._object(request, kind, route, call)
+        check_names(resource, obj, route.namespace, route.name)
+        about = obj["metadata"]
+        if (
+            resource.plural in _MADE_BY_UPDATE
+            and not route.subresource
+            and not about.get("uid")
+            and not about.get("resourceVersion")
+            and self._registry.find(resource, route.namespace, route.name) is None
+        ):
+            made = self._registry.create(resource, obj, call=call)
+            return self._written(request, resource, made, call, 201)
+        if not about.get("resourceVersion") and kind.model == "":
+            raise errors.invalid(
+                resource,
+                route.name,
+                [
+                    errors.value_invalid(
+                        "metadata.resourceVersion", 0, "must be specified for an update"
+                    )
+                ],
+            )
+        done = self._registry.update(resource, obj, _door(route), call=call)
+        return self._written(request, resource, done, call)
+
+    async def patch(
+        self, request: web.BaseRequest, kind: Kind, route: Route, user: Identity
+    ) -> web.StreamResponse:
+        """PATCH in any of the four types."""
+        media = body.media_type(request)
+        type_ = _PATCHES.get(media)
+        if type_ is None:
+            raise patching.unsupported_type()
+        call = _call(request, user, "PatchOptions", apply=type_ == "apply")
+        patch = body.decode(await body.read(request), media)
+        resource = kind.resource
+        if aliases.is_alias(resource) and isinstance(patch, dict):
+            patch = aliases.from_alias(patch)
+            patch.pop("apiVersion")
+        existed = self._registry.find(resource, route.namespace, route.name) is not None
+        done = self._registry.patch(
+            resource,
+            route.namespace,
+            route.name,
+            patch,
+            type=type_,
+            subresource=_door(route),
+            call=call,
+        )
+        if route.subresource == "scale":
+            return answer.plain(done, 200, call.warnings)
+        return self._written(request, resource, done, call, 200 if existed else 201)
+
+    async def delete(
+        self, request: web.BaseRequest, kind: Kind, route: Route, user: Identity
+    ) -> web.StreamResponse:
+        """DELETE of one object."""
+        wanted, call = await _delete_options(request, user)
+        resource = kind.resource
+        obj, gone = self._registry.delete_object(
+            resource, route.namespace, route.name, call=call, **wanted
+        )
+        if gone and resource.plural not in _RETURNED:
+            return answer.plain(answer.success(resource, obj), 200, call.warnings)
+        return self._written(request, resource, obj, call)
+
+    async def delete_collection(
+        self, request: web.BaseRequest, kind: Kind, route: Route, user: Identity
+    ) -> web.StreamResponse:
+        """DELETE of what a list would show; answers that list."""
+        resource = kind.resource
+        selection = options.list_options(resource, request.query)
+        wanted, call = await _delete_options(request, user)
+        page = await self._lister.page(
+            self._registry.table(resource), route.namespace or None, selection
+        )
+        for record in page.records:
+            try:
+                self._registry.delete_object(resource, *record.key, call=call, **wanted)
+            except ApiError as error:
+                if error.code != 404:
+                    raise
+        return await answer.stream(request, self._pieces(kind, page, _form(request)))
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    async def _object(self, request: web.BaseRequest, kind: Kind, route: Route, call: Call) -> Obj:
+        """The body as an object of this kind, checked against the schema; ApiError 400."""
+        duplicates = body.Duplicates() if call.validation in ("Strict", "Warn") else None
+        obj = _mapping(await _body(request, duplicates))
+        _check_kind(kind.resource, obj)
+        strict.check(kind.model, obj, call, duplicates.found if duplicates else ())
+        return aliases.from_alias(obj) if aliases.is_alias(kind.resource) else obj
+
+    def _written(
+        self, request: web.BaseRequest, resource: Resource, obj: Obj, call: Call, status: int = 200
+    ) -> web.StreamResponse:
+        form = _form(request)
+        shown = _shown(resource, obj)
+        if form.view:
+            data = answer.in_form(resource, shown, form, self._registry.clock.now())
+            return answer.raw(data, status, call.warnings)
+        if shown is obj and not call.dry_run:
+            key = (obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
+            record = self._registry.table(resource).records.get(key)
+            if record is not None and record.obj is obj:
+                return answer.raw(record.body, status, call.warnings)
+        return answer.plain(shown, status, call.warnings)
+
+
+_SUBRESOURCE_MODEL = {
+    "binding": "V1Binding",
+    "eviction": "V1Eviction",
+    "token": "AuthenticationV1TokenRequest",
+}
+
+
+def _door(route: Route) -> Any:
+    """The registry's name of a writable subresource; ApiError 404 for others."""
+    if route.subresource in ("", "status", "scale", "finalize"):
+        return route.subresource
+    if route.subresource in ("approval", "ephemeralcontainers", "resize"):
+        return "status" if route.subresource == "approval" else ""
+    raise errors.unknown_path()
+
+
+def _shown(resource: Resource, obj: Obj) -> Obj:
+    if aliases.is_alias(resource):
+        return aliases.to_alias(obj)
+    if obj.get("apiVersion") != resource.api_version and obj.get("kind") == resource.kind:
+        return {**obj, "apiVersion": resource.api_version}
+    return obj
+
+
+def _form(request: web.BaseRequest) -> negotiate.Form:
+    return negotiate.form(request.headers.get("Accept", ""), request.query.get("includeObject", ""))
+
+
+def _call(request: web.BaseRequest, user: Identity, kind: str, *, apply: bool = False) -> Call:
+    agent = request.headers.get("User-Agent", "")
+    return options.write_call(request.query, user, agent, kind, apply=apply)
+
+
+async def _body(request: web.BaseRequest, duplicates: body.Duplicates | None = None) -> Any:
+    return body.decode(await body.read(request), body.media_type(request), duplicates)
+
+
+def _mapping(value: Any) -> Obj:
+    if not isinstance(value, dict):
+        raise errors.bad_request(
+            "couldn't get version/kind; json parse error: json: cannot unmarshal into Go value of"
+            " type struct"
+        )
+    return value
+
+
+def _check_kind(resource: Resource, obj: Obj) -> None:
+    """apiVersion and kind must be those of the URL; absent ones are filled in."""
+    kind = obj.setdefault("kind", resource.kind)
+    version = obj.setdefault("apiVersion", resource.api_version)
+    if (kind, version) != (resource.kind, resource.api_version):
+        raise errors.bad_request(
+            f"{kind} in version {version!r} cannot be handled as a {resource.kind}: no kind"
+            f' "{kind}" is registered for this URL; expected {resource.kind} of'
+            f" {resource.api_version}"
+            if kind != resource.kind
+            else f"the API version in the data ({version}) does not match the expected API version"
+            f" ({resource.api_version})"
+        )
+
+
+async def _delete_options(request: web.BaseRequest, user: Identity) -> tuple[dict[str, Any], Call]:
+    """Options of a DELETE, from the body where there is one, else from the query."""
+    data = await body.read(request)
+    given: dict[str, Any] = {}
+    if data.strip():
+        given = _mapping(body.decode(data, body.media_type(request)))
+        strict.check("V1DeleteOptions", given, Call(user=user, validation="Ignore"))
+    query = dict(request.query)
+    if given.get("dryRun"):
+        query["dryRun"] = given["dryRun"][0]
+    call = options.write_call(query, user, request.headers.get("User-Agent", ""), "DeleteOptions")
+    grace = given.get("gracePeriodSeconds", options.number(request.query, "gracePeriodSeconds"))
+    propagation = given.get("propagationPolicy") or request.query.get("propagationPolicy") or None
+    orphan = given.get("orphanDependents")
+    if propagation is None and orphan is not None:
+        propagation = "Orphan" if orphan else "Background"
+    if propagation is not None and propagation not in _PROPAGATION:
+        raise errors.invalid(
+            Resource("meta.k8s.io", "v1", "", "DeleteOptions", False),
+            "",
+            [errors.value_unsupported("propagationPolicy", propagation, [*_PROPAGATION])],
+        )
+    before = given.get("preconditions") or {}
+    return {
+        "grace": grace,
+        "propagation": propagation,
+        "uid": before.get("uid"),
+        "version": before.get("resourceVersion"),
+    }, call

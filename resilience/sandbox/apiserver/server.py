@@ -1,0 +1,165 @@
+"""The HTTP server: who asks, what for, and what goes back. No traceback ever leaves it.
+
+One handler for every request: authentication, faults, authorization, routing. Everything it does
+not understand gets a Status, as from the real server; a bug answers 500 and is logged once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+
+from resilience.sandbox.api import ApiError
+from resilience.sandbox.apiserver import answer, discovery, errors, route
+from resilience.sandbox.apiserver.authentication import Authenticator
+from resilience.sandbox.apiserver.kubelet import KubeletProxy
+from resilience.sandbox.apiserver.openapi import OpenAPI
+from resilience.sandbox.apiserver.registry import Registry
+from resilience.sandbox.apiserver.resources import Resources
+from resilience.sandbox.apiserver.route import Route
+from resilience.sandbox.apiserver.version import version_info
+from resilience.sandbox.apiserver.watching import Hub
+from resilience.sandbox.config import Identity, SandboxConfig
+from resilience.sandbox.schema.facts import Kind, builtin
+
+_log = logging.getLogger(__name__)
+_OPEN = frozenset({"/healthz", "/livez", "/readyz", "/version"})
+_CONNECT = frozenset({"log", "exec", "attach", "portforward"})
+_AGGREGATED = "APIGroupDiscoveryList"
+
+Handler = Callable[[web.BaseRequest, Identity], Awaitable[web.StreamResponse]]
+
+
+class Server:
+    """Answers HTTP for one registry."""
+
+    def __init__(self, config: SandboxConfig, registry: Registry) -> None:
+        self.registry = registry
+        self.hub = Hub(registry.store)
+        self.ready = True
+        self._config = config
+        self._authenticator = Authenticator(config.tokens)
+        self._resources = Resources(registry, self.hub)
+        self._kubelet = KubeletProxy(config.kubelet_socket, registry)
+        self._openapi = OpenAPI(builtin(), registry.kinds, {})
+
+    async def close(self) -> None:
+        """End every watch and give back what is held."""
+        self.hub.end_all()
+        await self._kubelet.close()
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """One request."""
+        try:
+            return await self._answer(request)
+        except ApiError as error:
+            return answer.failure(error)
+        except (ConnectionError, asyncio.CancelledError):
+            raise
+        except Exception:  # noqa: BLE001  The last line of defence: a bug must not end the server.
+            _log.exception("%s %s", request.method, request.path)
+            return answer.failure(
+                ApiError(500, "InternalError", "Internal error occurred: see the server's log")
+            )
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        path = request.path.rstrip("/") or "/"
+        if path in _OPEN or path.startswith(("/healthz/", "/livez/", "/readyz/")):
+            return self._open(request, path)
+        user = self._authenticator.identify(request.headers.get("Authorization", ""))
+        target = route.parse(path)
+        if target is None:
+            return await self._other(request, path, user)
+        kind = self.registry.kinds.find(target.group, target.version, target.plural)
+        if kind is None or (target.namespace and not kind.resource.namespaced):
+            raise errors.unknown_path()
+        return await self._resource(request, kind, target, user)
+
+    def _open(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
+        if request.method not in ("GET", "HEAD"):
+            raise errors.unsupported_method()
+        if path == "/version":
+            return answer.plain(version_info())
+        name = path.split("/")[1]
+        if "verbose" in request.query:
+            text = f"[+]ping ok\n[+]etcd ok\n{name} check passed\n"
+        else:
+            text = "ok"
+        return web.Response(text=text, status=200 if self.ready else 500)
+
+    async def _other(
+        self, request: web.BaseRequest, path: str, user: Identity
+    ) -> web.StreamResponse:
+        """Discovery, OpenAPI and the sandbox's own door."""
+        if request.method not in ("GET", "HEAD"):
+            raise errors.unsupported_method()
+        kinds, accept = self.registry.kinds, request.headers.get("Accept", "")
+        if path in ("/api", "/apis") and _AGGREGATED in accept:
+            version = "v2" if ";v=v2;" in accept.replace(" ", "") else "v2beta1"
+            value = discovery.aggregated(kinds, version, core=path == "/api")
+            response = answer.plain(value)
+            response.headers["Content-Type"] = (
+                f"application/json;g=apidiscovery.k8s.io;v={version};as={_AGGREGATED}"
+            )
+            return response
+        if path == "/api":
+            return answer.plain(discovery.versions(request.host))
+        if path == "/apis":
+            return answer.plain(discovery.group_list(kinds))
+        if path.startswith("/openapi"):
+            return self._schema(path)
+        parts = path.strip("/").split("/")
+        if parts[0] == "apis" and len(parts) == 2:
+            versions = discovery.groups(kinds).get(parts[1])
+            if versions:
+                found = discovery.group(parts[1], versions)
+                return answer.plain({"kind": "APIGroup", "apiVersion": "v1", **found})
+        elif parts[0] in ("api", "apis"):
+            group, version = ("", parts[1]) if parts[0] == "api" else (parts[1], parts[2])
+            resources = discovery.resource_list(kinds, group, version)
+            if resources:
+                return answer.plain(resources)
+        elif path == "/":
+            return answer.plain({"paths": ["/api", "/apis", "/openapi/v3", "/version"]})
+        raise errors.unknown_path()
+
+    def _schema(self, path: str) -> web.StreamResponse:
+        if path == "/openapi/v3":
+            return answer.raw(self._openapi.index())
+        data = self._openapi.document(path.removeprefix("/openapi/v3/"))
+        if data is None:
+            raise errors.unknown_path()
+        return answer.raw(data)
+
+    async def _resource(
+        self, request: web.BaseRequest, kind: Kind, target: Route, user: Identity
+    ) -> web.StreamResponse:
+        resources = self._resources
+        if target.subresource and target.subresource not in kind.subresources:
+            raise errors.unknown_path()
+        if target.subresource in _CONNECT:
+            return await self._kubelet.connect(request, target)
+        method = request.method
+        if target.subresource in ("binding", "eviction", "token"):
+            if method != "POST":
+                raise errors.unsupported_method()
+            return await resources.create_subresource(request, kind, target, user)
+        if target.name:
+            if method in ("GET", "HEAD"):
+                return await resources.get(request, kind, target)
+            handlers: dict[str, Any] = {"PUT": resources.update, "PATCH": resources.patch}
+            if not target.subresource:
+                handlers["DELETE"] = resources.delete
+        else:
+            if method in ("GET", "HEAD"):
+                return await resources.list(request, kind, target)
+            handlers = {"POST": resources.create, "DELETE": resources.delete_collection}
+        handler = handlers.get(method)
+        if handler is None or not kind.stored:
+            raise errors.unsupported_method()
+        response: web.StreamResponse = await handler(request, kind, target, user)
+        return response

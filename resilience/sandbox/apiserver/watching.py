@@ -1,0 +1,177 @@
+"""Watches: every change to every watcher, in order, none lost, a slow one never in others' way.
+
+Source: k8s.io/apiserver/pkg/storage/cacher (selector transitions, bookmarks, forceful end of slow
+watchers). One subscription per table serves all its watchers; a change is encoded once per form.
+A watcher whose queue is full is ended, as in the real server; its client lists or resumes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+
+from resilience.sandbox.api import Change, EventType, Obj
+from resilience.sandbox.apiserver import errors
+from resilience.sandbox.apiserver.options import ListOptions
+from resilience.sandbox.store import Store, Table, encode
+
+QUEUE = 16_384
+"""Events a watcher may be behind: more than all Pods of a busy sandbox change in a few seconds."""
+BOOKMARK_SECONDS = 60.0
+_END = "k8s.io/initial-events-end"
+
+Encoder = Callable[[Obj, EventType], bytes]
+"""Bytes of the `object` member of one watch event."""
+
+
+@dataclass(slots=True)
+class Encoded:
+    """One change with its bytes per form, made when the first watcher of that form needs them."""
+
+    change: Change
+    table: Table
+    forms: dict[str, bytes] = field(default_factory=dict)
+
+    def body(self) -> bytes:
+        """The object's JSON; the stored record's own bytes where it is still that version."""
+        known = self.forms.get("")
+        if known is None:
+            obj = self.change.obj
+            key = (obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
+            record = self.table.records.get(key)
+            known = self.forms[""] = (
+                record.body if record is not None and record.obj is obj else encode(obj)
+            )
+        return known
+
+
+class Watcher:
+    """One client's watch. `form` names the encoding; `None` in the queue ends the stream."""
+
+    def __init__(self, namespace: str | None, options: ListOptions, after: int) -> None:
+        self.namespace = namespace
+        self.options = options
+        self.after = after
+        self.queue: deque[tuple[EventType, Encoded]] = deque()
+        self.wake = asyncio.Event()
+        self.ended = False
+
+    def offer(self, encoded: Encoded) -> None:
+        """Queue a change if it concerns this watcher; end the watch when it is too far behind."""
+        change = encoded.change
+        if self.ended or change.version <= self.after:
+            return
+        kind = self._transition(change)
+        if kind is None:
+            return
+        if len(self.queue) >= QUEUE:
+            self.end()
+            return
+        self.queue.append((kind, encoded))
+        self.wake.set()
+
+    def end(self) -> None:
+        """No further events; the stream closes after what is queued was dropped."""
+        self.ended = True
+        self.queue.clear()
+        self.wake.set()
+
+    def _transition(self, change: Change) -> EventType | None:
+        """What the change looks like through the selectors."""
+        if self.namespace is not None and (
+            change.obj["metadata"].get("namespace", "") != self.namespace
+        ):
+            return None
+        if not self.options.selective:
+            return change.type
+        before = change.old is not None and self.options.selects(change.old)
+        if change.type == "DELETED":
+            return "DELETED" if before else None
+        now = self.options.selects(change.obj)
+        if now:
+            return "MODIFIED" if before else "ADDED"
+        return "DELETED" if before else None
+
+
+class Hub:
+    """All watches of one store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._watchers: dict[tuple[str, str], list[Watcher]] = {}
+
+    def open(self, table: Table, namespace: str | None, options: ListOptions) -> Watcher:
+        """Register a watch that starts after `options.version`, or now. ApiError 410."""
+        after = self._store.version
+        if options.version:
+            after = options.version
+            if after < table.lost:
+                raise errors.expired(f"too old resource version: {after} ({table.lost})")
+        watcher = Watcher(namespace, options, after)
+        for change in table.after(after):
+            watcher.offer(Encoded(change, table))
+        self._join(table, watcher)
+        return watcher
+
+    def close(self, table: Table, watcher: Watcher) -> None:
+        """Forget a watcher."""
+        watchers = self._watchers.get((table.resource.group, table.resource.plural), [])
+        if watcher in watchers:
+            watchers.remove(watcher)
+
+    def end_all(self) -> None:
+        """End every watch, at shutdown or as a fault."""
+        for watchers in self._watchers.values():
+            for watcher in watchers:
+                watcher.end()
+
+    def count(self) -> int:
+        """Open watches."""
+        return sum(len(watchers) for watchers in self._watchers.values())
+
+    def _join(self, table: Table, watcher: Watcher) -> None:
+        key = (table.resource.group, table.resource.plural)
+        watchers = self._watchers.get(key)
+        if watchers is None:
+            watchers = self._watchers[key] = []
+            self._store.subscribe(table.resource, self._fan_out(table, watchers))
+        watchers.append(watcher)
+
+    def _fan_out(self, table: Table, watchers: list[Watcher]) -> Callable[[Change], None]:
+        def deliver(change: Change) -> None:
+            if watchers:
+                encoded = Encoded(change, table)
+                for watcher in watchers:
+                    watcher.offer(encoded)
+
+        return deliver
+
+
+def take(watcher: Watcher) -> Iterator[tuple[EventType, Encoded]]:
+    """What is queued now, a bounded number so that one batch stays one short write."""
+    for _ in range(min(len(watcher.queue), 256)):
+        yield watcher.queue.popleft()
+
+
+async def batches(
+    watcher: Watcher, deadline: float | None, idle: float
+) -> AsyncIterator[list[tuple[EventType, Encoded]]]:
+    """Queued events in order; an empty batch whenever nothing came for `idle` seconds. Ends at
+    `deadline` (loop time) or when the watcher was ended."""
+    loop = asyncio.get_running_loop()
+    while not watcher.ended:
+        if watcher.queue:
+            yield list(take(watcher))
+            continue
+        watcher.wake.clear()
+        left = idle if deadline is None else min(idle, deadline - loop.time())
+        if left <= 0:
+            return
+        try:
+            await asyncio.wait_for(watcher.wake.wait(), left)
+        except TimeoutError:
+            if deadline is not None and loop.time() >= deadline:
+                return
+            yield []

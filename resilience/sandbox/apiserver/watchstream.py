@@ -1,0 +1,184 @@
+"""One watch over HTTP: initial events, changes, bookmarks, its end; JSON, Table or metadata only.
+
+Source: k8s.io/apiserver/pkg/endpoints/handlers/watch.go. Errors that a client meets after the
+headers went out are ERROR events, as the watch protocol has it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from resilience.sandbox.api import ApiError, Obj, Resource
+from resilience.sandbox.apiserver import aliases, errors
+from resilience.sandbox.apiserver.listing import select
+from resilience.sandbox.apiserver.negotiate import Form
+from resilience.sandbox.apiserver.options import ListOptions
+from resilience.sandbox.apiserver.tables import render
+from resilience.sandbox.apiserver.watching import (
+    BOOKMARK_SECONDS,
+    Encoded,
+    Hub,
+    Watcher,
+    batches,
+)
+from resilience.sandbox.store import Table, encode
+
+if TYPE_CHECKING:
+    from resilience.sandbox.apiserver.registry import Registry
+
+_LONGEST = (1800.0, 3600.0)
+"""A watch without a timeout ends by itself, as the real server's do."""
+_INITIAL_END = "k8s.io/initial-events-end"
+
+
+class _Encoder:
+    """Bytes of whole watch events for one client."""
+
+    def __init__(self, resource: Resource, form: Form, registry: Registry) -> None:
+        self._resource = resource
+        self._form = form
+        self._registry = registry
+        self._alias = aliases.is_alias(resource)
+        self._columns_sent = False
+
+    def change(self, kind: str, encoded: Encoded) -> bytes:
+        """One queued change. Its forms are cached on it, so watchers of a form share the work."""
+        version = encoded.change.obj["metadata"]["resourceVersion"]
+        if kind == "DELETED" and encoded.change.type != "DELETED":
+            # The object left this watch's selection: its last selected state, at this version.
+            old = encoded.change.old or encoded.change.obj
+            gone = {**old, "metadata": {**old["metadata"], "resourceVersion": version}}
+            return self.event(kind, self.object(gone))
+        if self._form.view or self._alias:
+            if self._form.view == "Table" and not self._columns_sent:
+                return self.event(kind, self.object(encoded.change.obj))
+            name = f"{self._form.view}{self._form.include}{self._alias}"
+            known = encoded.forms.get(name)
+            if known is None:
+                known = encoded.forms[name] = self.object(encoded.change.obj)
+            return self.event(kind, known)
+        return self.event(kind, encoded.body())
+
+    def object(self, obj: Obj) -> bytes:
+        """The `object` member of an event."""
+        if self._form.view == "Table":
+            printer = render.printer(self._resource.group, self._resource.plural)
+            metadata = {"resourceVersion": obj["metadata"]["resourceVersion"]}
+            columns = None if self._columns_sent else printer.columns
+            self._columns_sent = True
+            now = self._registry.clock.now()
+            row = render.row_bytes(printer, obj, self._form.include, now)
+            return render.head(metadata, columns) + row + b"]}"
+        if self._form.view:
+            return encode(render.partial(obj))
+        return encode(aliases.to_alias(obj) if self._alias else obj)
+
+    def bookmark(self, version: int, *, initial_end: bool = False) -> bytes:
+        """A BOOKMARK, in the client's form."""
+        metadata: dict[str, object] = {"resourceVersion": str(version), "creationTimestamp": None}
+        if initial_end:
+            metadata["annotations"] = {_INITIAL_END: "true"}
+        if self._form.view == "Table":
+            # A Table's one row carries the object that clients read the annotation from.
+            obj = {
+                "kind": "PartialObjectMetadata",
+                "apiVersion": "meta.k8s.io/v1",
+                "metadata": metadata,
+            }
+            row = encode({"cells": [], "object": obj})
+            head = render.head({"resourceVersion": str(version)}, None)
+            return self.event("BOOKMARK", head + row + b"]}")
+        kind, api_version = self._resource.kind, self._resource.api_version
+        if self._form.view:
+            kind, api_version = "PartialObjectMetadata", "meta.k8s.io/v1"
+        return self.event(
+            "BOOKMARK", encode({"kind": kind, "apiVersion": api_version, "metadata": metadata})
+        )
+
+    @staticmethod
+    def event(kind: str, data: bytes) -> bytes:
+        return b'{"type":"' + kind.encode() + b'","object":' + data + b"}\n"
+
+
+async def serve(
+    request: web.BaseRequest,
+    hub: Hub,
+    table: Table,
+    resource: Resource,
+    namespace: str | None,
+    options: ListOptions,
+    form: Form,
+    registry: Registry,
+) -> web.StreamResponse:
+    """Answer one watch until its timeout, the client's end or the server's."""
+    encoder = _Encoder(resource, form, registry)
+    response = web.StreamResponse(headers={"Cache-Control": "no-cache, private"})
+    response.content_type = "application/json"
+    response.enable_chunked_encoding()
+    try:
+        watcher = hub.open(table, namespace, options)
+    except ApiError as error:
+        await response.prepare(request)
+        await response.write(encoder.event("ERROR", encode(errors.status_of(error))))
+        await response.write_eof()
+        return response
+    try:
+        first = await select(table, namespace, options) if _wants_state(options) else []
+        version = registry.store.version
+        # What changed while the state was selected is in it: do not send that again.
+        watcher.after = max(watcher.after, version if _wants_state(options) else 0)
+        watcher.queue = type(watcher.queue)(
+            entry for entry in watcher.queue if entry[1].change.version > watcher.after
+        )
+        await response.prepare(request)
+        pieces: list[bytes] = []
+        deadline = time.perf_counter() + 0.004
+        for record in first:
+            plain = not form.view and not aliases.is_alias(resource)
+            data = record.body if plain else encoder.object(record.obj)
+            pieces.append(encoder.event("ADDED", data))
+            if time.perf_counter() > deadline:
+                await response.write(b"".join(pieces))
+                await asyncio.sleep(0)
+                pieces, deadline = [], time.perf_counter() + 0.004
+        if options.initial_events and options.bookmarks:
+            pieces.append(encoder.bookmark(version, initial_end=True))
+        if pieces:
+            await response.write(b"".join(pieces))
+        await _follow(response, watcher, encoder, options, registry)
+        await response.write_eof()
+    except (ConnectionResetError, ConnectionError):
+        pass
+    finally:
+        hub.close(table, watcher)
+    return response
+
+
+def _wants_state(options: ListOptions) -> bool:
+    """Whether the watch begins with the current state as ADDED events."""
+    if options.initial_events is not None:
+        return options.initial_events
+    return not options.version
+
+
+async def _follow(
+    response: web.StreamResponse,
+    watcher: Watcher,
+    encoder: _Encoder,
+    options: ListOptions,
+    registry: Registry,
+) -> None:
+    timeout = options.timeout or random.uniform(*_LONGEST)
+    deadline = asyncio.get_running_loop().time() + timeout
+    async for batch in batches(watcher, deadline, BOOKMARK_SECONDS):
+        if batch:
+            await response.write(b"".join(encoder.change(kind, item) for kind, item in batch))
+        elif options.bookmarks:
+            await response.write(encoder.bookmark(registry.store.version))
+    if options.bookmarks and not watcher.ended:
+        await response.write(encoder.bookmark(registry.store.version))
