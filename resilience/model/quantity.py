@@ -22,7 +22,7 @@ def parse_quantity(text: str | int | float) -> Fraction:
         raise ValueError(f"{text!r} is no quantity, such as 100m, 1.5 or 16Mi")
     number, binary, exponent, decimal = match.groups()
     if binary:
-        return Fraction(number) * 1024 ** _BINARY[binary]
+        return Fraction(number) * int(1024 ** _BINARY[binary])
     power = int(exponent) if exponent else _DECIMAL[decimal or ""]
     scale: Fraction = Fraction(10) ** power
     return Fraction(number) * scale
