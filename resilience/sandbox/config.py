@@ -35,6 +35,8 @@ class SandboxConfig:
     slot: int
     nodes: int = 3
     time_scale: float = 1.0
+    started: float = 0.0
+    """Wall time when the owner started: where every process' scaled clock begins."""
     tokens: dict[str, Identity] = field(repr=False)
 
     @property
@@ -63,9 +65,19 @@ class SandboxConfig:
         return self.directory / "kubelet.sock"
 
     @property
+    def dns_socket(self) -> Path:
+        """Unix socket of the data plane: resolves Service and Pod names for Pods."""
+        return self.directory / "dns.sock"
+
+    @property
     def network(self) -> str:
         """First two octets of every address of this sandbox, e.g. "127.20"."""
         return f"127.{self.slot}"
+
+    @property
+    def loopback_network(self) -> str:
+        """First two octets of the twin range, where a Pod's own `localhost` lies."""
+        return f"127.{self.slot + 128}"
 
     def node_address(self, index: int) -> str:
         """InternalIP of node number `index` (from 0): 127.SLOT.0.1 and up, 254 a third octet."""
@@ -85,3 +97,5 @@ class ProcessArguments:
     token: str = field(repr=False)
     ready: int
     listener: socket.socket | None = None
+    zygote: socket.socket | None = None
+    """Kubelet only: the stream to the process that forks Pods (see `zygote.channel`)."""

@@ -1,0 +1,50 @@
+"""Entry of the data plane's process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+
+from resilience.sandbox.config import ProcessArguments
+from resilience.sandbox.dataplane import names
+from resilience.sandbox.dataplane.proxy import Proxy
+from resilience.sandbox.ports import needed_shift
+from resilience.sandbox.wire.client import Client
+from resilience.sandbox.wire.reflector import Reflector
+
+SLICES = "/apis/discovery.k8s.io/v1/endpointslices"
+
+
+def run(arguments: ProcessArguments) -> None:
+    """Serve until SIGTERM."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    asyncio.run(_serve(arguments))
+
+
+async def _serve(arguments: ProcessArguments) -> None:
+    config = arguments.config
+    client = Client(config.api_socket, arguments.token)
+    proxy = Proxy(client, needed_shift())
+    reflectors = (
+        Reflector(client, "/api/v1/services", proxy.state.service_changed),
+        Reflector(client, SLICES, proxy.state.slice_changed),
+        Reflector(client, "/api/v1/nodes", proxy.state.node_changed),
+    )
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        question = (await reader.readline()).decode().split()
+        if len(question) == 2:
+            found = names.lookup(proxy.state, *question)
+            writer.write(json.dumps(found).encode() + b"\n")
+        writer.close()
+
+    await asyncio.start_unix_server(answer, config.dns_socket)
+    async with asyncio.TaskGroup() as group:
+        for reflector in reflectors:
+            group.create_task(reflector.run())
+        for reflector in reflectors:
+            await reflector.synced.wait()
+        os.write(arguments.ready, b"\n")
+        os.close(arguments.ready)

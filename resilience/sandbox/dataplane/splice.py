@@ -1,0 +1,66 @@
+"""Two connections joined: bytes, end of stream, resets and backpressure pass both ways.
+
+A side that ends its stream is still sent to (half-close); a side that is reset resets the other; a
+side that does not read makes the other one's sender wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from typing import cast
+
+RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER on with zero seconds: closing sends RST (socket(7))."""
+
+
+class Side(asyncio.Protocol):
+    """One end; `other` is set before either end reads."""
+
+    def __init__(self) -> None:
+        self.other: Side | None = None
+        self.transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        if self.other is not None and self.other.transport is not None:
+            self.other.transport.write(data)
+
+    def eof_received(self) -> bool:
+        other = self.other
+        if other is not None and other.transport is not None and other.transport.can_write_eof():
+            other.transport.write_eof()
+        return True  # stay open for what the other side still sends
+
+    def pause_writing(self) -> None:
+        if self.other is not None and self.other.transport is not None:
+            self.other.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        if self.other is not None and self.other.transport is not None:
+            self.other.transport.resume_reading()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        other, self.other = self.other, None
+        if other is None:
+            return
+        if error is not None:
+            other.reset()
+        elif other.transport is not None:
+            other.transport.close()
+
+    def reset(self) -> None:
+        """End this connection with RST."""
+        if self.transport is not None and not self.transport.is_closing():
+            sock = self.transport.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+            self.transport.abort()
+
+
+def reset_socket(sock: socket.socket) -> None:
+    """Close a plain socket with RST."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    sock.close()

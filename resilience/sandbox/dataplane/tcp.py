@@ -1,0 +1,117 @@
+"""One TCP port of one Service: a listener while there is somebody to forward to.
+
+Without endpoints there is no listener, so a connection is refused as with kube-proxy. A connection
+to an endpoint that refuses comes back as a reset instead: the listener has accepted by then.
+Upstream connections come from the client's own address, as kube-proxy keeps it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+
+from resilience.sandbox.dataplane.choice import Chooser
+from resilience.sandbox.dataplane.splice import Side, reset_socket
+from resilience.sandbox.dataplane.table import Endpoint, Forward, Listen
+from resilience.sandbox.ports import published
+
+BACKLOG = 1024
+REBIND = 0.05
+ACCEPTED_AT_ONCE = 64
+IP_BIND_ADDRESS_NO_PORT = 24
+CONNECT_TIMEOUT = 30.0
+
+
+class TcpForwarder:
+    """Listens on `where` as long as `forward` has endpoints."""
+
+    def __init__(self, where: Listen, shift: int) -> None:
+        self._address = (where.address, published(where.port, shift))
+        self._shift = shift
+        self._loop = asyncio.get_running_loop()
+        self._chooser = Chooser()
+        self._forward = Forward("", ())
+        self._listener: socket.socket | None = None
+        self._rebind: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def update(self, forward: Forward) -> None:
+        """New endpoints; established connections stay where they are."""
+        self._forward = forward
+        if forward.endpoints and self._listener is None:
+            self._open()
+        elif not forward.endpoints:
+            self._close()
+
+    def stop(self) -> None:
+        """The Service port is gone."""
+        self._close()
+
+    def _open(self) -> None:
+        self._rebind = None
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(self._address)
+            listener.listen(BACKLOG)
+        except OSError as error:
+            listener.close()
+            if error.errno != errno.EADDRINUSE:
+                raise
+            # The Service that had this address before is still closing, or a program of the user's
+            # own took it: try until it is free.
+            self._rebind = self._loop.call_later(REBIND, self._open)
+            return
+        self._listener = listener
+        self._loop.add_reader(listener.fileno(), self._accept)
+
+    def _close(self) -> None:
+        if self._rebind is not None:
+            self._rebind.cancel()
+            self._rebind = None
+        if self._listener is not None:
+            self._loop.remove_reader(self._listener.fileno())
+            self._listener.close()
+            self._listener = None
+
+    def _accept(self) -> None:
+        assert self._listener is not None
+        for _ in range(ACCEPTED_AT_ONCE):
+            try:
+                client, peer = self._listener.accept()
+            except BlockingIOError:
+                return
+            except ConnectionAbortedError:
+                continue
+            client.setblocking(False)
+            endpoint = self._chooser.choose(self._forward, peer[0])
+            task = self._loop.create_task(self._join(client, peer[0], endpoint))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _join(self, client: socket.socket, source: str, endpoint: Endpoint) -> None:
+        try:
+            upstream = await self._connect(source, endpoint)
+        except (OSError, TimeoutError):
+            reset_socket(client)
+            return
+        near, far = Side(), Side()
+        near.other, far.other = far, near
+        await self._loop.create_connection(lambda: far, sock=upstream)
+        await self._loop.connect_accepted_socket(lambda: near, client)
+
+    async def _connect(self, source: str, endpoint: Endpoint) -> socket.socket:
+        address = (endpoint[0], published(endpoint[1], self._shift))
+        upstream = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        try:
+            if endpoint[0].startswith("127.") and source.startswith("127."):
+                upstream.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
+                upstream.bind((source, 0))
+            upstream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                await self._loop.sock_connect(upstream, address)
+        except BaseException:
+            upstream.close()
+            raise
+        return upstream

@@ -1,0 +1,117 @@
+"""One UDP port of one Service: each client keeps its endpoint until it is silent for a minute."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+from resilience.sandbox.dataplane.choice import Chooser
+from resilience.sandbox.dataplane.table import Forward, Listen
+from resilience.sandbox.ports import published
+
+IDLE = 60.0
+LARGEST = 65535
+AT_ONCE = 64
+
+
+class _Flow:
+    """One client's datagrams to one endpoint, and the answers back."""
+
+    def __init__(self, owner: UdpForwarder, client: tuple[str, int], upstream: socket.socket):
+        self._owner = owner
+        self._client = client
+        self.upstream = upstream
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(upstream.fileno(), self._answer)
+        self._timer = self._loop.call_later(IDLE, self.close)
+
+    def send(self, data: bytes) -> None:
+        """To the endpoint."""
+        self._timer.cancel()
+        self._timer = self._loop.call_later(IDLE, self.close)
+        try:
+            self.upstream.send(data)
+        except OSError:
+            self.close()  # nobody listens there: the next datagram chooses anew
+
+    def _answer(self) -> None:
+        try:
+            self._owner.answer(self.upstream.recv(LARGEST), self._client)
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.close()
+
+    def close(self) -> None:
+        """Forget the flow."""
+        if self.upstream.fileno() >= 0:
+            self._timer.cancel()
+            self._loop.remove_reader(self.upstream.fileno())
+            self.upstream.close()
+            self._owner.flows.pop(self._client, None)
+
+
+class UdpForwarder:
+    """Bound to `where` as long as `forward` has endpoints."""
+
+    def __init__(self, where: Listen, shift: int) -> None:
+        self._address = (where.address, published(where.port, shift))
+        self._shift = shift
+        self._loop = asyncio.get_running_loop()
+        self._chooser = Chooser()
+        self._forward = Forward("", ())
+        self._socket: socket.socket | None = None
+        self.flows: dict[tuple[str, int], _Flow] = {}
+
+    def update(self, forward: Forward) -> None:
+        """New endpoints; flows to those that left are dropped, as kube-proxy clears conntrack."""
+        gone = set(self._forward.endpoints) - set(forward.endpoints)
+        self._forward = forward
+        for flow in list(self.flows.values()):
+            if gone:
+                flow.close()
+        if forward.endpoints and self._socket is None:
+            self._open()
+        elif not forward.endpoints:
+            self.stop()
+
+    def _open(self) -> None:
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        self._socket.bind(self._address)
+        self._loop.add_reader(self._socket.fileno(), self._receive)
+
+    def stop(self) -> None:
+        """Close: a datagram from now on is answered by "port unreachable"."""
+        for flow in list(self.flows.values()):
+            flow.close()
+        if self._socket is not None:
+            self._loop.remove_reader(self._socket.fileno())
+            self._socket.close()
+            self._socket = None
+
+    def _receive(self) -> None:
+        assert self._socket is not None
+        for _ in range(AT_ONCE):
+            try:
+                data, client = self._socket.recvfrom(LARGEST)
+            except BlockingIOError:
+                return
+            flow = self.flows.get(client) or self._begin(client)
+            flow.send(data)
+
+    def _begin(self, client: tuple[str, int]) -> _Flow:
+        address, port = self._chooser.choose(self._forward, client[0])
+        upstream = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        if address.startswith("127.") and client[0].startswith("127."):
+            upstream.bind((client[0], 0))
+        upstream.connect((address, published(port, self._shift)))
+        flow = self.flows[client] = _Flow(self, client, upstream)
+        return flow
+
+    def answer(self, data: bytes, client: tuple[str, int]) -> None:
+        """Back to the client, from the Service's address."""
+        if self._socket is not None:
+            try:
+                self._socket.sendto(data, client)
+            except OSError:
+                pass  # the client is gone, as with any datagram

@@ -1,0 +1,121 @@
+"""Which images there are, what they run by default, and which programs they hold.
+
+Any other name ends in `ErrImagePull`, as a wrong name would on a real cluster. Tags are not told
+apart: every `python:*` is the interpreter that runs the sandbox.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+Program = Callable[[list[str]], int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """One image: `programs` maps what may stand as argv[0] to "module:function"."""
+
+    name: str
+    repository: str
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    programs: dict[str, str]
+    working_directory: str = "/"
+    environment: dict[str, str]
+
+
+PATH = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+TOOLS = {
+    name: f"resilience.sandbox.images.toolbox:{name.replace('[', 'test')}_"
+    for name in ("cat", "echo", "env", "false", "hostname", "kill", "ls", "sh", "sleep", "true")
+}
+_PYTHON = "resilience.sandbox.images.python:main"
+PAUSE = Image(
+    name="pause",
+    repository="registry.k8s.io/pause",
+    entrypoint=("/pause",),
+    programs={"/pause": "resilience.sandbox.images.pause:main"},
+    environment=PATH,
+)
+AGNHOST = Image(
+    name="agnhost",
+    repository="registry.k8s.io/e2e-test-images/agnhost",
+    entrypoint=("/agnhost",),
+    command=("pause",),
+    programs={"/agnhost": "resilience.sandbox.images.agnhost.main:main", **TOOLS},
+    environment=PATH,
+)
+PYTHON = Image(
+    name="python",
+    repository="docker.io/library/python",
+    command=("python3",),
+    programs={"python": _PYTHON, "python3": _PYTHON, **TOOLS},
+    environment={**PATH, "LANG": "C.UTF-8"},
+)
+IMAGES = {image.name: image for image in (AGNHOST, PAUSE, PYTHON)}
+_BY_REPOSITORY = {image.repository: image for image in IMAGES.values()}
+_REFERENCE = re.compile(
+    r"(?P<name>[a-z0-9][a-z0-9._/:-]*?)(:(?P<tag>[\w][\w.-]{0,127}))?(@sha256:[0-9a-f]{64})?"
+)
+
+
+def canonical(reference: str) -> str | None:
+    """`python:3` as a runtime writes it, "docker.io/library/python:3"; None if it is no name."""
+    match = _REFERENCE.fullmatch(reference)
+    if match is None:
+        return None
+    first, slash, _ = match["name"].partition("/")
+    name = match["name"]
+    if not slash:
+        name = f"docker.io/library/{name}"
+    elif "." not in first and ":" not in first and first != "localhost":
+        name = f"docker.io/{name}"
+    return f"{name}:{match['tag'] or 'latest'}"
+
+
+def find(reference: str) -> Image | None:
+    """The image that `reference` names, or None if the sandbox has none of that name."""
+    full = canonical(reference)
+    return None if full is None else _BY_REPOSITORY.get(full.rpartition(":")[0])
+
+
+def has_program(image: Image, executable: str) -> bool:
+    """Whether `executable` can be started in `image`: by name, or by path in a bin directory."""
+    return _program(image, executable) is not None
+
+
+def _program(image: Image, executable: str) -> str | None:
+    if executable in image.programs:
+        return image.programs[executable]
+    path = PurePosixPath(executable)
+    if path.parent.name != "bin":
+        return None
+    return image.programs.get(re.sub(r"^python3\.\d+$", "python3", path.name))
+
+
+def run(image: str, argv: list[str]) -> int:
+    """Run a program of the image named `image` in this process; returns its exit code."""
+    target = _program(IMAGES[image], argv[0])
+    if target is None:
+        raise LookupError(f"{argv[0]} is not in image {image}")
+    module, _, function = target.partition(":")
+    program: Program = getattr(importlib.import_module(module), function)
+    return program(argv)
+
+
+def preload() -> None:
+    """Import every image's programs, so that forks share them."""
+    for image in IMAGES.values():
+        for target in image.programs.values():
+            importlib.import_module(target.partition(":")[0])
+
+
+def argv(image: Image, command: Sequence[str], args: Sequence[str]) -> list[str]:
+    """What runs: `command` replaces the entrypoint and drops the image's arguments, `args` them."""
+    if command:
+        return [*command, *args]
+    return [*image.entrypoint, *(args or image.command)]

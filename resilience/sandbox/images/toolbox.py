@@ -1,0 +1,135 @@
+"""Small programs that images hold for `exec`, hooks and probes: cat, echo, env, ls, sleep, sh ...
+
+Written in Python so that they see the Pod's volumes, name and network; the machine's own binaries
+are never run in a container's name, because there they would act on the machine.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import time
+
+from resilience.sandbox.images.shell import run_line
+
+
+def _fail(name: str, about: str, error: OSError) -> int:
+    print(f"{name}: {about}: {error.strerror}", file=sys.stderr)
+    return 1
+
+
+def cat_(argv: list[str]) -> int:
+    """Print files, or stdin."""
+    code = 0
+    for path in argv[1:] or ["-"]:
+        try:
+            text = sys.stdin.buffer.read() if path == "-" else _read(path)
+            sys.stdout.buffer.write(text)
+            sys.stdout.buffer.flush()
+        except OSError as error:
+            code = _fail("cat", path, error)
+    return code
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def echo_(argv: list[str]) -> int:
+    """Print the arguments; `-n` leaves the newline out."""
+    bare = argv[1:2] == ["-n"]
+    print(" ".join(argv[2:] if bare else argv[1:]), end="" if bare else "\n")
+    return 0
+
+
+def env_(argv: list[str]) -> int:
+    """Print the environment."""
+    for key, value in os.environ.items():
+        print(f"{key}={value}")
+    return 0
+
+
+def true_(argv: list[str]) -> int:
+    """Succeed."""
+    return 0
+
+
+def false_(argv: list[str]) -> int:
+    """Fail."""
+    return 1
+
+
+def hostname_(argv: list[str]) -> int:
+    """Print the Pod's name; `-i` its address."""
+    name = socket.gethostname()
+    print(socket.gethostbyname(name) if "-i" in argv[1:] else name)
+    return 0
+
+
+def ls_(argv: list[str]) -> int:
+    """List directories, one name a line."""
+    show_all = any(word.startswith("-") and "a" in word for word in argv[1:])
+    code = 0
+    for path in [word for word in argv[1:] if not word.startswith("-")] or ["."]:
+        try:
+            names = sorted(os.listdir(path)) if os.path.isdir(path) else [path]
+            os.stat(path)
+        except OSError as error:
+            code = _fail("ls", f"cannot access '{path}'", error)
+            continue
+        print("".join(f"{name}\n" for name in names if show_all or name[0] != "."), end="")
+    return code
+
+
+def sleep_(argv: list[str]) -> int:
+    """Sleep the sum of its arguments: 5, 0.5, 2s, 1m."""
+    units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+    try:
+        seconds = sum(float(word.rstrip("smhd")) * units.get(word[-1:], 1) for word in argv[1:])
+    except ValueError:
+        print(f"sleep: invalid time interval '{argv[1]}'", file=sys.stderr)
+        return 1
+    time.sleep(seconds)
+    return 0
+
+
+def kill_(argv: list[str]) -> int:
+    """`kill [-SIGNAL] 1`: to the container's process 1, with the rules that hold inside.
+
+    No other process can be named: numbers of the machine's processes mean nothing in a container.
+    """
+    name = argv[1][1:] if argv[1:] and argv[1].startswith("-") else "TERM"
+    targets = [word for word in argv[1:] if not word.startswith("-")]
+    main = os.environ.get("RESILIENCE_MAIN", "")
+    try:
+        bare = name.removeprefix("SIG")
+        number = signal.Signals(int(bare) if bare.isdigit() else signal.Signals[f"SIG{bare}"])
+    except (KeyError, ValueError):
+        print(f"kill: {name}: invalid signal specification", file=sys.stderr)
+        return 1
+    code = 0
+    for target in targets:
+        if target != "1" or not main:
+            print(f"kill: ({target}) - No such process", file=sys.stderr)
+            code = 1
+        else:
+            _signal_main(int(main), number)
+    return code
+
+
+def _signal_main(main: int, number: signal.Signals) -> None:
+    from resilience.sandbox.zygote import pid1
+
+    if number not in pid1.FORCED and pid1.would_feel(main, number):
+        os.kill(main, number)
+
+
+def sh_(argv: list[str]) -> int:
+    """`sh -c LINE`: see `shell`."""
+    if len(argv) < 3 or not argv[1].startswith("-") or not argv[1].endswith("c"):
+        print("sh: only `sh -c COMMAND` is understood in the sandbox", file=sys.stderr)
+        return 2
+    return run_line(argv[2], argv[3:])

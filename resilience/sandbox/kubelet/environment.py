@@ -1,0 +1,125 @@
+"""A container's environment: `envFrom`, `env`, references and `$(NAME)` expansion.
+
+What is missing and not optional raises `ConfigError`, which becomes `CreateContainerConfigError`
+with the text the real kubelet gives.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from resilience.sandbox.api import Obj
+from resilience.sandbox.kubelet import fields
+from resilience.sandbox.kubelet.references import References, data_of
+
+_REFERENCE = re.compile(r"\$(?:(\$)|\(([^)]*)\))")
+
+
+class ConfigError(Exception):
+    """The container cannot be configured yet; the kubelet tries again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What of the Pod's place the environment may tell."""
+
+    address: str
+    host_address: str
+    allocatable: dict[str, str]
+    api_address: str
+
+
+def expand(text: str, known: Mapping[str, str]) -> str:
+    """`$(NAME)` where NAME is known; `$$` is a literal dollar; anything else stays."""
+
+    def value(match: re.Match[str]) -> str:
+        if match[1]:
+            return "$"
+        return known.get(match[2], match[0])
+
+    return _REFERENCE.sub(value, text)
+
+
+async def build(
+    pod: Obj, container: Obj, references: References, around: Surroundings
+) -> dict[str, str]:
+    """The variables of `container`, in order, later ones over earlier ones."""
+    namespace = pod["metadata"]["namespace"]
+    found = _cluster(around)
+    for source in container.get("envFrom") or []:
+        for kind, plural in (("configMapRef", "configmaps"), ("secretRef", "secrets")):
+            if kind in source:
+                data = await _all(references, plural, namespace, source[kind])
+                prefix = source.get("prefix", "")
+                found.update({prefix + key: value.decode() for key, value in data.items()})
+    for entry in container.get("env") or []:
+        if "valueFrom" in entry:
+            value = await _value(pod, container, references, around, entry["valueFrom"])
+            if value is not None:
+                found[entry["name"]] = value
+        else:
+            found[entry["name"]] = expand(entry.get("value") or "", found)
+    return found
+
+
+def _cluster(around: Surroundings) -> dict[str, str]:
+    host, port = around.api_address, "443"
+    tcp = f"tcp://{host}:{port}"
+    return {
+        "KUBERNETES_SERVICE_HOST": host,
+        "KUBERNETES_SERVICE_PORT": port,
+        "KUBERNETES_SERVICE_PORT_HTTPS": port,
+        "KUBERNETES_PORT": tcp,
+        "KUBERNETES_PORT_443_TCP": tcp,
+        "KUBERNETES_PORT_443_TCP_PROTO": "tcp",
+        "KUBERNETES_PORT_443_TCP_PORT": port,
+        "KUBERNETES_PORT_443_TCP_ADDR": host,
+    }
+
+
+_SINGULAR = {"configmaps": "configmap", "secrets": "secret"}
+_TITLE = {"configmaps": "ConfigMap", "secrets": "Secret"}
+
+
+async def _all(
+    references: References, plural: str, namespace: str, reference: Obj
+) -> dict[str, bytes]:
+    obj = await references.find(plural, namespace, reference["name"])
+    if obj is None:
+        if reference.get("optional"):
+            return {}
+        raise ConfigError(f'{_SINGULAR[plural]} "{reference["name"]}" not found')
+    return data_of(obj)
+
+
+async def _value(
+    pod: Obj, container: Obj, references: References, around: Surroundings, source: Obj
+) -> str | None:
+    if "fieldRef" in source:
+        path = source["fieldRef"]["fieldPath"]
+        return _found(lambda: fields.field(pod, path, around.address, around.host_address))
+    if "resourceFieldRef" in source:
+        reference = source["resourceFieldRef"]
+        return _found(lambda: fields.resource(container, reference, around.allocatable))
+    kind, plural = (
+        ("configMapKeyRef", "configmaps") if "configMapKeyRef" in source
+        else ("secretKeyRef", "secrets")
+    )  # fmt: skip
+    reference = source[kind]
+    namespace = pod["metadata"]["namespace"]
+    data = await _all(references, plural, namespace, reference)
+    if reference["key"] in data:
+        return data[reference["key"]].decode()
+    if reference.get("optional"):
+        return None
+    name = f"{namespace}/{reference['name']}"
+    raise ConfigError(f"couldn't find key {reference['key']} in {_TITLE[plural]} {name}")
+
+
+def _found(lookup: Callable[[], str]) -> str:
+    try:
+        return lookup()
+    except (LookupError, ValueError) as error:
+        raise ConfigError(str(error)) from error

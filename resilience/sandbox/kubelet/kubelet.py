@@ -1,0 +1,135 @@
+"""Ties the parts together: Pods by uid, the shared services they use, and what ends it all."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+import traceback
+from collections.abc import Coroutine
+from typing import Any
+
+from resilience.sandbox.api import ApiError, EventType, Obj
+from resilience.sandbox.config import ProcessArguments
+from resilience.sandbox.kubelet.addresses import Addresses
+from resilience.sandbox.kubelet.events import Events
+from resilience.sandbox.kubelet.nodes import Nodes
+from resilience.sandbox.kubelet.pod import Pod
+from resilience.sandbox.kubelet.references import References
+from resilience.sandbox.kubelet.time import WallClock
+from resilience.sandbox.kubelet.writer import WORKERS, StatusWriter
+from resilience.sandbox.kubelet.zygote_client import ZygoteClient
+from resilience.sandbox.ports import needed_shift
+from resilience.sandbox.wire.client import Client
+from resilience.sandbox.wire.reflector import Reflector
+
+DELETE_RETRY = 0.5
+TERMINAL = ("Succeeded", "Failed")
+
+
+class Kubelet:
+    """One per sandbox; plays every node."""
+
+    def __init__(self, arguments: ProcessArguments, stream: socket.socket) -> None:
+        self.config = arguments.config
+        self._ready = arguments.ready
+        self.clock = WallClock(self.config.started, self.config.time_scale)
+        self._client = Client(self.config.api_socket, arguments.token, connections=12)
+        self.references = References(self._client)
+        # Events have connections of their own: they must not stand before a status write.
+        self.events = Events(
+            Client(self.config.api_socket, arguments.token, connections=1), self.clock
+        )
+        self.writer = StatusWriter(self._client)
+        self.nodes = Nodes(self.config, self._client, self.clock)
+        self.addresses = Addresses(self.config.network)
+        self.shift = needed_shift()
+        self.zygote = ZygoteClient(stream)
+        self.pods: dict[str, Pod] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.writer.held = self.nodes.stopped.__contains__
+        self.nodes.on_usable = self._tell_ready
+
+    async def run(self) -> None:
+        """Serve until the zygote is gone."""
+        pods = Reflector(self._client, "/api/v1/pods", self._on_pod)
+        nodes = Reflector(self._client, "/api/v1/nodes", self.nodes.on_change)
+        await self.nodes.register()
+        for body in (nodes.run(), pods.run(), self.nodes.heartbeat(), self.events.run()):
+            self._spawn(body)
+        for _ in range(WORKERS):
+            self._spawn(self.writer.run())
+        await self.zygote.gone
+
+    def _spawn(self, body: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(body)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self.report(task.exception())
+
+    def report(self, error: BaseException | None) -> None:
+        """A mistake of ours: end loudly, the sandbox' end says why. Half a kubelet helps nobody."""
+        if error is not None:
+            traceback.print_exception(error)
+            sys.stderr.flush()
+            os._exit(1)
+
+    def _tell_ready(self) -> None:
+        if self._ready >= 0 and self.nodes.usable():
+            os.write(self._ready, b"\n")
+            os.close(self._ready)
+            self._ready = -1
+
+    def _on_pod(self, kind: EventType, obj: Obj, old: Obj | None) -> None:
+        uid = obj["metadata"]["uid"]
+        pod = self.pods.get(uid)
+        if kind == "DELETED":
+            if pod is not None:
+                pod.vanished()
+        elif pod is not None:
+            pod.update(obj)
+        elif self._is_ours(obj):
+            self.pods[uid] = pod = Pod(self, obj)
+            pod.update(obj)
+
+    def _is_ours(self, obj: Obj) -> bool:
+        node = obj["spec"].get("nodeName")
+        return (
+            bool(node)
+            and node not in self.nodes.stopped
+            and obj.get("status", {}).get("phase") not in TERMINAL
+        )
+
+    def node_address(self, name: str) -> str:
+        """InternalIP of a node."""
+        return self.nodes.address(name)
+
+    def allocatable(self, name: str) -> dict[str, str]:
+        """Resources of a node."""
+        return self.nodes.allocatable(name)
+
+    async def delete(self, pod: Pod) -> None:
+        """Remove the object of a Pod whose containers have ended, as its kubelet does."""
+        options = {"gracePeriodSeconds": 0, "preconditions": {"uid": pod.uid}}
+        path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}"
+        while not pod.gone:
+            try:
+                await self._client.delete(path, options)
+            except ApiError as error:
+                if error.code not in (404, 409):
+                    await asyncio.sleep(DELETE_RETRY)
+                    continue
+            except (ConnectionError, FileNotFoundError):
+                await asyncio.sleep(DELETE_RETRY)
+                continue
+            return
+
+    def forget(self, pod: Pod) -> None:
+        """The Pod is gone for good."""
+        self.pods.pop(pod.uid, None)
+        self.writer.forget(pod)

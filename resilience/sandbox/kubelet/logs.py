@@ -1,0 +1,104 @@
+"""A container instance's log: one file, each line with its time and stream (the CRI format).
+
+`2026-01-02T15:04:05.123456789Z stdout F text`; a piece that ended without a newline has P instead
+of F. A file of 10 MiB is rotated once, as the kubelet's default `containerLogMaxSize` does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+LARGEST = 10 << 20
+PIECE = 65536
+LONGEST_LINE = 16384
+
+
+class LogFile:
+    """Appends what the two pipes of one instance bring; `close` drains them first."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("ab", buffering=0)
+        self._rest = {"stdout": b"", "stderr": b""}
+        self._readers: dict[str, int] = {}
+        self._loop = asyncio.get_running_loop()
+        self.on_write: list[Callable[[], None]] = []
+
+    def pipes(self) -> tuple[int, int]:
+        """New write ends for stdout and stderr; the caller closes them once they are passed on."""
+        ends = []
+        for stream in ("stdout", "stderr"):
+            read, write = os.pipe()
+            os.set_blocking(read, False)
+            self._readers[stream] = read
+            self._loop.add_reader(read, self._read, stream)
+            ends.append(write)
+        return ends[0], ends[1]
+
+    def _read(self, stream: str) -> bool:
+        """Take one piece; False when there is nothing more now."""
+        try:
+            data = os.read(self._readers[stream], PIECE)
+        except BlockingIOError:
+            return False
+        if not data:
+            self._shut(stream)
+            return False
+        self._write(stream, data)
+        return True
+
+    def _shut(self, stream: str) -> None:
+        descriptor = self._readers.pop(stream)
+        self._loop.remove_reader(descriptor)
+        os.close(descriptor)
+
+    def _write(self, stream: str, data: bytes) -> None:
+        *lines, rest = (self._rest[stream] + data).split(b"\n")
+        stamp = _stamp()
+        out = [b"%b %b F %b\n" % (stamp, stream.encode(), line) for line in lines]
+        if len(rest) > LONGEST_LINE:
+            out.append(b"%b %b P %b\n" % (stamp, stream.encode(), rest))
+            rest = b""
+        self._rest[stream] = rest
+        if out:
+            self._append(b"".join(out))
+
+    def _append(self, data: bytes) -> None:
+        self._file.write(data)
+        if self._file.tell() > LARGEST:
+            self._file.close()
+            self._path.replace(self._path.with_suffix(".log.1"))
+            self._file = self._path.open("ab", buffering=0)
+        for notify in list(self.on_write):
+            notify()
+
+    def close(self) -> None:
+        """Take what is still in the pipes, then close: the instance has ended."""
+        for stream in list(self._readers):
+            while stream in self._readers and self._read(stream):
+                pass
+            if stream in self._readers:
+                self._shut(stream)
+        for stream, rest in self._rest.items():
+            if rest:
+                self._append(b"%b %b P %b\n" % (_stamp(), stream.encode(), rest))
+        self._file.close()
+        for notify in list(self.on_write):
+            notify()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the instance has ended."""
+        return self._file.closed
+
+
+def _stamp() -> bytes:
+    seconds, nanoseconds = divmod(time.time_ns(), 10**9)
+    whole = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{whole}.{nanoseconds:09d}Z".encode()

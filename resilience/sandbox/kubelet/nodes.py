@@ -1,0 +1,221 @@
+"""Nodes: registers the sandbox's own, adopts those that clients create, keeps their Leases fresh.
+
+A Node that a client creates without a status becomes one like ours, so that a thousand nodes are
+one `kubectl create` away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+from collections.abc import Callable
+
+from resilience.sandbox.api import ApiError, EventType, Obj
+from resilience.sandbox.config import KUBERNETES_VERSION, SandboxConfig
+from resilience.sandbox.kubelet.time import WallClock
+from resilience.sandbox.wire.client import Client
+
+RENEW = 10.0
+LEASE_SECONDS = 40
+LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
+CAPACITY = {"cpu": "8", "memory": "32Gi", "ephemeral-storage": "200Gi", "pods": "110"}
+_HEALTHY = (
+    (
+        "MemoryPressure",
+        "False",
+        "KubeletHasSufficientMemory",
+        "kubelet has sufficient memory available",
+    ),
+    ("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+    ("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+    ("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
+)
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+
+
+class Nodes:
+    """All nodes of the sandbox by name."""
+
+    def __init__(self, config: SandboxConfig, client: Client, clock: WallClock) -> None:
+        self._config = config
+        self._client = client
+        self._clock = clock
+        self._known: dict[str, Obj] = {}
+        self._index: dict[str, int] = {f"node-{n + 1}": n for n in range(config.nodes)}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.stopped: set[str] = set()
+        """Nodes whose kubelet is stopped (a fault): neither Leases nor status are written."""
+        self.on_usable: Callable[[], None] = lambda: None
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._known
+
+    def address(self, name: str) -> str:
+        """InternalIP of a node; every name gets its own, for as long as the sandbox lives."""
+        index = self._index.setdefault(name, len(self._index))
+        return self._config.node_address(index)
+
+    def allocatable(self, name: str) -> dict[str, str]:
+        """Resources of a node."""
+        status = self._known.get(name, {}).get("status", {})
+        return dict(status.get("allocatable") or CAPACITY)
+
+    async def register(self) -> None:
+        """Create the sandbox's own nodes, ready from the start."""
+        for name in list(self._index):
+            await self._create(name)
+
+    async def _create(self, name: str) -> None:
+        node = {
+            "apiVersion": "v1",
+            "kind": "Node",
+            "metadata": {"name": name, "labels": _labels(name)},
+            "spec": {},
+        }
+        try:
+            await self._client.create("/api/v1/nodes", node)
+        except ApiError as error:
+            if error.code != 409:
+                raise
+
+    def on_change(self, kind: EventType, node: Obj, old: Obj | None) -> None:
+        """For the reflector: adopt new nodes, notice when ours have become usable."""
+        name = node["metadata"]["name"]
+        if kind == "DELETED":
+            self._known.pop(name, None)
+            return
+        new = name not in self._known
+        self._known[name] = node
+        if new:
+            task = asyncio.get_running_loop().create_task(self._adopt(name, node))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        self.on_usable()
+
+    def usable(self) -> bool:
+        """Whether every node of our own is Ready and may be scheduled to."""
+        own = [f"node-{n + 1}" for n in range(self._config.nodes)]
+        return all(name in self._known and _is_usable(self._known[name]) for name in own)
+
+    async def _adopt(self, name: str, node: Obj) -> None:
+        try:
+            await self._renew(name)
+            await self._client.patch(f"/api/v1/nodes/{name}/status", self._status(name, node))
+        except (ApiError, ConnectionError, FileNotFoundError):
+            self._known.pop(name, None)  # the next change of the node tries again
+
+    def _status(self, name: str, node: Obj) -> Obj:
+        now = self._clock.stamp()
+        given = node.get("status") or {}
+        capacity = given.get("capacity") or CAPACITY
+        conditions = [
+            {
+                "type": kind,
+                "status": status,
+                "reason": reason,
+                "message": message,
+                "lastHeartbeatTime": now,
+                "lastTransitionTime": now,
+            }
+            for kind, status, reason, message in _HEALTHY
+        ]
+        addresses = [
+            {"type": "InternalIP", "address": self.address(name)},
+            {"type": "Hostname", "address": name},
+        ]
+        return {
+            "status": {
+                "addresses": addresses,
+                "capacity": capacity,
+                "allocatable": given.get("allocatable") or capacity,
+                "conditions": conditions,
+                "nodeInfo": _node_info(name),
+            }
+        }
+
+    async def heartbeat(self) -> None:
+        """Renew every Lease each ten seconds, evenly spread, until cancelled."""
+        while True:
+            names = [name for name in sorted(self._known) if name not in self.stopped]
+            pause = self._clock.real(RENEW) / max(1, len(names))
+            if not names:
+                await asyncio.sleep(pause)
+            for name in names:
+                await asyncio.sleep(pause)
+                if name in self._known and name not in self.stopped:
+                    await self._beat(name)
+
+    async def _beat(self, name: str) -> None:
+        try:
+            await self._renew(name)
+            if not _is_ready(self._known[name]):
+                # It was given up for lost (a fault, a long pause of the machine): say it is back.
+                node = self._known[name]
+                await self._client.patch(f"/api/v1/nodes/{name}/status", self._status(name, node))
+        except (ApiError, ConnectionError, FileNotFoundError, KeyError):
+            pass  # as a real kubelet: the next beat tries again
+
+    async def _renew(self, name: str) -> None:
+        spec = {
+            "holderIdentity": name,
+            "leaseDurationSeconds": LEASE_SECONDS,
+            "renewTime": self._clock.stamp_micro(),
+        }
+        try:
+            await self._client.patch(f"{LEASES}/{name}", {"spec": spec}, MERGE)
+        except ApiError as error:
+            if error.code != 404:
+                raise
+            await self._create_lease(name, spec)
+
+    async def _create_lease(self, name: str, spec: Obj) -> None:
+        lease = {
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": {"name": name, "namespace": "kube-node-lease"},
+            "spec": spec,
+        }
+        await self._client.create(LEASES, lease)
+
+
+MERGE = "application/merge-patch+json"
+
+
+def _is_ready(node: Obj) -> bool:
+    conditions = node.get("status", {}).get("conditions") or []
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+
+
+def _is_usable(node: Obj) -> bool:
+    taints = node["spec"].get("taints") or []
+    return _is_ready(node) and not any(t["key"] == "node.kubernetes.io/not-ready" for t in taints)
+
+
+def _architecture() -> str:
+    machine = platform.machine()
+    return ARCHITECTURES.get(machine, machine)
+
+
+def _labels(name: str) -> dict[str, str]:
+    return {
+        "beta.kubernetes.io/arch": _architecture(),
+        "beta.kubernetes.io/os": "linux",
+        "kubernetes.io/arch": _architecture(),
+        "kubernetes.io/hostname": name,
+        "kubernetes.io/os": "linux",
+    }
+
+
+def _node_info(name: str) -> Obj:
+    return {
+        "architecture": _architecture(),
+        "bootID": name,
+        "containerRuntimeVersion": "sandbox://0.1",
+        "kernelVersion": platform.release(),
+        "kubeProxyVersion": "",
+        "kubeletVersion": KUBERNETES_VERSION,
+        "machineID": name,
+        "operatingSystem": "linux",
+        "osImage": "pytest-resilience sandbox",
+        "systemUUID": name,
+    }

@@ -1,0 +1,36 @@
+"""What Pods refer to: ConfigMaps, Secrets, claims. Fetched when needed, nothing is kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from resilience.sandbox.api import ApiError, Obj
+from resilience.sandbox.wire.client import Client
+
+
+class References:
+    """Reads of one API server."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def find(self, plural: str, namespace: str, name: str) -> Obj | None:
+        """A core object, None when absent; other refusals and broken connections are raised."""
+        where = f"namespaces/{namespace}/" if namespace else ""
+        try:
+            return await self._client.get(f"/api/v1/{where}{plural}/{name}")
+        except ApiError as error:
+            if error.code == 404:
+                return None
+            raise
+
+
+def data_of(obj: Obj) -> dict[str, bytes]:
+    """The keys of a ConfigMap or Secret as bytes."""
+    import base64
+
+    if obj.get("kind") == "Secret" or "type" in obj:
+        return {key: base64.b64decode(text) for key, text in (obj.get("data") or {}).items()}
+    found: dict[str, Any] = obj.get("data") or {}
+    binary = {key: base64.b64decode(text) for key, text in (obj.get("binaryData") or {}).items()}
+    return {**{key: text.encode() for key, text in found.items()}, **binary}

@@ -1,0 +1,116 @@
+"""From a forked zygote to a container's main process: what happens between fork and program.
+
+The order matters: first what ties its life to ours, then descriptors, environment, the patches
+that make it see its Pod's network and volumes, and last the image's program.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import io
+import os
+import random
+import signal
+import sys
+import threading
+import traceback
+from typing import NoReturn
+
+from resilience.sandbox import linux, processes
+from resilience.sandbox.images import catalogue
+from resilience.sandbox.zygote import names, network, paths, pid1
+from resilience.sandbox.zygote.launch import Launch
+
+INTERRUPTED = 130
+
+
+def become(launch: Launch, descriptors: list[int], zygote: int) -> NoReturn:
+    """Turn this forked process into the one that `launch` describes; never returns."""
+    code = 1
+    try:
+        _detach(zygote)
+        _take_descriptors(descriptors)
+        _take_environment(launch)
+        _take_surroundings(launch)
+        code = _run(launch)
+    finally:
+        if code == 1 and sys.exc_info()[0] is not None:
+            traceback.print_exc()
+        os._exit(code & 0xFF)
+
+
+def _detach(zygote: int) -> None:
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    # What a fresh Python interpreter sets up: an interrupt raises, a broken pipe is an error.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    linux.die_with_parent(zygote)
+    # Process 1 of a container is the parent of all orphans in it.
+    linux.adopt_orphans()
+    os.setsid()
+
+
+def _take_descriptors(descriptors: list[int]) -> None:
+    """stdin is empty unless given; stdout and stderr are the first two; nothing else is open."""
+    output, errors, *rest = descriptors
+    entry = rest[0] if rest else os.open(os.devnull, os.O_RDONLY)
+    # Move them out of the way of 0, 1 and 2 first: each could be one of those.
+    moved = [os.dup(descriptor) for descriptor in (entry, output, errors)]
+    for target, source in enumerate(moved):
+        os.dup2(source, target)
+    os.closerange(3, 1024)
+    sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, "r", closefd=False)))
+    sys.stdout = _writer(1, line_buffering=False)
+    sys.stderr = _writer(2, line_buffering=True)
+
+
+def _writer(descriptor: int, *, line_buffering: bool) -> io.TextIOWrapper:
+    raw = io.BufferedWriter(io.FileIO(descriptor, "w", closefd=False))
+    return io.TextIOWrapper(raw, encoding="utf-8", line_buffering=line_buffering)
+
+
+def _take_environment(launch: Launch) -> None:
+    os.environ.clear()
+    os.environ.update(launch.environment)
+    os.environ[processes.MARKER] = launch.marker
+    linux.name_process(os.path.basename(launch.argv[0]))
+    random.seed()  # else every Pod would draw the zygote's numbers
+
+
+def _take_surroundings(launch: Launch) -> None:
+    resolver = names.Resolver(launch.network, launch.hostname)
+    names.install(resolver, launch.hostname)
+    network.install(launch.network, resolver)
+    pid1.shield_from_itself()
+    paths.install(paths.Translation(launch.mounts))
+    gc.enable()
+    try:
+        os.chdir(launch.cwd)
+    except OSError:
+        os.chdir("/")
+
+
+def _run(launch: Launch) -> int:
+    """The program's exit code, after all that an interpreter does at its end."""
+    try:
+        code = catalogue.run(launch.image, list(launch.argv))
+    except SystemExit as leaving:
+        code = _exit_code(leaving.code)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    threading._shutdown()  # type: ignore[attr-defined] # waits for non-daemon threads, as at any end
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            pass  # the program closed it, or nobody reads it any more
+    return code
+
+
+def _exit_code(code: object) -> int:
+    if code is None or isinstance(code, int):
+        return code or 0
+    print(code, file=sys.stderr)
+    return 1

@@ -1,0 +1,66 @@
+"""What the kubelet tells the zygote about one process to start: a value that survives JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mount:
+    """`path` as the container sees it, `source` where it really lies."""
+
+    path: str
+    source: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """The addresses of one Pod: what `0.0.0.0` and `127.0.0.1` mean inside it.
+
+    `shift` is added to ports below 1024 where the user may not bind those (see `ports`).
+    """
+
+    address: str
+    loopback: str
+    namespace: str
+    dns_socket: str
+    shift: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """One process: the main one of a container instance, or one that `exec` starts beside it.
+
+    `id` names it on the channel. `within` is the container instance an exec belongs to: when that
+    one ends, so does this.
+    """
+
+    id: str
+    image: str
+    argv: tuple[str, ...]
+    environment: dict[str, str]
+    cwd: str
+    hostname: str
+    network: Network
+    mounts: tuple[Mount, ...] = ()
+    within: str = ""
+    marker: str = ""
+    extra: dict[str, str] = field(default_factory=dict)
+
+    def dump(self) -> dict[str, Any]:
+        """As plain JSON."""
+        return asdict(self)
+
+    @classmethod
+    def load(cls, data: dict[str, Any]) -> Launch:
+        """The inverse of `dump`."""
+        return cls(
+            **{
+                **data,
+                "argv": tuple(data["argv"]),
+                "network": Network(**data["network"]),
+                "mounts": tuple(Mount(**mount) for mount in data["mounts"]),
+            }
+        )

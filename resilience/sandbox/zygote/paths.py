@@ -1,0 +1,151 @@
+"""Mounted volumes inside a container: paths under a `mountPath` lead to the volume's directory.
+
+Python's own functions that take a path are wrapped; a program that calls `open("/data/x")` reads
+the volume. It holds for cooperative Python programs. A mount over a directory that the
+interpreter itself needs would not be seen by it, so such a mount is refused beforehand.
+"""
+
+from __future__ import annotations
+
+import builtins
+import errno
+import functools
+import io
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from resilience.sandbox.zygote.launch import Mount
+
+SYSTEM = ("/", "/bin", "/dev", "/lib", "/lib64", "/proc", "/sbin", "/sys", "/usr")
+"""Mounts over these cannot be shown by translation."""
+
+ONE_PATH = (
+    "access", "chdir", "chmod", "chown", "lchown", "listdir", "lstat", "mkdir", "mkfifo",
+    "open", "readlink", "remove", "rmdir", "scandir", "stat", "statvfs", "truncate", "unlink",
+    "utime", "getxattr", "setxattr", "listxattr",
+)  # fmt: skip
+TWO_PATHS = ("link", "rename", "replace")
+WRITING = frozenset(
+    ("chmod", "chown", "lchown", "mkdir", "mkfifo", "remove", "rmdir", "truncate", "unlink",
+     "utime", "setxattr", "link", "rename", "replace", "symlink")
+)  # fmt: skip
+WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+
+def refusal(mount_path: str) -> str | None:
+    """Why a mount at `mount_path` cannot be shown, or None if it can."""
+    path = os.path.normpath(mount_path)
+    if path in SYSTEM or path.startswith(("/proc/", "/sys/", "/dev/")):
+        return f"the sandbox cannot mount over {path!r}: it translates paths and has no mounts"
+    return None
+
+
+class Translation:
+    """Longest `mountPath` first, as the innermost mount wins."""
+
+    def __init__(self, mounts: Sequence[Mount]) -> None:
+        self._mounts = sorted(mounts, key=lambda mount: len(mount.path), reverse=True)
+
+    def __bool__(self) -> bool:
+        return bool(self._mounts)
+
+    def real(self, path: Any, *, writing: bool = False) -> Any:
+        """Where `path` really lies; descriptors and paths outside every mount come back as is."""
+        if isinstance(path, int) or path is None:
+            return path
+        plain = os.fspath(path)
+        text = os.fsdecode(plain)
+        found = self._find(text if text.startswith("/") else os.path.join(_cwd(), text))
+        if found is None:
+            return path
+        mount, place = found
+        if writing and mount.read_only:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), text)
+        return os.fsencode(place) if isinstance(plain, bytes) else place
+
+    def _find(self, path: str) -> tuple[Mount, str] | None:
+        path = os.path.normpath(path)
+        for mount in self._mounts:
+            if path == mount.path:
+                return mount, mount.source
+            if path.startswith(mount.path.rstrip("/") + "/"):
+                return mount, mount.source + path[len(mount.path.rstrip("/")) :]
+        return None
+
+    def real_text(self, path: str) -> str:
+        """`real` for those who look past the wrapped functions, such as the import system."""
+        return str(self.real(os.path.join(_cwd(), path)))
+
+    def seen(self, real: str) -> str:
+        """The path by which the container knows `real`."""
+        for mount in self._mounts:
+            if real == mount.source or real.startswith(mount.source + "/"):
+                return mount.path + real[len(mount.source) :]
+        return real
+
+
+_cwd = os.getcwd
+installed = Translation(())
+"""This process' own; a container's process has exactly one, set once before its program runs."""
+
+
+def install(translation: Translation) -> None:
+    """Translate the paths this process uses from now on."""
+    global installed
+    installed = translation
+    if not translation:
+        return
+    for name in ONE_PATH:
+        setattr(os, name, _one(getattr(os, name), translation, name))
+    for name in TWO_PATHS:
+        setattr(os, name, _two(getattr(os, name), translation))
+    # The link's text stays as the program says it; only where the link lies is translated.
+    os.symlink = _second(os.symlink, translation)
+    real_getcwd = os.getcwd
+    os.getcwd = lambda: translation.seen(real_getcwd())
+    opened = _opening(io.open, translation)
+    builtins.open = opened
+    io.open = opened
+    io.open_code = lambda path: opened(path, "rb")
+
+
+def _one(function: Callable[..., Any], translation: Translation, name: str) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def wrapped(path: Any = ".", *rest: Any, **named: Any) -> Any:
+        if named.get("dir_fd") is not None or named.get("src_dir_fd") is not None:
+            return function(path, *rest, **named)
+        writing = name in WRITING or (name == "open" and bool(_flags(rest, named) & WRITE_FLAGS))
+        return function(translation.real(path, writing=writing), *rest, **named)
+
+    return wrapped
+
+
+def _flags(rest: tuple[Any, ...], named: dict[str, Any]) -> int:
+    return int(rest[0] if rest else named.get("flags", 0))
+
+
+def _two(function: Callable[..., Any], translation: Translation) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def wrapped(source: Any, target: Any, *rest: Any, **named: Any) -> Any:
+        one = translation.real(source, writing=True)
+        return function(one, translation.real(target, writing=True), *rest, **named)
+
+    return wrapped
+
+
+def _second(function: Callable[..., Any], translation: Translation) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def wrapped(source: Any, target: Any, *rest: Any, **named: Any) -> Any:
+        return function(source, translation.real(target, writing=True), *rest, **named)
+
+    return wrapped
+
+
+def _opening(function: Callable[..., Any], translation: Translation) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def wrapped(file: Any, mode: str = "r", *rest: Any, **named: Any) -> Any:
+        writing = any(letter in mode for letter in "wax+")
+        return function(translation.real(file, writing=writing), mode, *rest, **named)
+
+    return wrapped

@@ -1,0 +1,42 @@
+"""Signals as process 1 of a container feels them.
+
+In a PID namespace the kernel drops every signal to process 1 for which it has no handler; from
+outside only SIGKILL and SIGSTOP get through regardless, from inside not even those
+(pid_namespaces(7)). So a program without a SIGTERM handler is not ended by the kubelet's SIGTERM
+but killed after the grace period. Containers here have no namespace: this module decides instead.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+FORCED = (signal.SIGKILL, signal.SIGSTOP)
+
+
+def would_feel(pid: int, number: signal.Signals) -> bool:
+    """Whether process 1 would get `number` from the kubelet: a forced one, or it has a handler."""
+    return number in FORCED or bool(caught(pid) >> (number - 1) & 1)
+
+
+def caught(pid: int) -> int:
+    """The mask of signals for which `pid` has handlers, bit 0 for signal 1; 0 when it is gone."""
+    try:
+        with open(f"/proc/{pid}/status") as file:
+            line = next(line for line in file if line.startswith("SigCgt:"))
+    except (FileNotFoundError, ProcessLookupError, StopIteration):
+        return 0
+    return int(line.split()[1], 16)
+
+
+def shield_from_itself() -> None:
+    """Inside a container: make `os.kill` of oneself or of process 1 behave as there."""
+    real_kill = os.kill
+
+    def kill(pid: int, number: int) -> None:
+        if pid not in (1, os.getpid()) or number == 0:
+            real_kill(pid, number)
+        elif number not in FORCED and caught(os.getpid()) >> (number - 1) & 1:
+            real_kill(os.getpid(), number)
+
+    os.kill = kill
