@@ -1,0 +1,127 @@
+"""The embedded cluster's life, as seen by whoever owns it: start, let it serve, end it.
+
+`python -m resilience.sandbox up --owner-stdin` says on one JSON line when it serves and ends when
+its stdin closes, so it cannot outlive us, not even by kill -9. What it says when it cannot
+start is passed on in its own words.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any
+
+import resilience
+from resilience.cluster.access import Access, plain
+from resilience.cluster.errors import ClusterError
+
+START_SECONDS = 60.0
+"""Far beyond the second or two that a start takes: a machine may be very busy."""
+
+END_SECONDS = 20.0
+
+
+class SandboxFailed(ClusterError):
+    """The sandbox could not be started, or has ended by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A running sandbox of ours."""
+
+    id: str
+    kubeconfig: Path
+    directory: Path
+    access: Access
+
+
+@contextmanager
+def sandbox(*, nodes: int = 3) -> Iterator[Embedded]:
+    """A sandbox for the time of the block. SandboxFailed says why there is none."""
+    with tempfile.TemporaryFile() as errors:
+        process = _start(nodes, errors)
+        try:
+            yield _ready(process, errors)
+        finally:
+            _end(process)
+
+
+def command(*arguments: str) -> list[str]:
+    """How the sandbox's own command is called; -P keeps the user's folder out of its imports."""
+    return [sys.executable, "-P", "-m", "resilience.sandbox", *arguments]
+
+
+def environment() -> Mapping[str, str]:
+    """Ours, with the place of this package in front, also when it is not installed."""
+    source = str(Path(resilience.__file__).parent.parent)
+    path = os.environ.get("PYTHONPATH", "")
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (source, path)))}
+
+
+def _start(nodes: int, errors: IO[bytes]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command("up", "--owner-stdin", "--nodes", str(nodes)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        env=environment(),
+        # Not of our process group: Ctrl-C must reach us first, the undo still needs the cluster.
+        start_new_session=True,
+    )
+
+
+def _ready(process: subprocess.Popen[bytes], errors: IO[bytes]) -> Embedded:
+    line = _first_line(process)
+    try:
+        said: Any = json.loads(line)
+        kubeconfig, directory = Path(said["kubeconfig"]), Path(said["directory"])
+        identity = str(said["id"])
+    except (ValueError, KeyError, TypeError):
+        raise SandboxFailed(_why(process, errors, line)) from None
+    access = plain(kubeconfig)
+    if access is None:
+        raise SandboxFailed(f"the sandbox wrote a kubeconfig that cannot be used: {kubeconfig}")
+    return Embedded(identity, kubeconfig, directory, replace(access, sandbox=True))
+
+
+def _first_line(process: subprocess.Popen[bytes]) -> bytes:
+    assert process.stdout is not None
+    end = time.monotonic() + START_SECONDS
+    line = b""
+    while not line.endswith(b"\n"):
+        ready, _, _ = select.select([process.stdout], [], [], max(0.0, end - time.monotonic()))
+        piece = os.read(process.stdout.fileno(), 4096) if ready else b""
+        if not piece:
+            return line
+        line += piece
+    return line
+
+
+def _why(process: subprocess.Popen[bytes], errors: IO[bytes], line: bytes) -> str:
+    _end(process)
+    errors.seek(0)
+    lines = errors.read().decode("utf-8", "replace").strip().splitlines()
+    said = lines[-1].removeprefix("error: ") if lines else line.decode("utf-8", "replace").strip()
+    if not said:
+        said = f"it said nothing within {START_SECONDS:g} s"
+    return f"the sandbox did not start: {said}"
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            pipe.close()
+    try:
+        process.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()  # its reaper and its parts see that and end too
+        process.wait()

@@ -1,0 +1,82 @@
+"""How a Service is reached from here: which host and port to connect to.
+
+On the sandbox its ClusterIP is an address of this machine; a port that the user may not bind stands
+at another number, which an annotation of the Service tells. In a Pod of a real cluster the
+ClusterIP works too. From outside it does not, and we never pretend that it does: the error says
+what is possible instead.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from resilience.cluster.errors import Invalid, NotFound
+from resilience.cluster.interface import SERVICES, Cluster
+
+PUBLISHED = "resilience.sandbox/published-port"
+"""Annotation of the sandbox: "80=64080" for each port that stands at another number."""
+
+DIRECT = ("auto", "direct")
+
+
+def address(
+    cluster: Cluster,
+    service: str,
+    port: str | int,
+    namespace: str,
+    *,
+    via: str = "auto",
+    environment: Mapping[str, str] | None = None,
+) -> tuple[str, int]:
+    """(host, port). NotFound when the Service or its port does not exist, Invalid when it cannot
+    be reached from here."""
+    what = f"service {namespace}/{service}"
+    try:
+        found = cluster.get(SERVICES, service, namespace)
+    except NotFound:
+        raise _absent(cluster, service, namespace, what) from None
+    spec = found.get("spec") or {}
+    number = _number(spec, port, what)
+    if spec.get("type") == "ExternalName":
+        return str(spec.get("externalName", "")), number
+    if spec.get("clusterIP") in (None, "", "None"):
+        raise _refuse(f"{what} is headless: it has no address of its own; name its Pods by `url:`")
+    if cluster.is_sandbox:
+        return str(spec["clusterIP"]), _published(found).get(number, number)
+    inside = "KUBERNETES_SERVICE_HOST" in (os.environ if environment is None else environment)
+    if via in DIRECT and (inside or via == "direct"):
+        return str(spec["clusterIP"]), number
+    raise _refuse(
+        f"{what} cannot be reached from outside of the cluster {cluster.context!r}; run this inside"
+        " it, or probe its Ingress, Gateway or load balancer by `url:`"
+        + ("" if via == "auto" else f" (`via: {via}` is not available)")
+    )
+
+
+def _absent(cluster: Cluster, service: str, namespace: str, what: str) -> NotFound:
+    names = [str(one["metadata"]["name"]) for one in cluster.list(SERVICES, namespace)]
+    known = ", ".join(names) or "none"
+    return NotFound(404, f"{what} does not exist; namespace {namespace!r} has: {known}")
+
+
+def _number(spec: Mapping[str, Any], port: str | int, what: str) -> int:
+    ports = spec.get("ports") or ()
+    for one in ports:
+        if port in (one.get("name"), one.get("port")):
+            return int(one["port"])
+    known = ", ".join(
+        f"{one['port']} ({one['name']})" if one.get("name") else str(one["port"]) for one in ports
+    )
+    raise NotFound(404, f"{what} has no port {port!r}; it has: {known or 'none'}")
+
+
+def _published(service: Mapping[str, Any]) -> dict[int, int]:
+    text = str((service["metadata"].get("annotations") or {}).get(PUBLISHED, ""))
+    pairs = (pair.split("=") for pair in text.split(",") if pair)
+    return {int(known): int(real) for known, real in pairs}
+
+
+def _refuse(text: str) -> Invalid:
+    return Invalid(400, text)

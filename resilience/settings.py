@@ -1,0 +1,236 @@
+"""Every option of the project, written once: command line > environment > ini file > default.
+
+`Settings` is what the rest sees: typed, frozen, and each value's origin is known, so that a message
+can say who asked for it. `OPTIONS` is what argument parsers, ini files and the docs are made from.
+Imports nothing heavy: the plugin is loaded in every pytest run of an environment.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+SCENARIOS = ("*.scenario.yaml", "*.scenario.yml")
+PLANS = ("*.plan.yaml", "*.plan.yml")
+
+TRUE = frozenset({"1", "true", "yes", "on"})
+FALSE = frozenset({"0", "false", "no", "off", ""})
+
+
+class BadSetting(ValueError):
+    """A value that cannot be used; the text says where it stands and what was expected."""
+
+
+def _text(value: Any) -> str:
+    return str(value)
+
+
+def _flag(value: Any) -> bool:
+    text = str(value).strip().lower()
+    if text not in TRUE | FALSE:
+        raise ValueError("yes or no")
+    return text in TRUE
+
+
+def _seed(value: Any) -> int:
+    text = str(value).strip()
+    if not text.isdigit() or int(text) >= 2**64:
+        raise ValueError("a whole number from 0 to 2^64 - 1")
+    return int(text)
+
+
+def _nodes(value: Any) -> int:
+    text = str(value).strip()
+    if not text.isdigit() or not 1 <= int(text) <= 5000:
+        raise ValueError("a whole number from 1 to 5000")
+    return int(text)
+
+
+def _live(value: Any) -> str:
+    if value not in ("auto", "on", "off"):
+        raise ValueError("auto, on or off")
+    return str(value)
+
+
+def _globs(value: Any) -> tuple[str, ...]:
+    parts = value.split() if isinstance(value, str) else [str(part) for part in value]
+    return tuple(parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """One option. Its flag is `--resilience-NAME`, its ini key and variable follow from `name`.
+
+    `parse` raises ValueError with what it expected. A `flag` takes no value on the command line,
+    an option that is `many` takes several.
+    """
+
+    name: str
+    help: str
+    parse: Callable[[Any], Any] = _text
+    metavar: str = ""
+    flag: bool = False
+    many: bool = False
+
+    @property
+    def cli(self) -> str:
+        """`--resilience-dry-run`."""
+        return "--resilience-" + self.name.replace("_", "-")
+
+    @property
+    def key(self) -> str:
+        """`resilience_dry_run`: the ini key, and where argparse stores it."""
+        return f"resilience_{self.name}"
+
+    @property
+    def variable(self) -> str:
+        """`RESILIENCE_DRY_RUN`."""
+        return self.key.upper()
+
+    @property
+    def ini_type(self) -> str:
+        """Kind of ini value, as pytest names kinds."""
+        return "args" if self.many else "string"
+
+
+OPTIONS: tuple[Option, ...] = (
+    Option(
+        name="context",
+        metavar="NAME",
+        help=(
+            "kubeconfig context of the cluster to act on; `in-cluster` for the Pod's own; "
+            "without it the embedded sandbox is started"
+        ),
+    ),
+    Option(name="kubeconfig", metavar="FILE", help="instead of KUBECONFIG and ~/.kube/config"),
+    Option(name="namespace", metavar="NAME", help="where scenarios act that name none"),
+    Option(
+        name="seed",
+        metavar="N",
+        parse=_seed,
+        help=("choose the same victims again; wins over a scenario's own seed"),
+    ),
+    Option(name="report", metavar="DIR", help="write report.json and report.html there"),
+    Option(
+        name="dry_run",
+        flag=True,
+        parse=_flag,
+        help=("say what each scenario would do and change nothing"),
+    ),
+    Option(
+        name="sandbox_nodes",
+        metavar="N",
+        parse=_nodes,
+        help=("how many nodes the embedded sandbox has (3)"),
+    ),
+    Option(
+        name="live",
+        metavar="auto|on|off",
+        parse=_live,
+        help=("print steps while they run; auto: unless -q is given"),
+    ),
+    Option(
+        name="journal",
+        metavar="DIR",
+        help=("where undos are recorded before anything is changed (.resilience/journal)"),
+    ),
+    Option(
+        name="scenarios",
+        metavar="GLOB",
+        parse=_globs,
+        many=True,
+        help=("file names that hold scenarios (" + " ".join(SCENARIOS) + ")"),
+    ),
+    Option(
+        name="plans",
+        metavar="GLOB",
+        parse=_globs,
+        many=True,
+        help=("file names that hold plans (" + " ".join(PLANS) + ")"),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What was asked for. `origins` tells for each name who asked: "--resilience-seed",
+    "RESILIENCE_SEED", "resilience_seed in the ini file"; a name that nobody gave is not in it."""
+
+    context: str = ""
+    kubeconfig: str = ""
+    namespace: str = "default"
+    seed: int | None = None
+    report: str = ""
+    dry_run: bool = False
+    sandbox_nodes: int = 3
+    live: str = "auto"
+    journal: str = ""
+    scenarios: tuple[str, ...] = SCENARIOS
+    plans: tuple[str, ...] = PLANS
+    root: Path = field(default_factory=Path.cwd)
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+    def origin(self, name: str) -> str:
+        """Who gave this value, for a message."""
+        return self.origins.get(name, "default")
+
+    @property
+    def journal_directory(self) -> Path:
+        """Where the local journal lies; relative paths begin at `root`."""
+        return self.root / (self.journal or ".resilience/journal")
+
+    @property
+    def report_directory(self) -> Path | None:
+        """Where reports go; None: nowhere. Relative paths begin where the command was typed."""
+        return Path(self.report).expanduser() if self.report else None
+
+
+Lookup = Callable[[Option], Any]
+"""The value that one source gives for an option, None when it gives none."""
+
+
+def resolve(
+    *, root: Path, cli: Lookup, ini: Lookup, environment: Mapping[str, str] | None = None
+) -> Settings:
+    """Ask the sources in order for each option. BadSetting names source and value."""
+    environment = os.environ if environment is None else environment
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for option in OPTIONS:
+        given = _first(option, cli, environment, ini)
+        if given is not None:
+            value, origin = given
+            values[option.name] = _parse(option, value, origin)
+            origins[option.name] = origin
+    return Settings(root=root, origins=origins, **values)
+
+
+def _first(
+    option: Option, cli: Lookup, environment: Mapping[str, str], ini: Lookup
+) -> tuple[Any, str] | None:
+    sources: Sequence[tuple[Any, str]] = (
+        (cli(option), option.cli),
+        (environment.get(option.variable), option.variable),
+        (ini(option), f"{option.key} in the ini file"),
+    )
+    return next(((value, origin) for value, origin in sources if _given(value)), None)
+
+
+def _given(value: Any) -> bool:
+    # An empty variable means "not set", as a CI system leaves one behind for an absent input.
+    return value is not None and value != "" and value != []
+
+
+def _parse(option: Option, value: Any, origin: str) -> Any:
+    try:
+        return option.parse(value)
+    except ValueError as error:
+        raise BadSetting(f"{origin}: {value!r} cannot be used; expected {error}") from None
+
+
+def nothing(option: Option) -> None:
+    """A source that gives nothing."""
+    return
