@@ -1,0 +1,228 @@
+"""A lock that everybody who may touch a namespace respects: a Lease, taken by compare-and-swap.
+
+One holder at a time. A holder that dies is found out by watching its renewals with our own clock
+for a whole lease duration: clocks of different machines are never compared (as in client-go's
+leader election). A holder that cannot renew in time knows that it has lost the lock before anybody
+else may have it, and then must write nothing more.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from resilience.cluster.errors import ClusterError, Conflict, NotFound
+from resilience.cluster.interface import LEASES, Cluster, Object
+
+DURATION = 30
+"""Seconds until a silent holder counts as dead: three missed renewals on a slow API server."""
+
+RENEW_EVERY = DURATION / 3
+"""Seconds between renewals."""
+
+GIVE_UP_AFTER = DURATION * 2 / 3
+"""Seconds without a successful renewal after which the holder itself says that it lost the lock."""
+
+ANSWER_WITHIN = 5.0
+"""Seconds for one write: a hanging connection must not hide that the lock is running out."""
+
+ASK_EVERY = 1.0
+"""Seconds between looks at a lock that somebody else holds."""
+
+
+class Clock(Protocol):
+    """Time as an argument."""
+
+    def monotonic(self) -> float: ...
+    def wall(self) -> float: ...
+    def wait(self, seconds: float) -> None: ...
+
+
+class Held(Exception):
+    """Somebody else holds the lock; the text says who and since when."""
+
+    def __init__(self, name: str, holder: str, since: str) -> None:
+        super().__init__(
+            f"{name} is held by {holder} since {since}; wait for it to end, or if it is dead, "
+            f"for {DURATION} s and try again"
+        )
+        self.holder = holder
+
+
+@dataclass(frozen=True, slots=True)
+class Acquired:
+    """The lock is ours. `after` is the dead holder it was taken from ("" for none): what that one
+    left behind is to be undone first."""
+
+    after: str = ""
+
+
+def holder_of(lease: Object) -> str:
+    """Who holds it; "" when it was released."""
+    return str((lease.get("spec") or {}).get("holderIdentity") or "")
+
+
+def _micro(wall: float) -> str:
+    return datetime.fromtimestamp(wall, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+class LeaseLock:
+    """One Lease, wanted by one holder. Not reentrant; use one per run and namespace."""
+
+    def __init__(
+        self, cluster: Cluster, namespace: str, name: str, holder: str, clock: Clock
+    ) -> None:
+        self._cluster = cluster
+        self._namespace = namespace
+        self._name = name
+        self._holder = holder
+        self._clock = clock
+        self._lease: Object | None = None
+        self._renewed = 0.0
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    # Taking ------------------------------------------------------------------------------------
+
+    def acquire(self, within: float) -> Acquired:
+        """Take the lock, or wait up to `within` seconds for it; Held when it stays with another.
+
+        A dead holder costs a whole DURATION of watching, so `within` should exceed that."""
+        deadline = self._clock.monotonic() + within
+        seen: tuple[str, str] | None = None
+        seen_at = 0.0
+        while True:
+            lease = self._read()
+            mark = _mark(lease)
+            if mark != seen:
+                seen, seen_at = mark, self._clock.monotonic()
+            now = self._clock.monotonic()
+            dead = lease is not None and now - seen_at >= _duration(lease)
+            if lease is None or not holder_of(lease) or holder_of(lease) == self._holder or dead:
+                if self._take(lease):
+                    before = "" if lease is None else holder_of(lease)
+                    return Acquired("" if before == self._holder else before)
+                continue
+            if now >= deadline:
+                raise Held(self._title, holder_of(lease), _since(lease))
+            self._clock.wait(min(ASK_EVERY, deadline - now))
+
+    @property
+    def _title(self) -> str:
+        return f"the lock {self._namespace}/{self._name}"
+
+    def _read(self) -> Object | None:
+        try:
+            return self._cluster.get(LEASES, self._name, self._namespace)
+        except NotFound:
+            return None
+
+    def _put(self, lease: Object) -> Object:
+        path = LEASES.path(self._namespace, self._name)
+        return self._cluster.request("PUT", path, body=lease, timeout=ANSWER_WITHIN)
+
+    def _take(self, lease: Object | None) -> bool:
+        """Compare and swap; False when somebody was faster."""
+        now = _micro(self._clock.wall())
+        spec: dict[str, Any] = {
+            "holderIdentity": self._holder,
+            "leaseDurationSeconds": DURATION,
+            "acquireTime": now,
+            "renewTime": now,
+        }
+        try:
+            if lease is None:
+                meta = {"name": self._name, "namespace": self._namespace}
+                body = {
+                    "apiVersion": LEASES.api_version,
+                    "kind": LEASES.kind,
+                    "metadata": meta,
+                    "spec": {**spec, "leaseTransitions": 0},
+                }
+                self._lease = self._cluster.create(LEASES, body, self._namespace)
+            else:
+                times = int((lease.get("spec") or {}).get("leaseTransitions") or 0) + 1
+                body = {**lease, "spec": {**spec, "leaseTransitions": times}}
+                self._lease = self._put(body)
+        except (Conflict, NotFound):
+            return False
+        self._renewed = self._clock.monotonic()
+        return True
+
+    # Keeping -----------------------------------------------------------------------------------
+
+    def renew(self) -> str:
+        """One renewal; "" when the lock is still ours, else why it is lost."""
+        assert self._lease is not None, "renew() before acquire()"
+        spec = {**self._lease["spec"], "renewTime": _micro(self._clock.wall())}
+        try:
+            self._lease = self._put({**self._lease, "spec": spec})
+        except (Conflict, NotFound):
+            return self._reread()
+        except ClusterError as error:
+            silent = self._clock.monotonic() - self._renewed
+            if silent < GIVE_UP_AFTER:
+                return ""
+            return f"{self._title} could not be renewed for {silent:.0f} s: {error}"
+        self._renewed = self._clock.monotonic()
+        return ""
+
+    def _reread(self) -> str:
+        """Our version is stale: did somebody take the lock, or only touch its labels?"""
+        try:
+            lease = self._read()
+        except ClusterError:
+            return ""
+        if lease is None:
+            return f"{self._title} was deleted"
+        if holder_of(lease) != self._holder:
+            return f"{self._title} was taken by {holder_of(lease) or 'nobody'}"
+        self._lease = lease
+        return ""
+
+    def keep(self, on_lost: Callable[[str], None]) -> None:
+        """Renew on a thread of its own until `release`; `on_lost` is called there, once."""
+        self._thread = threading.Thread(
+            target=self._renew_until_stopped, args=(on_lost,), name="lease", daemon=True
+        )
+        self._thread.start()
+
+    def _renew_until_stopped(self, on_lost: Callable[[str], None]) -> None:
+        while not self._stop.wait(RENEW_EVERY):
+            if lost := self.renew():
+                on_lost(lost)
+                return
+
+    # Giving back -------------------------------------------------------------------------------
+
+    def release(self) -> None:
+        """Stop renewing and let the next one in at once. What is no longer ours is left alone."""
+        self._stop.set()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+        if self._lease is None:
+            return
+        spec = {**self._lease["spec"], "holderIdentity": "", "leaseDurationSeconds": 1}
+        try:
+            self._put({**self._lease, "spec": spec})
+        except (Conflict, NotFound):
+            pass
+        finally:
+            self._lease = None
+
+
+def _mark(lease: Object | None) -> tuple[str, str] | None:
+    if lease is None:
+        return None
+    return holder_of(lease), str((lease.get("spec") or {}).get("renewTime"))
+
+
+def _duration(lease: Object) -> float:
+    return float((lease.get("spec") or {}).get("leaseDurationSeconds") or DURATION)
+
+
+def _since(lease: Object) -> str:
+    return str((lease.get("spec") or {}).get("acquireTime") or "an unknown time")
