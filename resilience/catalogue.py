@@ -23,7 +23,19 @@ from resilience.model.verb import Unusable, Verb
 
 GROUP = "resilience.verbs"
 
-BUILTIN: Mapping[str, str] = {}
+BUILTIN: Mapping[str, str] = {
+    "apply": "resilience.actions.apply",
+    "crash": "resilience.actions.crash",
+    "http": "resilience.probes.http",
+    "kill": "resilience.actions.kill",
+    "ready": "resilience.checks.ready",
+    "recovered": "resilience.checks.recovered",
+    "restart": "resilience.actions.restart",
+    "restarts": "resilience.checks.restarts",
+    "scale": "resilience.actions.scale",
+    "sleep": "resilience.actions.sleep",
+    "tcp": "resilience.probes.tcp",
+}
 """Verb to the module that holds it as `VERB`."""
 
 

@@ -35,7 +35,7 @@ class NotMet(Exception):
 
 
 class ActionFailed(Exception):
-    """An action could not do what was asked. The text says object, observed, expected, next step."""
+    """An action could not do what was asked. Text: object, observed, expected, next step."""
 
 
 class Refused(ActionFailed):
@@ -53,9 +53,9 @@ class Blocked(ActionFailed):
 class Fate(Enum):
     """What an action does to a victim; says when it has been struck and when its harm is over."""
 
-    GONE = "gone"            # deleted or evicted: struck when terminating, over when its uid is gone
+    GONE = "gone"  # deleted, evicted: struck when terminating, over when its uid is gone
     RESTARTED = "restarted"  # its process died: struck when a container restarted or is not ready
-    KEPT = "kept"            # it stays as it is (let go by its owner, cut off): struck at once
+    KEPT = "kept"  # it stays as it is (let go by its owner, cut off): struck at once
 
 
 class Clock(Protocol):
@@ -113,8 +113,8 @@ class ActionContext(Context, Protocol):
         """This step's own stream, derived from the seed and the step's path."""
 
     def will_undo(self, data: Mapping[str, Any], text: str) -> str:
-        """Record one undo durably, *before* the change; returns its id. Data is JSON, at most 1 MiB,
-        and holds no Secret's data."""
+        """Record one undo durably, *before* the change; returns its id. Data is JSON, at most
+        1 MiB, and holds no Secret's data."""
 
     def forget_undo(self, undo: str) -> None:
         """The change was refused by the API server: there is nothing to undo."""

@@ -96,7 +96,10 @@ def serves(pod: Object) -> bool:
 def restarts(pod: Object) -> int:
     """Restarts of all its containers, sidecars included."""
     status = pod.get("status") or {}
-    listed = (*(status.get("containerStatuses") or ()), *(status.get("initContainerStatuses") or ()))
+    listed = (
+        *(status.get("containerStatuses") or ()),
+        *(status.get("initContainerStatuses") or ()),
+    )
     return sum(int(entry.get("restartCount", 0)) for entry in listed)
 
 

@@ -22,9 +22,9 @@ PRESSES_TO_ABANDON = 3
 class Why(Enum):
     """Who stopped the run; decides the outcome."""
 
-    INTERRUPTED = "interrupted"   # a person or the system: Ctrl-C, SIGTERM, a test timeout
-    LOCK = "lock lost"            # another run may be acting on the cluster by now
-    BELOW = "abort condition"     # a probe fell below its `abort_below`: the service failed
+    INTERRUPTED = "interrupted"  # a person or the system: Ctrl-C, SIGTERM, a test timeout
+    LOCK = "lock lost"  # another run may be acting on the cluster by now
+    BELOW = "abort condition"  # a probe fell below its `abort_below`: the service failed
 
 
 class Aborted(BaseException):

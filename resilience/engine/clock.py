@@ -32,8 +32,13 @@ class EngineClock(Protocol):
 class RealClock:
     """CLOCK_MONOTONIC and the system's wall clock."""
 
-    def __init__(self, check: Callable[[], None] = lambda: None, *,
-                 shared: Condition | None = None, changes: list[int] | None = None) -> None:
+    def __init__(
+        self,
+        check: Callable[[], None] = lambda: None,
+        *,
+        shared: Condition | None = None,
+        changes: list[int] | None = None,
+    ) -> None:
         self._check = check
         self._condition = shared or Condition()
         self._changes = changes if changes is not None else [0]

@@ -24,8 +24,9 @@ from resilience.model.verdict import Finding
 class StepContext:
     """Serves one step; actions, checks, probes and flow verbs each see their part of it."""
 
-    def __init__(self, state: RunState, step: Step, deadline: float,
-                 perform: Callable[[Step], None]) -> None:
+    def __init__(
+        self, state: RunState, step: Step, deadline: float, perform: Callable[[Step], None]
+    ) -> None:
         self._state = state
         self._perform = perform
         self.step = step
@@ -86,25 +87,57 @@ class StepContext:
 
     def victim(self, obj: Object, why: str, fate: Fate = Fate.GONE) -> None:
         workload = self._state.owners.workload(obj)
-        self._state.victims.append(Struck(
-            uid=objects.uid(obj), name=objects.name(obj), namespace=objects.namespace(obj),
-            owner=objects.controller_uid(obj), workload=workload.uid,
-            workload_title=workload.title, fate=fate, restarts=objects.restarts(obj),
-            struck=self.clock.monotonic(), step=self.step.path, grace=objects.grace(obj)))
+        self._state.victims.append(
+            Struck(
+                uid=objects.uid(obj),
+                name=objects.name(obj),
+                namespace=objects.namespace(obj),
+                owner=objects.controller_uid(obj),
+                workload=workload.uid,
+                workload_title=workload.title,
+                fate=fate,
+                restarts=objects.restarts(obj),
+                struck=self.clock.monotonic(),
+                step=self.step.path,
+                grace=objects.grace(obj),
+            )
+        )
         self.struck += 1
-        self.note(What.VICTIM, f"{objects.title(obj)}: {why}", {
-            "kind": obj.get("kind", "Pod"), "namespace": objects.namespace(obj),
-            "name": objects.name(obj), "uid": objects.uid(obj), "node": objects.node(obj),
-            "workload": workload.title, "why": why})
+        self.note(
+            What.VICTIM,
+            f"{objects.title(obj)}: {why}",
+            {
+                "kind": obj.get("kind", "Pod"),
+                "namespace": objects.namespace(obj),
+                "name": objects.name(obj),
+                "uid": objects.uid(obj),
+                "node": objects.node(obj),
+                "workload": workload.title,
+                "why": why,
+            },
+        )
 
     def affected(self, obj: Object, text: str) -> None:
-        self._state.affected.append(Affected(
-            uid=objects.uid(obj), title=objects.title(obj), text=text, step=self.step.path,
-            since=self.clock.monotonic()))
+        self._state.affected.append(
+            Affected(
+                uid=objects.uid(obj),
+                title=objects.title(obj),
+                text=text,
+                step=self.step.path,
+                since=self.clock.monotonic(),
+            )
+        )
         self.struck += 1
-        self.note(What.NOTE, text, {"kind": obj.get("kind", ""), "uid": objects.uid(obj),
-                                    "namespace": objects.namespace(obj),
-                                    "name": objects.name(obj)})
+        self.note(
+            What.NOTE,
+            text,
+            {
+                "kind": obj.get("kind", ""),
+                "uid": objects.uid(obj),
+                "namespace": objects.namespace(obj),
+                "name": objects.name(obj),
+            },
+        )
 
     def proof(self, text: str, facts: Mapping[str, Any]) -> None:
         self.proofs.append(text)

@@ -29,8 +29,11 @@ def wait_until_over(state: RunState, settled: float) -> float:
     patience = max(objects.grace(pod) for pod in _dying(state)) + MARGIN
     if not state.clock.until(lambda: not _dying(state), state.clock.monotonic() + patience):
         for pod in _dying(state):
-            state.timeline.note(What.NOTE, f"{objects.title(pod)} still terminates {patience:.0f}s "
-                                           "after settling; it is no longer waited for")
+            state.timeline.note(
+                What.NOTE,
+                f"{objects.title(pod)} still terminates {patience:.0f}s "
+                "after settling; it is no longer waited for",
+            )
     until = max(settled, _last_gone(state) + AFTERMATH)
     state.clock.until(lambda: False, until)
     return until
@@ -41,11 +44,21 @@ def _dying(state: RunState) -> list[Object]:
     victims = {victim.uid for victim in unfinished(state.victims, state.pod)}
     workloads = {affected.uid for affected in state.affected}
     namespaces = {state.namespace, *(victim.namespace for victim in state.victims)}
-    pods = [pod for namespace in sorted(namespaces)
-            for pod in state.views.open(PODS, namespace).objects()]
-    return [pod for pod in pods if objects.uid(pod) in victims or (
-        objects.is_terminating(pod) and workloads
-        and state.owners.workload(pod).uid in workloads)]
+    pods = [
+        pod
+        for namespace in sorted(namespaces)
+        for pod in state.views.open(PODS, namespace).objects()
+    ]
+    return [
+        pod
+        for pod in pods
+        if objects.uid(pod) in victims
+        or (
+            objects.is_terminating(pod)
+            and workloads
+            and state.owners.workload(pod).uid in workloads
+        )
+    ]
 
 
 def _last_gone(state: RunState) -> float:
@@ -53,8 +66,14 @@ def _last_gone(state: RunState) -> float:
     since = state.struck_at if state.struck_at is not None else float("inf")
     uids = {victim.uid for victim in state.victims}
     workloads = {affected.uid for affected in state.affected}
-    gone = [event.received for event in state.views.history(PODS)
-            if event.type == "DELETED" and event.received >= since
-            and (objects.uid(event.object) in uids
-                 or (workloads and state.owners.workload(event.object).uid in workloads))]
+    gone = [
+        event.received
+        for event in state.views.history(PODS)
+        if event.type == "DELETED"
+        and event.received >= since
+        and (
+            objects.uid(event.object) in uids
+            or (workloads and state.owners.workload(event.object).uid in workloads)
+        )
+    ]
     return max(gone, default=float("-inf"))

@@ -84,8 +84,9 @@ class Journal:
         with self._lock:
             identity = f"u{len(self._undos) + 1}"
             self._undos[identity] = Undo(id=identity, verb=verb, path=path, data=data, text=text)
-        self._write({"op": "undo", "id": identity, "verb": verb, "path": path, "data": data,
-                     "text": text})
+        self._write(
+            {"op": "undo", "id": identity, "verb": verb, "path": path, "data": data, "text": text}
+        )
         return identity
 
     def amend(self, identity: str, data: Mapping[str, Any]) -> None:
@@ -128,12 +129,16 @@ class Journal:
 
 def _check(data: Mapping[str, Any], text: str) -> None:
     if _holds_secret(data):
-        raise ActionFailed(f"to undo this ({text}), a Secret's data would have to be written to "
-                           "the journal, and it never is; nothing was changed")
+        raise ActionFailed(
+            f"to undo this ({text}), a Secret's data would have to be written to "
+            "the journal, and it never is; nothing was changed"
+        )
     size = len(json.dumps(data))
     if size > LARGEST_UNDO:
-        raise ActionFailed(f"to undo this ({text}), {size:,} bytes would have to be recorded, and "
-                           f"{LARGEST_UNDO:,} is the most; nothing was changed")
+        raise ActionFailed(
+            f"to undo this ({text}), {size:,} bytes would have to be recorded, and "
+            f"{LARGEST_UNDO:,} is the most; nothing was changed"
+        )
 
 
 def _holds_secret(value: Any) -> bool:
@@ -170,8 +175,13 @@ def fold(lines: Iterable[Line]) -> Story:
         elif op == "end":
             ended = True
         elif op == "undo":
-            undos[identity] = Undo(id=identity, verb=line["verb"], path=line["path"],
-                                   data=line["data"], text=line["text"])
+            undos[identity] = Undo(
+                id=identity,
+                verb=line["verb"],
+                path=line["path"],
+                data=line["data"],
+                text=line["text"],
+            )
         elif identity in undos:
             undos[identity] = _turn(undos[identity], line)
     return Story(begin=begin, undos=tuple(undos.values()), ended=ended)

@@ -68,8 +68,9 @@ class Deck:
         """From now on, abort the run when a probe meets its abort condition."""
         watched = [member for member in self._members if member.step.abort_below is not None]
         if watched:
-            self._watcher = Thread(target=self._look, args=(watched,), daemon=True,
-                                   name="resilience-abort-below")
+            self._watcher = Thread(
+                target=self._look, args=(watched,), daemon=True, name="resilience-abort-below"
+            )
             self._watcher.start()
 
     def stop(self) -> None:
@@ -98,9 +99,18 @@ class Deck:
         return [member.probe.record() for member in self._members]
 
     def _during(self, step: Step, window: Window) -> Window:
-        settle = max(0.0, window.until - max(
-            (done.record.ended or window.until for done in self._state.done
-             if done.record.phase == "when"), default=window.until))
+        settle = max(
+            0.0,
+            window.until
+            - max(
+                (
+                    done.record.ended or window.until
+                    for done in self._state.done
+                    if done.record.phase == "when"
+                ),
+                default=window.until,
+            ),
+        )
         for done in self._state.done:
             if step.during is not None and done.record.title == step.during:
                 until = window.until if done.record.ended is None else done.record.ended + settle
@@ -115,8 +125,9 @@ class Deck:
                     return
 
     def _note(self, probe: RunningProbe, state: str) -> None:
-        self._state.timeline.note(What.PROBE, f"{probe.name} {state}",
-                                  {"name": probe.name, "state": state})
+        self._state.timeline.note(
+            What.PROBE, f"{probe.name} {state}", {"name": probe.name, "state": state}
+        )
 
 
 def _placed(finding: Finding, step: Step) -> Finding:

@@ -43,8 +43,14 @@ if TYPE_CHECKING:
 
 
 def run(
-    scenario: Scenario, *, cluster: Cluster, options: Options, clock: EngineClock,
-    journal: Journal, emit: Callable[[Entry], None], aborter: Aborter,
+    scenario: Scenario,
+    *,
+    cluster: Cluster,
+    options: Options,
+    clock: EngineClock,
+    journal: Journal,
+    emit: Callable[[Entry], None],
+    aborter: Aborter,
 ) -> RunRecord:
     """Carry out `scenario`; `options.run` names the run. The journal is closed at the end."""
     timeline = Timeline(clock, emit)
@@ -73,8 +79,16 @@ class _Trouble:
 class _Run:
     """One run from beginning to end; made and used once."""
 
-    def __init__(self, scenario: Scenario, cluster: Cluster, options: Options, clock: EngineClock,
-                 journal: Journal, timeline: Timeline, aborter: Aborter) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        cluster: Cluster,
+        options: Options,
+        clock: EngineClock,
+        journal: Journal,
+        timeline: Timeline,
+        aborter: Aborter,
+    ) -> None:
         own = clock.checking(aborter.check)
         self._scenario = scenario
         self._clock = clock
@@ -82,11 +96,19 @@ class _Run:
         self._window: Window | None = None
         self._leftovers: list[str] = []
         self._state = RunState(
-            run=options.run or new_id(clock.wall()), seed=_seed(scenario, options),
+            run=options.run or new_id(clock.wall()),
+            seed=_seed(scenario, options),
             namespace=scenario.namespace or options.namespace,
-            directory=_directory(scenario), cluster=cluster, options=options, clock=own,
-            aborter=aborter, timeline=timeline, journal=journal, views=Views(cluster, own),
-            owners=Owners(cluster))
+            directory=_directory(scenario),
+            cluster=cluster,
+            options=options,
+            clock=own,
+            aborter=aborter,
+            timeline=timeline,
+            journal=journal,
+            views=Views(cluster, own),
+            owners=Owners(cluster),
+        )
         self._steps = Steps(self._state)
         self._deck = Deck(self._state)
 
@@ -94,8 +116,11 @@ class _Run:
         """All phases, then the record."""
         started, wall = self._clock.monotonic(), self._clock.wall()
         state = self._state
-        state.timeline.note(What.RUN, f"{self._scenario.title} (seed {state.seed})",
-                            {"state": "started", "run": state.run, "seed": state.seed})
+        state.timeline.note(
+            What.RUN,
+            f"{self._scenario.title} (seed {state.seed})",
+            {"state": "started", "run": state.run, "seed": state.seed},
+        )
         with state.views:
             state.views.listen(Witness(state.timeline))
             with self._guarded():
@@ -169,14 +194,20 @@ class _Run:
         state = self._state
         self._deck.stop()
         putback = Putback(
-            cluster=state.cluster, run=state.run, journal=state.journal, timeline=state.timeline,
-            clock=self._clock.checking(state.aborter.check_undo), verbs=self._verbs(),
-            within=state.options.undo_within)
+            cluster=state.cluster,
+            run=state.run,
+            journal=state.journal,
+            timeline=state.timeline,
+            clock=self._clock.checking(state.aborter.check_undo),
+            verbs=self._verbs(),
+            within=state.options.undo_within,
+        )
         try:
             putback.all()
         finally:
-            self._leftovers = [f"{undo.text}: {undo.failure or 'not tried'}"
-                               for undo in state.journal.pending()]
+            self._leftovers = [
+                f"{undo.text}: {undo.failure or 'not tried'}" for undo in state.journal.pending()
+            ]
 
     def _verbs(self) -> Mapping[str, Verb]:
         return self._state.verbs
@@ -185,15 +216,28 @@ class _Run:
         state = self._state
         steps = [done.record for done in state.done]
         timeline = state.timeline.entries()
-        findings = [verdict.explain(finding, steps, timeline, started)
-                    for finding in self._findings()]
+        findings = [
+            verdict.explain(finding, steps, timeline, started) for finding in self._findings()
+        ]
         outcome, text = self._verdict(findings, started)
         return RunRecord(
-            run=state.run, scenario=self._scenario, seed=state.seed, started_wall=wall,
-            started=started, ended=self._clock.monotonic(), outcome=outcome, message=text,
-            window=self._window, steps=steps, findings=findings, probes=self._deck.records(),
-            timeline=timeline, environment=dict(state.options.environment),
-            residues=tuple(state.residues), leftovers=tuple(self._leftovers))
+            run=state.run,
+            scenario=self._scenario,
+            seed=state.seed,
+            started_wall=wall,
+            started=started,
+            ended=self._clock.monotonic(),
+            outcome=outcome,
+            message=text,
+            window=self._window,
+            steps=steps,
+            findings=findings,
+            probes=self._deck.records(),
+            timeline=timeline,
+            environment=dict(state.options.environment),
+            residues=tuple(state.residues),
+            leftovers=tuple(self._leftovers),
+        )
 
     def _findings(self) -> list[Finding]:
         judged = [] if self._window is None else self._deck.judge(self._window)
@@ -208,15 +252,27 @@ class _Run:
         outcome = verdict.decide(outcomes, findings, state.aborter.why, self._leftovers)
         reason = trouble.text if trouble else state.aborter.reason
         return outcome, verdict.message(
-            outcome, [done.record for done in failures], findings, state.victims, reason,
-            self._leftovers, started)
+            outcome,
+            [done.record for done in failures],
+            findings,
+            state.victims,
+            reason,
+            self._leftovers,
+            started,
+        )
 
     def _facts(self) -> Mapping[str, object]:
         """The journal's first line. kube-system's uid says which cluster this is."""
         state = self._state
-        return {"run": state.run, "scenario": self._scenario.title, "wall": self._clock.wall(),
-                "context": state.cluster.context, "cluster": identity(state.cluster),
-                "namespace": state.namespace, "ephemeral": state.options.ephemeral}
+        return {
+            "run": state.run,
+            "scenario": self._scenario.title,
+            "wall": self._clock.wall(),
+            "context": state.cluster.context,
+            "cluster": identity(state.cluster),
+            "namespace": state.namespace,
+            "ephemeral": state.options.ephemeral,
+        }
 
 
 def identity(cluster: Cluster) -> str:

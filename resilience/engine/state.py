@@ -74,5 +74,6 @@ class RunState:
 
     def failures(self) -> Sequence[Done]:
         """Steps that did not do or hold what they should, but for optional ones."""
-        return [done for done in self.done
-                if done.outcome is not Outcome.PASSED and not done.optional]
+        return [
+            done for done in self.done if done.outcome is not Outcome.PASSED and not done.optional
+        ]

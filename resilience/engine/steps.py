@@ -122,18 +122,29 @@ def _facts(step: Step, state: str) -> dict[str, str]:
 
 def _done(step: Step, started: float, ended: float | None, how: _Ended) -> Done:
     result = {Outcome.PASSED: Result.PASSED, Outcome.SERVICE_FAILED: Result.FAILED}.get(
-        how.outcome, Result.NOT_MEASURED)
+        how.outcome, Result.NOT_MEASURED
+    )
     record = StepRecord(
-        path=step.path, phase=step.phase.value, verb=step.verb.name, title=step.title,
-        place=step.place, started=started, ended=ended, result=result, message=how.message,
-        facts={"outcome": how.outcome.value})
+        path=step.path,
+        phase=step.phase.value,
+        verb=step.verb.name,
+        title=step.title,
+        place=step.place,
+        started=started,
+        ended=ended,
+        result=result,
+        message=how.message,
+        facts={"outcome": how.outcome.value},
+    )
     return Done(record=record, outcome=how.outcome, optional=step.optional)
 
 
 def _defect(step: Step, error: Exception) -> str:
     last = traceback.extract_tb(error.__traceback__)[-1]
-    return (f"a defect in the verb `{step.verb.name}`: {type(error).__name__}: {error} "
-            f"({last.filename}:{last.lineno}); please report it")
+    return (
+        f"a defect in the verb `{step.verb.name}`: {type(error).__name__}: {error} "
+        f"({last.filename}:{last.lineno}); please report it"
+    )
 
 
 def with_path(step: Step, path: str) -> Step:

@@ -22,14 +22,25 @@ class Timeline:
         self._entries: list[Entry] = []
         self._lock = RLock()
 
-    def note(self, what: What, text: str, facts: Mapping[str, Any] | None = None, *,
-             at: float | None = None) -> Entry:
+    def note(
+        self,
+        what: What,
+        text: str,
+        facts: Mapping[str, Any] | None = None,
+        *,
+        at: float | None = None,
+    ) -> Entry:
         """Add one entry; `at` is monotonic when it happened earlier than it is told."""
         with self._lock:
             now = self._clock.monotonic()
             when = now if at is None else at
-            entry = Entry(monotonic=when, wall=self._clock.wall() - (now - when), what=what,
-                          text=text, facts=dict(facts or {}))
+            entry = Entry(
+                monotonic=when,
+                wall=self._clock.wall() - (now - when),
+                what=what,
+                text=text,
+                facts=dict(facts or {}),
+            )
             self._entries.append(entry)
             self._emit(entry)
             return entry

@@ -42,8 +42,11 @@ class Putback:
 
     def all(self) -> list[str]:
         """Undo whatever is pending; returns what could not be undone, in words."""
-        left = [f"{undo.text}: {failure}" for undo in self.journal.pending()
-                if (failure := self._one(undo))]
+        left = [
+            f"{undo.text}: {failure}"
+            for undo in self.journal.pending()
+            if (failure := self._one(undo))
+        ]
         return left
 
     def _one(self, undo: Undo) -> str:
@@ -54,8 +57,9 @@ class Putback:
         except Exception as error:  # noqa: BLE001  one failing undo must not stop the others
             return self._failed(undo, f"a defect: {type(error).__name__}: {error}")
         self.journal.done(undo.id)
-        self.timeline.note(What.UNDO, undo.text, {"path": undo.path, "state": "done",
-                                                  "id": undo.id})
+        self.timeline.note(
+            What.UNDO, undo.text, {"path": undo.path, "state": "done", "id": undo.id}
+        )
         return ""
 
     def _until_done(self, undo: Undo) -> None:
@@ -75,8 +79,11 @@ class Putback:
 
     def _failed(self, undo: Undo, text: str) -> str:
         self.journal.failed(undo.id, text)
-        self.timeline.note(What.UNDO, f"{undo.text}: {text}",
-                           {"path": undo.path, "state": "failed", "id": undo.id, "text": text})
+        self.timeline.note(
+            What.UNDO,
+            f"{undo.text}: {text}",
+            {"path": undo.path, "state": "failed", "id": undo.id, "text": text},
+        )
         return text
 
 

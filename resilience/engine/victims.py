@@ -1,14 +1,10 @@
-"""Who was harmed, when, and whether the harm has taken effect and is over.
-
-Pure but for the two lookups it is given: the Pod of a uid as it is now, and the owner of an object.
-"""
+"""Who and what was harmed, when, and whether the harm is over. Pure but for a lookup it is given."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from resilience.cluster import objects
 from resilience.cluster.interface import Object
 from resilience.context import Fate
 
@@ -46,16 +42,6 @@ class Affected:
     text: str
     step: str
     since: float
-
-
-def took_effect(victim: Struck, pod: Object | None) -> bool:
-    """Whether the cluster shows the harm: until then "ready" proves nothing."""
-    if pod is None or victim.fate is Fate.KEPT:
-        return True
-    if victim.fate is Fate.GONE:
-        return objects.is_terminating(pod)
-    return (objects.is_terminating(pod) or objects.restarts(pod) > victim.restarts
-            or not objects.is_ready(pod))
 
 
 def is_over(victim: Struck, pod: Object | None) -> bool:

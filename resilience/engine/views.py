@@ -53,14 +53,17 @@ class Views:
     def history(self, resource: Resource) -> Sequence[WatchEvent]:
         """Events of all views of that resource, in order of receipt."""
         with self._lock:
-            found = [event for key, events in self._history.items() if key[0] == resource
-                     for event in events]
+            found = [
+                event
+                for key, events in self._history.items()
+                if key[0] == resource
+                for event in events
+            ]
         return sorted(found, key=lambda event: event.received)
 
     def _begin(self, key: Key) -> View:
         resource, namespace, labels = key
-        view = self._stack.enter_context(
-            self._cluster.view(resource, namespace, labels=labels))
+        view = self._stack.enter_context(self._cluster.view(resource, namespace, labels=labels))
         history = self._history[key] = []
         # Subscribe first, so that nothing falls between listing and listening; what the listing
         # already shows is then told once more by nobody, because versions are compared.
@@ -76,8 +79,9 @@ class Views:
         self._stack.callback(view.subscribe(hear))
         present = view.objects()
         for obj in present:
-            self._add(resource, history, WatchEvent("ADDED", obj, self._clock.monotonic()),
-                      news=False)
+            self._add(
+                resource, history, WatchEvent("ADDED", obj, self._clock.monotonic()), news=False
+            )
         listed = True
         versions = {(objects.uid(obj), _version(obj)) for obj in present}
         for event in early:
@@ -85,8 +89,9 @@ class Views:
                 self._add(resource, history, event, news=True)
         return view
 
-    def _add(self, resource: Resource, history: list[WatchEvent], event: WatchEvent, *,
-             news: bool) -> None:
+    def _add(
+        self, resource: Resource, history: list[WatchEvent], event: WatchEvent, *, news: bool
+    ) -> None:
         if event.type == "BOOKMARK":
             return
         history.append(event)

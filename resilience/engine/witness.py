@@ -52,10 +52,18 @@ class Witness:
         where = "/".join(str(about[key]) for key in ("kind", "namespace", "name") if about.get(key))
         message = str(obj.get("message") or obj.get("note") or "")
         self._timeline.note(
-            What.EVENT, f"{obj.get('reason', '')}: {message}",
-            {"reason": obj.get("reason", ""), "message": message, "about": where,
-             "uid": about.get("uid", ""), "type": obj.get("type", ""), "count": count},
-            at=event.received)
+            What.EVENT,
+            f"{obj.get('reason', '')}: {message}",
+            {
+                "reason": obj.get("reason", ""),
+                "message": message,
+                "about": where,
+                "uid": about.get("uid", ""),
+                "type": obj.get("type", ""),
+                "count": count,
+            },
+            at=event.received,
+        )
 
 
 def _state(pod: Object) -> str:
@@ -70,8 +78,15 @@ def _state(pod: Object) -> str:
 
 def _facts(event: WatchEvent) -> Mapping[str, Any]:
     pod = event.object
-    return {"kind": "Pod", "type": event.type, "namespace": objects.namespace(pod),
-            "name": objects.name(pod), "uid": objects.uid(pod), "ready": objects.is_ready(pod),
-            "deleted": event.type == "DELETED" or objects.is_terminating(pod),
-            "gone": event.type == "DELETED", "node": objects.node(pod),
-            "restarts": objects.restarts(pod)}
+    return {
+        "kind": "Pod",
+        "type": event.type,
+        "namespace": objects.namespace(pod),
+        "name": objects.name(pod),
+        "uid": objects.uid(pod),
+        "ready": objects.is_ready(pod),
+        "deleted": event.type == "DELETED" or objects.is_terminating(pod),
+        "gone": event.type == "DELETED",
+        "node": objects.node(pod),
+        "restarts": objects.restarts(pod),
+    }

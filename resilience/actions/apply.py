@@ -1,0 +1,212 @@
+"""`apply`: bring the objects of a manifest about; at the end, take them away again.
+
+What did not exist is created and later deleted, by uid, with everything that it owns. What existed
+is changed and gets its prior content back. Each object carries the run's id in an annotation, so
+that a creation whose answer was lost is still known as ours. A namespace that does not exist is
+created and undone like the rest. The server's own words about a manifest come with file and line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from resilience.actions import putback
+from resilience.actions.manifests import Manifest, read
+from resilience.cluster import objects
+from resilience.cluster.errors import ApiError, Conflict, NotFound
+from resilience.cluster.interface import NAMESPACES, Object, Resource
+from resilience.context import ActionContext, ActionFailed, NothingToDo
+from resilience.model.place import Place
+from resilience.model.verb import Family, Phase, Residue, Right, Verb, parameter
+
+MANAGER = "pytest-resilience"
+UNSUPPORTED_MEDIA = 415
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Apply:
+    """Parameters of `apply`."""
+
+    file: Path = parameter(
+        "A manifest, or a folder of manifests; relative to the scenario.",
+        example="manifests/checkout.yaml",
+    )
+    keep: bool = parameter("Leave everything in place at the end.", default=False)
+
+
+def _describe(apply: Apply) -> str:
+    return f"apply {apply.file}"
+
+
+def run(apply: Apply, context: ActionContext) -> None:
+    """Create or change each object, in the order of the file."""
+    manifests = read(context.directory / apply.file)
+    _Application(apply, context).all(manifests)
+    if not context.step.optional:
+        context.proof(f"{len(manifests)} objects of {apply.file} are as written", {})
+
+
+class _Application:
+    """One `apply` step at work."""
+
+    def __init__(self, apply: Apply, context: ActionContext) -> None:
+        self._keep = apply.keep
+        self._context = context
+        self._namespaces: set[str] = set()
+
+    def all(self, manifests: Sequence[Manifest]) -> None:
+        """Every object, in order."""
+        for manifest in manifests:
+            self._one(manifest)
+
+    def _one(self, manifest: Manifest) -> None:
+        body, place = manifest.body, manifest.place
+        try:
+            resource = self._context.cluster.resource(str(body["apiVersion"]), str(body["kind"]))
+        except ApiError as error:
+            raise ActionFailed(f"{place}: {error}") from error
+        wanted = _marked(body, str(self._context.run))
+        if resource.namespaced:
+            namespace = objects.namespace(body) or self._context.namespace
+            wanted["metadata"]["namespace"] = namespace
+            self._ensure(namespace)
+        self._bring_about(resource, wanted, place)
+
+    def _ensure(self, namespace: str) -> None:
+        """The namespace exists; a missing one is created, and undone with the rest."""
+        if namespace in self._namespaces:
+            return
+        self._namespaces.add(namespace)
+        try:
+            self._context.cluster.get(NAMESPACES, namespace)
+        except NotFound:
+            body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
+            self._create(
+                NAMESPACES, _marked(body, str(self._context.run)), self._context.step.place
+            )
+
+    def _bring_about(self, resource: Resource, body: Object, place: Place) -> None:
+        name, namespace = objects.name(body), objects.namespace(body)
+        try:
+            there = self._context.cluster.get(resource, name, namespace)
+        except NotFound:
+            self._create(resource, body, place)
+            return
+        if not putback.differs(_unmarked(body), there):
+            self._context.affected(there, f"{resource.kind} {objects.title(there)} is unchanged")
+            return
+        self._change(resource, there, _unmarked(body), place)
+
+    def _create(self, resource: Resource, body: Object, place: Place) -> None:
+        context, text = self._context, f"delete {resource.kind} {objects.title(body)}"
+        data = putback.creation(resource, body, str(context.run))
+        undo = "" if self._keep else context.will_undo(data, text)
+        try:
+            created = context.cluster.request(
+                "POST",
+                resource.path(objects.namespace(body)),
+                body=body,
+                query={"fieldManager": MANAGER, "fieldValidation": "Strict"},
+            )
+        except ApiError as error:
+            if undo:
+                context.forget_undo(undo)
+            if isinstance(error, Conflict):
+                raise NothingToDo(
+                    f"{place}: {resource.kind} {objects.title(body)} came into being "
+                    f"at the same moment: {error}"
+                ) from error
+            raise ActionFailed(f"{place}: {error}") from error
+        if undo:
+            context.amend_undo(undo, data | {"uid": objects.uid(created)})
+        context.affected(created, f"{resource.kind} {objects.title(created)} created")
+
+    def _change(self, resource: Resource, there: Object, body: Object, place: Place) -> None:
+        context, text = self._context, f"restore {resource.kind} {objects.title(there)}"
+        undo = "" if self._keep else context.will_undo(putback.change(resource, there), text)
+        try:
+            self._patch(resource, body)
+        except ApiError as error:
+            if undo:
+                context.forget_undo(undo)
+            raise ActionFailed(f"{place}: {error}") from error
+        context.affected(there, f"{resource.kind} {objects.title(there)} changed")
+
+    def _patch(self, resource: Resource, body: Object) -> None:
+        def send(kind: Any) -> Object:
+            return self._context.cluster.patch(
+                resource, objects.name(body), body, objects.namespace(body), type=kind
+            )
+
+        try:
+            send("strategic")
+        except ApiError as error:
+            if error.code != UNSUPPORTED_MEDIA:  # custom resources know no strategic merge
+                raise
+            send("merge")
+
+
+def _marked(body: Object, run: str) -> Object:
+    """The object with the run's id on it."""
+    metadata = dict(body.get("metadata") or {})
+    metadata["annotations"] = {**(metadata.get("annotations") or {}), putback.RUN: run}
+    return {**body, "metadata": metadata}
+
+
+def _unmarked(body: Object) -> Object:
+    """What existed is not ours, so it does not get our mark."""
+    metadata = dict(body["metadata"])
+    metadata["annotations"] = {
+        key: value for key, value in metadata["annotations"].items() if key != putback.RUN
+    }
+    if not metadata["annotations"]:
+        del metadata["annotations"]
+    return {**body, "metadata": metadata}
+
+
+def _rights(apply: Apply, namespace: str) -> Sequence[Right]:
+    """Of what the file names. An unreadable file needs nothing: it fails with its own message."""
+    try:
+        bodies = [manifest.body for manifest in read(apply.file)]
+    except ActionFailed:
+        return ()
+    kinds = {(str(body["apiVersion"]), str(body["kind"])) for body in bodies}
+    verbs: Sequence[str] = ("get", "create", "patch", "update", "delete")
+    return [
+        Right(
+            verb=verb, group=version.rpartition("/")[0], resource=_plural(kind), namespace=namespace
+        )
+        for version, kind in sorted(kinds)
+        for verb in verbs
+    ]
+
+
+def _plural(kind: str) -> str:
+    """As kubectl guesses before it asks discovery (meta.UnsafeGuessKindToResource)."""
+    word = kind.lower()
+    if word.endswith("s"):
+        return word + "es"
+    return word[:-1] + "ies" if word.endswith("y") else word + "s"
+
+
+_undo: Callable[[Mapping[str, Any], Any], None] = putback.undo
+
+VERB = Verb(
+    name="apply",
+    family=Family.ACTION,
+    summary="Create or change the objects of a manifest.",
+    parameters=Apply,
+    phases=frozenset({Phase.GIVEN, Phase.WHEN}),
+    run=run,
+    describe=_describe,
+    shorthand="file",
+    rights=_rights,
+    undo=_undo,
+    undo_text="What was created is deleted with all it owns; what was changed is changed back.",
+    residue=Residue.NOTHING,
+    proof="The API server's answer with the object's uid.",
+    example="apply: manifests/checkout.yaml",
+)

@@ -1,0 +1,88 @@
+"""`crash`: a Pod's process is gone from one moment to the next. The Pod stays, its container is
+started again by the kubelet.
+
+No API of Kubernetes does this: a DELETE gives notice, and a signal sent by exec from inside does
+not reach process 1. The sandbox's kubelet can; on a real cluster it takes something on the node
+with the host's process namespace, so there the step is refused with that reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from resilience.actions import pods
+from resilience.actions.choice import PodChoice, complaints
+from resilience.cluster import objects
+from resilience.cluster.interface import Object
+from resilience.context import ActionContext, Fate, Refused
+from resilience.model.verb import Complaint, Family, Phase, Residue, Verb, parameter
+
+FAULT = "/sandbox/v1/faults/crash"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crash(PodChoice):
+    """Parameters of `crash`."""
+
+    container: str = parameter(
+        "Which container; without it, all of the Pod.", default="", example="web"
+    )
+
+
+def _check(crash: Crash) -> Sequence[Complaint]:
+    return complaints(crash)
+
+
+def _describe(crash: Crash) -> str:
+    return f"crash {crash.how_many} Pods {crash.which}"
+
+
+def run(crash: Crash, context: ActionContext) -> None:
+    """End the processes of the chosen Pods with SIGKILL, from outside."""
+    if not context.cluster.is_sandbox:
+        raise Refused(
+            f"crash: {context.cluster.context} is a real cluster, where a process can only be "
+            "ended from its node, and a signal by exec does not kill process 1; use "
+            "`kill` with `grace: 0s`, or run this scenario on the sandbox"
+        )
+    chosen = pods.victims(crash, context)
+    for pod in chosen:
+        context.victim(pod, _describe(crash), Fate.RESTARTED)
+    for pod in chosen:
+        context.cluster.request("POST", FAULT, body=_body(pod, crash.container))
+    before = {objects.uid(pod): objects.restarts(pod) for pod in chosen}
+
+    def shows(now: Object | None) -> bool:
+        if now is None or objects.is_terminating(now) or not objects.is_ready(now):
+            return True
+        return objects.restarts(now) > before[objects.uid(now)]
+
+    pods.prove(chosen, context, shows, "lost its process")
+
+
+def _body(pod: Object, container: str) -> Object:
+    return {
+        "namespace": objects.namespace(pod),
+        "pod": objects.name(pod),
+        "uid": objects.uid(pod),
+        "container": container,
+    }
+
+
+VERB = Verb(
+    name="crash",
+    family=Family.ACTION,
+    summary="End a Pod's process at once, without notice.",
+    parameters=Crash,
+    phases=frozenset({Phase.WHEN}),
+    run=run,
+    describe=_describe,
+    check=_check,
+    shorthand="pods",
+    rights=pods.rights(),
+    residue=Residue.NAMED,
+    residue_text="crashed containers count one restart more",
+    proof="The watch shows the container restarted or the Pod not ready.",
+    example="crash: {pods: app=checkout, count: 1}",
+)

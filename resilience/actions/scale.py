@@ -1,0 +1,111 @@
+"""`scale`: another number of replicas, through the workload's own `/scale`.
+
+The number it had is put back at the end. What the controller did in between (which Pods it took
+away) is waited for like any harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from resilience.actions.members import pods_of
+from resilience.actions.workloads import RESOURCES, only, read
+from resilience.cluster import objects
+from resilience.cluster.errors import NotFound
+from resilience.cluster.interface import PODS, REPLICASETS, Object
+from resilience.context import ActionContext, ActionFailed, NothingToDo, UndoContext
+from resilience.model.values import Reference
+from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
+
+KINDS = ("deployment", "statefulset", "replicaset")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """Parameters of `scale`."""
+
+    workload: Reference = parameter(
+        "A Deployment, StatefulSet or ReplicaSet.", example="deployment/checkout"
+    )
+    replicas: int = parameter("How many there shall be.", at_least=0, example="5")
+
+
+def _check(scale: Scale) -> Sequence[Complaint]:
+    return only(scale.workload, KINDS, "workload")
+
+
+def _describe(scale: Scale) -> str:
+    return f"scale {scale.workload} to {scale.replicas}"
+
+
+def run(scale: Scale, context: ActionContext) -> None:
+    """Change the number; return once as many living Pods are there as asked for."""
+    workload = read(scale.workload, context)
+    prior = int((workload.get("spec") or {}).get("replicas", 1))
+    if prior == scale.replicas:
+        raise NothingToDo(f"{scale.workload} has {prior} replicas already")
+    data = {"workload": str(scale.workload), "namespace": context.namespace,
+            "uid": objects.uid(workload), "replicas": prior}  # fmt: skip
+    context.will_undo(data, f"scale {scale.workload} back to {prior}")
+    context.affected(workload, f"{_describe(scale)} (from {prior})")
+    _patch(scale.workload, context.namespace, scale.replicas, context.cluster)
+    _prove(scale, workload, context)
+
+
+def _prove(scale: Scale, workload: Object, context: ActionContext) -> None:
+    def living() -> list[Object]:
+        return [pod for pod in pods_of(workload, context)
+                if not objects.is_terminating(pod) and not objects.is_finished(pod)]  # fmt: skip
+
+    if not context.clock.until(lambda: len(living()) == scale.replicas, context.deadline):
+        raise ActionFailed(
+            f"{scale.workload} was scaled to {scale.replicas}, but within {context.step.within} "
+            f"there were {len(living())} Pods; a quota or an autoscaler may be in the way"
+        )
+    context.proof(f"{scale.workload} has {scale.replicas} Pods", {"uid": objects.uid(workload)})
+
+
+def undo(data: Mapping[str, Any], context: UndoContext) -> None:
+    """Back to the number there was, if it is still the same workload."""
+    reference = Reference.parse(str(data["workload"]))
+    namespace = str(data["namespace"])
+    try:
+        there = context.cluster.get(RESOURCES[reference.kind], reference.name, namespace)
+    except NotFound:
+        return
+    if objects.uid(there) == data["uid"]:
+        _patch(reference, namespace, int(data["replicas"]), context.cluster)
+
+
+def _patch(reference: Reference, namespace: str, replicas: int, cluster: Any) -> None:
+    cluster.patch(RESOURCES[reference.kind], reference.name, {"spec": {"replicas": replicas}},
+                  namespace, subresource="scale")  # fmt: skip
+
+
+def _rights(scale: Scale, namespace: str) -> Sequence[Right]:
+    plural = RESOURCES[scale.workload.kind].plural
+    wanted = [("apps", plural, "get"), ("apps", f"{plural}/scale", "patch"),
+              ("", PODS.plural, "list"), ("", PODS.plural, "watch"),
+              ("apps", REPLICASETS.plural, "list"), ("apps", REPLICASETS.plural, "watch"),
+              ]  # fmt: skip
+    return [Right(verb=verb, group=group, resource=resource, namespace=namespace)
+            for group, resource, verb in wanted]  # fmt: skip
+
+
+VERB = Verb(
+    name="scale",
+    family=Family.ACTION,
+    summary="Change how many replicas a workload has.",
+    parameters=Scale,
+    phases=frozenset({Phase.GIVEN, Phase.WHEN}),
+    run=run,
+    describe=_describe,
+    check=_check,
+    rights=_rights,
+    undo=undo,
+    undo_text="The number of replicas that there was is put back.",
+    proof="The watch shows as many living Pods as asked for.",
+    example="scale: {workload: deployment/checkout, replicas: 5}",
+)

@@ -1,0 +1,58 @@
+"""Workloads by reference: `deployment/checkout` to the API object, with an error that helps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from resilience.cluster import objects
+from resilience.cluster.errors import NotFound
+from resilience.cluster.interface import (
+    DAEMONSETS,
+    DEPLOYMENTS,
+    JOBS,
+    NODES,
+    PODS,
+    REPLICASETS,
+    STATEFULSETS,
+    Object,
+    Resource,
+)
+from resilience.context import ActionFailed, Context
+from resilience.model.values import Reference
+from resilience.model.verb import Complaint
+
+RESOURCES: Mapping[str, Resource] = {
+    "deployment": DEPLOYMENTS,
+    "statefulset": STATEFULSETS,
+    "daemonset": DAEMONSETS,
+    "replicaset": REPLICASETS,
+    "pod": PODS,
+    "job": JOBS,
+    "node": NODES,
+}
+
+
+def read(reference: Reference, context: Context) -> Object:
+    """The object as the API server has it now; ActionFailed names what there is instead."""
+    resource = RESOURCES[reference.kind]
+    try:
+        return context.cluster.get(resource, reference.name, context.namespace)
+    except NotFound as error:
+        there = context.cluster.list(resource, context.namespace)
+        names = ", ".join(f"{reference.kind}/{objects.name(obj)}" for obj in there) or "none"
+        raise ActionFailed(
+            f"{reference} does not exist in namespace {context.namespace}; there are: {names}"
+        ) from error
+
+
+def only(reference: Reference, kinds: Sequence[str], field: str) -> Sequence[Complaint]:
+    """For `Verb.check`: the reference must be of one of these kinds."""
+    if reference.kind in kinds:
+        return ()
+    return (
+        Complaint(
+            field=field,
+            message=f"{reference} cannot be used here",
+            expected=" or ".join(f"{kind}/NAME" for kind in kinds),
+        ),
+    )

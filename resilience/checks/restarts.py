@@ -1,0 +1,85 @@
+"""`restarts`: how often containers were restarted since the run began.
+
+Counted from the watch, so that a Pod which restarted and is gone by now still counts, and what a
+Pod had behind it before the run does not. No Pod at all is not "no restart".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from resilience.cluster import objects
+from resilience.cluster.interface import PODS
+from resilience.context import CheckContext, NotMet
+from resilience.model.selector import Selector
+from resilience.model.verb import Family, Phase, Right, Verb, parameter
+from resilience.model.verdict import Finding, Result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restarts:
+    """Parameters of `restarts`."""
+
+    pods: Selector = parameter("Pods with these labels.", example="app=checkout")
+    at_most: int = parameter("So many restarts of all of them together.", default=0, at_least=0)
+
+
+def run(restarts: Restarts, context: CheckContext) -> str:
+    """One sentence with the number; NotMet with the Pods that restarted."""
+    context.view(PODS, context.namespace)
+    counts = _counts(restarts.pods, context)
+    if not counts:
+        raise NotMet(f"no Pod in {context.namespace} had the labels {restarts.pods} during the run")
+    total = sum(count for _, count in counts.values())
+    who = [f"{name}: {count}" for name, count in sorted(counts.values()) if count]
+    measured = f"{total} restarts of {len(counts)} Pods" + (f" ({', '.join(who)})" if who else "")
+    passed = total <= restarts.at_most
+    context.add_finding(
+        Finding(
+            name=f"restarts.{restarts.pods}",
+            result=Result.PASSED if passed else Result.FAILED,
+            promised=f"at most {restarts.at_most} restarts",
+            measured=measured,
+            value=float(total),
+            place=context.step.place,
+        )
+    )
+    if not passed:
+        raise NotMet(f"expected at most {restarts.at_most}, observed {measured}", final=True)
+    return measured
+
+
+def _counts(selector: Selector, context: CheckContext) -> dict[str, tuple[str, int]]:
+    """uid to (title, restarts since it was first seen); a Pod born during the run starts at 0."""
+    first: dict[str, int] = {}
+    most: dict[str, tuple[str, int]] = {}
+    for event in context.history(PODS):
+        pod = event.object
+        if not selector.matches(objects.labels(pod)):
+            continue
+        uid, count = objects.uid(pod), objects.restarts(pod)
+        first.setdefault(uid, count)
+        _, known = most.get(uid, ("", 0))
+        most[uid] = (objects.title(pod), max(known, count - first[uid]))
+    return most
+
+
+def _rights(_: Restarts, namespace: str) -> Sequence[Right]:
+    return [
+        Right(verb=verb, group="", resource="pods", namespace=namespace)
+        for verb in ("list", "watch")
+    ]
+
+
+VERB = Verb(
+    name="restarts",
+    family=Family.CHECK,
+    parameters=Restarts,
+    summary="Containers were restarted at most so often since the run began.",
+    phases=frozenset({Phase.WHEN, Phase.THEN}),
+    run=run,
+    describe=lambda restarts: f"at most {restarts.at_most} restarts of {restarts.pods}",
+    rights=_rights,
+    example="restarts: {pods: app=checkout, at_most: 0}",
+)

@@ -1,0 +1,31 @@
+"""Whether the cluster already shows what an action did to a victim. Pure.
+
+Right after a DELETE everything still looks as before: the Pod is Ready, the controller's status
+says 3 of 3. Until the harm shows in our own watch, "ready" would prove nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from resilience.cluster import objects
+from resilience.cluster.interface import Object
+from resilience.context import Fate, Victim
+
+
+def shows(victim: Victim, pod: Object | None) -> bool:
+    """Whether `pod` (None: gone) as it is now shows the harm."""
+    if pod is None or victim.fate is Fate.KEPT:
+        return True
+    if victim.fate is Fate.GONE:
+        return objects.is_terminating(pod)
+    return (
+        objects.is_terminating(pod)
+        or objects.restarts(pod) > victim.restarts
+        or not objects.is_ready(pod)
+    )
+
+
+def not_yet(victims: Iterable[Victim], lookup: Callable[[str], Object | None]) -> list[Victim]:
+    """Victims whose harm does not show yet."""
+    return [victim for victim in victims if not shows(victim, lookup(victim.uid))]
