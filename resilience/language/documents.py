@@ -85,12 +85,13 @@ def _kind(root: Node, reading: Reading) -> tuple[Mapping[str, Entry], str]:
             "one of them, or `---` between two documents",
         )
     elif not kinds:
-        close = next(filter(None, (nearest(key, _KINDS) for key in entries)), "")
+        close = [(nearest(key, _KINDS), entry.key_node) for key, entry in entries.items()]
+        meant, at = next((pair for pair in close if pair[0]), ("", root))
         reading.wrong(
-            root,
+            at,
             "neither `scenario:` nor `plan:`",
             "`scenario: TITLE` or `plan: NAME` in each document",
-            close,
+            meant,
         )
     return entries, kinds[0] if len(kinds) == 1 else ""
 

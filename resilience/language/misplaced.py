@@ -60,15 +60,33 @@ def not_one_verb(
 
 def _unknown_verb(entry: Entry, reading: Reading) -> Wrong:
     names = reading.catalogue.names()
-    close = nearest(entry.key, [*names, *keys.ALL])
+    close = _synonym(entry.key, names) or nearest(entry.key, [*names, *keys.ALL])
     owners = [] if close else _owners(entry.key, reading)
     if owners:
-        return reading.wrong(
-            entry.key_node, f"{quoted(entry.key)} is not a verb", f"it inside {_words(owners)}"
-        )
-    return reading.wrong(
-        entry.key_node, f"unknown verb {quoted(entry.key)}", verbs_of(reading.phase, reading), close
-    )
+        message = f"{quoted(entry.key)} is not a verb"
+        return reading.wrong(entry.key_node, message, f"it inside {_words(owners)}")
+    where = f" under `{reading.phase.value}:`" if reading.phase else ""
+    expected = f"a verb that may stand{where}" if close else verbs_of(reading.phase, reading)
+    return reading.wrong(entry.key_node, f"unknown verb {quoted(entry.key)}", expected, close)
+
+
+_SYNONYMS = {
+    "kill": ("delete", "terminate", "pod_delete", "delete_pod", "kill_pods", "pod_kill"),
+    "sleep": ("wait", "pause", "delay"),
+    "ready": ("wait_ready", "wait_for", "rollout_status", "available", "assert"),
+    "restart": ("rollout", "rollout_restart", "bounce"),
+    "crash": ("segfault", "sigkill"),
+    "partition": ("network", "network_loss", "blackhole"),
+    "http": ("request", "get", "ping", "url", "probe"),
+    "exec": ("run", "shell", "command"),
+}
+"""How other tools call it; names that are close by spelling need no entry."""
+
+
+def _synonym(word: str, names: Sequence[str]) -> str:
+    plain = word.lower().replace("-", "_")
+    found = [verb for verb, others in _SYNONYMS.items() if plain in others and verb in names]
+    return quoted(found[0]) if found else ""
 
 
 def phase(verb: Verb, here: Phase, entry: Entry, reading: Reading) -> bool:
@@ -97,16 +115,16 @@ def _stranger(
     reading: Reading,
 ) -> None:
     name = verb.name
-    if entry.key in reading.record_of(verb.parameters).fields:
+    if entry.key in keys.PROBE_ONLY:
+        reading.wrong(
+            entry.key_node,
+            f"{quoted(entry.key)} stands beside `{name}`",
+            "it beside a probe under `while:`",
+        )
+    elif entry.key in reading.record_of(verb.parameters).fields:
         empty = is_null(entries[name].node)
         where = f"it indented below `{name}:`" if empty else f"it inside `{name}: {{...}}`"
         reading.wrong(entry.key_node, f"{quoted(entry.key)} stands beside `{name}`", where)
-    elif entry.key in keys.PROBE_ONLY:
-        reading.wrong(
-            entry.key_node,
-            f"{quoted(entry.key)} beside `{name}`, which is no probe that measures",
-            "it beside a probe under `while:`",
-        )
     elif entry.key == "lasting":
         reading.wrong(
             entry.key_node, f"`lasting` beside `{name}`, which undoes itself", "no `lasting`"

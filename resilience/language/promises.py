@@ -13,10 +13,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from yaml.nodes import MappingNode, Node
+from yaml.nodes import Node
 
 from resilience.language.near import listed, nearest, quoted
-from resilience.language.reading import Reading
+from resilience.language.reading import Reading, child
 from resilience.model.scenario import DEFAULT_RATE, Objective, Step
 from resilience.model.values import Duration, Rate
 
@@ -63,7 +63,7 @@ def _span(probe: Step, node: Node, when: Sequence[Step], reading: Reading) -> Se
     names = sorted({step.name for step in when if step.name})
     message = f"{len(found) or 'no'} steps" if found else "no step"
     reading.wrong(
-        _key(node, "during"),
+        child(node, "during") or node,
         f"{message} under `when:` has the name {quoted(probe.during)}",
         listed(quoted(name) for name in names) or "the `name:` of a step there",
         nearest(probe.during, names),
@@ -109,12 +109,3 @@ def _resolution(objective: Objective, rate: Rate, node: Node, reading: Reading) 
         f"at {rate} an outage of {outage} falls between two requests",
         f"a rate of at least {needed}/s",
     )
-
-
-def _key(node: Node, key: str) -> Node:
-    if isinstance(node, MappingNode):
-        for key_node, value in node.value:
-            if key_node.value == key:
-                found: Node = value
-                return found
-    return node

@@ -116,6 +116,15 @@ class Reading:
             self.path, self.phase = before
 
 
+def child(node: Node, key: str) -> Node | None:
+    """The value of a key as written; None when it is not there."""
+    for key_node, value in node.value if isinstance(node, MappingNode) else ():
+        if isinstance(key_node, ScalarNode) and key_node.value == key:
+            found: Node = value
+            return found
+    return None
+
+
 def what(node: Node) -> str:
     """A node in words, for "`x` is ..."."""
     if isinstance(node, SequenceNode):

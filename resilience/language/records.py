@@ -93,7 +93,7 @@ class Record:
         for key in self.required:
             if key not in entries:
                 item = self.fields[key]
-                expected = f"`{key}:` {item.shape.expected}"
+                expected = f"`{key}:` with {item.shape.expected}"
                 values[item.name] = reading.wrong(node, f"{quoted(label)} lacks `{key}`", expected)
         self._exclusive(entries, values, reading, label)
         return values

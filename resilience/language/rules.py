@@ -9,13 +9,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from yaml.nodes import MappingNode, Node, SequenceNode
+from yaml.nodes import Node, ScalarNode, SequenceNode
 
 from resilience.language import ids, promises
 from resilience.language.near import quoted
-from resilience.language.reading import WRONG, Entry, Reading
+from resilience.language.reading import WRONG, Entry, Reading, child
 from resilience.model.place import Problem
-from resilience.model.scenario import Plan, Scenario, Step
+from resilience.model.scenario import DEFAULT_SETTLE, Plan, Scenario, Step
 
 Values = Mapping[str, Any]
 Entries = Mapping[str, Entry]
@@ -112,11 +112,10 @@ def scenario(values: Values, entries: Entries, root: Node, reading: Reading) -> 
         )
     _named_apart(probes, entries, reading)
     when: Sequence[Step] | None = given(values, "when")
-    if when and given(values, "settle"):
+    settle: Any = values.get("settle", DEFAULT_SETTLE)
+    if when and settle is not WRONG:
         for probe in probes:
-            promises.check(
-                probe, _node(entries, "while", probes, probe), when, values["settle"], reading
-            )
+            promises.check(probe, _node(entries, "while", probes, probe), when, settle, reading)
 
 
 def _no_items(node: Node) -> bool:
@@ -143,14 +142,11 @@ def _named_apart(probes: Sequence[Step], entries: Entries, reading: Reading) -> 
 
 def unasked(matrix: Entry, keys: Mapping[str, str], asked: set[str], reading: Reading) -> None:
     """A list of the matrix that nothing asks for would run the same test several times."""
-    for key_node, _ in matrix.node.value:
-        key = key_node.value
-        if key in keys and key not in asked and not reading.problems:
-            reading.wrong(
-                key_node,
-                f"nothing uses {quoted(f'${{matrix.{key}}}')}",
-                "it in a step, or no such list",
-            )
+    for key in keys:
+        if key not in asked and not reading.problems:
+            written = f"`${{matrix.{key}}}`"
+            at = child(matrix.node, key) or matrix.node
+            reading.wrong(at, f"nothing uses {written}", "it in a step, or no such list")
 
 
 def plan(values: Values, entries: Entries, reading: Reading) -> None:
@@ -178,14 +174,13 @@ def only_namespace(entries: Entries) -> str | None:
 
 def scratch(entries: Entries) -> str:
     """The drill's namespace as written."""
-    node = entries["drill"].node if "drill" in entries else None
-    for key, value in node.value if isinstance(node, MappingNode) else ():
-        if key.value == "into" and isinstance(value.value, str):
-            return value.value
-    return "${namespace}-drill"
+    into = child(entries["drill"].node, "into") if "drill" in entries else None
+    return into.value if isinstance(into, ScalarNode) else "${namespace}-drill"
 
 
 def _items(name: str, values: Values, entries: Entries) -> Sequence[tuple[Node, str]]:
     """The items of a list as written, with their nodes."""
-    found = given(values, name) or ()
-    return list(zip(entries[name].node.value, found, strict=True)) if name in entries else ()
+    found = given(values, name)
+    if name not in entries or not found:
+        return ()
+    return list(zip(entries[name].node.value, found, strict=True))

@@ -53,7 +53,8 @@ class Scalar:
 
     def read(self, node: Node, reading: Reading, label: str) -> Any:
         if not isinstance(node, ScalarNode) or is_null(node):
-            return reading.wrong(node, f"{quoted(label)} is {what(node)}", self.expected)
+            message = f"{quoted(label)} is {what(node)}"
+            return reading.wrong(node, message, self.expected, self._flattened(node))
         text = reading.text(node)
         return text if text is WRONG else self.settle(text, node, reading, label)
 
@@ -72,6 +73,12 @@ class Scalar:
         except ValueError:
             return ""
         return quoted(guess) if guess else ""
+
+    def _flattened(self, node: Node) -> str:
+        """`{app: shop}` where `app=shop` is meant, the way manifests write selectors."""
+        if self.name != "label selector" or not isinstance(node, MappingNode):
+            return ""
+        return self.guess(",".join(f"{key.value}={value.value}" for key, value in node.value))
 
 
 def refuse(shape: Scalar | OneOf, text: str, node: Node, reading: Reading, label: str) -> Wrong:
@@ -149,7 +156,7 @@ class ListOf:
 
     @property
     def expected(self) -> str:
-        return f"a list; each item {self.item.expected}"
+        return f"a list, each item {self.item.expected}"
 
     def takes(self, node: Node) -> bool:
         return isinstance(node, SequenceNode)
@@ -203,7 +210,7 @@ class OneOf:
 
     @property
     def expected(self) -> str:
-        return listed(dict.fromkeys(member.expected for member in self.members))
+        return ", or ".join(dict.fromkeys(member.expected for member in self.members))
 
     def takes(self, node: Node) -> bool:
         return any(member.takes(node) for member in self.members)

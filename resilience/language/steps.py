@@ -16,7 +16,7 @@ from yaml.nodes import MappingNode, Node
 from resilience.language import keys, misplaced
 from resilience.language.compose import is_null
 from resilience.language.near import quoted
-from resilience.language.reading import WRONG, Entry, Reading, Wrong, what
+from resilience.language.reading import WRONG, Entry, Reading, Wrong, child, what
 from resilience.language.records import Field, Record
 from resilience.language.shapes import Shape
 from resilience.model.scenario import DEFAULT_WITHIN, Step
@@ -95,12 +95,12 @@ def _step(
     phase = reading.phase or Phase.WHEN
     entry = entries[verb.name]
     fits = phase in verb.phases or misplaced.phase(verb, phase, entry, reading)
-    strangers = misplaced.strangers(verb, entries, reading)
+    strangers = fits and misplaced.strangers(verb, entries, reading)
     parameters: Any = WRONG
     if not (strangers and is_null(entry.node)):
         parameters = _parameters(verb, entry, reading)
-    common = _common(node, verb, entries, reading)
-    if not fits or strangers or parameters is WRONG or common is WRONG:
+    common = _common(node, verb, entries, reading) if fits else WRONG
+    if strangers or parameters is WRONG or common is WRONG:
         return WRONG
     return _made(node, verb, phase, parameters, common, reading, entries)
 
@@ -146,11 +146,8 @@ def _mapping(verb: Verb, node: MappingNode, record: Record, reading: Reading) ->
 
 def _checked(verb: Verb, parameters: Any, entry: Entry, reading: Reading) -> Any:
     complaints = verb.check(parameters)
-    inner = {}
-    if isinstance(entry.node, MappingNode):
-        inner = {key.value: value for key, value in entry.node.value}
     for complaint in complaints:
-        at = inner.get(complaint.field, entry.node)
+        at = child(entry.node, complaint.field) or entry.node
         reading.wrong(at, complaint.message, complaint.expected)
     return WRONG if complaints else parameters
 

@@ -59,8 +59,8 @@ class Variables:
     def _namespace(self) -> str:
         if self.namespace is None:
             raise Unknown(
-                "`${namespace}` stands for nothing: no single namespace is named here",
-                "`namespace:` in the document",
+                "`${namespace}` stands for nothing: not exactly one namespace is named",
+                "`namespace:` in a scenario, one namespace in a plan",
             )
         return self.namespace
 

@@ -37,13 +37,14 @@ def _of_byte(file: str, text: str, position: int) -> Place:
 @dataclass(frozen=True, slots=True)
 class _Rule:
     """If the parser's sentence holds `says`, `message` and `expected` are shown instead, at the
-    place where the construct began when `at_start`."""
+    place where the construct began when `at_start`. `when` sees the text from the parser's place on
+    and whether the construct began on the same line."""
 
     says: str
     message: str
     expected: str
     at_start: bool = False
-    when: Callable[[str], bool] = lambda rest: True
+    when: Callable[[str, bool], bool] = lambda rest, one_line: True
 
 
 _RULES: Sequence[_Rule] = (
@@ -51,7 +52,7 @@ _RULES: Sequence[_Rule] = (
         "cannot start any token",
         "a tab",
         "spaces for indentation",
-        when=lambda rest: rest.startswith("\t"),
+        when=lambda rest, _: rest.startswith("\t"),
     ),
     _Rule(
         "mapping values are not allowed",
@@ -72,12 +73,18 @@ _RULES: Sequence[_Rule] = (
     _Rule(
         "did not find expected '-' indicator",
         "wrong indentation in a list",
-        "a dash in the same column for each item",
+        "all dashes in one column, and the keys of one item in one column",
     ),
     _Rule(
         "block sequence entries are not allowed",
         "a list that begins on the line of its key",
         "the first dash on a line of its own",
+    ),
+    _Rule(
+        "did not find expected ',' or '}'",
+        "a second colon in one value inside { }",
+        "quotes around text with a colon in it; a label selector is `app=shop`",
+        when=lambda rest, one_line: one_line and rest.startswith(":"),
     ),
     _Rule(
         "did not find expected ',' or '}'",
@@ -119,12 +126,13 @@ _RULES: Sequence[_Rule] = (
 
 def _marked(file: str, text: str, error: yaml.MarkedYAMLError) -> Problem:
     rest = _rest(text, error)
+    begun, stopped = error.context_mark, error.problem_mark
+    one_line = bool(begun and stopped and begun.line == stopped.line)
     for rule in _RULES:
-        if rule.says in (error.problem or "") and rule.when(rest):
-            start = rule.at_start and error.context_mark is not None
-            mark = error.context_mark if start else error.problem_mark
+        if rule.says in (error.problem or "") and rule.when(rest, one_line):
+            mark = begun if rule.at_start and begun else stopped
             return Problem(_place(file, text, mark), rule.message, rule.expected)
-    place = _place(file, text, error.problem_mark or error.context_mark)
+    place = _place(file, text, stopped or begun)
     if "cannot start any token" in (error.problem or "") and rest:
         return Problem(place, f"text that begins with {quoted(rest[0])}", "quotes around it")
     return Problem(place, f"not YAML: {error.problem or 'unreadable'}", "valid YAML")

@@ -20,13 +20,27 @@ Uid = NewType("Uid", str)
 RunId = NewType("RunId", str)
 """One run of one scenario; stands in the journal, the User-Agent, labels and the report."""
 
-_UNITS = {"ms": Fraction(1, 1000), "s": Fraction(1), "m": Fraction(60), "h": Fraction(3600),
-          "d": Fraction(86400)}
+_UNITS = {
+    "ms": Fraction(1, 1000),
+    "s": Fraction(1),
+    "m": Fraction(60),
+    "h": Fraction(3600),
+    "d": Fraction(86400),
+}
 # Bounded digits: longer numbers mean nothing here and make Python's own conversions fail.
 _NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,9})?"
 _DURATION = re.compile(rf"({_NUMBER})(ms|s|m|h|d)")
-_SIZES = {"": 1, "k": 1000, "M": 1000**2, "G": 1000**3, "T": 1000**4,
-          "Ki": 1024, "Mi": 1024**2, "Gi": 1024**3, "Ti": 1024**4}
+_SIZES = {
+    "": 1,
+    "k": 1000,
+    "M": 1000**2,
+    "G": 1000**3,
+    "T": 1000**4,
+    "Ki": 1024,
+    "Mi": 1024**2,
+    "Gi": 1024**3,
+    "Ti": 1024**4,
+}
 
 
 _DIGITS = 15
@@ -190,10 +204,21 @@ class Reference:
     name: str
 
     ALIASES: ClassVar[Mapping[str, str]] = {
-        "deploy": "deployment", "deployments": "deployment", "sts": "statefulset",
-        "statefulsets": "statefulset", "ds": "daemonset", "daemonsets": "daemonset",
-        "rs": "replicaset", "replicasets": "replicaset", "po": "pod", "pods": "pod",
-        "jobs": "job", "no": "node", "nodes": "node",
+        "deploy": "deployment",
+        "deployments": "deployment",
+        "sts": "statefulset",
+        "statefulsets": "statefulset",
+        "ds": "daemonset",
+        "daemonsets": "daemonset",
+        "rs": "replicaset",
+        "replicasets": "replicaset",
+        "po": "pod",
+        "pods": "pod",
+        "jobs": "job",
+        "cj": "cronjob",
+        "cronjobs": "cronjob",
+        "no": "node",
+        "nodes": "node",
     }
 
     @classmethod

@@ -42,7 +42,10 @@ def test_a_document_becomes_typed_values() -> None:
     assert loaded.problems == ()
     (scenario,) = loaded.scenarios
     assert (scenario.id, scenario.tags, scenario.seed) == (
-        "checkout-loses-a-third", ("pods", "smoke"), 7)
+        "checkout-loses-a-third",
+        ("pods", "smoke"),
+        7,
+    )
     kill, ready = scenario.when
     assert isinstance(kill.parameters, Kill)
     assert kill.parameters.share == Share.parse("1/3")

@@ -97,8 +97,9 @@ class Apply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    what: Reference | Literal["all"] | None = parameter("Which workload.", default=None,
-                                                        one_of="what")
+    what: Reference | Literal["all"] | None = parameter(
+        "Which workload.", default=None, one_of="what"
+    )
     pods: Selector | None = parameter("Which Pods.", default=None, one_of="what")
     at_least: int | None = parameter("How many.", default=None, at_least=1)
 
@@ -215,8 +216,13 @@ class Budget:
 
 def _how_many(parameters: Pods) -> Sequence[Complaint]:
     if parameters.count is None and parameters.share is None and not parameters.all:
-        return [Complaint(field="", message="how many Pods is not said",
-                          expected="`count: 1`, `share: 1/3` or `all: true`")]
+        return [
+            Complaint(
+                field="",
+                message="how many Pods is not said",
+                expected="`count: 1`, `share: 1/3` or `all: true`",
+            )
+        ]
     return []
 
 
@@ -230,48 +236,60 @@ def _sleeps(parameters: Sleep) -> tuple[Duration, Duration]:
     return parameters.duration, parameters.duration
 
 
-def verb(name: str, family: Family, phases: frozenset[Phase], parameters: type[Any],
-         **more: Any) -> Verb:
+def verb(
+    name: str, family: Family, phases: frozenset[Phase], parameters: type[Any], **more: Any
+) -> Verb:
     """A verb whose body is never run."""
-    return Verb(name=name, family=family, summary=f"Toy {name}.", parameters=parameters,
-                phases=phases, run=print, describe=lambda given: f"{name} {given}", **more)
+    return Verb(
+        name=name,
+        family=family,
+        summary=f"Toy {name}.",
+        parameters=parameters,
+        phases=phases,
+        run=print,
+        describe=lambda given: f"{name} {given}",
+        **more,
+    )
 
 
 A, C, P, F = Family.ACTION, Family.CHECK, Family.PROBE, Family.FLOW
 
-VERBS: Mapping[str, Verb | Unusable] = {one.name: one for one in (
-    verb("apply", A, SETUP, Apply, shorthand="file"),
-    verb("kill", A, ACT, Kill, check=_how_many, residue=Residue.NAMED),
-    verb("evict", A, ACT, Pods, check=_how_many),
-    verb("crash", A, ACT, Pods, check=_how_many),
-    verb("quarantine", A, ACT, Pods, check=_how_many),
-    verb("exec", A, ACT, Exec, check=_how_many, residue=Residue.EVERYTHING),
-    verb("cordon", A, ACT, Nodes),
-    verb("drain", A, ACT, Nodes),
-    verb("taint", A, ACT, Taint),
-    verb("zone", A, ACT, Zone),
-    verb("partition", A, ACT, Partition),
-    verb("restart", A, ACT, Workload, shorthand="what"),
-    verb("scale", A, SETUP, Scale),
-    verb("set_image", A, ACT, SetImage),
-    verb("suspend", A, ACT, Workload, shorthand="what"),
-    verb("run_job", A, ACT, RunJob, shorthand="cronjob"),
-    verb("lose", A, ACT, Lose, shorthand="objects", residue=Residue.EVERYTHING),
-    verb("snapshot", A, SETUP, Snapshot, shorthand="plan"),
-    verb("restore", A, ACT, Restore, shorthand="plan"),
-    verb("sleep", F, ACT, Sleep, shorthand="duration", bounds=_sleeps),
-    verb("repeat", F, ACT, Repeat, check=_endless),
-    verb("parallel", F, ACT, Several, shorthand="steps"),
-    verb("one_of", F, ACT, Several, shorthand="steps"),
-    verb("refused", F, ACT, Refused, shorthand="step"),
-    verb("ready", C, CHECK, Ready, shorthand="what"),
-    verb("recovered", C, frozenset({Phase.WHEN, Phase.THEN}), Nothing),
-    verb("restarts", C, frozenset({Phase.THEN}), Restarts),
-    verb("same", C, frozenset({Phase.THEN}), Same),
-    verb("http", P, PROBE | {Phase.THEN}, Http),
-    verb("tcp", P, PROBE, Tcp),
-    verb("budget", P, PROBE, Budget, measures=False),
-)}
+VERBS: Mapping[str, Verb | Unusable] = {
+    one.name: one
+    for one in (
+        verb("apply", A, SETUP, Apply, shorthand="file"),
+        verb("kill", A, ACT, Kill, check=_how_many, residue=Residue.NAMED),
+        verb("evict", A, ACT, Pods, check=_how_many),
+        verb("crash", A, ACT, Pods, check=_how_many),
+        verb("quarantine", A, ACT, Pods, check=_how_many),
+        verb("exec", A, ACT, Exec, check=_how_many, residue=Residue.EVERYTHING),
+        verb("cordon", A, ACT, Nodes),
+        verb("drain", A, ACT, Nodes),
+        verb("taint", A, ACT, Taint),
+        verb("zone", A, ACT, Zone),
+        verb("partition", A, ACT, Partition),
+        verb("restart", A, ACT, Workload, shorthand="what"),
+        verb("scale", A, SETUP, Scale),
+        verb("set_image", A, ACT, SetImage),
+        verb("suspend", A, ACT, Workload, shorthand="what"),
+        verb("run_job", A, ACT, RunJob, shorthand="cronjob"),
+        verb("lose", A, ACT, Lose, shorthand="objects", residue=Residue.EVERYTHING),
+        verb("snapshot", A, SETUP, Snapshot, shorthand="plan"),
+        verb("restore", A, ACT, Restore, shorthand="plan"),
+        verb("sleep", F, ACT, Sleep, shorthand="duration", bounds=_sleeps),
+        verb("repeat", F, ACT, Repeat, check=_endless),
+        verb("parallel", F, ACT, Several, shorthand="steps"),
+        verb("one_of", F, ACT, Several, shorthand="steps"),
+        verb("refused", F, ACT, Refused, shorthand="step"),
+        verb("ready", C, CHECK, Ready, shorthand="what"),
+        verb("recovered", C, frozenset({Phase.WHEN, Phase.THEN}), Nothing),
+        verb("restarts", C, frozenset({Phase.THEN}), Restarts),
+        verb("same", C, frozenset({Phase.THEN}), Same),
+        verb("http", P, PROBE | {Phase.THEN}, Http),
+        verb("tcp", P, PROBE, Tcp),
+        verb("budget", P, PROBE, Budget, measures=False),
+    )
+}
 
 
 @dataclass(frozen=True, slots=True)
