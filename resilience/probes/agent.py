@@ -1,0 +1,664 @@
+"""The prober: one file, standard library only, one process per probe. Linux, Python 3.9 or newer.
+
+    python -I -S agent.py < configuration       python agent.py configuration.json   (in a Pod)
+
+It sends request k at `start + k / rate` whether or not earlier ones were answered, on one thread
+with non-blocking sockets, and stamps everything with CLOCK_MONOTONIC. One thread, because two would
+wait for each other's interpreter lock; `select` on the epoll descriptor, because epoll's own
+timeout is rounded to milliseconds. Each request is a new connection unless `keepalive`.
+
+Configuration, one line of JSON (defaults in `Plan`): kind ("http" | "tcp"), host, port, rate,
+timeout, keepalive, method, path, headers, body, status ([[low, high], ...]), contains, matches,
+tls, ca, server_name, by_header, by_body, inflight, send, expect, limit (stop after so many).
+
+It writes lines of JSON: first `{"version", "start", "wall", "interval", "answers"}`; then
+`{"samples": [[seq, lag, took, answer, status, by], ...]}` at least every 0.1 s, where times are
+whole microseconds after `start + seq * interval`, `lag` is null where nothing was sent, and
+`answer` counts into `answers`; `{"note": [answer, text]}` once for each new reason of a failure;
+last `{"end": {"planned", "cpu", "rss"}}`. A prober that ends
+without the last line died. It stops when stdin closes (if it was configured there), on SIGTERM,
+or when its parent is gone. What it planned and could not send is UNSENT, never left out.
+"""
+
+from __future__ import annotations
+
+import collections
+import errno
+import gc
+import json
+import math
+import os
+import re
+import resource
+import select
+import signal
+import socket
+import sys
+import time
+from typing import Any
+
+VERSION = 1
+ANSWERS = (
+    "GOOD",
+    "REFUSED",
+    "TIMEOUT",
+    "RESET",
+    "UNREACHABLE",
+    "NAME",
+    "TLS",
+    "STATUS",
+    "BODY",
+    "PROTOCOL",
+    "UNSENT",
+)
+(GOOD, REFUSED, TIMEOUT, RESET, UNREACHABLE, NAME, TLS, STATUS, BODY, PROTOCOL, UNSENT) = range(
+    len(ANSWERS)
+)
+
+HEAD_LIMIT = 64 << 10
+BODY_LIMIT = 1 << 20
+BACKLOG_LIMIT = 16 << 20  # bytes of results that nobody reads before we give up
+FLUSH = 0.1
+LINGER = 0.25  # the server closes first, so that TIME_WAIT does not eat our ports
+BY_LIMIT = 63  # a Pod's hostname is no longer
+NOTES = 20  # different reasons that are worth telling
+
+# What the kernel says of a connection, by errno. What is our own shortage was never sent.
+BY_ERRNO = {
+    errno.ECONNREFUSED: REFUSED,
+    errno.ECONNRESET: RESET,
+    errno.EPIPE: RESET,
+    errno.ECONNABORTED: RESET,
+    errno.ETIMEDOUT: TIMEOUT,
+    errno.EADDRNOTAVAIL: UNSENT,
+    errno.EMFILE: UNSENT,
+    errno.ENFILE: UNSENT,
+    errno.ENOBUFS: UNSENT,
+    errno.ENOMEM: UNSENT,
+}
+
+Address = tuple[Any, ...]  # what connect() takes: host and port, for IPv6 two more
+
+
+class NotHttp(Exception):
+    """The answer breaks HTTP/1.1."""
+
+
+class Plan:
+    """The configuration, ready to use."""
+
+    def __init__(self, given: dict[str, Any]) -> None:
+        self.http: bool = given.get("kind", "http") == "http"
+        self.host: str = given["host"]
+        self.port: int = given["port"]
+        self.interval: float = 1 / given["rate"]
+        self.timeout: float = given.get("timeout", 1.0)
+        self.keepalive: bool = self.http and given.get("keepalive", False)
+        self.statuses: list[list[int]] = given.get("status") or [[200, 399]]
+        self.contains: bytes = given.get("contains", "").encode()
+        matches = given.get("matches", "").encode()
+        self.matches = re.compile(matches) if matches else None
+        self.by_header: bytes = given.get("by_header", "").lower().encode()
+        self.by_body: bool = given.get("by_body", False)
+        self.expect: bytes = given.get("expect", "").encode()
+        self.head_only: bool = given.get("method") == "HEAD"
+        self.request = _request(given) if self.http else given.get("send", "").encode()
+        self.server_name: str = given.get("server_name") or self.host
+        self.tls = _tls(given) if given.get("tls") else None
+        self.fixed = _numeric(self.host, self.port)
+        room = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 32
+        wanted = math.ceil(2 * self.timeout / self.interval) + 16
+        self.limit: int = given.get("limit", 0)
+        self.inflight: int = min(given.get("inflight") or wanted, room)
+
+
+def _request(given: dict[str, Any]) -> bytes:
+    body: bytes = given.get("body", "").encode()
+    host, port = given["host"], given["port"]
+    usual = 443 if given.get("tls") else 80
+    literal = f"[{host}]" if ":" in host else host
+    headers = {
+        "Host": literal if port == usual else f"{literal}:{port}",
+        "User-Agent": "pytest-resilience-probe",
+        "Accept": "*/*",
+        "Connection": "keep-alive" if given.get("keepalive") else "close",
+    }
+    if body:
+        headers["Content-Length"] = str(len(body))
+    wanted = given.get("headers") or {}
+    replaced = {name.lower() for name in wanted}
+    headers = {name: text for name, text in headers.items() if name.lower() not in replaced}
+    lines = [f"{given.get('method', 'GET')} {given.get('path', '/')} HTTP/1.1"]
+    lines += [f"{name}: {text}" for name, text in {**headers, **wanted}.items()]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def _tls(given: dict[str, Any]) -> Any:
+    import ssl  # 4 MB that a plain probe does not need
+
+    return ssl.create_default_context(cafile=given.get("ca") or None)
+
+
+def _numeric(host: str, port: int) -> tuple[int, Address] | None:
+    """The address itself where `host` needs no resolver."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except OSError:
+        return None
+    return found[0][0], found[0][4]
+
+
+class Response:
+    """An HTTP/1.1 answer, fed piece by piece."""
+
+    def __init__(self, head_only: bool) -> None:
+        self.status = 0
+        self.headers: dict[bytes, bytes] = {}
+        self.body = bytearray()
+        self.reusable = False
+        self._head_only = head_only
+        self._buffer = bytearray()
+        self._left: int | None = None  # bytes of the body or chunk to come; None: until the close
+        self._chunked = False
+
+    def feed(self, data: bytes) -> bool:
+        """Whether the answer is complete (or longer than we care to read)."""
+        self._buffer += data
+        while not self.headers:
+            end = self._buffer.find(b"\r\n\r\n")
+            if end < 0:
+                if len(self._buffer) > HEAD_LIMIT or not b"HTTP/1.".startswith(self._buffer[:7]):
+                    raise NotHttp
+                return False
+            self._head(bytes(self._buffer[:end]))
+            del self._buffer[: end + 4]
+        return self._chunks() if self._chunked else self._plain()
+
+    def closed(self) -> bool:
+        """Whether a close is the proper end of what was fed."""
+        return bool(self.headers) and self._left is None and not self._chunked
+
+    def _head(self, text: bytes) -> None:
+        first, *lines = text.split(b"\r\n")
+        parts = first.split(None, 2)
+        if len(parts) < 2 or not parts[0].startswith(b"HTTP/1.") or not parts[1].isdigit():
+            raise NotHttp
+        self.status = int(parts[1])
+        if 100 <= self.status < 200 and self.status != 101:
+            return  # interim: the real head follows
+        pairs = (line.partition(b":") for line in lines)
+        headers = {name.strip().lower(): text.strip() for name, _, text in pairs}
+        self.headers = headers or {b"": b""}
+        self._chunked = headers.get(b"transfer-encoding", b"").lower().endswith(b"chunked")
+        length = headers.get(b"content-length")
+        if self._head_only or self.status in (204, 304):
+            self._left, self._chunked = 0, False
+        elif self._chunked:
+            self._left = 0
+        elif length is not None:
+            if not length.isdigit():
+                raise NotHttp
+            self._left = int(length)
+        self.reusable = (
+            parts[0] != b"HTTP/1.0"
+            and self._left is not None
+            and (headers.get(b"connection", b"").lower() != b"close")
+        )
+
+    def _plain(self) -> bool:
+        self.body += self._buffer
+        if self._left is not None:
+            self._left -= len(self._buffer)
+        self._buffer.clear()
+        return (self._left is not None and self._left <= 0) or self._full()
+
+    def _chunks(self) -> bool:
+        while not self._full():
+            end = self._buffer.find(b"\r\n")
+            if end < 0:
+                return False
+            size = _hex(self._buffer[:end])
+            if size == 0:
+                return self._buffer.endswith(b"\r\n\r\n") or self._buffer[end:] == b"\r\n\r\n"
+            if len(self._buffer) < end + size + 4:
+                return False
+            self.body += self._buffer[end + 2 : end + 2 + size]
+            del self._buffer[: end + size + 4]
+        return True
+
+    def _full(self) -> bool:
+        if len(self.body) + len(self._buffer) <= BODY_LIMIT:
+            return False
+        self.reusable = False
+        return True
+
+
+def _hex(line: bytearray) -> int:
+    try:
+        return int(bytes(line).partition(b";")[0], 16)
+    except ValueError:
+        raise NotHttp from None
+
+
+CONNECTING, HANDSHAKE, SENDING, RECEIVING, DONE = range(5)
+
+
+class Exchange:
+    """One planned request on its way through a connection."""
+
+    __slots__ = (
+        "done",
+        "fd",
+        "intended",
+        "mask",
+        "offset",
+        "response",
+        "sent",
+        "seq",
+        "sock",
+        "stage",
+    )
+
+    def __init__(self, seq: int, intended: float) -> None:
+        self.seq = seq
+        self.intended = intended
+        self.sent = 0.0
+        self.done = False
+        self.stage = CONNECTING
+        self.offset = 0
+        self.mask = 0
+        self.fd = -1
+        self.sock: Any = None
+        self.response: Any = None
+
+
+class Resolver:
+    """Asks for addresses on threads, since getaddrinfo blocks; each request asks anew."""
+
+    def __init__(self, plan: Plan, wake: int) -> None:
+        import queue
+        import threading
+
+        self.found: collections.deque[tuple[Exchange, Any, str]] = collections.deque()
+        self._plan, self._wake = plan, wake
+        self.ask: queue.SimpleQueue[Exchange] = queue.SimpleQueue()
+        for _ in range(4):
+            threading.Thread(target=self._work, daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            exchange = self.ask.get()
+            try:
+                every = socket.getaddrinfo(
+                    self._plan.host, self._plan.port, type=socket.SOCK_STREAM
+                )
+                first = min(every, key=lambda info: info[0] != socket.AF_INET)
+                self.found.append((exchange, (first[0], first[4]), ""))
+            except (OSError, UnicodeError) as error:
+                self.found.append((exchange, None, str(error)))
+            os.write(self._wake, b"r")
+
+
+class Writer:
+    """Lines of JSON to a descriptor, without ever waiting for who reads them."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._left = bytearray()
+        self.rows: list[Any] = []
+        self._noted: set[tuple[int, str]] = set()
+        os.set_blocking(fd, False)
+
+    def line(self, value: Any) -> None:
+        """Queue one line and push what the pipe takes."""
+        self._left += json.dumps(value, separators=(",", ":")).encode() + b"\n"
+        if len(self._left) > BACKLOG_LIMIT:
+            raise SystemExit("nobody reads the results")
+        try:
+            del self._left[: os.write(self._fd, self._left)]
+        except BlockingIOError:
+            pass
+
+    def note(self, answer: int, text: str) -> None:
+        """Say once why an answer was not good."""
+        if (answer, text) not in self._noted and len(self._noted) < NOTES:
+            self._noted.add((answer, text))
+            self.line({"note": [answer, text]})
+
+    def flush(self) -> None:
+        """Queue what has been measured since the last time."""
+        if self.rows:
+            rows, self.rows = self.rows, []
+            self.line({"samples": rows})
+
+    def close(self, last: Any) -> None:
+        """Write everything, waiting for the reader."""
+        self.flush()
+        self.line(last)
+        os.set_blocking(self._fd, True)
+        while self._left:
+            del self._left[: os.write(self._fd, self._left)]
+
+
+class Prober:
+    """The loop: send what is due, take what has come, give up what is too late."""
+
+    def __init__(self, plan: Plan, writer: Writer, lifeline: int | None) -> None:
+        self.plan, self.writer, self.lifeline = plan, writer, lifeline
+        self.epoll = select.epoll()
+        self.wake_read, self.wake_write = os.pipe()
+        for fd in (self.wake_read, self.wake_write):
+            os.set_blocking(fd, False)
+        for fd in [self.wake_read] if lifeline is None else [self.wake_read, lifeline]:
+            self.epoll.register(fd, select.EPOLLIN)
+        self.blocked: tuple[type[BaseException], ...] = (BlockingIOError,)
+        self.tls_errors: tuple[type[BaseException], ...] = ()
+        if plan.tls:
+            import ssl
+
+            self.blocked = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+            self.tls_errors = (ssl.SSLError, ssl.CertificateError)
+        self.resolver = None if plan.fixed else Resolver(plan, self.wake_write)
+        self.open: dict[int, Exchange] = {}
+        self.flying: collections.deque[Exchange] = collections.deque()
+        self.count = 0
+        self.idle: list[Exchange] = []
+        self.lingering: collections.deque[tuple[float, Exchange]] = collections.deque()
+        self.planned = 0
+        self.stopping = False
+        self.parent = os.getppid()
+
+    def run(self) -> None:
+        """Until told to stop, and then until what is under way has ended."""
+        self.start = time.monotonic() + 0.005
+        self.writer.line(
+            {
+                "version": VERSION,
+                "start": self.start,
+                "wall": time.time() + 0.005,
+                "interval": self.plan.interval,
+                "answers": ANSWERS,
+            }
+        )
+        flush = self.start
+        while not self.stopping or self.count:
+            now = self._send_due()
+            self._give_up(now)
+            if now >= flush:
+                self.writer.flush()
+                flush = now + FLUSH
+                if self.lifeline is not None and os.getppid() != self.parent:
+                    return
+            self._take(flush)
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        self.writer.close(
+            {
+                "end": {
+                    "planned": self.planned,
+                    "rss": used.ru_maxrss * 1024,
+                    "cpu": round(used.ru_utime + used.ru_stime, 4),
+                }
+            }
+        )
+
+    def stop(self, *_: object) -> None:
+        """Plan nothing more (also a signal handler)."""
+        self.stopping = True
+
+    def _due(self) -> float:
+        return self.start + self.planned * self.plan.interval
+
+    def _send_due(self) -> float:
+        now = time.monotonic()
+        while not self.stopping and self._due() <= now:
+            exchange = Exchange(self.planned, self._due())
+            self.planned += 1
+            if now - exchange.intended > self.plan.timeout or self.count >= self.plan.inflight:
+                self._record(exchange, UNSENT, now)
+            else:
+                self._launch(exchange, now)
+            self.stopping = self.stopping or self.planned == self.plan.limit
+            now = time.monotonic()
+        return now
+
+    def _launch(self, exchange: Exchange, now: float) -> None:
+        exchange.sent = now
+        self.count += 1
+        self.flying.append(exchange)
+        if self.idle:
+            kept = self.idle.pop()
+            exchange.sock, exchange.fd, exchange.mask = kept.sock, kept.fd, kept.mask
+            self.open[exchange.fd] = exchange
+            self._request(exchange)
+            self._advance(exchange)
+        elif self.plan.fixed:
+            self._connect(exchange, self.plan.fixed)
+        elif self.resolver:
+            self.resolver.ask.put(exchange)
+
+    def _connect(self, exchange: Exchange, address: tuple[int, Address]) -> None:
+        try:
+            exchange.sock = sock = socket.socket(address[0], socket.SOCK_STREAM)
+        except OSError as error:
+            self._end(exchange, BY_ERRNO.get(error.errno or 0, UNSENT))
+            return
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        exchange.fd = sock.fileno()
+        code = sock.connect_ex(address[1])
+        if code not in (0, errno.EINPROGRESS):
+            self._end(exchange, BY_ERRNO.get(code, UNREACHABLE))
+        elif self.plan.http and not self.plan.tls:
+            self._advance(exchange)  # a near peer has answered by now: saves one wake-up
+        else:
+            self._await(exchange, select.EPOLLOUT)
+
+    def _await(self, exchange: Exchange, mask: int) -> None:
+        if exchange.mask == mask:
+            return
+        if exchange.mask:
+            self.epoll.modify(exchange.fd, mask)
+        else:
+            self.epoll.register(exchange.fd, mask)
+        exchange.mask = mask
+        self.open[exchange.fd] = exchange
+
+    def _advance(self, exchange: Exchange) -> None:
+        try:
+            self._proceed(exchange)
+        except self.blocked as error:
+            reading = exchange.stage == RECEIVING or "WantRead" in type(error).__name__
+            self._await(exchange, select.EPOLLIN if reading else select.EPOLLOUT)
+        except NotHttp:
+            self._end(exchange, PROTOCOL)
+        except OSError as error:
+            known = BY_ERRNO.get(error.errno or 0)
+            if known is None or isinstance(error, self.tls_errors):
+                known = TLS if isinstance(error, self.tls_errors) else UNREACHABLE
+                self.writer.note(known, getattr(error, "verify_message", "") or str(error))
+            self._end(exchange, known)
+
+    def _proceed(self, exchange: Exchange) -> None:
+        sock = exchange.sock
+        if exchange.stage == CONNECTING:
+            if code := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                raise OSError(code, "connect")
+            if self.plan.tls:
+                exchange.sock = sock = self.plan.tls.wrap_socket(
+                    sock, server_hostname=self.plan.server_name, do_handshake_on_connect=False
+                )
+                exchange.stage = HANDSHAKE
+            else:
+                self._request(exchange)
+        if exchange.stage == HANDSHAKE:
+            sock.do_handshake()
+            self._request(exchange)
+        while exchange.stage == SENDING:
+            exchange.offset += sock.send(self.plan.request[exchange.offset :])
+            if exchange.offset >= len(self.plan.request):
+                exchange.stage = RECEIVING
+                if not self.plan.http and not self.plan.expect:
+                    self._end(exchange, GOOD)
+                    return
+                raise BlockingIOError  # nothing can have come yet
+        while not exchange.done:
+            data = sock.recv(65536)
+            self._received(exchange, data)
+
+    def _request(self, exchange: Exchange) -> None:
+        exchange.stage, exchange.offset = SENDING, 0
+        exchange.response = Response(self.plan.head_only) if self.plan.http else bytearray()
+
+    def _received(self, exchange: Exchange, data: bytes) -> None:
+        response = exchange.response
+        if not self.plan.http:
+            response += data
+            if self.plan.expect in response:
+                self._end(exchange, GOOD)
+            elif not data or len(response) > BODY_LIMIT:
+                self._end(exchange, BODY if response else RESET)
+        elif response.feed(data) if data else response.closed():
+            self._end(exchange, self._judge(response))
+        elif not data:
+            self._end(exchange, RESET)
+
+    def _judge(self, response: Response) -> int:
+        plan = self.plan
+        if not any(low <= response.status <= high for low, high in plan.statuses):
+            self.writer.note(STATUS, f"status {response.status}")
+            return STATUS
+        if plan.contains in response.body and (
+            not plan.matches or plan.matches.search(response.body)
+        ):
+            return GOOD
+        self.writer.note(BODY, bytes(response.body[:80]).decode("utf-8", "replace"))
+        return BODY
+
+    def _end(self, exchange: Exchange, answer: int) -> None:
+        now = time.monotonic()
+        exchange.done = True
+        self.count -= 1
+        self._record(exchange, answer, now)
+        if exchange.sock is None:
+            return
+        if (
+            exchange.stage != RECEIVING
+            or not isinstance(exchange.response, Response)
+            or answer in (RESET, TIMEOUT, PROTOCOL, TLS, UNREACHABLE)
+        ):
+            self._close(exchange)
+            return
+        exchange.stage = DONE
+        self._await(exchange, select.EPOLLIN)
+        if self.plan.keepalive and exchange.response.reusable:
+            self.idle.append(exchange)
+        else:
+            self.lingering.append((now + LINGER, exchange))
+
+    def _record(self, exchange: Exchange, answer: int, now: float) -> None:
+        lag = None if answer == UNSENT else round((exchange.sent - exchange.intended) * 1e6)
+        row: list[Any] = [exchange.seq, lag, round((now - exchange.intended) * 1e6), answer]
+        response = exchange.response
+        if isinstance(response, Response) and response.status:
+            row += [response.status, self._by(response)]
+        self.writer.rows.append(row)
+
+    def _by(self, response: Response) -> str:
+        said = response.headers.get(self.plan.by_header, b"")
+        if not said and self.plan.by_body and response.status == 200:
+            said = bytes(response.body[: BY_LIMIT + 1]).strip()
+        return said.decode("ascii", "replace") if len(said) <= BY_LIMIT else ""
+
+    def _close(self, exchange: Exchange) -> None:
+        if self.open.pop(exchange.fd, None) is not None:
+            self.epoll.unregister(exchange.fd)
+        exchange.sock.close()
+        exchange.stage = DONE
+        if exchange in self.idle:
+            self.idle.remove(exchange)
+
+    def _give_up(self, now: float) -> None:
+        while self.flying and (
+            self.flying[0].done or self.flying[0].sent + self.plan.timeout <= now
+        ):
+            exchange = self.flying.popleft()
+            if not exchange.done:
+                self._end(exchange, TIMEOUT)
+        while self.lingering and self.lingering[0][0] <= now:
+            exchange = self.lingering.popleft()[1]
+            if exchange.fd in self.open and self.open[exchange.fd] is exchange:
+                self._close(exchange)
+
+    def _take(self, flush: float) -> None:
+        wake = flush if self.stopping else min(flush, self._due())
+        if self.flying:
+            wake = min(wake, self.flying[0].sent + self.plan.timeout)
+        if select.select([self.epoll], [], [], max(0.0, wake - time.monotonic()))[0]:
+            for fd, _ in self.epoll.poll(0):
+                exchange = self.open.get(fd)
+                if exchange is None:
+                    self._control(fd)
+                elif exchange.done:
+                    self._drain(exchange)
+                else:
+                    self._advance(exchange)
+
+    def _drain(self, exchange: Exchange) -> None:
+        try:
+            if exchange.sock.recv(65536):
+                return
+        except self.blocked:
+            return
+        except OSError:
+            pass  # closed the hard way: closed all the same
+        self._close(exchange)
+
+    def _control(self, fd: int) -> None:
+        if fd == self.lifeline and not os.read(fd, 4096):
+            self.epoll.unregister(fd)
+            self.stop()
+        elif fd == self.wake_read:
+            os.read(fd, 4096)
+            while self.resolver and self.resolver.found:
+                exchange, address, trouble = self.resolver.found.popleft()
+                if trouble:
+                    self.writer.note(NAME, trouble)
+                if not exchange.done and address is None:
+                    self._end(exchange, NAME)
+                elif not exchange.done:
+                    self._connect(exchange, address)
+
+
+def _configuration(arguments: list[str]) -> tuple[dict[str, Any], int | None]:
+    if len(arguments) > 1:
+        with open(arguments[1], encoding="utf-8") as file:
+            return json.load(file), None
+    text = b""
+    while not text.endswith(b"\n"):
+        piece = os.read(0, 1)
+        if not piece:
+            raise SystemExit("no configuration on stdin")
+        text += piece
+    return json.loads(text), 0
+
+
+def main() -> None:
+    """Probe until stopped."""
+    given, lifeline = _configuration(sys.argv)
+    prober = Prober(Plan(given), Writer(1), lifeline)
+    signal.signal(signal.SIGTERM, prober.stop)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started us
+    signal.set_wakeup_fd(prober.wake_write, warn_on_full_buffer=False)
+    try:
+        os.setpriority(os.PRIO_PROCESS, 0, -10)  # it sleeps nearly always, and must wake in time
+    except OSError:
+        pass  # not ours to have: the lag says how it went
+    gc.freeze()
+    try:
+        prober.run()
+    except BrokenPipeError:
+        pass  # who started us is gone
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""A context for probes without an engine, and a step to start them with."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from resilience.model.place import Place
+from resilience.model.samples import Answer, Sample
+from resilience.model.scenario import Objective, Step
+from resilience.model.values import Availability, Rate
+from resilience.model.verb import Phase, Verb
+from resilience.model.verdict import Window
+from resilience.probes.http import VERB as HTTP
+from resilience.probes.running import AgentProbe
+
+PATIENCE = 20.0
+"""Seconds after which a test gives up waiting; far more than anything here takes."""
+
+
+class Clock:
+    """Real time; asks its conditions every few milliseconds."""
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def wall(self) -> float:
+        return time.time()
+
+    def wait(self, seconds: float) -> None:
+        self.until(lambda: False, time.monotonic() + seconds)
+
+    def until(self, holds: Callable[[], bool], deadline: float) -> bool:
+        while not holds():
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.002)
+        return True
+
+
+class Context:
+    """What `http.run` and `http.ask` need."""
+
+    namespace = "shop"
+    directory = Path()
+
+    def __init__(self, port: int = 0) -> None:
+        self.clock = Clock()
+        self.port = port
+
+    def address(self, service: str, port: str | int, namespace: str) -> tuple[str, int]:
+        return "127.0.0.1", self.port
+
+
+def step(
+    parameters: Any,
+    *,
+    verb: Verb = HTTP,
+    rate: str = "100/s",
+    objective: Objective | None = None,
+    abort_below: str | None = None,
+) -> Step:
+    """A probe's step."""
+    return Step(
+        verb=verb,
+        parameters=parameters,
+        phase=Phase.WHILE,
+        path="while[0]",
+        place=Place("a.scenario.yaml", 1, 1),
+        name="checkout",
+        rate=Rate.parse(rate),
+        objective=objective,
+        abort_below=Availability.parse(abort_below) if abort_below else None,
+    )
+
+
+@contextmanager
+def running(parameters: Any, port: int = 0, **given: Any) -> Iterator[AgentProbe]:
+    """A started probe, stopped at the end."""
+    made = step(parameters, **given)
+    context: Any = Context(port)
+    probe = made.verb.run(made, context)
+    try:
+        yield probe
+    finally:
+        probe.stop()
+
+
+def wait_for(probe: AgentProbe, answer: Answer, count: int = 1) -> list[Sample]:
+    """All samples, once so many ended with that answer."""
+
+    def seen() -> bool:
+        return sum(sample.answer is answer for sample in probe.record().samples) >= count
+
+    if not Clock().until(seen, time.monotonic() + PATIENCE):
+        raise AssertionError(f"{answer} did not come {count} times: {list(probe.record().samples)}")
+    return list(probe.record().samples)
+
+
+def whole(samples: list[Sample]) -> Window:
+    """From the first to just after the last."""
+    return Window(since=samples[0].intended, until=samples[-1].intended + 1e-6)
