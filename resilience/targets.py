@@ -92,9 +92,7 @@ def _check(where: str, key: str, value: Any) -> None:
         near = difflib.get_close_matches(key, KEYS, n=1)
         hint = f"; did you mean {near[0]}?" if near else f"; expected {', '.join(sorted(KEYS))}"
         raise BadTarget(f"{where}: unknown key {key!r}{hint}")
-    wanted = KEYS[key]
-    if type(value) is not wanted or (
-        wanted is list and not all(isinstance(part, str) for part in value)
-    ):
-        name = {str: "text", list: "a list of texts", bool: "true or false"}[wanted]
+    texts = isinstance(value, list) and all(isinstance(part, str) for part in value)
+    if type(value) is not KEYS[key] or (KEYS[key] is list and not texts):
+        name = {str: "text", list: "a list of texts", bool: "true or false"}[KEYS[key]]
         raise BadTarget(f"{where}: {key} = {value!r}; expected {name}")

@@ -1,0 +1,23 @@
+"""How pytest and the engine meet. Everything here is imported on first use, but for these keys.
+
+`resilience.plugin` holds the hooks, this package what they do: collecting files, refusing unsafe
+combinations, carrying items out under signals, telling how it went, exit codes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from resilience.harness.session import Session
+    from resilience.settings import Settings
+
+SETTINGS: pytest.StashKey[Settings] = pytest.StashKey()
+
+SESSION: pytest.StashKey[Session] = pytest.StashKey()
+"""Set once a file of ours was collected, or a fixture of ours asked for."""
+
+FIXTURE = "resilience_cluster"
+"""What every item of ours asks for."""

@@ -1,0 +1,97 @@
+"""From files to items, and what is checked before any of them runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from resilience.harness import SESSION, SETTINGS, refusals, telling
+from resilience.harness.items import ScenarioFile, ScenarioItem
+from resilience.harness.session import Session
+from resilience.harness.signals import TERMINATED
+from resilience.language import load
+
+if TYPE_CHECKING:
+    from resilience.cluster.transport import HttpCluster
+
+
+def session(config: pytest.Config) -> Session:
+    """The one of this pytest session, made when first asked for."""
+    found = config.stash.get(SESSION, None)
+    if found is None:
+        found = config.stash[SESSION] = Session(
+            config.stash[SETTINGS],
+            tell=lambda line: telling.write(config, [line]),
+            terminate=_terminate,
+        )
+    return found
+
+
+def _terminate() -> None:
+    pytest.exit("SIGTERM", returncode=TERMINATED)
+
+
+def file(path: Path, parent: pytest.Collector) -> ScenarioFile:
+    """The collector of one of our files."""
+    session(parent.config)
+    found: ScenarioFile = ScenarioFile.from_parent(parent, path=path)
+    return found
+
+
+def check(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
+    """UsageError when items that change a cluster may not run like this."""
+    ours = [item for item in items if isinstance(item, ScenarioItem)]
+    for item in ours:
+        telling.shield(item)
+    if config.option.collectonly or config.option.setupplan:
+        return
+    reasons = list(refusals.reasons(config)) if any(i.scenario.mutates for i in ours) else []
+    if ours and not config.stash[SETTINGS].dry_run and (text := session(config).refusal()):
+        reasons.append(text)
+    if reasons:
+        raise pytest.UsageError("\n".join(f"resilience: {reason}" for reason in reasons))
+
+
+def check_distributed(config: pytest.Config, ids: Sequence[str]) -> None:
+    """On the controller of pytest-xdist, which sees only ids: read the files again."""
+    settings = config.stash[SETTINGS]
+    for name in sorted({id.partition("::")[0] for id in ids}):
+        path = config.rootpath / name
+        if path.suffix in (".yaml", ".yml") and path.exists():
+            loaded = load(path, None, session(config).catalogue, {}, namespace=settings.namespace)
+            if any(scenario.mutates for scenario in loaded.scenarios):
+                check_options(config)
+
+
+def check_options(config: pytest.Config) -> None:
+    """UsageError when these options and a fault do not go together."""
+    reasons = list(refusals.reasons(config))
+    if reasons:
+        raise pytest.UsageError("\n".join(f"resilience: {reason}" for reason in reasons))
+
+
+def headlines(config: pytest.Config, items: Sequence[pytest.Item]) -> list[str]:
+    """Where and with what seed; nothing when no item of ours was selected."""
+    ours = [item for item in items if isinstance(item, ScenarioItem)]
+    return [f"resilience: {session(config).headline()}"] if ours else []
+
+
+def open_cluster(config: pytest.Config) -> Iterator[HttpCluster]:
+    """For the fixture: what keeps it from opening is told in plain words, without a traceback."""
+    from resilience.cluster.errors import ClusterError
+
+    ours = session(config)
+    if text := ours.refusal():
+        pytest.exit(f"resilience: {text}", returncode=pytest.ExitCode.USAGE_ERROR)
+    opening = ours.cluster()
+    try:
+        cluster = opening.__enter__()
+    except ClusterError as error:
+        pytest.fail(f"the cluster cannot be opened: {error}", pytrace=False)
+    try:
+        yield cluster
+    finally:
+        opening.__exit__(None, None, None)

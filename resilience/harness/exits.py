@@ -1,0 +1,38 @@
+"""Exit codes of a pytest run beyond pytest's own, so that CI can tell a bad service from a bad run.
+
+0-6  pytest's own: 1 a service or a test failed, 2 Ctrl-C, 4 wrong usage ...
+20   something could not be put back: `resilience recover`. Wins over everything
+21   something could not be measured          ┐
+22   the harness itself failed                │ only when nothing worse
+23   a guard refused                          │ happened in the same run
+24   a budget blocked what was asked          ┘
+143  SIGTERM, after the undo
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from resilience.model.verdict import Outcome
+
+UNDO_INCOMPLETE = 20
+
+OWN = {
+    Outcome.NOT_MEASURED: 21,
+    Outcome.HARNESS_ERROR: 22,
+    Outcome.REFUSED: 23,
+    Outcome.BLOCKED: 24,
+}
+
+_TESTS_FAILED = 1
+
+
+def code(pytest_code: int, outcomes: Iterable[Outcome], others_failed: bool) -> int:
+    """The session's exit code. `others_failed`: some failed test was none of our items."""
+    seen = set(outcomes)
+    if Outcome.UNDO_INCOMPLETE in seen:
+        return UNDO_INCOMPLETE
+    if pytest_code != _TESTS_FAILED or others_failed or Outcome.SERVICE_FAILED in seen:
+        return pytest_code
+    own = sorted(OWN[outcome] for outcome in seen if outcome in OWN)
+    return own[0] if own else pytest_code

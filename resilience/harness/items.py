@@ -1,0 +1,148 @@
+"""Scenario files as pytest collects them: one item per scenario, all problems of a file at once.
+
+An item is a `pytest.Function` whose function asks for the session's cluster, so that fixtures,
+selection, `--setup-plan`, JUnit and plugins see an ordinary test. Its failure is what the engine
+has to say, never a traceback; a traceback of ours is a defect of ours.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from resilience.context import Refused
+from resilience.harness import FIXTURE, SESSION, telling
+from resilience.language import load
+from resilience.model.place import Problem
+from resilience.model.scenario import Scenario
+from resilience.model.verdict import Outcome
+
+if TYPE_CHECKING:
+    from resilience.cluster.transport import HttpCluster
+    from resilience.model.report import RunRecord
+
+
+class Problems(pytest.Collector.CollectError):
+    """A file that cannot be used; its text is one line per problem."""
+
+
+class ScenarioFailed(Exception):
+    """A scenario did not pass; the text is for the person who has to act on it."""
+
+
+class ScenarioFile(pytest.File):
+    """One YAML file."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """An item per scenario. A plan's items come with the backup library."""
+        session = self.config.stash[SESSION]
+        loaded = load(
+            self.path, None, session.catalogue, os.environ, namespace=session.settings.namespace
+        )
+        if loaded.problems:
+            raise Problems("\n".join(lines(loaded.problems, self.config.invocation_params.dir)))
+        for scenario in loaded.scenarios:
+            yield ScenarioItem.make(self, scenario)
+
+
+class ScenarioItem(pytest.Function):
+    """One scenario."""
+
+    scenario: Scenario
+
+    @classmethod
+    def make(cls, parent: ScenarioFile, scenario: Scenario) -> ScenarioItem:
+        """The item, marked with its tags, which need no registration by hand."""
+        wanted = () if parent.config.stash[SESSION].settings.dry_run else (FIXTURE,)
+        call = _function(wanted)
+        item: ScenarioItem = cls.from_parent(parent, name=scenario.id, callobj=call)
+        call.item = item  # type: ignore[attr-defined]
+        item.scenario = scenario
+        for tag in scenario.tags:
+            parent.config.addinivalue_line("markers", f"{tag}: a scenario's tag")
+            item.add_marker(tag)
+        return item
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """Where editors jump to; lines count from 0 here."""
+        return self.path, self.scenario.place.line - 1, f"scenario: {self.name}"
+
+    def repr_failure(
+        self, excinfo: pytest.ExceptionInfo[BaseException], *args: Any, **kw: Any
+    ) -> Any:
+        """Our own failures as text."""
+        if isinstance(excinfo.value, ScenarioFailed):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, *args, **kw)
+
+    def carry_out(self, cluster: HttpCluster) -> None:
+        """Run it, keep what is known, fail with what a person should read."""
+        session = self.config.stash[SESSION]
+        try:
+            session.ask_consent(self.scenario, cluster)
+        except Refused as error:
+            session.outcomes[self.nodeid] = Outcome.REFUSED
+            raise ScenarioFailed(f"refused by guard: {error}; nothing was touched") from None
+        with telling.live(self.config, self.nodeid) as emit:
+            record = session.run(self.scenario, cluster, emit)
+        session.outcomes[self.nodeid] = record.outcome
+        self._keep(record)
+        if session.signals.interrupted:
+            self.session.shouldstop = f"{session.signals.interrupted}, after putting back"
+        if record.outcome is not Outcome.PASSED:
+            raise ScenarioFailed(record.message)
+
+    def _keep(self, record: RunRecord) -> None:
+        self.user_properties.extend(telling.properties(record))
+        self.add_report_section("call", "timeline", telling.timeline(record))
+
+    def show(self) -> None:
+        """Dry run: say what would be done."""
+        scenario = self.scenario
+        text = [
+            f"{phase}: {step.title}"
+            for phase, steps in (
+                ("given", scenario.given),
+                ("while", scenario.probes),
+                ("when", scenario.when),
+                ("then", scenario.then),
+            )
+            for step in steps
+        ]
+        self.add_report_section("call", "dry run", "\n".join(text))
+        telling.write(self.config, [f"{self.nodeid}: {scenario.title}", *("  " + t for t in text)])
+        pytest.skip("dry run: nothing was changed")
+
+
+def _function(wanted: Sequence[str]) -> Callable[..., None]:
+    def call(**fixtures: Any) -> None:
+        item: ScenarioItem = call.item  # type: ignore[attr-defined]
+        if wanted:
+            item.carry_out(fixtures[FIXTURE])
+        else:
+            item.show()
+
+    keywords = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in wanted]
+    call.__signature__ = inspect.Signature(keywords)  # type: ignore[attr-defined]
+    return call
+
+
+def lines(problems: Sequence[Problem], directory: Path) -> list[str]:
+    """One line per problem, with the path as it is seen from where the person stands."""
+    return [
+        str(replace(problem, place=replace(problem.place, file=_near(problem, directory))))
+        for problem in problems
+    ]
+
+
+def _near(problem: Problem, directory: Path) -> str:
+    try:
+        return str(Path(problem.place.file).relative_to(directory))
+    except ValueError:
+        return problem.place.file

@@ -1,0 +1,31 @@
+"""Which files are ours: by name, or, when named on the command line, by their first key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+SUFFIXES = (".yaml", ".yml")
+
+KEYS = ("scenario:", "plan:")
+
+ENOUGH = 16 * 1024
+"""Bytes in which a first key is looked for: licence texts stand above it, not novels."""
+
+
+def named_like_ours(path: Path, globs: Sequence[str]) -> bool:
+    """Whether one of the globs takes it."""
+    return any(path.match(glob) for glob in globs)
+
+
+def begins_like_ours(path: Path) -> bool:
+    """Whether the first key of the file is `scenario:` or `plan:`."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(ENOUGH).decode("utf-8-sig", "replace")
+    except OSError:
+        return False
+    for line in text.splitlines():
+        if line.strip() and not line.lstrip().startswith(("#", "---", "%")):
+            return line.startswith(KEYS)
+    return False

@@ -1,0 +1,51 @@
+"""Combinations of pytest options under which nothing may be broken, each with its reason.
+
+Asked once items are known, and only if there are items of ours that change a cluster: the plugin is
+loaded in every run of an environment and must not mind what others do.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+
+def reasons(config: pytest.Config) -> Iterator[str]:
+    """Why mutating items may not run with these options; nothing when they may."""
+    yield from _xdist(config)
+    yield from _reruns(config)
+    yield from _timeout(config)
+
+
+def _xdist(config: pytest.Config) -> Iterator[str]:
+    if hasattr(config, "workerinput") or config.getoption("dist", "no") != "no":
+        yield (
+            "-n (pytest-xdist) would break one cluster from several workers at once, and"
+            " xdist_group is no lock; run scenarios without -n, or with -p no:xdist"
+        )
+
+
+def _reruns(config: pytest.Config) -> Iterator[str]:
+    given = config.getoption("reruns", None)
+    if given is None and config.pluginmanager.hasplugin("rerunfailures"):
+        given = config.getini("reruns")
+    if given and int(given) > 0:
+        yield "--reruns would repeat faults and hide failures; run scenarios without it"
+
+
+def _timeout(config: pytest.Config) -> Iterator[str]:
+    if not config.pluginmanager.hasplugin("timeout"):
+        return
+    seconds = (
+        config.getoption("timeout", None)
+        or os.environ.get("PYTEST_TIMEOUT")
+        or config.getini("timeout")
+    )
+    method = config.getoption("timeout_method", None) or config.getini("timeout_method")
+    if seconds and float(seconds) > 0 and method == "thread":
+        yield (
+            "timeout_method=thread ends the process without any undo; use"
+            " --timeout-method=signal, after which everything is put back"
+        )

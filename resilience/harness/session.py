@@ -1,0 +1,167 @@
+"""What one pytest session of ours shares: settings, the cluster, the seed, the runs so far.
+
+The cluster is opened when the first item needs it and closed at the end; the embedded sandbox is
+started when no context is named. Knows pytest's names nowhere: the plugin hands in what it needs.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from random import SystemRandom
+from typing import TYPE_CHECKING, Any
+
+from resilience import __version__
+from resilience.harness.signals import Signals
+from resilience.settings import Settings
+
+if TYPE_CHECKING:
+    from resilience.catalogue import Verbs
+    from resilience.cluster.transport import HttpCluster
+    from resilience.engine.options import Options
+    from resilience.model.report import RunRecord
+    from resilience.model.scenario import Scenario
+    from resilience.model.timeline import Entry
+    from resilience.model.verdict import Outcome
+    from resilience.targets import Target
+
+
+class Session:
+    """One per pytest session. `tell` shows a line to the person there, past pytest's capture."""
+
+    def __init__(
+        self, settings: Settings, tell: Callable[[str], None], terminate: Callable[[], None]
+    ) -> None:
+        self.settings = settings
+        self.signals = Signals(tell, terminate)
+        self.records: list[RunRecord] = []
+        self.outcomes: dict[str, Outcome] = {}
+        """By node id: how each item that we ran, or refused to run, ended."""
+        self._tell = tell
+        self._environment: dict[str, Any] = {}
+
+    @cached_property
+    def catalogue(self) -> Verbs:
+        """Every verb; read once."""
+        from resilience.catalogue import catalogue
+
+        return catalogue()
+
+    @cached_property
+    def targets(self) -> Sequence[Target]:
+        """BadTarget when a file cannot be understood."""
+        from resilience.targets import load
+
+        return load(self.settings.root)
+
+    @cached_property
+    def seed(self) -> int:
+        """For scenarios that have none of their own."""
+        given = self.settings.seed
+        return SystemRandom().randrange(2**32) if given is None else given
+
+    @property
+    def wants_sandbox(self) -> bool:
+        """Whether the embedded cluster is what will be acted on."""
+        return not self.settings.context and not self.settings.kubeconfig
+
+    def refusal(self, environment: Mapping[str, str] | None = None) -> str:
+        """Why nothing may be started with these settings here; "" when it may."""
+        from resilience.engine.guard import in_cluster_unnamed
+
+        named = self.settings.context or self.settings.kubeconfig
+        return in_cluster_unnamed(named, os.environ if environment is None else environment)
+
+    def headline(self) -> str:
+        """Where and with what randomness scenarios run."""
+        if self.wants_sandbox:
+            nodes = self.settings.sandbox_nodes
+            where = f"embedded sandbox, {nodes} node{'s' if nodes > 1 else ''}"
+        else:
+            where = f"context {self.settings.context or '(current)'}"
+            where += f" of {self.settings.kubeconfig}" if self.settings.kubeconfig else ""
+        return f"{where}, seed {self.seed}"
+
+    @contextmanager
+    def cluster(self) -> Iterator[HttpCluster]:
+        """The cluster, with signals in our hands while it is open."""
+        from resilience import cluster
+
+        with self.signals.installed():
+            if self.wants_sandbox:
+                from resilience.cluster.embedded import sandbox
+
+                with sandbox(nodes=self.settings.sandbox_nodes) as embedded:
+                    with cluster.connect(embedded.access) as opened:
+                        yield self._described(opened)
+            else:
+                settings = self.settings
+                with cluster.open_context(settings.context, settings.kubeconfig) as opened:
+                    yield self._described(opened)
+
+    def _described(self, cluster: HttpCluster) -> HttpCluster:
+        self._environment = {
+            "resilience": __version__,
+            "python": platform.python_version(),
+            "context": cluster.context,
+            "sandbox": cluster.is_sandbox,
+            "server": cluster.server_version(),
+        }
+        return cluster
+
+    def ask_consent(self, scenario: Scenario, cluster: HttpCluster) -> None:
+        """Refused when nothing allows what the scenario would touch."""
+        from resilience.engine import guard
+
+        namespace = scenario.namespace or self.settings.namespace
+        namespaces, nodes = guard.touched(scenario, namespace)
+        guard.consent(cluster, self.targets, namespaces, nodes=nodes)
+
+    def run(
+        self, scenario: Scenario, cluster: HttpCluster, emit: Callable[[Entry], None]
+    ) -> RunRecord:
+        """Carry one scenario out; whatever happens, what it changed is put back first."""
+        from resilience.engine import journalfile
+        from resilience.engine.abort import Aborter
+        from resilience.engine.clock import RealClock
+        from resilience.engine.journal import Journal
+        from resilience.engine.run import run
+
+        options = self._options(scenario)
+        aborter, clock = Aborter(), RealClock()
+        assert options.run is not None
+        journal = Journal([journalfile.create(options.journal, options.run)])
+        record: RunRecord = self.signals.supervise(
+            lambda: run(
+                scenario,
+                cluster=cluster,
+                options=options,
+                clock=clock,
+                journal=journal,
+                emit=emit,
+                aborter=aborter,
+            ),
+            aborter,
+        )
+        self.records.append(record)
+        return record
+
+    def _options(self, scenario: Scenario) -> Options:
+        import time
+
+        from resilience.engine.options import Options
+        from resilience.engine.run import new_id
+
+        settings = self.settings
+        own = settings.seed is None and scenario.seed is not None
+        return Options(
+            seed=None if own else self.seed,
+            namespace=settings.namespace,
+            run=new_id(time.time()),
+            journal=settings.journal_directory,
+            ephemeral=self.wants_sandbox,
+            environment=self._environment,
+        )

@@ -1,0 +1,101 @@
+"""What Ctrl-C, SIGTERM and a test's timeout do while a cluster is in our hands.
+
+pytest handles no SIGTERM: a Pod that is evicted would die with its fault still injected. Here a
+run's engine works on a thread of its own, and the main thread only waits; a signal then stops the
+run and never cuts through the middle of an undo. Outside of a run SIGTERM ends the session with
+exit code 143 and Ctrl-C does what pytest makes of it.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, Protocol
+
+TERMINATED = 143
+"""Exit code after SIGTERM, as a shell reports it."""
+
+
+class Aborter(Protocol):
+    """The part of `resilience.engine.abort.Aborter` that signals need."""
+
+    def abort(self, reason: str) -> None: ...
+    def press(self) -> str: ...
+    def caught(self, error: BaseException) -> None: ...
+
+
+class Signals:
+    """Installed for as long as a cluster is open. `tell` shows one line to the person there."""
+
+    def __init__(self, tell: Callable[[str], None], terminate: Callable[[], None]) -> None:
+        self._tell = tell
+        self._terminate_now = terminate
+        self._aborter: Aborter | None = None
+        self.interrupted = ""
+        """Which signal asked the session to end while a run was under way; "" if none did."""
+
+    @contextmanager
+    def installed(self) -> Iterator[None]:
+        """Handle both signals for the time of the block, where this thread may."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        self._interrupt_now = before[signal.SIGINT]
+        signal.signal(signal.SIGINT, self._on_interrupt)
+        signal.signal(signal.SIGTERM, self._on_terminate)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def supervise(self, work: Callable[[], Any], aborter: Aborter) -> Any:
+        """Run `work` on a thread of its own until it is done, whatever is raised here meanwhile."""
+        results: list[Any] = []
+        errors: list[BaseException] = []
+        finished = threading.Event()
+
+        def run() -> None:
+            try:
+                results.append(work())
+            except BaseException as error:  # noqa: BLE001  raised again by the caller
+                errors.append(error)
+            finally:
+                finished.set()
+
+        self._aborter = aborter
+        try:
+            threading.Thread(target=run, name="resilience-run", daemon=True).start()
+            while not finished.is_set():
+                _wait(finished, aborter)
+        finally:
+            self._aborter = None
+        if errors:
+            raise errors[0]
+        return results[0]
+
+    def _on_interrupt(self, number: int, frame: FrameType | None) -> None:
+        if self._aborter is not None:
+            self.interrupted = self.interrupted or "Ctrl-C"
+            self._tell(self._aborter.press())
+        elif callable(self._interrupt_now):
+            self._interrupt_now(number, frame)
+
+    def _on_terminate(self, number: int, frame: FrameType | None) -> None:
+        if self._aborter is not None:
+            self.interrupted = "SIGTERM"
+            self._tell("SIGTERM: stopping; what was changed is being put back")
+            self._aborter.abort("SIGTERM")
+        else:
+            self._terminate_now()
+
+
+def _wait(finished: threading.Event, aborter: Aborter) -> None:
+    try:
+        finished.wait()
+    except BaseException as error:  # noqa: BLE001  a test's timeout: told to the run, which undoes
+        aborter.caught(error)

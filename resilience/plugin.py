@@ -1,0 +1,125 @@
+"""The pytest plugin: options and hooks only. What they do lies in items, session and their like.
+
+It is loaded in every pytest run of an environment, so nothing heavy is imported until a file of
+ours is collected or a fixture of ours is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from resilience.harness import SESSION, SETTINGS, naming
+from resilience.settings import OPTIONS, BadSetting, Option, resolve
+
+if TYPE_CHECKING:
+    from resilience.cluster.transport import HttpCluster
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Every option of `settings`, on the command line and as ini keys."""
+    group = parser.getgroup("resilience", "Kubernetes resilience scenarios")
+    for option in OPTIONS:
+        how: dict[str, Any] = {"metavar": option.metavar}
+        if option.flag:
+            how = {"action": "store_true"}
+        elif option.many:
+            how |= {"action": "append"}
+        group.addoption(
+            option.cli,
+            dest=option.key,
+            default=None,
+            help=f"{option.help} [{option.variable}]",
+            **how,
+        )
+        parser.addini(option.key, option.help, type=option.ini_type, default=None)  # type: ignore[arg-type]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Read the settings; a bad one ends the run with one line."""
+
+    def cli(option: Option) -> Any:
+        return config.getoption(option.key)
+
+    def ini(option: Option) -> Any:
+        return config.getini(option.key)
+
+    try:
+        config.stash[SETTINGS] = resolve(root=config.rootpath, cli=cli, ini=ini)
+    except BadSetting as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Take what is named like a scenario or a plan, and files named on the command line that
+    begin like one."""
+    if file_path.suffix not in naming.SUFFIXES:
+        return None
+    settings = parent.config.stash[SETTINGS]
+    named = naming.named_like_ours(file_path, (*settings.scenarios, *settings.plans))
+    if not named and not (
+        parent.session.isinitpath(file_path) and naming.begins_like_ours(file_path)
+    ):
+        return None
+    from resilience.harness import collecting
+
+    return collecting.file(file_path, parent)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
+    """Refuse what may not be combined with breaking a cluster."""
+    if _ours(config):
+        from resilience.harness import collecting
+
+        collecting.check(config, items)
+
+
+def pytest_report_collectionfinish(config: pytest.Config, items: Sequence[pytest.Item]) -> Any:
+    """Which cluster, which seed."""
+    if not _ours(config):
+        return []
+    from resilience.harness import collecting
+
+    return collecting.headlines(config, items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(node: Any, ids: Sequence[str]) -> None:
+    """On the controller: no scenario may be handed out to workers."""
+    from resilience.harness import collecting
+
+    collecting.check_distributed(node.config, ids)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Write reports, and say by the exit code what kind of failure it was."""
+    if _ours(session.config):
+        from resilience.harness import ending
+
+        ending.finish(session, exitstatus)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """One table of all scenarios, and where the report lies."""
+    if _ours(config):
+        from resilience.harness import ending
+
+        ending.summarise(terminalreporter, config)
+
+
+def _ours(config: pytest.Config) -> bool:
+    """Whether this run has met anything of ours; asks without importing what would answer."""
+    return SESSION in config.stash
+
+
+@pytest.fixture(scope="session")
+def resilience_cluster(request: pytest.FixtureRequest) -> Iterator[HttpCluster]:
+    """The cluster that scenarios act on; the embedded sandbox unless a context is named."""
+    from resilience.harness import collecting
+
+    yield from collecting.open_cluster(request.config)
