@@ -1,0 +1,23 @@
+"""The JSON merge patch (RFC 7386) that turns what is live into what was recorded. Pure.
+
+Unlike Velero's update it also removes fields: what is live and was not recorded is nulled, except
+what the rules hold to be the server's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def merge_patch(live: Any, wanted: Any) -> dict[str, Any]:
+    """{} when they are equal. Both sides have gone through `rules.strip`."""
+    patch: dict[str, Any] = {}
+    for key in live.keys() - wanted.keys():
+        patch[key] = None
+    for key, value in wanted.items():
+        if isinstance(value, dict) and isinstance(live.get(key), dict):
+            if inner := merge_patch(live[key], value):
+                patch[key] = inner
+        elif key not in live or live[key] != value or type(live[key]) is not type(value):
+            patch[key] = value
+    return patch

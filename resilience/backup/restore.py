@@ -1,0 +1,241 @@
+"""Bring a snapshot back: in waves, with workers, resumable, with one value per object.
+
+Order of work: verify, know the kinds, ask the API server about every object (`ask_first`), then
+create stage by stage; a stage begins when the one before it is finished. Kinds come first and are
+waited for. Owner references are linked to the new uids. Run again with the same `name` after a
+crash, it goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from resilience.backup import layout
+from resilience.backup.catalog import Snapshot
+from resilience.backup.clock import Clock
+from resilience.backup.errors import BadRequest
+from resilience.backup.mapping import Targets
+from resilience.backup.outcome import Item, Outcome, RestoreReport
+from resilience.backup.passes import Indexed, Passes, Stage, plan
+from resilience.backup.rules import strip
+from resilience.backup.skips import reason_to_skip
+from resilience.backup.targets import Kinds
+from resilience.backup.velero import Found, Reading, copy_to_read
+from resilience.backup.writing import Existing, ObjectWriter, Written
+from resilience.cluster.interface import Cluster, Object, Resource
+
+Adjust = Callable[[Object], str | Mapping[str, list[str]]]
+"""Changes an object further: returns a reason to leave it out, or the pointers it touched by rule
+(a drill's safety rules)."""
+
+
+def unadjusted(obj: Object) -> Mapping[str, list[str]]:
+    """Nothing to change."""
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreRequest:
+    """`name` marks what is created; the same name resumes. `namespaces` empty: all of them."""
+
+    name: str
+    namespaces: frozenset[str] = frozenset()
+    targets: Targets = field(default_factory=Targets)
+    existing: Existing = "fail"
+    workers: int = 16
+    ask_first: bool = True
+    dry_run: bool = False
+    cluster_scoped: bool = True
+    patience: float = 120.0
+    adjust: Adjust = unadjusted
+
+
+def restore(
+    request: RestoreRequest, snapshot: Snapshot, cluster: Cluster, *, clock: Clock
+) -> RestoreReport:
+    """Create everything; `RestoreRefused` before the first create when something is in the way."""
+    layout.checked_name(request.name)
+    if request.workers < 1:
+        raise BadRequest("a restore needs at least one worker")
+    return _Restore(request, snapshot, cluster, clock).run()
+
+
+class _Restore:
+    def __init__(
+        self, request: RestoreRequest, snapshot: Snapshot, cluster: Cluster, clock: Clock
+    ) -> None:
+        self._request, self._snapshot, self._clock = request, snapshot, clock
+        self._cluster = cluster
+        self._kinds = Kinds(cluster, clock)
+        self._report = RestoreReport(request.name, snapshot.name)
+        self._uids: dict[str, str] = {}
+        self._passes = Passes()
+        self._copy = ""
+        self._writer = ObjectWriter(
+            cluster=cluster,
+            clock=clock,
+            restore=request.name,
+            snapshot=snapshot.name,
+            existing=request.existing,
+            patience=request.patience,
+        )
+
+    def run(self) -> RestoreReport:
+        self._copy = (
+            "plain" if self._snapshot.listed.ours else copy_to_read(self._snapshot.archive())
+        )
+        began = self._clock.monotonic()
+        self._passes = plan(self._index)
+        self._kinds.expect(self._defined_kinds())
+        if self._request.ask_first or self._request.dry_run:
+            self._walk(self._writer.ask)
+            self._report.seconds["ask"] = self._clock.monotonic() - began
+            if self._request.dry_run:
+                return self._report
+            self._report.require("the restore was not begun")
+            self._report.items.clear()
+        began = self._clock.monotonic()
+        self._walk(self._writer.write, creating=True)
+        self._report.seconds["create"] = self._clock.monotonic() - began
+        return self._report
+
+    def _index(self) -> Iterable[Indexed]:
+        if self._snapshot.listed.ours:
+            for line in self._snapshot.lines():
+                yield Indexed(line.address.resource, line.uid, line.owners)
+            return
+        for found in self._objects():
+            metadata = found.parsed()["metadata"]
+            owners = [each["uid"] for each in metadata.get("ownerReferences") or ()]
+            yield Indexed(found.address.resource, metadata.get("uid", ""), owners)
+
+    def _defined_kinds(self) -> Iterator[str]:
+        crds = "customresourcedefinitions.apiextensions.k8s.io"
+        if self._snapshot.listed.ours:
+            names = (line.address for line in self._snapshot.lines())
+        else:
+            names = (found.address for found in self._objects())
+        return (each.name for each in names if each.resource == crds)
+
+    def _objects(self) -> Iterator[Found]:
+        return Reading(self._copy).objects(self._snapshot.archive())
+
+    def _walk(self, act: Callable[[Resource, Object], Written], *, creating: bool = False) -> None:
+        with ThreadPoolExecutor(self._request.workers, "resilience-restore") as workers:
+            for stages in self._passes.readings:
+                crew = _Crew(workers, self._request.workers, self._done)
+                current: Stage | None = None
+                for found in self._objects():
+                    obj = found.parsed()
+                    stage = self._passes.stage(
+                        found.address.resource, obj["metadata"].get("uid", "")
+                    )
+                    if stage not in stages:
+                        continue
+                    if stage != current:
+                        crew.finish()
+                        self._stage_ended(current, creating)
+                        current = stage
+                    self._one(found, obj, act, crew)
+                crew.finish()
+                self._stage_ended(current, creating)
+
+    def _stage_ended(self, stage: Stage | None, creating: bool) -> None:
+        if stage is not None and stage.wave == 0 and creating:
+            self._kinds.wait_until_served()
+
+    def _one(
+        self, found: Found, obj: Object, act: Callable[[Resource, Object], Written], crew: _Crew
+    ) -> None:
+        kind, old = found.address.resource, obj["metadata"].get("uid", "")
+        if not self._wanted(found):
+            return
+        if reason := reason_to_skip(obj):
+            self._note(kind, obj, Written(Outcome.LEFT, reason), {})
+            return
+        owners = obj["metadata"].get("ownerReferences")
+        rewrites = strip(obj)
+        self._relink(obj, owners)
+        self._request.targets.apply(obj)
+        adjusted = self._request.adjust(obj)
+        if isinstance(adjusted, str):
+            self._note(kind, obj, Written(Outcome.LEFT, adjusted), {})
+            return
+        rewrites |= adjusted
+        resource = self._kinds.of(kind, obj)
+        if isinstance(resource, str):
+            self._note(kind, obj, Written(*self._kinds.missing(resource)), {})
+            return
+        crew.give(lambda: act(resource, obj), (kind, obj, old, rewrites))
+
+    def _wanted(self, found: Found) -> bool:
+        namespace = found.address.namespace
+        if found.address.resource == "namespaces":
+            namespace = found.address.name
+        if not namespace:
+            return self._request.cluster_scoped
+        return not self._request.namespaces or namespace in self._request.namespaces
+
+    def _relink(self, obj: Object, owners: list[Object] | None) -> None:
+        """An owner that has no new uid is dropped: the garbage collector deletes what refers to a
+        uid that does not exist (garbagecollector.go, attemptToDeleteItem)."""
+        kept = [
+            owner | {"uid": self._uids[owner["uid"]]}
+            for owner in owners or ()
+            if owner["uid"] in self._uids
+        ]
+        obj["metadata"].pop("ownerReferences", None)
+        if kept:
+            obj["metadata"]["ownerReferences"] = kept
+
+    def _done(self, written: Written, context: _Context) -> None:
+        kind, obj, old, rewrites = context
+        if old in self._passes.owners and written.uid:
+            self._uids[old] = written.uid
+        self._note(kind, obj, written, rewrites)
+
+    def _note(
+        self, kind: str, obj: Object, written: Written, rewrites: Mapping[str, list[str]]
+    ) -> None:
+        metadata = obj["metadata"]
+        self._report.items.append(
+            Item(
+                kind,
+                metadata.get("namespace", ""),
+                metadata["name"],
+                written.outcome,
+                written.reason,
+                rewrites,
+            )
+        )
+
+
+_Context = tuple[str, Object, str, Mapping[str, list[str]]]
+
+
+class _Crew:
+    """Workers with a bounded queue; results are handed back on the caller's own thread, in order
+    of submission."""
+
+    def __init__(
+        self, pool: ThreadPoolExecutor, workers: int, done: Callable[[Written, _Context], None]
+    ) -> None:
+        self._pool, self._most, self._done = pool, 4 * workers, done
+        self._under_way: list[tuple[Future[Written], _Context]] = []
+
+    def give(self, work: Callable[[], Written], context: _Context) -> None:
+        """Start work; waits for the oldest half when too much is under way."""
+        if len(self._under_way) >= self._most:
+            self._collect(self._most // 2)
+        self._under_way.append((self._pool.submit(work), context))
+
+    def finish(self) -> None:
+        """Wait for all."""
+        self._collect(len(self._under_way))
+
+    def _collect(self, count: int) -> None:
+        ready, self._under_way = self._under_way[:count], self._under_way[count:]
+        for future, context in ready:
+            self._done(future.result(), context)

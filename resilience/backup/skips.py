@@ -1,0 +1,110 @@
+"""Objects that a restore does not create, and why: one small function each. Pure.
+
+The reason is part of the report; nothing is left out in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from resilience.cluster.interface import Object
+
+_GROWN_BY = {
+    "Pod": {"ReplicaSet", "StatefulSet", "DaemonSet", "Job", "ReplicationController"},
+    "ReplicaSet": {"Deployment"},
+    "ControllerRevision": {"StatefulSet", "DaemonSet"},
+    "Job": {"CronJob"},
+    "EndpointSlice": {"Service", "Endpoints"},
+}
+
+
+def regrown(obj: Object) -> str:
+    """Its controller makes it anew, with the right uid, as soon as the controller is restored
+    (controllers' owner references, metav1.OwnerReference.controller)."""
+    for owner in obj["metadata"].get("ownerReferences") or ():
+        if owner.get("controller") and owner["kind"] in _GROWN_BY.get(obj["kind"], ()):
+            return f"made anew by {owner['kind']} {owner['name']}"
+    return ""
+
+
+def mirror_pod(obj: Object) -> str:
+    """A static Pod's image in the API (kubelet, pkg/kubelet/types/pod_update.go)."""
+    annotations = obj["metadata"].get("annotations") or {}
+    static = obj["kind"] == "Pod" and "kubernetes.io/config.mirror" in annotations
+    return "the image of a static Pod" if static else ""
+
+
+def finished(obj: Object) -> str:
+    """A Pod or Job that has ended would run again (velero #8800 restores failed Jobs)."""
+    found: dict[str, Any] = obj.get("status") or {}
+    if obj["kind"] == "Pod" and found.get("phase") in ("Succeeded", "Failed"):
+        return f"ended: {found['phase']}"
+    if obj["kind"] == "Job":
+        for condition in found.get("conditions") or ():
+            if condition["type"] in ("Complete", "Failed") and condition["status"] == "True":
+                return f"ended: {condition['type']}"
+    return ""
+
+
+def account_token(obj: Object) -> str:
+    """Bound to the uid of a ServiceAccount that is another one now (tokens_controller.go)."""
+    token = obj.get("type") == "kubernetes.io/service-account-token"
+    return "the token of a ServiceAccount" if obj["kind"] == "Secret" and token else ""
+
+
+def root_certificate(obj: Object) -> str:
+    """Published into each namespace (pkg/controller/certificates/rootcacertpublisher)."""
+    name = obj["metadata"]["name"]
+    ours = obj["kind"] == "ConfigMap" and name in ("kube-root-ca.crt", "openshift-service-ca.crt")
+    return "published by the cluster itself" if ours else ""
+
+
+def managed_endpoints(obj: Object) -> str:
+    """Addresses of Pods that are gone (pkg/controller/endpoint, endpointslice)."""
+    metadata = obj["metadata"]
+    labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
+    managed = obj["kind"] == "Endpoints" and (
+        "endpoints.kubernetes.io/managed-by" in labels
+        or "endpoints.kubernetes.io/last-change-trigger-time" in annotations
+    )
+    slices = obj["kind"] == "EndpointSlice" and "endpointslice.kubernetes.io/managed-by" in labels
+    return "kept by the endpoint controllers" if managed or slices else ""
+
+
+def automatic(obj: Object) -> str:
+    """Kept by the API server: API services of CRDs, default roles."""
+    labels = obj["metadata"].get("labels") or {}
+    if obj["kind"] == "APIService" and "kube-aggregator.kubernetes.io/automanaged" in labels:
+        return "kept by the API server itself"
+    return (
+        "one of the API server's default roles" if "kubernetes.io/bootstrapping" in labels else ""
+    )
+
+
+def provisioned_volume(obj: Object) -> str:
+    """Its disk is deleted with its claim, or was: the claim gets a new one (pv_controller.go)."""
+    if obj["kind"] != "PersistentVolume":
+        return ""
+    policy = (obj.get("spec") or {}).get("persistentVolumeReclaimPolicy")
+    return "" if policy == "Retain" else "provisioned anew for its claim"
+
+
+SKIPS: tuple[Callable[[Object], str], ...] = (
+    regrown,
+    mirror_pod,
+    finished,
+    account_token,
+    root_certificate,
+    managed_endpoints,
+    automatic,
+    provisioned_volume,
+)
+
+
+def reason_to_skip(obj: Object) -> str:
+    """The first reason, "" when the object is to be created."""
+    for skip in SKIPS:
+        if reason := skip(obj):
+            return reason
+    return ""
