@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from resilience.sandbox.admission import cluster, defaults, lifecycle, pods, workload_defaults
 from resilience.sandbox.admission.request import Request
 from resilience.sandbox.admission.services import ServiceAddresses
+from resilience.sandbox.admission.validation import rules
 from resilience.sandbox.api import Obj
 from resilience.sandbox.apiserver.call import Call
 from resilience.sandbox.schema.facts import Kind
@@ -50,6 +51,7 @@ class Chain:
         defaults.apply(request.key, request.obj)
         for plugin in self._create.get(request.key, ()):
             plugin(request)
+        self._validate(request)
 
     def update(self, request: Request) -> None:
         """The same for a changed one. Status writes only pass through."""
@@ -58,6 +60,12 @@ class Chain:
         defaults.apply(request.key, request.obj)
         for plugin in self._update.get(request.key, ()):
             plugin(request)
+        self._validate(request)
+
+    def _validate(self, request: Request) -> None:
+        """Clients' writes only: the controllers' objects come from templates checked before."""
+        if request.call.validation:
+            rules.check(request)
 
     def delete(self, request: Request) -> None:
         """Refuse a deletion that may not be."""

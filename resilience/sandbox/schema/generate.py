@@ -92,7 +92,7 @@ def model(text: str) -> dict[str, Any]:
     """One model's fields, from the class variables and annotations of its source."""
     types = literal(text, "openapi_types")
     names = literal(text, "attribute_map")
-    annotations = dict(re.findall(r"^    (\w+): (.+?) = Field\(", text, re.M))
+    annotations = dict(re.findall(r"^    (\w+): (.+?)(?: = .*)?$", text, re.M))
     fields = {}
     for attribute, kind in types.items():
         either = "StrictInt | StrictStr" in annotations.get(attribute, "")
@@ -101,6 +101,8 @@ def model(text: str) -> dict[str, Any]:
         names[attribute]
         for attribute in types
         if not annotations.get(attribute, "Optional").startswith("Optional")
+        # An untyped value is never asked for: the client cannot tell null from absent there.
+        and fields[names[attribute]] != "object"
     ]
     return {"fields": fields, "required": sorted(required)}
 
