@@ -28,6 +28,9 @@ LOW_RATE = 10
 BLIND_LAG = 0.020
 """Seconds that a prober may be late, where its interval is not longer than that."""
 
+MICROSECOND = 1e-6
+"""What a prober's own stamps resolve."""
+
 BLIND_PART = Fraction(1, 100)
 """Part of the window that a prober may be blind."""
 
@@ -82,7 +85,7 @@ def outages(samples: Sequence[Sample], interval: float, objective: Fraction) -> 
         spans = _failed_runs(samples)
     else:
         spans = _low_spans(samples, width, objective)
-    return tuple(_outage(samples[first:last], interval) for first, last in spans)
+    return tuple(_outage(samples, first, last, interval) for first, last in spans)
 
 
 def _low_spans(
@@ -112,12 +115,13 @@ def _runs(flags: Sequence[bool]) -> Iterator[tuple[int, int]]:
             first = None
 
 
-def _outage(samples: Sequence[Sample], interval: float) -> Outage:
-    failed = [sample for sample in samples if sample.answer is not Answer.GOOD]
+def _outage(samples: Sequence[Sample], first: int, last: int, interval: float) -> Outage:
+    failed = [sample for sample in samples[first:last] if sample.answer is not Answer.GOOD]
     counts = Counter(sample.answer.value for sample in failed)
+    after = samples[last].intended if last < len(samples) else failed[-1].intended + interval
     return Outage(
-        since=samples[0].intended,
-        until=samples[-1].intended + interval,
+        since=failed[0].intended,
+        until=after,
         resolution=interval,
         lost=len(failed),
         answers=dict(counts.most_common()),
@@ -152,7 +156,7 @@ def samples_for_percentile(percent: float) -> int:
 
 def blind_lag(interval: float) -> float:
     """Lag beyond which the prober, not the service, is what a sample tells about."""
-    return max(BLIND_LAG, interval)
+    return max(BLIND_LAG, interval) + MICROSECOND
 
 
 def blind_seconds(samples: Sequence[Sample], interval: float, window: Window) -> float:
