@@ -56,10 +56,12 @@ class PodChoice:
 
     @property
     def how_many(self) -> str:
-        """As it stands in the scenario."""
+        """As it stands in the scenario, in front of what is matched."""
         if self.share is not None:
-            return f"{self.share} of the"
-        return str(self.count or 1)
+            return f"{self.share} of the Pods"
+        if self.count in (None, 1, "one"):
+            return "one Pod"
+        return f"{self.count} Pods"
 
     @property
     def which(self) -> str:

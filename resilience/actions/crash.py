@@ -35,7 +35,7 @@ def _check(crash: Crash) -> Sequence[Complaint]:
 
 
 def _describe(crash: Crash) -> str:
-    return f"crash {crash.how_many} Pods {crash.which}"
+    return f"crash {crash.how_many} {crash.which}"
 
 
 def run(crash: Crash, context: ActionContext) -> None:

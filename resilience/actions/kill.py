@@ -51,7 +51,7 @@ def _check(kill: Kill) -> list[Complaint]:
 
 def _describe(kill: Kill) -> str:
     grace = "" if kill.grace == "own" else f" with grace {kill.grace}"
-    return f"kill {kill.how_many} Pods {kill.which}{grace}"
+    return f"kill {kill.how_many} {kill.which}{grace}"
 
 
 def run(kill: Kill, context: ActionContext) -> None:

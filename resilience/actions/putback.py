@@ -20,7 +20,7 @@ RUN = "resilience/run"
 
 LOOK_EVERY = 0.05
 """Seconds between two looks whether a deleted object is gone, growing to the next."""
-LOOK_AT_MOST = 1.0
+LOOK_AT_MOST = 0.25
 
 _SERVERS_OWN = (
     "uid",

@@ -21,6 +21,9 @@ from resilience.model.verdict import Finding, Window
 LOOK_EVERY = 0.2
 """Seconds between two looks at abort conditions."""
 
+LONGEST_FINISH = 1.0
+"""Seconds that the last request of a slow probe is waited for."""
+
 
 class NotSteady(Exception):
     """A probe was not steady before the first action; the text says what it saw."""
@@ -72,6 +75,12 @@ class Deck:
                 target=self._look, args=(watched,), daemon=True, name="resilience-abort-below"
             )
             self._watcher.start()
+
+    def finish(self) -> None:
+        """Stop once every probe has sent the last request that lies in the window."""
+        intervals = [each.step.rate.interval for each in self._members if each.step.rate]
+        self._state.clock.wait(min(2 * max(intervals, default=0.0), LONGEST_FINISH))
+        self.stop()
 
     def stop(self) -> None:
         """Stop measuring; what is under way is still collected."""

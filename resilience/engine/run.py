@@ -16,11 +16,12 @@ from random import SystemRandom
 from typing import TYPE_CHECKING
 
 from resilience.cluster.errors import ClusterError
-from resilience.cluster.interface import NAMESPACES, Cluster
+from resilience.cluster.interface import Cluster
 from resilience.context import ActionFailed
 from resilience.engine import harm, seeds, verdict
 from resilience.engine.abort import Aborted, Aborter
 from resilience.engine.clock import EngineClock
+from resilience.engine.identity import identity
 from resilience.engine.journal import Journal
 from resilience.engine.options import Options
 from resilience.engine.owners import Owners
@@ -140,7 +141,7 @@ class _Run:
         state.timeline.note(What.RUN, "given holds, probes are steady", {"state": "given done"})
         self._deck.watch()
         self._when()
-        self._deck.stop()
+        self._deck.finish()
         self._all(scenario.then)
 
     def _when(self) -> None:
@@ -216,9 +217,7 @@ class _Run:
         state = self._state
         steps = [done.record for done in state.done]
         timeline = state.timeline.entries()
-        findings = [
-            verdict.explain(finding, steps, timeline, started) for finding in self._findings()
-        ]
+        findings = verdict.explain(self._findings(), steps, timeline, started)
         outcome, text = self._verdict(findings, started)
         return RunRecord(
             run=state.run,
@@ -273,11 +272,6 @@ class _Run:
             "namespace": state.namespace,
             "ephemeral": state.options.ephemeral,
         }
-
-
-def identity(cluster: Cluster) -> str:
-    """The uid of kube-system: what a cluster is, whatever its context is called."""
-    return str(cluster.get(NAMESPACES, "kube-system")["metadata"]["uid"])
 
 
 def _seed(scenario: Scenario, options: Options) -> int:

@@ -92,7 +92,7 @@ def _pause(error: ClusterError) -> float:
     return max(RETRY_EVERY, after or 0.0)
 
 
-def shielded(work: Callable[[], None], aborter: Aborter) -> None:
+def shielded(work: Callable[[], object], aborter: Aborter) -> None:
     """Run `work` out of reach of exceptions raised in this thread; they are kept in the aborter."""
     thread = Thread(target=_quietly, args=(work,), name="resilience-undo", daemon=True)
     with aborter.undoing():
@@ -102,7 +102,7 @@ def shielded(work: Callable[[], None], aborter: Aborter) -> None:
             _insist(lambda: thread.join(0.2), aborter)
 
 
-def _quietly(work: Callable[[], None]) -> None:
+def _quietly(work: Callable[[], object]) -> None:
     try:
         work()
     except Abandoned:

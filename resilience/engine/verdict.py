@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from resilience.cluster import objects
-from resilience.cluster.interface import Object
 from resilience.engine.abort import Why
 from resilience.engine.victims import Struck
 from resilience.model.timeline import Entry, What
-from resilience.model.verdict import Finding, Outage, Outcome, Result, StepRecord
+from resilience.model.verdict import Finding, Outcome, Result, StepRecord
 
 _ORDER = (
     Outcome.PASSED,
@@ -38,6 +36,9 @@ _OF_ABORT = {
     Why.LOCK: Outcome.INTERRUPTED,
     Why.BELOW: Outcome.SERVICE_FAILED,
 }
+
+BEFORE = 0.5
+"""Seconds before an outage in which its cause is looked for."""
 
 MOST_LINES = 6
 """Pods or Events named in one message; the report has all of them."""
@@ -64,53 +65,82 @@ def decide(
 
 
 def explain(
-    finding: Finding, steps: Sequence[StepRecord], timeline: Sequence[Entry], started: float
-) -> Finding:
-    """The same finding; where it was broken, its detail also says which step was running, which
-    Pods were hit and what Kubernetes had to say about it then."""
-    if finding.result is Result.PASSED:
-        return finding
+    findings: Sequence[Finding],
+    steps: Sequence[StepRecord],
+    timeline: Sequence[Entry],
+    started: float,
+) -> list[Finding]:
+    """The same findings; a broken one also says which step was running, what happened to Pods and
+    what Kubernetes had to say about it. What one finding has told, the next does not repeat."""
+    told: list[tuple[float, float]] = []
+    return [
+        finding if finding.result is Result.PASSED
+        else replace(finding, detail=(*finding.detail,
+                                      *_outages(finding, steps, timeline, started, told)))
+        for finding in findings
+    ]  # fmt: skip
+
+
+def _outages(
+    finding: Finding,
+    steps: Sequence[StepRecord],
+    timeline: Sequence[Entry],
+    started: float,
+    told: list[tuple[float, float]],
+) -> list[str]:
     lines: list[str] = []
     for outage in sorted(finding.outages, key=lambda each: each.length, reverse=True)[:3]:
-        lines += _of_outage(outage, steps, timeline, started)
-    return replace(finding, detail=(*finding.detail, *lines))
+        since, until = outage.since - outage.resolution, outage.until + outage.resolution
+        span = f"from {clock(outage.since, started)} to {clock(outage.until, started)}"
+        lines.append(f"{span}, {during(steps, since, until)}")
+        if not any(a <= until and since <= b for a, b in told):
+            told.append((since, until))
+            lines += [f"  {line}" for line in _circumstances(since, until, timeline, started)]
+    return lines
 
 
-def _of_outage(
-    outage: Outage, steps: Sequence[StepRecord], timeline: Sequence[Entry], started: float
+def _circumstances(
+    since: float, until: float, timeline: Sequence[Entry], started: float
 ) -> list[str]:
-    since, until = outage.since - outage.resolution, outage.until + outage.resolution
-    lines = [
-        f"from {clock(outage.since, started)} to {clock(outage.until, started)}, "
-        f"{during(steps, since, until)}"
-    ]
-    pods = [
-        entry.text
-        for entry in timeline
-        if entry.what is What.WATCH and since - 1 <= entry.monotonic <= until
-    ]
-    events = [
-        entry.text
-        for entry in timeline
-        if entry.what is What.EVENT
-        and entry.facts.get("type") == "Warning"
-        and since - 1 <= entry.monotonic <= until
-    ]
-    return lines + _few(pods) + _few([f"Event {text}" for text in events])
+    """Pods that went or came around that time, and the Warnings written then."""
+    around = [entry for entry in timeline if since - BEFORE <= entry.monotonic <= until]
+    pods = [entry for entry in around if entry.what is What.WATCH]
+    first = [entry for entry in pods if entry.facts.get("deleted") or not entry.facts.get("ready")]
+    rest = [entry for entry in pods if entry not in first]
+    chosen = sorted((first + rest)[:MOST_LINES], key=lambda entry: entry.monotonic)
+    lines = [f"{clock(entry.monotonic, started)} {entry.text}" for entry in chosen]
+    if len(pods) > len(chosen):
+        lines.append(f"and {len(pods) - len(chosen)} more changes of Pods, see the report")
+    warnings: dict[str, list[Entry]] = {}
+    for entry in around:
+        if entry.what is What.EVENT and entry.facts.get("type") == "Warning":
+            warnings.setdefault(str(entry.facts.get("reason")), []).append(entry)
+    for entries in warnings.values():
+        times = f" ({len(entries)} times)" if len(entries) > 1 else ""
+        lines.append(
+            f"{clock(entries[0].monotonic, started)} Event on {entries[0].facts.get('about')}: "
+            f"{entries[0].text}{times}"
+        )
+    return lines
 
 
 def during(steps: Sequence[StepRecord], since: float, until: float) -> str:
-    """Which steps of `when` were under way in that span, else which had just ended."""
-    acting = [step for step in steps if step.phase == "when"]
-    under_way = [
-        step
-        for step in acting
-        if step.started <= until and (step.ended is None or step.ended >= since)
-    ]
-    if under_way:
-        return "during " + ", ".join(f"`{step.title}`" for step in under_way)
-    before = [step for step in acting if step.ended is not None and step.ended < since]
-    return f"after `{before[-1].title}`" if before else "before the first action"
+    """Which action was under way in that span, else which had just ended; and what was waited for
+    meanwhile."""
+    acting = [step for step in steps if step.phase == "when" and step.started <= until]
+    under_way = [step for step in acting if step.ended is None or step.ended >= since]
+    actions = [step for step in under_way if step.facts.get("family") != "check"]
+    checks = [step for step in under_way if step.facts.get("family") == "check"]
+    before = [step for step in acting
+              if step not in under_way and step.facts.get("family") != "check"]  # fmt: skip
+    if actions:
+        text = "during " + ", ".join(f"`{step.title}`" for step in actions)
+    elif before:
+        text = f"after `{before[-1].title}`"
+    else:
+        text = "before the first action"
+    waiting = ", ".join(f"`{step.title}`" for step in checks)
+    return f"{text}, while waiting for {waiting}" if waiting else text
 
 
 def message(
@@ -179,13 +209,3 @@ def _few(lines: Sequence[str], indent: str = "") -> list[str]:
 def clock(moment: float, started: float) -> str:
     """`+12.3s` since the run began."""
     return f"{moment - started:+.1f}s"
-
-
-def last_event(pod: Object, timeline: Sequence[Entry]) -> str:
-    """The latest Event about a Pod, "" when there is none."""
-    about = [
-        entry.text
-        for entry in timeline
-        if entry.what is What.EVENT and entry.facts.get("uid") == objects.uid(pod)
-    ]
-    return about[-1] if about else ""

@@ -1,4 +1,4 @@
-"""Who and what was harmed, when, and whether the harm is over. Pure but for a lookup it is given."""
+"""Who and what was harmed, when, and whether the harm is over. Pure, given a lookup of Pods."""
 
 from __future__ import annotations
 
