@@ -366,6 +366,7 @@ class Prober:
         self.lingering: collections.deque[tuple[float, Exchange]] = collections.deque()
         self.planned = 0
         self.stopping = False
+        self.until = math.inf
         self.parent = os.getppid()
 
     def run(self) -> None:
@@ -381,7 +382,7 @@ class Prober:
             }
         )
         flush = self.start
-        while not self.stopping or self.count:
+        while not self.stopping or self.count or self._due() <= self.until:
             now = self._send_due()
             self._give_up(now)
             if now >= flush:
@@ -402,22 +403,25 @@ class Prober:
         )
 
     def stop(self, *_: object) -> None:
-        """Plan nothing more (also a signal handler)."""
-        self.stopping = True
+        """Plan nothing that is due later than now (also a signal handler)."""
+        if not self.stopping:
+            self.stopping = True
+            self.until = time.monotonic()
 
     def _due(self) -> float:
         return self.start + self.planned * self.plan.interval
 
     def _send_due(self) -> float:
         now = time.monotonic()
-        while not self.stopping and self._due() <= now:
+        while self._due() <= min(now, self.until):
             exchange = Exchange(self.planned, self._due())
             self.planned += 1
             if now - exchange.intended > self.plan.timeout or self.count >= self.plan.inflight:
                 self._record(exchange, UNSENT, now)
             else:
                 self._launch(exchange, now)
-            self.stopping = self.stopping or self.planned == self.plan.limit
+            if self.planned == self.plan.limit:
+                self.stopping, self.until = True, -math.inf
             now = time.monotonic()
         return now
 

@@ -22,6 +22,9 @@ from resilience.probes.words import counts, percent, span
 OUTAGE_OBJECTIVE = Fraction(99, 100)
 """What a second must reach not to belong to an outage where no availability is promised."""
 
+EDGE = 2.001
+"""Intervals that may lack at either end of the window: that is resolution, not blindness."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
@@ -192,7 +195,7 @@ class _Case:
         return (f"{self.unseen}; what was seen is enough to fail",) if self.unseen else ()
 
     def _covered(self) -> bool:
-        samples, slack = self.every, self.interval * 1.001
+        samples, slack = self.every, self.interval * EDGE
         return bool(samples) and (
             samples[0].intended <= self.window.since + slack
             and samples[-1].intended >= self.window.until - slack

@@ -1,0 +1,150 @@
+"""The shape of `report.json`, version 1: what it holds, key by key.
+
+These types are the one source: `document` fills them, `schema` turns them into the JSON Schema.
+All times called `at`, `since`, `until`, `started`, `ended` are seconds after the run's start; all
+that is called `wall` or ends in a date is UTC. Keys are only ever added within one version.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypedDict
+
+VERSION = 1
+
+
+class ScenarioJson(TypedDict):
+    """What was run."""
+
+    id: str
+    title: str
+    description: str
+    file: str
+    line: int
+    namespace: str
+    tags: list[str]
+    matrix: dict[str, str]
+
+
+class WindowJson(TypedDict):
+    """The span in which objectives were judged."""
+
+    since: float
+    until: float
+
+
+class OutageJson(TypedDict):
+    """A span without enough good answers."""
+
+    since: float
+    until: float
+    seconds: float
+    resolution: Annotated[float, "both edges are uncertain by so many seconds"]
+    lost: Annotated[int, "requests that failed in it"]
+    answers: Annotated[dict[str, int], "how these ended"]
+
+
+class FindingJson(TypedDict):
+    """One promise against one measurement."""
+
+    name: Annotated[
+        str, "stable, for machines: PROBE.availability, PROBE.longest_outage, PROBE.p99"
+    ]
+    result: Annotated[str, "passed, failed, not measured"]
+    promised: str
+    measured: str
+    value: Annotated[float | None, "what was measured, in seconds, as a ratio or a count"]
+    detail: list[str]
+    outages: list[OutageJson]
+    place: Annotated[str, "file:line:column of the promise"]
+
+
+class StepJson(TypedDict):
+    """One step as it was carried out."""
+
+    path: str
+    phase: Annotated[str, "given, while, when, then"]
+    verb: str
+    title: str
+    place: str
+    started: float
+    ended: Annotated[float | None, "null: it never ended"]
+    result: str
+    message: str
+    facts: dict[str, Any]
+
+
+class SeriesJson(TypedDict):
+    """A probe over time, in equal spans."""
+
+    since: Annotated[float, "start of the first span"]
+    width: Annotated[float, "seconds of each span"]
+    planned: list[int]
+    good: list[int]
+    median: Annotated[list[float | None], "seconds, of good answers and timeouts"]
+    worst: Annotated[list[float | None], "seconds, the slowest of these"]
+
+
+class FailedJson(TypedDict):
+    """One request that failed."""
+
+    at: Annotated[float, "when it should have left"]
+    seconds: Annotated[float, "from then until its end was known"]
+    answer: str
+    status: int
+    by: str
+
+
+class ProbeJson(TypedDict):
+    """What one probe recorded from its start to its stop."""
+
+    name: str
+    title: str
+    rate: Annotated[float, "requests per second"]
+    planned: int
+    good: int
+    answers: dict[str, int]
+    pods: Annotated[dict[str, int], "good answers by Pod, where answers name it"]
+    series: SeriesJson
+    failed: Annotated[list[FailedJson], "the first 1,000"]
+    facts: Annotated[dict[str, Any], "target, timeout, and how the prober itself did"]
+
+
+class EntryJson(TypedDict):
+    """One thing that happened."""
+
+    at: float
+    wall: str
+    what: Annotated[str, "run, step, victim, call, proof, watch, event, probe, undo, note"]
+    text: str
+    facts: dict[str, Any]
+
+
+class RunJson(TypedDict):
+    """One run of one scenario."""
+
+    run: str
+    scenario: ScenarioJson
+    seed: int
+    outcome: str
+    message: Annotated[str, "why it did not pass; empty when it did"]
+    started: Annotated[str, "UTC"]
+    seconds: float
+    window: WindowJson | None
+    environment: dict[str, Any]
+    steps: list[StepJson]
+    findings: list[FindingJson]
+    probes: list[ProbeJson]
+    victims: Annotated[list[EntryJson], "whom the actions harmed"]
+    proofs: Annotated[list[EntryJson], "evidence from the API that the faults took effect"]
+    timeline: list[EntryJson]
+    residues: Annotated[list[str], "what undone actions leave behind, as they declare"]
+    leftovers: Annotated[list[str], "what could not be undone"]
+
+
+class ReportJson(TypedDict):
+    """The whole file."""
+
+    version: Annotated[int, "of this format"]
+    generator: str
+    written: Annotated[str, "UTC"]
+    runs: list[RunJson]
