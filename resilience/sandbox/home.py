@@ -43,7 +43,8 @@ class Record:
 
 def base() -> Path:
     """The directory of all of this user's sandboxes: under TMPDIR, mode 0700, made on demand."""
-    path = Path(tempfile.gettempdir()) / f"resilience-{os.getuid()}"
+    # Not `gettempdir` alone: it silently passes over a TMPDIR that cannot be written.
+    path = Path(os.environ.get("TMPDIR") or tempfile.gettempdir()) / f"resilience-{os.getuid()}"
     try:
         path.mkdir(mode=0o700, exist_ok=True)
         owner = path.stat().st_uid

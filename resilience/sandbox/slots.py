@@ -36,12 +36,13 @@ def claim(slots: Iterable[int] = SLOTS) -> tuple[int, socket.socket]:
 
 
 def _require_loopback(slot: int, holder: socket.socket) -> None:
+    # A bind alone proves nothing: it succeeds while the interface is down.
     try:
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.bind((f"127.{slot}.0.1", 0))
+        with socket.create_server((f"127.{slot}.0.1", 0)) as listener:
+            socket.create_connection(listener.getsockname(), timeout=1).close()
     except OSError as error:
         holder.close()
         raise SandboxError(
-            f"127.{slot}.0.1 cannot be bound ({error.strerror}); the sandbox needs IPv4 loopback"
-            " (127.0.0.0/8 on the interface lo, which must be up)"
+            f"127.{slot}.0.1 cannot be reached ({error.strerror or error}); the sandbox needs IPv4"
+            " loopback (127.0.0.0/8 on the interface lo, which must be up)"
         ) from error

@@ -78,6 +78,7 @@ class Container:
 
     async def _start(self) -> bool:
         """Try once to start an instance; False when it has to be tried again."""
+        await self.pod.kubelet.nodes.until_running(self.pod.spec["nodeName"])
         image = await self._pull.pull()
         if image is None:
             return False
@@ -103,10 +104,11 @@ class Container:
         command = [expand(word, environment) for word in spec.get("command") or []]
         args = [expand(word, environment) for word in spec.get("args") or []]
         number = self.state.restarts + (1 if self.state.instance else 0)
-        directory = self.pod.directory / self.state.name
-        directory.mkdir(parents=True, exist_ok=True)
-        message = directory / f"{number}.message"
+        message = self.log_path(number).with_suffix(".message")
+        message.parent.mkdir(parents=True, exist_ok=True)
         message.touch()
+        for old in message.parent.glob(f"{number - 2}.*"):
+            old.unlink()  # only the previous instance's log can be asked for
         path = spec.get("terminationMessagePath") or "/dev/termination-log"
         launch = Launch(
             id=secrets.token_hex(32),
@@ -128,7 +130,7 @@ class Container:
             ),
             marker=self.pod.kubelet.config.id,
         )
-        return launch, directory / f"{number}.log"
+        return launch, self.log_path(number)
 
     def _begin(self, launch: Launch, log_path: Path) -> None:
         self.launch = launch
@@ -327,6 +329,16 @@ class Container:
             self.event("Warning", "FailedPreStopHook", str(running.exception()))
 
     # Small things.
+
+    @property
+    def number(self) -> int:
+        """Which instance this is, from 0; -1 before the first."""
+        return self.state.restarts if self.state.instance else -1
+
+    def log_path(self, number: int) -> Path:
+        """Where the log of one instance lies."""
+        directory: Path = self.pod.directory / self.state.name
+        return directory / f"{number}.log"
 
     def wait_in(self, reason: str, message: str = "") -> None:
         """The container waits; why stands in its state."""

@@ -12,11 +12,13 @@ from typing import Any
 
 from resilience.sandbox.api import ApiError, EventType, Obj
 from resilience.sandbox.config import ProcessArguments
+from resilience.sandbox.kubelet import httpd
 from resilience.sandbox.kubelet.addresses import Addresses
 from resilience.sandbox.kubelet.events import Events
 from resilience.sandbox.kubelet.nodes import Nodes
 from resilience.sandbox.kubelet.pod import Pod
 from resilience.sandbox.kubelet.references import References
+from resilience.sandbox.kubelet.server import KubeletServer
 from resilience.sandbox.kubelet.time import WallClock
 from resilience.sandbox.kubelet.writer import WORKERS, StatusWriter
 from resilience.sandbox.kubelet.zygote_client import ZygoteClient
@@ -53,7 +55,10 @@ class Kubelet:
 
     async def run(self) -> None:
         """Serve until the zygote is gone."""
-        pods = Reflector(self._client, "/api/v1/pods", self._on_pod)
+        self._server = await httpd.serve(
+            str(self.config.kubelet_socket), KubeletServer(self).handle
+        )
+        self._pods = pods = Reflector(self._client, "/api/v1/pods", self._on_pod)
         nodes = Reflector(self._client, "/api/v1/nodes", self.nodes.on_change)
         await self.nodes.register()
         for body in (nodes.run(), pods.run(), self.nodes.heartbeat(), self.events.run()):
@@ -86,6 +91,8 @@ class Kubelet:
             self._ready = -1
 
     def _on_pod(self, kind: EventType, obj: Obj, old: Obj | None) -> None:
+        if obj["spec"].get("nodeName") in self.nodes.stopped:
+            return  # nobody is there to see it; `start_node` catches up
         uid = obj["metadata"]["uid"]
         pod = self.pods.get(uid)
         if kind == "DELETED":
@@ -99,11 +106,7 @@ class Kubelet:
 
     def _is_ours(self, obj: Obj) -> bool:
         node = obj["spec"].get("nodeName")
-        return (
-            bool(node)
-            and node not in self.nodes.stopped
-            and obj.get("status", {}).get("phase") not in TERMINAL
-        )
+        return bool(node) and obj.get("status", {}).get("phase") not in TERMINAL
 
     def node_address(self, name: str) -> str:
         """InternalIP of a node."""
@@ -128,6 +131,27 @@ class Kubelet:
                 await asyncio.sleep(DELETE_RETRY)
                 continue
             return
+
+    def stop_node(self, name: str, *, dead: bool) -> None:
+        """A fault: the node's kubelet stops; if `dead`, its Pods' processes end with it."""
+        self.nodes.stopped.add(name)
+        for pod in self._on_node(name):
+            if dead:
+                pod.kill_now()
+
+    def start_node(self, name: str) -> None:
+        """The node is back: what happened meanwhile is seen, and told, now."""
+        self.nodes.start(name)
+        for pod in self._on_node(name):
+            pod.touch()
+            if pod.uid not in self._pods.known:
+                pod.vanished()
+        for obj in list(self._pods.known.values()):
+            if obj["spec"].get("nodeName") == name:
+                self._on_pod("MODIFIED", obj, None)
+
+    def _on_node(self, name: str) -> list[Pod]:
+        return [pod for pod in self.pods.values() if pod.spec["nodeName"] == name]
 
     def forget(self, pod: Pod) -> None:
         """The Pod is gone for good."""

@@ -29,6 +29,8 @@ class LogFile:
         self._readers: dict[str, int] = {}
         self._loop = asyncio.get_running_loop()
         self.on_write: list[Callable[[], None]] = []
+        self.on_data: list[Callable[[tuple[str, bytes] | None], None]] = []
+        """Hear every piece as it comes, for `attach`; None at the end."""
 
     def pipes(self) -> tuple[int, int]:
         """New write ends for stdout and stderr; the caller closes them once they are passed on."""
@@ -50,6 +52,8 @@ class LogFile:
         if not data:
             self._shut(stream)
             return False
+        for hear in list(self.on_data):
+            hear((stream, data))
         self._write(stream, data)
         return True
 
@@ -91,6 +95,8 @@ class LogFile:
         self._file.close()
         for notify in list(self.on_write):
             notify()
+        for hear in list(self.on_data):
+            hear(None)
 
     @property
     def closed(self) -> bool:

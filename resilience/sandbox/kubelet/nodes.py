@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from resilience.sandbox.api import ApiError, EventType, Obj
 from resilience.sandbox.config import KUBERNETES_VERSION, SandboxConfig
@@ -43,6 +44,7 @@ class Nodes:
         self._known: dict[str, Obj] = {}
         self._index: dict[str, int] = {f"node-{n + 1}": n for n in range(config.nodes)}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._started = asyncio.Event()
         self.stopped: set[str] = set()
         """Nodes whose kubelet is stopped (a fault): neither Leases nor status are written."""
         self.on_usable: Callable[[], None] = lambda: None
@@ -87,15 +89,30 @@ class Nodes:
         new = name not in self._known
         self._known[name] = node
         if new:
-            task = asyncio.get_running_loop().create_task(self._adopt(name, node))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._spawn(self._adopt(name, node))
         self.on_usable()
+
+    def start(self, name: str) -> None:
+        """The fault is over: say at once that the node is back."""
+        self.stopped.discard(name)
+        self._spawn(self._beat(name))
+        self._started.set()
+        self._started.clear()
+
+    async def until_running(self, name: str) -> None:
+        """Return when the node's kubelet is not stopped."""
+        while name in self.stopped:
+            await self._started.wait()
 
     def usable(self) -> bool:
         """Whether every node of our own is Ready and may be scheduled to."""
         own = [f"node-{n + 1}" for n in range(self._config.nodes)]
         return all(name in self._known and _is_usable(self._known[name]) for name in own)
+
+    def _spawn(self, body: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(body)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _adopt(self, name: str, node: Obj) -> None:
         try:

@@ -30,6 +30,7 @@ FORCED_GRACE = 1.0
 """The kubelet never takes less for a Pod whose object is gone (calculateEffectiveGracePeriod)."""
 REFRESH = 60.0
 UNKNOWN_CODE = 137
+UNKNOWN_RESTART_CODE = 255
 
 
 class Pod:
@@ -61,7 +62,26 @@ class Pod:
         found = [Container(self, ContainerState(spec, role)) for spec, role in [*init, *main]]
         for container in found:
             container.state.state = {"waiting": {"reason": reason}}
+            self._recall(container.state)
         return found
+
+    def _recall(self, state: ContainerState) -> None:
+        """The node was dead: containers that ran before it count as restarted now."""
+        old = self.obj.get("status", {})
+        every = [*old.get("containerStatuses", []), *old.get("initContainerStatuses", [])]
+        before: Obj = next((entry for entry in every if entry["name"] == state.name), {})
+        if before.get("containerID"):
+            state.restarts = before["restartCount"]
+            state.instance = before["containerID"].removeprefix(status.SCHEME)
+            state.last_state = {
+                "terminated": {
+                    "exitCode": UNKNOWN_RESTART_CODE,
+                    "reason": "Unknown",
+                    "startedAt": before["state"].get("running", {}).get("startedAt"),
+                    "finishedAt": self.kubelet.clock.stamp(),
+                    "containerID": before["containerID"],
+                }
+            }
 
     @property
     def spec(self) -> Obj:
@@ -95,7 +115,7 @@ class Pod:
     # The life of a Pod.
 
     async def _live(self) -> None:
-        work = self.spawn(self._work())
+        work = self.spawn(self._work() if not self._stop.is_set() else asyncio.sleep(0))
         stop = asyncio.ensure_future(self._stop.wait())
         limit = self.spec.get("activeDeadlineSeconds")
         timeout = None if limit is None else self.kubelet.clock.real(limit)

@@ -56,7 +56,7 @@ class Volumes:
 
     async def _make(self, volume: Obj) -> Path:
         name: str = volume["name"]
-        place = self._directory / name
+        place: Path = self._directory / name
         if any(kind in volume for kind in DATA):
             _write(place, await self._files(volume))
         elif "persistentVolumeClaim" in volume:
@@ -86,7 +86,7 @@ class Volumes:
                 f"Unable to attach or mount volumes: unmounted volumes=[{volume}]: "
                 f'persistentvolumeclaim "{claim}" is not bound'
             )
-        place = self._root / "volumes" / found["spec"]["volumeName"]
+        place: Path = self._root / "volumes" / found["spec"]["volumeName"]
         place.mkdir(parents=True, exist_ok=True)
         return place
 
