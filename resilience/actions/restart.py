@@ -52,7 +52,7 @@ def run(restart: Restart, context: ActionContext) -> None:
         raise NothingToDo(f"{restart.workload} has no Pods, so there is nothing to restart")
     for pod in old:
         context.victim(pod, _describe(restart))
-    context.affected(workload, _describe(restart))
+    context.affected(workload, f"{restart.workload} gets a new Pod template")
     now = datetime.fromtimestamp(context.clock.wall(), UTC).isoformat()
     context.cluster.patch(
         RESOURCES[restart.workload.kind],

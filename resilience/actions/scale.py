@@ -49,7 +49,7 @@ def run(scale: Scale, context: ActionContext) -> None:
     data = {"workload": str(scale.workload), "namespace": context.namespace,
             "uid": objects.uid(workload), "replicas": prior}  # fmt: skip
     context.will_undo(data, f"scale {scale.workload} back to {prior}")
-    context.affected(workload, f"{_describe(scale)} (from {prior})")
+    context.affected(workload, f"{scale.workload} goes from {prior} to {scale.replicas} replicas")
     _patch(scale.workload, context.namespace, scale.replicas, context.cluster)
     _prove(scale, workload, context)
 

@@ -76,7 +76,7 @@ class StepContext:
         verb = self.step.verb
         identity = self._state.journal.record(verb.name, self.step.path, data, text)
         self._state.verbs[verb.name] = verb
-        self.note(What.UNDO, text, {"state": "recorded", "id": identity})
+        self.note(What.UNDO, f"recorded undo: {text}", {"state": "recorded", "id": identity})
         return identity
 
     def amend_undo(self, undo: str, data: Mapping[str, Any]) -> None:

@@ -1,9 +1,9 @@
 """Undoes what a run that died has left behind: at the next start, and by `resilience recover`.
 
 Only on the cluster where it was done: a journal names kube-system's uid, for a context's name
-proves nothing. Only when its writer is gone: the file's lock says so. Undos of the same run go newest
-first; runs go newest first too, so that each finds what it left. What cannot be undone stays in the
-file for the next try.
+proves nothing. Only when its writer is gone: the file's lock says so. Undos of one run go newest
+first; runs go newest first too, so that each finds what it left. What cannot be undone stays in
+the file for the next try.
 """
 
 from __future__ import annotations

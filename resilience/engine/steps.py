@@ -52,14 +52,15 @@ class Steps:
         ended = self._carry_out(step, context)
         state.done[done] = _done(step, started, state.clock.monotonic(), ended)
         word = "done" if ended.outcome is Outcome.PASSED else "failed"
-        state.timeline.note(What.STEP, ended.message or step.title, _facts(step, word))
+        said = ended.message if _is_check(step) or word == "failed" else step.title
+        state.timeline.note(What.STEP, f"{word}: {said}", _facts(step, word))
         if ended.outcome is not Outcome.PASSED and not step.optional:
             raise Stopped(state.done[done])
 
     def _carry_out(self, step: Step, context: StepContext) -> _Ended:
         try:
             self._state.options.before(step)
-            if step.verb.family is Family.CHECK:
+            if _is_check(step):
                 return self._check(step, context)
             self._act(step, context)
             return _Ended(Outcome.PASSED, "; ".join(context.proofs))
@@ -96,9 +97,13 @@ class Steps:
         last: list[NotMet] = []
         texts: list[str] = []
 
+        ask = step.verb.ask if step.verb.family is Family.PROBE else step.verb.run
+        if ask is None:
+            raise ActionFailed(f"`{step.verb.name}` cannot stand under {step.phase.value}")
+
         def holds() -> bool:
             try:
-                texts.append(step.verb.run(step.parameters, context))
+                texts.append(ask(step.parameters, context))
             except NotMet as error:
                 last[:] = [error]
                 return error.final
@@ -109,6 +114,11 @@ class Steps:
             return _Ended(Outcome.PASSED, texts[-1])
         waited = "" if once or last[0].final else f"not within {step.within}: "
         return _Ended(_of_check(step), f"{waited}{last[0]}")
+
+
+def _is_check(step: Step) -> bool:
+    """A probe outside of `while` asks once, like a check."""
+    return step.verb.family in (Family.CHECK, Family.PROBE)
 
 
 def _of_check(step: Step) -> Outcome:

@@ -58,7 +58,7 @@ class Putback:
             return self._failed(undo, f"a defect: {type(error).__name__}: {error}")
         self.journal.done(undo.id)
         self.timeline.note(
-            What.UNDO, undo.text, {"path": undo.path, "state": "done", "id": undo.id}
+            What.UNDO, f"undone: {undo.text}", {"path": undo.path, "state": "done", "id": undo.id}
         )
         return ""
 
@@ -81,7 +81,7 @@ class Putback:
         self.journal.failed(undo.id, text)
         self.timeline.note(
             What.UNDO,
-            f"{undo.text}: {text}",
+            f"not undone: {undo.text}: {text}",
             {"path": undo.path, "state": "failed", "id": undo.id, "text": text},
         )
         return text

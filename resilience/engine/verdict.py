@@ -117,10 +117,7 @@ def _circumstances(
             warnings.setdefault(str(entry.facts.get("reason")), []).append(entry)
     for entries in warnings.values():
         times = f" ({len(entries)} times)" if len(entries) > 1 else ""
-        lines.append(
-            f"{clock(entries[0].monotonic, started)} Event on {entries[0].facts.get('about')}: "
-            f"{entries[0].text}{times}"
-        )
+        lines.append(f"{clock(entries[0].monotonic, started)} {entries[0].text}{times}")
     return lines
 
 

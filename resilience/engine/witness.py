@@ -49,21 +49,25 @@ class Witness:
         if event.type == "DELETED" or not news or count <= known:
             return
         about = obj.get("involvedObject") or obj.get("regarding") or {}
-        where = "/".join(str(about[key]) for key in ("kind", "namespace", "name") if about.get(key))
         message = str(obj.get("message") or obj.get("note") or "")
         self._timeline.note(
             What.EVENT,
-            f"{obj.get('reason', '')}: {message}",
+            f"{_named(about)}: {obj.get('reason', '')}: {message}",
             {
                 "reason": obj.get("reason", ""),
                 "message": message,
-                "about": where,
+                "about": _named(about),
                 "uid": about.get("uid", ""),
                 "type": obj.get("type", ""),
                 "count": count,
             },
             at=event.received,
         )
+
+
+def _named(about: Mapping[str, Any]) -> str:
+    path = "/".join(str(about[key]) for key in ("namespace", "name") if about.get(key))
+    return f"{about.get('kind', '')} {path}".strip()
 
 
 def _state(pod: Object) -> str:
