@@ -35,9 +35,4 @@ def open_context(context: str, kubeconfig: str = "") -> HttpCluster:
 
 
 def _is_sandbox(cluster: HttpCluster) -> bool:
-    from resilience.cluster.errors import ApiError
-
-    try:
-        return cluster.request("GET", "/sandbox/v1").get("kind") == "Sandbox"
-    except ApiError:
-        return False  # a real API server does not know the path
+    return cluster.server_version().endswith("+sandbox")

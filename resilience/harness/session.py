@@ -96,13 +96,23 @@ class Session:
 
                 with sandbox(nodes=self.settings.sandbox_nodes) as embedded:
                     with cluster.connect(embedded.access) as opened:
-                        yield self._described(opened)
+                        yield self._prepared(opened)
             else:
                 settings = self.settings
                 with cluster.open_context(settings.context, settings.kubeconfig) as opened:
-                    yield self._described(opened)
+                    yield self._prepared(opened)
 
-    def _described(self, cluster: HttpCluster) -> HttpCluster:
+    def _prepared(self, cluster: HttpCluster) -> HttpCluster:
+        """Ready to act on: what killed runs left there is put back before anything new."""
+        from resilience.engine.clock import RealClock
+        from resilience.engine.recover import replay
+
+        directory = self.settings.journal_directory
+        for result in replay(cluster, directory, self.catalogue, clock=RealClock()):
+            if result.skipped and cluster.is_sandbox:
+                continue  # a journal of a real cluster does not concern a run on the sandbox
+            for line in result.lines:
+                self._tell(f"recovering {line}")
         self._environment = {
             "resilience": __version__,
             "python": platform.python_version(),

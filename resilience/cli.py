@@ -1,0 +1,148 @@
+"""The `resilience` command: what neither passes nor fails as a test. Parsers only, no logic.
+
+Exit codes: 0 done; 1 it could not be done, or something was found wrong (one line on stderr);
+2 wrong usage; 130 Ctrl-C. `run` ends with pytest's exit codes, see `resilience.harness.exits`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from resilience import __version__
+from resilience.commands import CommandError
+from resilience.settings import OPTIONS, BadSetting
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["sandbox"]:
+        # Its parser is its own: what follows is passed on as it is, --help included.
+        from resilience.commands import sandbox
+
+        return sandbox.hand_over(given[1:])
+    options, rest = parser().parse_known_args(given)
+    if rest and options.command != "run":
+        parser().error(f"unrecognized arguments: {' '.join(rest)}")
+    options.rest = rest
+    return _carry_out(options)
+
+
+def _carry_out(options: argparse.Namespace) -> int:
+    from resilience.cluster.errors import ClusterError
+    from resilience.targets import BadTarget
+
+    try:
+        return int(options.run(options))
+    except (CommandError, ClusterError, BadSetting, BadTarget) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader of our output left (`| head`): nothing is wrong, nobody is there to be told.
+        sys.stderr.close()
+        return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands."""
+    top = argparse.ArgumentParser(
+        prog="resilience",
+        description="Prove that a Kubernetes service survives losing Pods and nodes.",
+        epilog="What passes or fails is a pytest item: `pytest scenarios/`.",
+    )
+    top.add_argument("--version", action="version", version=f"resilience {__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_run(
+        commands.add_parser(
+            "run",
+            help="run scenarios: pytest with short option names",
+            epilog="Everything else is passed on to pytest, for example -k, -m, -x, -v, --lf.",
+        )
+    )
+    _add_schema(commands.add_parser("schema", help="print the JSON Schema for editors"))
+    commands.add_parser(
+        "sandbox", help="up, down, status, fault: the embedded cluster on its own", add_help=False
+    )
+    _add_recover(commands.add_parser("recover", help="put back what a killed run left changed"))
+    _add_doctor(commands.add_parser("doctor", help="check this machine and the cluster's access"))
+    _add_init(commands.add_parser("init", help="write a first scenario, with comments"))
+    return top
+
+
+def _add_run(run: argparse.ArgumentParser) -> None:
+    run.add_argument("paths", nargs="*", metavar="PATH", help="files or folders; default: here")
+    _add_settings(run, {option.name for option in OPTIONS})
+    run.set_defaults(run=_run)
+
+
+def _add_settings(command: argparse.ArgumentParser, names: set[str]) -> None:
+    """Options of `settings` under their short names."""
+    for option in OPTIONS:
+        if option.name not in names:
+            continue
+        flag = "--" + option.name.replace("_", "-")
+        if option.flag:
+            command.add_argument(flag, dest=option.key, action="store_true", help=option.help)
+        else:
+            command.add_argument(
+                flag,
+                dest=option.key,
+                metavar=option.metavar,
+                help=option.help,
+                action="append" if option.many else "store",
+            )
+
+
+def _add_schema(schema: argparse.ArgumentParser) -> None:
+    schema.add_argument("kind", choices=("scenario", "plan"))
+    schema.set_defaults(run=_schema)
+
+
+def _add_recover(recover: argparse.ArgumentParser) -> None:
+    recover.add_argument("id", nargs="?", metavar="RUN", help="only this run; default: all")
+    _add_settings(recover, {"context", "kubeconfig", "journal"})
+    recover.set_defaults(run=_recover)
+
+
+def _add_doctor(doctor: argparse.ArgumentParser) -> None:
+    _add_settings(doctor, {"context", "kubeconfig", "namespace"})
+    doctor.set_defaults(run=_doctor)
+
+
+def _add_init(init: argparse.ArgumentParser) -> None:
+    init.add_argument("folder", nargs="?", default="scenarios", help="default: scenarios")
+    init.set_defaults(run=_init)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from resilience.commands import run
+
+    return run.run(options)
+
+
+def _schema(options: argparse.Namespace) -> int:
+    from resilience.commands import schema
+
+    return schema.show(options.kind)
+
+
+def _recover(options: argparse.Namespace) -> int:
+    from resilience.commands import recover
+
+    return recover.recover(options)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from resilience.commands import doctor
+
+    return doctor.doctor(options)
+
+
+def _init(options: argparse.Namespace) -> int:
+    from resilience.commands import init
+
+    return init.write(options.folder)

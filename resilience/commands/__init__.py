@@ -1,0 +1,19 @@
+"""What the `resilience` command does, one module a subcommand. They parse nothing."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from resilience.settings import Settings, nothing, resolve
+
+
+class CommandError(Exception):
+    """It could not be done; the text says what, why and what to do."""
+
+
+def settings(options: argparse.Namespace) -> Settings:
+    """Settings of a command: its options and the environment. Ini files belong to pytest."""
+    return resolve(
+        root=Path.cwd(), cli=lambda option: getattr(options, option.key, None), ini=nothing
+    )

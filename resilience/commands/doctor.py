@@ -1,0 +1,116 @@
+"""`resilience doctor`: is this machine, and the access to a cluster, fit for scenarios?
+
+One line per question. A cluster is only asked, never changed; the sandbox is started and ended.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from resilience.cluster.errors import ClusterError, Forbidden
+from resilience.commands import settings
+from resilience.context import Refused
+from resilience.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one question gave; `good` None: it does not matter here."""
+
+    good: bool | None
+    what: str
+    detail: str
+
+
+def doctor(options: argparse.Namespace) -> int:
+    """Print all answers; 1 when one of them is bad."""
+    answers = []
+    for answer in _ask(settings(options)):
+        print(_line(answer), flush=True)
+        answers.append(answer)
+    return 1 if any(answer.good is False for answer in answers) else 0
+
+
+def _line(answer: Answer) -> str:
+    word = {True: "ok", False: "BAD", None: "-"}[answer.good]
+    return f"{word:4} {answer.what}: {answer.detail}"
+
+
+def _ask(settings: Settings) -> Iterator[Answer]:
+    yield Answer(sys.version_info >= (3, 11), "python", platform.python_version())
+    yield Answer(sys.platform == "linux", "system", f"{platform.system()} {platform.machine()}")
+    yield _verbs()
+    yield _sandbox()
+    if settings.context or settings.kubeconfig:
+        yield from _cluster(settings)
+    else:
+        yield Answer(None, "cluster", "none named (--context NAME); scenarios use the sandbox")
+
+
+def _verbs() -> Answer:
+    from resilience.catalogue import catalogue
+
+    verbs = catalogue()
+    shadowed = verbs.shadowed()
+    return Answer(not shadowed, "verbs", "; ".join(shadowed) or f"{len(verbs.names())} known")
+
+
+def _sandbox() -> Answer:
+    from resilience.cluster import connect
+    from resilience.cluster.embedded import sandbox
+    from resilience.cluster.interface import NODES
+
+    began = time.monotonic()
+    try:
+        with sandbox() as embedded, connect(embedded.access) as cluster:
+            took = time.monotonic() - began
+            nodes = len(cluster.list(NODES))
+            version = cluster.server_version()
+    except ClusterError as error:
+        return Answer(False, "sandbox", str(error))
+    return Answer(True, "sandbox", f"{nodes} nodes of {version} after {took:.1f} s")
+
+
+def _cluster(settings: Settings) -> Iterator[Answer]:
+    from resilience.cluster import open_context
+
+    try:
+        with open_context(settings.context, settings.kubeconfig) as cluster:
+            yield Answer(True, "cluster", f"{cluster.context}: {cluster.server_version()}")
+            yield _try("rights", lambda: _who(cluster.request))
+            yield _try("consent", lambda: _consent(cluster, settings))
+    except ClusterError as error:
+        yield Answer(False, "cluster", str(error))
+
+
+def _try(what: str, ask: Callable[[], str]) -> Answer:
+    try:
+        return Answer(True, what, ask())
+    except Forbidden as error:
+        return Answer(False, what, f"the credentials are not accepted: {error}")
+    except (ClusterError, Refused) as error:
+        return Answer(False, what, str(error))
+
+
+def _who(request: Callable[..., dict[str, object]]) -> str:
+    body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+    answer = request("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", body=body)
+    status = answer.get("status")
+    info = status.get("userInfo") if isinstance(status, dict) else None
+    return f"we are {info.get('username')}" if isinstance(info, dict) else "accepted"
+
+
+def _consent(cluster: object, settings: Settings) -> str:
+    from resilience.cluster.transport import HttpCluster
+    from resilience.engine import guard
+    from resilience.targets import Target, load
+
+    assert isinstance(cluster, HttpCluster)
+    targets: Sequence[Target] = load(settings.root)
+    guard.consent(cluster, targets, [settings.namespace])
+    return f"namespace {settings.namespace!r} may be acted in"

@@ -1,0 +1,102 @@
+"""`resilience init`: one commented scenario with its manifest and schema, ready to run as it is.
+
+Nothing that exists is overwritten.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from resilience.commands import CommandError
+
+SCENARIO = """\
+# yaml-language-server: $schema=./scenario.schema.json
+# Run it with: pytest {folder}/
+scenario: hello survives losing one of two Pods
+tags: [smoke]
+namespace: hello
+
+given: # the starting state: made here, and put back at the end
+  - apply: manifests/hello.yaml
+  - ready: deployment/hello
+    within: 60s
+
+while: # measured from before the first action until all is over
+  - http: {{service: hello, port: http, path: /hostname}}
+    name: hello
+    rate: 100/s
+    objective: {{availability: 99%, longest_outage: 2s}}
+
+when: # what happens to it, one step after another
+  - kill: {{pods: app=hello, count: 1}}
+  - ready: deployment/hello # a check in this place waits until it holds
+
+then: # what must be true in the end
+  - recovered: {{}}
+    within: 30s
+"""
+
+MANIFEST = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: hello
+spec:
+  replicas: 2
+  selector:
+    matchLabels: {app: hello}
+  template:
+    metadata:
+      labels: {app: hello}
+    spec:
+      terminationGracePeriodSeconds: 10
+      containers:
+        - name: web
+          image: registry.k8s.io/e2e-test-images/agnhost:2.53
+          # It goes on answering for 3 s after SIGTERM, until every node knows that it leaves.
+          args: [netexec, --http-port=8080, --delay-shutdown=3]
+          ports:
+            - {name: http, containerPort: 8080}
+          readinessProbe:
+            httpGet: {path: /hostname, port: http}
+            periodSeconds: 1
+---
+apiVersion: v1
+kind: Service
+metadata:
+  name: hello
+spec:
+  selector: {app: hello}
+  ports:
+    - {name: http, port: 80, targetPort: http}
+"""
+
+
+def write(folder: str) -> int:
+    """Write the files; CommandError names one that exists already."""
+    root = Path(folder)
+    files = {
+        root / "hello.scenario.yaml": SCENARIO.format(folder=root),
+        root / "manifests" / "hello.yaml": MANIFEST,
+        root / "scenario.schema.json": _schema(),
+    }
+    for path in files:
+        if path.exists():
+            raise CommandError(f"{path} exists already; nothing was written")
+    try:
+        for path, text in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            print(f"wrote {path}")
+    except OSError as error:
+        raise CommandError(f"{error.filename} cannot be written: {error.strerror}") from error
+    print(f"now run: pytest {root}/")
+    return 0
+
+
+def _schema() -> str:
+    from resilience.catalogue import catalogue
+    from resilience.language.schema import schema
+
+    return json.dumps(schema("scenario", catalogue()), indent=2) + "\n"

@@ -1,0 +1,74 @@
+"""`resilience recover`: put back what a killed run left changed, from the local journal.
+
+Without a context it goes to the one that the journal names; whether that is the same cluster is
+decided by the uid of kube-system, never by the name. What was changed on a sandbox ended with it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from resilience.commands import CommandError, settings
+from resilience.engine.recover import Left, left_behind, replay
+from resilience.settings import Settings
+
+
+def recover(options: argparse.Namespace) -> int:
+    """0 when nothing is left; 1 when something could not be put back."""
+    given = settings(options)
+    found = _wanted(left_behind(given.journal_directory), options.id)
+    found = [left for left in found if not _ended_with_its_sandbox(left)]
+    if not found:
+        print("nothing is left to put back")
+        return 0
+    return _replay(replace(given, context=_context(given, found)), [left.run for left in found])
+
+
+def _wanted(found: Sequence[Left], run: str | None) -> Sequence[Left]:
+    if run is None:
+        return found
+    chosen = [left for left in found if left.run == run]
+    if not chosen:
+        known = ", ".join(left.run for left in found) or "none"
+        raise CommandError(f"no run {run!r} left anything to put back; runs that did: {known}")
+    return chosen
+
+
+def _ended_with_its_sandbox(left: Left) -> bool:
+    if not left.story.begin.get("ephemeral"):
+        return False
+    print(f"run {left.run}: its sandbox ended with it, nothing is left")
+    Path(left.path).unlink(missing_ok=True)
+    return True
+
+
+def _context(given: Settings, found: Sequence[Left]) -> str:
+    if given.context or given.kubeconfig:
+        return given.context
+    named = sorted({str(left.story.begin.get("context", "")) for left in found})
+    if len(named) > 1:
+        raise CommandError(
+            f"runs on several clusters left changes ({', '.join(named)}); name one by --context:\n"
+            + "\n".join(f"  {left.text}" for left in found)
+        )
+    return named[0]
+
+
+def _replay(given: Settings, runs: Sequence[str]) -> int:
+    from resilience.catalogue import catalogue
+    from resilience.cluster import open_context
+    from resilience.engine.clock import RealClock
+
+    with open_context(given.context, given.kubeconfig) as cluster:
+        results = replay(
+            cluster, given.journal_directory, catalogue(), clock=RealClock(), runs=runs
+        )
+    for result in results:
+        stream = sys.stdout if result.complete else sys.stderr
+        for line in result.lines:
+            print(line, file=stream)
+    return 0 if all(result.complete for result in results) else 1

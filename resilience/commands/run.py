@@ -1,0 +1,35 @@
+"""`resilience run`: pytest for people who do not know it. It adds nothing to what pytest does."""
+
+from __future__ import annotations
+
+import argparse
+from importlib.metadata import entry_points
+
+from resilience.settings import OPTIONS
+
+PLUGIN = "resilience.plugin"
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run pytest here; returns its exit code."""
+    import pytest
+
+    return int(pytest.main(arguments(options)))
+
+
+def arguments(options: argparse.Namespace) -> list[str]:
+    """pytest's command line for ours."""
+    given = [] if _installed() else ["-p", PLUGIN]
+    for option in OPTIONS:
+        value = getattr(options, option.key)
+        if option.flag:
+            given += [option.cli] if value else []
+        else:
+            values = value if option.many else [value]
+            given += [f"{option.cli}={one}" for one in values or () if one is not None]
+    return [*given, *options.rest, *options.paths]
+
+
+def _installed() -> bool:
+    """Whether pytest finds the plugin by itself; from a source tree it does not."""
+    return any(point.value == PLUGIN for point in entry_points(group="pytest11"))

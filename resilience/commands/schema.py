@@ -1,0 +1,15 @@
+"""`resilience schema`: the JSON Schema (draft-07) that editors complete and check scenarios by."""
+
+from __future__ import annotations
+
+import json
+from typing import Literal
+
+
+def show(kind: Literal["scenario", "plan"]) -> int:
+    """Print it."""
+    from resilience.catalogue import catalogue
+    from resilience.language.schema import schema
+
+    print(json.dumps(schema(kind, catalogue()), indent=2))
+    return 0
