@@ -202,6 +202,15 @@ class S3Store:
                 return head
             raise
 
+    def ensure_locked(self, key: str, until: datetime | None) -> None:
+        """Some stores forget the lock that a multipart upload was begun with: look, and set it."""
+        if not until or self.head(key).get("ObjectLockRetainUntilDate"):
+            return
+        with explained(self.url, key):
+            self.client.put_object_retention(
+                **self._where(key), Retention={"Mode": "COMPLIANCE", "RetainUntilDate": until}
+            )
+
     def _where(self, key: str) -> dict[str, Any]:
         return {"Bucket": self.settings.bucket, "Key": self._prefix + key}
 

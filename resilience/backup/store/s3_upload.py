@@ -69,6 +69,7 @@ class MultipartUpload:
                     **self._upload, MultipartUpload=parts, IfNoneMatch="*"
                 ),
             )
+            self._store.ensure_locked(self._key, self._arguments.get("ObjectLockRetainUntilDate"))
         self._upload = {}
         version = answer.get("VersionId", "")
         return Stored(key=self._key, size=self._size, version="" if version == "null" else version)
