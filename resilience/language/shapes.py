@@ -122,6 +122,7 @@ class Choice:
 class File:
     """A path relative to the scenario's file; what it names must exist when it is loaded."""
 
+    name: str = "file"
     expected: str = "a file, relative to this one"
 
     def takes(self, node: Node) -> bool:

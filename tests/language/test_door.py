@@ -51,7 +51,7 @@ def test_a_document_becomes_typed_values() -> None:
     assert kill.parameters.share == Share.parse("1/3")
     assert kill.parameters.grace == Duration.of(0)
     assert isinstance(ready.parameters, Ready)
-    assert ready.parameters.what == Reference("deployment", "checkout")
+    assert ready.parameters.target == Reference("deployment", "checkout")
     assert (ready.within, ready.within_given, ready.path) == (Duration.of(90), True, "when[1]")
 
 

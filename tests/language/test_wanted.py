@@ -80,8 +80,9 @@ def test_an_unset_variable_is_told_with_its_place() -> None:
 
 def test_yaml_guesses_at_no_text() -> None:
     first, second = read("20").scenarios
-    http = first.probes[0].parameters
-    assert (http.service, http.path, http.body) == ("NO", "12:30:00", "010")
+    http = first.probes[0]
+    assert (http.parameters.service, http.parameters.contains) == ("NO", "12:30:00")
+    assert http.name == "010"
     assert str(first.when[0].parameters.pods) == "country=NO"
     assert first.namespace == second.namespace == "no"
 

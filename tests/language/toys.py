@@ -31,8 +31,8 @@ CHECK = frozenset({Phase.GIVEN, Phase.WHEN, Phase.THEN})
 PROBE = frozenset({Phase.WHILE})
 
 
-class Pick(Enum):
-    """Which of those that match."""
+class Order(Enum):
+    """Who goes first."""
 
     RANDOM = "random"
     OLDEST = "oldest"
@@ -43,12 +43,13 @@ class Pick(Enum):
 class Pods:
     """Selection, as all actions on Pods share it."""
 
-    pods: Selector = parameter("Which Pods.", example="app=shop")
-    count: int | None = parameter("How many.", default=None, at_least=1, one_of="how many")
+    pods: Selector | None = parameter("Which Pods.", default=None, example="app=shop")
+    count: int | Literal["all"] | None = parameter(
+        "How many.", default=None, at_least=1, one_of="how many"
+    )
     share: Share | None = parameter("What part of them.", default=None, one_of="how many")
-    all: bool = parameter("Every one.", default=False, one_of="how many")
-    pick: Pick = parameter("Which of those that match.", default=Pick.RANDOM)
-    one_per_node: bool = parameter("At most one on each node.", default=False)
+    order: Order = parameter("Who goes first.", default=Order.RANDOM)
+    one_per: Literal["owner", "node"] | None = parameter("At most one of each.", default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,10 +98,10 @@ class Apply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    what: Reference | Literal["all"] | None = parameter(
-        "Which workload.", default=None, one_of="what"
+    target: Reference | Literal["all"] | None = parameter(
+        "Which workload.", default=None, one_of="target"
     )
-    pods: Selector | None = parameter("Which Pods.", default=None, one_of="what")
+    pods: Selector | None = parameter("Which Pods.", default=None, one_of="target")
     at_least: int | None = parameter("How many.", default=None, at_least=1)
 
 
@@ -122,7 +123,7 @@ class Http:
     port: int | str = parameter("Number or name.", default="http")
     path: str = parameter("The path.", default="/")
     status: int | tuple[int, ...] = parameter("What is good.", default=200, at_least=100)
-    body: str | None = parameter("Text that must be in it.", default=None)
+    contains: str | None = parameter("Text that must be in it.", default=None)
     headers: Mapping[str, str] = parameter("Sent along.", default_factory=dict)
     timeout: Duration = parameter("For each request.", default=Duration.of(1))
     keepalive: bool = parameter("One connection for all.", default=False)
@@ -137,12 +138,12 @@ class Tcp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    what: Reference = parameter("Which workload.")
+    workload: Reference = parameter("Which workload.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale(Workload):
-    to: int = parameter("How many replicas.", at_least=0)
+    replicas: int = parameter("How many replicas.", at_least=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,15 +215,9 @@ class Budget:
     tolerance: Availability = field(default=Availability.parse("0%"))
 
 
-def _how_many(parameters: Pods) -> Sequence[Complaint]:
-    if parameters.count is None and parameters.share is None and not parameters.all:
-        return [
-            Complaint(
-                field="",
-                message="how many Pods is not said",
-                expected="`count: 1`, `share: 1/3` or `all: true`",
-            )
-        ]
+def _which(parameters: Pods) -> Sequence[Complaint]:
+    if parameters.pods is None:
+        return [Complaint(field="", message="no Pods are named", expected="pods: LABELS")]
     return []
 
 
@@ -258,20 +253,20 @@ VERBS: Mapping[str, Verb | Unusable] = {
     one.name: one
     for one in (
         verb("apply", A, SETUP, Apply, shorthand="file"),
-        verb("kill", A, ACT, Kill, check=_how_many, residue=Residue.NAMED),
-        verb("evict", A, ACT, Pods, check=_how_many),
-        verb("crash", A, ACT, Pods, check=_how_many),
-        verb("quarantine", A, ACT, Pods, check=_how_many),
-        verb("exec", A, ACT, Exec, check=_how_many, residue=Residue.EVERYTHING),
+        verb("kill", A, ACT, Kill, check=_which, residue=Residue.NAMED),
+        verb("evict", A, ACT, Pods, check=_which),
+        verb("crash", A, ACT, Pods, check=_which),
+        verb("quarantine", A, ACT, Pods, check=_which),
+        verb("exec", A, ACT, Exec, check=_which, residue=Residue.EVERYTHING),
         verb("cordon", A, ACT, Nodes),
         verb("drain", A, ACT, Nodes),
         verb("taint", A, ACT, Taint),
         verb("zone", A, ACT, Zone),
         verb("partition", A, ACT, Partition),
-        verb("restart", A, ACT, Workload, shorthand="what"),
+        verb("restart", A, ACT, Workload, shorthand="workload"),
         verb("scale", A, SETUP, Scale),
         verb("set_image", A, ACT, SetImage),
-        verb("suspend", A, ACT, Workload, shorthand="what"),
+        verb("suspend", A, ACT, Workload, shorthand="workload"),
         verb("run_job", A, ACT, RunJob, shorthand="cronjob"),
         verb("lose", A, ACT, Lose, shorthand="objects", residue=Residue.EVERYTHING),
         verb("snapshot", A, SETUP, Snapshot, shorthand="plan"),
@@ -281,7 +276,7 @@ VERBS: Mapping[str, Verb | Unusable] = {
         verb("parallel", F, ACT, Several, shorthand="steps"),
         verb("one_of", F, ACT, Several, shorthand="steps"),
         verb("refused", F, ACT, Refused, shorthand="step"),
-        verb("ready", C, CHECK, Ready, shorthand="what"),
+        verb("ready", C, CHECK, Ready, shorthand="target"),
         verb("recovered", C, frozenset({Phase.WHEN, Phase.THEN}), Nothing),
         verb("restarts", C, frozenset({Phase.THEN}), Restarts),
         verb("same", C, frozenset({Phase.THEN}), Same),
