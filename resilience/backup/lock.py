@@ -1,0 +1,105 @@
+"""One at a time, by nothing but create-only writes.
+
+A lock is a chain of numbered records; to take, renew or free it is to create the next number, which
+exactly one writer can. The last record says who holds it until when. A holder that died is waited
+out; one that comes back late finds its number taken and knows that it has lost. Clocks of different
+machines are compared, so an expiry is believed only after a margin.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from resilience.backup import layout
+from resilience.backup.clock import Clock
+from resilience.backup.errors import Busy, Exists, Missing
+from resilience.backup.store import Store
+
+MARGIN = timedelta(seconds=30)
+_KEPT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    number: int
+    holder: str
+    until: datetime | None
+
+    def held(self, now: datetime) -> bool:
+        return self.until is not None and now < self.until + MARGIN
+
+
+class Lock:
+    """A named lock in a store; `ttl` is how long a dead holder is waited out."""
+
+    def __init__(
+        self,
+        store: Store,
+        name: str,
+        holder: str,
+        *,
+        clock: Clock,
+        ttl: timedelta = timedelta(hours=1),
+    ) -> None:
+        self._store, self._name, self._holder = store, name, holder
+        self._clock, self._ttl = clock, ttl
+        self._number = 0
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Take it for the block; `Busy` names who has it."""
+        self.take()
+        try:
+            yield
+        finally:
+            self.free()
+
+    def take(self) -> None:
+        """`Busy` when somebody else holds it or was faster."""
+        last = self._last()
+        if last and last.held(self._clock.now()):
+            raise Busy(
+                f"{self._name} is being worked on by {last.holder}; its lock ends "
+                f"{last.until:%Y-%m-%d %H:%M:%S} UTC at the latest"
+            )
+        self._append((last.number if last else 0) + 1, self._clock.now() + self._ttl)
+
+    def renew(self) -> None:
+        """Hold it for another `ttl`; `Busy` when it was lost."""
+        self._append(self._number + 1, self._clock.now() + self._ttl)
+
+    def free(self) -> None:
+        """Let the next one in; a lock that was lost meanwhile is not touched."""
+        try:
+            self._append(self._number + 1, None)
+        except Busy:
+            return
+
+    def _append(self, number: int, until: datetime | None) -> None:
+        document = {"holder": self._holder, "until": until.isoformat() if until else None}
+        try:
+            self._store.put(layout.lock(self._name, number), json.dumps(document).encode())
+        except Exists:
+            raise Busy(f"{self._name}: somebody else took its lock at the same moment") from None
+        self._number = number
+        for key in self._keys()[:-_KEPT]:
+            self._store.delete(key)
+
+    def _keys(self) -> list[str]:
+        return [entry.key for entry in self._store.list(layout.locks(self._name))]
+
+    def _last(self) -> _Record | None:
+        keys = self._keys()
+        if not keys:
+            return None
+        try:
+            document = json.loads(self._store.read(keys[-1]))
+        except Missing:  # swept by a holder that went on meanwhile
+            return self._last()
+        until = document["until"] and datetime.fromisoformat(document["until"])
+        number = int(keys[-1].rpartition("/")[2].removesuffix(".json"))
+        return _Record(number, document["holder"], until or None)
