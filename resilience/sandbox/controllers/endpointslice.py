@@ -63,7 +63,7 @@ class EndpointSliceController(Controller):
             return None
         desired = self._desired(service)
         existing = self._existing(service)
-        if not desired and not any(existing.values()):
+        if not desired:
             # A placeholder tells "no endpoints" apart from "not looked at yet".
             self._write_placeholder(service, existing)
             return None

@@ -48,6 +48,8 @@ def plan(existing: Mapping[str, Sequence[Endpoint]], desired: Desired) -> Plan:
         if not kept:
             del result.update[name]
             result.delete.append(name)
+    empty = [name for name, kept in unchanged.items() if not kept and name not in result.update]
+    result.delete.extend(empty)
     return result
 
 
