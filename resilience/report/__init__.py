@@ -1,0 +1,15 @@
+"""Reports: what a finished run becomes for people and machines.
+
+    report.json   everything, versioned (`shape`, `schema`)      report.html   the same, to look at
+    summary.md    for a job's summary page                        JUnit properties, terminal lines
+
+All forms are made from one document. Nothing of Secrets is ever in a record, so nothing is here.
+"""
+
+from __future__ import annotations
+
+from resilience.report.files import Paths, write
+from resilience.report.properties import properties
+from resilience.report.table import summary
+
+__all__ = ["Paths", "properties", "summary", "write"]

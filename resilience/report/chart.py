@@ -1,0 +1,232 @@
+"""One probe over time as inline SVG: availability, latency, what was done to the cluster meanwhile.
+
+Two panels over one axis of seconds after the run's start. Losses hang from the top of the upper
+panel, one column per span, so that a single lost request among hundreds still shows. Latency is
+drawn on a logarithmic axis, the median as a line, up to the slowest as an area. Bands are the steps
+of `when`, triangles the victims; the span in which objectives were judged is framed. Colours are
+CSS classes, so that the page decides on light and dark.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from resilience.probes.words import percent, span
+from resilience.report.shape import EntryJson, FindingJson, ProbeJson, RunJson, StepJson
+
+WIDTH = 960
+LEFT, RIGHT = 56, 14
+LANES = 18  # room for the triangles and numbers above the panels
+UPPER, GAP, LOWER, AXIS = 96, 26, 120, 30
+LEAST_LOSS = 3.0  # pixels: a loss is never too small to see
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Seconds to pixels."""
+
+    since: float
+    until: float
+
+    def x(self, at: float) -> float:
+        """Pixels from the left."""
+        share = (min(max(at, self.since), self.until) - self.since) / (self.until - self.since)
+        return round(LEFT + share * (WIDTH - LEFT - RIGHT), 1)
+
+
+def chart(probe: ProbeJson, run: RunJson) -> str:
+    """The whole `<svg>`; "" where nothing was measured."""
+    series = probe["series"]
+    if not series["planned"]:
+        return ""
+    since = series["since"]
+    scale = Scale(since, max(since + len(series["planned"]) * series["width"], since + 0.1))
+    top, floor = LANES, LANES + UPPER
+    lower, bottom = floor + GAP, floor + GAP + LOWER
+    height = bottom + AXIS
+    label = escape(f"availability and latency of {probe['name']} over time", quote=True)
+    parts = [
+        f'<svg class="chart" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{label}">',
+        *_bands(run, scale, bottom),
+        *_losses(probe, scale, top),
+        *_promise(run, probe, top),
+        *_panel(top, floor, ("100%", "50%", "0%"), "availability"),
+        *_latency(probe, run, scale, lower, bottom),
+        *_outages(run, probe, scale, floor),
+        *_window(run, scale, bottom),
+        *_victims(run["victims"], scale),
+        *_axis(scale, bottom),
+        "</svg>",
+    ]
+    return "\n".join(parts)
+
+
+def steps_of(run: RunJson) -> list[StepJson]:
+    """The steps that are drawn as bands and numbered from 1."""
+    return [step for step in run["steps"] if step["phase"] == "when"]
+
+
+def _bands(run: RunJson, scale: Scale, bottom: int) -> Iterator[str]:
+    for number, step in enumerate(steps_of(run), 1):
+        left = scale.x(step["started"])
+        right = scale.x(run["seconds"] if step["ended"] is None else step["ended"])
+        width = max(1.5, right - left)
+        kind = "odd" if number % 2 else "even"
+        yield (
+            f"<g><title>{number}. {escape(step['title'])}</title>"
+            f'<rect class="band {kind}" x="{left}" y="{LANES}" width="{width:.1f}" '
+            f'height="{bottom - LANES}"/>'
+            f'<text class="number" x="{left + 3:.1f}" y="{bottom - 5}">{number}</text></g>'
+        )
+
+
+def _losses(probe: ProbeJson, scale: Scale, top: int) -> Iterator[str]:
+    series = probe["series"]
+    for index, planned in enumerate(series["planned"]):
+        if not planned:
+            continue
+        good = series["good"][index]
+        at = series["since"] + index * series["width"]
+        left, right = scale.x(at), scale.x(at + series["width"])
+        width = max(0.6, right - left - 0.6)
+        lost = 0.0 if good == planned else max(LEAST_LOSS, UPPER * (1 - good / planned))
+        if lost < UPPER:
+            yield (f'<rect class="good" x="{left}" y="{top + lost:.1f}" width="{width:.1f}" '
+                   f'height="{UPPER - lost:.1f}"/>')  # fmt: skip
+        if lost:
+            share = percent(good / planned)
+            yield (f'<rect class="lost" x="{left}" y="{top}" width="{width:.1f}" '
+                   f'height="{lost:.1f}"><title>{at:+.1f}s: {planned - good} of {planned} '
+                   f"failed, {share} good</title></rect>")  # fmt: skip
+
+
+def _findings(run: RunJson, probe: ProbeJson) -> Sequence[FindingJson]:
+    return [each for each in run["findings"] if each["name"].startswith(probe["name"] + ".")]
+
+
+def _promise(run: RunJson, probe: ProbeJson, top: int) -> Iterator[str]:
+    """A line at the promised availability."""
+    for finding in _findings(run, probe):
+        if finding["name"].endswith(".availability"):
+            share = float(finding["promised"].rstrip("%")) / 100
+            yield _line("limit", LEFT, WIDTH - RIGHT, top + UPPER * (1 - share))
+
+
+def _panel(top: int, floor: int, marks: Sequence[str], title: str) -> Iterator[str]:
+    for index, mark in enumerate(marks):
+        y = top + (floor - top) * index / (len(marks) - 1)
+        yield f'<text class="mark" x="{LEFT - 6}" y="{y + 4:.1f}">{mark}</text>'
+        yield _line("grid", LEFT, WIDTH - RIGHT, y)
+    yield f'<text class="caption" x="{LEFT}" y="{top - 5}">{title}</text>'
+
+
+def _latency(probe: ProbeJson, run: RunJson, scale: Scale, top: int, bottom: int) -> Iterator[str]:
+    series = probe["series"]
+    limits = list(_limits(run, probe))
+    seen = [value for value in (*series["median"], *series["worst"]) if value is not None]
+    if not seen:
+        yield from _panel(top, bottom, ("", ""), "latency: no answers")
+        return
+    low = 10 ** math.floor(math.log10(max(1e-6, min(seen))))
+    high = 10 ** math.ceil(math.log10(max([*seen, *limits, low * 10]) * 1.0001))
+    decades = round(math.log10(high / low))
+
+    def y(value: float) -> float:
+        share = math.log10(max(value, low) / low) / decades
+        return round(bottom - share * (bottom - top), 1)
+
+    marks = [span(high / 10**index) for index in range(decades + 1)]
+    yield from _panel(top, bottom, marks, "latency: median, and up to the slowest")
+    for stretch in _stretches(probe):
+        points = [
+            (scale.x(series["since"] + (index + 0.5) * series["width"]), median, worst)
+            for index, median, worst in stretch
+        ]
+        upper = [f"{x},{y(worst)}" for x, _, worst in points]
+        middle = [f"{x},{y(median)}" for x, median, _ in points]
+        yield f'<polygon class="spread" points="{" ".join([*upper, *reversed(middle)])}"/>'
+        yield f'<polyline class="worst" points="{" ".join(upper)}"/>'
+        yield f'<polyline class="median" points="{" ".join(middle)}"/>'
+    for limit in limits:
+        yield _line("limit", LEFT, WIDTH - RIGHT, y(limit))
+
+
+def _limits(run: RunJson, probe: ProbeJson) -> Iterator[float]:
+    """Promised percentiles in seconds."""
+    from resilience.model.values import Duration
+
+    for finding in _findings(run, probe):
+        kind = finding["name"].rpartition(".")[2] if "." in finding["name"] else ""
+        what = finding["name"].removeprefix(probe["name"] + ".") or kind
+        if what[:1] == "p" and what[1:2].isdigit():
+            yield Duration.parse(finding["promised"].removeprefix("at most ")).seconds
+
+
+def _stretches(probe: ProbeJson) -> Iterator[list[tuple[int, float, float]]]:
+    """Runs of spans that have a latency."""
+    series, found = probe["series"], list[tuple[int, float, float]]()
+    pairs = zip(series["median"], series["worst"], strict=True)
+    for index, (median, worst) in enumerate(pairs):
+        if median is not None and worst is not None:
+            found.append((index, median, worst))
+        elif found:
+            yield found
+            found = []
+    if found:
+        yield found
+
+
+def _outages(run: RunJson, probe: ProbeJson, scale: Scale, floor: int) -> Iterator[str]:
+    spans = {(outage["since"], outage["until"]): outage for finding in _findings(run, probe)
+             for outage in finding["outages"]}  # fmt: skip
+    for (since, until), outage in sorted(spans.items()):
+        left, right = scale.x(since), scale.x(until)
+        yield (
+            f"<g><title>outage of {span(outage['seconds'])}, {outage['lost']} requests lost</title>"
+            f'<rect class="outage" x="{left}" y="{floor + 4}" '
+            f'width="{max(2.0, right - left):.1f}" height="5" rx="2"/></g>'
+        )
+
+
+def _window(run: RunJson, scale: Scale, bottom: int) -> Iterator[str]:
+    window = run["window"]
+    if window is None:
+        return
+    left, right = scale.x(window["since"]), scale.x(window["until"])
+    for x, width in ((LEFT, left - LEFT), (right, WIDTH - RIGHT - right)):
+        if width > 0.5:
+            yield (f'<rect class="beyond" x="{x}" y="{LANES}" width="{width:.1f}" '
+                   f'height="{bottom - LANES}"><title>not judged</title></rect>')  # fmt: skip
+    for x in (left, right):
+        yield f'<line class="edge" x1="{x}" x2="{x}" y1="{LANES}" y2="{bottom}"/>'
+
+
+def _victims(victims: Sequence[EntryJson], scale: Scale) -> Iterator[str]:
+    for victim in victims:
+        x = scale.x(victim["at"])
+        yield (
+            f"<g><title>{victim['at']:+.2f}s: {escape(victim['text'])}</title>"
+            f'<path class="victim" d="M{x - 5:.1f} {LANES - 11}h10l-5 9z"/></g>'
+        )
+
+
+def _axis(scale: Scale, bottom: int) -> Iterator[str]:
+    step = _round_step((scale.until - scale.since) / 10)
+    at = math.ceil(scale.since / step) * step
+    while at <= scale.until:
+        x = scale.x(at)
+        yield f'<line class="tick" x1="{x}" x2="{x}" y1="{bottom}" y2="{bottom + 4}"/>'
+        yield f'<text class="time" x="{x}" y="{bottom + 17}">{at:+g}s</text>'
+        at = round(at + step, 6)
+
+
+def _round_step(least: float) -> float:
+    base: float = 10.0 ** math.floor(math.log10(least))
+    return next(base * factor for factor in (1, 2, 5, 10) if base * factor >= least)
+
+
+def _line(kind: str, left: float, right: float, y: float) -> str:
+    return f'<line class="{kind}" x1="{left}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>'

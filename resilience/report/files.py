@@ -1,0 +1,51 @@
+"""Writes the report's files. A reader never sees half a file: each is renamed into place."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from resilience.model.report import RunRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paths:
+    """Where the report lies."""
+
+    json: Path
+    html: Path
+    markdown: Path
+
+
+def write(
+    records: Sequence[RunRecord], directory: Path, *, step_summary: Path | None = None
+) -> Paths:
+    """Write report.json, report.html and summary.md; append to `step_summary` (what
+    GITHUB_STEP_SUMMARY names) if given. OSError where the directory cannot be written."""
+    from resilience.report.document import document
+    from resilience.report.html import html
+    from resilience.report.markdown import markdown
+
+    made = document(records, time.time())
+    directory.mkdir(parents=True, exist_ok=True)
+    short = markdown(made)
+    paths = Paths(
+        json=_put(directory / "report.json", json.dumps(made, ensure_ascii=False) + "\n"),
+        html=_put(directory / "report.html", html(made)),
+        markdown=_put(directory / "summary.md", short),
+    )
+    if step_summary is not None:
+        with step_summary.open("a", encoding="utf-8") as file:
+            file.write(short)
+    return paths
+
+
+def _put(path: Path, text: str) -> Path:
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)
+    return path

@@ -1,0 +1,58 @@
+"""`report.html`: one self-contained page, made from the same document as `report.json`.
+
+It loads nothing: styles and charts are inline, there is no script, and every text of the cluster's
+is escaped. Light or dark as the reader's system is.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from resilience.report.chart import chart, steps_of
+from resilience.report.shape import EntryJson, ReportJson, RunJson
+
+TONES = {
+    "passed": "good",
+    "service failed": "bad",
+    "failed": "bad",
+    "undo incomplete": "bad",
+    "harness error": "bad",
+}
+"""Outcomes and results by colour; all others are doubtful."""
+
+QUIET = {"watch", "call"}
+"""Kinds of entries that the page folds away; `report.json` has them."""
+
+
+def html(document: ReportJson) -> str:
+    """The page."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=PackageLoader("resilience.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["tone"] = lambda text: TONES.get(text, "doubt")
+    environment.filters["signed"] = lambda seconds: f"{seconds:+.2f}s"
+    environment.globals["chart"] = lambda probe, run: Markup(chart(probe, run))
+    environment.globals["steps_of"] = steps_of
+    environment.globals["told"] = told
+    environment.globals["counted"] = counted
+    return environment.get_template("report.html").render(report=document)
+
+
+def told(run: RunJson) -> list[EntryJson]:
+    """The entries of the timeline that a person reads."""
+    return [entry for entry in run["timeline"] if entry["what"] not in QUIET]
+
+
+def counted(document: ReportJson) -> list[tuple[str, int]]:
+    """Outcomes and how many runs ended so, passed first."""
+    outcomes: dict[str, Any] = {}
+    for run in document["runs"]:
+        outcomes[run["outcome"]] = outcomes.get(run["outcome"], 0) + 1
+    return sorted(outcomes.items(), key=lambda item: (item[0] != "passed", item[0]))

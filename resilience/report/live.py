@@ -1,0 +1,127 @@
+"""Progress while a scenario runs: lines that stay, and on a terminal one line that moves.
+
+Lines only ever get appended, so that logs and pipes read well; the moving line (the step under
+way and each probe's availability so far) is drawn by rich, and only where output is a terminal.
+Terminal capabilities are never forced. `out` prints past pytest's capture and is the caller's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import Event, Thread
+from typing import IO, Any, Protocol
+
+from resilience.model.timeline import Entry, What
+from resilience.probes.words import percent
+
+REDRAW = 0.15
+"""Seconds between two drawings of the moving line."""
+
+_SIGNS = {What.VICTIM: "▼", What.PROOF: "✓", What.UNDO: "↩", What.PROBE: "∿"}
+
+
+class Measuring(Protocol):
+    """What the moving line asks of a probe."""
+
+    @property
+    def name(self) -> str: ...
+    def progress(self) -> tuple[int, int]: ...
+
+
+class Live:
+    """Prints entries as they come. Safe to call from any thread, in the order of the calls."""
+
+    def __init__(self, out: Callable[[str], None]) -> None:
+        self._out = out
+        self._zero: float | None = None
+        self._probes: list[Measuring] = []
+        self.step = ""
+
+    def entry(self, entry: Entry) -> None:
+        """One thing that happened."""
+        if self._zero is None:
+            self._zero = entry.monotonic
+        if entry.what is What.STEP:
+            self.step = entry.text if entry.facts.get("state") == "started" else ""
+        if tells(entry):
+            self._out(line(entry, self._zero))
+
+    def probe(self, probe: Measuring) -> None:
+        """Show this probe's availability from now on."""
+        self._probes.append(probe)
+
+    def moving(self) -> str:
+        """The line that moves: what is being done, and how every probe fares."""
+        told = [f"{probe.name} {so_far(*probe.progress())}" for probe in self._probes]
+        return "   ".join([self.step or "…", *told])
+
+
+def tells(entry: Entry) -> bool:
+    """Whether a person who watches wants to read it."""
+    state = entry.facts.get("state")
+    if entry.what is What.STEP:
+        return state != "started"
+    if entry.what is What.UNDO:
+        return state != "recorded"
+    return entry.what in (What.RUN, What.VICTIM, What.PROOF, What.PROBE, What.NOTE)
+
+
+def line(entry: Entry, zero: float) -> str:
+    """`  +3.21s ▼ Pod shop/checkout-x: chosen at random`."""
+    sign = "✗" if entry.facts.get("state") == "failed" else _SIGNS.get(entry.what, " ")
+    first = entry.text.partition("\n")[0]
+    return f"{entry.monotonic - zero:+8.2f}s {sign} {first}"
+
+
+def so_far(planned: int, good: int) -> str:
+    """`99.8% of 512`."""
+    return f"{percent(good / planned)} of {planned:,}" if planned else "no answer yet"
+
+
+@contextmanager
+def plain(out: Callable[[str], None]) -> Iterator[Live]:
+    """Lines only."""
+    yield Live(out)
+
+
+@contextmanager
+def animated(stream: IO[str]) -> Iterator[Live]:
+    """Lines and a moving one, on a terminal."""
+    from rich.console import Console
+    from rich.live import Live as Screen
+    from rich.spinner import Spinner
+    from rich.text import Text
+
+    console = Console(file=stream, highlight=False)
+    spinner: Any = Spinner("dots")
+    with Screen(spinner, console=console, transient=True, auto_refresh=False) as screen:
+        live = Live(lambda text: console.print(_coloured(text), soft_wrap=True))
+        over = Event()
+
+        def draw() -> None:
+            while not over.wait(REDRAW):
+                text = Text(live.moving(), no_wrap=True, overflow="ellipsis")
+                spinner.update(text=text)
+                screen.refresh()
+
+        artist = Thread(target=draw, daemon=True, name="resilience-live")
+        artist.start()
+        try:
+            yield live
+        finally:
+            over.set()
+            artist.join()
+
+
+def _coloured(text: str) -> Any:
+    from rich.text import Text
+
+    sign = text[10:11]
+    style = {"✗": "red", "▼": "yellow", "✓": "green", "↩": "cyan"}.get(sign, "")
+    return Text.assemble((text[:10], "dim"), (text[10:], style))
+
+
+def lines(entries: Sequence[Entry], zero: float) -> list[str]:
+    """What would have been shown, afterwards: for the section under a failing test."""
+    return [line(entry, zero) for entry in entries if tells(entry)]

@@ -1,0 +1,42 @@
+"""The summary at the end of a terminal session: one line per scenario, promises beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from resilience.model.report import RunRecord
+from resilience.model.verdict import Finding, Outcome, Result
+
+MOST_TITLE = 56
+
+
+def summary(records: Sequence[RunRecord]) -> list[str]:
+    """Aligned lines of plain text."""
+    rows = [(r.outcome.value, _cut(r.scenario.title), f"{r.ended - r.started:.1f}s", _told(r))
+            for r in records]  # fmt: skip
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
+    return [
+        f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]:>{widths[2]}}  {row[3]}".rstrip()
+        for row in rows
+    ]
+
+
+def _told(record: RunRecord) -> str:
+    broken = [finding for finding in record.findings if finding.result is not Result.PASSED]
+    if broken:
+        return f"{_short(broken[0])}, promised {broken[0].promised}"
+    if record.outcome is not Outcome.PASSED:
+        return (
+            record.message.partition("\n")[0].removeprefix(f"{record.outcome.value}: ").rstrip(":")
+        )
+    return ", ".join(_short(finding) for finding in record.findings)
+
+
+def _short(finding: Finding) -> str:
+    measured = finding.measured.partition(": ")[0] if finding.value is not None else (
+        finding.measured)  # fmt: skip
+    return f"{finding.name.replace('_', ' ')} {measured.partition(' (')[0]}"
+
+
+def _cut(title: str) -> str:
+    return title if len(title) <= MOST_TITLE else title[: MOST_TITLE - 1] + "…"
