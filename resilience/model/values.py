@@ -28,8 +28,9 @@ _UNITS = {
     "d": Fraction(86400),
 }
 # Bounded digits: longer numbers mean nothing here and make Python's own conversions fail.
-_NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,9})?"
+_NUMBER = r"[0-9]{1,15}(?:\.[0-9]{1,9})?"
 _DURATION = re.compile(rf"({_NUMBER})(ms|s|m|h|d)")
+_LONGEST = 100 * 366 * 86400
 _SIZES = {
     "": 1,
     "k": 1000,
@@ -67,15 +68,18 @@ class Duration:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Units may be combined from large to small, each once; a bare `0` needs no unit."""
+        """Units may be combined from large to small, each once; a bare `0` needs no unit. At most
+        100 years, and no finer than a nanosecond."""
         if text == "0":
             return cls(Fraction(0))
         parts = _DURATION.findall(text)
         units = [unit for _, unit in parts]
         order = [unit for unit in reversed(_UNITS) if unit in units]
-        if not parts or "".join(n + u for n, u in parts) != text or units != order:
+        value = sum((Fraction(n) * _UNITS[u] for n, u in parts), Fraction(0))
+        whole = "".join(n + u for n, u in parts) == text and units == order
+        if not parts or not whole or value > _LONGEST or (value * 10**9).denominator != 1:
             raise ValueError("a duration with its unit, such as 300ms, 2s, 5m, 1m30s or 26h")
-        return cls(sum((Fraction(n) * _UNITS[u] for n, u in parts), Fraction(0)))
+        return cls(value)
 
     @classmethod
     def of(cls, seconds: float | Fraction) -> Self:
