@@ -8,7 +8,7 @@ undo is done, for the caller to raise again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +18,9 @@ from typing import TYPE_CHECKING
 from resilience.cluster.errors import ClusterError
 from resilience.cluster.interface import Cluster
 from resilience.context import ActionFailed
-from resilience.engine import harm, seeds, verdict
+from resilience.engine import harm, seeds, verdict, windup
 from resilience.engine.abort import Aborted, Aborter
 from resilience.engine.clock import EngineClock
-from resilience.engine.identity import identity
 from resilience.engine.journal import Journal
 from resilience.engine.options import Options
 from resilience.engine.owners import Owners
@@ -29,14 +28,13 @@ from resilience.engine.probes import Deck, NotSteady
 from resilience.engine.state import RunState
 from resilience.engine.steps import Steps, Stopped
 from resilience.engine.timeline import Timeline
-from resilience.engine.undo import Putback, shielded
+from resilience.engine.undo import shielded
 from resilience.engine.views import Views
 from resilience.engine.witness import Witness
 from resilience.model.report import RunRecord
 from resilience.model.scenario import Scenario, Step
 from resilience.model.timeline import Entry, What
 from resilience.model.values import RunId
-from resilience.model.verb import Verb
 from resilience.model.verdict import Finding, Outcome, Window
 
 if TYPE_CHECKING:
@@ -133,7 +131,7 @@ class _Run:
     def _act(self) -> None:
         """Everything that an abort cuts short."""
         scenario, state = self._scenario, self._state
-        state.journal.begin(self._facts())
+        windup.begin(state, self._scenario.title)
         state.open_views()
         self._all(scenario.given)
         self._deck.start(scenario.probes)
@@ -192,26 +190,8 @@ class _Run:
 
     def _wind_up(self) -> None:
         """Stop measuring, then put everything back."""
-        state = self._state
         self._deck.stop()
-        putback = Putback(
-            cluster=state.cluster,
-            run=state.run,
-            journal=state.journal,
-            timeline=state.timeline,
-            clock=self._clock.checking(state.aborter.check_undo),
-            verbs=self._verbs(),
-            within=state.options.undo_within,
-        )
-        try:
-            putback.all()
-        finally:
-            self._leftovers = [
-                f"{undo.text}: {undo.failure or 'not tried'}" for undo in state.journal.pending()
-            ]
-
-    def _verbs(self) -> Mapping[str, Verb]:
-        return self._state.verbs
+        self._leftovers = windup.put_back(self._state, self._clock)
 
     def _record(self, started: float, wall: float) -> RunRecord:
         state = self._state
@@ -260,25 +240,12 @@ class _Run:
             started,
         )
 
-    def _facts(self) -> Mapping[str, object]:
-        """The journal's first line. kube-system's uid says which cluster this is."""
-        state = self._state
-        return {
-            "run": state.run,
-            "scenario": self._scenario.title,
-            "wall": self._clock.wall(),
-            "context": state.cluster.context,
-            "cluster": identity(state.cluster),
-            "namespace": state.namespace,
-            "ephemeral": state.options.ephemeral,
-        }
-
 
 def _seed(scenario: Scenario, options: Options) -> int:
     for given in (options.seed, scenario.seed):
         if given is not None:
             return given
-    return seeds.choose(SystemRandom())
+    return seeds.fresh()
 
 
 def _directory(scenario: Scenario) -> Path:

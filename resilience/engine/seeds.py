@@ -5,7 +5,7 @@ it does not change what it chooses. No global state.
 from __future__ import annotations
 
 import hashlib
-from random import Random
+from random import Random, SystemRandom
 
 
 def stream(seed: int, path: str) -> Random:
@@ -14,6 +14,6 @@ def stream(seed: int, path: str) -> Random:
     return Random(int.from_bytes(digest[:8], "big"))
 
 
-def choose(source: Random) -> int:
-    """A seed short enough to be read aloud and typed again."""
-    return source.randrange(1, 1_000_000)
+def fresh() -> int:
+    """A new seed, short enough to be read aloud and typed again."""
+    return SystemRandom().randrange(1, 1_000_000)

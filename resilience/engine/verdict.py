@@ -162,10 +162,10 @@ def message(
         ]
         if step.phase == "given":
             lines.append("    the starting state is wrong; nothing was broken yet")
-    told = {step.place for step in failures}  # a check's finding says what its step just said
+    said = {step.place for step in failures}  # a check's finding says what its step just said
     for finding in findings:
-        if finding.result is not Result.PASSED and finding.place not in told:
-            lines += _told(finding)
+        if finding.result is not Result.PASSED and finding.place not in said:
+            lines += told(finding, "  ")
     if victims and (failures or any(f.result is not Result.PASSED for f in findings)):
         lines += [
             "  harmed",
@@ -186,14 +186,16 @@ def message(
     return "\n".join(lines)
 
 
-def _told(finding: Finding) -> list[str]:
+def told(finding: Finding, indent: str = "") -> list[str]:
+    """One finding as lines: promised, measured, the circumstances."""
     place = f" ({finding.place})" if finding.place else ""
-    return [
-        f"  {finding.name}: {finding.result.value}{place}",
-        f"    promised  {finding.promised}",
-        f"    measured  {finding.measured}",
-        *(f"    {line}" for line in finding.detail),
+    lines = [
+        f"{finding.name}: {finding.result.value}{place}",
+        f"  promised  {finding.promised}",
+        f"  measured  {finding.measured}",
+        *(f"  {line}" for line in finding.detail),
     ]
+    return [indent + line for line in lines]
 
 
 def _few(lines: Sequence[str], indent: str = "") -> list[str]:

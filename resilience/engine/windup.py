@@ -1,0 +1,44 @@
+"""The two ends of the journal in a run: its first line, and undoing all that it still holds."""
+
+from __future__ import annotations
+
+from resilience.engine.abort import Abandoned
+from resilience.engine.clock import EngineClock
+from resilience.engine.identity import identity
+from resilience.engine.state import RunState
+from resilience.engine.undo import Putback
+from resilience.model.timeline import What
+
+
+def begin(state: RunState, title: str) -> None:
+    """Say who, where and when, before anything is changed."""
+    state.journal.begin(
+        {
+            "run": state.run,
+            "scenario": title,
+            "wall": state.clock.wall(),
+            "context": state.cluster.context,
+            "cluster": identity(state.cluster),
+            "namespace": state.namespace,
+            "ephemeral": state.options.ephemeral,
+        }
+    )
+
+
+def put_back(state: RunState, clock: EngineClock) -> list[str]:
+    """Undo everything, newest first; returns what is left, in words. `clock` is one that the run's
+    own abort does not cut short; three presses of Ctrl-C do."""
+    putback = Putback(
+        cluster=state.cluster,
+        run=state.run,
+        journal=state.journal,
+        timeline=state.timeline,
+        clock=clock.checking(state.aborter.check_undo),
+        verbs=state.verbs,
+        within=state.options.undo_within,
+    )
+    try:
+        putback.all()
+    except Abandoned:
+        state.timeline.note(What.UNDO, "abandoned", {"state": "failed"})
+    return [f"{undo.text}: {undo.failure or 'not tried'}" for undo in state.journal.pending()]
