@@ -8,15 +8,12 @@ write before anything was stored.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from resilience.sandbox.admission import cluster, defaults, lifecycle, pods, workload_defaults
 from resilience.sandbox.admission.request import Request
 from resilience.sandbox.admission.services import ServiceAddresses
 from resilience.sandbox.admission.validation import rules
-from resilience.sandbox.api import Obj
-from resilience.sandbox.apiserver.call import Call
-from resilience.sandbox.schema.facts import Kind
 
 if TYPE_CHECKING:
     from resilience.sandbox.apiserver.registry import Registry
@@ -70,25 +67,6 @@ class Chain:
     def delete(self, request: Request) -> None:
         """Refuse a deletion that may not be."""
         lifecycle.check_delete(request)
-
-    def track(self, request: Request) -> None:
-        """Keep `metadata.managedFields`."""
-
-    def committed(self, request: Request) -> None:
-        """What follows from a write that is about to be stored."""
-
-    def apply(
-        self,
-        registry: Registry,
-        kind: Kind,
-        namespace: str,
-        name: str,
-        patch: Any,
-        subresource: str,
-        call: Call,
-    ) -> Obj:
-        """Server-side apply."""
-        raise NotImplementedError
 
 
 def _job_selector(request: Request) -> None:

@@ -10,34 +10,34 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any, Literal
 
 from resilience.sandbox.admission.chain import Chain
 from resilience.sandbox.admission.request import Request
 from resilience.sandbox.api import (
-    Change,
     Clock,
     Obj,
     PatchType,
     Resource,
     Subresource,
 )
-from resilience.sandbox.apiserver import deletion, errors, metadata, patching
+from resilience.sandbox.apiserver import deletion, errors, managed, metadata, patching
 from resilience.sandbox.apiserver.call import SYSTEM, Call
 from resilience.sandbox.apiserver.events import Recorder
 from resilience.sandbox.apiserver.kinds import Kinds
+from resilience.sandbox.apiserver.reader import Reader
 from resilience.sandbox.apiserver.subresources import Subresources
 from resilience.sandbox.clock import stamp
 from resilience.sandbox.schema import strict
 from resilience.sandbox.schema.facts import Kind, builtin
-from resilience.sandbox.store import Record, Store, Table, clone
+from resilience.sandbox.store import Store, clone
 
 _STATUS_METADATA = ("labels", "annotations", "finalizers", "managedFields", "ownerReferences")
 """What a write to `/status` may change beside the status, as the built-in strategies allow."""
 
 
-class Registry:
+class Registry(Reader):
     """Implements `resilience.sandbox.api.Api`; see the module."""
 
     def __init__(
@@ -50,99 +50,25 @@ class Registry:
         ids: Callable[[], str] = lambda: str(uuid.uuid4()),
     ) -> None:
         self.clock = clock
-        self.store = store or Store()
-        self.kinds = Kinds(builtin().kinds)
+        super().__init__(store or Store(), Kinds(builtin().kinds))
         self.chance = chance or random.Random()
         self._ids = ids
         self.chain = Chain(self, network)
         self._recorder = Recorder(self)
         self._subresources = Subresources(self)
 
-    # -- reading ---------------------------------------------------------------------------------
-
-    def resource(self, plural: str, group: str = "") -> Resource:
-        return self.kinds.preferred(group, plural).resource
-
-    def table(self, resource: Resource) -> Table:
-        """The store's table of a resource."""
-        group, plural = self.kinds.storage(resource)
-        if (group, plural) != (resource.group, resource.plural):
-            resource = self.resource(plural, group)
-        return self.store.table(resource)
-
-    def record(self, resource: Resource, namespace: str, name: str) -> Record:
-        """The stored record; ApiError 404."""
-        found = self.table(resource).records.get((namespace, name))
-        if found is None:
-            raise errors.not_found(resource, name)
-        return found
-
-    def get(self, resource: Resource, namespace: str, name: str) -> Obj:
-        return self.record(resource, namespace, name).obj
-
-    def find(self, resource: Resource, namespace: str, name: str) -> Obj | None:
-        found = self.table(resource).records.get((namespace, name))
-        return found.obj if found else None
-
-    def list(
-        self,
-        resource: Resource,
-        namespace: str | None = None,
-        *,
-        labels: Mapping[str, str] | None = None,
-        node: str | None = None,
-        owner: str | None = None,
-    ) -> Sequence[Obj]:
-        table = self.table(resource)
-        if owner is not None:
-            keys: Sequence[tuple[str, str]] = sorted(table.by_owner.get(owner, ()))
-        elif node is not None:
-            keys = sorted(table.by_node.get(node, ()))
-        else:
-            keys = table.scope(namespace)
-        records = table.records
-        found = [records[key].obj for key in keys]
-        if namespace is not None and (owner is not None or node is not None):
-            found = [obj for obj in found if obj["metadata"].get("namespace", "") == namespace]
-        if node is not None and owner is not None:
-            found = [obj for obj in found if (obj.get("spec") or {}).get("nodeName") == node]
-        if owner is not None:
-            found = [obj for obj in found if _controlled_by(obj, owner)]
-        if labels:
-            wanted = labels.items()
-            found = [
-                obj for obj in found if wanted <= (obj["metadata"].get("labels") or {}).items()
-            ]
-        return found
-
-    def dependents(self, uid: str) -> Iterator[tuple[Resource, Obj]]:
-        """Every object, of any kind, with an ownerReference to `uid`."""
-        for table in self.store.tables():
-            for key in sorted(table.by_owner.get(uid, ())):
-                yield table.resource, table.records[key].obj
-
-    def served(self) -> Sequence[Resource]:
-        """Every stored resource in its preferred version, custom ones included."""
-        found = {
-            (kind.resource.group, kind.resource.plural)
-            for kind in self.kinds.all()
-            if kind.stored
-            and self.kinds.storage(kind.resource) == (kind.resource.group, kind.resource.plural)
-        }
-        return [self.resource(plural, group) for group, plural in sorted(found)]
-
-    def subscribe(
-        self, resource: Resource, callback: Callable[[Change], None]
-    ) -> Callable[[], None]:
-        self.table(resource)
-        group, plural = self.kinds.storage(resource)
-        return self.store.subscribe(self.resource(plural, group), callback)
-
     # -- writing ---------------------------------------------------------------------------------
 
     def create(self, resource: Resource, obj: Obj, *, call: Call = SYSTEM) -> Obj:
-        kind = self.kinds.of(resource)
-        obj = {"apiVersion": "", "kind": "", **clone(obj)}
+        return self._create(self.kinds.of(resource), clone(obj), call, None)
+
+    def create_applied(self, kind: Kind, config: Obj, entry: managed.Entry, call: Call) -> Obj:
+        """Create what a first apply describes; the manager owns exactly what it said."""
+        return self._create(kind, config, call, entry)
+
+    def _create(self, kind: Kind, obj: Obj, call: Call, entry: managed.Entry | None) -> Obj:
+        resource = kind.resource
+        obj = {"apiVersion": "", "kind": "", **obj}
         metadata.prepare_create(
             resource,
             obj,
@@ -159,11 +85,13 @@ class Registry:
         if key in self.table(resource).records:
             raise errors.already_exists(resource, key[1])
         self.chain.create(request)
-        self.chain.track(request)
+        if entry is not None:
+            managed.store(obj, [entry])
+        else:
+            managed.track(request, self.clock.now())
         if call.dry_run:
             obj["metadata"].pop("resourceVersion", None)
             return obj
-        self.chain.committed(request)
         return self.store.put(self.table(resource).resource, obj).obj
 
     def update(
@@ -195,16 +123,14 @@ class Registry:
         kind = self.kinds.of(resource)
         if subresource == "scale":
             return self._subresources.patch_scale(kind, namespace, name, patch, type, call)
-        old = self.find(resource, namespace, name)
         if type == "apply":
-            return self.chain.apply(self, kind, namespace, name, patch, subresource, call)
-        if old is None:
-            raise errors.not_found(resource, name)
+            return managed.serve_apply(self, kind, namespace, name, patch, subresource, call)
+        old = self.get(resource, namespace, name)
         patched = patching.patched(kind, old, patch, type)
         metadata.check_names(resource, patched, namespace, name)
         if call.validation:
             strict.check(kind.model, patched, call)
-        return self._replace(kind, old, patched, subresource, call, typed=False)
+        return self._replace(kind, old, patched, subresource, call)
 
     def delete(
         self,
@@ -289,6 +215,10 @@ class Registry:
         """Finish an update whose new state the caller owns; for subresources and apply."""
         return self._replace(self.kinds.of(resource), old, obj, subresource, call)
 
+    def replace_applied(self, kind: Kind, old: Obj, obj: Obj, subresource: str, call: Call) -> Obj:
+        """Finish an apply: ownership has been worked out already."""
+        return self._replace(kind, old, obj, subresource, call, applied=True)
+
     def _counts(self, kind: Kind) -> bool:
         resource = kind.resource
         return not kind.model or (resource.group, resource.plural) in metadata.GENERATION
@@ -308,7 +238,8 @@ class Registry:
         obj: Obj,
         subresource: str,
         call: Call,
-        typed: bool = True,
+        *,
+        applied: bool = False,
     ) -> Obj:
         resource = kind.resource
         metadata.prepare_update(resource, obj, old, counted=False)
@@ -316,26 +247,19 @@ class Registry:
         request = Request(self, kind, obj, old, call, subresource)
         self.chain.update(request)
         obj = request.obj
-        if not subresource:
+        if subresource in ("", "scale"):
             metadata.prepare_update(resource, obj, old, counted=self._counts(kind))
         if obj == old:
             return old
-        self.chain.track(request)
+        if not applied:
+            managed.track(request, self.clock.now())
         if call.dry_run:
             return obj
         table = self.table(resource)
         if deletion.finished(resource, obj):
             key = (obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
             return self.store.remove(table.resource, key, obj)
-        self.chain.committed(request)
         return self.store.put(table.resource, obj).obj
-
-
-def _controlled_by(obj: Obj, uid: str) -> bool:
-    return any(
-        reference.get("uid") == uid and reference.get("controller")
-        for reference in obj["metadata"].get("ownerReferences") or ()
-    )
 
 
 def _separate(kind: Kind, old: Obj, obj: Obj, subresource: str) -> Obj:
@@ -356,7 +280,7 @@ def _separate(kind: Kind, old: Obj, obj: Obj, subresource: str) -> Obj:
         spec = {**(old.get("spec") or {})}
         spec["finalizers"] = (obj.get("spec") or {}).get("finalizers") or []
         return {**old, "metadata": obj["metadata"], "spec": spec}
-    if not subresource and "status" in kind.subresources:
+    if subresource in ("", "scale") and "status" in kind.subresources:
         obj.pop("status", None)
         if "status" in old:
             obj["status"] = old["status"]

@@ -118,7 +118,7 @@ class Subresources:
             )
         fresh = clone(old)
         fresh["spec"]["replicas"] = replicas
-        return scale_of(self._registry.replace(resource, old, fresh, call))
+        return scale_of(self._registry.replace(resource, old, fresh, call, "scale"))
 
     def patch_scale(
         self, kind: Kind, namespace: str, name: str, patch: Any, type: PatchType, call: Call

@@ -30,6 +30,8 @@ _GO = {
     "quantity": "resource.Quantity",
     "time": "v1.Time",
 }
+_EMPTY = ("[]", "{}")
+_KEPT_EMPTY = frozenset({"endpoints", "rules", "drivers", "items"})
 _RANGES = {"integer": 2**31, "int64": 2**63}
 
 
@@ -87,6 +89,9 @@ class _Walk:
                 del value[key]
             else:
                 value[key] = self.value(kind, value[key], where, model)
+                # Go leaves empty lists and maps out of JSON (`omitempty`), but for a few fields.
+                if kind[:2] in _EMPTY and not value[key] and key not in _KEPT_EMPTY:
+                    del value[key]
 
     def value(self, kind: str, value: Any, path: str, owner: Model) -> Any:
         """The checked, normalised value."""

@@ -1,0 +1,190 @@
+"""Sets of fields: which paths an object says something about, in the form of `fieldsV1`.
+
+Source: sigs.k8s.io/structured-merge-diff (fieldpath, typed). A path is a tuple of FieldsV1 keys:
+"f:name" (a field), 'k:{"name":"x"}' (an item of a map list), 'v:"x"' (an item of a set). Pure.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from resilience.sandbox.schema.facts import Facts, ListRule, Model
+
+Path = tuple[str, ...]
+Fields = frozenset[Path]
+
+_STRIPPED = frozenset(
+    {
+        ("f:apiVersion",),
+        ("f:kind",),
+        ("f:metadata",),
+        ("f:metadata", "f:name"),
+        ("f:metadata", "f:namespace"),
+        ("f:metadata", "f:creationTimestamp"),
+        ("f:metadata", "f:selfLink"),
+        ("f:metadata", "f:uid"),
+        ("f:metadata", "f:generation"),
+        ("f:metadata", "f:managedFields"),
+        ("f:metadata", "f:resourceVersion"),
+        ("f:metadata", "f:deletionTimestamp"),
+        ("f:metadata", "f:deletionGracePeriodSeconds"),
+    }
+)
+_KEY_DEFAULTS = {"protocol": "TCP"}
+"""Keys of map lists that the schema gives a default: an item without one has this."""
+
+
+def model_of(facts: Facts, name: str) -> Model | None:
+    """A model, None for scalars, free-form values and custom resources."""
+    try:
+        return facts.model(name)
+    except KeyError:
+        return None
+
+
+def item_key(rule: ListRule, item: Mapping[str, Any]) -> str:
+    """The FieldsV1 key of one item of a map list."""
+    keys = {key: item.get(key, _KEY_DEFAULTS.get(key)) for key in sorted(rule.keys)}
+    known = {key: value for key, value in keys.items() if value is not None}
+    return "k:" + json.dumps(known, separators=(",", ":"))
+
+
+def value_key(value: Any) -> str:
+    """The FieldsV1 key of one item of a set."""
+    return "v:" + json.dumps(value, separators=(",", ":"))
+
+
+def of(facts: Facts, model: str, obj: Mapping[str, Any]) -> Fields:
+    """Every leaf (and map-list item) that an object mentions, without what nobody may own."""
+    found: set[Path] = set()
+    _struct(facts, model_of(facts, model), obj, (), found)
+    return frozenset(path for path in found if path[:2] not in _STRIPPED and path not in _STRIPPED)
+
+
+def _struct(
+    facts: Facts, model: Model | None, value: Mapping[str, Any], path: Path, found: set[Path]
+) -> None:
+    if path and (not value or (model is not None and model.atomic)):
+        found.add(path)
+        return
+    for field, inner in value.items():
+        kind = model.fields.get(field, "object") if model else "object"
+        rule = model.lists.get(field) if model else None
+        _value(facts, kind, rule, inner, (*path, f"f:{field}"), found)
+
+
+def _value(
+    facts: Facts, kind: str, rule: ListRule | None, value: Any, path: Path, found: set[Path]
+) -> None:
+    if isinstance(value, Mapping):
+        if rule is not None and rule.kind == "atomic":
+            found.add(path)
+        elif kind.startswith("{}"):
+            if not value:
+                found.add(path)
+            for key, inner in value.items():
+                _value(facts, kind[2:], None, inner, (*path, f"f:{key}"), found)
+        else:
+            _struct(facts, model_of(facts, kind), value, path, found)
+    elif isinstance(value, list) and rule is not None and rule.kind == "map":
+        model = model_of(facts, kind[2:])
+        for item in value:
+            inside = (*path, item_key(rule, item))
+            found.add(inside)
+            _struct(facts, model, item, inside, found)
+        if not value:
+            found.add(path)
+    elif isinstance(value, list) and rule is not None and rule.kind == "set":
+        found.update((*path, value_key(item)) for item in value)
+    else:
+        found.add(path)
+
+
+def encode(fields: Iterable[Path]) -> dict[str, Any]:
+    """A set as `fieldsV1`."""
+    root: dict[str, Any] = {}
+    for path in sorted(fields):
+        node = root
+        for part in path:
+            node = node.setdefault(part, {})
+        node["."] = {}
+    return _compact(root)
+
+
+def _compact(node: dict[str, Any]) -> dict[str, Any]:
+    """A leaf is {}; "." stays only where an item has children too."""
+    out = {key: _compact(inner) for key, inner in node.items() if key != "."}
+    return {".": {}, **out} if out and "." in node else out
+
+
+def decode(value: Any) -> Fields:
+    """A set from `fieldsV1`; what is malformed counts for nothing."""
+    return frozenset(_paths(value, ())) if isinstance(value, Mapping) else frozenset()
+
+
+def _paths(node: Mapping[str, Any], path: Path) -> Iterator[Path]:
+    for key, inner in node.items():
+        if key == ".":
+            yield path
+        elif isinstance(inner, Mapping) and inner:
+            yield from _paths(inner, (*path, key))
+        else:
+            yield (*path, key)
+
+
+def text(path: Path) -> str:
+    """A path as conflicts print it: `.spec.containers[name="x"].image`."""
+    out = ""
+    for part in path:
+        mark, rest = part[:2], part[2:]
+        if mark == "f:":
+            out += f".{rest}"
+        elif mark == "k:":
+            keys = json.loads(rest)
+            out += "[" + ",".join(f"{key}={json.dumps(keys[key])}" for key in sorted(keys)) + "]"
+        else:
+            out += f"[={rest}]"
+    return out
+
+
+_MISSING = object()
+
+
+def read(obj: Any, path: Path) -> Any:
+    """The value at a path; a private marker, equal to nothing, where there is none."""
+    for part in path:
+        obj = _step(obj, part)
+        if obj is _MISSING:
+            return obj
+    return obj
+
+
+def _step(obj: Any, part: str) -> Any:
+    mark, rest = part[:2], part[2:]
+    if mark == "f:":
+        return obj.get(rest, _MISSING) if isinstance(obj, Mapping) else _MISSING
+    if not isinstance(obj, list):
+        return _MISSING
+    if mark == "v:":
+        value = json.loads(rest)
+        return value if value in obj else _MISSING
+    at = find(obj, rest)
+    return obj[at] if at is not None else _MISSING
+
+
+def find(items: list[Any], key: str) -> int | None:
+    """Where the item with these JSON keys stands in a map list."""
+    wanted = json.loads(key)
+    for at, item in enumerate(items):
+        if isinstance(item, Mapping) and all(
+            item.get(name, _KEY_DEFAULTS.get(name)) == value for name, value in wanted.items()
+        ):
+            return at
+    return None
+
+
+def present(obj: Any, path: Path) -> bool:
+    """Whether an object has something at a path."""
+    return read(obj, path) is not _MISSING
