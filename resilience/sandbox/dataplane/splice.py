@@ -18,12 +18,14 @@ RESET = struct.pack("ii", 1, 0)
 class Side(asyncio.Protocol):
     """One end; `other` is set before either end reads."""
 
-    def __init__(self) -> None:
+    def __init__(self, open_sides: set[Side]) -> None:
+        self._open = open_sides
         self.other: Side | None = None
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
+        self._open.add(self)
 
     def data_received(self, data: bytes) -> None:
         if self.other is not None and self.other.transport is not None:
@@ -44,6 +46,7 @@ class Side(asyncio.Protocol):
             self.other.transport.resume_reading()
 
     def connection_lost(self, error: Exception | None) -> None:
+        self._open.discard(self)
         other, self.other = self.other, None
         if other is None:
             return

@@ -35,6 +35,13 @@ class TcpForwarder:
         self._listener: socket.socket | None = None
         self._rebind: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self.open_sides: set[Side] = set()
+        """Both ends of every connection that is carried now."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether a connection is being made or carried."""
+        return bool(self._tasks or self.open_sides)
 
     def update(self, forward: Forward) -> None:
         """New endpoints; established connections stay where they are."""
@@ -96,7 +103,7 @@ class TcpForwarder:
         except (OSError, TimeoutError):
             reset_socket(client)
             return
-        near, far = Side(), Side()
+        near, far = Side(self.open_sides), Side(self.open_sides)
         near.other, far.other = far, near
         await self._loop.create_connection(lambda: far, sock=upstream)
         await self._loop.connect_accepted_socket(lambda: near, client)

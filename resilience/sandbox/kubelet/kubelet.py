@@ -15,6 +15,7 @@ from resilience.sandbox.config import ProcessArguments
 from resilience.sandbox.kubelet import httpd
 from resilience.sandbox.kubelet.addresses import Addresses
 from resilience.sandbox.kubelet.events import Events
+from resilience.sandbox.kubelet.memory import MemoryWatch
 from resilience.sandbox.kubelet.nodes import Nodes
 from resilience.sandbox.kubelet.pod import Pod
 from resilience.sandbox.kubelet.references import References
@@ -60,8 +61,15 @@ class Kubelet:
         )
         self._pods = pods = Reflector(self._client, "/api/v1/pods", self._on_pod)
         nodes = Reflector(self._client, "/api/v1/nodes", self.nodes.on_change)
+        memory = MemoryWatch(self.pods)
         await self.nodes.register()
-        for body in (nodes.run(), pods.run(), self.nodes.heartbeat(), self.events.run()):
+        for body in (
+            nodes.run(),
+            pods.run(),
+            self.nodes.heartbeat(),
+            self.events.run(),
+            memory.run(),
+        ):
             self._spawn(body)
         for _ in range(WORKERS):
             self._spawn(self.writer.run())

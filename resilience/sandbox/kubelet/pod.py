@@ -47,6 +47,10 @@ class Pod:
         self.network = Network(address="", loopback="", namespace="", dns_socket="")
         self.volumes = Volumes(obj, kubelet.config.directory, kubelet.references, "")
         self.containers = self._make_containers()
+        self.has_memory_limit = any(
+            "memory" in ((c.state.spec.get("resources") or {}).get("limits") or {})
+            for c in self.containers
+        )
         self.failure: tuple[str, str] | None = None
         self.terminal: str | None = None
         self._tasks: set[asyncio.Task[None]] = set()
