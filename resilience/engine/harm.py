@@ -24,9 +24,7 @@ MARGIN = 30.0
 def wait_until_over(state: RunState, settled: float) -> float:
     """Wait until `settled`, and until the harm is over; the moment at which judging ends."""
     state.clock.until(lambda: False, settled)
-    if not _dying(state):
-        return max(settled, _last_gone(state) + AFTERMATH)
-    patience = max(objects.grace(pod) for pod in _dying(state)) + MARGIN
+    patience = max((objects.grace(pod) for pod in _dying(state)), default=0) + MARGIN
     if not state.clock.until(lambda: not _dying(state), state.clock.monotonic() + patience):
         for pod in _dying(state):
             state.timeline.note(
