@@ -96,11 +96,12 @@ class ScenarioItem(pytest.Function):
         if session.signals.interrupted:
             self.session.shouldstop = f"{session.signals.interrupted}, after putting back"
         if record.outcome is not Outcome.PASSED:
-            raise ScenarioFailed(record.message)
+            raise ScenarioFailed(telling.failure(record))
 
     def _keep(self, record: RunRecord) -> None:
+        whole = self.config.get_verbosity() >= 2
         self.user_properties.extend(telling.properties(record))
-        self.add_report_section("call", "timeline", telling.timeline(record))
+        self.add_report_section("call", "timeline", telling.timeline(record, whole=whole))
 
     def show(self) -> None:
         """Dry run: say what would be done."""

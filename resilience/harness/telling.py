@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from resilience.model.timeline import What
+from resilience.model.verdict import Result
+
 if TYPE_CHECKING:
     from resilience.model.report import RunRecord
     from resilience.model.timeline import Entry
@@ -48,11 +51,38 @@ def properties(record: RunRecord) -> list[tuple[str, object]]:
     ]
 
 
-def timeline(record: RunRecord) -> str:
+SHORT = frozenset({What.RUN, What.STEP, What.VICTIM, What.PROOF, What.PROBE, What.UNDO, What.NOTE})
+"""What the section under a failure shows; everything is in the report, and here with -vv."""
+
+
+def timeline(record: RunRecord, *, whole: bool) -> str:
     """The report section under a failure."""
-    return "\n".join(
-        f"{entry.monotonic - record.started:8.3f}  {entry.text}" for entry in record.timeline
-    )
+    lines = [
+        f"{entry.monotonic - record.started:8.3f}  {entry.text}"
+        for entry in record.timeline
+        if whole or entry.what in SHORT
+    ]
+    if not whole and len(lines) < len(record.timeline):
+        lines.append(f"          ({len(record.timeline) - len(lines)} more with -vv)")
+    return "\n".join(lines)
+
+
+def failure(record: RunRecord) -> str:
+    """The engine's message; its first line alone must say enough for pytest's short summary."""
+    first, _, rest = record.message.partition("\n")
+    brief = _brief(record)
+    if not first.endswith(":") or not brief:
+        return record.message
+    return f"{first} {brief}\n{rest}"
+
+
+def _brief(record: RunRecord) -> str:
+    broken = [finding for finding in record.findings if finding.result is not Result.PASSED]
+    worst = [finding for finding in broken if finding.result is Result.FAILED] or broken
+    if worst:
+        return f"{worst[0].name} {worst[0].measured}, promised {worst[0].promised}"
+    steps = [step for step in record.steps if step.result is not Result.PASSED and step.message]
+    return f"{steps[0].title}: {steps[0].message.splitlines()[0]}" if steps else ""
 
 
 def failed_nodes(config: pytest.Config) -> set[str]:

@@ -1,0 +1,52 @@
+"""pytest inside pytest, with the plugin under test also where it is not installed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parent.parent.parent
+
+INSTALLED = any(point.value == "resilience.plugin" for point in entry_points(group="pytest11"))
+
+Run = Callable[..., pytest.RunResult]
+
+SLEEP = """\
+scenario: {title}
+namespace: default
+settle: 10ms
+when:
+  - sleep: {sleep}
+then:
+  - ready: all
+"""
+
+
+def plain(title: str = "nothing is broken", sleep: str = "10ms", extra: str = "") -> str:
+    """A scenario that needs a cluster and breaks nothing."""
+    return SLEEP.format(title=title, sleep=sleep) + extra
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of whoever runs these tests reaches the inner runs."""
+    for name in ("KUBERNETES_SERVICE_HOST", "KUBECONFIG", "PYTEST_ADDOPTS", "PYTEST_TIMEOUT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PYTHONPATH", str(SOURCE))
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester) -> Run:
+    """A pytest of its own in the test's folder; quiet about plugins that are not ours."""
+    pytester.makeini(
+        "[pytest]\nasyncio_default_fixture_loop_scope = function\nfilterwarnings = error\n"
+    )
+    ours = [] if INSTALLED else ["-p", "resilience.plugin"]
+
+    def run(*arguments: str, timeout: float = 90) -> pytest.RunResult:
+        return pytester.runpytest_subprocess(*ours, *arguments, timeout=timeout)
+
+    return run

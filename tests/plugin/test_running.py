@@ -1,0 +1,296 @@
+"""Items that run, on one sandbox that outlives the inner pytest, so that its state can be seen."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from resilience.cluster import connect
+from resilience.cluster.embedded import Embedded, sandbox
+from resilience.cluster.errors import NotFound
+from resilience.cluster.interface import CONFIGMAPS, PODS
+from resilience.cluster.transport import HttpCluster
+from tests.plugin.conftest import INSTALLED, Run, plain
+
+MANIFEST = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: mark}\ndata: {a: b}\n"
+
+CHANGES = """\
+scenario: it changes something
+namespace: default
+settle: 10ms
+given:
+  - apply: mark.yaml
+when:
+  - sleep: SLEEP
+then:
+  - ready: THEN
+    within: 100ms
+"""
+
+POD = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "quiet"},
+    "spec": {"containers": [{"name": "c", "image": "registry.k8s.io/pause:3.10"}]},
+}
+
+DEADLINE = 60.0
+
+
+@pytest.fixture(scope="module")
+def embedded() -> Iterator[Embedded]:
+    with sandbox(nodes=1) as running:
+        with connect(running.access) as cluster, cluster.view(PODS, "default") as pods:
+            cluster.create(PODS, POD, "default")  # so that `ready: all` has something to hold of
+            assert pods.wait(lambda found: bool(found) and is_ready(found[0]), DEADLINE)
+        yield running
+
+
+def is_ready(pod: dict[str, Any]) -> bool:
+    conditions = pod.get("status", {}).get("conditions", ())
+    return any((one["type"], one["status"]) == ("Ready", "True") for one in conditions)
+
+
+@pytest.fixture
+def cluster(embedded: Embedded) -> Iterator[HttpCluster]:
+    with connect(embedded.access) as opened:
+        yield opened
+
+
+@pytest.fixture
+def scenario(
+    pytester: pytest.Pytester, embedded: Embedded, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A scenario that makes a ConfigMap, sleeps for a minute, and undoes it."""
+    monkeypatch.setenv("RESILIENCE_KUBECONFIG", str(embedded.kubeconfig))
+    (pytester.path / "mark.yaml").write_text(MANIFEST)
+    return changes(pytester, sleep="60s")
+
+
+def changes(pytester: pytest.Pytester, *, sleep: str = "10ms", then: str = "all") -> Path:
+    path = pytester.path / "changes.scenario.yaml"
+    path.write_text(CHANGES.replace("SLEEP", sleep).replace("THEN", then))
+    return path
+
+
+def exists(cluster: HttpCluster) -> bool:
+    try:
+        cluster.get(CONFIGMAPS, "mark", "default")
+    except NotFound:
+        return False
+    return True
+
+
+class Inner:
+    """A pytest in the background, to be sent signals."""
+
+    def __init__(self, directory: Path, *arguments: str) -> None:
+        ours = [] if INSTALLED else ["-p", "resilience.plugin"]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "pytest", *ours, *arguments],
+            cwd=directory,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self.output = ""
+
+    def wait_changed(self, cluster: HttpCluster) -> None:
+        with cluster.view(CONFIGMAPS, "default") as view:
+            assert view.wait(lambda objects: any(named(o) for o in objects), DEADLINE)
+
+    def send(self, number: signal.Signals) -> None:
+        os.kill(self.process.pid, number)
+
+    def end(self) -> int:
+        self.output, _ = self.process.communicate(timeout=DEADLINE)
+        return self.process.returncode
+
+
+def named(obj: dict[str, dict[str, str]]) -> bool:
+    return obj["metadata"]["name"] == "mark"
+
+
+@pytest.fixture
+def inner(pytester: pytest.Pytester, scenario: Path, run: Run) -> Iterator[Inner]:
+    started = Inner(pytester.path)
+    yield started
+    if started.process.poll() is None:
+        started.process.kill()
+        started.process.wait()
+
+
+def test_a_passing_scenario_passes_and_is_undone(
+    pytester: pytest.Pytester, run: Run, scenario: Path, cluster: HttpCluster
+) -> None:
+    changes(pytester)
+    result = run()
+    result.assert_outcomes(passed=1)
+    assert result.ret == 0
+    assert not exists(cluster)
+
+
+def test_a_failing_scenario_says_what_was_promised_without_a_traceback(
+    pytester: pytest.Pytester, run: Run, scenario: Path, cluster: HttpCluster
+) -> None:
+    changes(pytester, then="deployment/absent")
+    result = run("--junitxml=junit.xml")
+    result.assert_outcomes(failed=1)
+    text = result.stdout.str()
+    assert "Traceback" not in text
+    assert ".py:" not in text
+    assert "deployment/absent" in text
+    assert result.ret == 1
+    assert not exists(cluster)
+    case = ElementTree.parse(pytester.path / "junit.xml").find(".//testcase")
+    assert case is not None
+    properties = {one.get("name"): one.get("value") for one in case.iter("property")}
+    assert properties["resilience.outcome"] == "service failed"
+    assert str(properties["resilience.seed"]).isdigit()
+
+
+def test_x_stops_after_the_first_failure(
+    pytester: pytest.Pytester, run: Run, scenario: Path
+) -> None:
+    changes(pytester, then="deployment/absent")
+    (pytester.path / "later.scenario.yaml").write_text(plain("later"))
+    result = run("-x", "-p", "no:randomly")
+    result.assert_outcomes(failed=1)
+
+
+def test_lf_runs_only_what_failed(pytester: pytest.Pytester, run: Run, scenario: Path) -> None:
+    changes(pytester, then="deployment/absent")
+    (pytester.path / "later.scenario.yaml").write_text(plain("later"))
+    run("-p", "no:randomly").assert_outcomes(failed=1, passed=1)
+    result = run("-p", "no:randomly", "--lf")
+    result.assert_outcomes(failed=1)
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "word"),
+    [(signal.SIGINT, 2, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM")],
+)
+def test_a_signal_stops_the_run_undoes_and_is_told(
+    inner: Inner, cluster: HttpCluster, number: signal.Signals, code: int, word: str
+) -> None:
+    inner.wait_changed(cluster)
+    inner.send(number)
+    assert inner.end() == code
+    assert not exists(cluster)
+    assert "interrupted" in inner.output
+    assert word in inner.output
+
+
+def test_ctrl_c_twice_does_not_cut_the_undo_short(inner: Inner, cluster: HttpCluster) -> None:
+    inner.wait_changed(cluster)
+    inner.send(signal.SIGINT)
+    inner.send(signal.SIGINT)
+    assert inner.end() == 2
+    assert not exists(cluster)
+
+
+def test_a_timeout_of_the_signal_method_undoes_and_the_session_goes_on(
+    pytester: pytest.Pytester, run: Run, scenario: Path, cluster: HttpCluster
+) -> None:
+    pytest.importorskip("pytest_timeout")
+    (pytester.path / "later.scenario.yaml").write_text(plain("later"))
+    result = run("--timeout=3", "-p", "no:randomly")
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(["*imeout*3*"])
+    assert not exists(cluster)
+
+
+def test_kill_9_is_undone_by_the_next_run(
+    inner: Inner, cluster: HttpCluster, pytester: pytest.Pytester, run: Run
+) -> None:
+    inner.wait_changed(cluster)
+    inner.send(signal.SIGKILL)
+    inner.end()
+    assert exists(cluster)
+    (pytester.path / "other.scenario.yaml").write_text(plain("other"))
+    result = run("other.scenario.yaml")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["recovering run*mark*"])
+    assert not exists(cluster)
+
+
+def test_kill_9_is_undone_by_recover(
+    inner: Inner, cluster: HttpCluster, pytester: pytest.Pytester
+) -> None:
+    inner.wait_changed(cluster)
+    inner.send(signal.SIGKILL)
+    inner.end()
+    command = [sys.executable, "-m", "resilience", "recover"]
+    done = subprocess.run(command, cwd=pytester.path, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "mark" in done.stdout
+    assert not exists(cluster)
+    again = subprocess.run(command, cwd=pytester.path, capture_output=True, text=True, timeout=60)
+    assert again.stdout == "nothing is left to put back\n"
+
+
+def test_a_dry_run_starts_and_changes_nothing(
+    pytester: pytest.Pytester, run: Run, scenario: Path, cluster: HttpCluster
+) -> None:
+    result = run("--resilience-dry-run")
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["*it changes something*", "*given: *mark.yaml*", "*when: *1m*"])
+    assert not exists(cluster)
+
+
+def test_a_real_cluster_is_refused_without_consent(
+    pytester: pytest.Pytester, run: Run, embedded: Embedded, cluster: HttpCluster
+) -> None:
+    # The same sandbox by its other name is not known to be one, as a real cluster is not.
+    config = json.loads(embedded.kubeconfig.read_text())
+    cluster_entry = config["clusters"][0]["cluster"]
+    cluster_entry["server"] = cluster_entry["server"].replace("127.0.0.1", "localhost")
+    (pytester.path / "kubeconfig").write_text(json.dumps(config))
+    (pytester.path / "mark.yaml").write_text(MANIFEST)
+    changes(pytester)
+    result = run("--resilience-context=sandbox", "--resilience-kubeconfig=kubeconfig")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["refused by guard: nothing allows acting in namespace 'default'*"])
+    assert result.ret == 23
+    assert not exists(cluster)
+
+
+def test_the_sandbox_ends_with_pytest_even_by_kill_9(
+    pytester: pytest.Pytester, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (pytester.path / "mark.yaml").write_text(MANIFEST)
+    changes(pytester, sleep="60s")
+    (pytester.path / "conftest.py").write_text(
+        "import pytest\n"
+        "@pytest.fixture(scope='session', autouse=True)\n"
+        "def tell(resilience_cluster):\n"
+        "    open('server', 'w').write(resilience_cluster.access.server)\n"
+    )
+    inner = Inner(pytester.path)
+    told = pytester.path / "server"
+    end = time.monotonic() + DEADLINE
+    while not (told.exists() and told.read_text()) and time.monotonic() < end:
+        os.sched_yield()
+    port = int(told.read_text().rpartition(":")[2])
+    inner.send(signal.SIGKILL)
+    inner.end()
+    while listening(port) and time.monotonic() < end:
+        os.sched_yield()
+    assert not listening(port)
+
+
+def listening(port: int) -> bool:
+    """Whether anybody listens on that port of loopback, by the kernel's table."""
+    rows = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    return any(r.split()[1].endswith(f":{port:04X}") and r.split()[3] == "0A" for r in rows)
