@@ -12,8 +12,9 @@ timeout, keepalive, method, path, headers, body, status ([[low, high], ...]), co
 tls, ca, server_name, by_header, by_body, inflight, send, expect, limit (stop after so many).
 
 It writes lines of JSON: first `{"version", "start", "wall", "interval", "answers"}`; then
-`{"samples": [[seq, lag, took, answer, status, by], ...]}` at least every 0.1 s, where times are
-whole microseconds after `start + seq * interval`, `lag` is null where nothing was sent, and
+`{"samples": [[seq, lag, took, answer, status, by], ...], "at"}` at least every 0.1 s, where times
+are whole microseconds after `start + seq * interval` (`at`, when the line was written: after
+`start`), `lag` is null where nothing was sent, and
 `answer` counts into `answers`; `{"note": [answer, text]}` once for each new reason of a failure;
 last `{"end": {"planned", "cpu", "rss"}}`. A prober that ends
 without the last line died. It stops when stdin closes (if it was configured there), on SIGTERM,
@@ -308,6 +309,7 @@ class Writer:
         self.rows: list[Any] = []
         self._noted: set[tuple[int, str]] = set()
         os.set_blocking(fd, False)
+        self.start = 0.0
 
     def line(self, value: Any) -> None:
         """Queue one line and push what the pipe takes."""
@@ -329,7 +331,8 @@ class Writer:
         """Queue what has been measured since the last time."""
         if self.rows:
             rows, self.rows = self.rows, []
-            self.line({"samples": rows})
+            at = round((time.monotonic() - self.start) * 1e6)
+            self.line({"samples": rows, "at": at})
 
     def close(self, last: Any) -> None:
         """Write everything, waiting for the reader."""
@@ -371,7 +374,7 @@ class Prober:
 
     def run(self) -> None:
         """Until told to stop, and then until what is under way has ended."""
-        self.start = time.monotonic() + 0.005
+        self.start = self.writer.start = time.monotonic() + 0.005
         self.writer.line(
             {
                 "version": VERSION,
@@ -396,7 +399,7 @@ class Prober:
             {
                 "end": {
                     "planned": self.planned,
-                    "rss": used.ru_maxrss * 1024,
+                    "rss": _peak(),
                     "cpu": round(used.ru_utime + used.ru_stime, 4),
                 }
             }
@@ -631,6 +634,13 @@ class Prober:
                     self._end(exchange, NAME)
                 elif not exchange.done:
                     self._connect(exchange, address)
+
+
+def _peak() -> int:
+    """Most memory ever held, in bytes. (getrusage tells the parent's, from before exec.)"""
+    with open("/proc/self/status", encoding="ascii") as file:
+        lines = [line.split() for line in file if line.startswith("VmHWM:")]
+    return int(lines[0][1]) * 1024 if lines else 0
 
 
 def _configuration(arguments: list[str]) -> tuple[dict[str, Any], int | None]:

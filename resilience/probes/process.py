@@ -10,11 +10,12 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from resilience.probes.news import News
 from resilience.probes.samples import SampleLog
 
 AGENT = Path(__file__).with_name("agent.py")
@@ -29,15 +30,11 @@ class AgentProcess:
     def __init__(
         self, configuration: Mapping[str, Any], log: SampleLog, changed: Callable[[], None]
     ) -> None:
-        self.log = log
         self.trouble = ""
-        self.reasons: list[tuple[str, str]] = []
-        self.cost: Mapping[str, Any] = {}
+        self._news = News(log)
         self._grace = configuration.get("timeout", 1.0) + STOP_GRACE
         self._changed = changed
-        self._answers: list[str] = []
         self._stopping = bool(configuration.get("limit"))  # it will stop by itself
-        self._ended = False
         # -I and -S: nothing of the environment, no site-packages; 10 ms and 4 MB less.
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", str(AGENT)],
@@ -58,6 +55,16 @@ class AgentProcess:
     def pid(self) -> int:
         """Of the prober."""
         return self._process.pid
+
+    @property
+    def reasons(self) -> Sequence[tuple[str, str]]:
+        """Why requests failed: (answer, text), each once."""
+        return self._news.reasons
+
+    @property
+    def cost(self) -> Mapping[str, Any]:
+        """What the prober used up, once it has ended."""
+        return self._news.cost
 
     def wait(self, seconds: float) -> bool:
         """Whether it has ended within that time."""
@@ -85,31 +92,17 @@ class AgentProcess:
         with process.stdout as lines, process.stderr as errors:
             for line in lines:
                 self._take(line)
-                self._changed()
             said = errors.read().decode("utf-8", "replace").strip()
         code = process.wait()
-        if not self._ended and not self.trouble:
+        if not self._news.ended and not self.trouble:
             self.trouble = _death(code, said, self._stopping)
         self._changed()
 
     def _take(self, line: bytes) -> None:
-        try:
-            news = json.loads(line)
-        except ValueError:
-            return  # a last line cut off by a kill: the missing `end` tells
-        if rows := news.get("samples"):
-            for row in rows:
-                self.log.add(row)
-        elif "note" in news:
-            answer, text = news["note"]
-            self.reasons.append((self._answers[answer], text))
-        elif "end" in news:
-            self.cost, self._ended = news["end"], True
-            if not self._stopping:
-                self.trouble = f"the prober was told to stop by somebody else at {_now()}"
-        else:
-            self._answers = news["answers"]
-            self.log.begin(news["start"], news["interval"], news["answers"])
+        self._news.take(line)
+        if self._news.ended and not self._stopping:
+            self.trouble = f"the prober was told to stop by somebody else at {_now()}"
+        self._changed()
 
 
 def _death(code: int, said: str, stopping: bool) -> str:

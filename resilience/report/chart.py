@@ -19,8 +19,8 @@ from resilience.report.shape import EntryJson, FindingJson, ProbeJson, RunJson, 
 
 WIDTH = 960
 LEFT, RIGHT = 56, 14
-LANES = 18  # room for the triangles and numbers above the panels
-UPPER, GAP, LOWER, AXIS = 96, 26, 120, 30
+LANES = 34  # room above the panels: a caption, and the triangles
+UPPER, GAP, LOWER, AXIS = 96, 34, 120, 26
 LEAST_LOSS = 3.0  # pixels: a loss is never too small to see
 
 
@@ -50,13 +50,16 @@ def chart(probe: ProbeJson, run: RunJson) -> str:
     label = escape(f"availability and latency of {probe['name']} over time", quote=True)
     parts = [
         f'<svg class="chart" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{label}">',
+        *_columns(probe, scale, top, lost=False),
         *_bands(run, scale, bottom),
-        *_losses(probe, scale, top),
+        *_columns(probe, scale, top, lost=True),
+        *_beyond(run, scale, bottom),
         *_promise(run, probe, top),
-        *_panel(top, floor, ("100%", "50%", "0%"), "availability"),
+        *_panel(top, floor, ("100%", "50%", "0%")),
+        _caption(11, "availability"),
         *_latency(probe, run, scale, lower, bottom),
         *_outages(run, probe, scale, floor),
-        *_window(run, scale, bottom),
+        *_edges(run, scale, bottom),
         *_victims(run["victims"], scale),
         *_axis(scale, bottom),
         "</svg>",
@@ -70,37 +73,42 @@ def steps_of(run: RunJson) -> list[StepJson]:
 
 
 def _bands(run: RunJson, scale: Scale, bottom: int) -> Iterator[str]:
+    free = 0.0
     for number, step in enumerate(steps_of(run), 1):
         left = scale.x(step["started"])
         right = scale.x(run["seconds"] if step["ended"] is None else step["ended"])
         width = max(1.5, right - left)
         kind = "odd" if number % 2 else "even"
+        label = max(left + 3, free)  # the numbers of short steps stand side by side
+        free = label + 8 * len(str(number)) + 4
         yield (
             f"<g><title>{number}. {escape(step['title'])}</title>"
             f'<rect class="band {kind}" x="{left}" y="{LANES}" width="{width:.1f}" '
             f'height="{bottom - LANES}"/>'
-            f'<text class="number" x="{left + 3:.1f}" y="{bottom - 5}">{number}</text></g>'
+            f'<text class="number" x="{label:.1f}" y="{bottom - 5}">{number}</text></g>'
         )
 
 
-def _losses(probe: ProbeJson, scale: Scale, top: int) -> Iterator[str]:
+def _columns(probe: ProbeJson, scale: Scale, top: int, *, lost: bool) -> Iterator[str]:
+    """One column per span: what was lost hangs from the top, what was good stands below it."""
     series = probe["series"]
     for index, planned in enumerate(series["planned"]):
-        if not planned:
-            continue
         good = series["good"][index]
         at = series["since"] + index * series["width"]
         left, right = scale.x(at), scale.x(at + series["width"])
         width = max(0.6, right - left - 0.6)
-        lost = 0.0 if good == planned else max(LEAST_LOSS, UPPER * (1 - good / planned))
-        if lost < UPPER:
-            yield (f'<rect class="good" x="{left}" y="{top + lost:.1f}" width="{width:.1f}" '
-                   f'height="{UPPER - lost:.1f}"/>')  # fmt: skip
-        if lost:
-            share = percent(good / planned)
-            yield (f'<rect class="lost" x="{left}" y="{top}" width="{width:.1f}" '
-                   f'height="{lost:.1f}"><title>{at:+.1f}s: {planned - good} of {planned} '
-                   f"failed, {share} good</title></rect>")  # fmt: skip
+        depth = 0.0 if good == planned else max(LEAST_LOSS, UPPER * (1 - good / planned))
+        if lost and depth:
+            yield (
+                f'<rect class="lost" x="{left}" y="{top}" width="{width:.1f}" '
+                f'height="{depth:.1f}"><title>{at:+.1f}s: {planned - good} of {planned} failed, '
+                f"{percent(good / planned)} good</title></rect>"
+            )
+        elif planned and not lost and depth < UPPER:
+            yield (
+                f'<rect class="good" x="{left}" y="{top + depth:.1f}" width="{width:.1f}" '
+                f'height="{UPPER - depth:.1f}"/>'
+            )
 
 
 def _findings(run: RunJson, probe: ProbeJson) -> Sequence[FindingJson]:
@@ -115,12 +123,15 @@ def _promise(run: RunJson, probe: ProbeJson, top: int) -> Iterator[str]:
             yield _line("limit", LEFT, WIDTH - RIGHT, top + UPPER * (1 - share))
 
 
-def _panel(top: int, floor: int, marks: Sequence[str], title: str) -> Iterator[str]:
+def _caption(y: int, text: str) -> str:
+    return f'<text class="caption" x="{LEFT}" y="{y}">{text}</text>'
+
+
+def _panel(top: int, floor: int, marks: Sequence[str]) -> Iterator[str]:
     for index, mark in enumerate(marks):
         y = top + (floor - top) * index / (len(marks) - 1)
         yield f'<text class="mark" x="{LEFT - 6}" y="{y + 4:.1f}">{mark}</text>'
         yield _line("grid", LEFT, WIDTH - RIGHT, y)
-    yield f'<text class="caption" x="{LEFT}" y="{top - 5}">{title}</text>'
 
 
 def _latency(probe: ProbeJson, run: RunJson, scale: Scale, top: int, bottom: int) -> Iterator[str]:
@@ -128,7 +139,8 @@ def _latency(probe: ProbeJson, run: RunJson, scale: Scale, top: int, bottom: int
     limits = list(_limits(run, probe))
     seen = [value for value in (*series["median"], *series["worst"]) if value is not None]
     if not seen:
-        yield from _panel(top, bottom, ("", ""), "latency: no answers")
+        yield _caption(top - 8, "latency: no answers")
+        yield from _panel(top, bottom, ("", ""))
         return
     low = 10 ** math.floor(math.log10(max(1e-6, min(seen))))
     high = 10 ** math.ceil(math.log10(max([*seen, *limits, low * 10]) * 1.0001))
@@ -139,7 +151,8 @@ def _latency(probe: ProbeJson, run: RunJson, scale: Scale, top: int, bottom: int
         return round(bottom - share * (bottom - top), 1)
 
     marks = [span(high / 10**index) for index in range(decades + 1)]
-    yield from _panel(top, bottom, marks, "latency: median, and up to the slowest")
+    yield _caption(top - 8, "latency: median, and up to the slowest")
+    yield from _panel(top, bottom, marks)
     for stretch in _stretches(probe):
         points = [
             (scale.x(series["since"] + (index + 0.5) * series["width"]), median, worst)
@@ -191,16 +204,20 @@ def _outages(run: RunJson, probe: ProbeJson, scale: Scale, floor: int) -> Iterat
         )
 
 
-def _window(run: RunJson, scale: Scale, bottom: int) -> Iterator[str]:
+def _beyond(run: RunJson, scale: Scale, bottom: int) -> Iterator[str]:
+    """A veil over what is not judged."""
     window = run["window"]
-    if window is None:
-        return
-    left, right = scale.x(window["since"]), scale.x(window["until"])
-    for x, width in ((LEFT, left - LEFT), (right, WIDTH - RIGHT - right)):
+    left, right = (scale.x(window["since"]), scale.x(window["until"])) if window else (WIDTH, WIDTH)
+    for x, width in ((LEFT, min(left, WIDTH - RIGHT) - LEFT), (right, WIDTH - RIGHT - right)):
         if width > 0.5:
             yield (f'<rect class="beyond" x="{x}" y="{LANES}" width="{width:.1f}" '
                    f'height="{bottom - LANES}"><title>not judged</title></rect>')  # fmt: skip
-    for x in (left, right):
+
+
+def _edges(run: RunJson, scale: Scale, bottom: int) -> Iterator[str]:
+    window = run["window"]
+    for at in (window["since"], window["until"]) if window else ():
+        x = scale.x(at)
         yield f'<line class="edge" x1="{x}" x2="{x}" y1="{LANES}" y2="{bottom}"/>'
 
 

@@ -1,0 +1,110 @@
+"""What must hold of every page: complete in itself, escaped, no loss too small to see."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import pytest
+
+from resilience.model.report import ProbeRecord, RunRecord
+from resilience.model.samples import Answer
+from resilience.report.chart import chart
+from resilience.report.document import document, run
+from resilience.report.html import html
+from resilience.report.markdown import markdown
+from tests.report.made import record, samples
+
+NASTY = '<script>alert("x")</script> & | `code` \u202e'
+
+
+class Names(HTMLParser):
+    """Tags and attributes of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [
+            value or "" for name, value in attrs if name in ("href", "src", "xlink:href")
+        ]
+
+
+def page(*records: RunRecord) -> str:
+    return html(document(records, 0.0))
+
+
+def test_the_page_loads_nothing_and_runs_nothing() -> None:
+    text = page(record())
+    names = Names(text)
+    assert not {"script", "link", "img", "iframe", "object"} & set(names.tags)
+    assert all(link.startswith("#") for link in names.links)
+    assert "url(" not in text
+    assert "@import" not in text
+
+
+def test_text_of_the_cluster_is_escaped_everywhere() -> None:
+    made = record()
+    nasty = dataclasses.replace(
+        made,
+        scenario=dataclasses.replace(made.scenario, title=NASTY, description=NASTY),
+        message=NASTY,
+        leftovers=(NASTY,),
+        steps=[dataclasses.replace(step, title=NASTY, message=NASTY) for step in made.steps],
+        timeline=[dataclasses.replace(entry, text=NASTY) for entry in made.timeline],
+        findings=[dataclasses.replace(each, measured=NASTY, detail=(NASTY,), outages=())
+                  for each in made.findings],
+        probes=[dataclasses.replace(made.probes[0], name=NASTY, facts={"target": NASTY})],
+    )  # fmt: skip
+    text = page(nasty, nasty)
+    assert "script" not in Names(text).tags
+    assert text.count("&lt;script&gt;") > 10
+    assert "<script>" not in markdown(document([nasty], 0.0)).replace(f"\n{NASTY}\n", "")
+
+
+def test_the_chart_is_well_formed_xml() -> None:
+    made = run(record())
+    ElementTree.fromstring(chart(made["probes"][0], made))
+
+
+def test_one_lost_request_in_many_is_still_three_pixels_deep() -> None:
+    good = samples(broken=False)
+    one = [
+        dataclasses.replace(each, answer=Answer.REFUSED) if each.seq == 500 else each
+        for each in good
+    ]
+    probe = ProbeRecord(name="checkout", title="", rate=1000.0, samples=one)
+    made = run(dataclasses.replace(record(False), probes=[probe]))
+    depths = re.findall(r'class="lost"[^>]* height="([\d.]+)"', chart(made["probes"][0], made))
+    assert len(depths) == 1
+    assert float(depths[0]) >= 3
+
+
+def test_a_probe_without_samples_has_no_chart_and_breaks_no_page() -> None:
+    probe = ProbeRecord(name="checkout", title="GET /", rate=50.0, samples=[])
+    empty = dataclasses.replace(record(), probes=[probe], findings=[], window=None)
+    assert "<svg" not in page(empty)
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_few_samples_make_a_chart(count: int) -> None:
+    probe = ProbeRecord(name="checkout", title="", rate=50.0, samples=samples(True)[:count])
+    made = run(dataclasses.replace(record(), probes=[probe]))
+    ElementTree.fromstring(chart(made["probes"][0], made))
+
+
+def test_nothing_but_refusals_make_a_chart_without_latency() -> None:
+    refused = [dataclasses.replace(each, answer=Answer.REFUSED) for each in samples(False)]
+    probe = ProbeRecord(name="checkout", title="", rate=50.0, samples=refused)
+    made = run(dataclasses.replace(record(), probes=[probe]))
+    assert "no answers" in chart(made["probes"][0], made)
+
+
+def test_a_report_without_runs_says_so() -> None:
+    assert "No scenario ran." in page()
