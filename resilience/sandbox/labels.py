@@ -166,11 +166,11 @@ def _membership(
             if word_expected:
                 values.add("")
         else:
-            raise SelectorError(f"found '{word}', expected: ',', or ')'")
+            raise SelectorError(f"found '{word}', expected: ',' or ')'")
         word_expected = kind != "word"
         at += 1
     if at >= len(tokens):
-        raise SelectorError("found '', expected: ',', or ')'")
+        raise SelectorError("found '', expected: ',' or ')'")
     if not values:
         values.add("")
     if operator == "in":

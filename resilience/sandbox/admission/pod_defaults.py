@@ -41,7 +41,7 @@ def pod(obj: Spec) -> None:
 
 def template(owner: Spec) -> None:
     """The `template` of a workload's spec."""
-    inner = owner.get("template")
+    inner = owner.setdefault("template", {})
     if isinstance(inner, dict) and isinstance(inner.setdefault("spec", {}), dict):
         pod_spec(inner["spec"])
 

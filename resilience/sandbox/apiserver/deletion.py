@@ -117,13 +117,7 @@ def _pod(obj: Obj, grace: int | None, now: float) -> Deletion:
         grace = 0
     if grace < 0:
         grace = 1
-    obj = (
-        marked(obj, grace, now, bump=True)
-        if (grace or obj["metadata"].get("finalizers") or "deletionTimestamp" in obj["metadata"])
-        else obj
-    )
+    obj = marked(obj, grace, now, bump=True)
     metadata = obj["metadata"]
-    still = metadata.get("finalizers") or (
-        "deletionTimestamp" in metadata and metadata["deletionGracePeriodSeconds"]
-    )
+    still = metadata.get("finalizers") or metadata["deletionGracePeriodSeconds"]
     return Deletion(obj, remove=not still)

@@ -160,7 +160,7 @@ def value_forbidden(field: str, why: str) -> Cause:
 
 
 def value_unsupported(field: str, value: Any, allowed: Sequence[str]) -> Cause:
-    known = ", ".join(f'"{word}"' for word in sorted(allowed))
+    known = ", ".join(f'"{word}"' for word in allowed)
     return Cause(
         "FieldValueNotSupported",
         field,
@@ -174,6 +174,10 @@ def value_too_long(field: str, limit: int) -> Cause:
 
 def value_not_found(field: str, value: Any) -> Cause:
     return Cause("FieldValueNotFound", field, f"Not found: {quoted(value)}")
+
+
+_GENERIC = frozenset({404, 405})
+"""Codes whose Status carries an empty `details`, as the server's generic answers do."""
 
 
 def status_of(error: ApiError) -> dict[str, Any]:
@@ -191,7 +195,9 @@ def status_of(error: ApiError) -> dict[str, Any]:
         "details": about,
         "code": error.code,
     }
-    if not about:
+    if not about and not (
+        error.code in _GENERIC or error.reason == "Invalid" or error.message.startswith("415")
+    ):
         del out["details"]
     if not error.reason:
         del out["reason"]

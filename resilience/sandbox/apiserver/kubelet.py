@@ -39,6 +39,10 @@ class KubeletProxy:
         pod = self._registry.get(pods, target.namespace, target.name)
         if not (pod.get("spec") or {}).get("nodeName"):
             raise errors.bad_request(f"pod {target.name} does not have a host assigned")
+        node = pod["spec"]["nodeName"]
+        nodes = self._registry.resource("nodes")
+        if self._registry.find(nodes, "", node) is None:
+            raise errors.not_found(nodes, node)
         try:
             if request.headers.get("Upgrade", "").lower() == "websocket":
                 return await self._websocket(request)

@@ -149,7 +149,9 @@ def decode_token(token: str) -> tuple[int, Key]:
             raise ValueError("unknown version")
         return int(value["rv"]), (namespace, name)
     except (binascii.Error, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise errors.bad_request("continue key is not valid: invalid continue token") from None
+        raise errors.bad_request(
+            "invalid continue token: continue key is not valid: illegal base64 data at input byte 0"
+        ) from None
 
 
 async def select(table: Table, namespace: str | None, options: ListOptions) -> list[Record]:

@@ -123,7 +123,9 @@ def prepare_update(resource: Resource, obj: Obj, old: Obj, *, counted: bool) -> 
         raise errors.conflict(
             resource,
             name,
-            f"Precondition failed: UID in precondition: {metadata['uid']}, UID in object meta:"
+            f"StorageError: invalid object, Code: 4, Key: /registry/{resource.plural}/"
+            f"{before.get('namespace', '')}/{name}, ResourceVersion: 0, AdditionalErrorMsg:"
+            f" Precondition failed: UID in precondition: {metadata['uid']}, UID in object meta:"
             f" {before['uid']}",
         )
     for field in _KEPT:

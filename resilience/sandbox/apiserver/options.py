@@ -71,7 +71,8 @@ def version_of(query: Mapping[str, str]) -> int | None:
         return None
     if not (text.isascii() and text.isdigit()) or len(text) > 20:
         raise errors.bad_request(
-            f'resourceVersion: Invalid value: "{text[:80]}": strconv.ParseUint: parsing'
+            f'invalid resource version: resourceVersion: Invalid value: "{text[:80]}":'
+            " strconv.ParseUint: parsing"
             f' "{text[:80]}": invalid syntax'
         )
     return int(text)
@@ -173,11 +174,13 @@ def write_call(
     causes = []
     dry_run = query.get("dryRun", "")
     if dry_run not in ("", "All"):
-        causes.append(errors.value_unsupported("dryRun", dry_run, ["All"]))
+        causes.append(errors.value_unsupported("dryRun", [dry_run], ["All"]))
     validation = query.get("fieldValidation", "")
     if validation not in ("", "Ignore", "Warn", "Strict"):
         causes.append(
-            errors.value_unsupported("fieldValidation", validation, ["Ignore", "Warn", "Strict"])
+            errors.value_unsupported(
+                "fieldValidation", validation, ["", "Ignore", "Strict", "Warn"]
+            )
         )
     manager = query.get("fieldManager", "")
     if len(manager) > 128:

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from resilience.sandbox.api import ApiError, Obj, PatchType
+from resilience.sandbox.api import ApiError, Obj, PatchType, Resource
 from resilience.sandbox.apiserver import errors
+from resilience.sandbox.apiserver.call import Call
 from resilience.sandbox.patch import json_patch, merge, strategic
+from resilience.sandbox.schema import strict
 from resilience.sandbox.schema.facts import Kind, builtin
-from resilience.sandbox.store import clone
+from resilience.sandbox.store import clone, encode
 
 
 def patched(kind: Kind, old: Obj, patch: Any, type: PatchType) -> Obj:
     """A new object that the caller owns. ApiError 400 (malformed), 415 or 422 (does not apply)."""
-    resource, name = kind.resource, old["metadata"]["name"]
     if type == "strategic" and not kind.model:
         raise unsupported_type()
     try:
@@ -32,11 +33,10 @@ def patched(kind: Kind, old: Obj, patch: Any, type: PatchType) -> Obj:
         raise errors.bad_request(str(error)) from error
     except json_patch.PatchError as error:
         raise ApiError(
-            422,
-            "Invalid",
-            f"the server rejected our request due to an error in our request: {error}",
-            details=errors.details(resource, name),
+            422, "Invalid", "the server rejected our request due to an error in our request"
         ) from error
+    except strategic.MissingKey as error:
+        raise ApiError(500, "", str(error)) from error
     except strategic.StrategicError as error:
         raise errors.bad_request(str(error)) from error
     if not isinstance(out, dict):
@@ -48,9 +48,18 @@ def patched(kind: Kind, old: Obj, patch: Any, type: PatchType) -> Obj:
 
 def unsupported_type() -> ApiError:
     """415 for a patch type that this kind does not take."""
-    return ApiError(
-        415,
-        "UnsupportedMediaType",
-        "the body of the request was in an unknown format - accepted media types include:"
-        " application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml",
-    )
+    return ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type")
+
+
+def checked(kind: Kind, obj: Obj, call: Call) -> None:
+    """Check a patched object's types: 422 about the whole patch, as the real server words it."""
+    try:
+        strict.check(kind.model, obj, call)
+    except ApiError as error:
+        why = error.message.partition("cannot be handled as a ")[2].partition(": ")[2]
+        if why.startswith("strict decoding error"):
+            raise
+        text = encode(obj).decode()
+        raise errors.invalid(
+            Resource("", "", "", "", False), "", [errors.value_invalid("patch", text, why)]
+        ) from error

@@ -29,7 +29,6 @@ from resilience.sandbox.apiserver.kinds import Kinds
 from resilience.sandbox.apiserver.reader import Reader
 from resilience.sandbox.apiserver.subresources import Subresources
 from resilience.sandbox.clock import stamp
-from resilience.sandbox.schema import strict
 from resilience.sandbox.schema.facts import Kind, builtin
 from resilience.sandbox.store import Store, clone
 
@@ -129,7 +128,7 @@ class Registry(Reader):
         patched = patching.patched(kind, old, patch, type)
         metadata.check_names(resource, patched, namespace, name)
         if call.validation:
-            strict.check(kind.model, patched, call)
+            patching.checked(kind, patched, call)
         return self._replace(kind, old, patched, subresource, call)
 
     def delete(

@@ -21,6 +21,7 @@ from resilience.sandbox.apiserver import (
     negotiate,
     options,
     patching,
+    requests,
     watchstream,
 )
 from resilience.sandbox.apiserver.call import Call
@@ -77,7 +78,6 @@ _MADE_BY_UPDATE = frozenset(
     }
 )
 """Resources whose PUT creates what is absent."""
-_PROPAGATION = ("Background", "Foreground", "Orphan")
 
 
 class Resources:
@@ -100,7 +100,7 @@ class Resources:
         version = options.version_of(request.query)
         if version is not None and version > self._registry.store.version:
             raise options.too_large_version(version, self._registry.store.version)
-        form = _form(request)
+        form = requests.form(request)
         if not form.view:
             return answer.raw(self._encoder(kind)(record))
         obj = _shown(kind.resource, record.obj)
@@ -112,7 +112,7 @@ class Resources:
         wanted = options.list_options(resource, request.query)
         table = self._registry.table(resource)
         namespace = route.namespace or None
-        form = _form(request)
+        form = requests.form(request)
         if wanted.watch:
             return await watchstream.serve(
                 request, self._hub, table, resource, namespace, wanted, form, self._registry
@@ -156,7 +156,7 @@ class Resources:
         self, request: web.BaseRequest, kind: Kind, route: Route, user: Identity
     ) -> web.StreamResponse:
         """POST to a collection, or to an object's binding, eviction or token."""
-        call = _call(request, user, "CreateOptions")
+        call = requests.call(request, user, "CreateOptions")
         obj = await self._object(request, kind, route, call)
         check_names(kind.resource, obj, route.namespace, route.name)
         made = self._registry.create(kind.resource, obj, call=call)
@@ -166,8 +166,8 @@ class Resources:
         self, request: web.BaseRequest, kind: Kind, route: Route, user: Identity
     ) -> web.StreamResponse:
         """POST of a Binding or an Eviction."""
-        call = _call(request, user, "CreateOptions")
-        obj = _mapping(await _body(request))
+        call = requests.call(request, user, "CreateOptions")
+        obj = requests.mapping(await requests.decoded(request))
         strict.check(_SUBRESOURCE_MODEL[route.subresource], obj, call)
         if route.subresource == "binding":
             check_names(kind.resource, obj, route.namespace, route.name)
@@ -181,10 +181,10 @@ class Resources:
         self, request: web.BaseRequest, kind: Kind, route: Route, user: Identity
     ) -> web.StreamResponse:
         """PUT of an object or of its status, scale or finalizers."""
-        call = _call(request, user, "UpdateOptions")
+        call = requests.call(request, user, "UpdateOptions")
         resource = kind.resource
         if route.subresource == "scale":
-            obj = _mapping(await _body(request))
+            obj = requests.mapping(await requests.decoded(request))
             strict.check("V1Scale", obj, call)
             check_names(resource, obj, route.namespace, route.name)
             return answer.plain(self._registry.update(resource, obj, "scale", call=call))
@@ -221,7 +221,7 @@ class Resources:
         type_ = _PATCHES.get(media)
         if type_ is None:
             raise patching.unsupported_type()
-        call = _call(request, user, "PatchOptions", apply=type_ == "apply")
+        call = requests.call(request, user, "PatchOptions", apply=type_ == "apply")
         patch = body.decode(await body.read(request), media)
         resource = kind.resource
         if aliases.is_alias(resource) and isinstance(patch, dict):
@@ -245,7 +245,7 @@ class Resources:
         self, request: web.BaseRequest, kind: Kind, route: Route, user: Identity
     ) -> web.StreamResponse:
         """DELETE of one object."""
-        wanted, call = await _delete_options(request, user)
+        wanted, call = await requests.delete_options(request, user)
         resource = kind.resource
         obj, gone = self._registry.delete_object(
             resource, route.namespace, route.name, call=call, **wanted
@@ -260,7 +260,7 @@ class Resources:
         """DELETE of what a list would show; answers that list."""
         resource = kind.resource
         selection = options.list_options(resource, request.query)
-        wanted, call = await _delete_options(request, user)
+        wanted, call = await requests.delete_options(request, user)
         page = await self._lister.page(
             self._registry.table(resource), route.namespace or None, selection
         )
@@ -270,22 +270,30 @@ class Resources:
             except ApiError as error:
                 if error.code != 404:
                     raise
-        return await answer.stream(request, self._pieces(kind, page, _form(request)))
+        return await answer.stream(request, self._pieces(kind, page, requests.form(request)))
 
     # -- inside ----------------------------------------------------------------------------------
 
     async def _object(self, request: web.BaseRequest, kind: Kind, route: Route, call: Call) -> Obj:
         """The body as an object of this kind, checked against the schema; ApiError 400."""
         duplicates = body.Duplicates() if call.validation in ("Strict", "Warn") else None
-        obj = _mapping(await _body(request, duplicates))
-        _check_kind(kind.resource, obj)
+        try:
+            obj = requests.mapping(await requests.decoded(request, duplicates))
+        except ApiError as error:
+            if error.code == 400 and error.message.startswith("couldn't get"):
+                error.message = (
+                    "the object provided is unrecognized (must be of type"
+                    f" {kind.resource.kind}): {error.message}"
+                )
+            raise
+        requests.check_kind(kind.resource, obj)
         strict.check(kind.model, obj, call, duplicates.found if duplicates else ())
         return aliases.from_alias(obj) if aliases.is_alias(kind.resource) else obj
 
     def _written(
         self, request: web.BaseRequest, resource: Resource, obj: Obj, call: Call, status: int = 200
     ) -> web.StreamResponse:
-        form = _form(request)
+        form = requests.form(request)
         shown = _shown(resource, obj)
         if form.view:
             data = answer.in_form(resource, shown, form, self._registry.clock.now())
@@ -320,71 +328,3 @@ def _shown(resource: Resource, obj: Obj) -> Obj:
     if obj.get("apiVersion") != resource.api_version and obj.get("kind") == resource.kind:
         return {**obj, "apiVersion": resource.api_version}
     return obj
-
-
-def _form(request: web.BaseRequest) -> negotiate.Form:
-    return negotiate.form(request.headers.get("Accept", ""), request.query.get("includeObject", ""))
-
-
-def _call(request: web.BaseRequest, user: Identity, kind: str, *, apply: bool = False) -> Call:
-    agent = request.headers.get("User-Agent", "")
-    return options.write_call(request.query, user, agent, kind, apply=apply)
-
-
-async def _body(request: web.BaseRequest, duplicates: body.Duplicates | None = None) -> Any:
-    return body.decode(await body.read(request), body.media_type(request), duplicates)
-
-
-def _mapping(value: Any) -> Obj:
-    if not isinstance(value, dict):
-        raise errors.bad_request(
-            "couldn't get version/kind; json parse error: json: cannot unmarshal into Go value of"
-            " type struct"
-        )
-    return value
-
-
-def _check_kind(resource: Resource, obj: Obj) -> None:
-    """apiVersion and kind must be those of the URL; absent ones are filled in."""
-    kind = obj.setdefault("kind", resource.kind)
-    version = obj.setdefault("apiVersion", resource.api_version)
-    if (kind, version) != (resource.kind, resource.api_version):
-        raise errors.bad_request(
-            f"{kind} in version {version!r} cannot be handled as a {resource.kind}: no kind"
-            f' "{kind}" is registered for this URL; expected {resource.kind} of'
-            f" {resource.api_version}"
-            if kind != resource.kind
-            else f"the API version in the data ({version}) does not match the expected API version"
-            f" ({resource.api_version})"
-        )
-
-
-async def _delete_options(request: web.BaseRequest, user: Identity) -> tuple[dict[str, Any], Call]:
-    """Options of a DELETE, from the body where there is one, else from the query."""
-    data = await body.read(request)
-    given: dict[str, Any] = {}
-    if data.strip():
-        given = _mapping(body.decode(data, body.media_type(request)))
-        strict.check("V1DeleteOptions", given, Call(user=user, validation="Ignore"))
-    query = dict(request.query)
-    if given.get("dryRun"):
-        query["dryRun"] = given["dryRun"][0]
-    call = options.write_call(query, user, request.headers.get("User-Agent", ""), "DeleteOptions")
-    grace = given.get("gracePeriodSeconds", options.number(request.query, "gracePeriodSeconds"))
-    propagation = given.get("propagationPolicy") or request.query.get("propagationPolicy") or None
-    orphan = given.get("orphanDependents")
-    if propagation is None and orphan is not None:
-        propagation = "Orphan" if orphan else "Background"
-    if propagation is not None and propagation not in _PROPAGATION:
-        raise errors.invalid(
-            Resource("meta.k8s.io", "v1", "", "DeleteOptions", False),
-            "",
-            [errors.value_unsupported("propagationPolicy", propagation, [*_PROPAGATION])],
-        )
-    before = given.get("preconditions") or {}
-    return {
-        "grace": grace,
-        "propagation": propagation,
-        "uid": before.get("uid"),
-        "version": before.get("resourceVersion"),
-    }, call

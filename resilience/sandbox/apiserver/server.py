@@ -125,7 +125,7 @@ class Server:
                 return answer.plain(resources)
         elif path == "/":
             return answer.plain({"paths": ["/api", "/apis", "/openapi/v3", "/version"]})
-        raise errors.unknown_path()
+        return web.Response(status=404, text="404 page not found\n")
 
     def _schema(self, path: str) -> web.StreamResponse:
         if path == "/openapi/v3":

@@ -128,6 +128,8 @@ class Subresources:
         wanted = patching.patched(
             _SCALE_KIND, scale_of(old), patch, "merge" if type == "apply" else type
         )
+        if call.validation:
+            patching.checked(_SCALE_KIND, wanted, call)
         return self.scale(kind.resource, namespace, name, wanted, call)
 
     def bind(self, resource: Resource, namespace: str, name: str, body: Obj, call: Call) -> Obj:

@@ -22,7 +22,10 @@ class MalformedPatch(PatchError):
 def apply(document: Any, operations: Any) -> Any:
     """The patched document. `document` is changed in place where it can be: pass a copy."""
     if not isinstance(operations, list):
-        raise MalformedPatch("a JSON patch is a list of operations")
+        raise MalformedPatch(
+            "error decoding patch: json: cannot unmarshal object into Go value of type"
+            " []handlers.jsonPatchOp"
+        )
     if len(operations) > LIMIT:
         raise MalformedPatch(
             f"The allowed maximum operations in a JSON patch is {LIMIT}, got {len(operations)}"

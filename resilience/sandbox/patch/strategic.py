@@ -20,6 +20,20 @@ class StrategicError(ValueError):
     """The patch is malformed for this kind; the caller answers 400 or 422."""
 
 
+class MissingKey(StrategicError):
+    """An item of a merged list without its merge key; the real server answers 500 here."""
+
+
+def _go_map(item: Any) -> str:
+    """A value as Go prints it."""
+    if isinstance(item, dict):
+        inner = " ".join(f"{key}:{_go_map(item[key])}" for key in sorted(item))
+        return f"map[{inner}]"
+    if isinstance(item, list):
+        return f"[{' '.join(_go_map(entry) for entry in item)}]"
+    return str(item).lower() if isinstance(item, bool) else str(item)
+
+
 def apply(facts: Facts, model: str, target: Any, patch: Any) -> Any:
     """The patched value of a model's object; `model` "" means a plain map."""
     if not isinstance(patch, dict):
@@ -123,7 +137,9 @@ def _list(
     out = list(old)
     for item in patch:
         if not isinstance(item, dict) or merge_key not in item:
-            raise StrategicError(f"map: {item} does not contain declared merge key: {merge_key}")
+            raise MissingKey(
+                f"map: {_go_map(item)} does not contain declared merge key: {merge_key}"
+            )
         found = [
             at
             for at, known in enumerate(out)

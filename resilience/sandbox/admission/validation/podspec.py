@@ -42,11 +42,6 @@ def check(spec: dict[str, Any], where: str) -> list[Cause]:
                 f"{where}.restartPolicy", policy, ["Always", "OnFailure", "Never"]
             )
         )
-    grace = spec.get("terminationGracePeriodSeconds")
-    if grace is not None and grace < 0:
-        causes.append(
-            errors.value_invalid(f"{where}.terminationGracePeriodSeconds", grace, _POSITIVE)
-        )
     deadline = spec.get("activeDeadlineSeconds")
     if deadline is not None and deadline < 1:
         causes.append(
@@ -93,6 +88,8 @@ def _volumes(spec: dict[str, Any], where: str, causes: list[Cause]) -> set[str]:
             errors.value_forbidden(f"{inner}.{extra}", "may not specify more than 1 volume type")
             for extra in sources[1:]
         ]
+        if len(sources) > 1:
+            continue
         claim = volume.get("persistentVolumeClaim")
         if claim is not None and not claim.get("claimName"):
             causes.append(errors.value_required(f"{inner}.persistentVolumeClaim.claimName"))

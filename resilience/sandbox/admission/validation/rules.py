@@ -49,7 +49,7 @@ def check(request: Request) -> None:
         found = table.check(request.kind.model, request.obj)
         rule = _RULES.get(request.key)
         own = rule(request.obj, request.old) if rule is not None else []
-        named = {(cause.field, cause.reason) for cause in found}
-        causes += found + [cause for cause in own if (cause.field, cause.reason) not in named]
+        named = {(cause.field, cause.reason) for cause in own}
+        causes += own + [cause for cause in found if (cause.field, cause.reason) not in named]
     if causes:
         raise errors.invalid(request.resource, request.name, causes)

@@ -64,7 +64,7 @@ def _enum(allowed: tuple[str, ...], value: Any, path: str, causes: list[Cause]) 
         for at, item in enumerate(value):
             _enum(allowed, item, f"{path}[{at}]", causes)
     elif isinstance(value, str) and value not in allowed and value != "":
-        causes.append(errors.value_unsupported(path, value, allowed))
+        causes.append(errors.value_unsupported(path, value, sorted(allowed)))
 
 
 def _value(kind: str, value: Any, path: str, causes: list[Cause]) -> None:

@@ -36,22 +36,28 @@ def template(spec: Obj, *, policies: tuple[str, ...] = ("Always",)) -> list[Caus
     """Causes in selector and template, and between them."""
     inner = spec.get("template") or {}
     causes = names.selector(spec.get("selector"), "spec.selector")
-    given = (inner.get("metadata") or {}).get("labels") or {}
-    where = "spec.template"
-    if spec.get("selector") is not None and "selector" in spec:
-        chosen = spec["selector"]
-        if not chosen.get("matchLabels") and not chosen.get("matchExpressions"):
-            causes.append(
-                errors.value_invalid(
-                    "spec.selector", chosen, "empty selector is invalid for deployment"
-                )
+    if causes:
+        # What cannot be parsed is compared with nothing: the template is not looked at.
+        return [
+            *causes,
+            errors.value_invalid("spec.selector", spec["selector"], "invalid label selector"),
+        ]
+    given = (inner.get("metadata") or {}).get("labels")
+    where, chosen = "spec.template", spec.get("selector")
+    if chosen is not None and not chosen.get("matchLabels") and not chosen.get("matchExpressions"):
+        causes.append(
+            errors.value_invalid(
+                "spec.selector", chosen, "empty selector is invalid for deployment"
             )
-        elif not labels.matches(chosen, given):
-            causes.append(
-                errors.value_invalid(
-                    f"{where}.metadata.labels", given, "`selector` does not match template `labels`"
-                )
+        )
+    elif not labels.matches(chosen, given or {}):
+        if chosen is None:
+            causes.append(errors.value_required("spec.selector"))
+        causes.append(
+            errors.value_invalid(
+                f"{where}.metadata.labels", given, "`selector` does not match template `labels`"
             )
+        )
     causes += names.pairs(given, f"{where}.labels")
     causes += names.notes((inner.get("metadata") or {}).get("annotations"), f"{where}.annotations")
     pod = inner.get("spec") or {}
@@ -109,7 +115,9 @@ def deployment(obj: Obj, old: Obj | None) -> list[Cause]:
     if strategy.get("type") not in ("Recreate", "RollingUpdate"):
         causes.append(
             errors.value_unsupported(
-                "spec.strategy.type", strategy.get("type"), ["Recreate", "RollingUpdate"]
+                "spec.strategy",
+                {"Type": strategy.get("type"), "RollingUpdate": rolling},
+                ["Recreate", "RollingUpdate"],
             )
         )
     elif strategy["type"] == "Recreate" and rolling is not None:
