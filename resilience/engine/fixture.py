@@ -208,17 +208,22 @@ class Probes:
             raise AttributeError(f"there is no probe `{name}`")
 
         def call(*values: Any, settle: str = str(DEFAULT_SETTLE), **keys: Any) -> Any:
-            said: tuple[Any, ...] = values
-            if len(said) == 1 and str(said[0]).startswith(("http:", "https:")):
-                said, keys = (), {"url": said[0], **keys}
             promised = "objective" in keys
-            step = self._owner.step(verb, said, keys)
+            step = self._owner.step(verb, *_url(values, keys))
             if not promised:
                 step = spoken.measuring(step, Measured.everything)
             return self._owner.measuring(step, Duration.parse(settle), promised)
 
         call.__doc__ = verb.summary
         return call
+
+
+def _url(values: tuple[Any, ...], keys: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """A URL alone may be said without its key."""
+    first = str(values[0]) if len(values) == 1 else ""
+    if first.startswith(("http://", "https://")):
+        return (), {"url": first, **keys}
+    return values, keys
 
 
 def _hold(findings: Sequence[Finding]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from threading import Thread
+from threading import Event, Thread
 
 from resilience.cluster.errors import ApiError, ClusterError, ServerTrouble, Throttled, Unreachable
 from resilience.cluster.interface import Cluster
@@ -94,22 +94,26 @@ def _pause(error: ClusterError) -> float:
 
 def shielded(work: Callable[[], object], aborter: Aborter) -> None:
     """Run `work` out of reach of exceptions raised in this thread; they are kept in the aborter."""
-    thread = Thread(target=_quietly, args=(work,), name="resilience-undo", daemon=True)
+    done = Event()
+
+    def quietly() -> None:
+        try:
+            work()
+        except Abandoned:
+            return
+        finally:
+            done.set()
+
+    thread = Thread(target=quietly, name="resilience-undo", daemon=True)
     with aborter.undoing():
         while thread.ident is None:
             _insist(thread.start, aborter)
-        while thread.is_alive():
-            _insist(lambda: thread.join(0.2), aborter)
+        # Not `join`: one that an exception interrupts takes the thread for ended (bpo-45274).
+        while not done.is_set():
+            _insist(lambda: done.wait(0.2), aborter)
 
 
-def _quietly(work: Callable[[], object]) -> None:
-    try:
-        work()
-    except Abandoned:
-        return
-
-
-def _insist(step: Callable[[], None], aborter: Aborter) -> None:
+def _insist(step: Callable[[], object], aborter: Aborter) -> None:
     try:
         step()
     except BaseException as error:  # noqa: BLE001  pytest's outcomes too: kept, raised afterwards

@@ -102,7 +102,7 @@ class Controllers:
             self._pod(new)
         spare = sum(objects.is_ready(pod) for pod in pods) - wanted
         for pod in old[: max(0, spare)] if old else fresh[wanted:]:
-            self.cluster.delete(PODS, objects.name(pod), objects.namespace(pod))
+            self.cluster.take(PODS, objects.name(pod), objects.namespace(pod))
         self._status(deployment, wanted, pods, fresh)
 
     def _status(
@@ -175,7 +175,7 @@ class Controllers:
         left = [pod for rs in self._owned(REPLICASETS, deployment) for pod in self._owned(PODS, rs)]
         for pod in left:
             if not objects.is_terminating(pod):
-                self.cluster.delete(PODS, objects.name(pod), objects.namespace(pod))
+                self.cluster.take(PODS, objects.name(pod), objects.namespace(pod))
         if not left:
             self.cluster.remove(
                 DEPLOYMENTS, objects.namespace(deployment), objects.name(deployment)
@@ -196,7 +196,7 @@ class Controllers:
         ]
         for kind, obj in left:
             if not objects.is_terminating(obj):
-                self.cluster.delete(kind, objects.name(obj), namespace)
+                self.cluster.take(kind, objects.name(obj), namespace)
         if not left:
             self.cluster.remove(NAMESPACES, "", namespace)
 

@@ -362,6 +362,19 @@ class FakeCluster:
         dry_run: bool = False,
     ) -> Object:
         self._call("DELETE", resource.path(namespace, name))
+        return self.take(resource, name, namespace, grace=grace, uid=uid, propagation=propagation)
+
+    def take(
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str,
+        *,
+        grace: int | None = None,
+        uid: str | None = None,
+        propagation: str = "",
+    ) -> Object:
+        """A deletion by whoever needs no network for it, such as the controllers."""
         with self._lock:
             obj = copy.deepcopy(self._have(resource, name, namespace))
             metadata = obj["metadata"]
