@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from resilience.cluster.interface import Cluster
+from resilience.context import RunningProbe
 from resilience.model.scenario import Step
 from resilience.model.values import RunId
 
@@ -26,6 +27,10 @@ def _allow(step: Step) -> None:
     """Without a guard every step may run: consent was asked once, before the run."""
 
 
+def _unseen(probe: RunningProbe) -> None:
+    """Nobody watches."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """Settings of one run.
@@ -33,7 +38,8 @@ class Options:
     `seed` overrides the scenario's. `namespace` is used where the scenario names none. `run` is
     chosen when None. `journal` is the directory of the local journal. `undo_within` is what one
     undo may take, in seconds. `ephemeral` marks a cluster that ends with this process. `before`
-    is asked before each step and raises `Refused` or blocks (pause, gate, limits).
+    is asked before each step and raises `Refused` or blocks (pause, gate, limits). `observe` is
+    handed each probe once it runs, for who shows progress.
     """
 
     seed: int | None = None
@@ -46,3 +52,4 @@ class Options:
     environment: Mapping[str, Any] = field(default_factory=dict)
     address: Address = _reach
     before: Callable[[Step], None] = _allow
+    observe: Callable[[RunningProbe], None] = _unseen

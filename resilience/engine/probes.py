@@ -56,6 +56,7 @@ class Deck:
                 raise NotSteady(f"{step.title}: {error}") from error
             self._members.append(_Member(step, probe))
             self._note(probe, "started")
+            self._state.options.observe(probe)
 
     def wait_steady(self) -> None:
         """Return once all are steady; NotSteady with the reason of the first that is not."""

@@ -2,26 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from resilience.harness import SESSION, exits, telling
 from resilience.harness.signals import TERMINATED
 
+if TYPE_CHECKING:
+    from resilience.harness.session import Session
+
 
 def finish(session: pytest.Session, exitstatus: int) -> None:
-    """Set the exit code."""
+    """Write the reports, set the exit code."""
     ours = session.config.stash[SESSION]
     if ours.signals.interrupted == "SIGTERM":
         session.exitstatus = TERMINATED
+    ours.files = _written(ours)
     failed = telling.failed_nodes(session.config)
     others = bool(failed - set(ours.outcomes))
     session.exitstatus = exits.code(int(session.exitstatus), ours.outcomes.values(), others)
+
+
+def _written(ours: Session) -> list[str]:
+    """Lines that say where the report lies, or why there is none."""
+    directory = ours.settings.report_directory
+    if directory is None or not ours.records:
+        return []
+    from resilience import report
+
+    step = os.environ.get("GITHUB_STEP_SUMMARY")
+    try:
+        paths = report.write(ours.records, directory, step_summary=Path(step) if step else None)
+    except OSError as error:
+        return [f"the report could not be written: {error}"]
+    return [f"report: {paths.html}", f"        {paths.json}"]
 
 
 def summarise(reporter: Any, config: pytest.Config) -> None:
     """One table of all scenarios, and where the report lies."""
     ours = config.stash[SESSION]
     if ours.records:
-        telling.summary(reporter, ours.records, ours.settings.report_directory)
+        telling.summary(reporter, ours.records, ours.files)

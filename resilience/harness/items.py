@@ -89,8 +89,8 @@ class ScenarioItem(pytest.Function):
         except Refused as error:
             session.outcomes[self.nodeid] = Outcome.REFUSED
             raise ScenarioFailed(f"refused by guard: {error}; nothing was touched") from None
-        with telling.live(self.config, self.nodeid) as emit:
-            record = session.run(self.scenario, cluster, emit)
+        with telling.live(self.config) as shown:
+            record = session.run(self.scenario, cluster, shown)
         session.outcomes[self.nodeid] = record.outcome
         self._keep(record)
         if session.signals.interrupted:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from resilience.engine.options import Options
     from resilience.model.report import RunRecord
     from resilience.model.scenario import Scenario
-    from resilience.model.timeline import Entry
     from resilience.model.verdict import Outcome
+    from resilience.report.live import Live
     from resilience.targets import Target
 
 
@@ -40,6 +40,8 @@ class Session:
         self.records: list[RunRecord] = []
         self.outcomes: dict[str, Outcome] = {}
         """By node id: how each item that we ran, or refused to run, ended."""
+        self.files: list[str] = []
+        """Lines that say where the report lies."""
         self._tell = tell
         self._environment: dict[str, Any] = {}
 
@@ -130,9 +132,7 @@ class Session:
         namespaces, nodes = guard.touched(scenario, namespace)
         guard.consent(cluster, self.targets, namespaces, nodes=nodes)
 
-    def run(
-        self, scenario: Scenario, cluster: HttpCluster, emit: Callable[[Entry], None]
-    ) -> RunRecord:
+    def run(self, scenario: Scenario, cluster: HttpCluster, shown: Live) -> RunRecord:
         """Carry one scenario out; whatever happens, what it changed is put back first."""
         from resilience.engine import journalfile
         from resilience.engine.abort import Aborter
@@ -140,7 +140,7 @@ class Session:
         from resilience.engine.journal import Journal
         from resilience.engine.run import run
 
-        options = self._options(scenario)
+        options = self._options(scenario, shown)
         aborter, clock = Aborter(), RealClock()
         assert options.run is not None
         journal = Journal([journalfile.create(options.journal, options.run)])
@@ -151,7 +151,7 @@ class Session:
                 options=options,
                 clock=clock,
                 journal=journal,
-                emit=emit,
+                emit=shown.entry,
                 aborter=aborter,
             ),
             aborter,
@@ -159,7 +159,7 @@ class Session:
         self.records.append(record)
         return record
 
-    def _options(self, scenario: Scenario) -> Options:
+    def _options(self, scenario: Scenario, shown: Live) -> Options:
         import time
 
         from resilience.engine.options import Options
@@ -174,4 +174,5 @@ class Session:
             journal=settings.journal_directory,
             ephemeral=self.wants_sandbox,
             environment=self._environment,
+            observe=shown.probe,
         )

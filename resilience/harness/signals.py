@@ -24,6 +24,8 @@ class Aborter(Protocol):
 
     def abort(self, reason: str) -> None: ...
     def press(self) -> str: ...
+    @property
+    def putting_back(self) -> bool: ...
     def caught(self, error: BaseException) -> None: ...
 
 
@@ -34,6 +36,7 @@ class Signals:
         self._tell = tell
         self._terminate_now = terminate
         self._aborter: Aborter | None = None
+        self._supervised = False
         self.interrupted = ""
         """Which signal asked the session to end while a run was under way; "" if none did."""
 
@@ -67,31 +70,45 @@ class Signals:
             finally:
                 finished.set()
 
-        self._aborter = aborter
-        try:
+        with self.attached(aborter, supervised=True):
             threading.Thread(target=run, name="resilience-run", daemon=True).start()
             while not finished.is_set():
                 _wait(finished, aborter)
-        finally:
-            self._aborter = None
         if errors:
             raise errors[0]
         return results[0]
 
+    @contextmanager
+    def attached(self, aborter: Aborter, *, supervised: bool = False) -> Iterator[None]:
+        """Signals go to `aborter` for the time of the block. Unless a run is `supervised`, the
+        main thread is inside of somebody's test: what a signal raises must reach it, too, but
+        never while things are being put back."""
+        self._aborter, self._supervised = aborter, supervised
+        try:
+            yield
+        finally:
+            self._aborter, self._supervised = None, False
+
     def _on_interrupt(self, number: int, frame: FrameType | None) -> None:
+        raises = self._must_raise()
         if self._aborter is not None:
             self.interrupted = self.interrupted or "Ctrl-C"
             self._tell(self._aborter.press())
-        elif callable(self._interrupt_now):
+        if raises and callable(self._interrupt_now):
             self._interrupt_now(number, frame)
 
     def _on_terminate(self, number: int, frame: FrameType | None) -> None:
+        raises = self._must_raise()
         if self._aborter is not None:
             self.interrupted = "SIGTERM"
             self._tell("SIGTERM: stopping; what was changed is being put back")
             self._aborter.abort("SIGTERM")
-        else:
+        if raises:
             self._terminate_now()
+
+    def _must_raise(self) -> bool:
+        aborter = self._aborter
+        return aborter is None or not (self._supervised or aborter.putting_back)
 
 
 def _wait(finished: threading.Event, aborter: Aborter) -> None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from resilience.model.timeline import What
+from resilience.harness import SESSION
 from resilience.model.verdict import Result
 
 if TYPE_CHECKING:
     from resilience.model.report import RunRecord
-    from resilience.model.timeline import Entry
+    from resilience.report.live import Live
 
 
 def write(config: pytest.Config, lines: Sequence[str]) -> None:
@@ -37,34 +38,41 @@ def _print(reporter: Any, lines: Sequence[str]) -> None:
 
 
 @contextmanager
-def live(config: pytest.Config, title: str) -> Iterator[Callable[[Entry], None]]:
-    """Receives the timeline while it happens."""
-    yield lambda entry: None
+def live(config: pytest.Config) -> Iterator[Live]:
+    """Shows a run while it happens: on a terminal with a line that moves, else in plain lines."""
+    from resilience.report import live as progress
+
+    wanted = config.stash[SESSION].settings.live
+    reporter: Any = config.pluginmanager.getplugin("terminalreporter")
+    if reporter is None or wanted == "off" or (wanted == "auto" and config.get_verbosity() < 0):
+        with progress.plain(lambda line: None) as shown:
+            yield shown
+    elif reporter.isatty() and os.environ.get("TERM") != "dumb":
+        capture: Any = config.pluginmanager.getplugin("capturemanager")
+        with capture.global_and_fixture_disabled() if capture else nullcontext():
+            reporter.ensure_newline()
+            with progress.animated(sys.stdout) as shown:
+                yield shown
+    else:
+        with progress.plain(lambda line: write(config, [line])) as shown:
+            yield shown
 
 
 def properties(record: RunRecord) -> list[tuple[str, object]]:
     """For JUnit."""
-    return [
-        ("resilience.outcome", record.outcome.value),
-        ("resilience.seed", record.seed),
-        ("resilience.run", record.run),
-    ]
+    from resilience import report
 
-
-SHORT = frozenset({What.RUN, What.STEP, What.VICTIM, What.PROOF, What.PROBE, What.UNDO, What.NOTE})
-"""What the section under a failure shows; everything is in the report, and here with -vv."""
+    return [*report.properties(record)]
 
 
 def timeline(record: RunRecord, *, whole: bool) -> str:
-    """The report section under a failure."""
-    lines = [
-        f"{entry.monotonic - record.started:8.3f}  {entry.text}"
-        for entry in record.timeline
-        if whole or entry.what in SHORT
-    ]
-    if not whole and len(lines) < len(record.timeline):
-        lines.append(f"          ({len(record.timeline) - len(lines)} more with -vv)")
-    return "\n".join(lines)
+    """The report section under a failure: what a person reads first; all of it with -vv."""
+    from resilience.report.live import line, lines
+
+    if whole:
+        return "\n".join(line(entry, record.started) for entry in record.timeline)
+    told = lines(record.timeline, record.started)
+    return "\n".join([*told, f"({len(record.timeline) - len(told)} more with -vv)"])
 
 
 def failure(record: RunRecord) -> str:
@@ -101,8 +109,10 @@ def shield(item: pytest.Item) -> None:
         item.add_marker(pytest.mark.timeout(method="signal", func_only=True))
 
 
-def summary(reporter: Any, records: Sequence[RunRecord], directory: Path | None) -> None:
-    """The table at the end of the session."""
+def summary(reporter: Any, records: Sequence[RunRecord], files: Sequence[str]) -> None:
+    """The table at the end of the session, and where the report lies."""
+    from resilience import report
+
     reporter.section("resilience")
-    for record in records:
-        reporter.write_line(f"{record.outcome.value:18} {record.scenario.title}")
+    for line in (*report.summary(records), *files):
+        reporter.write_line(line)

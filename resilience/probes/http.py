@@ -17,6 +17,7 @@ from urllib.parse import SplitResult, urlsplit
 from resilience.model.scenario import Step
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
+from resilience.probes.launch import VIA_DOC, Launch, Via, incluster_rights, launcher, remove
 
 if TYPE_CHECKING:
     from resilience.context import ProbeContext, RunningProbe
@@ -70,6 +71,7 @@ class Http:
     keepalive: bool = parameter("Keep connections open between requests.", default=False)
     ca: Path | None = parameter("Certificates to trust, a PEM file.", default=None)
     server_name: str = parameter("Name that the certificate must bear, if another.", default="")
+    via: Via = parameter(VIA_DOC, default="auto")
     answered_by: str = parameter(
         "Response header that names the Pod; `body` where the body does, as under /hostname.",
         default="",
@@ -165,7 +167,8 @@ def _rights(http: Http, namespace: str) -> Sequence[Right]:
     if http.url:
         return ()
     where = http.namespace or namespace
-    return (Right(verb="get", group="", resource="services", namespace=where),)
+    service = Right(verb="get", group="", resource="services", namespace=where)
+    return (service, *(() if http.via == "direct" else incluster_rights(where)))
 
 
 def configuration(http: Http, host: str, port: int, name: str, directory: Path) -> dict[str, Any]:
@@ -210,14 +213,19 @@ def _asked(http: Http, context: Asking) -> tuple[dict[str, Any], str]:
     return configuration(http, host, port, name, context.directory), f"{host}:{port}"
 
 
+def _launch(http: Http, context: Asking) -> Launch:
+    namespace = http.namespace or context.namespace
+    return launcher(context, http.via, namespace, service=bool(http.service))
+
+
 def run(step: Step, context: ProbeContext) -> RunningProbe:
     """Start asking."""
     from resilience.probes.running import AgentProbe
 
     http: Http = step.parameters
     given, address = _asked(http, context)
-    facts = {"kind": "http", "address": address, "keepalive": http.keepalive}
-    return AgentProbe(step, context, given, _describe(http), facts)
+    facts = {"kind": "http", "address": address, "keepalive": http.keepalive, "via": http.via}
+    return AgentProbe(step, context, given, _describe(http), facts, _launch(http, context))
 
 
 def ask(http: Http, context: Asking) -> str:
@@ -225,7 +233,7 @@ def ask(http: Http, context: Asking) -> str:
     from resilience.probes.once import ask_once
 
     given, _ = _asked(http, context)
-    return ask_once(given, _describe(http))
+    return ask_once(given, _describe(http), _launch(http, context))
 
 
 VERB = Verb(
@@ -239,6 +247,8 @@ VERB = Verb(
     describe=_describe,
     check=_check,
     rights=_rights,
+    undo=remove,
+    undo_text="a prober's Pod and its Secret are removed",
     example=(
         "- http: {service: checkout, port: http, path: /healthz, status: 200}\n"
         "  name: checkout\n"

@@ -19,11 +19,11 @@ from typing import Any, Protocol
 from resilience.cluster.errors import ApiError, ClusterError, NotFound
 from resilience.cluster.interface import PODS, SECRETS, Cluster, Object
 from resilience.model.values import RunId
-from resilience.model.verb import Right
 from resilience.probes.news import News
 from resilience.probes.samples import SampleLog
 
 AGENT = Path(__file__).with_name("agent.py")
+MOUNTED = "/probe"
 IMAGE = "python:3.13-slim"
 MANAGED = "app.kubernetes.io/managed-by"
 RUN = "resilience/run"
@@ -53,13 +53,6 @@ class Placing(Protocol):
     def will_undo(self, data: Mapping[str, Any], text: str) -> str: ...
 
 
-def rights(namespace: str) -> Sequence[Right]:
-    """What a prober in the cluster needs."""
-    wanted = [("create", "pods"), ("get", "pods"), ("delete", "pods"), ("get", "pods/log"),
-              ("create", "secrets"), ("delete", "secrets")]  # fmt: skip
-    return [Right(verb=v, group="", resource=r, namespace=namespace) for v, r in wanted]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """Where a prober's objects are. `name` is unique in the namespace."""
@@ -75,7 +68,11 @@ class Site:
 
     def secret(self, configuration: Mapping[str, Any]) -> Object:
         """The agent's file and what it is told."""
-        texts = {"agent.py": AGENT.read_text("utf-8"), "probe.json": json.dumps(configuration)}
+        told, texts = dict(configuration), {"agent.py": AGENT.read_text("utf-8")}
+        if told.get("ca"):
+            texts["ca.crt"] = Path(told["ca"]).read_text("utf-8")
+            told["ca"] = f"{MOUNTED}/ca.crt"
+        texts["probe.json"] = json.dumps(told)
         return {"apiVersion": "v1", "kind": "Secret", "metadata": self.meta(), "stringData": texts}
 
     def pod(self, image: str, grace: int) -> Object:
@@ -83,13 +80,13 @@ class Site:
         container = {
             "name": "prober",
             "image": image,
-            "command": ["python", "-I", "-S", "/probe/agent.py", "/probe/probe.json"],
+            "command": ["python", "-I", "-S", f"{MOUNTED}/agent.py", f"{MOUNTED}/probe.json"],
             "resources": {"requests": {"cpu": "50m", "memory": "32Mi"},
                           "limits": {"memory": "128Mi"}},
             "securityContext": {"allowPrivilegeEscalation": False,
                                 "readOnlyRootFilesystem": True,
                                 "capabilities": {"drop": ["ALL"]}},
-            "volumeMounts": [{"name": "probe", "mountPath": "/probe", "readOnly": True}],
+            "volumeMounts": [{"name": "probe", "mountPath": MOUNTED, "readOnly": True}],
         }  # fmt: skip
         spec = {
             "restartPolicy": "Never",

@@ -242,7 +242,8 @@ class _Case:
     def _outage_lines(self) -> tuple[str, ...]:
         longest = sorted(self.outages, key=lambda outage: -outage.length)[:3]
         return tuple(
-            f"{span(outage.length)}, {outage.lost:,} requests lost ({counts(outage.answers)})"
+            f"{span(outage.length)}, {outage.lost:,} {'request' if outage.lost == 1 else 'requests'} lost "
+            f"({counts(outage.answers)})"
             for outage in longest
         )
 

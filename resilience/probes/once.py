@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from resilience.context import NotMet
 from resilience.model.samples import Answer
-from resilience.probes.process import AgentProcess
+from resilience.probes.launch import Launch
 from resilience.probes.samples import SampleLog
 from resilience.probes.words import span
 
@@ -26,10 +26,10 @@ class Asking(Protocol):
     def address(self, service: str, port: str | int, namespace: str) -> tuple[str, int]: ...
 
 
-def ask_once(configuration: Mapping[str, Any], target: str) -> str:
+def ask_once(configuration: Mapping[str, Any], target: str, launch: Launch) -> str:
     """One sentence about a good answer; NotMet with what came instead."""
     log = SampleLog()
-    agent = AgentProcess({**configuration, "rate": 1, "limit": 1}, log, lambda: None)
+    agent = launch({**configuration, "rate": 1, "limit": 1}, log, lambda: None)
     agent.wait(configuration["timeout"] + STARTING)
     agent.stop()
     if not len(log):

@@ -17,7 +17,7 @@ from resilience.model.scenario import DEFAULT_RATE, Objective, Step
 from resilience.model.values import Rate
 from resilience.model.verdict import Finding, Window
 from resilience.probes import judge, measures
-from resilience.probes.process import AgentProcess
+from resilience.probes.launch import Launch
 from resilience.probes.samples import SampleLog
 from resilience.probes.words import counts, percent
 
@@ -33,8 +33,8 @@ class Timed(Protocol):
 
 
 class AgentProbe:
-    """`resilience.context.RunningProbe` by one agent process. `target` is the address probed, for
-    people; `facts` go to the report."""
+    """`resilience.context.RunningProbe` by one prober. `target` is the address probed, for people;
+    `facts` go to the report; `launch` starts the prober where it can reach the target."""
 
     def __init__(
         self,
@@ -43,23 +43,19 @@ class AgentProbe:
         configuration: Mapping[str, Any],
         target: str,
         facts: Mapping[str, Any],
+        launch: Launch,
     ) -> None:
         self._step, self._clock, self._target, self._facts = step, context.clock, target, facts
         self._rate: Rate = step.rate or DEFAULT_RATE
         self._timeout: float = configuration["timeout"]
         self._log = SampleLog()
         given = {**configuration, "rate": float(self._rate.per_second)}
-        self._agent = AgentProcess(given, self._log, _poke(context.clock))
+        self._agent = launch(given, self._log, _poke(context.clock))
 
     @property
     def name(self) -> str:
         """The step's name."""
         return self._step.name or self._step.verb.name
-
-    @property
-    def pid(self) -> int:
-        """Of the prober's process."""
-        return self._agent.pid
 
     def wait_steady(self, deadline: float) -> None:
         """Ten good answers in a row; NotMet with the last answers counted when they do not come."""

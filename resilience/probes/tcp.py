@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from resilience.model.scenario import Step
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
+from resilience.probes.launch import VIA_DOC, Launch, Via, incluster_rights, launcher, remove
 
 if TYPE_CHECKING:
     from resilience.context import ProbeContext, RunningProbe
@@ -37,6 +38,7 @@ class Tcp:
     timeout: Duration = parameter(
         "After this a connection has failed.", default=Duration.of(1), example="1s"
     )
+    via: Via = parameter(VIA_DOC, default="auto")
 
 
 def _check(tcp: Tcp) -> Iterator[Complaint]:
@@ -61,7 +63,8 @@ def _rights(tcp: Tcp, namespace: str) -> Sequence[Right]:
     if tcp.host:
         return ()
     where = tcp.namespace or namespace
-    return (Right(verb="get", group="", resource="services", namespace=where),)
+    service = Right(verb="get", group="", resource="services", namespace=where)
+    return (service, *(() if tcp.via == "direct" else incluster_rights(where)))
 
 
 def _asked(tcp: Tcp, context: Asking) -> tuple[dict[str, Any], str]:
@@ -82,13 +85,19 @@ def _asked(tcp: Tcp, context: Asking) -> tuple[dict[str, Any], str]:
     return given, f"{host}:{port}"
 
 
+def _launch(tcp: Tcp, context: Asking) -> Launch:
+    namespace = tcp.namespace or context.namespace
+    return launcher(context, tcp.via, namespace, service=bool(tcp.service))
+
+
 def run(step: Step, context: ProbeContext) -> RunningProbe:
     """Start connecting."""
     from resilience.probes.running import AgentProbe
 
     given, address = _asked(step.parameters, context)
-    facts = {"kind": "tcp", "address": address}
-    return AgentProbe(step, context, given, _describe(step.parameters), facts)
+    facts = {"kind": "tcp", "address": address, "via": step.parameters.via}
+    launch = _launch(step.parameters, context)
+    return AgentProbe(step, context, given, _describe(step.parameters), facts, launch)
 
 
 def ask(tcp: Tcp, context: Asking) -> str:
@@ -96,7 +105,7 @@ def ask(tcp: Tcp, context: Asking) -> str:
     from resilience.probes.once import ask_once
 
     given, _ = _asked(tcp, context)
-    return ask_once(given, _describe(tcp))
+    return ask_once(given, _describe(tcp), _launch(tcp, context))
 
 
 VERB = Verb(
@@ -110,6 +119,8 @@ VERB = Verb(
     describe=_describe,
     check=lambda tcp: list(_check(tcp)),
     rights=_rights,
+    undo=remove,
+    undo_text="a prober's Pod and its Secret are removed",
     example=(
         '- tcp: {service: cache, port: 6379, send: "PING\\r\\n", expect: PONG}\n'
         "  rate: 20/s\n"

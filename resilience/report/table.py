@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from resilience.model.report import RunRecord
@@ -33,9 +34,13 @@ def _told(record: RunRecord) -> str:
 
 
 def _short(finding: Finding) -> str:
-    measured = finding.measured.partition(": ")[0] if finding.value is not None else (
-        finding.measured)  # fmt: skip
-    return f"{finding.name.replace('_', ' ')} {measured.partition(' (')[0]}"
+    measured = finding.measured
+    kind = finding.name.rpartition(".")[2]
+    if not re.fullmatch(r"availability|longest_outage|p\d+(\.\d+)?", kind):
+        return measured
+    if not measured.startswith("not measured"):
+        measured = measured.partition(": ")[0].partition(" (")[0]
+    return f"{finding.name.replace('_', ' ')} {measured}"
 
 
 def _cut(title: str) -> str:
