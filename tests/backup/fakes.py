@@ -128,6 +128,11 @@ class FakeCluster(Cluster):
                 groups[each.group].append(each.version)
         return groups
 
+    def lines(
+        self, path: str, query: Mapping[str, str] | None = None
+    ) -> AbstractContextManager[Iterator[bytes]]:
+        raise NotImplementedError("no part of a backup follows a log")
+
     def get(self, resource: Resource, name: str, namespace: str = "") -> Object:
         self._asked("get", resource, namespace, name)
         return copy.deepcopy(self._found(resource, name, namespace))
@@ -174,8 +179,10 @@ class FakeCluster(Cluster):
 
     def _matches(self, key: tuple[str, str, str], labels: str) -> bool:
         have = self.objects[key]["metadata"].get("labels") or {}
-        wanted = (each.split("=", 1) for each in labels.split(",") if each)
-        return all(have.get(name) == value for name, value in wanted)
+        wanted = (each.partition("=") for each in labels.split(",") if each)
+        return all(
+            name in have and (not equals or have[name] == value) for name, equals, value in wanted
+        )
 
     def create(
         self, resource: Resource, body: Object, namespace: str = "", *, dry_run: bool = False

@@ -1,4 +1,4 @@
-"""Schedules, retention and locks: the life of a snapshot after it was made."""
+"""Retention and locks: the life of a snapshot after it was made."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resilience.backup.errors import BadRequest, Busy
+from resilience.backup.errors import Busy
 from resilience.backup.lock import MARGIN, Lock
 from resilience.backup.retention import Candidate, decide
-from resilience.backup.schedule import Schedule
 from resilience.backup.store.memory import MemoryStore
 from resilience.model.scenario import Keep
 from tests.backup.fakes import FakeClock
@@ -22,73 +21,6 @@ DAY = timedelta(days=1)
 
 def at(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
-
-
-def fires(expression: str, zone: str, after: str, days: int) -> list[str]:
-    schedule = Schedule.parse(expression, zone)
-    found = schedule.between(at(after), at(after) + days * DAY)
-    return [each.strftime("%d %H:%M") for each in found]
-
-
-def test_a_skipped_time_fires_at_the_change_of_clocks() -> None:
-    assert fires("30 2 * * *", "Europe/Berlin", "2026-03-28", 3) == [
-        "28 01:30",
-        "29 01:00",
-        "30 00:30",
-    ]
-
-
-def test_a_repeated_time_fires_once() -> None:
-    assert fires("30 2 * * *", "Europe/Berlin", "2026-10-24", 3) == [
-        "24 00:30",
-        "25 00:30",
-        "26 01:30",
-    ]
-
-
-def test_what_fires_every_hour_does_so_across_a_change_of_clocks() -> None:
-    for start in ("2026-03-29", "2026-10-25"):
-        assert len(fires("15 * * * *", "Europe/Berlin", start, 1)) == 24
-
-
-def test_a_zone_of_half_hours_is_understood() -> None:
-    assert fires("0 2 * * *", "Asia/Kolkata", "2026-03-01", 1) == ["01 20:30"]
-
-
-@given(
-    st.datetimes(datetime(2024, 1, 1), datetime(2030, 1, 1)),
-    st.sampled_from(["0 2 * * *", "*/15 * * * *", "0 0 * * 0", "30 2 1 * *", "@hourly"]),
-    st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"]),
-)
-def test_the_previous_fire_is_followed_by_the_next(
-    moment: datetime, expression: str, zone: str
-) -> None:
-    schedule, now = Schedule.parse(expression, zone), moment.replace(tzinfo=UTC)
-    previous, following = schedule.previous(now), schedule.next_after(now)
-    assert previous <= now < following
-    assert schedule.next_after(previous) == following
-
-
-@pytest.mark.parametrize(
-    ("expression", "words"),
-    [
-        ("0 0 30 2 *", "never fires"),
-        ("59/1 * * * *", "write the values out"),
-        ("* * * *", "has 4 fields"),
-        ("* * * * * *", "has 6 fields"),
-        ("61 * * * *", "61"),
-        ("0 0 L * *", "not understood by every cron"),
-        ("@reboot", "has 1 fields"),
-    ],
-)
-def test_a_schedule_that_means_nothing_is_refused(expression: str, words: str) -> None:
-    with pytest.raises(BadRequest, match=words):
-        Schedule.parse(expression)
-
-
-def test_an_unknown_zone_is_named() -> None:
-    with pytest.raises(BadRequest, match="Europe/Berlni"):
-        Schedule.parse("0 2 * * *", "Europe/Berlni")
 
 
 def daily(count: int, verified: tuple[int, ...] = ()) -> list[Candidate]:

@@ -1,0 +1,84 @@
+"""The negative control of a drill: a check that cannot fail proves nothing.
+
+The verification is shown the same snapshot with one bit changed, and another one under its name. It
+must refuse both. Nothing is written: the store is only seen through a pane that alters it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime
+
+from resilience.backup import layout
+from resilience.backup.catalog import Snapshot
+from resilience.backup.errors import StoreRefused
+from resilience.backup.store import Entry, Store, Stored, Upload
+from resilience.backup.verify import verify
+
+
+class Pane:
+    """A store seen through a pane: `flip` changes one bit of one key, `renamed` shows snapshot
+    `old` as `new`. Reads only."""
+
+    overwrites_accepted = False
+
+    def __init__(self, store: Store, *, flip: str = "", old: str = "", new: str = "") -> None:
+        self._store, self._flip, self._old, self._new = store, flip, old, new
+        self.url = store.url
+
+    def _real(self, key: str) -> str:
+        return key.replace(self._new, self._old) if self._new else key
+
+    def read(self, key: str, version: str = "") -> bytes:
+        return b"".join(self.stream(key, version))
+
+    def stream(self, key: str, version: str = "") -> Iterator[bytes]:
+        chunks = self._store.stream(self._real(key), version)
+        if key != self._flip:
+            yield from chunks
+            return
+        for number, chunk in enumerate(chunks):
+            middle = len(chunk) // 2
+            changed = bytes([chunk[middle] ^ 1])
+            yield chunk if number else chunk[:middle] + changed + chunk[middle + 1 :]
+
+    def list(self, prefix: str = "") -> Iterator[Entry]:
+        for entry in self._store.list(self._real(prefix)):
+            yield replace(
+                entry, key=entry.key.replace(self._old, self._new) if self._new else entry.key
+            )
+
+    def directories(self) -> Iterable[str]:
+        return self._store.directories()
+
+    def put(self, key: str, data: bytes, *, retain_until: datetime | None = None) -> Stored:
+        raise StoreRefused("a control writes nothing")
+
+    def upload(
+        self, key: str, *, retain_until: datetime | None = None, size_hint: int = 0
+    ) -> Upload:
+        raise StoreRefused("a control writes nothing")
+
+    def delete(self, key: str) -> None:
+        raise StoreRefused("a control writes nothing")
+
+    def sweep(self, older_than: datetime) -> int:
+        return 0
+
+
+def unseen(snapshot: Snapshot, *, trusted: str = "") -> list[str]:
+    """Which of the two forgeries the verification did not notice; [] is good."""
+    from resilience.backup.catalog import opened
+
+    name = snapshot.name
+    key = layout.archive(name)
+    flipped = Pane(snapshot.store, flip=layout.sealed(key) if snapshot.encrypted else key)
+    other = f"{name}-forged"[-253:]
+    renamed = Pane(snapshot.store, old=f"/{name}", new=f"/{other}")
+    forgeries = {"a changed bit": (flipped, name), "another name": (renamed, other)}
+    return [
+        what
+        for what, (store, seen_as) in forgeries.items()
+        if verify(opened(store, seen_as, snapshot.identities), trusted=trusted).intact
+    ]

@@ -1,0 +1,280 @@
+"""A restore into a scratch namespace, with proof and a stopwatch.
+
+    control   a changed bit and another name are refused by the verification
+    verify    every hash and the signature
+    create    the walled namespace, then everything, made harmless
+    ready     until the workloads run
+    proven    field by field the same, and whatever the caller's own checks ask
+
+The stopwatch starts before `verify` and ends when everything is proven: that is what an RTO is. The
+engine calls `run` with `prove`, which carries out the plan's `then:`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from resilience.backup.canary import require_wall
+from resilience.backup.catalog import Snapshot
+from resilience.backup.clock import Clock
+from resilience.backup.compare import with_cluster
+from resilience.backup.control import unseen
+from resilience.backup.errors import BackupError
+from resilience.backup.mapping import Targets
+from resilience.backup.outcome import Outcome, RestoreReport
+from resilience.backup.plans import Keys
+from resilience.backup.ready import not_ready
+from resilience.backup.restore import RestoreRequest, restore
+from resilience.backup.safety import harmless
+from resilience.backup.scratch import Origin, scratch, sweep
+from resilience.backup.verify import record, verify
+from resilience.cluster.errors import ClusterError
+from resilience.cluster.interface import Cluster
+from resilience.model.scenario import Plan
+from resilience.model.values import Duration
+from resilience.model.verdict import Finding, Result
+
+TTL = timedelta(hours=4)
+_PATIENCE = 600.0
+_PAUSE = 0.2
+
+Prove = Callable[[str], Sequence[Finding]]
+"""Given a scratch namespace, carry out further checks there."""
+
+
+def nothing_more(namespace: str) -> Sequence[Finding]:
+    """No further checks."""
+    return ()
+
+
+@dataclass(slots=True)
+class DrillReport:
+    """`seconds` by part; `rewrites` counts objects by safety rule; `left` what was not restored."""
+
+    plan: str
+    snapshot: str
+    findings: list[Finding] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    objects: int = 0
+    rewrites: dict[str, int] = field(default_factory=dict)
+    left: list[str] = field(default_factory=list)
+    swept: list[str] = field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every promise was kept."""
+        return all(finding.result is Result.PASSED for finding in self.findings)
+
+
+def into(plan: Plan, namespace: str) -> str:
+    """The scratch namespace of one of the plan's namespaces."""
+    template = plan.drill.into if plan.drill else "${namespace}-drill"
+    return template.replace("${namespace}", namespace)
+
+
+def run(
+    plan: Plan,
+    snapshot: Snapshot,
+    cluster: Cluster,
+    *,
+    clock: Clock,
+    keys: Keys,
+    prove: Prove = nothing_more,
+) -> DrillReport:
+    """Carry out the drill; what a promise lacks is a finding, what makes it impossible raises."""
+    return _Drill(plan, snapshot, cluster, clock, keys).run(prove)
+
+
+class _Drill:
+    def __init__(
+        self, plan: Plan, snapshot: Snapshot, cluster: Cluster, clock: Clock, keys: Keys
+    ) -> None:
+        self._plan, self._snapshot, self._cluster = plan, snapshot, cluster
+        self._clock, self._keys = clock, keys
+        self._report = DrillReport(plan.id, snapshot.name)
+        self._sources = _namespaces(snapshot)
+        self._targets = Targets(namespaces={each: into(plan, each) for each in self._sources})
+
+    def run(self, prove: Prove) -> DrillReport:
+        self._report.swept = sweep(self._cluster, clock=self._clock)
+        if self._snapshot.listed.ours:
+            self._control()
+        began = self._clock.monotonic()
+        if not self._verified():
+            return self._report
+        with ExitStack() as stack:
+            with self._timed("create"):
+                for source in self._sources:
+                    stack.enter_context(self._scratch(source))
+                restored = self._restored()
+            if restored.complete:
+                with self._timed("ready"):
+                    self._ready()
+                with self._timed("proven"):
+                    self._same()
+                    for source in self._sources:
+                        self._report.findings += prove(self._targets.namespace(source))
+            self._rto(self._clock.monotonic() - began)
+        return self._report
+
+    @contextmanager
+    def _timed(self, part: str) -> Iterator[None]:
+        began = self._clock.monotonic()
+        try:
+            yield
+        finally:
+            self._report.seconds[part] = self._clock.monotonic() - began
+
+    def _find(
+        self,
+        name: str,
+        good: bool,
+        promised: str,
+        measured: str,
+        detail: Sequence[str] = (),
+        value: float | None = None,
+    ) -> None:
+        self._report.findings.append(
+            Finding(
+                name=name,
+                result=Result.PASSED if good else Result.FAILED,
+                promised=promised,
+                measured=measured,
+                detail=tuple(detail),
+                value=value,
+                place=self._plan.place,
+            )
+        )
+
+    def _control(self) -> None:
+        missed = unseen(self._snapshot, trusted=self._keys.trusted)
+        self._find(
+            "control",
+            not missed,
+            "forgeries are refused",
+            f"not noticed: {', '.join(missed)}" if missed else "both were refused",
+        )
+
+    def _verified(self) -> bool:
+        if not self._snapshot.listed.ours:
+            return True
+        with self._timed("verify"):
+            found = verify(self._snapshot, trusted=self._keys.trusted)
+        self._find(
+            "intact",
+            found.intact,
+            "the snapshot is what was written",
+            f"{found.objects} objects, {len(found.findings)} differences",
+            found.findings[:10],
+            float(found.bytes),
+        )
+        if found.intact:
+            try:
+                record(self._snapshot, found, self._clock.now())
+            except BackupError:
+                # A drill may have no right to write; `fresh` then goes by the backup's own records.
+                return True
+        return found.intact
+
+    @contextmanager
+    def _scratch(self, source: str) -> Iterator[str]:
+        origin = Origin(
+            plan=self._plan.id,
+            store=self._snapshot.store.url,
+            snapshot=self._snapshot.name,
+            source=source,
+        )
+        with scratch(
+            self._cluster, self._targets.namespace(source), origin, clock=self._clock, ttl=TTL
+        ) as name:
+            if not self._cluster.is_sandbox:  # there nothing is real that could be reached
+                require_wall(self._cluster, name, clock=self._clock)
+            yield name
+
+    def _restored(self) -> RestoreReport:
+        request = RestoreRequest(
+            name=f"drill-{self._snapshot.name}"[:253].rstrip("-."),
+            targets=self._targets,
+            ask_first=False,
+            adjust=harmless,
+        )
+        report = restore(request, self._snapshot, self._cluster, clock=self._clock)
+        self._report.objects = sum(
+            report.counts[each] for each in (Outcome.CREATED, Outcome.UPDATED, Outcome.EQUAL)
+        )
+        for item in report.items:
+            for rule in item.rewrites:
+                self._report.rewrites[rule] = self._report.rewrites.get(rule, 0) + 1
+            if item.outcome is Outcome.LEFT:
+                self._report.left.append(str(item))
+        bad = [str(item) for item in report.bad]
+        self._find(
+            "restored",
+            not bad,
+            "everything is created",
+            f"{self._report.objects} objects, {len(bad)} failed",
+            bad[:10],
+        )
+        return report
+
+    def _ready(self) -> None:
+        until = self._clock.monotonic() + _PATIENCE
+        names = [self._targets.namespace(source) for source in self._sources]
+        while waiting := [each for name in names for each in not_ready(self._cluster, name)]:
+            if self._clock.monotonic() >= until:
+                break
+            self._clock.wait(_PAUSE)
+        self._find(
+            "ready",
+            not waiting,
+            "all workloads are ready",
+            f"{len(waiting)} are not" if waiting else "all are",
+            waiting[:10],
+        )
+
+    def _same(self) -> None:
+        try:
+            found = with_cluster(
+                self._snapshot,
+                self._cluster,
+                targets=self._targets,
+                rewrites=harmless,
+                namespaces=frozenset(self._sources),
+            )
+        except ClusterError as problem:
+            self._find("same", False, "what came back is what was there", str(problem))
+            return
+        self._find(
+            "same",
+            not found,
+            "what came back is what was there",
+            f"{len(found)} objects differ" if found else "field by field",
+            [str(each) for each in found[:10]],
+            float(len(found)),
+        )
+
+    def _rto(self, seconds: float) -> None:
+        rto = self._plan.objective.rto
+        parts = ", ".join(f"{name} {spent:.2f}s" for name, spent in self._report.seconds.items())
+        promised = f"restored and proven within {rto}" if rto else "restored and proven"
+        proven = all(each.result is Result.PASSED for each in self._report.findings)
+        self._find(
+            "rto",
+            proven and (rto is None or seconds <= rto.seconds),
+            promised,
+            f"{Duration.of(round(seconds, 2))}" + ("" if proven else ", and not proven"),
+            (parts,),
+            seconds,
+        )
+
+
+def _namespaces(snapshot: Snapshot) -> tuple[str, ...]:
+    if snapshot.manifest:
+        return snapshot.manifest.namespaces
+    included = (snapshot.marker.get("spec") or {}).get("includedNamespaces") or []
+    listed = snapshot.side("resource-list") or {}
+    names = [name for name in listed.get("v1/Namespace", included) if name != "*"]
+    return tuple(sorted(names))
