@@ -235,6 +235,9 @@ class ProbeContext(Context, Protocol):
     def on_abort(self, callback: Callable[[], None]) -> None:
         """Called when the run is interrupted."""
 
+    def will_undo(self, data: Mapping[str, Any], text: str) -> str:
+        """As for actions: a prober in the cluster is a change too."""
+
 
 class FlowContext(ActionContext, CheckContext, Protocol):
     """For flow verbs: they carry steps inside."""

@@ -44,6 +44,7 @@ PODS = Resource("", "v1", "pods", "Pod")
 NODES = Resource("", "v1", "nodes", "Node", namespaced=False)
 NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
 SERVICES = Resource("", "v1", "services", "Service")
+SECRETS = Resource("", "v1", "secrets", "Secret")
 CONFIGMAPS = Resource("", "v1", "configmaps", "ConfigMap")
 EVENTS = Resource("", "v1", "events", "Event")
 ENDPOINTSLICES = Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
@@ -103,6 +104,12 @@ class Cluster(Protocol):
         timeout: float = 30.0,
     ) -> Object:
         """One request, one JSON answer (an empty body gives {}). No retries."""
+
+    def lines(
+        self, path: str, query: Mapping[str, str] | None = None
+    ) -> AbstractContextManager[Iterator[bytes]]:
+        """One GET whose answer is lines of text, as they come (a Pod's log that is followed).
+        Half a minute of silence is a broken connection: Unreachable."""
 
     def get(self, resource: Resource, name: str, namespace: str = "") -> Object:
         """NotFound when absent."""

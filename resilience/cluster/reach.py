@@ -1,16 +1,15 @@
-"""How a Service is reached from here: which host and port to connect to.
+"""How a Service is reached: which host and port to connect to, and from where.
 
 On the sandbox its ClusterIP is an address of this machine; a port that the user may not bind stands
 at another number, which an annotation of the Service tells. In a Pod of a real cluster the
-ClusterIP works too. From outside it does not, and we never pretend that it does: the error says
-what is possible instead.
+ClusterIP works too. From outside it does not: then the prober goes inside, into a Pod of its own.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from resilience.cluster.errors import Invalid, NotFound
 from resilience.cluster.interface import SERVICES, Cluster
@@ -18,20 +17,15 @@ from resilience.cluster.interface import SERVICES, Cluster
 PUBLISHED = "resilience.sandbox/published-port"
 """Annotation of the sandbox: "80=64080" for each port that stands at another number."""
 
-DIRECT = ("auto", "direct")
-
 
 def address(
     cluster: Cluster,
     service: str,
     port: str | int,
     namespace: str,
-    *,
-    via: str = "auto",
-    environment: Mapping[str, str] | None = None,
 ) -> tuple[str, int]:
-    """(host, port). NotFound when the Service or its port does not exist, Invalid when it cannot
-    be reached from here."""
+    """(host, port) as its clients connect. NotFound when the Service or its port does not exist,
+    Invalid when it has no address of its own."""
     what = f"service {namespace}/{service}"
     try:
         found = cluster.get(SERVICES, service, namespace)
@@ -45,14 +39,18 @@ def address(
         raise _refuse(f"{what} is headless: it has no address of its own; name its Pods by `url:`")
     if cluster.is_sandbox:
         return str(spec["clusterIP"]), _published(found).get(number, number)
+    return str(spec["clusterIP"]), number
+
+
+def route(
+    cluster: Cluster, via: str = "auto", environment: Mapping[str, str] | None = None
+) -> Literal["direct", "pod"]:
+    """Where the prober stands: "direct", a process here, where a ClusterIP works (the sandbox, or
+    a Pod of the cluster); "pod", in a Pod of its own, from outside."""
+    if via in ("direct", "pod"):
+        return "direct" if via == "direct" else "pod"
     inside = "KUBERNETES_SERVICE_HOST" in (os.environ if environment is None else environment)
-    if via in DIRECT and (inside or via == "direct"):
-        return str(spec["clusterIP"]), number
-    raise _refuse(
-        f"{what} cannot be reached from outside of the cluster {cluster.context!r}; run this inside"
-        " it, or probe its Ingress, Gateway or load balancer by `url:`"
-        + ("" if via == "auto" else f" (`via: {via}` is not available)")
-    )
+    return "direct" if cluster.is_sandbox or inside else "pod"
 
 
 def _absent(cluster: Cluster, service: str, namespace: str, what: str) -> NotFound:
@@ -64,7 +62,7 @@ def _absent(cluster: Cluster, service: str, namespace: str, what: str) -> NotFou
 def _number(spec: Mapping[str, Any], port: str | int, what: str) -> int:
     ports = spec.get("ports") or ()
     for one in ports:
-        if port in (one.get("name"), one.get("port")):
+        if port in (one.get("name"), one.get("port")) or (port == "" and len(ports) == 1):
             return int(one["port"])
     known = ", ".join(
         f"{one['port']} ({one['name']})" if one.get("name") else str(one["port"]) for one in ports

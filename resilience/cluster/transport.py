@@ -14,6 +14,7 @@ from resilience.cluster.access import Access
 from resilience.cluster.discovery import Discovery
 from resilience.cluster.errors import Gone
 from resilience.cluster.interface import PODS, Object, Resource, View
+from resilience.cluster.lines import opened
 from resilience.cluster.sharing import Shared
 from resilience.cluster.wire import Wire
 
@@ -88,6 +89,12 @@ class HttpCluster:
             timeout=timeout,
             agent=self._agent,
         )
+
+    def lines(
+        self, path: str, query: Mapping[str, str] | None = None
+    ) -> AbstractContextManager[Iterator[bytes]]:
+        """One GET whose answer is lines of text, as they come."""
+        return opened(self._wire, path, query, self._agent)
 
     def _get(self, path: str, accept: str) -> Object:
         return self._wire.send("GET", path, accept=accept, agent=self._agent)

@@ -41,9 +41,16 @@ class Clock:
         return True
 
 
+class Sandbox:
+    """All that a prober beside us wants to know of its cluster."""
+
+    is_sandbox = True
+
+
 class Context:
     """What `http.run` and `http.ask` need."""
 
+    cluster = Sandbox()
     namespace = "shop"
     directory = Path()
 
