@@ -7,17 +7,22 @@ up at the limit. Aliases are allowed, as long as what they expand to stays small
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import yaml
-from yaml.nodes import CollectionNode, MappingNode, Node
+from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode
 
 from resilience.language import source, syntax
+from resilience.language.near import quoted
 from resilience.model.place import Place, Problem
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DEPTH = 64
 _SAFE_BOUND = 600
+_TAGS = frozenset(
+    f"tag:yaml.org,2002:{name}"
+    for name in ("str", "int", "float", "bool", "null", "timestamp", "merge", "value", "map", "seq")
+)
 _EXPANDED = 20_000
 
 
@@ -32,11 +37,14 @@ def documents(file: str, text: str) -> tuple[Sequence[Node], Sequence[Problem]]:
     except yaml.YAMLError as error:
         problems.append(syntax.problem(file, text, error))
     roots = [root for root in roots if not is_null(root)]
-    if "*" in text:
-        bombs = [problem for root in roots if (problem := _expands(file, root))]
-        problems += bombs
-        roots = [] if bombs else roots
-    return roots, problems
+    checks = [check for mark, check in _CHECKS.items() if mark in text]
+    found = {id(root): _first(file, root, checks) for root in roots}
+    problems += [problem for problem in found.values() if problem]
+    return [root for root in roots if not found[id(root)]], problems
+
+
+def _first(file: str, root: Node, checks: Sequence[_Check]) -> Problem | None:
+    return next(filter(None, (check(file, root) for check in checks)), None)
 
 
 def is_null(node: Node) -> bool:
@@ -100,7 +108,34 @@ def _size(node: Node, known: dict[int, int], open_: set[int]) -> int:
     return known[id(node)]
 
 
-def _children(node: CollectionNode) -> Sequence[Node]:
+def _children(node: Node) -> Sequence[Node]:
+    if isinstance(node, ScalarNode):
+        return ()
     if isinstance(node, MappingNode):
         return [child for pair in node.value for child in pair]
     return list(node.value)
+
+
+def _tagged(file: str, root: Node) -> Problem | None:
+    """A tag asks for a type of its own; types here are the fields' business. Aliases were bounded
+    before, so the walk ends."""
+    known = {id(root): root}
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        if node.tag not in _TAGS:
+            return Problem(
+                _place(file, node),
+                f"the YAML tag {quoted(node.tag)} means nothing here",
+                "plain values",
+            )
+        fresh = [child for child in _children(node) if id(child) not in known]
+        known |= {id(child): child for child in fresh}
+        waiting += reversed(fresh)
+    return None
+
+
+_Check = Callable[[str, Node], Problem | None]
+
+_CHECKS: Mapping[str, _Check] = {"*": _expands, "!": _tagged}
+"""What is looked for only in texts that hold the character without which it cannot be there."""

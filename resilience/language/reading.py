@@ -33,11 +33,6 @@ class Wrong(Enum):
 
 WRONG: Final[Literal[Wrong.WRONG]] = Wrong.WRONG
 
-_TAGS = frozenset(
-    f"tag:yaml.org,2002:{name}"
-    for name in ("str", "int", "float", "bool", "null", "timestamp", "merge", "value", "map", "seq")
-)
-
 
 class Entry(NamedTuple):
     """One `key: value` of a mapping."""
@@ -80,13 +75,6 @@ class Reading:
             return self.variables.fill(node.value)
         except Unknown as error:
             return self.wrong(node, error.message, error.expected, error.suggestion)
-
-    def tagged(self, node: Node) -> bool:
-        """Whether a node carries a YAML tag of its own, which is a problem."""
-        if node.tag in _TAGS:
-            return False
-        self.wrong(node, f"the YAML tag {quoted(node.tag)} means nothing here", "plain values")
-        return True
 
     def entries(self, node: MappingNode) -> Mapping[str, Entry]:
         """The keys of a mapping in order; keys that are no text or there twice are problems."""

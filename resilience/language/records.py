@@ -113,8 +113,6 @@ class Record:
 
 
 def _read(item: Field, entry: Entry, reading: Reading) -> Any:
-    if reading.tagged(entry.node):
-        return WRONG
     value = item.shape.read(entry.node, reading, item.key)
     low, high = item.at_least, item.at_most
     if isinstance(value, int) and not isinstance(value, bool):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from resilience.language import Loaded, load
 from resilience.model.values import Availability, Duration, Rate, Reference, Share
 from resilience.model.verb import Phase
@@ -70,6 +72,38 @@ def test_every_problem_of_a_file_is_told_at_once_and_in_order() -> None:
     problems = read(text).problems
     assert [problem.place.line for problem in problems] == [5, 14, 21, 23, 24]
     assert list(problems) == sorted(problems)
+
+
+def test_a_document_before_one_that_is_no_yaml_is_read_all_the_same() -> None:
+    loaded = read(SCENARIO + b"---\nscenario: [x\n")
+    assert len(loaded.scenarios) == 1
+    assert [problem.place.line for problem in loaded.problems] == [len(SCENARIO.splitlines()) + 2]
+
+
+def test_a_file_that_is_not_there_is_a_problem(tmp_path: Path) -> None:
+    (problem,) = load(tmp_path / "a.scenario.yaml", None, TOYS, {}).problems
+    assert problem.message == "the file cannot be read: no such file or directory"
+    (problem,) = load(tmp_path, None, TOYS, {}).problems
+    assert problem.message == "the file cannot be read: is a directory"
+
+
+def test_a_matrix_with_one_wrong_combination_gives_no_test_at_all() -> None:
+    loaded = read(
+        b"scenario: x\nmatrix: {count: [1, none]}\nwhen:\n"
+        b"  - kill: {pods: app=x, count: '${matrix.count}'}\nthen:\n  - ready: all\n"
+    )
+    assert loaded.scenarios == ()
+    assert [problem.message for problem in loaded.problems] == [
+        "`count` is `none` (from `${matrix.count}`)"
+    ]
+
+
+@pytest.mark.parametrize("place", ["tags: [!x a]", "!x tags: [a]", "seed: !x 5", "tags: !x [a]"])
+def test_a_yaml_tag_is_told_wherever_it_stands(place: str) -> None:
+    loaded = read(SCENARIO.replace(b"seed: 7", b"").replace(b"tags: [pods, smoke]", place.encode()))
+    assert [problem.message for problem in loaded.problems] == [
+        "the YAML tag `!x` means nothing here"
+    ]
 
 
 def test_a_wrong_document_does_not_hide_the_others() -> None:
