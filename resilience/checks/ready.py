@@ -14,6 +14,7 @@ from typing import Any, Literal
 from resilience.actions.members import pods_of
 from resilience.actions.workloads import RESOURCES
 from resilience.checks import events, rollout
+from resilience.checks.recovery import recoveries
 from resilience.checks.struck import not_yet
 from resilience.cluster import objects
 from resilience.cluster.interface import (
@@ -43,7 +44,10 @@ class Ready:
         one_of="what",
     )
     pods: Selector | None = parameter(
-        "Every Pod with these labels.", default=None, example="app=checkout", one_of="what"
+        "Every Pod with these labels; after an action, as many as before.",
+        default=None,
+        example="app=checkout",
+        one_of="what",
     )
     at_least: int = parameter("So many Pods at least (with `pods`).", default=1, at_least=1)
 
@@ -140,7 +144,21 @@ def _pods(selector: Selector, at_least: int, context: CheckContext) -> str:
             f"observed {len(matching)}"
         )
     _serving(matching, context)
+    if healing := _healing(selector, context):
+        raise NotMet(healing)
     return f"{len(matching)} Pods {selector} are ready"
+
+
+def _healing(selector: Selector, context: CheckContext) -> str:
+    """Non-empty while a workload of such Pods has fewer than before it was hit: right after a
+    DELETE the Pods that are left are all ready, and the new one does not exist yet."""
+    hit = {objects.uid(event.object) for event in context.history(PODS)
+           if selector.matches(objects.labels(event.object))}  # fmt: skip
+    victims = [victim for victim in context.victims if victim.uid in hit]
+    if victims:
+        context.view(REPLICASETS, context.namespace)
+    found = recoveries(victims, context.history(PODS), context.history(REPLICASETS))
+    return "; ".join(each.text for each in found if each.seconds is None)
 
 
 def _serving(pods: Iterable[Object], context: CheckContext) -> None:

@@ -11,7 +11,7 @@ import copy
 import heapq
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from threading import RLock
 from typing import Any, Literal
 
@@ -78,6 +78,10 @@ class FakeClock:
 
     def checking(self, check: Callable[[], None]) -> FakeClock:
         return FakeClock(check, self._shared)
+
+    def tick(self) -> None:
+        """A call takes time, if only a microsecond: no two things happen at once."""
+        self._shared.now += 1e-6
 
     def wait(self, seconds: float) -> None:
         self.until(lambda: False, self.monotonic() + seconds)
@@ -230,6 +234,7 @@ class FakeCluster:
 
     def _call(self, method: str, path: str) -> None:
         self.calls.append((method, path))
+        self.clock.tick()
         for fault in tuple(self.faults):
             if error := fault(method, path):
                 raise error
@@ -268,6 +273,11 @@ class FakeCluster:
             if resource.path(namespace) == path:
                 return resource, namespace
         raise errors.NotFound(404, f"no such path: {path}")
+
+    def lines(
+        self, path: str, query: Mapping[str, str] | None = None
+    ) -> AbstractContextManager[Iterator[bytes]]:
+        raise AssertionError(f"not served here: {path}")
 
     def get(self, resource: Resource, name: str, namespace: str = "") -> Object:
         self._call("GET", resource.path(namespace, name))

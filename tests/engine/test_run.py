@@ -230,4 +230,4 @@ def test_the_grace_period_is_sent_and_the_uid_is_a_precondition(here: World) -> 
     assert record.outcome is Outcome.PASSED
     gone = [entry for entry in record.timeline if entry.what is What.WATCH and entry.facts["gone"]]
     struck = [entry for entry in record.timeline if entry.what is What.VICTIM]
-    assert gone[0].monotonic == struck[0].monotonic
+    assert gone[0].monotonic == pytest.approx(struck[0].monotonic, abs=0.001)

@@ -1,0 +1,166 @@
+"""The checks inside a run."""
+
+from __future__ import annotations
+
+import pytest
+
+from resilience.actions.crash import VERB as CRASH
+from resilience.actions.kill import VERB as KILL
+from resilience.actions.restart import VERB as RESTART
+from resilience.actions.scale import VERB as SCALE
+from resilience.checks.ready import VERB as READY
+from resilience.checks.recovered import VERB as RECOVERED
+from resilience.checks.restarts import VERB as RESTARTS
+from resilience.cluster.interface import DEPLOYMENTS
+from resilience.model.scenario import Step
+from resilience.model.selector import Selector
+from resilience.model.values import Reference
+from resilience.model.verb import Phase
+from resilience.model.verdict import Outcome, Result
+from tests.engine.helpers import World, step, world
+
+WEB = Reference.parse("deployment/web")
+APP = Selector.parse("app=web")
+
+
+@pytest.fixture
+def here() -> World:
+    made = world()
+    made.deploy()
+    return made
+
+
+def kill(index: int = 0) -> Step:
+    return step(KILL, Phase.WHEN, index, pods=APP, count=1)
+
+
+def ready(index: int = 1) -> Step:
+    return step(READY, Phase.WHEN, index, target=WEB)
+
+
+@pytest.mark.parametrize(
+    ("promise", "outcome"), [(3.0, Outcome.PASSED), (1.0, Outcome.SERVICE_FAILED)]
+)
+def test_a_written_within_is_the_promise_that_recovery_is_held_against(
+    here: World, promise: float, outcome: Outcome
+) -> None:
+    here.controllers.ready_after = 2.0
+    record = here.run(when=[kill(), ready()], then=[step(RECOVERED, Phase.THEN, within=promise)])
+    assert record.outcome is outcome
+    [finding] = record.findings
+    assert finding.name == "recovered.when[0].deployment/web"
+    assert finding.value == pytest.approx(2.0, abs=0.1)
+    assert finding.promised == f"recovers within {promise:.0f}s"
+
+
+def test_what_has_not_recovered_fails_and_says_how_far_it_got(here: World) -> None:
+    here.controllers.ready_after = 1000.0
+    record = here.run(when=[kill()], then=[step(RECOVERED, Phase.THEN)])
+    assert record.outcome is Outcome.SERVICE_FAILED
+    assert record.findings[0].result is Result.FAILED
+    assert "deployment/web has 2 of 3 serving Pods back" in record.message
+
+
+def test_recovered_without_a_victim_is_no_pass(here: World) -> None:
+    record = here.run(
+        when=[step(SCALE, Phase.WHEN, workload=WEB, replicas=4)], then=[step(RECOVERED, Phase.THEN)]
+    )
+    assert record.outcome is Outcome.SERVICE_FAILED
+    assert "no Pod was harmed" in record.message
+
+
+@pytest.mark.parametrize(("at_most", "outcome"), [(1, Outcome.PASSED), (0, Outcome.SERVICE_FAILED)])
+def test_restarts_are_counted_from_the_watch(here: World, at_most: int, outcome: Outcome) -> None:
+    record = here.run(
+        when=[step(CRASH, Phase.WHEN, pods=APP), ready(), kill(2), ready(3)],
+        then=[step(RESTARTS, Phase.THEN, pods=APP, at_most=at_most)],
+    )
+    assert record.outcome is outcome, record.message
+    assert record.findings[0].value == 1.0
+
+
+def test_no_pod_at_all_is_not_no_restart(here: World) -> None:
+    record = here.run(
+        when=[kill()], then=[step(RESTARTS, Phase.THEN, pods=Selector.parse("app=none"))]
+    )
+    assert record.outcome is Outcome.SERVICE_FAILED
+    assert "no Pod in shop had the labels app=none" in record.message
+
+
+def test_a_crash_is_healed_in_place(here: World) -> None:
+    before = {pod["metadata"]["uid"] for pod in here.pods()}
+    record = here.run(
+        when=[step(CRASH, Phase.WHEN, pods=APP), ready()], then=[step(RECOVERED, Phase.THEN)]
+    )
+    assert record.outcome is Outcome.PASSED, record.message
+    assert {pod["metadata"]["uid"] for pod in here.pods()} == before
+
+
+def test_a_crash_is_refused_on_a_real_cluster_with_the_reason(here: World) -> None:
+    here.cluster.is_sandbox = False
+    record = here.run(when=[step(CRASH, Phase.WHEN, pods=APP)])
+    assert record.outcome is Outcome.REFUSED
+    assert "does not kill process 1" in record.message
+
+
+def test_a_restart_rolls_every_pod(here: World) -> None:
+    before = {pod["metadata"]["uid"] for pod in here.pods()}
+    record = here.run(
+        when=[step(RESTART, Phase.WHEN, workload=WEB), ready()], then=[step(RECOVERED, Phase.THEN)]
+    )
+    assert record.outcome is Outcome.PASSED, record.message
+    assert not before & {pod["metadata"]["uid"] for pod in here.pods()}
+    assert record.residues
+
+
+def test_ready_waits_for_the_whole_rollout(here: World) -> None:
+    here.controllers.ready_after = 3.0
+    record = here.run(when=[step(RESTART, Phase.WHEN, workload=WEB), ready()])
+    assert record.outcome is Outcome.PASSED
+    done = record.steps[1]
+    assert done.ended is not None
+    assert done.ended - record.steps[0].started >= 9.0  # three Pods, one after another
+
+
+def test_a_scale_is_undone_to_the_number_that_was_there(here: World) -> None:
+    record = here.run(
+        when=[
+            step(SCALE, Phase.WHEN, workload=WEB, replicas=1),
+            ready(),
+            step(SCALE, Phase.WHEN, 2, workload=WEB, replicas=5),
+            ready(3),
+        ]
+    )
+    assert record.outcome is Outcome.PASSED, record.message
+    assert here.cluster.find(DEPLOYMENTS, "shop")[0]["spec"]["replicas"] == 3
+
+
+def test_a_scale_to_the_same_number_is_nothing_to_do(here: World) -> None:
+    record = here.run(when=[step(SCALE, Phase.WHEN, workload=WEB, replicas=3)])
+    assert record.outcome is Outcome.HARNESS_ERROR
+    assert "has 3 replicas already" in record.message
+
+
+def test_an_unknown_workload_is_told_what_there_is(here: World) -> None:
+    none = Reference.parse("deployment/none")
+    record = here.run(when=[step(SCALE, Phase.WHEN, workload=none, replicas=3)])
+    assert "there are: deployment/web" in record.message
+    record = here.run(when=[kill(), step(READY, Phase.WHEN, 1, target=none, within=1.0)])
+    assert "there are: web" in record.message
+
+
+def test_all_and_pods_are_ready_or_not_by_every_one_of_them(here: World) -> None:
+    record = here.run(
+        when=[
+            kill(),
+            step(READY, Phase.WHEN, 1, target="all"),
+            step(READY, Phase.WHEN, 2, pods=APP, at_least=3),
+        ]
+    )
+    assert record.outcome is Outcome.PASSED, record.message
+    here.controllers.ready_after = 1000.0
+    record = here.run(when=[kill(), step(READY, Phase.WHEN, 1, pods=APP, within=3.0)])
+    assert record.outcome is Outcome.SERVICE_FAILED
+    assert "Pending and not ready" in record.message or "2 of 3 serving" in record.message
+    record = here.run(when=[step(READY, Phase.WHEN, 1, pods=APP, at_least=4, within=3.0)])
+    assert "expected at least 4" in record.message
