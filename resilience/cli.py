@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from resilience import __version__
+from resilience.backup import command as backup
 from resilience.commands import CommandError
 from resilience.settings import OPTIONS, BadSetting
 
@@ -69,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
     )
     _add_recover(commands.add_parser("recover", help="put back what a killed run left changed"))
     _add_doctor(commands.add_parser("doctor", help="check this machine and the cluster's access"))
+    backup.add_parsers(commands)
     _add_init(commands.add_parser("init", help="write a first scenario, with comments"))
     return top
 

@@ -1,0 +1,309 @@
+"""What the parsers of `resilience.backup.command` name: one function an action.
+
+Each returns an exit code: 0 done, 1 something is wrong (said on stderr). Errors of the library
+reach the user as one line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from resilience.backup import texts
+from resilience.backup.catalog import Snapshot, opened, snapshots
+from resilience.backup.clock import SystemClock
+from resilience.backup.compare import between, with_cluster
+from resilience.backup.errors import BackupError, BadRequest
+from resilience.backup.layout import stamped_name
+from resilience.backup.mapping import Targets
+from resilience.backup.plans import Keys, copy, due, prune, run_due, scope
+from resilience.backup.restore import RestoreRequest, restore, unadjusted
+from resilience.backup.scope import Scope
+from resilience.backup.sign import find_signer
+from resilience.backup.snapshot import Request, create
+from resilience.backup.store import Store, open_store
+from resilience.backup.verify import record, verify
+from resilience.cluster.interface import Cluster
+from resilience.commands import CommandError
+from resilience.model.scenario import Plan
+
+CLOCK = SystemClock()
+
+
+def carry_out(name: str, options: argparse.Namespace) -> int:
+    """Run an action; what the library has to say becomes the command's one line."""
+    try:
+        return ACTS[name](options)
+    except BackupError as problem:
+        raise CommandError(str(problem)) from problem
+
+
+def _plan(path: str) -> Plan:
+    from resilience.catalogue import catalogue
+    from resilience.language import load
+
+    loaded = load(Path(path), None, catalogue(), os.environ)
+    if loaded.problems:
+        raise CommandError("\n".join(map(str, loaded.problems)))
+    if len(loaded.plans) != 1:
+        raise BadRequest(f"{path} holds {len(loaded.plans)} plans; expected one")
+    return loaded.plans[0]
+
+
+def plan_store(plan: Plan, url: str = "") -> Store:
+    """The plan's store; a relative directory starts beside the plan's file."""
+    return open_store(url) if url else open_store(plan.store, base=Path(plan.place.file).parent)
+
+
+@contextmanager
+def _cluster(options: argparse.Namespace) -> Iterator[Cluster]:
+    from resilience.cluster import open_context
+
+    named = options.context or options.kubeconfig or os.environ.get("KUBECONFIG")
+    if not named and os.environ.get("KUBERNETES_SERVICE_HOST"):
+        raise BadRequest("we run inside a cluster; name it with --context in-cluster")
+    with open_context(options.context, options.kubeconfig) as cluster:
+        yield cluster
+
+
+def keys(options: argparse.Namespace) -> Keys:
+    """From the options and the environment."""
+    from resilience.backup import encrypt
+
+    path = getattr(options, "signing_key", None)
+    signer = find_signer(Path(path) if path else None)
+    return Keys(
+        signer=signer,
+        trusted=options.trusted_key,
+        recipients=tuple(getattr(options, "recipient", ())),
+        identities=tuple(encrypt.identity(Path(each).read_text()) for each in options.identity),
+    )
+
+
+def _create(options: argparse.Namespace) -> int:
+    if bool(options.plan) == bool(options.namespace):
+        raise BadRequest("name either a plan file or --namespace with --store")
+    given = keys(options)
+    plan = _plan(options.plan) if options.plan else None
+    if not plan and not options.store:
+        raise BadRequest("--namespace needs --store")
+    store = plan_store(plan, options.store) if plan else open_store(options.store)
+    base = plan.id if plan else options.namespace[0].strip("*?") or "all"
+    now = CLOCK.now()
+    request = Request(
+        name=options.name or stamped_name(base, now),
+        plan=plan.id if plan else "",
+        scope=_narrowed(options, scope(plan) if plan else Scope(namespaces=(*options.namespace,))),
+        signer=given.signer,
+        recipients=given.recipients,
+        retain_until=now + timedelta(days=options.lock_days) if options.lock_days else None,
+    )
+    with _cluster(options) as cluster:
+        manifest = create(request, cluster, store, clock=CLOCK)
+    snapshot = opened(store, manifest.name, given.identities)
+    record(snapshot, verify(snapshot, trusted=given.trusted), CLOCK.now())
+    print(texts.made(manifest))
+    return 0
+
+
+def _narrowed(options: argparse.Namespace, base: Scope) -> Scope:
+    from dataclasses import replace
+
+    return replace(
+        base,
+        kinds=(*options.include,) or base.kinds,
+        exclude_kinds=(*options.exclude,),
+        labels=options.labels,
+        accept=(*options.accept,),
+        cluster=options.cluster_scoped,
+    )
+
+
+def _list(options: argparse.Namespace) -> int:
+    store = open_store(options.store)
+    rows = [texts.row(Snapshot(store, each)) for each in snapshots(store)]
+    print(texts.as_json(rows) if options.json else texts.table(rows, CLOCK.now()))
+    return 0
+
+
+def _show(options: argparse.Namespace) -> int:
+    snapshot = opened(open_store(options.store), options.name)
+    if options.json and snapshot.manifest:
+        print(snapshot.manifest.encoded().decode(), end="")
+    else:
+        print(texts.shown(snapshot))
+    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    given = keys(options)
+    snapshot = opened(open_store(options.store), options.name, given.identities)
+    if not snapshot.listed.ours:
+        raise BadRequest(
+            f"{snapshot.name} was written by Velero, which keeps no hashes: there is "
+            "nothing to verify against"
+        )
+    found = verify(snapshot, trusted=given.trusted)
+    found.require()
+    if not options.no_record:
+        record(snapshot, found, CLOCK.now())
+    signed = f"signed by {found.signed_by}" if found.signed_by else "not signed"
+    print(
+        f"{snapshot.name} is what was written: {found.objects} objects, "
+        f"{texts.size(found.bytes)}, {signed}"
+    )
+    return 0
+
+
+def _diff(options: argparse.Namespace) -> int:
+    store, given = open_store(options.store), keys(options)
+    was = opened(store, options.was, given.identities)
+    if options.now:
+        found = between(was, opened(store, options.now, given.identities))
+    else:
+        with _cluster(options) as cluster:
+            found = with_cluster(was, cluster, targets=Targets(), rewrites=unadjusted)
+    for change in found:
+        print(change)
+    print(f"{len(found)} objects differ" if found else "nothing differs")
+    return 0
+
+
+def _prune(options: argparse.Namespace) -> int:
+    for path in options.plan:
+        plan = _plan(path)
+        told = prune(plan, plan_store(plan, options.store), clock=CLOCK, dry_run=options.dry_run)
+        _say(told or [f"{plan.id}: nothing to delete"])
+    return 0
+
+
+def _due(options: argparse.Namespace) -> int:
+    for path in options.plan:
+        plan = _plan(path)
+        fire = due(plan, plan_store(plan, options.store), CLOCK.now())
+        print(f"{plan.id}: " + (f"due since {fire:%Y-%m-%d %H:%M} UTC" if fire else "nothing due"))
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    """All plans are tried; one that fails does not keep the others from being made."""
+    given, failed = keys(options), 0
+    with _cluster(options) as cluster:
+        for path in options.plan:
+            plan = _plan(path)
+            store = plan_store(plan, options.store)
+            try:
+                report = run_due(plan, cluster, store, clock=CLOCK, keys=given, holder=_holder())
+            except BackupError as problem:
+                print(f"error: {plan.id}: {problem}", file=sys.stderr)
+                failed = 1
+                continue
+            _say([texts.made(report.made)] if report.made else [f"{plan.id}: nothing due"])
+            _say(report.pruned)
+    return failed
+
+
+def _holder() -> str:
+    return f"{socket.gethostname()}, process {os.getpid()}"
+
+
+def _copy(options: argparse.Namespace) -> int:
+    total = copy(open_store(options.store), open_store(options.to), options.name)
+    print(f"{options.name}: {texts.size(total)} copied to {options.to}")
+    return 0
+
+
+def _restore(options: argparse.Namespace) -> int:
+    given = keys(options)
+    snapshot = opened(open_store(options.store), options.name, given.identities)
+    if snapshot.listed.ours and not options.unverified:
+        verify(snapshot, trusted=given.trusted).require()
+    namespaces = _namespaces(snapshot, options.into)
+    targets = Targets(namespaces=namespaces, storage_classes=_pairs(options.map_storage_class))
+    request = RestoreRequest(
+        name=options.resume or stamped_name(snapshot.name[:200], CLOCK.now()),
+        targets=targets,
+        existing=options.existing,
+        workers=options.workers,
+        dry_run=options.dry_run,
+        ask_first=not options.resume,
+        cluster_scoped=not options.without_cluster_scoped,
+    )
+    with _cluster(options) as cluster:
+        _require_consent(cluster, options, snapshot, targets)
+        report = restore(request, snapshot, cluster, clock=CLOCK)
+    print(texts.restored(report))
+    if report.complete:
+        return 0
+    _say([str(item) for item in report.bad], sys.stderr)
+    return 1
+
+
+def _require_consent(
+    cluster: Cluster, options: argparse.Namespace, snapshot: Snapshot, targets: Targets
+) -> None:
+    """A restore by hand into a real cluster: the person has named cluster and snapshot, which is
+    consent, except for the system's own namespaces."""
+    from resilience.engine.guard import PROTECTED
+
+    names = snapshot.manifest.namespaces if snapshot.manifest else ()
+    touched = PROTECTED.intersection(map(targets.namespace, names))
+    if touched and not options.dry_run and not cluster.is_sandbox:
+        raise BadRequest(
+            f"namespace {', '.join(sorted(touched))} is the system's own; a snapshot "
+            "is not restored over it"
+        )
+
+
+def _namespaces(snapshot: Snapshot, into: str) -> Mapping[str, str]:
+    if not into:
+        return {}
+    if "=" in into:
+        return _pairs(into.split(","))
+    held = snapshot.manifest.namespaces if snapshot.manifest else ()
+    if len(held) != 1:
+        raise BadRequest(
+            f"snapshot {snapshot.name} holds {len(held)} namespaces; write --into OLD=NEW,OLD=NEW"
+        )
+    return {held[0]: into}
+
+
+def _pairs(texts_: Iterable[str]) -> dict[str, str]:
+    pairs = [text.partition("=") for text in texts_]
+    for old, equals, new in pairs:
+        if not (old and equals and new):
+            raise BadRequest(f"{old}{equals}{new}: expected OLD=NEW")
+    return {old: new for old, _, new in pairs}
+
+
+def _runbook(options: argparse.Namespace) -> int:
+    plan = _plan(options.plan)
+    print(texts.runbook(plan, plan_store(plan).url))
+    return 0
+
+
+def _say(lines: Iterable[str], stream: Any = None) -> None:
+    for line in lines:
+        print(line, file=stream or sys.stdout)
+
+
+ACTS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "create": _create,
+    "list": _list,
+    "show": _show,
+    "verify": _verify,
+    "diff": _diff,
+    "prune": _prune,
+    "due": _due,
+    "run": _run,
+    "copy": _copy,
+    "restore": _restore,
+    "runbook": _runbook,
+}

@@ -1,0 +1,233 @@
+"""The parsers of `resilience backup`, `resilience restore` and `resilience runbook`.
+
+No logic: each sub-command names its function in `resilience.backup.acts`, which is imported when it
+runs. A cluster is only ever the one that was named: these commands start no sandbox.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+Subparsers = Any
+"""argparse's own type for this is private."""
+
+
+def add_parsers(subparsers: Subparsers) -> None:
+    """Add the three commands."""
+    backup = subparsers.add_parser("backup", help="make, list, verify, compare, prune snapshots")
+    actions = backup.add_subparsers(dest="action", required=True, metavar="ACTION")
+    _create(_added(actions, "create", "make a snapshot of a plan, or of namespaces"))
+    _listing(_added(actions, "list", "the snapshots of a store, with age, size, verification"))
+    _show(_added(actions, "show", "what one snapshot holds and covers"))
+    _verify(_added(actions, "verify", "check every bit of a snapshot, and write that down"))
+    _diff(_added(actions, "diff", "what changed between two snapshots, or one and now"))
+    _prune(_added(actions, "prune", "delete what the plan's retention lets go, and remains"))
+    _due(_added(actions, "due", "which fires of plans have no snapshot yet"))
+    _run(_added(actions, "run", "make what is due; safe to call at any time, twice at once"))
+    _copy(_added(actions, "copy", "copy a snapshot to another store"))
+    restore = subparsers.add_parser("restore", help="bring a snapshot back")
+    _restore(restore)
+    runbook = subparsers.add_parser(
+        "runbook", help="a restore procedure for a person who has never done it"
+    )
+    runbook.add_argument("plan", metavar="PLAN", help="a plan file")
+    runbook.set_defaults(run=_act("runbook"))
+
+
+def _added(actions: Subparsers, name: str, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = actions.add_parser(name, help=text, description=text)
+    parser.set_defaults(run=_act(name))
+    return parser
+
+
+def _act(name: str) -> Callable[[argparse.Namespace], int]:
+    def act(options: argparse.Namespace) -> int:
+        from resilience.backup import acts
+
+        return acts.carry_out(name, options)
+
+    return act
+
+
+def _store(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
+    parser.add_argument(
+        "--store",
+        metavar="URL",
+        required=required,
+        help="s3://BUCKET/PREFIX?endpoint=...&region=... or file:DIRECTORY",
+    )
+
+
+def _cluster(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--context",
+        metavar="NAME",
+        default="",
+        help="kubeconfig context; `in-cluster` for the Pod's own",
+    )
+    parser.add_argument(
+        "--kubeconfig", metavar="FILE", default="", help="instead of KUBECONFIG and ~/.kube/config"
+    )
+
+
+def _keys(parser: argparse.ArgumentParser, *, writing: bool = False) -> None:
+    if writing:
+        parser.add_argument(
+            "--signing-key",
+            metavar="FILE",
+            help="Ed25519 private key, PEM; else RESILIENCE_SIGNING_KEY (its text)",
+        )
+        parser.add_argument(
+            "--recipient",
+            metavar="AGE",
+            action="append",
+            default=[],
+            help="encrypt for this age public key; may be given again",
+        )
+    parser.add_argument(
+        "--trusted-key",
+        metavar="KEY",
+        default="",
+        help="the public key a snapshot must be signed with (base64)",
+    )
+    parser.add_argument(
+        "--identity",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="age private key to read encrypted snapshots",
+    )
+
+
+def _create(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("plan", nargs="?", metavar="PLAN", help="a plan file")
+    parser.add_argument(
+        "--namespace",
+        "-n",
+        metavar="NS",
+        action="append",
+        default=[],
+        help="instead of a plan: a name or a glob; may be given again",
+    )
+    parser.add_argument("--name", help="default: PLAN-YYYYMMDDhhmmss")
+    parser.add_argument(
+        "--include",
+        metavar="KIND",
+        action="append",
+        default=[],
+        help="only these kinds, for example deployments.apps; globs",
+    )
+    parser.add_argument(
+        "--exclude", metavar="KIND", action="append", default=[], help="not these kinds"
+    )
+    parser.add_argument("--labels", metavar="SELECTOR", default="", help="only objects that fit")
+    parser.add_argument(
+        "--accept",
+        metavar="KIND",
+        action="append",
+        default=[],
+        help="a kind or group/version that may be missing",
+    )
+    parser.add_argument(
+        "--cluster-scoped",
+        choices=("related", "all", "none"),
+        default="related",
+        help="which cluster-scoped objects come along",
+    )
+    parser.add_argument(
+        "--lock-days",
+        type=int,
+        default=0,
+        metavar="N",
+        help="retention lock (S3 Object Lock, compliance) for N days",
+    )
+    _store(parser, required=False)
+    _cluster(parser)
+    _keys(parser, writing=True)
+
+
+def _listing(parser: argparse.ArgumentParser) -> None:
+    _store(parser)
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def _show(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME")
+    _store(parser)
+    parser.add_argument("--json", action="store_true", help="the manifest itself")
+
+
+def _verify(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME")
+    _store(parser)
+    _keys(parser)
+    parser.add_argument("--no-record", action="store_true", help="do not write the result down")
+
+
+def _diff(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("was", metavar="A")
+    parser.add_argument(
+        "now", metavar="B", nargs="?", help="another snapshot; default: the cluster"
+    )
+    _store(parser)
+    _cluster(parser)
+    _keys(parser)
+
+
+def _prune(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("plan", metavar="PLAN", nargs="+", help="plan files")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be deleted")
+    _store(parser, required=False)
+
+
+def _due(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("plan", metavar="PLAN", nargs="+", help="plan files")
+    _store(parser, required=False)
+
+
+def _run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("plan", metavar="PLAN", nargs="+", help="plan files")
+    parser.add_argument(
+        "--due", action="store_true", required=True, help="what is due and nothing else"
+    )
+    _store(parser, required=False)
+    _cluster(parser)
+    _keys(parser, writing=True)
+
+
+def _copy(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME")
+    _store(parser)
+    parser.add_argument("--to", metavar="URL", required=True, help="the other store")
+
+
+def _restore(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="the snapshot")
+    parser.add_argument(
+        "--into",
+        metavar="NS",
+        default="",
+        help="another namespace; OLD=NEW where the snapshot holds several",
+    )
+    parser.add_argument("--map-storage-class", metavar="A=B", action="append", default=[])
+    parser.add_argument(
+        "--existing",
+        choices=("fail", "skip", "update"),
+        default="fail",
+        help="what to do with objects that are there and differ",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="ask the API server, change nothing")
+    parser.add_argument(
+        "--resume", metavar="RESTORE", default="", help="go on with a restore that was interrupted"
+    )
+    parser.add_argument("--workers", type=int, default=16, metavar="N")
+    parser.add_argument("--unverified", action="store_true", help="do not verify before")
+    parser.add_argument(
+        "--without-cluster-scoped", action="store_true", help="namespaced objects only"
+    )
+    parser.set_defaults(run=_act("restore"))
+    _store(parser)
+    _cluster(parser)
+    _keys(parser)

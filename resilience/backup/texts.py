@@ -1,0 +1,175 @@
+"""What the commands print. Pure: values in, text out; no secret is among the values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from resilience.backup.catalog import Snapshot
+from resilience.backup.manifest import Manifest
+from resilience.backup.outcome import RestoreReport
+from resilience.backup.verify import recorded
+from resilience.model.scenario import Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One snapshot in a list."""
+
+    name: str
+    started: datetime
+    size: int
+    objects: int | None
+    verified: datetime | None
+    kind: str
+
+
+def row(snapshot: Snapshot) -> Row:
+    """Read what a list shows."""
+    manifest = snapshot.manifest
+    kind = "Velero" if not manifest else "encrypted" if manifest.encryption else "ours"
+    return Row(
+        name=snapshot.name,
+        started=snapshot.started,
+        size=snapshot.listed.size,
+        objects=manifest.objects if manifest else None,
+        verified=recorded(snapshot),
+        kind=kind,
+    )
+
+
+def table(rows: Sequence[Row], now: datetime) -> str:
+    """For people."""
+    if not rows:
+        return "no snapshots"
+    lines = [("NAME", "AGE", "SIZE", "OBJECTS", "VERIFIED", "KIND")]
+    for each in rows:
+        objects = "-" if each.objects is None else str(each.objects)
+        verified = f"{age(now, each.verified)} ago" if each.verified else "never"
+        lines.append(
+            (each.name, age(now, each.started), size(each.size), objects, verified, each.kind)
+        )
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def as_json(rows: Sequence[Row]) -> str:
+    """For programs."""
+    return json.dumps(
+        [
+            {
+                "name": each.name,
+                "started": each.started.isoformat(),
+                "bytes": each.size,
+                "objects": each.objects,
+                "kind": each.kind,
+                "verified": each.verified.isoformat() if each.verified else None,
+            }
+            for each in rows
+        ],
+        indent=1,
+    )
+
+
+def shown(snapshot: Snapshot) -> str:
+    """One snapshot: what it holds, what it could not see, what to know."""
+    manifest = snapshot.manifest
+    if not manifest:
+        return (
+            f"{snapshot.name}, written by Velero, started {snapshot.started:%Y-%m-%d %H:%M} "
+            f"UTC, phase {snapshot.phase or 'unknown'}, {size(snapshot.listed.size)}"
+        )
+    listed = [each for each in manifest.coverage if each.status == "listed" and each.objects]
+    others = [each for each in manifest.coverage if each.status not in ("listed", "excluded")]
+    changed = [f"  {name}" for each in manifest.coverage for name in each.changed]
+    lines = [
+        made(manifest),
+        f"cluster {manifest.context} ({manifest.server_version})",
+        f"namespaces {', '.join(manifest.namespaces)}",
+        f"signed by {manifest.signer}" if manifest.signer else "not signed",
+    ]
+    lines += [
+        f"  {each.objects} {each.kind}" + (f" in {each.namespace}" if each.namespace else "")
+        for each in listed
+    ]
+    lines += ["accepted as missing:", *(f"  {each}" for each in others)] if others else []
+    lines += ["changed while it was made:", *changed] if changed else []
+    lines += (
+        ["warnings:", *(f"  {each}" for each in manifest.warnings)] if manifest.warnings else []
+    )
+    return "\n".join(lines)
+
+
+def made(manifest: Manifest) -> str:
+    """One line."""
+    seconds = (manifest.finished - manifest.started).total_seconds()
+    stored = sum(each.size for each in manifest.files)
+    return (
+        f"{manifest.name}: {manifest.objects} objects, {size(manifest.object_bytes)} "
+        f"({size(stored)} stored), {seconds:.1f}s"
+    )
+
+
+def restored(report: RestoreReport) -> str:
+    """Counts, and how long it took."""
+    counts = ", ".join(
+        f"{count} {outcome.value}"
+        for outcome, count in sorted(report.counts.items(), key=lambda each: each[0].value)
+    )
+    spent = ", ".join(f"{part} {seconds:.1f}s" for part, seconds in report.seconds.items())
+    return f"restore {report.name} of {report.snapshot}: {counts or 'nothing'} ({spent})"
+
+
+def age(now: datetime, then: datetime) -> str:
+    """`3d`, `5h`, `12m`, `40s`."""
+    seconds = int((now - then).total_seconds())
+    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length}{unit}"
+    return f"{max(seconds, 0)}s"
+
+
+def size(count: float) -> str:
+    """`1.5 MiB`."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024 or unit == "GiB":
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    raise AssertionError("the last unit returns")
+
+
+def runbook(plan: Plan, store: str) -> str:
+    """Step by step, for a person who has never done it, at night."""
+    rto = plan.objective.rto
+    names = ", ".join(plan.namespaces)
+    return f"""# Restore {plan.title}: step by step
+
+Namespaces: {names}. Store: {store}. {f"This should take no longer than {rto}." if rto else ""}
+You need: the `resilience` command, access to the store, a kubeconfig context of the target
+cluster (below: CONTEXT), and the right to create what the snapshot holds there.
+
+1. See what there is. Take the newest one that says when it was verified.
+       resilience backup list --store '{store}'
+2. Check that it is what was written. If this fails, take the one before it.
+       resilience backup verify NAME --store '{store}'
+3. See what it holds, and what it could not see.
+       resilience backup show NAME --store '{store}'
+4. Ask the target cluster what would happen. Nothing is changed by this.
+       resilience restore NAME --store '{store}' --context CONTEXT --dry-run
+   `would be refused` names what is in the way. To keep what exists add `--existing skip`; to
+   overwrite it with the snapshot add `--existing update`.
+5. Restore. If it is interrupted, run it again with the `--resume` that its errors name.
+       resilience restore NAME --store '{store}' --context CONTEXT
+6. Compare. `nothing differs` is what you want to read.
+       resilience backup diff NAME --store '{store}' --context CONTEXT
+7. Look at the workloads until all are ready, then tell people.
+       kubectl --context CONTEXT -n {plan.namespaces[0]} get pods --watch
+
+The drill of this plan (`pytest {plan.place.file} -m drill`) does steps 2, 5, 6 and 7 into a
+scratch namespace and measures how long they take.
+"""
