@@ -7,6 +7,7 @@ no interactive interpreter: without a program it reads stdin, which is empty, an
 
 from __future__ import annotations
 
+import io
 import os
 import platform
 import runpy
@@ -77,8 +78,10 @@ def _option(argument: str, rest: list[str]) -> tuple[str, str, list[str]] | None
 
 
 def _unbuffer() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(write_through=True)  # type: ignore[union-attr]
+    # As the interpreter itself does it: the text layer right above the raw file.
+    for name in ("stdout", "stderr"):
+        raw = io.FileIO(getattr(sys, name).fileno(), "w", closefd=False)
+        setattr(sys, name, io.TextIOWrapper(raw, encoding="utf-8", write_through=True))
 
 
 def _run(mode: str, value: str, argv: list[str]) -> int:

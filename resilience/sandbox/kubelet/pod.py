@@ -215,10 +215,12 @@ class Pod:
 
     def _settle(self) -> None:
         """All containers have ended: from now on the phase does not change any more."""
+        begun = all(status.initialized(container.state) for container in self.containers)
         for container in self.containers:
             state = container.state
             state.ready = state.role == "init" and state.exit_code == 0
-            if "terminated" not in state.state:
+            # Of a Pod that was never initialized, what waited goes on waiting (TerminatePod).
+            if "terminated" not in state.state and (begun or state.last_state):
                 state.state = state.last_state or self._never_found()
         mains = [c.state for c in self.containers if c.state.role != "sidecar"]
         failed = self.failure or any(state.exit_code for state in mains)

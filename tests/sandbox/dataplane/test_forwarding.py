@@ -51,8 +51,8 @@ async def forwarding(
     network: str, *endpoints: tuple[str, int]
 ) -> AsyncIterator[tuple[TcpForwarder, tuple[str, int]]]:
     with socket.create_server((f"{network}.128.1", 0)) as free:
-        where = free.getsockname()
-    forwarder = TcpForwarder(Listen(*where, "TCP"), 0)
+        where: tuple[str, int] = free.getsockname()
+    forwarder = TcpForwarder(Listen(where[0], where[1], "TCP"), 0)
     forwarder.update(Forward("s", endpoints))
     try:
         yield forwarder, where

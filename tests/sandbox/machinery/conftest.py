@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import pytest
 
-from tests.sandbox.machinery.running import RunningSandbox, sandbox
+from tests.sandbox.machinery.running import Pods, RunningSandbox, sandbox
+
+_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +17,12 @@ def shared_sandbox() -> Iterator[RunningSandbox]:
     """A sandbox with three nodes, used by many tests: each makes objects of its own."""
     with sandbox() as running:
         yield running
+
+
+@pytest.fixture
+def pods(shared_sandbox: RunningSandbox) -> Iterator[Pods]:
+    """A namespace of the test's own in the shared sandbox."""
+    namespace = f"test-{next(_numbers)}"
+    shared_sandbox.kubectl("create", "namespace", namespace)
+    yield Pods(shared_sandbox, namespace)
+    shared_sandbox.kubectl("delete", "namespace", namespace, "--wait=false")

@@ -116,3 +116,94 @@ def sandbox(*arguments: str, environment: dict[str, str] | None = None) -> Itera
             owner.wait()
             owner.stdout.close()
             owner.stderr.close()
+
+
+AGNHOST = "registry.k8s.io/e2e-test-images/agnhost:2.53"
+
+
+class Pods:
+    """Makes Pods in a namespace of its own and looks at them."""
+
+    def __init__(self, running: RunningSandbox, namespace: str) -> None:
+        self.sandbox = running
+        self.namespace = namespace
+
+    def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
+        """kubectl in this namespace."""
+        return self.sandbox.kubectl("-n", self.namespace, *arguments, stdin=stdin)
+
+    def apply(self, *objects: dict[str, Any]) -> None:
+        """Apply objects."""
+        items = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
+        self.kubectl("apply", "--validate=false", "-f", "-", stdin=json.dumps(items))
+
+    def run(self, name: str, program: str = "", **more: Any) -> None:
+        """Make a Pod of one container `main`; `program` is Python, other keys are the spec's.
+
+        Keys of the container go under `main`.
+        """
+        main: dict[str, Any] = {"name": "main", "image": "python:3"}
+        if program:
+            main["command"] = ["python3", "-u", "-c", program]
+        main.update(more.pop("main", {}))
+        labels = {"app": name, **more.pop("labels", {})}
+        spec = {"terminationGracePeriodSeconds": 1, "containers": [main], **more}
+        self.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "metadata": {"name": name, "labels": labels},
+                "spec": spec,
+            }
+        )
+
+    def get(self, name: str) -> dict[str, Any]:
+        """The Pod now."""
+        return self.sandbox.get("-n", self.namespace, "pod", name)
+
+    def status(self, name: str, container: str = "main") -> dict[str, Any]:
+        """One container's status."""
+        status = self.get(name)["status"]
+        every = status.get("containerStatuses", []) + status.get("initContainerStatuses", [])
+        found: dict[str, Any] = next((c for c in every if c["name"] == container), {})
+        return found
+
+    def until(self, name: str, condition: Callable[[dict[str, Any]], Any], what: str) -> Any:
+        """Wait until `condition` of the Pod holds."""
+        return wait_for(lambda: condition(self.get(name)), f"Pod {name}: {what}")
+
+    def until_ready(self, name: str) -> dict[str, Any]:
+        """Wait until the Pod is Ready; returns it."""
+        self.until(name, is_ready, "is Ready")
+        return self.get(name)
+
+    def until_gone(self, name: str) -> None:
+        """Wait until there is no Pod of that name."""
+        wait_for(
+            lambda: not self.kubectl("get", "pod", name, "--ignore-not-found"), f"{name} is gone"
+        )
+
+    def phase(self, name: str) -> str:
+        """Wait for a terminal phase."""
+        terminal = ("Succeeded", "Failed")
+        self.until(name, lambda pod: pod["status"].get("phase") in terminal, "is terminal")
+        return str(self.get(name)["status"]["phase"])
+
+    def events(self, name: str) -> list[tuple[str, str]]:
+        """(reason, message) of all Events about a Pod."""
+        found = self.sandbox.get("-n", self.namespace, "events")["items"]
+        return [
+            (event["reason"], event["message"])
+            for event in found
+            if event["involvedObject"]["name"] == name
+        ]
+
+    def logs(self, name: str, *arguments: str) -> str:
+        """kubectl logs."""
+        return self.kubectl("logs", name, *arguments)
+
+
+def is_ready(pod: dict[str, Any]) -> bool:
+    """Whether the Pod has condition Ready."""
+    conditions = pod["status"].get("conditions", [])
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
