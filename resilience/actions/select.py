@@ -51,6 +51,7 @@ def match(pods: Sequence[Object], choice: PodChoice, around: Surroundings) -> Po
         for pod in pods
         if not objects.is_terminating(pod)
         and not objects.is_finished(pod)
+        and not objects.is_ours(pod)
         and (choice.pods is None or choice.pods.matches(objects.labels(pod)))
         and choice.name in (None, objects.name(pod))
         and (choice.owner is None or objects.controller_uid(pod) in around.owners)

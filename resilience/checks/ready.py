@@ -87,7 +87,9 @@ def _all(context: CheckContext) -> str:
     bare = [
         pod
         for pod in _pods_of(context)
-        if objects.controller(pod) is None and not objects.is_finished(pod)
+        if objects.controller(pod) is None
+        and not objects.is_finished(pod)
+        and not objects.is_ours(pod)
     ]
     _serving(bare, context)
     if not texts and not bare:

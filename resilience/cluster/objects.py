@@ -42,6 +42,15 @@ def annotation(obj: Object, key: str) -> str:
     return str((metadata(obj).get("annotations") or {}).get(key, ""))
 
 
+MANAGED_BY = "app.kubernetes.io/managed-by"
+OURS = "pytest-resilience"
+
+
+def is_ours(obj: Object) -> bool:
+    """Whether it is a helper that this project runs in the cluster: no victim, no workload."""
+    return labels(obj).get(MANAGED_BY) == OURS
+
+
 def title(obj: Object) -> str:
     """How messages call it: `shop/web-1`, or `node-2` where there is no namespace."""
     return "/".join(part for part in (namespace(obj), name(obj)) if part)

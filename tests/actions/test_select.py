@@ -105,6 +105,11 @@ def test_the_dying_and_the_finished_are_not_chosen() -> None:
     assert choose(pods, count="all") == ["d"]
 
 
+def test_our_own_helpers_are_never_chosen() -> None:
+    helper = pod("a", labels={"app.kubernetes.io/managed-by": "pytest-resilience"})
+    assert choose([helper, pod("b")], count="all") == ["b"]
+
+
 def test_bare_pods_are_spared_unless_asked_for() -> None:
     pods = [pod("a", owners=[]), pod("b", owners=[])]
     with pytest.raises(NothingToDo, match=r"2 by bare Pods.*`bare: true`"):
