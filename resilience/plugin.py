@@ -17,6 +17,7 @@ from resilience.settings import OPTIONS, BadSetting, Option, resolve
 
 if TYPE_CHECKING:
     from resilience.cluster.transport import HttpCluster
+    from resilience.engine.fixture import Resilience
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -72,10 +73,26 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
     """Refuse what may not be combined with breaking a cluster."""
-    if _ours(config):
+    if _ours(config) or any(FIXTURE_NAME in getattr(i, "fixturenames", ()) for i in items):
         from resilience.harness import collecting
 
         collecting.check(config, items)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[Any]:
+    """A test in Python that fails by our fixture ends at its own line, not inside of ours."""
+    try:
+        return (yield)
+    except Exception as error:
+        if FIXTURE_NAME not in pyfuncitem.fixturenames:
+            raise
+        from resilience.harness.handwritten import without_our_frames
+
+        raise without_our_frames(error) from error.__cause__
+
+
+FIXTURE_NAME = "resilience"
 
 
 def pytest_report_collectionfinish(config: pytest.Config, items: Sequence[pytest.Item]) -> Any:
@@ -123,3 +140,14 @@ def resilience_cluster(request: pytest.FixtureRequest) -> Iterator[HttpCluster]:
     from resilience.harness import collecting
 
     yield from collecting.open_cluster(request.config)
+
+
+@pytest.fixture
+def resilience(
+    request: pytest.FixtureRequest, resilience_cluster: HttpCluster
+) -> Iterator[Resilience]:
+    """Every verb of the scenario language as a call: `resilience.kill(pods="app=x", count=1)`,
+    `with resilience.probe.http(...)`. What it changed is put back after the test."""
+    from resilience.harness import handwritten
+
+    yield from handwritten.serve(request, resilience_cluster)

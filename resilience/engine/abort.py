@@ -53,6 +53,11 @@ class Aborter:
         return self.why is not None
 
     @property
+    def putting_back(self) -> bool:
+        """Whether the undo is under way."""
+        return self._undoing
+
+    @property
     def abandoned(self) -> bool:
         """Whether even the undo must stop."""
         return self._presses >= PRESSES_TO_ABANDON

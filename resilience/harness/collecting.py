@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from resilience.harness import SESSION, SETTINGS, refusals, telling
+from resilience.harness import SESSION, SETTINGS, handwritten, refusals, telling
 from resilience.harness.items import ScenarioFile, ScenarioItem
 from resilience.harness.session import Session
 from resilience.harness.signals import TERMINATED
@@ -43,16 +43,15 @@ def file(path: Path, parent: pytest.Collector) -> ScenarioFile:
 
 def check(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
     """UsageError when items that change a cluster may not run like this."""
-    ours = [item for item in items if isinstance(item, ScenarioItem)]
+    ours = [item for item in items if isinstance(item, ScenarioItem) or handwritten.uses(item)]
     for item in ours:
         telling.shield(item)
-    if config.option.collectonly or config.option.setupplan:
-        return
-    reasons = list(refusals.reasons(config)) if any(i.scenario.mutates for i in ours) else []
+    if config.option.collectonly or config.option.setupplan or hasattr(config, "workerinput"):
+        return  # a worker's items are refused on the controller, and by the fixture
+    if any(not isinstance(item, ScenarioItem) or item.scenario.mutates for item in ours):
+        check_options(config)
     if ours and not config.stash[SETTINGS].dry_run and (text := session(config).refusal()):
-        reasons.append(text)
-    if reasons:
-        raise pytest.UsageError("\n".join(f"resilience: {reason}" for reason in reasons))
+        raise pytest.UsageError(f"resilience: {text}")
 
 
 def check_distributed(config: pytest.Config, ids: Sequence[str]) -> None:
@@ -84,6 +83,8 @@ def open_cluster(config: pytest.Config) -> Iterator[HttpCluster]:
     from resilience.cluster.errors import ClusterError
 
     ours = session(config)
+    if hasattr(config, "workerinput"):
+        pytest.fail("\n".join(refusals.reasons(config)), pytrace=False)
     if text := ours.refusal():
         pytest.exit(f"resilience: {text}", returncode=pytest.ExitCode.USAGE_ERROR)
     opening = ours.cluster()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from contextlib import chdir
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,6 @@ import pytest
 from resilience.context import Refused
 from resilience.harness import FIXTURE, SESSION, telling
 from resilience.language import load
-from resilience.model.place import Problem
 from resilience.model.scenario import Scenario
 from resilience.model.verdict import Outcome
 
@@ -43,10 +42,14 @@ class ScenarioFile(pytest.File):
         """An item per scenario. A plan's items come with the backup library."""
         session = self.config.stash[SESSION]
         loaded = load(
-            self.path, None, session.catalogue, os.environ, namespace=session.settings.namespace
+            near(self.path, self.config.invocation_params.dir),
+            None,
+            session.catalogue,
+            os.environ,
+            namespace=session.settings.namespace,
         )
         if loaded.problems:
-            raise Problems("\n".join(lines(loaded.problems, self.config.invocation_params.dir)))
+            raise Problems("\n".join(str(problem) for problem in loaded.problems))
         for scenario in loaded.scenarios:
             yield ScenarioItem.make(self, scenario)
 
@@ -89,7 +92,8 @@ class ScenarioItem(pytest.Function):
         except Refused as error:
             session.outcomes[self.nodeid] = Outcome.REFUSED
             raise ScenarioFailed(f"refused by guard: {error}; nothing was touched") from None
-        with telling.live(self.config) as shown:
+        # The scenario's paths begin where pytest was started, wherever tests have gone since.
+        with telling.live(self.config) as shown, chdir(self.config.invocation_params.dir):
             record = session.run(self.scenario, cluster, shown)
         session.outcomes[self.nodeid] = record.outcome
         self._keep(record)
@@ -134,16 +138,6 @@ def _function(wanted: Sequence[str]) -> Callable[..., None]:
     return call
 
 
-def lines(problems: Sequence[Problem], directory: Path) -> list[str]:
-    """One line per problem, with the path as it is seen from where the person stands."""
-    return [
-        str(replace(problem, place=replace(problem.place, file=_near(problem, directory))))
-        for problem in problems
-    ]
-
-
-def _near(problem: Problem, directory: Path) -> str:
-    try:
-        return str(Path(problem.place.file).relative_to(directory))
-    except ValueError:
-        return problem.place.file
+def near(path: Path, directory: Path) -> Path:
+    """The path as a person sees it who stands in `directory`; reports and messages show it so."""
+    return path.relative_to(directory) if path.is_relative_to(directory) else path

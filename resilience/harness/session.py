@@ -11,6 +11,7 @@ import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from resilience.settings import Settings
 if TYPE_CHECKING:
     from resilience.catalogue import Verbs
     from resilience.cluster.transport import HttpCluster
+    from resilience.engine.fixture import Resilience
     from resilience.engine.options import Options
     from resilience.model.report import RunRecord
     from resilience.model.scenario import Scenario
@@ -130,7 +132,21 @@ class Session:
 
         namespace = scenario.namespace or self.settings.namespace
         namespaces, nodes = guard.touched(scenario, namespace)
+        self.ask_consent_for(cluster, namespaces, nodes=nodes)
+
+    def ask_consent_for(
+        self, cluster: HttpCluster, namespaces: Sequence[str], *, nodes: bool = False
+    ) -> None:
+        """Refused when nothing allows acting there."""
+        from resilience.engine import guard
+
         guard.consent(cluster, self.targets, namespaces, nodes=nodes)
+
+    def mark_incomplete(self, node: str) -> None:
+        """A test of somebody's left something in the cluster."""
+        from resilience.model.verdict import Outcome
+
+        self.outcomes[node] = Outcome.UNDO_INCOMPLETE
 
     def run(self, scenario: Scenario, cluster: HttpCluster, shown: Live) -> RunRecord:
         """Carry one scenario out; whatever happens, what it changed is put back first."""
@@ -140,7 +156,8 @@ class Session:
         from resilience.engine.journal import Journal
         from resilience.engine.run import run
 
-        options = self._options(scenario, shown)
+        own = self.settings.seed is None and scenario.seed is not None
+        options = self._options(None if own else self.seed, shown)
         aborter, clock = Aborter(), RealClock()
         assert options.run is not None
         journal = Journal([journalfile.create(options.journal, options.run)])
@@ -159,16 +176,44 @@ class Session:
         self.records.append(record)
         return record
 
-    def _options(self, scenario: Scenario, shown: Live) -> Options:
+    @contextmanager
+    def serve(
+        self, cluster: HttpCluster, shown: Live, title: str, directory: Path
+    ) -> Iterator[Resilience]:
+        """The engine for a test in Python, for the time of the block."""
+        from resilience.engine import journalfile
+        from resilience.engine.abort import Aborter
+        from resilience.engine.clock import RealClock
+        from resilience.engine.fixture import Resilience
+        from resilience.engine.journal import Journal
+
+        options = self._options(self.seed, shown)
+        aborter = Aborter()
+        assert options.run is not None
+        journal = Journal([journalfile.create(options.journal, options.run)])
+        with self.signals.attached(aborter):
+            with Resilience(
+                cluster=cluster,
+                catalogue=self.catalogue,
+                options=options,
+                clock=RealClock(),
+                journal=journal,
+                emit=shown.entry,
+                aborter=aborter,
+                directory=directory,
+                title=title,
+            ) as ours:
+                yield ours
+
+    def _options(self, seed: int | None, shown: Live) -> Options:
         import time
 
         from resilience.engine.options import Options
         from resilience.engine.run import new_id
 
         settings = self.settings
-        own = settings.seed is None and scenario.seed is not None
         return Options(
-            seed=None if own else self.seed,
+            seed=seed,
             namespace=settings.namespace,
             run=new_id(time.time()),
             journal=settings.journal_directory,

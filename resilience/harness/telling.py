@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from resilience.harness import SESSION
+from resilience.harness.terminal import Terminal
 from resilience.model.verdict import Result
 
 if TYPE_CHECKING:
@@ -18,28 +19,26 @@ if TYPE_CHECKING:
     from resilience.report.live import Live
 
 
+TERMINAL = pytest.StashKey[Terminal]()
+
+
+def terminal(config: pytest.Config) -> Terminal:
+    """The one of this session."""
+    found = config.stash.get(TERMINAL, None)
+    if found is None:
+        found = config.stash[TERMINAL] = Terminal(config)
+    return found
+
+
 def write(config: pytest.Config, lines: Sequence[str]) -> None:
     """Print lines to the real terminal, whatever captures output now."""
-    reporter: Any = config.pluginmanager.getplugin("terminalreporter")
-    if reporter is None:
-        return
-    capture: Any = config.pluginmanager.getplugin("capturemanager")
-    if capture is None:
-        _print(reporter, lines)
-        return
-    with capture.global_and_fixture_disabled():
-        _print(reporter, lines)
-
-
-def _print(reporter: Any, lines: Sequence[str]) -> None:
-    reporter.ensure_newline()
-    for line in lines:
-        reporter.write_line(line)
+    terminal(config).write(lines)
 
 
 @contextmanager
-def live(config: pytest.Config) -> Iterator[Live]:
-    """Shows a run while it happens: on a terminal with a line that moves, else in plain lines."""
+def live(config: pytest.Config, *, moving: bool = True) -> Iterator[Live]:
+    """Shows a run while it happens: on a terminal with a line that moves, else in plain lines.
+    While it moves, nothing is captured: not for tests that print themselves."""
     from resilience.report import live as progress
 
     wanted = config.stash[SESSION].settings.live
@@ -47,9 +46,8 @@ def live(config: pytest.Config) -> Iterator[Live]:
     if reporter is None or wanted == "off" or (wanted == "auto" and config.get_verbosity() < 0):
         with progress.plain(lambda line: None) as shown:
             yield shown
-    elif reporter.isatty() and os.environ.get("TERM") != "dumb":
-        capture: Any = config.pluginmanager.getplugin("capturemanager")
-        with capture.global_and_fixture_disabled() if capture else nullcontext():
+    elif moving and reporter.isatty() and os.environ.get("TERM") != "dumb":
+        with terminal(config).uncaptured():
             reporter.ensure_newline()
             with progress.animated(sys.stdout) as shown:
                 yield shown

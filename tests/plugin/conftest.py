@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from importlib.metadata import entry_points
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).parent.parent.parent
+from resilience.cluster import connect
+from resilience.cluster.embedded import Embedded, sandbox
+from resilience.cluster.interface import PODS
+from resilience.cluster.transport import HttpCluster
+from tests.plugin.sandboxed import DEADLINE, INSTALLED, POD, is_ready
 
-INSTALLED = any(point.value == "resilience.plugin" for point in entry_points(group="pytest11"))
+SOURCE = Path(__file__).parent.parent.parent
 
 Run = Callable[..., pytest.RunResult]
 
@@ -50,3 +53,24 @@ def run(pytester: pytest.Pytester) -> Run:
         return pytester.runpytest_subprocess(*ours, *arguments, timeout=timeout)
 
     return run
+
+
+@pytest.fixture(scope="module")
+def embedded() -> Iterator[Embedded]:
+    with sandbox(nodes=1) as running:
+        with connect(running.access) as cluster, cluster.view(PODS, "default") as pods:
+            cluster.create(PODS, POD, "default")  # so that `ready: all` has something to hold of
+            assert pods.wait(lambda found: bool(found) and is_ready(found[0]), DEADLINE)
+        yield running
+
+
+@pytest.fixture
+def cluster(embedded: Embedded) -> Iterator[HttpCluster]:
+    with connect(embedded.access) as opened:
+        yield opened
+
+
+@pytest.fixture
+def on_sandbox(embedded: Embedded, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Inner runs act on the module's sandbox."""
+    monkeypatch.setenv("RESILIENCE_KUBECONFIG", str(embedded.kubeconfig))

@@ -10,19 +10,14 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
-from resilience.cluster import connect
-from resilience.cluster.embedded import Embedded, sandbox
-from resilience.cluster.errors import NotFound
-from resilience.cluster.interface import CONFIGMAPS, PODS
+from resilience.cluster.embedded import Embedded
 from resilience.cluster.transport import HttpCluster
-from tests.plugin.conftest import INSTALLED, Run, plain
-
-MANIFEST = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: mark}\ndata: {a: b}\n"
+from tests.plugin.conftest import Run, plain
+from tests.plugin.sandboxed import DEADLINE, MANIFEST, Inner, exists
 
 CHANGES = """\
 scenario: it changes something
@@ -37,42 +32,10 @@ then:
     within: 100ms
 """
 
-POD = {
-    "apiVersion": "v1",
-    "kind": "Pod",
-    "metadata": {"name": "quiet"},
-    "spec": {"containers": [{"name": "c", "image": "registry.k8s.io/pause:3.10"}]},
-}
-
-DEADLINE = 60.0
-
-
-@pytest.fixture(scope="module")
-def embedded() -> Iterator[Embedded]:
-    with sandbox(nodes=1) as running:
-        with connect(running.access) as cluster, cluster.view(PODS, "default") as pods:
-            cluster.create(PODS, POD, "default")  # so that `ready: all` has something to hold of
-            assert pods.wait(lambda found: bool(found) and is_ready(found[0]), DEADLINE)
-        yield running
-
-
-def is_ready(pod: dict[str, Any]) -> bool:
-    conditions = pod.get("status", {}).get("conditions", ())
-    return any((one["type"], one["status"]) == ("Ready", "True") for one in conditions)
-
 
 @pytest.fixture
-def cluster(embedded: Embedded) -> Iterator[HttpCluster]:
-    with connect(embedded.access) as opened:
-        yield opened
-
-
-@pytest.fixture
-def scenario(
-    pytester: pytest.Pytester, embedded: Embedded, monkeypatch: pytest.MonkeyPatch
-) -> Path:
+def scenario(pytester: pytest.Pytester, on_sandbox: None) -> Path:
     """A scenario that makes a ConfigMap, sleeps for a minute, and undoes it."""
-    monkeypatch.setenv("RESILIENCE_KUBECONFIG", str(embedded.kubeconfig))
     (pytester.path / "mark.yaml").write_text(MANIFEST)
     return changes(pytester, sleep="60s")
 
@@ -83,52 +46,10 @@ def changes(pytester: pytest.Pytester, *, sleep: str = "10ms", then: str = "all"
     return path
 
 
-def exists(cluster: HttpCluster) -> bool:
-    try:
-        cluster.get(CONFIGMAPS, "mark", "default")
-    except NotFound:
-        return False
-    return True
-
-
-class Inner:
-    """A pytest in the background, to be sent signals."""
-
-    def __init__(self, directory: Path, *arguments: str) -> None:
-        ours = [] if INSTALLED else ["-p", "resilience.plugin"]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "pytest", *ours, *arguments],
-            cwd=directory,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        self.output = ""
-
-    def wait_changed(self, cluster: HttpCluster) -> None:
-        with cluster.view(CONFIGMAPS, "default") as view:
-            assert view.wait(lambda objects: any(named(o) for o in objects), DEADLINE)
-
-    def send(self, number: signal.Signals) -> None:
-        os.kill(self.process.pid, number)
-
-    def end(self) -> int:
-        self.output, _ = self.process.communicate(timeout=DEADLINE)
-        return self.process.returncode
-
-
-def named(obj: dict[str, dict[str, str]]) -> bool:
-    return obj["metadata"]["name"] == "mark"
-
-
 @pytest.fixture
 def inner(pytester: pytest.Pytester, scenario: Path, run: Run) -> Iterator[Inner]:
-    started = Inner(pytester.path)
-    yield started
-    if started.process.poll() is None:
-        started.process.kill()
-        started.process.wait()
+    with Inner(pytester.path) as started:
+        yield started
 
 
 def test_a_passing_scenario_passes_and_is_undone(

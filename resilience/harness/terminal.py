@@ -1,0 +1,63 @@
+"""Printing past pytest's capture, from any thread and from signal handlers.
+
+Capture is switched off for as long as anybody prints: the moving line of a run keeps it off for the
+whole run, and a line that is printed meanwhile must not switch it on again underneath.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+
+class Terminal:
+    """One per session. Prints nothing where pytest has no terminal reporter (xdist's workers)."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._lock = threading.RLock()  # a signal may interrupt the very thread that prints
+        self._users = 0
+        self._capture: Any = None
+
+    @property
+    def reporter(self) -> Any:
+        """pytest's, or None."""
+        return self._config.pluginmanager.getplugin("terminalreporter")
+
+    @contextmanager
+    def uncaptured(self) -> Iterator[None]:
+        """What is printed in the block reaches the terminal."""
+        self._enter()
+        try:
+            yield
+        finally:
+            self._leave()
+
+    def write(self, lines: Sequence[str]) -> None:
+        """Whole lines, beginning on a line of their own."""
+        reporter = self.reporter
+        if reporter is None:
+            return
+        with self.uncaptured(), self._lock:
+            reporter.ensure_newline()
+            for line in lines:
+                reporter.write_line(line)
+
+    def _enter(self) -> None:
+        with self._lock:
+            self._users += 1
+            manager: Any = self._config.pluginmanager.getplugin("capturemanager")
+            if self._users == 1 and manager is not None:
+                self._capture = manager.global_and_fixture_disabled()
+                self._capture.__enter__()
+
+    def _leave(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0 and self._capture is not None:
+                capture, self._capture = self._capture, None
+                capture.__exit__(None, None, None)

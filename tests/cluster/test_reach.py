@@ -1,0 +1,74 @@
+"""Where a Service is from here, and what is said where it is nowhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from resilience.cluster.errors import Invalid, NotFound
+from resilience.cluster.reach import PUBLISHED, address, route
+
+
+class Fake:
+    """A cluster of Services."""
+
+    context = "staging"
+
+    def __init__(self, *, sandbox: bool = True, annotations: Any = None, **spec: Any) -> None:
+        self.is_sandbox = sandbox
+        ports = [{"name": "http", "port": 80}, {"name": "admin", "port": 9000}]
+        self.service = {
+            "metadata": {"name": "web", "annotations": annotations},
+            "spec": {"clusterIP": "127.9.128.1", "ports": ports, **spec},
+        }
+
+    def get(self, resource: Any, name: str, namespace: str) -> Any:
+        if name != "web":
+            raise NotFound(404, "not found")
+        return self.service
+
+    def list(self, resource: Any, namespace: str) -> Any:
+        return [self.service]
+
+
+def reach(fake: Any, port: str | int = "http", service: str = "web", **options: Any) -> Any:
+    return address(fake, service, port, "shop", **options)
+
+
+def test_on_the_sandbox_it_is_the_cluster_ip() -> None:
+    assert reach(Fake()) == ("127.9.128.1", 80)
+    assert reach(Fake(), 9000) == ("127.9.128.1", 9000)
+
+
+def test_a_port_published_elsewhere_is_found_there() -> None:
+    fake = Fake(annotations={PUBLISHED: "80=64080,443=64443"})
+    assert reach(fake) == ("127.9.128.1", 64080)
+    assert reach(fake, "admin") == ("127.9.128.1", 9000)
+
+
+def test_an_external_name_is_that_name() -> None:
+    assert reach(Fake(type="ExternalName", externalName="example.org")) == ("example.org", 80)
+
+
+def test_a_headless_service_has_no_address() -> None:
+    with pytest.raises(Invalid, match="service shop/web is headless"):
+        reach(Fake(clusterIP="None"))
+
+
+def test_an_unknown_service_or_port_is_told_with_what_there_is() -> None:
+    with pytest.raises(NotFound, match="shop/wep does not exist; namespace 'shop' has: web"):
+        reach(Fake(), service="wep")
+    with pytest.raises(NotFound, match=r"has no port 'https'; it has: 80 \(http\), 9000 \(admin\)"):
+        reach(Fake(), "https")
+
+
+def test_the_prober_stands_here_where_a_cluster_ip_works_else_in_a_pod() -> None:
+    inside = {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}
+    real: Any = Fake(sandbox=False)
+    embedded: Any = Fake()
+    assert route(embedded, environment={}) == "direct"
+    assert route(real, environment=inside) == "direct"
+    assert route(real, environment={}) == "pod"
+    assert route(embedded, "pod", environment={}) == "pod"
+    assert reach(real) == ("127.9.128.1", 80)
