@@ -44,6 +44,10 @@ class Live:
             self._zero = entry.monotonic
         if entry.what is What.STEP:
             self.step = entry.text if entry.facts.get("state") == "started" else ""
+        elif entry.what is What.RUN:
+            self.step = "settling" if entry.facts.get("state") == "when ended" else ""
+        elif entry.what is What.UNDO and entry.facts.get("state") != "recorded":
+            self.step = "putting back"
         if tells(entry):
             self._out(line(entry, self._zero))
 

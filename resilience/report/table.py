@@ -27,9 +27,8 @@ def _told(record: RunRecord) -> str:
     if broken:
         return f"{_short(broken[0])}, promised {broken[0].promised}"
     if record.outcome is not Outcome.PASSED:
-        return (
-            record.message.partition("\n")[0].removeprefix(f"{record.outcome.value}: ").rstrip(":")
-        )
+        said = record.message.removeprefix(f"{record.outcome.value}:").strip()
+        return said.partition("\n")[0]
     return ", ".join(_short(finding) for finding in record.findings)
 
 

@@ -15,6 +15,7 @@ from resilience.model.values import Availability, Rate
 from resilience.model.verb import Phase, Verb
 from resilience.model.verdict import Window
 from resilience.probes.http import VERB as HTTP
+from resilience.probes.process import AgentProcess
 from resilience.probes.running import AgentProbe
 
 PATIENCE = 20.0
@@ -94,6 +95,13 @@ def running(parameters: Any, port: int = 0, **given: Any) -> Iterator[AgentProbe
         yield probe
     finally:
         probe.stop()
+
+
+def pid_of(probe: AgentProbe) -> int:
+    """The process that probes, to do it harm."""
+    agent = probe._agent
+    assert isinstance(agent, AgentProcess)
+    return agent.pid
 
 
 def wait_for(probe: AgentProbe, answer: Answer, count: int = 1) -> list[Sample]:
