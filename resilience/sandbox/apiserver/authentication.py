@@ -6,7 +6,7 @@ Source: k8s.io/apiserver/pkg/authentication. Anonymous requests are refused (the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from resilience.sandbox.api import ApiError
 from resilience.sandbox.config import Identity
@@ -15,10 +15,15 @@ _AUTHENTICATED = "system:authenticated"
 
 
 class Authenticator:
-    """Static tokens of the sandbox; ServiceAccount tokens are added by `add`."""
+    """Static tokens of the sandbox, and what `issued` knows (ServiceAccounts')."""
 
-    def __init__(self, tokens: Mapping[str, Identity]) -> None:
+    def __init__(
+        self,
+        tokens: Mapping[str, Identity],
+        issued: Callable[[str], Identity | None] = lambda token: None,
+    ) -> None:
         self._tokens = dict(tokens)
+        self._issued = issued
 
     def identify(self, header: str) -> Identity:
         """The identity of an Authorization header; ApiError 401."""
@@ -30,7 +35,7 @@ class Authenticator:
 
     def token(self, token: str) -> Identity | None:
         """The identity of a token, None for a stranger's."""
-        known = self._tokens.get(token)
+        known = self._tokens.get(token) or self._issued(token)
         if known is not None and _AUTHENTICATED not in known.groups:
             return Identity(known.user, (*known.groups, _AUTHENTICATED))
         return known

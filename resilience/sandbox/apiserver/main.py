@@ -17,7 +17,7 @@ from typing import Any
 
 from aiohttp import web
 
-from resilience.sandbox.apiserver import body
+from resilience.sandbox.apiserver import body, bootstrap
 from resilience.sandbox.apiserver.registry import Registry
 from resilience.sandbox.apiserver.server import Server
 from resilience.sandbox.clock import LoopClock
@@ -51,6 +51,8 @@ async def _main(arguments: ProcessArguments) -> None:
     from resilience.sandbox import controllers
 
     end_controllers = controllers.start(registry, clock, root_ca=config.ca_file.read_text())
+    bootstrap.roles(registry)
+    bootstrap.own_endpoint(registry, arguments.listener.getsockname()[1])
     # What lives now lives until the end: the collector need not look at it again and again.
     gc.collect()
     gc.freeze()

@@ -11,6 +11,7 @@ from resilience.sandbox.apiserver import body, errors, negotiate, options
 from resilience.sandbox.apiserver.call import Call
 from resilience.sandbox.config import Identity
 from resilience.sandbox.schema import strict
+from resilience.sandbox.schema.facts import Kind
 
 _PROPAGATION = ("Background", "Foreground", "Orphan")
 
@@ -88,3 +89,21 @@ async def delete_options(request: web.BaseRequest, user: Identity) -> tuple[dict
         "uid": before.get("uid"),
         "version": before.get("resourceVersion"),
     }, call
+
+
+async def review(request: web.BaseRequest, kind: Kind) -> Obj:
+    """The body of a review, checked; ApiError 400."""
+    obj = mapping(await decoded(request))
+    check_kind(kind.resource, obj)
+    strict.check(kind.model, obj, Call(user=Identity(""), validation="Ignore"))
+    obj.setdefault("metadata", {})
+    return obj
+
+
+async def token(request: web.BaseRequest) -> Obj:
+    """The body of a TokenRequest, checked; an empty one asks for the defaults."""
+    if not (await body.read(request)).strip():
+        return {}
+    obj = mapping(await decoded(request))
+    strict.check("AuthenticationV1TokenRequest", obj, Call(user=Identity(""), validation="Ignore"))
+    return obj

@@ -14,13 +14,16 @@ from typing import Any
 from aiohttp import web
 
 from resilience.sandbox.api import ApiError
-from resilience.sandbox.apiserver import answer, discovery, errors, route
+from resilience.sandbox.apiserver import answer, discovery, errors, options, requests, route
 from resilience.sandbox.apiserver.authentication import Authenticator
+from resilience.sandbox.apiserver.authorization import Attributes, Authorizer, impersonated
 from resilience.sandbox.apiserver.kubelet import KubeletProxy
 from resilience.sandbox.apiserver.openapi import OpenAPI
 from resilience.sandbox.apiserver.registry import Registry
 from resilience.sandbox.apiserver.resources import Resources
+from resilience.sandbox.apiserver.reviews import Reviews
 from resilience.sandbox.apiserver.route import Route
+from resilience.sandbox.apiserver.tokens import Tokens
 from resilience.sandbox.apiserver.version import version_info
 from resilience.sandbox.apiserver.watching import Hub
 from resilience.sandbox.config import Identity, SandboxConfig
@@ -30,6 +33,23 @@ _log = logging.getLogger(__name__)
 _OPEN = frozenset({"/healthz", "/livez", "/readyz", "/version"})
 _CONNECT = frozenset({"log", "exec", "attach", "portforward"})
 _AGGREGATED = "APIGroupDiscoveryList"
+
+_NON_RESOURCE = {
+    "GET": "get",
+    "HEAD": "head",
+    "POST": "post",
+    "PUT": "put",
+    "PATCH": "patch",
+    "DELETE": "delete",
+}
+_VERBS = {
+    "GET": "get",
+    "HEAD": "get",
+    "POST": "create",
+    "PUT": "update",
+    "PATCH": "patch",
+    "DELETE": "delete",
+}
 
 Handler = Callable[[web.BaseRequest, Identity], Awaitable[web.StreamResponse]]
 
@@ -42,7 +62,10 @@ class Server:
         self.hub = Hub(registry.store)
         self.ready = True
         self._config = config
-        self._authenticator = Authenticator(config.tokens)
+        self._tokens = Tokens(registry)
+        self._authenticator = Authenticator(config.tokens, self._tokens.check)
+        self._authorizer = Authorizer(registry)
+        self._reviews = Reviews(self._authenticator, self._authorizer)
         self._resources = Resources(registry, self.hub)
         self._kubelet = KubeletProxy(config.kubelet_socket, registry)
         self._openapi = OpenAPI(builtin(), registry.kinds, {})
@@ -70,14 +93,27 @@ class Server:
         path = request.path.rstrip("/") or "/"
         if path in _OPEN or path.startswith(("/healthz/", "/livez/", "/readyz/")):
             return self._open(request, path)
-        user = self._authenticator.identify(request.headers.get("Authorization", ""))
+        user = self._identity(request)
         target = route.parse(path)
         if target is None:
+            asked = Attributes(verb=_NON_RESOURCE.get(request.method, "get"), path=path)
+            self._authorizer.require(user, asked)
             return await self._other(request, path, user)
         kind = self.registry.kinds.find(target.group, target.version, target.plural)
         if kind is None or (target.namespace and not kind.resource.namespaced):
             raise errors.unknown_path()
+        self._authorizer.require(user, _attributes(request, kind, target))
         return await self._resource(request, kind, target, user)
+
+    def _identity(self, request: web.BaseRequest) -> Identity:
+        """The token's owner, or whom they impersonate."""
+        user = self._authenticator.identify(request.headers.get("Authorization", ""))
+        return impersonated(
+            self._authorizer,
+            user,
+            request.headers.get("Impersonate-User", ""),
+            request.headers.getall("Impersonate-Group", []),
+        )
 
     def _open(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
         if request.method not in ("GET", "HEAD"):
@@ -144,6 +180,13 @@ class Server:
         if target.subresource in _CONNECT:
             return await self._kubelet.connect(request, target)
         method = request.method
+        if not kind.stored and method == "POST" and kind.resource.plural != "bindings":
+            obj = await requests.review(request, kind)
+            name = kind.resource.kind
+            return answer.plain(self._reviews.answer(name, obj, user, target.namespace), 201)
+        if target.subresource == "token" and method == "POST":
+            obj = await requests.token(request)
+            return answer.plain(self._tokens.issue(target.namespace, target.name, obj), 201)
         if target.subresource in ("binding", "eviction", "token"):
             if method != "POST":
                 raise errors.unsupported_method()
@@ -163,3 +206,27 @@ class Server:
             raise errors.unsupported_method()
         response: web.StreamResponse = await handler(request, kind, target, user)
         return response
+
+
+def _attributes(request: web.BaseRequest, kind: Kind, target: Route) -> Attributes:
+    """What a request asks for, in the words of authorization."""
+    verb = _VERBS.get(request.method, request.method.lower())
+    name = target.name
+    if not name and verb == "get":
+        verb = "watch" if options.flag(request.query, "watch") else "list"
+        selector = request.query.get("fieldSelector", "")
+        if selector.startswith("metadata.name=") and "," not in selector:
+            name = selector.removeprefix("metadata.name=").lstrip("=")
+    elif not name and verb == "delete":
+        verb = "deletecollection"
+    namespace = target.namespace
+    if (kind.resource.group, kind.resource.plural) == ("", "namespaces"):
+        namespace = name
+    return Attributes(
+        verb=verb,
+        group=kind.resource.group,
+        resource=kind.resource.plural,
+        subresource=target.subresource,
+        namespace=namespace,
+        name=name,
+    )
