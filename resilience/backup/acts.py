@@ -172,7 +172,8 @@ def _diff(options: argparse.Namespace) -> int:
             found = with_cluster(was, cluster, targets=Targets(), rewrites=unadjusted)
     for change in found:
         print(change)
-    print(f"{len(found)} objects differ" if found else "nothing differs")
+    count = "1 object differs" if len(found) == 1 else f"{len(found)} objects differ"
+    print(count if found else "nothing differs")
     return 0
 
 

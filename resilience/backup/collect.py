@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from resilience.backup import order
 from resilience.backup.clock import Clock
-from resilience.backup.coverage import EXCLUDED, FORBIDDEN, Coverage
+from resilience.backup.coverage import EXCLUDED, FORBIDDEN, LISTED, Coverage
 from resilience.backup.discover import discover, kind_name
 from resilience.backup.errors import BadRequest
 from resilience.backup.listing import Listing, Page
@@ -173,7 +173,8 @@ class _Walk:
             return
         for each in Listing(self._cluster, resource, clock=self._clock).run():
             if isinstance(each, Coverage):
-                self._found.coverage.append(each)
+                if each.status != LISTED:  # the list was for looking; what was taken counts below
+                    self._found.coverage.append(each)
                 continue
             for item in each.items:
                 yield from bound_roles(item, frozenset(self._found.namespaces))

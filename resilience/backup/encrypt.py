@@ -7,6 +7,7 @@ the matching private key; losing it loses the snapshot, which is why a drill rea
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib import import_module
 from typing import Any
 
 from resilience.backup.errors import BadRequest, Tampered
@@ -17,12 +18,11 @@ KIND = "age"
 
 def _pyrage() -> Any:
     try:
-        import pyrage
+        return import_module("pyrage")
     except ImportError:
         raise BadRequest(
             "encrypted snapshots need the extra: pip install 'pytest-resilience[age]'"
         ) from None
-    return pyrage
 
 
 def recipient(text: str) -> Any:
