@@ -6,8 +6,7 @@ goes on with the next key, so that every problem of a document is found in one p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -44,9 +43,13 @@ class Entry(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class Reading:
-    """One pass over one document. `phase` and `path` say which step is being read; `depth` counts
-    flow verbs inside flow verbs. `namespaces` says what `${namespace}` stands for in phases where
-    that differs (a plan's drill). `record_of` gives the mapping that a dataclass stands for."""
+    """One pass over one document.
+
+    `phase` and `path` say which step is being read; who reads a part sets `path` before and puts it
+    back after. `depth` counts flow verbs inside flow verbs. `namespaces` says what `${namespace}`
+    stands for in phases where that differs (a plan's drill). `record_of` gives the mapping that a
+    dataclass stands for.
+    """
 
     file: str
     directory: Path
@@ -92,16 +95,6 @@ class Reading:
             else:
                 found[key_node.value] = Entry(key_node.value, key_node, value)
         return found
-
-    @contextmanager
-    def within(self, path: str, phase: Phase | None = None) -> Iterator[None]:
-        """Read a part at another path (and in another phase)."""
-        before = self.path, self.phase
-        self.path, self.phase = path, phase or self.phase
-        try:
-            yield
-        finally:
-            self.path, self.phase = before
 
 
 def child(node: Node, key: str) -> Node | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from yaml.nodes import MappingNode, Node
@@ -41,22 +42,27 @@ class Field:
     one_of: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Record:
     """A mapping with known keys, read into `cls`."""
 
     cls: type[Any]
     fields: Mapping[str, Field] = field(hash=False)
 
-    @property
+    @cached_property
     def keys(self) -> tuple[str, ...]:
         """The known keys, in order of declaration."""
         return tuple(self.fields)
 
-    @property
+    @cached_property
     def required(self) -> tuple[str, ...]:
         """Keys that must be there."""
         return tuple(key for key, item in self.fields.items() if item.required)
+
+    @cached_property
+    def exclusive(self) -> bool:
+        """Whether some keys exclude each other."""
+        return any(item.one_of for item in self.fields.values())
 
     @property
     def expected(self) -> str:
@@ -95,10 +101,11 @@ class Record:
                 item = self.fields[key]
                 expected = f"`{key}:` with {item.shape.expected}"
                 values[item.name] = reading.wrong(node, f"{quoted(label)} lacks `{key}`", expected)
-        self._exclusive(entries, values, reading, label)
+        if self.exclusive:
+            self._exclude(entries, values, reading, label)
         return values
 
-    def _exclusive(
+    def _exclude(
         self, entries: Mapping[str, Entry], values: dict[str, Any], reading: Reading, label: str
     ) -> None:
         groups: dict[str, Field] = {}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from resilience.language import hints
@@ -47,7 +48,9 @@ def _of(
     hint: Callable[[str], str],
     pattern: str,
 ) -> Scalar:
-    return Scalar(name=name, expected=expected, parse=parse, hint=hint, pattern=pattern)
+    """Values do not change, and the same few texts stand in all files: each is parsed once."""
+    remembered = lru_cache(maxsize=1024)(parse)
+    return Scalar(name=name, expected=expected, parse=remembered, hint=hint, pattern=pattern)
 
 
 SCALARS: Mapping[type[Any], Scalar] = {

@@ -166,13 +166,15 @@ class ListOf:
         if not isinstance(node, SequenceNode):
             return reading.wrong(node, f"{quoted(label)} is {what(node)}", self.expected)
         values = []
+        path = reading.path
         for index, child in enumerate(node.value):
-            with reading.within(f"{reading.path}[{index}]"):
-                values.append(self.item.read(child, reading, label))
+            reading.path = f"{path}[{index}]"
+            values.append(self.item.read(child, reading, label))
+        reading.path = path
         count = len(values)
         if count < self.least or (self.most is not None and count > self.most):
             return reading.wrong(node, f"{quoted(label)} has {count or 'no'} items", self._bounds())
-        return WRONG if WRONG in values else tuple(values)
+        return WRONG if any(value is WRONG for value in values) else tuple(values)
 
     def _bounds(self) -> str:
         most = f" and at most {self.most}" if self.most is not None else ""

@@ -20,7 +20,6 @@ from resilience.language.reading import WRONG, Entry, Reading, Wrong, child, wha
 from resilience.language.records import Field, Record
 from resilience.language.shapes import Shape
 from resilience.model.scenario import DEFAULT_WITHIN, Step
-from resilience.model.values import Duration
 from resilience.model.verb import Phase, Residue, Unusable, Verb
 
 _NESTING = 8
@@ -41,14 +40,14 @@ class PhaseShape:
         return self.inner.takes(node)
 
     def read(self, node: Node, reading: Reading, label: str) -> Any:
-        with reading.within(label, self.phase):
-            return self.inner.read(node, self._scoped(reading), label)
+        return self.inner.read(node, self._scoped(reading, label), label)
 
-    def _scoped(self, reading: Reading) -> Reading:
-        if self.phase not in reading.namespaces:
-            return reading
-        variables = replace(reading.variables, namespace=reading.namespaces[self.phase])
-        return replace(reading, variables=variables)
+    def _scoped(self, reading: Reading, label: str) -> Reading:
+        """The same reading (and list of problems) in this phase, at its first path."""
+        variables = reading.variables
+        if self.phase in reading.namespaces:
+            variables = replace(variables, namespace=reading.namespaces[self.phase])
+        return replace(reading, variables=variables, phase=self.phase, path=label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,20 +106,23 @@ def _step(
 
 def _parameters(verb: Verb, entry: Entry, reading: Reading) -> Any:
     """The verb's own value: a mapping, or its shorthand."""
-    record = reading.record_of(verb.parameters)
-    with reading.within(f"{reading.path}.{verb.name}"):
-        if short := _short(verb, entry, record):
-            value = short.shape.read(entry.node, reading, verb.name)
-            parameters = WRONG if value is WRONG else verb.parameters(**{short.name: value})
-        elif is_null(entry.node) and not record.required:
-            parameters = verb.parameters()
-        elif not isinstance(entry.node, MappingNode):
-            parameters = reading.wrong(
-                entry.node, f"`{verb.name}` is {what(entry.node)}", _expected(verb, record)
-            )
-        else:
-            parameters = _mapping(verb, entry.node, record, reading)
+    path, reading.path = reading.path, f"{reading.path}.{verb.name}"
+    parameters = _value(verb, entry, reading)
+    reading.path = path
     return parameters if parameters is WRONG else _checked(verb, parameters, entry, reading)
+
+
+def _value(verb: Verb, entry: Entry, reading: Reading) -> Any:
+    record = reading.record_of(verb.parameters)
+    if short := _short(verb, entry, record):
+        value = short.shape.read(entry.node, reading, verb.name)
+        return WRONG if value is WRONG else verb.parameters(**{short.name: value})
+    if is_null(entry.node) and not record.required:
+        return verb.parameters()
+    if not isinstance(entry.node, MappingNode):
+        message = f"`{verb.name}` is {what(entry.node)}"
+        return reading.wrong(entry.node, message, _expected(verb, record))
+    return _mapping(verb, entry.node, record, reading)
 
 
 def _short(verb: Verb, entry: Entry, record: Record) -> Field | None:
@@ -179,13 +181,15 @@ def _made(
     reading: Reading,
     entries: Mapping[str, Entry],
 ) -> Step | Wrong:
-    least, most = verb.bounds(parameters) or (Duration.of(0), DEFAULT_WITHIN)
+    bounds = verb.bounds(parameters)
     given = common.within is not None
-    within = common.within if given else max(DEFAULT_WITHIN, most)
-    if within < least:
+    within = common.within if given else DEFAULT_WITHIN
+    if bounds and not given:
+        within = max(DEFAULT_WITHIN, bounds[1])
+    if bounds and within < bounds[0]:
         return reading.wrong(
             entries["within"].node,
-            f"`{verb.name}` takes at least {least}",
+            f"`{verb.name}` takes at least {bounds[0]}",
             f"`within` of at least that, not {within}",
         )
     name = common.name or (verb.name if phase is Phase.WHILE else "")
