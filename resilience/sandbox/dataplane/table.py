@@ -35,6 +35,18 @@ class Forward:
     affinity: int = 0
 
 
+def source_of(client: str, service_address: str) -> str | None:
+    """The address from which a client's traffic reaches endpoints; None leaves it to the kernel.
+
+    Clients inside keep theirs. One from outside the cluster's addresses gets the first node's, as
+    kube-proxy masquerades it: to a Pod, 127.0.0.1 would mean the Pod itself.
+    """
+    if not client.startswith("127."):
+        return None
+    network = ".".join(service_address.split(".")[:2])
+    return client if client.startswith(network + ".") else f"{network}.0.1"
+
+
 def key_of(obj: Obj) -> str:
     """namespace/name."""
     return f"{obj['metadata']['namespace']}/{obj['metadata']['name']}"

@@ -13,7 +13,7 @@ import socket
 
 from resilience.sandbox.dataplane.choice import Chooser
 from resilience.sandbox.dataplane.splice import Side, reset_socket
-from resilience.sandbox.dataplane.table import Endpoint, Forward, Listen
+from resilience.sandbox.dataplane.table import Endpoint, Forward, Listen, source_of
 from resilience.sandbox.ports import published
 
 BACKLOG = 1024
@@ -112,9 +112,10 @@ class TcpForwarder:
         address = (endpoint[0], published(endpoint[1], self._shift))
         upstream = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
-            if endpoint[0].startswith("127.") and source.startswith("127."):
+            kept = source_of(source, self._address[0])
+            if endpoint[0].startswith("127.") and kept is not None:
                 upstream.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
-                upstream.bind((source, 0))
+                upstream.bind((kept, 0))
             upstream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             async with asyncio.timeout(CONNECT_TIMEOUT):
                 await self._loop.sock_connect(upstream, address)

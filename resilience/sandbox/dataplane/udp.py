@@ -6,7 +6,7 @@ import asyncio
 import socket
 
 from resilience.sandbox.dataplane.choice import Chooser
-from resilience.sandbox.dataplane.table import Forward, Listen
+from resilience.sandbox.dataplane.table import Forward, Listen, source_of
 from resilience.sandbox.ports import published
 
 IDLE = 60.0
@@ -102,8 +102,9 @@ class UdpForwarder:
     def _begin(self, client: tuple[str, int]) -> _Flow:
         address, port = self._chooser.choose(self._forward, client[0])
         upstream = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-        if address.startswith("127.") and client[0].startswith("127."):
-            upstream.bind((client[0], 0))
+        kept = source_of(client[0], self._address[0])
+        if address.startswith("127.") and kept is not None:
+            upstream.bind((kept, 0))
         upstream.connect((address, published(port, self._shift)))
         flow = self.flows[client] = _Flow(self, client, upstream)
         return flow

@@ -151,7 +151,7 @@ class Kubelet:
         """The node is back: what happened meanwhile is seen, and told, now."""
         self.nodes.start(name)
         for pod in self._on_node(name):
-            pod.touch()
+            self.writer.distrust(pod)
             if pod.uid not in self._pods.known:
                 pod.vanished()
         for obj in list(self._pods.known.values()):

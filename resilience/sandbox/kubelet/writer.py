@@ -40,6 +40,11 @@ class StatusWriter:
             if pod.uid not in self._busy:
                 self._room.release()
 
+    def distrust(self, pod: Pod) -> None:
+        """Somebody else wrote this Pod's status: write it again even if it did not change."""
+        self._written.pop(pod.uid, None)
+        self.mark(pod)
+
     def forget(self, pod: Pod) -> None:
         """The Pod is gone."""
         self._marked.pop(pod.uid, None)

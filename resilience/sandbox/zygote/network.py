@@ -73,18 +73,30 @@ class Rewriter:
     def _own(self, kind: int, port: int) -> str:
         """Which of the Pod's two addresses has a listener on `port`: the loopback twin first.
 
-        A listener there makes our own bind fail; SO_REUSEADDR keeps closing connections from
-        looking like one.
+        A datagram to a port that neither has is an answer to a client on the machine's own
+        127.0.0.1, and goes there.
         """
-        with socket.socket(socket.AF_INET, kind & ~socket.SOCK_NONBLOCK) as test:
-            if kind & 0xF == socket.SOCK_STREAM:
-                test.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                _bind(test, (self._network.loopback, port))
-            except OSError as error:
-                if error.errno == errno.EADDRINUSE:
-                    return self._network.loopback
+        if _is_bound(kind, self._network.loopback, port):
+            return self._network.loopback
+        datagram = kind & 0xF == socket.SOCK_DGRAM
+        if datagram and not _is_bound(kind, self._network.address, port):
+            return "127.0.0.1"
         return self._network.address
+
+
+def _is_bound(kind: int, address: str, port: int) -> bool:
+    """Whether there is a listener: it makes our own bind fail.
+
+    SO_REUSEADDR keeps connections that are closing from looking like one.
+    """
+    with socket.socket(socket.AF_INET, kind & 0xF) as test:
+        if kind & 0xF == socket.SOCK_STREAM:
+            test.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            _bind(test, (address, port))
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False
 
 
 def _is_internet(sock: socket.socket, address: Any) -> bool:

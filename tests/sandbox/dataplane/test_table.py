@@ -9,7 +9,7 @@ import pytest
 from resilience.sandbox.dataplane import names
 from resilience.sandbox.dataplane.choice import Chooser
 from resilience.sandbox.dataplane.state import State
-from resilience.sandbox.dataplane.table import Forward, Listen, forwards, usable
+from resilience.sandbox.dataplane.table import Forward, Listen, forwards, source_of, usable
 
 
 def endpoint(address: str, **conditions: bool) -> dict[str, Any]:
@@ -100,6 +100,16 @@ def test_a_node_port_is_served_on_every_node() -> None:
 @pytest.mark.parametrize("spec", [{"clusterIP": "None"}, {"type": "ExternalName"}])
 def test_services_without_an_address_are_not_forwarded(spec: dict[str, Any]) -> None:
     assert forwards(service(**spec), [endpoint_slice(endpoint("127.20.32.1"))], []) == {}
+
+
+@pytest.mark.parametrize(
+    ("client", "source"),
+    [("127.20.32.7", "127.20.32.7"), ("127.0.0.1", "127.20.0.1"), ("10.1.2.3", None)],
+)
+def test_clients_inside_keep_their_address_and_others_get_a_nodes(
+    client: str, source: str | None
+) -> None:
+    assert source_of(client, "127.20.128.9") == source
 
 
 ENDPOINTS = (("127.20.32.1", 1), ("127.20.32.2", 2))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -62,6 +64,20 @@ class RunningSandbox:
     def get(self, *arguments: str) -> dict[str, Any]:
         """`kubectl get ... -o json`."""
         found: dict[str, Any] = json.loads(self.kubectl("get", *arguments, "-o", "json"))
+        return found
+
+    def fault(self, fault: str, /, **body: str) -> dict[str, Any]:
+        """Ask the kubelet for a fault; fails with what it refuses."""
+        connection = http.client.HTTPConnection("kubelet")
+        connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.sock.connect(str(self.directory / "kubelet.sock"))
+        try:
+            connection.request("POST", f"/sandbox/v1/faults/{fault}", json.dumps(body))
+            answer = connection.getresponse()
+            found: dict[str, Any] = json.loads(answer.read())
+        finally:
+            connection.close()
+        assert answer.status == 200, found
         return found
 
     def process(self, name: str) -> int:
@@ -197,6 +213,10 @@ class Pods:
             for event in found
             if event["involvedObject"]["name"] == name
         ]
+
+    def crash(self, name: str) -> None:
+        """End the Pod's processes from outside, at once."""
+        self.sandbox.fault("crash", namespace=self.namespace, pod=name)
 
     def logs(self, name: str, *arguments: str) -> str:
         """kubectl logs."""
