@@ -40,11 +40,15 @@ FAIL: Mapping[str, tuple[set[str], set[str]]] = {
 
 def runs(folder: Path, report: Path) -> dict[str, Any]:
     """The report's runs by scenario id."""
-    pytest_there: list[str | Path] = [sys.executable, "-m", "pytest", folder, "-q", "-p", "no:randomly",
-                    "--resilience-report", report]  # fmt: skip
+    there: list[str | Path] = ["-m", "pytest", folder, "-q", "-p", "no:randomly"]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
     done = subprocess.run(
-        pytest_there, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=400
+        [sys.executable, *there, "--resilience-report", report],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=400,
     )
     written = report / "report.json"
     assert written.exists(), done.stdout + done.stderr
