@@ -137,6 +137,12 @@ def test_a_prober_that_died_hides_no_failure_that_was_seen() -> None:
     assert "what was seen is enough to fail" in found.detail[-1]
 
 
+def test_what_was_not_seen_may_have_been_good() -> None:
+    """4 of 350 break 99%, but the 150 that were never sent could have made up for them."""
+    found = judged("-" * 4 + "+" * 346, objective("99%"), window=Window(since=0, until=5.0))
+    assert found.result is NOT_MEASURED
+
+
 def late(count: int, lag: float, sign: str = "+") -> list[Sample]:
     return [
         at(i * INTERVAL, sign if i < count else "+", lag=lag if i < count else 0.0, seq=i)

@@ -1,0 +1,46 @@
+"""Files of a report: all or nothing, and the job's summary page is added to."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from resilience import report
+from tests.report.made import record
+
+
+def test_every_form_lies_in_the_directory(tmp_path: Path) -> None:
+    paths = report.write([record()], tmp_path / "new" / "folder")
+    assert json.loads(paths.json.read_text(encoding="utf-8"))["version"] == 1
+    assert paths.html.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert paths.markdown.read_text(encoding="utf-8").startswith("# Resilience")
+    assert len(list((tmp_path / "new" / "folder").iterdir())) == 3
+
+
+def test_a_second_report_replaces_the_first(tmp_path: Path) -> None:
+    report.write([record(), record()], tmp_path)
+    paths = report.write([record()], tmp_path)
+    assert len(json.loads(paths.json.read_text(encoding="utf-8"))["runs"]) == 1
+
+
+def test_the_summary_of_the_job_is_added_to(tmp_path: Path) -> None:
+    step = tmp_path / "step.md"
+    step.write_text("before\n")
+    report.write([record()], tmp_path, step_summary=step)
+    assert step.read_text(encoding="utf-8").startswith("before\n# Resilience\n")
+
+
+def test_a_directory_that_cannot_be_made_is_an_os_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        report.write([record()], tmp_path / "file")
+
+
+def test_what_is_no_json_is_told_as_text(tmp_path: Path) -> None:
+    odd = dataclasses.replace(record(), environment={"path": Path("/x"), "set": {1}, "deep": [()]})
+    paths = report.write([odd], tmp_path)
+    made = json.loads(paths.json.read_text(encoding="utf-8"))
+    assert made["runs"][0]["environment"] == {"path": "/x", "set": [1], "deep": [[]]}
