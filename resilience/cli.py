@@ -7,6 +7,7 @@ Exit codes: 0 done; 1 it could not be done, or something was found wrong (one li
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -36,15 +37,18 @@ def _carry_out(options: argparse.Namespace) -> int:
     from resilience.targets import BadTarget
 
     try:
-        return int(options.run(options))
+        code = int(options.run(options))
+        sys.stdout.flush()
+        return code
     except (CommandError, ClusterError, BadSetting, BadTarget) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # The reader of our output left (`| head`): nothing is wrong, nobody is there to be told.
-        sys.stderr.close()
+        # The reader of our output left (`| head`): nothing is wrong. What Python still holds for it
+        # goes nowhere, else the flush at exit would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
 
