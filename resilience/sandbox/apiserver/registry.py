@@ -59,7 +59,7 @@ class Registry(Reader):
     # -- writing ---------------------------------------------------------------------------------
 
     def create(self, resource: Resource, obj: Obj, *, call: Call = SYSTEM) -> Obj:
-        return self._create(self.kinds.of(resource), clone(obj), call, None)
+        return self._create(self._kind(resource), clone(obj), call, None)
 
     def create_applied(self, kind: Kind, config: Obj, entry: managed.Entry, call: Call) -> Obj:
         """Create what a first apply describes; the manager owns exactly what it said."""
@@ -106,7 +106,7 @@ class Registry(Reader):
         if subresource in ("scale", "binding", "eviction"):
             return self._subresources.write(resource, namespace, name, obj, subresource, call)
         old = self.get(resource, namespace, name)
-        return self._replace(self.kinds.of(resource), old, clone(obj), subresource, call)
+        return self._replace(self._kind(resource), old, clone(obj), subresource, call)
 
     def patch(
         self,
@@ -119,7 +119,8 @@ class Registry(Reader):
         subresource: Subresource = "",
         call: Call = SYSTEM,
     ) -> Obj:
-        kind = self.kinds.of(resource)
+        kind = self._kind(resource)
+        resource = kind.resource
         if subresource == "scale":
             return self._subresources.patch_scale(kind, namespace, name, patch, type, call)
         if type == "apply":
@@ -217,6 +218,13 @@ class Registry(Reader):
     def replace_applied(self, kind: Kind, old: Obj, obj: Obj, subresource: str, call: Call) -> Obj:
         """Finish an apply: ownership has been worked out already."""
         return self._replace(kind, old, obj, subresource, call, applied=True)
+
+    def _kind(self, resource: Resource) -> Kind:
+        """The kind whose rules a write follows: the one its objects are stored as."""
+        group, plural = self.kinds.storage(resource)
+        if (group, plural) != (resource.group, resource.plural):
+            return self.kinds.preferred(group, plural)
+        return self.kinds.of(resource)
 
     def _counts(self, kind: Kind) -> bool:
         resource = kind.resource

@@ -1,0 +1,152 @@
+"""Watches over HTTP, and the hub's promises about slow clients."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from typing import Any
+
+import pytest
+
+from resilience.sandbox.api import ApiError
+from resilience.sandbox.apiserver import options, watching
+from resilience.sandbox.apiserver.registry import Registry
+from resilience.sandbox.store import Store
+from tests.sandbox.apiserver.wire import Wire, config_map, pod
+
+MAPS = "/api/v1/namespaces/NS/configmaps"
+PODS = "/api/v1/namespaces/NS/pods"
+
+
+def version(wire: Wire, path: str = MAPS) -> str:
+    return str(wire("GET", path).json["metadata"]["resourceVersion"])
+
+
+def labelled(name: str, value: str) -> dict[str, Any]:
+    body = config_map(name)
+    body["metadata"]["labels"] = {"l": value}
+    return body
+
+
+def test_a_watch_without_version_begins_with_what_is_there(wire: Wire) -> None:
+    wire("POST", MAPS, labelled("x", "1"))
+    with wire.watch(MAPS + "?watch=1&labelSelector=l") as events:
+        first = next(events)
+        assert (first["type"], first["object"]["metadata"]["name"]) == ("ADDED", "x")
+
+
+def test_a_watch_resumes_after_its_version_and_misses_nothing(wire: Wire) -> None:
+    start = version(wire)
+    wire("POST", MAPS, config_map("x", a="1"))
+    wire.patch(MAPS + "/x", {"data": {"a": "2"}})
+    wire("DELETE", MAPS + "/x")
+    with wire.watch(f"{MAPS}?watch=1&resourceVersion={start}") as events:
+        seen = [
+            (event["type"], event["object"]["data"]["a"]) for event in itertools.islice(events, 3)
+        ]
+    assert seen == [("ADDED", "1"), ("MODIFIED", "2"), ("DELETED", "2")]
+
+
+def test_selectors_turn_changes_into_comings_and_goings(wire: Wire) -> None:
+    start = version(wire)
+    wire("POST", MAPS, labelled("x", "in"))
+    wire("POST", MAPS, labelled("y", "out"))
+    for value in ("out", "in"):
+        wire.patch(MAPS + "/x", {"metadata": {"labels": {"l": value}}})
+    wire("DELETE", MAPS + "/x")
+    query = f"watch=1&resourceVersion={start}&labelSelector=l%3Din"
+    with wire.watch(f"{MAPS}?{query}") as events:
+        seen = [event["type"] for event in itertools.islice(events, 4)]
+    assert seen == ["ADDED", "DELETED", "ADDED", "DELETED"]
+
+
+def test_a_watch_of_one_name_hears_of_no_other(wire: Wire) -> None:
+    start = version(wire)
+    for name in ("a", "b"):
+        wire("POST", MAPS, config_map(name))
+    query = f"watch=1&resourceVersion={start}&fieldSelector=metadata.name=b"
+    with wire.watch(f"{MAPS}?{query}") as events:
+        assert next(events)["object"]["metadata"]["name"] == "b"
+
+
+def test_a_timeout_ends_the_watch_with_a_bookmark(wire: Wire) -> None:
+    query = f"watch=1&resourceVersion={version(wire)}&timeoutSeconds=1&allowWatchBookmarks=true"
+    with wire.watch(f"{MAPS}?{query}") as events:
+        (last,) = list(events)
+    assert last["type"] == "BOOKMARK"
+    assert int(last["object"]["metadata"]["resourceVersion"]) > 0
+    assert last["object"]["kind"] == "ConfigMap"
+
+
+def test_a_watch_list_ends_its_initial_events_with_a_marked_bookmark(wire: Wire) -> None:
+    wire("POST", MAPS, labelled("x", "1"))
+    query = (
+        "watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan"
+        "&allowWatchBookmarks=true&labelSelector=l"
+    )
+    with wire.watch(f"{MAPS}?{query}") as events:
+        first, second = itertools.islice(events, 2)
+    assert first["type"] == "ADDED"
+    assert second["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
+
+
+def test_table_watches_send_columns_once_and_rows_always(wire: Wire) -> None:
+    start = version(wire, PODS)
+    wire("POST", PODS, pod("x", nodeName="n"))
+    wire.patch(PODS + "/x/status", {"status": {"phase": "Running"}})
+    accept = "application/json;as=Table;v=v1;g=meta.k8s.io"
+    with wire.watch(f"{PODS}?watch=1&resourceVersion={start}", Accept=accept) as events:
+        first, second = (event["object"] for event in itertools.islice(events, 2))
+    assert first["columnDefinitions"][0]["name"] == "Name"
+    assert second["columnDefinitions"] is None
+    assert second["rows"][0]["cells"][2] == "Running"
+
+
+def open_hub(store: Store, api: Registry, **query: str) -> tuple[watching.Hub, watching.Watcher]:
+    resource = api.resource("configmaps")
+    hub = watching.Hub(store)
+    wanted = options.list_options(resource, {"watch": "1", **query})
+    return hub, hub.open(api.table(resource), None, wanted)
+
+
+def test_a_version_before_the_history_is_expired(api: Registry) -> None:
+    maps = api.resource("configmaps")
+    table = api.table(maps)
+    body = config_map("x")
+    body["metadata"]["namespace"] = "default"
+    api.create(maps, body)
+    table.lost = api.store.version
+    with pytest.raises(ApiError, match="too old resource version", check=lambda e: e.code == 410):
+        open_hub(api.store, api, resourceVersion="1")
+
+
+def test_a_watcher_that_falls_behind_is_ended_and_others_go_on(
+    api: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "QUEUE", 3)
+    hub, slow = open_hub(api.store, api)
+    wanted = options.list_options(api.resource("configmaps"), {"watch": "1"})
+    quick = hub.open(api.table(api.resource("configmaps")), None, wanted)
+    heard = 0
+    for number in range(5):
+        body = config_map(f"m{number}")
+        body["metadata"]["namespace"] = "default"
+        api.create(api.resource("configmaps"), body)
+        heard += len(list(watching.take(quick)))
+    assert slow.ended
+    assert (quick.ended, heard) == (False, 5)
+    assert asyncio.run(collect(slow)) == []
+
+
+async def collect(watcher: watching.Watcher) -> list[Any]:
+    return [batch async for batch in watching.batches(watcher, None, 60.0)]
+
+
+def test_ending_all_watches_wakes_those_that_wait(api: Registry) -> None:
+    hub, watcher = open_hub(api.store, api)
+
+    async def waiting() -> list[Any]:
+        asyncio.get_running_loop().call_soon(hub.end_all)
+        return await asyncio.wait_for(collect(watcher), 5)
+
+    assert asyncio.run(waiting()) == []
