@@ -117,9 +117,21 @@ class TcpForwarder:
                 upstream.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
                 upstream.bind((kept, 0))
             upstream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            async with asyncio.timeout(CONNECT_TIMEOUT):
-                await self._loop.sock_connect(upstream, address)
+            if not _connect_now(upstream, address):
+                async with asyncio.timeout(CONNECT_TIMEOUT):
+                    await self._loop.sock_connect(upstream, address)
         except BaseException:
             upstream.close()
             raise
         return upstream
+
+
+def _connect_now(upstream: socket.socket, address: Endpoint) -> bool:
+    """Whether the connection stands at once, as it does on loopback while the backlog has room.
+
+    The first call only says that it began; the handshake is over by the second. It saves a turn of
+    the event loop for every connection.
+    """
+    if upstream.connect_ex(address) in (errno.EINPROGRESS, 0):
+        return upstream.connect_ex(address) in (0, errno.EISCONN)
+    return False
