@@ -19,7 +19,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("empty") / "venv"
     venv.create(folder, with_pip=True)
     python = folder / "bin" / "python"
-    pip = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", ROOT]
+    pip = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", str(ROOT)]
     subprocess.run(pip, check=True, timeout=TWO_MINUTES)
     return folder / "bin"
 
@@ -47,7 +47,5 @@ def test_pytest_finds_the_plugin_and_the_sandbox_is_inside_the_wheel(
     )
     assert "one.scenario.yaml:2:1" in shown.stdout
     assert "did you mean when" in shown.stdout
-    sandbox = [environment / "resilience", "sandbox", "status"]
+    sandbox = [str(environment / "resilience"), "sandbox", "status"]
     assert subprocess.run(sandbox, capture_output=True).returncode == 0
-
-
