@@ -11,18 +11,25 @@ from collections.abc import Callable, Sequence
 
 from resilience.sandbox.api import Api, Clock
 from resilience.sandbox.controllers.bootstrap import bootstrap
+from resilience.sandbox.controllers.budgets import DisruptionController
 from resilience.sandbox.controllers.context import Context, Controller
+from resilience.sandbox.controllers.cronjob import CronJobController
+from resilience.sandbox.controllers.daemonset import DaemonSetController
 from resilience.sandbox.controllers.deployment import DeploymentController
 from resilience.sandbox.controllers.endpoints import EndpointsController
 from resilience.sandbox.controllers.endpointslice import EndpointSliceController
 from resilience.sandbox.controllers.garbage import GarbageCollector
+from resilience.sandbox.controllers.job import JobController
 from resilience.sandbox.controllers.namespaces import NamespaceController
 from resilience.sandbox.controllers.node_lifecycle import NodeLifecycle
 from resilience.sandbox.controllers.podgc import PodGarbageCollector
 from resilience.sandbox.controllers.replicaset import ReplicaSetController
 from resilience.sandbox.controllers.runner import Runner
 from resilience.sandbox.controllers.serviceaccounts import NamespaceDefaults
+from resilience.sandbox.controllers.statefulset import StatefulSetController
 from resilience.sandbox.controllers.taint_eviction import TaintEviction
+from resilience.sandbox.controllers.volume_binder import VolumeBinder
+from resilience.sandbox.controllers.volume_protection import VolumeProtection
 from resilience.sandbox.scheduler.controller import Scheduler
 
 CONTROLLERS: Sequence[type[Controller]] = (
@@ -33,6 +40,13 @@ CONTROLLERS: Sequence[type[Controller]] = (
     Scheduler,
     ReplicaSetController,
     DeploymentController,
+    DisruptionController,
+    StatefulSetController,
+    DaemonSetController,
+    JobController,
+    CronJobController,
+    VolumeBinder,
+    VolumeProtection,
     EndpointSliceController,
     EndpointsController,
     NamespaceController,

@@ -53,12 +53,15 @@ def classify(pod: Obj) -> PodClass:
     )
 
 
-def changed_owners(change: Change, resource: Resource) -> set[Key]:
-    """Owners of one kind for which a Pod's change makes a difference to their counts."""
+def changed_owners(change: Change, resource: Resource, *, always: bool = False) -> set[Key]:
+    """Owners of one kind for which a Pod's change makes a difference to their counts.
+
+    `always` also reports changes that a count does not see, such as of phase or address.
+    """
     old = change.old
     owners = [owner_key(obj, resource) for obj in (change.obj, old) if obj is not None]
     same = len(owners) == 2 and owners[0] == owners[1] and change.type == "MODIFIED"
-    if same and old is not None and classify(old) == classify(change.obj):
+    if same and old is not None and not always and classify(old) == classify(change.obj):
         return set()
     return {owner for owner in owners if owner is not None}
 
