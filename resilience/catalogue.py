@@ -25,15 +25,24 @@ GROUP = "resilience.verbs"
 
 BUILTIN: Mapping[str, str] = {
     "apply": "resilience.actions.apply",
+    "cordon": "resilience.actions.cordon",
     "crash": "resilience.actions.crash",
+    "evict": "resilience.actions.evict",
     "http": "resilience.probes.http",
     "kill": "resilience.actions.kill",
+    "one_of": "resilience.actions.one_of",
+    "parallel": "resilience.actions.parallel",
     "ready": "resilience.checks.ready",
     "recovered": "resilience.checks.recovered",
+    "refused": "resilience.actions.refused",
+    "repeat": "resilience.actions.repeat",
     "restart": "resilience.actions.restart",
     "restarts": "resilience.checks.restarts",
+    "same": "resilience.checks.same",
     "scale": "resilience.actions.scale",
     "sleep": "resilience.actions.sleep",
+    "snapshot": "resilience.actions.snapshot",
+    "taint": "resilience.actions.taint",
     "tcp": "resilience.probes.tcp",
 }
 """Verb to the module that holds it as `VERB`."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from resilience.context import Refused
+from resilience.engine.drill import compiled
 from resilience.harness import FIXTURE, SESSION, telling
 from resilience.language import load
 from resilience.model.scenario import Scenario
@@ -39,7 +40,7 @@ class ScenarioFile(pytest.File):
     """One YAML file."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        """An item per scenario. A plan's items come with the backup library."""
+        """An item per scenario; a plan has three: fresh, intact, drill."""
         session = self.config.stash[SESSION]
         loaded = load(
             near(self.path, self.config.invocation_params.dir),
@@ -50,7 +51,7 @@ class ScenarioFile(pytest.File):
         )
         if loaded.problems:
             raise Problems("\n".join(str(problem) for problem in loaded.problems))
-        for scenario in loaded.scenarios:
+        for scenario in (*loaded.scenarios, *(s for plan in loaded.plans for s in compiled(plan))):
             yield ScenarioItem.make(self, scenario)
 
 

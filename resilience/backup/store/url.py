@@ -25,7 +25,7 @@ def open_store(url: str, *, base: Path | None = None) -> Store:
         path = Path(parts.path if not parts.netloc else parts.netloc + parts.path)
         if not str(path) or str(path) == ".":
             raise BadRequest(f"store {url!r}: name a directory, such as file:./backups-data")
-        return DirectoryStore(path if path.is_absolute() else (base or Path()) / path)
+        return DirectoryStore(((base or Path()) / path).absolute())
     if parts.scheme == "s3" and parts.netloc:
         from resilience.backup.store.s3 import S3Settings, S3Store
 

@@ -1,0 +1,226 @@
+"""Compiles a plan into its three scenarios: fresh, intact, drill.
+
+So a plan's promises go the way of every scenario: consent, journal, timeline, abort, undo, report.
+The plan's `given:` (there only where it makes its own subject) is each scenario's `given:`; the
+judgement is one check under `then:` whose findings are the promises. The steps of `drill.then` are
+asked in the scratch namespace, each until it holds or its `within` has passed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from resilience.actions.snapshot import VERB as SNAPSHOT
+from resilience.actions.snapshot import Snapshot, StepClock
+from resilience.cluster.errors import ClusterError
+from resilience.context import ActionFailed, CheckContext, NotMet
+from resilience.model.scenario import Plan, Scenario, Step
+from resilience.model.values import Duration
+from resilience.model.verb import Family, Phase, Verb
+from resilience.model.verdict import Finding, Result
+
+TITLES = {
+    "fresh": "the newest verified snapshot is young enough and no fire was missed",
+    "intact": "every hash, the signature and the coverage of the newest snapshot",
+    "drill": "the newest snapshot is restored in time, and is the same",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """Parameters of the one check."""
+
+    plan: Plan
+    kind: str
+
+
+def compiled(plan: Plan) -> tuple[Scenario, ...]:
+    """The three, in order; a plan without `drill:` has two."""
+    kinds = [kind for kind in TITLES if kind != "drill" or plan.drill]
+    return tuple(_scenario(plan, kind) for kind in kinds)
+
+
+def _scenario(plan: Plan, kind: str) -> Scenario:
+    return Scenario(
+        id=f"{plan.id}-{kind}",
+        title=f"{plan.title}: {TITLES[kind]}",
+        tags=(kind, *plan.tags),
+        namespace=plan.namespaces[0],
+        seed=None,
+        given=tuple(_bound(step, plan) for step in plan.given),
+        probes=(),
+        when=(),
+        then=(_step(plan, kind),),
+        settle=Duration.of(0),
+        description=plan.description,
+        place=plan.place,
+    )
+
+
+def _bound(step: Step, plan: Plan) -> Step:
+    """`snapshot: this` learns what `this` is."""
+    if not isinstance(step.parameters, Snapshot) or step.parameters.plan != "this":
+        return step
+    bound = dataclasses.replace(SNAPSHOT, run=lambda parameters, context: _make(plan, context))
+    return dataclasses.replace(step, verb=bound)
+
+
+def _step(plan: Plan, kind: str) -> Step:
+    return Step(
+        verb=VERBS[kind],
+        parameters=Judgement(plan=plan, kind=kind),
+        phase=Phase.THEN,
+        path="then[0]",
+        place=plan.place,
+        name="",
+    )
+
+
+def _make(plan: Plan, context: Any) -> None:
+    from resilience.backup.errors import BackupError
+    from resilience.backup.layout import stamped_name
+    from resilience.backup.plans import make
+    from resilience.cluster.interface import NAMESPACES
+
+    clock = StepClock(context)
+    name = stamped_name(plan.id, clock.now())
+    try:
+        made = make(plan, context.cluster, _store(plan), name=name, clock=clock, keys=_keys())
+    except (BackupError, ClusterError) as problem:
+        raise ActionFailed(f"no snapshot of plan {plan.id}: {problem}") from problem
+    context.affected(context.cluster.get(NAMESPACES, plan.namespaces[0]), "was backed up")
+    context.proof(f"snapshot {name} of {made.objects} objects is intact", {"snapshot": name})
+
+
+def _store(plan: Plan) -> Any:
+    from resilience.backup.store import open_store
+
+    return open_store(plan.store, base=Path(plan.place.file).parent)
+
+
+def _keys() -> Any:
+    from resilience.backup.keys import from_environment
+
+    return from_environment()
+
+
+def _judged(
+    judge: Callable[[Plan, CheckContext], Sequence[Finding]],
+) -> Callable[[Judgement, CheckContext], str]:
+    """A check out of findings: all are kept, one that is not passed fails it for good."""
+
+    def run(parameters: Judgement, context: CheckContext) -> str:
+        from resilience.backup.errors import BackupError
+
+        try:
+            findings = judge(parameters.plan, context)
+        except (BackupError, ClusterError) as problem:
+            raise NotMet(str(problem), final=True) from problem
+        for finding in findings:
+            context.add_finding(finding)
+        bad = [each for each in findings if each.result is not Result.PASSED]
+        if bad:
+            raise NotMet("; ".join(_told(each) for each in bad), final=True)
+        return "; ".join(_told(each) for each in findings)
+
+    return run
+
+
+def _told(finding: Finding) -> str:
+    return f"{finding.name}: {finding.measured}"
+
+
+def _fresh(plan: Plan, context: CheckContext) -> Sequence[Finding]:
+    from resilience.backup.judge import fresh
+
+    return fresh(plan, _store(plan), clock=StepClock(context))
+
+
+def _intact(plan: Plan, context: CheckContext) -> Sequence[Finding]:
+    from resilience.backup.judge import intact
+
+    return intact(plan, _store(plan), clock=StepClock(context), keys=_keys())
+
+
+def _drill(plan: Plan, context: CheckContext) -> Sequence[Finding]:
+    from resilience.backup import drill
+    from resilience.backup.plans import newest
+
+    keys = _keys()
+    report = drill.run(
+        plan,
+        newest(_store(plan), plan, keys),
+        context.cluster,
+        clock=StepClock(context),
+        keys=keys,
+        prove=lambda namespace: list(_asked(plan, namespace, context)),
+    )
+    return report.findings
+
+
+def _asked(plan: Plan, namespace: str, context: CheckContext) -> Iterator[Finding]:
+    for step in plan.drill.then if plan.drill else ():
+        yield _held(step, _Elsewhere(context, step, namespace))
+
+
+def _held(step: Step, context: Any) -> Finding:
+    """A step of `drill.then`, asked until it holds."""
+    ask: Any = step.verb.ask if step.verb.family is Family.PROBE else step.verb.run
+    said: list[str] = []
+    failed: list[NotMet] = []
+
+    def holds() -> bool:
+        try:
+            said.append(ask(step.parameters, context))
+        except NotMet as problem:
+            failed[:] = [problem]
+            return problem.final
+        failed.clear()
+        return True
+
+    context.clock.until(holds, context.deadline)
+    good = not failed
+    return Finding(
+        name=f"then.{step.verb.name}",
+        result=Result.PASSED if good else Result.FAILED,
+        promised=step.title,
+        measured=said[-1] if good else str(failed[0]),
+        place=step.place,
+    )
+
+
+class _Elsewhere:
+    """A step's context in another namespace; everything else is the original's."""
+
+    def __init__(self, context: CheckContext, step: Step, namespace: str) -> None:
+        self._context = context
+        self.step = step
+        self.namespace = namespace
+        self.asked_since = context.clock.monotonic()
+        self.deadline = self.asked_since + step.within.seconds
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+
+def _verb(kind: str, judge: Callable[[Plan, CheckContext], Sequence[Finding]]) -> Verb:
+    return Verb(
+        name=kind,
+        family=Family.CHECK,
+        summary=TITLES[kind].capitalize() + ".",
+        parameters=Judgement,
+        phases=frozenset({Phase.THEN}),
+        run=_judged(judge),
+        describe=lambda judgement: TITLES[judgement.kind],
+    )
+
+
+VERBS = {
+    "fresh": _verb("fresh", _fresh),
+    "intact": _verb("intact", _intact),
+    "drill": _verb("drill", _drill),
+}
