@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import jsonschema
 import pytest
 import yaml
 
+from resilience.language import load
 from resilience.language.reference import pages, schemas
 from resilience.language.schema import Kind, schema
 from tests.language.real import MERGED, REAL
+from tests.language.test_properties import ENVIRONMENT, mutated
 from tests.language.test_wanted import WANTED
 from tests.language.toys import TOYS
 
@@ -67,6 +70,16 @@ def validator(kind: Kind, catalogue: Any) -> jsonschema.Draft7Validator:
     made = schema(kind, catalogue)
     jsonschema.Draft7Validator.check_schema(made)
     return jsonschema.Draft7Validator(made)
+
+
+def as_an_editor_reads(text: str) -> list[Any]:
+    """Documents as JSON. Numbers and dates by an explicit tag (`!!int x`) may be neither: no
+    editor gets that far."""
+    try:
+        documents = list(yaml.load_all(text, Loader=yaml.CSafeLoader))
+    except ValueError:
+        return []
+    return [json.loads(json.dumps(one, default=str)) for one in documents if one is not None]
 
 
 def data(path: Path) -> list[Any]:
@@ -124,3 +137,20 @@ def test_what_is_shipped_is_what_the_code_says(name: str) -> None:
     """When this fails: `make docs`, then look at the difference."""
     made = {**pages(REAL), **schemas(REAL)}[name]
     assert (ROOT / HOMES[name] / name).read_text(encoding="utf-8") == made
+
+
+@pytest.mark.parametrize("path", sorted(WANTED.glob("*.yaml")), ids=lambda path: path.name)
+def test_the_schema_is_never_stricter_than_the_decoder(path: Path) -> None:
+    """Injured documents that still load must be valid in an editor too."""
+    chance = random.Random(path.name)
+    valid = validator("plan" if ".plan." in path.name else "scenario", TOYS)
+    original = path.read_text(encoding="utf-8")
+    loaded = 0
+    for _ in range(120):
+        text = mutated(original, chance)
+        if load(path, text.encode(errors="replace"), TOYS, ENVIRONMENT).problems:
+            continue
+        loaded += 1
+        for document in as_an_editor_reads(text):
+            assert [error.message for error in valid.iter_errors(document)] == [], text
+    assert loaded

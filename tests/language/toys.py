@@ -71,7 +71,9 @@ class Nodes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taint(Nodes):
-    taint: str = parameter("As kubectl writes it.", example="dedicated=db:NoExecute")
+    key: str = parameter("Its key.", example="fire")
+    value: str = parameter("Its value.", default="")
+    effect: Literal["NoSchedule", "NoExecute"] = parameter("What it does.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +171,7 @@ class Repeat:
     times: int | None = parameter("How often.", default=None, at_least=1, one_of="end")
     for_: Duration | None = parameter("How long.", default=None, key="for", one_of="end")
     every: Duration | None = parameter("From one beginning to the next.", default=None)
-    jitter: Share | None = parameter("How much earlier or later.", default=None)
+    jitter: Duration | None = parameter("How much earlier or later.", default=None)
     steps: tuple[Step, ...] = parameter("What is repeated.", at_least=1)
 
 
@@ -185,7 +187,8 @@ class Refused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    plan: str = parameter("Of which plan; `this` inside one.")
+    plan: str | None = parameter("`this` inside of a plan.", default=None, one_of="where")
+    store: str | None = parameter("Where it lies.", default=None, one_of="where")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
