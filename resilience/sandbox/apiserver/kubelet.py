@@ -54,6 +54,15 @@ class KubeletProxy:
                 f"Internal error occurred: error dialing backend: {type(error).__name__}",
             ) from error
 
+    async def pass_on(self, request: web.BaseRequest) -> web.StreamResponse:
+        """A request that is the kubelet's alone: faults of Pods and nodes. ApiError 503."""
+        try:
+            return await self._plain(request)
+        except aiohttp.ClientError as error:
+            raise ApiError(
+                503, "ServiceUnavailable", "the sandbox's kubelet does not answer"
+            ) from error
+
     def _client(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(

@@ -14,9 +14,19 @@ from typing import Any
 from aiohttp import web
 
 from resilience.sandbox.api import ApiError
-from resilience.sandbox.apiserver import answer, discovery, errors, options, requests, route
+from resilience.sandbox.apiserver import (
+    answer,
+    body,
+    discovery,
+    errors,
+    options,
+    requests,
+    route,
+    watchstream,
+)
 from resilience.sandbox.apiserver.authentication import Authenticator
-from resilience.sandbox.apiserver.authorization import Attributes, Authorizer, impersonated
+from resilience.sandbox.apiserver.authorization import Attributes, Authorizer, impersonated, refused
+from resilience.sandbox.apiserver.faults import Faults, Reset
 from resilience.sandbox.apiserver.kubelet import KubeletProxy
 from resilience.sandbox.apiserver.openapi import OpenAPI
 from resilience.sandbox.apiserver.registry import Registry
@@ -54,6 +64,14 @@ _VERBS = {
 Handler = Callable[[web.BaseRequest, Identity], Awaitable[web.StreamResponse]]
 
 
+class WatchFault(Exception):
+    """A fault that a watch meets as an ERROR event."""
+
+    def __init__(self, error: ApiError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
 class Server:
     """Answers HTTP for one registry."""
 
@@ -68,6 +86,7 @@ class Server:
         self._reviews = Reviews(self._authenticator, self._authorizer)
         self._resources = Resources(registry, self.hub)
         self._kubelet = KubeletProxy(config.kubelet_socket, registry)
+        self._faults = Faults(self._expire_watches, self.hub.end_all)
         self._openapi = OpenAPI(builtin(), registry.kinds, {})
 
     async def close(self) -> None:
@@ -79,8 +98,14 @@ class Server:
         """One request."""
         try:
             return await self._answer(request)
+        except WatchFault as fault:
+            return await watchstream.refuse(request, fault.error)
         except ApiError as error:
             return answer.failure(error)
+        except Reset:
+            if request.transport is not None:
+                request.transport.abort()
+            raise ConnectionResetError("a fault of the sandbox cut this connection") from None
         except (ConnectionError, asyncio.CancelledError):
             raise
         except Exception:  # noqa: BLE001  The last line of defence: a bug must not end the server.
@@ -94,6 +119,9 @@ class Server:
         if path in _OPEN or path.startswith(("/healthz/", "/livez/", "/readyz/")):
             return self._open(request, path)
         user = self._identity(request)
+        if path.startswith("/sandbox/"):
+            return await self._sandbox(request, path, user)
+        await self._strike(request, user)
         target = route.parse(path)
         if target is None:
             asked = Attributes(verb=_NON_RESOURCE.get(request.method, "get"), path=path)
@@ -104,6 +132,36 @@ class Server:
             raise errors.unknown_path()
         self._authorizer.require(user, _attributes(request, kind, target))
         return await self._resource(request, kind, target, user)
+
+    async def _strike(self, request: web.BaseRequest, user: Identity) -> None:
+        """Suffer the faults in force. A watch meets an error as its first event."""
+        try:
+            await self._faults.strike(request, user)
+        except ApiError as error:
+            if error.code == 504 and options.flag(request.query, "watch"):
+                raise WatchFault(error) from error
+            raise
+
+    async def _sandbox(
+        self, request: web.BaseRequest, path: str, user: Identity
+    ) -> web.StreamResponse:
+        """The sandbox's own door, for its administrator: faults."""
+        if "system:masters" not in user.groups:
+            raise refused(user, Attributes(verb=request.method.lower(), path=path))
+        if path == "/sandbox/v1/faults/apiserver":
+            data = await body.read(request)
+            value = body.decode_json(data) if data.strip() else None
+            return answer.plain(self._faults.answer(request.method, value))
+        if path.startswith("/sandbox/v1/faults/"):
+            return await self._kubelet.pass_on(request)
+        raise errors.unknown_path()
+
+    def _expire_watches(self) -> None:
+        """Forget the history of every kind: a watch that resumes must list first."""
+        for table in self.registry.store.tables():
+            table.history.clear()
+            table.lost = self.registry.store.version
+        self.hub.end_all()
 
     def _identity(self, request: web.BaseRequest) -> Identity:
         """The token's owner, or whom they impersonate."""

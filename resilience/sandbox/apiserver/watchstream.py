@@ -123,10 +123,7 @@ async def serve(
     try:
         watcher = hub.open(table, namespace, options)
     except ApiError as error:
-        await response.prepare(request)
-        await response.write(encoder.event("ERROR", encode(errors.status_of(error))))
-        await response.write_eof()
-        return response
+        return await refuse(request, error)
     try:
         first = await select(table, namespace, options) if _wants_state(options) else []
         version = registry.store.version
@@ -156,6 +153,17 @@ async def serve(
         pass
     finally:
         hub.close(table, watcher)
+    return response
+
+
+async def refuse(request: web.BaseRequest, error: ApiError) -> web.StreamResponse:
+    """A watch that is over before it began: one ERROR event."""
+    response = web.StreamResponse(headers={"Cache-Control": "no-cache, private"})
+    response.content_type = "application/json"
+    response.enable_chunked_encoding()
+    await response.prepare(request)
+    await response.write(_Encoder.event("ERROR", encode(errors.status_of(error))))
+    await response.write_eof()
     return response
 
 
