@@ -12,8 +12,8 @@ import sys
 from collections.abc import Sequence
 
 from resilience import __version__
-from resilience.backup import command as backup
 from resilience.commands import CommandError
+from resilience.commands import backup_parsers as backup
 from resilience.settings import OPTIONS, BadSetting
 
 

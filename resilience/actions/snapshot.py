@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
 
 from resilience.cluster.errors import ClusterError
 from resilience.context import ActionContext, ActionFailed
@@ -53,25 +51,10 @@ def _rights(snapshot: Snapshot, namespace: str) -> Sequence[Right]:
     return (Right(verb="list", group="*", resource="*", namespace=namespace),)
 
 
-class StepClock:
-    """The engine's clock in the words of the backup library; an abort cuts its waits short."""
-
-    def __init__(self, context: Any) -> None:
-        self._clock = context.clock
-
-    def now(self) -> datetime:
-        return datetime.fromtimestamp(self._clock.wall(), UTC)
-
-    def monotonic(self) -> float:
-        return float(self._clock.monotonic())
-
-    def wait(self, seconds: float) -> None:
-        self._clock.wait(seconds)
-
-
 def run(snapshot: Snapshot, context: ActionContext) -> None:
     """Make it; a snapshot that is not whole fails the step and is not visible."""
     from resilience.backup.catalog import opened
+    from resilience.backup.clock import BorrowedClock
     from resilience.backup.errors import BackupError
     from resilience.backup.layout import stamped_name
     from resilience.backup.scope import Scope
@@ -81,7 +64,7 @@ def run(snapshot: Snapshot, context: ActionContext) -> None:
     from resilience.backup.verify import record, verify
     from resilience.cluster.interface import NAMESPACES
 
-    clock = StepClock(context)
+    clock = BorrowedClock(context.clock)
     try:
         store = open_store(snapshot.store, base=context.directory)
         name = snapshot.name or stamped_name(context.namespace, clock.now())

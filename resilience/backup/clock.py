@@ -31,3 +31,27 @@ class SystemClock:
 
     def wait(self, seconds: float) -> None:
         time.sleep(seconds)
+
+
+class Lent(Protocol):
+    """What somebody else's clock must offer; the engine's does."""
+
+    def monotonic(self) -> float: ...
+    def wall(self) -> float: ...
+    def wait(self, seconds: float) -> None: ...
+
+
+class BorrowedClock:
+    """Another clock in our words; an abort of its owner's run cuts our waits short."""
+
+    def __init__(self, lent: Lent) -> None:
+        self._lent = lent
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self._lent.wall(), UTC)
+
+    def monotonic(self) -> float:
+        return self._lent.monotonic()
+
+    def wait(self, seconds: float) -> None:
+        self._lent.wait(seconds)

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from resilience.actions.snapshot import VERB as SNAPSHOT
-from resilience.actions.snapshot import Snapshot, StepClock
+from resilience.backup.clock import BorrowedClock
 from resilience.cluster.errors import ClusterError
 from resilience.context import ActionFailed, CheckContext, NotMet
 from resilience.model.scenario import Plan, Scenario, Step
@@ -63,10 +62,11 @@ def _scenario(plan: Plan, kind: str) -> Scenario:
 
 def _bound(step: Step, plan: Plan) -> Step:
     """`snapshot: this` learns what `this` is."""
-    if not isinstance(step.parameters, Snapshot) or step.parameters.plan != "this":
+    this = step.verb.name == "snapshot" and getattr(step.parameters, "plan", "") == "this"
+    if not this:
         return step
-    bound = dataclasses.replace(SNAPSHOT, run=lambda parameters, context: _make(plan, context))
-    return dataclasses.replace(step, verb=bound)
+    made = dataclasses.replace(step.verb, run=lambda parameters, context: _make(plan, context))
+    return dataclasses.replace(step, verb=made)
 
 
 def _step(plan: Plan, kind: str) -> Step:
@@ -86,7 +86,7 @@ def _make(plan: Plan, context: Any) -> None:
     from resilience.backup.plans import make
     from resilience.cluster.interface import NAMESPACES
 
-    clock = StepClock(context)
+    clock = BorrowedClock(context.clock)
     name = stamped_name(plan.id, clock.now())
     try:
         made = make(plan, context.cluster, _store(plan), name=name, clock=clock, keys=_keys())
@@ -137,13 +137,13 @@ def _told(finding: Finding) -> str:
 def _fresh(plan: Plan, context: CheckContext) -> Sequence[Finding]:
     from resilience.backup.judge import fresh
 
-    return fresh(plan, _store(plan), clock=StepClock(context))
+    return fresh(plan, _store(plan), clock=BorrowedClock(context.clock))
 
 
 def _intact(plan: Plan, context: CheckContext) -> Sequence[Finding]:
     from resilience.backup.judge import intact
 
-    return intact(plan, _store(plan), clock=StepClock(context), keys=_keys())
+    return intact(plan, _store(plan), clock=BorrowedClock(context.clock), keys=_keys())
 
 
 def _drill(plan: Plan, context: CheckContext) -> Sequence[Finding]:
@@ -155,7 +155,7 @@ def _drill(plan: Plan, context: CheckContext) -> Sequence[Finding]:
         plan,
         newest(_store(plan), plan, keys),
         context.cluster,
-        clock=StepClock(context),
+        clock=BorrowedClock(context.clock),
         keys=keys,
         prove=lambda namespace: list(_asked(plan, namespace, context)),
     )

@@ -1,7 +1,7 @@
 """The parsers of `resilience backup`, `resilience restore` and `resilience runbook`.
 
-No logic: each sub-command names its function in `resilience.backup.acts`, which is imported when it
-runs. A cluster is only ever the one that was named: these commands start no sandbox.
+No logic: each sub-command names its function in `resilience.commands.backup`, which is imported
+when it runs. A cluster is only ever the one that was named: these commands start no sandbox.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def _added(actions: Subparsers, name: str, text: str) -> argparse.ArgumentParser
 
 def _act(name: str) -> Callable[[argparse.Namespace], int]:
     def act(options: argparse.Namespace) -> int:
-        from resilience.backup import acts
+        from resilience.commands import backup as acts
 
         return acts.carry_out(name, options)
 

@@ -1,4 +1,4 @@
-"""What the parsers of `resilience.backup.command` name: one function an action.
+"""What the parsers of `resilience.commands.backup_parsers` name: one function an action.
 
 Each returns an exit code: 0 done, 1 something is wrong (said on stderr). Errors of the library
 reach the user as one line.
