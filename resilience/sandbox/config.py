@@ -75,6 +75,11 @@ class SandboxConfig:
         return f"127.{self.slot}"
 
     @property
+    def policy_flag(self) -> Path:
+        """Exists while a NetworkPolicy is in force: Pods then ask before they connect."""
+        return self.directory / "policies"
+
+    @property
     def loopback_network(self) -> str:
         """First two octets of the twin range, where a Pod's own `localhost` lies."""
         return f"127.{self.slot + 128}"

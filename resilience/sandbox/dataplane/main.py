@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
 
 from resilience.sandbox.config import ProcessArguments
-from resilience.sandbox.dataplane import names
+from resilience.sandbox.dataplane.enforcement import POLICIES, Enforcement
 from resilience.sandbox.dataplane.proxy import Proxy
+from resilience.sandbox.dataplane.questions import Questions
 from resilience.sandbox.ports import needed_shift
 from resilience.sandbox.wire.client import Client
 from resilience.sandbox.wire.reflector import Reflector
@@ -26,21 +26,16 @@ def run(arguments: ProcessArguments) -> None:
 async def _serve(arguments: ProcessArguments) -> None:
     config = arguments.config
     client = Client(config.api_socket, arguments.token)
-    proxy = Proxy(client, needed_shift())
+    enforcement = Enforcement(client, config.policy_flag)
+    proxy = Proxy(client, needed_shift(), enforcement)
     reflectors = (
         Reflector(client, "/api/v1/services", proxy.state.service_changed),
         Reflector(client, SLICES, proxy.state.slice_changed),
         Reflector(client, "/api/v1/nodes", proxy.state.node_changed),
+        Reflector(client, POLICIES, enforcement.policy_changed),
     )
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        question = (await reader.readline()).decode().split()
-        if len(question) == 2:
-            found = names.lookup(proxy.state, *question)
-            writer.write(json.dumps(found).encode() + b"\n")
-        writer.close()
-
-    await asyncio.start_unix_server(answer, config.dns_socket)
+    questions = Questions(proxy, config.node_address(0))
+    await asyncio.start_unix_server(questions.connected, config.dns_socket)
     async with asyncio.TaskGroup() as group:
         for reflector in reflectors:
             group.create_task(reflector.run())

@@ -7,8 +7,9 @@ from typing import Protocol
 
 from resilience.sandbox.api import ApiError, Obj
 from resilience.sandbox.dataplane import table
+from resilience.sandbox.dataplane.enforcement import Enforcement
 from resilience.sandbox.dataplane.state import State
-from resilience.sandbox.dataplane.table import Forward, Listen
+from resilience.sandbox.dataplane.table import Endpoint, Forward, Listen
 from resilience.sandbox.dataplane.tcp import TcpForwarder
 from resilience.sandbox.dataplane.udp import UdpForwarder
 from resilience.sandbox.ports import PRIVILEGED, PUBLISHED, published
@@ -17,6 +18,8 @@ from resilience.sandbox.wire.client import MERGE, Client
 
 class Forwarder(Protocol):
     """What both protocols offer."""
+
+    forward: Forward
 
     def update(self, forward: Forward) -> None:
         """New endpoints."""
@@ -28,7 +31,8 @@ class Forwarder(Protocol):
 class Proxy:
     """All forwarders of one sandbox."""
 
-    def __init__(self, client: Client, shift: int) -> None:
+    def __init__(self, client: Client, shift: int, enforcement: Enforcement) -> None:
+        self.enforcement = enforcement
         self._client = client
         self._shift = shift
         self.state = State(self.refresh)
@@ -56,8 +60,13 @@ class Proxy:
         found = self._forwarders.get(where)
         if found is None:
             kind = UdpForwarder if where.protocol == "UDP" else TcpForwarder
-            found = self._forwarders[where] = kind(where, self._shift)
+            found = self._forwarders[where] = kind(where, self._shift, self.enforcement.allows)
         return found
+
+    def endpoints(self, address: str, port: int, protocol: str) -> tuple[Endpoint, ...]:
+        """The endpoints behind a Service's address and port; empty when it is none."""
+        forwarder = self._forwarders.get(Listen(address, port, protocol))
+        return () if forwarder is None else forwarder.forward.endpoints
 
     def _publish(self, service: Obj) -> None:
         """Say on the Service where its privileged ports really stand."""

@@ -6,7 +6,7 @@ those that still serve while they terminate.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,8 @@ from resilience.sandbox.api import Obj
 SERVICE_NAME = "kubernetes.io/service-name"
 AFFINITY_SECONDS = 10800
 Endpoint = tuple[str, int]
+Permits = Callable[[str, str, int, str], bool]
+"""Whether a source address may reach an address, port and protocol."""
 
 
 @dataclass(frozen=True, slots=True)

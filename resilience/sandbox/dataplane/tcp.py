@@ -13,7 +13,7 @@ import socket
 
 from resilience.sandbox.dataplane.choice import Chooser
 from resilience.sandbox.dataplane.splice import Side, reset_socket
-from resilience.sandbox.dataplane.table import Endpoint, Forward, Listen, source_of
+from resilience.sandbox.dataplane.table import Endpoint, Forward, Listen, Permits, source_of
 from resilience.sandbox.ports import published
 
 BACKLOG = 1024
@@ -26,12 +26,13 @@ CONNECT_TIMEOUT = 30.0
 class TcpForwarder:
     """Listens on `where` as long as `forward` has endpoints."""
 
-    def __init__(self, where: Listen, shift: int) -> None:
+    def __init__(self, where: Listen, shift: int, permits: Permits = lambda *_: True) -> None:
+        self._permits = permits
         self._address = (where.address, published(where.port, shift))
         self._shift = shift
         self._loop = asyncio.get_running_loop()
         self._chooser = Chooser()
-        self._forward = Forward("", ())
+        self.forward = Forward("", ())
         self._listener: socket.socket | None = None
         self._rebind: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -45,7 +46,7 @@ class TcpForwarder:
 
     def update(self, forward: Forward) -> None:
         """New endpoints; established connections stay where they are."""
-        self._forward = forward
+        self.forward = forward
         if forward.endpoints and self._listener is None:
             self._open()
         elif not forward.endpoints:
@@ -92,14 +93,20 @@ class TcpForwarder:
             except ConnectionAbortedError:
                 continue
             client.setblocking(False)
-            endpoint = self._chooser.choose(self._forward, peer[0])
+            endpoint = self._chooser.choose(self.forward, peer[0])
             task = self._loop.create_task(self._join(client, peer[0], endpoint))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
     async def _join(self, client: socket.socket, source: str, endpoint: Endpoint) -> None:
+        kept = source_of(source, self._address[0])
+        if not self._permits(kept or source, endpoint[0], endpoint[1], "TCP"):
+            # Where a policy is enforced the packets vanish: nothing is heard, then it times out.
+            await asyncio.sleep(CONNECT_TIMEOUT)
+            reset_socket(client)
+            return
         try:
-            upstream = await self._connect(source, endpoint)
+            upstream = await self._connect(kept, endpoint)
         except (OSError, TimeoutError):
             reset_socket(client)
             return
@@ -108,14 +115,13 @@ class TcpForwarder:
         await self._loop.create_connection(lambda: far, sock=upstream)
         await self._loop.connect_accepted_socket(lambda: near, client)
 
-    async def _connect(self, source: str, endpoint: Endpoint) -> socket.socket:
+    async def _connect(self, source: str | None, endpoint: Endpoint) -> socket.socket:
         address = (endpoint[0], published(endpoint[1], self._shift))
         upstream = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
-            kept = source_of(source, self._address[0])
-            if endpoint[0].startswith("127.") and kept is not None:
+            if endpoint[0].startswith("127.") and source is not None:
                 upstream.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
-                upstream.bind((kept, 0))
+                upstream.bind((source, 0))
             upstream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if not _connect_now(upstream, address):
                 async with asyncio.timeout(CONNECT_TIMEOUT):

@@ -6,7 +6,7 @@ import asyncio
 import socket
 
 from resilience.sandbox.dataplane.choice import Chooser
-from resilience.sandbox.dataplane.table import Forward, Listen, source_of
+from resilience.sandbox.dataplane.table import Forward, Listen, Permits, source_of
 from resilience.sandbox.ports import published
 
 IDLE = 60.0
@@ -54,19 +54,20 @@ class _Flow:
 class UdpForwarder:
     """Bound to `where` as long as `forward` has endpoints."""
 
-    def __init__(self, where: Listen, shift: int) -> None:
+    def __init__(self, where: Listen, shift: int, permits: Permits = lambda *_: True) -> None:
+        self._permits = permits
         self._address = (where.address, published(where.port, shift))
         self._shift = shift
         self._loop = asyncio.get_running_loop()
         self._chooser = Chooser()
-        self._forward = Forward("", ())
+        self.forward = Forward("", ())
         self._socket: socket.socket | None = None
         self.flows: dict[tuple[str, int], _Flow] = {}
 
     def update(self, forward: Forward) -> None:
         """New endpoints; flows to those that left are dropped, as kube-proxy clears conntrack."""
-        gone = set(self._forward.endpoints) - set(forward.endpoints)
-        self._forward = forward
+        gone = set(self.forward.endpoints) - set(forward.endpoints)
+        self.forward = forward
         for flow in list(self.flows.values()):
             if gone:
                 flow.close()
@@ -97,12 +98,15 @@ class UdpForwarder:
             except BlockingIOError:
                 return
             flow = self.flows.get(client) or self._begin(client)
-            flow.send(data)
+            if flow is not None:
+                flow.send(data)
 
-    def _begin(self, client: tuple[str, int]) -> _Flow:
-        address, port = self._chooser.choose(self._forward, client[0])
-        upstream = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    def _begin(self, client: tuple[str, int]) -> _Flow | None:
+        address, port = self._chooser.choose(self.forward, client[0])
         kept = source_of(client[0], self._address[0])
+        if not self._permits(kept or client[0], address, port, "UDP"):
+            return None
+        upstream = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         if address.startswith("127.") and kept is not None:
             upstream.bind((kept, 0))
         upstream.connect((address, published(port, self._shift)))

@@ -172,6 +172,7 @@ class Pod:
             loopback=loopback,
             namespace=self.namespace,
             dns_socket=str(config.dns_socket),
+            policy_flag=str(config.policy_flag),
             shift=self.kubelet.shift,
         )
         references = self.kubelet.references

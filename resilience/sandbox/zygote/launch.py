@@ -26,6 +26,7 @@ class Network:
     loopback: str
     namespace: str
     dns_socket: str
+    policy_flag: str = ""
     shift: int = 0
 
 

@@ -8,16 +8,15 @@ the cluster has no IPv6.
 from __future__ import annotations
 
 import ipaddress
-import json
 import os
 import platform
 import socket
 from typing import Any
 
+from resilience.sandbox.zygote.asking import ask
 from resilience.sandbox.zygote.launch import Network
 
 CLUSTER_DOMAIN = "cluster.local"
-ANSWER_LIMIT = 1 << 20
 Info = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str, int]]
 
 _real_getaddrinfo = socket.getaddrinfo
@@ -41,17 +40,17 @@ class Resolver:
 
     def _ask(self, name: str) -> list[str] | None:
         try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asked:
-                asked.settimeout(5)
-                asked.connect(self._network.dns_socket)
-                asked.sendall(f"{name} {self._network.namespace}\n".encode())
-                with asked.makefile("rb") as answer:
-                    found: list[str] | None = json.loads(answer.readline(ANSWER_LIMIT) or b"null")
+            found: Any = ask(self._network, "name", name, self._network.namespace, self._address)
         except OSError:
-            raise socket.gaierror(
-                socket.EAI_AGAIN, "Temporary failure in name resolution"
-            ) from None
-        return found
+            found = False
+        if found is False:  # not to be asked, or a NetworkPolicy drops the question
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        addresses: list[str] | None = found
+        return addresses
+
+    @property
+    def _address(self) -> str:
+        return self._network.address
 
     def resolve(self, host: str) -> str:
         """One IPv4 address of `host`, a name or an address; gaierror when there is none."""

@@ -13,6 +13,7 @@ import socket
 from typing import Any
 
 from resilience.sandbox.ports import published
+from resilience.sandbox.zygote import asking
 from resilience.sandbox.zygote.launch import Network
 from resilience.sandbox.zygote.names import Resolver
 
@@ -55,6 +56,14 @@ class Rewriter:
         if self.inside(host):
             port = published(port, self._network.shift)
         return host, port
+
+    def permitted(self, kind: int, target: tuple[str, int], port: int) -> tuple[str, int]:
+        """`target`, or where packets vanish if a NetworkPolicy does not let us there."""
+        if not self.inside(target[0]) or target[0] == self._network.address:
+            return target
+        protocol = "TCP" if kind & 0xF == socket.SOCK_STREAM else "UDP"
+        hole = asking.blackhole_for(self._network, target[0], port, protocol)
+        return target if hole is None else (hole[0], hole[1])
 
     def source(self, target: str) -> str | None:
         """What a connection to `target` must come from; None leaves it to the kernel."""
@@ -131,7 +140,7 @@ def install(network: Network, resolver: Resolver) -> None:
             return address
         found = rewriter.remote(sock.type, address)
         _bind_source(sock, rewriter.source(found[0]))
-        return _for_family(sock, found)
+        return _for_family(sock, rewriter.permitted(sock.type, found, address[1]))
 
     def bind(self: socket.socket, address: Any) -> None:
         if _is_internet(self, address):

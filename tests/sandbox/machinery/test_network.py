@@ -202,3 +202,47 @@ def test_a_crash_breaks_connections_that_are_open(pods: Pods) -> None:
         except ConnectionResetError:
             ended = True
         assert ended
+
+
+CONNECTS = (
+    "import socket, sys\n"
+    "try: socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=1).close()\n"
+    "except TimeoutError: print('timeout')\n"
+    "except OSError as error: print(error)\n"
+    "else: print('connected')"
+)
+
+
+def policy(name: str, **spec: Any) -> dict[str, Any]:
+    meta = {"name": name}
+    spec = {"podSelector": {}, **spec}
+    return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": meta,
+            "spec": spec}  # fmt: skip
+
+
+def test_a_network_policy_lets_packets_vanish_until_one_allows_them(pods: Pods) -> None:
+    pods.apply(service("web"))
+    address = run_netexec(pods, "web")
+    pods.run("client", "import time; time.sleep(600)")
+    pods.until_ready("client")
+    wait_for(lambda: accepts(cluster_ip(pods, "web"), 80), "the Service has a listener")
+
+    def connects(host: str, port: int) -> str:
+        return pods.kubectl(
+            "exec", "client", "--", "python3", "-c", CONNECTS, host, str(port)
+        ).strip()
+
+    assert connects(address, 8080) == "connected"
+    pods.apply(policy("deny", policyTypes=["Ingress"]))
+    wait_for(lambda: connects(address, 8080) == "timeout", "the Pod is closed")
+    assert connects("web", 80) == "timeout"
+    allow = {
+        "from": [{"podSelector": {"matchLabels": {"app": "client"}}}],
+        "ports": [{"port": 8080}],
+    }
+    pods.apply(policy("allow", ingress=[allow]))
+    wait_for(lambda: connects(address, 8080) == "connected", "the Pod is open")
+    assert connects("web", 80) == "connected"
+    pods.apply(policy("locked", policyTypes=["Egress"]))
+    wait_for(lambda: "resolution" in connects("web", 80), "names are not resolved")
+    assert connects(address, 8080) == "timeout"

@@ -1,0 +1,56 @@
+"""Answers Pods' questions: addresses of a name, and whether a connection may be made."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+from resilience.sandbox.dataplane import names
+from resilience.sandbox.dataplane.blackhole import Blackhole
+from resilience.sandbox.dataplane.proxy import Proxy
+
+
+class Questions:
+    """One for all Pods; `node_address` is where the black hole is dug."""
+
+    def __init__(self, proxy: Proxy, node_address: str) -> None:
+        self._proxy = proxy
+        self._node_address = node_address
+        self._blackhole: Blackhole | None = None
+
+    async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer the one question of a connection."""
+        try:
+            words = (await reader.readline()).decode().split()
+            writer.write(json.dumps(self._answer(words)).encode() + b"\n")
+            await writer.drain()
+        except (ConnectionError, ValueError):
+            pass  # the Pod is gone, or talks nonsense
+        finally:
+            writer.close()
+
+    def _answer(self, words: list[str]) -> Any:
+        kind, *rest = words or [""]
+        if kind == "name" and len(rest) == 3:
+            return self._name(*rest)
+        if kind == "connect" and len(rest) == 4:
+            return self._connect(rest[0], rest[1], int(rest[2]), rest[3])
+        return None
+
+    def _name(self, name: str, namespace: str, source: str) -> list[str] | bool | None:
+        if not self._proxy.enforcement.allows_dns(source):
+            return False
+        return names.lookup(self._proxy.state, name, namespace)
+
+    def _connect(
+        self, source: str, target: str, port: int, protocol: str
+    ) -> tuple[str, int] | None:
+        """A Service is closed when none of its endpoints is open to `source`."""
+        allows = self._proxy.enforcement.allows
+        endpoints = self._proxy.endpoints(target, port, protocol) or [(target, port)]
+        if any(allows(source, address, number, protocol) for address, number in endpoints):
+            return None
+        if self._blackhole is None:
+            self._blackhole = Blackhole(self._node_address)
+        return self._blackhole.address
