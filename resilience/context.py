@@ -13,6 +13,7 @@ has recorded every undo before the change and proof of the effect after it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from random import Random
@@ -22,7 +23,7 @@ from resilience.cluster.interface import Cluster, Object, Resource, View
 from resilience.model.scenario import Step
 from resilience.model.timeline import What
 from resilience.model.values import RunId
-from resilience.model.verdict import Finding, Window
+from resilience.model.verdict import Finding, Outcome, Window
 
 
 class NotMet(Exception):
@@ -239,8 +240,21 @@ class ProbeContext(Context, Protocol):
         """As for actions: a prober in the cluster is a change too."""
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What became of a step that was allowed to fail. `denied`: the API server or a budget said no
+    (rather than we, or chance)."""
+
+    outcome: Outcome
+    message: str
+    denied: bool
+
+
 class FlowContext(ActionContext, CheckContext, Protocol):
     """For flow verbs: they carry steps inside."""
 
     def perform(self, step: Step) -> None:
-        """Carry out one inner step with all rules of the engine."""
+        """Carry out one inner step with all rules of the engine; raises what ends the flow."""
+
+    def attempt(self, step: Step) -> Attempt:
+        """The same, but whatever becomes of the step, the scenario goes on."""

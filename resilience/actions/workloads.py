@@ -21,6 +21,8 @@ from resilience.context import ActionFailed, Context
 from resilience.model.values import Reference
 from resilience.model.verb import Complaint
 
+CRONJOBS = Resource("batch", "v1", "cronjobs", "CronJob")
+
 RESOURCES: Mapping[str, Resource] = {
     "deployment": DEPLOYMENTS,
     "statefulset": STATEFULSETS,
@@ -28,6 +30,7 @@ RESOURCES: Mapping[str, Resource] = {
     "replicaset": REPLICASETS,
     "pod": PODS,
     "job": JOBS,
+    "cronjob": CRONJOBS,
     "node": NODES,
 }
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 
 from resilience.cluster import objects
 from resilience.cluster.interface import Cluster, Object, Resource, View, WatchEvent
-from resilience.context import Fate
+from resilience.context import Attempt, Fate
 from resilience.engine.clock import EngineClock
 from resilience.engine.seeds import stream
 from resilience.engine.state import RunState
@@ -21,14 +22,23 @@ from resilience.model.values import RunId
 from resilience.model.verdict import Finding
 
 
+class Performer(Protocol):
+    """What carries out the steps inside a flow verb."""
+
+    def perform(self, step: Step, limit: float) -> None: ...
+    def attempt(self, step: Step, limit: float) -> Attempt: ...
+
+
 class StepContext:
     """Serves one step; actions, checks, probes and flow verbs each see their part of it."""
 
     def __init__(
-        self, state: RunState, step: Step, deadline: float, perform: Callable[[Step], None]
+        self, state: RunState, step: Step, deadline: float, performer: Performer, limit: float = inf
     ) -> None:
         self._state = state
-        self._perform = perform
+        # A `within` that is written beside a flow verb bounds all that is inside.
+        self._limit = min(limit, deadline) if step.within_given else limit
+        self._performer = performer
         self.step = step
         self.deadline = deadline
         self.random: Random = stream(state.seed, step.path)
@@ -150,7 +160,10 @@ class StepContext:
         self._state.aborter.on_abort(callback)
 
     def perform(self, step: Step) -> None:
-        self._perform(step)
+        self._performer.perform(step, self._limit)
+
+    def attempt(self, step: Step) -> Attempt:
+        return self._performer.attempt(step, self._limit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

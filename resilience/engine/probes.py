@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from threading import Event, Thread
 
 from resilience.cluster.errors import ClusterError
-from resilience.context import ActionFailed, NotMet, RunningProbe
+from resilience.context import ActionFailed, Attempt, NotMet, RunningProbe
 from resilience.engine.abort import Why
 from resilience.engine.contexts import StepContext
 from resilience.engine.state import RunState
@@ -49,7 +49,7 @@ class Deck:
         """Start every probe; each begins to measure at once."""
         for step in steps:
             deadline = self._state.clock.monotonic() + self._state.options.steady_within
-            context = StepContext(self._state, step, deadline, _not_a_flow)
+            context = StepContext(self._state, step, deadline, _NoFlow())
             try:
                 probe = step.verb.run(step, context)
             except (NotMet, ActionFailed, ClusterError) as error:
@@ -144,5 +144,11 @@ def _placed(finding: Finding, step: Step) -> Finding:
     return finding if finding.place else replace(finding, place=step.place)
 
 
-def _not_a_flow(step: Step) -> None:
-    raise ActionFailed(f"{step.title}: a probe carries no steps")
+class _NoFlow:
+    """A probe carries no steps."""
+
+    def perform(self, step: Step, limit: float) -> None:
+        raise ActionFailed(f"{step.title}: a probe carries no steps")
+
+    def attempt(self, step: Step, limit: float) -> Attempt:
+        raise ActionFailed(f"{step.title}: a probe carries no steps")

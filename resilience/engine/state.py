@@ -73,7 +73,14 @@ class RunState:
             self.timeline.note(What.NOTE, f"Events are not shown: {error}")
 
     def failures(self) -> Sequence[Done]:
-        """Steps that did not do or hold what they should, but for optional ones."""
-        return [
+        """Steps that did not do or hold what they should, but for optional ones, and for a flow
+        verb whose inner step says it already."""
+        failed = [
             done for done in self.done if done.outcome is not Outcome.PASSED and not done.optional
+        ]
+        paths = [done.record.path for done in failed]
+        return [
+            done
+            for done in failed
+            if not any(path.startswith(f"{done.record.path}.") for path in paths)
         ]

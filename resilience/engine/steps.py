@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import traceback
 from dataclasses import dataclass, replace
+from math import inf
+from threading import Lock
 
-from resilience.cluster.errors import ClusterError
-from resilience.context import ActionFailed, Blocked, NotMet, Refused
+from resilience.cluster.errors import ClusterError, Forbidden, Invalid, Throttled
+from resilience.context import ActionFailed, Attempt, Blocked, NotMet, Refused
 from resilience.engine.contexts import StepContext
 from resilience.engine.state import Done, RunState
 from resilience.model.scenario import Step
@@ -32,6 +34,7 @@ class Stopped(Exception):
 class _Ended:
     outcome: Outcome
     message: str
+    denied: bool = False  # by the API server or by a budget, not by us and not by chance
 
 
 class Steps:
@@ -39,23 +42,35 @@ class Steps:
 
     def __init__(self, state: RunState) -> None:
         self._state = state
+        self._lock = Lock()  # `parallel` performs steps in several threads
 
-    def perform(self, step: Step) -> None:
-        """One step, from its first entry in the timeline to its record."""
+    def perform(self, step: Step, limit: float = inf) -> None:
+        """One step, from its first entry in the timeline to its record; over by `limit`."""
+        done, _ = self._perform(step, limit)
+        if done.outcome is not Outcome.PASSED and not step.optional:
+            raise Stopped(done)
+
+    def attempt(self, step: Step, limit: float = inf) -> Attempt:
+        """The same for a step that may fail: what became of it decides nothing by itself."""
+        done, ended = self._perform(replace(step, optional=True), limit)
+        return Attempt(done.outcome, ended.message, ended.denied)
+
+    def _perform(self, step: Step, limit: float) -> tuple[Done, _Ended]:
         state = self._state
         state.clock.wait(0)  # an abort that came between two steps stops here
         started = state.clock.monotonic()
         state.timeline.note(What.STEP, step.title, _facts(step, "started"))
-        done = len(state.done)
-        context = StepContext(state, step, started + step.within.seconds, self.perform)
-        state.done.append(_done(step, started, None, _Ended(Outcome.INTERRUPTED, "interrupted")))
+        deadline = min(started + step.within.seconds, limit)
+        context = StepContext(state, step, deadline, self, limit)
+        with self._lock:
+            index = len(state.done)
+            state.done.append(_done(step, started, None, _Ended(Outcome.INTERRUPTED, "")))
         ended = self._carry_out(step, context)
-        state.done[done] = _done(step, started, state.clock.monotonic(), ended)
+        state.done[index] = done = _done(step, started, state.clock.monotonic(), ended)
         word = "done" if ended.outcome is Outcome.PASSED else "failed"
         said = ended.message if _is_check(step) or word == "failed" else step.title
         state.timeline.note(What.STEP, f"{word}: {said}", _facts(step, word))
-        if ended.outcome is not Outcome.PASSED and not step.optional:
-            raise Stopped(state.done[done])
+        return done, ended
 
     def _carry_out(self, step: Step, context: StepContext) -> _Ended:
         try:
@@ -71,19 +86,21 @@ class Steps:
         except Refused as error:
             return _Ended(Outcome.REFUSED, str(error))
         except Blocked as error:
-            return _Ended(Outcome.BLOCKED, str(error))
+            return _Ended(Outcome.BLOCKED, str(error), denied=True)
         except (ActionFailed, ClusterError) as error:
-            return _Ended(Outcome.HARNESS_ERROR, str(error))
+            denied = isinstance(error, Forbidden | Invalid | Throttled)
+            return _Ended(Outcome.HARNESS_ERROR, str(error), denied=denied)
         except Exception as error:  # noqa: BLE001  a defect in a verb must not skip the undo
             return _Ended(Outcome.HARNESS_ERROR, _defect(step, error))
 
     def _act(self, step: Step, context: StepContext) -> None:
         state = self._state
+        if step.verb.family is not Family.ACTION:
+            step.verb.run(step.parameters, context)
+            return
         if step.phase is Phase.WHEN and state.struck_at is None:
             state.struck_at = state.clock.monotonic()
         step.verb.run(step.parameters, context)
-        if step.verb.family is not Family.ACTION:
-            return
         if step.phase is Phase.WHEN and not context.struck:
             raise ActionFailed(f"{step.title}: nothing was harmed, so nothing would be proven")
         if not context.proofs:
@@ -155,8 +172,3 @@ def _defect(step: Step, error: Exception) -> str:
         f"a defect in the verb `{step.verb.name}`: {type(error).__name__}: {error} "
         f"({last.filename}:{last.lineno}); please report it"
     )
-
-
-def with_path(step: Step, path: str) -> Step:
-    """The same step at another place, for flow verbs that repeat one."""
-    return replace(step, path=path)

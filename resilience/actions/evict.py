@@ -1,0 +1,126 @@
+"""`evict`: ask Pods to leave by the eviction API, which honours disruption budgets.
+
+Where a budget forbids it now, the action waits for the budget's own watch to say that it allows one
+more, and asks again; at the deadline it is *blocked*, in the API's words. There is no uid
+precondition on an eviction, because a refused one leaks the budget for two minutes: the uid is
+compared in our watch just before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from resilience.actions import pods
+from resilience.actions.choice import PodChoice, complaints
+from resilience.cluster import objects
+from resilience.cluster.errors import Conflict, NotFound, ServerTrouble, Throttled
+from resilience.cluster.interface import BUDGETS, PODS, Object
+from resilience.context import ActionContext, Blocked, NothingToDo
+from resilience.drain.budgets import selects
+from resilience.model.timeline import What
+from resilience.model.values import Duration
+from resilience.model.verb import Complaint, Family, Phase, Residue, Right, Verb, parameter
+
+ASK_AGAIN = 5.0
+"""Seconds after which a refused eviction is asked for again, whatever the watch says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evict(PodChoice):
+    """Parameters of `evict`."""
+
+    grace: Duration | None = parameter(
+        "Grace period in whole seconds; the Pod's own if left out.", default=None, example="30s"
+    )
+
+
+def _check(evict: Evict) -> list[Complaint]:
+    found = list(complaints(evict))
+    if evict.grace is not None and evict.grace.exact.denominator != 1:
+        found.append(Complaint(field="grace", message=f"{evict.grace} is not whole seconds",
+                               expected="a grace period such as 0s or 30s"))  # fmt: skip
+    return found
+
+
+def _describe(evict: Evict) -> str:
+    return f"evict {evict.how_many} {evict.which}"
+
+
+def run(evict: Evict, context: ActionContext) -> None:
+    """Evict the chosen Pods one after another, as their budgets allow."""
+    chosen = pods.victims(evict, context)
+    gone = [pod for pod in chosen if _evict(pod, evict, context)]
+    if not gone:
+        raise NothingToDo("every chosen Pod was gone before it could be evicted: "
+                          + ", ".join(objects.title(pod) for pod in chosen))  # fmt: skip
+    pods.prove(gone, context, pods.gone_or_terminating, "is terminating or gone")
+
+
+def _evict(pod: Object, evict: Evict, context: ActionContext) -> bool:
+    view = context.view(PODS, objects.namespace(pod))
+    grace = None if evict.grace is None else int(evict.grace.seconds)
+    struck = False
+    while view.by_uid(objects.uid(pod)) is not None:
+        if not struck:
+            context.victim(pod, _describe(evict))
+            struck = True
+        try:
+            context.cluster.evict(objects.name(pod), objects.namespace(pod), grace=grace)
+            return True
+        except (NotFound, Conflict) as error:
+            context.note(What.NOTE, f"{objects.title(pod)} was not there any more: {error}")
+            return False
+        except Throttled as error:
+            _wait(pod, error, context)
+        except ServerTrouble as error:
+            if "more than one PodDisruptionBudget" in error.message:
+                raise Blocked(f"{objects.title(pod)}: {error.message}") from error
+            raise
+    return False
+
+
+def _wait(pod: Object, refusal: Throttled, context: ActionContext) -> None:
+    """Until a budget of the Pod allows one more; Blocked at the deadline."""
+    said = "; ".join(str(cause.get("message", "")) for cause in refusal.causes)
+    text = f"{objects.title(pod)}: {said or refusal.message}"
+    context.note(What.NOTE, f"not yet: {text}")
+    budgets = context.view(BUDGETS, objects.namespace(pod))
+    now = context.clock.monotonic()
+    if refusal.retry_after:
+        context.clock.until(lambda: False, min(context.deadline, now + refusal.retry_after))
+    else:
+        again = min(context.deadline, now + ASK_AGAIN)
+        context.clock.until(lambda: _allowed(pod, budgets.objects()), again)
+    if context.clock.monotonic() >= context.deadline:
+        raise Blocked(f"blocked by a budget for {context.step.within}: {text}")
+
+
+def _allowed(pod: Object, budgets: Sequence[Object]) -> bool:
+    mine = [budget for budget in budgets if selects(budget, pod)]
+    return all(int((budget.get("status") or {}).get("disruptionsAllowed", 0)) > 0
+               for budget in mine)  # fmt: skip
+
+
+def _rights(evict: Evict, namespace: str) -> Sequence[Right]:
+    budgets = [Right(verb=verb, group="policy", resource=BUDGETS.plural, namespace=namespace)
+               for verb in ("list", "watch")]  # fmt: skip
+    return [*pods.rights(("create", "pods/eviction"))(evict, namespace), *budgets]
+
+
+VERB = Verb(
+    name="evict",
+    family=Family.ACTION,
+    summary="Ask Pods to leave, within their disruption budgets.",
+    parameters=Evict,
+    phases=frozenset({Phase.WHEN}),
+    run=run,
+    describe=_describe,
+    check=_check,
+    shorthand="pods",
+    rights=_rights,
+    residue=Residue.NAMED,
+    residue_text="other Pods stand in place of the evicted ones",
+    proof="The watch shows each victim terminating or gone.",
+    example="evict: {pods: app=checkout, count: 1}",
+)

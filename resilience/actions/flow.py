@@ -1,0 +1,40 @@
+"""What flow verbs share: giving inner steps places of their own, and bounds from those inside.
+
+A step that is carried out several times gets another path each time, and with it another random
+stream, so that repeating a kill does not mean killing by the same dice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from resilience.model.scenario import Step
+from resilience.model.values import Duration
+
+Bounds = tuple[Duration, Duration]
+
+
+def round_of(step: Step, number: int) -> Step:
+    """The same step in its round `number`, from 0."""
+    return replace(step, path=f"{step.path}#{number + 1}")
+
+
+def bounds(step: Step) -> Bounds:
+    """The least and the most time that a step takes by its own words."""
+    least, most = step.verb.bounds(step.parameters) or (Duration.of(0), step.within)
+    return least, most
+
+
+def in_turn(steps: Iterable[Step], times: int = 1) -> Bounds:
+    """One after another, so many times."""
+    pairs = [bounds(step) for step in steps]
+    least = sum((pair[0].exact for pair in pairs), Duration.of(0).exact)
+    most = sum((pair[1].exact for pair in pairs), Duration.of(0).exact)
+    return Duration(least * times), Duration(most * times)
+
+
+def at_once(steps: Iterable[Step]) -> Bounds:
+    """All at the same time: the longest decides."""
+    pairs = [bounds(step) for step in steps]
+    return max(pair[0] for pair in pairs), max(pair[1] for pair in pairs)

@@ -1,0 +1,119 @@
+"""`taint`: a taint on nodes. `NoExecute` throws Pods out at once, past every budget.
+
+Exactly this taint is taken away at the end; one of the same key and effect that was there before
+is an error, because it could not be told from ours.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from resilience.actions import nodes, tolerations
+from resilience.actions.edit import edit
+from resilience.cluster import objects
+from resilience.cluster.errors import NotFound
+from resilience.cluster.interface import NODES, PODS, Object
+from resilience.context import ActionContext, NothingToDo, UndoContext
+from resilience.model.verb import Complaint, Family, Phase, Verb, parameter
+
+_TAINT = re.compile(r"(?P<key>[^\s=:]+)(?:=(?P<value>[^\s=:]*))?:(?P<effect>\w+)")
+EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taint:
+    """Parameters of `taint`."""
+
+    node: str | nodes.NodeQuery = parameter(
+        "A node's name, `biggest`, or which nodes.", example="{running: app=checkout}"
+    )
+    taint: str = parameter(
+        "KEY=VALUE:EFFECT or KEY:EFFECT, as kubectl writes it.", example="maintenance:NoExecute"
+    )
+
+    @property
+    def body(self) -> dict[str, str]:
+        """As it stands in a Node."""
+        found = _TAINT.fullmatch(self.taint)
+        assert found, "held by the verb's check"
+        value = {"value": found["value"]} if found["value"] else {}
+        return {"key": found["key"], "effect": found["effect"]} | value
+
+
+def _check(taint: Taint) -> Sequence[Complaint]:
+    found = _TAINT.fullmatch(taint.taint)
+    if found and found["effect"] in EFFECTS:
+        return ()
+    expected = f"KEY=VALUE:EFFECT with an effect of {', '.join(EFFECTS)}"
+    return (Complaint(field="taint", message=f"{taint.taint} is no taint", expected=expected),)
+
+
+def run(taint: Taint, context: ActionContext) -> None:
+    """Add the taint to each chosen node."""
+    chosen = nodes.chosen(taint.node, context)
+    for node in chosen:
+        if _same(_taints(node), taint.body):
+            raise NothingToDo(f"{objects.name(node)} has the taint {taint.taint} "
+                              "already; nothing was changed")  # fmt: skip
+    for node in chosen:
+        _one(taint, node, context)
+
+
+def _one(taint: Taint, node: Object, context: ActionContext) -> None:
+    name, text = objects.name(node), taint.taint
+    data = {"node": name, "uid": objects.uid(node), "taint": taint.body}
+    context.will_undo(data, f"take the taint {text} off {name}")
+    context.affected(node, f"{name} gets the taint {text}")
+    if taint.body["effect"] == "NoExecute":
+        for pod in context.view(PODS, context.namespace).objects():
+            if objects.node(pod) == name and not tolerations.tolerates(pod, taint.body):
+                context.victim(pod, f"does not tolerate {text}")
+    after = edit(context.cluster, NODES, name, "",
+                 lambda now: {"spec": {"taints": [*_taints(now), taint.body]}})  # fmt: skip
+    if _same(_taints(after), taint.body):
+        context.proof(f"{name} has the taint {text}", {"uid": objects.uid(after)})
+
+
+def undo(data: Mapping[str, Any], context: UndoContext) -> None:
+    """Take exactly this taint off."""
+
+    def change(node: Object) -> dict[str, Any] | None:
+        left = [each for each in _taints(node) if not _same([each], data["taint"])]
+        if objects.uid(node) != data["uid"] or len(left) == len(_taints(node)):
+            return None
+        return {"spec": {"taints": left or None}}
+
+    try:
+        edit(context.cluster, NODES, str(data["node"]), "", change)
+    except NotFound:
+        return
+
+
+def _taints(node: Object) -> Sequence[Mapping[str, Any]]:
+    return (node.get("spec") or {}).get("taints") or ()
+
+
+def _same(taints: Sequence[Mapping[str, Any]], one: Mapping[str, Any]) -> bool:
+    """Key and effect make a taint what it is; the value may differ."""
+    return any((each.get("key"), each.get("effect")) == (one["key"], one["effect"])
+               for each in taints)  # fmt: skip
+
+
+VERB = Verb(
+    name="taint",
+    family=Family.ACTION,
+    summary="Put a taint on nodes.",
+    parameters=Taint,
+    phases=frozenset({Phase.GIVEN, Phase.WHEN}),
+    run=run,
+    describe=lambda taint: f"taint {nodes.describe(taint.node)} with {taint.taint}",
+    check=_check,
+    rights=nodes.rights,
+    undo=undo,
+    undo_text="Exactly this taint is taken off again.",
+    proof="The API server's answer holds the taint.",
+    example="taint: {node: node-1, taint: maintenance=true:NoExecute}",
+)
