@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from resilience.cluster.access import Access
 from resilience.cluster.discovery import Discovery
-from resilience.cluster.errors import Gone
+from resilience.cluster.errors import Gone, Unreachable
 from resilience.cluster.interface import PODS, Object, Resource, View
 from resilience.cluster.lines import opened
 from resilience.cluster.sharing import Shared
 from resilience.cluster.wire import Wire
+
+if TYPE_CHECKING:
+    from resilience.cluster.websocket import WebSocket
 
 MANAGER = "pytest-resilience"
 """Our name in managedFields."""
@@ -95,6 +98,14 @@ class HttpCluster:
     ) -> AbstractContextManager[Iterator[bytes]]:
         """One GET whose answer is lines of text, as they come."""
         return opened(self._wire, path, query, self._agent)
+
+    def websocket(self, path: str, protocols: Sequence[str]) -> WebSocket:
+        """For `resilience.cluster.exec`."""
+        return self._wire.websocket(path, protocols, self._agent)
+
+    def unreachable(self, request: str, error: Exception) -> Unreachable:
+        """What broke, in a sentence that names the server and the context."""
+        return self._wire.unreachable(request, error)
 
     def _get(self, path: str, accept: str) -> Object:
         return self._wire.send("GET", path, accept=accept, agent=self._agent)

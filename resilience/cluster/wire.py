@@ -12,8 +12,8 @@ import json
 import socket
 import ssl
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 import urllib3
@@ -22,6 +22,9 @@ from urllib3.exceptions import HTTPError
 from resilience import __version__
 from resilience.cluster.access import Access
 from resilience.cluster.errors import ApiError, Unreachable, error_for
+
+if TYPE_CHECKING:
+    from resilience.cluster.websocket import WebSocket
 
 CONNECT_TIMEOUT = 10.0
 """Seconds for TCP and TLS, as long as the official client's own plugins allow themselves."""
@@ -54,7 +57,8 @@ class Wire:
         loopback = parts.hostname.startswith("127.") or parts.hostname in ("localhost", "::1")
         # Over a real network gzip makes lists 15 times smaller; locally it only costs.
         self._encoding = "identity" if loopback else "gzip"
-        self._manager = _manager(access)
+        self._tls = _ssl_context(access) if parts.scheme == "https" else None
+        self._manager = _manager(access, self._tls)
 
     def close(self) -> None:
         """Close idle connections; those in use end with their request."""
@@ -142,6 +146,23 @@ class Wire:
         """What broke, in a sentence that names the server and the context."""
         where = f"{self.access.server} (context {self.access.context!r})"
         return Unreachable(f"{request}: {where} gave no answer: {reason(error)}")
+
+    def websocket(self, path: str, protocols: Sequence[str], agent: str) -> WebSocket:
+        """A stream into a container; HandshakeRefused with the server's answer."""
+        from resilience.cluster.websocket import WebSocket
+
+        access = self.access
+        headers = self._headers("*/*", agent)
+        del headers["Accept-Encoding"]
+        return WebSocket(
+            access.server + path,
+            headers,
+            protocols,
+            self._tls,
+            server_name=access.server_name,
+            proxy=access.proxy,
+            timeout=CONNECT_TIMEOUT,
+        )
 
     def _headers(self, accept: str, agent: str) -> dict[str, str]:
         headers = {
@@ -239,10 +260,10 @@ def _seconds(text: Any) -> float | None:
     return seconds if 0 <= seconds < 86400 else None
 
 
-def _manager(access: Access) -> urllib3.PoolManager:
+def _manager(access: Access, tls: ssl.SSLContext | None) -> urllib3.PoolManager:
     options: dict[str, Any] = {"maxsize": CONNECTIONS, "socket_options": _KEEPALIVE}
-    if access.server.startswith("https"):
-        options["ssl_context"] = _ssl_context(access)
+    if tls is not None:
+        options["ssl_context"] = tls
         if access.server_name:
             options["server_hostname"] = access.server_name
             options["assert_hostname"] = access.server_name if access.verify else False
