@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from resilience.sandbox.api import Api, Clock
+from resilience.sandbox.controllers.autoscalers import AutoscalerNotice
 from resilience.sandbox.controllers.bootstrap import bootstrap
 from resilience.sandbox.controllers.budgets import DisruptionController
 from resilience.sandbox.controllers.context import Context, Controller
@@ -23,6 +24,7 @@ from resilience.sandbox.controllers.job import JobController
 from resilience.sandbox.controllers.namespaces import NamespaceController
 from resilience.sandbox.controllers.node_lifecycle import NodeLifecycle
 from resilience.sandbox.controllers.podgc import PodGarbageCollector
+from resilience.sandbox.controllers.quotas import QuotaController
 from resilience.sandbox.controllers.replicaset import ReplicaSetController
 from resilience.sandbox.controllers.runner import Runner
 from resilience.sandbox.controllers.serviceaccounts import NamespaceDefaults
@@ -47,6 +49,8 @@ CONTROLLERS: Sequence[type[Controller]] = (
     CronJobController,
     VolumeBinder,
     VolumeProtection,
+    QuotaController,
+    AutoscalerNotice,
     EndpointSliceController,
     EndpointsController,
     NamespaceController,
