@@ -21,7 +21,7 @@ from resilience.language.near import nearest
 from resilience.language.reading import WRONG, Entry, Reading, what
 from resilience.language.substitute import Unknown, Variables
 from resilience.model.place import Problem
-from resilience.model.scenario import Keep, Plan, PlanObjective, Scenario
+from resilience.model.scenario import Exclude, Keep, Plan, PlanObjective, Scenario
 from resilience.model.verb import Catalogue, Phase
 
 _KINDS = ("scenario", "plan")
@@ -186,6 +186,13 @@ def _plan(root: Node, entries: Mapping[str, Entry], file: File, reading: Reading
             keep=form.keep or Keep(),
             objective=form.objective or PlanObjective(),
             drill=form.drill,
+            kinds=form.kinds,
+            labels=form.labels,
+            exclude=form.exclude or Exclude(),
+            cluster=form.cluster,
+            accept=form.accept,
+            grace=form.grace,
+            recipients=form.recipients,
             description=form.description,
             place=reading.place(root),
         )

@@ -7,15 +7,18 @@ reference read these declarations too.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from resilience.model.scenario import (
+    DEFAULT_GRACE,
     DEFAULT_SETTLE,
     Drill,
+    Exclude,
     Keep,
     PlanObjective,
     Step,
 )
+from resilience.model.selector import Selector
 from resilience.model.values import Duration
 from resilience.model.verb import Phase, parameter
 
@@ -84,6 +87,23 @@ class PlanForm:
     given: Annotated[Steps, Phase.GIVEN] = parameter(
         "Makes the subject of the plan, where there is none yet, as on the sandbox.", default=()
     )
+    kinds: tuple[str, ...] = parameter(
+        "Which kinds, by plural name or pattern: `secrets`, `deployments.apps`, `*.example.com`.",
+        default=("*",),
+        at_least=1,
+    )
+    labels: Selector | None = parameter("Only objects with these labels.", default=None)
+    exclude: Exclude | None = parameter("What is left out of all that.", default=None)
+    cluster: Literal["related", "all", "none"] = parameter(
+        "Which objects that are in no namespace: those that the taken ones need, all, or none.",
+        default="related",
+    )
+    accept: tuple[str, ...] = parameter(
+        "Kinds or group/versions that may be forbidden or undiscoverable; any other fails the "
+        "snapshot.",
+        default=(),
+        example="[metrics.k8s.io/v1beta1]",
+    )
     store: str = parameter(
         "Where snapshots are kept: `s3://bucket/prefix` or `file:DIRECTORY`.",
         example="s3://backups/clusters/staging",
@@ -93,6 +113,14 @@ class PlanForm:
     )
     timezone: str = parameter(
         "The IANA time zone of the schedule.", default="UTC", example="Europe/Berlin"
+    )
+    grace: Duration = parameter(
+        "How late a scheduled snapshot may be before it counts as missed.", default=DEFAULT_GRACE
+    )
+    recipients: tuple[str, ...] = parameter(
+        "age public keys; with them snapshots are encrypted before they leave this machine.",
+        default=(),
+        example="[age1...]",
     )
     keep: Keep | None = parameter(
         "How many snapshots of each period are kept; without it none is ever removed.",

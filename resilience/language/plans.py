@@ -13,8 +13,8 @@ from typing import Any
 from yaml.nodes import Node
 
 from resilience.language.near import nearest, quoted
-from resilience.language.reading import Reading
-from resilience.model.scenario import Drill, Keep, PlanObjective
+from resilience.language.reading import Reading, child
+from resilience.model.scenario import Drill, Exclude, Keep, PlanObjective
 
 _PATTERN = re.compile(r"[a-z0-9*?]([-a-z0-9*?]{0,61}[a-z0-9*?])?")
 _SCRATCH = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -103,6 +103,37 @@ def timezone(node: Node, name: str, reading: Reading) -> None:
         )
 
 
+def kinds(node: Node, value: tuple[str, ...], reading: Reading) -> None:
+    """Plural names in lower case, as `kubectl api-resources` lists them."""
+    for item, name in zip(node.value, value, strict=True):
+        if not re.fullmatch(r"[a-z0-9*?][a-z0-9.*?-]*", name):
+            reading.wrong(
+                item,
+                f"the kind {quoted(name)}",
+                "its plural name, such as `secrets` or `deployments.apps`",
+                quoted(f"{name.lower()}s") if name.isalpha() else "",
+            )
+
+
+def recipients(node: Node, value: tuple[str, ...], reading: Reading) -> None:
+    """Public keys; the secret one (`AGE-SECRET-KEY-1...`) has no business in a plan."""
+    for item, key in zip(node.value, value, strict=True):
+        if not re.fullmatch(r"age1[02-9ac-hj-np-z]{58}", key):
+            told = (
+                "an age secret key" if key.upper().startswith("AGE-SECRET") else "no age public key"
+            )
+            reading.wrong(item, f"a recipient is {told}", "a public key: `age1` and 58 characters")
+
+
+def exclude(node: Node, value: Exclude, reading: Reading) -> None:
+    """What is left out is told by the same names."""
+    if (named := child(node, "namespaces")) and value.namespaces:
+        for item, name in zip(named.value, value.namespaces, strict=True):
+            namespace(item, name, reading)
+    if (named := child(node, "kinds")) and value.kinds:
+        kinds(named, value.kinds, reading)
+
+
 def keep(node: Node, value: Keep, reading: Reading) -> None:
     """Retention that keeps something."""
     if value == Keep():
@@ -133,5 +164,8 @@ RULES: Mapping[str, Callable[[Node, Any, Reading], None]] = {
     "keep": keep,
     "objective": objective,
     "drill": drill,
+    "kinds": kinds,
+    "recipients": recipients,
+    "exclude": exclude,
 }
 """By the name of the form's field."""

@@ -222,10 +222,10 @@ class OneOf:
         if self.optional and is_null(node) and node.value:
             return None
         fitting = [member for member in self.members if member.takes(node)]
-        if not fitting:
+        if not fitting and len(self.members) > 1:
             return reading.wrong(node, f"{quoted(label)} is {what(node)}", self.expected)
-        if len(fitting) == 1:
-            return fitting[0].read(node, reading, label)
+        if len(fitting) < 2:
+            return (fitting or self.members)[0].read(node, reading, label)
         if isinstance(node, ScalarNode):
             return self._scalar(fitting, node, reading, label)
         return closest(fitting, node).read(node, reading, label)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from resilience.model.place import Place
+from resilience.model.selector import Selector
 from resilience.model.values import Availability, Duration, Rate
 from resilience.model.verb import Phase, Verb, parameter
 
@@ -134,6 +135,22 @@ class Drill:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Exclude:
+    """What a plan leaves out."""
+
+    namespaces: tuple[str, ...] = parameter(
+        "Namespaces, by name or pattern.", default=(), example="[shop-test]"
+    )
+    kinds: tuple[str, ...] = parameter(
+        "Kinds, by plural name or pattern.", default=(), example="[events, '*.cilium.io']"
+    )
+
+
+DEFAULT_GRACE = Duration.of(3600)
+"""How late a scheduled snapshot may be before it counts as missed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What is backed up, when, to where, how long kept, and how its restore is proven."""
 
@@ -148,5 +165,12 @@ class Plan:
     keep: Keep = field(default_factory=Keep)
     objective: PlanObjective = field(default_factory=PlanObjective)
     drill: Drill | None = None
+    kinds: tuple[str, ...] = ("*",)
+    labels: Selector | None = None
+    exclude: Exclude = field(default_factory=Exclude)
+    cluster: Literal["related", "all", "none"] = "related"
+    accept: tuple[str, ...] = ()
+    grace: Duration = DEFAULT_GRACE
+    recipients: tuple[str, ...] = ()
     description: str = ""
     place: Place

@@ -162,6 +162,16 @@ def test_a_plan_of_many_namespaces_keeps_the_reference_for_each() -> None:
     assert plan("23").store == "s3://backups/platform"
 
 
+def test_a_plan_says_what_it_takes_and_what_may_be_missing() -> None:
+    platform = plan("23")
+    assert platform.exclude.kinds == ("events", "*.cilium.io")
+    assert platform.exclude.namespaces == ("team-test",)
+    assert (platform.labels, platform.cluster) == (Selector.parse("!throwaway"), "all")
+    assert platform.accept == ("metrics.k8s.io/v1beta1",)
+    assert platform.grace == Duration.parse("2h")
+    assert len(platform.recipients) == 1
+
+
 def test_what_a_plan_leaves_out_promises_nothing() -> None:
     least = plan("22")
     assert (least.id, least.drill, least.schedule) == ("the-first-backup-of-a-newcomer", None, None)

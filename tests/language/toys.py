@@ -71,9 +71,7 @@ class Nodes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taint(Nodes):
-    key: str = parameter("Its key.", example="fire")
-    value: str = parameter("Its value.", default="")
-    effect: Literal["NoSchedule", "NoExecute"] = parameter("What it does.")
+    taint: str = parameter("As kubectl writes it.", example="dedicated=db:NoExecute")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
