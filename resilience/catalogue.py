@@ -27,6 +27,7 @@ BUILTIN: Mapping[str, str] = {
     "apply": "resilience.actions.apply",
     "cordon": "resilience.actions.cordon",
     "crash": "resilience.actions.crash",
+    "drain": "resilience.actions.drain",
     "evict": "resilience.actions.evict",
     "http": "resilience.probes.http",
     "kill": "resilience.actions.kill",

@@ -60,16 +60,18 @@ def drain(
     *,
     clock: Clock,
     deadline: float,
+    before: Callable[[Object], None] = lambda pod: None,
     on_change: Callable[[PodDrain], None] = lambda pod: None,
     check: Callable[[], None] = _nothing,
 ) -> DrainResult:
     """Evict every evictable Pod of `nodes` within their budgets.
 
-    `on_change` hears of each Pod whose state changed. `check` is called between steps and may raise
+    `before` hears of each Pod before its first eviction is sent, `on_change` of each whose state
+    changed, both on the calling thread. `check` is called between steps and may raise
     to abort: evictions already accepted go on by themselves, no further one is sent.
     """
     with ExitStack() as stack:
-        run = _Drain(cluster, frozenset(nodes), options, clock, deadline, on_change)
+        run = _Drain(cluster, frozenset(nodes), options, clock, deadline, before, on_change)
         run.open(stack)
         return run.until_done(check)
 
@@ -84,6 +86,7 @@ class _Drain:
         options: DrainOptions,
         clock: Clock,
         deadline: float,
+        before: Callable[[Object], None],
         on_change: Callable[[PodDrain], None],
     ) -> None:
         self.cluster = cluster
@@ -93,9 +96,11 @@ class _Drain:
         self.deadline = deadline
         self.began = clock.monotonic()
         self.wake = threading.Event()
+        self.before = before
         self.ledger = Ledger(on_change)
         self.pods: list[View] = []
         self.flights: dict[Future[Reply], str] = {}
+        self.told: set[str] = set()
 
     # Opening -----------------------------------------------------------------------------------
 
@@ -164,6 +169,9 @@ class _Drain:
 
     def _send(self, now: float) -> None:
         for pod in self.ledger.take(now):
+            if pod["metadata"]["uid"] not in self.told:
+                self.told.add(pod["metadata"]["uid"])
+                self.before(pod)
             flight = self.senders.submit(evict, self.cluster, pod, self.options.grace)
             self.flights[flight] = pod["metadata"]["uid"]
             flight.add_done_callback(lambda _: self.wake.set())

@@ -1,0 +1,187 @@
+"""`drain`: empty nodes as fast as the disruption budgets allow, all of them at once.
+
+All nodes are cordoned first. Before anything is touched, budgets that can never allow an eviction
+end the step as *blocked*, in words that say what to change; Pods that the remaining nodes cannot
+hold are told. The nodes take new Pods again at the end; the Pods stay where they went.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from resilience.actions import cordon, nodes, pods
+from resilience.cluster import objects
+from resilience.cluster.interface import BUDGETS, NODES, PODS, Object
+from resilience.context import ActionContext, ActionFailed, Blocked, NothingToDo, Refused
+from resilience.model.timeline import What
+from resilience.model.values import Duration
+from resilience.model.verb import Complaint, Family, Phase, Residue, Right, Verb, parameter
+
+MANY_NODES = 100
+"""Beyond so many nodes that stay, what runs on them is not listed: it costs a request for each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drain:
+    """Parameters of `drain`."""
+
+    node: str | nodes.NodeQuery = parameter(
+        "A node's name, `biggest`, or which nodes.", example="{running: app=checkout}"
+    )
+    grace: Duration | None = parameter(
+        "Grace period in whole seconds; each Pod's own if left out.", default=None, example="30s"
+    )
+    empty_dir: bool = parameter(
+        "Evict Pods with emptyDir volumes too, whose data is lost.", default=False
+    )
+    bare: bool = parameter("Evict Pods that nothing replaces too.", default=False)
+
+
+def _check(drain: Drain) -> list[Complaint]:
+    if drain.grace is None or drain.grace.exact.denominator == 1:
+        return []
+    text = f"{drain.grace} is not whole seconds"
+    return [Complaint(field="grace", message=text, expected="a grace period such as 0s or 30s")]
+
+
+def run(drain: Drain, context: ActionContext) -> None:
+    """Cordon, evict, wait until all that should leave has left."""
+    from resilience.drain import Allow, DrainOptions
+    from resilience.drain import drain as empty
+
+    found = nodes.chosen(drain.node, context)
+    names = [objects.name(node) for node in found]
+    moving = _pods_on(names, context)
+    _spare_ourselves(moving)
+    _preflight(moving, names, context)
+    for node in found:
+        if not cordon.is_cordoned(node):
+            cordon.put_on(node, context)
+    grace = None if drain.grace is None else int(drain.grace.seconds)
+    result = empty(
+        context.cluster,
+        names,
+        DrainOptions(allow=Allow(empty_dir=drain.empty_dir, bare=drain.bare), grace=grace),
+        clock=context.clock,
+        deadline=context.deadline,
+        before=lambda pod: context.victim(pod, _describe(drain)),
+        on_change=lambda pod: context.note(What.NOTE, str(pod)),
+        check=lambda: context.clock.wait(0),
+    )
+    _told(result.lines(), context)
+    for pod in result.evicted:
+        context.proof(f"{pod.namespace}/{pod.name} left {pod.node}", {"uid": pod.uid})
+    _judge(result, names, context)
+
+
+def _judge(result: object, names: Sequence[str], context: ActionContext) -> None:
+    from resilience.drain import DrainResult, State
+
+    assert isinstance(result, DrainResult)
+    where = ", ".join(names)
+    left = [pod for pod in result.pods if not pod.state.fine]
+    text = f"{where} is not empty after {result.seconds:.1f} s: " + "; ".join(map(str, left))
+    refused = [pod for pod in left if pod.state is State.REFUSED]
+    if refused:
+        raise Refused("nothing was evicted: " + "; ".join(map(str, refused)))
+    if any(pod.state is State.BLOCKED for pod in left):
+        raise Blocked(text)
+    if left:
+        raise ActionFailed(text)
+    if not result.evicted:
+        raise NothingToDo(f"nothing had to leave {where}: no Pod there can be evicted")
+    context.note(
+        What.NOTE,
+        f"{where} drained of {len(result.evicted)} Pods in {result.seconds:.1f} s,"
+        f" {result.rejected} evictions rejected",
+        {"seconds": result.seconds, "rejected": result.rejected},
+    )
+
+
+def _pods_on(names: Sequence[str], context: ActionContext) -> list[Object]:
+    return [
+        pod for name in names for pod in context.cluster.list(PODS, fields=f"spec.nodeName={name}")
+    ]
+
+
+def _spare_ourselves(moving: Sequence[Object]) -> None:
+    own = pods.own_pod(os.environ)
+    if own and own in [(objects.namespace(pod), objects.name(pod)) for pod in moving]:
+        raise Refused(f"this test itself runs there, as Pod {'/'.join(own)}")
+
+
+def _preflight(moving: Sequence[Object], names: Sequence[str], context: ActionContext) -> None:
+    """Blocked when an eviction can never succeed; a note for what will be hard."""
+    from resilience.drain.capacity import homeless
+    from resilience.drain.filters import Allow, Fate, decide
+    from resilience.drain.lints import lint
+
+    allow_all = Allow(empty_dir=True, bare=True)
+    leaving = [pod for pod in moving if decide(pod, allow_all).fate is Fate.EVICT]
+    namespaces = sorted({objects.namespace(pod) for pod in leaving})
+    budgets = [b for space in namespaces for b in context.cluster.list(BUDGETS, space)]
+    owned = [pod for space in namespaces for pod in context.cluster.list(PODS, space)]
+    found = lint(budgets, owned)
+    _told([warning.text for warning in found if not warning.blocks], context)
+    _stop_at([w.text for w in found if w.blocks and _covers(w.budget, budgets, leaving)])
+    others = [n for n in context.cluster.list(NODES) if objects.name(n) not in names]
+    if len(others) > MANY_NODES:
+        _told([f"{len(others)} nodes stay; whether they have room was not computed"], context)
+        return
+    lost = homeless(leaving, others, [pod for node in others for pod in _on(node, context)])
+    _told([f"no node can take {pod.pod}: {pod.reason}" for pod in lost], context)
+
+
+def _on(node: Object, context: ActionContext) -> Sequence[Object]:
+    return context.cluster.list(PODS, fields=f"spec.nodeName={objects.name(node)}")
+
+
+def _covers(name: str, budgets: Sequence[Object], leaving: Sequence[Object]) -> bool:
+    from resilience.drain.budgets import key_of, selects
+
+    named = [budget for budget in budgets if "/".join(key_of(budget)) == name]
+    return any(selects(budget, pod) for budget in named for pod in leaving)
+
+
+def _stop_at(texts: Sequence[str]) -> None:
+    if texts:
+        raise Blocked("nothing was touched: " + "; ".join(texts))
+
+
+def _told(texts: Sequence[str], context: ActionContext) -> None:
+    for text in texts:
+        context.note(What.NOTE, text)
+
+
+def _describe(drain: Drain) -> str:
+    return f"drain {nodes.describe(drain.node)}"
+
+
+def _rights(drain: Drain, namespace: str) -> Sequence[Right]:
+    everywhere = [("get", "", "pods"), ("list", "", "pods"), ("watch", "", "pods"),
+                  ("create", "", "pods/eviction"), ("list", "policy", BUDGETS.plural),
+                  ("watch", "policy", BUDGETS.plural)]  # fmt: skip
+    more = [Right(verb=verb, group=group, resource=name) for verb, group, name in everywhere]
+    return [*nodes.rights(drain, namespace), *more]
+
+
+VERB = Verb(
+    name="drain",
+    family=Family.ACTION,
+    summary="Empty nodes within their disruption budgets.",
+    parameters=Drain,
+    phases=frozenset({Phase.WHEN}),
+    run=run,
+    describe=_describe,
+    check=_check,
+    shorthand="node",
+    rights=_rights,
+    undo=cordon.undo,
+    undo_text="The nodes are uncordoned, unless they were cordoned before or by somebody else.",
+    residue=Residue.NAMED,
+    residue_text="the evicted Pods run on other nodes",
+    proof="Each evicted Pod is gone from its node, by the watch.",
+    example="drain: {node: {running: app=checkout}}",
+)
