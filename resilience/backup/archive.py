@@ -26,7 +26,9 @@ LARGEST_OBJECT = 64 << 20
 """No API server stores an object of this size (etcd's own limit is 1.5 MiB, aggregated servers
 have been seen with more); a header that claims one is damaged or hostile."""
 
-_LEVEL = 4
+_LEVEL = 3
+"""The last of deflate's fast ways: a third quicker than 4 for a few percent of size."""
+
 _BLOCK = 512
 _FLUSH = 1 << 18
 """Bytes handed on at once: large enough to be compressed without the interpreter's lock for long,
@@ -119,6 +121,8 @@ class Writer:
 
 _FIELDS = b"0000755\0" + b"0000000\0" * 2
 _USTAR = b"0" + bytes(100) + b"ustar\x0000" + bytes(64) + b"0000000\0" * 2 + bytes(167)
+_REST = sum(_USTAR) + 8 * ord(" ")
+"""The part of each checksum that is always the same; its own field counts as spaces."""
 
 
 def header(path: str, size: int) -> bytes:
@@ -132,7 +136,7 @@ def header(path: str, size: int) -> bytes:
         info.size, info.mode = size, 0o755
         return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")
     front = name.ljust(100, b"\0") + _FIELDS + b"%011o\0" % size + b"00000000000\0"
-    checksum = sum(front) + sum(_USTAR) + 8 * 32
+    checksum = sum(front) + _REST
     return front + b"%06o\0 " % checksum + _USTAR
 
 

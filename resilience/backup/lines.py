@@ -1,6 +1,7 @@
 """The list of objects while a snapshot is made: gzipped lines, in memory while small, else spooled.
 
-It holds names and hashes, no content: nothing secret reaches the temporary file.
+It holds names and hashes, no content: nothing secret reaches the temporary file. Velero's resource
+list is written beside it in the same pass, because kinds come one after another.
 """
 
 from __future__ import annotations
@@ -8,15 +9,19 @@ from __future__ import annotations
 import tempfile
 import zlib
 from collections.abc import Iterator
-from itertools import groupby
+from json.encoder import encode_basestring
 from types import TracebackType
 from typing import Self
 
-from resilience.backup.archive import encode
 from resilience.backup.manifest import ObjectLine, object_lines
 
 _IN_MEMORY = 4 << 20
 _CHUNK = 1 << 20
+_BATCH = 256
+"""Lines per call of zlib: a call for each line would cost more than all else together."""
+
+_LEVEL = 1
+"""The lines are mostly hashes, which no level makes smaller."""
 
 
 class Lines:
@@ -24,18 +29,28 @@ class Lines:
 
     def __init__(self) -> None:
         self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - closed in __exit__
-        self._deflate = zlib.compressobj(4, zlib.DEFLATED, 31)
+        self._deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, 31)
+        self._waiting: list[bytes] = []
+        self._names = _ResourceList()
         self.count = 0
         self.bytes = 0
 
     def add(self, line: ObjectLine) -> None:
         """Append."""
-        self._file.write(self._deflate.compress(line.encoded()))
+        self._waiting.append(line.encoded())
+        self._names.add(line)
         self.count += 1
         self.bytes += line.size
+        if len(self._waiting) == _BATCH:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._file.write(self._deflate.compress(b"".join(self._waiting)))
+        self._waiting.clear()
 
     def finish(self) -> None:
         """Nothing more is added."""
+        self._flush()
         self._file.write(self._deflate.flush())
 
     def chunks(self) -> Iterator[bytes]:
@@ -48,20 +63,8 @@ class Lines:
         return object_lines(self.chunks(), "being made")
 
     def resource_list(self) -> bytes:
-        """Velero's B-resource-list.json.gz, without holding it uncompressed."""
-        deflate = zlib.compressobj(6, zlib.DEFLATED, 31)
-        parts, separator = [deflate.compress(b"{")], b""
-        kinds = groupby(self, key=lambda line: f"{line.api_version}/{line.kind}")
-        for kind, lines in kinds:
-            parts.append(deflate.compress(separator + encode(kind) + b":["))
-            for number, line in enumerate(lines):
-                at = line.address
-                name = encode(f"{at.namespace}/{at.name}" if at.namespace else at.name)
-                parts.append(deflate.compress((b"," if number else b"") + name))
-            parts.append(deflate.compress(b"]"))
-            separator = b","
-        parts += (deflate.compress(b"}"), deflate.flush())
-        return b"".join(parts)
+        """Velero's B-resource-list.json.gz: names by kind."""
+        return self._names.finish()
 
     def __enter__(self) -> Self:
         return self
@@ -73,3 +76,35 @@ class Lines:
         trace: TracebackType | None,
     ) -> None:
         self._file.close()
+
+
+class _ResourceList:
+    """`{"v1/Pod":["shop/web-0"],...}`, compressed while it grows. Kinds arrive in runs."""
+
+    def __init__(self) -> None:
+        self._deflate = zlib.compressobj(6, zlib.DEFLATED, 31)
+        self._parts: list[bytes] = []
+        self._waiting: list[str] = []
+        self._kind = ""
+
+    def add(self, line: ObjectLine) -> None:
+        kind = f"{line.api_version}/{line.kind}"
+        if kind != self._kind:
+            self._waiting.append(f"{'],' if self._kind else '{'}{encode_basestring(kind)}:[")
+            self._kind = kind
+        else:
+            self._waiting.append(",")
+        at = line.address
+        name = f"{at.namespace}/{at.name}" if at.namespace else at.name
+        self._waiting.append(encode_basestring(name))
+        if len(self._waiting) >= 2 * _BATCH:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._parts.append(self._deflate.compress("".join(self._waiting).encode()))
+        self._waiting.clear()
+
+    def finish(self) -> bytes:
+        self._waiting.append("]}" if self._kind else "{}")
+        self._flush()
+        return b"".join((*self._parts, self._deflate.flush()))

@@ -12,9 +12,10 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from json.encoder import encode_basestring
 from typing import Any, Self
 
-from resilience.backup.archive import Address, encode, inflate
+from resilience.backup.archive import Address, inflate
 from resilience.backup.coverage import Coverage
 from resilience.backup.errors import BadArchive, Tampered, UnknownFormat
 
@@ -133,25 +134,15 @@ class ObjectLine:
     owners: tuple[str, ...] = ()
 
     def encoded(self) -> bytes:
-        """One line."""
-        at = self.address
+        """One line of JSON, put together by hand: this runs once for each object."""
+        at, text = self.address, encode_basestring
+        owners = ",".join(map(text, self.owners))
         return (
-            encode(
-                {
-                    "r": at.resource,
-                    "v": self.api_version,
-                    "k": self.kind,
-                    "o": self.owners,
-                    "n": at.name,
-                    "ns": at.namespace,
-                    "s": self.size,
-                    "h": self.sha256,
-                    "u": self.uid,
-                    "rv": self.resource_version,
-                }
-            )
-            + b"\n"
-        )
+            f'{{"h":"{self.sha256}","k":{text(self.kind)},"n":{text(at.name)},'
+            f'"ns":{text(at.namespace)},"o":[{owners}],"r":{text(at.resource)},'
+            f'"rv":{text(self.resource_version)},"s":{self.size},"u":{text(self.uid)},'
+            f'"v":{text(self.api_version)}}}\n'
+        ).encode()
 
     @classmethod
     def decoded(cls, line: bytes) -> Self:
