@@ -185,3 +185,24 @@ def _check_value(value: str) -> None:
             " of alphanumeric characters, '-', '_' or '.', and must start and end with an"
             " alphanumeric character"
         )
+
+
+def selector_text(selector: Any) -> str:
+    """A LabelSelector, or a plain map, as a Scale's `status.selector` prints it."""
+    if not isinstance(selector, dict):
+        return ""
+    labels = selector
+    if "matchLabels" in selector or "matchExpressions" in selector:
+        labels = selector.get("matchLabels") or {}
+    parts = [f"{key}={value}" for key, value in labels.items() if isinstance(value, str)]
+    for term in selector.get("matchExpressions") or ():
+        key, values = term.get("key", ""), ",".join(sorted(term.get("values") or ()))
+        parts.append(
+            {
+                "In": f"{key} in ({values})",
+                "NotIn": f"{key} notin ({values})",
+                "Exists": key,
+                "DoesNotExist": f"!{key}",
+            }.get(term.get("operator", ""), key)
+        )
+    return ",".join(sorted(parts))

@@ -14,6 +14,8 @@ from resilience.sandbox.admission import cluster, defaults, lifecycle, pods, wor
 from resilience.sandbox.admission.request import Request
 from resilience.sandbox.admission.services import ServiceAddresses
 from resilience.sandbox.admission.validation import rules
+from resilience.sandbox.apiserver import crds
+from resilience.sandbox.apiserver.crds import Definitions
 
 if TYPE_CHECKING:
     from resilience.sandbox.apiserver.registry import Registry
@@ -35,8 +37,11 @@ class Chain:
             ("", "persistentvolumes"): (cluster.protect,),
             ("batch", "jobs"): (_job_selector,),
         }
+        self.definitions = Definitions(registry)
+        self._create[("apiextensions.k8s.io", "customresourcedefinitions")] = (crds.prepare,)
         self._update: dict[tuple[str, str], tuple[Plugin, ...]] = {
             ("", "services"): (addresses.admit,),
+            ("apiextensions.k8s.io", "customresourcedefinitions"): (crds.prepare,),
         }
 
     def early(self, request: Request) -> None:
@@ -53,6 +58,8 @@ class Chain:
     def update(self, request: Request) -> None:
         """The same for a changed one. Status writes only pass through."""
         if request.subresource in ("status", "binding", "finalize"):
+            if not request.kind.model:
+                self.definitions.check(request)
             return
         defaults.apply(request.key, request.obj)
         for plugin in self._update.get(request.key, ()):
@@ -61,6 +68,8 @@ class Chain:
 
     def _validate(self, request: Request) -> None:
         """Clients' writes only: the controllers' objects come from templates checked before."""
+        if not request.kind.model:
+            self.definitions.check(request)
         if request.call.validation:
             rules.check(request)
 

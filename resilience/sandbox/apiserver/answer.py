@@ -51,10 +51,9 @@ def success(resource: Resource, obj: Obj) -> dict[str, Any]:
     }
 
 
-def in_form(resource: Resource, obj: Obj, form: Form, now: float) -> bytes:
+def in_form(printer: render.Printer, obj: Obj, form: Form, now: float) -> bytes:
     """One object as the client wants it."""
     if form.view == "Table":
-        printer = render.printer(resource.group, resource.plural)
         metadata = {"resourceVersion": obj["metadata"].get("resourceVersion", "")}
         return (
             render.head(metadata, printer.columns)

@@ -27,7 +27,9 @@ from resilience.sandbox.apiserver.call import SYSTEM, Call
 from resilience.sandbox.apiserver.events import Recorder
 from resilience.sandbox.apiserver.kinds import Kinds
 from resilience.sandbox.apiserver.reader import Reader
-from resilience.sandbox.apiserver.subresources import Subresources
+from resilience.sandbox.apiserver.subresources import Subresources, scale_of
+from resilience.sandbox.apiserver.tables import render
+from resilience.sandbox.apiserver.tables.render import Printer
 from resilience.sandbox.clock import stamp
 from resilience.sandbox.schema.facts import Kind, builtin
 from resilience.sandbox.store import Store, clone
@@ -206,6 +208,14 @@ class Registry(Reader):
     ) -> Obj:
         """A Scale, Binding or Eviction; the URL says for which object, not the body."""
         return self._subresources.write(resource, namespace, name, body, subresource, call)
+
+    def scale(self, resource: Resource, obj: Obj) -> Obj:
+        """The Scale that an object shows."""
+        return scale_of(obj, self._subresources.paths(resource))
+
+    def printer(self, resource: Resource) -> Printer:
+        """How a resource's table looks."""
+        return render.printer(resource, self.chain.definitions.version(resource))
 
     # -- inside ----------------------------------------------------------------------------------
 

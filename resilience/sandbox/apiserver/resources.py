@@ -94,9 +94,7 @@ class Resources:
         """One object, or one of its subresources that is a view of it."""
         record = self._registry.record(kind.resource, route.namespace, route.name)
         if route.subresource == "scale":
-            from resilience.sandbox.apiserver.subresources import scale_of
-
-            return answer.plain(scale_of(record.obj))
+            return answer.plain(self._registry.scale(kind.resource, record.obj))
         version = options.version_of(request.query)
         if version is not None and version > self._registry.store.version:
             raise options.too_large_version(version, self._registry.store.version)
@@ -104,7 +102,11 @@ class Resources:
         if not form.view:
             return answer.raw(self._encoder(kind)(record))
         obj = _shown(kind.resource, record.obj)
-        return answer.raw(answer.in_form(kind.resource, obj, form, self._registry.clock.now()))
+        return answer.raw(
+            answer.in_form(
+                self._registry.printer(kind.resource), obj, form, self._registry.clock.now()
+            )
+        )
 
     async def list(self, request: web.BaseRequest, kind: Kind, route: Route) -> web.StreamResponse:
         """A list, or a watch."""
@@ -123,7 +125,7 @@ class Resources:
     def _pieces(self, kind: Kind, page: listing.Page, form: negotiate.Form) -> Any:
         resource = kind.resource
         if form.view == "Table":
-            printer = render.printer(resource.group, resource.plural)
+            printer = self._registry.printer(resource)
             now = self._registry.clock.now()
             metadata: dict[str, Any] = {"resourceVersion": str(page.version)}
             if page.token:
@@ -296,7 +298,9 @@ class Resources:
         form = requests.form(request)
         shown = _shown(resource, obj)
         if form.view:
-            data = answer.in_form(resource, shown, form, self._registry.clock.now())
+            data = answer.in_form(
+                self._registry.printer(resource), shown, form, self._registry.clock.now()
+            )
             return answer.raw(data, status, call.warnings)
         if shown is obj and not call.dry_run:
             key = (obj["metadata"].get("namespace", ""), obj["metadata"]["name"])

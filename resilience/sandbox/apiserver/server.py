@@ -87,7 +87,7 @@ class Server:
         self._resources = Resources(registry, self.hub)
         self._kubelet = KubeletProxy(config.kubelet_socket, registry)
         self._faults = Faults(self._expire_watches, self.hub.end_all)
-        self._openapi = OpenAPI(builtin(), registry.kinds, {})
+        self._openapi = OpenAPI(builtin(), registry.kinds, registry.chain.definitions.schemas)
 
     async def close(self) -> None:
         """End every watch and give back what is held."""

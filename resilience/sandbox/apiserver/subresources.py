@@ -5,18 +5,26 @@ Sources: pkg/registry/apps/*/storage (ScaleREST) and pkg/registry/core/pod/stora
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from resilience.sandbox.api import Obj, PatchType, Resource
 from resilience.sandbox.apiserver import errors, patching
 from resilience.sandbox.apiserver.call import Call
+from resilience.sandbox.apiserver.tables import custom
 from resilience.sandbox.clock import stamp
+from resilience.sandbox.labels import selector_text
 from resilience.sandbox.schema.facts import Kind
 from resilience.sandbox.store import clone
 
 if TYPE_CHECKING:
     from resilience.sandbox.apiserver.registry import Registry
 
+_PATHS = {
+    "specReplicasPath": ".spec.replicas",
+    "statusReplicasPath": ".status.replicas",
+    "labelSelectorPath": ".spec.selector",
+}
 _SCALE_KIND = Kind(
     resource=Resource("autoscaling", "v1", "scales", "Scale", True),
     model="V1Scale",
@@ -27,38 +35,19 @@ _SCALE_KIND = Kind(
 )
 
 
-def selector_text(selector: Any) -> str:
-    """A LabelSelector, or a plain map, as a Scale's `status.selector` prints it."""
-    if not isinstance(selector, dict):
-        return ""
-    labels = selector
-    if "matchLabels" in selector or "matchExpressions" in selector:
-        labels = selector.get("matchLabels") or {}
-    parts = [f"{key}={value}" for key, value in labels.items() if isinstance(value, str)]
-    for term in selector.get("matchExpressions") or ():
-        key, values = term.get("key", ""), ",".join(sorted(term.get("values") or ()))
-        parts.append(
-            {
-                "In": f"{key} in ({values})",
-                "NotIn": f"{key} notin ({values})",
-                "Exists": key,
-                "DoesNotExist": f"!{key}",
-            }.get(term.get("operator", ""), key)
-        )
-    return ",".join(sorted(parts))
-
-
-def scale_of(obj: Obj) -> Obj:
-    """The autoscaling/v1 Scale of a workload."""
-    metadata, spec, status = obj["metadata"], obj.get("spec") or {}, obj.get("status") or {}
+def scale_of(obj: Obj, paths: Mapping[str, str] = _PATHS) -> Obj:
+    """The autoscaling/v1 Scale of a workload; `paths` are those of a custom resource."""
+    metadata = obj["metadata"]
     about = {
         field: metadata[field]
         for field in ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
         if field in metadata
     }
-    out_spec = {"replicas": spec["replicas"]} if spec.get("replicas") else {}
-    out_status: dict[str, Any] = {"replicas": status.get("replicas", 0)}
-    text = selector_text(spec.get("selector"))
+    replicas = custom.read(obj, paths["specReplicasPath"])
+    out_spec = {"replicas": replicas} if replicas else {}
+    out_status: dict[str, Any] = {"replicas": custom.read(obj, paths["statusReplicasPath"]) or 0}
+    selector = custom.read(obj, paths.get("labelSelectorPath") or ".none")
+    text = selector if isinstance(selector, str) else selector_text(selector)
     if text:
         out_status["selector"] = text
     return {
@@ -68,6 +57,14 @@ def scale_of(obj: Obj) -> Obj:
         "spec": out_spec,
         "status": out_status,
     }
+
+
+def _set(obj: Obj, path: str, value: int) -> None:
+    """Set the value at a simple path such as `.spec.replicas`."""
+    *parents, last = path.strip(".").split(".")
+    for name in parents:
+        obj = obj.setdefault(name, {})
+    obj[last] = value
 
 
 class Subresources:
@@ -94,6 +91,12 @@ class Subresources:
 
         return evict(self._registry, namespace, name, body, call)
 
+    def paths(self, resource: Resource) -> Mapping[str, str]:
+        """Where a resource keeps what its Scale shows."""
+        version = self._registry.chain.definitions.version(resource) or {}
+        found: Mapping[str, str] = (version.get("subresources") or {}).get("scale") or _PATHS
+        return found
+
     def scale(self, resource: Resource, namespace: str, name: str, body: Obj, call: Call) -> Obj:
         """Set `spec.replicas` only; 409 for a stale version in the Scale's metadata."""
         old = self._registry.get(resource, namespace, name)
@@ -117,8 +120,9 @@ class Subresources:
                 ],
             )
         fresh = clone(old)
-        fresh["spec"]["replicas"] = replicas
-        return scale_of(self._registry.replace(resource, old, fresh, call, "scale"))
+        paths = self.paths(resource)
+        _set(fresh, paths["specReplicasPath"], replicas)
+        return scale_of(self._registry.replace(resource, old, fresh, call, "scale"), paths)
 
     def patch_scale(
         self, kind: Kind, namespace: str, name: str, patch: Any, type: PatchType, call: Call
@@ -126,7 +130,10 @@ class Subresources:
         """Patch the Scale that the object shows."""
         old = self._registry.get(kind.resource, namespace, name)
         wanted = patching.patched(
-            _SCALE_KIND, scale_of(old), patch, "merge" if type == "apply" else type
+            _SCALE_KIND,
+            scale_of(old, self.paths(kind.resource)),
+            patch,
+            "merge" if type == "apply" else type,
         )
         if call.validation:
             patching.checked(_SCALE_KIND, wanted, call)

@@ -67,7 +67,7 @@ class _Encoder:
     def object(self, obj: Obj) -> bytes:
         """The `object` member of an event."""
         if self._form.view == "Table":
-            printer = render.printer(self._resource.group, self._resource.plural)
+            printer = self._registry.printer(self._resource)
             metadata = {"resourceVersion": obj["metadata"]["resourceVersion"]}
             columns = None if self._columns_sent else printer.columns
             self._columns_sent = True

@@ -90,17 +90,9 @@ def metadata(value: dict[str, Any], rule: Callable[[str], list[str]]) -> list[Ca
     causes = [errors.value_invalid("metadata.name", name, why) for why in rule(name)]
     causes += pairs(value.get("labels"), "metadata.labels")
     causes += notes(value.get("annotations"), "metadata.annotations")
-    for at, finalizer in enumerate(value.get("finalizers") or ()):
+    for finalizer in value.get("finalizers") or ():
         if not labels.is_name(finalizer):
             causes.append(errors.value_invalid("metadata.finalizers", finalizer, _KEY_TEXT))
-        elif "/" not in finalizer and finalizer not in ("orphan", "foregroundDeletion"):
-            causes.append(
-                errors.value_invalid(
-                    f"metadata.finalizers[{at}]",
-                    finalizer,
-                    "name is neither a standard finalizer name nor is it fully qualified",
-                )
-            )
     return causes + owners(value.get("ownerReferences"))
 
 

@@ -7,12 +7,13 @@ Custom resources print the columns of their definition, or NAME and AGE.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial as partial_row
 from typing import Any
 
-from resilience.sandbox.api import Obj
-from resilience.sandbox.apiserver.tables import core, network, pods, workloads
+from resilience.sandbox.api import Obj, Resource
+from resilience.sandbox.apiserver.tables import core, custom, network, pods, workloads
 
 Column = tuple[str, str, int]
 _RBAC = "rbac.authorization.k8s.io"
@@ -67,9 +68,11 @@ _PRINTERS: dict[tuple[str, str], Printer] = {
 _PLAIN = Printer(core.PLAIN, core.plain)
 
 
-def printer(group: str, plural: str) -> Printer:
-    """The kind's own printer, else NAME and AGE."""
-    return _PRINTERS.get((group, plural), _PLAIN)
+def printer(resource: Resource, version: Mapping[str, Any] | None = None) -> Printer:
+    """The kind's own printer, else NAME and AGE; `version` is a custom resource's definition."""
+    if version is not None:
+        return Printer(custom.columns(version), partial_row(custom.row, version))
+    return _PRINTERS.get((resource.group, resource.plural), _PLAIN)
 
 
 def definitions(columns: Sequence[Column]) -> list[dict[str, Any]]:

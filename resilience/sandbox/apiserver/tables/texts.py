@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from resilience.sandbox.apiserver.subresources import selector_text
 from resilience.sandbox.clock import parse_stamp
+from resilience.sandbox.labels import selector_text
 
 UNKNOWN = "<unknown>"
 NONE = "<none>"
