@@ -56,7 +56,7 @@ class Fate(Enum):
 
     GONE = "gone"  # deleted, evicted: struck when terminating, over when its uid is gone
     RESTARTED = "restarted"  # its process died: struck when a container restarted or is not ready
-    KEPT = "kept"  # it stays as it is (let go by its owner, cut off): struck at once
+    KEPT = "kept"  # it lives on without its owner: struck when the owner has let go
 
 
 class Clock(Protocol):
@@ -126,6 +126,9 @@ class ActionContext(Context, Protocol):
     def victim(self, obj: Object, why: str, fate: Fate = Fate.GONE) -> None:
         """One Pod that this action is about to harm, before it is harmed. At least one victim
         (or `affected`) per action under `when`, else the engine fails the step."""
+
+    def spare(self, obj: Object) -> None:
+        """It was not harmed after all: it was gone before, or the API server refused."""
 
     def affected(self, obj: Object, text: str) -> None:
         """Something other than a Pod is changed for certain (a scale, a rollout, a node). Pods that

@@ -58,13 +58,22 @@ def run(evict: Evict, context: ActionContext) -> None:
 
 
 def _evict(pod: Object, evict: Evict, context: ActionContext) -> bool:
+    context.victim(pod, _describe(evict))
+    evicted = False
+    try:
+        evicted = _ask(pod, evict, context)
+    finally:
+        if not evicted:
+            context.spare(pod)
+    return evicted
+
+
+def _ask(pod: Object, evict: Evict, context: ActionContext) -> bool:
+    """Until it is granted; False when the Pod was gone before."""
+    began = context.clock.monotonic()
     view = context.view(PODS, objects.namespace(pod))
     grace = None if evict.grace is None else int(evict.grace.seconds)
-    struck = False
     while view.by_uid(objects.uid(pod)) is not None:
-        if not struck:
-            context.victim(pod, _describe(evict))
-            struck = True
         try:
             context.cluster.evict(objects.name(pod), objects.namespace(pod), grace=grace)
             return True
@@ -72,7 +81,7 @@ def _evict(pod: Object, evict: Evict, context: ActionContext) -> bool:
             context.note(What.NOTE, f"{objects.title(pod)} was not there any more: {error}")
             return False
         except Throttled as error:
-            _wait(pod, error, context)
+            _wait(pod, error, began, context)
         except ServerTrouble as error:
             if "more than one PodDisruptionBudget" in error.message:
                 raise Blocked(f"{objects.title(pod)}: {error.message}") from error
@@ -80,7 +89,7 @@ def _evict(pod: Object, evict: Evict, context: ActionContext) -> bool:
     return False
 
 
-def _wait(pod: Object, refusal: Throttled, context: ActionContext) -> None:
+def _wait(pod: Object, refusal: Throttled, began: float, context: ActionContext) -> None:
     """Until a budget of the Pod allows one more; Blocked at the deadline."""
     said = "; ".join(str(cause.get("message", "")) for cause in refusal.causes)
     text = f"{objects.title(pod)}: {said or refusal.message}"
@@ -93,7 +102,8 @@ def _wait(pod: Object, refusal: Throttled, context: ActionContext) -> None:
         again = min(context.deadline, now + ASK_AGAIN)
         context.clock.until(lambda: _allowed(pod, budgets.objects()), again)
     if context.clock.monotonic() >= context.deadline:
-        raise Blocked(f"blocked by a budget for {context.step.within}: {text}")
+        waited = context.clock.monotonic() - began
+        raise Blocked(f"blocked by a budget for {waited:.1f}s: {text}")
 
 
 def _allowed(pod: Object, budgets: Sequence[Object]) -> bool:

@@ -78,6 +78,7 @@ def _delete(pod: Object, grace: int | None, context: ActionContext) -> bool:
         )
     except (NotFound, Conflict) as error:
         context.note(What.NOTE, f"{objects.title(pod)} was not there any more: {error}")
+        context.spare(pod)
         return False
     return True
 

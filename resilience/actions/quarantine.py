@@ -39,7 +39,7 @@ def run(quarantine: Quarantine, context: ActionContext) -> None:
     chosen = pods.victims(quarantine, context)
     for pod in chosen:
         _one(pod, _describe(quarantine), context)
-    pods.prove(chosen, context, _let_go, "has no labels and no ReplicaSet any more")
+    pods.prove(chosen, context, _let_go, "has no labels and no owner any more")
 
 
 def _one(pod: Object, why: str, context: ActionContext) -> None:
@@ -56,10 +56,7 @@ def _one(pod: Object, why: str, context: ActionContext) -> None:
 
 
 def _let_go(pod: Object | None) -> bool:
-    if pod is None:
-        return False
-    owner = objects.controller(pod)
-    return not objects.labels(pod) and (owner is None or owner.get("kind") != "ReplicaSet")
+    return pod is not None and not objects.labels(pod) and objects.controller(pod) is None
 
 
 def undo(data: Mapping[str, Any], context: UndoContext) -> None:
@@ -88,6 +85,6 @@ VERB = Verb(
     undo_text="The labels come back; the workload then has one Pod too many and takes one away.",
     residue=Residue.NAMED,
     residue_text="a ReplicaSet may have kept the Pod that stood in for a quarantined one",
-    proof="The watch shows the Pod without labels and without its ReplicaSet.",
+    proof="The watch shows the Pod without labels and without an owner.",
     example="quarantine: {pods: app=checkout, count: 1}",
 )

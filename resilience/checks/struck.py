@@ -15,8 +15,10 @@ from resilience.context import Fate, Victim
 
 def shows(victim: Victim, pod: Object | None) -> bool:
     """Whether `pod` (None: gone) as it is now shows the harm."""
-    if pod is None or victim.fate is Fate.KEPT:
+    if pod is None:
         return True
+    if victim.fate is Fate.KEPT:
+        return not victim.owner or objects.controller_uid(pod) != victim.owner
     if victim.fate is Fate.GONE:
         return objects.is_terminating(pod)
     return (

@@ -127,6 +127,14 @@ class StepContext:
             },
         )
 
+    def spare(self, obj: Object) -> None:
+        mine = [each for each in self._state.victims
+                if each.uid == objects.uid(obj) and each.step == self.step.path]  # fmt: skip
+        for victim in mine:
+            self._state.victims.remove(victim)
+            self.struck -= 1
+            self.note(What.NOTE, f"{victim.title} was spared")
+
     def affected(self, obj: Object, text: str) -> None:
         self._state.affected.append(
             Affected(
