@@ -1,4 +1,4 @@
-"""The sandbox's command line: up, down, status. Parsing and printing only.
+"""The sandbox's command line: up, down, status, fault. Parsing and printing only.
 
 Exit codes: 0 done, 1 the sandbox failed or could not do it (one line on stderr), 2 wrong usage.
 """
@@ -43,6 +43,9 @@ def _parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="list running sandboxes")
     status.add_argument("--json", action="store_true", help="one JSON document")
     status.set_defaults(run=_status)
+    from resilience.sandbox import fault
+
+    fault.add_to(commands.add_parser("fault", help="cause an accident in a running sandbox"))
     return parser
 
 

@@ -212,7 +212,14 @@ def _preload() -> None:
     import resilience.sandbox.dataplane.main
     import resilience.sandbox.kubelet.main
     import resilience.sandbox.zygote.main  # noqa: F401
+    from resilience.sandbox.images import catalogue
 
+    try:
+        import sqlite3  # noqa: F401 # before a fork, see `zygote.paths`
+    except ImportError:
+        pass  # an interpreter may be built without it
+
+    catalogue.preload()
     linux.preload()
     gc.collect()
     gc.freeze()  # so that the collector does not touch, and so copy, the shared pages

@@ -12,6 +12,7 @@ import errno
 import functools
 import io
 import os
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -56,9 +57,12 @@ class Translation:
             return path
         plain = os.fspath(path)
         text = os.fsdecode(plain)
-        found = self._find(text if text.startswith("/") else os.path.join(_cwd(), text))
+        whole = text if text.startswith("/") else os.path.join(_cwd(), text)
+        found = self._find(whole)
         if found is None:
-            return path
+            # Up and out of a mount: the way there does not exist on the machine.
+            left = ".." in whole and any(whole.startswith(m.path + "/") for m in self._mounts)
+            return os.path.normpath(whole) if left else path
         mount, place = found
         if writing and mount.read_only:
             raise OSError(errno.EROFS, os.strerror(errno.EROFS), text)
@@ -104,10 +108,19 @@ def install(translation: Translation) -> None:
     os.symlink = _second(os.symlink, translation)
     real_getcwd = os.getcwd
     os.getcwd = lambda: translation.seen(real_getcwd())
+    _install_sqlite(translation)
     opened = _opening(io.open, translation)
     builtins.open = opened
     io.open = opened
     io.open_code = lambda path: opened(path, "rb")
+
+
+def _install_sqlite(translation: Translation) -> None:
+    """Databases are opened by C code, past every function above. The zygote has it imported."""
+    sqlite = sys.modules.get("sqlite3")
+    if sqlite is not None:
+        connect = _one(sqlite.connect, translation, "connect")
+        sqlite.connect = sys.modules["sqlite3.dbapi2"].connect = connect  # type: ignore[attr-defined]
 
 
 def _one(function: Callable[..., Any], translation: Translation, name: str) -> Callable[..., Any]:

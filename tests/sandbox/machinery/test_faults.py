@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from typing import Any
@@ -40,7 +42,7 @@ def test_a_crash_of_another_uid_or_name_is_refused(pods: Pods) -> None:
 def answers(address: str) -> bool:
     try:
         urllib.request.urlopen(f"http://{address}:8080/healthz", timeout=0.3).close()
-    except (TimeoutError, urllib.error.URLError):
+    except OSError:  # refused, reset, or too late
         return False
     return True
 
@@ -103,6 +105,42 @@ def test_a_pod_deleted_while_its_node_is_dead_goes_when_the_node_returns() -> No
         assert "deletionTimestamp" in pods.get("web")["metadata"]
         running.fault("node", name="node-1", state="running")
         pods.until_gone("web")
+
+
+def fault_command(pods: Pods, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`fault ...` as a user types it."""
+    command = [sys.executable, "-m", "resilience.sandbox", "fault", "--sandbox", pods.sandbox.id]
+    return subprocess.run(
+        [*command, *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_the_fault_command_crashes_a_pod(pods: Pods) -> None:
+    pods.run("web", main=NETEXEC)
+    pods.until_ready("web")
+    done = fault_command(pods, "crash", f"{pods.namespace}/web")
+    assert (done.returncode, done.stdout) == (0, '{"done": ["main"]}\n'), done.stderr
+    pods.until("web", lambda _: pods.status("web")["restartCount"] == 1, "restarted")
+
+
+def test_the_fault_command_says_what_is_refused_in_one_line(pods: Pods) -> None:
+    done = fault_command(pods, "crash", f"{pods.namespace}/nothere")
+    assert done.returncode == 1
+    assert done.stderr == 'error: crash: pods "nothere" not found\n'
+
+
+def test_the_fault_command_sets_and_clears_a_fault_of_the_api_server(pods: Pods) -> None:
+    path = f"/api/v1/namespaces/{pods.namespace}/configmaps"
+    done = fault_command(
+        pods, "apiserver", "error", "--code", "503", "--times", "1", "--path", path
+    )
+    assert done.returncode == 0, done.stderr
+    try:
+        with pytest.raises(AssertionError, match=r"currently unable to handle|ServiceUnavailable"):
+            pods.kubectl("get", "--raw", path)
+        pods.kubectl("get", "--raw", path)
+    finally:
+        assert fault_command(pods, "apiserver", "clear").returncode == 0
 
 
 def test_a_fault_of_an_unknown_node_or_state_is_refused(pods: Pods) -> None:

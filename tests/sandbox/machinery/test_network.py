@@ -7,6 +7,7 @@ import socket
 import time
 import urllib.error
 import urllib.request
+from functools import partial
 from typing import Any
 
 import pytest
@@ -131,7 +132,7 @@ def test_a_node_port_is_served_at_the_nodes_addresses(pods: Pods) -> None:
     nodes = pods.sandbox.get("nodes")["items"]
     addresses = [node["status"]["addresses"][0]["address"] for node in nodes]
     for address in addresses:
-        wait_for(lambda at=address: accepts(at, 30123), f"{address} listens")
+        wait_for(partial(accepts, address, 30123), f"{address} listens")
         assert get(address, 30123, "/hostname") == "np"
 
 
