@@ -20,6 +20,7 @@ from resilience.backup.coverage import Coverage
 from resilience.backup.errors import BadArchive, Tampered, UnknownFormat
 
 FORMAT = 1
+_decode = json.JSONDecoder().decode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +148,7 @@ class ObjectLine:
     @classmethod
     def decoded(cls, line: bytes) -> Self:
         """Read back."""
-        found = json.loads(line)
+        found = _decode(line.decode())
         version = found["v"].rpartition("/")[2]
         return cls(
             Address(found["r"], version, found["ns"], found["n"]),
