@@ -81,7 +81,7 @@ def pick(
             f"no node is {describe(node).partition(' ')[2]} (namespace {namespace}); "
             f"there are: {names}. Nothing was harmed"
         )
-    wanted = len(matching) if _count(node) == "all" else _number(node, len(matching))
+    wanted = _number(node, len(matching))
     if wanted > len(matching):
         raise ActionFailed(f"{wanted} nodes were asked for, but only {len(matching)} match")
     return objects.in_order(random.sample(objects.in_order(matching), wanted))
@@ -93,7 +93,7 @@ def _count(node: NodeQuery) -> int | str:
 
 def _number(node: NodeQuery, there: int) -> int:
     if node.share is None:
-        return int(_count(node))
+        return there if _count(node) == "all" else int(_count(node))
     wanted = node.share.of(there)
     if not wanted:
         raise NothingToDo(f"share: {node.share} of {there} nodes is 0; write `count: 1`")

@@ -15,8 +15,10 @@ from contextlib import AbstractContextManager, contextmanager
 from threading import RLock
 from typing import Any, Literal
 
+from resilience.actions.workloads import CRONJOBS
 from resilience.cluster import errors
 from resilience.cluster.interface import (
+    BUDGETS,
     CONFIGMAPS,
     DAEMONSETS,
     DEPLOYMENTS,
@@ -34,10 +36,13 @@ from resilience.cluster.interface import (
     View,
     WatchEvent,
 )
+from resilience.drain.budgets import selects
 from resilience.model.selector import Selector
 
 SECRETS = Resource("", "v1", "secrets", "Secret")
 KNOWN = (
+    BUDGETS,
+    CRONJOBS,
     CONFIGMAPS,
     DAEMONSETS,
     DEPLOYMENTS,
@@ -404,7 +409,28 @@ class FakeCluster:
     def evict(
         self, pod: str, namespace: str, *, grace: int | None = None, dry_run: bool = False
     ) -> Object:
-        return self.delete(PODS, pod, namespace, grace=grace)
+        self._call("POST", PODS.path(namespace, pod, "eviction"))
+        with self._lock:
+            there = self._have(PODS, pod, namespace)
+            for budget in self.find(BUDGETS, namespace):
+                if selects(budget, there):
+                    self._debit(budget)
+            return self.take(PODS, pod, namespace, grace=grace)
+
+    def _debit(self, budget: Object) -> None:
+        name, left = budget["metadata"]["name"], budget["status"]["disruptionsAllowed"]
+        if left < 1:
+            cause = {
+                "reason": "DisruptionBudget",
+                "message": f"The disruption budget {name} is low",
+            }
+            raise errors.Throttled(429, "Cannot evict pod", status={"details": {"causes": [cause]}})
+        self.change(
+            BUDGETS,
+            budget["metadata"]["namespace"],
+            name,
+            lambda obj: obj["status"].update(disruptionsAllowed=left - 1),
+        )
 
     @contextmanager
     def view(
