@@ -10,7 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from resilience.sandbox.admission import cluster, defaults, lifecycle, pods, workload_defaults
+from resilience.sandbox.admission import (
+    cluster,
+    defaults,
+    lifecycle,
+    limits,
+    pods,
+    workload_defaults,
+)
+from resilience.sandbox.admission.quota import Quotas
 from resilience.sandbox.admission.request import Request
 from resilience.sandbox.admission.services import ServiceAddresses
 from resilience.sandbox.admission.validation import rules
@@ -20,6 +28,7 @@ from resilience.sandbox.apiserver.crds import Definitions
 if TYPE_CHECKING:
     from resilience.sandbox.apiserver.registry import Registry
 
+_LIMITED = frozenset({("", "pods"), ("", "persistentvolumeclaims")})
 Plugin = Callable[[Request], None]
 
 
@@ -30,13 +39,14 @@ class Chain:
         addresses = ServiceAddresses(network)
         registry.subscribe(registry.resource("services"), addresses.follow)
         self._create: dict[tuple[str, str], tuple[Plugin, ...]] = {
-            ("", "pods"): (pods.admit,),
+            ("", "pods"): (limits.default_pod, pods.admit),
             ("", "services"): (addresses.admit,),
             ("", "nodes"): (cluster.new_node,),
             ("", "persistentvolumeclaims"): (cluster.default_storage_class, cluster.protect),
             ("", "persistentvolumes"): (cluster.protect,),
             ("batch", "jobs"): (_job_selector,),
         }
+        self._quotas = Quotas(registry)
         self.definitions = Definitions(registry)
         self._create[("apiextensions.k8s.io", "customresourcedefinitions")] = (crds.prepare,)
         self._update: dict[tuple[str, str], tuple[Plugin, ...]] = {
@@ -54,6 +64,9 @@ class Chain:
         for plugin in self._create.get(request.key, ()):
             plugin(request)
         self._validate(request)
+        if request.key in _LIMITED:
+            limits.check(request)
+        self._quotas.admit(request)
 
     def update(self, request: Request) -> None:
         """The same for a changed one. Status writes only pass through."""
@@ -65,6 +78,7 @@ class Chain:
         for plugin in self._update.get(request.key, ()):
             plugin(request)
         self._validate(request)
+        self._quotas.admit(request)
 
     def _validate(self, request: Request) -> None:
         """Clients' writes only: the controllers' objects come from templates checked before."""
