@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -198,16 +199,16 @@ def test_the_sandbox_ends_with_pytest_even_by_kill_9(
         "def tell(resilience_cluster):\n"
         "    open('server', 'w').write(resilience_cluster.access.server)\n"
     )
-    inner = Inner(pytester.path)
     told = pytester.path / "server"
-    end = time.monotonic() + DEADLINE
-    while not (told.exists() and told.read_text()) and time.monotonic() < end:
-        os.sched_yield()
-    port = int(told.read_text().rpartition(":")[2])
-    inner.send(signal.SIGKILL)
-    inner.end()
-    while listening(port) and time.monotonic() < end:
-        os.sched_yield()
+    os.mkfifo(told)
+    with Inner(pytester.path) as inner:
+        port = int(told.read_text().rpartition(":")[2])  # blocks until the other end has written
+        assert listening(port)
+        inner.send(signal.SIGKILL)
+        inner.end()
+        end = time.monotonic() + DEADLINE
+        while listening(port) and time.monotonic() < end:
+            threading.Event().wait(0.02)
     assert not listening(port)
 
 
@@ -215,3 +216,18 @@ def listening(port: int) -> bool:
     """Whether anybody listens on that port of loopback, by the kernel's table."""
     rows = Path("/proc/net/tcp").read_text().splitlines()[1:]
     return any(r.split()[1].endswith(f":{port:04X}") and r.split()[3] == "0A" for r in rows)
+
+
+def test_ctrl_c_at_the_terminal_reaches_pytest_and_not_the_sandbox_that_the_undo_needs(
+    pytester: pytest.Pytester, run: Run
+) -> None:
+    (pytester.path / "mark.yaml").write_text(MANIFEST)
+    changes(pytester, sleep="60s")
+    with Inner(pytester.path, "-s") as inner:
+        assert inner.process.stdout is not None
+        lines = iter(inner.process.stdout.readline, "")
+        assert any("done: apply mark.yaml" in line for line in lines)
+        os.killpg(inner.process.pid, signal.SIGINT)  # as the terminal does: to the whole group
+        assert inner.end() == 2
+    assert "undone: delete ConfigMap default/mark" in inner.output
+    assert "undo incomplete" not in inner.output
