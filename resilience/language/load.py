@@ -6,8 +6,8 @@ other documents of the file do.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from resilience.language import source
@@ -16,6 +16,9 @@ from resilience.language.documents import File, read
 from resilience.model.place import Place, Problem
 from resilience.model.scenario import Plan, Scenario
 from resilience.model.verb import Catalogue
+
+MOST = 100
+"""Problems told of one file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +57,30 @@ def load(
         return Loaded(problems=(nothing,))
     file = File(path=path, catalogue=catalogue, environment=environment, namespace=namespace)
     scenarios, plans, found = read(roots, file)
-    unique = dict.fromkeys([*problems, *found])
-    return Loaded(scenarios=tuple(scenarios), plans=tuple(plans), problems=tuple(sorted(unique)))
+    told = _told([*problems, *found], decoded)
+    return Loaded(scenarios=tuple(scenarios), plans=tuple(plans), problems=told)
+
+
+def _told(problems: Sequence[Problem], text: str) -> tuple[Problem, ...]:
+    """Sorted, each once, and not more than a person would read."""
+    last = len(source.lines(text))
+    unique = {
+        _inside(problem, text) if problem.place.line >= last else problem for problem in problems
+    }
+    ordered = sorted(unique)
+    if len(ordered) <= MOST:
+        return tuple(ordered)
+    more = f"{len(ordered) - MOST:,} more problems follow"
+    return (
+        *ordered[:MOST],
+        Problem(ordered[MOST].place, more, "the ones above to be solved first"),
+    )
+
+
+def _inside(problem: Problem, text: str) -> Problem:
+    """An empty value at the end of a file has its mark behind it."""
+    place = problem.place
+    return replace(problem, place=source.inside(place.file, text, place.line - 1, place.column - 1))
 
 
 def _bytes(path: Path) -> bytes | Problem:

@@ -7,7 +7,8 @@ room's business.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 from yaml.nodes import Node
@@ -155,6 +156,24 @@ def drill(node: Node, value: Drill, reading: Reading) -> None:
             f"the drill goes into {quoted(value.into)}",
             "a scratch namespace of its own, such as `${namespace}-drill`",
         )
+
+
+def apart(
+    node: Node, into: str, taken: Sequence[str], left: Sequence[str], reading: Reading
+) -> None:
+    """A drill must not go where the plan takes from: it would restore over its own subject, or the
+    next snapshot would hold the scratch namespace. Patterns are held against names and patterns."""
+    for pattern in taken:
+        name = into.replace("${namespace}", pattern)
+        if any(fnmatchcase(name, one) for one in taken) and not any(
+            fnmatchcase(name, one) for one in left
+        ):
+            reading.wrong(
+                node,
+                f"the drill goes into {quoted(name)}, which the plan backs up",
+                "a scratch namespace of its own, or one that `exclude: {namespaces: [...]}` names",
+            )
+            return
 
 
 RULES: Mapping[str, Callable[[Node, Any, Reading], None]] = {

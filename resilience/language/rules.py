@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from yaml.nodes import Node, ScalarNode, SequenceNode
 
-from resilience.language import ids, promises
+from resilience.language import ids, plans, promises
 from resilience.language.near import quoted
 from resilience.language.reading import WRONG, Entry, Reading, child
 from resilience.model.place import Problem
@@ -151,8 +151,6 @@ def unasked(matrix: Entry, keys: Mapping[str, str], asked: set[str], reading: Re
 
 def plan(values: Values, entries: Entries, reading: Reading) -> None:
     """What a plan as a whole must have."""
-    from resilience.language import plans
-
     if "given" in entries and _no_items(entries["given"].node):
         reading.wrong(entries["given"].node, "`given` has no steps", "steps, or no such key")
     for node, name in _items("namespaces", values, entries):
@@ -161,6 +159,15 @@ def plan(values: Values, entries: Entries, reading: Reading) -> None:
         value = given(values, name)
         if value is not None and name in entries:
             rule(entries[name].node, value, reading)
+    _drill_apart(values, entries, reading)
+
+
+def _drill_apart(values: Values, entries: Entries, reading: Reading) -> None:
+    drill, taken = given(values, "drill"), given(values, "namespaces")
+    if drill and taken and not reading.problems:
+        left = given(values, "exclude")
+        names = left.namespaces if left else ()
+        plans.apart(entries["drill"].node, drill.into, taken, names, reading)
 
 
 def only_namespace(entries: Entries) -> str | None:

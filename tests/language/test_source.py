@@ -53,6 +53,11 @@ def test_a_parsers_mark_behind_the_end_is_moved_back_into_the_file() -> None:
     assert str(source.inside("f", "", 7, 7)) == "f:1:1"
 
 
+def test_an_empty_value_at_the_end_of_a_file_is_told_inside_the_file() -> None:
+    assert str(read(b"? scenario").problems[0]).startswith("a.scenario.yaml:1:1")
+    assert {problem.place.line for problem in read(b"? scenario").problems} == {1}
+
+
 def test_empty_documents_between_others_are_nothing() -> None:
     loaded = read(b"---\n" + SCENARIO + b"---\n# nothing\n---\n")
     assert loaded.problems == ()

@@ -1,0 +1,98 @@
+"""Values of a plan that are more than their type."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.language.test_door import read
+
+PLAN = "plan: shop\nnamespaces: [shop]\nstore: file:./data\n"
+
+
+def told(more: str) -> list[str]:
+    return [problem.message for problem in read(PLAN + more).problems]
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        "0 2 * * *",
+        "*/5 * * * *",
+        "0 0 1 jan sun",
+        "0 9-17/2 * * MON-FRI",
+        "15,45 0,12 1-15 * 7",
+        "@daily",
+        "@hourly",
+        "59 23 31 12 6",
+        "0 0 1 * mon,wed,fri",
+    ],
+)
+def test_a_schedule_that_cron_reads(schedule: str) -> None:
+    assert told(f'schedule: "{schedule}"\n') == []
+
+
+@pytest.mark.parametrize(
+    ("schedule", "says"),
+    [
+        ("60 2 * * *", "the minute of the schedule is `60`"),
+        ("0 24 * * *", "the hour of the schedule is `24`"),
+        ("0 2 0 * *", "the day of the month of the schedule is `0`"),
+        ("0 2 * 13 *", "the month of the schedule is `13`"),
+        ("0 2 * * 8", "the day of the week of the schedule is `8`"),
+        ("0 17-9 * * *", "the hour of the schedule is `17-9`"),
+        ("*/0 * * * *", "the minute of the schedule is `*/0`"),
+        ("*-5 * * * *", "the minute of the schedule is `*-5`"),
+        ("0 2 * * funday", "the day of the week of the schedule is `funday`"),
+        ("0 2 * *", "`schedule` is `0 2 * *`"),
+        ("@fortnightly", "`schedule` is `@fortnightly`"),
+        ("every day", "`schedule` is `every day`"),
+    ],
+)
+def test_a_schedule_that_cron_does_not_read(schedule: str, says: str) -> None:
+    assert told(f'schedule: "{schedule}"\n') == [says]
+
+
+@pytest.mark.parametrize("store", ["s3://backups", "s3://backups/a/b", "file:./x", "file:///x/y"])
+def test_a_store_is_a_bucket_or_a_folder(store: str) -> None:
+    assert read(PLAN.replace("file:./data", store)).problems == ()
+
+
+@pytest.mark.parametrize("store", ["./x", "gs://b", "s3:/b", "s3://B", "file:", "http://x"])
+def test_any_other_store_is_told(store: str) -> None:
+    (problem,) = read(PLAN.replace("file:./data", f'"{store}"')).problems
+    assert problem.message == f"`store` is `{store}`"
+
+
+@pytest.mark.parametrize("into", ["Shop", "shop_drill", "-x", "x" * 64, "${namespace}_"])
+def test_a_drill_goes_into_a_namespace_that_kubernetes_accepts(into: str) -> None:
+    (message,) = told(f'drill: {{into: "{into}", then: [{{ready: all}}]}}\n')
+    assert message.startswith("the drill goes into `")
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "into"),
+    [
+        ("[shop]", "shop"),
+        ("[shop]", "${namespace}"),
+        ("[shop, shop-drill]", "${namespace}-drill"),
+        ("[a, b]", "b"),
+        ("[team-*]", "team-drill"),
+        ("[team-*]", "${namespace}-drill"),
+        ("['*']", "drill"),
+    ],
+)
+def test_a_drill_never_goes_where_the_plan_takes_from(namespaces: str, into: str) -> None:
+    text = PLAN.replace("[shop]", namespaces)
+    more = f'drill: {{into: "{into}", then: [{{ready: all}}]}}\n'
+    (problem,) = read(text + more).problems
+    assert problem.message.endswith("`, which the plan backs up")
+    assert read(text + more + "exclude: {namespaces: ['*']}\n").problems == ()
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "into"),
+    [("[shop]", "${namespace}-drill"), ("[team-*]", "drill-${namespace}"), ("[a, b]", "c")],
+)
+def test_a_drill_may_go_anywhere_else(namespaces: str, into: str) -> None:
+    more = f'drill: {{into: "{into}", then: [{{ready: all}}]}}\n'
+    assert read(PLAN.replace("[shop]", namespaces) + more).problems == ()
