@@ -163,6 +163,16 @@ def test_the_deadline_does_not_run_after_a_finished_rollout(world: World) -> Non
     assert progressing(world) == ("True", "NewReplicaSetAvailable")
 
 
+def test_going_back_long_after_a_rollout_does_not_miss_the_deadline_at_once(world: World) -> None:
+    rolled_out(world, progressDeadlineSeconds=30)
+    new_template(world)
+    world.run(100)
+    world.unready.add("web")
+    new_template(world, "registry.k8s.io/pause:3.10")
+    world.run(0)
+    assert progressing(world)[1] != "ProgressDeadlineExceeded"
+
+
 def test_available_falls_when_too_few_are(world: World) -> None:
     rolled_out(world)
     world.report(world.pods()[0]["metadata"]["name"], ready=False)

@@ -125,9 +125,11 @@ def test_a_success_resets_the_back_off(world: World) -> None:
     end(world, alive(world)[0], "Failed")
     world.run(15)
     end(world, alive(world)[0], "Succeeded")
-    assert len(alive(world)) == 1
+    world.run(1)
     end(world, alive(world)[0], "Failed")
-    world.run(11)
+    world.run(9)
+    assert alive(world) == []
+    world.run(2)
     assert len(alive(world)) == 1
 
 

@@ -228,6 +228,14 @@ def test_nothing_is_evicted_while_every_node_is_lost(world: World) -> None:
     assert all(("unreachable", "NoExecute") not in taints(world, f"node-{n}") for n in (1, 2, 3))
 
 
+def test_taints_of_lost_nodes_are_taken_back_when_the_last_node_is_lost(world: World) -> None:
+    lost(world)
+    assert ("unreachable", "NoExecute") in taints(world)
+    world.silent.update({"node-2", "node-3"})
+    world.run(80)
+    assert ("unreachable", "NoExecute") not in taints(world)
+
+
 # -- Pod garbage collection ----------------------------------------------------------------------
 
 

@@ -163,6 +163,17 @@ def test_a_replicaset_in_deletion_makes_no_more_pods(world: World) -> None:
     assert len(world.all("pods")) == 2
 
 
+def test_a_replicaset_in_deletion_adopts_nothing(world: World) -> None:
+    owner = replicaset()
+    owner["metadata"]["finalizers"] = ["example.com/hold"]
+    world.create(SETS, owner)
+    world.run(2)
+    world.delete(SETS, "web")
+    world.create("pods", pod("loose"))
+    world.run(2)
+    assert "ownerReferences" not in world.get("pods", "loose")["metadata"]
+
+
 class Refusing:
     """Creates until a number is reached."""
 

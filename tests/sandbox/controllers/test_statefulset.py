@@ -123,6 +123,22 @@ def test_scaling_down_is_blocked_while_a_lower_pod_is_not_ready(world: World) ->
     assert names(world) == ["db-0", "db-1", "db-2"]
 
 
+def test_a_pod_that_is_not_ready_itself_can_be_scaled_away(world: World) -> None:
+    running(world)
+    world.report("db-2", ready=False)
+    world.patch(KIND, "db", {"spec": {"replicas": 2}})
+    world.run(5)
+    assert names(world) == ["db-0", "db-1"]
+
+
+def test_an_update_of_a_parallel_set_waits_for_ready_too(world: World) -> None:
+    running(world, podManagementPolicy="Parallel")
+    world.unready.add("db-2")
+    new_image(world)
+    world.run(60)
+    assert images(world) == {"db-0": "3.10", "db-1": "3.10", "db-2": "3.9"}
+
+
 def test_an_update_goes_from_the_top_one_by_one_and_waits_for_ready(world: World) -> None:
     running(world)
     new_image(world)
@@ -146,9 +162,11 @@ def test_an_update_stops_at_a_pod_that_does_not_get_ready(world: World) -> None:
 def test_a_partition_keeps_lower_ordinals_at_the_old_revision(world: World) -> None:
     rolling = {"type": "RollingUpdate", "rollingUpdate": {"partition": 2}}
     running(world, updateStrategy=rolling)
+    before = world.get("pods", "db-1")["metadata"]["uid"]
     new_image(world)
     world.run(20)
     assert images(world) == {"db-0": "3.10", "db-1": "3.10", "db-2": "3.9"}
+    assert world.get("pods", "db-1")["metadata"]["uid"] == before
     world.delete("pods", "db-0")
     world.run(5)
     assert images(world)["db-0"] == "3.10"

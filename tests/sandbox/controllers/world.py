@@ -192,7 +192,8 @@ class World:
 
     def _start(self, namespace: str, name: str, uid: str) -> None:
         pod = self._alive(namespace, name, uid)
-        if pod is not None and "deletionTimestamp" not in pod["metadata"]:
+        ended = pod is not None and pod["status"].get("phase") in ("Succeeded", "Failed")
+        if pod is not None and not ended and "deletionTimestamp" not in pod["metadata"]:
             app = pod["metadata"].get("labels", {}).get("app", "")
             ready = name not in self.unready and app not in self.unready
             self.report(name, namespace=namespace, phase="Running", ready=ready)

@@ -450,3 +450,35 @@ def test_a_missing_claim_refuses_before_any_node_is_looked_at(world: World) -> N
     assert why(world, "one").startswith(
         '0/3 nodes are available: persistentvolumeclaim "data" not found. '
     )
+
+
+def test_replicas_spread_even_where_one_node_is_much_fuller() -> None:
+    world = World(nodes=2)
+    place(world, "load", app="other", nodeName="node-1", containers=asking("6", "12Gi"))
+    world.create("replicasets.apps", replicaset("web", 2))
+    world.run(0)
+    found = {p["spec"]["nodeName"] for p in world.pods(app="web")}
+    assert found == {"node-1", "node-2"}
+
+
+def test_a_terminating_replica_does_not_repel_its_replacement() -> None:
+    world = World(nodes=2, stop=1000)
+    world.create("replicasets.apps", replicaset("web", 2))
+    world.run(1)
+    victim = next(p for p in world.pods() if p["spec"]["nodeName"] == "node-2")
+    world.delete("pods", victim["metadata"]["name"])
+    world.run(0)
+    assert sorted(p["spec"]["nodeName"] for p in world.pods()) == ["node-1", "node-2"]
+
+
+def test_a_namespace_that_gets_the_label_is_seen_by_the_selector(world: World) -> None:
+    world.create("namespaces", {"metadata": {"name": "other"}})
+    world.run(0)
+    world.create("pods", pod("db", "db"), namespace="other")
+    world.run(0)
+    chosen = term("db", namespaceSelector={"matchLabels": {"team": "x"}})
+    assert place(world, "one", affinity=rule("podAffinity", chosen)) is None
+    world.patch("namespaces", "other", {"metadata": {"labels": {"team": "x"}}})
+    world.patch("nodes", "node-1", {"metadata": {"labels": {"anything": "new"}}})
+    world.run(2)
+    assert node_of(world, "one") is not None
