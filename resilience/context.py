@@ -56,6 +56,7 @@ class Fate(Enum):
 
     GONE = "gone"  # deleted, evicted: struck when terminating, over when its uid is gone
     RESTARTED = "restarted"  # its process died: struck when a container restarted or is not ready
+    TOUCHED = "touched"  # it stays with its owner and serves on: struck and over at once
     KEPT = "kept"  # it lives on without its owner: struck when the owner has let go
 
 
@@ -98,6 +99,10 @@ class Context(Protocol):
     @property
     def step(self) -> Step:
         """The step that is being carried out."""
+
+    @property
+    def aborted(self) -> bool:
+        """Whether the run must stop acting; for work that waits outside of `clock`."""
 
     def view(self, resource: Resource, namespace: str = "", *, labels: str = "") -> View:
         """A live copy that stays open until the run ends; shared between steps."""

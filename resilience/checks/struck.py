@@ -15,7 +15,7 @@ from resilience.context import Fate, Victim
 
 def shows(victim: Victim, pod: Object | None) -> bool:
     """Whether `pod` (None: gone) as it is now shows the harm."""
-    if pod is None:
+    if pod is None or victim.fate is Fate.TOUCHED:
         return True
     if victim.fate is Fate.KEPT:
         return not victim.owner or objects.controller_uid(pod) != victim.owner

@@ -67,6 +67,10 @@ class StepContext:
         return self._state.clock
 
     @property
+    def aborted(self) -> bool:
+        return self._state.aborter.aborted
+
+    @property
     def victims(self) -> Sequence[Struck]:
         return tuple(self._state.victims)
 
