@@ -1,5 +1,7 @@
 """The prober: one file, standard library only, one process per probe. Linux, Python 3.9 or newer.
 
+It travels alone, into any stock image, and so is longer than a module of this project may be.
+
     python -I -S agent.py < configuration       python agent.py configuration.json   (in a Pod)
 
 It sends request k at `start + k / rate` whether or not earlier ones were answered, on one thread

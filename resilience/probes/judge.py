@@ -241,11 +241,7 @@ class _Case:
 
     def _outage_lines(self) -> tuple[str, ...]:
         longest = sorted(self.outages, key=lambda outage: -outage.length)[:3]
-        return tuple(
-            f"{span(outage.length)}, {outage.lost:,} {'request' if outage.lost == 1 else 'requests'} lost "
-            f"({counts(outage.answers)})"
-            for outage in longest
-        )
+        return tuple(_outage_line(outage) for outage in longest)
 
     def _slowest(self, ordered: Sequence[float], slow: int, allowed: int) -> tuple[str, ...]:
         out = sum(sample.answer is Answer.TIMEOUT for sample in self.samples)
@@ -263,3 +259,8 @@ class _Case:
 
     def _is_last(self, outage: Outage) -> bool:
         return outage.until > self.samples[-1].intended + self.interval / 2
+
+
+def _outage_line(outage: Outage) -> str:
+    requests = "1 request" if outage.lost == 1 else f"{outage.lost:,} requests"
+    return f"{span(outage.length)}, {requests} lost ({counts(outage.answers)})"

@@ -62,7 +62,7 @@ def test_the_lines_of_progress_are_as_recorded() -> None:
 
 
 def test_the_schema_is_as_published() -> None:
-    same("report.schema.json", json.dumps(schema(), indent=1) + "\n")
+    same("../../../docs/reference/report.schema.json", json.dumps(schema(), indent=1) + "\n")
 
 
 def test_the_document_obeys_its_schema(made: ReportJson) -> None:
