@@ -45,12 +45,14 @@ class Chain:
             ("", "persistentvolumeclaims"): (cluster.default_storage_class, cluster.protect),
             ("", "persistentvolumes"): (cluster.protect,),
             ("batch", "jobs"): (_job_selector,),
+            ("apps", "daemonsets"): (_template_generation,),
         }
         self._quotas = Quotas(registry)
         self.definitions = Definitions(registry)
         self._create[("apiextensions.k8s.io", "customresourcedefinitions")] = (crds.prepare,)
         self._update: dict[tuple[str, str], tuple[Plugin, ...]] = {
             ("", "services"): (addresses.admit,),
+            ("apps", "daemonsets"): (_template_generation,),
             ("apiextensions.k8s.io", "customresourcedefinitions"): (crds.prepare,),
         }
 
@@ -94,3 +96,7 @@ class Chain:
 
 def _job_selector(request: Request) -> None:
     workload_defaults.job_selector(request.obj, request.obj["metadata"]["uid"])
+
+
+def _template_generation(request: Request) -> None:
+    workload_defaults.daemon_set_generation(request.obj, request.old)

@@ -143,6 +143,40 @@ def custom_resource_definition(obj: Spec) -> None:
     default(spec, conversion={"strategy": "None"})
 
 
+def event(obj: Spec) -> None:
+    """Fields that Go writes also when they are empty."""
+    for field, value in (
+        ("eventTime", None),
+        ("firstTimestamp", None),
+        ("lastTimestamp", None),
+        ("reportingComponent", ""),
+        ("reportingInstance", ""),
+        ("source", {}),
+    ):
+        obj.setdefault(field, value)
+
+
+STATUS: dict[tuple[str, str], Spec] = {
+    ("apps", "statefulsets"): {"replicas": 0, "availableReplicas": 0},
+    ("apps", "replicasets"): {"replicas": 0},
+    ("", "replicationcontrollers"): {"replicas": 0},
+    ("apps", "daemonsets"): {
+        "currentNumberScheduled": 0,
+        "desiredNumberScheduled": 0,
+        "numberMisscheduled": 0,
+        "numberReady": 0,
+    },
+    ("policy", "poddisruptionbudgets"): {
+        "currentHealthy": 0,
+        "desiredHealthy": 0,
+        "disruptionsAllowed": 0,
+        "expectedPods": 0,
+    },
+    ("autoscaling", "horizontalpodautoscalers"): {"desiredReplicas": 0, "currentMetrics": None},
+}
+"""Status of a new object where Go writes zeros."""
+
+
 def pod(obj: Spec) -> None:
     pod_defaults.pod(obj)
     default(obj, status={})
@@ -159,6 +193,7 @@ _TABLE: dict[tuple[str, str], Callable[[Any], None]] = {
     ("", "pods"): pod,
     ("", "podtemplates"): pod_template,
     ("", "namespaces"): namespace,
+    ("", "events"): event,
     ("", "secrets"): secret,
     ("", "services"): service,
     ("", "endpoints"): endpoints,

@@ -18,6 +18,8 @@ from resilience.sandbox.apiserver import errors
 
 _PORTS = range(30000, 32768)
 _WITH_IP = ("ClusterIP", "NodePort", "LoadBalancer")
+_ADDRESSED = ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "internalTrafficPolicy")
+"""What a Service without an address of its own does not have."""
 _WITH_PORTS = ("NodePort", "LoadBalancer")
 
 
@@ -76,7 +78,7 @@ class ServiceAddresses:
 
     def _address(self, request: Request, spec: Spec) -> None:
         if spec.get("type") not in _WITH_IP:
-            for field in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
+            for field in _ADDRESSED:
                 spec.pop(field, None)
             return
         listed = spec.get("clusterIPs")
@@ -88,6 +90,12 @@ class ServiceAddresses:
         elif wanted != "None":
             self._check(request, str(wanted))
         spec["clusterIPs"] = [spec["clusterIP"]]
+        if wanted == "None" and not spec.get("selector"):
+            # Endpoints that somebody else writes may be of either family.
+            spec.setdefault("ipFamilies", ["IPv4", "IPv6"])
+            spec.setdefault("ipFamilyPolicy", "RequireDualStack")
+        if wanted == "None" and spec.get("sessionAffinity") == "ClientIP":
+            request.call.warnings.append("spec.SessionAffinity is ignored for headless services")
         spec.setdefault("ipFamilies", ["IPv4"])
         spec.setdefault("ipFamilyPolicy", "SingleStack")
 

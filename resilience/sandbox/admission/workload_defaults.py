@@ -87,11 +87,22 @@ def daemon_set(obj: Spec) -> None:
     template(spec)
 
 
+def daemon_set_generation(obj: Spec, old: Spec | None) -> None:
+    """The annotation that counts templates, kept for old clients."""
+    key = "deprecated.daemonset.template.generation"
+    annotations = obj["metadata"].setdefault("annotations", {})
+    before = ((old or {}).get("metadata") or {}).get("annotations") or {}
+    number = int(before.get(key, "0"))
+    if old is None or spec_of(obj).get("template") != spec_of(old).get("template"):
+        number += 1
+    annotations[key] = str(number)
+
+
 def job(obj: Spec) -> None:
     spec = spec_of(obj)
     if spec.get("completions") is None and spec.get("parallelism") is None:
         spec["completions"] = spec["parallelism"] = 1
-    default(spec, parallelism=1, completionMode="NonIndexed", suspend=False)
+    default(spec, parallelism=1, completionMode="NonIndexed", suspend=False, manualSelector=False)
     per_index = spec.get("backoffLimitPerIndex") is not None
     default(spec, backoffLimit=2147483647 if per_index else 6)
     policy = spec.get("podFailurePolicy")
@@ -121,6 +132,8 @@ def job_selector(obj: Spec, uid: str) -> None:
         }
     )
     metadata["labels"] = labels
+    if not obj["metadata"].get("labels"):
+        obj["metadata"]["labels"] = dict(labels)
     selector = spec.setdefault("selector", {})
     if isinstance(selector, dict):
         selector.setdefault("matchLabels", {})["batch.kubernetes.io/controller-uid"] = uid

@@ -236,7 +236,7 @@ def _versions(versions: Sequence[Mapping[str, Any]]) -> list[errors.Cause]:
         where = f"spec.versions[{at}].schema.openAPIV3Schema"
         schema = (version.get("schema") or {}).get("openAPIV3Schema")
         if schema is None:
-            causes.append(errors.value_required(where, "schemas are required"))
+            causes.append(errors.value_required(where))
         elif schema.get("type") != "object":
             causes.append(
                 errors.value_invalid(

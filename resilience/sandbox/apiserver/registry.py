@@ -14,8 +14,10 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from resilience.sandbox.admission.chain import Chain
+from resilience.sandbox.admission.defaults import STATUS
 from resilience.sandbox.admission.request import Request
 from resilience.sandbox.api import (
+    ApiError,
     Clock,
     Obj,
     PatchType,
@@ -246,7 +248,8 @@ class Registry(Reader):
             return
         obj.pop("status", None)
         if kind.model:
-            obj["status"] = {}
+            key = (kind.resource.group, kind.resource.plural)
+            obj["status"] = dict(STATUS.get(key, {}))
 
     def _replace(
         self,
@@ -309,15 +312,29 @@ def _check_preconditions(
 ) -> None:
     about = obj["metadata"]
     if uid is not None and uid != about["uid"]:
-        raise errors.conflict(
+        raise _unmet(
             resource,
             about["name"],
-            f"Precondition failed: UID in precondition: {uid}, UID in object meta: {about['uid']}",
+            f"the UID in the precondition ({uid}) does not match the UID in record"
+            f" ({about['uid']}). The object might have been deleted and then recreated",
         )
     if version is not None and version != about["resourceVersion"]:
-        raise errors.conflict(
+        raise _unmet(
             resource,
             about["name"],
-            f"Precondition failed: ResourceVersion in precondition: {version}, ResourceVersion in"
-            f" object meta: {about['resourceVersion']}",
+            f"the ResourceVersion in the precondition ({version}) does not match the"
+            f" ResourceVersion in record ({about['resourceVersion']}). The object might have been"
+            " modified",
         )
+
+
+def _unmet(resource: Resource, name: str, why: str) -> ApiError:
+    """A failed precondition speaks of the kind, not of the resource."""
+    kind = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
+    details = {"name": name, "group": resource.group, "kind": resource.kind}
+    return ApiError(
+        409,
+        "Conflict",
+        f'Operation cannot be fulfilled on {kind} "{name}": {why}',
+        details={key: value for key, value in details.items() if value},
+    )

@@ -13,7 +13,7 @@ from resilience.sandbox.config import Identity
 from resilience.sandbox.schema import strict
 from resilience.sandbox.schema.facts import Kind
 
-_PROPAGATION = ("Background", "Foreground", "Orphan")
+_PROPAGATION = ("Foreground", "Background", "Orphan")
 
 
 def form(request: web.BaseRequest) -> negotiate.Form:
@@ -80,7 +80,7 @@ async def delete_options(request: web.BaseRequest, user: Identity) -> tuple[dict
         raise errors.invalid(
             Resource("meta.k8s.io", "v1", "", "DeleteOptions", False),
             "",
-            [errors.value_unsupported("propagationPolicy", propagation, [*_PROPAGATION])],
+            [errors.value_unsupported("propagationPolicy", propagation, [*_PROPAGATION, "nil"])],
         )
     before = given.get("preconditions") or {}
     return {

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from resilience.sandbox.api import Obj
+from resilience.sandbox.api import Obj, Resource
 from resilience.sandbox.apiserver import errors
 from resilience.sandbox.apiserver.authentication import Authenticator
 from resilience.sandbox.apiserver.authorization import Attributes, Authorizer
@@ -52,8 +52,11 @@ class Reviews:
     def _decide(self, user: Identity, spec: Obj) -> dict[str, Any]:
         wanted, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
         if (wanted is None) == (path is None):
-            raise errors.bad_request(
-                "exactly one of nonResourceAttributes or resourceAttributes must be specified"
+            why = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
+            raise errors.invalid(
+                Resource("authorization.k8s.io", "v1", "", "", False),
+                "",
+                [errors.value_invalid("spec.resourceAttributes", wanted, why)],
             )
         if wanted is not None:
             asked = Attributes(
@@ -88,6 +91,6 @@ class Reviews:
         spec = obj.get("spec") or {}
         known = self._authenticator.token(spec.get("token", ""))
         if known is None:
-            return {"user": {}, "error": "[invalid bearer token, token lookup failed]"}
+            return {"user": {}, "error": "invalid bearer token"}
         about = {"username": known.user, "groups": list(known.groups)}
         return {"authenticated": True, "user": about, "audiences": spec.get("audiences") or []}

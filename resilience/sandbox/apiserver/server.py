@@ -40,6 +40,7 @@ from resilience.sandbox.config import Identity, SandboxConfig
 from resilience.sandbox.schema.facts import Kind, builtin
 
 _log = logging.getLogger(__name__)
+_ENDPOINTS = '299 - "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"'
 _OPEN = frozenset({"/healthz", "/livez", "/readyz", "/version"})
 _CONNECT = frozenset({"log", "exec", "attach", "portforward"})
 _AGGREGATED = "APIGroupDiscoveryList"
@@ -131,7 +132,10 @@ class Server:
         if kind is None or (target.namespace and not kind.resource.namespaced):
             raise errors.unknown_path()
         self._authorizer.require(user, _attributes(request, kind, target))
-        return await self._resource(request, kind, target, user)
+        response = await self._resource(request, kind, target, user)
+        if target.plural == "endpoints" and not response.prepared:
+            response.headers.add("Warning", _ENDPOINTS)
+        return response
 
     async def _strike(self, request: web.BaseRequest, user: Identity) -> None:
         """Suffer the faults in force. A watch meets an error as its first event."""

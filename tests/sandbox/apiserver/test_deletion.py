@@ -127,7 +127,7 @@ def test_a_failed_precondition_conflicts_and_deletes_nothing(
     api: Registry, precondition: dict[str, str]
 ) -> None:
     running(api)
-    with pytest.raises(ApiError, match="Precondition failed") as caught:
+    with pytest.raises(ApiError, match="in the precondition") as caught:
         api.delete(api.resource("pods"), "default", "x", grace=0, **precondition)  # type: ignore[arg-type]
     assert caught.value.code == 409
     assert api.find(api.resource("pods"), "default", "x") is not None

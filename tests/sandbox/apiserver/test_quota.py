@@ -110,9 +110,9 @@ def test_defaults_are_filled_and_noted(api: Registry) -> None:
             "minimum cpu usage per Container is 100m, but request is 50m",
         ),
         (
-            {"min": {"memory": "1Gi"}, "defaultRequest": {"cpu": "1"}},
-            {"limits": {"cpu": "1"}},
-            "minimum memory usage per Container is 1Gi",
+            {"min": {"memory": "1Gi"}},
+            {"limits": {"memory": "512Mi"}},
+            "minimum memory usage per Container is 1Gi, but request is 512Mi",
         ),
         (
             {"maxLimitRequestRatio": {"cpu": "2"}},

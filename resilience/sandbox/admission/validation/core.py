@@ -188,7 +188,16 @@ def budget(obj: Obj, old: Obj | None) -> list[Cause]:
     causes = []
     if least is not None and most is not None:
         causes.append(
-            errors.value_invalid("spec", spec, "minAvailable and maxUnavailable cannot be both set")
+            errors.value_invalid(
+                "spec",
+                {
+                    "MinAvailable": least,
+                    "Selector": spec.get("selector"),
+                    "MaxUnavailable": most,
+                    "UnhealthyPodEvictionPolicy": spec.get("unhealthyPodEvictionPolicy"),
+                },
+                "minAvailable and maxUnavailable cannot be both set",
+            )
         )
     for field, value in (("minAvailable", least), ("maxUnavailable", most)):
         if value is None:
@@ -305,7 +314,8 @@ def priority_class(obj: Obj, old: Obj | None) -> list[Cause]:
         causes.append(
             errors.value_forbidden(
                 "metadata.name",
-                "priority class names with 'system-' prefix are reserved for system use only.",
+                "priority class names with 'system-' prefix are reserved for system use only."
+                f" error: {name} is not a known system priority class",
             )
         )
     elif name not in known and obj.get("value", 0) > 1_000_000_000:
@@ -326,11 +336,17 @@ def autoscaler(obj: Obj, old: Obj | None) -> list[Cause]:
             errors.value_invalid("spec.minReplicas", least, "must be greater than or equal to 1")
         )
     if most < 1:
-        causes.append(errors.value_invalid("spec.maxReplicas", most, "must be greater than 0"))
-    elif least is not None and most < least:
+        causes.append(errors.value_required("spec.maxReplicas", "must be set and greater than 0"))
+    if least is not None and most < least:
         causes.append(
             errors.value_invalid(
                 "spec.maxReplicas", most, "must be greater than or equal to `minReplicas`"
+            )
+        )
+    if not (spec.get("scaleTargetRef") or {}).get("apiVersion"):
+        causes.append(
+            errors.value_invalid(
+                "spec.scaleTargetRef.apiVersion", "", "apiVersion must specify API group"
             )
         )
     return causes
@@ -350,4 +366,33 @@ def lease(obj: Obj, old: Obj | None) -> list[Cause]:
                 "spec.leaseTransitions", changes, "must be greater than or equal to 0"
             )
         )
+    return causes
+
+
+def role(obj: Obj, old: Obj | None) -> list[Cause]:
+    """Each rule is about resources or about URLs."""
+    causes = []
+    for at, rule in enumerate(obj.get("rules") or ()):
+        where = f"rules[{at}]"
+        if not rule.get("verbs"):
+            causes.append(
+                errors.value_required(f"{where}.verbs", "verbs must contain at least one value")
+            )
+        if rule.get("nonResourceURLs"):
+            if obj["kind"] == "Role":
+                causes.append(
+                    errors.value_invalid(
+                        f"{where}.nonResourceURLs",
+                        rule["nonResourceURLs"],
+                        "namespaced rules cannot apply to non-resource URLs",
+                    )
+                )
+            continue
+        for field, what in (("apiGroups", "api group"), ("resources", "resource")):
+            if not rule.get(field):
+                causes.append(
+                    errors.value_required(
+                        f"{where}.{field}", f"resource rules must supply at least one {what}"
+                    )
+                )
     return causes

@@ -31,6 +31,8 @@ _RULES: dict[tuple[str, str], Rule] = {
     ("coordination.k8s.io", "leases"): core.lease,
     ("storage.k8s.io", "storageclasses"): core.storage_class,
     ("scheduling.k8s.io", "priorityclasses"): core.priority_class,
+    (_RBAC, "roles"): core.role,
+    (_RBAC, "clusterroles"): core.role,
     (_RBAC, "rolebindings"): core.role_binding,
     (_RBAC, "clusterrolebindings"): core.role_binding,
 }

@@ -65,9 +65,11 @@ def template(spec: Obj, *, policies: tuple[str, ...] = ("Always",)) -> list[Caus
     if pod.get("restartPolicy") in ("Always", "OnFailure", "Never") and (
         pod["restartPolicy"] not in policies
     ):
-        causes.append(
-            errors.value_unsupported(f"{where}.spec.restartPolicy", pod["restartPolicy"], policies)
-        )
+        field = f"{where}.spec.restartPolicy"
+        if "Always" in policies:
+            causes.append(errors.value_unsupported(field, pod["restartPolicy"], policies))
+        else:
+            causes.append(errors.value_required(field, 'valid values: "OnFailure", "Never"'))
     if pod.get("activeDeadlineSeconds") is not None and policies == ("Always",):
         causes.append(
             errors.value_forbidden(
@@ -257,7 +259,7 @@ def cron_job(obj: Obj, old: Obj | None) -> list[Cause]:
     causes += podspec.check(pod, where)
     if pod.get("restartPolicy") == "Always":
         causes.append(
-            errors.value_unsupported(f"{where}.restartPolicy", "Always", ["OnFailure", "Never"])
+            errors.value_required(f"{where}.restartPolicy", 'valid values: "OnFailure", "Never"')
         )
     if len(obj["metadata"].get("name", "")) > 52:
         causes.append(

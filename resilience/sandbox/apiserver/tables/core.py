@@ -11,7 +11,7 @@ from resilience.sandbox.apiserver.tables import texts
 
 Row = list[Any]
 _NAME, _AGE = ("Name", "string", 0), ("Age", "string", 0)
-_CREATED = ("Created At", "string", 0)
+_CREATED = ("Created At", "date", 0)
 
 
 def _text(*names: str, wide: bool = False) -> tuple[tuple[str, str, int], ...]:
@@ -23,7 +23,6 @@ CREATED = (_NAME, _CREATED)
 NAMESPACE = (_NAME, *_text("Status"), _AGE)
 CONFIG_MAP = (_NAME, *_text("Data"), _AGE)
 SECRET = (_NAME, *_text("Type", "Data"), _AGE)
-SERVICE_ACCOUNT = (_NAME, *_text("Secrets"), _AGE)
 LEASE = (_NAME, *_text("Holder"), _AGE)
 NODE = (
     _NAME,
@@ -67,7 +66,13 @@ STORAGE_CLASS = (
     _AGE,
 )
 QUOTA = (_NAME, *_text("Request", "Limit"), _AGE)
-PRIORITY_CLASS = (_NAME, *_text("Value", "Global-Default"), _AGE, *_text("PreemptionPolicy"))
+PRIORITY_CLASS = (
+    _NAME,
+    ("Value", "integer", 0),
+    ("Global-Default", "boolean", 0),
+    _AGE,
+    *_text("PreemptionPolicy"),
+)
 BINDING = (_NAME, *_text("Role"), _AGE, *_text("Users", "Groups", "ServiceAccounts", wide=True))
 
 
@@ -89,15 +94,11 @@ def namespace(obj: dict[str, Any], now: float) -> Row:
 
 def config_map(obj: dict[str, Any], now: float) -> Row:
     count = len(obj.get("data") or ()) + len(obj.get("binaryData") or ())
-    return [_name(obj), str(count), texts.age(obj, now)]
+    return [_name(obj), count, texts.age(obj, now)]
 
 
 def secret(obj: dict[str, Any], now: float) -> Row:
-    return [_name(obj), obj.get("type", ""), str(len(obj.get("data") or ())), texts.age(obj, now)]
-
-
-def service_account(obj: dict[str, Any], now: float) -> Row:
-    return [_name(obj), str(len(obj.get("secrets") or ())), texts.age(obj, now)]
+    return [_name(obj), obj.get("type", ""), len(obj.get("data") or ()), texts.age(obj, now)]
 
 
 def lease(obj: dict[str, Any], now: float) -> Row:
@@ -155,7 +156,7 @@ def event(obj: dict[str, Any], now: float) -> Row:
         f"{reporter}, {host}" if host else reporter,
         str(obj.get("message", "")).strip(),
         first,
-        str(count),
+        count,
         _name(obj),
     ]
 
@@ -223,8 +224,8 @@ def quota(obj: dict[str, Any], now: float) -> Row:
 def priority_class(obj: dict[str, Any], now: float) -> Row:
     return [
         _name(obj),
-        str(obj.get("value", 0)),
-        "true" if obj.get("globalDefault") else "false",
+        obj.get("value", 0),
+        bool(obj.get("globalDefault")),
         texts.age(obj, now),
         obj.get("preemptionPolicy", ""),
     ]

@@ -33,7 +33,6 @@ _PRINTERS: dict[tuple[str, str], Printer] = {
     ("", "nodes"): Printer(core.NODE, core.node),
     ("", "configmaps"): Printer(core.CONFIG_MAP, core.config_map),
     ("", "secrets"): Printer(core.SECRET, core.secret),
-    ("", "serviceaccounts"): Printer(core.SERVICE_ACCOUNT, core.service_account),
     ("", "events"): Printer(core.EVENT, core.event),
     ("", "persistentvolumes"): Printer(core.VOLUME, core.volume),
     ("", "persistentvolumeclaims"): Printer(core.CLAIM, core.claim),
@@ -81,7 +80,7 @@ def definitions(columns: Sequence[Column]) -> list[dict[str, Any]]:
         {
             "name": name,
             "type": kind,
-            "format": "name" if at == 0 and name == "Name" else "",
+            "format": "name" if name == "Name" else "",
             "description": "",
             "priority": priority,
         }
