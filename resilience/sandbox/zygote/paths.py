@@ -10,6 +10,7 @@ from __future__ import annotations
 import builtins
 import errno
 import functools
+import glob
 import io
 import os
 import sys
@@ -23,7 +24,7 @@ SYSTEM = ("/", "/bin", "/dev", "/lib", "/lib64", "/proc", "/sbin", "/sys", "/usr
 
 ONE_PATH = (
     "access", "chdir", "chmod", "chown", "lchown", "listdir", "lstat", "mkdir", "mkfifo",
-    "open", "readlink", "remove", "rmdir", "scandir", "stat", "statvfs", "truncate", "unlink",
+    "open", "readlink", "remove", "rmdir", "stat", "statvfs", "truncate", "unlink",
     "utime", "getxattr", "setxattr", "listxattr",
 )  # fmt: skip
 TWO_PATHS = ("link", "rename", "replace")
@@ -102,6 +103,7 @@ def install(translation: Translation) -> None:
         return
     for name in ONE_PATH:
         setattr(os, name, _one(getattr(os, name), translation, name))
+    _install_scandir(translation)
     for name in TWO_PATHS:
         setattr(os, name, _two(getattr(os, name), translation))
     # The link's text stays as the program says it; only where the link lies is translated.
@@ -113,6 +115,62 @@ def install(translation: Translation) -> None:
     builtins.open = opened
     io.open = opened
     io.open_code = lambda path: opened(path, "rb")
+
+
+class _Entry:
+    """An `os.DirEntry` that tells the path by which the container asked."""
+
+    def __init__(self, entry: os.DirEntry[Any], asked: Any) -> None:
+        self._entry = entry
+        self.name = entry.name
+        self.path = os.path.join(asked, entry.name)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._entry, name)
+
+    def __fspath__(self) -> Any:
+        return self.path
+
+
+class _Entries:
+    """What `os.scandir` returns: an iterator that is a context manager too."""
+
+    def __init__(self, scanned: Any, asked: Any) -> None:
+        self._scanned = scanned
+        self._asked = asked
+
+    def __iter__(self) -> _Entries:
+        return self
+
+    def __next__(self) -> _Entry:
+        return _Entry(next(self._scanned), self._asked)
+
+    def __enter__(self) -> _Entries:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """As `os.scandir`'s."""
+        self._scanned.close()
+
+
+def _scanning(function: Callable[..., Any], translation: Translation) -> Callable[..., Any]:
+    def scandir(path: Any = ".") -> Any:
+        real = translation.real(path)
+        return function(path) if real is path else _Entries(function(real), path)
+
+    return scandir
+
+
+def _install_scandir(translation: Translation) -> None:
+    scandir = _scanning(os.scandir, translation)
+    setattr(os, "scandir", scandir)  # noqa: B010 # its type is a builtin's
+    # From Python 3.13 on, pathlib globs through classes that took the function at import.
+    for each in vars(glob).values():
+        if isinstance(each, type) and "scandir" in vars(each):
+            setattr(each, "scandir", staticmethod(scandir))  # noqa: B010
 
 
 def _install_sqlite(translation: Translation) -> None:

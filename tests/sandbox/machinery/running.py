@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -107,15 +106,14 @@ def comm(pid: int) -> str:
 
 
 @contextmanager
-def sandbox(*arguments: str, environment: dict[str, str] | None = None) -> Iterator[RunningSandbox]:
-    """A sandbox for the time of the block."""
+def sandbox(*arguments: str, under: tuple[str, ...] = ()) -> Iterator[RunningSandbox]:
+    """A sandbox for the time of the block, started `under` another command."""
     owner = subprocess.Popen(
-        [sys.executable, "-m", "resilience.sandbox", "up", "--owner-stdin", *arguments],
+        [*under, sys.executable, "-m", "resilience.sandbox", "up", "--owner-stdin", *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, **(environment or {})},
     )
     assert owner.stdin is not None
     assert owner.stdout is not None

@@ -69,7 +69,7 @@ class Soak:
         return [pod["metadata"]["name"] for pod in found if "containerStatuses" in pod["status"]]
 
     def _one(self) -> str:
-        return self._random.choice(wait_for(self._pods, "there is a Pod"))
+        return str(self._random.choice(wait_for(self._pods, "there is a Pod")))
 
     def _scale(self) -> None:
         replicas = self._random.randint(1, MOST_REPLICAS)

@@ -58,7 +58,7 @@ def test_a_killed_core_process_ends_the_whole_sandbox_and_is_named(name: str) ->
         said = running.owner.stderr.read()
         assert f"its {name} was killed" in said
         assert running.is_gone()
-        assert [pid for pid in everything if processes.alive(pid)] == []
+        wait_for(lambda: not any(map(processes.alive, everything)), "no process is left")
 
 
 def test_a_killed_owner_leaves_no_process_and_no_directory() -> None:
@@ -66,20 +66,24 @@ def test_a_killed_owner_leaves_no_process_and_no_directory() -> None:
         everything = start_stray_pod(running)
         running.owner.kill()
         wait_for(running.is_gone, "everything is gone")
-        assert [pid for pid in everything if processes.alive(pid)] == []
+        wait_for(lambda: not any(map(processes.alive, everything)), "no process is left")
 
 
 def test_owner_and_reaper_killed_at_once_are_swept_by_the_next_start() -> None:
     with sandbox() as running:
         everything = start_stray_pod(running)
         reaper = running.process("reaper")
+        core = [running.process(name) for name in ("apiserver", "zygote", "kubelet", "dataplane")]
         os.kill(running.owner.pid, signal.SIGSTOP)
         os.kill(reaper, signal.SIGKILL)
         running.owner.kill()
-        wait_for(lambda: not processes.alive(reaper), "the reaper is dead")
+        wait_for(
+            lambda: not any(processes.alive(pid) for pid in [reaper, *core]),
+            "the core processes die with their parent, whoever sweeps",
+        )
         with sandbox():
             assert running.is_gone()
-        assert [pid for pid in everything if processes.alive(pid)] == []
+        wait_for(lambda: not any(map(processes.alive, everything)), "no process is left")
 
 
 def test_a_killed_pod_process_is_restarted_and_nothing_else() -> None:
@@ -110,7 +114,7 @@ def test_closing_stdin_ends_the_sandbox_with_code_zero() -> None:
         running.owner.stdin.close()
         assert running.owner.wait(20) == 0
         assert running.is_gone()
-        assert [pid for pid in everything if processes.alive(pid)] == []
+        wait_for(lambda: not any(map(processes.alive, everything)), "no process is left")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import time
 import urllib.error
@@ -12,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.machinery.running import AGNHOST, Pods, wait_for
+from resilience.sandbox.ports import PUBLISHED
+from tests.sandbox.machinery.running import AGNHOST, Pods, sandbox, wait_for
 
 
 def get(address: str, port: int, path: str) -> str:
@@ -203,6 +205,29 @@ def test_a_crash_breaks_connections_that_are_open(pods: Pods) -> None:
         except ConnectionResetError:
             ended = True
         assert ended
+
+
+def test_without_the_right_to_bind_them_low_ports_stand_elsewhere() -> None:
+    # Root may bind every port, so it gives that right up here; other users have none to give.
+    drop = "--bounding-set=-net_bind_service"
+    under = ("setpriv", drop, "--inh-caps=-net_bind_service") if os.getuid() == 0 else ()
+    with sandbox("--nodes", "1", under=under) as running:
+        pods = Pods(running, "default")
+        probe = {"httpGet": {"path": "/readyz", "port": 80}}
+        main = {"image": AGNHOST, "args": ["netexec", "--http-port=80"], "readinessProbe": probe}
+        pods.run("web", main=main)
+        pods.apply(service("web", ports=[{"port": 80}]))
+        address = pods.until_ready("web")["status"]["podIP"]
+        found = wait_for(
+            lambda: [s for s in [running.get("service", "web")] if PUBLISHED in str(s)],
+            "the Service says where its port stands",
+        )[0]
+        assert found["metadata"]["annotations"][PUBLISHED] == "80=64080"
+        assert get(address, 64080, "/hostname") == "web"
+        wait_for(lambda: accepts(found["spec"]["clusterIP"], 64080), "the Service has a listener")
+        program = "import urllib.request as u; print(u.urlopen('http://web/hostname').read())"
+        pods.run("asks", program, restartPolicy="Never")
+        assert pods.phase("asks") == "Succeeded", pods.logs("asks")
 
 
 CONNECTS = (
