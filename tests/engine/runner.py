@@ -1,0 +1,46 @@
+"""A run in a process of its own, to be killed: `python -m tests.engine.runner KUBECONFIG JOURNAL
+SCENARIO`. Prints `acting` when the first step begins, and the outcome if it gets that far."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from resilience.catalogue import catalogue
+from resilience.cluster import connect
+from resilience.cluster.access import load as access
+from resilience.engine import journalfile
+from resilience.engine.abort import Aborter
+from resilience.engine.clock import RealClock
+from resilience.engine.journal import Journal
+from resilience.engine.options import Options
+from resilience.engine.run import new_id, run
+from resilience.language import load
+from resilience.model.timeline import Entry, What
+
+
+def main(kubeconfig: str, journal: str, scenario: str) -> None:
+    """Run the one scenario of the file."""
+    [wanted] = load(Path(scenario), None, catalogue(), {}).scenarios
+    identity = new_id(time.time())
+    options = Options(run=identity, journal=Path(journal), undo_within=60.0)
+
+    def emit(entry: Entry) -> None:
+        if entry.what is What.STEP:
+            print("acting", flush=True)
+
+    record = run(
+        wanted,
+        cluster=connect(access("sandbox", kubeconfig)),
+        options=options,
+        clock=RealClock(),
+        journal=Journal([journalfile.create(options.journal, identity)]),
+        emit=emit,
+        aborter=Aborter(),
+    )
+    print(record.outcome.value, record.message, flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
