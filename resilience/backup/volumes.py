@@ -1,0 +1,204 @@
+"""The data of volumes: a tar stream out of a helper Pod that mounts the claim, and back into one.
+
+The helper stands on the node of a Pod that uses the claim, since a ReadWriteOnce volume can be
+mounted nowhere else; a ReadWriteOncePod claim in use cannot be mounted at all and is refused by
+name. The helper mounts it read-only. A stream without its four proofs (`stream.proven`) fails the
+snapshot. What is read is the live file system: consistent as far as the application's own hooks
+make it so.
+"""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.resources import files as package_files
+from typing import Any
+
+from resilience.backup import layout
+from resilience.backup.catalog import Snapshot
+from resilience.backup.clock import Clock
+from resilience.backup.errors import VolumeFailed
+from resilience.backup.files import Files
+from resilience.backup.manifest import VolumeRecord
+from resilience.backup.stream import Counted, Exec, proven
+from resilience.cluster.interface import PODS, Cluster, Object, Resource
+
+IMAGE = "python:3.12-alpine"
+CLAIMS = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
+
+_MOUNT = "/volume"
+_PREFIX = "resilience-volume-"
+_WITHIN = 120.0
+_PAUSE = 0.25
+_TIMEOUT = 6 * 3600.0
+
+
+def agent() -> str:
+    """The program that runs in the helper, packed: it travels in a URL, as exec's commands do."""
+    source = package_files("resilience.backup").joinpath("volume_agent.py").read_bytes()
+    packed = base64.b64encode(zlib.compress(source, 9)).decode()
+    return f"import base64, zlib; exec(zlib.decompress(base64.b64decode('{packed}')))"
+
+
+def helper(claim: str, namespace: str, *, node: str, writing: bool, image: str = IMAGE) -> Object:
+    """The helper Pod: no rights, no token, nothing but the claim."""
+    spec: dict[str, Any] = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "terminationGracePeriodSeconds": 0,
+        "containers": [
+            {
+                "name": "helper",
+                "image": image,
+                "command": ["python", "-c", "import time; time.sleep(86400)"],
+                "volumeMounts": [{"name": "it", "mountPath": _MOUNT, "readOnly": not writing}],
+            }
+        ],
+        "volumes": [
+            {
+                "name": "it",
+                "persistentVolumeClaim": {"claimName": claim, "readOnly": not writing},
+            }
+        ],
+    }
+    if node:
+        spec["affinity"] = {"nodeAffinity": _only(node)}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": (_PREFIX + claim)[:253],
+            "namespace": namespace,
+            "labels": {
+                "app.kubernetes.io/managed-by": "pytest-resilience",
+                "velero.io/exclude-from-backup": "true",
+            },
+        },
+        "spec": spec,
+    }
+
+
+def _only(node: str) -> dict[str, Any]:
+    field = {"key": "metadata.name", "operator": "In", "values": [node]}
+    terms = {"nodeSelectorTerms": [{"matchFields": [field]}]}
+    return {"requiredDuringSchedulingIgnoredDuringExecution": terms}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TarVolumes:
+    """Takes claims and brings them back."""
+
+    cluster: Cluster
+    exec: Exec
+    clock: Clock
+    name: str
+    image: str = IMAGE
+
+    def take(self, files: Files, claims: Sequence[tuple[str, str, str]]) -> list[VolumeRecord]:
+        """For `Request.volumes`: the data of each bound claim, one after another."""
+        return [
+            self._take(files, namespace, claim) for namespace, claim, volume in claims if volume
+        ]
+
+    def _take(self, files: Files, namespace: str, claim: str) -> VolumeRecord:
+        key = layout.volume(self.name, namespace, claim)
+        what = f"volume {namespace}/{claim}"
+        with self._helper(namespace, claim, writing=False) as pod:
+            with files.streamed(key) as write:
+                counted = Counted(write)
+                ended = self.exec.run(
+                    namespace,
+                    pod,
+                    "helper",
+                    ["python", "-c", agent(), "save", _MOUNT],
+                    stdout=counted.write,
+                    timeout=_TIMEOUT,
+                )
+                footer = proven(what, ended, counted)
+        return VolumeRecord(
+            namespace=namespace,
+            claim=claim,
+            key=key,
+            bytes=footer.bytes,
+            sha256=footer.sha256,
+            tree=footer.tree,
+        )
+
+    def bring_back(self, snapshot: Snapshot, record: VolumeRecord, namespace: str) -> None:
+        """Into the claim of the same name in `namespace`, which must be empty; the files' own tree
+        hash must come out as it went in."""
+        what = f"volume {namespace}/{record.claim}"
+        sent = Counted(lambda data: None)
+
+        def stdin() -> Iterator[bytes]:
+            for chunk in snapshot.stream(record.key):
+                sent.write(chunk)
+                yield chunk
+
+        with self._helper(namespace, record.claim, writing=True) as pod:
+            ended = self.exec.run(
+                namespace,
+                pod,
+                "helper",
+                ["python", "-c", agent(), "load", _MOUNT],
+                stdin=stdin(),
+                timeout=_TIMEOUT,
+            )
+        footer = proven(what, ended, sent)
+        if (sent.bytes, sent.sha256) != (record.bytes, record.sha256):
+            raise VolumeFailed(f"{what}: the stored stream is not the one that was recorded")
+        if footer.tree != record.tree:
+            raise VolumeFailed(f"{what}: the files that were written are not those that were read")
+
+    @contextmanager
+    def _helper(self, namespace: str, claim: str, *, writing: bool) -> Iterator[str]:
+        node = self._node(namespace, claim)
+        body = helper(claim, namespace, node=node, writing=writing, image=self.image)
+        created = self.cluster.create(PODS, body, namespace)["metadata"]
+        try:
+            self._wait_running(namespace, created["name"], claim)
+            yield created["name"]
+        finally:
+            self.cluster.delete(PODS, created["name"], namespace, grace=0, uid=created["uid"])
+
+    def _node(self, namespace: str, claim: str) -> str:
+        modes = self.cluster.get(CLAIMS, claim, namespace)["spec"].get("accessModes") or ()
+        users = [pod for pod in self.cluster.list(PODS, namespace) if _uses(pod, claim)]
+        if users and "ReadWriteOncePod" in modes:
+            raise VolumeFailed(
+                f"volume {namespace}/{claim} is ReadWriteOncePod and used by Pod "
+                f"{users[0]['metadata']['name']}: no second Pod can mount it; take it by an "
+                "application dump, or by a clone where the driver has one"
+            )
+        return next((pod["spec"]["nodeName"] for pod in users if pod["spec"].get("nodeName")), "")
+
+    def _wait_running(self, namespace: str, pod: str, claim: str) -> None:
+        until = self.clock.monotonic() + _WITHIN
+        while True:
+            status = self.cluster.get(PODS, pod, namespace).get("status") or {}
+            if status.get("phase") == "Running":
+                return
+            if status.get("phase") in ("Failed", "Succeeded") or self.clock.monotonic() >= until:
+                raise VolumeFailed(
+                    f"volume {namespace}/{claim}: its helper Pod {pod} is "
+                    f"{status.get('phase', 'Pending')} after {_WITHIN:.0f}s: {_why(status)}"
+                )
+            self.clock.wait(_PAUSE)
+
+
+def _uses(pod: Object, claim: str) -> bool:
+    if (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
+        return False
+    claims = (
+        (each.get("persistentVolumeClaim") or {}).get("claimName")
+        for each in (pod.get("spec") or {}).get("volumes") or ()
+    )
+    return claim in claims
+
+
+def _why(status: dict[str, Any]) -> str:
+    said = [each["message"] for each in status.get("conditions") or () if each.get("message")]
+    return "; ".join(said) or "no reason given"

@@ -1,0 +1,297 @@
+"""The data of a volume comes back file by file, or the snapshot does not exist."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from resilience.backup.catalog import opened
+from resilience.backup.errors import BackupError, BadRequest, HookFailed, VolumeFailed
+from resilience.backup.hooks import around
+from resilience.backup.scope import Scope
+from resilience.backup.snapshot import Request, create
+from resilience.backup.store.memory import MemoryStore
+from resilience.backup.stream import Ended
+from resilience.backup.verify import verify
+from resilience.backup.volumes import TarVolumes
+from resilience.cluster.interface import Object
+from tests.backup.fakes import FakeClock, FakeCluster, shop
+
+SCOPE = Scope(namespaces=("shop",))
+
+
+class LocalExec:
+    """Runs the real program on this machine; a Pod's volume is a directory."""
+
+    def __init__(self, directories: dict[str, Path]) -> None:
+        self.directories = directories
+        self.calls: list[tuple[str, ...]] = []
+        self.after: Callable[[bytes, Ended], tuple[bytes, Ended]] = lambda out, ended: (out, ended)
+
+    def run(
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        command: Sequence[str],
+        *,
+        stdin: Iterable[bytes] | None = None,
+        stdout: Callable[[bytes], object] = lambda data: None,
+        timeout: float = 60.0,
+    ) -> Ended:
+        self.calls.append((namespace, pod, *command[3:]))
+        directory = str(self.directories[f"{namespace}/{pod}"])
+        words = [sys.executable, *command[1:-1], directory]
+        done = subprocess.run(
+            words, input=b"".join(stdin or ()), capture_output=True, timeout=timeout, check=False
+        )
+        out, ended = self.after(done.stdout, Ended(done.returncode, done.stderr.decode()))
+        for at in range(0, len(out), 100_000):
+            stdout(out[at : at + 100_000])
+        return ended
+
+
+def claimed() -> FakeCluster:
+    cluster = shop()
+    cluster.on_create = lambda obj: obj.setdefault("status", {"phase": "Running"})
+    cluster.add(
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": {"name": "data", "namespace": "shop"},
+            "spec": {"volumeName": "pv-1", "accessModes": ["ReadWriteOnce"]},
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "db-0", "namespace": "shop"},
+            "spec": {
+                "nodeName": "node-3",
+                "containers": [{"name": "db"}],
+                "volumes": [{"name": "d", "persistentVolumeClaim": {"claimName": "data"}}],
+            },
+        },
+    )
+    return cluster
+
+
+@pytest.fixture
+def volume(tmp_path: Path) -> Path:
+    root = tmp_path / "volume"
+    (root / "deep/er").mkdir(parents=True)
+    (root / "empty").mkdir(mode=0o700)
+    (root / "large").write_bytes(os.urandom(3 << 20))
+    (root / "deep/er/ünïcode file").write_text("content")
+    (root / "script").write_text("#!/bin/sh\n")
+    (root / "script").chmod(0o750)
+    (root / "link").symlink_to("deep/er")
+    os.utime(root / "large", (1.5e9, 1.5e9))
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(root / "s"))
+    return root
+
+
+def volumes(cluster: FakeCluster, exec_: LocalExec) -> TarVolumes:
+    return TarVolumes(cluster=cluster, exec=exec_, clock=FakeClock(), name="one")
+
+
+def taken(cluster: FakeCluster, exec_: LocalExec, **options: Any) -> MemoryStore:
+    store = MemoryStore()
+    request = Request(name="one", scope=SCOPE, volumes=volumes(cluster, exec_).take, **options)
+    create(request, cluster, store, clock=FakeClock())
+    return store
+
+
+def contents(root: Path) -> dict[str, object]:
+    return {
+        str(path.relative_to(root)): (
+            os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else "",
+            path.lstat().st_mode,
+            int(path.lstat().st_mtime),
+        )
+        for path in root.rglob("*")
+        if not path.is_socket()
+    }
+
+
+def test_files_links_modes_and_times_come_back(volume: Path, tmp_path: Path) -> None:
+    cluster, back = claimed(), tmp_path / "back"
+    back.mkdir()
+    exec_ = LocalExec({"shop/resilience-volume-data": volume})
+    store = taken(cluster, exec_)
+    snapshot = opened(store, "one")
+    assert verify(snapshot).intact
+    assert snapshot.manifest
+    (record,) = snapshot.manifest.volumes
+    assert record.bytes > 3 << 20
+    exec_.directories["shop/resilience-volume-data"] = back
+    volumes(cluster, exec_).bring_back(snapshot, record, "shop")
+    assert contents(back) == contents(volume)
+    assert not [key for key in cluster.objects if "resilience-volume" in key[2]]
+
+
+def test_the_helper_stands_where_the_volume_is_and_only_reads(volume: Path) -> None:
+    cluster, pods = claimed(), list[Object]()
+    made = cluster.on_create
+
+    def watch(obj: Object) -> None:
+        made(obj)
+        if obj["metadata"]["name"].startswith("resilience-volume"):
+            pods.append(obj)
+
+    cluster.on_create = watch
+    taken(cluster, LocalExec({"shop/resilience-volume-data": volume}))
+    (pod,) = pods
+    affinity = pod["spec"]["affinity"]["nodeAffinity"]
+    (term,) = affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+    assert term["matchFields"][0]["values"] == ["node-3"]
+    assert pod["spec"]["containers"][0]["volumeMounts"][0]["readOnly"] is True
+
+
+LOST = [
+    (lambda out, ended: (out[:-10240], ended), "bytes arrived"),
+    (lambda out, ended: (out[:500] + b"x" + out[501:], ended), "another sha256"),
+    (lambda out, ended: (out, Ended(0, "")), "no end marker"),
+    (lambda out, ended: (out, Ended(None, ended.stderr)), "without an exit status"),
+    (lambda out, ended: (out, Ended(2, ended.stderr)), "ended with 2"),
+]
+
+
+@pytest.mark.parametrize(("after", "words"), LOST, ids=[words for _, words in LOST])
+def test_without_any_one_of_the_four_proofs_there_is_no_snapshot(
+    volume: Path, after: Any, words: str
+) -> None:
+    cluster, exec_ = claimed(), LocalExec({"shop/resilience-volume-data": volume})
+    exec_.after = after
+    store = MemoryStore()
+    request = Request(name="one", scope=SCOPE, volumes=volumes(cluster, exec_).take)
+    with pytest.raises(VolumeFailed, match=words):
+        create(request, cluster, store, clock=FakeClock())
+    assert not [key for key in store.files if key.startswith("backups/")]
+    assert not [key for key in cluster.objects if "resilience-volume" in key[2]]
+
+
+def test_an_unreadable_volume_fails_and_is_named(tmp_path: Path) -> None:
+    exec_ = LocalExec({"shop/resilience-volume-data": tmp_path / "absent"})
+    exec_.after = lambda out, ended: (out, Ended(1, "PermissionError: denied"))
+    with pytest.raises(VolumeFailed, match=r"volume shop/data: ended with 1: PermissionError"):
+        taken(claimed(), exec_)
+
+
+def test_a_volume_that_is_not_empty_is_not_written_over(volume: Path, tmp_path: Path) -> None:
+    cluster, exec_ = claimed(), LocalExec({"shop/resilience-volume-data": volume})
+    snapshot = opened(taken(cluster, exec_), "one")
+    assert snapshot.manifest
+    used = tmp_path / "used"
+    used.mkdir()
+    (used / "precious").write_text("keep me")
+    exec_.directories["shop/resilience-volume-data"] = used
+    with pytest.raises(VolumeFailed, match="the volume is not empty"):
+        volumes(cluster, exec_).bring_back(snapshot, snapshot.manifest.volumes[0], "shop")
+    assert os.listdir(used) == ["precious"]
+
+
+def test_a_volume_that_only_one_pod_may_mount_is_named_with_the_way_out() -> None:
+    cluster = claimed()
+    claim = cluster.objects["persistentvolumeclaims", "shop", "data"]
+    claim["spec"]["accessModes"] = ["ReadWriteOncePod"]
+    with pytest.raises(VolumeFailed, match=r"used by Pod db-0.*application dump"):
+        taken(cluster, LocalExec({}))
+
+
+def test_a_helper_that_never_runs_is_told_with_its_reason() -> None:
+    cluster = claimed()
+    cluster.on_create = lambda obj: obj.setdefault(
+        "status", {"phase": "Pending", "conditions": [{"message": "0/3 nodes are available"}]}
+    )
+    with pytest.raises(VolumeFailed, match=r"Pending after 120s: 0/3 nodes are available"):
+        taken(cluster, LocalExec({}))
+
+
+class Told:
+    """An exec that remembers, and answers by the command's first word."""
+
+    def __init__(self, **answers: Ended) -> None:
+        self.ran: list[str] = []
+        self.answers = answers
+
+    def run(
+        self, namespace: str, pod: str, container: str, command: Sequence[str], **options: Any
+    ) -> Ended:
+        self.ran.append(f"{pod}/{container}: {' '.join(command)}")
+        return self.answers.get(command[0], Ended(0, ""))
+
+
+def hooked(**annotations: str) -> FakeCluster:
+    cluster = claimed()
+    pod = cluster.objects["pods", "shop", "db-0"]
+    pod["metadata"]["annotations"] = {
+        f"{name.replace('_', '.hook.backup.velero.io/', 1).replace('_', '-')}": value
+        for name, value in annotations.items()
+    }
+    return cluster
+
+
+def with_hooks(cluster: FakeCluster, exec_: Told, passed: list[str]) -> MemoryStore:
+    store = MemoryStore()
+    hooks = around(cluster, ["shop"], exec_, passed.append)
+    create(Request(name="one", scope=SCOPE, hooks=hooks), cluster, store, clock=FakeClock())
+    return store
+
+
+def test_hooks_run_before_and_after() -> None:
+    exec_ = Told()
+    with_hooks(hooked(pre_command='["freeze", "now"]', post_command="thaw"), exec_, [])
+    assert exec_.ran == ["db-0/db: freeze now", "db-0/db: thaw"]
+
+
+def test_a_failing_hook_fails_the_snapshot_and_what_was_frozen_is_thawed() -> None:
+    exec_ = Told(freeze=Ended(3, "no such database"))
+    with pytest.raises(HookFailed, match="ended with 3: no such database"):
+        with_hooks(hooked(pre_command="freeze", post_command="thaw"), exec_, [])
+    assert exec_.ran[-1] == "db-0/db: thaw"
+
+
+def test_a_hook_that_may_fail_is_told_and_passed_over() -> None:
+    passed: list[str] = []
+    exec_ = Told(freeze=Ended(None, ""))
+    cluster = hooked(pre_command="freeze", pre_on_error="Continue")
+    assert verify(opened(with_hooks(cluster, exec_, passed), "one")).intact
+    assert "never ended" in passed[0]
+
+
+@pytest.mark.parametrize(
+    ("annotations", "words"),
+    [
+        (
+            {"pre_command": "x", "pre_container": "nope"},
+            "there is no container 'nope'; there are db",
+        ),
+        ({"pre_command": "x", "pre_on_error": "Ignore"}, "neither Fail nor Continue"),
+        ({"pre_command": "x", "pre_timeout": "soon"}, "timeout: 'soon'; expected"),
+        ({"pre_command": "[x"}, "no JSON list"),
+    ],
+)
+def test_a_hook_that_makes_no_sense_is_named(annotations: dict[str, str], words: str) -> None:
+    with pytest.raises(BadRequest, match=words):
+        with_hooks(hooked(**annotations), Told(), [])
+
+
+def test_a_collector_that_fails_still_thaws() -> None:
+    cluster, exec_ = hooked(post_command="thaw"), Told()
+
+    def broken(verb: str, kind: str, namespace: str, name: str) -> None:
+        if (verb, kind) == ("list", "secrets"):
+            raise BackupError("anything")
+
+    cluster.faults.append(broken)
+    with pytest.raises(BackupError):
+        with_hooks(cluster, exec_, [])
+    assert exec_.ran == ["db-0/db: thaw"]
