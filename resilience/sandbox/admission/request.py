@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from resilience.sandbox.api import Obj, Resource
@@ -35,6 +35,8 @@ class Request:
     old: Obj | None
     call: Call
     subresource: str = ""
+    unowned: set[str] = field(default_factory=set)
+    """Fields of `spec` that the server filled and no manager owns."""
 
     @property
     def resource(self) -> Resource:

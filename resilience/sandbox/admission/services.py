@@ -53,7 +53,9 @@ class ServiceAddresses:
         old = (request.old or {}).get("spec") or {}
         if request.old is not None:
             self._keep(request, spec, old)
+        given = set(spec)
         self._address(request, spec)
+        request.unowned.update(set(_ADDRESSED[:4]) - given)
         self._node_port_numbers(request, spec, old)
 
     def _keep(self, request: Request, spec: Spec, old: Spec) -> None:

@@ -18,6 +18,7 @@ from resilience.sandbox.apiserver import errors
 from resilience.sandbox.apiserver.call import Call
 from resilience.sandbox.apiserver.metadata import check_names, mismatch
 from resilience.sandbox.clock import stamp
+from resilience.sandbox.config import Identity
 from resilience.sandbox.patch import apply, fieldset
 from resilience.sandbox.patch.fieldset import Fields
 from resilience.sandbox.schema import strict
@@ -112,14 +113,17 @@ def track(request: Request, now: float) -> None:
         obj["metadata"].pop("managedFields", None)
         return
     facts, model = builtin(), request.kind.model
-    after = fieldset.of(facts, model, obj)
-    before = fieldset.of(facts, model, old) if old is not None else frozenset()
+    after = fieldset.of(facts, model, obj, containers=True)
+    before = fieldset.of(facts, model, old, containers=True) if old is not None else frozenset()
+    holders = {path[:at] for path in after for at in range(1, len(path))}
     door = "status" if request.subresource == "status" else ""
     changed = frozenset(
         path
         for path in _of(after, door)
-        if path not in before or fieldset.read(old, path) != fieldset.read(obj, path)
+        if path not in before
+        or (path not in holders and fieldset.read(old, path) != fieldset.read(obj, path))
     )
+    changed -= {("f:spec", f"f:{name}") for name in request.unowned}
     removed = before - after
     me = Entry(
         call.manager,
@@ -191,9 +195,9 @@ def _checked(kind: Kind, patch: Any, namespace: str, name: str, call: Call) -> O
     config: Obj = clone(patch)
     if config.get("apiVersion") != resource.api_version or config.get("kind") != resource.kind:
         raise errors.bad_request(
-            f"invalid object type: expected {resource.kind} of {resource.api_version}, got"
-            f" {config.get('kind', '')} of {config.get('apiVersion', '')}"
+            f"invalid object type: {config.get('apiVersion', '')}, Kind={config.get('kind', '')}"
         )
+    _declared(kind, config)
     strict.check(kind.model, config, call)
     check_names(resource, config, namespace, name)
     if config["metadata"].get("managedFields"):
@@ -201,6 +205,22 @@ def _checked(kind: Kind, patch: Any, namespace: str, name: str, call: Call) -> O
     if config["metadata"].get("name") != name:
         raise mismatch("name", str(config["metadata"].get("name")), name)
     return config
+
+
+def _declared(kind: Kind, config: Obj) -> None:
+    """An apply refuses unknown fields whatever its fieldValidation, and with a 500 at that."""
+    asked = Call(user=Identity(""), validation="Warn")
+    strict.check(kind.model, clone(config), asked)
+    if asked.warnings:
+        path = asked.warnings[0].partition('"')[2].rstrip('"')
+        about = config.get("metadata") or {}
+        raise ApiError(
+            500,
+            "",
+            f"failed to create typed patch object ({about.get('namespace', '')}/"
+            f"{about.get('name', '')}; {kind.resource.api_version}, Kind={kind.resource.kind}):"
+            f" .{path}: field not declared in schema",
+        )
 
 
 def _only(config: Obj, door: str) -> Obj:

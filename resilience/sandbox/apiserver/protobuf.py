@@ -12,8 +12,6 @@ from __future__ import annotations
 import base64
 import struct
 from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from resilience.sandbox.api import ApiError
@@ -67,23 +65,6 @@ def _model(api_version: str, kind: str) -> str:
             415, "UnsupportedMediaType", f"protobuf is not accepted for {kind} of {api_version}"
         )
     return other
-
-
-@cache
-def _numbers() -> dict[str, dict[str, tuple[tuple[int, ...], bool]]]:
-    """Per model and field: its number (behind those of embedded messages), and if optional."""
-    out: dict[str, dict[str, tuple[tuple[int, ...], bool]]] = {}
-    path = Path(facts.__file__).parent / "protobuf.txt"
-    for line in path.read_text().splitlines():
-        if line.startswith("#"):
-            continue
-        model, *entries = line.split()
-        fields = out[model] = {}
-        for entry in entries:
-            name, _, number = entry.partition("=")
-            parts = tuple(int(part) for part in number.rstrip("*").split("."))
-            fields[name] = (parts, number.endswith("*"))
-    return out
 
 
 def _fields(data: bytes) -> dict[int, list[Wire]]:
@@ -151,7 +132,7 @@ def _message(model: str, data: bytes, depth: int) -> dict[str, Any]:
         raise _Malformed("nested too deep")
     outer, embedded = _fields(data), {}
     types, out = facts.builtin().model(model).fields, {}
-    for name, (path, optional) in _numbers().get(model, {}).items():
+    for name, (path, optional) in facts.numbers().get(model, {}).items():
         fields = outer
         for number in path[:-1]:
             key = (id(fields), number)

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from resilience.sandbox.schema.facts import Facts, ListRule, Model
+from resilience.sandbox.schema.facts import Facts, ListRule, Model, is_pointer
 
 Path = tuple[str, ...]
 Fields = frozenset[Path]
@@ -56,10 +56,16 @@ def value_key(value: Any) -> str:
     return "v:" + json.dumps(value, separators=(",", ":"))
 
 
-def of(facts: Facts, model: str, obj: Mapping[str, Any]) -> Fields:
-    """Every leaf (and map-list item) that an object mentions, without what nobody may own."""
+def of(facts: Facts, model: str, obj: Mapping[str, Any], *, containers: bool = False) -> Fields:
+    """Every leaf (and map-list item) that an object mentions, without what nobody may own.
+
+    With `containers` also the maps, lists and optional structs that hold them: an update owns
+    those it made, an apply only what it says.
+    """
     found: set[Path] = set()
     _struct(facts, model_of(facts, model), obj, (), found)
+    if containers:
+        _add_containers(facts, model, found)
     return frozenset(path for path in found if path[:2] not in _STRIPPED and path not in _STRIPPED)
 
 
@@ -73,6 +79,24 @@ def _struct(
         kind = model.fields.get(field, "object") if model else "object"
         rule = model.lists.get(field) if model else None
         _value(facts, kind, rule, inner, (*path, f"f:{field}"), found)
+
+
+def _add_containers(facts: Facts, model: str, found: set[Path]) -> None:
+    for path in list(found):
+        known: Model | None = model_of(facts, model)
+        kind = model
+        for at, part in enumerate(path[:-1], start=1):
+            if part.startswith("f:") and kind[:2] not in ("[]", "{}"):
+                field, owner = part[2:], known
+                kind = owner.fields.get(field, "object") if owner else "object"
+                held = kind[:2] in ("[]", "{}") or (
+                    owner is not None and is_pointer(owner.name, field)
+                )
+                if held:
+                    found.add(path[:at])
+            elif kind[:2] in ("[]", "{}"):
+                kind = kind[2:]
+            known = model_of(facts, kind)
 
 
 def _value(

@@ -119,3 +119,26 @@ def _kind(entry: Mapping[str, Any]) -> Kind:
 def builtin() -> Facts:
     """The generated facts, read once per process."""
     return Facts(json.loads((Path(__file__).parent / "facts.json").read_bytes()))
+
+
+@cache
+def numbers() -> dict[str, dict[str, tuple[tuple[int, ...], bool]]]:
+    """Per model and field: its number (behind those of embedded messages), and if optional."""
+    out: dict[str, dict[str, tuple[tuple[int, ...], bool]]] = {}
+    path = Path(__file__).parent / "protobuf.txt"
+    for line in path.read_text().splitlines():
+        if line.startswith("#"):
+            continue
+        model, *entries = line.split()
+        fields = out[model] = {}
+        for entry in entries:
+            name, _, number = entry.partition("=")
+            parts = tuple(int(part) for part in number.rstrip("*").split("."))
+            fields[name] = (parts, number.endswith("*"))
+    return out
+
+
+def is_pointer(model: str, field: str) -> bool:
+    """Whether Go holds this field by pointer, so that absent and empty are two things."""
+    known = numbers().get(model, {}).get(field)
+    return known is not None and known[1]

@@ -121,7 +121,7 @@ def test_updates_own_what_they_changed(wire: Wire) -> None:
     wire("POST", PATH.rpartition("/")[0] + "?fieldManager=maker", deployment("web"))
     changed = wire.patch(PATH + "?fieldManager=label", {"metadata": {"labels": {"a": "b"}}})
     owned = managers(changed)
-    assert owned[("label", "Update")] == {"f:metadata": {"f:labels": {"f:a": {}}}}
+    assert owned[("label", "Update")] == {"f:metadata": {"f:labels": {".": {}, "f:a": {}}}}
     assert "f:metadata" not in owned[("maker", "Update")]
 
 
