@@ -21,6 +21,7 @@ from resilience.sandbox.kubelet.pod import Pod
 from resilience.sandbox.kubelet.references import References
 from resilience.sandbox.kubelet.server import KubeletServer
 from resilience.sandbox.kubelet.time import WallClock
+from resilience.sandbox.kubelet.volumes import reclaim
 from resilience.sandbox.kubelet.writer import WORKERS, StatusWriter
 from resilience.sandbox.kubelet.zygote_client import ZygoteClient
 from resilience.sandbox.ports import needed_shift
@@ -60,10 +61,12 @@ class Kubelet:
             str(self.config.kubelet_socket), KubeletServer(self).handle
         )
         self._pods = pods = Reflector(self._client, "/api/v1/pods", self._on_pod)
+        volumes = Reflector(self._client, "/api/v1/persistentvolumes", self._on_volume)
         nodes = Reflector(self._client, "/api/v1/nodes", self.nodes.on_change)
         memory = MemoryWatch(self.pods)
         await self.nodes.register()
         for body in (
+            volumes.run(),
             nodes.run(),
             pods.run(),
             self.nodes.heartbeat(),
@@ -111,6 +114,9 @@ class Kubelet:
         elif self._is_ours(obj):
             self.pods[uid] = pod = Pod(self, obj)
             pod.update(obj)
+
+    def _on_volume(self, kind: EventType, obj: Obj, old: Obj | None) -> None:
+        reclaim(self.config.directory, kind, obj)
 
     def _is_ours(self, obj: Obj) -> bool:
         node = obj["spec"].get("nodeName")

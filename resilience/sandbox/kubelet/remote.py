@@ -21,6 +21,7 @@ from resilience.sandbox.kubelet.container import Container
 from resilience.sandbox.kubelet.executing import launch_beside
 from resilience.sandbox.kubelet.httpd import Request
 from resilience.sandbox.kubelet.pod import Pod
+from resilience.sandbox.kubelet.tunnel import PROTOCOL, Tunnel
 from resilience.sandbox.kubelet.websocket import WebSocket
 from resilience.sandbox.ports import published
 
@@ -171,7 +172,10 @@ async def _until_gone(socket: WebSocket) -> None:
 
 
 async def port_forward(pod: Pod, request: Request) -> None:
-    """Carry connections to ports of the Pod, one for each port asked for."""
+    """Carry connections to ports of the Pod, in kubectl's way or in the older one."""
+    if PROTOCOL in request.headers.get("sec-websocket-protocol", ""):
+        await Tunnel(pod, websocket.accept(request, (PROTOCOL,))).serve()
+        return
     ports = [int(p) for word in request.query.get("ports", []) for p in word.split(",") if p]
     if not ports:
         raise ApiError(400, "BadRequest", 'query parameter "ports" is required')

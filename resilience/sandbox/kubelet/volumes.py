@@ -11,7 +11,7 @@ import os
 import shutil
 from pathlib import Path
 
-from resilience.sandbox.api import Obj
+from resilience.sandbox.api import EventType, Obj
 from resilience.sandbox.kubelet import fields
 from resilience.sandbox.kubelet.references import References, data_of
 from resilience.sandbox.zygote.launch import Mount
@@ -177,6 +177,13 @@ class Volumes:
     def remove(self) -> None:
         """Remove the Pod's own volumes; claims and node directories stay."""
         shutil.rmtree(self._directory.parent, ignore_errors=True)
+
+
+def reclaim(root: Path, kind: EventType, volume: Obj) -> None:
+    """A PersistentVolume changed: once it is deleted, its data go if that is its policy."""
+    deletes = volume["spec"].get("persistentVolumeReclaimPolicy") == "Delete"
+    if kind == "DELETED" and deletes:
+        shutil.rmtree(root / "volumes" / volume["metadata"]["name"], ignore_errors=True)
 
 
 def _below(source: Path, below: str) -> Path:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import socket
+import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -228,6 +231,35 @@ def test_without_the_right_to_bind_them_low_ports_stand_elsewhere() -> None:
         program = "import urllib.request as u; print(u.urlopen('http://web/hostname').read())"
         pods.run("asks", program, restartPolicy="Never")
         assert pods.phase("asks") == "Succeeded", pods.logs("asks")
+
+
+def forwarded(pods: Pods, *arguments: str) -> Iterator[int]:
+    """kubectl port-forward; yields the local port."""
+    command = ["kubectl", "--kubeconfig", pods.sandbox.ready["kubeconfig"], "-n", pods.namespace,
+               "port-forward", *arguments]  # fmt: skip
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            line = process.stdout.readline()
+            assert line.startswith("Forwarding from 127.0.0.1:"), line
+            yield int(line.split()[2].split(":")[1])
+        finally:
+            process.terminate()
+
+
+def test_kubectl_forwards_a_port(pods: Pods) -> None:
+    run_netexec(pods, "pf")
+    with contextmanager(forwarded)(pods, "pod/pf", ":8080") as port:
+        for _ in range(3):
+            assert get("127.0.0.1", port, "/hostname") == "pf"
+        assert get("127.0.0.1", port, "/echo?msg=" + "x" * 50000) == "x" * 50000
+
+
+def test_a_forwarded_port_nobody_listens_on_ends_the_connection(pods: Pods) -> None:
+    run_netexec(pods, "pf")
+    with contextmanager(forwarded)(pods, "pod/pf", ":9999") as port:
+        with socket.create_connection(("127.0.0.1", port), 10) as connection:
+            assert connection.recv(10) == b""
 
 
 CONNECTS = (

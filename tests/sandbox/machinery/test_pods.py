@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.machinery.running import AGNHOST, Pods
+from tests.sandbox.machinery.running import AGNHOST, Pods, wait_for
 
 CONFIG: dict[str, Any] = {
     "apiVersion": "v1",
@@ -360,6 +360,36 @@ def test_pause_pods_cost_no_process_and_end_at_once(pods: Pods) -> None:
     pods.until_ready("idle")
     assert len(pods.sandbox.everything()) == before
     pods.kubectl("delete", "pod", "idle", "--timeout=5s")
+
+
+def test_a_claim_keeps_its_data_from_pod_to_pod_and_loses_them_with_itself(pods: Pods) -> None:
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "data"},
+        "spec": {
+            "accessModes": ["ReadWriteOnce"],
+            "resources": {"requests": {"storage": "1Gi"}},
+        },
+    }
+    pods.apply(claim)
+    kept = {
+        "volumes": [{"name": "d", "persistentVolumeClaim": {"claimName": "data"}}],
+        "restartPolicy": "Never",
+    }
+    main = {"volumeMounts": [{"name": "d", "mountPath": "/data"}]}
+    pods.run("writes", "open('/data/x', 'w').write('kept')", main=dict(main), **kept)
+    assert pods.phase("writes") == "Succeeded"
+    pods.kubectl("delete", "pod", "writes")
+    pods.run("reads", "print(open('/data/x').read())", main=dict(main), **kept)
+    assert pods.phase("reads") == "Succeeded"
+    assert pods.logs("reads") == "kept\n"
+    name = pods.sandbox.get("-n", pods.namespace, "pvc", "data")["spec"]["volumeName"]
+    directory = pods.sandbox.directory / "volumes" / name
+    assert (directory / "x").read_text() == "kept"
+    pods.kubectl("delete", "pod", "reads")
+    pods.kubectl("delete", "pvc", "data", "--timeout=20s")
+    wait_for(lambda: not directory.exists(), "the volume's directory is gone")
 
 
 def test_items_and_sub_paths_choose_what_is_mounted_where(pods: Pods) -> None:
