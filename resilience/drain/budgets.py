@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 from resilience.cluster.interface import Object
 
-SETTLE = 2.0
-"""Seconds after which a spent disruption is taken as accounted for even if its entry was never seen
-(a relist can skip the version that had it; the controller drops entries of Pods that are gone)."""
+SETTLE = 5.0
+"""Seconds after which a spent disruption is taken as accounted for though its entry was never seen:
+a relist can skip the version that had it, and a Pod that was no longer ready cost nothing."""
 
 
 def key_of(obj: Object) -> tuple[str, str]:

@@ -10,6 +10,7 @@ says for every Pod what became of it.
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
@@ -17,7 +18,15 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from resilience.cluster.errors import ClusterError
-from resilience.cluster.interface import BUDGETS, NODES, PODS, Cluster, Object, View
+from resilience.cluster.interface import (
+    BUDGETS,
+    NODES,
+    PODS,
+    Cluster,
+    Object,
+    View,
+    WatchEvent,
+)
 from resilience.drain.answers import Reply, evict
 from resilience.drain.filters import Allow, Fate, decide
 from resilience.drain.ledger import Ledger
@@ -97,8 +106,8 @@ class _Drain:
         self.began = clock.monotonic()
         self.wake = threading.Event()
         self.before = before
-        self.ledger = Ledger(on_change)
-        self.pods: list[View] = []
+        self.ledger = Ledger(self._decide, on_change)
+        self.inbox: deque[WatchEvent] = deque()
         self.flights: dict[Future[Reply], str] = {}
         self.told: set[str] = set()
 
@@ -114,11 +123,13 @@ class _Drain:
         namespaces = sorted({pod["metadata"]["namespace"] for pod in found})
         budgets_in = namespaces[0] if len(namespaces) == 1 else ""
         budgets = stack.enter_context(self.cluster.view(BUDGETS, budgets_in))
-        self.pods = [stack.enter_context(view) for view in self._pod_views(namespaces)]
-        stack.callback(budgets.subscribe(self.ledger.hear_budget(self.wake)))
+        views = [stack.enter_context(view) for view in self._pod_views(namespaces)]
+        # Heard before looked at: an event that both tell of changes nothing the second time.
+        for view in (budgets, *views):
+            stack.callback(view.subscribe(self._hear))
         self.ledger.budgets_are(budgets.objects())
-        for view in self.pods:
-            stack.callback(view.subscribe(lambda event: self.wake.set()))
+        present = [pod for view in views for pod in view.objects() if self._is_here(pod)]
+        self.ledger.pods_are(present, self.clock.monotonic())
         self.senders = ThreadPoolExecutor(SENDERS, thread_name_prefix="evict")
         stack.callback(self.senders.shutdown, wait=True, cancel_futures=True)
 
@@ -131,6 +142,15 @@ class _Drain:
             return [self.cluster.view(PODS, namespace) for namespace in namespaces]
         return [self.cluster.view(PODS)]
 
+    def _hear(self, event: WatchEvent) -> None:
+        """On a watch's own thread: only what concerns us, and only into the inbox."""
+        if event.object.get("kind") == BUDGETS.kind or self._is_here(event.object):
+            self.inbox.append(event)
+            self.wake.set()
+
+    def _is_here(self, pod: Object) -> bool:
+        return (pod.get("spec") or {}).get("nodeName") in self.nodes
+
     # The loop ----------------------------------------------------------------------------------
 
     def until_done(self, check: Callable[[], None]) -> DrainResult:
@@ -142,22 +162,21 @@ class _Drain:
             now = self.clock.monotonic()
             if self.options.all_or_nothing and self.ledger.refused and not self.ledger.begun:
                 return self._result("nothing was evicted, because another Pod was refused")
-            if self.ledger.done and not self.flights:
-                return self._result("")
-            if now >= self.deadline:
+            if (self.ledger.done and not self.flights) or now >= self.deadline:
                 return self._result("")
             self._send(now)
             self.wake.wait(min(TICK, self.deadline - now))
-            self._land()
 
     def _look(self) -> None:
-        """Bring the ledger up to what the watches say."""
-        present: dict[str, Object] = {}
-        for view in self.pods:
-            for pod in view.objects():
-                if (pod.get("spec") or {}).get("nodeName") in self.nodes:
-                    present[pod["metadata"]["uid"]] = pod
-        self.ledger.pods_are(present, self.clock.monotonic(), self._decide)
+        """Bring the ledger up to what the watches and the answers say."""
+        now = self.clock.monotonic()
+        while self.inbox:
+            event = self.inbox.popleft()
+            if event.object.get("kind") == BUDGETS.kind:
+                self.ledger.budget_changed(event)
+            else:
+                self.ledger.pod_changed(event, now)
+        self._land()
 
     def _decide(self, pod: Object) -> tuple[State, str]:
         decision = decide(pod, self.options.allow)
@@ -184,7 +203,7 @@ class _Drain:
             self.ledger.book(uid, reply, self.clock.monotonic())
 
     def _result(self, refused: str) -> DrainResult:
-        self._land()
+        self._look()
         self.ledger.close(refused, self._node_trouble)
         seconds = self.clock.monotonic() - self.began
         return DrainResult(pods=self.ledger.records(), seconds=seconds)

@@ -1,19 +1,19 @@
 """The books of one drain: every Pod's record, every budget's account.
 
-All methods are called by the deciding thread, except the listener of `hear_budget`, which runs on
-the watch's thread and only puts the newer version into a locked inbox.
+All methods are called by the deciding thread. What the watches say comes in as events, each of
+which costs the same however many Pods there are; the first state comes in as a list.
 """
 
 from __future__ import annotations
 
-import threading
+import heapq
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from resilience.cluster.interface import Object, WatchEvent
 from resilience.drain.answers import Answer, Reply
 from resilience.drain.budgets import Allowance, covering, key_of
 from resilience.drain.outcome import PodDrain, State
-from resilience.drain.plan import plan
+from resilience.drain.plan import Queue
 
 Decide = Callable[[Object], tuple[State, str]]
 
@@ -21,119 +21,139 @@ Decide = Callable[[Object], tuple[State, str]]
 class Ledger:
     """What is known of Pods and budgets, and what was asked."""
 
-    def __init__(self, on_change: Callable[[PodDrain], None]) -> None:
+    def __init__(self, decide: Decide, on_change: Callable[[PodDrain], None]) -> None:
+        self._decide = decide
         self._on_change = on_change
         self._records: dict[str, PodDrain] = {}
         self._waiting: dict[str, Object] = {}
         self._accepted: set[str] = set()
         self._flying: dict[str, Allowance | None] = {}
-        self._not_before: dict[str, float] = {}
+        self._later: list[tuple[float, str]] = []
         self._allowances: dict[tuple[str, str], Allowance] = {}
-        self._covers: dict[str, list[Allowance]] = {}
-        self._inbox: list[WatchEvent] = []
-        self._lock = threading.Lock()
+        self._queues: dict[tuple[tuple[str, str], ...], Queue] = {}
+        self._queue_of: dict[str, Queue] = {}
         self.begun = False
 
     # Budgets -----------------------------------------------------------------------------------
-
-    def hear_budget(self, wake: threading.Event) -> Callable[[WatchEvent], None]:
-        """A listener for the budgets' watch."""
-
-        def hear(event: WatchEvent) -> None:
-            with self._lock:
-                self._inbox.append(event)
-            wake.set()
-
-        return hear
 
     def budgets_are(self, budgets: Iterable[Object]) -> None:
         """The first state of all budgets."""
         for budget in budgets:
             self._budget(budget)
+        self._sort_again()
 
-    def _read_inbox(self) -> None:
-        with self._lock:
-            events, self._inbox = self._inbox, []
-        for event in events:
-            if event.type == "DELETED":
-                self._allowances.pop(key_of(event.object), None)
-                self._covers.clear()
-            else:
-                self._budget(event.object)
+    def budget_changed(self, event: WatchEvent) -> None:
+        """One event of the budgets' watch."""
+        if event.type == "DELETED":
+            self._allowances.pop(key_of(event.object), None)
+            self._sort_again()
+        elif self._budget(event.object):
+            self._sort_again()
 
-    def _budget(self, budget: Object) -> None:
+    def _budget(self, budget: Object) -> bool:
+        """Book a version; whether it may cover other Pods than before."""
         known = self._allowances.get(key_of(budget))
         if known is None:
             known = self._allowances[key_of(budget)] = Allowance(budget)
-            self._covers.clear()
-        elif known.budget["spec"] != budget["spec"]:
-            self._covers.clear()
+            known.update(budget)
+            return True
+        moved = bool(known.budget["spec"] != budget["spec"])
         known.update(budget)
+        return moved
 
-    def _covering(self, pod: Object) -> Sequence[Allowance]:
+    def _sort_again(self) -> None:
+        """Budgets came, went or cover others now: every waiting Pod finds its queue anew."""
+        self._queues.clear()
+        self._queue_of.clear()
+        for uid, pod in self._waiting.items():
+            if uid not in self._flying:
+                self._queue(pod)
+
+    def _queue(self, pod: Object) -> None:
         uid = pod["metadata"]["uid"]
-        if uid not in self._covers:
-            self._covers[uid] = covering(pod, self._allowances.values())
-        return self._covers[uid]
+        queue = self._queue_of.get(uid)
+        if queue is None:
+            covers = covering(pod, self._allowances.values())
+            key = tuple(key_of(cover.budget) for cover in covers)
+            queue = self._queues.setdefault(key, Queue(covers))
+            self._queue_of[uid] = queue
+        queue.put(pod)
 
     # Pods --------------------------------------------------------------------------------------
 
-    def pods_are(self, present: Mapping[str, Object], now: float, decide: Decide) -> None:
-        """The Pods on the nodes right now, by uid."""
-        self._read_inbox()
-        for uid, pod in present.items():
-            if uid not in self._records:
-                self._meet(pod, decide)
-            elif uid in self._waiting:
-                self._waiting[uid] = pod
-        for uid in [uid for uid in (*self._waiting, *self._accepted) if uid not in present]:
+    def pods_are(self, present: Iterable[Object], now: float) -> None:
+        """All Pods on the nodes right now: news, changes and what is missing."""
+        by_uid = {pod["metadata"]["uid"]: pod for pod in present}
+        for pod in sorted(by_uid.values(), key=key_of):
+            self._seen(pod)
+        for uid in [uid for uid in (*self._waiting, *self._accepted) if uid not in by_uid]:
             self._left(uid, now)
 
-    def _meet(self, pod: Object, decide: Decide) -> None:
+    def pod_changed(self, event: WatchEvent, now: float) -> None:
+        """One event of a watch of Pods that are on the nodes."""
+        if event.type != "DELETED":
+            self._seen(event.object)
+        elif event.object["metadata"]["uid"] in self._records:
+            self._left(event.object["metadata"]["uid"], now)
+
+    def _seen(self, pod: Object) -> None:
+        uid = pod["metadata"]["uid"]
+        if uid not in self._records:
+            self._meet(pod)
+        elif uid in self._waiting:
+            self._waiting[uid] = pod
+            if uid in self._queue_of:
+                self._queue(pod)
+
+    def _meet(self, pod: Object) -> None:
         meta = pod["metadata"]
-        state, reason = decide(pod)
+        state, reason = self._decide(pod)
         record = PodDrain(
-            namespace=meta["namespace"],
-            name=meta["name"],
-            uid=meta["uid"],
-            node=pod["spec"]["nodeName"],
-            state=state,
-            reason=reason,
-        )
+            namespace=meta["namespace"], name=meta["name"], uid=meta["uid"],
+            node=pod["spec"]["nodeName"], state=state, reason=reason,
+        )  # fmt: skip
         self._records[meta["uid"]] = record
         if state is State.BLOCKED:
             self._waiting[meta["uid"]] = pod
+            self._queue(pod)
         else:
             self._on_change(record)
 
     def _left(self, uid: str, now: float) -> None:
         record = self._records[uid]
+        if uid not in self._waiting and uid not in self._accepted:
+            return
         record.state = State.GONE if record.asked is None else State.EVICTED
         record.reason, record.gone = "", now
-        self._waiting.pop(uid, None)
+        self._stop_waiting(uid)
         self._accepted.discard(uid)
-        self._covers.pop(uid, None)
         self._on_change(record)
+
+    def _stop_waiting(self, uid: str) -> None:
+        self._waiting.pop(uid, None)
+        queue = self._queue_of.pop(uid, None)
+        if queue is not None:
+            queue.drop(uid)
 
     # Evictions ---------------------------------------------------------------------------------
 
     def take(self, now: float) -> Sequence[Object]:
         """The Pods to evict now; each is booked as under way."""
-        free = [
-            pod
-            for uid, pod in self._waiting.items()
-            if uid not in self._flying and now >= self._not_before.get(uid, 0.0)
-        ]
-        chosen, waiting = plan(free, self._covering, now)
-        for wait in waiting:
-            self._records[wait.pod["metadata"]["uid"]].reason = wait.reason
-        for step in chosen:
-            meta = step.pod["metadata"]
-            self._flying[meta["uid"]] = step.allowance
-            self.begun = True
-            if step.allowance is not None:
-                step.allowance.spend(meta["name"], now)
-        return [step.pod for step in chosen]
+        while self._later and self._later[0][0] <= now:
+            uid = heapq.heappop(self._later)[1]
+            if uid in self._waiting and uid not in self._flying:
+                self._queue(self._waiting[uid])
+        taken: list[Object] = []
+        for queue in list(self._queues.values()):
+            for step in queue.choose(now):
+                meta = step.pod["metadata"]
+                self._flying[meta["uid"]] = step.allowance
+                self._queue_of.pop(meta["uid"]).drop(meta["uid"])
+                if step.allowance is not None:
+                    step.allowance.spend(meta["name"], now)
+                taken.append(step.pod)
+        self.begun = self.begun or bool(taken)
+        return taken
 
     def book(self, uid: str, reply: Reply, now: float) -> None:
         """One answer has come in."""
@@ -145,22 +165,25 @@ class Ledger:
             case Answer.ACCEPTED | Answer.LEAVING:
                 self._accept(uid, reply, now)
             case Answer.GONE:
-                self._waiting.pop(uid, None)
-                self._accepted.add(uid)
+                self._stop_waiting(uid)
+                if record.gone is None:
+                    self._accepted.add(uid)
             case Answer.CLOSED:
                 record.rejected += 1
-                record.reason = reply.words
-                if allowance is None:
-                    self._not_before[uid] = now + reply.wait
-                else:
+                if allowance is not None:
                     allowance.close(now + reply.wait, reply.words, firmly=reply.firm)
+                self._again(uid, now if allowance is not None else now + reply.wait, reply.words)
             case Answer.AGAIN:
-                record.reason = reply.words
-                self._not_before[uid] = now + reply.wait
+                self._again(uid, now + reply.wait, reply.words)
             case Answer.NEVER:
                 record.state, record.reason = State.FAILED, reply.words
-                self._waiting.pop(uid, None)
+                self._stop_waiting(uid)
                 self._on_change(record)
+
+    def _again(self, uid: str, when: float, words: str) -> None:
+        if uid in self._waiting:
+            self._records[uid].reason = words
+            heapq.heappush(self._later, (when, uid))
 
     def _accept(self, uid: str, reply: Reply, now: float) -> None:
         record = self._records[uid]
@@ -170,7 +193,7 @@ class Ledger:
         record.asked = now
         record.state = State.TIMED_OUT
         record.reason = reply.words or "accepted, and still terminating"
-        self._waiting.pop(uid, None)
+        self._stop_waiting(uid)
         self._accepted.add(uid)
         self._on_change(record)
 
@@ -187,13 +210,17 @@ class Ledger:
         return not self._waiting and not self._accepted
 
     def close(self, reason: str, trouble: Callable[[str], str]) -> None:
-        """The drain is over. What still waits keeps its reason, or gets this one; `trouble` says
-        what is wrong with a node whose Pods do not leave."""
+        """The drain is over. What still waits says why; `trouble` says what is wrong with a node
+        whose Pods do not leave."""
         for uid in self._waiting:
-            record = self._records[uid]
-            record.reason = reason or record.reason or "not evicted before the deadline"
+            record, queue = self._records[uid], self._queue_of.get(uid)
+            words = queue.reason() if queue is not None else ""
+            record.reason = reason or words or record.reason or "not evicted before the deadline"
+        self._name_troubled_nodes(trouble)
+
+    def _name_troubled_nodes(self, trouble: Callable[[str], str]) -> None:
         nodes = {self._records[uid].node for uid in self._accepted}
-        words = {node: trouble(node) for node in sorted(nodes)}
+        words: Mapping[str, str] = {node: trouble(node) for node in sorted(nodes)}
         for uid in self._accepted:
             record = self._records[uid]
             if words[record.node]:

@@ -1,19 +1,18 @@
-"""Which Pods to evict next: a pure step from what is waiting and what is allowed.
+"""Which Pods to evict next, budget by budget, at a cost of what is chosen and not of what waits.
 
-Order: Pods that are not ready go first, they cost the service nothing; then by namespace and name.
-A budget is spent only as far as it is free now; what does not fit waits, with the reason in words.
+The Pods that wait stand in queues, one for each set of budgets that covers them: under none (they
+go at once), under one (as far as it is free), under several (the API server evicts no such Pod).
+Within a queue the Pods that are not ready go first: they cost the service nothing, and often no
+budget.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 from resilience.cluster.interface import Object
-from resilience.drain.budgets import Allowance, is_ready, key_of, needs_budget
-
-Covers = Callable[[Object], Sequence[Allowance]]
-"""The budgets that cover a Pod; the caller may remember them from one step to the next."""
+from resilience.drain.budgets import Allowance, is_ready, needs_budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,41 +23,64 @@ class Next:
     allowance: Allowance | None
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """One Pod that has to wait, and why."""
+@dataclass(slots=True)
+class Queue:
+    """Pods under the same budgets, by uid, in the order in which they go."""
 
-    pod: Object
-    reason: str
+    covers: Sequence[Allowance]
+    ready: dict[str, Object] = field(default_factory=dict)
+    unready: dict[str, Object] = field(default_factory=dict)
+
+    def put(self, pod: Object) -> None:
+        """Add a Pod, or its newer state."""
+        uid = pod["metadata"]["uid"]
+        here, other = (self.ready, self.unready) if is_ready(pod) else (self.unready, self.ready)
+        other.pop(uid, None)
+        here[uid] = pod
+
+    def drop(self, uid: str) -> None:
+        """It is gone, or under way."""
+        self.ready.pop(uid, None)
+        self.unready.pop(uid, None)
+
+    def choose(self, now: float) -> Sequence[Next]:
+        """The Pods to evict now; they stay in the queue until they are dropped."""
+        if not self.covers:
+            return [Next(pod, None) for pod in self._all()]
+        if len(self.covers) > 1:
+            return [Next(pod, None) for pod in self.unready.values() if not _consulted(pod)]
+        return list(self._within(self.covers[0], now))
+
+    def _all(self) -> Iterator[Object]:
+        yield from self.unready.values()
+        yield from self.ready.values()
+
+    def _within(self, allowance: Allowance, now: float) -> Iterator[Next]:
+        left = allowance.free(now)
+        for pod in self.unready.values():
+            if not needs_budget(pod, allowance.budget):
+                yield Next(pod, None)
+            elif left > 0:
+                left -= 1
+                yield Next(pod, allowance)
+        for pod in self.ready.values():
+            if left <= 0:
+                return
+            left -= 1
+            yield Next(pod, allowance)
+
+    def reason(self) -> str:
+        """Why a Pod of this queue waits, in words."""
+        if len(self.covers) > 1:
+            names = ", ".join(cover.budget["metadata"]["name"] for cover in self.covers)
+            return (
+                f"covered by more than one budget ({names}), and the API server evicts no such Pod:"
+                " make all but one of them stop selecting it"
+            )
+        return self.covers[0].words() if self.covers else ""
 
 
-def plan(pods: Iterable[Object], covers: Covers, now: float) -> tuple[list[Next], list[Waiting]]:
-    """Split the Pods into those to evict now and those that wait. Nothing is changed."""
-    left: dict[int, int] = {}
-    chosen: list[Next] = []
-    waiting: list[Waiting] = []
-    for pod in sorted(pods, key=lambda pod: (is_ready(pod), key_of(pod))):
-        found = covers(pod)
-        if len(found) > 1 and _consults_budgets(pod):
-            waiting.append(Waiting(pod, _too_many(found)))
-        elif not found or not needs_budget(pod, found[0].budget):
-            chosen.append(Next(pod, None))
-        elif left.setdefault(id(found[0]), found[0].free(now)) > 0:
-            left[id(found[0])] -= 1
-            chosen.append(Next(pod, found[0]))
-        else:
-            waiting.append(Waiting(pod, found[0].words()))
-    return chosen, waiting
-
-
-def _consults_budgets(pod: Object) -> bool:
+def _consulted(pod: Object) -> bool:
+    """Whether the API server looks at budgets at all for this Pod."""
     finished = (pod.get("status") or {}).get("phase") in ("Pending", "Succeeded", "Failed")
     return not finished and not pod["metadata"].get("deletionTimestamp")
-
-
-def _too_many(found: Sequence[Allowance]) -> str:
-    names = ", ".join(allowance.budget["metadata"]["name"] for allowance in found)
-    return (
-        f"covered by more than one budget ({names}), and the API server evicts no such Pod: "
-        "make all but one of them stop selecting it"
-    )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 from resilience.cluster.interface import Object, WatchEvent
 from resilience.drain.answers import Answer, Reply
 from resilience.drain.filters import Allow, Fate, decide
@@ -22,7 +20,7 @@ def by_rules(obj: Object) -> tuple[State, str]:
 
 
 def meet(ledger: Ledger, *pods: Object, now: float = NOW) -> None:
-    ledger.pods_are({p["metadata"]["uid"]: p for p in pods}, now, by_rules)
+    ledger.pods_are(pods, now)
 
 
 def taken(ledger: Ledger, now: float = NOW) -> list[str]:
@@ -31,7 +29,7 @@ def taken(ledger: Ledger, now: float = NOW) -> list[str]:
 
 def ledger_of(*budgets: Object) -> tuple[Ledger, list[PodDrain]]:
     changes: list[PodDrain] = []
-    ledger = Ledger(changes.append)
+    ledger = Ledger(by_rules, changes.append)
     ledger.budgets_are(budgets)
     return ledger, changes
 
@@ -54,14 +52,9 @@ def test_the_next_goes_when_the_watch_shows_room() -> None:
     meet(ledger, pod("a"), pod("b"))
     assert taken(ledger) == ["a"]
     ledger.book("uid-a", ACCEPTED, NOW)
-    wake = threading.Event()
-    hear = ledger.hear_budget(wake)
-    hear(WatchEvent("MODIFIED", budget(allowed=0, disrupted={"a": "t"}), NOW))
-    meet(ledger, pod("a"), pod("b"))
-    assert wake.is_set()
+    ledger.budget_changed(WatchEvent("MODIFIED", budget(allowed=0, disrupted={"a": "t"}), NOW))
     assert taken(ledger) == []
-    hear(WatchEvent("MODIFIED", budget(allowed=1), NOW))
-    meet(ledger, pod("b"))
+    ledger.budget_changed(WatchEvent("MODIFIED", budget(allowed=1), NOW))
     assert taken(ledger) == ["b"]
 
 
@@ -69,8 +62,7 @@ def test_a_deleted_budget_no_longer_holds_anything_back() -> None:
     ledger, _ = ledger_of(budget(allowed=0))
     meet(ledger, pod("a"))
     assert taken(ledger) == []
-    ledger.hear_budget(threading.Event())(WatchEvent("DELETED", budget(allowed=0), NOW))
-    meet(ledger, pod("a"))
+    ledger.budget_changed(WatchEvent("DELETED", budget(allowed=0), NOW))
     assert taken(ledger) == ["a"]
 
 
@@ -157,3 +149,36 @@ def test_a_refused_pod_is_seen_before_anything_is_sent() -> None:
     assert ledger.refused
     assert not ledger.begun
     assert [c.state for c in changes] == [State.REFUSED]
+
+
+def test_an_event_is_worth_as_much_as_a_look() -> None:
+    ledger, _ = ledger_of(budget(allowed=1))
+    ledger.pod_changed(WatchEvent("ADDED", pod("a"), NOW), NOW)
+    assert taken(ledger) == ["a"]
+    ledger.pod_changed(WatchEvent("DELETED", pod("a"), NOW), NOW + 1)
+    ledger.book("uid-a", ACCEPTED, NOW + 1)
+    assert ledger.done
+    assert ledger.records()[0].state is State.EVICTED
+
+
+def test_a_pod_that_became_unready_no_longer_waits_for_the_budget() -> None:
+    ledger, _ = ledger_of(budget(allowed=0, healthy=2, desired=2))
+    meet(ledger, pod("a"))
+    assert taken(ledger) == []
+    ledger.pod_changed(WatchEvent("MODIFIED", pod("a", ready=False), NOW), NOW)
+    assert taken(ledger) == ["a"]
+
+
+def test_a_budget_that_comes_to_cover_a_waiting_pod_holds_it_back() -> None:
+    ledger, _ = ledger_of(budget("one", allowed=0))
+    meet(ledger, pod("a"))
+    ledger.budget_changed(WatchEvent("ADDED", budget("two", allowed=9), NOW))
+    assert taken(ledger) == []
+    ledger.budget_changed(WatchEvent("DELETED", budget("one"), NOW))
+    assert taken(ledger) == ["a"]
+
+
+def test_those_that_are_not_ready_go_first() -> None:
+    ledger, _ = ledger_of(budget(allowed=1, healthy=0, desired=2))
+    meet(ledger, pod("a"), pod("b", ready=False))
+    assert taken(ledger) == ["b"]
