@@ -10,11 +10,22 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 
 import pytest
 
 from resilience.sandbox import home, processes
 from tests.sandbox.machinery.running import RunningSandbox, comm, sandbox, wait_for
+
+
+@pytest.fixture(autouse=True)
+def home_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Where no other sandbox' start sweeps: what is gone here was ended by its own processes."""
+    with tempfile.TemporaryDirectory(prefix="rs") as directory:  # short: sockets lie below it
+        monkeypatch.setenv("TMPDIR", directory)
+        yield
+
 
 POD = """
 apiVersion: v1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import time
 import urllib.request
 from contextlib import suppress
@@ -33,10 +34,13 @@ def test_a_program_that_handles_sigterm_ends_by_itself(pods: Pods) -> None:
     pods.run(
         "polite", main={"image": AGNHOST, "args": ["netexec"]}, terminationGracePeriodSeconds=30
     )
-    pods.until_ready("polite")
+    address = pods.until_ready("polite")["status"]["podIP"]
+    socket.create_connection((address, 8080), 5).close()
     began = time.monotonic()
     pods.kubectl("delete", "pod", "polite")
     assert time.monotonic() - began < 5
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((address, 8080), 5)
 
 
 def test_a_program_without_a_handler_is_killed_only_after_the_grace_period(pods: Pods) -> None:
