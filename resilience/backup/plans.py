@@ -27,9 +27,6 @@ from resilience.cluster.interface import Cluster
 from resilience.model.scenario import Plan
 from resilience.schedule import Cron
 
-GRACE = timedelta(hours=1)
-"""A fire that has no snapshot by then was missed."""
-
 UNFINISHED_FOR = timedelta(days=1)
 """Remains without a marker are swept when nothing was written to them for so long."""
 
@@ -67,7 +64,15 @@ def newest(store: Store, plan: Plan, keys: Keys = Keys()) -> Snapshot:
 
 def scope(plan: Plan) -> Scope:
     """What a plan takes."""
-    return Scope(namespaces=plan.namespaces)
+    return Scope(
+        namespaces=plan.namespaces,
+        exclude_namespaces=plan.exclude.namespaces,
+        kinds=plan.kinds,
+        exclude_kinds=plan.exclude.kinds,
+        labels=str(plan.labels) if plan.labels else "",
+        cluster=plan.cluster,
+        accept=plan.accept,
+    )
 
 
 def cron(plan: Plan) -> Cron | None:
@@ -93,7 +98,7 @@ def missed(plan: Plan, store: Store, now: datetime, *, within: timedelta) -> lis
     if not schedule or not have:
         return []
     names = {each.name[: len(plan.id) + 15] for each in have}
-    fires = schedule.between(now - within, now - GRACE)
+    fires = schedule.between(now - within, now - timedelta(seconds=plan.grace.seconds))
     first = min(names)
     wanted = ((fire, layout.stamped_name(plan.id, fire)) for fire in fires)
     return [fire for fire, name in wanted if name not in names and name > first]
@@ -134,7 +139,11 @@ def make(
 ) -> Manifest:
     """Make one snapshot of a plan, verify it and write that down."""
     request = Request(
-        name=name, plan=plan.id, scope=scope(plan), signer=keys.signer, recipients=keys.recipients
+        name=name,
+        plan=plan.id,
+        scope=scope(plan),
+        signer=keys.signer,
+        recipients=keys.recipients or plan.recipients,
     )
     manifest = create(request, cluster, store, clock=clock)
     snapshot = opened(store, name, keys.identities)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from resilience.backup import layout
+from resilience.backup import layout, order
 from resilience.backup.catalog import Snapshot
 from resilience.backup.clock import Clock
 from resilience.backup.errors import BadRequest
@@ -29,6 +29,15 @@ from resilience.cluster.interface import Cluster, Object, Resource
 Adjust = Callable[[Object], str | Mapping[str, list[str]]]
 """Changes an object further: returns a reason to leave it out, or the pointers it touched by rule
 (a drill's safety rules)."""
+
+
+Fill = Callable[[Snapshot, Targets], list[str]]
+"""Puts the data of volumes into the claims that were just created; says what it did."""
+
+
+def unfilled(snapshot: Snapshot, targets: Targets) -> list[str]:
+    """No data: claims come back empty, as the driver provisions them."""
+    return []
 
 
 def unadjusted(obj: Object) -> Mapping[str, list[str]]:
@@ -50,6 +59,7 @@ class RestoreRequest:
     cluster_scoped: bool = True
     patience: float = 120.0
     adjust: Adjust = unadjusted
+    fill: Fill = unfilled
 
 
 def restore(
@@ -73,6 +83,7 @@ class _Restore:
         self._uids: dict[str, str] = {}
         self._passes = Passes()
         self._copy = ""
+        self._filled = False
         self._writer = ObjectWriter(
             cluster=cluster,
             clock=clock,
@@ -137,14 +148,22 @@ class _Restore:
                     if stage != current:
                         crew.finish()
                         self._stage_ended(current, creating)
+                        self._fill_before(stage, creating)
                         current = stage
                     self._one(found, obj, act, crew)
                 crew.finish()
                 self._stage_ended(current, creating)
+        self._fill_before(Stage(order.WAVES, 0), creating)
 
     def _stage_ended(self, stage: Stage | None, creating: bool) -> None:
         if stage is not None and stage.wave == 0 and creating:
             self._kinds.wait_until_served()
+
+    def _fill_before(self, stage: Stage, creating: bool) -> None:
+        """Once, when all claims are there and nothing that mounts them is."""
+        if creating and not self._filled and stage.wave > order.CLAIMS:
+            self._filled = True
+            self._report.volumes = self._request.fill(self._snapshot, self._request.targets)
 
     def _one(
         self, found: Found, obj: Object, act: Callable[[Resource, Object], Written], crew: _Crew

@@ -19,6 +19,9 @@ RESTORE = "resilience/restore"
 SNAPSHOT = "resilience/snapshot"
 """Annotation: the snapshot an object came from."""
 
+FILLED = "resilience/filled"
+"""Annotation on a claim whose data is back: the hash of the tree that was written."""
+
 _METADATA = (
     "uid",
     "resourceVersion",
@@ -30,7 +33,7 @@ _METADATA = (
     "managedFields",
     "generateName",
 )
-_MARKS = (RESTORE, SNAPSHOT, "velero.io/backup-name", "velero.io/restore-name")
+_MARKS = (RESTORE, SNAPSHOT, FILLED, "velero.io/backup-name", "velero.io/restore-name")
 _CLAIM_MARKS = (
     "pv.kubernetes.io/bind-completed",
     "pv.kubernetes.io/bound-by-controller",

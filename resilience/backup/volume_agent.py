@@ -131,6 +131,9 @@ def load(root: str) -> tuple[Counting, list[str]]:
                 tree.append(line(info, ""))
                 if info.isdir():
                     folders.append(info)
+                if info.issym():  # tarfile leaves the times of links alone
+                    path = os.path.join(root, info.name)
+                    os.utime(path, (info.mtime, info.mtime), follow_symlinks=False)
     while source.read(BLOCK):
         pass
     for info in reversed(folders):  # their times changed when they were filled

@@ -23,6 +23,8 @@ from resilience.backup.clock import Clock
 from resilience.backup.errors import VolumeFailed
 from resilience.backup.files import Files
 from resilience.backup.manifest import VolumeRecord
+from resilience.backup.mapping import Targets
+from resilience.backup.rules import FILLED
 from resilience.backup.stream import Counted, Exec, proven
 from resilience.cluster.interface import PODS, Cluster, Object, Resource
 
@@ -126,6 +128,23 @@ class TarVolumes:
             sha256=footer.sha256,
             tree=footer.tree,
         )
+
+    def fill(self, snapshot: Snapshot, targets: Targets) -> list[str]:
+        """For `RestoreRequest.fill`: every volume of the snapshot into its new claim."""
+        filled = []
+        for record in snapshot.manifest.volumes if snapshot.manifest else ():
+            namespace = targets.namespace(record.namespace)
+            if self._is_filled(record, namespace):
+                continue  # by the same restore, before it was interrupted
+            self.bring_back(snapshot, record, namespace)
+            mark = {"metadata": {"annotations": {FILLED: record.tree}}}
+            self.cluster.patch(CLAIMS, record.claim, mark, namespace)
+            filled.append(f"{namespace}/{record.claim}: {record.bytes} bytes, tree {record.tree}")
+        return filled
+
+    def _is_filled(self, record: VolumeRecord, namespace: str) -> bool:
+        metadata = self.cluster.get(CLAIMS, record.claim, namespace)["metadata"]
+        return (metadata.get("annotations") or {}).get(FILLED) == record.tree
 
     def bring_back(self, snapshot: Snapshot, record: VolumeRecord, namespace: str) -> None:
         """Into the claim of the same name in `namespace`, which must be empty; the files' own tree

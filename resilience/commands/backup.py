@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from resilience.backup import texts
 from resilience.backup.catalog import Snapshot, opened, snapshots
@@ -30,9 +30,12 @@ from resilience.backup.sign import find_signer
 from resilience.backup.snapshot import Request, create
 from resilience.backup.store import Store, open_store
 from resilience.backup.verify import record, verify
-from resilience.cluster.interface import Cluster
+from resilience.cluster.interface import NAMESPACES, Cluster
 from resilience.commands import CommandError
 from resilience.model.scenario import Plan
+
+if TYPE_CHECKING:
+    from resilience.cluster.transport import HttpCluster
 
 CLOCK = SystemClock()
 
@@ -63,7 +66,7 @@ def plan_store(plan: Plan, url: str = "") -> Store:
 
 
 @contextmanager
-def _cluster(options: argparse.Namespace) -> Iterator[Cluster]:
+def _cluster(options: argparse.Namespace) -> Iterator[HttpCluster]:
     from resilience.cluster import open_context
 
     named = options.context or options.kubeconfig or os.environ.get("KUBECONFIG")
@@ -102,11 +105,11 @@ def _create(options: argparse.Namespace) -> int:
         plan=plan.id if plan else "",
         scope=_narrowed(options, scope(plan) if plan else Scope(namespaces=(*options.namespace,))),
         signer=given.signer,
-        recipients=given.recipients,
+        recipients=given.recipients or (plan.recipients if plan else ()),
         retain_until=now + timedelta(days=options.lock_days) if options.lock_days else None,
     )
     with _cluster(options) as cluster:
-        manifest = create(request, cluster, store, clock=CLOCK)
+        manifest = create(_with_data(request, options, cluster), cluster, store, clock=CLOCK)
     snapshot = opened(store, manifest.name, given.identities)
     record(snapshot, verify(snapshot, trusted=given.trusted), CLOCK.now())
     print(texts.made(manifest))
@@ -114,16 +117,38 @@ def _create(options: argparse.Namespace) -> int:
 
 
 def _narrowed(options: argparse.Namespace, base: Scope) -> Scope:
+    """What the options say on top of the plan."""
     from dataclasses import replace
 
     return replace(
         base,
         kinds=(*options.include,) or base.kinds,
-        exclude_kinds=(*options.exclude,),
-        labels=options.labels,
-        accept=(*options.accept,),
-        cluster=options.cluster_scoped,
+        exclude_kinds=(*base.exclude_kinds, *options.exclude),
+        labels=options.labels or base.labels,
+        accept=(*base.accept, *options.accept),
+        cluster=options.cluster_scoped or base.cluster,
     )
+
+
+def _with_data(request: Request, options: argparse.Namespace, cluster: HttpCluster) -> Request:
+    """Hooks of the Pods' own annotations, and volumes where they are asked for."""
+    from dataclasses import replace
+
+    from resilience.backup.hooks import around
+    from resilience.backup.stream import ClusterExec
+    from resilience.backup.volumes import TarVolumes
+
+    exec_ = ClusterExec(cluster)
+    chosen = request.scope.chosen(cluster.list(NAMESPACES))
+    request = replace(request, hooks=around(cluster, chosen, exec_, _warn))
+    if not options.volumes:
+        return request
+    tar = TarVolumes(cluster=cluster, exec=exec_, clock=CLOCK, name=request.name)
+    return replace(request, volumes=tar.take)
+
+
+def _warn(text: str) -> None:
+    print(f"warning: {text}", file=sys.stderr)
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -239,12 +264,23 @@ def _restore(options: argparse.Namespace) -> int:
     )
     with _cluster(options) as cluster:
         _require_consent(cluster, options, snapshot, targets)
-        report = restore(request, snapshot, cluster, clock=CLOCK)
+        report = restore(_filling(request, cluster), snapshot, cluster, clock=CLOCK)
     print(texts.restored(report))
     if report.complete:
         return 0
     _say([str(item) for item in report.bad], sys.stderr)
     return 1
+
+
+def _filling(request: RestoreRequest, cluster: HttpCluster) -> RestoreRequest:
+    """Volumes are filled before anything mounts them."""
+    from dataclasses import replace
+
+    from resilience.backup.stream import ClusterExec
+    from resilience.backup.volumes import TarVolumes
+
+    tar = TarVolumes(cluster=cluster, exec=ClusterExec(cluster), clock=CLOCK, name=request.name)
+    return replace(request, fill=tar.fill)
 
 
 def _require_consent(

@@ -133,7 +133,7 @@ def _create(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cluster-scoped",
         choices=("related", "all", "none"),
-        default="related",
+        default="",
         help="which cluster-scoped objects come along",
     )
     parser.add_argument(
@@ -142,6 +142,9 @@ def _create(parser: argparse.ArgumentParser) -> None:
         default=0,
         metavar="N",
         help="retention lock (S3 Object Lock, compliance) for N days",
+    )
+    parser.add_argument(
+        "--volumes", action="store_true", help="the data of bound claims too, by tar stream"
     )
     _store(parser, required=False)
     _cluster(parser)

@@ -48,7 +48,7 @@ def _scenario(plan: Plan, kind: str) -> Scenario:
         id=f"{plan.id}-{kind}",
         title=f"{plan.title}: {TITLES[kind]}",
         tags=(kind, *plan.tags),
-        namespace=plan.namespaces[0],
+        namespace=_named(plan),
         seed=None,
         given=tuple(_bound(step, plan) for step in plan.given),
         probes=(),
@@ -58,6 +58,11 @@ def _scenario(plan: Plan, kind: str) -> Scenario:
         description=plan.description,
         place=plan.place,
     )
+
+
+def _named(plan: Plan) -> str:
+    """The first namespace that is no pattern, "" where there is none: the target's default."""
+    return next((name for name in plan.namespaces if not set(name) & set("*?[")), "")
 
 
 def _bound(step: Step, plan: Plan) -> Step:
@@ -92,7 +97,7 @@ def _make(plan: Plan, context: Any) -> None:
         made = make(plan, context.cluster, _store(plan), name=name, clock=clock, keys=_keys())
     except (BackupError, ClusterError) as problem:
         raise ActionFailed(f"no snapshot of plan {plan.id}: {problem}") from problem
-    context.affected(context.cluster.get(NAMESPACES, plan.namespaces[0]), "was backed up")
+    context.affected(context.cluster.get(NAMESPACES, _named(plan) or "default"), "was backed up")
     context.proof(f"snapshot {name} of {made.objects} objects is intact", {"snapshot": name})
 
 

@@ -32,7 +32,7 @@ from resilience.backup.store.memory import MemoryStore
 from resilience.backup.verify import verify
 from resilience.cluster.interface import Object
 from resilience.model.place import Place
-from resilience.model.scenario import Keep, Plan, PlanObjective
+from resilience.model.scenario import Exclude, Keep, Plan, PlanObjective
 from resilience.model.values import Duration
 from resilience.model.verdict import Finding, Result
 from tests.backup.fakes import FakeClock, FakeCluster, config_map, shop
@@ -123,6 +123,22 @@ def test_a_run_that_fails_frees_its_lock_and_is_still_due() -> None:
         due_run(shop(), store, clock)
     failing.clear()
     assert due_run(shop(), store, clock).made
+
+
+def test_a_plan_takes_what_it_names_and_leaves_what_it_excludes() -> None:
+    clock, store = clocked()
+    cluster = shop()
+    cluster.namespace("shop-test")
+    cluster.add(config_map("there", "shop-test"))
+    plan = replace(
+        PLAN,
+        namespaces=("shop*",),
+        exclude=Exclude(namespaces=("shop-test",), kinds=("secrets",)),
+    )
+    make(plan, cluster, store, name="one", clock=clock, keys=KEYS)
+    lines = [line.address for line in opened(store, "one").lines()]
+    assert {each.namespace for each in lines if each.namespace} == {"shop"}
+    assert "secrets" not in {each.resource for each in lines}
 
 
 def findings(found: Sequence[Finding]) -> dict[str, tuple[Result, str]]:

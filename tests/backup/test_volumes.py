@@ -15,6 +15,7 @@ import pytest
 from resilience.backup.catalog import opened
 from resilience.backup.errors import BackupError, BadRequest, HookFailed, VolumeFailed
 from resilience.backup.hooks import around
+from resilience.backup.restore import RestoreRequest, restore
 from resilience.backup.scope import Scope
 from resilience.backup.snapshot import Request, create
 from resilience.backup.store.memory import MemoryStore
@@ -92,6 +93,7 @@ def volume(tmp_path: Path) -> Path:
     (root / "script").write_text("#!/bin/sh\n")
     (root / "script").chmod(0o750)
     (root / "link").symlink_to("deep/er")
+    os.utime(root / "link", (1.4e9, 1.4e9), follow_symlinks=False)
     os.utime(root / "large", (1.5e9, 1.5e9))
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(root / "s"))
@@ -135,6 +137,28 @@ def test_files_links_modes_and_times_come_back(volume: Path, tmp_path: Path) -> 
     volumes(cluster, exec_).bring_back(snapshot, record, "shop")
     assert contents(back) == contents(volume)
     assert not [key for key in cluster.objects if "resilience-volume" in key[2]]
+
+
+def test_a_restore_fills_volumes_before_anything_mounts_them_and_once(
+    volume: Path, tmp_path: Path
+) -> None:
+    cluster, back = claimed(), tmp_path / "back"
+    back.mkdir()
+    exec_ = LocalExec({"shop/resilience-volume-data": volume})
+    snapshot = opened(taken(cluster, exec_), "one")
+    exec_.directories = {"shop/resilience-volume-data": back}
+    target = FakeCluster()
+    target.on_create = cluster.on_create
+    request = RestoreRequest(name="r", fill=volumes(target, exec_).fill, workers=1, ask_first=False)
+    report = restore(request, snapshot, target, clock=FakeClock())
+    assert report.complete
+    assert report.volumes[0].startswith("shop/data: ")
+    assert contents(back) == contents(volume)
+    pods = [name for verb, kind, _, name in target.requests if (verb, kind) == ("create", "pods")]
+    assert pods == ["resilience-volume-data", "db-0"]
+    again = restore(request, snapshot, target, clock=FakeClock())
+    assert again.complete
+    assert again.volumes == []
 
 
 def test_the_helper_stands_where_the_volume_is_and_only_reads(volume: Path) -> None:
