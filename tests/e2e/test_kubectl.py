@@ -1,0 +1,292 @@
+"""kubectl, unmodified, against a whole sandbox: what people type, with each kubectl there is.
+
+The kubectl of the PATH and the newest one of the package index (see `newest_kubectl.py`) both run
+every test. Waiting is kubectl's own (`wait`, `rollout status`, `--watch`), never a sleep here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+NEWEST = ROOT / ".venv" / "bin" / "kubectl-newest"
+_FOUND = [
+    path for path in (shutil.which("kubectl"), str(NEWEST) if NEWEST.exists() else None) if path
+]
+
+WEB = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 3
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers:
+      - name: web
+        image: registry.k8s.io/e2e-test-images/agnhost:2.45
+        args: [netexec, --http-port=8080]
+        ports: [{containerPort: 8080}]
+        readinessProbe: {httpGet: {path: /readyz, port: 8080}, periodSeconds: 1}
+"""
+
+
+@pytest.fixture(scope="module")
+def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A sandbox of three nodes that ends with this module."""
+    file = tmp_path_factory.mktemp("sandbox") / "kubeconfig"
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "resilience.sandbox",
+            "up",
+            "--owner-stdin",
+            "--kubeconfig",
+            str(file),
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line, "the sandbox did not start"
+    yield Path(json.loads(line)["kubeconfig"])
+    process.communicate(timeout=30)
+
+
+@dataclass(frozen=True)
+class Kubectl:
+    """One kubectl in one namespace."""
+
+    program: str
+    kubeconfig: Path
+    namespace: str
+    home: Path
+
+    def run(self, *arguments: str, stdin: str = "", timeout: float = 40.0) -> tuple[int, str, str]:
+        environment = {**os.environ, "KUBECONFIG": str(self.kubeconfig), "HOME": str(self.home)}
+        done = subprocess.run(
+            [self.program, "-n", self.namespace, *arguments],
+            input=stdin,
+            text=True,
+            capture_output=True,
+            timeout=timeout,
+            env=environment,
+            check=False,
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    def __call__(self, *arguments: str, stdin: str = "", timeout: float = 40.0) -> str:
+        code, out, err = self.run(*arguments, stdin=stdin, timeout=timeout)
+        assert code == 0, f"kubectl {' '.join(arguments)}: {out}{err}"
+        return out
+
+    def fails(self, *arguments: str, stdin: str = "") -> str:
+        code, out, err = self.run(*arguments, stdin=stdin)
+        assert code != 0, f"kubectl {' '.join(arguments)} should fail: {out}"
+        return out + err
+
+
+@pytest.fixture(params=_FOUND or ["kubectl"], ids=lambda path: Path(path).name)
+def kubectl(request: pytest.FixtureRequest, kubeconfig: Path, tmp_path: Path) -> Iterator[Kubectl]:
+    if not _FOUND:
+        pytest.skip("no kubectl on this machine")
+    namespace = f"t{abs(hash(request.node.name)) % 10**9}"
+    bound = Kubectl(request.param, kubeconfig, namespace, tmp_path)
+    bound("create", "namespace", namespace)
+    yield bound
+    bound("delete", "namespace", namespace, "--wait=false")
+
+
+@pytest.fixture
+def web(kubectl: Kubectl) -> Kubectl:
+    kubectl("apply", "-f", "-", stdin=WEB)
+    kubectl("rollout", "status", "deployment/web", "--timeout=30s")
+    return kubectl
+
+
+def test_get_prints_the_real_columns(web: Kubectl) -> None:
+    head, *rows = web("get", "pods", "-o", "wide").splitlines()
+    assert head.split() == [
+        "NAME",
+        "READY",
+        "STATUS",
+        "RESTARTS",
+        "AGE",
+        "IP",
+        "NODE",
+        "NOMINATED",
+        "NODE",
+        "READINESS",
+        "GATES",
+    ]
+    assert [row.split()[1:3] for row in rows] == [["1/1", "Running"]] * 3
+    nodes = {row.split()[6] for row in rows}
+    assert nodes == {"node-1", "node-2", "node-3"}
+    assert web("get", "deployment", "web", "--no-headers").split()[1:4] == ["3/3", "3", "3"]
+
+
+def test_apply_is_idempotent_and_diff_shows_the_difference(web: Kubectl) -> None:
+    assert "unchanged" in web("apply", "-f", "-", stdin=WEB)
+    assert web("diff", "-f", "-", stdin=WEB) == ""
+    code, out, _ = web.run("diff", "-f", "-", stdin=WEB.replace("replicas: 3", "replicas: 2"))
+    assert code == 1
+    assert "-  replicas: 3" in out
+    assert "+  replicas: 2" in out
+
+
+def test_server_side_apply_conflicts_and_forces(web: Kubectl) -> None:
+    other = ("apply", "--server-side", "--field-manager=other", "-f", "-")
+    changed = WEB.replace("replicas: 3", "replicas: 2")
+    assert "conflict with" in web.fails(*other, stdin=changed)
+    web(*other, "--force-conflicts", stdin=changed)
+    assert web("get", "deployment/web", "-o", "jsonpath={.spec.replicas}") == "2"
+
+
+def test_an_unknown_field_is_an_error_before_anything_changes(kubectl: Kubectl) -> None:
+    text = kubectl.fails("apply", "-f", "-", stdin=WEB.replace("replicas:", "replica:"))
+    assert 'unknown field "spec.replica"' in text
+    assert "NotFound" in kubectl.fails("get", "deployment", "web")
+
+
+def test_what_kubernetes_refuses_reads_as_it_does_there(web: Kubectl) -> None:
+    patch = '{"spec":{"selector":{"matchLabels":{"a":"b"}}}}'
+    assert "field is immutable" in web.fails("patch", "deployment/web", "-p", patch)
+    assert web.fails("patch", "deployment/web", "-p", '{"spec":{"replicas":-1}}').strip() == (
+        'The Deployment "web" is invalid: spec.replicas: Invalid value: -1: must be greater than or'
+        " equal to 0"
+    )
+
+
+def test_patches_labels_annotations_and_taints(web: Kubectl) -> None:
+    web("label", "deployment/web", "tier=front")
+    web("annotate", "deployment/web", "note=x")
+    assert web("get", "deployments", "-l", "tier=front", "-o", "name").strip() == (
+        "deployment.apps/web"
+    )
+    web(
+        "patch",
+        "deployment/web",
+        "--type=json",
+        "-p",
+        '[{"op":"remove","path":"/metadata/annotations/note"}]',
+    )
+    assert web("get", "deployment/web", "-o", "jsonpath={.metadata.annotations.note}") == ""
+
+
+def test_scale_and_rollouts(web: Kubectl) -> None:
+    web("scale", "deployment/web", "--replicas=2")
+    web("rollout", "restart", "deployment/web")
+    web("rollout", "status", "deployment/web", "--timeout=30s")
+    assert len(web("rollout", "history", "deployment/web").strip().splitlines()) == 4
+    web("rollout", "undo", "deployment/web")
+    web("rollout", "pause", "deployment/web")
+    web("rollout", "resume", "deployment/web")
+    web("wait", "--for=condition=Available", "deployment/web", "--timeout=30s")
+
+
+def test_logs_and_exec_reach_the_pod(web: Kubectl) -> None:
+    assert "Started HTTP server" in web("logs", "deployment/web", "--all-pods=false")
+    name = web("get", "pods", "-o", "jsonpath={.items[0].metadata.name}")
+    assert web("exec", name, "--", "hostname").strip() == name
+
+
+def test_describe_and_events_tell_the_story(web: Kubectl) -> None:
+    assert "Scaled up replica set" in web("describe", "deployment/web")
+    name = web("get", "pods", "-o", "jsonpath={.items[0].metadata.name}")
+    told = web("describe", "pod", name)
+    assert "Successfully assigned" in told
+    assert "Started" in web("events", "--for", f"pod/{name}")
+
+
+def test_a_watch_prints_what_happens(web: Kubectl) -> None:
+    environment = {**os.environ, "KUBECONFIG": str(web.kubeconfig), "HOME": str(web.home)}
+    watching = subprocess.Popen(
+        [web.program, "-n", web.namespace, "get", "pods", "--watch-only", "--no-headers"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    try:
+        assert watching.stdout is not None
+        web("delete", "pods", "--all", "--wait=false")
+        seen = ""
+        while "Terminating" not in seen:
+            line = watching.stdout.readline()
+            assert line
+            seen += line
+            if "Terminating" not in seen:
+                web("delete", "pods", "--all", "--wait=false")
+    finally:
+        watching.terminate()
+        watching.communicate(timeout=10)
+
+
+def test_drain_waits_for_the_budget(web: Kubectl) -> None:
+    web("create", "poddisruptionbudget", "web", "--selector=app=web", "--max-unavailable=1")
+    node = web("get", "pods", "-o", "jsonpath={.items[0].spec.nodeName}")
+    try:
+        out = web("drain", node, "--pod-selector=app=web", "--timeout=35s")
+        assert f"node/{node} drained" in out
+        assert "SchedulingDisabled" in web("get", "node", node)
+    finally:
+        web("uncordon", node)
+    web("rollout", "status", "deployment/web", "--timeout=30s")
+
+
+def test_typed_creates_go_through(kubectl: Kubectl) -> None:
+    kubectl("create", "configmap", "c", "--from-literal=a=b")
+    kubectl("create", "secret", "generic", "s", "--from-literal=a=b")
+    kubectl("create", "deployment", "d", "--image=registry.k8s.io/pause:3.9")
+    kubectl("expose", "deployment", "d", "--port=80")
+    kubectl("create", "job", "j", "--image=registry.k8s.io/pause:3.9")
+    kubectl("create", "cronjob", "cj", "--image=registry.k8s.io/pause:3.9", "--schedule=1 1 * * *")
+    kubectl("create", "role", "r", "--verb=get", "--resource=pods")
+    kubectl("create", "rolebinding", "rb", "--role=r", "--user=bob")
+    assert kubectl("get", "configmap", "c", "-o", "jsonpath={.data.a}") == "b"
+    assert kubectl("auth", "can-i", "get", "pods", "--as", "bob").strip() == "yes"
+    assert kubectl.fails("auth", "can-i", "delete", "pods", "--as", "bob").strip() == "no"
+    assert 'User "bob" cannot list resource "pods"' in kubectl.fails("get", "pods", "--as", "bob")
+
+
+def test_who_am_i_and_what_is_there(kubectl: Kubectl) -> None:
+    assert "kubernetes-admin" in kubectl("auth", "whoami")
+    assert kubectl("create", "token", "default").count(".") == 2
+    assert "deployments" in kubectl("api-resources", "--api-group=apps")
+    assert "apps/v1" in kubectl("api-versions")
+    assert "maxSurge" in kubectl("explain", "deployment.spec.strategy.rollingUpdate")
+    assert kubectl("get", "--raw", "/readyz") == "ok"
+    assert "Metrics API not available" in kubectl.fails("top", "nodes")
+    assert "Server Version: v1.36" in kubectl("version")
+
+
+def test_edit_and_replace_write_back(web: Kubectl) -> None:
+    environment = {"KUBE_EDITOR": "sed -i s/replicas:.3/replicas:\\ 1/"}
+    os.environ.update(environment)
+    try:
+        web("edit", "deployment/web")
+    finally:
+        del os.environ["KUBE_EDITOR"]
+    assert web("get", "deployment/web", "-o", "jsonpath={.spec.replicas}") == "1"
+    body = web("get", "deployment/web", "-o", "json")
+    assert "replaced" in web("replace", "-f", "-", stdin=body)
+
+
+def test_delete_waits_until_it_is_gone(web: Kubectl) -> None:
+    web("delete", "deployment/web", "--cascade=foreground", "--timeout=30s")
+    assert web("get", "pods", "-o", "name") == ""
