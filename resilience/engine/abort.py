@@ -24,6 +24,7 @@ class Why(Enum):
 
     INTERRUPTED = "interrupted"  # a person or the system: Ctrl-C, SIGTERM, a test timeout
     LOCK = "lock lost"  # another run may be acting on the cluster by now
+    GONE = "cluster gone"  # an ephemeral cluster ended: there is nothing to act on or to undo
     BELOW = "abort condition"  # a probe fell below its `abort_below`: the service failed
 
 

@@ -31,13 +31,19 @@ def _unseen(probe: RunningProbe) -> None:
     """Nobody watches."""
 
 
+def _alive() -> bool:
+    """A cluster that is not ours to end is there, even when it does not answer."""
+    return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """Settings of one run.
 
     `seed` overrides the scenario's. `namespace` is used where the scenario names none. `run` is
     chosen when None. `journal` is the directory of the local journal. `undo_within` is what one
-    undo may take, in seconds. `ephemeral` marks a cluster that ends with this process. `before`
+    undo may take, in seconds. `ephemeral` marks a cluster that ends with this process;
+    `alive` says whether it still runs, and must be quick. `before`
     is asked before each step and raises `Refused` or blocks (pause, gate, limits). `observe` is
     handed each probe once it runs, for who shows progress.
     """
@@ -49,6 +55,7 @@ class Options:
     undo_within: float = 180.0
     steady_within: float = 30.0
     ephemeral: bool = False
+    alive: Callable[[], bool] = _alive
     environment: Mapping[str, Any] = field(default_factory=dict)
     address: Address = _reach
     before: Callable[[Step], None] = _allow

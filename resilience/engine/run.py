@@ -19,7 +19,7 @@ from resilience.cluster.errors import ClusterError
 from resilience.cluster.interface import Cluster
 from resilience.context import ActionFailed
 from resilience.engine import harm, seeds, verdict, windup
-from resilience.engine.abort import Aborted, Aborter
+from resilience.engine.abort import Aborted, Aborter, Why
 from resilience.engine.clock import EngineClock
 from resilience.engine.journal import Journal
 from resilience.engine.options import Options
@@ -88,7 +88,12 @@ class _Run:
         timeline: Timeline,
         aborter: Aborter,
     ) -> None:
-        own = clock.checking(aborter.check)
+        def check() -> None:
+            if not options.alive():
+                aborter.abort("the cluster ended while the run was under way", Why.GONE)
+            aborter.check()
+
+        own = clock.checking(check)
         self._scenario = scenario
         self._clock = clock
         self._trouble: _Trouble | None = None

@@ -34,6 +34,7 @@ _OF_RESULT = {
 _OF_ABORT = {
     Why.INTERRUPTED: Outcome.INTERRUPTED,
     Why.LOCK: Outcome.INTERRUPTED,
+    Why.GONE: Outcome.HARNESS_ERROR,
     Why.BELOW: Outcome.SERVICE_FAILED,
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from resilience.engine.abort import Abandoned
+from resilience.engine.abort import Abandoned, Why
 from resilience.engine.clock import EngineClock
 from resilience.engine.identity import identity
 from resilience.engine.state import RunState
@@ -28,12 +28,14 @@ def begin(state: RunState, title: str) -> None:
 def put_back(state: RunState, clock: EngineClock) -> list[str]:
     """Undo everything, newest first; returns what is left, in words. `clock` is one that the run's
     own abort does not cut short; three presses of Ctrl-C do."""
+    if not state.options.alive():
+        return _gone(state)
     putback = Putback(
         cluster=state.cluster,
         run=state.run,
         journal=state.journal,
         timeline=state.timeline,
-        clock=clock.checking(state.aborter.check_undo),
+        clock=clock.checking(lambda: _check(state)),
         verbs=state.verbs,
         within=state.options.undo_within,
     )
@@ -41,4 +43,20 @@ def put_back(state: RunState, clock: EngineClock) -> list[str]:
         putback.all()
     except Abandoned:
         state.timeline.note(What.UNDO, "abandoned", {"state": "failed"})
+    if not state.options.alive():
+        return _gone(state)
     return [f"{undo.text}: {undo.failure or 'not tried'}" for undo in state.journal.pending()]
+
+
+def _check(state: RunState) -> None:
+    state.aborter.check_undo()
+    if not state.options.alive():
+        raise Abandoned
+
+
+def _gone(state: RunState) -> list[str]:
+    """The cluster has ended, and with it all that was changed there."""
+    state.aborter.abort("the cluster ended while the run was under way", Why.GONE)
+    for undo in state.journal.pending():
+        state.journal.forget(undo.id)
+    return []

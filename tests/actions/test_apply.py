@@ -62,17 +62,48 @@ def test_what_is_as_written_already_is_not_touched(here: World) -> None:
     assert not [call for call in here.cluster.calls if call[0] not in ("GET",)]
 
 
-def test_an_object_that_was_replaced_meanwhile_is_left_as_it_is(here: World) -> None:
+def test_a_changed_object_that_was_replaced_meanwhile_is_left_as_it_is_and_told(
+    here: World,
+) -> None:
+    configmap(here, colour="red")
+
     def replace(entry: Any) -> None:
         if entry.text.startswith("done: apply"):
             here.cluster.remove(CONFIGMAPS, "shop", "a")
             configmap(here, colour="somebody else's")
 
     here.on_entry = replace
-    record = applied(here, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n")
-    assert record.outcome is Outcome.PASSED
+    record = applied(
+        here, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {colour: blue}\n"
+    )
+    assert record.outcome is Outcome.UNDO_INCOMPLETE
+    assert "is another object by now" in record.message
     [after] = here.cluster.find(CONFIGMAPS, "shop")
     assert after["data"] == {"colour": "somebody else's"}
+
+
+def test_only_the_very_object_that_was_created_is_deleted_not_a_copy_of_it(here: World) -> None:
+    def replace(entry: Any) -> None:
+        if entry.text.startswith("done: apply"):
+            [copy] = here.cluster.find(CONFIGMAPS, "shop")
+            here.cluster.remove(CONFIGMAPS, "shop", "a")
+            del copy["metadata"]["uid"]
+            here.cluster.put(CONFIGMAPS, copy)  # with our mark still on it
+
+    here.on_entry = replace
+    record = applied(here, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n")
+    assert record.outcome is Outcome.PASSED
+    assert len(here.cluster.find(CONFIGMAPS, "shop")) == 1
+
+
+def test_the_undo_of_a_refused_creation_is_forgotten(here: World) -> None:
+    here.cluster.faults.append(
+        lambda method, path: (
+            errors.Invalid(422, "no") if method == "POST" and "configmaps" in path else None
+        )
+    )
+    applied(here, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n")
+    assert [line["op"] for line in here.sink.lines] == ["begin", "undo", "forget", "end"]
 
 
 def test_an_existing_secret_is_not_changed_because_its_data_would_have_to_be_recorded(
