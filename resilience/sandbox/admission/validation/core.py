@@ -38,8 +38,9 @@ def pod(obj: Obj, old: Obj | None) -> list[Cause]:
     before.pop("activeDeadlineSeconds", None)
     after.pop("activeDeadlineSeconds", None)
     if before.get("schedulingGates"):
-        before["schedulingGates"] = after.get("schedulingGates")
-        before["nodeSelector"] = after.get("nodeSelector", before.get("nodeSelector"))
+        for field in ("schedulingGates", "nodeSelector"):
+            before.pop(field, None)
+            after.pop(field, None)
     if (before.get("ephemeralContainers") or []) == (after.get("ephemeralContainers") or [])[
         : len(before.get("ephemeralContainers") or [])
     ]:
