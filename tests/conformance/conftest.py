@@ -18,6 +18,12 @@ from tests.conformance.objects import is_ready, pod
 from tests.conformance.wire import Cluster, Obj, connect
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Marks of this suite."""
+    config.addinivalue_line("markers", "disruptive: cordons or taints a node for a moment")
+    config.addinivalue_line("markers", "minutes: waits for minutes of the cluster's own time")
+
+
 def context_of(config: pytest.Config) -> str | None:
     """The named context, from the command line or the project's own setting."""
     for name in ("resilience_context", "context", "--resilience-context"):
