@@ -27,7 +27,7 @@ from resilience.backup.mapping import Targets
 from resilience.backup.outcome import Outcome, RestoreReport
 from resilience.backup.plans import Keys
 from resilience.backup.ready import not_ready
-from resilience.backup.restore import RestoreRequest, restore
+from resilience.backup.restore import Fill, RestoreRequest, restore, unfilled
 from resilience.backup.safety import harmless
 from resilience.backup.scratch import Origin, scratch, sweep
 from resilience.backup.verify import record, verify
@@ -83,15 +83,23 @@ def run(
     clock: Clock,
     keys: Keys,
     prove: Prove = nothing_more,
+    fill: Fill = unfilled,
 ) -> DrillReport:
     """Carry out the drill; what a promise lacks is a finding, what makes it impossible raises."""
-    return _Drill(plan, snapshot, cluster, clock, keys).run(prove)
+    return _Drill(plan, snapshot, cluster, clock, keys, fill).run(prove)
 
 
 class _Drill:
     def __init__(
-        self, plan: Plan, snapshot: Snapshot, cluster: Cluster, clock: Clock, keys: Keys
+        self,
+        plan: Plan,
+        snapshot: Snapshot,
+        cluster: Cluster,
+        clock: Clock,
+        keys: Keys,
+        fill: Fill,
     ) -> None:
+        self._fill = fill
         self._plan, self._snapshot, self._cluster = plan, snapshot, cluster
         self._clock, self._keys = clock, keys
         self._report = DrillReport(plan.id, snapshot.name)
@@ -200,6 +208,7 @@ class _Drill:
             targets=self._targets,
             ask_first=False,
             adjust=harmless,
+            fill=self._fill,
         )
         report = restore(request, self._snapshot, self._cluster, clock=self._clock)
         self._report.objects = sum(

@@ -163,8 +163,18 @@ def _drill(plan: Plan, context: CheckContext) -> Sequence[Finding]:
         clock=BorrowedClock(context.clock),
         keys=keys,
         prove=lambda namespace: list(_asked(plan, namespace, context)),
+        fill=_volumes(context).fill,
     )
     return report.findings
+
+
+def _volumes(context: Any) -> Any:
+    from resilience.backup.stream import ClusterExec
+    from resilience.backup.volumes import TarVolumes
+
+    exec_ = ClusterExec(context.cluster)
+    clock = BorrowedClock(context.clock)
+    return TarVolumes(cluster=context.cluster, exec=exec_, clock=clock, name=context.run)
 
 
 def _asked(plan: Plan, namespace: str, context: CheckContext) -> Iterator[Finding]:
