@@ -1,0 +1,245 @@
+"""422s: the texts of a real 1.36 server, word for word."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.sandbox.apiserver.wire import Wire, config_map, deployment, pod
+
+DEPLOYMENTS = "/apis/apps/v1/namespaces/NS/deployments"
+PODS = "/api/v1/namespaces/NS/pods"
+
+
+def container(**fields: Any) -> dict[str, Any]:
+    return pod("x", containers=[{"name": "c", "image": "i", **fields}])
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "message"),
+    [
+        (
+            DEPLOYMENTS,
+            deployment("x", replicas=-3),
+            'Deployment.apps "x" is invalid: spec.replicas:'
+            " Invalid value: -3: must be greater than or equal to 0",
+        ),
+        (
+            DEPLOYMENTS,
+            {"metadata": {"name": "x"}},
+            'Deployment.apps "x" is invalid: [spec.selector:'
+            " Required value, spec.template.metadata.labels: Invalid value: null: `selector`"
+            " does not"
+            " match template `labels`, spec.template.spec.containers: Required value]",
+        ),
+        (
+            DEPLOYMENTS,
+            deployment("x", strategy={"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 0}}),
+            'Deployment.apps "x" is invalid: spec.strategy.rollingUpdate.maxUnavailable: Invalid'
+            " value:"
+            " 0: may not be 0 when `maxSurge` is 0",
+        ),
+        (
+            DEPLOYMENTS,
+            deployment("x", strategy={"type": "Foo"}),
+            'Deployment.apps "x" is invalid:'
+            ' spec.strategy: Unsupported value: {"Type":"Foo","RollingUpdate":null}: supported'
+            " values:"
+            ' "Recreate", "RollingUpdate"',
+        ),
+        (
+            DEPLOYMENTS,
+            deployment("x", minReadySeconds=700),
+            'Deployment.apps "x" is invalid:'
+            " spec.progressDeadlineSeconds: Invalid value: 600: must be greater than"
+            " minReadySeconds",
+        ),
+        (
+            PODS,
+            pod("x", restartPolicy="Foo"),
+            'Pod "x" is invalid: spec.restartPolicy: Unsupported'
+            ' value: "Foo": supported values: "Always", "OnFailure", "Never"',
+        ),
+        (PODS, pod("x", containers=[]), 'Pod "x" is invalid: spec.containers: Required value'),
+        (
+            PODS,
+            container(livenessProbe={"periodSeconds": 3}),
+            'Pod "x" is invalid:'
+            " spec.containers[0].livenessProbe: Required value: must specify a handler type",
+        ),
+        (
+            PODS,
+            container(resources={"requests": {"cpu": "2"}, "limits": {"cpu": "1"}}),
+            'Pod "x" is'
+            ' invalid: spec.containers[0].resources.requests: Invalid value: "2": must be less'
+            " than or"
+            " equal to cpu limit of 1",
+        ),
+        (
+            PODS,
+            container(volumeMounts=[{"name": "v", "mountPath": "/x"}]),
+            'Pod "x" is invalid: spec.containers[0].volumeMounts[0].name: Not found: "v"',
+        ),
+        (
+            PODS,
+            container(ports=[{"containerPort": 70000}]),
+            'Pod "x" is invalid:'
+            " spec.containers[0].ports[0].containerPort: Invalid value: 70000: must be between 1"
+            " and"
+            " 65535, inclusive",
+        ),
+        (
+            PODS,
+            pod("x", tolerations=[{"operator": "Equal"}]),
+            'Pod "x" is invalid:'
+            ' spec.tolerations[0].operator: Invalid value: "Equal": operator must be Exists when'
+            " `key`"
+            ' is empty, which means "match all values and all keys"',
+        ),
+        (
+            "/apis/policy/v1/namespaces/NS/poddisruptionbudgets",
+            {"metadata": {"name": "x"}, "spec": {"minAvailable": 1, "maxUnavailable": 1}},
+            'PodDisruptionBudget.policy "x" is invalid: spec: Invalid value: {"MinAvailable":1,'
+            '"Selector":null,"MaxUnavailable":1,"UnhealthyPodEvictionPolicy":null}: minAvailable'
+            " and"
+            " maxUnavailable cannot be both set",
+        ),
+        (
+            "/api/v1/namespaces/NS/services",
+            {"metadata": {"name": "x"}, "spec": {"ports": [{"port": 80}, {"port": 81}]}},
+            'Service "x" is invalid: [spec.ports[0].name: Required value, spec.ports[1].name:'
+            " Required"
+            " value]",
+        ),
+        (
+            "/api/v1/namespaces/NS/services",
+            {"metadata": {"name": "x"}, "spec": {"ports": []}},
+            'Service "x" is invalid: spec.ports: Required value',
+        ),
+        (
+            "/apis/batch/v1/namespaces/NS/jobs",
+            {
+                "metadata": {"name": "x"},
+                "spec": {"template": {"spec": {"containers": [{"name": "c", "image": "i"}]}}},
+            },
+            'Job.batch "x" is invalid: spec.template.spec.restartPolicy: Required value: valid'
+            " values:"
+            ' "OnFailure", "Never"',
+        ),
+    ],
+)
+def test_the_text_is_the_real_one(wire: Wire, path: str, body: Any, message: str) -> None:
+    answer = wire("POST", path, body)
+    assert (answer.status, answer.message) == (422, message)
+    assert answer.json["details"]["causes"]
+
+
+@pytest.mark.parametrize(
+    "name", ["Upper", "under_score", "-x", "x-", "a..b", "x" * 254, "ü", "a b"]
+)
+def test_a_bad_name_is_refused(wire: Wire, name: str) -> None:
+    answer = wire("POST", "/api/v1/namespaces/NS/configmaps", config_map(name))
+    assert (answer.status, answer.json["details"]["causes"][0]["field"]) == (422, "metadata.name")
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "body", "patch", "text"),
+    [
+        (
+            "selector",
+            DEPLOYMENTS,
+            deployment("x"),
+            {"spec": {"selector": {"matchLabels": {"a": "b"}}}},
+            "field is immutable",
+        ),
+        (
+            "pod",
+            PODS,
+            pod("x"),
+            {"spec": {"restartPolicy": "Never"}},
+            "pod updates may not change fields other than",
+        ),
+        (
+            "immutable",
+            "/api/v1/namespaces/NS/configmaps",
+            {"metadata": {"name": "x"}, "data": {"a": "b"}, "immutable": True},
+            {"data": {"a": "c"}},
+            "data: Forbidden: field is immutable when `immutable` is set",
+        ),
+        (
+            "type",
+            "/api/v1/namespaces/NS/secrets",
+            {"metadata": {"name": "x"}},
+            {"type": "y"},
+            'type: Invalid value: "y": field is immutable',
+        ),
+        (
+            "claim",
+            "/api/v1/namespaces/NS/persistentvolumeclaims",
+            {
+                "metadata": {"name": "x"},
+                "spec": {
+                    "accessModes": ["ReadWriteOnce"],
+                    "resources": {"requests": {"storage": "1Gi"}},
+                },
+            },
+            {"spec": {"accessModes": ["ReadOnlyMany"]}},
+            "spec is immutable after creation",
+        ),
+        (
+            "role",
+            "/apis/rbac.authorization.k8s.io/v1/namespaces/NS/rolebindings",
+            {"metadata": {"name": "x"}, "roleRef": {"kind": "Role", "name": "r"}},
+            {"roleRef": {"name": "s"}},
+            "cannot change roleRef",
+        ),
+    ],
+)
+def test_what_is_immutable_stays(
+    wire: Wire, kind: str, path: str, body: Any, patch: Any, text: str
+) -> None:
+    assert wire("POST", path, body).status == 201
+    answer = wire.patch(f"{path}/x", patch)
+    assert answer.status == 422
+    assert text in answer.message
+
+
+@pytest.mark.parametrize(
+    "patch", [{"containers": [{"name": "c", "image": "other"}]}, {"activeDeadlineSeconds": 9}]
+)
+def test_a_pods_image_and_deadline_may_change(wire: Wire, patch: Any) -> None:
+    wire("POST", PODS, pod("x"))
+    assert wire.patch(PODS + "/x", {"spec": patch}, "strategic-merge-patch").status == 200
+
+
+def test_defaults_are_written_as_the_real_server_writes_them(wire: Wire) -> None:
+    made = wire("POST", PODS, pod("x", volumes=[{"name": "v", "configMap": {"name": "m"}}])).json
+    spec = made["spec"]
+    assert {
+        key: spec[key]
+        for key in (
+            "restartPolicy",
+            "dnsPolicy",
+            "terminationGracePeriodSeconds",
+            "schedulerName",
+            "securityContext",
+            "enableServiceLinks",
+            "priority",
+            "preemptionPolicy",
+            "serviceAccountName",
+        )
+    } == {
+        "restartPolicy": "Always",
+        "dnsPolicy": "ClusterFirst",
+        "terminationGracePeriodSeconds": 30,
+        "schedulerName": "default-scheduler",
+        "securityContext": {},
+        "enableServiceLinks": True,
+        "priority": 0,
+        "preemptionPolicy": "PreemptLowerPriority",
+        "serviceAccountName": "default",
+    }
+    assert spec["containers"][0]["imagePullPolicy"] == "IfNotPresent"
+    assert spec["volumes"][0]["configMap"]["defaultMode"] == 420
+    assert made["status"] == {"phase": "Pending", "qosClass": "BestEffort"}
