@@ -37,6 +37,7 @@ class Access:
 
     `ca_data` is PEM text and wins over `ca_file`; both empty: the system's authorities.
     `certificate` is (certificate file, key file). `namespace` is the context's own default.
+    `ended` says why the cluster is gone for good, "" while it is not.
     """
 
     context: str
@@ -50,6 +51,7 @@ class Access:
     proxy: str = ""
     namespace: str = ""
     sandbox: bool = False
+    ended: Callable[[], str] = field(default=no_token, repr=False)
 
 
 def files(kubeconfig: str = "", environment: Mapping[str, str] | None = None) -> tuple[Path, ...]:

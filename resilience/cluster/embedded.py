@@ -13,8 +13,9 @@ import select
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -42,6 +43,37 @@ class Embedded:
     kubeconfig: Path
     directory: Path
     access: Access
+    life: Life
+
+
+class Life:
+    """Whether the sandbox still lives. Its own end is told to whoever asked to hear of it."""
+
+    def __init__(self, process: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
+        self._process = process
+        self._errors = errors
+        self._listeners: list[Callable[[str], None]] = []
+        threading.Thread(target=self._watch, name="sandbox-life", daemon=True).start()
+
+    def ended(self) -> str:
+        """Why it has ended; "" while it lives."""
+        if self._process.poll() is None:
+            return ""
+        return f"the sandbox has ended by itself: {_said(self._errors) or 'it gave no reason'}"
+
+    @contextmanager
+    def telling(self, listener: Callable[[str], None]) -> Iterator[None]:
+        """Call `listener`, on another thread, if it ends during the block."""
+        self._listeners.append(listener)
+        try:
+            yield
+        finally:
+            self._listeners.remove(listener)
+
+    def _watch(self) -> None:
+        self._process.wait()
+        for listener in tuple(self._listeners):
+            listener(self.ended())
 
 
 @contextmanager
@@ -90,7 +122,9 @@ def _ready(process: subprocess.Popen[bytes], errors: IO[bytes]) -> Embedded:
     access = plain(kubeconfig)
     if access is None:
         raise SandboxFailed(f"the sandbox wrote a kubeconfig that cannot be used: {kubeconfig}")
-    return Embedded(identity, kubeconfig, directory, replace(access, sandbox=True))
+    life = Life(process, errors)
+    access = replace(access, sandbox=True, ended=life.ended)
+    return Embedded(identity, kubeconfig, directory, access, life)
 
 
 def _first_line(process: subprocess.Popen[bytes]) -> bytes:
@@ -108,12 +142,18 @@ def _first_line(process: subprocess.Popen[bytes]) -> bytes:
 
 def _why(process: subprocess.Popen[bytes], errors: IO[bytes], line: bytes) -> str:
     _end(process)
-    errors.seek(0)
-    lines = errors.read().decode("utf-8", "replace").strip().splitlines()
-    said = lines[-1].removeprefix("error: ") if lines else line.decode("utf-8", "replace").strip()
+    said = _said(errors) or line.decode("utf-8", "replace").strip()
     if not said:
         said = f"it said nothing within {START_SECONDS:g} s"
     return f"the sandbox did not start: {said}"
+
+
+def _said(errors: IO[bytes]) -> str:
+    """Its last line on stderr, read without moving where it writes."""
+    size = os.fstat(errors.fileno()).st_size
+    tail = os.pread(errors.fileno(), 4096, max(0, size - 4096)).decode("utf-8", "replace")
+    lines = tail.strip().splitlines()
+    return lines[-1].removeprefix("error: ") if lines else ""
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -1,15 +1,16 @@
 """What can go wrong between us and an API server, named for the decision it asks for.
 
-    ClusterError
-    ├── Unreachable          no answer: connection refused, timed out, TLS failed. Try again later
-    └── ApiError             an answer that says no
-        ├── NotFound         404
-        ├── Conflict         409: somebody else wrote, or it exists already
-        ├── Forbidden        403 (and 401): a right is missing, or the namespace is terminating
-        ├── Invalid          400 and 422: the request itself is wrong
-        ├── Throttled        429: not now; `retry_after` says when, if the server said so
-        ├── Gone             410: the version is too old; list again
-        └── ServerTrouble    5xx
+ClusterError
+├── Unreachable          no answer: connection refused, timed out, TLS failed. Try again later
+├── ClusterEnded         the embedded cluster is gone, and all that was in it
+└── ApiError             an answer that says no
+    ├── NotFound         404
+    ├── Conflict         409: somebody else wrote, or it exists already
+    ├── Forbidden        403 (and 401): a right is missing, or the namespace is terminating
+    ├── Invalid          400 and 422: the request itself is wrong
+    ├── Throttled        429: not now; `retry_after` says when, if the server said so
+    ├── Gone             410: the version is too old; list again
+    └── ServerTrouble    5xx
 """
 
 from __future__ import annotations
@@ -26,12 +27,22 @@ class Unreachable(ClusterError):
     """No usable answer. The request may or may not have been carried out."""
 
 
+class ClusterEnded(ClusterError):
+    """The embedded cluster has ended by itself. Nothing is left of it: there is nothing to undo."""
+
+
 class ApiError(ClusterError):
     """An answer with a Status. `status` is its JSON (maybe empty), `code` the HTTP status."""
 
     def __init__(
-        self, code: int, message: str, *, reason: str = "", status: Mapping[str, Any] | None = None,
-        retry_after: float | None = None, request: str = "",
+        self,
+        code: int,
+        message: str,
+        *,
+        reason: str = "",
+        status: Mapping[str, Any] | None = None,
+        retry_after: float | None = None,
+        request: str = "",
     ) -> None:
         super().__init__(f"{request}: {message}" if request else message)
         self.code = code
@@ -77,8 +88,14 @@ class ServerTrouble(ApiError):
 
 
 _BY_CODE: Mapping[int, type[ApiError]] = {
-    400: Invalid, 401: Forbidden, 403: Forbidden, 404: NotFound, 409: Conflict, 410: Gone,
-    422: Invalid, 429: Throttled,
+    400: Invalid,
+    401: Forbidden,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    410: Gone,
+    422: Invalid,
+    429: Throttled,
 }
 
 

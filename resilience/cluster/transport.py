@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from resilience.cluster.access import Access
 from resilience.cluster.discovery import Discovery
-from resilience.cluster.errors import Gone, Unreachable
+from resilience.cluster.errors import ClusterError, Gone
 from resilience.cluster.interface import PODS, Object, Resource, View
 from resilience.cluster.lines import opened
 from resilience.cluster.sharing import Shared
@@ -103,7 +103,7 @@ class HttpCluster:
         """For `resilience.cluster.exec`."""
         return self._wire.websocket(path, protocols, self._agent)
 
-    def unreachable(self, request: str, error: Exception) -> Unreachable:
+    def unreachable(self, request: str, error: Exception) -> ClusterError:
         """What broke, in a sentence that names the server and the context."""
         return self._wire.unreachable(request, error)
 

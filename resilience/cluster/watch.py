@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from resilience.cluster.copy import Copy
-from resilience.cluster.errors import ApiError, ClusterError, Gone, Unreachable
+from resilience.cluster.errors import ApiError, ClusterEnded, ClusterError, Gone, Unreachable
 from resilience.cluster.interface import Object, Resource, WatchEvent
 from resilience.cluster.stream import Stream
 from resilience.cluster.wire import Wire
@@ -165,6 +165,9 @@ class LiveView:
             except (ApiError, Unreachable) as error:
                 failures += 1
                 pause = self._after(error, failures)
+            except ClusterEnded as error:
+                self._note(str(error))
+                return
             self._stopped.wait(pause)
 
     def _after(self, error: ClusterError, failures: int) -> float:

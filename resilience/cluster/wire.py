@@ -21,7 +21,7 @@ from urllib3.exceptions import HTTPError
 
 from resilience import __version__
 from resilience.cluster.access import Access
-from resilience.cluster.errors import ApiError, Unreachable, error_for
+from resilience.cluster.errors import ApiError, ClusterEnded, ClusterError, Unreachable, error_for
 
 if TYPE_CHECKING:
     from resilience.cluster.websocket import WebSocket
@@ -142,8 +142,11 @@ class Wire:
             raise self._refusal(response, f"{method} {path}")
         return response
 
-    def unreachable(self, request: str, error: Exception) -> Unreachable:
-        """What broke, in a sentence that names the server and the context."""
+    def unreachable(self, request: str, error: Exception) -> ClusterError:
+        """What broke, in a sentence that names the server and the context; ClusterEnded if that
+        is for good."""
+        if why := self.access.ended():
+            return ClusterEnded(f"{request}: {why}")
         where = f"{self.access.server} (context {self.access.context!r})"
         return Unreachable(f"{request}: {where} gave no answer: {reason(error)}")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from random import SystemRandom
@@ -21,7 +21,9 @@ from resilience.settings import Settings
 
 if TYPE_CHECKING:
     from resilience.catalogue import Verbs
+    from resilience.cluster.embedded import Life
     from resilience.cluster.transport import HttpCluster
+    from resilience.engine.abort import Aborter
     from resilience.engine.fixture import Resilience
     from resilience.engine.options import Options
     from resilience.model.report import RunRecord
@@ -46,6 +48,7 @@ class Session:
         """Lines that say where the report lies."""
         self._tell = tell
         self._environment: dict[str, Any] = {}
+        self._life: Life | None = None
 
     @cached_property
     def catalogue(self) -> Verbs:
@@ -99,6 +102,7 @@ class Session:
                 from resilience.cluster.embedded import sandbox
 
                 with sandbox(nodes=self.settings.sandbox_nodes) as embedded:
+                    self._life = embedded.life
                     with cluster.connect(embedded.access) as opened:
                         yield self._prepared(opened)
             else:
@@ -161,20 +165,29 @@ class Session:
         aborter, clock = Aborter(), RealClock()
         assert options.run is not None
         journal = Journal([journalfile.create(options.journal, options.run)])
-        record: RunRecord = self.signals.supervise(
-            lambda: run(
-                scenario,
-                cluster=cluster,
-                options=options,
-                clock=clock,
-                journal=journal,
-                emit=shown.entry,
-                aborter=aborter,
-            ),
-            aborter,
-        )
+        with self._ending_with_the_sandbox(aborter):
+            record: RunRecord = self.signals.supervise(
+                lambda: run(
+                    scenario,
+                    cluster=cluster,
+                    options=options,
+                    clock=clock,
+                    journal=journal,
+                    emit=shown.entry,
+                    aborter=aborter,
+                ),
+                aborter,
+            )
         self.records.append(record)
         return record
+
+    def _ending_with_the_sandbox(self, aborter: Aborter) -> AbstractContextManager[None]:
+        """A run need not wait for deadlines of a cluster that is gone."""
+        from resilience.engine.abort import Why
+
+        if self._life is None:
+            return nullcontext()
+        return self._life.telling(lambda why: aborter.abort(why, Why.GONE))
 
     @contextmanager
     def serve(
@@ -191,7 +204,7 @@ class Session:
         aborter = Aborter()
         assert options.run is not None
         journal = Journal([journalfile.create(options.journal, options.run)])
-        with self.signals.attached(aborter):
+        with self.signals.attached(aborter), self._ending_with_the_sandbox(aborter):
             with Resilience(
                 cluster=cluster,
                 catalogue=self.catalogue,
@@ -204,6 +217,9 @@ class Session:
                 title=title,
             ) as ours:
                 yield ours
+
+    def _alive(self) -> bool:
+        return self._life is None or not self._life.ended()
 
     def _options(self, seed: int | None, shown: Live) -> Options:
         import time
@@ -220,4 +236,5 @@ class Session:
             ephemeral=self.wants_sandbox,
             environment=self._environment,
             observe=shown.probe,
+            alive=self._alive,
         )

@@ -212,6 +212,33 @@ def test_the_sandbox_ends_with_pytest_even_by_kill_9(
     assert not listening(port)
 
 
+def test_a_sandbox_that_dies_ends_the_run_at_once_as_a_harness_error(
+    pytester: pytest.Pytester, run: Run
+) -> None:
+    (pytester.path / "mark.yaml").write_text(MANIFEST)
+    changes(pytester, sleep="60s")
+    with Inner(pytester.path) as inner:
+        assert inner.process.stdout is not None
+        lines = iter(inner.process.stdout.readline, "")
+        assert any("done: apply mark.yaml" in line for line in lines)
+        owners = [pid for pid in children(inner.process.pid) if "--owner-stdin" in command(pid)]
+        os.kill(owners[0], signal.SIGKILL)
+        assert inner.end() == 22
+    assert "the sandbox has ended by itself" in inner.output
+    assert "undo incomplete" not in inner.output
+
+
+def children(pid: int) -> list[int]:
+    """Of all its threads."""
+    files = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(word) for file in files for word in file.read_text().split()]
+
+
+def command(pid: int) -> str:
+    """Its command line."""
+    return Path(f"/proc/{pid}/cmdline").read_text()
+
+
 def listening(port: int) -> bool:
     """Whether anybody listens on that port of loopback, by the kernel's table."""
     rows = Path("/proc/net/tcp").read_text().splitlines()[1:]
