@@ -29,9 +29,13 @@ class Image:
 
 
 PATH = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+_TOOLBOX = (
+    "cat", "date", "echo", "env", "false", "hostname", "kill", "ls", "mkdir", "rm", "sh", "sleep",
+    "test", "touch", "true",
+)  # fmt: skip
 TOOLS = {
-    name: f"resilience.sandbox.images.toolbox:{name.replace('[', 'test')}_"
-    for name in ("cat", "echo", "env", "false", "hostname", "kill", "ls", "sh", "sleep", "true")
+    **{name: f"resilience.sandbox.images.toolbox:{name}_" for name in _TOOLBOX},
+    "tar": "resilience.sandbox.images.tar:tar_",
 }
 _PYTHON = "resilience.sandbox.images.python:main"
 PAUSE = Image(

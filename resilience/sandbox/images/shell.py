@@ -133,24 +133,8 @@ def _cd(words: list[str]) -> int:
     return 0
 
 
-def _touch(words: list[str]) -> int:
-    for path in words[1:]:
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o644))
-        os.utime(path)
-    return 0
-
-
-def _rm(words: list[str]) -> int:
-    for path in (word for word in words[1:] if not word.startswith("-")):
-        try:
-            os.remove(path)
-        except FileNotFoundError:
-            if "-f" not in words:
-                raise
-    return 0
-
-
-def _test(words: list[str]) -> int:
+def check(words: list[str]) -> int:
+    """`test` and `[`: -e -f -d -n -z, = and !=, each maybe after `!`."""
     checks: dict[str, Callable[[str], bool]] = {
         "-e": os.path.exists,
         "-f": os.path.isfile,
@@ -174,8 +158,5 @@ BUILTINS: dict[str, Callable[[list[str]], int]] = {
     "cd": _cd,
     ":": lambda _: 0,
     "exec": lambda words: _start(words[1:]),
-    "touch": _touch,
-    "rm": _rm,
-    "test": _test,
-    "[": _test,
+    "[": check,
 }

@@ -7,12 +7,13 @@ are never run in a container's name, because there they would act on the machine
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import sys
 import time
 
-from resilience.sandbox.images.shell import run_line
+from resilience.sandbox.images.shell import check, run_line
 
 
 def _fail(name: str, about: str, error: OSError) -> int:
@@ -82,6 +83,59 @@ def ls_(argv: list[str]) -> int:
             continue
         print("".join(f"{name}\n" for name in names if show_all or name[0] != "."), end="")
     return code
+
+
+def mkdir_(argv: list[str]) -> int:
+    """Make directories; `-p` with those above, and it may be there."""
+    parents, code = "-p" in argv, 0
+    for path in [word for word in argv[1:] if not word.startswith("-")]:
+        try:
+            os.makedirs(path, exist_ok=True) if parents else os.mkdir(path)
+        except OSError as error:
+            code = _fail("mkdir", f"cannot create directory '{path}'", error)
+    return code
+
+
+def touch_(argv: list[str]) -> int:
+    """Make files, or set their times to now."""
+    code = 0
+    for path in argv[1:]:
+        try:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o644))
+            os.utime(path)
+        except OSError as error:
+            code = _fail("touch", f"cannot touch '{path}'", error)
+    return code
+
+
+def rm_(argv: list[str]) -> int:
+    """Remove files; `-r` directories too, `-f` says nothing of what is not there."""
+    flags = "".join(word[1:] for word in argv[1:] if word.startswith("-"))
+    code = 0
+    for path in [word for word in argv[1:] if not word.startswith("-")]:
+        try:
+            if "r" in flags and os.path.isdir(path):
+                shutil.rmtree(path)
+            else:
+                os.remove(path)
+        except FileNotFoundError as error:
+            if "f" not in flags:
+                code = _fail("rm", f"cannot remove '{path}'", error)
+        except OSError as error:
+            code = _fail("rm", f"cannot remove '{path}'", error)
+    return code
+
+
+def date_(argv: list[str]) -> int:
+    """The time now; `+FORMAT` as strftime takes it."""
+    formats = [word[1:] for word in argv[1:] if word.startswith("+")]
+    print(time.strftime(formats[0] if formats else "%a %b %e %H:%M:%S %Z %Y", time.gmtime()))
+    return 0
+
+
+def test_(argv: list[str]) -> int:
+    """Check files and texts; see `shell`."""
+    return check(argv)
 
 
 def sleep_(argv: list[str]) -> int:

@@ -24,6 +24,28 @@ class References:
                 return None
             raise
 
+    async def token(self, pod: Obj, source: Obj) -> str:
+        """A token of the Pod's ServiceAccount, bound to the Pod (TokenRequest)."""
+        meta = pod["metadata"]
+        spec: Obj = {
+            "expirationSeconds": source.get("expirationSeconds", 3600),
+            "audiences": [source["audience"]] if source.get("audience") else [],
+            "boundObjectRef": {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "name": meta["name"],
+                "uid": meta["uid"],
+            },
+        }
+        account = pod["spec"].get("serviceAccountName") or "default"
+        path = f"/api/v1/namespaces/{meta['namespace']}/serviceaccounts/{account}/token"
+        request = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "spec": spec,
+        }
+        return str((await self._client.create(path, request))["status"]["token"])
+
 
 def data_of(obj: Obj) -> dict[str, bytes]:
     """The keys of a ConfigMap or Secret as bytes."""

@@ -111,6 +111,10 @@ class Volumes:
         for kind, plural in (("configMap", "configmaps"), ("secret", "secrets")):
             if kind in part:
                 return await self._object(plural, part[kind], mode, volume)
+        if "serviceAccountToken" in part:
+            source = part["serviceAccountToken"]
+            token = await self._references.token(self._pod, source)
+            return {source["path"]: (token.encode(), mode)}
         kind = next(iter(part))
         raise MountError(
             f'MountVolume.SetUp failed for volume "{volume}" : the sandbox does not project {kind}'

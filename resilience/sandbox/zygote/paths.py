@@ -111,8 +111,11 @@ def install(translation: Translation) -> None:
     real_getcwd = os.getcwd
     os.getcwd = lambda: translation.seen(real_getcwd())
     _install_sqlite(translation)
+    _install_ssl(translation)
     opened = _opening(io.open, translation)
     builtins.open = opened
+    if "tarfile" in sys.modules:  # it keeps a copy of the function from its import
+        sys.modules["tarfile"].bltn_open = opened  # type: ignore[attr-defined]
     io.open = opened
     io.open_code = lambda path: opened(path, "rb")
 
@@ -179,6 +182,28 @@ def _install_sqlite(translation: Translation) -> None:
     if sqlite is not None:
         connect = _one(sqlite.connect, translation, "connect")
         sqlite.connect = sys.modules["sqlite3.dbapi2"].connect = connect  # type: ignore[attr-defined]
+
+
+def _install_ssl(translation: Translation) -> None:
+    """Certificates are read by C code too. The zygote has it imported, for asyncio."""
+    ssl = sys.modules.get("ssl")
+    if ssl is None:
+        return
+    context = ssl.SSLContext
+    verify, chain = context.load_verify_locations, context.load_cert_chain
+
+    def load_verify_locations(
+        self: Any, cafile: Any = None, capath: Any = None, cadata: Any = None
+    ) -> None:
+        verify(self, translation.real(cafile), translation.real(capath), cadata)
+
+    def load_cert_chain(
+        self: Any, certfile: Any, keyfile: Any = None, password: Any = None
+    ) -> None:
+        chain(self, translation.real(certfile), translation.real(keyfile), password)
+
+    context.load_verify_locations = load_verify_locations
+    context.load_cert_chain = load_cert_chain
 
 
 def _one(function: Callable[..., Any], translation: Translation, name: str) -> Callable[..., Any]:

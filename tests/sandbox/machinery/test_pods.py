@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -327,6 +328,22 @@ def test_exec_has_streams_and_the_exit_code(pods: Pods) -> None:
         pods.kubectl("exec", "box", "--", "nothere")
 
 
+def test_kubectl_copies_files_both_ways(pods: Pods, tmp_path: Path) -> None:
+    pods.run(
+        "box",
+        "import time; time.sleep(600)",
+        volumes=[{"name": "d", "emptyDir": {}}],
+        main={"volumeMounts": [{"name": "d", "mountPath": "/data"}]},
+    )
+    pods.until_ready("box")
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "x").write_bytes(bytes(range(256)) * 1000)
+    pods.kubectl("cp", str(tmp_path / "there"), "box:/data/in")
+    assert pods.kubectl("exec", "box", "--", "ls", "/data/in") == "x\n"
+    pods.kubectl("cp", "box:/data/in", str(tmp_path / "back"))
+    assert (tmp_path / "back" / "x").read_bytes() == bytes(range(256)) * 1000
+
+
 def test_logs_can_be_cut_and_stamped(pods: Pods) -> None:
     pods.run("log", "for n in range(5): print('line', n)", restartPolicy="Never")
     pods.phase("log")
@@ -390,6 +407,29 @@ def test_a_claim_keeps_its_data_from_pod_to_pod_and_loses_them_with_itself(pods:
     pods.kubectl("delete", "pod", "reads")
     pods.kubectl("delete", "pvc", "data", "--timeout=20s")
     wait_for(lambda: not directory.exists(), "the volume's directory is gone")
+
+
+def test_a_program_reaches_the_api_server_with_a_projected_token(pods: Pods) -> None:
+    token = {"serviceAccountToken": {"path": "token", "expirationSeconds": 3600}}
+    ca = {"configMap": {"name": "kube-root-ca.crt"}}
+    program = (
+        "import json, os, ssl, urllib.error, urllib.request as u\n"
+        "context = ssl.create_default_context(cafile='/token/ca.crt')\n"
+        "where = f\"https://{os.environ['KUBERNETES_SERVICE_HOST']}/api/v1/nodes\"\n"
+        "bearer = 'Bearer ' + open('/token/token').read()\n"
+        "try: u.urlopen(u.Request(where, headers={'Authorization': bearer}), context=context)\n"
+        "except urllib.error.HTTPError as error: print(json.load(error)['message'])\n"
+    )
+    pods.run(
+        "calls",
+        program,
+        restartPolicy="Never",
+        volumes=[{"name": "t", "projected": {"sources": [token, ca]}}],
+        main={"volumeMounts": [{"name": "t", "mountPath": "/token"}]},
+    )
+    assert pods.phase("calls") == "Succeeded", pods.logs("calls")
+    user = f"system:serviceaccount:{pods.namespace}:default"
+    assert pods.logs("calls").startswith(f'nodes is forbidden: User "{user}" cannot list resource')
 
 
 def test_items_and_sub_paths_choose_what_is_mounted_where(pods: Pods) -> None:
