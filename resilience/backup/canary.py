@@ -20,7 +20,7 @@ _PROGRAM = f"""
 import os, socket, sys
 try:
     socket.create_connection((os.environ["KUBERNETES_SERVICE_HOST"],
-                              int(os.environ["KUBERNETES_SERVICE_PORT"])), 3).close()
+                              int(os.environ["KUBERNETES_SERVICE_PORT"])), 2).close()
 except OSError:
     sys.exit({_BLOCKED})
 sys.exit({_REACHED})

@@ -40,7 +40,7 @@ class Origin:
 
 
 def wall(namespace: str) -> Object:
-    """Out: to Pods of the namespace and to port 53. In: from the namespace."""
+    """Out: to Pods of the namespace and to port 53. In: from everywhere, as a probe must get in."""
     dns = [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]
     return {
         "apiVersion": "networking.k8s.io/v1",
@@ -48,8 +48,7 @@ def wall(namespace: str) -> Object:
         "metadata": {"name": WALL, "namespace": namespace},
         "spec": {
             "podSelector": {},
-            "policyTypes": ["Ingress", "Egress"],
-            "ingress": [{"from": [{"podSelector": {}}]}],
+            "policyTypes": ["Egress"],
             "egress": [{"to": [{"podSelector": {}}]}, {"ports": dns}],
         },
     }

@@ -305,7 +305,7 @@ def test_a_drill_proves_restores_and_leaves_nothing() -> None:
         "same",
         "rto",
     ]
-    assert set(report.seconds) == {"verify", "create", "ready", "proven"}
+    assert set(report.seconds) == {"verify", "wall", "create", "ready", "proven"}
     assert set(cluster.objects) == before
 
 
