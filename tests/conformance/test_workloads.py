@@ -112,7 +112,9 @@ def test_the_status_counts_replicas(cluster: Cluster) -> None:
 
 
 def test_a_refused_pod_is_a_condition_of_the_set(cluster: Cluster) -> None:
-    cluster.create("replicasets", workload("web", 1, pod=pod_spec(serviceAccountName="robot")))
+    cluster.create(
+        "replicasets", workload("web", 1, pod=pod_spec(priorityClassName="no-such-class"))
+    )
     found = cluster.until_one("replicasets", "web", lambda s: bool(condition(s, "ReplicaFailure")))
     assert (condition(found, "ReplicaFailure") or {})["reason"] == "FailedCreate"
 
@@ -155,6 +157,7 @@ def test_a_rollout_never_has_more_than_surge_allows(cluster: Cluster) -> None:
 
 def test_a_rollout_keeps_as_many_available_as_promised(cluster: Cluster) -> None:
     running(cluster, "deployments", serves=True)
+    cluster.until_one("deployments", "web", rolled_out)
     least = 3
 
     def finished(found: dict[str, Obj]) -> bool:
