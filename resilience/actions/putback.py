@@ -18,9 +18,9 @@ from resilience.context import ActionFailed, UndoContext
 RUN = "resilience/run"
 """Annotation on what a run created; the value is the run's id."""
 
-LOOK_EVERY = 0.05
-"""Seconds between two looks whether a deleted object is gone, growing to the next."""
-LOOK_AT_MOST = 0.25
+FIRST_LOOK, LAST_LOOK = 0.03, 0.5
+"""Seconds between two looks whether a deleted object is gone: a twentieth of the time waited so
+far, within these."""
 
 _SERVERS_OWN = (
     "uid",
@@ -103,15 +103,16 @@ def _delete(resource: Resource, data: Mapping[str, Any], context: UndoContext) -
 
 
 def _wait_until_gone(resource: Resource, obj: Object, context: UndoContext) -> None:
-    pause = LOOK_EVERY
+    began = context.clock.monotonic()
     while _is_there(resource, obj, context):
-        if context.clock.monotonic() + pause > context.deadline:
+        waited = context.clock.monotonic() - began
+        pause = min(LAST_LOOK, max(FIRST_LOOK, waited / 20))
+        if began + waited + pause > context.deadline:
             raise ActionFailed(
                 f"{resource.kind} {objects.title(obj)} was deleted, but is still "
                 f"there ({_why(resource, obj, context)})"
             )
         context.clock.wait(pause)
-        pause = min(LOOK_AT_MOST, pause * 1.3)
 
 
 def _is_there(resource: Resource, obj: Object, context: UndoContext) -> bool:
