@@ -9,14 +9,15 @@ machines are compared, so an expiry is believed only after a margin.
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from resilience.backup import layout
 from resilience.backup.clock import Clock
-from resilience.backup.errors import Busy, Exists, Missing
+from resilience.backup.errors import Busy, Exists, Missing, StoreError
 from resilience.backup.store import Store
 
 MARGIN = timedelta(seconds=30)
@@ -48,15 +49,39 @@ class Lock:
         self._store, self._name, self._holder = store, name, holder
         self._clock, self._ttl = clock, ttl
         self._number = 0
+        self._until = datetime.max.replace(tzinfo=UTC)
+        self._lost = ""
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Take it for the block; `Busy` names who has it."""
+        """Take it for the block, renewed all the while; `Busy` names who has it."""
         self.take()
+        done = threading.Event()
+        keeper = threading.Thread(target=self._keep, args=(done,), daemon=True)
+        keeper.start()
         try:
             yield
         finally:
+            done.set()
+            keeper.join()
             self.free()
+
+    def _keep(self, done: threading.Event) -> None:
+        while not done.wait(self._ttl.total_seconds() / 3):
+            try:
+                self.renew()
+            except StoreError:
+                continue  # there are two more thirds; `require` looks at the date itself
+            except Busy as problem:
+                self._lost = str(problem)
+                return
+
+    def require(self) -> None:
+        """`Busy` when the lock was lost, or may have run out unrenewed."""
+        if self._lost:
+            raise Busy(self._lost)
+        if self._clock.now() >= self._until:
+            raise Busy(f"{self._name}: our lock ran out before the work was done")
 
     def take(self) -> None:
         """`Busy` when somebody else holds it or was faster."""
@@ -86,6 +111,8 @@ class Lock:
         except Exists:
             raise Busy(f"{self._name}: somebody else took its lock at the same moment") from None
         self._number = number
+        if until:
+            self._until = until
         for key in self._keys()[:-_KEPT]:
             self._store.delete(key)
 

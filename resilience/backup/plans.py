@@ -8,7 +8,8 @@ by several at once. A plan's snapshots are found by the plan in their manifests'
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from resilience.backup import layout
@@ -114,11 +115,27 @@ class RunReport:
     pruned: list[str] = field(default_factory=list)
 
 
+Extend = Callable[[Request], Request]
+"""Adds hooks and volumes to a request: they need a way into containers, which a caller may have."""
+
+
+def as_it_is(request: Request) -> Request:
+    """Objects only."""
+    return request
+
+
 def run_due(
-    plan: Plan, cluster: Cluster, store: Store, *, clock: Clock, keys: Keys, holder: str
+    plan: Plan,
+    cluster: Cluster,
+    store: Store,
+    *,
+    clock: Clock,
+    keys: Keys,
+    holder: str,
+    extend: Extend = as_it_is,
 ) -> RunReport:
     """Make what is due, verify it, prune; nothing when nothing is due. `Busy` when another run
-    holds the plan's lock."""
+    holds the plan's lock, or took it from us: then nothing of ours becomes visible."""
     report = RunReport(plan.id)
     if not due(plan, store, clock.now()):
         return report
@@ -128,14 +145,29 @@ def run_due(
         if not fire:
             return report
         name = _free_name(store, layout.stamped_name(plan.id, fire))
-        report.made = make(plan, cluster, store, name=name, clock=clock, keys=keys)
+        report.made = make(
+            plan,
+            cluster,
+            store,
+            name=name,
+            clock=clock,
+            keys=keys,
+            extend=lambda request: replace(extend(request), before_commit=lock.require),
+        )
         report.verified = True
         report.pruned = prune(plan, store, clock=clock)
     return report
 
 
 def make(
-    plan: Plan, cluster: Cluster, store: Store, *, name: str, clock: Clock, keys: Keys
+    plan: Plan,
+    cluster: Cluster,
+    store: Store,
+    *,
+    name: str,
+    clock: Clock,
+    keys: Keys,
+    extend: Extend = as_it_is,
 ) -> Manifest:
     """Make one snapshot of a plan, verify it and write that down."""
     request = Request(
@@ -145,7 +177,7 @@ def make(
         signer=keys.signer,
         recipients=keys.recipients or plan.recipients,
     )
-    manifest = create(request, cluster, store, clock=clock)
+    manifest = create(extend(request), cluster, store, clock=clock)
     snapshot = opened(store, name, keys.identities)
     record(snapshot, verify(snapshot, trusted=keys.trusted), clock.now())
     return manifest

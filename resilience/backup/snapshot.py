@@ -21,7 +21,7 @@ from resilience.backup.clock import Clock
 from resilience.backup.collect import Collected, collect
 from resilience.backup.coverage import Coverage, unaccepted
 from resilience.backup.discover import kind_name
-from resilience.backup.errors import Exists, Incomplete
+from resilience.backup.errors import Busy, Exists, Incomplete
 from resilience.backup.files import Files
 from resilience.backup.lines import Lines
 from resilience.backup.manifest import FileRecord, Manifest, ObjectLine, VolumeRecord
@@ -46,7 +46,7 @@ def no_volumes(files: Files, claims: Sequence[tuple[str, str, str]]) -> Sequence
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What to make. `plan` is "" for a snapshot by hand."""
+    """What to make. `plan` is "" for a snapshot by hand. `before_commit` may still say no."""
 
     name: str
     plan: str = ""
@@ -57,6 +57,7 @@ class Request:
     recheck: bool = True
     volumes: Volumes = no_volumes
     hooks: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
+    before_commit: Callable[[], None] = lambda: None
 
 
 def create(request: Request, cluster: Cluster, store: Store, *, clock: Clock) -> Manifest:
@@ -67,6 +68,8 @@ def create(request: Request, cluster: Cluster, store: Store, *, clock: Clock) ->
     files = Files(store, recipients=request.recipients, retain_until=request.retain_until)
     try:
         return _Making(request, cluster, store, files, clock).run()
+    except Busy:  # the name may be somebody else's by now: deleting could hit their files
+        raise
     except BaseException:  # also Ctrl-C: nothing half-made stays behind
         files.take_back()
         raise
@@ -215,6 +218,7 @@ class _Making:
         encoded = manifest.encoded()
         self._put(layout.manifest(request.name), encoded)
         self._put(layout.signature(request.name), seal(encoded, request.signer).encoded())
+        self._request.before_commit()
         self._put(key, marker)
         return manifest
 

@@ -30,7 +30,7 @@ from resilience.backup.sign import find_signer
 from resilience.backup.snapshot import Request, create
 from resilience.backup.store import Store, open_store
 from resilience.backup.verify import record, verify
-from resilience.cluster.interface import NAMESPACES, Cluster
+from resilience.cluster.interface import Cluster
 from resilience.commands import CommandError
 from resilience.model.scenario import Plan
 
@@ -109,7 +109,8 @@ def _create(options: argparse.Namespace) -> int:
         retain_until=now + timedelta(days=options.lock_days) if options.lock_days else None,
     )
     with _cluster(options) as cluster:
-        manifest = create(_with_data(request, options, cluster), cluster, store, clock=CLOCK)
+        extend = _with_data(cluster, options.volumes or getattr(plan, "volumes", False))
+        manifest = create(extend(request), cluster, store, clock=CLOCK)
     snapshot = opened(store, manifest.name, given.identities)
     record(snapshot, verify(snapshot, trusted=given.trusted), CLOCK.now())
     print(texts.made(manifest))
@@ -130,21 +131,15 @@ def _narrowed(options: argparse.Namespace, base: Scope) -> Scope:
     )
 
 
-def _with_data(request: Request, options: argparse.Namespace, cluster: HttpCluster) -> Request:
+def _with_data(cluster: HttpCluster, volumes: bool) -> Callable[[Request], Request]:
     """Hooks of the Pods' own annotations, and volumes where they are asked for."""
-    from dataclasses import replace
-
-    from resilience.backup.hooks import around
+    from resilience.backup.data import with_data
     from resilience.backup.stream import ClusterExec
-    from resilience.backup.volumes import TarVolumes
 
     exec_ = ClusterExec(cluster)
-    chosen = request.scope.chosen(cluster.list(NAMESPACES))
-    request = replace(request, hooks=around(cluster, chosen, exec_, _warn))
-    if not options.volumes:
-        return request
-    tar = TarVolumes(cluster=cluster, exec=exec_, clock=CLOCK, name=request.name)
-    return replace(request, volumes=tar.take)
+    return lambda request: with_data(
+        request, cluster, exec_, clock=CLOCK, volumes=volumes, tell=_warn
+    )
 
 
 def _warn(text: str) -> None:
@@ -226,7 +221,15 @@ def _run(options: argparse.Namespace) -> int:
             plan = _plan(path)
             store = plan_store(plan, options.store)
             try:
-                report = run_due(plan, cluster, store, clock=CLOCK, keys=given, holder=_holder())
+                report = run_due(
+                    plan,
+                    cluster,
+                    store,
+                    clock=CLOCK,
+                    keys=given,
+                    holder=_holder(),
+                    extend=_with_data(cluster, getattr(plan, "volumes", False)),
+                )
             except BackupError as problem:
                 print(f"error: {plan.id}: {problem}", file=sys.stderr)
                 failed = 1

@@ -18,6 +18,7 @@ from resilience.backup.clock import BorrowedClock
 from resilience.cluster.errors import ClusterError
 from resilience.context import ActionFailed, CheckContext, NotMet
 from resilience.model.scenario import Plan, Scenario, Step
+from resilience.model.timeline import What
 from resilience.model.values import Duration
 from resilience.model.verb import Family, Phase, Verb
 from resilience.model.verdict import Finding, Result
@@ -86,15 +87,32 @@ def _step(plan: Plan, kind: str) -> Step:
 
 
 def _make(plan: Plan, context: Any) -> None:
+    from resilience.backup.data import with_data
     from resilience.backup.errors import BackupError
     from resilience.backup.layout import stamped_name
     from resilience.backup.plans import make
+    from resilience.backup.stream import ClusterExec
     from resilience.cluster.interface import NAMESPACES
 
     clock = BorrowedClock(context.clock)
     name = stamped_name(plan.id, clock.now())
     try:
-        made = make(plan, context.cluster, _store(plan), name=name, clock=clock, keys=_keys())
+        made = make(
+            plan,
+            context.cluster,
+            _store(plan),
+            name=name,
+            clock=clock,
+            keys=_keys(),
+            extend=lambda request: with_data(
+                request,
+                context.cluster,
+                ClusterExec(context.cluster),
+                clock=clock,
+                volumes=getattr(plan, "volumes", False),
+                tell=lambda text: context.note(What.NOTE, text),
+            ),
+        )
     except (BackupError, ClusterError) as problem:
         raise ActionFailed(f"no snapshot of plan {plan.id}: {problem}") from problem
     context.affected(context.cluster.get(NAMESPACES, _named(plan) or "default"), "was backed up")

@@ -125,6 +125,20 @@ def test_a_run_that_fails_frees_its_lock_and_is_still_due() -> None:
     assert due_run(shop(), store, clock).made
 
 
+def test_a_run_that_lost_its_lock_shows_nothing() -> None:
+    clock, store = clocked()
+    cluster = shop()
+
+    def very_slow(verb: str, kind: str, namespace: str, name: str) -> None:
+        if (verb, kind) == ("list", "secrets"):
+            clock.wait(2 * 3600)
+
+    cluster.faults.append(very_slow)
+    with pytest.raises(Busy, match="ran out before the work was done"):
+        due_run(cluster, store, clock)
+    assert of_plan(store, "shop") == []
+
+
 def test_a_plan_takes_what_it_names_and_leaves_what_it_excludes() -> None:
     clock, store = clocked()
     cluster = shop()
