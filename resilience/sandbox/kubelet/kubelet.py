@@ -54,6 +54,8 @@ class Kubelet:
         self._tasks: set[asyncio.Task[None]] = set()
         self.writer.held = self.nodes.stopped.__contains__
         self.nodes.on_usable = self._tell_ready
+        self.nodes.on_added = self._on_node_added
+        self._homeless: dict[str, dict[str, Obj]] = {}
 
     async def run(self) -> None:
         """Serve until the zygote is gone."""
@@ -114,13 +116,21 @@ class Kubelet:
         elif self._is_ours(obj):
             self.pods[uid] = pod = Pod(self, obj)
             pod.update(obj)
+        elif obj["spec"].get("nodeName") and obj["spec"]["nodeName"] not in self.nodes:
+            self._homeless.setdefault(obj["spec"]["nodeName"], {})[uid] = obj
+
+    def _on_node_added(self, name: str) -> None:
+        """Pods may be bound to a node before it is there."""
+        for uid in self._homeless.pop(name, {}):
+            if uid in self._pods.known:
+                self._on_pod("MODIFIED", self._pods.known[uid], None)
 
     def _on_volume(self, kind: EventType, obj: Obj, old: Obj | None) -> None:
         reclaim(self.config.directory, kind, obj)
 
     def _is_ours(self, obj: Obj) -> bool:
         node = obj["spec"].get("nodeName")
-        return bool(node) and obj.get("status", {}).get("phase") not in TERMINAL
+        return node in self.nodes and obj.get("status", {}).get("phase") not in TERMINAL
 
     def node_address(self, name: str) -> str:
         """InternalIP of a node."""

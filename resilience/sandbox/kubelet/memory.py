@@ -31,9 +31,12 @@ def held(pid: int) -> int:
 
 
 def limit_of(container: Container) -> int | None:
-    """The memory limit in bytes."""
+    """The memory limit in bytes, None where there is none that can be read."""
     limits = (container.state.spec.get("resources") or {}).get("limits") or {}
-    return int(quantity(limits["memory"])) if "memory" in limits else None
+    try:
+        return int(quantity(limits["memory"])) if "memory" in limits else None
+    except ValueError:
+        return None
 
 
 class MemoryWatch:

@@ -47,6 +47,7 @@ class Nodes:
         self._started = asyncio.Event()
         self.stopped: set[str] = set()
         """Nodes whose kubelet is stopped (a fault): neither Leases nor status are written."""
+        self.on_added: Callable[[str], None] = lambda name: None
         self.on_usable: Callable[[], None] = lambda: None
 
     def __contains__(self, name: str) -> bool:
@@ -90,6 +91,7 @@ class Nodes:
         self._known[name] = node
         if new:
             self._spawn(self._adopt(name, node))
+            self.on_added(name)
         self.on_usable()
 
     def start(self, name: str) -> None:

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import time
+import traceback
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +58,7 @@ class Pod:
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiters: list[asyncio.Future[None]] = []
         self._stop = asyncio.Event()
+        self._broken = False
         self._deadline = float("inf")
         self.task = self.spawn(self._live())
 
@@ -129,8 +132,6 @@ class Pod:
             self.failure = ("DeadlineExceeded", text)
             self.event("Normal", "DeadlineExceeded", text)
             self._deadline = time.monotonic() + self.grace()
-        if work.done() and not work.cancelled() and work.exception() is not None:
-            self.kubelet.report(work.exception())
         await self._stop_containers()
         work.cancel()
         self._settle()
@@ -330,8 +331,27 @@ class Pod:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            self.kubelet.report(task.exception())
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not self._broken:
+            self._break(error)
+
+    def _break(self, error: BaseException) -> None:
+        """A mistake of ours, met by this Pod: it fails and says so, the others run on."""
+        self._broken = True
+        traceback.print_exception(error)
+        sys.stderr.flush()
+        self.failure = ("SandboxError", f"the sandbox failed here: {type(error).__name__}: {error}")
+        self.event("Warning", "FailedSync", self.failure[1])
+        self.task.cancel()
+        for container in self.containers:
+            container.crash()
+        self._settle()
+        self.spawn(self._bury())
+
+    async def _bury(self) -> None:
+        """What `_live` does at its end, for a Pod whose life was broken off."""
+        await self._stop.wait()
+        await self._remove()
 
     def close_soon(self, descriptors: tuple[int, ...]) -> None:
         """Close our copies of what was passed on."""

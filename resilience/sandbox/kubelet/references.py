@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from resilience.sandbox.api import ApiError, Obj
 from resilience.sandbox.wire.client import Client
+
+RETRY = 0.5
 
 
 class References:
@@ -15,14 +18,26 @@ class References:
         self._client = client
 
     async def find(self, plural: str, namespace: str, name: str) -> Obj | None:
-        """A core object, None when absent; other refusals and broken connections are raised."""
+        """A core object, None when absent; other refusals are raised."""
         where = f"namespaces/{namespace}/" if namespace else ""
         try:
-            return await self._client.get(f"/api/v1/{where}{plural}/{name}")
+            return await self._request("GET", f"/api/v1/{where}{plural}/{name}")
         except ApiError as error:
             if error.code == 404:
                 return None
             raise
+
+    async def _request(self, method: str, path: str, body: Obj | None = None) -> Obj:
+        """Insist while the API server is overloaded, failing or away: a kubelet has time."""
+        while True:
+            try:
+                return await self._client.request(method, path, body)
+            except ApiError as error:
+                if error.code < 429:
+                    raise
+            except (ConnectionError, FileNotFoundError):
+                pass
+            await asyncio.sleep(RETRY)
 
     async def token(self, pod: Obj, source: Obj) -> str:
         """A token of the Pod's ServiceAccount, bound to the Pod (TokenRequest)."""
@@ -44,7 +59,7 @@ class References:
             "kind": "TokenRequest",
             "spec": spec,
         }
-        return str((await self._client.create(path, request))["status"]["token"])
+        return str((await self._request("POST", path, request))["status"]["token"])
 
 
 def data_of(obj: Obj) -> dict[str, bytes]:

@@ -11,7 +11,7 @@ import os
 import shutil
 from pathlib import Path
 
-from resilience.sandbox.api import EventType, Obj
+from resilience.sandbox.api import ApiError, EventType, Obj
 from resilience.sandbox.kubelet import fields
 from resilience.sandbox.kubelet.references import References, data_of
 from resilience.sandbox.zygote.launch import Mount
@@ -113,7 +113,13 @@ class Volumes:
                 return await self._object(plural, part[kind], mode, volume)
         if "serviceAccountToken" in part:
             source = part["serviceAccountToken"]
-            token = await self._references.token(self._pod, source)
+            try:
+                token = await self._references.token(self._pod, source)
+            except ApiError as error:
+                raise MountError(
+                    f'MountVolume.SetUp failed for volume "{volume}" : failed to fetch token:'
+                    f" {error.message}"
+                ) from error
             return {source["path"]: (token.encode(), mode)}
         kind = next(iter(part))
         raise MountError(

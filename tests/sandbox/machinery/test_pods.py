@@ -432,6 +432,18 @@ def test_a_program_reaches_the_api_server_with_a_projected_token(pods: Pods) -> 
     assert pods.logs("calls").startswith(f'nodes is forbidden: User "{user}" cannot list resource')
 
 
+def test_a_pod_bound_to_a_node_that_comes_later_waits_for_it(pods: Pods) -> None:
+    name = f"late-{pods.namespace}"
+    pods.run("early", "print('ran')", restartPolicy="Never", nodeName=name)
+    assert pods.get("early")["status"].get("podIP") is None
+    node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}}
+    pods.apply(node)
+    try:
+        assert pods.phase("early") == "Succeeded"
+    finally:
+        pods.kubectl("delete", "node", name)
+
+
 def test_items_and_sub_paths_choose_what_is_mounted_where(pods: Pods) -> None:
     items = [{"key": "EXTRA", "path": "a/b"}]
     pods.apply({**CONFIG, "data": {"EXTRA": "one"}})
