@@ -46,7 +46,10 @@ def pytest_configure(config: pytest.Config) -> None:
         return config.getoption(option.key)
 
     def ini(option: Option) -> Any:
-        return config.getini(option.key)
+        try:
+            return config.getini(option.key)
+        except (pytest.UsageError, TypeError, ValueError) as error:
+            raise BadSetting(f"{option.key} in the ini file: {error}") from None
 
     try:
         config.stash[SETTINGS] = resolve(root=config.rootpath, cli=cli, ini=ini)

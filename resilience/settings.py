@@ -8,6 +8,7 @@ Imports nothing heavy: the plugin is loaded in every pytest run of an environmen
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,6 +56,21 @@ def _live(value: Any) -> str:
     return str(value)
 
 
+def _named(value: Any) -> str:
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", str(value)):
+        raise ValueError("the name of a namespace: lower case letters, digits and dashes")
+    return str(value)
+
+
+def _seconds(value: Any) -> float:
+    from resilience.model.values import Duration
+
+    try:
+        return Duration.parse(str(value)).seconds
+    except ValueError:
+        raise ValueError("a duration such as 0s, 45s or 10m") from None
+
+
 def _globs(value: Any) -> tuple[str, ...]:
     parts = value.split() if isinstance(value, str) else [str(part) for part in value]
     return tuple(parts)
@@ -92,8 +108,10 @@ class Option:
 
     @property
     def ini_type(self) -> str:
-        """Kind of ini value, as pytest names kinds."""
-        return "args" if self.many else "string"
+        """Kind of ini value, as pytest names kinds; in TOML such values need no quotes."""
+        if self.many or self.flag:
+            return "args" if self.many else "bool"
+        return "int" if self.parse in (_seed, _nodes) else "string"
 
 
 OPTIONS: tuple[Option, ...] = (
@@ -138,6 +156,23 @@ OPTIONS: tuple[Option, ...] = (
         help=("where undos are recorded before anything is changed (.resilience/journal)"),
     ),
     Option(
+        name="journal_namespace",
+        metavar="NAME",
+        parse=_named,
+        help="namespace of a cluster for locks and the journal (resilience-journal)",
+    ),
+    Option(
+        name="lock_wait",
+        metavar="DURATION",
+        parse=_seconds,
+        help="how long to wait for a cluster that another run holds (45s: a dead one is found out)",
+    ),
+    Option(
+        name="replay",
+        metavar="FILE",
+        help="choose the victims that this report.json names, with its seeds",
+    ),
+    Option(
         name="scenarios",
         metavar="GLOB",
         parse=_globs,
@@ -168,6 +203,9 @@ class Settings:
     sandbox_nodes: int = 3
     live: str = "auto"
     journal: str = ""
+    journal_namespace: str = "resilience-journal"
+    lock_wait: float = 45.0
+    replay: str = ""
     scenarios: tuple[str, ...] = SCENARIOS
     plans: tuple[str, ...] = PLANS
     root: Path = field(default_factory=Path.cwd)

@@ -101,6 +101,18 @@ def test_the_header_says_which_cluster_and_which_seed(pytester: pytest.Pytester,
     result.stdout.fnmatch_lines(["resilience: embedded sandbox, 1 node, seed 4711"])
 
 
+def test_native_toml_needs_no_quotes(pytester: pytest.Pytester, run: Run) -> None:
+    write(pytester, "a.scenario.yaml", plain())
+    (pytester.path / "tox.ini").unlink()
+    (pytester.path / "pyproject.toml").write_text(
+        "[tool.pytest]\nresilience_seed = 7\nresilience_dry_run = true\n"
+        'resilience_sandbox_nodes = 2\nasyncio_default_fixture_loop_scope = "function"\n'
+    )
+    result = run()
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["resilience: embedded sandbox, 2 nodes, seed 7"])
+
+
 def test_a_thousand_files_are_collected(pytester: pytest.Pytester, run: Run) -> None:
     for number in range(1000):
         write(pytester, f"s/{number:04}.scenario.yaml", plain(f"number {number}"))
@@ -114,7 +126,9 @@ def test_a_thousand_files_are_collected(pytester: pytest.Pytester, run: Run) -> 
     [
         (["--resilience-seed=many"], "--resilience-seed: 'many' cannot be used; expected a whole*"),
         (["--resilience-live=maybe"], "--resilience-live: 'maybe' cannot be used; expected auto*"),
-        (["-o", "resilience_sandbox_nodes=0"], "resilience_sandbox_nodes in the ini file: '0'*"),
+        (["-o", "resilience_seed=many"], "resilience_seed in the ini file: *'many'*"),
+        (["-o", "resilience_dry_run=perhaps"], "resilience_dry_run in the ini file: *"),
+        (["-o", "resilience_sandbox_nodes=0"], "resilience_sandbox_nodes in the ini file: 0 *"),
     ],
 )
 def test_a_bad_setting_is_one_line_of_usage(
