@@ -16,9 +16,9 @@ NAME = "options.md"
 HEAD = """\
 # Options and exit codes
 
-Each option can be given in three ways; the command line wins over the environment, and that over the
-ini file (`pytest.ini`, `pyproject.toml` ...). `resilience run` takes the same options without the
-word `resilience` in front: `--seed 7`.
+Each option can be given in three ways; the command line wins over the environment, and that over
+the ini file (`pytest.ini`, `pyproject.toml` ...). `resilience run` takes the same options without
+the word `resilience` in front: `--seed 7`.
 
 | command line | environment | ini key | what it does |
 |---|---|---|---|
