@@ -20,11 +20,12 @@ from enum import Enum
 from threading import Lock
 from typing import Any, Protocol
 
+from resilience.cluster.errors import ClusterError
 from resilience.context import ActionFailed
 
 FORMAT = 1
-LARGEST_UNDO = 1024 * 1024
-"""Bytes of one undo; etcd takes no more in one object."""
+LARGEST_UNDO = 1_000_000
+"""Bytes of one undo: the API server takes a mebibyte in one ConfigMap, names included."""
 
 Line = Mapping[str, Any]
 
@@ -93,7 +94,7 @@ class Journal:
         """More is known by now."""
         _check(data, self._undos[identity].text)
         self._undos[identity] = replace(self._undos[identity], data=data)
-        self._write({"op": "amend", "id": identity, "data": data})
+        self._tell({"op": "amend", "id": identity, "data": data})
 
     def forget(self, identity: str) -> None:
         """The change was never made."""
@@ -114,17 +115,30 @@ class Journal:
     def close(self) -> None:
         """The run is over."""
         left = len(self.pending())
-        self._write({"op": "end", "left": left})
+        self._tell({"op": "end", "left": left})
         for sink in self._sinks:
-            sink.close(finished=not left)
+            try:
+                sink.close(finished=not left)
+            except ClusterError:
+                continue
 
     def _settle(self, identity: str, state: State, op: str, text: str = "") -> None:
         self._undos[identity] = replace(self._undos[identity], state=state, failure=text)
-        self._write({"op": op, "id": identity} | ({"text": text} if text else {}))
+        self._tell({"op": op, "id": identity} | ({"text": text} if text else {}))
 
     def _write(self, line: Line) -> None:
+        """Durable in every sink, or the change must not be made."""
         for sink in self._sinks:
             sink.append(line)
+
+    def _tell(self, line: Line) -> None:
+        """What is lost of this costs a needless undo at worst, and undos are safe to repeat: a
+        sink in a cluster that does not answer must not stop the others, nor the next undo."""
+        for sink in self._sinks:
+            try:
+                sink.append(line)
+            except ClusterError:
+                continue
 
 
 def _check(data: Mapping[str, Any], text: str) -> None:

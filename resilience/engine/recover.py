@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from resilience.cluster.interface import Cluster
-from resilience.engine import journalfile
+from resilience.engine import journalfile, journalmap
 from resilience.engine.abort import Aborter
 from resilience.engine.clock import EngineClock
 from resilience.engine.identity import identity
@@ -107,6 +107,30 @@ def replay(
         for left in found
         if (result := _one(left, here, cluster, verbs, clock, aborter or Aborter(), emit))
     ]
+
+
+def replay_cluster(
+    cluster: Cluster,
+    verbs: Catalogue,
+    *,
+    clock: EngineClock,
+    alive: Callable[[str], bool],
+    aborter: Aborter | None = None,
+    emit: Callable[[Entry], None] = lambda entry: None,
+) -> list[Recovered]:
+    """Undo what died runs left, by the journals in the cluster itself. `alive` says of a run's id
+    whether its writer still holds its lock; such a run is left alone."""
+    results = []
+    for each in journalmap.found(cluster):
+        if alive(each.run):
+            continue
+        if not each.story.pending:
+            journalmap.remove(cluster, each)
+            continue
+        journal = each.taken_over(cluster)
+        results.append(_undo(each.run, journal, cluster, verbs, clock, aborter or Aborter(), emit))
+        journal.close()
+    return results
 
 
 def _one(

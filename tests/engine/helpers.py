@@ -10,7 +10,7 @@ from typing import Any
 from resilience.cluster import objects
 from resilience.cluster.interface import DEPLOYMENTS, PODS, Object
 from resilience.engine.abort import Aborter
-from resilience.engine.journal import Journal, Line
+from resilience.engine.journal import Journal, Line, Sink
 from resilience.engine.options import Options
 from resilience.engine.run import run
 from resilience.model.place import Place
@@ -58,6 +58,7 @@ class World:
         when: Sequence[Step] = (),
         then: Sequence[Step] = (),
         settle: float = 5.0,
+        sinks: Sequence[Sink] = (),
         **options: Any,
     ) -> RunRecord:
         scenario = Scenario(
@@ -84,7 +85,7 @@ class World:
             clock=self.clock,
             emit=emit,
             options=Options(run=RunId("r1"), **options),
-            journal=Journal([self.sink]),
+            journal=Journal([self.sink, *sinks]),
             aborter=self.aborter,
         )
 

@@ -1,0 +1,146 @@
+"""The journal in the cluster: for runs whose machine does not come back."""
+
+from __future__ import annotations
+
+import pytest
+
+from resilience.actions.scale import VERB as SCALE
+from resilience.catalogue import catalogue
+from resilience.cluster import errors, objects
+from resilience.cluster.interface import CONFIGMAPS, DEPLOYMENTS
+from resilience.engine import journalmap
+from resilience.engine.journal import Journal
+from resilience.engine.journalmap import FULL, NAMESPACE, JournalMap, found
+from resilience.engine.recover import replay_cluster
+from resilience.model.timeline import What
+from resilience.model.values import Reference
+from resilience.model.verb import Phase
+from resilience.model.verdict import Outcome
+from tests.engine.helpers import MemorySink, World, step, world
+
+
+@pytest.fixture
+def here() -> World:
+    made = world()
+    made.deploy()
+    return made
+
+
+def scaled(here: World, run: str = "r1") -> Journal:
+    """A run that scaled web to 1 and died."""
+    journal = Journal([JournalMap(here.cluster, run)])
+    journal.begin({"run": run, "cluster": "x"})
+    uid = objects.uid(here.cluster.find(DEPLOYMENTS, "shop")[0])
+    data = {"workload": "deployment/web", "namespace": "shop", "uid": uid, "replicas": 3}
+    journal.record("scale", "when[0]", data, "scale web back to 3")
+    here.cluster.change(DEPLOYMENTS, "shop", "web", lambda o: o["spec"].update(replicas=1))
+    return journal
+
+
+def replicas(here: World) -> int:
+    return int(here.cluster.find(DEPLOYMENTS, "shop")[0]["spec"]["replicas"])
+
+
+def maps(here: World) -> list[str]:
+    return [objects.name(each) for each in here.cluster.find(CONFIGMAPS, NAMESPACE)]
+
+
+def test_whoever_comes_next_undoes_what_a_dead_run_left(here: World) -> None:
+    scaled(here)
+    [result] = replay_cluster(here.cluster, catalogue(), clock=here.clock, alive=lambda run: False)
+    assert result.undone == ("scale web back to 3",)
+    assert replicas(here) == 3
+    assert maps(here) == []
+
+
+def test_a_run_whose_lock_is_held_is_left_alone(here: World) -> None:
+    scaled(here)
+    assert replay_cluster(here.cluster, catalogue(), clock=here.clock,
+                          alive=lambda run: run == "r1") == []  # fmt: skip
+    assert replicas(here) == 1
+    assert len(maps(here)) == 1
+
+
+def test_what_cannot_be_undone_stays_for_the_next_try(here: World) -> None:
+    scaled(here)
+    patch = here.cluster.patch
+
+    def refuse(resource: object, *arguments: object, **more: object) -> object:
+        from resilience.cluster.errors import Forbidden
+
+        if resource == DEPLOYMENTS:
+            raise Forbidden(403, "no right to patch")
+        return patch(resource, *arguments, **more)  # type: ignore[arg-type]
+
+    here.cluster.patch = refuse  # type: ignore[method-assign,assignment]
+    [result] = replay_cluster(here.cluster, catalogue(), clock=here.clock, alive=lambda run: False)
+    assert result.left == ("scale web back to 3: no right to patch",)
+    here.cluster.patch = patch  # type: ignore[method-assign]
+    [result] = replay_cluster(here.cluster, catalogue(), clock=here.clock, alive=lambda run: False)
+    assert result.complete
+    assert maps(here) == []
+
+
+def test_a_finished_run_takes_its_journal_away(here: World) -> None:
+    journal = scaled(here)
+    journal.done("u1")
+    journal.close()
+    assert maps(here) == []
+
+
+def test_a_run_that_died_after_its_undo_leaves_nothing_to_do(here: World) -> None:
+    scaled(here).done("u1")
+    assert (
+        replay_cluster(here.cluster, catalogue(), clock=here.clock, alive=lambda run: False) == []
+    )
+    assert maps(here) == []
+
+
+def test_a_full_configmap_is_followed_by_another_and_read_in_order(here: World) -> None:
+    journal = Journal([JournalMap(here.cluster, "r1")])
+    journal.begin({"run": "r1"})
+    for number in range(5):
+        journal.record("scale", "when[0]", {"prior": "x" * 400_000}, f"undo {number}")
+    assert len(maps(here)) == 3
+    for each in here.cluster.find(CONFIGMAPS, NAMESPACE):
+        assert sum(len(key) + len(text) for key, text in each["data"].items()) <= FULL
+    [one] = found(here.cluster)
+    assert [undo.text for undo in one.story.pending] == [f"undo {n}" for n in (4, 3, 2, 1, 0)]
+    journal = one.taken_over(here.cluster)
+    journal.done("u5")
+    [again] = found(here.cluster)
+    assert len(again.story.pending) == 4
+
+
+def test_both_sinks_hold_the_same_story(here: World) -> None:
+    """A whole run with the local file and the cluster behind one journal."""
+    sink = MemorySink()
+    here.sink = sink
+    web = Reference.parse("deployment/web")
+    record = here.run(when=[step(SCALE, Phase.WHEN, workload=web, replicas=5)],
+                      sinks=[JournalMap(here.cluster, "r1")])  # fmt: skip
+    assert record.outcome.value == "passed", record.message
+    assert maps(here) == []
+    assert sink.finished is True
+
+
+def test_a_cluster_that_never_had_a_journal_has_none(here: World) -> None:
+    assert journalmap.found(here.cluster) == []
+
+
+def test_a_journal_that_cannot_be_reached_forbids_the_change_but_not_the_undo(here: World) -> None:
+    web = Reference.parse("deployment/web")
+    down: list[bool] = []
+
+    def away(method: str, path: str) -> Exception | None:
+        return errors.Unreachable("refused") if down and "configmaps" in path else None
+
+    here.cluster.faults.append(away)
+    here.on_entry = lambda entry: down.append(True) if entry.what is What.PROOF else None
+    record = here.run(when=[step(SCALE, Phase.WHEN, workload=web, replicas=5),
+                            step(SCALE, Phase.WHEN, 1, workload=web, replicas=6)],
+                      sinks=[JournalMap(here.cluster, "r1")])  # fmt: skip
+    assert record.outcome is Outcome.HARNESS_ERROR  # the second could not be recorded
+    assert record.leftovers == ()
+    assert replicas(here) == 3
+    assert here.sink.finished is True
