@@ -7,6 +7,7 @@ spam filter are left out: the sandbox's own parts do not flood).
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from resilience.sandbox.api import ApiError, Obj
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from resilience.sandbox.apiserver.registry import Registry
 
 _REMEMBERED = 4096
+_KEPT_SECONDS = 3600.0
+_SWEEP_SECONDS = 300.0
 
 
 class Recorder:
@@ -60,6 +63,27 @@ class Recorder:
         self._seen[key] = (namespace, made["metadata"]["name"])
         if len(self._seen) > _REMEMBERED:
             self._seen.popitem(last=False)
+
+    def keep_swept(self) -> Callable[[], None]:
+        """Drop old Events now and then, as the real server's leases do; returns stop."""
+        cancel: list[Callable[[], None]] = []
+
+        def again() -> None:
+            self.sweep()
+            cancel[:] = [self._registry.clock.call_later(_SWEEP_SECONDS, again)]
+
+        again()
+        return lambda: cancel[0]()
+
+    def sweep(self) -> None:
+        """Drop Events that nobody wrote for an hour."""
+        resource = self._registry.resource("events")
+        oldest = stamp(self._registry.clock.now() - _KEPT_SECONDS)
+        for event in list(self._registry.list(resource)):
+            metadata = event["metadata"]
+            last = event.get("lastTimestamp") or metadata["creationTimestamp"]
+            if last < oldest:
+                self._registry.delete(resource, metadata["namespace"], metadata["name"])
 
     def _event(
         self,

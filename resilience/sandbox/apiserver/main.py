@@ -51,6 +51,7 @@ async def _main(arguments: ProcessArguments) -> None:
     from resilience.sandbox import controllers
 
     end_controllers = controllers.start(registry, clock, root_ca=config.ca_file.read_text())
+    end_sweeping = registry.recorder.keep_swept()
     bootstrap.roles(registry)
     bootstrap.own_endpoint(registry, arguments.listener.getsockname()[1])
     # What lives now lives until the end: the collector need not look at it again and again.
@@ -60,6 +61,7 @@ async def _main(arguments: ProcessArguments) -> None:
     try:
         await stop.wait()
     finally:
+        end_sweeping()
         end_controllers()
         await server.close()
         await runner.cleanup()

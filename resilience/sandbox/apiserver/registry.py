@@ -57,7 +57,7 @@ class Registry(Reader):
         self.chance = chance or random.Random()
         self._ids = ids
         self.chain = Chain(self, network)
-        self._recorder = Recorder(self)
+        self.recorder = Recorder(self)
         self._subresources = Subresources(self)
 
     # -- writing ---------------------------------------------------------------------------------
@@ -197,7 +197,7 @@ class Registry(Reader):
         message: str,
         component: str,
     ) -> None:
-        self._recorder.record(about, type, reason, message, component)
+        self.recorder.record(about, type, reason, message, component)
 
     def subresource(
         self,

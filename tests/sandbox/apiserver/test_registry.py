@@ -189,6 +189,23 @@ def test_repeated_events_are_counted(api: Registry, clock: VirtualClock) -> None
     assert event["firstTimestamp"] == "2027-01-15T08:00:00Z"
 
 
+def test_events_are_dropped_an_hour_after_their_last_repeat(
+    api: Registry, clock: VirtualClock
+) -> None:
+    about = make(api, "pods", pod("x"))
+    stop = api.recorder.keep_swept()
+    for message in ("old", "kept"):
+        api.event(about, type="Normal", reason="R", message=message, component="c")
+    clock.advance(3000)
+    api.event(about, type="Normal", reason="R", message="kept", component="c")
+    clock.advance(1200)
+    (event,) = api.list(api.resource("events"), "default")
+    assert (event["message"], event["count"]) == ("kept", 2)
+    stop()
+    clock.advance(7200)
+    assert len(api.list(api.resource("events"), "default")) == 1
+
+
 def test_service_addresses_are_unique_kept_and_given_back(api: Registry) -> None:
     services = api.resource("services")
     body: Any = {"metadata": {"name": "a"}, "spec": {"ports": [{"port": 80}]}}
