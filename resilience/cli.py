@@ -75,6 +75,7 @@ def parser() -> argparse.ArgumentParser:
     _add_recover(commands.add_parser("recover", help="put back what a killed run left changed"))
     _add_doctor(commands.add_parser("doctor", help="check this machine and the cluster's access"))
     backup.add_parsers(commands)
+    _add_rbac(commands.add_parser("rbac", help="print the least rights that files need, as YAML"))
     _add_init(commands.add_parser("init", help="write a first scenario, with comments"))
     return top
 
@@ -119,6 +120,20 @@ def _add_doctor(doctor: argparse.ArgumentParser) -> None:
     doctor.set_defaults(run=_doctor)
 
 
+def _add_rbac(rbac: argparse.ArgumentParser) -> None:
+    rbac.add_argument("paths", nargs="+", metavar="PATH", help="files or folders")
+    who = rbac.add_mutually_exclusive_group()
+    who.add_argument(
+        "--service-account",
+        metavar="NS:NAME",
+        help="whom to give them (resilience-journal:resilience, which is made too)",
+    )
+    who.add_argument("--user", metavar="NAME", help="a user instead")
+    who.add_argument("--group", metavar="NAME", help="a group instead")
+    _add_settings(rbac, {"namespace", "journal_namespace", "scenarios", "plans"})
+    rbac.set_defaults(run=_rbac)
+
+
 def _add_init(init: argparse.ArgumentParser) -> None:
     init.add_argument("folder", nargs="?", default="scenarios", help="default: scenarios")
     init.set_defaults(run=_init)
@@ -146,6 +161,12 @@ def _doctor(options: argparse.Namespace) -> int:
     from resilience.commands import doctor
 
     return doctor.doctor(options)
+
+
+def _rbac(options: argparse.Namespace) -> int:
+    from resilience.commands import rbac
+
+    return rbac.show(options)
 
 
 def _init(options: argparse.Namespace) -> int:

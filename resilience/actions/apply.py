@@ -173,15 +173,34 @@ def _rights(apply: Apply, namespace: str) -> Sequence[Right]:
         bodies = [manifest.body for manifest in read(apply.file)]
     except ActionFailed:
         return ()
-    kinds = {(str(body["apiVersion"]), str(body["kind"])) for body in bodies}
-    verbs: Sequence[str] = ("get", "create", "patch", "update", "delete")
-    return [
-        Right(
-            verb=verb, group=version.rpartition("/")[0], resource=_plural(kind), namespace=namespace
+    kinds = {
+        (
+            str(body["apiVersion"]).rpartition("/")[0],
+            str(body["kind"]),
+            "" if body["kind"] in CLUSTER_SCOPED else objects.namespace(body) or namespace,
         )
-        for version, kind in sorted(kinds)
+        for body in bodies
+    }
+    verbs = ("get", "create", "patch") + (() if apply.keep else ("update", "delete"))
+    return [
+        Right(verb=verb, group=group, resource=_plural(kind), namespace=where)
+        for group, kind, where in sorted(kinds)
         for verb in verbs
+    ] + [
+        Right(verb="get", group="", resource="namespaces", namespace=where, name=where)
+        for where in sorted({where for _, _, where in kinds} - {""})
     ]
+
+
+CLUSTER_SCOPED = frozenset({
+    "APIService", "CSIDriver", "CertificateSigningRequest", "ClusterRole", "ClusterRoleBinding",
+    "CustomResourceDefinition", "FlowSchema", "IngressClass", "MutatingWebhookConfiguration",
+    "Namespace", "Node", "PersistentVolume", "PriorityClass", "PriorityLevelConfiguration",
+    "RuntimeClass", "StorageClass", "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionPolicyBinding", "ValidatingWebhookConfiguration", "VolumeSnapshotClass",
+    "VolumeSnapshotContent",
+})  # fmt: skip
+"""Kinds that belong to no namespace; rights are read without asking a cluster's discovery."""
 
 
 def _plural(kind: str) -> str:

@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from resilience.cluster.access import Access
     from resilience.cluster.transport import HttpCluster
+    from resilience.cluster.wire import Gate
 
 __all__ = ["connect", "open_context"]
 
 
-def connect(access: Access, *, run: str = "") -> HttpCluster:
-    """A cluster to talk to; nothing is sent yet. `run` goes into the User-Agent."""
+def connect(access: Access, *, run: str = "", gate: Gate | None = None) -> HttpCluster:
+    """A cluster to talk to; nothing is sent yet. `run` goes into the User-Agent; `gate` sees all
+    that is about to be sent and may refuse it."""
     from resilience.cluster.transport import HttpCluster
 
-    return HttpCluster(access, run=run)
+    return HttpCluster(access, run=run, gate=gate)
 
 
-def open_context(context: str, kubeconfig: str = "") -> HttpCluster:
+def open_context(context: str, kubeconfig: str = "", *, gate: Gate | None = None) -> HttpCluster:
     """The cluster of a kubeconfig context. A sandbox that somebody else started is recognised by
     what it answers, since a context's name proves nothing."""
     from dataclasses import replace
@@ -27,10 +29,10 @@ def open_context(context: str, kubeconfig: str = "") -> HttpCluster:
     from resilience.cluster.access import load
 
     access = load(context, kubeconfig)
-    cluster = connect(access)
+    cluster = connect(access, gate=gate)
     if urlsplit(access.server).hostname == "127.0.0.1" and _is_sandbox(cluster):
         cluster.close()
-        cluster = connect(replace(access, sandbox=True))
+        cluster = connect(replace(access, sandbox=True), gate=gate)
     return cluster
 
 

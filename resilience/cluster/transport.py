@@ -6,8 +6,10 @@ Nothing is retried here; a caller that wants to wait reads `retry_after` of the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from copy import copy
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from resilience.cluster.access import Access
@@ -16,7 +18,7 @@ from resilience.cluster.errors import ClusterError, Gone
 from resilience.cluster.interface import PODS, Object, Resource, View
 from resilience.cluster.lines import opened
 from resilience.cluster.sharing import Shared
-from resilience.cluster.wire import Wire
+from resilience.cluster.wire import Gate, Wire
 
 if TYPE_CHECKING:
     from resilience.cluster.websocket import WebSocket
@@ -37,13 +39,30 @@ PATCH_TYPES = {
 _DRY_RUN = {"dryRun": "All"}
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request before it is sent."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    body: Any
+    content_type: str
+    timeout: float
+
+
+Middleware = Callable[[Call, Callable[[Call], Object]], Object]
+"""(call, send) -> answer."""
+
+
 class HttpCluster:
     """One cluster through one `Access`. Close it, or use it as a context manager."""
 
-    def __init__(self, access: Access, *, run: str = "") -> None:
+    def __init__(self, access: Access, *, run: str = "", gate: Gate | None = None) -> None:
         self.access = access
+        self._around: Middleware | None = None
         self._agent = f"run {run}" if run else ""
-        self._wire = Wire(access)
+        self._wire = Wire(access, gate)
         self._discovery = Discovery(self._get)
         self._shared = Shared(self._wire, self._agent)
 
@@ -83,15 +102,28 @@ class HttpCluster:
         timeout: float = 30.0,
     ) -> Object:
         """One request, one JSON answer. No retries."""
+        call = Call(method, path, query or {}, body, content_type, timeout)
+        return self._send(call) if self._around is None else self._around(call, self._send)
+
+    def _send(self, call: Call) -> Object:
         return self._wire.send(
-            method,
-            path,
-            query=query,
-            body=body,
-            content_type=content_type,
-            timeout=timeout,
+            call.method,
+            call.path,
+            query=call.query,
+            body=call.body,
+            content_type=call.content_type,
+            timeout=call.timeout,
             agent=self._agent,
         )
+
+    def through(self, around: Middleware, agent: str = "") -> HttpCluster:
+        """The same cluster over the same connections, views and discovery, with `around` about
+        every request: it may wait, change, refuse or repeat. `agent` goes into the User-Agent.
+        Closing it closes the original."""
+        other = copy(self)
+        other._around = around
+        other._agent = agent or self._agent
+        return other
 
     def lines(
         self, path: str, query: Mapping[str, str] | None = None

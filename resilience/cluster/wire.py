@@ -12,7 +12,7 @@ import json
 import socket
 import ssl
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
@@ -44,11 +44,17 @@ _KEEPALIVE = [
 ]
 
 
+Gate = Callable[[str, str, Mapping[str, str], Any], None]
+"""(method, path, query, body) of whatever is about to be sent; raises to keep it from being sent.
+A stream into a container has the method CONNECT."""
+
+
 class Wire:
     """Connections to one server. Safe to use from several threads."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, gate: Gate | None = None) -> None:
         self.access = access
+        self._gate = gate
         parts = urlsplit(access.server)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise Unreachable(
@@ -119,6 +125,8 @@ class Wire:
 
         `timeout` is the longest silence between two pieces. The caller closes the response.
         """
+        if self._gate is not None:
+            self._gate(method, path, query or {}, body)
         headers = self._headers(accept, agent)
         data = None
         if body is not None:
@@ -155,6 +163,8 @@ class Wire:
         from resilience.cluster.websocket import WebSocket
 
         access = self.access
+        if self._gate is not None:
+            self._gate("CONNECT", path, {}, None)
         headers = self._headers("*/*", agent)
         del headers["Accept-Encoding"]
         return WebSocket(

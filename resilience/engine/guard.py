@@ -7,13 +7,14 @@ the system's own namespaces, nor to touching nodes.
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from resilience.cluster.errors import NotFound
 from resilience.cluster.interface import NAMESPACES, Cluster
 from resilience.context import Refused
-from resilience.model.scenario import Scenario, Step
+from resilience.engine.rights import flattened, of_step
+from resilience.model.scenario import Scenario
 from resilience.targets import Target
 
 LABEL = "resilience/consent"
@@ -92,21 +93,11 @@ def touched(scenario: Scenario, namespace: str) -> tuple[Sequence[str], bool]:
     """(namespaces, whether nodes too) that the scenario's steps need rights to change."""
     namespaces = {namespace}
     nodes = False
-    for step in _all_steps((*scenario.given, *scenario.when)):
-        for right in step.verb.rights(step.parameters, namespace):
+    directory = Path(scenario.place.file).parent
+    for step in flattened((*scenario.given, *scenario.when)):
+        for right in of_step(step, namespace, directory):
             if right.verb in WRITES and right.resource.split("/")[0] == "nodes":
                 nodes = True
             elif right.verb in WRITES and right.namespace:
                 namespaces.add(right.namespace)
     return sorted(namespaces), nodes
-
-
-def _all_steps(steps: Iterable[Step]) -> Iterator[Step]:
-    """Those inside of flow verbs too, wherever their parameters keep them."""
-    for step in steps:
-        yield step
-        if dataclasses.is_dataclass(step.parameters):
-            for field in dataclasses.fields(step.parameters):
-                value = getattr(step.parameters, field.name)
-                inner = value if isinstance(value, tuple) else (value,)
-                yield from _all_steps(part for part in inner if isinstance(part, Step))

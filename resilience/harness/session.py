@@ -131,12 +131,14 @@ class Session:
         return cluster
 
     def ask_consent(self, scenario: Scenario, cluster: HttpCluster) -> None:
-        """Refused when nothing allows what the scenario would touch."""
-        from resilience.engine import guard
+        """Refused when nothing allows what the scenario would touch, or a right is missing."""
+        from resilience.engine import guard, preflight
 
         namespace = scenario.namespace or self.settings.namespace
         namespaces, nodes = guard.touched(scenario, namespace)
         self.ask_consent_for(cluster, namespaces, nodes=nodes)
+        if not self.wants_sandbox:
+            preflight.ask(cluster, scenario, namespace, self.settings.journal_namespace)
 
     def ask_consent_for(
         self, cluster: HttpCluster, namespaces: Sequence[str], *, nodes: bool = False

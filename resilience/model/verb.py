@@ -44,12 +44,18 @@ class Residue(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Right:
-    """One RBAC permission a step needs. `namespace` "" means cluster-wide."""
+    """One RBAC permission a step needs. `namespace` "" means cluster-wide.
+
+    `name` limits it to one object. What is `optional` makes a report better: nobody is refused for
+    lack of it.
+    """
 
     verb: str
     group: str
     resource: str
     namespace: str = ""
+    name: str = ""
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,8 +136,12 @@ def parameter(
     lists. Fields with the same `one_of` group exclude each other.
     """
     metadata: Mapping[str, Any] = {
-        "doc": doc, "key": key, "example": example,
-        "at_least": at_least, "at_most": at_most, "one_of": one_of,
+        "doc": doc,
+        "key": key,
+        "example": example,
+        "at_least": at_least,
+        "at_most": at_most,
+        "one_of": one_of,
     }
     if default_factory is not dataclasses.MISSING:
         return dataclasses.field(default_factory=default_factory, metadata=metadata)

@@ -1,0 +1,90 @@
+"""`resilience rbac scenarios/ backups/`: the least rights that these files need, as YAML.
+
+From the files alone, no cluster is asked. `kubectl apply -f` takes what is printed: the namespaces
+that roles stand in, the ServiceAccount (unless a user or group is meant), roles and bindings.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from resilience.cluster.interface import Object
+from resilience.commands import CommandError, settings
+from resilience.engine import rbac
+from resilience.engine.rights import Need, merged, needed
+from resilience.model.place import Problem
+from resilience.model.scenario import Scenario
+from resilience.settings import Settings
+
+ACCOUNT = "resilience"
+
+
+def show(options: argparse.Namespace) -> int:
+    """Print them."""
+    given = settings(options)
+    scenarios = list(_scenarios([Path(name) for name in options.paths], given))
+    if not scenarios:
+        raise CommandError(f"no scenario and no plan in {', '.join(options.paths)}")
+    print(rbac.text(_objects(_needs(scenarios, given), _subject(options, given))), end="")
+    return 0
+
+
+def _needs(scenarios: Sequence[Scenario], given: Settings) -> Sequence[Need]:
+    return merged(
+        (need.right, why)
+        for scenario in scenarios
+        for need in needed(scenario, scenario.namespace or given.namespace, given.journal_namespace)
+        for why in need.why
+    )
+
+
+def _objects(needs: Sequence[Need], subject: rbac.Subject) -> list[Object]:
+    account: list[Object] = []
+    if subject.kind == "ServiceAccount":
+        metadata = {"name": subject.name, "namespace": subject.namespace}
+        account = [{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}]
+    return [*rbac.namespaces(needs), *account, *rbac.manifests(needs, subject)]
+
+
+def _subject(options: argparse.Namespace, given: Settings) -> rbac.Subject:
+    if options.user:
+        return rbac.Subject("User", options.user)
+    if options.group:
+        return rbac.Subject("Group", options.group)
+    named = options.service_account or f"{given.journal_namespace}:{ACCOUNT}"
+    namespace, colon, name = named.partition(":")
+    if not colon or not namespace or not name:
+        raise CommandError(f"--service-account {named!r}: expected NAMESPACE:NAME")
+    return rbac.Subject("ServiceAccount", name, namespace)
+
+
+def _scenarios(paths: Sequence[Path], given: Settings) -> Iterator[Scenario]:
+    from resilience.catalogue import catalogue
+    from resilience.engine.drill import compiled
+    from resilience.language import load
+
+    verbs = catalogue()
+    problems: list[Problem] = []
+    for path in files(paths, given):
+        loaded = load(path, None, verbs, os.environ, namespace=given.namespace)
+        problems += loaded.problems
+        yield from loaded.scenarios
+        for plan in loaded.plans:
+            yield from compiled(plan)
+    if problems:
+        raise CommandError("\n".join(str(problem) for problem in problems))
+
+
+def files(paths: Sequence[Path], given: Settings) -> Iterator[Path]:
+    """Files named are taken as they are; folders are searched as pytest would."""
+    for path in paths:
+        if not path.exists():
+            raise CommandError(f"{path} does not exist")
+        if path.is_file():
+            yield path
+            continue
+        globs = (*given.scenarios, *given.plans)
+        yield from sorted({found for glob in globs for found in path.rglob(glob)})

@@ -1,0 +1,119 @@
+"""Which rights a scenario needs, from the file alone: those of its steps and those of the run.
+
+Pure but for manifests that `apply` names. Each right knows who needs it, so that a refusal can say
+more than a rule. A right that another one includes (by a `*`, or in all namespaces) is left out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from resilience.cluster.interface import CONFIGMAPS, LEASES, PODS
+from resilience.model.scenario import Scenario, Step
+from resilience.model.verb import Right
+
+RUN = "every run"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """One right and the titles of the steps that need it."""
+
+    right: Right
+    why: tuple[str, ...]
+
+
+def needed(scenario: Scenario, namespace: str, journal: str = "") -> Sequence[Need]:
+    """All rights of a scenario that acts in `namespace`, sorted. `journal` is the namespace where
+    locks and the journal are kept, "" where a run needs neither."""
+    directory = Path(scenario.place.file).parent
+    found = [(right, RUN) for right in of_every_run(namespace, journal)]
+    for step in every_step(scenario):
+        found += [(right, step.title) for right in of_step(step, namespace, directory)]
+    return merged(found)
+
+
+def every_step(scenario: Scenario) -> Iterator[Step]:
+    """In the order in which they are carried out, those inside of flow verbs included."""
+    yield from flattened((*scenario.given, *scenario.probes, *scenario.when, *scenario.then))
+
+
+def flattened(steps: Iterable[Step]) -> Iterator[Step]:
+    """Each step, then those that its parameters hold."""
+    for step in steps:
+        yield step
+        if dataclasses.is_dataclass(step.parameters):
+            for field in dataclasses.fields(step.parameters):
+                value = getattr(step.parameters, field.name)
+                inner = value if isinstance(value, tuple) else (value,)
+                yield from flattened(part for part in inner if isinstance(part, Step))
+
+
+def of_step(step: Step, namespace: str, directory: Path) -> Sequence[Right]:
+    """What the step's own verb declares."""
+    return step.verb.rights(_placed(step.parameters, directory), namespace)
+
+
+def of_every_run(namespace: str, journal: str = "") -> Sequence[Right]:
+    """What the engine itself asks for, whatever the scenario."""
+    wanted = [
+        Right(verb="get", group="", resource="namespaces", name="kube-system"),
+        Right(verb="get", group="", resource="namespaces", namespace=namespace, name=namespace),
+        Right(verb="list", group="", resource=PODS.plural, namespace=namespace),
+        Right(verb="watch", group="", resource=PODS.plural, namespace=namespace),
+        Right(verb="list", group="", resource="events", namespace=namespace, optional=True),
+        Right(verb="watch", group="", resource="events", namespace=namespace, optional=True),
+    ]
+    return [*wanted, *(of_journal(journal) if journal else ())]
+
+
+def of_journal(journal: str) -> Sequence[Right]:
+    """Locks and the journal in the cluster."""
+    return [
+        *(Right(verb=verb, group=LEASES.group, resource=LEASES.plural, namespace=journal)
+          for verb in ("get", "create", "update")),
+        *(Right(verb=verb, group="", resource=CONFIGMAPS.plural, namespace=journal)
+          for verb in ("list", "create", "patch", "delete")),
+    ]  # fmt: skip
+
+
+def merged(found: Iterable[tuple[Right, str]]) -> Sequence[Need]:
+    """Each right once; an optional one that somebody cannot do without is not optional."""
+    why: dict[Right, list[str]] = {}
+    for right, step in found:
+        steps = why.setdefault(right, [])
+        if step not in steps:
+            steps.append(step)
+    needs = [
+        Need(right=right, why=tuple(steps))
+        for right, steps in why.items()
+        if not any(_includes(other, right) for other in why if other != right)
+    ]
+    return sorted(needs, key=lambda need: dataclasses.astuple(need.right))
+
+
+def _includes(wide: Right, narrow: Right) -> bool:
+    if wide.optional and not narrow.optional:
+        return False
+    return all(
+        getattr(wide, field) in (anything, getattr(narrow, field))
+        for field, anything in (
+            ("verb", "*"), ("group", "*"), ("resource", "*"), ("namespace", ""), ("name", ""),
+        )
+    )  # fmt: skip
+
+
+def _placed(parameters: Any, directory: Path) -> Any:
+    """Files of a step lie relative to its scenario; rights are read where the process stands."""
+    if not dataclasses.is_dataclass(parameters) or isinstance(parameters, type):
+        return parameters
+    files = {
+        field.name: directory / value
+        for field in dataclasses.fields(parameters)
+        if isinstance(value := getattr(parameters, field.name), Path)
+    }
+    return dataclasses.replace(parameters, **files) if files else parameters
