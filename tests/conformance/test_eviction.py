@@ -146,7 +146,7 @@ def test_an_eviction_debits_the_budget(cluster: Cluster) -> None:
 def test_the_budget_opens_again_when_the_replacement_is_ready(cluster: Cluster) -> None:
     first, *_ = guarded(cluster, maxUnavailable=1)
     evict(cluster, first)
-    cluster.until_one("poddisruptionbudgets", "web", lambda b: counted(b) == 2)
+    cluster.until_gone("pods", first)
     found = cluster.until_one("poddisruptionbudgets", "web", lambda b: counted(b) == 3)
     assert found["status"]["disruptionsAllowed"] == 1
 

@@ -121,6 +121,8 @@ class NodeLifecycle(Controller):
     def _sync(self, node: Obj) -> float | None:
         """Taints and Pods of one node, from its conditions as they are."""
         name = node["metadata"]["name"]
+        if self._is_silent(node):
+            node = self._silence(node)
         heard, ready = self._heard[name], ready_status(node)
         if heard.ready == "True" and ready != "True":
             text = f"Node {name} status is now: NodeNotReady"
@@ -131,6 +133,17 @@ class NodeLifecycle(Controller):
         if ready in ("False", "Unknown"):
             return self._mark_pods(name)
         return None
+
+    def _is_silent(self, node: Obj) -> bool:
+        """Whether nothing was heard from a node for longer than its grace, and nobody noted it."""
+        ready = ready_status(node)
+        quiet = self.clock.monotonic() - self._heard[node["metadata"]["name"]].at
+        return ready != "Unknown" and quiet > (GRACE if ready else STARTUP_GRACE)
+
+    def _silence(self, node: Obj) -> Obj:
+        conditions = silenced_conditions(node, self.clock.now())
+        status = {**(node.get("status") or {}), "conditions": conditions}
+        return self.api.update(self.nodes, with_status(node, status), "status")
 
     def _line_up(self, node: Obj) -> None:
         """Remove, swap, or queue for the NoExecute taint."""
@@ -172,17 +185,11 @@ class NodeLifecycle(Controller):
         return max(0.0, line.next_at - now) if line.waiting else None
 
     def _monitor(self) -> float:
-        """Mark silent nodes, judge zones, let lines that had stopped go on."""
-        now = self.clock.monotonic()
-        for name, heard in self._heard.items():
+        """Look for silent nodes, judge zones, let lines that had stopped go on."""
+        for name in self._heard:
             node = self.api.find(self.nodes, "", name)
-            if node is None or ready_status(node) == "Unknown":
-                continue
-            if now - heard.at > (GRACE if ready_status(node) else STARTUP_GRACE):
-                status = node.get("status") or {}
-                conditions = silenced_conditions(node, self.clock.now())
-                fresh = with_status(node, {**status, "conditions": conditions})
-                self.api.update(self.nodes, fresh, "status")
+            if node is not None and self._is_silent(node):
+                self.enqueue(key_of(node))
         self._judge_zones()
         for zone, line in self._lines.items():
             if line.waiting:
