@@ -18,27 +18,35 @@ import random
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from benchmarks import Row, median_of, milliseconds, seconds
 from resilience.backup.catalog import opened
 from resilience.backup.clock import SystemClock
+from resilience.backup.files import Files
 from resilience.backup.mapping import Targets
 from resilience.backup.restore import RestoreRequest, restore
 from resilience.backup.scope import Scope
 from resilience.backup.snapshot import Request, create
 from resilience.backup.store.s3 import S3Settings, S3Store
+from resilience.backup.stream import ClusterExec
 from resilience.backup.verify import verify
+from resilience.backup.volumes import CLAIMS, TarVolumes
 from resilience.cluster.interface import CONFIGMAPS, NAMESPACES, Cluster, Object
 from tests.backup.fakes import FakeCluster
 from tests.backup.servers import KEYS, moto
 
 COUNT = 10_000
 WORKERS = 32
+VOLUME_FILES = 64
+"""Of 4 MiB each."""
+
 ROUNDS = 3
 CLOCK = SystemClock()
 
@@ -207,6 +215,52 @@ def verify_row(store: S3Store) -> Row:
     )
 
 
+def volume_row(cluster: Cluster, store: S3Store) -> Row:
+    """The whole way out of a Pod's volume, beside `tar` of the same files piped into the store."""
+    exec_: Any = ClusterExec(cluster)  # type: ignore[arg-type]
+    cluster.create(
+        NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "bench-volume"}}
+    )
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "data"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "2Gi"}}},
+    }
+    cluster.create(CLAIMS, claim, "bench-volume")
+    tar = TarVolumes(cluster=cluster, exec=exec_, clock=CLOCK, name="bench-volume")
+    fill_volume = (
+        "import os\n"
+        f"for n in range({VOLUME_FILES}):\n"
+        "    open('/volume/%d' % n, 'wb').write(os.urandom(1 << 22))\n"
+    )
+    with tar.mounted("bench-volume", "data", writing=True) as pod:
+        exec_.run("bench-volume", pod, "helper", ["python", "-c", fill_volume])
+    size = VOLUME_FILES << 22
+    mine = seconds(lambda: tar.take(Files(store), [("bench-volume", "data", "bound")]))
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(VOLUME_FILES):
+            Path(folder, str(number)).write_bytes(os.urandom(1 << 22))
+        raw = seconds(lambda: tar_into(store, folder))
+    return Row(
+        what=f"a volume of {size >> 20} MiB by tar stream into S3",
+        measured=f"{size / mine / 1e6:.0f} MB/s",
+        reach="0.5",
+        beside=f"tar | upload {size / raw / 1e6:.0f} MB/s",
+        ratio=raw / mine,
+    )
+
+
+def tar_into(store: S3Store, folder: str) -> None:
+    """What a shell would do."""
+    with subprocess.Popen(["tar", "-cf", "-", "."], cwd=folder, stdout=subprocess.PIPE) as tar:
+        assert tar.stdout
+        with store.upload("plugins/resilience/bench-tar") as upload:
+            while block := tar.stdout.read(1 << 20):
+                upload.write(block)
+            upload.commit()
+
+
 def measure() -> Iterator[Row]:
     """All of it."""
     os.environ.update(KEYS, AWS_DEFAULT_REGION="us-east-1")
@@ -217,6 +271,7 @@ def measure() -> Iterator[Row]:
         yield snapshot_row(cluster, store)
         yield verify_row(store)
         yield restore_row(cluster, store)
+        yield volume_row(cluster, store)
         yield from growth_rows(endpoint)
 
 

@@ -26,10 +26,14 @@ from resilience.backup.manifest import VolumeRecord
 from resilience.backup.mapping import Targets
 from resilience.backup.rules import FILLED
 from resilience.backup.stream import Counted, Exec, proven
+from resilience.cluster.errors import Conflict
 from resilience.cluster.interface import PODS, Cluster, Object, Resource
 
 IMAGE = "python:3.12-alpine"
 CLAIMS = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
+
+RUN = "resilience/run"
+"""Annotation on a helper: the snapshot or restore that it works for."""
 
 _MOUNT = "/volume"
 _PREFIX = "resilience-volume-"
@@ -49,6 +53,7 @@ def helper(claim: str, namespace: str, *, node: str, writing: bool, image: str =
     """The helper Pod: no rights, no token, nothing but the claim."""
     spec: dict[str, Any] = {
         "restartPolicy": "Never",
+        "activeDeadlineSeconds": 86400,
         "automountServiceAccountToken": False,
         "terminationGracePeriodSeconds": 0,
         "containers": [
@@ -108,7 +113,7 @@ class TarVolumes:
     def _take(self, files: Files, namespace: str, claim: str) -> VolumeRecord:
         key = layout.volume(self.name, namespace, claim)
         what = f"volume {namespace}/{claim}"
-        with self._helper(namespace, claim, writing=False) as pod:
+        with self.mounted(namespace, claim, writing=False) as pod:
             with files.streamed(key) as write:
                 counted = Counted(write)
                 ended = self.exec.run(
@@ -157,7 +162,7 @@ class TarVolumes:
                 sent.write(chunk)
                 yield chunk
 
-        with self._helper(namespace, record.claim, writing=True) as pod:
+        with self.mounted(namespace, record.claim, writing=True) as pod:
             ended = self.exec.run(
                 namespace,
                 pod,
@@ -173,15 +178,32 @@ class TarVolumes:
             raise VolumeFailed(f"{what}: the files that were written are not those that were read")
 
     @contextmanager
-    def _helper(self, namespace: str, claim: str, *, writing: bool) -> Iterator[str]:
+    def mounted(self, namespace: str, claim: str, *, writing: bool) -> Iterator[str]:
+        """The name of a running helper Pod that mounts the claim at /volume, for the block."""
         node = self._node(namespace, claim)
         body = helper(claim, namespace, node=node, writing=writing, image=self.image)
-        created = self.cluster.create(PODS, body, namespace)["metadata"]
+        body["metadata"]["annotations"] = {RUN: self.name}
+        created = self._created(body, namespace)["metadata"]
         try:
             self._wait_running(namespace, created["name"], claim)
             yield created["name"]
         finally:
             self.cluster.delete(PODS, created["name"], namespace, grace=0, uid=created["uid"])
+
+    def _created(self, body: Object, namespace: str) -> Object:
+        """A helper of the same name was left by this very run, killed before, or is another's."""
+        try:
+            return self.cluster.create(PODS, body, namespace)
+        except Conflict:
+            name = body["metadata"]["name"]
+            there = self.cluster.get(PODS, name, namespace)["metadata"]
+        if (there.get("annotations") or {}).get(RUN) != self.name:
+            raise VolumeFailed(
+                f"Pod {namespace}/{name} exists: another run is at work on this volume, or left "
+                "it when it was killed; wait, or delete it"
+            )
+        self.cluster.delete(PODS, name, namespace, grace=0, uid=there["uid"])
+        return self.cluster.create(PODS, body, namespace)
 
     def _node(self, namespace: str, claim: str) -> str:
         modes = self.cluster.get(CLAIMS, claim, namespace)["spec"].get("accessModes") or ()

@@ -230,6 +230,22 @@ def test_a_volume_that_only_one_pod_may_mount_is_named_with_the_way_out() -> Non
         taken(cluster, LocalExec({}))
 
 
+def test_the_helper_of_another_run_is_not_touched_and_our_own_is_replaced(volume: Path) -> None:
+    cluster, exec_ = claimed(), LocalExec({"shop/resilience-volume-data": volume})
+    left = {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"name": "helper"}]}}
+    metadata = {
+        "name": "resilience-volume-data",
+        "namespace": "shop",
+        "labels": {"velero.io/exclude-from-backup": "true"},
+    }
+    cluster.add(left | {"metadata": metadata | {"annotations": {"resilience/run": "other"}}})
+    with pytest.raises(VolumeFailed, match=r"Pod shop/resilience-volume-data exists: another run"):
+        taken(cluster, exec_)
+    pod = cluster.objects["pods", "shop", "resilience-volume-data"]
+    pod["metadata"]["annotations"]["resilience/run"] = "one"
+    assert verify(opened(taken(cluster, exec_), "one")).intact
+
+
 def test_a_helper_that_never_runs_is_told_with_its_reason() -> None:
     cluster = claimed()
     cluster.on_create = lambda obj: obj.setdefault(
