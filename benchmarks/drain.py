@@ -22,6 +22,10 @@ GRACE = 1
 """Seconds of grace, as in the measurement that the goal comes from."""
 
 
+READY_WITHIN = 120.0
+"""Seconds for the Pods to be made; they take a tenth of it."""
+
+
 def deployment(name: str, replicas: int, node_label: str) -> dict[str, Any]:
     """A Deployment of pause Pods on the nodes with that label."""
     labels = {"app": name}
@@ -56,9 +60,9 @@ def cordon(cluster: Cluster, nodes: list[str]) -> None:
         cluster.patch(NODES, node, {"spec": {"unschedulable": True}})
 
 
-def wait_ready(cluster: Cluster, namespace: str, pods: int, within: float = 120.0) -> None:
+def wait_ready(cluster: Cluster, namespace: str, pods: int, budgets: bool = True) -> None:
     """Until so many Pods are ready and the budgets have been computed for them."""
-    end = time.monotonic() + within
+    end = time.monotonic() + READY_WITHIN
     while time.monotonic() < end:
         ready = sum(
             d["status"].get("readyReplicas", 0) for d in cluster.list(DEPLOYMENTS, namespace)
@@ -66,10 +70,10 @@ def wait_ready(cluster: Cluster, namespace: str, pods: int, within: float = 120.
         computed = sum(
             b["status"].get("currentHealthy", 0) for b in cluster.list(BUDGETS, namespace)
         )
-        if ready == pods and computed == pods:
+        if ready == pods and (computed == pods or not budgets):
             return
         time.sleep(0.1)
-    raise TimeoutError(f"{pods} Pods in {namespace} were not ready within {within:g} s")
+    raise TimeoutError(f"{pods} Pods in {namespace} were not ready within {READY_WITHIN:g} s")
 
 
 def ours(cluster: Cluster, nodes: list[str]) -> DrainResult:
@@ -116,9 +120,8 @@ def one_node() -> Iterator[Row]:
               beside=f"kubectl {done.stderr.count('will retry after')}")  # fmt: skip
 
 
-def many_nodes(nodes: int = 100, apps: int = 50, replicas: int = 60) -> Iterator[Row]:
-    """Half of 200 nodes drained at once: 3,000 Pods under 50 budgets of 10 % each."""
-    away = replicas // 10
+def crowd(budgets: bool, nodes: int, apps: int, replicas: int) -> DrainResult:
+    """Half of the nodes drained at once; each budget lets a tenth of its Pods be away."""
     with sandbox(nodes=2 * nodes) as embedded, connect(embedded.access) as cluster:
         names = [f"node-{i}" for i in range(1, 2 * nodes + 1)]
         for name in names[:nodes]:
@@ -126,19 +129,25 @@ def many_nodes(nodes: int = 100, apps: int = 50, replicas: int = 60) -> Iterator
         cluster.create(NAMESPACES, {"metadata": {"name": "big"}})
         for i in range(apps):
             cluster.create(DEPLOYMENTS, deployment(f"app-{i}", replicas, "big"), "big")
-            cluster.create(BUDGETS, budget(f"app-{i}", away), "big")
-        wait_ready(cluster, "big", apps * replicas)
+            if budgets:
+                cluster.create(BUDGETS, budget(f"app-{i}", replicas // 10), "big")
+        wait_ready(cluster, "big", apps * replicas, budgets)
         for name in names[nodes:]:
             label(cluster, name, "big")
-        before = peak_mib(resource.RUSAGE_SELF)
-        result = ours(cluster, names[:nodes])
+        return ours(cluster, names[:nodes])
+
+
+def many_nodes(nodes: int = 100, apps: int = 50, replicas: int = 60) -> Iterator[Row]:
+    """3,000 Pods under 50 budgets, beside the same Pods under none: what the cluster itself takes
+    to move them. Pods here go and come in milliseconds, so that this is the harder bound."""
+    free = crowd(False, nodes, apps, replicas)
+    before = peak_mib(resource.RUSAGE_SELF)
+    result = crowd(True, nodes, apps, replicas)
     pods = apps * replicas
-    # Each budget lets `away` Pods go at a time; each takes its grace period to go.
-    dictated = replicas / away * GRACE
     yield Row(
         what=f"drain {nodes} nodes, {pods} Pods, {apps} budgets",
         measured=f"{result.seconds:.1f} s", reach="1.5",
-        beside=f"budgets dictate {dictated:.1f} s", ratio=result.seconds / dictated,
+        beside=f"without budgets {free.seconds:.1f} s", ratio=result.seconds / free.seconds,
     )  # fmt: skip
     yield Row(what="rejected evictions", measured=str(result.rejected), reach="0")
     yield Row(what="evictions sent per Pod", reach="3",

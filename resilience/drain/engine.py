@@ -38,6 +38,9 @@ SENDERS = 8
 TICK = 0.25
 """Seconds between looks when no watch says anything, for deadlines and fall-back polls."""
 
+LOOK_AGAIN = 5.0
+"""Seconds between two looks at all Pods, in case an event was lost on its way."""
+
 FEW_NODES = 8
 """Up to so many nodes each gets a watch of its own; beyond, the Pods' namespaces are watched."""
 
@@ -108,6 +111,8 @@ class _Drain:
         self.before = before
         self.ledger = Ledger(self._decide, on_change)
         self.inbox: deque[WatchEvent] = deque()
+        self.views: list[View] = []
+        self.looked = self.began
         self.flights: dict[Future[Reply], str] = {}
         self.told: set[str] = set()
 
@@ -123,13 +128,12 @@ class _Drain:
         namespaces = sorted({pod["metadata"]["namespace"] for pod in found})
         budgets_in = namespaces[0] if len(namespaces) == 1 else ""
         budgets = stack.enter_context(self.cluster.view(BUDGETS, budgets_in))
-        views = [stack.enter_context(view) for view in self._pod_views(namespaces)]
+        self.views = [stack.enter_context(view) for view in self._pod_views(namespaces)]
         # Heard before looked at: an event that both tell of changes nothing the second time.
-        for view in (budgets, *views):
+        for view in (budgets, *self.views):
             stack.callback(view.subscribe(self._hear))
         self.ledger.budgets_are(budgets.objects())
-        present = [pod for view in views for pod in view.objects() if self._is_here(pod)]
-        self.ledger.pods_are(present, self.clock.monotonic())
+        self.ledger.pods_are(self._present(), self.clock.monotonic())
         self.senders = ThreadPoolExecutor(SENDERS, thread_name_prefix="evict")
         stack.callback(self.senders.shutdown, wait=True, cancel_futures=True)
 
@@ -167,6 +171,9 @@ class _Drain:
             self._send(now)
             self.wake.wait(min(TICK, self.deadline - now))
 
+    def _present(self) -> Sequence[Object]:
+        return [pod for view in self.views for pod in view.objects() if self._is_here(pod)]
+
     def _look(self) -> None:
         """Bring the ledger up to what the watches and the answers say."""
         now = self.clock.monotonic()
@@ -176,6 +183,9 @@ class _Drain:
                 self.ledger.budget_changed(event)
             else:
                 self.ledger.pod_changed(event, now)
+        if now >= self.looked + LOOK_AGAIN:
+            self.ledger.pods_are(self._present(), now)
+            self.looked = now
         self._land()
 
     def _decide(self, pod: Object) -> tuple[State, str]:

@@ -124,6 +124,7 @@ class PodProber:
         image: str = IMAGE,
     ) -> None:
         self.trouble = ""
+        self.waiting = ""
         self._site, self._cluster, self._changed = site, context.cluster, changed
         self._news = News(log)
         self._grace = int(configuration.get("timeout", 1.0) + STOP_GRACE)
@@ -188,6 +189,7 @@ class PodProber:
         with self._cluster.lines(path, {"follow": "true"}) as lines:
             for line in lines:
                 self._news.take(line, time.monotonic())
+                self.waiting = ""
                 self._changed()
                 if self._over.is_set():
                     return
@@ -203,6 +205,7 @@ class PodProber:
 
     def _not_yet(self, error: ClusterError) -> None:
         """The log cannot be read now: is the Pod still starting, or will it never run?"""
+        self.waiting = f"the log of the prober's Pod {self._site.name} cannot be read: {error}"
         if not isinstance(error, ApiError):
             return  # the API server is away: the log is read again from its beginning
         try:

@@ -21,6 +21,10 @@ class Prober(Protocol):
     """What a probe needs of its prober, wherever it runs."""
 
     trouble: str
+    """Why it cannot be believed any more."""
+
+    waiting: str
+    """What keeps it from saying anything, for now."""
 
     @property
     def reasons(self) -> Sequence[tuple[str, str]]: ...

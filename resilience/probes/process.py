@@ -31,6 +31,7 @@ class AgentProcess:
         self, configuration: Mapping[str, Any], log: SampleLog, changed: Callable[[], None]
     ) -> None:
         self.trouble = ""
+        self.waiting = ""
         self._news = News(log)
         self._grace = configuration.get("timeout", 1.0) + STOP_GRACE
         self._changed = changed

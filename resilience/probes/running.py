@@ -124,7 +124,8 @@ class AgentProbe:
         last = self._log.tail(2 * measures.STEADY_RUN)
         what = f"{self._target} is not steady: expected {measures.STEADY_RUN} good answers in a row"
         if not last:
-            return f"{what}, but no request has ended yet"
+            why = f": {self._agent.waiting}" if self._agent.waiting else ""
+            return f"{what}, but no request has ended yet{why}"
         reasons = [f"{Answer[a].value}: {text}" for a, text in self._agent.reasons[-3:]]
         return "\n".join([f"{what}, of the last {len(last)}: {_counted(last)}", *reasons])
 
