@@ -35,18 +35,20 @@ def is_namespace_terminating(error: ApiError) -> bool:
 
 def slow_start(count: int, create: Callable[[], None], exhausted: Callable[[], bool]) -> Batch:
     """Call `create` up to `count` times as described above; errors are returned, not raised."""
-    done, size = 0, 1
-    while done < count and not (done and exhausted()):
+    done = tried = 0
+    size = 1
+    while tried < count:
         error: ApiError | None = None
-        wanted = min(size, count - done)
-        made = 0
-        for _ in range(wanted):
+        for _ in range(min(size, count - tried)):
+            # At least one, so that a busy loop does not starve anybody for ever.
+            if tried and exhausted():
+                return Batch(done=done, error=error)
+            tried += 1
             try:
                 create()
-                made += 1
+                done += 1
             except ApiError as refusal:
                 error = refusal
-        done += made
         if error is not None:
             return Batch(done=done, error=error)
         size *= 2
