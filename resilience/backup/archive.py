@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from resilience.backup.errors import BadArchive
+from resilience.backup.pipe import ahead
 
 FORMAT_VERSION = "1.1.0"
 VERSION_ENTRY = "metadata/version"
@@ -181,7 +182,7 @@ class Exact:
     """
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._reader = _Reader(inflate(chunks))
+        self._reader = _Reader(ahead(inflate(chunks), depth=2))
 
     def begins(self) -> bool:
         """The version entry."""
