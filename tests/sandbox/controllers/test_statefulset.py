@@ -131,6 +131,15 @@ def test_a_pod_that_is_not_ready_itself_can_be_scaled_away(world: World) -> None
     assert names(world) == ["db-0", "db-1"]
 
 
+def test_of_two_pods_that_are_not_ready_the_higher_waits_for_the_lower(world: World) -> None:
+    running(world)
+    world.report("db-1", ready=False)
+    world.report("db-2", ready=False)
+    world.patch(KIND, "db", {"spec": {"replicas": 1}})
+    world.run(60)
+    assert names(world) == ["db-0", "db-1", "db-2"]
+
+
 def test_an_update_of_a_parallel_set_waits_for_ready_too(world: World) -> None:
     running(world, podManagementPolicy="Parallel")
     world.unready.add("db-2")
