@@ -58,10 +58,14 @@ def percentile(values: Sequence[float], percent: float) -> float:
 def show(title: str, rows: Sequence[Row]) -> None:
     """Print one table; plain text, so that it can be pasted anywhere."""
     head = Row(what=title, measured="measured", reach="reach", beside="beside")
-    lines = [(r.what, r.measured, r.reach, r.beside, "" if r.ratio is None else f"{r.ratio:.2f}")
-             for r in (head, *rows)]
+    lines = [
+        (r.what, r.measured, r.reach, r.beside, "" if r.ratio is None else f"{r.ratio:.2f}")
+        for r in (head, *rows)
+    ]
     widths = [max(len(line[i]) for line in lines) for i in range(5)]
     for line in lines:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        print(
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        )
     print(flush=True)
     sys.stdout.flush()

@@ -13,9 +13,14 @@ def main(wanted: list[str]) -> int:
     """Measure and print, module by module."""
     names = sorted(module.name for module in pkgutil.iter_modules(benchmarks.__path__))
     chosen = [
-        name for name in names if name != "__main__"
-        and (any(name.startswith(word) for word in wanted) if wanted
-             else not name.startswith("backup"))
+        name
+        for name in names
+        if name != "__main__"
+        and (
+            any(name.startswith(word) for word in wanted)
+            if wanted
+            else not name.startswith("backup")
+        )
     ]
     if not chosen:
         print(f"no benchmark is named {' or '.join(wanted)}; there are: {', '.join(names)}")
