@@ -179,7 +179,8 @@ def test_a_token_dies_with_its_account(wire: Wire) -> None:
 def test_a_forged_token_is_nobodys(wire: Wire) -> None:
     head, claims, mark = issued(wire).split(".")
     value = json.loads(base64.urlsafe_b64decode(claims + "=="))
-    value["kubernetes.io"]["serviceaccount"]["name"] = "other"
+    other = wire("POST", ACCOUNTS, {"metadata": {"name": "other"}}).json["metadata"]
+    value["kubernetes.io"]["serviceaccount"] = {"name": "other", "uid": other["uid"]}
     forged = base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
     assert wire("GET", PODS, token=f"{head}.{forged}.{mark}").status == 401
 
