@@ -90,17 +90,17 @@ def _make(plan: Plan, context: Any) -> None:
     from resilience.backup.data import with_data
     from resilience.backup.errors import BackupError
     from resilience.backup.layout import stamped_name
-    from resilience.backup.plans import make
+    from resilience.backup.plans import make, prune
     from resilience.backup.stream import ClusterExec
     from resilience.cluster.interface import NAMESPACES
 
-    clock = BorrowedClock(context.clock)
+    clock, store = BorrowedClock(context.clock), _store(plan)
     name = stamped_name(plan.id, clock.now())
     try:
         made = make(
             plan,
             context.cluster,
-            _store(plan),
+            store,
             name=name,
             clock=clock,
             keys=_keys(),
@@ -113,6 +113,8 @@ def _make(plan: Plan, context: Any) -> None:
                 tell=lambda text: context.note(What.NOTE, text),
             ),
         )
+        for line in prune(plan, store, clock=clock):
+            context.note(What.NOTE, f"retention: {line}")
     except (BackupError, ClusterError) as problem:
         raise ActionFailed(f"no snapshot of plan {plan.id}: {problem}") from problem
     context.affected(context.cluster.get(NAMESPACES, _named(plan) or "default"), "was backed up")
