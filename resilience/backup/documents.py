@@ -16,6 +16,9 @@ from typing import Any
 from resilience.backup.archive import FORMAT_VERSION, encode
 from resilience.backup.manifest import VolumeRecord
 
+_LONGEST_LABEL = 63
+"""A Backup with a longer label value would not pass validation, and Velero would not see it."""
+
 EMPTY_LISTS = ("volumesnapshots", "podvolumebackups", "itemoperations")
 
 
@@ -41,7 +44,7 @@ def backup_document(
         "velero.io/source-cluster-k8s-minor-version": minor.partition(".")[0],
     }
     labels = {"velero.io/storage-location": "default"}
-    if plan:
+    if plan and len(plan) <= _LONGEST_LABEL:
         labels["velero.io/schedule-name"] = plan
     document = {
         "apiVersion": "velero.io/v1",

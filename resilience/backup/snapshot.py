@@ -35,6 +35,9 @@ from resilience.backup.store.create_only import require_create_only
 from resilience.cluster.errors import ApiError
 from resilience.cluster.interface import NAMESPACES, Cluster, Object, Resource
 
+_MOST_WARNINGS = 500
+"""The manifest is of bounded size, whatever a cluster holds."""
+
 Volumes = Callable[[Files, Sequence[tuple[str, str, str]]], Sequence[VolumeRecord]]
 """Takes the claims (namespace, name, volume), writes their data, says what it wrote."""
 
@@ -239,7 +242,9 @@ def cluster_uid(cluster: Cluster) -> str:
 
 
 def _warnings(found: Collected) -> list[str]:
-    return sorted(found.dangling) + sorted(found.left_out)
+    said = sorted(found.dangling) + sorted(found.left_out)
+    more = len(said) - _MOST_WARNINGS
+    return said[:_MOST_WARNINGS] + ([f"and {more} more"] if more > 0 else [])
 
 
 def _dangling(needed: set[Need], lines: Lines) -> Iterator[str]:

@@ -262,3 +262,24 @@ def test_a_store_that_overwrites_silently_is_found_and_named() -> None:
     with pytest.raises(OverwritesSilently, match="memory: ignores create-only writes"):
         snapshot(shop(), store)
     assert snapshots(store) == []
+
+
+def test_the_manifest_stays_small_whatever_was_left_out() -> None:
+    cluster, store = shop(), MemoryStore()
+    for number in range(700):
+        hidden = config_map(f"h-{number}")
+        hidden["metadata"]["labels"] = {"velero.io/exclude-from-backup": "true"}
+        cluster.add(hidden)
+    snapshot(cluster, store)
+    manifest = opened(store, "one").manifest
+    assert manifest
+    assert len(manifest.warnings) == 501
+    assert manifest.warnings[-1] == "and 200 more"
+
+
+def test_a_plan_whose_name_is_no_label_is_still_listed_by_velero() -> None:
+    cluster, store = shop(), MemoryStore()
+    request = Request(name="one", plan="p" * 70, scope=SHOP)
+    create(request, cluster, store, clock=FakeClock())
+    labels = json.loads(store.files["backups/one/velero-backup.json"])["metadata"]["labels"]
+    assert all(len(value) <= 63 for value in labels.values())
