@@ -220,6 +220,7 @@ VERB = Verb(
     parameters=Apply,
     phases=frozenset({Phase.GIVEN, Phase.WHEN}),
     run=run,
+    rehearse=run,
     describe=_describe,
     shorthand="file",
     rights=_rights,

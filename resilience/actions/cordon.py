@@ -83,6 +83,7 @@ VERB = Verb(
     parameters=Cordon,
     phases=frozenset({Phase.GIVEN, Phase.WHEN}),
     run=run,
+    rehearse=run,
     describe=lambda cordon: f"cordon {nodes.describe(cordon.node)}",
     shorthand="node",
     rights=nodes.rights,

@@ -70,6 +70,12 @@ def _body(pod: Object, container: str) -> Object:
     }
 
 
+def rehearse(crash: Crash, context: ActionContext) -> None:
+    """Whose process it would be."""
+    for pod in pods.victims(crash, context):
+        context.victim(pod, _describe(crash), Fate.RESTARTED)
+
+
 VERB = Verb(
     name="crash",
     family=Family.ACTION,
@@ -77,6 +83,7 @@ VERB = Verb(
     parameters=Crash,
     phases=frozenset({Phase.WHEN}),
     run=run,
+    rehearse=rehearse,
     describe=_describe,
     check=_check,
     shorthand="pods",

@@ -115,11 +115,9 @@ def _spare_ourselves(moving: Sequence[Object]) -> None:
 def _preflight(moving: Sequence[Object], names: Sequence[str], context: ActionContext) -> None:
     """Blocked when an eviction can never succeed; a note for what will be hard."""
     from resilience.drain.capacity import homeless
-    from resilience.drain.filters import Allow, Fate, decide
     from resilience.drain.lints import lint
 
-    allow_all = Allow(empty_dir=True, bare=True)
-    leaving = [pod for pod in moving if decide(pod, allow_all).fate is Fate.EVICT]
+    leaving = _leaving(moving)
     namespaces = sorted({objects.namespace(pod) for pod in leaving})
     budgets = [b for space in namespaces for b in context.cluster.list(BUDGETS, space)]
     owned = [pod for space in namespaces for pod in context.cluster.list(PODS, space)]
@@ -167,6 +165,30 @@ def _rights(drain: Drain, namespace: str) -> Sequence[Right]:
     return [*nodes.rights(drain, namespace), *more]
 
 
+def rehearse(drain: Drain, context: ActionContext) -> None:
+    """Who would leave, from which namespaces; whether the API server would cordon and evict."""
+    found = nodes.chosen(drain.node, context)
+    names = [objects.name(node) for node in found]
+    moving = _pods_on(names, context)
+    _spare_ourselves(moving)
+    _preflight(moving, names, context)
+    for node in found:
+        if not cordon.is_cordoned(node):
+            cordon.put_on(node, context)
+    leaving = _leaving(moving)
+    spaces = sorted({objects.namespace(pod) for pod in leaving})
+    _told([f"Pods of these namespaces are evicted: {', '.join(spaces) or 'none'}"], context)
+    for pod in leaving:
+        context.victim(pod, _describe(drain))
+
+
+def _leaving(moving: Sequence[Object]) -> list[Object]:
+    from resilience.drain.filters import Allow, Fate, decide
+
+    allow_all = Allow(empty_dir=True, bare=True)
+    return [pod for pod in moving if decide(pod, allow_all).fate is Fate.EVICT]
+
+
 VERB = Verb(
     name="drain",
     family=Family.ACTION,
@@ -174,6 +196,7 @@ VERB = Verb(
     parameters=Drain,
     phases=frozenset({Phase.WHEN}),
     run=run,
+    rehearse=rehearse,
     describe=_describe,
     check=_check,
     shorthand="node",

@@ -106,6 +106,17 @@ def _wait(pod: Object, refusal: Throttled, began: float, context: ActionContext)
         raise Blocked(f"blocked by a budget for {waited:.1f}s: {text}")
 
 
+def rehearse(evict: Evict, context: ActionContext) -> None:
+    """Ask for each alone; the API server keeps no account of dry runs."""
+    for pod in pods.victims(evict, context):
+        context.victim(pod, _describe(evict))
+        try:
+            context.cluster.evict(objects.name(pod), objects.namespace(pod), dry_run=True)
+        except Throttled as error:
+            said = "; ".join(str(cause.get("message", "")) for cause in error.causes)
+            context.note(What.NOTE, f"{objects.title(pod)} not now: {said or error.message}")
+
+
 def _allowed(pod: Object, budgets: Sequence[Object]) -> bool:
     mine = [budget for budget in budgets if selects(budget, pod)]
     return all(int((budget.get("status") or {}).get("disruptionsAllowed", 0)) > 0
@@ -125,6 +136,7 @@ VERB = Verb(
     parameters=Evict,
     phases=frozenset({Phase.WHEN}),
     run=run,
+    rehearse=rehearse,
     describe=_describe,
     check=_check,
     shorthand="pods",

@@ -75,6 +75,12 @@ def _one(pod: Object, exec_: Exec, context: ActionContext) -> None:
     )
 
 
+def rehearse(exec_: Exec, context: ActionContext) -> None:
+    """In which Pods; nothing can be asked about a command but by running it."""
+    for pod in pods.victims(exec_, context):
+        context.victim(pod, _describe(exec_), Fate.TOUCHED)
+
+
 VERB = Verb(
     name="exec",
     family=Family.ACTION,
@@ -82,6 +88,7 @@ VERB = Verb(
     parameters=Exec,
     phases=frozenset({Phase.WHEN}),
     run=run,
+    rehearse=rehearse,
     describe=_describe,
     check=_check,
     rights=pods.rights(("create", "pods/exec"), ("get", "pods/exec")),

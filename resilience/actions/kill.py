@@ -90,6 +90,7 @@ VERB = Verb(
     parameters=Kill,
     phases=frozenset({Phase.WHEN}),
     run=run,
+    rehearse=run,
     describe=_describe,
     check=_check,
     shorthand="pods",

@@ -91,6 +91,15 @@ def _rights(lose: Lose, namespace: str) -> Sequence[Right]:
             for verb in ("get", "list", "delete")]  # fmt: skip
 
 
+def rehearse(lose: Lose, context: ActionContext) -> None:
+    """Find them, and ask whether they could be deleted."""
+    for resource, obj in [_find(text, context) for text in lose.objects]:
+        context.affected(obj, f"{resource.kind} {objects.title(obj)} is deleted")
+        context.cluster.delete(
+            resource, objects.name(obj), context.namespace, uid=objects.uid(obj), dry_run=True
+        )
+
+
 VERB = Verb(
     name="lose",
     family=Family.ACTION,
@@ -98,6 +107,7 @@ VERB = Verb(
     parameters=Lose,
     phases=frozenset({Phase.WHEN}),
     run=run,
+    rehearse=rehearse,
     describe=lambda lose: f"lose {', '.join(lose.objects)}",
     check=_check,
     shorthand="objects",

@@ -35,6 +35,7 @@ VERB = Verb(
     parameters=OneOf,
     phases=frozenset({Phase.WHEN}),
     run=run,
+    rehearse=run,
     describe=lambda one_of: "one of: " + ", ".join(step.title for step in one_of.steps),
     shorthand="steps",
     bounds=_bounds,

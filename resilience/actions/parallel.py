@@ -33,6 +33,7 @@ VERB = Verb(
     parameters=Parallel,
     phases=frozenset({Phase.WHEN}),
     run=run,
+    rehearse=run,
     describe=lambda parallel: " and ".join(step.title for step in parallel.steps),
     shorthand="steps",
     bounds=lambda parallel: flow.at_once(parallel.steps),

@@ -77,6 +77,7 @@ VERB = Verb(
     parameters=Quarantine,
     phases=frozenset({Phase.WHEN}),
     run=run,
+    rehearse=run,
     describe=_describe,
     check=_check,
     shorthand="pods",

@@ -45,6 +45,7 @@ VERB = Verb(
     parameters=Refused,
     phases=frozenset({Phase.WHEN}),
     run=run,
+    rehearse=run,
     describe=lambda refused: f"refused: {refused.step.title}",
     shorthand="step",
     bounds=lambda refused: flow.bounds(refused.step),

@@ -91,6 +91,12 @@ def _describe(repeat: Repeat) -> str:
     return f"{', '.join(step.title for step in repeat.steps)}, {often}{every}"
 
 
+def rehearse(repeat: Repeat, context: FlowContext) -> None:
+    """One round: later ones choose anew among whoever is there then."""
+    for step in repeat.steps:
+        context.perform(flow.round_of(step, 0))
+
+
 VERB = Verb(
     name="repeat",
     family=Family.FLOW,
@@ -98,6 +104,7 @@ VERB = Verb(
     parameters=Repeat,
     phases=frozenset({Phase.WHEN}),
     run=run,
+    rehearse=rehearse,
     describe=_describe,
     check=_check,
     bounds=_bounds,

@@ -104,6 +104,7 @@ VERB = Verb(
     parameters=Restart,
     phases=frozenset({Phase.WHEN}),
     run=run,
+    rehearse=run,
     describe=_describe,
     check=_check,
     shorthand="workload",

@@ -6,6 +6,7 @@ whoever starts a Job that writes knows that.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -93,6 +94,11 @@ def undo(data: Mapping[str, Any], context: Any) -> None:
     putback.undo(data, context)
 
 
+def rehearse(job: RunJob, context: ActionContext) -> None:
+    """Ask whether the Job could be created."""
+    run(dataclasses.replace(job, wait=False), context)
+
+
 VERB = Verb(
     name="run_job",
     family=Family.ACTION,
@@ -100,6 +106,7 @@ VERB = Verb(
     parameters=RunJob,
     phases=frozenset({Phase.GIVEN, Phase.WHEN}),
     run=run,
+    rehearse=rehearse,
     describe=lambda job: f"run a Job of cronjob/{job.cronjob}",
     shorthand="cronjob",
     rights=_rights,

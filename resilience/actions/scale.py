@@ -101,6 +101,7 @@ VERB = Verb(
     parameters=Scale,
     phases=frozenset({Phase.GIVEN, Phase.WHEN}),
     run=run,
+    rehearse=run,
     describe=_describe,
     check=_check,
     rights=_rights,

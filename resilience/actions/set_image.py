@@ -111,6 +111,7 @@ VERB = Verb(
     parameters=SetImage,
     phases=frozenset({Phase.WHEN}),
     run=run,
+    rehearse=run,
     describe=_describe,
     check=_check,
     rights=_rights,

@@ -28,6 +28,7 @@ VERB = Verb(
     parameters=Sleep,
     phases=frozenset({Phase.GIVEN, Phase.WHEN}),
     run=run,
+    rehearse=run,
     describe=lambda sleep: f"sleep {sleep.duration}",
     shorthand="duration",
     bounds=lambda sleep: (sleep.duration, sleep.duration),

@@ -69,6 +69,7 @@ VERB = Verb(
     parameters=Suspend,
     phases=frozenset({Phase.GIVEN, Phase.WHEN}),
     run=run,
+    rehearse=run,
     describe=lambda suspend: f"suspend {suspend.workload}",
     check=_check,
     shorthand="workload",

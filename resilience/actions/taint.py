@@ -109,6 +109,7 @@ VERB = Verb(
     parameters=Taint,
     phases=frozenset({Phase.GIVEN, Phase.WHEN}),
     run=run,
+    rehearse=run,
     describe=lambda taint: f"taint {nodes.describe(taint.node)} with {taint.taint}",
     check=_check,
     rights=nodes.rights,

@@ -35,6 +35,8 @@ def serve(request: pytest.FixtureRequest, cluster: HttpCluster) -> Iterator[Resi
     from resilience.harness import collecting
 
     session = collecting.session(request.config)
+    if session.settings.dry_run:
+        pytest.skip("dry run: what a test in Python would do is known only by running it")
     try:
         session.ask_consent_for(cluster, [session.settings.namespace])
     except Refused as error:

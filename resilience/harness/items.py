@@ -63,7 +63,10 @@ class ScenarioItem(pytest.Function):
     @classmethod
     def make(cls, parent: ScenarioFile, scenario: Scenario) -> ScenarioItem:
         """The item, marked with its tags, which need no registration by hand."""
-        wanted = () if parent.config.stash[SESSION].settings.dry_run else (FIXTURE,)
+        session = parent.config.stash[SESSION]
+        # A sandbox would only be started to show that it is empty.
+        alone = session.settings.dry_run and session.wants_sandbox
+        wanted = () if alone else (FIXTURE,)
         call = _function(wanted)
         item: ScenarioItem = cls.from_parent(parent, name=scenario.id, callobj=call)
         call.item = item  # type: ignore[attr-defined]
@@ -89,10 +92,16 @@ class ScenarioItem(pytest.Function):
         """Run it, keep what is known, fail with what a person should read."""
         session = self.config.stash[SESSION]
         try:
-            session.ask_consent(self.scenario, cluster)
+            with chdir(self.config.invocation_params.dir):
+                session.ask_consent(self.scenario, cluster)
         except Refused as error:
             session.outcomes[self.nodeid] = Outcome.REFUSED
-            raise ScenarioFailed(f"refused by guard: {error}; nothing was touched") from None
+            text = str(error).rstrip()
+            raise ScenarioFailed(f"refused by guard: {text}\nnothing was touched") from None
+        if session.settings.dry_run:
+            with chdir(self.config.invocation_params.dir):
+                lines = session.rehearse(self.scenario, cluster)
+            self._show(lines)
         # The scenario's paths begin where pytest was started, wherever tests have gone since.
         with telling.live(self.config) as shown, chdir(self.config.invocation_params.dir):
             record = session.run(self.scenario, cluster, shown)
@@ -109,7 +118,7 @@ class ScenarioItem(pytest.Function):
         self.add_report_section("call", "timeline", telling.timeline(record, whole=whole))
 
     def show(self) -> None:
-        """Dry run: say what would be done."""
+        """Dry run without a cluster: say what is written."""
         scenario = self.scenario
         text = [
             f"{phase}: {step.title}"
@@ -121,8 +130,12 @@ class ScenarioItem(pytest.Function):
             )
             for step in steps
         ]
+        self._show(text)
+
+    def _show(self, text: Sequence[str]) -> None:
         self.add_report_section("call", "dry run", "\n".join(text))
-        telling.write(self.config, [f"{self.nodeid}: {scenario.title}", *("  " + t for t in text)])
+        lines = (f"  {line}" for line in text)
+        telling.write(self.config, [f"{self.nodeid}: {self.scenario.title}", *lines])
         pytest.skip("dry run: nothing was changed")
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from resilience.catalogue import Verbs
     from resilience.cluster.embedded import Life
     from resilience.cluster.transport import HttpCluster
+    from resilience.cluster.wire import Gate
     from resilience.engine.abort import Aborter
     from resilience.engine.fixture import Resilience
     from resilience.engine.options import Options
@@ -107,8 +108,29 @@ class Session:
                         yield self._prepared(opened)
             else:
                 settings = self.settings
-                with cluster.open_context(settings.context, settings.kubeconfig) as opened:
-                    yield self._prepared(opened)
+                gate = self._gate()
+                with cluster.open_context(
+                    settings.context, settings.kubeconfig, gate=gate
+                ) as opened:
+                    yield opened if settings.dry_run else self._prepared(opened)
+
+    def _gate(self) -> Gate | None:
+        """In a dry run nothing that would change anything is sent, whoever tries."""
+        if not self.settings.dry_run:
+            return None
+        from resilience.cluster import dry
+
+        return dry.gate
+
+    def rehearse(self, scenario: Scenario, cluster: HttpCluster) -> list[str]:
+        """What it would do, as lines."""
+        from resilience.engine import dryrun
+        from resilience.engine.clock import RealClock
+        from resilience.engine.options import Options
+
+        own = self.settings.seed is None and scenario.seed is not None
+        options = Options(seed=None if own else self.seed, namespace=self.settings.namespace)
+        return [*dryrun.told(dryrun.rehearse(scenario, cluster, options, RealClock()))]
 
     def _prepared(self, cluster: HttpCluster) -> HttpCluster:
         """Ready to act on: what killed runs left there is put back before anything new."""

@@ -94,6 +94,9 @@ class Verb:
     its one request as a check; with it the probe may stand in the phases of checks too, there
     without rate and objective.
     `run` is called by the engine: its signature per family is in `resilience.context`.
+    `rehearse` is called in its place by a dry run, on a cluster that takes writes as dryRun=All
+    only; it ends at the first wait for an effect. It may be `run` itself where that does nothing
+    but ask the API server; a verb without it is only described.
     `undo` (actions) is called with the data that `run` recorded; data is JSON, never code.
     """
 
@@ -104,6 +107,7 @@ class Verb:
     phases: frozenset[Phase]
     run: Callable[..., Any]
     describe: Callable[[Any], str]
+    rehearse: Callable[..., Any] | None = None
     shorthand: str = ""
     check: Callable[[Any], Sequence[Complaint]] = _no_complaints
     bounds: Callable[[Any], tuple[Duration, Duration] | None] = _no_bounds

@@ -1,0 +1,60 @@
+"""A cluster that nothing can be done to: the transport of a dry run.
+
+`gate` stands on the wire, before anything is sent, whoever sends it: reads, access reviews, and
+writes that say dryRun=All themselves pass; everything else raises `NotSent`. `ask` is what makes
+ordinary writes say so. Streams into containers and what is no API resource never pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from resilience.cluster.errors import ClusterError
+from resilience.cluster.interface import Object
+from resilience.cluster.transport import Call
+
+REVIEWS = (
+    "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+    "/apis/authentication.k8s.io/v1/selfsubjectreviews",
+)
+READS = frozenset({"GET", "HEAD"})
+_ALL = ["All"]
+
+
+class NotSent(ClusterError):
+    """A dry run held back what would have changed something."""
+
+
+def gate(method: str, path: str, query: Mapping[str, str], body: Any) -> None:
+    """Raise NotSent for what is not harmless."""
+    if not is_harmless(method, path, query, body):
+        raise NotSent(f"{method} {path}: held back, this is a dry run")
+
+
+def is_harmless(method: str, path: str, query: Mapping[str, str], body: Any) -> bool:
+    """A DELETE with a body is read from its body alone (apiserver handlers/delete.go)."""
+    bare = path.partition("?")[0]
+    if method in READS:
+        return not bare.endswith(("/exec", "/attach", "/portforward")) and "/proxy" not in bare
+    if method == "POST" and bare in REVIEWS:
+        return True
+    if method not in ("POST", "PUT", "PATCH", "DELETE") or not _is_resource(bare):
+        return False
+    if method == "DELETE" and body is not None:
+        return isinstance(body, Mapping) and body.get("dryRun") == _ALL
+    return query.get("dryRun") == "All"
+
+
+def ask(call: Call, send: Callable[[Call], Object]) -> Object:
+    """For `HttpCluster.through`: a write becomes the question whether it would be taken."""
+    if call.method in READS or call.path in REVIEWS:
+        return send(call)
+    if call.method == "DELETE" and isinstance(call.body, Mapping):
+        return send(replace(call, body={**call.body, "dryRun": _ALL}))
+    return send(replace(call, query={**call.query, "dryRun": "All"}))
+
+
+def _is_resource(path: str) -> bool:
+    return path.startswith(("/api/v1/", "/apis/")) and "/proxy" not in path
