@@ -105,6 +105,24 @@ def test_a_wrong_uid_precondition_is_409(cluster: Cluster) -> None:
     assert evict(cluster, "one", body).status == 409
 
 
+def test_a_resource_version_that_holds_lets_the_pod_go(cluster: Cluster) -> None:
+    cluster.create("pods", pod("one"))
+    version = cluster.until_one("pods", "one", is_ready)["metadata"]["resourceVersion"]
+    options = {"preconditions": {"resourceVersion": version}}
+    answer = evict(cluster, "one", eviction("one") | {"deleteOptions": options})
+    assert answer.status == 201
+    cluster.until_gone("pods", "one")
+
+
+def test_a_resource_version_that_is_stale_is_409(cluster: Cluster) -> None:
+    cluster.create("pods", pod("one"))
+    version = cluster.until_one("pods", "one", is_ready)["metadata"]["resourceVersion"]
+    cluster.patch("pods", "one", {"metadata": {"labels": {"newer": "yes"}}})
+    options = {"preconditions": {"resourceVersion": version}}
+    answer = evict(cluster, "one", eviction("one") | {"deleteOptions": options})
+    assert (answer.status, answer.body["reason"]) == (409, "Conflict")
+
+
 def test_a_dry_run_checks_the_budget_and_changes_nothing(cluster: Cluster) -> None:
     name = guarded(cluster, maxUnavailable=1)[0]
     before = cluster.get("pods", name)["metadata"]["resourceVersion"]

@@ -89,6 +89,9 @@ def test_deletion_cost_decides_which_pod_goes(cluster: Cluster) -> None:
 def test_a_pod_that_is_not_ready_goes_before_ready_ones(cluster: Cluster) -> None:
     cluster.create("replicasets", workload("web", 2))
     ready = cluster.until("pods", all_ready(2))
+    # A template that is changed counts for new Pods only: this one can never become ready.
+    gate = {"readinessGates": [{"conditionType": "conformance.example.com/never"}]}
+    cluster.patch("replicasets", "web", {"spec": {"template": {"spec": gate}}})
     scale(cluster, "replicasets", 3)
     cluster.until("pods", lambda p: len(p) == 3)
     scale(cluster, "replicasets", 2)

@@ -39,9 +39,20 @@ def evict(registry: Registry, namespace: str, name: str, body: Obj, call: Call) 
     version = None
     if not _ignores_budgets(pod):
         version = _ask_budgets(registry, pods, pod, call)
-        pod = registry.get(pods, namespace, name)
-    _delete(registry, pods, pod, options, version, call)
+    if not call.dry_run:
+        _mark(registry, pods, namespace, name, version)
+    marked = registry.get(pods, namespace, name)
+    _delete(registry, pods, marked, _carried_over(options, pod, marked), call)
     return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
+
+
+def _carried_over(options: dict[str, Any], before: Obj, after: Obj) -> dict[str, Any]:
+    """The same options; a resourceVersion that held before our own condition holds after it."""
+    given = options.get("preconditions") or {}
+    if given.get("resourceVersion") != before["metadata"]["resourceVersion"]:
+        return options
+    version = after["metadata"]["resourceVersion"]
+    return {**options, "preconditions": {**given, "resourceVersion": version}}
 
 
 def _check_namespace(registry: Registry, pods: Resource, namespace: str, name: str) -> None:
@@ -104,8 +115,6 @@ def _ask_budgets(registry: Registry, pods: Resource, pod: Obj, call: Call) -> st
         if healthy >= desired > 0:
             return str(metadata["resourceVersion"])
     _debit(registry, resource, budget, metadata["name"], call)
-    if not call.dry_run:
-        _mark(registry, pods, metadata["namespace"], metadata["name"])
     return None
 
 
@@ -146,9 +155,14 @@ def _refused(cause: str, retry_after: int | None = None) -> ApiError:
     )
 
 
-def _mark(registry: Registry, pods: Resource, namespace: str, name: str) -> None:
-    """The DisruptionTarget condition, before the deletion."""
+def _mark(
+    registry: Registry, pods: Resource, namespace: str, name: str, version: str | None
+) -> None:
+    """The DisruptionTarget condition, on every Pod that is evicted, before its deletion. With a
+    `version`, Conflict if the Pod is another one by now."""
     pod = clone(registry.get(pods, namespace, name))
+    if version is not None:
+        pod["metadata"]["resourceVersion"] = version
     conditions = pod.setdefault("status", {}).setdefault("conditions", [])
     conditions[:] = [entry for entry in conditions if entry.get("type") != "DisruptionTarget"]
     conditions.append(
@@ -169,7 +183,6 @@ def _delete(
     pods: Resource,
     pod: Obj,
     options: dict[str, Any],
-    version: str | None,
     call: Call,
 ) -> None:
     given = options.get("preconditions") or {}
@@ -179,7 +192,7 @@ def _delete(
         pod["metadata"]["name"],
         grace=options.get("gracePeriodSeconds"),
         uid=given.get("uid"),
-        version=given.get("resourceVersion") or version,
+        version=given.get("resourceVersion"),
         propagation=options.get("propagationPolicy"),
         call=call,
     )
