@@ -25,6 +25,7 @@ GROUP = "resilience.verbs"
 
 BUILTIN: Mapping[str, str] = {
     "apply": "resilience.actions.apply",
+    "budget": "resilience.probes.budget",
     "cordon": "resilience.actions.cordon",
     "crash": "resilience.actions.crash",
     "drain": "resilience.actions.drain",

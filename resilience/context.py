@@ -19,7 +19,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Protocol
 
-from resilience.cluster.interface import Cluster, Object, Resource, View
+from resilience.cluster.interface import Cluster, Object, Resource, View, WatchEvent
 from resilience.model.scenario import Step
 from resilience.model.timeline import What
 from resilience.model.values import RunId
@@ -128,6 +128,10 @@ class ActionContext(Context, Protocol):
     def amend_undo(self, undo: str, data: Mapping[str, Any]) -> None:
         """Replace what was recorded, now that more is known (the uid of what was created)."""
 
+    def may_harm(self, objects: Sequence[Object]) -> None:
+        """All Pods or nodes that this action is about to harm, before the first of them is harmed;
+        Refused when the target's limits do not allow it."""
+
     def victim(self, obj: Object, why: str, fate: Fate = Fate.GONE) -> None:
         """One Pod that this action is about to harm, before it is harmed. At least one victim
         (or `affected`) per action under `when`, else the engine fails the step."""
@@ -192,6 +196,22 @@ class Victim(Protocol):
         """Path of the step."""
 
 
+class Change(Protocol):
+    """Something other than a Pod that an action of this run changed."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def namespace(self) -> str: ...
+    @property
+    def since(self) -> float:
+        """Monotonic seconds at which the action was sent."""
+
+    @property
+    def pod_labels(self) -> Mapping[str, str]:
+        """Labels of the Pods that it makes, {} if it makes none."""
+
+
 class CheckContext(Context, Protocol):
     """For checks."""
 
@@ -237,6 +257,17 @@ class RunningProbe(Protocol):
 
 class ProbeContext(Context, Protocol):
     """For probes."""
+
+    @property
+    def victims(self) -> Sequence[Victim]:
+        """As for checks."""
+
+    @property
+    def changes(self) -> Sequence[Change]:
+        """What else actions have changed so far, in order."""
+
+    def history(self, resource: Resource) -> Sequence[WatchEvent]:
+        """As for checks."""
 
     def address(self, service: str, port: str | int, namespace: str) -> tuple[str, int]:
         """Where to connect for a Service's port (`resilience.cluster.reach`)."""

@@ -32,7 +32,7 @@ ARROWS: dict[str, set[str]] = {
     "context": LEAF | {"cluster"},
     "drain": LEAF | {"cluster"},
     "backup": LEAF | {"cluster", "schedule"},
-    "probes": SPOKEN,
+    "probes": SPOKEN | {"drain"},
     "actions": SPOKEN | {"drain", "backup"},
     "checks": SPOKEN | {"actions", "backup"},
     "engine": SPOKEN | {"language", "catalogue", "targets", "windows", "backup", "drain"},

@@ -39,6 +39,7 @@ class StepContext:
         # A `within` that is written beside a flow verb bounds all that is inside.
         self._limit = min(limit, deadline) if step.within_given else limit
         self._performer = performer
+        self._acting = state.options.acting(state.cluster)
         self.step = step
         self.deadline = deadline
         self.random: Random = stream(state.seed, step.path)
@@ -48,7 +49,7 @@ class StepContext:
 
     @property
     def cluster(self) -> Cluster:
-        return self._state.cluster
+        return self._acting
 
     @property
     def namespace(self) -> str:
@@ -74,6 +75,10 @@ class StepContext:
     def victims(self) -> Sequence[Struck]:
         return tuple(self._state.victims)
 
+    @property
+    def changes(self) -> Sequence[Affected]:
+        return tuple(self._state.affected)
+
     def view(self, resource: Resource, namespace: str = "", *, labels: str = "") -> View:
         return self._state.views.open(resource, namespace, labels)
 
@@ -98,6 +103,9 @@ class StepContext:
 
     def forget_undo(self, undo: str) -> None:
         self._state.journal.forget(undo)
+
+    def may_harm(self, objects: Sequence[Object]) -> None:
+        self._state.options.may_harm(objects)
 
     def victim(self, obj: Object, why: str, fate: Fate = Fate.GONE) -> None:
         workload = self._state.owners.workload(obj)
@@ -147,6 +155,8 @@ class StepContext:
                 text=text,
                 step=self.step.path,
                 since=self.clock.monotonic(),
+                namespace=objects.namespace(obj),
+                pod_labels=objects.labels((obj.get("spec") or {}).get("template") or {}),
             )
         )
         self.struck += 1

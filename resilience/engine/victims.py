@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from resilience.cluster.interface import Object
 from resilience.context import Fate
@@ -35,13 +35,16 @@ class Struck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Affected:
-    """Something other than a Pod that an action changed."""
+    """Something other than a Pod that an action changed. `pod_labels` are those of the Pods that it
+    makes, {} if it makes none."""
 
     uid: str
     title: str
     text: str
     step: str
     since: float
+    namespace: str = ""
+    pod_labels: Mapping[str, str] = field(default_factory=dict)
 
 
 def is_over(victim: Struck, pod: Object | None) -> bool:

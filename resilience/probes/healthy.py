@@ -1,0 +1,113 @@
+"""Whether our own doing brought a disruption budget below what it wants healthy. Pure.
+
+What the disruption controller wrote is taken as it is: a dip that was over before it looked is not
+seen. A deed is to blame for a breach from the first reading that shows fewer healthy Pods than
+before the deed, until as many are healthy again as then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from resilience.cluster import objects
+from resilience.cluster.interface import Object, WatchEvent
+
+Key = tuple[str, str]
+"""Namespace and name of a budget."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A budget's status at one moment (monotonic seconds)."""
+
+    at: float
+    healthy: int
+    desired: int
+
+    @property
+    def short(self) -> int:
+        """How many healthy Pods are missing; 0 where none is."""
+        return max(0, self.desired - self.healthy)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deed:
+    """Something that this run did to Pods which a budget covers."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breach:
+    """A span below `desired`. `until` is None while it lasts; `blamed` is empty if it came about
+    without us."""
+
+    since: float
+    until: float | None
+    worst: Reading
+    blamed: tuple[Deed, ...]
+
+
+def is_current(budget: Object) -> bool:
+    """Whether the status speaks of the budget as it is written now."""
+    status = budget.get("status") or {}
+    written = int(objects.metadata(budget).get("generation") or 0)
+    return "currentHealthy" in status and int(status.get("observedGeneration") or 0) >= written
+
+
+def reading(budget: Object, at: float) -> Reading:
+    """Of a budget with a current status."""
+    status = budget["status"]
+    return Reading(at=at, healthy=int(status["currentHealthy"]),
+                   desired=int(status.get("desiredHealthy") or 0))  # fmt: skip
+
+
+def readings(events: Iterable[WatchEvent]) -> dict[Key, list[Reading]]:
+    """Each budget's current readings, in order of receipt."""
+    found: dict[Key, list[Reading]] = {}
+    for event in events:
+        key = objects.namespace(event.object), objects.name(event.object)
+        series = found.setdefault(key, [])
+        if event.type != "DELETED" and is_current(event.object):
+            series.append(reading(event.object, event.received))
+    return found
+
+
+def breaches(series: Sequence[Reading], deeds: Sequence[Deed]) -> list[Breach]:
+    """All spans below what is wanted, with whom to blame."""
+    found: list[Breach] = []
+    span: list[int] = []
+    for index, each in enumerate(series):
+        if each.short:
+            span.append(index)
+        elif span:
+            found.append(_breach(series, span, each.at, deeds))
+            span = []
+    if span:
+        found.append(_breach(series, span, None, deeds))
+    return found
+
+
+def _breach(
+    series: Sequence[Reading], span: Sequence[int], until: float | None, deeds: Sequence[Deed]
+) -> Breach:
+    blamed = [deed for deed in deeds if any(_weighs(deed, series[: at + 1]) for at in span)]
+    inside = [series[at] for at in span]
+    return Breach(since=inside[0].at, until=until, blamed=tuple(blamed),
+                  worst=max(inside, key=lambda each: each.short))  # fmt: skip
+
+
+def _weighs(deed: Deed, series: Sequence[Reading]) -> bool:
+    """Whether the last of these readings shows fewer healthy Pods because of the deed."""
+    before = [each for each in series if each.at <= deed.at]
+    if not before:
+        return False
+    fallen = False
+    for each in series[len(before) :]:
+        if each.healthy < before[-1].healthy:
+            fallen = True
+        elif fallen:
+            return False  # it was made up for; what fell later fell by itself
+    return fallen
