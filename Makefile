@@ -19,6 +19,7 @@ test: $(VENV)/.test lint  ## install what the tests need and run them all
 
 lint: $(VENV)/.lint  ## types and style
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 zoo: $(VENV)/.test  ## five services that hold and five that must fail, ten times each

@@ -1,7 +1,7 @@
 """Speed, memory and growth, measured side by side with a peer or the physical limit.
 
-Each module has `measure() -> Iterator[Row]`. Machines are small and noisy: a row quotes medians and,
-wherever there is something to hold it against in the same run, a ratio. Nothing here asserts.
+Each module has `measure() -> Iterator[Row]`. Machines are small and noisy: a row quotes medians
+and, wherever there is something to hold it against in the same run, a ratio. Nothing here asserts.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME ...]`: all modules whose name starts with a NAME, else all but backup."""
+"""`python -m benchmarks [NAME ...]`: modules whose name starts so, else all but backup."""
 
 from __future__ import annotations
 

@@ -11,21 +11,21 @@ from typing import Any
 class What(Enum):
     """Kinds of timeline entries."""
 
-    RUN = "run"              # started, given done, first action, when ended, settled, ended
-    STEP = "step"            # facts: path, state = started | done | failed
-    VICTIM = "victim"        # facts: kind, namespace, name, uid, node, why
-    CALL = "call"            # facts: method, path, code, seconds
-    PROOF = "proof"          # facts: path, what, uid
-    WATCH = "watch"          # facts: kind, type, namespace, name, uid, ready, deleted
-    EVENT = "event"          # a Kubernetes Event: reason, message, about
-    PROBE = "probe"          # facts: name, state = started | steady | blind | stopped
-    UNDO = "undo"            # facts: path, state = recorded | done | failed, text
-    NOTE = "note"            # anything a person should read
+    RUN = "run"  # started, given done, first action, when ended, settled, ended
+    STEP = "step"  # facts: path, state = started | done | failed
+    VICTIM = "victim"  # facts: kind, namespace, name, uid, node, why
+    CALL = "call"  # facts: method, path, code, seconds
+    PROOF = "proof"  # facts: path, what, uid
+    WATCH = "watch"  # facts: kind, type, namespace, name, uid, ready, deleted
+    EVENT = "event"  # a Kubernetes Event: reason, message, about
+    PROBE = "probe"  # facts: name, state = started | steady | blind | stopped
+    UNDO = "undo"  # facts: path, state = recorded | done | failed, text
+    NOTE = "note"  # anything a person should read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One thing that happened. `monotonic` orders, `wall` (seconds since the epoch) is for people."""
+    """One thing that happened. `monotonic` orders; `wall`, seconds since the epoch, is for people."""
 
     monotonic: float
     wall: float

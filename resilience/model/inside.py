@@ -1,0 +1,67 @@
+"""What a plan runs inside of the application's own containers: hooks, dumps, a sentinel.
+
+Commands are lists of words, run without a shell, in the container that is named or the Pod's
+first. Which Pods: those of the plan's namespaces that fit the selector and run. What a command
+does is the plan's own responsibility; that it ended well is ours to prove.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from resilience.model.selector import Selector
+from resilience.model.values import Duration
+from resilience.model.verb import parameter
+
+DEFAULT_TIMEOUT = Duration.of(30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanHook:
+    """Commands before and after a snapshot."""
+
+    pods: Selector = parameter("Which Pods: all that fit and run.", example="app=db")
+    container: str = parameter("Which container; the Pod's first if left out.", default="")
+    before: tuple[str, ...] = parameter(
+        "Run before anything is read.", default=(), example="[fsfreeze, -f, /data]"
+    )
+    after: tuple[str, ...] = parameter(
+        "Run afterwards, whatever happened in between.",
+        default=(),
+        example="[fsfreeze, -u, /data]",
+    )
+    timeout: Duration = parameter("How long a command may take.", default=DEFAULT_TIMEOUT)
+    optional: bool = parameter(
+        "A failure is told and passed over; without it, it fails the snapshot.", default=False
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dump:
+    """An application's own export, taken from one Pod of each namespace that has one."""
+
+    name: str = parameter("What it is called in the store.", example="orders")
+    pods: Selector = parameter("Which Pods; the first that is ready is asked.", example="app=db")
+    container: str = parameter("Which container; the Pod's first if left out.", default="")
+    take: tuple[str, ...] = parameter(
+        "Prints the dump.", at_least=1, example="[pg_dump, -Fc, orders]"
+    )
+    load: tuple[str, ...] = parameter(
+        "Reads the dump, when the restored Pods are ready.",
+        at_least=1,
+        example="[pg_restore, --clean, --if-exists, -d, orders]",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sentinel:
+    """A record that the application keeps: written before a snapshot, read after its restore."""
+
+    pods: Selector = parameter("Which Pods; the first that is ready is asked.", example="app=db")
+    container: str = parameter("Which container; the Pod's first if left out.", default="")
+    write: tuple[str, ...] = parameter(
+        "Reads the record, one line, and keeps it.", at_least=1, example="[tee, /data/sentinel]"
+    )
+    read: tuple[str, ...] = parameter(
+        "Prints the record.", at_least=1, example="[cat, /data/sentinel]"
+    )
