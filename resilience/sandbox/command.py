@@ -32,14 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m resilience.sandbox", description="An embedded Kubernetes cluster."
+        prog="resilience sandbox", description="An embedded Kubernetes cluster."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_up(commands.add_parser("up", help="start a sandbox; ends with Ctrl-C"))
-    down = commands.add_parser("down", help="end sandboxes and sweep what dead ones left")
-    down.add_argument("id", nargs="?", help="which one; may be left out when there is only one")
-    down.add_argument("--all", action="store_true", help="every sandbox of this user")
-    down.set_defaults(run=_down)
+    _add_down(commands.add_parser("down", help="end sandboxes and sweep what dead ones left"))
     status = commands.add_parser("status", help="list running sandboxes")
     status.add_argument("--json", action="store_true", help="one JSON document")
     status.set_defaults(run=_status)
@@ -67,7 +64,24 @@ def _add_up(up: argparse.ArgumentParser) -> None:
     up.add_argument(
         "--owner-stdin", action="store_true", help="like --json, and end when stdin closes"
     )
+    up.add_argument("--background", action="store_true", help=argparse.SUPPRESS)
     up.set_defaults(run=_up)
+
+
+def _add_down(down: argparse.ArgumentParser) -> None:
+    which = down.add_mutually_exclusive_group()
+    which.add_argument(
+        "id", nargs="?", help="which one; may be left out when only one is in the background"
+    )
+    which.add_argument(
+        "--kubeconfig", type=Path, metavar="FILE", help="the one that this file leads to"
+    )
+    which.add_argument(
+        "--all",
+        action="store_true",
+        help="every background one of this user; those of a test run or a terminal go on",
+    )
+    down.set_defaults(run=_down)
 
 
 def _nodes(text: str) -> int:
@@ -106,6 +120,7 @@ def _up(options: argparse.Namespace) -> int:
         kubeconfig=options.kubeconfig,
         ttl=options.ttl,
         lifeline=options.owner_stdin,
+        background=options.background,
     )
     return supervisor.run(wanted, json_line=options.json or options.owner_stdin)
 
@@ -113,8 +128,11 @@ def _up(options: argparse.Namespace) -> int:
 def _down(options: argparse.Namespace) -> int:
     from resilience.sandbox import detached
 
-    for name in detached.end(options.id, every=options.all):
+    ended = detached.end(options.id, kubeconfig=options.kubeconfig, every=options.all)
+    for name in ended:
         print(f"sandbox {name} is gone")
+    if not ended:
+        print("no sandbox is in the background")
     return 0
 
 

@@ -25,7 +25,7 @@ def start(options: argparse.Namespace) -> int:
     """Start an owner in a session of its own, wait until it is ready, say what it said."""
     ttl = options.ttl or DEFAULT_TTL
     command = [sys.executable, "-m", "resilience.sandbox", "up", "--json", f"--ttl={ttl}s"]
-    command += [f"--nodes={options.nodes}", f"--time-scale={options.time_scale}"]
+    command += ["--background", f"--nodes={options.nodes}", f"--time-scale={options.time_scale}"]
     if options.kubeconfig is not None:
         command.append(f"--kubeconfig={options.kubeconfig.absolute()}")
     root = Path(__file__).resolve().parents[2]
@@ -56,7 +56,7 @@ def _greeting(ready: dict[str, str], ttl: float) -> str:
     return (
         f"sandbox {ready['id']} is ready and ends by itself in {_minutes(ttl)}\n"
         f"  export KUBECONFIG={ready['kubeconfig']}\n"
-        f"  python -m resilience.sandbox down {ready['id']}"
+        f"  resilience sandbox down {ready['id']}"
     )
 
 
@@ -64,23 +64,32 @@ def _minutes(seconds: float) -> str:
     return f"{seconds / 60:.0f}m" if seconds >= 60 else f"{seconds:.0f}s"
 
 
-def end(name: str | None, *, every: bool) -> list[str]:
-    """End one sandbox, or every one and the remains of dead ones; returns the ids."""
-    running = home.records()
-    if every:
-        chosen = running
-    elif name is None:
-        if len(running) > 1:
-            ids = ", ".join(record.id for record in running)
-            raise SandboxError(f"{len(running)} sandboxes run ({ids}); name one, or use --all")
-        chosen = running
-    else:
-        chosen = [record for record in running if record.id == name]
-        if not chosen:
-            raise SandboxError(f"no sandbox {name} is running; see: status")
+def end(name: str | None, *, kubeconfig: Path | None, every: bool) -> list[str]:
+    """End one sandbox, or every background one and the remains of dead ones; returns the ids."""
+    chosen = _chosen(name, kubeconfig, every)
     for record in chosen:
         _end(record)
     return [record.id for record in chosen] + (home.sweep() if every else [])
+
+
+def _chosen(name: str | None, kubeconfig: Path | None, every: bool) -> list[home.Record]:
+    running = home.records()
+    if name is not None:
+        named = [record for record in running if record.id == name]
+        if not named:
+            raise SandboxError(f"no sandbox {name} is running; see: status")
+        return named
+    if kubeconfig is not None:
+        led = [record for record in running if Path(record.kubeconfig) == kubeconfig.absolute()]
+        if not led:
+            raise SandboxError(f"{kubeconfig} leads to no running sandbox; see: status")
+        return led
+    # Without a name only what nobody waits for: another is in the midst of somebody's test run.
+    waiting = [record for record in running if record.background]
+    if len(waiting) > 1 and not every:
+        ids = ", ".join(record.id for record in waiting)
+        raise SandboxError(f"{len(waiting)} are in the background ({ids}); name one, or use --all")
+    return waiting
 
 
 def _end(record: home.Record) -> None:

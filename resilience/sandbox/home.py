@@ -39,6 +39,8 @@ class Record:
     nodes: int
     started: float
     expires: float | None
+    background: bool = False
+    """Whether it was detached. Any other belongs to a test run or a terminal that needs it."""
 
 
 def base() -> Path:

@@ -31,7 +31,7 @@ def claim(slots: Iterable[int] = SLOTS) -> tuple[int, socket.socket]:
             return slot, holder
     raise SandboxError(
         "no free address range: every slot of 127.20.0.0 to 127.119.0.0 is held by a running"
-        " sandbox; stop some with: python -m resilience.sandbox down --all"
+        " sandbox; end some: `resilience sandbox status` lists them, `down ID` ends one"
     )
 
 

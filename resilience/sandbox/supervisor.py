@@ -43,6 +43,8 @@ class Options:
     ttl: float | None = None
     lifeline: bool = False
     """End when stdin closes."""
+    background: bool = False
+    """Started with `--detach`: nobody waits for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +89,7 @@ def sandbox(options: Options, waiter: Waiter) -> Iterator[Running]:
         path = _write_keys(config, server, options.kubeconfig, stack)
         _tell(reaper, "keys\n")
         _wait_until_ready(reaper, waiter)
-        _publish(config, server, path, options.ttl)
+        _publish(config, server, path, options)
         yield Running(config=config, server=server, kubeconfig=path)
 
 
@@ -209,7 +211,7 @@ def _wait_until_ready(reaper: subprocess.Popen[str], waiter: Waiter) -> None:
     raise Ended
 
 
-def _publish(config: SandboxConfig, server: str, path: Path, ttl: float | None) -> None:
+def _publish(config: SandboxConfig, server: str, path: Path, options: Options) -> None:
     record: dict[str, Any] = {
         "id": config.id,
         "pid": os.getpid(),
@@ -217,7 +219,8 @@ def _publish(config: SandboxConfig, server: str, path: Path, ttl: float | None) 
         "kubeconfig": str(path),
         "nodes": config.nodes,
         "started": config.started,
-        "expires": None if ttl is None else config.started + ttl,
+        "expires": None if options.ttl is None else config.started + options.ttl,
+        "background": options.background,
     }
     home.write_record(config.directory, record)
 

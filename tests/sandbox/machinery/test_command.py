@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import subprocess
 import sys
@@ -12,13 +13,14 @@ from resilience.sandbox import home, processes
 from tests.sandbox.machinery.running import RunningSandbox, sandbox, wait_for
 
 
-def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+def command(*arguments: str, tmpdir: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run one command to its end."""
     return subprocess.run(
         [sys.executable, "-m", "resilience.sandbox", *arguments],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
+        env={**os.environ, **({"TMPDIR": str(tmpdir)} if tmpdir else {})},
         timeout=60,
         check=False,
     )
@@ -96,6 +98,27 @@ def test_two_sandboxes_run_side_by_side_on_addresses_of_their_own(
             for node in running.get("nodes")["items"][:1]
         ]
         assert addresses[0] != addresses[1]
+
+
+def test_down_without_a_name_spares_what_a_test_run_or_a_terminal_needs(tmp_path: Path) -> None:
+    # A TMPDIR of its own: what others have in the background on this machine is not ours to end.
+    with sandbox("--nodes", "1", under=("env", f"TMPDIR={tmp_path}")) as running:
+        for arguments in (("down",), ("down", "--all")):
+            done = command(*arguments, tmpdir=tmp_path)
+            assert (done.returncode, done.stdout) == (0, "no sandbox is in the background\n")
+            assert processes.alive(running.owner.pid)
+        path = tmp_path / "kubeconfig"
+        up = command("up", "--detach", "--nodes=1", f"--kubeconfig={path}", tmpdir=tmp_path)
+        assert up.returncode == 0, up.stderr
+        assert command("down", "--kubeconfig", str(path), tmpdir=tmp_path).stdout.endswith("gone\n")
+        assert not path.exists()
+        assert running.get("nodes")["items"]
+
+
+def test_down_of_a_kubeconfig_that_is_no_sandboxs_is_an_error(tmp_path: Path) -> None:
+    done = command("down", "--kubeconfig", str(tmp_path / "config"))
+    assert done.returncode == 1
+    assert "leads to no running sandbox" in done.stderr
 
 
 def test_down_of_an_unknown_sandbox_is_an_error() -> None:
