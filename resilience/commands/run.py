@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from importlib.metadata import entry_points
 
 from resilience.settings import OPTIONS
@@ -14,7 +16,12 @@ def run(options: argparse.Namespace) -> int:
     """Run pytest here; returns its exit code."""
     import pytest
 
-    return int(pytest.main(arguments(options)))
+    try:
+        return int(pytest.main(arguments(options)))
+    except BrokenPipeError:
+        # The reader left (`| head`) before the end: what has not run must not count as passed.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(pytest.ExitCode.TESTS_FAILED)
 
 
 def arguments(options: argparse.Namespace) -> list[str]:

@@ -74,6 +74,27 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
     assert process.returncode == 0
 
 
+def test_a_run_whose_reader_leaves_early_does_not_pass(tmp_path: Path) -> None:
+    # Enough output that some of it meets the closed pipe.
+    names = "".join(f"def test_{number}_{'x' * 200}(): pass\n" for number in range(500))
+    (tmp_path / "test_many.py").write_text(names)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "resilience", "run", "-v"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(SOURCE)},
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.read(1)
+        process.stdout.close()
+        assert "Traceback" not in process.stderr.read()
+    assert process.returncode == 1
+
+
 def test_init_writes_a_scenario_that_collects_and_is_never_overwritten(tmp_path: Path) -> None:
     done = resilience("init", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
