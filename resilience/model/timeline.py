@@ -25,7 +25,7 @@ class What(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One thing that happened. `monotonic` orders; `wall`, seconds since the epoch, is for people."""
+    """One thing that happened. `monotonic` orders; `wall` (since the epoch) is for people."""
 
     monotonic: float
     wall: float
