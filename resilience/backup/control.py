@@ -1,7 +1,8 @@
 """The negative control of a drill: a check that cannot fail proves nothing.
 
-The verification is shown the same snapshot with one bit changed, and another one under its name. It
-must refuse both. Nothing is written: the store is only seen through a pane that alters it.
+The verification is shown the same snapshot with one bit changed, in its objects and in its data,
+and another one under its name. It must refuse all of them. Nothing is written: the store is only
+seen through a pane that alters it.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ class Pane:
 
 
 def unseen(snapshot: Snapshot, *, trusted: str = "") -> list[str]:
-    """Which of the two forgeries the verification did not notice; [] is good."""
+    """Which of the forgeries the verification did not notice; [] is good."""
     from resilience.backup.catalog import opened
 
     name = snapshot.name
@@ -77,6 +78,11 @@ def unseen(snapshot: Snapshot, *, trusted: str = "") -> list[str]:
     other = f"{name}-forged"[-253:]
     renamed = Pane(snapshot.store, old=f"/{name}", new=f"/{other}")
     forgeries = {"a changed bit": (flipped, name), "another name": (renamed, other)}
+    volumes = snapshot.manifest.volumes if snapshot.manifest else ()
+    if volumes:
+        key = max(volumes, key=lambda each: each.bytes).key
+        pane = Pane(snapshot.store, flip=layout.sealed(key) if snapshot.encrypted else key)
+        forgeries["a changed bit of its data"] = (pane, name)
     return [
         what
         for what, (store, seen_as) in forgeries.items()

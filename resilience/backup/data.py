@@ -1,16 +1,39 @@
-"""Adds to a snapshot's request what needs commands in containers: hooks, and volumes if wanted."""
+"""Adds to a snapshot's request what needs commands in containers: hooks, sentinel, data."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Self
 
 from resilience.backup.clock import Clock
+from resilience.backup.dumps import Dumps
+from resilience.backup.files import Files
 from resilience.backup.hooks import around
+from resilience.backup.manifest import VolumeRecord
+from resilience.backup.sentinel import homes, line, plant
 from resilience.backup.snapshot import Request
 from resilience.backup.stream import Exec
 from resilience.backup.volumes import TarVolumes
 from resilience.cluster.interface import NAMESPACES, Cluster
+from resilience.model.inside import Dump, PlanHook, Sentinel
+from resilience.model.scenario import Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inside:
+    """What a snapshot does beyond reading objects."""
+
+    volumes: bool = False
+    hooks: Sequence[PlanHook] = ()
+    dumps: Sequence[Dump] = ()
+    sentinel: Sentinel | None = None
+
+    @classmethod
+    def of(cls, plan: Plan) -> Self:
+        """What a plan asks for."""
+        return cls(volumes=plan.volumes, hooks=plan.hooks, dumps=plan.dumps, sentinel=plan.sentinel)
 
 
 def with_data(
@@ -19,14 +42,32 @@ def with_data(
     exec_: Exec,
     *,
     clock: Clock,
-    volumes: bool,
+    inside: Inside,
     tell: Callable[[str], None],
 ) -> Request:
-    """`tell` gets the failures of hooks that may fail."""
+    """`tell` gets the failures of hooks that may fail. The sentinel is written before the hooks
+    run, since they may freeze what it is written to."""
     listed = cluster.list(NAMESPACES, labels=request.scope.namespace_labels)
-    hooks = around(cluster, request.scope.chosen(listed), exec_, tell)
-    request = replace(request, hooks=hooks)
-    if not volumes:
-        return request
-    tar = TarVolumes(cluster=cluster, exec=exec_, clock=clock, name=request.name)
-    return replace(request, volumes=tar.take)
+    namespaces = request.scope.chosen(listed)
+    hooks = around(cluster, namespaces, exec_, tell, inside.hooks)
+    planted = homes(inside.sentinel, cluster, namespaces) if inside.sentinel else ()
+
+    @contextmanager
+    def prepared() -> Iterator[None]:
+        if inside.sentinel:
+            for namespace in planted:
+                plant(inside.sentinel, cluster, exec_, namespace, line(request.name, clock.now()))
+        with hooks():
+            yield
+
+    def take(files: Files, claims: Sequence[tuple[str, str, str]]) -> Sequence[VolumeRecord]:
+        tar = TarVolumes(cluster=cluster, exec=exec_, clock=clock, name=request.name)
+        dumps = Dumps(
+            cluster=cluster, exec=exec_, clock=clock, name=request.name, wanted=inside.dumps
+        )
+        return [
+            *(tar.take(files, claims) if inside.volumes else ()),
+            *dumps.take(files, namespaces),
+        ]
+
+    return replace(request, hooks=prepared, volumes=take, sentinels=planted)

@@ -5,10 +5,12 @@
     wall      the scratch namespace, and the proof that nothing gets out of it
     create    everything, made harmless
     ready     until the workloads run
-    proven    field by field the same, and whatever the caller's own checks ask
+    load      the application's own dumps, where the snapshot holds any
+    proven    field by field the same, the sentinel, and whatever the caller's own checks ask
 
-An RTO is the sum of verify, create, ready and proven: not until a create was accepted, but until
-everything is proven. The engine calls `run` with `prove`, which carries out the plan's `then:`.
+An RTO is the sum of verify, create, ready, load and proven: not until a create was accepted, but
+until everything is proven. The engine calls `run` with `prove`, which carries out the plan's
+`then:`.
 """
 
 from __future__ import annotations
@@ -23,14 +25,17 @@ from resilience.backup.catalog import Snapshot
 from resilience.backup.clock import Clock
 from resilience.backup.compare import with_cluster
 from resilience.backup.control import unseen
-from resilience.backup.errors import BackupError
+from resilience.backup.drill_data import OBJECTS_ONLY, Data
+from resilience.backup.dumps import of
+from resilience.backup.errors import BackupError, SentinelFailed
 from resilience.backup.mapping import Targets
 from resilience.backup.outcome import Outcome, RestoreReport
 from resilience.backup.plans import Keys
 from resilience.backup.ready import not_ready
-from resilience.backup.restore import Fill, RestoreRequest, restore, unfilled
+from resilience.backup.restore import RestoreRequest, restore
 from resilience.backup.safety import harmless
 from resilience.backup.scratch import Origin, scratch, sweep
+from resilience.backup.sentinel import flaw
 from resilience.backup.verify import record, verify
 from resilience.cluster.errors import ClusterError
 from resilience.cluster.interface import Cluster
@@ -85,10 +90,12 @@ def run(
     clock: Clock,
     keys: Keys,
     prove: Prove = nothing_more,
-    fill: Fill = unfilled,
+    data: Data = OBJECTS_ONLY,
+    holder: str = "",
 ) -> DrillReport:
-    """Carry out the drill; what a promise lacks is a finding, what makes it impossible raises."""
-    return _Drill(plan, snapshot, cluster, clock, keys, fill).run(prove)
+    """Carry out the drill; what a promise lacks is a finding, what makes it impossible raises.
+    `holder` is who does it, for whoever finds the scratch namespace."""
+    return _Drill(plan, snapshot, cluster, clock, keys, data, holder).run(prove)
 
 
 class _Drill:
@@ -99,9 +106,10 @@ class _Drill:
         cluster: Cluster,
         clock: Clock,
         keys: Keys,
-        fill: Fill,
+        data: Data,
+        holder: str,
     ) -> None:
-        self._fill = fill
+        self._data, self._holder = data, holder
         self._plan, self._snapshot, self._cluster = plan, snapshot, cluster
         self._clock, self._keys = clock, keys
         self._report = DrillReport(plan.id, snapshot.name)
@@ -123,8 +131,12 @@ class _Drill:
             if restored.complete:
                 with self._timed("ready"):
                     self._ready()
+                if of(self._snapshot):
+                    with self._timed("load"):
+                        self._loaded()
                 with self._timed("proven"):
                     self._same()
+                    self._sentinels()
                     for source in self._sources:
                         self._report.findings += prove(self._targets.namespace(source))
             self._rto()
@@ -165,7 +177,7 @@ class _Drill:
             "control",
             not missed,
             "forgeries are refused",
-            f"not noticed: {', '.join(missed)}" if missed else "both were refused",
+            f"not noticed: {', '.join(missed)}" if missed else "all were refused",
         )
 
     def _verified(self) -> bool:
@@ -196,6 +208,7 @@ class _Drill:
             store=self._snapshot.store.url,
             snapshot=self._snapshot.name,
             source=source,
+            holder=self._holder,
         )
         with scratch(
             self._cluster, self._targets.namespace(source), origin, clock=self._clock, ttl=TTL
@@ -209,7 +222,7 @@ class _Drill:
             targets=self._targets,
             ask_first=False,
             adjust=harmless,
-            fill=self._fill,
+            fill=self._data.fill,
         )
         report = restore(request, self._snapshot, self._cluster, clock=self._clock)
         self._report.objects = sum(
@@ -244,6 +257,39 @@ class _Drill:
             f"{len(waiting)} are not" if waiting else "all are",
             waiting[:10],
         )
+
+    def _loaded(self) -> None:
+        told, problem = list[str](), ""
+        try:
+            told = self._data.load(self._snapshot, self._targets)
+        except BackupError as error:
+            problem = str(error)
+        wanted = len(of(self._snapshot))
+        self._find(
+            "dumps",
+            len(told) == wanted,
+            "every dump is loaded",
+            problem or f"{len(told)} of {wanted}",
+            told,
+        )
+
+    def _sentinels(self) -> None:
+        """A record of this very snapshot; that it would not pass for another's is the control."""
+        manifest = self._snapshot.manifest
+        for source in manifest.sentinels if manifest else ():
+            try:
+                text = self._data.read(self._targets.namespace(source))
+                problem = flaw(text, self._snapshot.name)
+                if not problem and not flaw(text, f"older than {self._snapshot.name}"):
+                    problem = "a sentinel of another snapshot would have passed"
+            except (SentinelFailed, ClusterError) as error:
+                problem = str(error)
+            self._find(
+                "sentinel",
+                not problem,
+                "what was written before the snapshot is read after the restore",
+                problem or f"the record of {self._snapshot.name}",
+            )
 
     def _same(self) -> None:
         try:

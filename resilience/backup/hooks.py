@@ -1,5 +1,6 @@
 """Commands before and after, in the application's own containers: Velero's annotations, by exec.
 
+A plan's own `hooks:` run too, before those of the annotations, and are undone after them.
 `pre.hook.backup.velero.io/{container,command,on-error,timeout}` and `post.hook...` on Pods. A hook
 that fails fails the snapshot unless its `on-error` says `Continue`; Velero documents the same
 default and does otherwise (an empty value is not `Fail` in its handler). Post hooks run whatever
@@ -14,8 +15,11 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 from resilience.backup.errors import BadRequest, HookFailed
+from resilience.backup.pods import container as container_of
+from resilience.backup.pods import living
 from resilience.backup.stream import Exec
 from resilience.cluster.interface import PODS, Cluster, Object
+from resilience.model.inside import PlanHook
 from resilience.model.values import Duration
 
 _DEFAULT_TIMEOUT = 30.0
@@ -84,7 +88,11 @@ def _timeout(text: str, where: str) -> float:
 
 
 def around(
-    cluster: Cluster, namespaces: Sequence[str], exec_: Exec, tell: Callable[[str], None]
+    cluster: Cluster,
+    namespaces: Sequence[str],
+    exec_: Exec,
+    tell: Callable[[str], None],
+    planned: Sequence[PlanHook] = (),
 ) -> Callable[[], AbstractContextManager[None]]:
     """For `Request.hooks`. `tell` gets the failures that may be passed over."""
 
@@ -96,8 +104,9 @@ def around(
             for pod in cluster.list(PODS, namespace)
             if (pod.get("status") or {}).get("phase", "Running") == "Running"
         ]
-        before = [found for pod in pods if (found := hook(pod, "pre"))]
-        after = [found for pod in pods if (found := hook(pod, "post"))]
+        before, after = _of_plan(planned, cluster, namespaces)
+        before += [found for pod in pods if (found := hook(pod, "pre"))]
+        after[:0] = [found for pod in pods if (found := hook(pod, "post"))]
         try:
             for each in before:
                 _run(each, exec_, tell)
@@ -106,6 +115,33 @@ def around(
             _run_all(after, exec_, tell)
 
     return hooks
+
+
+def _of_plan(
+    planned: Sequence[PlanHook], cluster: Cluster, namespaces: Sequence[str]
+) -> tuple[list[Hook], list[Hook]]:
+    before, after = list[Hook](), list[Hook]()
+    for each in planned:
+        pods = [pod for name in sorted(namespaces) for pod in living(cluster, name, each.pods)]
+        if not pods and not each.optional:
+            raise HookFailed(
+                f"a hook of the plan is for Pods {each.pods}, and none runs in "
+                f"{', '.join(namespaces)}; write `optional: true` if that is fine"
+            )
+        before += [_planned(each, pod, each.before) for pod in pods if each.before]
+        after[:0] = [_planned(each, pod, each.after) for pod in pods if each.after]
+    return before, after
+
+
+def _planned(each: PlanHook, pod: Object, command: Sequence[str]) -> Hook:
+    return Hook(
+        namespace=pod["metadata"]["namespace"],
+        pod=pod["metadata"]["name"],
+        container=container_of(pod, each.container, "a hook of the plan"),
+        command=tuple(command),
+        required=not each.optional,
+        timeout=each.timeout.seconds,
+    )
 
 
 def _run_all(hooks: Sequence[Hook], exec_: Exec, tell: Callable[[str], None]) -> None:

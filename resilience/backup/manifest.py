@@ -35,7 +35,11 @@ class FileRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VolumeRecord:
-    """One volume's data. `tree` is the hash of its files' paths, modes, sizes and contents."""
+    """One volume's data, or an application's dump (`kind`), whose name stands for the claim's.
+
+    `tree` is the hash of a volume's files: paths, modes, sizes, contents. `pods` (a selector),
+    `container` and `load` say how a dump is brought back.
+    """
 
     namespace: str
     claim: str
@@ -44,11 +48,14 @@ class VolumeRecord:
     sha256: str
     kind: str = "tar"
     tree: str = ""
+    pods: str = ""
+    container: str = ""
+    load: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """See the module. Times are UTC."""
+    """See the module. Times are UTC. `sentinels`: the namespaces that hold a sentinel."""
 
     name: str
     plan: str
@@ -64,6 +71,7 @@ class Manifest:
     coverage: tuple[Coverage, ...] = ()
     warnings: tuple[str, ...] = ()
     volumes: tuple[VolumeRecord, ...] = ()
+    sentinels: tuple[str, ...] = ()
     scope: Mapping[str, Any] = field(default_factory=dict)
     encryption: str = ""
     signer: str = ""
@@ -104,13 +112,18 @@ class Manifest:
                     "namespaces": tuple(document["namespaces"]),
                     "files": tuple(FileRecord(**each) for each in document["files"]),
                     "coverage": tuple(Coverage(**each) for each in document["coverage"]),
-                    "volumes": tuple(VolumeRecord(**each) for each in document["volumes"]),
+                    "volumes": tuple(map(_volume, document["volumes"])),
                     "warnings": tuple(document["warnings"]),
+                    "sentinels": tuple(document.get("sentinels", ())),
                 }
             )
         except (ValueError, KeyError, TypeError, AttributeError) as problem:
             raise Tampered(f"snapshot {name}: its manifest is damaged ({problem})") from problem
         return found
+
+
+def _volume(document: Mapping[str, Any]) -> VolumeRecord:
+    return VolumeRecord(**{**document, "load": tuple(document.get("load", ()))})
 
 
 def _text(moment: datetime) -> str:

@@ -20,6 +20,7 @@ from resilience.cluster.interface import NAMESPACES, Cluster, Object, Resource
 
 OWNER = "resilience/drill"
 EXPIRES = "resilience/expires"
+HOLDER = "resilience/run"
 STORE = "resilience/store"
 SNAPSHOT = "resilience/snapshot"
 SOURCE = "resilience/source"
@@ -31,12 +32,13 @@ _GONE_WITHIN = 120.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where the content of a scratch namespace comes from."""
+    """Where the content of a scratch namespace comes from; `holder` is the run that made it."""
 
     plan: str
     store: str
     snapshot: str
     source: str
+    holder: str = ""
 
 
 def wall(namespace: str) -> Object:
@@ -79,6 +81,7 @@ def _created(cluster: Cluster, name: str, origin: Origin, clock: Clock, ttl: tim
                 STORE: origin.store,
                 SNAPSHOT: origin.snapshot,
                 SOURCE: origin.source,
+                HOLDER: origin.holder,
             },
         },
     }

@@ -60,6 +60,7 @@ class Request:
     recheck: bool = True
     volumes: Volumes = no_volumes
     hooks: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
+    sentinels: tuple[str, ...] = ()
     before_commit: Callable[[], None] = lambda: None
 
 
@@ -213,6 +214,7 @@ class _Making:
             coverage=tuple(coverage),
             warnings=tuple(_warnings(found)),
             volumes=volumes,
+            sentinels=request.sentinels,
             scope=request.scope.as_json(),
             encryption=encrypt.KIND if request.recipients else "",
             signer=request.signer.public if request.signer else "",

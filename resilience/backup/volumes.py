@@ -138,6 +138,8 @@ class TarVolumes:
         """For `RestoreRequest.fill`: every volume of the snapshot into its new claim."""
         filled = []
         for record in snapshot.manifest.volumes if snapshot.manifest else ():
+            if record.kind != "tar":
+                continue
             namespace = targets.namespace(record.namespace)
             if self._is_filled(record, namespace):
                 continue  # by the same restore, before it was interrupted

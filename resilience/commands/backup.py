@@ -12,6 +12,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from resilience.backup import texts
 from resilience.backup.catalog import Snapshot, opened, snapshots
 from resilience.backup.clock import SystemClock
 from resilience.backup.compare import between, with_cluster
+from resilience.backup.data import Inside, with_data
 from resilience.backup.errors import BackupError, BadRequest
 from resilience.backup.layout import stamped_name
 from resilience.backup.mapping import Targets
@@ -109,7 +111,7 @@ def _create(options: argparse.Namespace) -> int:
         retain_until=now + timedelta(days=options.lock_days) if options.lock_days else None,
     )
     with _cluster(options) as cluster:
-        extend = _with_data(cluster, options.volumes or getattr(plan, "volumes", False))
+        extend = _with_data(cluster, _inside(options, plan))
         manifest = create(extend(request), cluster, store, clock=CLOCK)
     snapshot = opened(store, manifest.name, given.identities)
     record(snapshot, verify(snapshot, trusted=given.trusted), CLOCK.now())
@@ -119,8 +121,6 @@ def _create(options: argparse.Namespace) -> int:
 
 def _narrowed(options: argparse.Namespace, base: Scope) -> Scope:
     """What the options say on top of the plan."""
-    from dataclasses import replace
-
     return replace(
         base,
         kinds=(*options.include,) or base.kinds,
@@ -131,14 +131,18 @@ def _narrowed(options: argparse.Namespace, base: Scope) -> Scope:
     )
 
 
-def _with_data(cluster: HttpCluster, volumes: bool) -> Callable[[Request], Request]:
+def _inside(options: argparse.Namespace, plan: Plan | None) -> Inside:
+    inside = Inside.of(plan) if plan else Inside()
+    return replace(inside, volumes=inside.volumes or options.volumes)
+
+
+def _with_data(cluster: HttpCluster, inside: Inside) -> Callable[[Request], Request]:
     """Hooks of the Pods' own annotations, and volumes where they are asked for."""
-    from resilience.backup.data import with_data
     from resilience.backup.stream import ClusterExec
 
     exec_ = ClusterExec(cluster)
     return lambda request: with_data(
-        request, cluster, exec_, clock=CLOCK, volumes=volumes, tell=_warn
+        request, cluster, exec_, clock=CLOCK, inside=inside, tell=_warn
     )
 
 
@@ -228,7 +232,7 @@ def _run(options: argparse.Namespace) -> int:
                     clock=CLOCK,
                     keys=given,
                     holder=_holder(),
-                    extend=_with_data(cluster, getattr(plan, "volumes", False)),
+                    extend=_with_data(cluster, Inside.of(plan)),
                 )
             except BackupError as problem:
                 print(f"error: {plan.id}: {problem}", file=sys.stderr)
@@ -277,8 +281,6 @@ def _restore(options: argparse.Namespace) -> int:
 
 def _filling(request: RestoreRequest, cluster: HttpCluster) -> RestoreRequest:
     """Volumes are filled before anything mounts them."""
-    from dataclasses import replace
-
     from resilience.backup.stream import ClusterExec
     from resilience.backup.volumes import TarVolumes
 

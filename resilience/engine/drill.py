@@ -87,7 +87,7 @@ def _step(plan: Plan, kind: str) -> Step:
 
 
 def _make(plan: Plan, context: Any) -> None:
-    from resilience.backup.data import with_data
+    from resilience.backup.data import Inside, with_data
     from resilience.backup.errors import BackupError
     from resilience.backup.layout import stamped_name
     from resilience.backup.plans import make, prune
@@ -109,7 +109,7 @@ def _make(plan: Plan, context: Any) -> None:
                 context.cluster,
                 ClusterExec(context.cluster),
                 clock=clock,
-                volumes=getattr(plan, "volumes", False),
+                inside=Inside.of(plan),
                 tell=lambda text: context.note(What.NOTE, text),
             ),
         )
@@ -183,18 +183,23 @@ def _drill(plan: Plan, context: CheckContext) -> Sequence[Finding]:
         clock=BorrowedClock(context.clock),
         keys=keys,
         prove=lambda namespace: list(_asked(plan, namespace, context)),
-        fill=_volumes(context).fill,
+        data=_data(plan, context),
+        holder=str(context.run),
     )
     return report.findings
 
 
-def _volumes(context: Any) -> Any:
+def _data(plan: Plan, context: Any) -> Any:
+    from resilience.backup.drill_data import data
     from resilience.backup.stream import ClusterExec
-    from resilience.backup.volumes import TarVolumes
 
-    exec_ = ClusterExec(context.cluster)
-    clock = BorrowedClock(context.clock)
-    return TarVolumes(cluster=context.cluster, exec=exec_, clock=clock, name=context.run)
+    return data(
+        plan,
+        context.cluster,
+        ClusterExec(context.cluster),
+        clock=BorrowedClock(context.clock),
+        name=context.run,
+    )
 
 
 def _asked(plan: Plan, namespace: str, context: CheckContext) -> Iterator[Finding]:

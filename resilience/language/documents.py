@@ -193,6 +193,10 @@ def _plan(root: Node, entries: Mapping[str, Entry], file: File, reading: Reading
             accept=form.accept,
             grace=form.grace,
             recipients=form.recipients,
+            volumes=form.volumes,
+            hooks=form.hooks,
+            dumps=form.dumps,
+            sentinel=form.sentinel,
             description=form.description,
             place=reading.place(root),
         )

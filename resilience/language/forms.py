@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+from resilience.model.inside import Dump, PlanHook, Sentinel
 from resilience.model.scenario import (
     DEFAULT_GRACE,
     DEFAULT_SETTLE,
@@ -121,6 +122,20 @@ class PlanForm:
         "age public keys; with them snapshots are encrypted before they leave this machine.",
         default=(),
         example="[age1...]",
+    )
+    volumes: bool = parameter("The data of bound claims too, by tar stream.", default=False)
+    hooks: tuple[PlanHook, ...] = parameter(
+        "Commands in the application's containers, before and after.",
+        default=(),
+        example="[{pods: app=db, before: [freeze], after: [thaw]}]",
+    )
+    dumps: tuple[Dump, ...] = parameter(
+        "The application's own exports, streamed out of its containers.", default=()
+    )
+    sentinel: Sentinel | None = parameter(
+        "A record that is written before each snapshot, and must be there after its restore.",
+        default=None,
+        example="{pods: app=db, write: [tee, /data/sentinel], read: [cat, /data/sentinel]}",
     )
     keep: Keep | None = parameter(
         "How many snapshots of each period are kept; without it none is ever removed.",

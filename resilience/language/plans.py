@@ -15,6 +15,7 @@ from yaml.nodes import Node
 
 from resilience.language.near import nearest, quoted
 from resilience.language.reading import Reading, child
+from resilience.model.inside import Dump, PlanHook
 from resilience.model.scenario import Drill, Exclude, Keep, PlanObjective
 
 _PATTERN = re.compile(r"[a-z0-9*?]([-a-z0-9*?]{0,61}[a-z0-9*?])?")
@@ -126,6 +127,26 @@ def recipients(node: Node, value: tuple[str, ...], reading: Reading) -> None:
             reading.wrong(item, f"a recipient is {told}", "a public key: `age1` and 58 characters")
 
 
+def hooks(node: Node, value: tuple[PlanHook, ...], reading: Reading) -> None:
+    """A hook that does something."""
+    for item, hook in zip(node.value, value, strict=True):
+        if not (hook.before or hook.after):
+            reading.wrong(item, "a hook runs nothing", "`before`, `after`, or both")
+
+
+def dumps(node: Node, value: tuple[Dump, ...], reading: Reading) -> None:
+    """Names that can be keys of a store, each once."""
+    seen: set[str] = set()
+    for item, dump in zip(node.value, value, strict=True):
+        if not re.fullmatch(r"[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?", dump.name):
+            reading.wrong(
+                item, f"the dump {quoted(dump.name)}", "a name of a-z, 0-9, dots and dashes"
+            )
+        if dump.name in seen:
+            reading.wrong(item, f"two dumps are called {quoted(dump.name)}", "a name for each")
+        seen.add(dump.name)
+
+
 def exclude(node: Node, value: Exclude, reading: Reading) -> None:
     """What is left out is told by the same names."""
     if (named := child(node, "namespaces")) and value.namespaces:
@@ -186,5 +207,7 @@ RULES: Mapping[str, Callable[[Node, Any, Reading], None]] = {
     "kinds": kinds,
     "recipients": recipients,
     "exclude": exclude,
+    "hooks": hooks,
+    "dumps": dumps,
 }
 """By the name of the form's field."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from datetime import UTC, datetime
 from pathlib import Path
+
+from resilience.backup.sentinel import line
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,8 +38,20 @@ def test_the_shipped_plan_gives_three_tests_and_all_pass(tmp_path: Path) -> None
     cases = {each.get("name"): each for each in ElementTree.parse(report).iter("testcase")}
     assert set(cases) == {"notes-fresh", "notes-intact", "notes-drill"}
     told = {each.get("name", "") for each in cases["notes-drill"].iter("property")}
-    for promise in ("control", "intact", "restored", "ready", "same", "rto"):
+    for promise in ("control", "intact", "restored", "ready", "same", "sentinel", "rto"):
         assert any(promise in name for name in told), told
+
+
+def test_an_application_that_answers_with_an_older_record_fails_the_drill(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "backups", tmp_path / "backups")
+    plan = tmp_path / "backups" / "notes.plan.yaml"
+    older = line("notes-20260101000000", datetime(2026, 1, 1, tzinfo=UTC))
+    read = f"read: {json.dumps(['python', '-c', f'print({older!r})'])}"
+    plan.write_text(plan.read_text().replace("read: [python, /app/notes.py, last]", read))
+    done = run(plan, "-m", "drill", store=tmp_path / "store", cwd=tmp_path)
+    assert done.returncode == 1, done.stdout
+    assert "the record was written for snapshot notes-20260101000000" in done.stdout
+    assert "not proven" in done.stdout
 
 
 def test_a_mark_chooses_one_promise(tmp_path: Path) -> None:

@@ -96,3 +96,34 @@ def test_a_drill_never_goes_where_the_plan_takes_from(namespaces: str, into: str
 def test_a_drill_may_go_anywhere_else(namespaces: str, into: str) -> None:
     more = f'drill: {{into: "{into}", then: [{{ready: all}}]}}\n'
     assert read(PLAN.replace("[shop]", namespaces) + more).problems == ()
+
+
+def test_a_plan_says_what_runs_inside_of_containers() -> None:
+    (plan,) = read(
+        PLAN + "volumes: true\n"
+        "hooks: [{pods: app=db, before: [freeze], after: [thaw], optional: true}]\n"
+        "dumps: [{name: orders, pods: app=db, take: [pg_dump], load: [pg_restore, -d, x]}]\n"
+        "sentinel: {pods: app=db, write: [tee, /x], read: [cat, /x]}\n"
+    ).plans
+    assert plan.volumes
+    assert plan.hooks[0].before == ("freeze",)
+    assert plan.hooks[0].optional
+    assert plan.dumps[0].load == ("pg_restore", "-d", "x")
+    assert plan.sentinel
+    assert str(plan.sentinel.pods) == "app=db"
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ("hooks: [{pods: app=db}]\n", "a hook runs nothing"),
+        ("dumps: [{name: A/b, pods: a=b, take: [x], load: [y]}]\n", "the dump `A/b`"),
+        (
+            "dumps: [{name: a, pods: a=b, take: [x], load: [y]},"
+            " {name: a, pods: a=c, take: [x], load: [y]}]\n",
+            "two dumps are called `a`",
+        ),
+    ],
+)
+def test_what_runs_nothing_or_cannot_be_told_apart_is_refused(more: str, says: str) -> None:
+    assert told(more) == [says]

@@ -1,0 +1,144 @@
+"""Application dumps: a command's output, streamed out of its container with all four proofs.
+
+The command runs below a few lines of POSIX shell that count and hash what it prints and say so in
+an end marker, with the command's own exit status: a dump whose producer died in the middle has no
+status zero, one whose connection was cut has no marker. The container needs `sh`, `tee`, `wc`,
+`mkfifo`, `mktemp` and `sha256sum`, as every image with busybox or coreutils has. Loading goes the
+same way back; the command is taken from the snapshot, and must bear being run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from resilience.backup import layout
+from resilience.backup.catalog import Snapshot
+from resilience.backup.clock import Clock
+from resilience.backup.errors import VolumeFailed
+from resilience.backup.files import Files
+from resilience.backup.manifest import VolumeRecord
+from resilience.backup.mapping import Targets
+from resilience.backup.pods import container, serving
+from resilience.backup.stream import Counted, Exec, proven
+from resilience.cluster.interface import Cluster, Object
+from resilience.model.inside import Dump
+from resilience.model.selector import Selector
+
+KIND = "dump"
+
+_TIMEOUT = 6 * 3600.0
+_READY_WITHIN = 600.0
+_PAUSE = 0.5
+
+_COUNTED = r"""
+d=$(mktemp -d) && mkfifo "$d/h" "$d/c" || exit 125
+trap 'rm -rf "$d"' EXIT
+sha256sum <"$d/h" >"$d/sum" & h=$!
+wc -c <"$d/c" >"$d/count" & c=$!
+%s
+t=$?
+wait "$h" && wait "$c" && [ "$t" = 0 ] || { [ "$(cat "$d/status")" = 0 ] && exit 124; }
+read -r sum rest <"$d/sum"
+printf '\nresilience-end {"bytes": %%d, "sha256": "%%s"}\n' "$(cat "$d/count")" "$sum" >&2
+exit "$(cat "$d/status")"
+"""
+
+_TAKE = _COUNTED % """{ "$@" </dev/null; echo $? >"$d/status"; } | tee "$d/h" "$d/c" """
+_LOAD = _COUNTED % """tee "$d/h" "$d/c" | { "$@" >&2; echo $? >"$d/status"; }"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dumps:
+    """Takes a plan's dumps, and loads those of a snapshot."""
+
+    cluster: Cluster
+    exec: Exec
+    clock: Clock
+    name: str = ""
+    wanted: Sequence[Dump] = ()
+
+    def take(self, files: Files, namespaces: Sequence[str]) -> list[VolumeRecord]:
+        """One of each dump from each namespace that has a Pod for it; `VolumeFailed` when no
+        namespace has."""
+        return [record for dump in self.wanted for record in self._take(files, namespaces, dump)]
+
+    def _take(self, files: Files, namespaces: Sequence[str], dump: Dump) -> list[VolumeRecord]:
+        found = [(each, serving(self.cluster, each, dump.pods)) for each in namespaces]
+        pods = [(each, pod) for each, pod in found if pod]
+        if not pods:
+            raise VolumeFailed(
+                f"dump {dump.name}: no Pod {dump.pods} is ready in {', '.join(namespaces)}"
+            )
+        return [self._one(files, namespace, pod, dump) for namespace, pod in pods]
+
+    def _one(self, files: Files, namespace: str, pod: Object, dump: Dump) -> VolumeRecord:
+        name = str(pod["metadata"]["name"])
+        key = layout.dump(self.name, namespace, name, dump.name)
+        where = container(pod, dump.container, f"dump {dump.name}")
+        with files.streamed(key) as write:
+            counted = Counted(write)
+            command = ["sh", "-c", _TAKE, "sh", *dump.take]
+            ended = self.exec.run(
+                namespace, name, where, command, stdout=counted.write, timeout=_TIMEOUT
+            )
+            footer = proven(f"dump {dump.name} of {namespace}/{name}", ended, counted)
+        return VolumeRecord(
+            namespace=namespace,
+            claim=dump.name,
+            key=key,
+            bytes=footer.bytes,
+            sha256=footer.sha256,
+            kind=KIND,
+            pods=str(dump.pods),
+            container=dump.container,
+            load=dump.load,
+        )
+
+    def load(self, snapshot: Snapshot, targets: Targets) -> list[str]:
+        """Every dump of a snapshot into the Pod that replaces its own, once that is ready."""
+        return [
+            self._load(snapshot, record, targets.namespace(record.namespace))
+            for record in of(snapshot)
+        ]
+
+    def _load(self, snapshot: Snapshot, record: VolumeRecord, namespace: str) -> str:
+        what = f"dump {record.claim} into {namespace}"
+        pod = self._awaited(namespace, Selector.parse(record.pods), what)
+        sent = Counted(lambda data: None)
+
+        def stdin() -> Iterator[bytes]:
+            for chunk in snapshot.stream(record.key):
+                sent.write(chunk)
+                yield chunk
+
+        ended = self.exec.run(
+            namespace,
+            str(pod["metadata"]["name"]),
+            container(pod, record.container, what),
+            ["sh", "-c", _LOAD, "sh", *record.load],
+            stdin=stdin(),
+            timeout=_TIMEOUT,
+        )
+        proven(what, ended, sent)
+        if (sent.bytes, sent.sha256) != (record.bytes, record.sha256):
+            raise VolumeFailed(f"{what}: the stored dump is not the one that was recorded")
+        return f"{what}: {record.bytes} bytes loaded by {record.load[0]}"
+
+    def _awaited(self, namespace: str, pods: Selector, what: str) -> Object:
+        until = self.clock.monotonic() + _READY_WITHIN
+        while not (pod := serving(self.cluster, namespace, pods)):
+            if self.clock.monotonic() >= until:
+                raise VolumeFailed(f"{what}: no Pod {pods} is ready after {_READY_WITHIN:.0f}s")
+            self.clock.wait(_PAUSE)
+        return pod
+
+
+Load = Callable[[Snapshot, Targets], list[str]]
+"""Loads a snapshot's dumps; says what it did."""
+
+
+def of(snapshot: Snapshot) -> list[VolumeRecord]:
+    """The dumps that a snapshot holds."""
+    records = snapshot.manifest.volumes if snapshot.manifest else ()
+    return [each for each in records if each.kind == KIND]
