@@ -80,7 +80,7 @@ class Container:
         """Try once to start an instance; False when it has to be tried again."""
         await self.pod.kubelet.nodes.until_running(self.pod.spec["nodeName"])
         image = await self._pull.pull()
-        if image is None:
+        if image is None or self._stopping.is_set():
             return False
         try:
             launch, log_path = await self._configure(image)
@@ -89,13 +89,15 @@ class Container:
             self.event("Warning", "Failed", f"Error: {error}")
             await self.sleep(CONFIG_RETRY)
             return False
+        if self._stopping.is_set():
+            return False  # `stop` found nothing that runs, and nobody would end what began now
         self.event("Normal", "Created", "Container created")
         if self.state.instance:
             self.state.restarts += 1
         self.state.instance = launch.id
         if not catalogue.has_program(image, launch.argv[0]):
             return await self._fail_to_start(launch)
-        self._begin(launch, log_path)
+        self._begin(image, launch, log_path)
         return await self._post_start()
 
     async def _configure(self, image: catalogue.Image) -> tuple[Launch, Path]:
@@ -105,10 +107,8 @@ class Container:
         args = [expand(word, environment) for word in spec.get("args") or []]
         number = self.state.restarts + (1 if self.state.instance else 0)
         message = self.log_path(number).with_suffix(".message")
-        message.parent.mkdir(parents=True, exist_ok=True)
-        message.touch()
-        for old in message.parent.glob(f"{number - 2}.*"):
-            old.unlink()  # only the previous instance's log can be asked for
+        if self._has_process(image):
+            self._make_room(message, number)
         path = spec.get("terminationMessagePath") or "/dev/termination-log"
         launch = Launch(
             id=secrets.token_hex(32),
@@ -132,13 +132,17 @@ class Container:
         )
         return launch, self.log_path(number)
 
-    def _begin(self, launch: Launch, log_path: Path) -> None:
+    def _make_room(self, message: Path, number: int) -> None:
+        message.parent.mkdir(parents=True, exist_ok=True)
+        message.touch()
+        for old in message.parent.glob(f"{number - 2}.*"):
+            old.unlink()  # only the previous instance's log can be asked for
+
+    def _begin(self, image: catalogue.Image, launch: Launch, log_path: Path) -> None:
         self.launch = launch
         self._exited = asyncio.get_running_loop().create_future()
         self._out_of_memory = False
-        if launch.image == "pause" and not self._needs_process():
-            pass  # nothing to run: its only act is to end when told
-        else:
+        if self._has_process(image):
             self.log = LogFile(log_path)
             pipes = self.log.pipes()
             self.pod.kubelet.zygote.start(launch, pipes, self._on_exit)
@@ -147,8 +151,12 @@ class Container:
         self.state.state = {"running": {"startedAt": self.pod.kubelet.clock.stamp()}}
         self.event("Normal", "Started", "Container started")
 
-    def _needs_process(self) -> bool:
-        return any(key in self.state.spec for key in ("lifecycle", "stdin", "tty"))
+    def _has_process(self, image: catalogue.Image) -> bool:
+        """A `pause` has nothing to run, its only act is to end when told: it costs no process and
+        no directory, since thousands of them are made at once."""
+        return image.name != "pause" or any(
+            key in self.state.spec for key in ("lifecycle", "stdin", "tty")
+        )
 
     async def _post_start(self) -> bool:
         hook = self.state.spec.get("lifecycle", {}).get("postStart")

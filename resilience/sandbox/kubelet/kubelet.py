@@ -46,7 +46,8 @@ class Kubelet:
             Client(self.config.api_socket, arguments.token, connections=1), self.clock
         )
         self.writer = StatusWriter(self._client)
-        self.nodes = Nodes(self.config, self._client, self.clock)
+        beats = Client(self.config.api_socket, arguments.token, connections=1)
+        self.nodes = Nodes(self.config, self._client, beats, self.clock)
         self.addresses = Addresses(self.config.network)
         self.shift = needed_shift()
         self.zygote = ZygoteClient(stream)

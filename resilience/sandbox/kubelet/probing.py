@@ -102,9 +102,9 @@ async def attempt(container: Container, spec: Obj, timeout: float) -> Result:
         if kind == "exec":
             code, output = await pod.exec(container, spec[kind]["command"], timeout)
             return Result(code == 0, output.strip() or f"command exited with {code}")
-        from resilience.sandbox.kubelet import grpc_health
+        from resilience.sandbox.kubelet.grpc_health import check
 
-        return await grpc_health.check(spec[kind], pod.address, pod.network.shift, timeout)
+        return await check(spec[kind], pod.address, pod.network.shift, timeout)
     except LookupError as error:
         return Result(False, str(error))
     except TimeoutError:

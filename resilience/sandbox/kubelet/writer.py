@@ -21,15 +21,19 @@ RETRY = 0.2
 
 
 class StatusWriter:
-    """The queue of Pods whose status is to be written."""
+    """The queue of Pods whose status is to be written.
+
+    A uid is queued exactly when it is marked and not under way: each step costs the same however
+    many Pods wait, since thousands of them may end in one moment.
+    """
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self._marked: dict[str, Pod] = {}
         self._busy: set[str] = set()
+        self._queue: asyncio.Queue[str] = asyncio.Queue()
         self._written: dict[str, Obj] = {}
-        self._room = asyncio.Semaphore(0)
-        self._idle = asyncio.Condition()
+        self._flushed: dict[str, list[asyncio.Future[None]]] = {}
         self.held: Callable[[str], bool] = lambda node: False
         """Whether a node's kubelet is stopped (a fault): its Pods' status is not written."""
 
@@ -38,7 +42,7 @@ class StatusWriter:
         if pod.uid not in self._marked:
             self._marked[pod.uid] = pod
             if pod.uid not in self._busy:
-                self._room.release()
+                self._queue.put_nowait(pod.uid)
 
     def distrust(self, pod: Pod) -> None:
         """Somebody else wrote this Pod's status: write it again even if it did not change."""
@@ -49,31 +53,38 @@ class StatusWriter:
         """The Pod is gone."""
         self._marked.pop(pod.uid, None)
         self._written.pop(pod.uid, None)
+        self._tell_flushed(pod.uid)
 
     async def flush(self, pod: Pod) -> None:
-        """Return when everything known of `pod` until now is written."""
-        async with self._idle:
-            await self._idle.wait_for(
-                lambda: pod.gone or (pod.uid not in self._marked and pod.uid not in self._busy)
-            )
+        """Return when everything known of `pod` until now is written, or nobody asks any more."""
+        if not pod.gone and (pod.uid in self._marked or pod.uid in self._busy):
+            done = asyncio.get_running_loop().create_future()
+            self._flushed.setdefault(pod.uid, []).append(done)
+            await done
+
+    def _tell_flushed(self, uid: str) -> None:
+        for done in self._flushed.pop(uid, ()):
+            if not done.done():
+                done.set_result(None)
 
     async def run(self) -> None:
         """One worker; start several."""
         while True:
-            await self._room.acquire()
-            free = next((uid for uid in self._marked if uid not in self._busy), None)
-            if free is None:
-                continue
-            pod = self._marked.pop(free)
-            self._busy.add(free)
+            uid = await self._queue.get()
+            pod = self._marked.pop(uid, None)
+            if pod is None:
+                continue  # forgotten while it waited
+            self._busy.add(uid)
             try:
                 await self._write(pod)
             finally:
-                self._busy.discard(free)
-                if free in self._marked:
-                    self._room.release()
-                async with self._idle:
-                    self._idle.notify_all()
+                self._busy.discard(uid)
+            if uid in self._marked:
+                self._queue.put_nowait(uid)
+            else:
+                self._tell_flushed(uid)
+            if pod.gone:
+                self._written.pop(uid, None)
 
     async def _write(self, pod: Pod) -> None:
         status = pod.status()

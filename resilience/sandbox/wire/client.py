@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from resilience.sandbox.api import ApiError, Obj
 
@@ -20,6 +20,15 @@ LARGEST_LINE = 64 << 20
 JSON = "application/json"
 STRATEGIC = "application/strategic-merge-patch+json"
 MERGE = "application/merge-patch+json"
+
+
+class Request(NamedTuple):
+    """One request of a batch."""
+
+    method: str
+    path: str
+    body: Any = None
+    content_type: str = JSON
 
 
 @dataclass(slots=True)
@@ -58,36 +67,60 @@ class Client:
         self, method: str, path: str, body: Any = None, content_type: str = JSON
     ) -> Obj:
         """One request; the decoded answer. A kept connection that has been closed is renewed."""
-        data = b"" if body is None else json.dumps(body, separators=(",", ":")).encode()
+        (answer,) = await self._send([Request(method, path, body, content_type)])
+        if isinstance(answer, ApiError):
+            raise answer
+        return answer
+
+    async def batch(self, requests: Sequence[Request]) -> list[Obj | ApiError]:
+        """Requests written at once on one connection; their answers in order, refusals among them.
+
+        Much cheaper than one after another where the server is busy: a request of each connection
+        has its turn in the server's loop, and this is one turn for all of them. They must bear
+        repeating: when the connection breaks nobody knows how many were heard.
+        """
+        return await self._send(requests) if requests else []
+
+    async def _send(self, requests: Sequence[Request]) -> list[Obj | ApiError]:
+        data = b"".join(map(self._message, requests))
         async with self._room:
             while True:
                 connection = self._idle.pop() if self._idle else await self._connect()
                 try:
-                    return await self._exchange(connection, method, path, data, content_type)
+                    connection.writer.write(data)
+                    return await self._answers(connection, len(requests))
                 except (ConnectionError, asyncio.IncompleteReadError) as error:
                     connection.writer.close()
                     if not connection.used:
-                        raise ConnectionError(f"{method} {path}: {error}") from error
+                        first = requests[0]
+                        raise ConnectionError(f"{first.method} {first.path}: {error}") from error
+
+    def _message(self, request: Request) -> bytes:
+        method, path, body, content_type = request
+        data = b"" if body is None else json.dumps(body, separators=(",", ":")).encode()
+        return self._head(method, path, data, content_type) + data
 
     async def _connect(self) -> _Connection:
         reader, writer = await asyncio.open_unix_connection(self._path, limit=LARGEST_LINE)
         return _Connection(reader, writer)
 
-    async def _exchange(
-        self, connection: _Connection, method: str, path: str, data: bytes, content_type: str
-    ) -> Obj:
-        connection.writer.write(self._head(method, path, data, content_type) + data)
-        status, headers = await _read_head(connection.reader)
-        body = await _read_body(connection.reader, headers)
-        if headers.get("connection") == "close":
+    async def _answers(self, connection: _Connection, count: int) -> list[Obj | ApiError]:
+        answers: list[Obj | ApiError] = []
+        closing = False
+        while len(answers) < count:
+            if closing:
+                raise ConnectionError(f"closed after {len(answers)} of {count} answers")
+            status, headers = await _read_head(connection.reader)
+            body = await _read_body(connection.reader, headers)
+            answer: Obj = json.loads(body) if body else {}
+            answers.append(answer if status < 400 else error_of(status, answer))
+            closing = headers.get("connection") == "close"
+        if closing:
             connection.writer.close()
         else:
             connection.used = True
             self._idle.append(connection)
-        answer: Obj = json.loads(body) if body else {}
-        if status >= 400:
-            raise error_of(status, answer)
-        return answer
+        return answers
 
     def _head(self, method: str, path: str, data: bytes, content_type: str) -> bytes:
         return (

@@ -10,6 +10,7 @@ import pytest
 
 from resilience.sandbox.kubelet import backoff, prober
 from resilience.sandbox.kubelet.probe import Result, port_of
+from tests.sandbox.kubelet.fastloop import FastLoop
 
 
 def test_back_off_starts_at_once_then_ten_seconds_doubling_to_five_minutes() -> None:
@@ -50,22 +51,6 @@ def test_a_port_is_found_by_its_name() -> None:
     assert port_of("81", container) == 81
     with pytest.raises(LookupError, match="couldn't find port"):
         port_of("grpc", container)
-
-
-class FastLoop(asyncio.SelectorEventLoop):
-    """A loop in whose time nothing is waited for: it jumps to the next timer."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._jumped = 0.0
-
-    def time(self) -> float:
-        return self._jumped
-
-    def _run_once(self) -> None:
-        if not self._ready and self._scheduled:  # type: ignore[attr-defined]
-            self._jumped = max(self._jumped, self._scheduled[0].when())  # type: ignore[attr-defined]
-        super()._run_once()  # type: ignore[misc]
 
 
 def probe_for(
