@@ -111,7 +111,7 @@ def _add_schema(schema: argparse.ArgumentParser) -> None:
 
 def _add_recover(recover: argparse.ArgumentParser) -> None:
     recover.add_argument("id", nargs="?", metavar="RUN", help="only this run; default: all")
-    _add_settings(recover, {"context", "kubeconfig", "journal"})
+    _add_settings(recover, {"context", "kubeconfig", "journal", "journal_namespace", "lock_wait"})
     recover.set_defaults(run=_recover)
 
 

@@ -8,12 +8,23 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar
 
-KEYS: Mapping[str, type] = {"context": str, "cluster": str, "namespaces": list, "nodes": bool}
+from resilience.model.selector import Selector
+from resilience.model.values import Rate, Share
+from resilience.windows import Windows
+
+T = TypeVar("T")
+
+RATE = 20.0
+"""Requests a second that actions send to a real API server: the steady state that Kubernetes' own
+scalability envelope is defined by leaves no more to a guest."""
+
+BURST = 40
+"""Requests at once."""
 
 
 class BadTarget(ValueError):
@@ -21,18 +32,39 @@ class BadTarget(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """A question asked before each action. `unless` is a PromQL query, or an Alertmanager filter:
+    an answer with anything in it refuses the action, and so does no answer."""
+
+    kind: Literal["prometheus", "alertmanager"]
+    url: str
+    unless: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """One cluster with what may be done there.
 
     `cluster` is the uid of its kube-system namespace: a context name proves nothing. `namespaces`
-    may be acted in; `nodes` says whether nodes may be.
+    may be acted in, and those whose labels one of `namespace_selectors` matches; `nodes` says
+    whether nodes may be. `max_pods`, `max_nodes` and `max_share` (of the Pods of a namespace) are
+    what one run may harm, None without limit. `rate` and `burst` are requests of actions, a second
+    and at once.
     """
 
     name: str
     context: str
     cluster: str
     namespaces: tuple[str, ...] = ()
+    namespace_selectors: tuple[Selector, ...] = ()
     nodes: bool = False
+    max_pods: int | None = None
+    max_nodes: int | None = None
+    max_share: Share | None = None
+    windows: Windows = field(default_factory=Windows)
+    rate: float = RATE
+    burst: int = BURST
+    gate: Gate | None = None
 
 
 def load(root: Path) -> Sequence[Target]:
@@ -78,13 +110,88 @@ def _target(path: Path, name: str, body: Any) -> Target:
                 else (" (kubectl get namespace kube-system -o jsonpath={.metadata.uid})")
             )
             raise BadTarget(f"{where} has no {key}{hint}")
-    return Target(
-        name=name,
-        context=body["context"],
-        cluster=body["cluster"],
-        namespaces=tuple(body.get("namespaces", ())),
-        nodes=body.get("nodes", False),
+    return Target(name=name, **_decoded(where, body))
+
+
+def _decoded(where: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of a table whose keys and shapes have been checked."""
+    plain = ("context", "cluster", "nodes", "max_pods", "max_nodes", "burst")
+    values: dict[str, Any] = {key: body[key] for key in plain if key in body}
+    values["namespaces"] = tuple(body.get("namespaces", ()))
+    values["namespace_selectors"] = tuple(
+        _parsed(where, "namespace_selectors", text, Selector.parse)
+        for text in body.get("namespace_selectors", ())
     )
+    if "rate" in body:
+        values["rate"] = float(_parsed(where, "rate", body["rate"], Rate.parse).per_second)
+    if "max_share" in body:
+        values["max_share"] = _parsed(where, "max_share", body["max_share"], Share.parse)
+    values["windows"] = _windows(where, body)
+    if "gate" in body:
+        values["gate"] = _gate(where, body["gate"])
+    return values
+
+
+def _parsed(where: str, key: str, text: str, parse: Callable[[str], T]) -> T:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise BadTarget(f"{where}: {key} = {text!r}: {error}") from None
+
+
+def _windows(where: str, body: Mapping[str, Any]) -> Windows:
+    try:
+        return Windows.parse(
+            body.get("windows", ()), body.get("blackout", ()), body.get("timezone", "UTC")
+        )
+    except ValueError as error:
+        raise BadTarget(f"{where}: windows, blackout or timezone: {error}") from None
+
+
+def _gate(where: str, body: Mapping[str, Any]) -> Gate:
+    texts = all(isinstance(value, str) and value for value in body.values())
+    kinds = [kind for kind in ("prometheus", "alertmanager") if kind in body]
+    if not texts or len(kinds) != 1 or set(body) != {kinds[0], "unless"}:
+        raise BadTarget(
+            f"{where}: gate = {dict(body)!r}; expected two texts: prometheus or alertmanager (a"
+            ' URL), and unless (a query, or a filter such as severity="critical")'
+        )
+    kind: Any = kinds[0]
+    return Gate(kind=kind, url=body[kind].rstrip("/"), unless=body["unless"])
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a key's value must look like, and how that is said."""
+
+    words: str
+    fits: Callable[[Any], bool]
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(part, str) for part in value)
+
+
+_TEXT = Shape("text", lambda value: isinstance(value, str))
+_TEXTS = Shape("a list of texts", _texts)
+_NUMBER = Shape("a whole number, at least 1", lambda value: type(value) is int and value >= 1)
+
+KEYS: Mapping[str, Shape] = {
+    "context": _TEXT,
+    "cluster": _TEXT,
+    "namespaces": _TEXTS,
+    "namespace_selectors": _TEXTS,
+    "nodes": Shape("true or false", lambda value: isinstance(value, bool)),
+    "max_pods": _NUMBER,
+    "max_nodes": _NUMBER,
+    "max_share": Shape('a share such as "1/3" or "30%"', lambda value: isinstance(value, str)),
+    "windows": _TEXTS,
+    "timezone": _TEXT,
+    "blackout": _TEXTS,
+    "rate": Shape('a rate such as "20/s"', lambda value: isinstance(value, str)),
+    "burst": _NUMBER,
+    "gate": Shape("a table", lambda value: isinstance(value, dict)),
+}
 
 
 def _check(where: str, key: str, value: Any) -> None:
@@ -92,7 +199,5 @@ def _check(where: str, key: str, value: Any) -> None:
         near = difflib.get_close_matches(key, KEYS, n=1)
         hint = f"; did you mean {near[0]}?" if near else f"; expected {', '.join(sorted(KEYS))}"
         raise BadTarget(f"{where}: unknown key {key!r}{hint}")
-    texts = isinstance(value, list) and all(isinstance(part, str) for part in value)
-    if type(value) is not KEYS[key] or (KEYS[key] is list and not texts):
-        name = {str: "text", list: "a list of texts", bool: "true or false"}[KEYS[key]]
-        raise BadTarget(f"{where}: {key} = {value!r}; expected {name}")
+    if not KEYS[key].fits(value):
+        raise BadTarget(f"{where}: {key} = {value!r}; expected {KEYS[key].words}")

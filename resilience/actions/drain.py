@@ -1,8 +1,9 @@
 """`drain`: empty nodes as fast as the disruption budgets allow, all of them at once.
 
 All nodes are cordoned first. Before anything is touched, budgets that can never allow an eviction
-end the step as *blocked*, in words that say what to change; Pods that the remaining nodes cannot
-hold are told. The nodes take new Pods again at the end; the Pods stay where they went.
+end the step as *blocked*, in words that say what to change, and Pods that the remaining nodes have
+no room for fail it: that is the answer to `drain: {node: biggest}`. The nodes take new Pods again
+at the end; the Pods stay where they went.
 """
 
 from __future__ import annotations
@@ -14,7 +15,14 @@ from dataclasses import dataclass
 from resilience.actions import cordon, nodes, pods
 from resilience.cluster import objects
 from resilience.cluster.interface import BUDGETS, NODES, PODS, Object
-from resilience.context import ActionContext, ActionFailed, Blocked, NothingToDo, Refused
+from resilience.context import (
+    ActionContext,
+    ActionFailed,
+    Blocked,
+    NothingToDo,
+    NotMet,
+    Refused,
+)
 from resilience.model.timeline import What
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Residue, Right, Verb, parameter
@@ -37,6 +45,9 @@ class Drain:
         "Evict Pods with emptyDir volumes too, whose data is lost.", default=False
     )
     bare: bool = parameter("Evict Pods that nothing replaces too.", default=False)
+    overflow: bool = parameter(
+        "Drain although the nodes that stay have no room for all that moves.", default=False
+    )
 
 
 def _check(drain: Drain) -> list[Complaint]:
@@ -53,9 +64,10 @@ def run(drain: Drain, context: ActionContext) -> None:
 
     found = nodes.chosen(drain.node, context)
     names = [objects.name(node) for node in found]
-    moving = _pods_on(names, context)
-    _spare_ourselves(moving)
-    _preflight(moving, names, context)
+    moving = pods_on(names, context)
+    spare_ourselves(moving)
+    context.may_harm(_leaving(moving))
+    _preflight(moving, names, drain.overflow, context)
     for node in found:
         if not cordon.is_cordoned(node):
             cordon.put_on(node, context)
@@ -100,21 +112,31 @@ def _judge(result: object, names: Sequence[str], context: ActionContext) -> None
     )
 
 
-def _pods_on(names: Sequence[str], context: ActionContext) -> list[Object]:
+def pods_on(names: Sequence[str], context: ActionContext) -> list[Object]:
+    """Everything on these nodes, of all namespaces."""
     return [
         pod for name in names for pod in context.cluster.list(PODS, fields=f"spec.nodeName={name}")
     ]
 
 
-def _spare_ourselves(moving: Sequence[Object]) -> None:
+def spare_ourselves(moving: Sequence[Object]) -> None:
+    """Refused when this test, or a prober that it measures with, would be among them."""
+    probers = [objects.title(pod) for pod in moving
+               if objects.is_ours(pod) and not objects.is_finished(pod)]  # fmt: skip
+    if probers:
+        raise Refused(
+            f"{', '.join(probers)} of this project stands there, and without it nothing could be"
+            " measured; name another node, or probe from outside (`via: direct`)"
+        )
     own = pods.own_pod(os.environ)
     if own and own in [(objects.namespace(pod), objects.name(pod)) for pod in moving]:
         raise Refused(f"this test itself runs there, as Pod {'/'.join(own)}")
 
 
-def _preflight(moving: Sequence[Object], names: Sequence[str], context: ActionContext) -> None:
-    """Blocked when an eviction can never succeed; a note for what will be hard."""
-    from resilience.drain.capacity import homeless
+def _preflight(
+    moving: Sequence[Object], names: Sequence[str], overflow: bool, context: ActionContext
+) -> None:
+    """Blocked when an eviction can never succeed, NotMet when there is no room."""
     from resilience.drain.lints import lint
 
     leaving = _leaving(moving)
@@ -124,12 +146,28 @@ def _preflight(moving: Sequence[Object], names: Sequence[str], context: ActionCo
     found = lint(budgets, owned)
     _told([warning.text for warning in found if not warning.blocks], context)
     _stop_at([w.text for w in found if w.blocks and _covers(w.budget, budgets, leaving)])
+    _room(leaving, names, overflow, context)
+
+
+def _room(
+    leaving: Sequence[Object], names: Sequence[str], overflow: bool, context: ActionContext
+) -> None:
+    """Whether what comes in place of the evicted Pods fits on the nodes that stay."""
+    from resilience.drain.capacity import homeless
+
     others = [n for n in context.cluster.list(NODES) if objects.name(n) not in names]
     if len(others) > MANY_NODES:
         _told([f"{len(others)} nodes stay; whether they have room was not computed"], context)
         return
-    lost = homeless(leaving, others, [pod for node in others for pod in _on(node, context)])
-    _told([f"no node can take {pod.pod}: {pod.reason}" for pod in lost], context)
+    coming = [pod for pod in leaving if objects.controller(pod) is not None]
+    lost = homeless(coming, others, [pod for node in others for pod in _on(node, context)])
+    texts = [f"no other node can take {pod.pod}: {pod.reason}" for pod in lost]
+    if texts and not overflow:
+        raise NotMet(
+            f"without {', '.join(names)} there is no room for {len(lost)} of {len(coming)} Pods"
+            " (nothing was touched; `overflow: true` drains all the same): " + "; ".join(texts)
+        )
+    _told(texts, context)
 
 
 def _on(node: Object, context: ActionContext) -> Sequence[Object]:
@@ -169,9 +207,10 @@ def rehearse(drain: Drain, context: ActionContext) -> None:
     """Who would leave, from which namespaces; whether the API server would cordon and evict."""
     found = nodes.chosen(drain.node, context)
     names = [objects.name(node) for node in found]
-    moving = _pods_on(names, context)
-    _spare_ourselves(moving)
-    _preflight(moving, names, context)
+    moving = pods_on(names, context)
+    spare_ourselves(moving)
+    context.may_harm(_leaving(moving))
+    _preflight(moving, names, drain.overflow, context)
     for node in found:
         if not cordon.is_cordoned(node):
             cordon.put_on(node, context)

@@ -45,21 +45,27 @@ def describe(node: str | NodeQuery) -> str:
     """For dry runs and reports."""
     if isinstance(node, str):
         return "the biggest node" if node == BIGGEST else f"node {node}"
+    many = f"{node.share} of the nodes" if node.share else f"{_count(node)} nodes"
+    several = "one node" if _count(node) == 1 and not node.share else many
+    return f"{several} {_which(node)}".rstrip()
+
+
+def _which(node: NodeQuery) -> str:
     words = [
         f"running {node.running}" if node.running else "",
         f"labelled {node.labels}" if node.labels else "",
         f"of zone {node.zone}" if node.zone else "",
     ]
-    many = f"{node.share} of the nodes" if node.share else f"{_count(node)} nodes"
-    return " ".join(["one node" if _count(node) == 1 and not node.share else many,
-                     *filter(None, words)])  # fmt: skip
+    return " ".join(filter(None, words))
 
 
 def chosen(node: str | NodeQuery, context: ActionContext) -> list[Object]:
     """The nodes, at least one, by name; never the one that this test runs on unless it is named."""
     nodes = context.cluster.list(NODES)
     pods = context.view(PODS, context.namespace).objects()
-    return pick(node, nodes, pods, context.namespace, context.random)
+    found = pick(node, nodes, pods, context.namespace, context.random)
+    context.may_harm(found)
+    return found
 
 
 def pick(
@@ -78,7 +84,7 @@ def pick(
     names = ", ".join(sorted(objects.name(each) for each in nodes))
     if not matching:
         raise NothingToDo(
-            f"no node is {describe(node).partition(' ')[2]} (namespace {namespace}); "
+            f"no node is {_which(node)} (namespace {namespace}); "
             f"there are: {names}. Nothing was harmed"
         )
     wanted = _number(node, len(matching))

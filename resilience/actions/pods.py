@@ -29,7 +29,9 @@ def victims(choice: PodChoice, context: ActionContext) -> list[Object]:
         owners=_owners(choice, context),
         own=own_pod(os.environ),
     )
-    return select(pods, choice, around, context.random)
+    chosen = select(pods, choice, around, context.random)
+    context.may_harm(chosen)
+    return chosen
 
 
 def rights(*more: tuple[str, str]) -> Callable[[object, str], Sequence[Right]]:

@@ -50,6 +50,7 @@ def run(restart: Restart, context: ActionContext) -> None:
     old = pods_of(workload, context)
     if not old:
         raise NothingToDo(f"{restart.workload} has no Pods, so there is nothing to restart")
+    context.may_harm(old)
     for pod in old:
         context.victim(pod, _describe(restart))
     context.affected(workload, f"{restart.workload} gets a new Pod template")

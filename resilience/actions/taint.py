@@ -58,8 +58,19 @@ def run(taint: Taint, context: ActionContext) -> None:
         if _same(_taints(node), taint.body):
             raise NothingToDo(f"{objects.name(node)} has the taint {taint.taint} "
                               "already; nothing was changed")  # fmt: skip
+    context.may_harm([pod for node in chosen for pod in _driven_out(taint, node, context)])
     for node in chosen:
         _one(taint, node, context)
+
+
+def _driven_out(taint: Taint, node: Object, context: ActionContext) -> list[Object]:
+    if taint.body["effect"] != "NoExecute":
+        return []
+    return [
+        pod
+        for pod in context.view(PODS, context.namespace).objects()
+        if objects.node(pod) == objects.name(node) and not tolerations.tolerates(pod, taint.body)
+    ]
 
 
 def _one(taint: Taint, node: Object, context: ActionContext) -> None:
@@ -67,10 +78,8 @@ def _one(taint: Taint, node: Object, context: ActionContext) -> None:
     data = {"node": name, "uid": objects.uid(node), "taint": taint.body}
     context.will_undo(data, f"take the taint {text} off {name}")
     context.affected(node, f"{name} gets the taint {text}")
-    if taint.body["effect"] == "NoExecute":
-        for pod in context.view(PODS, context.namespace).objects():
-            if objects.node(pod) == name and not tolerations.tolerates(pod, taint.body):
-                context.victim(pod, f"does not tolerate {text}")
+    for pod in _driven_out(taint, node, context):
+        context.victim(pod, f"does not tolerate {text}")
     after = edit(context.cluster, NODES, name, "",
                  lambda now: {"spec": {"taints": [*_taints(now), taint.body]}})  # fmt: skip
     if _same(_taints(after), taint.body):

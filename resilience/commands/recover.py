@@ -1,4 +1,6 @@
-"""`resilience recover`: put back what a killed run left changed, from the local journal.
+"""`resilience recover`: put back what a killed run left changed.
+
+From the local journal, and from the one in the cluster, which a runner that never comes back left.
 
 Without a context it goes to the one that the journal names; whether that is the same cluster is
 decided by the uid of kube-system, never by the name. What was changed on a sandbox ended with it.
@@ -20,12 +22,16 @@ from resilience.settings import Settings
 def recover(options: argparse.Namespace) -> int:
     """0 when nothing is left; 1 when something could not be put back."""
     given = settings(options)
-    found = _wanted(left_behind(given.journal_directory), options.id)
+    found: Sequence[Left] = left_behind(given.journal_directory)
+    named = bool(given.context or given.kubeconfig)
+    if not named or any(left.run == options.id for left in found):
+        found = _wanted(found, options.id)
     found = [left for left in found if not _ended_with_its_sandbox(left)]
-    if not found:
+    if not found and not named:
         print("nothing is left to put back")
         return 0
-    return _replay(replace(given, context=_context(given, found)), [left.run for left in found])
+    runs = [options.id] if options.id else []
+    return _replay(replace(given, context=_context(given, found)), runs)
 
 
 def _wanted(found: Sequence[Left], run: str | None) -> Sequence[Left]:
@@ -61,12 +67,25 @@ def _context(given: Settings, found: Sequence[Left]) -> str:
 def _replay(given: Settings, runs: Sequence[str]) -> int:
     from resilience.catalogue import catalogue
     from resilience.cluster import open_context
+    from resilience.engine import takeover
+    from resilience.engine.abort import Aborter
     from resilience.engine.clock import RealClock
+    from resilience.engine.takeover import Place
 
     with open_context(given.context, given.kubeconfig) as cluster:
-        results = replay(
-            cluster, given.journal_directory, catalogue(), clock=RealClock(), runs=runs
+        directory = given.journal_directory
+        results = replay(cluster, directory, catalogue(), clock=RealClock(), runs=runs)
+        place = Place(
+            cluster=cluster,
+            namespace=given.journal_namespace,
+            verbs=catalogue(),
+            clock=RealClock(),
+            aborter=Aborter(),
+            directory=directory,
         )
+        results += takeover.recover(place, wait=given.lock_wait, runs=runs)
+    if not results:
+        print("nothing is left to put back")
     for result in results:
         stream = sys.stdout if result.complete else sys.stderr
         for line in result.lines:

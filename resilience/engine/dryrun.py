@@ -50,7 +50,7 @@ class Rehearsed:
 def rehearse(
     scenario: Scenario, cluster: Cluster, options: Options, clock: EngineClock
 ) -> list[Rehearsed]:
-    """Every step in order. `cluster` must be one that takes no writes (`resilience.cluster.dry`)."""
+    """Every step in order. `cluster` must have the gate of `resilience.cluster.dry`."""
     return _Rehearsal(scenario, cluster, options, clock).all()
 
 
@@ -149,6 +149,7 @@ class _Rehearsal:
         context = _Watched(self._state, step, self._state.clock.monotonic() + step.within.seconds,
                            self, mine)  # fmt: skip
         try:
+            self._state.options.before(step)
             step.verb.rehearse(step.parameters, context)
         except _Enough:
             pass

@@ -7,7 +7,7 @@ the system's own namespaces, nor to touching nodes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from resilience.cluster.errors import NotFound
@@ -15,6 +15,7 @@ from resilience.cluster.interface import NAMESPACES, Cluster
 from resilience.context import Refused
 from resilience.engine.rights import flattened, of_step
 from resilience.model.scenario import Scenario
+from resilience.model.verb import Right
 from resilience.targets import Target
 
 LABEL = "resilience/consent"
@@ -37,7 +38,7 @@ def consent(
     """Return if all of it may be acted on, else raise Refused with what would allow it."""
     if cluster.is_sandbox:
         return
-    target = _target(cluster, targets)
+    target = target_of(cluster, targets)
     for namespace in namespaces:
         if target is None or namespace not in target.namespaces:
             _require_label(cluster, namespace, target)
@@ -48,7 +49,8 @@ def consent(
         )
 
 
-def _target(cluster: Cluster, targets: Sequence[Target]) -> Target | None:
+def target_of(cluster: Cluster, targets: Sequence[Target]) -> Target | None:
+    """The target that means this very cluster; Refused when its context leads elsewhere."""
     named = [target for target in targets if target.context == cluster.context]
     if not named:
         return None
@@ -72,6 +74,8 @@ def _require_label(cluster: Cluster, namespace: str, target: Target | None) -> N
         labels = cluster.get(NAMESPACES, namespace)["metadata"].get("labels") or {}
     except NotFound:
         labels = {}
+    if target is not None and any(each.matches(labels) for each in target.namespace_selectors):
+        return
     if labels.get(LABEL) != "allow":
         raise Refused(
             f"nothing allows acting in namespace {namespace!r} of {cluster.context!r}; list it in"
@@ -91,13 +95,19 @@ WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection", "
 
 def touched(scenario: Scenario, namespace: str) -> tuple[Sequence[str], bool]:
     """(namespaces, whether nodes too) that the scenario's steps need rights to change."""
+    directory = Path(scenario.place.file).parent
+    steps = flattened((*scenario.given, *scenario.when))
+    return reach([right for step in steps for right in of_step(step, namespace, directory)],
+                 namespace)  # fmt: skip
+
+
+def reach(rights: Iterable[Right], namespace: str) -> tuple[Sequence[str], bool]:
+    """(namespaces, whether nodes too) that such rights change."""
     namespaces = {namespace}
     nodes = False
-    directory = Path(scenario.place.file).parent
-    for step in flattened((*scenario.given, *scenario.when)):
-        for right in of_step(step, namespace, directory):
-            if right.verb in WRITES and right.resource.split("/")[0] == "nodes":
-                nodes = True
-            elif right.verb in WRITES and right.namespace:
-                namespaces.add(right.namespace)
+    for right in rights:
+        if right.verb in WRITES and right.resource.split("/")[0] == "nodes":
+            nodes = True
+        elif right.verb in WRITES and right.namespace:
+            namespaces.add(right.namespace)
     return sorted(namespaces), nodes

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from resilience.cluster.interface import Cluster
+from resilience.cluster.interface import Cluster, Object
 from resilience.context import RunningProbe
 from resilience.model.scenario import Step
 from resilience.model.values import RunId
@@ -27,6 +27,20 @@ def _allow(step: Step) -> None:
     """Without a guard every step may run: consent was asked once, before the run."""
 
 
+def _harmless(objects: Sequence[Object]) -> None:
+    """Without a guard anything may be harmed."""
+
+
+def _always() -> bool:
+    """Without locks none can be lost."""
+    return True
+
+
+def _itself(cluster: Cluster) -> Cluster:
+    """The cluster as it is."""
+    return cluster
+
+
 def _unseen(probe: RunningProbe) -> None:
     """Nobody watches."""
 
@@ -44,8 +58,11 @@ class Options:
     chosen when None. `journal` is the directory of the local journal. `undo_within` is what one
     undo may take, in seconds. `ephemeral` marks a cluster that ends with this process;
     `alive` says whether it still runs, and must be quick. `before`
-    is asked before each step and raises `Refused` or blocks (pause, gate, limits). `observe` is
-    handed each probe once it runs, for who shows progress.
+    is asked before each step and raises `Refused` (pause, gate, windows); `may_harm` is asked with
+    all Pods or nodes of an action before the first of them is touched (limits). `acting` and
+    `undoing` make of the cluster what actions and what undos go through (pace, locks). `may_undo`
+    is asked before the undo: a run that lost its lock must have it again. `journalled` is added to
+    the journal's first line. `observe` is handed each probe once it runs, for who shows progress.
     """
 
     seed: int | None = None
@@ -59,4 +76,9 @@ class Options:
     environment: Mapping[str, Any] = field(default_factory=dict)
     address: Address = _reach
     before: Callable[[Step], None] = _allow
+    may_harm: Callable[[Sequence[Object]], None] = _harmless
+    acting: Callable[[Cluster], Cluster] = _itself
+    undoing: Callable[[Cluster], Cluster] = _itself
+    may_undo: Callable[[], bool] = _always
+    journalled: Mapping[str, Any] = field(default_factory=dict)
     observe: Callable[[RunningProbe], None] = _unseen

@@ -3,7 +3,8 @@
 Only on the cluster where it was done: a journal names kube-system's uid, for a context's name
 proves nothing. Only when its writer is gone: the file's lock says so. Undos of one run go newest
 first; runs go newest first too, so that each finds what it left. What cannot be undone stays in
-the file for the next try.
+the file for the next try. A run that kept its journal in the cluster too is left to
+`resilience.engine.takeover`, which asks for its locks first.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from resilience.cluster.interface import Cluster
-from resilience.engine import journalfile, journalmap
+from resilience.engine import journalfile
 from resilience.engine.abort import Aborter
 from resilience.engine.clock import EngineClock
 from resilience.engine.identity import identity
@@ -100,37 +101,17 @@ def replay(
     """Undo what died runs left on this cluster; `runs` limits it to these ids. One result per run
     that was found, those of other clusters included, with the reason why they were skipped."""
     wanted = set(runs)
-    found = [left for left in left_behind(directory) if not wanted or left.run in wanted]
+    found = [
+        left
+        for left in left_behind(directory)
+        if (not wanted or left.run in wanted) and not left.story.begin.get("journal")
+    ]
     here = identity(cluster) if found else ""
     return [
         result
         for left in found
         if (result := _one(left, here, cluster, verbs, clock, aborter or Aborter(), emit))
     ]
-
-
-def replay_cluster(
-    cluster: Cluster,
-    verbs: Catalogue,
-    *,
-    clock: EngineClock,
-    alive: Callable[[str], bool],
-    aborter: Aborter | None = None,
-    emit: Callable[[Entry], None] = lambda entry: None,
-) -> list[Recovered]:
-    """Undo what died runs left, by the journals in the cluster itself. `alive` says of a run's id
-    whether its writer still holds its lock; such a run is left alone."""
-    results = []
-    for each in journalmap.found(cluster):
-        if alive(each.run):
-            continue
-        if not each.story.pending:
-            journalmap.remove(cluster, each)
-            continue
-        journal = each.taken_over(cluster)
-        results.append(_undo(each.run, journal, cluster, verbs, clock, aborter or Aborter(), emit))
-        journal.close()
-    return results
 
 
 def _one(
@@ -156,18 +137,19 @@ def _one(
         if taken is None:
             return Recovered(run=left.run, skipped="is being undone by another process")
         _, journal = taken
-        return _undo(left.run, journal, cluster, verbs, clock, aborter, emit)
+        return undo_all(left.run, journal, cluster, verbs, clock, aborter, emit)
 
 
-def _undo(
+def undo_all(
     run: str,
     journal: Journal,
     cluster: Cluster,
     verbs: Catalogue,
     clock: EngineClock,
     aborter: Aborter,
-    emit: Callable[[Entry], None],
+    emit: Callable[[Entry], None] = lambda entry: None,
 ) -> Recovered:
+    """Undo what is pending in `journal`; the caller closes it."""
     before = journal.pending()
     putback = Putback(
         cluster=cluster,

@@ -74,10 +74,11 @@ def of_every_run(namespace: str, journal: str = "") -> Sequence[Right]:
 def of_journal(journal: str) -> Sequence[Right]:
     """Locks and the journal in the cluster."""
     return [
+        Right(verb="get", group="", resource="namespaces", namespace=journal, name=journal),
         *(Right(verb=verb, group=LEASES.group, resource=LEASES.plural, namespace=journal)
           for verb in ("get", "create", "update")),
         *(Right(verb=verb, group="", resource=CONFIGMAPS.plural, namespace=journal)
-          for verb in ("list", "create", "patch", "delete")),
+          for verb in ("get", "list", "create", "patch", "delete")),
     ]  # fmt: skip
 
 

@@ -21,6 +21,7 @@ def begin(state: RunState, title: str) -> None:
             "cluster": identity(state.cluster),
             "namespace": state.namespace,
             "ephemeral": state.options.ephemeral,
+            **state.options.journalled,
         }
     )
 
@@ -30,8 +31,12 @@ def put_back(state: RunState, clock: EngineClock) -> list[str]:
     own abort does not cut short; three presses of Ctrl-C do."""
     if not state.options.alive():
         return _gone(state)
+    if not state.options.may_undo():
+        state.timeline.note(What.UNDO, "left to the next holder of the lock", {"state": "failed"})
+        return [f"{undo.text}: left to the next holder of the lock" for undo in
+                state.journal.pending()]  # fmt: skip
     putback = Putback(
-        cluster=state.cluster,
+        cluster=state.options.undoing(state.cluster),
         run=state.run,
         journal=state.journal,
         timeline=state.timeline,

@@ -44,7 +44,10 @@ def serve(request: pytest.FixtureRequest, cluster: HttpCluster) -> Iterator[Resi
     title, directory = request.node.nodeid, request.path.parent
     with telling.live(request.config, moving=False) as shown:
         serving = session.serve(cluster, shown, title, directory)
-        ours = serving.__enter__()
+        try:
+            ours = serving.__enter__()
+        except Refused as error:
+            pytest.fail(f"refused by guard: {error}; nothing was touched", pytrace=False)
         try:
             yield ours
         finally:

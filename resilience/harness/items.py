@@ -95,22 +95,30 @@ class ScenarioItem(pytest.Function):
             with chdir(self.config.invocation_params.dir):
                 session.ask_consent(self.scenario, cluster)
         except Refused as error:
-            session.outcomes[self.nodeid] = Outcome.REFUSED
-            text = str(error).rstrip()
-            raise ScenarioFailed(f"refused by guard: {text}\nnothing was touched") from None
+            raise self._refused(error) from None
         if session.settings.dry_run:
             with chdir(self.config.invocation_params.dir):
                 lines = session.rehearse(self.scenario, cluster)
             self._show(lines)
         # The scenario's paths begin where pytest was started, wherever tests have gone since.
         with telling.live(self.config) as shown, chdir(self.config.invocation_params.dir):
-            record = session.run(self.scenario, cluster, shown)
+            try:
+                record = session.run(self.scenario, cluster, shown)
+            except Refused as error:
+                raise self._refused(error) from None
         session.outcomes[self.nodeid] = record.outcome
         self._keep(record)
         if session.signals.interrupted:
             self.session.shouldstop = f"{session.signals.interrupted}, after putting back"
         if record.outcome is not Outcome.PASSED:
             raise ScenarioFailed(telling.failure(record))
+
+    def _refused(self, error: Refused) -> ScenarioFailed:
+        session = self.config.stash[SESSION]
+        session.outcomes[self.nodeid] = Outcome.REFUSED
+        if session.signals.interrupted:
+            self.session.shouldstop = f"{session.signals.interrupted}, before anything was touched"
+        return ScenarioFailed(f"refused by guard: {str(error).rstrip()}\nnothing was touched")
 
     def _keep(self, record: RunRecord) -> None:
         whole = self.config.get_verbosity() >= 2

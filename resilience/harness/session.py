@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from resilience.cluster.wire import Gate
     from resilience.engine.abort import Aborter
     from resilience.engine.fixture import Resilience
+    from resilience.engine.journal import Journal
     from resilience.engine.options import Options
+    from resilience.harness.guarding import Guarding
     from resilience.model.report import RunRecord
     from resilience.model.scenario import Scenario
     from resilience.model.verdict import Outcome
@@ -129,7 +131,14 @@ class Session:
         from resilience.engine.options import Options
 
         own = self.settings.seed is None and scenario.seed is not None
-        options = Options(seed=None if own else self.seed, namespace=self.settings.namespace)
+        namespace = scenario.namespace or self.settings.namespace
+        limits = self._guarding(cluster).limits(namespace)
+        options = Options(
+            seed=None if own else self.seed,
+            namespace=namespace,
+            before=limits.before,
+            may_harm=limits.may_harm,
+        )
         return [*dryrun.told(dryrun.rehearse(scenario, cluster, options, RealClock()))]
 
     def _prepared(self, cluster: HttpCluster) -> HttpCluster:
@@ -143,6 +152,8 @@ class Session:
                 continue  # a journal of a real cluster does not concern a run on the sandbox
             for line in result.lines:
                 self._tell(f"recovering {line}")
+        if not self.wants_sandbox:
+            self._recover_shared(cluster)
         self._environment = {
             "resilience": __version__,
             "python": platform.python_version(),
@@ -151,6 +162,21 @@ class Session:
             "server": cluster.server_version(),
         }
         return cluster
+
+    def _recover_shared(self, cluster: HttpCluster) -> None:
+        """What dead runs left in the cluster's own journal; those that may still live are left."""
+        from resilience.cluster.errors import ApiError
+        from resilience.engine import takeover
+
+        place = self._guarding(cluster).place(self.settings.journal_directory)
+        try:
+            results = takeover.recover(place, wait=0.0, tell=self._tell)
+        except ApiError as error:
+            self._tell(f"the journal in the cluster cannot be read: {error}")
+            return
+        for result in results:
+            for line in result.lines if not result.skipped else ():
+                self._tell(f"recovering {line}")
 
     def ask_consent(self, scenario: Scenario, cluster: HttpCluster) -> None:
         """Refused when nothing allows what the scenario would touch, or a right is missing."""
@@ -178,32 +204,73 @@ class Session:
 
     def run(self, scenario: Scenario, cluster: HttpCluster, shown: Live) -> RunRecord:
         """Carry one scenario out; whatever happens, what it changed is put back first."""
-        from resilience.engine import journalfile
-        from resilience.engine.abort import Aborter
+        from resilience.context import Refused
+        from resilience.engine.abort import Aborted, Aborter
         from resilience.engine.clock import RealClock
-        from resilience.engine.journal import Journal
+        from resilience.engine.guard import touched
         from resilience.engine.run import run
 
         own = self.settings.seed is None and scenario.seed is not None
         options = self._options(None if own else self.seed, shown)
         aborter, clock = Aborter(), RealClock()
-        assert options.run is not None
-        journal = Journal([journalfile.create(options.journal, options.run)])
-        with self._ending_with_the_sandbox(aborter):
-            record: RunRecord = self.signals.supervise(
-                lambda: run(
+        namespace = scenario.namespace or self.settings.namespace
+
+        def work() -> RunRecord:
+            spaces, nodes = touched(scenario, namespace)
+            with self._guarded(
+                cluster,
+                options,
+                aborter,
+                title=scenario.id,
+                namespace=namespace,
+                namespaces=spaces,
+                nodes=nodes,
+            ) as (hung, journal):
+                return run(
                     scenario,
                     cluster=cluster,
-                    options=options,
+                    options=hung,
                     clock=clock,
                     journal=journal,
                     emit=shown.entry,
                     aborter=aborter,
-                ),
-                aborter,
-            )
+                )
+
+        with self._ending_with_the_sandbox(aborter):
+            try:
+                record: RunRecord = self.signals.supervise(work, aborter)
+            except Aborted as error:  # it never began
+                raise Refused(f"{error} while waiting for the lock") from None
         self.records.append(record)
         return record
+
+    @contextmanager
+    def _guarded(
+        self, cluster: HttpCluster, options: Options, aborter: Aborter, **what: Any
+    ) -> Iterator[tuple[Options, Journal]]:
+        """The options and the journal of one run, with all that its cluster asks for."""
+        from resilience.engine import journalfile
+        from resilience.engine.journal import Journal
+
+        assert options.run is not None
+        if self.wants_sandbox:
+            yield options, Journal([journalfile.create(options.journal, options.run)])
+            return
+        with self._guarding(cluster).about(options, aborter, **what) as (hung, sinks):
+            yield hung, Journal([journalfile.create(options.journal, options.run), *sinks])
+
+    def _guarding(self, cluster: HttpCluster) -> Guarding:
+        from resilience.engine.clock import RealClock
+        from resilience.harness.guarding import Guarding
+
+        return Guarding(
+            settings=self.settings,
+            targets=self.targets,
+            cluster=cluster,
+            verbs=self.catalogue,
+            clock=RealClock(),
+            tell=self._tell,
+        )
 
     def _ending_with_the_sandbox(self, aborter: Aborter) -> AbstractContextManager[None]:
         """A run need not wait for deadlines of a cluster that is gone."""
@@ -218,21 +285,39 @@ class Session:
         self, cluster: HttpCluster, shown: Live, title: str, directory: Path
     ) -> Iterator[Resilience]:
         """The engine for a test in Python, for the time of the block."""
-        from resilience.engine import journalfile
+        from dataclasses import replace
+
+        from resilience.engine import guard
         from resilience.engine.abort import Aborter
         from resilience.engine.clock import RealClock
         from resilience.engine.fixture import Resilience
-        from resilience.engine.journal import Journal
 
         options = self._options(self.seed, shown)
         aborter = Aborter()
-        assert options.run is not None
-        journal = Journal([journalfile.create(options.journal, options.run)])
-        with self.signals.attached(aborter), self._ending_with_the_sandbox(aborter):
+        namespace = self.settings.namespace
+        target = None if self.wants_sandbox else guard.target_of(cluster, self.targets)
+        nodes = cluster.is_sandbox or (target is not None and target.nodes)
+        guarded = self._guarded(
+            cluster,
+            options,
+            aborter,
+            title=title,
+            namespace=namespace,
+            namespaces=[namespace],
+            nodes=nodes,
+        )
+        with (
+            self.signals.attached(aborter),
+            self._ending_with_the_sandbox(aborter),
+            guarded as (hung, journal),
+        ):
+            if not self.wants_sandbox:
+                before = self._guarding(cluster).before_each(hung.before, namespace)
+                hung = replace(hung, before=before)
             with Resilience(
                 cluster=cluster,
                 catalogue=self.catalogue,
-                options=options,
+                options=hung,
                 clock=RealClock(),
                 journal=journal,
                 emit=shown.entry,

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from resilience.actions.scale import VERB as SCALE
 from resilience.catalogue import catalogue
 from resilience.cluster import errors, objects
-from resilience.cluster.interface import CONFIGMAPS, DEPLOYMENTS
+from resilience.cluster.interface import CONFIGMAPS, DEPLOYMENTS, NAMESPACES
 from resilience.engine import journalmap
+from resilience.engine.abort import Aborter
+from resilience.engine.identity import identity
 from resilience.engine.journal import Journal
 from resilience.engine.journalmap import FULL, NAMESPACE, JournalMap, found
-from resilience.engine.recover import replay_cluster
+from resilience.engine.recover import Recovered
+from resilience.engine.takeover import Place, under_locks
 from resilience.model.timeline import What
-from resilience.model.values import Reference
+from resilience.model.values import Reference, RunId
 from resilience.model.verb import Phase
 from resilience.model.verdict import Outcome
 from tests.engine.helpers import MemorySink, World, step, world
@@ -23,13 +28,22 @@ from tests.engine.helpers import MemorySink, World, step, world
 def here() -> World:
     made = world()
     made.deploy()
+    made.cluster.create(NAMESPACES, {"metadata": {"name": NAMESPACE}})
     return made
+
+
+def next_run(here: World, *held: str) -> list[Recovered]:
+    """What a run that holds these locks undoes before it begins."""
+    place = Place(cluster=here.cluster, namespace=NAMESPACE, verbs=catalogue(), clock=here.clock,
+                  aborter=Aborter(), directory=Path("/nonexistent"))  # fmt: skip
+    return under_locks(place, RunId("next"), held)
 
 
 def scaled(here: World, run: str = "r1") -> Journal:
     """A run that scaled web to 1 and died."""
     journal = Journal([JournalMap(here.cluster, run)])
-    journal.begin({"run": run, "cluster": "x"})
+    locks = ["namespace-shop"]
+    journal.begin({"run": run, "cluster": identity(here.cluster), "locks": locks})
     uid = objects.uid(here.cluster.find(DEPLOYMENTS, "shop")[0])
     data = {"workload": "deployment/web", "namespace": "shop", "uid": uid, "replicas": 3}
     journal.record("scale", "when[0]", data, "scale web back to 3")
@@ -47,7 +61,7 @@ def maps(here: World) -> list[str]:
 
 def test_whoever_comes_next_undoes_what_a_dead_run_left(here: World) -> None:
     scaled(here)
-    [result] = replay_cluster(here.cluster, catalogue(), clock=here.clock, alive=lambda run: False)
+    [result] = next_run(here, "namespace-shop")
     assert result.undone == ("scale web back to 3",)
     assert replicas(here) == 3
     assert maps(here) == []
@@ -55,8 +69,7 @@ def test_whoever_comes_next_undoes_what_a_dead_run_left(here: World) -> None:
 
 def test_a_run_whose_lock_is_held_is_left_alone(here: World) -> None:
     scaled(here)
-    assert replay_cluster(here.cluster, catalogue(), clock=here.clock,
-                          alive=lambda run: run == "r1") == []  # fmt: skip
+    assert next_run(here, "namespace-other", "nodes") == []
     assert replicas(here) == 1
     assert len(maps(here)) == 1
 
@@ -73,10 +86,10 @@ def test_what_cannot_be_undone_stays_for_the_next_try(here: World) -> None:
         return patch(resource, *arguments, **more)  # type: ignore[arg-type]
 
     here.cluster.patch = refuse  # type: ignore[method-assign,assignment]
-    [result] = replay_cluster(here.cluster, catalogue(), clock=here.clock, alive=lambda run: False)
+    [result] = next_run(here, "namespace-shop")
     assert result.left == ("scale web back to 3: no right to patch",)
     here.cluster.patch = patch  # type: ignore[method-assign]
-    [result] = replay_cluster(here.cluster, catalogue(), clock=here.clock, alive=lambda run: False)
+    [result] = next_run(here, "namespace-shop")
     assert result.complete
     assert maps(here) == []
 
@@ -90,9 +103,7 @@ def test_a_finished_run_takes_its_journal_away(here: World) -> None:
 
 def test_a_run_that_died_after_its_undo_leaves_nothing_to_do(here: World) -> None:
     scaled(here).done("u1")
-    assert (
-        replay_cluster(here.cluster, catalogue(), clock=here.clock, alive=lambda run: False) == []
-    )
+    assert [result.lines for result in next_run(here, "namespace-shop")] == [[]]
     assert maps(here) == []
 
 
@@ -144,3 +155,25 @@ def test_a_journal_that_cannot_be_reached_forbids_the_change_but_not_the_undo(he
     assert record.leftovers == ()
     assert replicas(here) == 3
     assert here.sink.finished is True
+
+
+def test_what_binds_must_be_in_the_cluster_and_what_does_not_may_be_late(here: World) -> None:
+    journal = scaled(here)
+    away = [errors.Unreachable("away"), errors.Unreachable("away")]
+    here.cluster.faults.append(lambda method, path: away.pop() if away else None)
+    with pytest.raises(errors.Unreachable):
+        journal.record("scale", "when[1]", {}, "another")
+    journal.done("u1")
+    journal.failed("u2", "never made")
+    [one] = found(here.cluster)
+    assert {undo.id: undo.state.value for undo in one.story.undos} == {"u1": "done", "u2": "failed"}
+
+
+def test_a_journal_whose_lock_is_lost_writes_nothing(here: World) -> None:
+    sink = JournalMap(here.cluster, "r1")
+    sink.append({"op": "begin", "run": "r1"})
+    sink.mute = True
+    sink.append({"op": "end", "left": 0})
+    sink.close(finished=True)
+    [one] = found(here.cluster)
+    assert not one.story.ended

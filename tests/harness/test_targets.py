@@ -40,7 +40,10 @@ def test_no_files_mean_no_targets(tmp_path: Path) -> None:
             'context = "s"\ncluster = "u"\nnamespace = ["a"]',
             "unknown key 'namespace'; did you mean",
         ),
-        ('context = "s"\ncluster = "u"\nzzz = 1', "unknown key 'zzz'; expected cluster, context"),
+        (
+            'context = "s"\ncluster = "u"\nzzz = 1',
+            "unknown key 'zzz'; expected blackout, burst, cluster, context, gate",
+        ),
         ('context = "s"\ncluster = "u"\nnamespaces = "a"', "expected a list of texts"),
         ('context = "s"\ncluster = "u"\nnamespaces = [1]', "expected a list of texts"),
         ('context = "s"\ncluster = "u"\nnodes = "no"', "nodes = 'no'; expected true or false"),
