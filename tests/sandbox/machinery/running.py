@@ -83,7 +83,9 @@ class RunningSandbox:
 
     def process(self, name: str) -> int:
         """Process id of one part: reaper, apiserver, zygote, kubelet, dataplane."""
-        below = processes.descendants(self.owner.pid)
+        # Not deeper: a Pod that was forked a moment ago still bears the zygote's name.
+        reapers = processes.children(self.owner.pid)
+        below = [*reapers, *(pid for reaper in reapers for pid in processes.children(reaper))]
         found = [pid for pid in below if comm(pid) == f"rs-{name}"]
         assert len(found) == 1, (name, [(pid, comm(pid)) for pid in below])
         return found[0]

@@ -71,7 +71,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch)
 
 def test_no_free_slot_says_how_to_get_one() -> None:
     number, holder = slots.claim()
-    with holder, pytest.raises(SandboxError, match=r"no free address range.*down --all"):
+    with holder, pytest.raises(SandboxError, match=r"no free address range.*`down ID` ends one"):
         slots.claim([number])
 
 
