@@ -100,9 +100,11 @@ class Locks:
         for lock in self._held:
             lock.keep(lost)
 
-    def regain(self, within: float) -> bool:
-        """After a loss: all of them again, or none."""
+    def regain(self, within: float, clock: EngineClock) -> bool:
+        """After a loss: all of them again, or none. `clock` is one that the run's own abort, which
+        the loss was, does not cut short."""
         self.release()
+        self._clock = clock
         why = self.lost
         try:
             self.acquire(within)

@@ -141,7 +141,7 @@ class Guarding:
 
     def _regained(self, locks: Locks, sink: JournalMap, options: Options) -> bool:
         """The locks again, and nobody has undone our changes meanwhile."""
-        if not locks.regain(self.settings.lock_wait):
+        if not locks.regain(self.settings.lock_wait, self.clock):
             return False
         sink.mute = not is_there(self.cluster, str(options.run), self.settings.journal_namespace)
         return not sink.mute

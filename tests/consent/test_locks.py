@@ -1,0 +1,212 @@
+"""Two runs, a dead run, a lost lock: nobody acts where another does, nothing stays changed."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from resilience.cluster.embedded import Embedded
+from resilience.cluster.errors import Conflict, NotFound
+from resilience.cluster.interface import CONFIGMAPS, LEASES, NAMESPACES, Object
+from resilience.cluster.transport import HttpCluster
+from tests.consent.conftest import resilience, scenarios
+from tests.plugin.sandboxed import MANIFEST, Inner, exists
+
+JOURNAL = "resilience-journal"
+LOCK = "namespace-default"
+DEADLINE = 60.0
+
+CHANGE = """\
+scenario: a mark is made
+namespace: default
+settle: 10ms
+when:
+  - apply: mark.yaml
+  - sleep: {sleep}
+then:
+  - ready: all
+"""
+
+
+@pytest.fixture
+def marked(folder: Path) -> Path:
+    """A project whose one scenario makes a ConfigMap and then waits."""
+    (folder / "kill.scenario.yaml").unlink()
+    (folder / "mark.yaml").write_text(MANIFEST)
+    (folder / "mark.scenario.yaml").write_text(CHANGE.format(sleep="60s"))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _clean(admin: HttpCluster) -> Iterator[None]:
+    try:
+        admin.create(NAMESPACES, {"metadata": {"name": JOURNAL}})
+    except Conflict:
+        pass
+    yield
+    for resource in (LEASES, CONFIGMAPS):
+        for each in admin.list(resource, JOURNAL):
+            if each["metadata"]["name"] != "kube-root-ca.crt":
+                admin.delete(resource, each["metadata"]["name"], JOURNAL)
+
+
+def lease(admin: HttpCluster) -> Object:
+    return admin.get(LEASES, LOCK, JOURNAL)
+
+
+def journals(admin: HttpCluster) -> list[Object]:
+    return list(admin.list(CONFIGMAPS, JOURNAL, labels="resilience/run"))
+
+
+def taken(admin: HttpCluster, who: str) -> None:
+    """As another machine's run would hold it."""
+    spec = {"holderIdentity": who, "leaseDurationSeconds": 30,
+            "acquireTime": "2026-01-01T00:00:00.000000Z",
+            "renewTime": "2026-01-01T00:00:00.000000Z"}  # fmt: skip
+    body = {"metadata": {"name": LOCK, "namespace": JOURNAL}, "spec": spec}
+    try:
+        admin.create(LEASES, body, JOURNAL)
+    except Conflict:
+        admin.patch(LEASES, LOCK, {"spec": spec}, JOURNAL)
+
+
+@contextmanager
+def under_way(folder: Path, embedded: Embedded, admin: HttpCluster) -> Iterator[Inner]:
+    """A run that has made its mark and waits."""
+    with Inner(folder, f"--resilience-kubeconfig={embedded.kubeconfig}", "-p", "no:cacheprovider",
+               "--resilience-lock-wait=1s", "mark.scenario.yaml") as inner:  # fmt: skip
+        inner.wait_changed(admin)
+        yield inner
+
+
+def test_a_run_names_who_holds_the_lock_and_touches_nothing(
+    marked: Path, embedded: Embedded, admin: HttpCluster
+) -> None:
+    taken(admin, "run r1 of ann@ci")
+    run = scenarios(marked, embedded.kubeconfig, "-q", "--resilience-lock-wait=0s", ".")
+    assert run.returncode == 23, run.stdout
+    assert "the lock resilience-journal/namespace-default is held by run r1 of ann@ci" in run.stdout
+    assert not exists(admin)
+    assert journals(admin) == []
+    assert not list((marked / ".resilience/journal").glob("*"))
+
+
+def test_a_run_waits_for_a_lock_that_is_given_back(
+    marked: Path, embedded: Embedded, admin: HttpCluster
+) -> None:
+    (marked / "mark.scenario.yaml").write_text(CHANGE.format(sleep="10ms"))
+    taken(admin, "run r1 of ann@ci")
+    with Inner(marked, f"--resilience-kubeconfig={embedded.kubeconfig}", "-q", ".") as inner:
+        with admin.view(LEASES, JOURNAL) as view:
+            admin.patch(LEASES, LOCK, {"spec": {"holderIdentity": ""}}, JOURNAL)
+            assert view.wait(lambda found: _holder(found[0]).startswith("run "), DEADLINE)
+        inner.end()
+    assert "nothing was touched" not in inner.output
+
+
+def _holder(obj: Object) -> str:
+    return str(obj["spec"].get("holderIdentity") or "")
+
+
+def test_a_lock_and_a_journal_are_held_while_a_run_acts_and_gone_after(
+    marked: Path, embedded: Embedded, admin: HttpCluster
+) -> None:
+    with under_way(marked, embedded, admin) as inner:
+        assert _holder(lease(admin)).startswith("run ")
+        [journal] = journals(admin)
+        lines = [json.loads(text) for _, text in sorted(journal["data"].items())]
+        assert lines[0]["op"] == "begin"
+        assert lines[0]["locks"] == [LOCK]
+        assert lines[1]["text"] == "delete ConfigMap default/mark"
+        inner.send(signal.SIGTERM)
+        inner.end()
+    assert _holder(lease(admin)) == ""
+    assert journals(admin) == []
+    assert not exists(admin)
+
+
+def test_a_killed_run_is_undone_at_once_where_it_is_known_to_be_dead(
+    marked: Path, embedded: Embedded, admin: HttpCluster
+) -> None:
+    with under_way(marked, embedded, admin) as inner:
+        inner.send(signal.SIGKILL)
+        inner.end()
+    assert exists(admin)
+    done = resilience(marked, "recover", "--kubeconfig", str(embedded.kubeconfig))
+    assert done.returncode == 0, done.stdout
+    assert "delete ConfigMap default/mark: done" in done.stdout
+    assert not exists(admin)
+    assert journals(admin) == []
+    assert not list((marked / ".resilience/journal").glob("*.jsonl"))
+
+
+def test_a_killed_run_is_undone_from_another_machine_once_its_lock_has_run_out(
+    marked: Path, embedded: Embedded, admin: HttpCluster, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    with under_way(marked, embedded, admin) as inner:
+        held = resilience(elsewhere, "recover", "--kubeconfig", str(embedded.kubeconfig),
+                          "--lock-wait", "0s")  # fmt: skip
+        assert held.returncode == 1
+        assert "is held by run " in held.stdout
+        assert exists(admin)
+        inner.send(signal.SIGKILL)
+        inner.end()
+    # A lock that runs out after a second, so that this test need not wait for thirty.
+    admin.patch(LEASES, LOCK, {"spec": {"leaseDurationSeconds": 1}}, JOURNAL)
+    done = resilience(elsewhere, "recover", "--kubeconfig", str(embedded.kubeconfig))
+    assert done.returncode == 0, done.stdout
+    assert not exists(admin)
+    # The dead machine comes back: what is undone is not undone once more.
+    again = resilience(marked, "recover", "--kubeconfig", str(embedded.kubeconfig))
+    assert (again.returncode, "done" in again.stdout) == (0, False)
+    assert not list((marked / ".resilience/journal").glob("*.jsonl"))
+
+
+def test_the_next_run_undoes_what_a_dead_holder_left_before_it_begins(
+    marked: Path, embedded: Embedded, admin: HttpCluster, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with under_way(marked, embedded, admin) as inner:
+        inner.send(signal.SIGKILL)
+        inner.end()
+    admin.patch(LEASES, LOCK, {"spec": {"leaseDurationSeconds": 1}}, JOURNAL)
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "next.scenario.yaml").write_text(
+        "scenario: next\nsettle: 10ms\nwhen:\n  - sleep: 10ms\nthen:\n  - restarts: {pods: a=b}\n"
+    )
+    run = scenarios(elsewhere, embedded.kubeconfig, "next.scenario.yaml")
+    assert "delete ConfigMap default/mark: done" in run.stdout
+    assert not exists(admin)
+
+
+def test_a_run_that_loses_its_lock_writes_nothing_more(
+    marked: Path, embedded: Embedded, admin: HttpCluster
+) -> None:
+    with under_way(marked, embedded, admin) as inner:
+        [before] = journals(admin)
+        taken(admin, "run r2 of bob@ci")
+        assert inner.end() == 20, inner.output
+    assert "was taken by run r2 of bob@ci" in inner.output
+    assert "left to the next holder of the lock" in inner.output
+    assert exists(admin)
+    [after] = journals(admin)
+    assert after["data"] == before["data"]
+    admin.patch(LEASES, LOCK, {"spec": {"holderIdentity": ""}}, JOURNAL)
+    done = resilience(marked, "recover", "--kubeconfig", str(embedded.kubeconfig))
+    assert done.returncode == 0, done.stdout
+    assert not exists(admin)
+
+
+def test_a_namespace_for_locks_is_made_where_there_is_none(
+    marked: Path, embedded: Embedded, admin: HttpCluster
+) -> None:
+    (marked / "mark.scenario.yaml").write_text(CHANGE.format(sleep="10ms"))
+    with pytest.raises(NotFound):
+        admin.get(NAMESPACES, "elsewhere")
+    scenarios(marked, embedded.kubeconfig, "--resilience-journal-namespace=elsewhere", ".")
+    assert admin.list(LEASES, "elsewhere")
