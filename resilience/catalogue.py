@@ -36,6 +36,7 @@ BUILTIN: Mapping[str, str] = {
     "lose": "resilience.actions.lose",
     "one_of": "resilience.actions.one_of",
     "parallel": "resilience.actions.parallel",
+    "partition": "resilience.actions.partition",
     "quarantine": "resilience.actions.quarantine",
     "ready": "resilience.checks.ready",
     "recovered": "resilience.checks.recovered",
@@ -52,6 +53,7 @@ BUILTIN: Mapping[str, str] = {
     "suspend": "resilience.actions.suspend",
     "taint": "resilience.actions.taint",
     "tcp": "resilience.probes.tcp",
+    "zone": "resilience.actions.zone",
 }
 """Verb to the module that holds it as `VERB`."""
 

@@ -1,0 +1,244 @@
+"""Proof that a cluster keeps NetworkPolicies: two Pods of our own, and the same wall between them.
+
+A network plugin that knows no policies accepts one and ignores it. So before anybody is cut off,
+a client connects to a server (the control: it must succeed), the wall is put between these two
+alone, and the client must then be refused. Both go away again, also after a `kill -9`. Needs an
+image with Python; both Pods pass PodSecurity `restricted`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from resilience.actions import putback
+from resilience.actions.walls import Wall, Way, policy
+from resilience.cluster import objects
+from resilience.cluster.errors import NotFound
+from resilience.cluster.interface import PODS, Object, Resource
+from resilience.context import ActionContext, ActionFailed
+from resilience.model.selector import Selector
+
+IMAGE = "python:3.13-slim"
+POLICIES = Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
+PORT = 18080
+PART = "resilience/canary"
+SHUT, STILL_OPEN, NEVER_OPEN = 0, 7, 8
+PATIENCE = 20
+"""Seconds that a policy may take to be in force, once it was accepted."""
+
+_LISTEN = f"""
+import signal, socket, sys
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+server = socket.create_server(("0.0.0.0", {PORT}), backlog=64)
+while True:
+    server.accept()[0].close()
+"""
+
+_CONNECT = f"""
+import socket, sys, time
+
+def opens():
+    try:
+        socket.create_connection((sys.argv[1], {PORT}), 1).close()
+    except OSError:
+        return False
+    return True
+
+end = time.monotonic() + 60
+while not opens():
+    if time.monotonic() > end:
+        sys.exit({NEVER_OPEN})
+    time.sleep(0.1)
+print("open", flush=True)
+end, shut = time.monotonic() + 60 + {PATIENCE}, 0
+while shut < 2:
+    if time.monotonic() > end:
+        sys.exit({STILL_OPEN})
+    shut = 0 if opens() else shut + 1
+    time.sleep(0.1)
+sys.exit({SHUT})
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """One object of ours and how its undo is called."""
+
+    resource: Resource
+    obj: Object
+    undo: str
+
+
+def prove(wall: Wall, ways: Sequence[Way], context: ActionContext) -> str:
+    """Return what was seen; ActionFailed unless walls of this kind hold. All is taken away."""
+    made: list[Made] = []
+    try:
+        server = _create(PODS, _pod("server", [_LISTEN], context), made, context)
+        address = _address(server, context)
+        client = _create(PODS, _pod("client", [_CONNECT, address], context), made, context)
+        _opened(client, context)
+        for way in ways:
+            _create(POLICIES, _between(wall, way, address, context), made, context)
+        _shut(client, context)
+    finally:
+        if not context.aborted:  # else the undo takes them away
+            _take_away(made, context)
+    return "a canary's connection was cut by the same policy"
+
+
+def create(resource: Resource, body: Object, text: str, context: ActionContext) -> Made:
+    """Put one object of ours into the cluster, with its undo."""
+    data = putback.creation(resource, body, str(context.run))
+    undo = context.will_undo(data, text)
+    obj = context.cluster.create(resource, body, context.namespace)
+    context.amend_undo(undo, {**data, "uid": objects.uid(obj)})
+    return Made(resource=resource, obj=obj, undo=undo)
+
+
+def remove(made: Made, context: ActionContext) -> None:
+    """Delete it now; nothing is left to undo then."""
+    name = objects.name(made.obj)
+    try:
+        context.cluster.delete(
+            made.resource,
+            name,
+            context.namespace,
+            uid=objects.uid(made.obj),
+            grace=0 if made.resource == PODS else None,
+        )
+    except NotFound:
+        pass
+    context.forget_undo(made.undo)
+
+
+def metadata(name: str, context: ActionContext, **labels: str) -> dict[str, object]:
+    """Of all that this action makes: never chosen as a victim, never counted."""
+    return {
+        "name": name,
+        "namespace": context.namespace,
+        "labels": {objects.MANAGED_BY: objects.OURS, **labels},
+        "annotations": {putback.RUN: str(context.run)},
+    }
+
+
+def _create(resource: Resource, body: Object, made: list[Made], context: ActionContext) -> Object:
+    text = f"delete the canary's {resource.kind} {objects.name(body)}"
+    made.append(create(resource, body, text, context))
+    return made[-1].obj
+
+
+def _take_away(made: Sequence[Made], context: ActionContext) -> None:
+    for each in reversed(made):
+        remove(each, context)
+
+
+def _name(part: str, context: ActionContext) -> str:
+    return f"resilience-canary-{part}-{context.random.randrange(16**6):06x}"
+
+
+def _pod(part: str, program: Sequence[str], context: ActionContext) -> Object:
+    guarded = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
+               "capabilities": {"drop": ["ALL"]}}  # fmt: skip
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": metadata(_name(part, context), context, **{PART: part}),
+        "spec": {
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "terminationGracePeriodSeconds": 1,
+            "activeDeadlineSeconds": 600,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": 65534,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [
+                {
+                    "name": "canary",
+                    "image": IMAGE,
+                    "securityContext": guarded,
+                    "command": ["python", "-u", "-c", *program],
+                }
+            ],
+        },
+    }
+
+
+def _between(wall: Wall, way: Way, address: str, context: ActionContext) -> Object:
+    """The same wall for our two Pods: the client is cut off going out, the server coming in."""
+    sides = ("client", "server") if way == "egress" else ("server", "client")
+    subject, peer = (Selector.parse(f"{PART}={side}") for side in sides)
+    same = Wall(
+        subject=subject,
+        peer=None if wall.peer is None else peer,
+        addresses=(address,) if wall.addresses and way == "egress" else (),
+        ports=(PORT,) if wall.ports else (),
+        dns=wall.dns,
+    )
+    return policy(metadata(_name(way, context), context), same, [way])
+
+
+def _seen(pod: Object, context: ActionContext) -> Object:
+    now = context.view(PODS, context.namespace).by_uid(objects.uid(pod))
+    return pod if now is None else now
+
+
+def _address(server: Object, context: ActionContext) -> str:
+    def ready() -> bool:
+        status = _seen(server, context).get("status") or {}
+        return status.get("phase") == "Running" and bool(status.get("podIP"))
+
+    if not context.clock.until(ready, context.deadline):
+        raise ActionFailed(f"the canary {objects.title(server)} did not run in time: "
+                           f"{_why(_seen(server, context))}; nobody was cut off")  # fmt: skip
+    return str(_seen(server, context)["status"]["podIP"])
+
+
+def _opened(client: Object, context: ActionContext) -> None:
+    """The control: without the wall the connection can be made."""
+    path = PODS.path(context.namespace, objects.name(client), "log")
+
+    def running() -> bool:
+        return objects.phase(_seen(client, context)) in ("Running", "Succeeded", "Failed")
+
+    if not context.clock.until(running, context.deadline):
+        raise ActionFailed(f"the canary {objects.title(client)} did not run in time: "
+                           f"{_why(_seen(client, context))}; nobody was cut off")  # fmt: skip
+    with context.cluster.lines(path, {"follow": "true"}) as lines:
+        if next(iter(lines), b"").strip() == b"open":
+            return
+    raise ActionFailed(
+        "the canary could not connect before anything was cut, so nothing can be proven: another "
+        "NetworkPolicy of the namespace may be in the way; nobody was cut off"
+    )
+
+
+def _shut(client: Object, context: ActionContext) -> None:
+    def ended() -> bool:
+        return objects.is_finished(_seen(client, context))
+
+    end = min(context.deadline, context.clock.monotonic() + PATIENCE)
+    context.clock.until(ended, end)
+    if _code(_seen(client, context)) != SHUT:
+        raise ActionFailed(
+            f"the network plugin accepted the policy and ignores it: {PATIENCE} s later a canary "
+            "still connects. NetworkPolicies need a plugin that enforces them (Calico, Cilium ...);"
+            " nobody was cut off"
+        )
+
+
+def _code(pod: Object) -> int | None:
+    for each in (pod.get("status") or {}).get("containerStatuses") or ():
+        if ended := (each.get("state") or {}).get("terminated"):
+            return int(ended["exitCode"])
+    return None
+
+
+def _why(pod: Object) -> str:
+    for each in (pod.get("status") or {}).get("containerStatuses") or ():
+        if waiting := (each.get("state") or {}).get("waiting"):
+            return f"{waiting.get('reason')}: {waiting.get('message', '')}".rstrip(": ")
+    return objects.phase(pod) or "no status"
