@@ -12,7 +12,6 @@ import pytest
 
 from resilience.harness import SESSION
 from resilience.harness.terminal import Terminal
-from resilience.model.verdict import Result
 
 if TYPE_CHECKING:
     from resilience.model.report import RunRecord
@@ -83,12 +82,12 @@ def failure(record: RunRecord) -> str:
 
 
 def _brief(record: RunRecord) -> str:
-    broken = [finding for finding in record.findings if finding.result is not Result.PASSED]
-    worst = [finding for finding in broken if finding.result is Result.FAILED] or broken
-    if worst:
-        return f"{worst[0].name} {worst[0].measured}, promised {worst[0].promised}"
-    steps = [step for step in record.steps if step.result is not Result.PASSED and step.message]
-    return f"{steps[0].title}: {steps[0].message.splitlines()[0]}" if steps else ""
+    from resilience.report import cause
+
+    why = cause(record)
+    if isinstance(why, str):
+        return why
+    return f"{why.name} {why.measured}, promised {why.promised}"
 
 
 def failed_nodes(config: pytest.Config) -> set[str]:

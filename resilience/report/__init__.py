@@ -8,8 +8,9 @@ All forms are made from one document. Nothing of Secrets is ever in a record, so
 
 from __future__ import annotations
 
+from resilience.report.cause import cause
 from resilience.report.files import Paths, write
 from resilience.report.properties import properties
 from resilience.report.table import summary
 
-__all__ = ["Paths", "properties", "summary", "write"]
+__all__ = ["Paths", "cause", "properties", "summary", "write"]

@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 
 from resilience.model.report import RunRecord
-from resilience.model.verdict import Finding, Outcome, Result
+from resilience.model.verdict import Finding, Outcome
+from resilience.report.cause import cause
 
 MOST_TITLE = 56
 
@@ -23,12 +24,9 @@ def summary(records: Sequence[RunRecord]) -> list[str]:
 
 
 def _told(record: RunRecord) -> str:
-    broken = [finding for finding in record.findings if finding.result is not Result.PASSED]
-    if broken:
-        return f"{_short(broken[0])}, promised {broken[0].promised}"
     if record.outcome is not Outcome.PASSED:
-        said = record.message.removeprefix(f"{record.outcome.value}:").strip()
-        return said.partition("\n")[0]
+        why = cause(record)
+        return why if isinstance(why, str) else f"{_short(why)}, promised {why.promised}"
     return ", ".join(_short(finding) for finding in record.findings)
 
 

@@ -87,3 +87,4 @@ def test_a_kubeconfig_that_is_absent_is_one_clear_failure(run: Run) -> None:
         ["*the cluster cannot be opened: kubeconfig absent does not exist*"]
     )
     assert "Traceback" not in result.stdout.str()
+    assert "During handling" not in result.stdout.str()
