@@ -13,10 +13,9 @@ from resilience.cluster import objects
 from resilience.cluster.interface import Cluster, Object, Resource, View, WatchEvent
 from resilience.context import Attempt, Fate
 from resilience.engine.clock import EngineClock
-from resilience.engine.seeds import stream
 from resilience.engine.state import RunState
 from resilience.engine.victims import Affected, Struck
-from resilience.model.scenario import Step
+from resilience.model.scenario import Plan, Step
 from resilience.model.timeline import What
 from resilience.model.values import RunId
 from resilience.model.verdict import Finding
@@ -42,7 +41,7 @@ class StepContext:
         self._acting = state.options.acting(state.cluster)
         self.step = step
         self.deadline = deadline
-        self.random: Random = stream(state.seed, step.path)
+        self.random: Random = state.options.stream(state.seed, step.path)
         self.asked_since = state.clock.monotonic()
         self.proofs: list[str] = []
         self.struck = 0
@@ -90,6 +89,11 @@ class StepContext:
 
     def add_finding(self, finding: Finding) -> None:
         self._state.findings.append(finding)
+
+    def plan(self, name: str) -> Plan:
+        from resilience.engine.planned import find
+
+        return find(name, self.directory)
 
     def will_undo(self, data: Mapping[str, Any], text: str) -> str:
         verb = self.step.verb

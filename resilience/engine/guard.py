@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from resilience.cluster.errors import NotFound
+from resilience.cluster.errors import Forbidden, NotFound
 from resilience.cluster.interface import NAMESPACES, Cluster
 from resilience.context import Refused
 from resilience.engine.rights import flattened, of_step
@@ -54,7 +54,13 @@ def target_of(cluster: Cluster, targets: Sequence[Target]) -> Target | None:
     named = [target for target in targets if target.context == cluster.context]
     if not named:
         return None
-    uid = str(cluster.get(NAMESPACES, "kube-system")["metadata"]["uid"])
+    try:
+        uid = str(cluster.get(NAMESPACES, "kube-system")["metadata"]["uid"])
+    except Forbidden as error:
+        raise Refused(
+            f"which cluster {cluster.context!r} is cannot be told ({error}); it takes the right to"
+            " get namespaces kube-system (`resilience rbac` prints it)"
+        ) from error
     for target in named:
         if target.cluster == uid:
             return target

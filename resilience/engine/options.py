@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from resilience.cluster.interface import Cluster, Object
 from resilience.context import RunningProbe
+from resilience.engine.seeds import stream
 from resilience.model.scenario import Step
 from resilience.model.values import RunId
 
@@ -62,7 +64,8 @@ class Options:
     all Pods or nodes of an action before the first of them is touched (limits). `acting` and
     `undoing` make of the cluster what actions and what undos go through (pace, locks). `may_undo`
     is asked before the undo: a run that lost its lock must have it again. `journalled` is added to
-    the journal's first line. `observe` is handed each probe once it runs, for who shows progress.
+    the journal's first line. `stream` gives each step its randomness (a replay repeats choices).
+    `observe` is handed each probe once it runs, for who shows progress.
     """
 
     seed: int | None = None
@@ -80,5 +83,6 @@ class Options:
     acting: Callable[[Cluster], Cluster] = _itself
     undoing: Callable[[Cluster], Cluster] = _itself
     may_undo: Callable[[], bool] = _always
+    stream: Callable[[int, str], Random] = stream
     journalled: Mapping[str, Any] = field(default_factory=dict)
     observe: Callable[[RunningProbe], None] = _unseen

@@ -130,15 +130,15 @@ class Session:
         from resilience.engine.clock import RealClock
         from resilience.engine.options import Options
 
-        own = self.settings.seed is None and scenario.seed is not None
         namespace = scenario.namespace or self.settings.namespace
         limits = self._guarding(cluster).limits(namespace)
         options = Options(
-            seed=None if own else self.seed,
+            seed=self._seed_for(scenario),
             namespace=namespace,
             before=limits.before,
             may_harm=limits.may_harm,
         )
+        options = self._repeating(scenario, options)
         return [*dryrun.told(dryrun.rehearse(scenario, cluster, options, RealClock()))]
 
     def _prepared(self, cluster: HttpCluster) -> HttpCluster:
@@ -210,8 +210,7 @@ class Session:
         from resilience.engine.guard import touched
         from resilience.engine.run import run
 
-        own = self.settings.seed is None and scenario.seed is not None
-        options = self._options(None if own else self.seed, shown)
+        options = self._repeating(scenario, self._options(self._seed_for(scenario), shown))
         aborter, clock = Aborter(), RealClock()
         namespace = scenario.namespace or self.settings.namespace
 
@@ -243,6 +242,22 @@ class Session:
                 raise Refused(f"{error} while waiting for the lock") from None
         self.records.append(record)
         return record
+
+    def _seed_for(self, scenario: Scenario) -> int | None:
+        """None: the scenario's own."""
+        own = self.settings.seed is None and scenario.seed is not None
+        return None if own else self.seed
+
+    def _repeating(self, scenario: Scenario, options: Options) -> Options:
+        """With the choices of an earlier run, where its report is named."""
+        if not self.settings.replay:
+            return options
+        from dataclasses import replace
+
+        from resilience.engine import replaying
+
+        replay = replaying.of(Path(self.settings.replay), scenario.id)
+        return replace(options, seed=replay.seed, stream=replay.stream)
 
     @contextmanager
     def _guarded(
