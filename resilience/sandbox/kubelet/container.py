@@ -80,7 +80,7 @@ class Container:
         """Try once to start an instance; False when it has to be tried again."""
         await self.pod.kubelet.nodes.until_running(self.pod.spec["nodeName"])
         image = await self._pull.pull()
-        if image is None or self._stopping.is_set():
+        if image is None or self.told_to_end():
             return False
         try:
             launch, log_path = await self._configure(image)
@@ -89,7 +89,7 @@ class Container:
             self.event("Warning", "Failed", f"Error: {error}")
             await self.sleep(CONFIG_RETRY)
             return False
-        if self._stopping.is_set():
+        if self.told_to_end():
             return False  # `stop` found nothing that runs, and nobody would end what began now
         self.event("Normal", "Created", "Container created")
         if self.state.instance:
@@ -337,6 +337,10 @@ class Container:
             self.event("Warning", "FailedPreStopHook", str(running.exception()))
 
     # Small things.
+
+    def told_to_end(self) -> bool:
+        """Whether `stop` was called: no further instance may start."""
+        return self._stopping.is_set()
 
     @property
     def number(self) -> int:

@@ -7,7 +7,7 @@ import os
 import socket
 import sys
 import traceback
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from resilience.sandbox.api import ApiError, EventType, Obj
@@ -19,6 +19,7 @@ from resilience.sandbox.kubelet.memory import MemoryWatch
 from resilience.sandbox.kubelet.nodes import Nodes
 from resilience.sandbox.kubelet.pod import Pod
 from resilience.sandbox.kubelet.references import References
+from resilience.sandbox.kubelet.resync import PERIOD, TERMINAL, Strays
 from resilience.sandbox.kubelet.server import KubeletServer
 from resilience.sandbox.kubelet.time import WallClock
 from resilience.sandbox.kubelet.volumes import reclaim
@@ -29,7 +30,6 @@ from resilience.sandbox.wire.client import Client
 from resilience.sandbox.wire.reflector import Reflector
 
 DELETE_RETRY = 0.5
-TERMINAL = ("Succeeded", "Failed")
 
 
 class Kubelet:
@@ -75,6 +75,7 @@ class Kubelet:
             self.nodes.heartbeat(),
             self.events.run(),
             memory.run(),
+            self._resync(),
         ):
             self._spawn(body)
         for _ in range(WORKERS):
@@ -141,11 +142,34 @@ class Kubelet:
         """Resources of a node."""
         return self.nodes.allocatable(name)
 
+    async def _resync(self) -> None:
+        strays = Strays()
+        while True:
+            await asyncio.sleep(PERIOD)
+            running = self.nodes.running()
+            for uid in sorted(strays.found(self._pods.known, self.pods, running)):
+                await self._take_in(uid)
+
+    async def _take_in(self, uid: str) -> None:
+        obj, pod = self._pods.known.get(uid), self.pods.get(uid)
+        meta = (obj or {}).get("metadata") or {"name": pod.name if pod else uid}
+        print(f"resync: Pod {meta['name']} ({uid}) was lost sight of", file=sys.stderr, flush=True)
+        if obj is None and pod is not None:
+            pod.vanished()
+        elif obj is not None and "deletionTimestamp" in meta:
+            await self._delete(obj, lambda: uid not in self._pods.known)
+        elif obj is not None:
+            self._on_pod("MODIFIED", obj, None)
+
     async def delete(self, pod: Pod) -> None:
         """Remove the object of a Pod whose containers have ended, as its kubelet does."""
-        options = {"gracePeriodSeconds": 0, "preconditions": {"uid": pod.uid}}
-        path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}"
-        while not pod.gone:
+        await self._delete(pod.obj, lambda: pod.gone)
+
+    async def _delete(self, obj: Obj, gone: Callable[[], bool]) -> None:
+        meta = obj["metadata"]
+        options = {"gracePeriodSeconds": 0, "preconditions": {"uid": meta["uid"]}}
+        path = f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}"
+        while not gone():
             try:
                 await self._client.delete(path, options)
             except ApiError as error:

@@ -72,6 +72,10 @@ class Nodes:
         status = self._known.get(name, {}).get("status", {})
         return dict(status.get("allocatable") or CAPACITY)
 
+    def running(self) -> set[str]:
+        """Names of the nodes whose kubelet is not stopped."""
+        return self._known.keys() - self.stopped
+
     async def register(self) -> None:
         """Create the sandbox's own nodes, ready from the start."""
         for name in list(self._index):

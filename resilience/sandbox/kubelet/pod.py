@@ -260,6 +260,7 @@ class Pod:
             self._end_within(float(meta.get("deletionGracePeriodSeconds", 0)))
         elif self.spec.get("readinessGates"):
             self.touch()
+        self.kubelet.writer.seen(self)
 
     def vanished(self) -> None:
         """The object is gone from the API, in whatever state the Pod is."""

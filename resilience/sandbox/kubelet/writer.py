@@ -1,16 +1,19 @@
 """Writes Pod status: what changed between two writes of one Pod goes out as one.
 
 A Pod is marked and written by one of a few workers; a change that comes while its write is under
-way marks it again. A write that equals the last one is not sent.
+way marks it again. A write that equals the last one is not sent, unless somebody else changed the
+kubelet's own conditions meanwhile (the status manager's needsReconcile).
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from resilience.sandbox.api import ApiError, Obj
+from resilience.sandbox.kubelet.status import OWNED
 from resilience.sandbox.wire.client import Client
 
 if TYPE_CHECKING:
@@ -18,6 +21,14 @@ if TYPE_CHECKING:
 
 WORKERS = 8
 RETRY = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What was written of a Pod, and the version that the object had then."""
+
+    status: Obj
+    version: int
 
 
 class StatusWriter:
@@ -32,7 +43,7 @@ class StatusWriter:
         self._marked: dict[str, Pod] = {}
         self._busy: set[str] = set()
         self._queue: asyncio.Queue[str] = asyncio.Queue()
-        self._written: dict[str, Obj] = {}
+        self._written: dict[str, _Written] = {}
         self._flushed: dict[str, list[asyncio.Future[None]]] = {}
         self.held: Callable[[str], bool] = lambda node: False
         """Whether a node's kubelet is stopped (a fault): its Pods' status is not written."""
@@ -48,6 +59,15 @@ class StatusWriter:
         """Somebody else wrote this Pod's status: write it again even if it did not change."""
         self._written.pop(pod.uid, None)
         self.mark(pod)
+
+    def seen(self, pod: Pod) -> None:
+        """There is a newer object: if others changed our conditions in it, they are set right."""
+        written = self._written.get(pod.uid)
+        if written is None or pod.uid in self._busy or pod.uid in self._marked:
+            return
+        newer = int(pod.obj["metadata"]["resourceVersion"]) > written.version
+        if newer and _owned(pod.obj.get("status", {})) != _owned(written.status):
+            self.distrust(pod)
 
     def forget(self, pod: Pod) -> None:
         """The Pod is gone."""
@@ -85,17 +105,22 @@ class StatusWriter:
                 self._tell_flushed(uid)
             if pod.gone:
                 self._written.pop(uid, None)
+            else:
+                self.seen(pod)
 
     async def _write(self, pod: Pod) -> None:
         status = pod.status()
-        if pod.gone or _same(self._written.get(pod.uid), status):
+        written = self._written.get(pod.uid)
+        if pod.gone or (written is not None and _stripped(written.status) == _stripped(status)):
             return
         if self.held(pod.spec["nodeName"]):
             return  # `release` marks every Pod of the node again
         path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/status"
         try:
-            await self._client.patch(path, {"metadata": {"uid": pod.uid}, "status": status})
-            self._written[pod.uid] = status
+            patch = {"metadata": {"uid": pod.uid}, "status": status}
+            answer = await self._client.patch(path, patch)
+            version = int(answer["metadata"]["resourceVersion"])
+            self._written[pod.uid] = _Written(status, version)
         except ApiError as error:
             if error.code in (404, 409):
                 return  # it is gone, or another Pod of that name is there: the watch will tell
@@ -110,14 +135,13 @@ class StatusWriter:
         self._marked.setdefault(pod.uid, pod)
 
 
-def _same(one: Obj | None, other: Obj) -> bool:
-    """Equal but for transition times of conditions that did not change."""
-    if one is None:
-        return False
-    return _stripped(one) == _stripped(other)
+def _owned(status: Obj) -> set[tuple[str, str]]:
+    """Our conditions, as far as others could care to change them."""
+    return {(c["type"], c["status"]) for c in status.get("conditions", []) if c["type"] in OWNED}
 
 
 def _stripped(status: Obj) -> Obj:
+    """Without transition times: they move when a condition does."""
     conditions = [
         {key: value for key, value in condition.items() if key != "lastTransitionTime"}
         for condition in status["conditions"]

@@ -29,7 +29,7 @@ def fake_kubelet(directory: Path, said: list[str]) -> Any:
         references=None,
         addresses=SimpleNamespace(take=take, release=lambda address: None),
         events=SimpleNamespace(record=record),
-        writer=SimpleNamespace(mark=lambda pod: None),
+        writer=SimpleNamespace(mark=lambda pod: None, seen=lambda pod: None),
         node_address=lambda name: "127.5.0.1",
         forget=lambda pod: said.append(f"forgot {pod.name}"),
     )

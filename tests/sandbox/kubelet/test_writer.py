@@ -22,6 +22,8 @@ class FakePod:
         self.phase = "Pending"
         self.is_gone = False
         self.looked_at = 0
+        self.ready = "True"
+        self.obj: Obj = {"metadata": {"resourceVersion": "1"}}
 
     @property
     def gone(self) -> bool:
@@ -29,7 +31,13 @@ class FakePod:
         return self.is_gone
 
     def status(self) -> Obj:
-        return {"phase": self.phase, "conditions": []}
+        return {"phase": self.phase, "conditions": [{"type": "Ready", "status": self.ready}]}
+
+    def changed_by(self, version: int, *conditions: tuple[str, str]) -> None:
+        """A newer object with these conditions in it."""
+        found = [{"type": kind, "status": status} for kind, status in conditions]
+        meta = {"resourceVersion": str(version)}
+        self.obj = {"metadata": meta, "status": {"conditions": found}}
 
 
 class FakeClient:
@@ -46,7 +54,7 @@ class FakeClient:
         if self.refusals:
             raise self.refusals.pop()
         self.written.append((path.split("/")[-2], patch["status"]["phase"]))
-        return {}
+        return {"metadata": {"resourceVersion": str(10 * len(self.written))}}
 
 
 def run(client: FakeClient, body: Callable[[Any], Awaitable[None]], workers: int = 2) -> None:
@@ -97,6 +105,51 @@ def test_changes_between_two_writes_go_out_as_one() -> None:
 
     run(client, body)
     assert client.written == [("web", "Succeeded")]
+
+
+@pytest.mark.parametrize(
+    ("version", "conditions", "writes"),
+    [
+        (11, [("Ready", "False")], 2),
+        (9, [("Ready", "False")], 1),  # older than our own write: it undoes nothing
+        (11, [("Ready", "True"), ("DisruptionTarget", "True")], 1),
+    ],
+)
+def test_a_condition_of_ours_that_others_changed_is_written_again(
+    version: int, conditions: list[tuple[str, str]], writes: int
+) -> None:
+    client = FakeClient()
+
+    async def body(writer: StatusWriter) -> None:
+        pod: Any = FakePod("web")
+        writer.mark(pod)
+        await writer.flush(pod)
+        pod.changed_by(version, *conditions)
+        writer.seen(pod)
+        await writer.flush(pod)
+
+    run(client, body)
+    assert len(client.written) == writes
+
+
+def test_what_others_changed_during_our_write_is_seen_after_it() -> None:
+    client = FakeClient()
+
+    async def body(writer: StatusWriter) -> None:
+        pod: Any = FakePod("web")
+
+        def change() -> None:
+            if not client.written:
+                pod.changed_by(11, ("Ready", "False"))
+                writer.seen(pod)
+
+        client.during = change
+        writer.mark(pod)
+        await writer.flush(pod)
+        await writer.flush(pod)
+
+    run(client, body)
+    assert len(client.written) == 2
 
 
 def test_a_refused_write_is_tried_again_before_the_flush_returns(
