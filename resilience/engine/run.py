@@ -8,6 +8,7 @@ undo is done, for the caller to raise again.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -190,6 +191,8 @@ class _Run:
             self._trouble = _Trouble(Outcome.NOT_MEASURED, f"{error}; nothing was broken")
         except (ClusterError, ActionFailed) as error:
             self._trouble = _Trouble(Outcome.HARNESS_ERROR, str(error))
+        except Exception as error:  # noqa: BLE001  a defect of ours: undone and told as one
+            self._trouble = _Trouble(Outcome.HARNESS_ERROR, _defect(error))
         except BaseException as error:  # noqa: BLE001  raised again by the caller, after the undo
             self._state.aborter.caught(error)
 
@@ -255,3 +258,11 @@ def _seed(scenario: Scenario, options: Options) -> int:
 
 def _directory(scenario: Scenario) -> Path:
     return Path(scenario.place.file).parent
+
+
+def _defect(error: Exception) -> str:
+    """What to report of an exception that nobody expected: its kind, text and innermost place."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(place.filename).name}:{place.lineno}"
+    what = f"{type(error).__name__}: {error} ({where})"
+    return f"a defect of pytest-resilience, please report it: {what}"

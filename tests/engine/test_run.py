@@ -231,3 +231,16 @@ def test_the_grace_period_is_sent_and_the_uid_is_a_precondition(here: World) -> 
     gone = [entry for entry in record.timeline if entry.what is What.WATCH and entry.facts["gone"]]
     struck = [entry for entry in record.timeline if entry.what is What.VICTIM]
     assert gone[0].monotonic == pytest.approx(struck[0].monotonic, abs=0.001)
+
+
+def test_a_defect_of_ours_is_told_as_one_and_everything_is_put_back(here: World) -> None:
+    def broken(step: Step) -> None:
+        if step.phase is Phase.WHEN:
+            raise AttributeError("no such thing")
+
+    before = here.cluster.dump()
+    record = here.run(given=[apply()], when=[kill(count=1)], before=broken)
+    assert record.outcome is Outcome.HARNESS_ERROR
+    assert "AttributeError: no such thing" in record.message
+    assert not record.leftovers
+    assert here.cluster.dump() == before
