@@ -24,7 +24,7 @@ from resilience.engine import harm, seeds, spoken, verdict, windup
 from resilience.engine.abort import Aborter
 from resilience.engine.clock import EngineClock
 from resilience.engine.journal import Journal
-from resilience.engine.measured import Measured
+from resilience.engine.measured import Measured, NotMeasured
 from resilience.engine.options import Options
 from resilience.engine.owners import Owners
 from resilience.engine.probes import Deck
@@ -79,6 +79,8 @@ class Resilience:
         self._catalogue = catalogue
         self._title = title
         self._count = 0
+        self._unused: list[Step] = []
+        """Probes that were made and not entered yet."""
         own = clock.checking(aborter.check)
         self._state = RunState(
             run=options.run or new_id(clock.wall()),
@@ -121,6 +123,12 @@ class Resilience:
             raise UndoIncomplete(
                 "left in the cluster; `resilience recover` tries again:\n  " + "\n  ".join(left)
             ) from error
+        if self._unused and error is None:
+            names = ", ".join(f"`{step.name or step.verb.name}`" for step in self._unused)
+            raise NotMeasured(
+                f"the probe {names} was never entered, so nothing was measured; write"
+                " `with resilience.probe...(...) as name:` around what is to be measured"
+            )
 
     @property
     def seed(self) -> int:
@@ -175,6 +183,7 @@ class Resilience:
     @contextmanager
     def measuring(self, step: Step, settle: Duration, promised: bool) -> Iterator[Measured]:
         """A probe around a block; it settles when the block ends, then it is judged."""
+        self._unused.remove(step)
         state, deck, measured = self._state, Deck(self._state), Measured(step.name)
         try:
             deck.start((step,))
@@ -205,17 +214,25 @@ class Probes:
     def __getattr__(self, name: str) -> Callable[..., Any]:
         verb = self._owner._catalogue.find(name)
         if not isinstance(verb, Verb) or verb.family is not Family.PROBE:
-            raise AttributeError(f"there is no probe `{name}`")
+            raise AttributeError(f"there is no probe `{name}`; there are: {self._names()}")
 
         def call(*values: Any, settle: str = str(DEFAULT_SETTLE), **keys: Any) -> Any:
             promised = "objective" in keys
             step = self._owner.step(verb, *_url(values, keys))
             if not promised:
                 step = spoken.measuring(step, Measured.everything)
+            self._owner._unused.append(step)  # a `with` that was forgotten must not pass
             return self._owner.measuring(step, Duration.parse(settle), promised)
 
         call.__doc__ = verb.summary
         return call
+
+    def _names(self) -> str:
+        known = self._owner._catalogue
+        found = ((name, known.find(name)) for name in known.names())
+        return ", ".join(
+            name for name, verb in found if isinstance(verb, Verb) and verb.family is Family.PROBE
+        )
 
 
 def _url(values: tuple[Any, ...], keys: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:

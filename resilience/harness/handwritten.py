@@ -32,6 +32,7 @@ def serve(request: pytest.FixtureRequest, cluster: HttpCluster) -> Iterator[Resi
     """For the fixture: everything is put back when the test is over, whatever happened in it."""
     from resilience.context import Refused
     from resilience.engine.fixture import UndoIncomplete
+    from resilience.engine.measured import NotMeasured
     from resilience.harness import collecting
 
     session = collecting.session(request.config)
@@ -55,6 +56,8 @@ def serve(request: pytest.FixtureRequest, cluster: HttpCluster) -> Iterator[Resi
                 serving.__exit__(None, None, None)
             except UndoIncomplete as error:
                 session.mark_incomplete(title)
+                pytest.fail(str(error), pytrace=False)
+            except NotMeasured as error:
                 pytest.fail(str(error), pytrace=False)
 
 

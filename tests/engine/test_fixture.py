@@ -125,6 +125,21 @@ def test_a_probe_gives_numbers_of_the_time_since_the_first_action(here: World) -
     assert script.probes[0].stopped
 
 
+def test_a_probe_whose_with_was_forgotten_does_not_pass(here: World) -> None:
+    here.deploy()
+    with pytest.raises(NotMeasured, match="`toy` was never entered") as caught:
+        with engine(here, Script()) as resilience:
+            resilience.probe.toy(rate="100/s")
+    assert "with resilience.probe" in str(caught.value)
+    assert here.sink.finished is True
+
+
+def test_a_probe_that_does_not_exist_is_told_with_those_that_do(here: World) -> None:
+    with engine(here) as resilience:
+        with pytest.raises(AttributeError, match=r"no probe `htp`; there are: .*http, tcp"):
+            resilience.probe.htp(service="web")
+
+
 def test_an_objective_that_is_given_is_held_when_the_block_ends(here: World) -> None:
     here.deploy()
     script = Script(lambda at: True)
