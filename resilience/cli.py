@@ -116,7 +116,12 @@ def _add_recover(recover: argparse.ArgumentParser) -> None:
 
 
 def _add_doctor(doctor: argparse.ArgumentParser) -> None:
-    _add_settings(doctor, {"context", "kubeconfig", "namespace"})
+    doctor.add_argument(
+        "paths", nargs="*", metavar="PATH", help="scenarios and plans: would they be refused?"
+    )
+    _add_settings(
+        doctor, {"context", "kubeconfig", "namespace", "journal_namespace", "scenarios", "plans"}
+    )
     doctor.set_defaults(run=_doctor)
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from resilience.cluster.access import Access
 from resilience.cluster.discovery import Discovery
 from resilience.cluster.errors import ClusterError, Gone
-from resilience.cluster.interface import PODS, Object, Resource, View
+from resilience.cluster.interface import PODS, Means, Object, Resource, View
 from resilience.cluster.lines import opened
 from resilience.cluster.sharing import Shared
 from resilience.cluster.wire import Gate, Wire
@@ -60,6 +60,7 @@ class HttpCluster:
 
     def __init__(self, access: Access, *, run: str = "", gate: Gate | None = None) -> None:
         self.access = access
+        self.means = Means()
         self._around: Middleware | None = None
         self._agent = f"run {run}" if run else ""
         self._wire = Wire(access, gate)
@@ -90,6 +91,12 @@ class HttpCluster:
     def server_version(self) -> str:
         """gitVersion of /version."""
         return str(self.request("GET", "/version").get("gitVersion", ""))
+
+    def date(self) -> str:
+        """The Date that the API server says, as its header stands there; "" without one."""
+        response = self._wire.open("GET", "/version", agent=self._agent)
+        response.close()
+        return str(response.headers.get("Date") or "")
 
     def request(
         self,

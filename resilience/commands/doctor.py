@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from resilience.cluster.errors import ClusterError, Forbidden
 from resilience.commands import settings
@@ -30,7 +31,7 @@ class Answer:
 def doctor(options: argparse.Namespace) -> int:
     """Print all answers; 1 when one of them is bad."""
     answers = []
-    for answer in _ask(settings(options)):
+    for answer in _ask(settings(options), options.paths):
         print(_line(answer), flush=True)
         answers.append(answer)
     return 1 if any(answer.good is False for answer in answers) else 0
@@ -41,13 +42,13 @@ def _line(answer: Answer) -> str:
     return f"{word:4} {answer.what}: {answer.detail}"
 
 
-def _ask(settings: Settings) -> Iterator[Answer]:
+def _ask(settings: Settings, paths: Sequence[str]) -> Iterator[Answer]:
     yield Answer(sys.version_info >= (3, 11), "python", platform.python_version())
     yield Answer(sys.platform == "linux", "system", f"{platform.system()} {platform.machine()}")
     yield _verbs()
     yield _sandbox()
     if settings.context or settings.kubeconfig:
-        yield from _cluster(settings)
+        yield from _cluster(settings, paths)
     else:
         yield Answer(None, "cluster", "none named (--context NAME); scenarios use the sandbox")
 
@@ -76,16 +77,32 @@ def _sandbox() -> Answer:
     return Answer(True, "sandbox", f"{nodes} nodes of {version} after {took:.1f} s")
 
 
-def _cluster(settings: Settings) -> Iterator[Answer]:
+def _cluster(settings: Settings, paths: Sequence[str]) -> Iterator[Answer]:
     from resilience.cluster import open_context
+    from resilience.commands import checkup
+    from resilience.targets import load
 
     try:
         with open_context(settings.context, settings.kubeconfig) as cluster:
             yield Answer(True, "cluster", f"{cluster.context}: {cluster.server_version()}")
             yield _try("rights", lambda: _who(cluster.request))
-            yield _try("consent", lambda: _consent(cluster, settings))
+            now = datetime.now(UTC)
+            yield _answer("clock", lambda: checkup.clock(cluster, now))
+            yield _answer("images", lambda: checkup.images(cluster, settings.namespace))
+            yield _answer("policies", lambda: checkup.policies(cluster, settings.namespace))
+            if not paths:
+                yield _try("consent", lambda: _consent(cluster, settings))
+            for line in checkup.scenarios(cluster, settings, load(settings.root), paths):
+                yield Answer(*line)
     except ClusterError as error:
         yield Answer(False, "cluster", str(error))
+
+
+def _answer(what: str, ask: Callable[[], tuple[bool | None, str, str]]) -> Answer:
+    try:
+        return Answer(*ask())
+    except ClusterError as error:
+        return Answer(False, what, str(error))
 
 
 def _try(what: str, ask: Callable[[], str]) -> Answer:

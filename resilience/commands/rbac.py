@@ -25,17 +25,17 @@ ACCOUNT = "resilience"
 def show(options: argparse.Namespace) -> int:
     """Print them."""
     given = settings(options)
-    scenarios = list(_scenarios([Path(name) for name in options.paths], given))
-    if not scenarios:
+    found = list(scenarios([Path(name) for name in options.paths], given))
+    if not found:
         raise CommandError(f"no scenario and no plan in {', '.join(options.paths)}")
-    print(rbac.text(_objects(_needs(scenarios, given), _subject(options, given))), end="")
+    print(rbac.text(_objects(_needs(found, given), _subject(options, given))), end="")
     return 0
 
 
-def _needs(scenarios: Sequence[Scenario], given: Settings) -> Sequence[Need]:
+def _needs(found: Sequence[Scenario], given: Settings) -> Sequence[Need]:
     return merged(
         (need.right, why)
-        for scenario in scenarios
+        for scenario in found
         for need in needed(scenario, scenario.namespace or given.namespace, given.journal_namespace)
         for why in need.why
     )
@@ -61,7 +61,8 @@ def _subject(options: argparse.Namespace, given: Settings) -> rbac.Subject:
     return rbac.Subject("ServiceAccount", name, namespace)
 
 
-def _scenarios(paths: Sequence[Path], given: Settings) -> Iterator[Scenario]:
+def scenarios(paths: Sequence[Path], given: Settings) -> Iterator[Scenario]:
+    """All of these files and folders, those of plans included; CommandError with all problems."""
     from resilience.catalogue import catalogue
     from resilience.engine.drill import compiled
     from resilience.language import load
