@@ -11,8 +11,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-demo: $(VENV)/.demo  ## install, then break things on the embedded sandbox: no Kubernetes needed
-	$(BIN)/python -m pytest scenarios/ --resilience-report $(REPORT)
+demo: $(VENV)/.demo  ## install, break things on the embedded sandbox, restore a backup: no Kubernetes needed
+	$(BIN)/python -m pytest scenarios/ backups/ --resilience-report $(REPORT)
 
 test: $(VENV)/.test lint  ## install what the tests need and run them all
 	$(BIN)/python -m pytest tests/
