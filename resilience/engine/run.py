@@ -27,7 +27,7 @@ from resilience.engine.options import Options
 from resilience.engine.owners import Owners
 from resilience.engine.probes import Deck, NotSteady
 from resilience.engine.state import RunState
-from resilience.engine.steps import Steps, Stopped, defect
+from resilience.engine.steps import Steps, Stopped
 from resilience.engine.timeline import Timeline
 from resilience.engine.undo import shielded
 from resilience.engine.views import Views
@@ -193,8 +193,6 @@ class _Run:
             self._trouble = _Trouble(Outcome.HARNESS_ERROR, str(error))
         except Exception as error:  # noqa: BLE001  a defect of ours: undone and told as one
             self._trouble = _Trouble(Outcome.HARNESS_ERROR, _defect(error))
-        except Exception as error:  # noqa: BLE001  nobody interrupted: it must not look so
-            self._trouble = _Trouble(Outcome.HARNESS_ERROR, defect("the engine", error))
         except BaseException as error:  # noqa: BLE001  raised again by the caller, after the undo
             self._state.aborter.caught(error)
 

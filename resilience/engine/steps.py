@@ -91,7 +91,7 @@ class Steps:
             denied = isinstance(error, Forbidden | Invalid | Throttled)
             return _Ended(Outcome.HARNESS_ERROR, str(error), denied=denied)
         except Exception as error:  # noqa: BLE001  a defect in a verb must not skip the undo
-            return _Ended(Outcome.HARNESS_ERROR, defect(f"the verb `{step.verb.name}`", error))
+            return _Ended(Outcome.HARNESS_ERROR, _defect(step, error))
 
     def _act(self, step: Step, context: StepContext) -> None:
         state = self._state
@@ -166,10 +166,9 @@ def _done(step: Step, started: float, ended: float | None, how: _Ended) -> Done:
     return Done(record=record, outcome=how.outcome, optional=step.optional)
 
 
-def defect(where: str, error: Exception) -> str:
-    """What to say about an exception that no design of ours foresees."""
+def _defect(step: Step, error: Exception) -> str:
     last = traceback.extract_tb(error.__traceback__)[-1]
     return (
-        f"a defect in {where}: {type(error).__name__}: {error} "
+        f"a defect in the verb `{step.verb.name}`: {type(error).__name__}: {error} "
         f"({last.filename}:{last.lineno}); please report it"
     )

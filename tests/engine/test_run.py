@@ -244,19 +244,3 @@ def test_a_defect_of_ours_is_told_as_one_and_everything_is_put_back(here: World)
     assert "AttributeError: no such thing" in record.message
     assert not record.leftovers
     assert here.cluster.dump() == before
-
-
-def test_a_defect_outside_of_any_verb_is_not_called_an_interruption(here: World) -> None:
-    before = here.cluster.dump()
-
-    def burst(entry: Entry) -> None:
-        if entry.facts.get("state") == "settled":
-            raise AttributeError("no attribute 'acting'")
-
-    here.on_entry = burst
-    record = here.run(given=[apply()], when=[kill(count=1)])
-    assert record.outcome is Outcome.HARNESS_ERROR
-    assert "AttributeError: no attribute 'acting' (" in record.message
-    assert "please report it" in record.message
-    assert here.aborter.cause is None
-    assert here.cluster.dump() == before
