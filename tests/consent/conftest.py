@@ -44,7 +44,7 @@ then:
 
 @pytest.fixture(scope="module")
 def embedded() -> Iterator[Embedded]:
-    with sandbox(nodes=2) as running:
+    with sandbox(nodes=3) as running:
         yield running
 
 
