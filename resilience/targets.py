@@ -49,7 +49,8 @@ class Target:
     may be acted in, and those whose labels one of `namespace_selectors` matches; `nodes` says
     whether nodes may be. `max_pods`, `max_nodes` and `max_share` (of the Pods of a namespace) are
     what one run may harm, None without limit. `rate` and `burst` are requests of actions, a second
-    and at once.
+    and at once. `driver` is a command that stops and starts machines (`COMMAND down|up|reboot
+    NODE`); `privileged` allows Pods that reach into a node.
     """
 
     name: str
@@ -65,6 +66,8 @@ class Target:
     rate: float = RATE
     burst: int = BURST
     gate: Gate | None = None
+    driver: tuple[str, ...] = ()
+    privileged: bool = False
 
 
 def load(root: Path) -> Sequence[Target]:
@@ -115,8 +118,9 @@ def _target(path: Path, name: str, body: Any) -> Target:
 
 def _decoded(where: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """Values of a table whose keys and shapes have been checked."""
-    plain = ("context", "cluster", "nodes", "max_pods", "max_nodes", "burst")
+    plain = ("context", "cluster", "nodes", "max_pods", "max_nodes", "burst", "privileged")
     values: dict[str, Any] = {key: body[key] for key in plain if key in body}
+    values["driver"] = tuple(body.get("driver", ()))
     values["namespaces"] = tuple(body.get("namespaces", ()))
     values["namespace_selectors"] = tuple(
         _parsed(where, "namespace_selectors", text, Selector.parse)
@@ -190,6 +194,8 @@ KEYS: Mapping[str, Shape] = {
     "blackout": _TEXTS,
     "rate": Shape('a rate such as "20/s"', lambda value: isinstance(value, str)),
     "burst": _NUMBER,
+    "driver": _TEXTS,
+    "privileged": Shape("true or false", lambda value: isinstance(value, bool)),
     "gate": Shape("a table", lambda value: isinstance(value, dict)),
 }
 

@@ -90,8 +90,22 @@ class View(Protocol):
         """resourceVersion up to which the view has seen everything."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What may be done to a cluster beside its API, as its target says; nothing without one.
+
+    `driver` is a command that stops and starts machines: it is called with `down`, `up` or `reboot`
+    and a node's name behind it. `privileged` allows Pods that reach into a node.
+    """
+
+    driver: tuple[str, ...] = ()
+    privileged: bool = False
+
+
 class Cluster(Protocol):
     """A cluster that may be touched."""
+
+    means: Means
 
     def request(
         self,

@@ -65,14 +65,16 @@ def _context(given: Settings, found: Sequence[Left]) -> str:
 
 
 def _replay(given: Settings, runs: Sequence[str]) -> int:
+    from resilience import targets
     from resilience.catalogue import catalogue
     from resilience.cluster import open_context
-    from resilience.engine import takeover
+    from resilience.engine import guard, takeover
     from resilience.engine.abort import Aborter
     from resilience.engine.clock import RealClock
     from resilience.engine.takeover import Place
 
     with open_context(given.context, given.kubeconfig) as cluster:
+        cluster.means = guard.means(cluster, targets.load(given.root))
         directory = given.journal_directory
         results = replay(cluster, directory, catalogue(), clock=RealClock(), runs=runs)
         place = Place(

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from resilience.cluster.errors import Forbidden, NotFound
-from resilience.cluster.interface import NAMESPACES, Cluster
+from resilience.cluster.interface import NAMESPACES, Cluster, Means
 from resilience.context import Refused
 from resilience.engine.rights import flattened, of_step
 from resilience.model.scenario import Scenario
@@ -68,6 +68,15 @@ def target_of(cluster: Cluster, targets: Sequence[Target]) -> Target | None:
         f"context {cluster.context!r} leads to another cluster than target {named[0].name!r} means:"
         f" its kube-system has uid {uid}, the target says {named[0].cluster}"
     )
+
+
+def means(cluster: Cluster, targets: Sequence[Target]) -> Means:
+    """What the cluster's own target gives beside the API; nothing on another cluster."""
+    try:
+        target = target_of(cluster, targets)
+    except Refused:
+        return Means()
+    return Means() if target is None else Means(driver=target.driver, privileged=target.privileged)
 
 
 def _require_label(cluster: Cluster, namespace: str, target: Target | None) -> None:

@@ -146,6 +146,10 @@ class Session:
         from resilience.engine.clock import RealClock
         from resilience.engine.recover import replay
 
+        if not self.wants_sandbox:
+            from resilience.engine import guard
+
+            cluster.means = guard.means(cluster, self.targets)
         directory = self.settings.journal_directory
         for result in replay(cluster, directory, self.catalogue, clock=RealClock()):
             if result.skipped and cluster.is_sandbox:

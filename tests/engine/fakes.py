@@ -31,6 +31,7 @@ from resilience.cluster.interface import (
     REPLICASETS,
     SERVICES,
     STATEFULSETS,
+    Means,
     Object,
     Resource,
     View,
@@ -163,6 +164,7 @@ class FakeCluster:
 
     def __init__(self, clock: FakeClock) -> None:
         self.clock = clock
+        self.means = Means()
         self.version = 0
         self.calls: list[tuple[str, str]] = []
         self.faults: list[Fault] = []

@@ -42,7 +42,7 @@ def test_no_files_mean_no_targets(tmp_path: Path) -> None:
         ),
         (
             'context = "s"\ncluster = "u"\nzzz = 1',
-            "unknown key 'zzz'; expected blackout, burst, cluster, context, gate",
+            "unknown key 'zzz'; expected blackout, burst, cluster, context, driver, gate",
         ),
         ('context = "s"\ncluster = "u"\nnamespaces = "a"', "expected a list of texts"),
         ('context = "s"\ncluster = "u"\nnamespaces = [1]', "expected a list of texts"),
@@ -152,3 +152,11 @@ def test_inside_a_cluster_a_context_must_be_named() -> None:
     assert "--resilience-context in-cluster" in guard.in_cluster_unnamed("", inside)
     assert guard.in_cluster_unnamed("in-cluster", inside) == ""
     assert guard.in_cluster_unnamed("", {}) == ""
+
+
+def test_a_driver_and_the_right_to_reach_into_nodes_are_read(tmp_path: Path) -> None:
+    text = 'context = "s"\ncluster = "u"\ndriver = ["./power.sh", "-v"]\nprivileged = true\n'
+    (tmp_path / "resilience.toml").write_text(f"[targets.x]\n{text}")
+    [target] = load(tmp_path)
+    assert target.driver == ("./power.sh", "-v")
+    assert target.privileged is True
