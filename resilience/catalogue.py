@@ -46,6 +46,7 @@ BUILTIN: Mapping[str, str] = {
     "repeat": "resilience.actions.repeat",
     "restart": "resilience.actions.restart",
     "restarts": "resilience.checks.restarts",
+    "restore": "resilience.actions.restore",
     "run_job": "resilience.actions.run_job",
     "same": "resilience.checks.same",
     "scale": "resilience.actions.scale",

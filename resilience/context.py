@@ -20,7 +20,7 @@ from random import Random
 from typing import Any, Protocol
 
 from resilience.cluster.interface import Cluster, Object, Resource, View, WatchEvent
-from resilience.model.scenario import Step
+from resilience.model.scenario import Plan, Step
 from resilience.model.timeline import What
 from resilience.model.values import RunId
 from resilience.model.verdict import Finding, Outcome, Window
@@ -142,6 +142,9 @@ class ActionContext(Context, Protocol):
     def affected(self, obj: Object, text: str) -> None:
         """Something other than a Pod is changed for certain (a scale, a rollout, a node). Pods that
         leave a workload because of it are waited for like victims."""
+
+    def plan(self, name: str) -> Plan:
+        """The backup plan of that name, beside the scenario or in a folder `backups`."""
 
     def proof(self, text: str, facts: Mapping[str, Any]) -> None:
         """Evidence from the API that the fault took effect; an action without it is an error."""

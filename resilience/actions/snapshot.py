@@ -1,92 +1,163 @@
-"""`snapshot`: make a backup of a namespace, verify it, and write that down.
+"""`snapshot`: make a backup of a namespace, or of all that a plan says, verify it, and record that.
 
-`this` is for the `given:` of a plan that makes its own subject; elsewhere a store is named. The
-snapshot stays in its store: it is the point.
+`this` is for the `given:` of a plan that makes its own subject; another plan is named; else a store
+is. The snapshot stays in its store: it is the point.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from resilience.cluster.errors import ClusterError
 from resilience.context import ActionContext, ActionFailed
+from resilience.model.timeline import What
 from resilience.model.verb import Complaint, Family, Phase, Residue, Right, Verb, parameter
+
+if TYPE_CHECKING:
+    from resilience.backup.clock import Clock
+    from resilience.backup.data import Inside
+    from resilience.backup.manifest import Manifest
+    from resilience.backup.snapshot import Request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """Parameters of `snapshot`."""
 
-    plan: str = parameter("`this`: the plan in whose `given` it stands.", default="", one_of="what")
+    plan: str = parameter(
+        "A plan, by its id; `this` is the one in whose `given` it stands.",
+        default="",
+        one_of="what",
+    )
     store: str = parameter(
         "Where to: s3://BUCKET/PREFIX or file:DIRECTORY.",
         default="",
         example="file:./backups-data",
         one_of="what",
     )
-    name: str = parameter("Its name; else the namespace and the time.", default="")
+    name: str = parameter("Its name; else the plan or the namespace, and the time.", default="")
+    volumes: bool = parameter("The data of bound claims too; a plan says so itself.", default=False)
 
 
 def _check(snapshot: Snapshot) -> Sequence[Complaint]:
-    if snapshot.plan not in ("", "this"):
-        return (
-            Complaint(
-                field="plan",
-                message=f"{snapshot.plan!r} is no plan that can be meant here",
-                expected="this (in a plan's given), or a store",
-            ),
-        )
-    if not (snapshot.plan or snapshot.store):
-        return (Complaint(field="", message="no store is named", expected="this, or store: URL"),)
+    return complaints(snapshot.plan, snapshot.store)
+
+
+def complaints(plan: str, store: str) -> Sequence[Complaint]:
+    """What is wrong with a plan's name, or with naming nothing."""
+    if plan and not re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", plan):
+        return (Complaint(field="plan", message=f"{plan!r} is no plan's id", expected="its id"),)
+    if not (plan or store):
+        return (Complaint(field="", message="no store is named", expected="a plan, or store: URL"),)
     return ()
 
 
 def _describe(snapshot: Snapshot) -> str:
-    where = f" in {snapshot.store}" if snapshot.store else " of this plan"
-    return f"make a snapshot{where}"
+    if snapshot.plan == "this":
+        return "make a snapshot of this plan"
+    return f"make a snapshot {f'in {snapshot.store}' if snapshot.store else f'of {snapshot.plan}'}"
 
 
 def _rights(snapshot: Snapshot, namespace: str) -> Sequence[Right]:
-    return (Right(verb="list", group="*", resource="*", namespace=namespace),)
+    listing = Right(verb="list", group="*", resource="*", namespace=namespace)
+    if not snapshot.volumes:
+        return (listing,)
+    helper = [("get", "pods"), ("create", "pods"), ("delete", "pods"),
+              ("get", "pods/exec"), ("create", "pods/exec")]  # fmt: skip
+    more = [Right(verb=verb, group="", resource=name, namespace=namespace) for verb, name in helper]
+    return (listing, *more)
 
 
 def run(snapshot: Snapshot, context: ActionContext) -> None:
     """Make it; a snapshot that is not whole fails the step and is not visible."""
-    from resilience.backup.catalog import opened
-    from resilience.backup.clock import BorrowedClock
     from resilience.backup.errors import BackupError
+    from resilience.cluster.interface import NAMESPACES
+
+    try:
+        made, where = _of_plan(snapshot, context) if snapshot.plan else _here(snapshot, context)
+        for name in made.namespaces:
+            context.affected(context.cluster.get(NAMESPACES, name), "was backed up")
+    except (BackupError, ClusterError) as problem:
+        raise ActionFailed(f"no snapshot: {problem}") from problem
+    context.proof(
+        f"snapshot {made.name} of {made.objects} objects is intact",
+        {"snapshot": made.name, "objects": made.objects, "store": where},
+    )
+
+
+def _of_plan(snapshot: Snapshot, context: ActionContext) -> tuple[Manifest, str]:
+    from resilience.backup.catalog import free_name
+    from resilience.backup.clock import BorrowedClock
+    from resilience.backup.data import Inside
+    from resilience.backup.keys import from_environment
+    from resilience.backup.layout import stamped_name
+    from resilience.backup.plans import make, plan_store, prune
+
+    plan, clock = context.plan(snapshot.plan), BorrowedClock(context.clock)
+    store = plan_store(plan)
+    made = make(
+        plan,
+        context.cluster,
+        store,
+        name=snapshot.name or free_name(store, stamped_name(plan.id, clock.now())),
+        clock=clock,
+        keys=from_environment(context.cluster),
+        extend=lambda request: _extended(request, Inside.of(plan), context, clock),
+    )
+    for line in prune(plan, store, clock=clock):
+        context.note(What.NOTE, f"retention: {line}")
+    return made, store.url
+
+
+def _here(snapshot: Snapshot, context: ActionContext) -> tuple[Manifest, str]:
+    from resilience.backup.catalog import free_name, opened
+    from resilience.backup.clock import BorrowedClock
+    from resilience.backup.data import Inside
+    from resilience.backup.keys import from_environment
     from resilience.backup.layout import stamped_name
     from resilience.backup.scope import Scope
-    from resilience.backup.sign import find_signer
     from resilience.backup.snapshot import Request, create
     from resilience.backup.store import open_store
     from resilience.backup.verify import record, verify
-    from resilience.cluster.interface import NAMESPACES
 
     clock = BorrowedClock(context.clock)
-    try:
-        store = open_store(snapshot.store, base=context.directory)
-        name = snapshot.name or stamped_name(context.namespace, clock.now())
-        request = Request(
-            name=name, scope=Scope(namespaces=(context.namespace,)), signer=find_signer()
-        )
-        manifest = create(request, context.cluster, store, clock=clock)
-        made = opened(store, name)
-        key = record(made, verify(made), clock.now())
-        context.affected(context.cluster.get(NAMESPACES, context.namespace), "was backed up")
-    except (BackupError, ClusterError) as problem:
-        raise ActionFailed(f"no snapshot of {context.namespace}: {problem}") from problem
-    context.proof(
-        f"snapshot {name} of {manifest.objects} objects is intact",
-        {"objects": manifest.objects, "record": key, "store": store.url},
+    store = open_store(snapshot.store, base=context.directory)
+    name = snapshot.name or free_name(store, stamped_name(context.namespace, clock.now()))
+    keys = from_environment(context.cluster)
+    request = Request(
+        name=name,
+        scope=Scope(namespaces=(context.namespace,)),
+        signer=keys.signer,
+        recipients=keys.recipients,
+    )
+    request = _extended(request, Inside(volumes=snapshot.volumes), context, clock)
+    manifest = create(request, context.cluster, store, clock=clock)
+    made = opened(store, name, keys.identities)
+    record(made, verify(made, trusted=keys.trusted), clock.now())
+    return manifest, store.url
+
+
+def _extended(request: Request, inside: Inside, context: ActionContext, clock: Clock) -> Request:
+    from resilience.backup.data import with_data
+    from resilience.backup.stream import exec_of
+
+    return with_data(
+        request,
+        context.cluster,
+        exec_of(context.cluster),
+        clock=clock,
+        inside=inside,
+        tell=lambda text: context.note(What.NOTE, text),
     )
 
 
 VERB = Verb(
     name="snapshot",
     family=Family.ACTION,
-    summary="Make a verified backup of the namespace.",
+    summary="Make a verified backup of the namespace, or of a plan.",
     parameters=Snapshot,
     phases=frozenset({Phase.GIVEN, Phase.WHEN}),
     run=run,

@@ -181,6 +181,32 @@ def opened(store: Store, name: str, identities: Iterable[Any] = ()) -> Snapshot:
     return Snapshot(store, find(store, name), tuple(identities))
 
 
+def free_name(store: Store, base: str) -> str:
+    """`base`, or with a number where another snapshot of the same second has it."""
+    for name in (base, *(f"{base}-{number}" for number in range(2, 10))):
+        if next(iter(store.list(layout.directory(name))), None) is None:
+            return name
+    raise BadRequest(f"{store.url} has nine snapshots {base}; wait a second, or name this one")
+
+
+def held_by_velero(snapshot: Snapshot) -> tuple[str, ...]:
+    """The namespaces of a snapshot that has no manifest."""
+    included = (snapshot.marker.get("spec") or {}).get("includedNamespaces") or []
+    listed_ = snapshot.side("resource-list") or {}
+    names = [name for name in listed_.get("v1/Namespace", included) if name != "*"]
+    return tuple(sorted(names))
+
+
+def newest_of(store: Store, namespace: str, identities: Iterable[Any] = ()) -> Snapshot:
+    """The newest visible snapshot of ours that holds a namespace."""
+    given = tuple(identities)
+    found = [Snapshot(store, each, given) for each in snapshots(store) if each.ours]
+    held = [each for each in found if each.manifest and namespace in each.manifest.namespaces]
+    if not held:
+        raise NoSnapshot(f"{store.url} has no snapshot of namespace {namespace}")
+    return max(held, key=lambda each: (each.started, each.name))
+
+
 def _moment(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from resilience.backup.canary import require_wall
-from resilience.backup.catalog import Snapshot
+from resilience.backup.catalog import Snapshot, held_by_velero
 from resilience.backup.clock import Clock
 from resilience.backup.compare import with_cluster
 from resilience.backup.control import unseen
@@ -332,7 +332,4 @@ class _Drill:
 def _namespaces(snapshot: Snapshot) -> tuple[str, ...]:
     if snapshot.manifest:
         return snapshot.manifest.namespaces
-    included = (snapshot.marker.get("spec") or {}).get("includedNamespaces") or []
-    listed = snapshot.side("resource-list") or {}
-    names = [name for name in listed.get("v1/Namespace", included) if name != "*"]
-    return tuple(sorted(names))
+    return held_by_velero(snapshot)

@@ -17,6 +17,7 @@ BackupError
 ├── RestoreRefused          nothing was created, and why
 ├── HookFailed              a hook of the application failed
 ├── VolumeFailed            a volume's stream lacks one of its four proofs
+│   └── HelperLost          its helper Pod was taken away meanwhile: it can be begun again
 ├── SentinelFailed          the application could not keep the sentinel, or not tell it
 ├── Busy                    somebody else holds the lock; the message names the holder
 └── BadRequest              the caller's own words are wrong: name, schedule, URL, key
@@ -91,6 +92,10 @@ class HookFailed(BackupError):
 
 class VolumeFailed(BackupError):
     """A volume's stream lacks a proof."""
+
+
+class HelperLost(VolumeFailed):
+    """The helper Pod was taken away."""
 
 
 class SentinelFailed(BackupError):

@@ -26,6 +26,9 @@ class Outcome(Enum):
     REJECTED = "would be refused"
 
 
+DRY = frozenset({Outcome.WOULD_CREATE, Outcome.WOULD_UPDATE, Outcome.UNASKED, Outcome.REJECTED})
+"""What only a dry run says."""
+
 BAD = frozenset({Outcome.FAILED, Outcome.REJECTED})
 
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from resilience.backup import layout
 from resilience.backup.catalog import Listed, Snapshot, listed, opened
@@ -22,7 +23,7 @@ from resilience.backup.retention import Candidate, Decision, decide
 from resilience.backup.scope import Scope
 from resilience.backup.sign import Signer
 from resilience.backup.snapshot import Request, create
-from resilience.backup.store import Store
+from resilience.backup.store import Store, open_store
 from resilience.backup.verify import record, recorded, verify
 from resilience.cluster.interface import Cluster
 from resilience.model.scenario import Plan
@@ -50,6 +51,11 @@ def belongs(name: str, plan: str) -> bool:
 def of_plan(store: Store, plan: str) -> list[Listed]:
     """Visible snapshots of a plan, oldest first (their names are in order of time)."""
     return [each for each in listed(store) if each.marker and belongs(each.name, plan)]
+
+
+def plan_store(plan: Plan, url: str = "") -> Store:
+    """The plan's store; a relative directory starts beside the plan's file."""
+    return open_store(url) if url else open_store(plan.store, base=Path(plan.place.file).parent)
 
 
 def newest(store: Store, plan: Plan, keys: Keys = Keys()) -> Snapshot:

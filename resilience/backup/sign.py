@@ -1,4 +1,4 @@
-"""Hash and Ed25519 signature of a manifest, and where the keys come from.
+"""Hash and Ed25519 signature of a manifest.
 
 The signature file has two lines at most, `sha256 HEX` and `ed25519 PUBLIC SIGNATURE` (base64). It
 is read by rendering what was understood and comparing: no bit may be other than it was written.
@@ -10,17 +10,13 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from resilience.backup.errors import BadRequest, Tampered
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-KEY_VARIABLE = "RESILIENCE_SIGNING_KEY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +75,6 @@ class Signer:
         """Hash and sign."""
         signature = base64.b64encode(self._key.sign(manifest)).decode()
         return Seal(hashlib.sha256(manifest).hexdigest(), self.public, signature)
-
-
-def find_signer(path: Path | None = None) -> Signer | None:
-    """The key of a file, else of the environment (PEM text), else none."""
-    if path:
-        try:
-            return Signer.from_pem(path.read_bytes(), str(path))
-        except OSError as problem:
-            raise BadRequest(f"signing key {path}: {problem.strerror}") from problem
-    text = os.environ.get(KEY_VARIABLE, "")
-    return Signer.from_pem(text.encode(), KEY_VARIABLE) if text else None
 
 
 def seal(manifest: bytes, signer: Signer | None) -> Seal:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from resilience.backup.errors import VolumeFailed
 
 if TYPE_CHECKING:
+    from resilience.cluster.interface import Cluster
     from resilience.cluster.transport import HttpCluster
 
 MARKER = "resilience-end "
@@ -88,6 +89,18 @@ class ClusterExec:
             code = None
             stderr += f"\n{problem}".encode()
         return Ended(code, stderr.decode("utf-8", "replace"))
+
+
+def exec_of(cluster: Cluster) -> Exec:
+    """A way into the containers of a cluster; `VolumeFailed` when it is used and there is none."""
+    from resilience.cluster.transport import HttpCluster
+
+    return ClusterExec(cluster) if isinstance(cluster, HttpCluster) else _NoWayIn()
+
+
+class _NoWayIn:
+    def run(self, namespace: str, pod: str, *_: object, **__: object) -> Ended:
+        raise VolumeFailed(f"Pod {namespace}/{pod}: exec needs a cluster that is reached over HTTP")
 
 
 class Counted:

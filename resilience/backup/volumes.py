@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.resources import files as package_files
 from typing import Any
@@ -20,13 +20,13 @@ from typing import Any
 from resilience.backup import layout
 from resilience.backup.catalog import Snapshot
 from resilience.backup.clock import Clock
-from resilience.backup.errors import VolumeFailed
+from resilience.backup.errors import HelperLost, VolumeFailed
 from resilience.backup.files import Files
 from resilience.backup.manifest import VolumeRecord
 from resilience.backup.mapping import Targets
-from resilience.backup.rules import FILLED
+from resilience.backup.rules import FILLED, RESTORE
 from resilience.backup.stream import Counted, Exec, proven
-from resilience.cluster.errors import Conflict
+from resilience.cluster.errors import ClusterError, Conflict, NotFound
 from resilience.cluster.interface import PODS, Cluster, Object, Resource
 
 IMAGE = "python:3.12-alpine"
@@ -39,6 +39,7 @@ _MOUNT = "/volume"
 _PREFIX = "resilience-volume-"
 _WITHIN = 120.0
 _PAUSE = 0.25
+_TRIES = 3
 _TIMEOUT = 6 * 3600.0
 
 
@@ -96,13 +97,17 @@ def _only(node: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TarVolumes:
-    """Takes claims and brings them back."""
+    """Takes claims and brings them back. `name` is the snapshot's or the restore's.
+
+    `keep_existing`: a claim that this restore did not create keeps the data that it has.
+    """
 
     cluster: Cluster
     exec: Exec
     clock: Clock
     name: str
     image: str = IMAGE
+    keep_existing: bool = False
 
     def take(self, files: Files, claims: Sequence[tuple[str, str, str]]) -> list[VolumeRecord]:
         """For `Request.volumes`: the data of each bound claim, one after another."""
@@ -111,6 +116,13 @@ class TarVolumes:
         ]
 
     def _take(self, files: Files, namespace: str, claim: str) -> VolumeRecord:
+        """A stream whose helper was lost leaves nothing behind, so it can be begun again."""
+        for _ in range(_TRIES - 1):
+            with suppress(HelperLost):
+                return self._stream(files, namespace, claim)
+        return self._stream(files, namespace, claim)
+
+    def _stream(self, files: Files, namespace: str, claim: str) -> VolumeRecord:
         key = layout.volume(self.name, namespace, claim)
         what = f"volume {namespace}/{claim}"
         with self.mounted(namespace, claim, writing=False) as pod:
@@ -143,6 +155,9 @@ class TarVolumes:
             namespace = targets.namespace(record.namespace)
             if self._is_filled(record, namespace):
                 continue  # by the same restore, before it was interrupted
+            if self.keep_existing and not self._created_by_us(record, namespace):
+                filled.append(f"{namespace}/{record.claim}: exists and was left")
+                continue
             self.bring_back(snapshot, record, namespace)
             mark = {"metadata": {"annotations": {FILLED: record.tree}}}
             self.cluster.patch(CLAIMS, record.claim, mark, namespace)
@@ -152,6 +167,10 @@ class TarVolumes:
     def _is_filled(self, record: VolumeRecord, namespace: str) -> bool:
         metadata = self.cluster.get(CLAIMS, record.claim, namespace)["metadata"]
         return (metadata.get("annotations") or {}).get(FILLED) == record.tree
+
+    def _created_by_us(self, record: VolumeRecord, namespace: str) -> bool:
+        metadata = self.cluster.get(CLAIMS, record.claim, namespace)["metadata"]
+        return (metadata.get("annotations") or {}).get(RESTORE) == self.name
 
     def bring_back(self, snapshot: Snapshot, record: VolumeRecord, namespace: str) -> None:
         """Into the claim of the same name in `namespace`, which must be empty; the files' own tree
@@ -181,16 +200,49 @@ class TarVolumes:
 
     @contextmanager
     def mounted(self, namespace: str, claim: str, *, writing: bool) -> Iterator[str]:
-        """The name of a running helper Pod that mounts the claim at /volume, for the block."""
-        node = self._node(namespace, claim)
-        body = helper(claim, namespace, node=node, writing=writing, image=self.image)
-        body["metadata"]["annotations"] = {RUN: self.name}
-        created = self._created(body, namespace)["metadata"]
+        """The name of a running helper Pod that mounts the claim at /volume, for the block.
+
+        `HelperLost` when somebody took the Pod away meanwhile (an eviction, a node that died)."""
+        metadata = self._running(namespace, claim, writing=writing)
         try:
-            self._wait_running(namespace, created["name"], claim)
-            yield created["name"]
+            yield metadata["name"]
+        except (VolumeFailed, ClusterError) as problem:
+            if self._is_there(metadata):
+                raise
+            raise HelperLost(f"{problem}; its helper Pod was taken away meanwhile") from problem
         finally:
-            self.cluster.delete(PODS, created["name"], namespace, grace=0, uid=created["uid"])
+            self._away(metadata)
+
+    def _running(self, namespace: str, claim: str, *, writing: bool) -> dict[str, Any]:
+        """A helper that runs. Where the volume's user moves to another node, so does the helper."""
+        tries = 0
+        while True:
+            tries += 1
+            node = self._node(namespace, claim)
+            body = helper(claim, namespace, node=node, writing=writing, image=self.image)
+            body["metadata"]["annotations"] = {RUN: self.name}
+            metadata: dict[str, Any] = self._created(body, namespace)["metadata"]
+            try:
+                self._wait_running(namespace, metadata["name"], claim, node)
+            except BaseException as problem:
+                self._away(metadata)
+                if not isinstance(problem, HelperLost) or tries == _TRIES:
+                    raise
+            else:
+                return metadata
+
+    def _is_there(self, metadata: dict[str, Any]) -> bool:
+        try:
+            now = self.cluster.get(PODS, metadata["name"], metadata["namespace"])["metadata"]
+        except NotFound:
+            return False
+        return now["uid"] == metadata["uid"] and not now.get("deletionTimestamp")
+
+    def _away(self, metadata: dict[str, Any]) -> None:
+        with suppress(NotFound, Conflict):  # it went before us, or another has its name by now
+            self.cluster.delete(
+                PODS, metadata["name"], metadata["namespace"], grace=0, uid=metadata["uid"]
+            )
 
     def _created(self, body: Object, namespace: str) -> Object:
         """A helper of the same name was left by this very run, killed before, or is another's."""
@@ -218,10 +270,10 @@ class TarVolumes:
             )
         return next((pod["spec"]["nodeName"] for pod in users if pod["spec"].get("nodeName")), "")
 
-    def _wait_running(self, namespace: str, pod: str, claim: str) -> None:
+    def _wait_running(self, namespace: str, pod: str, claim: str, node: str) -> None:
         until = self.clock.monotonic() + _WITHIN
         while True:
-            status = self.cluster.get(PODS, pod, namespace).get("status") or {}
+            status = self._status(namespace, pod)
             if status.get("phase") == "Running":
                 return
             if status.get("phase") in ("Failed", "Succeeded") or self.clock.monotonic() >= until:
@@ -229,7 +281,15 @@ class TarVolumes:
                     f"volume {namespace}/{claim}: its helper Pod {pod} is "
                     f"{status.get('phase', 'Pending')} after {_WITHIN:.0f}s: {_why(status)}"
                 )
+            if node and self._node(namespace, claim) not in ("", node):
+                raise HelperLost(f"volume {namespace}/{claim}: its user left {node}")
             self.clock.wait(_PAUSE)
+
+    def _status(self, namespace: str, pod: str) -> dict[str, Any]:
+        try:
+            return self.cluster.get(PODS, pod, namespace).get("status") or {}
+        except NotFound as problem:
+            raise HelperLost(f"the helper Pod {namespace}/{pod} was taken away") from problem
 
 
 def _uses(pod: Object, claim: str) -> bool:

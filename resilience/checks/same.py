@@ -33,8 +33,9 @@ def run(same: Same, context: CheckContext) -> str:
     from resilience.backup.compare import with_cluster
     from resilience.backup.errors import BackupError
     from resilience.backup.mapping import Targets
+    from resilience.backup.restore import unadjusted
     from resilience.backup.safety import harmless
-    from resilience.backup.scratch import SNAPSHOT, SOURCE, STORE
+    from resilience.backup.scratch import OWNER, SNAPSHOT, SOURCE, STORE
     from resilience.backup.store import open_store
 
     try:
@@ -43,7 +44,7 @@ def run(same: Same, context: CheckContext) -> str:
         if not {SNAPSHOT, SOURCE, STORE} <= found.keys():
             raise NotMet(
                 f"namespace {context.namespace} does not say which snapshot it was "
-                "restored from; only a drill's namespace can be compared",
+                "restored from; only what a drill or `restore` brought back can be compared",
                 final=True,
             )
         snapshot = opened(open_store(found[STORE]), found[SNAPSHOT])
@@ -52,7 +53,7 @@ def run(same: Same, context: CheckContext) -> str:
             snapshot,
             context.cluster,
             targets=targets,
-            rewrites=harmless,
+            rewrites=harmless if OWNER in (metadata.get("labels") or {}) else unadjusted,
             namespaces=frozenset({found[SOURCE]}),
         )
     except (BackupError, ClusterError) as problem:

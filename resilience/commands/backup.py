@@ -18,19 +18,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from resilience.backup import texts
-from resilience.backup.catalog import Snapshot, opened, snapshots
+from resilience.backup.catalog import Snapshot, held_by_velero, opened, snapshots
 from resilience.backup.clock import SystemClock
 from resilience.backup.compare import between, with_cluster
 from resilience.backup.data import Inside, with_data
 from resilience.backup.errors import BackupError, BadRequest
+from resilience.backup.keys import signer
 from resilience.backup.layout import stamped_name
 from resilience.backup.mapping import Targets
-from resilience.backup.plans import Keys, copy, due, prune, run_due, scope
+from resilience.backup.outcome import DRY, RestoreReport
+from resilience.backup.plans import Keys, copy, due, plan_store, prune, run_due, scope
 from resilience.backup.restore import RestoreRequest, restore, unadjusted
 from resilience.backup.scope import Scope
-from resilience.backup.sign import find_signer
 from resilience.backup.snapshot import Request, create
-from resilience.backup.store import Store, open_store
+from resilience.backup.store import open_store
 from resilience.backup.verify import record, verify
 from resilience.cluster.interface import Cluster
 from resilience.commands import CommandError
@@ -62,11 +63,6 @@ def _plan(path: str) -> Plan:
     return loaded.plans[0]
 
 
-def plan_store(plan: Plan, url: str = "") -> Store:
-    """The plan's store; a relative directory starts beside the plan's file."""
-    return open_store(url) if url else open_store(plan.store, base=Path(plan.place.file).parent)
-
-
 @contextmanager
 def _cluster(options: argparse.Namespace) -> Iterator[HttpCluster]:
     from resilience.cluster import open_context
@@ -78,14 +74,14 @@ def _cluster(options: argparse.Namespace) -> Iterator[HttpCluster]:
         yield cluster
 
 
-def keys(options: argparse.Namespace) -> Keys:
-    """From the options and the environment."""
+def keys(options: argparse.Namespace, cluster: Cluster | None = None) -> Keys:
+    """From the options and the environment. `cluster` is where a Secret that is named is read; what
+    reads snapshots only signs nothing."""
     from resilience.backup import encrypt
 
-    path = getattr(options, "signing_key", None)
-    signer = find_signer(Path(path) if path else None)
+    named = getattr(options, "signing_key", None) or ""
     return Keys(
-        signer=signer,
+        signer=signer(named, cluster) if cluster else None,
         trusted=options.trusted_key,
         recipients=tuple(getattr(options, "recipient", ())),
         identities=tuple(encrypt.identity(Path(each).read_text()) for each in options.identity),
@@ -95,14 +91,24 @@ def keys(options: argparse.Namespace) -> Keys:
 def _create(options: argparse.Namespace) -> int:
     if bool(options.plan) == bool(options.namespace):
         raise BadRequest("name either a plan file or --namespace with --store")
-    given = keys(options)
     plan = _plan(options.plan) if options.plan else None
     if not plan and not options.store:
         raise BadRequest("--namespace needs --store")
     store = plan_store(plan, options.store) if plan else open_store(options.store)
+    with _cluster(options) as cluster:
+        given = keys(options, cluster)
+        extend = _with_data(cluster, _inside(options, plan))
+        manifest = create(extend(_requested(options, plan, given)), cluster, store, clock=CLOCK)
+    snapshot = opened(store, manifest.name, given.identities)
+    record(snapshot, verify(snapshot, trusted=given.trusted), CLOCK.now())
+    print(texts.made(manifest))
+    return 0
+
+
+def _requested(options: argparse.Namespace, plan: Plan | None, given: Keys) -> Request:
     base = plan.id if plan else options.namespace[0].strip("*?") or "all"
     now = CLOCK.now()
-    request = Request(
+    return Request(
         name=options.name or stamped_name(base, now),
         plan=plan.id if plan else "",
         scope=_narrowed(options, scope(plan) if plan else Scope(namespaces=(*options.namespace,))),
@@ -110,13 +116,6 @@ def _create(options: argparse.Namespace) -> int:
         recipients=given.recipients or (plan.recipients if plan else ()),
         retain_until=now + timedelta(days=options.lock_days) if options.lock_days else None,
     )
-    with _cluster(options) as cluster:
-        extend = _with_data(cluster, _inside(options, plan))
-        manifest = create(extend(request), cluster, store, clock=CLOCK)
-    snapshot = opened(store, manifest.name, given.identities)
-    record(snapshot, verify(snapshot, trusted=given.trusted), CLOCK.now())
-    print(texts.made(manifest))
-    return 0
 
 
 def _narrowed(options: argparse.Namespace, base: Scope) -> Scope:
@@ -219,8 +218,9 @@ def _due(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     """All plans are tried; one that fails does not keep the others from being made."""
-    given, failed = keys(options), 0
+    failed = 0
     with _cluster(options) as cluster:
+        given = keys(options, cluster)
         for path in options.plan:
             plan = _plan(path)
             store = plan_store(plan, options.store)
@@ -272,11 +272,25 @@ def _restore(options: argparse.Namespace) -> int:
     with _cluster(options) as cluster:
         _require_consent(cluster, options, snapshot, targets)
         report = restore(_filling(request, cluster), snapshot, cluster, clock=CLOCK)
+        loaded = _loaded(report, snapshot, targets, cluster)
     print(texts.restored(report))
+    _say(loaded)
     if report.complete:
         return 0
     _say([str(item) for item in report.bad], sys.stderr)
     return 1
+
+
+def _loaded(
+    report: RestoreReport, snapshot: Snapshot, targets: Targets, cluster: HttpCluster
+) -> list[str]:
+    """The application's own dumps, once its Pods are ready."""
+    from resilience.backup.dumps import Dumps
+    from resilience.backup.stream import ClusterExec
+
+    if not report.complete or any(each in DRY for each in report.counts):
+        return []
+    return Dumps(cluster=cluster, exec=ClusterExec(cluster), clock=CLOCK).load(snapshot, targets)
 
 
 def _filling(request: RestoreRequest, cluster: HttpCluster) -> RestoreRequest:
@@ -284,24 +298,31 @@ def _filling(request: RestoreRequest, cluster: HttpCluster) -> RestoreRequest:
     from resilience.backup.stream import ClusterExec
     from resilience.backup.volumes import TarVolumes
 
-    tar = TarVolumes(cluster=cluster, exec=ClusterExec(cluster), clock=CLOCK, name=request.name)
+    tar = TarVolumes(
+        cluster=cluster,
+        exec=ClusterExec(cluster),
+        clock=CLOCK,
+        name=request.name,
+        keep_existing=request.existing == "skip",
+    )
     return replace(request, fill=tar.fill)
 
 
 def _require_consent(
     cluster: Cluster, options: argparse.Namespace, snapshot: Snapshot, targets: Targets
 ) -> None:
-    """A restore by hand into a real cluster: the person has named cluster and snapshot, which is
-    consent, except for the system's own namespaces."""
-    from resilience.engine.guard import PROTECTED
+    """A restore by hand changes a real cluster like any scenario: what it touches must consent."""
+    from resilience.context import Refused
+    from resilience.engine.guard import consent
+    from resilience.targets import BadTarget, load
 
-    names = snapshot.manifest.namespaces if snapshot.manifest else ()
-    touched = PROTECTED.intersection(map(targets.namespace, names))
-    if touched and not options.dry_run and not cluster.is_sandbox:
-        raise BadRequest(
-            f"namespace {', '.join(sorted(touched))} is the system's own; a snapshot "
-            "is not restored over it"
-        )
+    if options.dry_run or cluster.is_sandbox:
+        return
+    names = snapshot.manifest.namespaces if snapshot.manifest else held_by_velero(snapshot)
+    try:
+        consent(cluster, load(Path.cwd()), sorted(map(targets.namespace, names)))
+    except (Refused, BadTarget) as problem:
+        raise BadRequest(f"{problem}; nothing was restored") from problem
 
 
 def _namespaces(snapshot: Snapshot, into: str) -> Mapping[str, str]:

@@ -76,8 +76,9 @@ def _keys(parser: argparse.ArgumentParser, *, writing: bool = False) -> None:
     if writing:
         parser.add_argument(
             "--signing-key",
-            metavar="FILE",
-            help="Ed25519 private key, PEM; else RESILIENCE_SIGNING_KEY (its text)",
+            metavar="KEY",
+            help="Ed25519 private key: a PEM file, or secret:NAMESPACE/NAME[/KEY]; else "
+            "RESILIENCE_SIGNING_KEY (its text, or secret:...)",
         )
         parser.add_argument(
             "--recipient",

@@ -11,14 +11,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from resilience.backup.clock import BorrowedClock
 from resilience.cluster.errors import ClusterError
-from resilience.context import ActionFailed, CheckContext, NotMet
+from resilience.context import CheckContext, NotMet
 from resilience.model.scenario import Plan, Scenario, Step
-from resilience.model.timeline import What
 from resilience.model.values import Duration
 from resilience.model.verb import Family, Phase, Verb
 from resilience.model.verdict import Finding, Result
@@ -71,8 +69,24 @@ def _bound(step: Step, plan: Plan) -> Step:
     this = step.verb.name == "snapshot" and getattr(step.parameters, "plan", "") == "this"
     if not this:
         return step
-    made = dataclasses.replace(step.verb, run=lambda parameters, context: _make(plan, context))
+    make = step.verb.run
+    made = dataclasses.replace(
+        step.verb, run=lambda parameters, context: make(parameters, _Own(context, plan))
+    )
     return dataclasses.replace(step, verb=made)
+
+
+class _Own:
+    """A step's context in which `this` is a plan; everything else is the original's."""
+
+    def __init__(self, context: Any, plan: Plan) -> None:
+        self._context, self._plan = context, plan
+
+    def plan(self, name: str) -> Plan:
+        return self._plan
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
 
 
 def _step(plan: Plan, kind: str) -> Step:
@@ -86,51 +100,16 @@ def _step(plan: Plan, kind: str) -> Step:
     )
 
 
-def _make(plan: Plan, context: Any) -> None:
-    from resilience.backup.data import Inside, with_data
-    from resilience.backup.errors import BackupError
-    from resilience.backup.layout import stamped_name
-    from resilience.backup.plans import make, prune
-    from resilience.backup.stream import ClusterExec
-    from resilience.cluster.interface import NAMESPACES
-
-    clock, store = BorrowedClock(context.clock), _store(plan)
-    name = stamped_name(plan.id, clock.now())
-    try:
-        made = make(
-            plan,
-            context.cluster,
-            store,
-            name=name,
-            clock=clock,
-            keys=_keys(),
-            extend=lambda request: with_data(
-                request,
-                context.cluster,
-                ClusterExec(context.cluster),
-                clock=clock,
-                inside=Inside.of(plan),
-                tell=lambda text: context.note(What.NOTE, text),
-            ),
-        )
-        for line in prune(plan, store, clock=clock):
-            context.note(What.NOTE, f"retention: {line}")
-    except (BackupError, ClusterError) as problem:
-        raise ActionFailed(f"no snapshot of plan {plan.id}: {problem}") from problem
-    context.affected(context.cluster.get(NAMESPACES, _named(plan) or "default"), "was backed up")
-    context.proof(f"snapshot {name} of {made.objects} objects is intact", {"snapshot": name})
-
-
 def _store(plan: Plan) -> Any:
-    from resilience.backup.store import open_store
+    from resilience.backup.plans import plan_store
 
-    return open_store(plan.store, base=Path(plan.place.file).parent)
+    return plan_store(plan)
 
 
-def _keys() -> Any:
+def _keys(context: CheckContext) -> Any:
     from resilience.backup.keys import from_environment
 
-    return from_environment()
+    return from_environment(context.cluster)
 
 
 def _judged(
@@ -168,14 +147,14 @@ def _fresh(plan: Plan, context: CheckContext) -> Sequence[Finding]:
 def _intact(plan: Plan, context: CheckContext) -> Sequence[Finding]:
     from resilience.backup.judge import intact
 
-    return intact(plan, _store(plan), clock=BorrowedClock(context.clock), keys=_keys())
+    return intact(plan, _store(plan), clock=BorrowedClock(context.clock), keys=_keys(context))
 
 
 def _drill(plan: Plan, context: CheckContext) -> Sequence[Finding]:
     from resilience.backup import drill
     from resilience.backup.plans import newest
 
-    keys = _keys()
+    keys = _keys(context)
     report = drill.run(
         plan,
         newest(_store(plan), plan, keys),

@@ -11,7 +11,10 @@ import xml.etree.ElementTree as ElementTree
 from datetime import UTC, datetime
 from pathlib import Path
 
+from resilience.backup.catalog import Snapshot, snapshots
 from resilience.backup.sentinel import line
+from resilience.backup.store.directory import DirectoryStore
+from resilience.backup.verify import verify
 
 ROOT = Path(__file__).parents[2]
 
@@ -73,3 +76,17 @@ def test_a_plan_without_any_snapshot_fails_in_one_sentence(tmp_path: Path) -> No
     assert "rpo: no snapshot at all" in done.stdout
     assert "resilience backup create" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_faults_during_a_snapshot_and_a_restore_lose_nothing(tmp_path: Path) -> None:
+    """Pods are killed and nodes drained meanwhile; who asks the neighbour notices nothing."""
+    report, store = tmp_path / "report.xml", tmp_path / "store"
+    scenario = ROOT / "tests" / "backup" / "services" / "lost-and-found.scenario.yaml"
+    done = run(scenario, f"--junitxml={report}", store=store)
+    assert done.returncode == 0, done.stdout
+    (case,) = ElementTree.parse(report).iter("testcase")
+    told = {each.get("name", ""): each.get("value") for each in case.iter("property")}
+    assert any("availability" in name for name in told), told
+    made = snapshots(DirectoryStore(store))
+    assert len(made) == 2
+    assert all(verify(Snapshot(DirectoryStore(store), each)).intact for each in made)

@@ -15,6 +15,7 @@ import pytest
 from resilience.backup.catalog import opened
 from resilience.backup.errors import BackupError, BadRequest, HookFailed, VolumeFailed
 from resilience.backup.hooks import around
+from resilience.backup.mapping import Targets
 from resilience.backup.restore import RestoreRequest, restore
 from resilience.backup.scope import Scope
 from resilience.backup.snapshot import Request, create
@@ -200,6 +201,69 @@ def test_without_any_one_of_the_four_proofs_there_is_no_snapshot(
         create(request, cluster, store, clock=FakeClock())
     assert not [key for key in store.files if key.startswith("backups/")]
     assert not [key for key in cluster.objects if "resilience-volume" in key[2]]
+
+
+def test_a_stream_whose_helper_is_taken_away_is_begun_again(volume: Path) -> None:
+    cluster, exec_ = claimed(), LocalExec({"shop/resilience-volume-data": volume})
+    lost = 0
+
+    def evicted(out: bytes, ended: Ended) -> tuple[bytes, Ended]:
+        nonlocal lost
+        lost += 1
+        if lost > 2:
+            return out, ended
+        del cluster.objects["pods", "shop", "resilience-volume-data"]
+        return out[:5000], Ended(None, "")
+
+    exec_.after = evicted
+    snapshot = opened(taken(cluster, exec_), "one")
+    assert lost == 3
+    assert verify(snapshot).intact
+
+
+def test_a_helper_that_is_always_taken_away_fails_the_snapshot_and_leaves_nothing(
+    volume: Path,
+) -> None:
+    cluster, exec_ = claimed(), LocalExec({"shop/resilience-volume-data": volume})
+
+    def evicted(out: bytes, ended: Ended) -> tuple[bytes, Ended]:
+        del cluster.objects["pods", "shop", "resilience-volume-data"]
+        return b"", Ended(None, "")
+
+    exec_.after = evicted
+    store = MemoryStore()
+    request = Request(name="one", scope=SCOPE, volumes=volumes(cluster, exec_).take)
+    with pytest.raises(VolumeFailed, match="its helper Pod was taken away meanwhile"):
+        create(request, cluster, store, clock=FakeClock())
+    assert not [key for key in store.files if key.startswith("backups/")]
+
+
+def test_the_helper_follows_the_volumes_user_to_another_node(volume: Path) -> None:
+    cluster, nodes = claimed(), list[str]()
+
+    def scheduled(obj: Object) -> None:
+        if not obj["metadata"]["name"].startswith("resilience-volume"):
+            return
+        affinity = obj["spec"]["affinity"]["nodeAffinity"]
+        (term,) = affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+        nodes.append(term["matchFields"][0]["values"][0])
+        obj["status"] = {"phase": "Pending" if nodes[-1] == "node-3" else "Running"}
+        cluster.objects["pods", "shop", "db-0"]["spec"]["nodeName"] = "node-1"
+
+    cluster.on_create = scheduled
+    taken(cluster, LocalExec({"shop/resilience-volume-data": volume}))
+    assert nodes == ["node-3", "node-1"]
+
+
+def test_data_of_a_claim_that_was_there_before_is_left_alone_when_asked(volume: Path) -> None:
+    cluster, exec_ = claimed(), LocalExec({"shop/resilience-volume-data": volume})
+    snapshot = opened(taken(cluster, exec_), "one")
+    keeping = TarVolumes(
+        cluster=cluster, exec=exec_, clock=FakeClock(), name="r", keep_existing=True
+    )
+    exec_.calls.clear()
+    assert keeping.fill(snapshot, Targets()) == ["shop/data: exists and was left"]
+    assert exec_.calls == []
 
 
 def test_an_unreadable_volume_fails_and_is_named(tmp_path: Path) -> None:

@@ -1,0 +1,207 @@
+"""`restore`: bring a namespace back from its newest verified snapshot, or from one that is named.
+
+The snapshot is verified before anything is created. What is brought back in its own namespace
+stays, since it was lost; a namespace that `into` creates is deleted at the end. Where it came from
+is noted on the namespace, so that `same` can compare.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from resilience.actions.snapshot import complaints
+from resilience.cluster.errors import ClusterError, Conflict, NotFound
+from resilience.cluster.interface import NAMESPACES
+from resilience.context import ActionContext, ActionFailed, UndoContext
+from resilience.model.timeline import What
+from resilience.model.verb import Complaint, Family, Phase, Residue, Right, Verb, parameter
+
+if TYPE_CHECKING:
+    from resilience.backup.catalog import Snapshot
+    from resilience.backup.outcome import RestoreReport
+    from resilience.backup.plans import Keys
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restore:
+    """Parameters of `restore`."""
+
+    plan: str = parameter("A plan, by its id: from its store.", default="", one_of="what")
+    store: str = parameter(
+        "Where from: s3://BUCKET/PREFIX or file:DIRECTORY.",
+        default="",
+        example="file:./backups-data",
+        one_of="what",
+    )
+    name: str = parameter("Which snapshot; else the newest of this namespace.", default="")
+    into: str = parameter("Another namespace, which must not exist.", default="")
+    existing: Literal["fail", "skip", "update"] = parameter(
+        "What to do with objects that are there and differ; `skip` also leaves their data alone.",
+        default="fail",
+    )
+
+
+def _check(restore: Restore) -> Sequence[Complaint]:
+    if restore.plan == "this":
+        return (Complaint(field="plan", message="`this` is no plan here", expected="its id"),)
+    return complaints(restore.plan, restore.store)
+
+
+def _describe(restore: Restore) -> str:
+    into = f" into {restore.into}" if restore.into else ""
+    return (
+        f"restore {restore.name or 'the newest snapshot'} of {restore.plan or restore.store}{into}"
+    )
+
+
+def run(restore: Restore, context: ActionContext) -> None:
+    """Verify, create, fill, load; whatever is not brought back fails the step by name."""
+    from resilience.backup.errors import BackupError
+    from resilience.backup.keys import from_environment
+    from resilience.backup.verify import verify
+
+    target = restore.into or context.namespace
+    try:
+        keys = from_environment(context.cluster)
+        snapshot = _chosen(restore, context, keys)
+        if snapshot.listed.ours:
+            verify(snapshot, trusted=keys.trusted).require()
+        if restore.into:
+            _require_absent(target, context)
+        report = _brought_back(restore, snapshot, target, context)
+        if bad := [str(item) for item in report.bad]:
+            raise ActionFailed(f"{len(bad)} objects of {snapshot.name} are not restored: "
+                               f"{'; '.join(bad[:5])}")  # fmt: skip
+        _mark(snapshot, target, context)
+    except (BackupError, ClusterError) as problem:
+        raise ActionFailed(f"nothing is restored for certain: {problem}") from problem
+    context.affected(context.cluster.get(NAMESPACES, target), "was restored")
+    context.proof(
+        f"snapshot {snapshot.name} is back in {target}: "
+        + ", ".join(f"{count} {what.value}" for what, count in report.counts.items()),
+        {"snapshot": snapshot.name, "seconds": report.seconds, "volumes": report.volumes},
+    )
+
+
+def _chosen(restore: Restore, context: ActionContext, keys: Keys) -> Snapshot:
+    from resilience.backup.catalog import newest_of, opened
+    from resilience.backup.plans import newest, plan_store
+    from resilience.backup.store import open_store
+
+    plan = context.plan(restore.plan) if restore.plan else None
+    store = plan_store(plan) if plan else open_store(restore.store, base=context.directory)
+    if restore.name:
+        return opened(store, restore.name, keys.identities)
+    if plan:
+        return newest(store, plan, keys)
+    return newest_of(store, context.namespace, keys.identities)
+
+
+def _require_absent(name: str, context: ActionContext) -> None:
+    try:
+        context.cluster.get(NAMESPACES, name)
+    except NotFound:
+        return
+    raise ActionFailed(f"namespace {name} exists; name one that does not, or leave `into` out")
+
+
+def _brought_back(
+    restore: Restore, snapshot: Snapshot, target: str, context: ActionContext
+) -> RestoreReport:
+    from resilience.backup.clock import BorrowedClock
+    from resilience.backup.dumps import Dumps
+    from resilience.backup.mapping import Targets
+    from resilience.backup.restore import RestoreRequest
+    from resilience.backup.restore import restore as bring_back
+    from resilience.backup.stream import exec_of
+    from resilience.backup.volumes import TarVolumes
+
+    clock, exec_ = BorrowedClock(context.clock), exec_of(context.cluster)
+    name = f"{context.run}-{context.step.path}".replace("[", "-").replace("]", "").lower()
+    targets = Targets(namespaces={context.namespace: restore.into} if restore.into else {})
+    volumes = TarVolumes(
+        cluster=context.cluster, exec=exec_, clock=clock, name=name,
+        keep_existing=restore.existing == "skip",
+    )  # fmt: skip
+    if restore.into:
+        context.will_undo({"namespace": target, "restore": name}, f"delete namespace {target}")
+    request = RestoreRequest(
+        name=name,
+        namespaces=frozenset({context.namespace}),
+        targets=targets,
+        existing=restore.existing,
+        cluster_scoped=not restore.into,
+        fill=volumes.fill,
+    )
+    report = bring_back(request, snapshot, context.cluster, clock=clock)
+    for line in (*report.volumes, *(str(item) for item in report.items if item.reason)):
+        context.note(What.NOTE, line)
+    if report.complete:
+        dumps = Dumps(cluster=context.cluster, exec=exec_, clock=clock)
+        for line in dumps.load(snapshot, targets):
+            context.note(What.NOTE, line)
+    return report
+
+
+def _mark(snapshot: Snapshot, target: str, context: ActionContext) -> None:
+    """What `same` reads; the marks are taken off again at the end."""
+    from resilience.backup.scratch import SNAPSHOT, SOURCE, STORE
+
+    marks = {SNAPSHOT: snapshot.name, SOURCE: context.namespace, STORE: snapshot.store.url}
+    found = context.cluster.get(NAMESPACES, target)["metadata"]
+    prior = {mark: (found.get("annotations") or {}).get(mark) for mark in marks}
+    if target == context.namespace:
+        data = {"marked": target, "uid": found["uid"], "annotations": prior}
+        context.will_undo(data, f"take the marks of the restore off namespace {target}")
+    context.cluster.patch(NAMESPACES, target, {"metadata": {"annotations": marks}})
+
+
+def undo(data: Mapping[str, Any], context: UndoContext) -> None:
+    """Delete the namespace that this restore created, or take its marks off one that was there."""
+    from resilience.backup.rules import RESTORE
+
+    name = str(data.get("namespace") or data.get("marked"))
+    try:
+        found = context.cluster.get(NAMESPACES, name)["metadata"]
+        if "marked" in data:
+            if found["uid"] == data["uid"]:
+                marks = {"metadata": {"annotations": data["annotations"]}}
+                context.cluster.patch(NAMESPACES, name, marks)
+            return
+        if (found.get("annotations") or {}).get(RESTORE) == data["restore"]:
+            context.cluster.delete(NAMESPACES, name, uid=found["uid"])
+    except (NotFound, Conflict):  # gone, or somebody else's of the same name by now
+        return
+
+
+def _rights(restore: Restore, namespace: str) -> Sequence[Right]:
+    target = restore.into or namespace
+    return [
+        *(Right(verb=verb, group="*", resource="*", namespace=target)
+          for verb in ("get", "list", "create", "patch")),
+        Right(verb="delete", group="", resource="pods", namespace=target),
+        *(Right(verb=verb, group="", resource="namespaces", name=target)
+          for verb in ("get", "patch", *(("create", "delete") if restore.into else ()))),
+    ]  # fmt: skip
+
+
+VERB = Verb(
+    name="restore",
+    family=Family.ACTION,
+    summary="Bring a namespace back from a snapshot.",
+    parameters=Restore,
+    phases=frozenset({Phase.GIVEN, Phase.WHEN}),
+    run=run,
+    describe=_describe,
+    shorthand="plan",
+    check=_check,
+    rights=_rights,
+    undo=undo,
+    undo_text="A namespace that `into` created is deleted.",
+    residue=Residue.NAMED,
+    residue_text="what was brought back in its own namespace stays",
+    proof="what became of each object, and of each volume's stream",
+    example="restore: {store: file:./backups-data, existing: skip}",
+)

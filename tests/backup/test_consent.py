@@ -1,0 +1,62 @@
+"""`resilience restore` by hand: a real cluster must consent, the sandbox and a dry run need not."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from resilience.backup.catalog import opened
+from resilience.backup.errors import BadRequest
+from resilience.backup.mapping import Targets
+from resilience.backup.scope import Scope
+from resilience.backup.snapshot import Request, create
+from resilience.backup.store.memory import MemoryStore
+from resilience.commands.backup import _require_consent
+from tests.backup.fakes import FakeClock, FakeCluster, shop
+
+
+def asked(cluster: FakeCluster, into: str = "", *, dry_run: bool = False) -> None:
+    store = MemoryStore()
+    request = Request(name="one", scope=Scope(namespaces=("shop",)))
+    create(request, shop(), store, clock=FakeClock())
+    targets = Targets(namespaces={"shop": into} if into else {})
+    options = argparse.Namespace(dry_run=dry_run)
+    _require_consent(cluster, options, opened(store, "one"), targets)
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_nothing_is_restored_where_nobody_allowed_it() -> None:
+    with pytest.raises(BadRequest, match=r"acting in namespace 'shop'.*; nothing was restored"):
+        asked(shop())
+
+
+def test_a_dry_run_needs_no_consent() -> None:
+    asked(shop(), dry_run=True)
+
+
+def test_a_label_on_the_namespace_that_is_written_to_allows_it() -> None:
+    cluster = shop()
+    cluster.namespace("copy", labels={"resilience/consent": "allow"})
+    asked(cluster, "copy")
+    with pytest.raises(BadRequest, match="namespace 'shop'"):
+        asked(cluster)
+
+
+def test_a_target_allows_a_namespace_that_is_gone(tmp_path: Path) -> None:
+    cluster = FakeCluster()
+    uid = cluster.objects["namespaces", "", "kube-system"]["metadata"]["uid"]
+    (tmp_path / "resilience.toml").write_text(
+        f'[targets.t]\ncontext = "twin"\ncluster = "{uid}"\nnamespaces = ["shop"]\n'
+    )
+    asked(cluster)
+
+
+def test_the_systems_own_namespaces_are_never_restored_over_by_accident() -> None:
+    with pytest.raises(BadRequest, match="'kube-system' is the system's own"):
+        asked(shop(), "kube-system")
