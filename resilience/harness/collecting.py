@@ -52,6 +52,20 @@ def check(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
         check_options(config)
     if ours and not config.stash[SETTINGS].dry_run and (text := session(config).refusal()):
         raise pytest.UsageError(f"resilience: {text}")
+    if ours:
+        check_targets(session(config))
+
+
+def check_targets(session: Session) -> None:
+    """UsageError, before any cluster is opened, for a limit that is misspelt."""
+    from resilience.targets import BadTarget
+
+    if session.wants_sandbox:
+        return
+    try:
+        assert session.targets is not None
+    except BadTarget as error:
+        raise pytest.UsageError(f"resilience: {error}") from None
 
 
 def check_distributed(config: pytest.Config, ids: Sequence[str]) -> None:
