@@ -120,10 +120,14 @@ OPTIONS: tuple[Option, ...] = (
         metavar="NAME",
         help=(
             "kubeconfig context of the cluster to act on; `in-cluster` for the Pod's own; "
-            "without it the embedded sandbox is started"
+            "without it and without a kubeconfig the embedded sandbox is started"
         ),
     ),
-    Option(name="kubeconfig", metavar="FILE", help="instead of KUBECONFIG and ~/.kube/config"),
+    Option(
+        name="kubeconfig",
+        metavar="FILE",
+        help="instead of KUBECONFIG and ~/.kube/config; alone it means its current context",
+    ),
     Option(name="namespace", metavar="NAME", help="where scenarios act that name none"),
     Option(
         name="seed",
