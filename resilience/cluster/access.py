@@ -108,7 +108,8 @@ def read(path: Path) -> Mapping[str, Any]:
         content = yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except FileNotFoundError:
         raise NoAccess(
-            f"kubeconfig {path} does not exist; name one with --resilience-kubeconfig or KUBECONFIG"
+            f"kubeconfig {path} does not exist; name one in KUBECONFIG or with"
+            " --resilience-kubeconfig (--kubeconfig of the `resilience` command)"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise NoAccess(f"kubeconfig {path} cannot be read: {error}") from error

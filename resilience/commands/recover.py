@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from resilience.cluster.access import NoAccess
 from resilience.commands import CommandError, settings
 from resilience.engine.recover import Left, left_behind, replay
 from resilience.settings import Settings
@@ -31,7 +32,16 @@ def recover(options: argparse.Namespace) -> int:
         print("nothing is left to put back")
         return 0
     runs = [options.id] if options.id else []
-    return _replay(replace(given, context=_context(given, found)), runs)
+    try:
+        return _replay(replace(given, context=_context(given, found)), runs)
+    except NoAccess as error:
+        if named or not found:
+            raise
+        told = "".join(f"\n  {left.text}" for left in found)
+        raise CommandError(
+            f"{error}\nnothing was put back yet; say how to reach the cluster of these runs"
+            f" (--kubeconfig FILE, --context NAME):{told}"
+        ) from None
 
 
 def _wanted(found: Sequence[Left], run: str | None) -> Sequence[Left]:

@@ -13,11 +13,14 @@ import pytest
 
 from resilience.cli import main
 from resilience.commands import run as running
+from resilience.engine.journal import FORMAT
 
 SOURCE = Path(__file__).parent.parent.parent
 
 
-def resilience(*arguments: str, cwd: Path, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+def resilience(
+    *arguments: str, cwd: Path, timeout: float = 60, home: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     """The command in a process of its own."""
     environment = {
         key: value
@@ -30,7 +33,11 @@ def resilience(*arguments: str, cwd: Path, timeout: float = 60) -> subprocess.Co
         capture_output=True,
         text=True,
         timeout=timeout,
-        env={**environment, "PYTHONPATH": str(SOURCE)},
+        env={
+            **environment,
+            "PYTHONPATH": str(SOURCE),
+            **({"HOME": str(home)} if home else {}),
+        },
     )
 
 
@@ -163,6 +170,20 @@ def test_recover_of_an_unknown_run_names_those_that_are_known(tmp_path: Path) ->
     done = resilience("recover", "abc", cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr == ("error: no run 'abc' left anything to put back; runs that did: none\n")
+
+
+def test_recover_without_a_kubeconfig_says_which_runs_wait_for_one(tmp_path: Path) -> None:
+    journal = tmp_path / ".resilience" / "journal"
+    journal.mkdir(parents=True)
+    began = {"op": "begin", "format": FORMAT, "run": "r1", "scenario": "lose-one",
+             "cluster": "5f0d", "context": "staging", "namespace": "shop", "wall": 1.0}  # fmt: skip
+    undo = {"op": "undo", "id": "u1", "verb": "scale", "path": "when[0]", "data": {}, "text": "x"}
+    (journal / "r1.jsonl").write_text(f"{json.dumps(began)}\n{json.dumps(undo)}\n")
+    done = resilience("recover", cwd=tmp_path, home=tmp_path)
+    assert done.returncode == 1
+    assert f"kubeconfig {tmp_path}/.kube/config does not exist" in done.stderr
+    assert "nothing was put back yet" in done.stderr
+    assert "\n  r1: lose-one on staging, namespace shop: 1 change to undo\n" in done.stderr
 
 
 def test_doctor_starts_a_sandbox_and_says_what_it_found(tmp_path: Path) -> None:
