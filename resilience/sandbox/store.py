@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from resilience.sandbox.api import Change, Obj, Resource
+from resilience.sandbox.history import History
 
 Key = tuple[str, str]
 """Namespace ("" for cluster-scoped kinds) and name."""
@@ -56,16 +57,14 @@ class Record:
 
 @dataclass(slots=True)
 class Table:
-    """All objects of one resource. `keys` is sorted; `lost` is the newest version no watch may
-    start before, because a change right after it was dropped from `history`."""
+    """All objects of one resource. `keys` is sorted."""
 
     resource: Resource
+    history: History
     records: dict[Key, Record] = field(default_factory=dict)
     keys: list[Key] = field(default_factory=list)
     by_node: dict[str, dict[Key, None]] = field(default_factory=dict)
     by_owner: dict[str, dict[Key, None]] = field(default_factory=dict)
-    history: deque[Change] = field(default_factory=deque)
-    lost: int = 0
     subscribers: list[Callable[[Change], None]] = field(default_factory=list)
 
     def scope(self, namespace: str | None) -> Sequence[Key]:
@@ -77,7 +76,12 @@ class Table:
 
     def after(self, version: int) -> Iterator[Change]:
         """Kept changes newer than `version`, oldest first."""
-        return (change for change in tuple(self.history) if change.version > version)
+        return self.history.after(version)
+
+    @property
+    def lost(self) -> int:
+        """The newest version no watch may start before, for a change right after it was dropped."""
+        return self.history.lost
 
 
 class Store:
@@ -95,7 +99,7 @@ class Store:
         key = (resource.group, resource.plural)
         table = self._tables.get(key)
         if table is None:
-            table = self._tables[key] = Table(resource)
+            table = self._tables[key] = Table(resource, History(resource, self._history))
         return table
 
     def tables(self) -> list[Table]:
@@ -166,8 +170,6 @@ class Store:
 
     def _commit(self, table: Table, change: Change) -> None:
         table.history.append(change)
-        if len(table.history) > self._history:
-            table.lost = table.history.popleft().version
         self._pending.append((table, change))
         if not self._dispatching:
             self._dispatch()

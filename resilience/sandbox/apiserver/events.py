@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
 _REMEMBERED = 4096
 _KEPT_SECONDS = 3600.0
-_SWEEP_SECONDS = 300.0
+_KEPT = 5000
+"""Events kept at most. A real server keeps all of the last hour, in etcd; here they are in memory,
+and an hour of accidents would be hundreds of megabytes."""
+_SWEEP_SECONDS = 60.0
+_PORTION, _PORTION_SECONDS = 100, 0.05
+"""So many are dropped at a time: the loop has other things to do."""
 
 
 class Recorder:
@@ -67,23 +72,36 @@ class Recorder:
     def keep_swept(self) -> Callable[[], None]:
         """Drop old Events now and then, as the real server's leases do; returns stop."""
         cancel: list[Callable[[], None]] = []
+        doomed: list[tuple[str, str]] = []
 
         def again() -> None:
-            self.sweep()
-            cancel[:] = [self._registry.clock.call_later(_SWEEP_SECONDS, again)]
+            if not doomed:
+                doomed.extend(self.outdated())
+            self._drop(doomed[:_PORTION])
+            del doomed[:_PORTION]
+            pause = _PORTION_SECONDS if doomed else _SWEEP_SECONDS
+            cancel[:] = [self._registry.clock.call_later(pause, again)]
 
         again()
         return lambda: cancel[0]()
 
-    def sweep(self) -> None:
-        """Drop Events that nobody wrote for an hour."""
-        resource = self._registry.resource("events")
+    def outdated(self) -> list[tuple[str, str]]:
+        """Namespaces and names of the Events that nobody wrote for an hour, or that are too many;
+        oldest first."""
         oldest = stamp(self._registry.clock.now() - _KEPT_SECONDS)
-        for event in list(self._registry.list(resource)):
-            metadata = event["metadata"]
-            last = event.get("lastTimestamp") or metadata["creationTimestamp"]
-            if last < oldest:
-                self._registry.delete(resource, metadata["namespace"], metadata["name"])
+        every = sorted(
+            (event.get("lastTimestamp") or event["metadata"]["creationTimestamp"],
+             event["metadata"]["namespace"], event["metadata"]["name"])
+            for event in self._registry.list(self._registry.resource("events"))
+        )  # fmt: skip
+        spare = len(every) - _KEPT
+        return [entry[1:] for at, entry in enumerate(every) if at < spare or entry[0] < oldest]
+
+    def _drop(self, keys: list[tuple[str, str]]) -> None:
+        resource = self._registry.resource("events")
+        for key in keys:
+            if self._registry.find(resource, *key) is not None:
+                self._registry.delete(resource, *key)
 
     def _event(
         self,

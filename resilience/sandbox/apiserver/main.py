@@ -50,7 +50,9 @@ async def _main(arguments: ProcessArguments) -> None:
     runner = await listen(server, arguments.listener, config)
     from resilience.sandbox import controllers
 
-    end_controllers = controllers.start(registry, clock, root_ca=config.ca_file.read_text())
+    end_controllers = controllers.start(
+        registry, clock, root_ca=config.ca_file.read_text(), directory=config.directory
+    )
     end_sweeping = registry.recorder.keep_swept()
     bootstrap.roles(registry)
     bootstrap.own_endpoint(registry, arguments.listener.getsockname()[1])

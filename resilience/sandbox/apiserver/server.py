@@ -163,8 +163,7 @@ class Server:
     def _expire_watches(self) -> None:
         """Forget the history of every kind: a watch that resumes must list first."""
         for table in self.registry.store.tables():
-            table.history.clear()
-            table.lost = self.registry.store.version
+            table.history.forget(self.registry.store.version)
         self.hub.end_all()
 
     def _identity(self, request: web.BaseRequest) -> Identity:

@@ -172,6 +172,8 @@ async def batches(
         try:
             await asyncio.wait_for(watcher.wake.wait(), left)
         except TimeoutError:
+            if watcher.queue:
+                continue  # it came in this very moment: neither a bookmark nor the end before it
             if deadline is not None and loop.time() >= deadline:
                 return
             yield []

@@ -125,9 +125,10 @@ async def serve(
     except ApiError as error:
         return await refuse(request, error)
     try:
-        first = await select(table, namespace, options) if _wants_state(options) else []
+        # The state is that of this moment, however long its selection takes: what changes
+        # meanwhile comes as events.
         version = registry.store.version
-        # What changed while the state was selected is in it: do not send that again.
+        first = await select(table, namespace, options) if _wants_state(options) else []
         watcher.after = max(watcher.after, version if _wants_state(options) else 0)
         watcher.queue = type(watcher.queue)(
             entry for entry in watcher.queue if entry[1].change.version > watcher.after

@@ -206,6 +206,23 @@ def test_events_are_dropped_an_hour_after_their_last_repeat(
     assert len(api.list(api.resource("events"), "default")) == 1
 
 
+def test_of_too_many_events_the_oldest_are_dropped(
+    api: Registry, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("resilience.sandbox.apiserver.events._KEPT", 300)
+    about = make(api, "pods", pod("x"))
+    for number in range(450):
+        api.event(about, type="Normal", reason="R", message=f"{number}", component="c")
+        clock.advance(1)
+    stop = api.recorder.keep_swept()
+    resource = api.resource("events")
+    assert len(api.list(resource, "default")) == 350  # a portion at a time
+    clock.advance(1)
+    kept = {int(event["message"]) for event in api.list(resource, "default")}
+    assert kept == set(range(150, 450))
+    stop()
+
+
 def test_service_addresses_are_unique_kept_and_given_back(api: Registry) -> None:
     services = api.resource("services")
     body: Any = {"metadata": {"name": "a"}, "spec": {"ports": [{"port": 80}]}}

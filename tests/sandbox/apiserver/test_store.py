@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resilience.sandbox.api import Change, Resource
+from resilience.sandbox.history import FRESH
 from resilience.sandbox.store import Store
 
 PODS = Resource("", "v1", "pods", "Pod", True)
@@ -68,6 +71,29 @@ def test_indexes_follow_moves_and_removals() -> None:
     store.remove(PODS, ("a", "x"))
     assert not table.by_node
     assert not table.by_owner
+
+
+def test_a_watch_resumes_from_what_was_packed_long_ago() -> None:
+    store = Store()
+    first = store.put(PODS, obj("x", node="n1")).version
+    seen: list[Change] = []
+    store.subscribe(PODS, seen.append)
+    for number in range(3 * FRESH):
+        store.put(PODS, obj("x", node=f"n{number}"))
+    store.remove(PODS, ("a", "x"))
+    assert list(store.table(PODS).after(first)) == seen
+    assert list(store.table(PODS).after(seen[99].version)) == seen[100:]
+
+
+def test_old_changes_take_a_small_part_of_what_their_objects_would() -> None:
+    store = Store()
+    big = {f"key-{number}": {"value": str(number)} for number in range(100)}
+    tracemalloc.start()
+    for _ in range(1000):
+        store.put(MAPS, {**obj("x"), "data": json.loads(json.dumps(big))})
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 5 << 20  # of the 20 MiB that a thousand of them take
 
 
 def test_history_is_bounded_and_says_what_was_lost() -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from typing import Any
+import json
+from typing import Any, ClassVar
 
 import pytest
 
 from resilience.sandbox.api import ApiError
-from resilience.sandbox.apiserver import options, watching
+from resilience.sandbox.apiserver import options, watching, watchstream
+from resilience.sandbox.apiserver.listing import select
+from resilience.sandbox.apiserver.negotiate import Form
 from resilience.sandbox.apiserver.registry import Registry
 from resilience.sandbox.store import Store
 from tests.sandbox.apiserver.wire import Wire, config_map, pod
@@ -115,7 +118,7 @@ def test_a_version_before_the_history_is_expired(api: Registry) -> None:
     body = config_map("x")
     body["metadata"]["namespace"] = "default"
     api.create(maps, body)
-    table.lost = api.store.version
+    table.history.forget(api.store.version)
     with pytest.raises(ApiError, match="too old resource version", check=lambda e: e.code == 410):
         open_hub(api.store, api, resourceVersion="1")
 
@@ -150,3 +153,80 @@ def test_ending_all_watches_wakes_those_that_wait(api: Registry) -> None:
         return await asyncio.wait_for(collect(watcher), 5)
 
     assert asyncio.run(waiting()) == []
+
+
+class Response:
+    """Collects what a watch sends; the client goes away after `most` events."""
+
+    sent: ClassVar[list[Any]] = []
+    most = 2
+
+    def __init__(self, headers: dict[str, str]) -> None:
+        self.content_type = ""
+
+    def enable_chunked_encoding(self) -> None:
+        pass
+
+    async def prepare(self, request: Any) -> None:
+        pass
+
+    async def write(self, data: bytes) -> None:
+        self.sent.extend(json.loads(line) for line in data.splitlines())
+        if len(self.sent) >= self.most:
+            raise ConnectionResetError
+
+
+def test_a_change_while_the_first_state_is_selected_is_not_lost(
+    api: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The selection of many objects hands the loop back in between, and others write then."""
+    maps = api.resource("configmaps")
+
+    def make(name: str) -> None:
+        body = labelled(name, "in")
+        body["metadata"]["namespace"] = "default"
+        api.create(maps, body)
+
+    async def slow(*about: Any) -> Any:
+        found = await select(*about)
+        make("late")
+        return found
+
+    monkeypatch.setattr(watchstream, "select", slow)
+    monkeypatch.setattr("aiohttp.web.StreamResponse", Response)
+    Response.sent.clear()
+    make("early")
+    wanted = options.list_options(maps, {"watch": "1", "labelSelector": "l=in"})
+    hub = watching.Hub(api.store)
+
+    async def watch() -> None:
+        async with asyncio.timeout(10):
+            request: Any = None
+            table = api.table(maps)
+            await watchstream.serve(request, hub, table, maps, None, wanted, Form(), api)
+
+    asyncio.run(watch())
+    seen = [(event["type"], event["object"]["metadata"]["name"]) for event in Response.sent]
+    assert seen == [("ADDED", "early"), ("ADDED", "late")]
+
+
+def test_no_bookmark_overtakes_a_change_that_came_as_the_wait_ended(api: Registry) -> None:
+    hub, watcher = open_hub(api.store, api)
+    maps = api.resource("configmaps")
+
+    async def first_batch() -> list[Any]:
+        async def wait_for(waiting: Any, timeout: float) -> None:
+            waiting.close()
+            body = config_map("x")
+            body["metadata"]["namespace"] = "default"
+            api.create(maps, body)
+            raise TimeoutError
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(asyncio, "wait_for", wait_for)
+            async for batch in watching.batches(watcher, None, 60.0):
+                return batch
+        return []
+
+    assert len(asyncio.run(first_batch())) == 1
+    hub.close(api.table(maps), watcher)

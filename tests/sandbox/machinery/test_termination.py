@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import socket
 import time
 import urllib.request
@@ -165,3 +166,25 @@ def test_netexec_exits_with_the_code_it_is_told(pods: Pods, code: int) -> None:
         urllib.request.urlopen(f"http://{address}:8080/exit?code={code}", timeout=10)
     assert pods.phase("exit") == ("Failed" if code else "Succeeded")
     assert pods.status("exit")["state"]["terminated"]["exitCode"] == code
+
+
+def test_conditions_of_others_outlive_the_kubelets_writes(pods: Pods) -> None:
+    """An evicted Pod ends with DisruptionTarget; the kubelet's own Ready is set right again."""
+    pods.run("web", main={"image": AGNHOST, "args": ["netexec"]})
+    pods.until_ready("web")
+    patch = {
+        "metadata": {"finalizers": ["example.com/hold"]},
+        "status": {"conditions": [{"type": "Ready", "status": "False"}]},
+    }
+    pods.kubectl("patch", "pod", "web", "--subresource=status", "-p", json.dumps(patch))
+    pods.until_ready("web")
+    eviction = {
+        "apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "web"},
+    }  # fmt: skip
+    path = f"/api/v1/namespaces/{pods.namespace}/pods/web/eviction"
+    pods.kubectl("create", "--raw", path, "-f", "-", stdin=json.dumps(eviction))
+    pods.phase("web")
+    found = {c["type"]: c["status"] for c in pods.get("web")["status"]["conditions"]}
+    pods.kubectl("patch", "pod", "web", "--type=merge", "-p", '{"metadata":{"finalizers":null}}')
+    assert (found["DisruptionTarget"], found["Ready"]) == ("True", "False")
+    pods.until_gone("web")
