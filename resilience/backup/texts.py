@@ -161,6 +161,7 @@ cluster (below: CONTEXT), and the right to create what the snapshot holds there.
        resilience backup show NAME --store '{store}'
 4. Ask the target cluster what would happen. Nothing is changed by this.
        resilience restore NAME --store '{store}' --context CONTEXT --dry-run
+   If the cluster has not consented, step 5 says what to write (docs/how-to/real-cluster.md).
    `would be refused` names what is in the way. To keep what exists add `--existing skip`; to
    overwrite it with the snapshot add `--existing update`.
 5. Restore. If it is interrupted, run it again with the `--resume` that its errors name.

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from resilience.cluster.errors import Conflict, Invalid, NotFound
-from resilience.cluster.interface import Cluster, Object, Resource, View
+from resilience.cluster.interface import Cluster, Means, Object, Resource, View
 
 Fault = Callable[[str, str, str, str], None]
 
@@ -70,6 +70,7 @@ class FakeCluster(Cluster):
     """See the module. `objects` is keyed by (plural.group, namespace, name)."""
 
     def __init__(self, resources: Sequence[Resource] = RESOURCES) -> None:
+        self.means = Means()
         self.served = {_kind(each): each for each in resources}
         self.objects: dict[tuple[str, str, str], Object] = {}
         self.faults: list[Fault] = []
@@ -101,6 +102,8 @@ class FakeCluster(Cluster):
         content_type: str = "application/json",
         timeout: float = 30.0,
     ) -> Object:
+        if method == "PUT":
+            return self._put(body)
         if path == "/apis":
             return {"groups": [_group(name, versions) for name, versions in self._groups().items()]}
         group, _, version = path.removeprefix("/apis/").rpartition("/")
@@ -120,6 +123,15 @@ class FakeCluster(Cluster):
                 if (each.group, each.version) == (group, version)
             ]
         }
+
+    def _put(self, body: Object) -> Object:
+        """An update that says which version it means."""
+        resource = self.resource(body["apiVersion"], body["kind"])
+        metadata = body["metadata"]
+        now = self._found(resource, metadata["name"], metadata.get("namespace", ""))["metadata"]
+        if metadata.get("resourceVersion", now["resourceVersion"]) != now["resourceVersion"]:
+            raise Conflict(409, "the object has been modified", reason="Conflict")
+        return self.replace(resource, body)
 
     def _groups(self) -> dict[str, list[str]]:
         groups: dict[str, list[str]] = {name: ["v1"] for name in self.broken_groups if name}

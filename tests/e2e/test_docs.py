@@ -82,7 +82,8 @@ def test_every_command_of_the_page_prints_what_the_page_says(
     page: Path, tmp_path: Path, temporary: Path
 ) -> None:
     if page.parent.name != "tutorial":  # which begins with an empty folder, as its reader does
-        shutil.copytree(ROOT / "scenarios", tmp_path / "scenarios")
+        for folder in ("scenarios", "backups"):
+            shutil.copytree(ROOT / folder, tmp_path / folder)
     ran = 0
     for language, body in BLOCK.findall(page.read_text()):
         if language == "console":
