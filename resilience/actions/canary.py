@@ -193,7 +193,7 @@ def _address(server: Object, context: ActionContext) -> str:
 
     if not context.clock.until(ready, context.deadline):
         raise ActionFailed(f"the canary {objects.title(server)} did not run in time: "
-                           f"{_why(_seen(server, context))}; nobody was cut off")  # fmt: skip
+                           f"{why(_seen(server, context))}; nobody was cut off")  # fmt: skip
     return str(_seen(server, context)["status"]["podIP"])
 
 
@@ -206,7 +206,7 @@ def _opened(client: Object, context: ActionContext) -> None:
 
     if not context.clock.until(running, context.deadline):
         raise ActionFailed(f"the canary {objects.title(client)} did not run in time: "
-                           f"{_why(_seen(client, context))}; nobody was cut off")  # fmt: skip
+                           f"{why(_seen(client, context))}; nobody was cut off")  # fmt: skip
     with context.cluster.lines(path, {"follow": "true"}) as lines:
         if next(iter(lines), b"").strip() == b"open":
             return
@@ -222,7 +222,7 @@ def _shut(client: Object, context: ActionContext) -> None:
 
     end = min(context.deadline, context.clock.monotonic() + PATIENCE)
     context.clock.until(ended, end)
-    if _code(_seen(client, context)) != SHUT:
+    if exit_code(_seen(client, context)) != SHUT:
         raise ActionFailed(
             f"the network plugin accepted the policy and ignores it: {PATIENCE} s later a canary "
             "still connects. NetworkPolicies need a plugin that enforces them (Calico, Cilium ...);"
@@ -230,14 +230,16 @@ def _shut(client: Object, context: ActionContext) -> None:
         )
 
 
-def _code(pod: Object) -> int | None:
+def exit_code(pod: Object) -> int | None:
+    """Of its one container; None before it has ended."""
     for each in (pod.get("status") or {}).get("containerStatuses") or ():
         if ended := (each.get("state") or {}).get("terminated"):
             return int(ended["exitCode"])
     return None
 
 
-def _why(pod: Object) -> str:
+def why(pod: Object) -> str:
+    """What keeps a Pod from running."""
     for each in (pod.get("status") or {}).get("containerStatuses") or ():
         if waiting := (each.get("state") or {}).get("waiting"):
             return f"{waiting.get('reason')}: {waiting.get('message', '')}".rstrip(": ")

@@ -2,16 +2,17 @@
 started again by the kubelet.
 
 No API of Kubernetes does this: a DELETE gives notice, and a signal sent by exec from inside does
-not reach process 1. The sandbox's kubelet can; on a real cluster it takes something on the node
-with the host's process namespace, so there the step is refused with that reason.
+not reach process 1. The sandbox's kubelet can. On a real cluster it takes a privileged Pod with the
+host's process namespace on the victim's node, which the target must allow (`privileged = true`);
+elsewhere the step is refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from resilience.actions import pods
+from resilience.actions import hostkill, pods, putback
 from resilience.actions.choice import PodChoice, complaints
 from resilience.cluster import objects
 from resilience.cluster.interface import Object
@@ -40,17 +41,27 @@ def _describe(crash: Crash) -> str:
 
 def run(crash: Crash, context: ActionContext) -> None:
     """End the processes of the chosen Pods with SIGKILL, from outside."""
-    if not context.cluster.is_sandbox:
+    cluster = context.cluster
+    if not cluster.is_sandbox and not cluster.means.privileged:
         raise Refused(
-            f"crash: {context.cluster.context} is a real cluster, where a process can only be "
-            "ended from its node, and a signal by exec does not kill process 1; use "
-            "`kill` with `grace: 0s`, or run this scenario on the sandbox"
+            f"crash: {cluster.context} is a real cluster, where a process can only be ended from "
+            "its node, and a signal by exec does not kill process 1; allow a privileged Pod there "
+            "with `privileged = true` in the target, use `kill` with `grace: 0s`, or run this "
+            "scenario on the sandbox"
         )
     chosen = pods.victims(crash, context)
     for pod in chosen:
         context.victim(pod, _describe(crash), Fate.RESTARTED)
-    for pod in chosen:
-        context.cluster.request("POST", FAULT, body=_body(pod, crash.container))
+    if cluster.is_sandbox:
+        for pod in chosen:
+            cluster.request("POST", FAULT, body=_body(pod, crash.container))
+        pods.prove(chosen, context, _lost(chosen), "lost its process")
+    else:
+        hostkill.kill(chosen, crash.container, context)
+        pods.prove(chosen, context, _restarted(chosen), "has another container")
+
+
+def _lost(chosen: Sequence[Object]) -> Callable[[Object | None], bool]:
     before = {objects.uid(pod): objects.restarts(pod) for pod in chosen}
 
     def shows(now: Object | None) -> bool:
@@ -58,7 +69,25 @@ def run(crash: Crash, context: ActionContext) -> None:
             return True
         return objects.restarts(now) > before[objects.uid(now)]
 
-    pods.prove(chosen, context, shows, "lost its process")
+    return shows
+
+
+def _restarted(chosen: Sequence[Object]) -> Callable[[Object | None], bool]:
+    """Stricter, since nobody answers for it: the kubelet counts a restart or has a new id."""
+    before = {objects.uid(pod): pod for pod in chosen}
+
+    def shows(now: Object | None) -> bool:
+        if now is None:
+            return False
+        old = before[objects.uid(now)]
+        return objects.restarts(now) > objects.restarts(old) or _ids(now) != _ids(old)
+
+    return shows
+
+
+def _ids(pod: Object) -> list[str]:
+    listed = (pod.get("status") or {}).get("containerStatuses") or ()
+    return [str(each["containerID"]) for each in listed if each.get("containerID")]
 
 
 def _body(pod: Object, container: str) -> Object:
@@ -87,9 +116,11 @@ VERB = Verb(
     describe=_describe,
     check=_check,
     shorthand="pods",
-    rights=pods.rights(),
+    rights=pods.rights(("get", "pods"), ("create", "pods"), ("delete", "pods")),
     residue=Residue.NAMED,
     residue_text="crashed containers count one restart more",
+    undo=putback.undo,
+    undo_text="The helper on the node is deleted.",
     proof="The watch shows the container restarted or the Pod not ready.",
     example="crash: {pods: app=checkout, count: 1}",
 )

@@ -67,7 +67,7 @@ class Controllers:
         self._starting.discard(uid)
 
         def edit(pod: Object) -> None:
-            pod["status"]["phase"] = "Running"
+            pod.setdefault("status", {})["phase"] = "Running"
             pod["status"]["conditions"] = [{"type": "Ready", "status": "True"}]
 
         if any(objects.uid(pod) == uid for pod in self.cluster.find(PODS, namespace)):
