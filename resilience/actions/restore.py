@@ -108,7 +108,12 @@ def _require_absent(name: str, context: ActionContext) -> None:
 
 
 def _brought_back(
-    restore: Restore, snapshot: Snapshot, target: str, context: ActionContext
+    restore: Restore,
+    snapshot: Snapshot,
+    target: str,
+    context: ActionContext,
+    *,
+    dry_run: bool = False,
 ) -> RestoreReport:
     from resilience.backup.clock import BorrowedClock
     from resilience.backup.dumps import Dumps
@@ -125,17 +130,20 @@ def _brought_back(
         cluster=context.cluster, exec=exec_, clock=clock, name=name,
         keep_existing=restore.existing == "skip",
     )  # fmt: skip
-    if restore.into:
+    if restore.into and not dry_run:
         context.will_undo({"namespace": target, "restore": name}, f"delete namespace {target}")
     request = RestoreRequest(
         name=name,
         namespaces=frozenset({context.namespace}),
         targets=targets,
         existing=restore.existing,
+        dry_run=dry_run,
         cluster_scoped=not restore.into,
         fill=volumes.fill,
     )
     report = bring_back(request, snapshot, context.cluster, clock=clock)
+    if dry_run:
+        return report
     for line in (*report.volumes, *(str(item) for item in report.items if item.reason)):
         context.note(What.NOTE, line)
     if report.complete:
@@ -176,6 +184,25 @@ def undo(data: Mapping[str, Any], context: UndoContext) -> None:
         return
 
 
+def rehearse(restore: Restore, context: ActionContext) -> None:
+    """Verify the snapshot, and ask the API server about every object in it."""
+    from resilience.backup.errors import BackupError
+    from resilience.backup.keys import from_environment
+    from resilience.backup.verify import verify
+
+    target = restore.into or context.namespace
+    try:
+        keys = from_environment(context.cluster)
+        snapshot = _chosen(restore, context, keys)
+        if snapshot.listed.ours:
+            verify(snapshot, trusted=keys.trusted).require()
+        report = _brought_back(restore, snapshot, target, context, dry_run=True)
+    except (BackupError, ClusterError) as problem:
+        raise ActionFailed(f"nothing would be restored: {problem}") from problem
+    told = ", ".join(f"{count} {what.value}" for what, count in report.counts.items())
+    context.note(What.NOTE, f"of snapshot {snapshot.name}: {told}")
+
+
 def _rights(restore: Restore, namespace: str) -> Sequence[Right]:
     target = restore.into or namespace
     return [
@@ -194,6 +221,7 @@ VERB = Verb(
     parameters=Restore,
     phases=frozenset({Phase.GIVEN, Phase.WHEN}),
     run=run,
+    rehearse=rehearse,
     describe=_describe,
     shorthand="plan",
     check=_check,
