@@ -9,7 +9,7 @@ else may have it, and then must write nothing more.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -87,10 +87,11 @@ class LeaseLock:
 
     # Taking ------------------------------------------------------------------------------------
 
-    def acquire(self, within: float) -> Acquired:
+    def acquire(self, within: float, known_dead: Collection[str] = ()) -> Acquired:
         """Take the lock, or wait up to `within` seconds for it; Held when it stays with another.
 
-        A dead holder costs a whole DURATION of watching, so `within` should exceed that."""
+        A dead holder costs a whole DURATION of watching, so `within` should exceed that; one who
+        is `known_dead` costs nothing."""
         deadline = self._clock.monotonic() + within
         seen: tuple[str, str] | None = None
         seen_at = 0.0
@@ -100,7 +101,9 @@ class LeaseLock:
             if mark != seen:
                 seen, seen_at = mark, self._clock.monotonic()
             now = self._clock.monotonic()
-            dead = lease is not None and now - seen_at >= _duration(lease)
+            dead = lease is not None and (
+                now - seen_at >= _duration(lease) or holder_of(lease) in known_dead
+            )
             if lease is None or not holder_of(lease) or holder_of(lease) == self._holder or dead:
                 if self._take(lease):
                     before = "" if lease is None else holder_of(lease)

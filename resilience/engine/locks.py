@@ -78,10 +78,12 @@ class Locks:
         """Take all, waiting up to `within` seconds; Refused with the holder's name, and none held,
         when one stays with another."""
         deadline = self._clock.monotonic() + within
+        dead: set[str] = set()  # who was silent on one lock is not watched on the next
         try:
             for name in self.names:
                 lock = LeaseLock(self._cluster, self._namespace, name, self.who, self._clock)
-                lock.acquire(max(0.0, deadline - self._clock.monotonic()))
+                left = max(0.0, deadline - self._clock.monotonic())
+                dead.add(lock.acquire(left, dead).after)
                 self._held.append(lock)
         except BaseException as error:
             self.release()

@@ -77,11 +77,12 @@ class Recovered:
 
 
 def left_behind(directory: Path) -> list[Left]:
-    """Runs that died, newest first. Files of runs that had nothing to undo are removed."""
+    """Runs that died, newest first. Files of runs that had nothing to undo are removed, but for
+    those whose locks are still to be taken over, by `resilience.engine.takeover`."""
     found = []
     for path in reversed(journalfile.left_behind(directory)):
         story = journalfile.read(path)
-        if story.pending:
+        if story.pending or story.begin.get("journal"):
             found.append(Left(path=path, story=story))
         else:
             path.unlink(missing_ok=True)

@@ -154,6 +154,13 @@ def test_a_dead_holder_is_succeeded_after_a_whole_duration_and_named(
     assert DURATION <= time.now - began <= DURATION + ASK_EVERY
 
 
+def test_who_is_known_to_be_dead_is_succeeded_at_once(leases: Leases, time: Time) -> None:
+    lock(leases, time, "a").acquire(0)
+    began = time.now
+    assert lock(leases, time, "b").acquire(0, {"a"}) == Acquired(after="a")
+    assert time.now == began
+
+
 def test_of_two_that_want_a_dead_holders_lock_one_gets_it(leases: Leases, time: Time) -> None:
     lock(leases, time, "a").acquire(0)
     second = lock(leases, time, "b")
