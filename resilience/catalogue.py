@@ -26,6 +26,7 @@ GROUP = "resilience.verbs"
 BUILTIN: Mapping[str, str] = {
     "apply": "resilience.actions.apply",
     "budget": "resilience.probes.budget",
+    "chaos_mesh": "resilience.actions.chaos_mesh",
     "cordon": "resilience.actions.cordon",
     "crash": "resilience.actions.crash",
     "drain": "resilience.actions.drain",

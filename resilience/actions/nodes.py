@@ -62,7 +62,8 @@ def _which(node: NodeQuery) -> str:
 def chosen(node: str | NodeQuery, context: ActionContext) -> list[Object]:
     """The nodes, at least one, by name; never the one that this test runs on unless it is named."""
     nodes = context.cluster.list(NODES)
-    pods = context.view(PODS, context.namespace).objects()
+    seen = context.view(PODS, context.namespace).objects()
+    pods = [pod for pod in seen if not objects.is_ours(pod)]
     found = pick(node, nodes, pods, context.namespace, context.random)
     context.may_harm(found)
     return found

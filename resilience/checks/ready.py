@@ -135,6 +135,7 @@ def _pods(selector: Selector, at_least: int, context: CheckContext) -> str:
         pod
         for pod in _pods_of(context)
         if selector.matches(objects.labels(pod))
+        and not objects.is_ours(pod)
         and not objects.is_finished(pod)
         and not objects.is_terminating(pod)
     ]
