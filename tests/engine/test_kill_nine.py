@@ -3,7 +3,7 @@
 `RESILIENCE_MOMENTS` says how many moments (6; `make zoo` takes 60). The cluster is compared with
 what it was before: everything in the namespace and the nodes, but for what the server counts itself
 (uids, versions, status) and for the residues that actions declare (Pods and ReplicaSets of other
-names, revisions).
+names, revisions). Every other run meets an API server that fails now and then.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from random import Random
 
 import pytest
 
+from resilience.actions.canary import POLICIES
 from resilience.actions.putback import content
 from resilience.actions.workloads import CRONJOBS
 from resilience.catalogue import catalogue
@@ -41,7 +42,7 @@ from resilience.engine.clock import RealClock
 from resilience.engine.recover import left_behind, replay
 
 MOMENTS = int(os.environ.get("RESILIENCE_MOMENTS", "6"))
-LONGEST = 2.5
+LONGEST = 6.0
 """Seconds after the first step in which the run is killed; undisturbed it takes less."""
 
 SUBJECT = """
@@ -99,13 +100,15 @@ given:
   - apply: more.yaml
 when:
   - scale: {workload: deployment/web, replicas: 5}
-  - cordon: {node: node-1}
+  - drain: {node: node-1}
+    optional: true
   - taint: {node: node-2, taint: "fire:NoSchedule"}
   - quarantine: {pods: app=web, count: 1}
   - set_image: {workload: deployment/web, image: "registry.k8s.io/pause:3.9"}
   - suspend: cronjob/report
   - run_job: report
   - kill: {pods: app=web, count: 1, grace: 0s}
+  - partition: {pods: app=web, direction: ingress}
   - ready: deployment/web
 then:
   - ready: deployment/web
@@ -164,7 +167,7 @@ def _three(pods: object) -> bool:
 
 def dump(cluster: Cluster) -> list[str]:
     """Everything that is somebody's wish, as text that can be compared."""
-    kinds = (DEPLOYMENTS, SERVICES, CONFIGMAPS, CRONJOBS, JOBS)
+    kinds = (DEPLOYMENTS, SERVICES, CONFIGMAPS, CRONJOBS, JOBS, POLICIES)
     found = [_text(kind, obj) for kind in kinds for obj in cluster.list(kind, "subject")]
     found += [_text(NODES, node) for node in cluster.list(NODES)]
     found += [f"Namespace {objects.name(each)}" for each in cluster.list(NAMESPACES)]
@@ -214,13 +217,26 @@ def test_undisturbed_the_scenario_passes_and_leaves_nothing(
     assert left_behind(folder / "journal") == []
 
 
+def _fail_at_times(cluster: Cluster) -> None:
+    """The next writes of everybody but the sandbox's own parts meet trouble, a few of each kind."""
+    for trouble in ({"kind": "error", "code": 503}, {"kind": "error", "code": 429, "retryAfter": 1},
+                    {"kind": "reset"}):  # fmt: skip
+        body = trouble | {"times": 2, "methods": ["POST", "PATCH", "DELETE"], "lasts": LONGEST + 5}
+        cluster.request("POST", "/sandbox/v1/faults/apiserver", body=body)
+
+
 @pytest.mark.parametrize("moment", range(MOMENTS))
 def test_a_run_killed_at_any_moment_is_undone_by_recover(
     sandbox: embedded.Embedded, cluster: Cluster, folder: Path, moment: int
 ) -> None:
     before = dump(cluster)
     seconds = Random(moment).uniform(0, LONGEST)
+    trouble = threading.Timer(seconds / 2, _fail_at_times, [cluster])
+    if moment % 2:
+        trouble.start()
     _killed_after(seconds, sandbox.kubeconfig, folder)
+    if moment % 2:
+        trouble.join()
     for result in replay(cluster, folder / "journal", catalogue(), clock=RealClock()):
         assert result.complete, (seconds, result.lines)
     _settled(cluster)
