@@ -42,6 +42,36 @@ spec:
         readinessProbe: {httpGet: {path: /readyz, port: 8080}, periodSeconds: 1}
 """
 
+CLAIM = """
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: NAME}
+spec:
+  accessModes: [ReadWriteOnce]
+  resources: {requests: {storage: 1Gi}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: NAME}
+spec:
+  terminationGracePeriodSeconds: 1
+  containers:
+  - name: app
+    image: registry.k8s.io/e2e-test-images/agnhost:2.45
+    args: [pause]
+    volumeMounts: [{name: data, mountPath: /data}]
+  volumes: [{name: data, persistentVolumeClaim: {claimName: NAME}}]
+"""
+SNAPSHOT = """
+apiVersion: snapshot.storage.k8s.io/v1
+kind: VolumeSnapshot
+metadata: {name: snap}
+spec: {source: {persistentVolumeClaimName: old}}
+"""
+FROM_SNAPSHOT = """
+  dataSource: {apiGroup: snapshot.storage.k8s.io, kind: VolumeSnapshot, name: snap}
+---"""
+
 
 @pytest.fixture(scope="module")
 def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
@@ -290,3 +320,34 @@ def test_edit_and_replace_write_back(web: Kubectl) -> None:
 def test_delete_waits_until_it_is_gone(web: Kubectl) -> None:
     web("delete", "deployment/web", "--cascade=foreground", "--timeout=30s")
     assert web("get", "pods", "-o", "name") == ""
+
+
+def test_a_claim_made_from_a_snapshot_has_the_data_of_that_moment(kubectl: Kubectl) -> None:
+    kubectl("apply", "-f", "-", stdin=CLAIM.replace("NAME", "old"))
+    kubectl("wait", "--for=condition=Ready", "pod/old", "--timeout=30s")
+    kubectl("exec", "old", "--", "sh", "-c", "echo first > /data/file")
+    kubectl("apply", "-f", "-", stdin=SNAPSHOT)
+    ready = "--for=jsonpath={.status.readyToUse}=true"
+    kubectl("wait", ready, "volumesnapshot/snap", "--timeout=30s")
+    kubectl("exec", "old", "--", "sh", "-c", "echo second > /data/file")
+    restored = CLAIM.replace("NAME", "new").replace("\n---", FROM_SNAPSHOT)
+    kubectl("apply", "-f", "-", stdin=restored)
+    kubectl("wait", "--for=condition=Ready", "pod/new", "--timeout=30s")
+    assert kubectl("exec", "new", "--", "cat", "/data/file").strip() == "first"
+    assert kubectl("exec", "old", "--", "cat", "/data/file").strip() == "second"
+    head, row = kubectl("get", "volumesnapshot").splitlines()
+    assert head.split() == [
+        "NAME",
+        "READYTOUSE",
+        "SOURCEPVC",
+        "SOURCESNAPSHOTCONTENT",
+        "RESTORESIZE",
+        "SNAPSHOTCLASS",
+        "SNAPSHOTCONTENT",
+        "CREATIONTIME",
+        "AGE",
+    ]
+    assert row.split()[:5] == ["snap", "true", "old", "1Gi", "standard"]
+    content = kubectl("get", "vs", "snap", "-o=jsonpath={.status.boundVolumeSnapshotContentName}")
+    kubectl("delete", "volumesnapshot", "snap", "--timeout=30s")
+    assert "NotFound" in kubectl.fails("get", "volumesnapshotcontent", content)

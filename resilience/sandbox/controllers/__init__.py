@@ -7,19 +7,34 @@ functions. The rules are those of Kubernetes 1.36, with times from the given clo
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 from resilience.sandbox.api import Api, Clock
 
 
-def start(api: Api, clock: Clock, *, root_ca: str = "") -> Callable[[], None]:
+def start(
+    api: Api, clock: Clock, *, root_ca: str = "", directory: Path | None = None
+) -> Callable[[], None]:
     """Start every controller and the scheduler on the clock's loop; returns stop.
 
     `root_ca` is the PEM text that ConfigMap kube-root-ca.crt of each namespace holds; without it
-    there is no such ConfigMap.
+    there is no such ConfigMap. `directory` is the sandbox's; without it volumes cannot be copied.
     """
+    from resilience.sandbox.controllers.directories import HostDirectories
     from resilience.sandbox.controllers.manager import Manager
 
-    manager = Manager(api, clock, root_ca=root_ca)
+    if directory is None:
+        manager = Manager(api, clock, root_ca=root_ca)
+        manager.start()
+        return manager.stop
+    places = HostDirectories(directory, asyncio.get_running_loop())
+    manager = Manager(api, clock, root_ca=root_ca, directories=places)
     manager.start()
-    return manager.stop
+
+    def stop() -> None:
+        manager.stop()
+        places.close()
+
+    return stop

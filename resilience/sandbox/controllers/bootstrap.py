@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from resilience.sandbox.api import Api, ApiError, Obj
+from resilience.sandbox.controllers import snapshot_kinds
 from resilience.sandbox.controllers.objects import key_of
 
 NAMESPACES: Final = ("default", "kube-node-lease", "kube-public", "kube-system")
@@ -31,7 +32,13 @@ SNAPSHOTTER: Final = PROVISIONER
 
 def bootstrap(api: Api) -> None:
     """Create what is missing."""
-    for plural, group, obj in (*_namespaces(), *_priorities(), *_storage(), *_service()):
+    for plural, group, obj in (
+        *_namespaces(),
+        *_priorities(),
+        *_storage(),
+        *_snapshots(),
+        *_service(),
+    ):
         _ensure(api, plural, group, obj)
 
 
@@ -73,6 +80,16 @@ def _storage() -> Iterator[Entry]:
         "allowVolumeExpansion": True,
     }
     yield "storageclasses", "storage.k8s.io", standard
+
+
+def _snapshots() -> Iterator[Entry]:
+    for definition in snapshot_kinds.definitions():
+        yield "customresourcedefinitions", "apiextensions.k8s.io", definition
+    yield (
+        "volumesnapshotclasses",
+        snapshot_kinds.GROUP,
+        snapshot_kinds.default_class(SNAPSHOTTER),
+    )
 
 
 def _service() -> Iterator[Entry]:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from resilience.sandbox.api import Api, Change, Clock, Obj, Resource
+from resilience.sandbox.controllers.directories import Directories, NoDirectories
 from resilience.sandbox.controllers.labels import Key
 from resilience.sandbox.controllers.objects import key_of, owner_key
 from resilience.sandbox.controllers.podindex import PodIndex
@@ -25,6 +26,7 @@ class Context:
     clock: Clock
     runner: Runner
     root_ca: str = ""
+    directories: Directories = field(default_factory=NoDirectories)
     pods: PodIndex = field(default_factory=PodIndex)
     _kinds: dict[tuple[str, str], Resource] = field(default_factory=dict)
     _cancels: list[Callable[[], None]] = field(default_factory=list)

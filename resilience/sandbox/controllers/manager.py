@@ -17,6 +17,7 @@ from resilience.sandbox.controllers.context import Context, Controller
 from resilience.sandbox.controllers.cronjob import CronJobController
 from resilience.sandbox.controllers.daemonset import DaemonSetController
 from resilience.sandbox.controllers.deployment import DeploymentController
+from resilience.sandbox.controllers.directories import Directories, NoDirectories
 from resilience.sandbox.controllers.endpoints import EndpointsController
 from resilience.sandbox.controllers.endpointslice import EndpointSliceController
 from resilience.sandbox.controllers.garbage import GarbageCollector
@@ -28,6 +29,7 @@ from resilience.sandbox.controllers.quotas import QuotaController
 from resilience.sandbox.controllers.replicaset import ReplicaSetController
 from resilience.sandbox.controllers.runner import Runner
 from resilience.sandbox.controllers.serviceaccounts import NamespaceDefaults
+from resilience.sandbox.controllers.snapshots import SnapshotController
 from resilience.sandbox.controllers.statefulset import StatefulSetController
 from resilience.sandbox.controllers.taint_eviction import TaintEviction
 from resilience.sandbox.controllers.volume_binder import VolumeBinder
@@ -49,6 +51,7 @@ CONTROLLERS: Sequence[type[Controller]] = (
     CronJobController,
     VolumeBinder,
     VolumeProtection,
+    SnapshotController,
     QuotaController,
     AutoscalerNotice,
     EndpointSliceController,
@@ -69,9 +72,11 @@ class Manager:
         controllers: Sequence[type[Controller]] = CONTROLLERS,
         timer: Callable[[], float] = time.perf_counter,
         root_ca: str = "",
+        directories: Directories | None = None,
     ) -> None:
         """`timer` measures real time spent; tests pass a standing one to be deterministic."""
-        self.context = Context(api, clock, Runner(clock, timer), root_ca)
+        places = directories or NoDirectories()
+        self.context = Context(api, clock, Runner(clock, timer), root_ca, places)
         self.controllers = [controller(self.context) for controller in controllers]
 
     def start(self) -> None:

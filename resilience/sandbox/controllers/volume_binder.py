@@ -33,6 +33,7 @@ from resilience.sandbox.controllers.volume_match import (
     provisioned,
     requested,
 )
+from resilience.sandbox.controllers.volume_restore import Restorer
 from resilience.sandbox.scheduler.volumes import SELECTED_NODE
 
 EXTERNAL: Final = (
@@ -55,10 +56,12 @@ class VolumeBinder(Controller):
         self.volumes = context.kind("persistentvolumes")
         self.classes = context.kind("storageclasses", "storage.k8s.io")
         self._pending: dict[Key, None] = {}
+        self._restorer = Restorer(self)
 
     def start(self) -> None:
         """Watch claims, volumes and classes."""
         self.context.watch(self.classes, self._class_changed)
+        self._restorer.start(self._wake_pending)
         self.context.watch(self.volumes, self._volume_changed)
         self.context.watch(self.claims, self._claim_changed)
 
@@ -168,6 +171,8 @@ class VolumeBinder(Controller):
 
     def _provision(self, claim: Obj, storage_class: Obj) -> None:
         wanted = provisioned(claim, storage_class)
+        if not self._restorer.filled(claim, wanted):
+            return
         try:
             volume = self.api.create(self.volumes, wanted)
         except ApiError as error:

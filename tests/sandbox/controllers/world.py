@@ -40,8 +40,14 @@ class World:
         self.start, self.stop = start, stop
         self.unready: set[str] = set()
         self.silent: set[str] = set()
+        self.directories = PlayedDirectories(self.clock)
         self.manager = Manager(
-            self.api, self.clock, controllers=controllers, timer=lambda: 0.0, root_ca="CERTIFICATE"
+            self.api,
+            self.clock,
+            controllers=controllers,
+            timer=lambda: 0.0,
+            root_ca="CERTIFICATE",
+            directories=self.directories,
         )
         self.manager.start()
         self.api.subscribe(self.kind("pods"), self._pod_changed)
@@ -232,6 +238,38 @@ class World:
             "conditions": conditions,
         }
         self.api.update(self.kind("pods"), {**pod, "status": fresh}, "status")
+
+
+class PlayedDirectories:
+    """Contents by name; a copy takes `seconds` and reads its source at its end."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+        self.contents: dict[str, str] = {}
+        self.seconds = 2.0
+        self.complaint = ""
+
+    def copy(
+        self, source: str, target: str, done: Callable[[str], None], *, needed: bool = True
+    ) -> None:
+        """As `Directories.copy`."""
+
+        def end() -> None:
+            missing = needed and source not in self.contents
+            complaint = self.complaint or (f"{source} is not there" if missing else "")
+            if not complaint:
+                self.contents[target] = self.contents.get(source, "")
+            done(complaint)
+
+        self._clock.call_later(self.seconds, end)
+
+    def remove(self, name: str) -> None:
+        """As `Directories.remove`."""
+        self.contents.pop(name, None)
+
+    def exists(self, name: str) -> bool:
+        """As `Directories.exists`."""
+        return name in self.contents
 
 
 READINESS = ("Ready", "ContainersReady")
