@@ -1,0 +1,161 @@
+"""What cannot be undone: a command inside of Pods, objects that are deleted; and our own Pods."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from resilience.actions.exec import VERB as EXEC
+from resilience.actions.kill import VERB as KILL
+from resilience.actions.lose import VERB as LOSE
+from resilience.checks.ready import VERB as READY
+from resilience.cluster import objects
+from resilience.cluster.interface import CONFIGMAPS, PODS
+from resilience.model.selector import Selector
+from resilience.model.timeline import What
+from resilience.model.verb import Phase
+from resilience.model.verdict import Outcome
+from tests.engine.helpers import World, step, world
+
+
+@pytest.fixture
+def here() -> World:
+    made = world()
+    made.deploy()
+    made.cluster.put(CONFIGMAPS, {"metadata": {"name": "settings", "namespace": "shop"}})
+    return made
+
+
+def lose(*names: str, within: float | None = None) -> Any:
+    return step(LOSE, Phase.WHEN, objects=names, lasting=True, within=within)
+
+
+def settings(here: World) -> list[str]:
+    return [objects.name(each) for each in here.cluster.find(CONFIGMAPS, "shop")]
+
+
+@pytest.mark.parametrize("kind", ["configmap", "configmaps", "cm", "ConfigMap"])
+def test_what_is_lost_is_gone_and_stays_so(here: World, kind: str) -> None:
+    record = here.run(when=[lose(f"{kind}/settings")])
+    assert record.outcome is Outcome.PASSED, record.message
+    assert settings(here) == []
+    assert any("ConfigMap shop/settings is gone" in entry.text for entry in record.timeline)
+
+
+def test_nothing_is_lost_when_one_of_several_does_not_exist(here: World) -> None:
+    record = here.run(when=[lose("cm/settings", "cm/other")])
+    assert record.outcome is Outcome.HARNESS_ERROR
+    assert "cm/other does not exist in namespace shop; there are: settings" in record.message
+    assert settings(here) == ["settings"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("node/n1", "belongs to no namespace"), ("dragon/d", "serves no kind dragon")],
+)
+def test_only_what_is_served_and_namespaced_can_be_lost(here: World, name: str, text: str) -> None:
+    assert text in here.run(when=[lose(name)]).message
+
+
+def test_what_a_finalizer_holds_is_told_as_still_there(here: World) -> None:
+    here.cluster.change(CONFIGMAPS, "shop", "settings",
+                        lambda obj: obj["metadata"].update(finalizers=["held"]))  # fmt: skip
+    record = here.run(when=[lose("cm/settings", within=5.0)])
+    assert "ConfigMap shop/settings was deleted, but is still there after 5s" in record.message
+
+
+def test_a_loss_without_a_name_is_told_at_load() -> None:
+    assert LOSE.check(LOSE.parameters(objects=("configmap",)))
+    assert not LOSE.check(LOSE.parameters(objects=("configmap/x",)))
+
+
+def helper(here: World, name: str, ready: bool = False) -> None:
+    here.cluster.put(
+        PODS,
+        {
+            "metadata": {
+                "name": name,
+                "namespace": "shop",
+                "labels": {"app": "web", objects.MANAGED_BY: objects.OURS},
+            },
+            "spec": {"nodeName": "node-1", "schedulingGates": [{"name": "never"}]},
+            "status": {
+                "phase": "Pending",
+                "conditions": [{"type": "Ready", "status": str(ready)}],
+            },
+        },
+    )
+
+
+def test_our_own_pods_are_never_victims_and_never_counted(here: World) -> None:
+    helper(here, "resilience-probe-1")
+    app = Selector.parse("app=web")
+    here.run(when=[step(KILL, Phase.WHEN, pods=app, count="all", bare=True)])
+    assert "resilience-probe-1" in [objects.name(pod) for pod in here.pods()]
+
+
+def test_ready_does_not_wait_for_our_own_pods(here: World) -> None:
+    here.controllers.ready_after = 1e6
+    helper(here, "resilience-probe-1")
+    record = here.run(
+        given=[
+            step(READY, Phase.GIVEN, 0, target="all", within=5.0),
+            step(READY, Phase.GIVEN, 1, pods=Selector.parse("app=web"), within=5.0),
+        ],
+        when=[lose("cm/settings")],
+    )
+    assert record.outcome is Outcome.PASSED, record.message
+
+
+POD = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: shop}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: shop}}
+  template:
+    metadata: {labels: {app: shop}}
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers:
+        - name: web
+          image: python:3.13-slim
+          command: [python, -c, "import time; time.sleep(3600)"]
+"""
+
+SCENARIO = """
+scenario: a command inside of a Pod
+namespace: shop
+settle: 0s
+given:
+  - apply: shop.yaml
+  - ready: all
+when:
+  - exec: {pods: app=shop, count: all, code: 3, command: [python, -c, "raise SystemExit(3)"]}
+    lasting: true
+  - exec: {pods: app=shop, command: [python, -c, "import sys; sys.exit('no cache')"]}
+    lasting: true
+then:
+  - ready: all
+"""
+
+
+def test_on_the_sandbox_a_commands_exit_code_decides(pytester: pytest.Pytester) -> None:
+    """End to end, in real time: the first step passes, the second says what the command said."""
+    Path(pytester.path, "shop.yaml").write_text(POD)
+    Path(pytester.path, "a.scenario.yaml").write_text(SCENARIO)
+    result = pytester.runpytest_subprocess("-p", "no:randomly")
+    result.assert_outcomes(failed=1)
+    output = result.stdout.str()
+    assert output.count("ended with exit code 3") >= 2
+    assert "ended with exit code 1, expected 0: no cache" in output
+
+
+def test_exec_is_only_for_clusters_that_are_reached_over_http(here: World) -> None:
+    asked = step(EXEC, Phase.WHEN, pods=Selector.parse("app=web"), command=("true",), lasting=True)
+    record = here.run(when=[asked])
+    assert record.outcome is Outcome.HARNESS_ERROR
+    assert [entry for entry in record.timeline if entry.what is What.VICTIM]
