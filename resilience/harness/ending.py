@@ -10,6 +10,7 @@ import pytest
 
 from resilience.harness import SESSION, exits, telling
 from resilience.harness.signals import TERMINATED
+from resilience.model.verdict import Outcome
 
 if TYPE_CHECKING:
     from resilience.harness.session import Session
@@ -20,24 +21,28 @@ def finish(session: pytest.Session, exitstatus: int) -> None:
     ours = session.config.stash[SESSION]
     if ours.signals.interrupted == "SIGTERM":
         session.exitstatus = TERMINATED
-    ours.files = _written(ours)
+    missing = False
+    try:
+        ours.files = _written(ours)
+    except OSError as error:
+        ours.files = [f"the report could not be written: {error}"]
+        missing = True
     failed = telling.failed_nodes(session.config)
     others = bool(failed - set(ours.outcomes))
     session.exitstatus = exits.code(int(session.exitstatus), ours.outcomes.values(), others)
+    if missing and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = exits.OWN[Outcome.HARNESS_ERROR]  # what was asked for is not there
 
 
 def _written(ours: Session) -> list[str]:
-    """Lines that say where the report lies, or why there is none."""
+    """Lines that say where the report lies. OSError when it cannot be written."""
     directory = ours.settings.report_directory
     if directory is None or not ours.records:
         return []
     from resilience import report
 
     step = os.environ.get("GITHUB_STEP_SUMMARY")
-    try:
-        paths = report.write(ours.records, directory, step_summary=Path(step) if step else None)
-    except OSError as error:
-        return [f"the report could not be written: {error}"]
+    paths = report.write(ours.records, directory, step_summary=Path(step) if step else None)
     return [f"report: {paths.html}", f"        {paths.json}"]
 
 

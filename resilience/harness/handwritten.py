@@ -56,9 +56,9 @@ def serve(request: pytest.FixtureRequest, cluster: HttpCluster) -> Iterator[Resi
                 serving.__exit__(None, None, None)
             except UndoIncomplete as error:
                 session.mark_incomplete(title)
-                pytest.fail(str(error), pytrace=False)
+                raise pytest.fail.Exception(str(error), pytrace=False) from None
             except NotMeasured as error:
-                pytest.fail(str(error), pytrace=False)
+                raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
 def without_our_frames(error: BaseException) -> BaseException:

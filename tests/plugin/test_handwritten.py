@@ -31,6 +31,19 @@ def test_what_a_test_changed_is_put_back(
     assert not exists(cluster)
 
 
+def test_a_probe_that_was_never_entered_is_told_once(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile(
+        """
+        def test_it(resilience):
+            resilience.probe.http(service="web")
+        """
+    )
+    result = run()
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["the probe `http` was never entered, so nothing was measured*"])
+    assert "During handling" not in result.stdout.str()
+
+
 def test_a_failing_assertion_fails_as_usual_and_all_is_put_back(
     pytester: pytest.Pytester, run: Run, cluster: HttpCluster
 ) -> None:

@@ -63,6 +63,17 @@ def test_a_passing_scenario_passes_and_is_undone(
     assert not exists(cluster)
 
 
+def test_a_report_that_was_asked_for_and_cannot_be_written_is_no_pass(
+    pytester: pytest.Pytester, run: Run, scenario: Path
+) -> None:
+    changes(pytester)
+    (pytester.path / "file").write_text("")
+    result = run("--resilience-report=file/report")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["the report could not be written: *Not a directory*"])
+    assert result.ret == 22
+
+
 def test_a_failing_scenario_says_what_was_promised_without_a_traceback(
     pytester: pytest.Pytester, run: Run, scenario: Path, cluster: HttpCluster
 ) -> None:
