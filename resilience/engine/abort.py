@@ -78,7 +78,7 @@ class Aborter:
         self._tell()
         left = PRESSES_TO_ABANDON - self._presses
         if left > 0:
-            return f"rolling back; press {'once' if left == 1 else 'twice'} again to abandon"
+            return f"rolling back; press {'once' if left == 1 else 'twice'} more to abandon"
         return "rollback abandoned; `resilience recover` finishes it"
 
     def caught(self, error: BaseException) -> None:

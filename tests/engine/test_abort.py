@@ -185,7 +185,7 @@ def test_one_press_during_the_undo_does_not_stop_it_and_three_do(here: World) ->
     before = here.cluster.dump()
     here.on_entry = press(1)
     assert busy(here).outcome is Outcome.PASSED
-    assert answers == ["rolling back; press twice again to abandon"]
+    assert answers == ["rolling back; press twice more to abandon"]
     assert here.cluster.dump() == before
 
     answers.clear()
