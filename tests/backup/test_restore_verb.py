@@ -154,7 +154,7 @@ def test_a_mistake_is_said_and_nothing_is_touched(
 ) -> None:
     saved.cluster.requests.clear()
     with pytest.raises(ActionFailed, match=words):
-        back(saved, **more)
+        back(saved, run, **more)
     assert {each[0] for each in saved.cluster.requests} <= {"get"}
 
 
