@@ -9,7 +9,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,8 +69,8 @@ def configuration(directory: Path, time_scale: float = 1.0) -> SandboxConfig:
 
 
 @contextmanager
-def server(time_scale: float = 1.0) -> Iterator[Live]:
-    """Start a server in a child process; it ends with the block."""
+def server(time_scale: float = 1.0, inside: Callable[[], None] = lambda: None) -> Iterator[Live]:
+    """Start a server in a child process, which first calls `inside`; it ends with the block."""
     directory = Path(tempfile.mkdtemp(prefix="resilience-test-"))
     config = configuration(directory, time_scale)
     pki.write(config.ca_file, config.certificate_file, config.key_file, ["127.0.0.1"])
@@ -80,7 +80,9 @@ def server(time_scale: float = 1.0) -> Iterator[Live]:
     file.write_text(json.dumps(kubeconfig.content(url, config.ca_file.read_bytes(), ADMIN)))
     read_end, write_end = os.pipe()
     arguments = ProcessArguments(config=config, token=ADMIN, ready=write_end, listener=listener)
-    process = multiprocessing.get_context("fork").Process(target=_child, args=(arguments, read_end))
+    process = multiprocessing.get_context("fork").Process(
+        target=_child, args=(arguments, read_end, inside)
+    )
     process.start()
     os.close(write_end)
     listener.close()
@@ -98,8 +100,9 @@ def server(time_scale: float = 1.0) -> Iterator[Live]:
         shutil.rmtree(directory)
 
 
-def _child(arguments: ProcessArguments, read_end: int) -> None:
+def _child(arguments: ProcessArguments, read_end: int, inside: Callable[[], None]) -> None:
     os.close(read_end)
+    inside()
     from resilience.sandbox.apiserver.main import run
 
     run(arguments)
