@@ -191,8 +191,8 @@ class Ledger:
             record.asked, record.state = record.gone, State.EVICTED
             return
         record.asked = now
-        record.state = State.TIMED_OUT
-        record.reason = reply.words or "accepted, and still terminating"
+        record.state = State.LEAVING
+        record.reason = reply.words or "its eviction was accepted"
         self._stop_waiting(uid)
         self._accepted.add(uid)
         self._on_change(record)
@@ -223,8 +223,8 @@ class Ledger:
         words: Mapping[str, str] = {node: trouble(node) for node in sorted(nodes)}
         for uid in self._accepted:
             record = self._records[uid]
-            if words[record.node]:
-                record.reason = f"{record.reason}: {words[record.node]}"
+            record.state = State.TIMED_OUT
+            record.reason = ": ".join(filter(None, ["still terminating", words[record.node]]))
 
     def records(self) -> Sequence[PodDrain]:
         """By namespace and name."""

@@ -15,6 +15,7 @@ class State(Enum):
     IGNORED = "ignored"
     REFUSED = "refused"
     BLOCKED = "blocked"
+    LEAVING = "leaving"
     TIMED_OUT = "timed out"
     FAILED = "failed"
 
