@@ -79,8 +79,9 @@ def test_a_pod_that_went_after_we_asked_is_evicted_with_its_time() -> None:
     meet(ledger, pod("a"))
     taken(ledger)
     ledger.book("uid-a", ACCEPTED, NOW)
-    meet(ledger, now=NOW + 2)
     [record] = ledger.records()
+    assert record.state is State.LEAVING
+    meet(ledger, now=NOW + 2)
     assert (record.state, record.asked, record.gone) == (State.EVICTED, NOW, NOW + 2)
     assert str(record) == "shop/a: evicted in 2.0 s"
     assert changes[-1] is record
