@@ -27,7 +27,7 @@ from resilience.backup.plans import (
     run_due,
     sweep,
 )
-from resilience.backup.scratch import EXPIRES, OWNER, WALL
+from resilience.backup.scratch import EXPIRES, LEASE, OWNER, WALL
 from resilience.backup.store.memory import MemoryStore
 from resilience.backup.verify import verify
 from resilience.cluster.interface import Object
@@ -348,7 +348,8 @@ def test_the_wall_stands_before_any_workload() -> None:
         for verb, kind, ns, name in cluster.requests
         if verb == "create" and ns == "shop-drill"
     ]
-    assert created[:2] == [
+    assert created[:3] == [
+        ("leases.coordination.k8s.io", LEASE),
         ("networkpolicies.networking.k8s.io", WALL),
         ("pods", "resilience-canary"),
     ]
