@@ -11,17 +11,30 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from tests.conformance.objects import is_ready, pod
 from tests.conformance.wire import Cluster, Obj, connect
 
+SCALE = 20
+"""Seconds of the sandbox's clock that pass in one real second, where rules take minutes."""
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Marks of this suite."""
     config.addinivalue_line("markers", "disruptive: cordons or taints a node for a moment")
     config.addinivalue_line("markers", "minutes: waits for minutes of the cluster's own time")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A real cluster's clock cannot be hurried: what takes minutes runs there when asked for."""
+    if context_of(config) is None or "minutes" in (config.getoption("markexpr", default="") or ""):
+        return
+    for item in items:
+        if item.get_closest_marker("minutes"):
+            item.add_marker(pytest.mark.skip(reason="takes minutes here; ask with -m minutes"))
 
 
 def context_of(config: pytest.Config) -> str | None:
@@ -46,7 +59,14 @@ def connection(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     if context is not None:
         yield connect(None, context)
         return
-    command = [sys.executable, "-m", "resilience.sandbox", "up", "--owner-stdin", "--nodes", "3"]
+    with sandbox("--nodes", "3") as found:
+        yield found
+
+
+@contextmanager
+def sandbox(*options: str) -> Iterator[Cluster]:
+    """A sandbox as anybody would start it, ended with the block."""
+    command = [sys.executable, "-m", "resilience.sandbox", "up", "--owner-stdin", *options]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as owner:
@@ -59,9 +79,30 @@ def connection(request: pytest.FixtureRequest) -> Iterator[Cluster]:
         owner.stdin.close()
 
 
+@pytest.fixture(scope="session")
+def patient_connection(request: pytest.FixtureRequest, real: bool) -> Iterator[Cluster]:
+    """The cluster for rules that take minutes: the sandbox's clock runs SCALE times as fast."""
+    if real:
+        yield request.getfixturevalue("connection")
+        return
+    with sandbox("--nodes", "2", "--time-scale", str(SCALE)) as found:
+        yield found
+
+
+@pytest.fixture
+def patient(patient_connection: Cluster) -> Iterator[Cluster]:
+    """`patient_connection` with a new namespace."""
+    yield from namespace_of(patient_connection)
+
+
 @pytest.fixture
 def cluster(connection: Cluster) -> Iterator[Cluster]:
     """The cluster, with a new namespace that goes after the test."""
+    yield from namespace_of(connection)
+
+
+def namespace_of(connection: Cluster) -> Iterator[Cluster]:
+    """A namespace that goes at the end."""
     name = f"conformance-{uuid.uuid4().hex[:10]}"
     connection.create("namespaces", {"metadata": {"name": name}})
     here = connection.within(name)

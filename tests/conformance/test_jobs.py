@@ -127,8 +127,8 @@ def test_a_cronjob_with_a_bad_schedule_is_invalid(cluster: Cluster) -> None:
 
 
 @pytest.mark.minutes
-def test_a_cronjob_starts_a_job_at_the_full_minute(cluster: Cluster) -> None:
+def test_a_cronjob_starts_a_job_at_the_full_minute(patient: Cluster) -> None:
     spec = {"schedule": "* * * * *", "jobTemplate": {"spec": a_job()["spec"]}}
-    cluster.create("cronjobs", {"metadata": {"name": "tick"}, "spec": spec})
-    found = cluster.until("jobs", lambda jobs: bool(jobs), within=75)
+    patient.create("cronjobs", {"metadata": {"name": "tick"}, "spec": spec})
+    found = patient.until("jobs", lambda jobs: bool(jobs), within=75)
     assert next(iter(found)).startswith("tick-")
