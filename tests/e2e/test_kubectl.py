@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -230,6 +231,95 @@ def test_scale_and_rollouts(web: Kubectl) -> None:
     web("wait", "--for=condition=Available", "deployment/web", "--timeout=30s")
 
 
+def test_an_undone_rollout_has_the_old_template_and_a_new_revision(web: Kubectl) -> None:
+    web("set", "image", "deployment/web", "web=registry.k8s.io/e2e-test-images/agnhost:2.46")
+    web("rollout", "status", "deployment/web", "--timeout=30s")
+    history = web("rollout", "history", "deployment/web").strip().splitlines()
+    assert [line.split()[0] for line in history[2:]] == ["1", "2"]
+    assert "agnhost:2.45" in web("rollout", "history", "deployment/web", "--revision=1")
+    assert "rolled back" in web("rollout", "undo", "deployment/web", "--to-revision=1")
+    web("rollout", "status", "deployment/web", "--timeout=30s")
+    image = "jsonpath={.spec.template.spec.containers[0].image}"
+    assert web("get", "deployment/web", "-o", image).endswith("agnhost:2.45")
+    history = web("rollout", "history", "deployment/web").strip().splitlines()
+    assert [line.split()[0] for line in history[2:]] == ["2", "3"]
+
+
+def test_a_paused_rollout_starts_nothing_until_it_is_resumed(web: Kubectl) -> None:
+    assert "paused" in web("rollout", "pause", "deployment/web")
+    assert "already paused" in web.fails("rollout", "pause", "deployment/web")
+    assert "can't restart paused" in web.fails("rollout", "restart", "deployment/web")
+    web("set", "image", "deployment/web", "web=registry.k8s.io/e2e-test-images/agnhost:2.46")
+    seen = "jsonpath={.status.observedGeneration}={.metadata.generation}"
+    generation = web("get", "deployment/web", "-o", "jsonpath={.metadata.generation}")
+    web("wait", f"--for=jsonpath={{.status.observedGeneration}}={generation}", "deployment/web")
+    assert web("get", "deployment/web", "-o", seen) == f"{generation}={generation}"
+    assert len(web("get", "replicasets", "-o", "name").split()) == 1
+    web("rollout", "resume", "deployment/web")
+    web("rollout", "status", "deployment/web", "--timeout=30s")
+    assert len(web("get", "replicasets", "-o", "name").split()) == 2
+
+
+def test_a_taint_keeps_pods_off_until_it_is_taken_away(kubectl: Kubectl) -> None:
+    taint = f"{kubectl.namespace}=yes"
+    try:
+        assert "node/node-3 tainted" in kubectl("taint", "nodes", "node-3", f"{taint}:NoSchedule")
+        told = kubectl("describe", "node", "node-3")
+        assert f"{taint}:NoSchedule" in told
+        assert "already has" in kubectl.fails("taint", "nodes", "node-3", f"{taint}:NoSchedule")
+        chosen = '{"spec":{"nodeSelector":{"kubernetes.io/hostname":"node-3"}}}'
+        image = "--image=registry.k8s.io/pause:3.9"
+        kubectl("run", "off", image, f"--overrides={chosen}")
+        kubectl("wait", "--for=condition=PodScheduled=false", "pod/off", "--timeout=30s")
+        assert "untolerated taint" in kubectl("describe", "pod", "off")
+    finally:
+        out = kubectl("taint", "nodes", "node-3", f"{kubectl.namespace}-")
+    assert "node/node-3 untainted" in out
+    kubectl("wait", "--for=condition=Ready", "pod/off", "--timeout=30s")
+
+
+def test_cp_brings_files_there_and_back(kubectl: Kubectl, tmp_path: Path) -> None:
+    kubectl("apply", "-f", "-", stdin=CLAIM.replace("NAME", "box"))
+    kubectl("wait", "--for=condition=Ready", "pod/box", "--timeout=30s")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "big").write_bytes(os.urandom(2_000_000))
+    (folder / "text").write_text("hello")
+    kubectl("cp", str(folder), "box:/data/there")
+    assert kubectl("exec", "box", "--", "cat", "/data/there/text") == "hello"
+    kubectl("cp", "box:/data/there/big", str(tmp_path / "back"))
+    assert (tmp_path / "back").read_bytes() == (folder / "big").read_bytes()
+    assert kubectl.fails("cp", "box:/data/absent", str(tmp_path / "none"))
+
+
+def test_port_forward_carries_requests(web: Kubectl) -> None:
+    environment = {
+        **os.environ,
+        "KUBECONFIG": str(web.kubeconfig),
+        "HOME": str(web.home),
+    }
+    forwarding = subprocess.Popen(
+        [web.program, "-n", web.namespace, "port-forward", "deployment/web", ":8080"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    try:
+        assert forwarding.stdout is not None
+        line = forwarding.stdout.readline()
+        assert line.startswith("Forwarding from 127.0.0.1:")
+        port = line.split(":")[1].split()[0]
+        found = set()
+        for _ in range(5):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/hostname", timeout=10) as answer:
+                found.add(answer.read().decode().strip())
+        assert len(found) == 1
+        assert found <= set(web("get", "pods", "-o", "jsonpath={.items[*].metadata.name}").split())
+    finally:
+        forwarding.terminate()
+        forwarding.communicate(timeout=10)
+
+
 def test_logs_and_exec_reach_the_pod(web: Kubectl) -> None:
     assert "Started HTTP server" in web("logs", "deployment/web", "--all-pods=false")
     name = web("get", "pods", "-o", "jsonpath={.items[0].metadata.name}")
@@ -302,6 +392,9 @@ def test_who_am_i_and_what_is_there(kubectl: Kubectl) -> None:
     assert "maxSurge" in kubectl("explain", "deployment.spec.strategy.rollingUpdate")
     assert kubectl("get", "--raw", "/readyz") == "ok"
     assert "Metrics API not available" in kubectl.fails("top", "nodes")
+    assert "Metrics API not available" in kubectl.fails("top", "pods")
+    assert kubectl("auth", "can-i", "create", "pods").strip() == "yes"
+    assert kubectl("auth", "can-i", "--list").startswith("Resources")
     assert "Server Version: v1.36" in kubectl("version")
 
 
