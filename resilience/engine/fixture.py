@@ -179,6 +179,9 @@ class Resilience:
             if outcome in (Outcome.SERVICE_FAILED, Outcome.NOT_MEASURED):
                 raise NotHeld(text) from None
             raise StepFailed(text, outcome) from None
+        # What a signal raised may have been lost inside the step (in a destructor, say): the test
+        # must not go on waiting for something in a run that is over.
+        self._state.aborter.check()
 
     @contextmanager
     def measuring(self, step: Step, settle: Duration, promised: bool) -> Iterator[Measured]:

@@ -52,6 +52,8 @@ def serve(request: pytest.FixtureRequest, cluster: HttpCluster) -> Iterator[Resi
         try:
             yield ours
         finally:
+            if session.signals.interrupted:  # also where what it raised was lost on its way
+                request.session.shouldstop = f"{session.signals.interrupted}, after putting back"
             try:
                 serving.__exit__(None, None, None)
             except UndoIncomplete as error:

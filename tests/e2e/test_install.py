@@ -46,6 +46,6 @@ def test_pytest_finds_the_plugin_and_the_sandbox_is_inside_the_wheel(
         [environment / "pytest", "--collect-only", tmp_path], capture_output=True, text=True
     )
     assert "one.scenario.yaml:2:1" in shown.stdout
-    assert "did you mean when" in shown.stdout
+    assert "did you mean `when`?" in shown.stdout
     sandbox = [str(environment / "resilience"), "sandbox", "status"]
     assert subprocess.run(sandbox, capture_output=True).returncode == 0

@@ -117,3 +117,25 @@ def test_reruns_are_refused(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makepyfile("def test_it(resilience): resilience.sleep('1ms')")
     result = run("--reruns=1")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
+
+
+def test_an_interrupt_that_is_lost_inside_the_test_still_ends_the_run(
+    pytester: pytest.Pytester, run: Run, cluster: HttpCluster
+) -> None:
+    pytester.makepyfile(
+        """
+        import os, signal, threading
+        def test_it(resilience):
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+                threading.Event().wait(10)
+            except BaseException:
+                pass
+            resilience.apply("mark.yaml")
+            threading.Event().wait(60)
+        """
+    )
+    result = run()
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines(["*Ctrl-C, after putting back*"])
+    assert not exists(cluster)
