@@ -8,7 +8,6 @@ undo is done, for the caller to raise again.
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from resilience.context import ActionFailed
 from resilience.engine import harm, seeds, verdict, windup
 from resilience.engine.abort import Aborted, Aborter, Why
 from resilience.engine.clock import EngineClock
+from resilience.engine.defect import defect
 from resilience.engine.journal import Journal
 from resilience.engine.options import Options
 from resilience.engine.owners import Owners
@@ -192,7 +192,7 @@ class _Run:
         except (ClusterError, ActionFailed) as error:
             self._trouble = _Trouble(Outcome.HARNESS_ERROR, str(error))
         except Exception as error:  # noqa: BLE001  a defect of ours: undone and told as one
-            self._trouble = _Trouble(Outcome.HARNESS_ERROR, _defect(error))
+            self._trouble = _Trouble(Outcome.HARNESS_ERROR, defect("pytest-resilience", error))
         except BaseException as error:  # noqa: BLE001  raised again by the caller, after the undo
             self._state.aborter.caught(error)
 
@@ -258,11 +258,3 @@ def _seed(scenario: Scenario, options: Options) -> int:
 
 def _directory(scenario: Scenario) -> Path:
     return Path(scenario.place.file).parent
-
-
-def _defect(error: Exception) -> str:
-    """What to report of an exception that nobody expected: its kind, text and innermost place."""
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{Path(place.filename).name}:{place.lineno}"
-    what = f"{type(error).__name__}: {error} ({where})"
-    return f"a defect of pytest-resilience, please report it: {what}"

@@ -7,7 +7,6 @@ A failed step raises `Stopped` unless it is optional; whoever walks the phase st
 
 from __future__ import annotations
 
-import traceback
 from dataclasses import dataclass, replace
 from math import inf
 from threading import Lock
@@ -15,6 +14,7 @@ from threading import Lock
 from resilience.cluster.errors import ClusterError, Forbidden, Invalid, Throttled
 from resilience.context import ActionFailed, Attempt, Blocked, NotMet, Refused
 from resilience.engine.contexts import StepContext
+from resilience.engine.defect import defect
 from resilience.engine.state import Done, RunState
 from resilience.model.scenario import Step
 from resilience.model.timeline import What
@@ -91,7 +91,7 @@ class Steps:
             denied = isinstance(error, Forbidden | Invalid | Throttled)
             return _Ended(Outcome.HARNESS_ERROR, str(error), denied=denied)
         except Exception as error:  # noqa: BLE001  a defect in a verb must not skip the undo
-            return _Ended(Outcome.HARNESS_ERROR, _defect(step, error))
+            return _Ended(Outcome.HARNESS_ERROR, defect(f"the verb `{step.verb.name}`", error))
 
     def _act(self, step: Step, context: StepContext) -> None:
         state = self._state
@@ -164,11 +164,3 @@ def _done(step: Step, started: float, ended: float | None, how: _Ended) -> Done:
         facts={"outcome": how.outcome.value, "family": step.verb.family.value},
     )
     return Done(record=record, outcome=how.outcome, optional=step.optional)
-
-
-def _defect(step: Step, error: Exception) -> str:
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return (
-        f"a defect in the verb `{step.verb.name}`: {type(error).__name__}: {error} "
-        f"({last.filename}:{last.lineno}); please report it"
-    )

@@ -1,0 +1,14 @@
+"""How an exception that nobody expected is told: as a defect of ours, with its innermost place."""
+
+from __future__ import annotations
+
+import traceback
+
+
+def defect(where: str, error: Exception) -> str:
+    """One line to report. `where` names the part that is to blame."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"a defect in {where}: {type(error).__name__}: {error} "
+        f"({last.filename}:{last.lineno}); please report it"
+    )
