@@ -12,10 +12,11 @@ import base64
 import binascii
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from resilience.cluster.credential import Credential
 from resilience.cluster.errors import ClusterError
 
 IN_CLUSTER = "in-cluster"
@@ -29,6 +30,11 @@ class NoAccess(ClusterError):
 def no_token() -> str:
     """For servers that ask for none, or know us by a client certificate."""
     return ""
+
+
+def never(_: str) -> bool:
+    """A credential that cannot be replaced."""
+    return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +53,7 @@ class Access:
     verify: bool = True
     server_name: str = ""
     authorization: Callable[[], str] = field(default=no_token, repr=False)
+    renewed: Callable[[str], bool] = field(default=never, repr=False)
     certificate: tuple[str, str] | None = None
     proxy: str = ""
     namespace: str = ""
@@ -67,6 +74,16 @@ def files(kubeconfig: str = "", environment: Mapping[str, str] | None = None) ->
 
 def load(context: str, kubeconfig: str = "") -> Access:
     """Access of that context; "" is the kubeconfig's current one. NoAccess says what is missing."""
+    found = _loaded(context, kubeconfig)
+
+    def again() -> Callable[[], str]:
+        return _loaded(found.context, kubeconfig).authorization
+
+    credential = Credential(found.authorization, again)
+    return replace(found, authorization=credential, renewed=credential.renewed)
+
+
+def _loaded(context: str, kubeconfig: str) -> Access:
     if context == IN_CLUSTER:
         from resilience.cluster import official
 

@@ -81,7 +81,8 @@ class LeaseLock:
         self._holder = holder
         self._clock = clock
         self._lease: Object | None = None
-        self._renewed = 0.0
+        self._renewed = (0.0, 0.0)
+        self._renewing = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -152,13 +153,27 @@ class LeaseLock:
                 self._lease = self._put(body)
         except (Conflict, NotFound):
             return False
-        self._renewed = self._clock.monotonic()
+        self._renewed = self._now()
         return True
+
+    def _now(self) -> tuple[float, float]:
+        """By both clocks: a machine that sleeps stops the monotonic one."""
+        return self._clock.monotonic(), self._clock.wall()
 
     # Keeping -----------------------------------------------------------------------------------
 
+    def doubtful(self) -> bool:
+        """Whether so long has passed since the last renewal that another may hold the lock: the
+        process was stopped, or the machine slept, and the renewing thread has not come to it."""
+        now, then = self._now(), self._renewed
+        return any(abs(a - b) >= GIVE_UP_AFTER for a, b in zip(now, then, strict=True))
+
     def renew(self) -> str:
-        """One renewal; "" when the lock is still ours, else why it is lost."""
+        """One renewal; "" when the lock is still ours, else why it is lost. Thread-safe."""
+        with self._renewing:
+            return self._renew()
+
+    def _renew(self) -> str:
         assert self._lease is not None, "renew() before acquire()"
         spec = {**self._lease["spec"], "renewTime": _micro(self._clock.wall())}
         try:
@@ -166,11 +181,11 @@ class LeaseLock:
         except (Conflict, NotFound):
             return self._reread()
         except ClusterError as error:
-            silent = self._clock.monotonic() - self._renewed
+            silent = self._clock.monotonic() - self._renewed[0]
             if silent < GIVE_UP_AFTER:
                 return ""
             return f"{self._title} could not be renewed for {silent:.0f} s: {error}"
-        self._renewed = self._clock.monotonic()
+        self._renewed = self._now()
         return ""
 
     def _reread(self) -> str:

@@ -133,8 +133,9 @@ class Wire:
             headers["Content-Type"] = content_type
             data = body if isinstance(body, bytes) else json.dumps(body).encode()
         url = self.access.server + path + (f"?{urlencode(query)}" if query else "")
-        try:
-            response = self._manager.request(
+
+        def ask() -> urllib3.BaseHTTPResponse:
+            return self._manager.request(
                 method,
                 url,
                 body=data,
@@ -144,6 +145,15 @@ class Wire:
                 retries=False,
                 timeout=urllib3.Timeout(connect=min(CONNECT_TIMEOUT, timeout), read=timeout),
             )
+
+        try:
+            response = ask()
+            # Whom the server does not know has changed nothing: what it refused can be sent again.
+            if response.status == 401 and self.access.renewed(headers.get("Authorization", "")):
+                response.drain_conn()
+                response.release_conn()
+                headers["Authorization"] = self.access.authorization()
+                response = ask()
         except (HTTPError, OSError, ValueError) as error:
             raise self.unreachable(f"{method} {path}", error) from error
         if response.status >= 300:
@@ -211,12 +221,24 @@ class Wire:
             status = json.loads(content)
         except ValueError:
             status = None
+        found = status if isinstance(status, dict) else {}
+        if response.status == 401:
+            found = {**found, "message": self._stranger(found)}
         return refusal(
             response.status,
-            status if isinstance(status, dict) else {},
+            found,
             request,
             retry_after=_seconds(response.headers.get("Retry-After")),
             otherwise=excerpt(content) or response.reason or "",
+        )
+
+    def _stranger(self, status: Mapping[str, Any]) -> str:
+        """A bare "Unauthorized" says nothing that a person could act on."""
+        name = self.access.context
+        return (
+            f"{status.get('message') or 'Unauthorized'}: {self.access.server} does not take the"
+            f" credentials of context {name!r}, which may have expired; log in again and see what"
+            f" `kubectl --context {name} auth whoami` says"
         )
 
 

@@ -13,9 +13,16 @@ import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from resilience.cluster.errors import ClusterError, Conflict, Forbidden, NotFound
+from resilience.cluster.errors import (
+    ClusterError,
+    Conflict,
+    Forbidden,
+    NotFound,
+    ServerTrouble,
+    Unreachable,
+)
 from resilience.cluster.interface import NAMESPACES, Cluster
-from resilience.cluster.lease import Held, LeaseLock
+from resilience.cluster.lease import ASK_EVERY, Held, LeaseLock
 from resilience.context import Refused
 from resilience.engine.clock import EngineClock
 from resilience.model.values import RunId
@@ -73,6 +80,8 @@ class Locks:
         self._namespace = namespace
         self._clock = clock
         self._held: list[LeaseLock] = []
+        self._on_lost: Callable[[str], None] = lambda why: None
+        self._given_up = False
 
     def acquire(self, within: float) -> None:
         """Take all, waiting up to `within` seconds; Refused with the holder's name, and none held,
@@ -93,28 +102,49 @@ class Locks:
         self.lost = ""
 
     def keep(self, on_lost: Callable[[str], None]) -> None:
-        """Renew all until `release`; `on_lost` hears of the first loss, on another thread."""
-
-        def lost(why: str) -> None:
-            self.lost = self.lost or why
-            on_lost(why)
-
+        """Renew all until `release`; `on_lost` hears of a loss, mostly on another thread."""
+        self._on_lost = on_lost
         for lock in self._held:
-            lock.keep(lost)
+            lock.keep(self._lose)
+
+    def still_ours(self) -> bool:
+        """Asked before each write. After a silence in which another may have taken over (a stopped
+        process, a sleeping machine) the locks are renewed first, which says so."""
+        for lock in tuple(self._held):
+            if not self.lost and lock.doubtful() and (why := lock.renew()):
+                self._lose(why)
+        return not self.lost
+
+    def _lose(self, why: str) -> None:
+        self.lost = self.lost or why
+        self._on_lost(why)
 
     def regain(self, within: float, clock: EngineClock) -> bool:
-        """After a loss: all of them again, or none. `clock` is one that the run's own abort, which
-        the loss was, does not cut short."""
+        """After a loss: all of them again, or none, and then never. An API server that is away is
+        waited for. `clock` is one that the run's own abort, which the loss was, does not cut short.
+        """
+        if self._given_up:
+            return False
         self.release()
         self._clock = clock
         why = self.lost
         try:
-            self.acquire(within)
+            self._acquire_patiently(clock.monotonic() + within)
         except (Refused, ClusterError):
-            self.lost = why
+            self.lost, self._given_up = why, True
             return False
-        self.keep(lambda _: None)
+        self.keep(self._on_lost)
         return True
+
+    def _acquire_patiently(self, deadline: float) -> None:
+        while True:
+            left = deadline - self._clock.monotonic()
+            try:
+                return self.acquire(max(0.0, left))
+            except (Unreachable, ServerTrouble):
+                if left <= ASK_EVERY:
+                    raise
+                self._clock.wait(ASK_EVERY)
 
     def release(self) -> None:
         """Let the next one in at once. What is no longer ours is left alone; what the API server

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from resilience.cluster import objects
 from resilience.cluster.errors import ApiError, NotFound
 from resilience.cluster.interface import NAMESPACES, Cluster
 from resilience.context import Refused
@@ -72,7 +73,12 @@ def absent(cluster: Cluster, namespace: str, creates: bool) -> Sequence[Need]:
     """What is needed beside where the namespace does not exist: `apply` makes it, and undoes it.
     Refused where nothing in the scenario would make it."""
     try:
-        cluster.get(NAMESPACES, namespace)
+        if objects.is_terminating(cluster.get(NAMESPACES, namespace)):
+            raise Refused(
+                f"namespace {namespace} of {cluster.context!r} is being deleted, and nothing can be"
+                f" made in it any more; wait until it is gone (kubectl get namespace {namespace} -o"
+                " yaml says what holds it up), or name another"
+            )
     except NotFound:
         if not creates:
             raise Refused(

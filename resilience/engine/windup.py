@@ -31,7 +31,7 @@ def put_back(state: RunState, clock: EngineClock) -> list[str]:
     own abort does not cut short; three presses of Ctrl-C do."""
     if not state.options.alive():
         return _gone(state)
-    if not state.options.may_undo():
+    if not _may_undo(state):
         state.timeline.note(What.UNDO, "left to the next holder of the lock", {"state": "failed"})
         return [f"{undo.text}: left to the next holder of the lock" for undo in
                 state.journal.pending()]  # fmt: skip
@@ -51,6 +51,14 @@ def put_back(state: RunState, clock: EngineClock) -> list[str]:
     if not state.options.alive():
         return _gone(state)
     return [f"{undo.text}: {undo.failure or 'not tried'}" for undo in state.journal.pending()]
+
+
+def _may_undo(state: RunState) -> bool:
+    """Waiting for a lock to be ours again can be abandoned, as the undo itself can."""
+    try:
+        return state.options.may_undo()
+    except Abandoned:
+        return False
 
 
 def _check(state: RunState) -> None:

@@ -112,12 +112,13 @@ class Guarding:
     ) -> Options:
         agent = _agent(f"run {options.run}; {title}")
         own = self.clock.checking(aborter.check)
-        acting = _locked(locks, self._pace(target, own))
-        undoing = self._pace(target, self.clock)
 
         def may_undo() -> bool:
-            return not locks.lost or self._regained(locks, sink, options)
+            return not locks.lost or self._regained(locks, sink, options, aborter)
 
+        acting = _locked(locks.still_ours, locks, self._pace(target, own))
+        undoing = _locked(lambda: locks.still_ours() or may_undo(), locks,
+                          self._pace(target, self.clock))  # fmt: skip
         return replace(
             options,
             before=limits.before,
@@ -139,9 +140,10 @@ class Guarding:
         rate, burst = (target.rate, target.burst) if target else (RATE, BURST)
         return paced(Bucket(rate, burst, clock))
 
-    def _regained(self, locks: Locks, sink: JournalMap, options: Options) -> bool:
+    def _regained(self, locks: Locks, sink: JournalMap, options: Options, aborter: Aborter) -> bool:
         """The locks again, and nobody has undone our changes meanwhile."""
-        if not locks.regain(self.settings.lock_wait, self.clock):
+        patient = self.clock.checking(aborter.check_undo)
+        if not locks.regain(self.settings.lock_wait, patient):
             return False
         sink.mute = not is_there(self.cluster, str(options.run), self.settings.journal_namespace)
         return not sink.mute
@@ -173,9 +175,11 @@ def _keep(locks: Locks, sink: JournalMap, aborter: Aborter) -> None:
     locks.keep(lost)
 
 
-def _locked(locks: Locks, inner: Middleware) -> Middleware:
+def _locked(ours: Callable[[], bool], locks: Locks, inner: Middleware) -> Middleware:
+    """Sends no write but under our locks; an undo may wait until they are ours again."""
+
     def send_if_ours(call: Call, send: Callable[[Call], Object]) -> Object:
-        if locks.lost and call.method not in READS:
+        if call.method not in READS and not ours():
             raise LockLost(f"{call.method} {call.path} was not sent: {locks.lost}")
         return inner(call, send)
 

@@ -221,3 +221,26 @@ def test_an_api_server_away_for_a_moment_is_no_loss_but_silence_is(
 
 def test_we_know_of_the_loss_before_anybody_else_may_have_the_lock() -> None:
     assert GIVE_UP_AFTER + RENEW_EVERY <= DURATION
+
+
+def test_after_a_silence_as_long_as_a_loss_takes_the_holder_doubts_until_it_has_renewed(
+    leases: Leases, time: Time
+) -> None:
+    first = lock(leases, time, "a")
+    first.acquire(0)
+    time.now += GIVE_UP_AFTER - 0.1
+    assert not first.doubtful()
+    time.now += 0.2
+    assert first.doubtful()
+    assert first.renew() == ""
+    assert not first.doubtful()
+
+
+def test_a_machine_that_slept_doubts_though_its_monotonic_clock_stood_still(
+    leases: Leases, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = lock(leases, time, "a")
+    first.acquire(0)
+    wall = time.wall() + DURATION
+    monkeypatch.setattr(time, "wall", lambda: wall)
+    assert first.doubtful()

@@ -44,7 +44,6 @@ def test_the_token_is_asked_for_each_request_so_that_it_may_expire(server: Fault
     ("code", "expected"),
     [
         (400, errors.Invalid),
-        (401, errors.Forbidden),
         (403, errors.Forbidden),
         (404, errors.NotFound),
         (409, errors.Conflict),

@@ -13,15 +13,17 @@ from typing import Any
 import pytest
 
 from resilience.cluster.embedded import Embedded
-from resilience.cluster.errors import Conflict, NotFound
-from resilience.cluster.interface import CONFIGMAPS, LEASES, NAMESPACES, Object
-from resilience.cluster.lease import ASK_EVERY, DURATION, holder_of
-from resilience.cluster.transport import HttpCluster
+from resilience.cluster.errors import Conflict, NotFound, Unreachable
+from resilience.cluster.interface import CONFIGMAPS, LEASES, NAMESPACES, PODS, Object
+from resilience.cluster.lease import ASK_EVERY, DURATION, GIVE_UP_AFTER, holder_of
+from resilience.cluster.transport import Call, HttpCluster
 from resilience.context import Refused
 from resilience.engine.locks import Locks
+from resilience.harness.guarding import LockLost, _locked
+from tests.cluster.test_lease import Leases as Renewable
 from tests.cluster.test_lease import Time
 from tests.consent.conftest import resilience, scenarios
-from tests.plugin.sandboxed import MANIFEST, Inner, exists
+from tests.plugin.sandboxed import MANIFEST, POD, Inner, exists
 
 JOURNAL = "resilience-journal"
 LOCK = "namespace-default"
@@ -212,6 +214,60 @@ def test_a_run_that_loses_its_lock_writes_nothing_more(
     assert not exists(admin)
 
 
+HURRIED = """\
+from resilience.cluster import lease
+lease.DURATION, lease.RENEW_EVERY, lease.GIVE_UP_AFTER, lease.ANSWER_WITHIN = 3, 1.0, 2.0, 0.9
+"""
+"""For a project's conftest.py: locks run out within seconds, in the same proportions."""
+
+STRIKE = """\
+scenario: it strikes when it wakes
+namespace: default
+settle: 10ms
+given:
+  - apply: mark.yaml
+when:
+  - sleep: 3s
+  - kill: {pods: app=quiet, count: 1, bare: true}
+then:
+  - ready: all
+"""
+
+
+def test_a_run_that_was_stopped_and_robbed_meanwhile_strikes_nobody_when_it_wakes(
+    marked: Path, embedded: Embedded, admin: HttpCluster, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """End to end, in real time: another run takes over after the three seconds of the lock."""
+    (marked / "mark.scenario.yaml").write_text(STRIKE)
+    (marked / "conftest.py").write_text(HURRIED)
+    labelled = {**POD, "metadata": {"name": "quiet", "labels": {"app": "quiet"}}}
+    quiet = admin.create(PODS, labelled, "default")
+    try:
+        with under_way(marked, embedded, admin) as sleeper:
+            sleeper.send(signal.SIGSTOP)
+            _take_over(tmp_path_factory.mktemp("elsewhere"), embedded)
+            assert not exists(admin)
+            taken(admin, "run r2 of bob@ci")
+            sleeper.send(signal.SIGCONT)
+            assert sleeper.end() == 20, sleeper.output
+        assert "was taken by run r2 of bob@ci" in sleeper.output
+        alive = admin.get(PODS, "quiet", "default")["metadata"]
+        assert (alive["uid"], "deletionTimestamp" in alive) == (quiet["metadata"]["uid"], False)
+        assert not exists(admin)
+    finally:
+        admin.delete(PODS, "quiet", "default", grace=0)
+
+
+def _take_over(folder: Path, embedded: Embedded) -> None:
+    """As another machine's run does: it waits until the lock has run out, and undoes first."""
+    (folder / "next.scenario.yaml").write_text(
+        "scenario: next\nnamespace: default\nsettle: 10ms\n"
+        "when:\n  - sleep: 10ms\nthen:\n  - restarts: {pods: a=b}\n"
+    )
+    run = scenarios(folder, embedded.kubeconfig, "next.scenario.yaml")
+    assert "delete ConfigMap default/mark: done" in run.stdout, run.stdout
+
+
 def test_a_namespace_for_locks_is_made_where_there_is_none(
     marked: Path, embedded: Embedded, admin: HttpCluster
 ) -> None:
@@ -239,6 +295,68 @@ def test_of_several_locks_all_are_taken_or_none() -> None:
     with pytest.raises(Refused, match="is held by other"):
         _locks(leases, ["namespace-a", "nodes"], "ours", time).acquire(0.0)
     assert holder_of(leases.stored["namespace-a"]) == ""
+
+
+def test_who_was_silent_for_too_long_asks_before_the_next_write_whether_the_lock_is_still_ours(
+    time: Time,
+) -> None:
+    leases: Any = Renewable()
+    clock: Any = time
+    told: list[str] = []
+    locks = Locks(leases, "shop", ["resilience"], "ours", clock)
+    locks.acquire(0.0)
+    locks._on_lost = told.append  # as `keep` does, whose thread has not come to it yet
+    leases._written({**leases.stored["resilience"], "spec": {"holderIdentity": "theirs"}})
+    assert locks.still_ours()  # nobody can have taken it so soon
+    time.now += GIVE_UP_AFTER
+    assert not locks.still_ours()
+    assert "was taken by theirs" in locks.lost
+    assert told == [locks.lost]
+
+
+def test_no_write_is_sent_once_the_lock_is_lost_and_reads_go_on(time: Time) -> None:
+    leases, clock, sent = Leases(), time, list[str]()
+    locks = _locks(leases, ["nodes"], "ours", clock)
+
+    def send(call: Call) -> Object:
+        sent.append(call.method)
+        return {}
+
+    through = _locked(lambda: False, locks, lambda call, onward: onward(call))
+    through(Call("GET", "/api", {}, None, "", 1.0), send)
+    with pytest.raises(LockLost, match="DELETE /api was not sent"):
+        through(Call("DELETE", "/api", {}, None, "", 1.0), send)
+    assert sent == ["GET"]
+
+
+def test_an_api_server_that_is_away_is_waited_for_before_the_undo(time: Time) -> None:
+    leases: Any = Renewable()
+    clock: Any = time
+    locks = Locks(leases, "shop", ["resilience"], "ours", clock)
+    locks.acquire(0.0)
+    locks.lost, leases.trouble = "silent", Unreachable("connection refused")
+    time.after(10.0, lambda: setattr(leases, "trouble", None))
+    assert locks.regain(45.0, clock)
+    locks.release()
+    assert not locks.lost
+
+
+def test_a_lock_that_stays_with_another_is_asked_for_only_once(time: Time) -> None:
+    leases: Any = Renewable()
+    clock: Any = time
+    locks = Locks(leases, "shop", ["resilience"], "ours", clock)
+    locks.acquire(0.0)
+    leases._written({**leases.stored["resilience"], "spec": {"holderIdentity": "theirs"}})
+    locks.lost = "taken"
+    assert not locks.regain(5.0, clock)
+    began = time.now
+    assert not locks.regain(5.0, clock)
+    assert (time.now, locks.lost) == (began, "taken")
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
 
 
 class Leases:

@@ -25,6 +25,7 @@ from tests.consent.conftest import (
     resilience,
     scenarios,
 )  # fmt: skip
+from tests.consent.recording import allows, carried_out, recorded
 
 JOURNAL = "resilience-journal"
 
@@ -157,52 +158,20 @@ def test_what_a_scenario_sends_is_what_it_declares(
     objects = applied(admin, printed.stdout)
     seen: set[Attributes] = set()
     try:
-        with _recorded(embedded, seen) as cluster:
-            _run(folder, cluster)
+        wanted = load(folder / "kill.scenario.yaml", None, catalogue(), {}).scenarios[0]
+        with recorded(embedded, seen) as cluster:
+            carried_out(wanted, cluster, folder)
     finally:
         deleted(admin, objects)
     sent = {each for each in seen if each.resource != "selfsubjectaccessreviews"}
     declared = {need.right for need in needs}
-    assert [each for each in sent if not any(_allows(right, each) for right in declared)] == []
-    unsent = [right for right in declared if not any(_allows(right, each) for each in sent)]
+    assert [each for each in sent if not any(allows(right, each) for right in declared)] == []
+    unsent = [right for right in declared if not any(allows(right, each) for each in sent)]
     conditional = {("apps", "deployments", "patch"), ("apps", "deployments", "update"),
                    ("", "services", "patch"), ("", "services", "update")}  # fmt: skip
     journal = {right for right in unsent if right.namespace == JOURNAL}
     left = {(right.group, right.resource, right.verb) for right in set(unsent) - journal}
     assert left <= conditional
-
-
-def _allows(right: Right, each: Attributes) -> bool:
-    return (
-        (right.verb, right.group, right.resource) == (each.verb, each.group, each.resource)
-        and right.namespace in ("", each.namespace)
-        and right.name in ("", each.name)
-    )
-
-
-def _recorded(embedded: Embedded, seen: set[Attributes]) -> HttpCluster:
-    def gate(method: str, path: str, query: object, body: object) -> None:
-        asked = attributes(method, path, query)  # type: ignore[arg-type]
-        if asked is not None:
-            seen.add(asked)
-
-    return HttpCluster(embedded.access, gate=gate)
-
-
-def _run(folder: Path, cluster: HttpCluster) -> None:
-    from resilience.engine.abort import Aborter
-    from resilience.engine.clock import RealClock
-    from resilience.engine.journal import Journal
-    from resilience.engine.options import Options
-    from resilience.engine.run import run
-    from resilience.model.verdict import Outcome
-
-    scenario = load(folder / "kill.scenario.yaml", None, catalogue(), {}).scenarios[0]
-    record = run(
-        scenario, cluster=cluster, options=Options(seed=1), clock=RealClock(),
-        journal=Journal([]), emit=lambda entry: None, aborter=Aborter(),
-    )  # fmt: skip
-    assert record.outcome is Outcome.PASSED, record.message
 
 
 def _everything(admin: HttpCluster) -> list[Object]:
