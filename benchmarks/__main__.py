@@ -15,7 +15,7 @@ def main(wanted: list[str]) -> int:
     chosen = [
         name
         for name in names
-        if name != "__main__"
+        if not name.startswith("_")
         and (
             any(name.startswith(word) for word in wanted)
             if wanted

@@ -134,7 +134,8 @@ class Resources:
                 metadata["remainingItemCount"] = page.remaining
 
             def row(record: Record) -> bytes:
-                return render.row_bytes(printer, record.obj, form.include, now)
+                body = record.body if form.include == "Object" else None
+                return render.row_bytes(printer, record.obj, form.include, now, body)
 
             return listing.chunks(render.head(metadata, printer.columns), page.records, row)
         if form.view:

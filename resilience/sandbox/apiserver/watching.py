@@ -12,51 +12,61 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 
-from resilience.sandbox.api import Change, EventType, Obj
+from resilience.sandbox.api import Change, EventType
 from resilience.sandbox.apiserver import errors
+from resilience.sandbox.apiserver.bell import Bell, Ear
 from resilience.sandbox.apiserver.options import ListOptions
-from resilience.sandbox.store import Store, Table, encode
+from resilience.sandbox.store import Record, Store, Table, encode
 
 QUEUE = 16_384
 """Events a watcher may be behind: more than all Pods of a busy sandbox change in a few seconds."""
 BOOKMARK_SECONDS = 60.0
 _END = "k8s.io/initial-events-end"
 
-Encoder = Callable[[Obj, EventType], bytes]
-"""Bytes of the `object` member of one watch event."""
-
 
 @dataclass(slots=True)
 class Encoded:
-    """One change with its bytes per form, made when the first watcher of that form needs them."""
+    """One change, and its bytes once the first watcher of a form needs them: `lines` are whole
+    events by form and type, `forms` the object in them. `record` is the stored version."""
 
     change: Change
-    table: Table
+    record: Record | None
     forms: dict[str, bytes] = field(default_factory=dict)
+    lines: dict[tuple[str, str], bytes] = field(default_factory=dict)
 
     def body(self) -> bytes:
-        """The object's JSON; the stored record's own bytes where it is still that version."""
+        """The object's JSON, also that of a version which has been replaced meanwhile."""
+        if self.record is not None:
+            return self.record.body
         known = self.forms.get("")
         if known is None:
-            obj = self.change.obj
-            key = (obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
-            record = self.table.records.get(key)
-            known = self.forms[""] = (
-                record.body if record is not None and record.obj is obj else encode(obj)
-            )
+            known = self.forms[""] = encode(self.change.obj)
         return known
 
 
-class Watcher:
-    """One client's watch. `form` names the encoding; `None` in the queue ends the stream."""
+def encoded(change: Change, table: Table) -> Encoded:
+    """A change with the bytes that the store may have of it."""
+    about = change.obj["metadata"]
+    record = table.records.get((about.get("namespace", ""), about["name"]))
+    return Encoded(change, record if record is not None and record.obj is change.obj else None)
 
-    def __init__(self, namespace: str | None, options: ListOptions, after: int) -> None:
+
+class Watcher:
+    """One client's watch: a queue, and the ear of the task that empties it."""
+
+    __slots__ = ("_bell", "_rung", "_selective", "after", "ear", "ended", "namespace", "options",
+                 "queue")  # fmt: skip
+
+    def __init__(self, namespace: str | None, options: ListOptions, after: int, bell: Bell) -> None:
         self.namespace = namespace
         self.options = options
         self.after = after
         self.queue: deque[tuple[EventType, Encoded]] = deque()
-        self.wake = asyncio.Event()
+        self.ear = Ear()
         self.ended = False
+        self._bell = bell
+        self._rung = False
+        self._selective = options.selective
 
     def offer(self, encoded: Encoded) -> None:
         """Queue a change if it concerns this watcher; end the watch when it is too far behind."""
@@ -70,13 +80,20 @@ class Watcher:
             self.end()
             return
         self.queue.append((kind, encoded))
-        self.wake.set()
+        if not self._rung and self.ear.waiting:
+            self._rung = True
+            self._bell.ring(self.ear)
+
+    async def wait(self, moment: float) -> None:
+        """Until there may be something in the queue, or until the loop's time is `moment`."""
+        self._rung = False
+        await self.ear.wait(moment)
 
     def end(self) -> None:
         """No further events; the stream closes after what is queued was dropped."""
         self.ended = True
         self.queue.clear()
-        self.wake.set()
+        self.ear.wake()
 
     def _transition(self, change: Change) -> EventType | None:
         """What the change looks like through the selectors."""
@@ -84,7 +101,7 @@ class Watcher:
             change.obj["metadata"].get("namespace", "") != self.namespace
         ):
             return None
-        if not self.options.selective:
+        if not self._selective:
             return change.type
         before = change.old is not None and self.options.selects(change.old)
         if change.type == "DELETED":
@@ -101,6 +118,7 @@ class Hub:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._watchers: dict[tuple[str, str], list[Watcher]] = {}
+        self._bell = Bell()
 
     def open(self, table: Table, namespace: str | None, options: ListOptions) -> Watcher:
         """Register a watch that starts after `options.version`, or now. ApiError 410."""
@@ -109,14 +127,15 @@ class Hub:
             after = options.version
             if after < table.lost:
                 raise errors.expired(f"too old resource version: {after} ({table.lost})")
-        watcher = Watcher(namespace, options, after)
+        watcher = Watcher(namespace, options, after, self._bell)
         for change in table.after(after):
-            watcher.offer(Encoded(change, table))
+            watcher.offer(encoded(change, table))
         self._join(table, watcher)
         return watcher
 
     def close(self, table: Table, watcher: Watcher) -> None:
-        """Forget a watcher."""
+        """Forget a watcher, and give back its timer."""
+        watcher.ear.close()
         watchers = self._watchers.get((table.resource.group, table.resource.plural), [])
         if watcher in watchers:
             watchers.remove(watcher)
@@ -142,9 +161,9 @@ class Hub:
     def _fan_out(self, table: Table, watchers: list[Watcher]) -> Callable[[Change], None]:
         def deliver(change: Change) -> None:
             if watchers:
-                encoded = Encoded(change, table)
+                once = encoded(change, table)
                 for watcher in watchers:
-                    watcher.offer(encoded)
+                    watcher.offer(once)
 
         return deliver
 
@@ -161,19 +180,17 @@ async def batches(
     """Queued events in order; an empty batch whenever nothing came for `idle` seconds. Ends at
     `deadline` (loop time) or when the watcher was ended."""
     loop = asyncio.get_running_loop()
+    heard = loop.time()
     while not watcher.ended:
         if watcher.queue:
             yield list(take(watcher))
+            heard = loop.time()
             continue
-        watcher.wake.clear()
-        left = idle if deadline is None else min(idle, deadline - loop.time())
-        if left <= 0:
+        if deadline is not None and loop.time() >= deadline:
             return
-        try:
-            await asyncio.wait_for(watcher.wake.wait(), left)
-        except TimeoutError:
-            if watcher.queue:
-                continue  # it came in this very moment: neither a bookmark nor the end before it
-            if deadline is not None and loop.time() >= deadline:
-                return
+        bored = heard + idle
+        await watcher.wait(bored if deadline is None else min(bored, deadline))
+        # What came as the wait ended goes before a bookmark and before the end.
+        if not watcher.queue and loop.time() >= bored and not watcher.ended:
             yield []
+            heard = loop.time()

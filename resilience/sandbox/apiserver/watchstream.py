@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from resilience.sandbox.api import ApiError, Obj, Resource
+from resilience.sandbox.api import ApiError, Change, EventType, Obj, Resource
 from resilience.sandbox.apiserver import aliases, errors
 from resilience.sandbox.apiserver.listing import select
 from resilience.sandbox.apiserver.negotiate import Form
@@ -39,44 +40,57 @@ _INITIAL_END = "k8s.io/initial-events-end"
 class _Encoder:
     """Bytes of whole watch events for one client."""
 
-    def __init__(self, resource: Resource, form: Form, registry: Registry) -> None:
+    def __init__(self, table: Table, resource: Resource, form: Form, registry: Registry) -> None:
         self._resource = resource
         self._form = form
         self._registry = registry
         self._alias = aliases.is_alias(resource)
-        self._columns_sent = False
+        self._stored = not self._alias and table.resource.version == resource.version
+        self._columns_sent = form.view != "Table"
+        self._name = f"{form.view}{form.include}{resource.api_version}"
 
-    def change(self, kind: str, encoded: Encoded) -> bytes:
-        """One queued change. Its forms are cached on it, so watchers of a form share the work."""
-        version = encoded.change.obj["metadata"]["resourceVersion"]
-        if kind == "DELETED" and encoded.change.type != "DELETED":
-            # The object left this watch's selection: its last selected state, at this version.
-            old = encoded.change.old or encoded.change.obj
-            gone = {**old, "metadata": {**old["metadata"], "resourceVersion": version}}
-            return self.event(kind, self.object(gone))
-        if self._form.view or self._alias:
-            if self._form.view == "Table" and not self._columns_sent:
-                return self.event(kind, self.object(encoded.change.obj))
-            name = f"{self._form.view}{self._form.include}{self._alias}"
-            known = encoded.forms.get(name)
-            if known is None:
-                known = encoded.forms[name] = self.object(encoded.change.obj)
-            return self.event(kind, known)
-        return self.event(kind, encoded.body())
-
-    def object(self, obj: Obj) -> bytes:
-        """The `object` member of an event."""
-        if self._form.view == "Table":
-            printer = self._registry.printer(self._resource)
-            metadata = {"resourceVersion": obj["metadata"]["resourceVersion"]}
-            columns = None if self._columns_sent else printer.columns
+    def change(self, kind: EventType, encoded: Encoded) -> bytes:
+        """One queued change. Its bytes are kept on it, so watchers of a form share the work."""
+        key = (self._name, kind)
+        line = encoded.lines.get(key)
+        if line is None or not self._columns_sent:
+            line = self.event(kind, self._member(kind, encoded))
+            if self._columns_sent:
+                encoded.lines[key] = line
             self._columns_sent = True
-            now = self._registry.clock.now()
-            row = render.row_bytes(printer, obj, self._form.include, now)
-            return render.head(metadata, columns) + row + b"]}"
+        return line
+
+    def _member(self, kind: EventType, encoded: Encoded) -> bytes:
+        change = encoded.change
+        if kind == "DELETED" and change.type != "DELETED":
+            # The object left this watch's selection: its last selected state, at this version.
+            old = change.old or change.obj
+            version = change.obj["metadata"]["resourceVersion"]
+            return self.object(
+                {**old, "metadata": {**old["metadata"], "resourceVersion": version}}, None
+            )
+        return self.object(change.obj, encoded.body if self._stored else None)
+
+    def object(self, obj: Obj, body: Callable[[], bytes] | None) -> bytes:
+        """The `object` member of an event; `body` gives the bytes of the object itself."""
+        if self._form.view == "Table":
+            return self._table(obj, body)
         if self._form.view:
             return encode(render.partial(obj))
-        return encode(aliases.to_alias(obj) if self._alias else obj)
+        if body is not None:
+            return body()
+        if self._alias:
+            return encode(aliases.to_alias(obj))
+        return encode({**obj, "apiVersion": self._resource.api_version})
+
+    def _table(self, obj: Obj, body: Callable[[], bytes] | None) -> bytes:
+        printer = self._registry.printer(self._resource)
+        metadata = {"resourceVersion": obj["metadata"]["resourceVersion"]}
+        head = render.head(metadata, None if self._columns_sent else printer.columns)
+        now = self._registry.clock.now()
+        include = self._form.include
+        inside = body() if body is not None and include == "Object" else None
+        return head + render.row_bytes(printer, obj, include, now, inside) + b"]}"
 
     def bookmark(self, version: int, *, initial_end: bool = False) -> bytes:
         """A BOOKMARK, in the client's form."""
@@ -116,7 +130,7 @@ async def serve(
     registry: Registry,
 ) -> web.StreamResponse:
     """Answer one watch until its timeout, the client's end or the server's."""
-    encoder = _Encoder(resource, form, registry)
+    encoder = _Encoder(table, resource, form, registry)
     response = web.StreamResponse(headers={"Cache-Control": "no-cache, private"})
     response.content_type = "application/json"
     response.enable_chunked_encoding()
@@ -137,9 +151,10 @@ async def serve(
         pieces: list[bytes] = []
         deadline = time.perf_counter() + 0.004
         for record in first:
-            plain = not form.view and not aliases.is_alias(resource)
-            data = record.body if plain else encoder.object(record.obj)
-            pieces.append(encoder.event("ADDED", data))
+            change = Change(
+                type="ADDED", resource=resource, obj=record.obj, old=None, version=record.version
+            )
+            pieces.append(encoder.change("ADDED", Encoded(change, record)))
             if time.perf_counter() > deadline:
                 await response.write(b"".join(pieces))
                 await asyncio.sleep(0)

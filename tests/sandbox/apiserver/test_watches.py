@@ -215,18 +215,49 @@ def test_no_bookmark_overtakes_a_change_that_came_as_the_wait_ended(api: Registr
     maps = api.resource("configmaps")
 
     async def first_batch() -> list[Any]:
-        async def wait_for(waiting: Any, timeout: float) -> None:
-            waiting.close()
+        async def ended(watcher: watching.Watcher, moment: float) -> None:
             body = config_map("x")
             body["metadata"]["namespace"] = "default"
             api.create(maps, body)
-            raise TimeoutError
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(asyncio, "wait_for", wait_for)
-            async for batch in watching.batches(watcher, None, 60.0):
+            patch.setattr(watching.Watcher, "wait", ended)
+            async for batch in watching.batches(watcher, None, 0.0):
                 return batch
         return []
 
     assert len(asyncio.run(first_batch())) == 1
     hub.close(api.table(maps), watcher)
+
+
+def test_an_idle_watch_is_told_so_again_and_again(api: Registry) -> None:
+    _, watcher = open_hub(api.store, api)
+
+    async def two() -> list[Any]:
+        found = []
+        async for batch in watching.batches(watcher, None, 0.001):
+            found.append(batch)
+            if len(found) == 2:
+                break
+        watcher.ear.close()
+        return found
+
+    assert asyncio.run(asyncio.wait_for(two(), 10)) == [[], []]
+
+
+def test_a_watch_through_another_version_of_its_kind_speaks_that_version(wire: Wire) -> None:
+    path = "/apis/autoscaling/{}/namespaces/NS/horizontalpodautoscalers"
+    body = {
+        "metadata": {"name": "x"},
+        "spec": {
+            "maxReplicas": 3,
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"},
+        },
+    }
+    start = version(wire, path.format("v2"))
+    assert wire("POST", path.format("v2"), body).status == 201
+    seen = []
+    for each in ("v1", "v2"):
+        with wire.watch(f"{path.format(each)}?watch=1&resourceVersion={start}") as events:
+            seen.append(next(events)["object"]["apiVersion"])
+    assert seen == ["autoscaling/v1", "autoscaling/v2"]

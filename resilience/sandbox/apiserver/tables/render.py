@@ -14,6 +14,7 @@ from typing import Any
 
 from resilience.sandbox.api import Obj, Resource
 from resilience.sandbox.apiserver.tables import core, custom, network, pods, workloads
+from resilience.sandbox.store import encode
 
 Column = tuple[str, str, int]
 _RBAC = "rbac.authorization.k8s.io"
@@ -97,16 +98,18 @@ def partial(obj: Obj) -> dict[str, Any]:
     }
 
 
-def row_bytes(printer_: Printer, obj: Obj, include: str, now: float) -> bytes:
-    """One row; `include` as in a request's includeObject."""
-    row: dict[str, Any] = {"cells": printer_.row(obj, now)}
+def row_bytes(
+    printer_: Printer, obj: Obj, include: str, now: float, body: bytes | None = None
+) -> bytes:
+    """One row; `include` as in a request's includeObject, `body` the object's JSON where known."""
+    cells = encode(printer_.row(obj, now))
     if include == "Object":
-        row["object"] = obj
+        inside = encode(obj) if body is None else body
     elif include != "None":
-        row["object"] = partial(obj)
+        inside = encode(partial(obj))
     else:
-        row["object"] = None
-    return json.dumps(row, separators=(",", ":")).encode()
+        inside = b"null"
+    return b'{"cells":' + cells + b',"object":' + inside + b"}"
 
 
 def head(metadata: dict[str, Any], columns: Sequence[Column] | None) -> bytes:
