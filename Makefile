@@ -60,7 +60,8 @@ $(VENV)/.lint: pyproject.toml $(VENV)/pyvenv.cfg
 
 $(VENV)/.test: pyproject.toml tests/e2e/newest_kubectl.py $(VENV)/pyvenv.cfg
 	$(BIN)/pip install -q -e '.[test]'
-	@command -v kubectl >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
-	  { apt-get update -q && apt-get install -qy kubernetes-client; }
+	@{ command -v kubectl && command -v restic; } >/dev/null || \
+	  [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
+	  { apt-get update -q && apt-get install -qy kubernetes-client restic; }
 	$(BIN)/python tests/e2e/newest_kubectl.py $(BIN)/kubectl-newest
 	@touch $@ $(VENV)/.demo

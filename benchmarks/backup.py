@@ -34,10 +34,11 @@ from resilience.backup.mapping import Targets
 from resilience.backup.restore import RestoreRequest, restore
 from resilience.backup.scope import Scope
 from resilience.backup.snapshot import Request, create
+from resilience.backup.stand_ins import CLAIMS
 from resilience.backup.store.s3 import S3Settings, S3Store
 from resilience.backup.stream import ClusterExec
 from resilience.backup.verify import verify
-from resilience.backup.volumes import CLAIMS, TarVolumes
+from resilience.backup.volumes import TarVolumes
 from resilience.cluster.interface import CONFIGMAPS, NAMESPACES, Cluster, Object
 from tests.backup.fakes import FakeCluster
 from tests.backup.servers import KEYS, moto

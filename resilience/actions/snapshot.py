@@ -122,6 +122,7 @@ def _here(snapshot: Snapshot, context: ActionContext) -> tuple[Manifest, str]:
     from resilience.backup.snapshot import Request, create
     from resilience.backup.store import open_store
     from resilience.backup.verify import record, verify
+    from resilience.model.inside import Volumes
 
     clock = BorrowedClock(context.clock)
     store = open_store(snapshot.store, base=context.directory)
@@ -133,7 +134,8 @@ def _here(snapshot: Snapshot, context: ActionContext) -> tuple[Manifest, str]:
         signer=keys.signer,
         recipients=keys.recipients,
     )
-    request = _extended(request, Inside(volumes=snapshot.volumes), context, clock)
+    inside = Inside(volumes=Volumes() if snapshot.volumes else None)
+    request = _extended(request, inside, context, clock)
     manifest = create(request, context.cluster, store, clock=clock)
     made = opened(store, name, keys.identities)
     record(made, verify(made, trusted=keys.trusted), clock.now())

@@ -16,8 +16,8 @@ from functools import cached_property
 from typing import Any
 
 from resilience.backup import encrypt, layout
-from resilience.backup.errors import BadRequest, Missing, NoSnapshot, Tampered
-from resilience.backup.manifest import Manifest, ObjectLine, object_lines
+from resilience.backup.errors import BadRequest, Missing, NoSnapshot, Tampered, UnknownFormat
+from resilience.backup.manifest import Manifest, ObjectLine, VolumeRecord, object_lines
 from resilience.backup.store import Entry, Store
 
 _ARK = "ark-backup.json"
@@ -151,6 +151,19 @@ class Snapshot:
         key = layout.sealed(key)
         chunks = self.store.stream(key, self._version(key))
         return encrypt.opened(chunks, self.identities, f"snapshot {self.name}: {key}")
+
+    def data(self, record: VolumeRecord) -> Iterator[bytes]:
+        """The stream of a volume or dump, from wherever it is kept; not held against its hash."""
+        if not record.engine:
+            return self.stream(record.key)
+        from resilience.backup import restic
+
+        if record.engine != restic.NAME:
+            raise UnknownFormat(
+                f"snapshot {self.name}: {record.key} is kept by {record.engine!r}, which this "
+                "version does not know"
+            )
+        return restic.repository(self.store).read(record.key)
 
     def _version(self, key: str) -> str:
         return self.manifest.file(key).version if self.manifest else ""

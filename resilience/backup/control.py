@@ -12,8 +12,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from resilience.backup import layout
-from resilience.backup.catalog import Snapshot
+from resilience.backup.catalog import Snapshot, opened
 from resilience.backup.errors import StoreRefused
+from resilience.backup.manifest import VolumeRecord
+from resilience.backup.stand_ins import LOCAL
 from resilience.backup.store import Entry, Store, Stored, Upload
 from resilience.backup.verify import verify
 
@@ -27,6 +29,7 @@ class Pane:
     def __init__(self, store: Store, *, flip: str = "", old: str = "", new: str = "") -> None:
         self._store, self._flip, self._old, self._new = store, flip, old, new
         self.url = store.url
+        self.beneath = store
 
     def _real(self, key: str) -> str:
         return key.replace(self._new, self._old) if self._new else key
@@ -36,13 +39,7 @@ class Pane:
 
     def stream(self, key: str, version: str = "") -> Iterator[bytes]:
         chunks = self._store.stream(self._real(key), version)
-        if key != self._flip:
-            yield from chunks
-            return
-        for number, chunk in enumerate(chunks):
-            middle = len(chunk) // 2
-            changed = bytes([chunk[middle] ^ 1])
-            yield chunk if number else chunk[:middle] + changed + chunk[middle + 1 :]
+        yield from flipped(chunks) if key == self._flip else chunks
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
         for entry in self._store.list(self._real(prefix)):
@@ -70,21 +67,40 @@ class Pane:
 
 def unseen(snapshot: Snapshot, *, trusted: str = "") -> list[str]:
     """Which of the forgeries the verification did not notice; [] is good."""
-    from resilience.backup.catalog import opened
-
     name = snapshot.name
     key = layout.archive(name)
     flipped = Pane(snapshot.store, flip=layout.sealed(key) if snapshot.encrypted else key)
     other = f"{name}-forged"[-253:]
     renamed = Pane(snapshot.store, old=f"/{name}", new=f"/{other}")
     forgeries = {"a changed bit": (flipped, name), "another name": (renamed, other)}
-    volumes = snapshot.manifest.volumes if snapshot.manifest else ()
-    if volumes:
-        key = max(volumes, key=lambda each: each.bytes).key
+    held = snapshot.manifest.volumes if snapshot.manifest else ()
+    volumes = [each for each in held if each.kind != LOCAL]
+    files = [each for each in volumes if not each.engine]
+    if files:
+        key = max(files, key=lambda each: each.bytes).key
         pane = Pane(snapshot.store, flip=layout.sealed(key) if snapshot.encrypted else key)
         forgeries["a changed bit of its data"] = (pane, name)
-    return [
-        what
+    shown = {
+        what: opened(store, seen_as, snapshot.identities)
         for what, (store, seen_as) in forgeries.items()
-        if verify(opened(store, seen_as, snapshot.identities), trusted=trusted).intact
-    ]
+    }
+    if len(files) < len(volumes):
+        shown["a changed bit of what an engine keeps"] = _Flipped(
+            snapshot.store, snapshot.listed, snapshot.identities
+        )
+    return [what for what, forged in shown.items() if verify(forged, trusted=trusted).intact]
+
+
+class _Flipped(Snapshot):
+    """One bit of each stream that an engine gives back is changed."""
+
+    def data(self, record: VolumeRecord) -> Iterator[bytes]:
+        return flipped(super().data(record)) if record.engine else super().data(record)
+
+
+def flipped(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The first chunk with one bit changed, the others as they are."""
+    for number, chunk in enumerate(chunks):
+        middle = len(chunk) // 2
+        changed = bytes([chunk[middle] ^ 1])
+        yield chunk if number else chunk[:middle] + changed + chunk[middle + 1 :]

@@ -17,7 +17,7 @@ from resilience.backup.snapshot import Request
 from resilience.backup.stream import Exec
 from resilience.backup.volumes import TarVolumes
 from resilience.cluster.interface import NAMESPACES, Cluster
-from resilience.model.inside import Dump, PlanHook, Sentinel
+from resilience.model.inside import Dump, PlanHook, Sentinel, Volumes
 from resilience.model.scenario import Plan
 
 
@@ -25,7 +25,8 @@ from resilience.model.scenario import Plan
 class Inside:
     """What a snapshot does beyond reading objects."""
 
-    volumes: bool = False
+    volumes: Volumes | None = None
+    engine: str = ""
     hooks: Sequence[PlanHook] = ()
     dumps: Sequence[Dump] = ()
     sentinel: Sentinel | None = None
@@ -33,7 +34,13 @@ class Inside:
     @classmethod
     def of(cls, plan: Plan) -> Self:
         """What a plan asks for."""
-        return cls(volumes=plan.volumes, hooks=plan.hooks, dumps=plan.dumps, sentinel=plan.sentinel)
+        return cls(
+            volumes=plan.volumes,
+            engine="" if plan.engine == "files" else plan.engine,
+            hooks=plan.hooks,
+            dumps=plan.dumps,
+            sentinel=plan.sentinel,
+        )
 
 
 def with_data(
@@ -61,7 +68,13 @@ def with_data(
             yield
 
     def take(files: Files, claims: Sequence[tuple[str, str, str]]) -> Sequence[VolumeRecord]:
-        tar = TarVolumes(cluster=cluster, exec=exec_, clock=clock, name=request.name)
+        tar = TarVolumes(
+            cluster=cluster,
+            exec=exec_,
+            clock=clock,
+            name=request.name,
+            wanted=inside.volumes or Volumes(),
+        )
         dumps = Dumps(
             cluster=cluster, exec=exec_, clock=clock, name=request.name, wanted=inside.dumps
         )
@@ -70,4 +83,5 @@ def with_data(
             *dumps.take(files, namespaces),
         ]
 
-    return replace(request, hooks=prepared, volumes=take, sentinels=planted)
+    used = inside.engine if inside.volumes or inside.dumps else ""
+    return replace(request, hooks=prepared, volumes=take, sentinels=planted, engine=used)

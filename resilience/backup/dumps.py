@@ -76,7 +76,7 @@ class Dumps:
         name = str(pod["metadata"]["name"])
         key = layout.dump(self.name, namespace, name, dump.name)
         where = container(pod, dump.container, f"dump {dump.name}")
-        with files.streamed(key) as write:
+        with files.data(key) as write:
             counted = Counted(write)
             command = ["sh", "-c", _TAKE, "sh", *dump.take]
             ended = self.exec.run(
@@ -93,6 +93,7 @@ class Dumps:
             pods=str(dump.pods),
             container=dump.container,
             load=dump.load,
+            engine=files.engine,
         )
 
     def load(self, snapshot: Snapshot, targets: Targets) -> list[str]:
@@ -108,7 +109,7 @@ class Dumps:
         sent = Counted(lambda data: None)
 
         def stdin() -> Iterator[bytes]:
-            for chunk in snapshot.stream(record.key):
+            for chunk in snapshot.data(record):
                 sent.write(chunk)
                 yield chunk
 

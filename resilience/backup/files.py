@@ -6,25 +6,64 @@ What was written is known at any moment, so that a failed snapshot can be taken 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
+from functools import partial
+from typing import Protocol
 
 from resilience.backup import encrypt, layout
-from resilience.backup.errors import StoreError
+from resilience.backup.errors import BackupError, StoreError
 from resilience.backup.manifest import FileRecord
 from resilience.backup.pipe import Feed, Stage
 from resilience.backup.store import Store, Upload
+from resilience.cluster.errors import ClusterError
+
+
+class Repository(Protocol):
+    """An engine that keeps streams beside the snapshot's own files."""
+
+    @property
+    def engine(self) -> str:
+        """What it is called in the manifest."""
+
+    def streamed(self, key: str) -> AbstractContextManager[Callable[[bytes], object]]:
+        """One stream: kept when the block ends well, and not otherwise."""
+
+    def forget(self, keys: Iterable[str]) -> None:
+        """Take these away, where they are."""
 
 
 class Files:
     """Writes files; `records` are the finished ones."""
 
     def __init__(
-        self, store: Store, *, recipients: Sequence[str] = (), retain_until: datetime | None = None
+        self,
+        store: Store,
+        *,
+        recipients: Sequence[str] = (),
+        retain_until: datetime | None = None,
+        repository: Repository | None = None,
     ) -> None:
         self._store, self._recipients, self._retain_until = store, recipients, retain_until
+        self._repository, self._undo = repository, list[Callable[[], object]]()
         self.records: list[FileRecord] = []
+
+    @property
+    def engine(self) -> str:
+        """Who keeps the data of volumes and dumps, "" for the snapshot itself."""
+        return self._repository.engine if self._repository else ""
+
+    def data(self, key: str) -> AbstractContextManager[Callable[[bytes], object]]:
+        """The stream of a volume or dump, into the repository where there is one."""
+        if not self._repository:
+            return self.streamed(key)
+        self.on_failure(partial(self._repository.forget, [key]))
+        return self._repository.streamed(key)
+
+    def on_failure(self, undo: Callable[[], object]) -> None:
+        """What else is to be taken back with the files."""
+        self._undo.append(undo)
 
     def put(self, key: str, data: bytes) -> None:
         """One small file."""
@@ -66,6 +105,9 @@ class Files:
     def take_back(self) -> None:
         """Delete what was written, newest first; what the store refuses to delete stays invisible,
         because the marker was never written."""
+        for undo in reversed(self._undo):
+            with suppress(BackupError, ClusterError):
+                undo()
         for record in reversed(self.records):
             try:
                 self._store.delete(record.key)

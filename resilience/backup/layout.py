@@ -18,6 +18,8 @@ BACKUPS = "backups/"
 OURS = "plugins/resilience/"
 KNOWN_DIRECTORIES = frozenset({"backups", "restores", "restic", "metadata", "plugins", "kopia"})
 CREATE_ONLY_PROBE = OURS + "create-only"
+RESTIC = OURS + "restic"
+"""The repository of restic, a directory whose keys are its own."""
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _STAMP = "%Y%m%d%H%M%S"

@@ -37,6 +37,7 @@ class FileRecord:
 class VolumeRecord:
     """One volume's data, or an application's dump (`kind`), whose name stands for the claim's.
 
+    `engine` is "" for a file of the snapshot, else who keeps the data under `key`.
     `tree` is the hash of a volume's files: paths, modes, sizes, contents. `pods` (a selector),
     `container` and `load` say how a dump is brought back.
     """
@@ -51,6 +52,7 @@ class VolumeRecord:
     pods: str = ""
     container: str = ""
     load: tuple[str, ...] = ()
+    engine: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

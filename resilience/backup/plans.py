@@ -17,6 +17,7 @@ from resilience.backup import layout
 from resilience.backup.catalog import Listed, Snapshot, listed, opened
 from resilience.backup.clock import Clock
 from resilience.backup.errors import NoSnapshot, Retained
+from resilience.backup.kept_data import copied, swept
 from resilience.backup.lock import Lock
 from resilience.backup.manifest import Manifest
 from resilience.backup.retention import Candidate, Decision, decide
@@ -215,12 +216,15 @@ def decisions(plan: Plan, store: Store) -> list[Decision]:
 
 def prune(plan: Plan, store: Store, *, clock: Clock, dry_run: bool = False) -> list[str]:
     """Delete what retention lets go and remains older than a day; returns a line for each."""
-    told = [
-        f"{each.candidate.name}: {remove(store, each.candidate.name, dry_run)}"
-        for each in decisions(plan, store)
-        if not each.keep
+    names = [each.candidate.name for each in decisions(plan, store) if not each.keep]
+    done = {name: remove(store, name, dry_run) for name in names}
+    gone = [name for name, what in done.items() if not what.startswith("kept")]
+    now = clock.now()
+    return [
+        *(f"{name}: {what}" for name, what in done.items()),
+        *sweep(store, now, dry_run=dry_run),
+        *swept(store, gone, now, after=UNFINISHED_FOR, dry_run=dry_run),
     ]
-    return told + sweep(store, clock.now(), dry_run=dry_run)
 
 
 def sweep(store: Store, now: datetime, *, dry_run: bool = False) -> list[str]:
@@ -255,11 +259,11 @@ def remove(store: Store, name: str, dry_run: bool = False) -> str:
     return "deleted"
 
 
-def copy(source: Store, target: Store, name: str) -> int:
+def copy(source: Store, target: Store, name: str, *, clock: Clock) -> int:
     """Copy a snapshot to another store, file by file, its marker last; returns the bytes."""
     snapshot = opened(source, name)
     keys = [entry.key for entry in snapshot.listed.entries if entry.key != snapshot.listed.marker]
-    total = 0
+    total = copied(snapshot, target, clock)
     for key in (*keys, snapshot.listed.marker):
         version = ""
         if snapshot.manifest and any(each.key == key for each in snapshot.manifest.files):

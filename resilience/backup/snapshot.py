@@ -21,8 +21,8 @@ from resilience.backup.clock import Clock
 from resilience.backup.collect import Collected, collect
 from resilience.backup.coverage import Coverage, unaccepted
 from resilience.backup.discover import kind_name
-from resilience.backup.errors import Busy, Exists, Incomplete
-from resilience.backup.files import Files
+from resilience.backup.errors import BadRequest, Busy, Exists, Incomplete
+from resilience.backup.files import Files, Repository
 from resilience.backup.lines import Lines
 from resilience.backup.manifest import FileRecord, Manifest, ObjectLine, VolumeRecord
 from resilience.backup.pipe import Stage
@@ -49,7 +49,8 @@ def no_volumes(files: Files, claims: Sequence[tuple[str, str, str]]) -> Sequence
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What to make. `plan` is "" for a snapshot by hand. `before_commit` may still say no."""
+    """What to make. `plan` is "" for a snapshot by hand. `engine` keeps what
+    `volumes` writes. `before_commit` may still say no."""
 
     name: str
     plan: str = ""
@@ -61,6 +62,7 @@ class Request:
     volumes: Volumes = no_volumes
     hooks: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
     sentinels: tuple[str, ...] = ()
+    engine: str = ""
     before_commit: Callable[[], None] = lambda: None
 
 
@@ -69,7 +71,12 @@ def create(request: Request, cluster: Cluster, store: Store, *, clock: Clock) ->
     layout.checked_name(request.name)
     require_create_only(store)
     _require_unused(store, request.name)
-    files = Files(store, recipients=request.recipients, retain_until=request.retain_until)
+    files = Files(
+        store,
+        recipients=request.recipients,
+        retain_until=request.retain_until,
+        repository=_repository(request, store, clock),
+    )
     try:
         return _Making(request, cluster, store, files, clock).run()
     except Busy:  # the name may be somebody else's by now: deleting could hit their files
@@ -77,6 +84,19 @@ def create(request: Request, cluster: Cluster, store: Store, *, clock: Clock) ->
     except BaseException:  # also Ctrl-C: nothing half-made stays behind
         files.take_back()
         raise
+
+
+def _repository(request: Request, store: Store, clock: Clock) -> Repository | None:
+    """Where `engine` says that volumes and dumps go, "" for the snapshot's own files."""
+    from resilience.backup import restic
+
+    if not request.engine:
+        return None
+    if request.engine != restic.NAME:
+        raise BadRequest(f"engine {request.engine!r}: the only one there is is {restic.NAME}")
+    if request.retain_until:
+        raise BadRequest("a retention lock cannot hold what restic keeps: it rewrites its files")
+    return restic.made(store, clock)
 
 
 def _require_unused(store: Store, name: str) -> None:

@@ -21,6 +21,7 @@ from resilience.backup.coverage import unaccepted
 from resilience.backup.errors import BadArchive, Missing, Tampered
 from resilience.backup.manifest import Manifest
 from resilience.backup.sign import Seal, check_seal
+from resilience.backup.verify_data import elsewhere
 
 MOST = 100
 
@@ -95,8 +96,12 @@ def _findings(snapshot: Snapshot, manifest: Manifest, result: Verification) -> I
     readable = not manifest.encryption or bool(snapshot.identities)
     if result.findings or not readable:
         yield from _file(snapshot, manifest, archive)
+        if not result.findings:
+            yield from elsewhere(snapshot)
         return
     yield from _archive(snapshot, manifest, archive, result)
+    if not result.findings:
+        yield from elsewhere(snapshot)
     for missing in unaccepted(manifest.coverage, manifest.scope.get("accept") or ()):
         yield f"coverage: {missing}"
 

@@ -3,8 +3,8 @@
 The helper stands on the node of a Pod that uses the claim, since a ReadWriteOnce volume can be
 mounted nowhere else; a ReadWriteOncePod claim in use cannot be mounted at all and is refused by
 name. The helper mounts it read-only. A stream without its four proofs (`stream.proven`) fails the
-snapshot. What is read is the live file system: consistent as far as the application's own hooks
-make it so.
+snapshot. What is read is the live file system, consistent as far as the application's own hooks
+make it so, or a stand-in of one moment (`stand_ins`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import base64
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files as package_files
 from typing import Any
 
@@ -25,16 +25,13 @@ from resilience.backup.files import Files
 from resilience.backup.manifest import VolumeRecord
 from resilience.backup.mapping import Targets
 from resilience.backup.rules import FILLED, RESTORE
+from resilience.backup.stand_ins import CLAIMS, RUN, StandIns
 from resilience.backup.stream import Counted, Exec, proven
 from resilience.cluster.errors import ClusterError, Conflict, NotFound
-from resilience.cluster.interface import PODS, Cluster, Object, Resource
+from resilience.cluster.interface import PODS, Cluster, Object
+from resilience.model.inside import Volumes
 
 IMAGE = "python:3.12-alpine"
-CLAIMS = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
-
-RUN = "resilience/run"
-"""Annotation on a helper: the snapshot or restore that it works for."""
-
 _MOUNT = "/volume"
 _PREFIX = "resilience-volume-"
 _WITHIN = 120.0
@@ -108,25 +105,41 @@ class TarVolumes:
     name: str
     image: str = IMAGE
     keep_existing: bool = False
+    wanted: Volumes = field(default_factory=Volumes)
 
     def take(self, files: Files, claims: Sequence[tuple[str, str, str]]) -> list[VolumeRecord]:
         """For `Request.volumes`: the data of each bound claim, one after another."""
-        return [
-            self._take(files, namespace, claim) for namespace, claim, volume in claims if volume
-        ]
+        stand_ins = StandIns(
+            cluster=self.cluster, clock=self.clock, run=self.name, wanted=self.wanted
+        )
+        bound = [(namespace, claim) for namespace, claim, volume in claims if volume]
+        for namespace in sorted({namespace for namespace, _ in bound}):
+            stand_ins.sweep(namespace)
+        return [record for each in bound for record in self._both(files, stand_ins, *each)]
 
-    def _take(self, files: Files, namespace: str, claim: str) -> VolumeRecord:
+    def _both(
+        self, files: Files, stand_ins: StandIns, namespace: str, claim: str
+    ) -> Iterator[VolumeRecord]:
+        """The stream, which is the backup, and beside it the quick local layer if asked for."""
+        if self.wanted.local:
+            kept = stand_ins.keep(namespace, claim)
+            files.on_failure(lambda: stand_ins.take_back(kept))
+            yield kept
+        with stand_ins.of(namespace, claim) as mounted:
+            yield self._take(files, namespace, claim, mounted)
+
+    def _take(self, files: Files, namespace: str, claim: str, mounted: str) -> VolumeRecord:
         """A stream whose helper was lost leaves nothing behind, so it can be begun again."""
         for _ in range(_TRIES - 1):
             with suppress(HelperLost):
-                return self._stream(files, namespace, claim)
-        return self._stream(files, namespace, claim)
+                return self._stream(files, namespace, claim, mounted)
+        return self._stream(files, namespace, claim, mounted)
 
-    def _stream(self, files: Files, namespace: str, claim: str) -> VolumeRecord:
+    def _stream(self, files: Files, namespace: str, claim: str, mounted: str) -> VolumeRecord:
         key = layout.volume(self.name, namespace, claim)
         what = f"volume {namespace}/{claim}"
-        with self.mounted(namespace, claim, writing=False) as pod:
-            with files.streamed(key) as write:
+        with self.mounted(namespace, mounted, writing=False) as pod:
+            with files.data(key) as write:
                 counted = Counted(write)
                 ended = self.exec.run(
                     namespace,
@@ -144,6 +157,7 @@ class TarVolumes:
             bytes=footer.bytes,
             sha256=footer.sha256,
             tree=footer.tree,
+            engine=files.engine,
         )
 
     def fill(self, snapshot: Snapshot, targets: Targets) -> list[str]:
@@ -179,7 +193,7 @@ class TarVolumes:
         sent = Counted(lambda data: None)
 
         def stdin() -> Iterator[bytes]:
-            for chunk in snapshot.stream(record.key):
+            for chunk in snapshot.data(record):
                 sent.write(chunk)
                 yield chunk
 
@@ -266,7 +280,7 @@ class TarVolumes:
             raise VolumeFailed(
                 f"volume {namespace}/{claim} is ReadWriteOncePod and used by Pod "
                 f"{users[0]['metadata']['name']}: no second Pod can mount it; take it by an "
-                "application dump, or by a clone where the driver has one"
+                "application dump, or `from: snapshot` or `clone` where the driver can"
             )
         return next((pod["spec"]["nodeName"] for pod in users if pod["spec"].get("nodeName")), "")
 

@@ -35,6 +35,7 @@ from resilience.backup.store import open_store
 from resilience.backup.verify import record, verify
 from resilience.cluster.interface import Cluster
 from resilience.commands import CommandError
+from resilience.model.inside import Volumes
 from resilience.model.scenario import Plan
 
 if TYPE_CHECKING:
@@ -132,7 +133,10 @@ def _narrowed(options: argparse.Namespace, base: Scope) -> Scope:
 
 def _inside(options: argparse.Namespace, plan: Plan | None) -> Inside:
     inside = Inside.of(plan) if plan else Inside()
-    return replace(inside, volumes=inside.volumes or options.volumes)
+    volumes = inside.volumes or (Volumes() if options.volumes else None)
+    if options.volumes_from:
+        volumes = replace(volumes or Volumes(), from_=options.volumes_from)
+    return replace(inside, volumes=volumes, engine=options.engine or inside.engine)
 
 
 def _with_data(cluster: HttpCluster, inside: Inside) -> Callable[[Request], Request]:
@@ -248,7 +252,7 @@ def _holder() -> str:
 
 
 def _copy(options: argparse.Namespace) -> int:
-    total = copy(open_store(options.store), open_store(options.to), options.name)
+    total = copy(open_store(options.store), open_store(options.to), options.name, clock=CLOCK)
     print(f"{options.name}: {texts.size(total)} copied to {options.to}")
     return 0
 

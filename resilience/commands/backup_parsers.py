@@ -147,6 +147,18 @@ def _create(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--volumes", action="store_true", help="the data of bound claims too, by tar stream"
     )
+    parser.add_argument(
+        "--volumes-from",
+        choices=("live", "snapshot", "clone"),
+        default="",
+        help="the same, out of a VolumeSnapshot or clone of each claim",
+    )
+    parser.add_argument(
+        "--engine",
+        choices=("restic",),
+        default="",
+        help="keep that data in a repository of restic, which stores what is equal once",
+    )
     _store(parser, required=False)
     _cluster(parser)
     _keys(parser, writing=True)

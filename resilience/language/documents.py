@@ -20,6 +20,7 @@ from resilience.language.matrix import Combination, combinations
 from resilience.language.near import nearest
 from resilience.language.reading import WRONG, Entry, Reading, what
 from resilience.language.substitute import Unknown, Variables
+from resilience.model.inside import Volumes
 from resilience.model.place import Problem
 from resilience.model.scenario import Exclude, Keep, Plan, PlanObjective, Scenario
 from resilience.model.verb import Catalogue, Phase
@@ -193,7 +194,8 @@ def _plan(root: Node, entries: Mapping[str, Entry], file: File, reading: Reading
             accept=form.accept,
             grace=form.grace,
             recipients=form.recipients,
-            volumes=form.volumes,
+            volumes=Volumes() if form.volumes is True else form.volumes or None,
+            engine=form.engine,
             hooks=form.hooks,
             dumps=form.dumps,
             sentinel=form.sentinel,

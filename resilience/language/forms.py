@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from resilience.model.inside import Dump, PlanHook, Sentinel
+from resilience.model.inside import Dump, PlanHook, Sentinel, Volumes
 from resilience.model.scenario import (
     DEFAULT_GRACE,
     DEFAULT_SETTLE,
@@ -123,7 +123,16 @@ class PlanForm:
         default=(),
         example="[age1...]",
     )
-    volumes: bool = parameter("The data of bound claims too, by tar stream.", default=False)
+    volumes: bool | Volumes = parameter(
+        "The data of bound claims too, by tar stream.",
+        default=False,
+        example="{from: snapshot, local: 2}",
+    )
+    engine: Literal["files", "restic"] = parameter(
+        "Who keeps the data of volumes and dumps: the snapshot itself, as files, or the program "
+        "restic, in a repository inside of the store that holds what is equal once.",
+        default="files",
+    )
     hooks: tuple[PlanHook, ...] = parameter(
         "Commands in the application's containers, before and after.",
         default=(),

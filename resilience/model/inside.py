@@ -8,6 +8,7 @@ does is the plan's own responsibility; that it ended well is ours to prove.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from resilience.model.selector import Selector
 from resilience.model.values import Duration
@@ -33,6 +34,27 @@ class PlanHook:
     timeout: Duration = parameter("How long a command may take.", default=DEFAULT_TIMEOUT)
     optional: bool = parameter(
         "A failure is told and passed over; without it, it fails the snapshot.", default=False
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Volumes:
+    """How the data of claims is read."""
+
+    from_: Literal["live", "snapshot", "clone"] = parameter(
+        "What is read: the volume itself, or a VolumeSnapshot or clone of it, which is as it was "
+        "at one moment, where the driver can make one.",
+        key="from",
+        default="live",
+    )
+    class_: str = parameter(
+        "The VolumeSnapshotClass; the driver's default if left out.", key="class", default=""
+    )
+    local: int = parameter(
+        "So many VolumeSnapshots of each claim stay on the cluster, for a quick way back. They are "
+        "lost together with its storage, so they come on top of the data in the store.",
+        default=0,
+        at_least=0,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
-from resilience.model.inside import Dump, PlanHook, Sentinel
+from resilience.model.inside import Dump, PlanHook, Sentinel, Volumes
 from resilience.model.place import Place
 from resilience.model.selector import Selector
 from resilience.model.values import Availability, Duration, Rate
@@ -173,7 +173,8 @@ class Plan:
     accept: tuple[str, ...] = ()
     grace: Duration = DEFAULT_GRACE
     recipients: tuple[str, ...] = ()
-    volumes: bool = False
+    volumes: Volumes | None = None
+    engine: Literal["files", "restic"] = "files"
     hooks: tuple[PlanHook, ...] = ()
     dumps: tuple[Dump, ...] = ()
     sentinel: Sentinel | None = None

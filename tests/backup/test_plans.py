@@ -257,7 +257,7 @@ def test_a_copy_is_whole_and_intact() -> None:
     clock, store = clocked()
     due_run(shop(), store, clock)
     other = MemoryStore()
-    copy(store, other, "shop-20260301020000")
+    copy(store, other, "shop-20260301020000", clock=FakeClock())
     assert verify(opened(other, "shop-20260301020000")).intact
 
 

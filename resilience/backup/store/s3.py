@@ -53,14 +53,30 @@ class S3Store:
         self._prefix = f"{settings.prefix}/" if settings.prefix else ""
 
     @cached_property
+    def _session(self) -> Any:
+        import boto3
+
+        with explained(self.url, ""):
+            return boto3.session.Session(profile_name=self.settings.profile)
+
+    def credentials(self) -> Any:
+        """As they are now (access_key, secret_key, token), for a program that works beside us."""
+        from botocore.exceptions import NoCredentialsError
+
+        with explained(self.url, ""):
+            found = self._session.get_credentials()
+            if found is None:
+                raise NoCredentialsError
+            return found.get_frozen_credentials()
+
+    @cached_property
     def client(self) -> Any:
         """The boto3 client; made on first use, because the import alone takes 0.3 s."""
-        import boto3
         from botocore.config import Config
 
         given = self.settings
         with explained(self.url, ""):
-            return boto3.session.Session(profile_name=given.profile).client(
+            return self._session.client(
                 "s3",
                 endpoint_url=given.endpoint,
                 region_name=given.region,
