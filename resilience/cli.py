@@ -25,6 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from resilience.commands import sandbox
 
         return sandbox.hand_over(given[1:])
+    if not given:
+        parser().print_help(sys.stderr)
+        return 2
     options, rest = parser().parse_known_args(given)
     if rest and options.command != "run":
         parser().error(f"unrecognized arguments: {' '.join(rest)}")

@@ -137,6 +137,11 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(name="report", metavar="DIR", help="write report.json and report.html there"),
     Option(
+        name="metrics",
+        metavar="FILE",
+        help="write the last run of each scenario there, for Prometheus' textfile collector",
+    ),
+    Option(
         name="dry_run",
         flag=True,
         parse=_flag,
@@ -203,6 +208,7 @@ class Settings:
     namespace: str = "default"
     seed: int | None = None
     report: str = ""
+    metrics: str = ""
     dry_run: bool = False
     sandbox_nodes: int = 3
     live: str = "auto"
@@ -228,6 +234,11 @@ class Settings:
     def report_directory(self) -> Path | None:
         """Where reports go; None: nowhere. Relative paths begin where the command was typed."""
         return Path(self.report).expanduser() if self.report else None
+
+    @property
+    def metrics_file(self) -> Path | None:
+        """Where metrics go; None: nowhere. Relative paths begin where the command was typed."""
+        return Path(self.metrics).expanduser() if self.metrics else None
 
 
 Lookup = Callable[[Option], Any]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from resilience.actions import putback
+from resilience.actions.kinds import CLUSTER_SCOPED, plural
 from resilience.actions.manifests import Manifest, read
 from resilience.cluster import objects
 from resilience.cluster.errors import ApiError, Conflict, NotFound
@@ -21,6 +22,7 @@ from resilience.cluster.interface import NAMESPACES, Object, Resource
 from resilience.context import ActionContext, ActionFailed, NothingToDo
 from resilience.model.place import Place
 from resilience.model.verb import Family, Phase, Residue, Right, Verb, parameter
+from resilience.model.words import many
 
 MANAGER = "pytest-resilience"
 UNSUPPORTED_MEDIA = 415
@@ -46,7 +48,7 @@ def run(apply: Apply, context: ActionContext) -> None:
     manifests = read(context.directory / apply.file)
     _Application(apply, context).all(manifests)
     if not context.step.optional:
-        context.proof(f"{len(manifests)} objects of {apply.file} are as written", {})
+        context.proof(f"{apply.file} is in place: {many(len(manifests), 'object')}", {})
 
 
 class _Application:
@@ -183,32 +185,13 @@ def _rights(apply: Apply, namespace: str) -> Sequence[Right]:
     }
     verbs = ("get", "create", "patch") + (() if apply.keep else ("update", "delete"))
     return [
-        Right(verb=verb, group=group, resource=_plural(kind), namespace=where)
+        Right(verb=verb, group=group, resource=plural(kind), namespace=where)
         for group, kind, where in sorted(kinds)
         for verb in verbs
     ] + [
         Right(verb="get", group="", resource="namespaces", namespace=where, name=where)
         for where in sorted({where for _, _, where in kinds} - {""})
     ]
-
-
-CLUSTER_SCOPED = frozenset({
-    "APIService", "CSIDriver", "CertificateSigningRequest", "ClusterRole", "ClusterRoleBinding",
-    "CustomResourceDefinition", "FlowSchema", "IngressClass", "MutatingWebhookConfiguration",
-    "Namespace", "Node", "PersistentVolume", "PriorityClass", "PriorityLevelConfiguration",
-    "RuntimeClass", "StorageClass", "ValidatingAdmissionPolicy",
-    "ValidatingAdmissionPolicyBinding", "ValidatingWebhookConfiguration", "VolumeSnapshotClass",
-    "VolumeSnapshotContent",
-})  # fmt: skip
-"""Kinds that belong to no namespace; rights are read without asking a cluster's discovery."""
-
-
-def _plural(kind: str) -> str:
-    """As kubectl guesses before it asks discovery (meta.UnsafeGuessKindToResource)."""
-    word = kind.lower()
-    if word.endswith("s"):
-        return word + "es"
-    return word[:-1] + "ies" if word.endswith("y") else word + "s"
 
 
 _undo: Callable[[Mapping[str, Any], Any], None] = putback.undo

@@ -26,6 +26,7 @@ from resilience.context import (
 from resilience.model.timeline import What
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Residue, Right, Verb, parameter
+from resilience.model.words import many
 
 MANY_NODES = 100
 """Beyond so many nodes that stay, what runs on them is not listed: it costs a request for each."""
@@ -106,7 +107,7 @@ def _judge(result: object, names: Sequence[str], context: ActionContext) -> None
         raise NothingToDo(f"nothing had to leave {where}: no Pod there can be evicted")
     context.note(
         What.NOTE,
-        f"{where} drained of {len(result.evicted)} Pods in {result.seconds:.1f} s,"
+        f"{where} drained of {many(len(result.evicted), 'Pod')} in {result.seconds:.1f} s,"
         f" {result.rejected} evictions rejected",
         {"seconds": result.seconds, "rejected": result.rejected},
     )
@@ -196,9 +197,9 @@ def _describe(drain: Drain) -> str:
 
 
 def _rights(drain: Drain, namespace: str) -> Sequence[Right]:
-    everywhere = [("get", "", "pods"), ("list", "", "pods"), ("watch", "", "pods"),
+    everywhere = [("list", "", "pods"), ("watch", "", "pods"),
                   ("create", "", "pods/eviction"), ("list", "policy", BUDGETS.plural),
-                  ("watch", "policy", BUDGETS.plural)]  # fmt: skip
+                  ("watch", "policy", BUDGETS.plural), ("get", "apps", "replicasets")]  # fmt: skip
     more = [Right(verb=verb, group=group, resource=name) for verb, group, name in everywhere]
     return [*nodes.rights(drain, namespace), *more]
 

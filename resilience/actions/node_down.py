@@ -16,6 +16,7 @@ from resilience.cluster.interface import Object
 from resilience.context import ActionContext, ActionFailed, Refused
 from resilience.model.values import Duration
 from resilience.model.verb import Family, Phase, Residue, Verb, parameter
+from resilience.model.words import many
 
 NOTICED = Duration.of(120)
 """Within this the node lifecycle controller has marked a silent node: its grace is 50 s."""
@@ -56,7 +57,7 @@ def run(down: NodeDown, context: ActionContext) -> None:
         )
     for node, pods in found:
         context.proof(
-            f"{objects.name(node)} is not Ready any more; it carried {len(pods)} Pods",
+            f"{objects.name(node)} is not Ready any more; it carried {many(len(pods), 'Pod')}",
             {"uid": objects.uid(node), "pods": len(pods)},
         )
 

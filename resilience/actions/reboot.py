@@ -15,6 +15,7 @@ from resilience.cluster.interface import PODS, Object
 from resilience.context import ActionContext, ActionFailed
 from resilience.model.values import Duration
 from resilience.model.verb import Family, Phase, Residue, Verb, parameter
+from resilience.model.words import many
 
 BOOTED = Duration.of(300)
 """Within this a machine is back."""
@@ -54,7 +55,7 @@ def run(reboot: Reboot, context: ActionContext) -> None:
         raise ActionFailed(f"{', '.join(late)} did not come back rebooted within "
                            f"{context.step.within}")  # fmt: skip
     for node, pods in found:
-        context.proof(f"{objects.name(node)} has booted anew, with {len(pods)} Pods on it",
+        context.proof(f"{objects.name(node)} has booted anew, with {many(len(pods), 'Pod')} on it",
                       {"uid": objects.uid(node), "pods": len(pods)})  # fmt: skip
 
 

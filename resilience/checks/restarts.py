@@ -15,6 +15,7 @@ from resilience.context import CheckContext, NotMet
 from resilience.model.selector import Selector
 from resilience.model.verb import Family, Phase, Right, Verb, parameter
 from resilience.model.verdict import Finding, Result
+from resilience.model.words import many
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,13 +34,14 @@ def run(restarts: Restarts, context: CheckContext) -> str:
         raise NotMet(f"no Pod in {context.namespace} had the labels {restarts.pods} during the run")
     total = sum(count for _, count in counts.values())
     who = [f"{name}: {count}" for name, count in sorted(counts.values()) if count]
-    measured = f"{total} restarts of {len(counts)} Pods" + (f" ({', '.join(who)})" if who else "")
+    measured = f"{many(total, 'restart')} of {many(len(counts), 'Pod')}"
+    measured += f" ({', '.join(who)})" if who else ""
     passed = total <= restarts.at_most
     context.add_finding(
         Finding(
             name=f"restarts.{restarts.pods}",
             result=Result.PASSED if passed else Result.FAILED,
-            promised=f"at most {restarts.at_most} restarts",
+            promised=f"at most {many(restarts.at_most, 'restart')}",
             measured=measured,
             value=float(total),
             place=context.step.place,
@@ -79,7 +81,7 @@ VERB = Verb(
     summary="Containers were restarted at most so often since the run began.",
     phases=frozenset({Phase.WHEN, Phase.THEN}),
     run=run,
-    describe=lambda restarts: f"at most {restarts.at_most} restarts of {restarts.pods}",
+    describe=lambda restarts: f"at most {many(restarts.at_most, 'restart')} of {restarts.pods}",
     rights=_rights,
     example="restarts: {pods: app=checkout, at_most: 0}",
 )

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from resilience.cluster.errors import ClusterError, Forbidden
 from resilience.commands import settings
 from resilience.context import Refused
+from resilience.model.words import many
 from resilience.settings import Settings
 
 
@@ -74,7 +75,7 @@ def _sandbox() -> Answer:
             version = cluster.server_version()
     except ClusterError as error:
         return Answer(False, "sandbox", str(error))
-    return Answer(True, "sandbox", f"{nodes} nodes of {version} after {took:.1f} s")
+    return Answer(True, "sandbox", f"{many(nodes, 'node')} of {version} after {took:.1f} s")
 
 
 def _cluster(settings: Settings, paths: Sequence[str]) -> Iterator[Answer]:

@@ -13,12 +13,20 @@ from resilience.cluster.interface import PODS, Object
 from resilience.engine.state import RunState
 from resilience.engine.victims import unfinished
 from resilience.model.timeline import What
+from resilience.model.verb import Phase
 
 AFTERMATH = 2.0
 """Seconds that are still judged after the last victim is gone."""
 
 MARGIN = 30.0
 """Seconds beyond its grace period that a victim is waited for."""
+
+
+def begun(state: RunState) -> bool:
+    """Whether a step of `when` harmed or changed anything, or may have."""
+    struck = [each.step for each in state.victims] + [each.step for each in state.affected]
+    changed = [undo.path for undo in state.journal.pending()]
+    return any(path.startswith(Phase.WHEN.value) for path in (*struck, *changed))
 
 
 def wait_until_over(state: RunState, settled: float) -> float:

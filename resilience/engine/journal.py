@@ -189,21 +189,27 @@ def fold(lines: Iterable[Line]) -> Story:
         elif op == "end":
             ended = True
         elif op == "undo":
-            undos[identity] = Undo(
-                id=identity,
-                verb=line["verb"],
-                path=line["path"],
-                data=line["data"],
-                text=line["text"],
-            )
+            undos[identity] = _undo(identity, line)
         elif identity in undos:
             undos[identity] = _turn(undos[identity], line)
     return Story(begin=begin, undos=tuple(undos.values()), ended=ended)
 
 
+def _undo(identity: str, line: Line) -> Undo:
+    """What lacks a verb or its data cannot be undone by anybody: it stays, and is told."""
+    data = line.get("data")
+    return Undo(
+        id=identity,
+        verb=str(line.get("verb", "")),
+        path=str(line.get("path", "")),
+        data=data if isinstance(data, Mapping) else {},
+        text=str(line.get("text") or f"the change {identity or 'without a name'}"),
+    )
+
+
 def _turn(undo: Undo, line: Line) -> Undo:
     states = {"forget": State.FORGOTTEN, "done": State.DONE, "failed": State.FAILED}
-    if line["op"] == "amend":
+    if line["op"] == "amend" and isinstance(line.get("data"), Mapping):
         return replace(undo, data=line["data"])
     if line["op"] in states:
         return replace(undo, state=states[line["op"]], failure=str(line.get("text", "")))

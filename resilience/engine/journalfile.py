@@ -60,9 +60,12 @@ def read(path: Path) -> Story:
     lines: list[Line] = []
     for text in path.read_bytes().split(b"\n")[:-1]:
         try:
-            lines.append(json.loads(text))
+            line = json.loads(text)
         except ValueError:
             break
+        if not isinstance(line, dict):
+            break
+        lines.append(line)
     return fold(lines)
 
 

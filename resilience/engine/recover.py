@@ -24,6 +24,7 @@ from resilience.engine.undo import Putback, shielded
 from resilience.model.timeline import Entry
 from resilience.model.values import RunId
 from resilience.model.verb import Catalogue, Verb
+from resilience.model.words import many
 
 WITHIN = 180.0
 """Seconds for each undo."""
@@ -132,7 +133,7 @@ def _one(
         return Recovered(
             run=left.run,
             skipped=f"was on another cluster ({begin.get('context')}); name that context to undo "
-            f"its {len(left.story.pending)} changes",
+            f"its {many(len(left.story.pending), 'change')}",
         )
     with journalfile.reopened(left.path) as taken:
         if taken is None:

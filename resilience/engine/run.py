@@ -155,18 +155,24 @@ class _Run:
         try:
             with self._stopping():
                 self._all(self._scenario.when)
-            ended = state.clock.monotonic()
+            ended = until = state.clock.monotonic()
             state.timeline.note(What.RUN, "when ended", {"state": "when ended"})
-            until = harm.wait_until_over(state, ended + settle)
-            state.timeline.note(What.RUN, "settled", {"state": "settled"})
+            if not self._vain():
+                until = harm.wait_until_over(state, ended + settle)
+                state.timeline.note(What.RUN, "settled", {"state": "settled"})
         except BaseException:
             until = self._clock.monotonic()
             raise
         finally:
             since = began if state.struck_at is None else state.struck_at
-            self._window = Window(since=since, until=until)
+            self._window = None if self._vain() else Window(since=since, until=until)
         if state.failures():
             raise Stopped(state.failures()[0])
+
+    def _vain(self) -> bool:
+        """A step failed before anything was broken: there is nothing to settle or to judge."""
+        state = self._state
+        return bool(state.failures()) and not state.aborter.aborted and not harm.begun(state)
 
     def _all(self, steps: tuple[Step, ...]) -> None:
         for step in steps:

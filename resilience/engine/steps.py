@@ -161,6 +161,7 @@ def _done(step: Step, started: float, ended: float | None, how: _Ended) -> Done:
         ended=ended,
         result=result,
         message=how.message,
+        optional=step.optional,
         facts={"outcome": how.outcome.value, "family": step.verb.family.value},
     )
     return Done(record=record, outcome=how.outcome, optional=step.optional)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from resilience.engine.defect import defect
 from resilience.harness import SESSION, exits, telling
 from resilience.harness.signals import TERMINATED
 from resilience.model.verdict import Outcome
@@ -24,8 +25,9 @@ def finish(session: pytest.Session, exitstatus: int) -> None:
     missing = False
     try:
         ours.files = _written(ours)
-    except OSError as error:
-        ours.files = [f"the report could not be written: {error}"]
+    except Exception as error:  # noqa: BLE001  the results are shown all the same
+        why = str(error) if isinstance(error, OSError) else defect("the report", error)
+        ours.files = [f"the report could not be written: {why}"]
         missing = True
     failed = telling.failed_nodes(session.config)
     others = bool(failed - set(ours.outcomes))
@@ -36,14 +38,22 @@ def finish(session: pytest.Session, exitstatus: int) -> None:
 
 def _written(ours: Session) -> list[str]:
     """Lines that say where the report lies. OSError when it cannot be written."""
-    directory = ours.settings.report_directory
-    if directory is None or not ours.records:
+    settings = ours.settings
+    if not ours.records or not (settings.report_directory or settings.metrics_file):
         return []
     from resilience import report
 
-    step = os.environ.get("GITHUB_STEP_SUMMARY")
-    paths = report.write(ours.records, directory, step_summary=Path(step) if step else None)
-    return [f"report: {paths.html}", f"        {paths.json}"]
+    lines = []
+    if settings.report_directory:
+        step = os.environ.get("GITHUB_STEP_SUMMARY")
+        paths = report.write(
+            ours.records, settings.report_directory, step_summary=Path(step) if step else None
+        )
+        lines += [f"report: {paths.html}", f"        {paths.json}"]
+    if settings.metrics_file:
+        report.write_metrics(ours.records, settings.metrics_file)
+        lines.append(f"metrics: {settings.metrics_file}")
+    return lines
 
 
 def summarise(reporter: Any, config: pytest.Config) -> None:

@@ -123,7 +123,8 @@ class ScenarioItem(pytest.Function):
     def _keep(self, record: RunRecord) -> None:
         whole = self.config.get_verbosity() >= 2
         self.user_properties.extend(telling.properties(record))
-        self.add_report_section("call", "timeline", telling.timeline(record, whole=whole))
+        if whole or not telling.shows_steps(self.config):  # else it stands above already
+            self.add_report_section("call", "timeline", telling.timeline(record, whole=whole))
 
     def show(self) -> None:
         """Dry run without a cluster: say what is written."""

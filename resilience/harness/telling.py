@@ -40,9 +40,8 @@ def live(config: pytest.Config, *, moving: bool = True) -> Iterator[Live]:
     While it moves, nothing is captured: not for tests that print themselves."""
     from resilience.report import live as progress
 
-    wanted = config.stash[SESSION].settings.live
-    reporter: Any = config.pluginmanager.getplugin("terminalreporter")
-    if reporter is None or wanted == "off" or (wanted == "auto" and config.get_verbosity() < 0):
+    reporter = terminal(config).reporter
+    if not shows_steps(config):
         with progress.plain(lambda line: None) as shown:
             yield shown
     elif moving and reporter.isatty() and os.environ.get("TERM") != "dumb":
@@ -53,6 +52,13 @@ def live(config: pytest.Config, *, moving: bool = True) -> Iterator[Live]:
     else:
         with progress.plain(lambda line: write(config, [line])) as shown:
             yield shown
+
+
+def shows_steps(config: pytest.Config) -> bool:
+    """Whether a run's steps are printed while it goes on."""
+    wanted = config.stash[SESSION].settings.live
+    quiet = wanted == "off" or (wanted == "auto" and config.get_verbosity() < 0)
+    return not quiet and terminal(config).reporter is not None
 
 
 def properties(record: RunRecord) -> list[tuple[str, object]]:

@@ -7,13 +7,14 @@ that all of them share are told once.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from yaml.nodes import MappingNode, Node, ScalarNode
 
-from resilience.language import ids, rules
+from resilience.language import ids, rules, spelling
 from resilience.language.compiled import record_of
 from resilience.language.forms import PlanForm, ScenarioForm
 from resilience.language.matrix import Combination, combinations
@@ -25,7 +26,8 @@ from resilience.model.place import Problem
 from resilience.model.scenario import Exclude, Keep, Plan, PlanObjective, Scenario
 from resilience.model.verb import Catalogue, Phase
 
-_KINDS = ("scenario", "plan")
+_FORMS: Mapping[str, type[Any]] = {"scenario": ScenarioForm, "plan": PlanForm}
+_KINDS = tuple(_FORMS)
 
 Document = TypeVar("Document", Scenario, Plan)
 
@@ -58,6 +60,8 @@ def read(roots: Sequence[Node], file: File) -> tuple[list[Scenario], list[Plan],
     for root in roots:
         reading = file.reading()
         entries, kind = _kind(root, reading)
+        if kind:
+            entries = spelling.mended(entries, record_of(_FORMS[kind]), reading, kind)
         if kind == "scenario":
             scenarios += _scenarios(root, entries, file, reading)
         elif kind == "plan":
@@ -121,11 +125,11 @@ def _variables(
     outer = Variables(environment=file.environment, matrix=combination, used=asked)
     entry = entries.get("namespace")
     namespace = file.namespace or None
+    if entry:
+        namespace = "namespace"  # where its own value is wrong, which is told when it is read
     if entry and isinstance(entry.node, ScalarNode) and entry.node.value:
-        try:
+        with suppress(Unknown):
             namespace = outer.fill(entry.node.value)
-        except Unknown:  # told when the key itself is read
-            namespace = file.namespace or None
     return Variables(
         environment=file.environment, matrix=combination, used=asked, namespace=namespace
     )

@@ -145,6 +145,8 @@ def elsewhere(verb: Verb) -> Elsewhere:
         own = reading.record_of(verb.parameters).keys
         if key in keys.ALL:
             return f"it beside `{verb.name}`, not inside"
+        if own == ("steps",) and key in reading.catalogue.names():
+            return f"a list of steps, each behind a dash: `- {key}: ...`"
         owners = [] if nearest(key, own) else _owners(key, reading)
         if not owners:
             return ""

@@ -7,7 +7,7 @@ with the nearest key. The result is an instance of the dataclass, so nothing dow
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -91,19 +91,29 @@ class Record:
     ) -> dict[str, Any]:
         """The fields that were given, by field name; those that are wrong or lacking as WRONG."""
         values: dict[str, Any] = {}
+        meant = self.meant(entries)
         for entry in entries.values():
             if known := self.fields.get(entry.key):
                 values[known.name] = _read(known, entry, reading)
             else:
                 values[entry.key] = unknown(entry, self.keys, reading, label, elsewhere)
         for key in self.required:
-            if key not in entries:
-                item = self.fields[key]
+            if key in entries:
+                continue
+            item = self.fields[key]
+            if key in meant or (entries and self.keys == (key,)):
+                values[item.name] = WRONG  # told already, by the key that stands in its place
+            else:
                 expected = f"`{key}:` with {item.shape.expected}"
                 values[item.name] = reading.wrong(node, f"{quoted(label)} lacks `{key}`", expected)
         if self.exclusive:
             self._exclude(entries, values, reading, label)
         return values
+
+    def meant(self, keys: Iterable[str]) -> frozenset[str]:
+        """The known keys that unknown ones among `keys` were most likely meant to be."""
+        strange = [key for key in keys if key not in self.fields]
+        return frozenset(nearest(key, self.keys).strip("`") for key in strange) - {""}
 
     def _exclude(
         self, entries: Mapping[str, Entry], values: dict[str, Any], reading: Reading, label: str
@@ -131,7 +141,12 @@ def _read(item: Field, entry: Entry, reading: Reading) -> Any:
 
 
 def unknown(
-    entry: Entry, keys: tuple[str, ...], reading: Reading, label: str, elsewhere: Elsewhere
+    entry: Entry,
+    keys: tuple[str, ...],
+    reading: Reading,
+    label: str,
+    elsewhere: Elsewhere = _nowhere,
+    suggestion: str = "",
 ) -> Any:
     """A key that is not known here: where it belongs, or the nearest one."""
     message = f"unknown key {quoted(entry.key)} in {quoted(label)}"
@@ -148,7 +163,7 @@ def unknown(
     if place := elsewhere(entry.key, reading):
         return reading.wrong(entry.key_node, message, place)
     expected = listed((f"`{key}`" for key in keys), "or") or "no keys: `{}`"
-    return reading.wrong(entry.key_node, message, expected, nearest(entry.key, keys))
+    return reading.wrong(entry.key_node, message, expected, suggestion or nearest(entry.key, keys))
 
 
 def metadata(item: dataclasses.Field[Any], name: str) -> Any:

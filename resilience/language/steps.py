@@ -156,7 +156,10 @@ def _common(node: MappingNode, verb: Verb, entries: Mapping[str, Entry], reading
     """The keys beside the verb, as a KW dataclass; which of them may stand there is the verb's."""
     record = reading.record_of(keys.kind(verb, reading.phase))
     allowed = {key: entry for key, entry in entries.items() if key in record.fields}
+    meant = record.meant(key for key in entries if key != verb.name)
     values = record.read_entries(allowed, node, reading, verb.name)
+    if "objective" in meant or "lasting" in meant:
+        return WRONG  # told already, as a key that is misspelt
     if keys.measures(verb, reading.phase) and "objective" not in entries:
         return reading.wrong(
             entries[verb.name].key_node,

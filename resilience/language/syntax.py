@@ -50,8 +50,8 @@ class _Rule:
 _RULES: Sequence[_Rule] = (
     _Rule(
         "cannot start any token",
-        "a tab",
-        "spaces for indentation",
+        "a tab; YAML takes only spaces for indentation",
+        "spaces, two for each level",
         when=lambda rest, _: rest.startswith("\t"),
     ),
     _Rule(

@@ -85,7 +85,8 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRecord:
-    """One step as it was carried out. Times are monotonic; `ended` None: it never ended."""
+    """One step as it was carried out. Times are monotonic; `ended` None: it never ended. What an
+    `optional` one came to decides nothing."""
 
     path: str
     phase: str
@@ -96,4 +97,5 @@ class StepRecord:
     ended: float | None
     result: Result
     message: str = ""
+    optional: bool = False
     facts: Mapping[str, Any] = field(default_factory=dict)

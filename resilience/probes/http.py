@@ -17,6 +17,7 @@ from urllib.parse import SplitResult, urlsplit
 from resilience.model.scenario import Step
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
+from resilience.probes.backing import doubt
 from resilience.probes.launch import VIA_DOC, Launch, Via, incluster_rights, launcher, remove
 
 if TYPE_CHECKING:
@@ -225,7 +226,8 @@ def run(step: Step, context: ProbeContext) -> RunningProbe:
     http: Http = step.parameters
     given, address = _asked(http, context)
     facts = {"kind": "http", "address": address, "keepalive": http.keepalive, "via": http.via}
-    return AgentProbe(step, context, given, _describe(http), facts, _launch(http, context))
+    behind = doubt(context, http.service, http.namespace)
+    return AgentProbe(step, context, given, _describe(http), facts, _launch(http, context), behind)
 
 
 def ask(http: Http, context: Asking) -> str:
@@ -233,7 +235,8 @@ def ask(http: Http, context: Asking) -> str:
     from resilience.probes.once import ask_once
 
     given, _ = _asked(http, context)
-    return ask_once(given, _describe(http), _launch(http, context))
+    behind = doubt(context, http.service, http.namespace)
+    return ask_once(given, _describe(http), _launch(http, context), behind)
 
 
 VERB = Verb(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 from resilience.context import NotMet
 from resilience.model.samples import Answer
+from resilience.probes.backing import Looking
 from resilience.probes.launch import Launch
 from resilience.probes.samples import SampleLog
 from resilience.probes.words import span
@@ -16,18 +17,22 @@ STARTING = 5.0
 """Seconds that an agent may take to start and end, beyond the request's own timeout."""
 
 
-class Asking(Protocol):
+class Asking(Looking, Protocol):
     """What asking needs of a context."""
 
-    @property
-    def namespace(self) -> str: ...
     @property
     def directory(self) -> Path: ...
     def address(self, service: str, port: str | int, namespace: str) -> tuple[str, int]: ...
 
 
-def ask_once(configuration: Mapping[str, Any], target: str, launch: Launch) -> str:
-    """One sentence about a good answer; NotMet with what came instead."""
+def ask_once(
+    configuration: Mapping[str, Any],
+    target: str,
+    launch: Launch,
+    doubt: Callable[[], str] = lambda: "",
+) -> str:
+    """One sentence about a good answer; NotMet with what came instead, and with what `doubt` says
+    of it."""
     log = SampleLog()
     agent = launch({**configuration, "rate": 1, "limit": 1}, log, lambda: None)
     agent.wait(configuration["timeout"] + STARTING)
@@ -39,4 +44,5 @@ def ask_once(configuration: Mapping[str, Any], target: str, launch: Launch) -> s
         status = f" with status {sample.status}" if sample.status else ""
         return f"{target} answered{status} after {span(sample.latency)}"
     reasons = [text for _, text in agent.reasons]
-    raise NotMet(": ".join([f"{target}: {sample.answer.value}", *reasons[:1]]))
+    said = ": ".join([f"{target}: {sample.answer.value}", *reasons[:1]])
+    raise NotMet("; ".join(filter(None, (said, doubt()))))

@@ -7,7 +7,7 @@ than twenty requests. A prober that died or was late is told as "not measured", 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from resilience.context import Clock, NotMet
@@ -34,7 +34,8 @@ class Timed(Protocol):
 
 class AgentProbe:
     """`resilience.context.RunningProbe` by one prober. `target` is the address probed, for people;
-    `facts` go to the report; `launch` starts the prober where it can reach the target."""
+    `facts` go to the report; `launch` starts the prober where it can reach the target; `doubt` is
+    asked what is wrong behind the target when it never answers."""
 
     def __init__(
         self,
@@ -44,7 +45,9 @@ class AgentProbe:
         target: str,
         facts: Mapping[str, Any],
         launch: Launch,
+        doubt: Callable[[], str] = lambda: "",
     ) -> None:
+        self._doubt = doubt
         self._step, self._clock, self._target, self._facts = step, context.clock, target, facts
         self._rate: Rate = step.rate or DEFAULT_RATE
         self._timeout: float = configuration["timeout"]
@@ -127,7 +130,8 @@ class AgentProbe:
             why = f": {self._agent.waiting}" if self._agent.waiting else ""
             return f"{what}, but no request has ended yet{why}"
         reasons = [f"{Answer[a].value}: {text}" for a, text in self._agent.reasons[-3:]]
-        return "\n".join([f"{what}, of the last {len(last)}: {_counted(last)}", *reasons])
+        lines = [f"{what}, of the last {len(last)}: {_counted(last)}", self._doubt(), *reasons]
+        return "\n".join(line for line in lines if line)
 
 
 def _counted(samples: Sequence[Sample]) -> str:

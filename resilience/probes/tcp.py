@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from resilience.model.scenario import Step
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
+from resilience.probes.backing import doubt
 from resilience.probes.launch import VIA_DOC, Launch, Via, incluster_rights, launcher, remove
 
 if TYPE_CHECKING:
@@ -97,7 +98,8 @@ def run(step: Step, context: ProbeContext) -> RunningProbe:
     given, address = _asked(step.parameters, context)
     facts = {"kind": "tcp", "address": address, "via": step.parameters.via}
     launch = _launch(step.parameters, context)
-    return AgentProbe(step, context, given, _describe(step.parameters), facts, launch)
+    behind = doubt(context, step.parameters.service, step.parameters.namespace)
+    return AgentProbe(step, context, given, _describe(step.parameters), facts, launch, behind)
 
 
 def ask(tcp: Tcp, context: Asking) -> str:
@@ -105,7 +107,8 @@ def ask(tcp: Tcp, context: Asking) -> str:
     from resilience.probes.once import ask_once
 
     given, _ = _asked(tcp, context)
-    return ask_once(given, _describe(tcp), _launch(tcp, context))
+    behind = doubt(context, tcp.service, tcp.namespace)
+    return ask_once(given, _describe(tcp), _launch(tcp, context), behind)
 
 
 VERB = Verb(

@@ -2,6 +2,7 @@
 
     report.json   everything, versioned (`shape`, `schema`)      report.html   the same, to look at
     summary.md    for a job's summary page                        JUnit properties, terminal lines
+    metrics       for Prometheus' textfile collector
 
 All forms are made from one document. Nothing of Secrets is ever in a record, so nothing is here.
 """
@@ -9,8 +10,8 @@ All forms are made from one document. Nothing of Secrets is ever in a record, so
 from __future__ import annotations
 
 from resilience.report.cause import cause
-from resilience.report.files import Paths, write
+from resilience.report.files import Paths, write, write_metrics
 from resilience.report.properties import properties
 from resilience.report.table import summary
 
-__all__ = ["Paths", "cause", "properties", "summary", "write"]
+__all__ = ["Paths", "cause", "properties", "summary", "write", "write_metrics"]

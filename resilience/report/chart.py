@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from resilience.model.words import many
 from resilience.probes.words import percent, span
 from resilience.report.shape import EntryJson, FindingJson, ProbeJson, RunJson, StepJson
 
@@ -198,7 +199,8 @@ def _outages(run: RunJson, probe: ProbeJson, scale: Scale, floor: int) -> Iterat
     for (since, until), outage in sorted(spans.items()):
         left, right = scale.x(since), scale.x(until)
         yield (
-            f"<g><title>outage of {span(outage['seconds'])}, {outage['lost']} requests lost</title>"
+            f"<g><title>outage of {span(outage['seconds'])}, "
+            f"{many(outage['lost'], 'request')} lost</title>"
             f'<rect class="outage" x="{left}" y="{floor + 4}" '
             f'width="{max(2.0, right - left):.1f}" height="5" rx="2"/></g>'
         )

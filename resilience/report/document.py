@@ -106,6 +106,7 @@ def _step(step: StepRecord, zero: float) -> StepJson:
         ended=None if step.ended is None else _at(step.ended, zero),
         result=step.result.value,
         message=step.message,
+        optional=step.optional,
         facts=_plain(step.facts),
     )
 

@@ -44,6 +44,16 @@ def write(
     return paths
 
 
+def write_metrics(records: Sequence[RunRecord], path: Path) -> None:
+    """Write the metrics of these runs, and keep there what is still true of others. OSError where
+    the file cannot be written."""
+    from resilience.report.metrics import metrics
+
+    before = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _put(path, metrics(records, before))
+
+
 def _put(path: Path, text: str) -> Path:
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     beside.write_text(text, encoding="utf-8")

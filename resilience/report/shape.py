@@ -70,6 +70,7 @@ class StepJson(TypedDict):
     ended: Annotated[float | None, "null: it never ended"]
     result: str
     message: str
+    optional: Annotated[bool, "whether the scenario could pass although this step did not"]
     facts: dict[str, Any]
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from resilience.cluster.errors import NotFound
+from resilience.cluster.interface import Object, Resource
 from resilience.model.place import Place
 from resilience.model.samples import Answer, Sample
 from resilience.model.scenario import Objective, Step
@@ -43,21 +45,38 @@ class Clock:
 
 
 class Sandbox:
-    """All that a prober beside us wants to know of its cluster."""
+    """All that a prober beside us wants to know of its cluster: one Service, and Pods."""
 
     is_sandbox = True
+
+    def __init__(self, selector: dict[str, str] | None = None, pods: Sequence[Object] = ()) -> None:
+        self.selector = selector
+        self.pods = pods
+
+    def get(self, resource: Resource, name: str, namespace: str = "") -> Object:
+        if self.selector is None:
+            raise NotFound(404, f"{name} does not exist")
+        metadata = {"name": name, "namespace": namespace}
+        return {"kind": "Service", "metadata": metadata, "spec": {"selector": self.selector}}
+
+    def objects(self) -> Sequence[Object]:
+        """As a view of Pods."""
+        return self.pods
 
 
 class Context:
     """What `http.run` and `http.ask` need."""
 
-    cluster = Sandbox()
     namespace = "shop"
     directory = Path()
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, cluster: Sandbox | None = None) -> None:
         self.clock = Clock()
         self.port = port
+        self.cluster: Any = cluster or Sandbox()
+
+    def view(self, resource: Resource, namespace: str = "") -> Any:
+        return self.cluster
 
     def address(self, service: str, port: str | int, namespace: str) -> tuple[str, int]:
         return "127.0.0.1", self.port
@@ -86,10 +105,12 @@ def step(
 
 
 @contextmanager
-def running(parameters: Any, port: int = 0, **given: Any) -> Iterator[AgentProbe]:
+def running(
+    parameters: Any, port: int = 0, cluster: Sandbox | None = None, **given: Any
+) -> Iterator[AgentProbe]:
     """A started probe, stopped at the end."""
     made = step(parameters, **given)
-    context: Any = Context(port)
+    context: Any = Context(port, cluster)
     probe = made.verb.run(made, context)
     try:
         yield probe
