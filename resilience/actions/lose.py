@@ -9,17 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from resilience.actions import kinds
 from resilience.cluster import objects
 from resilience.cluster.errors import NotFound
 from resilience.cluster.interface import Cluster, Object, Resource
 from resilience.context import ActionContext, ActionFailed
 from resilience.model.verb import Complaint, Family, Phase, Residue, Right, Verb, parameter
-
-SHORT = {"pvc": "persistentvolumeclaims", "svc": "services", "deploy": "deployments",
-         "sts": "statefulsets", "ds": "daemonsets", "cm": "configmaps", "sa": "serviceaccounts",
-         "ing": "ingresses", "pdb": "poddisruptionbudgets", "netpol": "networkpolicies",
-         "cj": "cronjobs", "po": "pods"}  # fmt: skip
-"""Names that kubectl knows too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +63,7 @@ def _find(text: str, context: ActionContext) -> tuple[Resource, Object]:
 
 
 def _resource(kind: str, cluster: Cluster) -> Resource:
-    wanted = SHORT.get(kind.lower(), kind.lower())
+    wanted = kinds.SHORT.get(kind.lower(), kind.lower())
     for resource in cluster.resources():
         if wanted in (resource.plural, resource.kind.lower()):
             if not resource.namespaced:
@@ -86,9 +81,12 @@ def _gone(resource: Resource, obj: Object, cluster: Cluster, namespace: str) -> 
 
 
 def _rights(lose: Lose, namespace: str) -> Sequence[Right]:
-    return [Right(verb=verb, group="*", resource=SHORT.get(kind, kind), namespace=namespace)
-            for kind in sorted({text.partition("/")[0] for text in lose.objects})
-            for verb in ("get", "list", "delete")]  # fmt: skip
+    named = sorted({kinds.resource(text.partition("/")[0]) for text in lose.objects})
+    return [
+        Right(verb=verb, group="*", resource=each, namespace=namespace, optional=verb == "list")
+        for each in named
+        for verb in ("get", "list", "delete")  # listed only to say what there is instead
+    ]
 
 
 def rehearse(lose: Lose, context: ActionContext) -> None:

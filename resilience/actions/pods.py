@@ -13,7 +13,7 @@ from resilience.actions.choice import PodChoice
 from resilience.actions.select import Surroundings, select
 from resilience.actions.workloads import RESOURCES
 from resilience.cluster import objects
-from resilience.cluster.interface import DEPLOYMENTS, PODS, REPLICASETS, Object
+from resilience.cluster.interface import DEPLOYMENTS, PODS, REPLICASETS, Object, Resource
 from resilience.context import ActionContext, ActionFailed
 from resilience.model.verb import Right
 
@@ -37,17 +37,21 @@ def victims(choice: PodChoice, context: ActionContext) -> list[Object]:
 def rights(*more: tuple[str, str]) -> Callable[[object, str], Sequence[Right]]:
     """For `Verb.rights`: seeing Pods and their owners, and `(verb, resource)` of Pods beside."""
 
-    def of(_: object, namespace: str) -> Sequence[Right]:
-        wanted = [("list", "pods"), ("watch", "pods"), *more]
-        return [
-            *(
-                Right(verb=verb, group="", resource=resource, namespace=namespace)
-                for verb, resource in wanted
-            ),
-            Right(verb="get", group="apps", resource="replicasets", namespace=namespace),
-        ]
+    def of(parameters: object, namespace: str) -> Sequence[Right]:
+        pods = [("list", "pods"), ("watch", "pods"), *more]
+        wanted = [*(("", *each) for each in pods), ("apps", "get", "replicasets")]
+        if isinstance(parameters, PodChoice) and parameters.owner is not None:
+            wanted += _of_owner(RESOURCES[parameters.owner.kind])
+        return [Right(verb=verb, group=group, resource=resource, namespace=namespace)
+                for group, verb, resource in wanted]  # fmt: skip
 
     return of
+
+
+def _of_owner(kind: Resource) -> Sequence[tuple[str, str, str]]:
+    """What `_owners` looks up."""
+    itself = (kind.group, "get", kind.plural)
+    return [itself, ("apps", "list", "replicasets")] if kind == DEPLOYMENTS else [itself]
 
 
 def prove(

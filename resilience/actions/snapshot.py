@@ -62,13 +62,9 @@ def _describe(snapshot: Snapshot) -> str:
 
 
 def _rights(snapshot: Snapshot, namespace: str) -> Sequence[Right]:
-    listing = Right(verb="list", group="*", resource="*", namespace=namespace)
-    if not snapshot.volumes:
-        return (listing,)
-    helper = [("get", "pods"), ("create", "pods"), ("delete", "pods"),
-              ("get", "pods/exec"), ("create", "pods/exec")]  # fmt: skip
-    more = [Right(verb=verb, group="", resource=name, namespace=namespace) for verb, name in helper]
-    return (listing, *more)
+    from resilience.backup.rights import of_snapshot
+
+    return of_snapshot([namespace], inside=snapshot.volumes or bool(snapshot.plan))
 
 
 def run(snapshot: Snapshot, context: ActionContext) -> None:

@@ -59,7 +59,7 @@ def undo(data: Mapping[str, Any], context: UndoContext) -> None:
 def _rights(suspend: Suspend, namespace: str) -> Sequence[Right]:
     plural = RESOURCES[suspend.workload.kind].plural
     return [Right(verb=verb, group="batch", resource=plural, namespace=namespace)
-            for verb in ("get", "list", "patch")]  # fmt: skip
+            for verb in ("get", "patch")]  # fmt: skip
 
 
 VERB = Verb(

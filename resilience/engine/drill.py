@@ -16,6 +16,7 @@ from typing import Any
 from resilience.backup.clock import BorrowedClock
 from resilience.cluster.errors import ClusterError
 from resilience.context import CheckContext, NotMet
+from resilience.engine.planrights import of_drill, of_plan
 from resilience.model.scenario import Plan, Scenario, Step
 from resilience.model.values import Duration
 from resilience.model.verb import Family, Phase, Verb
@@ -71,7 +72,9 @@ def _bound(step: Step, plan: Plan) -> Step:
         return step
     make = step.verb.run
     made = dataclasses.replace(
-        step.verb, run=lambda parameters, context: make(parameters, _Own(context, plan))
+        step.verb,
+        run=lambda parameters, context: make(parameters, _Own(context, plan)),
+        rights=lambda parameters, namespace: of_plan(plan),
     )
     return dataclasses.replace(step, verb=made)
 
@@ -235,6 +238,7 @@ def _verb(kind: str, judge: Callable[[Plan, CheckContext], Sequence[Finding]]) -
         phases=frozenset({Phase.THEN}),
         run=_judged(judge),
         describe=lambda judgement: TITLES[judgement.kind],
+        rights=lambda judgement, namespace: of_drill(judgement.plan) if kind == "drill" else (),
     )
 
 

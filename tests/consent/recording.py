@@ -24,7 +24,8 @@ def recorded(embedded: Embedded, seen: set[Attributes]) -> HttpCluster:
     """The sandbox, through a wire that adds whatever is sent to `seen`."""
 
     def gate(method: str, path: str, query: Mapping[str, str], body: Any) -> None:
-        asked = attributes(method, path, query)
+        streams = "GET" if method == "CONNECT" else method  # a WebSocket begins as a GET
+        asked = attributes(streams, path, query)
         if asked is not None:
             seen.add(asked)
 

@@ -1,0 +1,39 @@
+"""From a kind, as people and manifests write it, to the resource that rights name.
+
+Rights are read from files alone, without a cluster's discovery: so by the rule that kubectl guesses
+by before it asks (meta.UnsafeGuessKindToResource), and a list of the kinds without a namespace.
+"""
+
+from __future__ import annotations
+
+SHORT = {"pvc": "persistentvolumeclaims", "svc": "services", "deploy": "deployments",
+         "sts": "statefulsets", "ds": "daemonsets", "cm": "configmaps", "sa": "serviceaccounts",
+         "ing": "ingresses", "pdb": "poddisruptionbudgets", "netpol": "networkpolicies",
+         "cj": "cronjobs", "po": "pods"}  # fmt: skip
+"""Names that kubectl knows too."""
+
+CLUSTER_SCOPED = frozenset({
+    "APIService", "CSIDriver", "CertificateSigningRequest", "ClusterRole", "ClusterRoleBinding",
+    "CustomResourceDefinition", "FlowSchema", "IngressClass", "MutatingWebhookConfiguration",
+    "Namespace", "Node", "PersistentVolume", "PriorityClass", "PriorityLevelConfiguration",
+    "RuntimeClass", "StorageClass", "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionPolicyBinding", "ValidatingWebhookConfiguration", "VolumeSnapshotClass",
+    "VolumeSnapshotContent",
+})  # fmt: skip
+"""Kinds that belong to no namespace; rights are read without asking a cluster's discovery."""
+
+
+def plural(kind: str) -> str:
+    """`NetworkPolicy` -> `networkpolicies`."""
+    word = kind.lower()
+    if word == "endpoints":
+        return word
+    if word.endswith("s"):
+        return word + "es"
+    return word[:-1] + "ies" if word.endswith("y") else word + "s"
+
+
+def resource(word: str) -> str:
+    """The same for a word on a command line, which may be a plural already, or short."""
+    known = SHORT.get(word.lower(), word.lower())
+    return known if known.endswith("s") and not known.endswith("ss") else plural(known)

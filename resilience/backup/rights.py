@@ -1,0 +1,43 @@
+"""The rights that a snapshot needs: everything in its namespaces is listed, and the cluster's own
+objects that these refer to are read one by one, each by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from resilience.model.verb import Right
+
+REFERRED = (
+    ("", "persistentvolumes"),
+    ("apiextensions.k8s.io", "customresourcedefinitions"),
+    ("networking.k8s.io", "ingressclasses"),
+    ("node.k8s.io", "runtimeclasses"),
+    ("rbac.authorization.k8s.io", "clusterroles"),
+    ("scheduling.k8s.io", "priorityclasses"),
+    ("storage.k8s.io", "storageclasses"),
+)
+"""Kinds without a namespace that objects in one refer to (`resilience.backup.related`)."""
+
+HELPER = (("get", "pods"), ("create", "pods"), ("delete", "pods"),
+          ("get", "pods/exec"), ("create", "pods/exec"))  # fmt: skip
+"""For what is inside of volumes and Pods: a Pod that reads a claim, and commands in Pods."""
+
+
+def of_snapshot(namespaces: Sequence[str], *, inside: bool) -> Sequence[Right]:
+    """To list everything there; `inside`: volumes, dumps, hooks or a sentinel too. A pattern is
+    looked for in all namespaces."""
+    patterned = not namespaces or any(set(name) & set("*?[") for name in namespaces)
+    places = [""] if patterned else sorted(set(namespaces))
+    return [
+        *(right for name in places for right in _reading(name, inside)),
+        # Namespaces that are named can be read by their names.
+        Right(verb="list", group="", resource="namespaces", optional=not patterned),
+        Right(verb="list", group="rbac.authorization.k8s.io", resource="clusterrolebindings"),
+        *(Right(verb="get", group=group, resource=resource) for group, resource in REFERRED),
+    ]
+
+
+def _reading(namespace: str, inside: bool) -> Iterator[Right]:
+    yield Right(verb="list", group="*", resource="*", namespace=namespace)
+    for verb, resource in HELPER if inside else ():
+        yield Right(verb=verb, group="", resource=resource, namespace=namespace)
