@@ -75,7 +75,7 @@ class StandIns:
     def keep(self, namespace: str, claim: str) -> VolumeRecord:
         """One more that stays on the cluster; the oldest over `local` goes."""
         taken = self._taken(namespace, claim, _KEPT)
-        kept = sorted(self._ours(SNAPSHOTS, namespace, _KEPT), key=_age)
+        kept = sorted(self._ours(SNAPSHOTS, namespace, _KEPT), key=_order)
         mine = [each for each in kept if _claim_of(each) == claim]
         for each in mine[: -self.wanted.local]:
             self._delete(SNAPSHOTS, each)
@@ -114,7 +114,7 @@ class StandIns:
         body = {
             "apiVersion": SNAPSHOTS.api_version,
             "kind": SNAPSHOTS.kind,
-            "metadata": self._metadata(claim, role),
+            "metadata": self._metadata(namespace, claim, role),
             "spec": spec,
         }
         try:
@@ -154,7 +154,7 @@ class StandIns:
         body = {
             "apiVersion": "v1",
             "kind": "PersistentVolumeClaim",
-            "metadata": self._metadata(of["metadata"]["name"], _PASSING),
+            "metadata": self._metadata(namespace, of["metadata"]["name"], _PASSING),
             "spec": {
                 "accessModes": spec["accessModes"],
                 "resources": {"requests": {"storage": size or _size(of)}},
@@ -168,10 +168,11 @@ class StandIns:
         finally:
             self._delete(CLAIMS, made)
 
-    def _metadata(self, claim: str, role: str) -> dict[str, Any]:
+    def _metadata(self, namespace: str, claim: str, role: str) -> dict[str, Any]:
         stamp = f"{self.clock.now():%Y%m%d%H%M%S%f}"
         metadata: dict[str, Any] = {
-            "name": f"resilience-{claim[:200].rstrip('-.')}-{stamp}",
+            "name": f"resilience-{role}-{claim[:200].rstrip('-.')}-{stamp}",
+            "namespace": namespace,
             "labels": {**_OURS, _ROLE: role, "velero.io/exclude-from-backup": "true"},
             "annotations": {RUN: self.run},
         }
@@ -194,6 +195,10 @@ def _size(claim: Object) -> str:
 
 def _claim_of(snapshot: Object) -> str:
     return str(snapshot["spec"]["source"].get("persistentVolumeClaimName", ""))
+
+
+def _order(obj: Object) -> tuple[datetime, str]:
+    return _age(obj), obj["metadata"]["name"]  # which ends in the microsecond it was asked for
 
 
 def _age(obj: Object) -> datetime:

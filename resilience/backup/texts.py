@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from resilience.backup.catalog import Snapshot
-from resilience.backup.manifest import Manifest
+from resilience.backup.dumps import KIND
+from resilience.backup.manifest import Manifest, VolumeRecord
 from resilience.backup.outcome import RestoreReport
+from resilience.backup.stand_ins import LOCAL
 from resilience.backup.verify import recorded
 from resilience.model.scenario import Plan
 
@@ -97,12 +99,25 @@ def shown(snapshot: Snapshot) -> str:
         f"  {each.objects} {each.kind}" + (f" in {each.namespace}" if each.namespace else "")
         for each in listed
     ]
+    lines += [f"  {_data(each)}" for each in manifest.volumes]
     lines += ["accepted as missing:", *(f"  {each}" for each in others)] if others else []
     lines += ["changed while it was made:", *changed] if changed else []
     lines += (
         ["warnings:", *(f"  {each}" for each in manifest.warnings)] if manifest.warnings else []
     )
     return "\n".join(lines)
+
+
+def _data(record: VolumeRecord) -> str:
+    """One stream, or what stays behind on the cluster."""
+    where = f"{record.namespace}/{record.claim}"
+    if record.kind == LOCAL:
+        return (
+            f"VolumeSnapshot {record.key} of {where}: on the cluster itself, lost together with "
+            "its storage"
+        )
+    kept = f", kept by {record.engine}" if record.engine else ""
+    return f"{'dump' if record.kind == KIND else 'volume'} {where}: {size(record.bytes)}{kept}"
 
 
 def made(manifest: Manifest) -> str:

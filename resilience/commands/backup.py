@@ -25,6 +25,7 @@ from resilience.backup.data import Inside, with_data
 from resilience.backup.errors import BackupError, BadRequest
 from resilience.backup.keys import signer
 from resilience.backup.layout import stamped_name
+from resilience.backup.local_layer import LocalLayer
 from resilience.backup.mapping import Targets
 from resilience.backup.outcome import DRY, RestoreReport
 from resilience.backup.plans import Keys, copy, due, plan_store, prune, run_due, scope
@@ -275,6 +276,8 @@ def _restore(options: argparse.Namespace) -> int:
     )
     with _cluster(options) as cluster:
         _require_consent(cluster, options, snapshot, targets)
+        if options.local:
+            request = replace(request, adjust=LocalLayer(snapshot, targets, cluster))
         report = restore(_filling(request, cluster), snapshot, cluster, clock=CLOCK)
         loaded = _loaded(report, snapshot, targets, cluster)
     print(texts.restored(report))

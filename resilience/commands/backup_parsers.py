@@ -236,6 +236,12 @@ def _restore(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--dry-run", action="store_true", help="ask the API server, change nothing")
     parser.add_argument(
+        "--local",
+        action="store_true",
+        help="claims from the VolumeSnapshots that the snapshot left on its cluster: quick, and "
+        "held against no hash",
+    )
+    parser.add_argument(
         "--resume", metavar="RESTORE", default="", help="go on with a restore that was interrupted"
     )
     parser.add_argument("--workers", type=int, default=16, metavar="N")
