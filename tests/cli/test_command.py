@@ -48,7 +48,14 @@ def test_help_lists_every_command(tmp_path: Path) -> None:
         assert f"\n    {command} " in done.stdout
 
 
-@pytest.mark.parametrize("arguments", [[], ["rnu"], ["schema"], ["schema", "pod"], ["init", "--x"]])
+def test_the_bare_command_shows_what_there_is(tmp_path: Path) -> None:
+    done = resilience(cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "usage: resilience" in done.stderr
+    assert "\n    doctor " in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["rnu"], ["schema"], ["schema", "pod"], ["init", "--x"]])
 def test_wrong_usage_is_two(arguments: list[str], tmp_path: Path) -> None:
     done = resilience(*arguments, cwd=tmp_path)
     assert done.returncode == 2

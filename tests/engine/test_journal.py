@@ -144,6 +144,38 @@ def test_a_verb_that_is_not_installed_is_named(here: World, tmp_path: Path) -> N
     assert "the verb `unplug` is not installed here" in result.left[0]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"op": "undo", "id": "u2"},
+        {"op": "undo", "id": "u2", "verb": "scale", "data": [], "text": "scale it"},
+        {"op": "undo", "id": "u2", "path": "when[1]", "data": {}, "text": "scale it"},
+    ],
+)
+def test_an_undo_that_lacks_what_it_needs_is_told_and_keeps_no_other_from_being_done(
+    here: World, tmp_path: Path, line: dict[str, object]
+) -> None:
+    path = written(tmp_path, here)
+    path.write_text(path.read_text() + json.dumps(line) + "\n")
+    [result] = replay(here.cluster, tmp_path, catalogue(), clock=here.clock)
+    assert result.undone == ("scale web back to 3",)
+    assert len(result.left) == 1
+    assert path.exists()
+
+
+def test_an_undo_without_its_path_is_undone_all_the_same(here: World, tmp_path: Path) -> None:
+    path = written(tmp_path, here)
+    path.write_text(path.read_text().replace('"path":"when[0]",', ""))
+    [result] = replay(here.cluster, tmp_path, catalogue(), clock=here.clock)
+    assert result.complete
+
+
+def test_a_line_that_is_no_mapping_ends_the_story_there(here: World, tmp_path: Path) -> None:
+    path = written(tmp_path, here)
+    path.write_text(path.read_text() + '[1]\n{"op":"done","id":"u1"}\n')
+    assert len(journalfile.read(path).pending) == 1
+
+
 @pytest.mark.parametrize("cut", range(1, 60, 7))
 def test_a_torn_last_line_costs_only_itself(here: World, tmp_path: Path, cut: int) -> None:
     path = written(tmp_path, here)

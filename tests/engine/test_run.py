@@ -110,6 +110,23 @@ def test_zero_victims_are_never_a_pass(here: World) -> None:
     assert len([pod for pod in here.pods() if objects.serves(pod)]) == 2
 
 
+def test_where_nobody_was_struck_nothing_settles_and_nothing_is_judged(here: World) -> None:
+    here.deploy()
+    record = here.run(when=[step(KILL, Phase.WHEN, 0, pods=Selector.parse("app=none"))])
+    assert record.outcome is Outcome.HARNESS_ERROR
+    assert record.window is None
+    assert record.ended - record.started < 1.0  # virtual seconds; settling takes five
+
+
+def test_what_was_struck_before_the_step_that_failed_still_settles(here: World) -> None:
+    here.deploy()
+    nobody = step(KILL, Phase.WHEN, 1, pods=Selector.parse("app=none"))
+    record = here.run(when=[kill(count=1), nobody])
+    assert record.outcome is Outcome.HARNESS_ERROR
+    assert record.window is not None
+    assert record.window.length >= 5.0
+
+
 def test_a_kill_that_the_watch_does_not_show_is_no_proof(here: World) -> None:
     here.deploy()
     delete = here.cluster.delete
@@ -163,6 +180,7 @@ def test_an_optional_step_that_fails_decides_nothing(here: World) -> None:
     )
     assert record.outcome is Outcome.PASSED
     assert "matches app=none" in record.steps[0].message
+    assert [done.optional for done in record.steps] == [True, False]
 
 
 def test_the_same_seed_chooses_the_same_victims() -> None:

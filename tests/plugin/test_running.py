@@ -74,6 +74,48 @@ def test_a_report_that_was_asked_for_and_cannot_be_written_is_no_pass(
     assert result.ret == 22
 
 
+BROKEN_REPORT = """
+import pytest
+from resilience.report import files
+
+@pytest.fixture(autouse=True, scope="session")
+def broken():
+    def write(*_, **__):
+        raise KeyError("series")
+    files.write = write
+    import resilience.report
+    resilience.report.write = write
+"""
+
+
+def test_a_defect_while_the_report_is_written_is_one_line_and_no_pass(
+    pytester: pytest.Pytester, run: Run, scenario: Path
+) -> None:
+    changes(pytester)
+    pytester.makeconftest(BROKEN_REPORT)
+    result = run("--resilience-report=report")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(
+        ["the report could not be written: a defect in the report: KeyError: 'series'*"]
+    )
+    assert "Traceback" not in result.stdout.str() + result.stderr.str()
+    assert result.ret == 22
+
+
+@pytest.mark.parametrize(("arguments", "sections"), [((), 0), (("-q",), 1), (("-vv",), 1)])
+def test_the_steps_are_told_once(
+    pytester: pytest.Pytester,
+    run: Run,
+    scenario: Path,
+    arguments: tuple[str, ...],
+    sections: int,
+) -> None:
+    changes(pytester, then="deployment/absent")
+    text = run(*arguments).stdout.str()
+    assert text.count(" timeline ") == sections
+    assert "given holds" in text
+
+
 def test_a_failing_scenario_says_what_was_promised_without_a_traceback(
     pytester: pytest.Pytester, run: Run, scenario: Path, cluster: HttpCluster
 ) -> None:
