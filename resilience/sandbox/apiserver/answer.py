@@ -75,7 +75,6 @@ async def stream(
         return raw(first)
     response = web.StreamResponse(headers=headers)
     response.content_type = "application/json"
-    response.enable_chunked_encoding()
     await response.prepare(request)
     await response.write(first)
     await response.write(second)

@@ -39,13 +39,17 @@ class Duplicates:
 
 
 async def read(request: web.BaseRequest) -> bytes:
-    """The whole body; ApiError 413 over 3 MiB."""
+    """The whole body; ApiError 413 over 3 MiB, 400 where its framing is broken."""
+    if request.headers.get("Expect", "").lower() == "100-continue" and request.transport:
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     try:
         return await request.read()
     except web.HTTPRequestEntityTooLarge:
         raise ApiError(
             413, "RequestEntityTooLarge", f"Request entity too large: limit is {LIMIT}"
         ) from None
+    except web.RequestPayloadError as error:
+        raise errors.bad_request(f"the body cannot be read: {error}") from None
 
 
 def media_type(request: web.BaseRequest) -> str:

@@ -10,21 +10,13 @@ import asyncio
 import gc
 import os
 import signal
-import socket
-import ssl
-from pathlib import Path
-from typing import Any
 
-from aiohttp import web
-
-from resilience.sandbox.apiserver import body, bootstrap
+from resilience.sandbox.apiserver import bootstrap
+from resilience.sandbox.apiserver.listener import listen
 from resilience.sandbox.apiserver.registry import Registry
 from resilience.sandbox.apiserver.server import Server
 from resilience.sandbox.clock import LoopClock
-from resilience.sandbox.config import ProcessArguments, SandboxConfig
-
-_BACKLOG = 1024
-_SHUTDOWN_SECONDS = 1.0
+from resilience.sandbox.config import ProcessArguments
 
 
 def run(arguments: ProcessArguments) -> None:
@@ -67,47 +59,3 @@ async def _main(arguments: ProcessArguments) -> None:
         end_controllers()
         await server.close()
         await runner.cleanup()
-
-
-async def listen(
-    server: Server, listener: socket.socket | None, config: SandboxConfig
-) -> web.ServerRunner:
-    """Accept HTTPS on `listener` (where given) and HTTP on the config's unix socket."""
-    low = web.Server(
-        server.handle,
-        request_factory=_request,
-        access_log=None,
-        keepalive_timeout=3600.0,
-        max_line_size=1 << 16,
-        max_field_size=1 << 16,
-    )
-    runner = web.ServerRunner(low, shutdown_timeout=_SHUTDOWN_SECONDS)
-    await runner.setup()
-    if listener is not None:
-        context = tls(config.certificate_file, config.key_file)
-        await web.SockSite(runner, listener, ssl_context=context, backlog=_BACKLOG).start()
-    await web.UnixSite(runner, str(config.api_socket), backlog=_BACKLOG).start()
-    os.chmod(config.api_socket, 0o600)
-    return runner
-
-
-def tls(certificate: Path, key: Path) -> ssl.SSLContext:
-    """TLS 1.2 and up with the sandbox's certificate; HTTP/1.1 only."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(certificate, key)
-    context.set_alpn_protocols(["http/1.1"])
-    return context
-
-
-def _request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
-    """aiohttp's own factory with Kubernetes' limit on bodies."""
-    return web.BaseRequest(
-        message,
-        payload,
-        protocol,
-        writer,
-        task,
-        asyncio.get_running_loop(),
-        client_max_size=body.LIMIT,
-    )

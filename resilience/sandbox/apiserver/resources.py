@@ -115,7 +115,7 @@ class Resources:
         table = self._registry.table(resource)
         namespace = route.namespace or None
         form = requests.form(request)
-        if wanted.watch:
+        if wanted.watch and request.method != "HEAD":
             return await watchstream.serve(
                 request, self._hub, table, resource, namespace, wanted, form, self._registry
             )

@@ -133,7 +133,6 @@ async def serve(
     encoder = _Encoder(table, resource, form, registry)
     response = web.StreamResponse(headers={"Cache-Control": "no-cache, private"})
     response.content_type = "application/json"
-    response.enable_chunked_encoding()
     try:
         watcher = hub.open(table, namespace, options)
     except ApiError as error:
@@ -176,7 +175,6 @@ async def refuse(request: web.BaseRequest, error: ApiError) -> web.StreamRespons
     """A watch that is over before it began: one ERROR event."""
     response = web.StreamResponse(headers={"Cache-Control": "no-cache, private"})
     response.content_type = "application/json"
-    response.enable_chunked_encoding()
     await response.prepare(request)
     await response.write(_Encoder.event("ERROR", encode(errors.status_of(error))))
     await response.write_eof()
