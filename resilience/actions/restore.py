@@ -75,6 +75,7 @@ def run(restore: Restore, context: ActionContext) -> None:
             raise ActionFailed(f"{len(bad)} objects of {snapshot.name} are not restored: "
                                f"{'; '.join(bad[:5])}")  # fmt: skip
         _mark(snapshot, target, context)
+        _read_sentinel(restore, snapshot, target, context)
     except (BackupError, ClusterError) as problem:
         raise ActionFailed(f"nothing is restored for certain: {problem}") from problem
     context.affected(context.cluster.get(NAMESPACES, target), "was restored")
@@ -151,6 +152,28 @@ def _brought_back(
         for line in dumps.load(snapshot, targets):
             context.note(What.NOTE, line)
     return report
+
+
+def _read_sentinel(
+    restore: Restore, snapshot: Snapshot, target: str, context: ActionContext
+) -> None:
+    """What a plan's application was handed before the snapshot, it must tell now. Data that `skip`
+    left alone may be younger than any snapshot, and is not asked."""
+    from resilience.backup.clock import BorrowedClock
+    from resilience.backup.sentinel import require
+    from resilience.backup.stream import exec_of
+
+    plan, held = context.plan(restore.plan) if restore.plan else None, snapshot.manifest
+    if not (plan and plan.sentinel and held) or restore.existing == "skip":
+        return
+    if context.namespace in held.sentinels:
+        clock = BorrowedClock(context.clock)
+        left = context.deadline - context.clock.monotonic()
+        require(
+            plan.sentinel, context.cluster, exec_of(context.cluster), target, snapshot.name,
+            clock=clock, within=left,
+        )  # fmt: skip
+        context.note(What.NOTE, f"the application tells the sentinel of {snapshot.name}")
 
 
 def _mark(snapshot: Snapshot, target: str, context: ActionContext) -> None:

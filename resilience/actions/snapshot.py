@@ -85,35 +85,41 @@ def run(snapshot: Snapshot, context: ActionContext) -> None:
 
 
 def _of_plan(snapshot: Snapshot, context: ActionContext) -> tuple[Manifest, str]:
-    from resilience.backup.catalog import free_name
     from resilience.backup.clock import BorrowedClock
     from resilience.backup.data import Inside
     from resilience.backup.keys import from_environment
     from resilience.backup.layout import stamped_name
+    from resilience.backup.naming import under_free_name
     from resilience.backup.plans import make, plan_store, prune
 
     plan, clock = context.plan(snapshot.plan), BorrowedClock(context.clock)
     store = plan_store(plan)
-    made = make(
-        plan,
-        context.cluster,
-        store,
-        name=snapshot.name or free_name(store, stamped_name(plan.id, clock.now())),
-        clock=clock,
-        keys=from_environment(context.cluster),
-        extend=lambda request: _extended(request, Inside.of(plan), context, clock),
-    )
+
+    def named(name: str) -> Manifest:
+        return make(
+            plan,
+            context.cluster,
+            store,
+            name=name,
+            clock=clock,
+            keys=from_environment(context.cluster),
+            extend=lambda request: _extended(request, Inside.of(plan), context, clock),
+        )
+
+    stamped = stamped_name(plan.id, clock.now())
+    made = named(snapshot.name) if snapshot.name else under_free_name(store, stamped, named)
     for line in prune(plan, store, clock=clock):
         context.note(What.NOTE, f"retention: {line}")
     return made, store.url
 
 
 def _here(snapshot: Snapshot, context: ActionContext) -> tuple[Manifest, str]:
-    from resilience.backup.catalog import free_name, opened
+    from resilience.backup.catalog import opened
     from resilience.backup.clock import BorrowedClock
     from resilience.backup.data import Inside
     from resilience.backup.keys import from_environment
     from resilience.backup.layout import stamped_name
+    from resilience.backup.naming import under_free_name
     from resilience.backup.scope import Scope
     from resilience.backup.snapshot import Request, create
     from resilience.backup.store import open_store
@@ -122,20 +128,47 @@ def _here(snapshot: Snapshot, context: ActionContext) -> tuple[Manifest, str]:
 
     clock = BorrowedClock(context.clock)
     store = open_store(snapshot.store, base=context.directory)
-    name = snapshot.name or free_name(store, stamped_name(context.namespace, clock.now()))
     keys = from_environment(context.cluster)
-    request = Request(
-        name=name,
-        scope=Scope(namespaces=(context.namespace,)),
-        signer=keys.signer,
-        recipients=keys.recipients,
-    )
     inside = Inside(volumes=Volumes() if snapshot.volumes else None)
-    request = _extended(request, inside, context, clock)
-    manifest = create(request, context.cluster, store, clock=clock)
-    made = opened(store, name, keys.identities)
+
+    def named(name: str) -> Manifest:
+        request = Request(
+            name=name,
+            scope=Scope(namespaces=(context.namespace,)),
+            signer=keys.signer,
+            recipients=keys.recipients,
+        )
+        request = _extended(request, inside, context, clock)
+        return create(request, context.cluster, store, clock=clock)
+
+    stamped = stamped_name(context.namespace, clock.now())
+    manifest = named(snapshot.name) if snapshot.name else under_free_name(store, stamped, named)
+    made = opened(store, manifest.name, keys.identities)
     record(made, verify(made, trusted=keys.trusted), clock.now())
     return manifest, store.url
+
+
+def rehearse(snapshot: Snapshot, context: ActionContext) -> None:
+    """List what would be taken, and ask the store what it holds."""
+    from resilience.backup.clock import BorrowedClock
+    from resilience.backup.errors import BackupError
+    from resilience.backup.plans import plan_store
+    from resilience.backup.plans import scope as of_plan
+    from resilience.backup.rehearsal import rehearse as listed
+    from resilience.backup.scope import Scope
+    from resilience.backup.store import open_store
+
+    try:
+        if snapshot.plan:
+            plan = context.plan(snapshot.plan)
+            store, wanted = plan_store(plan), of_plan(plan)
+        else:
+            store = open_store(snapshot.store, base=context.directory)
+            wanted = Scope(namespaces=(context.namespace,))
+        told = listed(wanted, context.cluster, store, clock=BorrowedClock(context.clock))
+    except (BackupError, ClusterError) as problem:
+        raise ActionFailed(f"no snapshot: {problem}") from problem
+    context.note(What.NOTE, told)
 
 
 def _extended(request: Request, inside: Inside, context: ActionContext, clock: Clock) -> Request:
@@ -159,6 +192,7 @@ VERB = Verb(
     parameters=Snapshot,
     phases=frozenset({Phase.GIVEN, Phase.WHEN}),
     run=run,
+    rehearse=rehearse,
     describe=_describe,
     shorthand="plan",
     check=_check,

@@ -55,6 +55,12 @@ def sealed_marker(name: str) -> str:
     return f"{BACKUPS}{name}/resilience-sealed.json"
 
 
+def is_marker(key: str) -> bool:
+    """Whether a key makes a snapshot visible."""
+    name = snapshot_of(key)
+    return bool(name) and key in (marker(name), sealed_marker(name))
+
+
 def archive(name: str) -> str:
     """All objects."""
     return f"{BACKUPS}{name}/{name}.tar.gz"

@@ -13,6 +13,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
+from resilience.backup.clock import Clock
 from resilience.backup.errors import SentinelFailed
 from resilience.backup.pods import container, serving
 from resilience.backup.stream import Exec
@@ -20,6 +21,7 @@ from resilience.cluster.interface import Cluster
 from resilience.model.inside import Sentinel
 
 _TIMEOUT = 30.0
+_PAUSE = 0.2
 
 
 def line(snapshot: str, moment: datetime) -> str:
@@ -60,6 +62,24 @@ def homes(sentinel: Sentinel, cluster: Cluster, namespaces: Sequence[str]) -> tu
 def plant(sentinel: Sentinel, cluster: Cluster, exec_: Exec, namespace: str, record: str) -> None:
     """Hand the record to the application."""
     _asked(sentinel, cluster, exec_, namespace, sentinel.write, stdin=record + "\n")
+
+
+def require(
+    sentinel: Sentinel,
+    cluster: Cluster,
+    exec_: Exec,
+    namespace: str,
+    snapshot: str,
+    *,
+    clock: Clock,
+    within: float,
+) -> None:
+    """`SentinelFailed` unless the application, once it is ready, tells the record of a snapshot."""
+    until = clock.monotonic() + within
+    while not serving(cluster, namespace, sentinel.pods) and clock.monotonic() < until:
+        clock.wait(_PAUSE)
+    if problem := flaw(look(sentinel, cluster, exec_, namespace), snapshot):
+        raise SentinelFailed(f"sentinel of namespace {namespace}: {problem}")
 
 
 def look(sentinel: Sentinel, cluster: Cluster, exec_: Exec, namespace: str) -> str:

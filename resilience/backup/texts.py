@@ -13,7 +13,6 @@ from resilience.backup.manifest import Manifest, VolumeRecord
 from resilience.backup.outcome import RestoreReport
 from resilience.backup.stand_ins import LOCAL
 from resilience.backup.verify import recorded
-from resilience.model.scenario import Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,36 +155,3 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1024
     raise AssertionError("the last unit returns")
-
-
-def runbook(plan: Plan, store: str) -> str:
-    """Step by step, for a person who has never done it, at night."""
-    rto = plan.objective.rto
-    names = ", ".join(plan.namespaces)
-    return f"""# Restore {plan.title}: step by step
-
-Namespaces: {names}. Store: {store}. {f"This should take no longer than {rto}." if rto else ""}
-You need: the `resilience` command, access to the store, a kubeconfig context of the target
-cluster (below: CONTEXT), and the right to create what the snapshot holds there.
-
-1. See what there is. Take the newest one that says when it was verified.
-       resilience backup list --store '{store}'
-2. Check that it is what was written. If this fails, take the one before it.
-       resilience backup verify NAME --store '{store}'
-3. See what it holds, and what it could not see.
-       resilience backup show NAME --store '{store}'
-4. Ask the target cluster what would happen. Nothing is changed by this.
-       resilience restore NAME --store '{store}' --context CONTEXT --dry-run
-   If the cluster has not consented, step 5 says what to write (docs/how-to/real-cluster.md).
-   `would be refused` names what is in the way. To keep what exists add `--existing skip`; to
-   overwrite it with the snapshot add `--existing update`.
-5. Restore. If it is interrupted, run it again with the `--resume` that its errors name.
-       resilience restore NAME --store '{store}' --context CONTEXT
-6. Compare. `nothing differs` is what you want to read.
-       resilience backup diff NAME --store '{store}' --context CONTEXT
-7. Look at the workloads until all are ready, then tell people.
-       kubectl --context CONTEXT -n {plan.namespaces[0]} get pods --watch
-
-The drill of this plan (`pytest {plan.place.file} -m drill`) does steps 2, 5, 6 and 7 into a
-scratch namespace and measures how long they take.
-"""

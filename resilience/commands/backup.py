@@ -10,37 +10,38 @@ import argparse
 import os
 import socket
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from resilience.backup import texts
-from resilience.backup.catalog import Snapshot, held_by_velero, opened, snapshots
+from resilience.backup.catalog import Snapshot, opened, snapshots
 from resilience.backup.clock import SystemClock
 from resilience.backup.compare import between, with_cluster
 from resilience.backup.data import Inside, with_data
-from resilience.backup.errors import BackupError, BadRequest
-from resilience.backup.keys import signer
+from resilience.backup.errors import BackupError, BadRequest, Busy
 from resilience.backup.layout import stamped_name
-from resilience.backup.local_layer import LocalLayer
+from resilience.backup.manifest import Manifest
 from resilience.backup.mapping import Targets
-from resilience.backup.outcome import DRY, RestoreReport
+from resilience.backup.naming import under_free_name
 from resilience.backup.plans import Keys, copy, due, plan_store, prune, run_due, scope
-from resilience.backup.restore import RestoreRequest, restore, unadjusted
+from resilience.backup.restore import unadjusted
+from resilience.backup.runbook import runbook
 from resilience.backup.scope import Scope
 from resilience.backup.snapshot import Request, create
 from resilience.backup.store import open_store
 from resilience.backup.verify import record, verify
-from resilience.cluster.interface import Cluster
 from resilience.commands import CommandError
 from resilience.model.inside import Volumes
 from resilience.model.scenario import Plan
 
 if TYPE_CHECKING:
     from resilience.cluster.transport import HttpCluster
+
+from resilience.commands.backup_means import cluster_of, existing, keys, plan_in, say
+from resilience.commands.backup_restore import bring_back
 
 CLOCK = SystemClock()
 
@@ -53,65 +54,34 @@ def carry_out(name: str, options: argparse.Namespace) -> int:
         raise CommandError(str(problem)) from problem
 
 
-def _plan(path: str) -> Plan:
-    from resilience.catalogue import catalogue
-    from resilience.language import load
-
-    loaded = load(Path(path), None, catalogue(), os.environ)
-    if loaded.problems:
-        raise CommandError("\n".join(map(str, loaded.problems)))
-    if len(loaded.plans) != 1:
-        raise BadRequest(f"{path} holds {len(loaded.plans)} plans; expected one")
-    return loaded.plans[0]
-
-
-@contextmanager
-def _cluster(options: argparse.Namespace) -> Iterator[HttpCluster]:
-    from resilience.cluster import open_context
-
-    named = options.context or options.kubeconfig or os.environ.get("KUBECONFIG")
-    if not named and os.environ.get("KUBERNETES_SERVICE_HOST"):
-        raise BadRequest("we run inside a cluster; name it with --context in-cluster")
-    with open_context(options.context, options.kubeconfig) as cluster:
-        yield cluster
-
-
-def keys(options: argparse.Namespace, cluster: Cluster | None = None) -> Keys:
-    """From the options and the environment. `cluster` is where a Secret that is named is read; what
-    reads snapshots only signs nothing."""
-    from resilience.backup import encrypt
-
-    named = getattr(options, "signing_key", None) or ""
-    return Keys(
-        signer=signer(named, cluster) if cluster else None,
-        trusted=options.trusted_key,
-        recipients=tuple(getattr(options, "recipient", ())),
-        identities=tuple(encrypt.identity(Path(each).read_text()) for each in options.identity),
-    )
-
-
 def _create(options: argparse.Namespace) -> int:
     if bool(options.plan) == bool(options.namespace):
         raise BadRequest("name either a plan file or --namespace with --store")
-    plan = _plan(options.plan) if options.plan else None
+    plan = plan_in(options.plan) if options.plan else None
     if not plan and not options.store:
         raise BadRequest("--namespace needs --store")
     store = plan_store(plan, options.store) if plan else open_store(options.store)
-    with _cluster(options) as cluster:
+    with cluster_of(options) as cluster:
         given = keys(options, cluster)
         extend = _with_data(cluster, _inside(options, plan))
-        manifest = create(extend(_requested(options, plan, given)), cluster, store, clock=CLOCK)
+
+        def make(name: str) -> Manifest:
+            request = extend(_requested(name, options, plan, given))
+            return create(request, cluster, store, clock=CLOCK)
+
+        base = plan.id if plan else options.namespace[0].strip("*?") or "all"
+        stamped = stamped_name(base, CLOCK.now())
+        manifest = make(options.name) if options.name else under_free_name(store, stamped, make)
     snapshot = opened(store, manifest.name, given.identities)
     record(snapshot, verify(snapshot, trusted=given.trusted), CLOCK.now())
     print(texts.made(manifest))
     return 0
 
 
-def _requested(options: argparse.Namespace, plan: Plan | None, given: Keys) -> Request:
-    base = plan.id if plan else options.namespace[0].strip("*?") or "all"
+def _requested(name: str, options: argparse.Namespace, plan: Plan | None, given: Keys) -> Request:
     now = CLOCK.now()
     return Request(
-        name=options.name or stamped_name(base, now),
+        name=name,
         plan=plan.id if plan else "",
         scope=_narrowed(options, scope(plan) if plan else Scope(namespaces=(*options.namespace,))),
         signer=given.signer,
@@ -155,14 +125,14 @@ def _warn(text: str) -> None:
 
 
 def _list(options: argparse.Namespace) -> int:
-    store = open_store(options.store)
+    store = existing(options.store)
     rows = [texts.row(Snapshot(store, each)) for each in snapshots(store)]
     print(texts.as_json(rows) if options.json else texts.table(rows, CLOCK.now()))
     return 0
 
 
 def _show(options: argparse.Namespace) -> int:
-    snapshot = opened(open_store(options.store), options.name)
+    snapshot = opened(existing(options.store), options.name)
     if options.json and snapshot.manifest:
         print(snapshot.manifest.encoded().decode(), end="")
     else:
@@ -172,7 +142,7 @@ def _show(options: argparse.Namespace) -> int:
 
 def _verify(options: argparse.Namespace) -> int:
     given = keys(options)
-    snapshot = opened(open_store(options.store), options.name, given.identities)
+    snapshot = opened(existing(options.store), options.name, given.identities)
     if not snapshot.listed.ours:
         raise BadRequest(
             f"{snapshot.name} was written by Velero, which keeps no hashes: there is "
@@ -191,12 +161,12 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _diff(options: argparse.Namespace) -> int:
-    store, given = open_store(options.store), keys(options)
+    store, given = existing(options.store), keys(options)
     was = opened(store, options.was, given.identities)
     if options.now:
         found = between(was, opened(store, options.now, given.identities))
     else:
-        with _cluster(options) as cluster:
+        with cluster_of(options) as cluster:
             found = with_cluster(was, cluster, targets=Targets(), rewrites=unadjusted)
     for change in found:
         print(change)
@@ -207,15 +177,15 @@ def _diff(options: argparse.Namespace) -> int:
 
 def _prune(options: argparse.Namespace) -> int:
     for path in options.plan:
-        plan = _plan(path)
+        plan = plan_in(path)
         told = prune(plan, plan_store(plan, options.store), clock=CLOCK, dry_run=options.dry_run)
-        _say(told or [f"{plan.id}: nothing to delete"])
+        say(told or [f"{plan.id}: nothing to delete"])
     return 0
 
 
 def _due(options: argparse.Namespace) -> int:
     for path in options.plan:
-        plan = _plan(path)
+        plan = plan_in(path)
         fire = due(plan, plan_store(plan, options.store), CLOCK.now())
         print(f"{plan.id}: " + (f"due since {fire:%Y-%m-%d %H:%M} UTC" if fire else "nothing due"))
     return 0
@@ -224,10 +194,10 @@ def _due(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     """All plans are tried; one that fails does not keep the others from being made."""
     failed = 0
-    with _cluster(options) as cluster:
+    with cluster_of(options) as cluster:
         given = keys(options, cluster)
         for path in options.plan:
-            plan = _plan(path)
+            plan = plan_in(path)
             store = plan_store(plan, options.store)
             try:
                 report = run_due(
@@ -239,12 +209,15 @@ def _run(options: argparse.Namespace) -> int:
                     holder=_holder(),
                     extend=_with_data(cluster, Inside.of(plan)),
                 )
+            except Busy as problem:  # twice at once: the other one makes it
+                print(f"{plan.id}: left to another run: {problem}")
+                continue
             except BackupError as problem:
                 print(f"error: {plan.id}: {problem}", file=sys.stderr)
                 failed = 1
                 continue
-            _say([texts.made(report.made)] if report.made else [f"{plan.id}: nothing due"])
-            _say(report.pruned)
+            say([texts.made(report.made)] if report.made else [f"{plan.id}: nothing due"])
+            say(report.pruned)
     return failed
 
 
@@ -253,115 +226,14 @@ def _holder() -> str:
 
 
 def _copy(options: argparse.Namespace) -> int:
-    total = copy(open_store(options.store), open_store(options.to), options.name, clock=CLOCK)
+    total = copy(existing(options.store), open_store(options.to), options.name, clock=CLOCK)
     print(f"{options.name}: {texts.size(total)} copied to {options.to}")
     return 0
 
 
-def _restore(options: argparse.Namespace) -> int:
-    given = keys(options)
-    snapshot = opened(open_store(options.store), options.name, given.identities)
-    if snapshot.listed.ours and not options.unverified:
-        verify(snapshot, trusted=given.trusted).require()
-    namespaces = _namespaces(snapshot, options.into)
-    targets = Targets(namespaces=namespaces, storage_classes=_pairs(options.map_storage_class))
-    request = RestoreRequest(
-        name=options.resume or stamped_name(snapshot.name[:200], CLOCK.now()),
-        targets=targets,
-        existing=options.existing,
-        workers=options.workers,
-        dry_run=options.dry_run,
-        ask_first=not options.resume,
-        cluster_scoped=not options.without_cluster_scoped,
-    )
-    with _cluster(options) as cluster:
-        _require_consent(cluster, options, snapshot, targets)
-        if options.local:
-            request = replace(request, adjust=LocalLayer(snapshot, targets, cluster))
-        report = restore(_filling(request, cluster), snapshot, cluster, clock=CLOCK)
-        loaded = _loaded(report, snapshot, targets, cluster)
-    print(texts.restored(report))
-    _say(loaded)
-    if report.complete:
-        return 0
-    _say([str(item) for item in report.bad], sys.stderr)
-    return 1
-
-
-def _loaded(
-    report: RestoreReport, snapshot: Snapshot, targets: Targets, cluster: HttpCluster
-) -> list[str]:
-    """The application's own dumps, once its Pods are ready."""
-    from resilience.backup.dumps import Dumps
-    from resilience.backup.stream import ClusterExec
-
-    if not report.complete or any(each in DRY for each in report.counts):
-        return []
-    return Dumps(cluster=cluster, exec=ClusterExec(cluster), clock=CLOCK).load(snapshot, targets)
-
-
-def _filling(request: RestoreRequest, cluster: HttpCluster) -> RestoreRequest:
-    """Volumes are filled before anything mounts them."""
-    from resilience.backup.stream import ClusterExec
-    from resilience.backup.volumes import TarVolumes
-
-    tar = TarVolumes(
-        cluster=cluster,
-        exec=ClusterExec(cluster),
-        clock=CLOCK,
-        name=request.name,
-        keep_existing=request.existing == "skip",
-    )
-    return replace(request, fill=tar.fill)
-
-
-def _require_consent(
-    cluster: Cluster, options: argparse.Namespace, snapshot: Snapshot, targets: Targets
-) -> None:
-    """A restore by hand changes a real cluster like any scenario: what it touches must consent."""
-    from resilience.context import Refused
-    from resilience.engine.guard import consent
-    from resilience.targets import BadTarget, load
-
-    if options.dry_run or cluster.is_sandbox:
-        return
-    names = snapshot.manifest.namespaces if snapshot.manifest else held_by_velero(snapshot)
-    try:
-        consent(cluster, load(Path.cwd()), sorted(map(targets.namespace, names)))
-    except (Refused, BadTarget) as problem:
-        raise BadRequest(f"{problem}; nothing was restored") from problem
-
-
-def _namespaces(snapshot: Snapshot, into: str) -> Mapping[str, str]:
-    if not into:
-        return {}
-    if "=" in into:
-        return _pairs(into.split(","))
-    held = snapshot.manifest.namespaces if snapshot.manifest else ()
-    if len(held) != 1:
-        raise BadRequest(
-            f"snapshot {snapshot.name} holds {len(held)} namespaces; write --into OLD=NEW,OLD=NEW"
-        )
-    return {held[0]: into}
-
-
-def _pairs(texts_: Iterable[str]) -> dict[str, str]:
-    pairs = [text.partition("=") for text in texts_]
-    for old, equals, new in pairs:
-        if not (old and equals and new):
-            raise BadRequest(f"{old}{equals}{new}: expected OLD=NEW")
-    return {old: new for old, _, new in pairs}
-
-
 def _runbook(options: argparse.Namespace) -> int:
-    plan = _plan(options.plan)
-    print(texts.runbook(plan, plan_store(plan).url))
+    print(runbook(plan_in(options.plan), Path(options.plan), Path.cwd()))
     return 0
-
-
-def _say(lines: Iterable[str], stream: Any = None) -> None:
-    for line in lines:
-        print(line, file=stream or sys.stdout)
 
 
 ACTS: Mapping[str, Callable[[argparse.Namespace], int]] = {
@@ -374,6 +246,6 @@ ACTS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "due": _due,
     "run": _run,
     "copy": _copy,
-    "restore": _restore,
+    "restore": bring_back,
     "runbook": _runbook,
 }

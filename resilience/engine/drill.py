@@ -70,10 +70,12 @@ def _bound(step: Step, plan: Plan) -> Step:
     this = step.verb.name == "snapshot" and getattr(step.parameters, "plan", "") == "this"
     if not this:
         return step
-    make = step.verb.run
+    make, rehearse = step.verb.run, step.verb.rehearse
+    assert rehearse is not None
     made = dataclasses.replace(
         step.verb,
         run=lambda parameters, context: make(parameters, _Own(context, plan)),
+        rehearse=lambda parameters, context: rehearse(parameters, _Own(context, plan)),
         rights=lambda parameters, namespace: of_plan(plan),
     )
     return dataclasses.replace(step, verb=made)

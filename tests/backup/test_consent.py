@@ -13,7 +13,7 @@ from resilience.backup.mapping import Targets
 from resilience.backup.scope import Scope
 from resilience.backup.snapshot import Request, create
 from resilience.backup.store.memory import MemoryStore
-from resilience.commands.backup import _require_consent
+from resilience.commands.backup_restore import _require_consent
 from tests.backup.fakes import FakeClock, FakeCluster, shop
 
 

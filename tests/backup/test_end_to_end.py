@@ -105,10 +105,15 @@ def test_a_restore_that_was_killed_is_finished_by_the_same_command(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("backup", "verify", "none", "--store", "file:nowhere"), "snapshot none does not exist"),
+        (
+            ("backup", "verify", "none", "--store", "file:nowhere"),
+            "file:nowhere does not exist, so nothing",
+        ),
+        (("backup", "verify", "none", "--store", "file:tests"), "snapshot none does not exist"),
+        (("backup", "list", "--store", "file:nowhere"), "check the path and the directory"),
         (("backup", "list", "--store", "ftp://x"), "expected s3://BUCKET/PREFIX or file:DIRECTORY"),
         (("backup", "create"), "name either a plan file or --namespace"),
-        (("restore", "Bad_Name", "--store", "file:nowhere"), "snapshot name 'Bad_Name'"),
+        (("restore", "Bad_Name", "--store", "file:tests"), "snapshot name 'Bad_Name'"),
     ],
 )
 def test_a_mistake_is_one_clear_line(words: tuple[str, ...], message: str) -> None:

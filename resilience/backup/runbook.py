@@ -1,0 +1,79 @@
+"""A restore procedure for a person who has never done it, at night. Pure: a plan in, text out.
+
+The indented lines are commands as they are typed, NAME and CONTEXT apart; a test types them. Paths
+are relative to where the person stands, since a procedure is printed on one machine and followed on
+another. The drill of the plan carries out the same steps.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from resilience.model.scenario import Plan
+
+
+def runbook(plan: Plan, file: Path, here: Path) -> str:
+    """For the plan in `file`, which was named in the directory `here`."""
+    store = shlex.quote(_store(plan, file, here))
+    at = Path(os.path.relpath(file, here)).as_posix()
+    identity = " --identity age.key" if plan.recipients else ""
+    rto = plan.objective.rto
+    steps = "\n".join(_steps(plan, store, identity))
+    return f"""# Restore {plan.title}: step by step
+
+Namespaces: {", ".join(plan.namespaces)}. Store: {store}.{_promise(rto)}
+You need: the `resilience` command, access to the store, a kubeconfig context of the target cluster
+(below: CONTEXT), and the right to create what the snapshot holds there.{_also(plan)}
+Stand in the directory from which the plan is `{at}`.
+
+{steps}
+
+The drill of this plan (`pytest {shlex.quote(at)} -m drill`) does steps 2, 5, 6 and 7 into a scratch
+namespace and measures how long they take."""
+
+
+def _promise(rto: object) -> str:
+    return f" This should take no longer than {rto}." if rto else ""
+
+
+def _store(plan: Plan, file: Path, here: Path) -> str:
+    """A directory of a plan starts at the plan's file; a person's starts where they stand."""
+    if not plan.store.startswith("file:"):
+        return plan.store
+    path = (file.absolute().parent / plan.store.removeprefix("file:")).absolute()
+    return f"file:{Path(os.path.relpath(path, here)).as_posix()}"
+
+
+def _also(plan: Plan) -> str:
+    needs = []
+    if plan.recipients:
+        needs.append("the age private key of this plan, as the file age.key")
+    if plan.engine == "restic":
+        needs.append("restic, and its password (RESTIC_PASSWORD_FILE)")
+    return f"\nAlso: {'; '.join(needs)}." if needs else ""
+
+
+def _steps(plan: Plan, store: str, identity: str) -> Iterator[str]:
+    read = f"--store {store}{identity}"
+    yield f"""1. See what there is. Take the newest one that says when it was verified.
+       resilience backup list --store {store}
+2. Check that it is what was written. If this fails, take the one before it.
+       resilience backup verify NAME {read}
+3. See what it holds, and what it could not see.
+       resilience backup show NAME --store {store}
+4. Ask the target cluster what would happen. Nothing is changed by this.
+       resilience restore NAME {read} --context CONTEXT --dry-run
+   If the cluster has not consented, step 5 says what to write (docs/how-to/real-cluster.md).
+   `would be refused` names what is in the way. To keep what exists add `--existing skip`; to
+   overwrite it with the snapshot add `--existing update`.
+5. Restore. If it is interrupted, run it again with the `--resume` that its errors name.
+       resilience restore NAME {read} --context CONTEXT
+6. Compare. `nothing differs` is what you want to read.
+       resilience backup diff NAME {read} --context CONTEXT
+7. Look at the workloads. Again, until all are ready; then tell people."""
+    for namespace in plan.namespaces:
+        which = "--all-namespaces" if set(namespace) & set("*?[") else f"--namespace {namespace}"
+        yield f"       kubectl --context CONTEXT {which} get pods"

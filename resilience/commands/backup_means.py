@@ -1,0 +1,83 @@
+"""What the backup commands have in common: the plan, cluster, store and keys that are named.
+
+Whatever is not there, or not allowed, is one sentence of `BadRequest` or `CommandError`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from resilience.backup.errors import BadRequest
+from resilience.backup.keys import signer
+from resilience.backup.plans import Keys
+from resilience.backup.store import Store, open_store
+from resilience.backup.store.directory import DirectoryStore
+from resilience.cluster.interface import Cluster
+from resilience.commands import CommandError
+from resilience.model.scenario import Plan
+
+if TYPE_CHECKING:
+    from resilience.cluster.transport import HttpCluster
+
+
+def plan_in(path: str) -> Plan:
+    """The one plan of a file."""
+    from resilience.catalogue import catalogue
+    from resilience.language import load
+
+    loaded = load(Path(path), None, catalogue(), os.environ)
+    if loaded.problems:
+        raise CommandError("\n".join(map(str, loaded.problems)))
+    if len(loaded.plans) != 1:
+        raise BadRequest(f"{path} holds {len(loaded.plans)} plans; expected one")
+    return loaded.plans[0]
+
+
+@contextmanager
+def cluster_of(options: argparse.Namespace) -> Iterator[HttpCluster]:
+    """The one that was named; no sandbox is ever started for it."""
+    from resilience.cluster import open_context
+
+    named = options.context or options.kubeconfig or os.environ.get("KUBECONFIG")
+    if not named and os.environ.get("KUBERNETES_SERVICE_HOST"):
+        raise BadRequest("we run inside a cluster; name it with --context in-cluster")
+    with open_context(options.context, options.kubeconfig) as cluster:
+        yield cluster
+
+
+def keys(options: argparse.Namespace, cluster: Cluster | None = None) -> Keys:
+    """From the options and the environment. `cluster` is where a Secret that is named is read; what
+    reads snapshots only signs nothing."""
+    from resilience.backup import encrypt
+
+    named = getattr(options, "signing_key", None) or ""
+    return Keys(
+        signer=signer(named, cluster) if cluster else None,
+        trusted=options.trusted_key,
+        recipients=tuple(getattr(options, "recipient", ())),
+        identities=tuple(encrypt.identity(Path(each).read_text()) for each in options.identity),
+    )
+
+
+def existing(url: str) -> Store:
+    """A store to read from: a directory that is not there is a mistake, and no empty store."""
+    store = open_store(url)
+    if isinstance(store, DirectoryStore) and not store.root.is_dir():
+        raise BadRequest(
+            f"{url} does not exist, so nothing was ever kept there: check the path and the "
+            f"directory you are in, or make a snapshot with "
+            f"`resilience backup create --store {url}`"
+        )
+    return store
+
+
+def say(lines: Iterable[str], stream: Any = None) -> None:
+    """One line each."""
+    for line in lines:
+        print(line, file=stream or sys.stdout)

@@ -1,0 +1,128 @@
+"""`resilience restore`: bring a snapshot back by hand, where what it writes to has consented.
+
+The snapshot is verified before anything is created, volumes are filled before anything mounts them,
+and dumps are loaded when the restored Pods are ready. Exit code 1 names what did not come back.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from resilience.backup import texts
+from resilience.backup.catalog import Snapshot, held_by_velero, opened
+from resilience.backup.clock import SystemClock
+from resilience.backup.errors import BadRequest
+from resilience.backup.layout import stamped_name
+from resilience.backup.local_layer import LocalLayer
+from resilience.backup.mapping import Targets
+from resilience.backup.outcome import DRY, RestoreReport
+from resilience.backup.restore import RestoreRequest, restore
+from resilience.backup.verify import verify
+from resilience.cluster.interface import Cluster
+from resilience.commands.backup_means import cluster_of, existing, keys, say
+
+if TYPE_CHECKING:
+    from resilience.cluster.transport import HttpCluster
+
+CLOCK = SystemClock()
+
+
+def bring_back(options: argparse.Namespace) -> int:
+    """The command."""
+    given = keys(options)
+    snapshot = opened(existing(options.store), options.name, given.identities)
+    if snapshot.listed.ours and not options.unverified:
+        verify(snapshot, trusted=given.trusted).require()
+    namespaces = _namespaces(snapshot, options.into)
+    targets = Targets(namespaces=namespaces, storage_classes=_pairs(options.map_storage_class))
+    request = RestoreRequest(
+        name=options.resume or stamped_name(snapshot.name[:200], CLOCK.now()),
+        targets=targets,
+        existing=options.existing,
+        workers=options.workers,
+        dry_run=options.dry_run,
+        ask_first=not options.resume,
+        cluster_scoped=not options.without_cluster_scoped,
+    )
+    with cluster_of(options) as cluster:
+        _require_consent(cluster, options, snapshot, targets)
+        if options.local:
+            request = replace(request, adjust=LocalLayer(snapshot, targets, cluster))
+        report = restore(_filling(request, cluster), snapshot, cluster, clock=CLOCK)
+        loaded = _loaded(report, snapshot, targets, cluster)
+    print(texts.restored(report))
+    say(loaded)
+    if report.complete:
+        return 0
+    say([str(item) for item in report.bad], sys.stderr)
+    return 1
+
+
+def _loaded(
+    report: RestoreReport, snapshot: Snapshot, targets: Targets, cluster: HttpCluster
+) -> list[str]:
+    """The application's own dumps, once its Pods are ready."""
+    from resilience.backup.dumps import Dumps
+    from resilience.backup.stream import ClusterExec
+
+    if not report.complete or any(each in DRY for each in report.counts):
+        return []
+    return Dumps(cluster=cluster, exec=ClusterExec(cluster), clock=CLOCK).load(snapshot, targets)
+
+
+def _filling(request: RestoreRequest, cluster: HttpCluster) -> RestoreRequest:
+    """Volumes are filled before anything mounts them."""
+    from resilience.backup.stream import ClusterExec
+    from resilience.backup.volumes import TarVolumes
+
+    tar = TarVolumes(
+        cluster=cluster,
+        exec=ClusterExec(cluster),
+        clock=CLOCK,
+        name=request.name,
+        keep_existing=request.existing == "skip",
+    )
+    return replace(request, fill=tar.fill)
+
+
+def _require_consent(
+    cluster: Cluster, options: argparse.Namespace, snapshot: Snapshot, targets: Targets
+) -> None:
+    """A restore by hand changes a real cluster like any scenario: what it touches must consent."""
+    from resilience.context import Refused
+    from resilience.engine.guard import consent
+    from resilience.targets import BadTarget, load
+
+    if options.dry_run or cluster.is_sandbox:
+        return
+    names = snapshot.manifest.namespaces if snapshot.manifest else held_by_velero(snapshot)
+    try:
+        consent(cluster, load(Path.cwd()), sorted(map(targets.namespace, names)))
+    except (Refused, BadTarget) as problem:
+        raise BadRequest(f"{problem}; nothing was restored") from problem
+
+
+def _namespaces(snapshot: Snapshot, into: str) -> Mapping[str, str]:
+    if not into:
+        return {}
+    if "=" in into:
+        return _pairs(into.split(","))
+    held = snapshot.manifest.namespaces if snapshot.manifest else ()
+    if len(held) != 1:
+        raise BadRequest(
+            f"snapshot {snapshot.name} holds {len(held)} namespaces; write --into OLD=NEW,OLD=NEW"
+        )
+    return {held[0]: into}
+
+
+def _pairs(texts_: Iterable[str]) -> dict[str, str]:
+    pairs = [text.partition("=") for text in texts_]
+    for old, equals, new in pairs:
+        if not (old and equals and new):
+            raise BadRequest(f"{old}{equals}{new}: expected OLD=NEW")
+    return {old: new for old, _, new in pairs}
