@@ -58,7 +58,8 @@ class Translation:
             return path
         plain = os.fspath(path)
         text = os.fsdecode(plain)
-        whole = text if text.startswith("/") else os.path.join(_cwd(), text)
+        # By the name the container knows it under: a volume may really lie below another mountPath.
+        whole = os.path.join(self.seen(_cwd()), text)
         found = self._find(whole)
         if found is None:
             # Up and out of a mount: the way there does not exist on the machine.
@@ -80,7 +81,7 @@ class Translation:
 
     def real_text(self, path: str) -> str:
         """`real` for those who look past the wrapped functions, such as the import system."""
-        return str(self.real(os.path.join(_cwd(), path)))
+        return str(self.real(os.path.join(self.seen(_cwd()), path)))
 
     def seen(self, real: str) -> str:
         """The path by which the container knows `real`."""

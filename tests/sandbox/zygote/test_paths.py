@@ -89,3 +89,23 @@ def test_mounts_that_cannot_be_shown_are_refused(path: str) -> None:
 @pytest.mark.parametrize("path", ["/usr/share/nginx/html", "/data", "/etc/app", "/home"])
 def test_other_mounts_are_not(path: str) -> None:
     assert refusal(path) is None
+
+
+def test_a_relative_path_stays_in_its_volume_though_that_lies_below_another_mount(
+    tmp_path: Path,
+) -> None:
+    """As the volumes of a sandbox below /tmp do for a container with a /tmp of its own."""
+    program = f"""
+paths.install(paths.Translation([Mount(path="/data", source=sys.argv[1]),
+    Mount(path={str(tmp_path)!r}, source=sys.argv[2])]))
+os.chdir('/data'); open('mine', 'w'); print(os.listdir('/data'), os.path.exists('mine'))
+"""
+    bare = PREPARE.partition("paths.install")[0]
+    for name in ("data", "other"):
+        (tmp_path / name).mkdir()
+    folders = [str(tmp_path / "data"), str(tmp_path / "other")]
+    done = subprocess.run(
+        [sys.executable, "-c", bare + program, *folders],
+        capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert (done.stdout.strip(), done.stderr) == ("['mine'] True", "")
