@@ -169,7 +169,6 @@ def _rights(_: Partition, namespace: str) -> Sequence[Right]:
     return [
         *(Right(verb=verb, group="", resource=f"pods{part}", namespace=namespace)
           for verb, part in pods),
-        Right(verb="get", group="apps", resource="replicasets", namespace=namespace),
         *(Right(verb=verb, group=POLICIES.group, resource=POLICIES.plural, namespace=namespace)
           for verb in ("list", "get", "create", "delete")),
     ]  # fmt: skip

@@ -35,11 +35,11 @@ def victims(choice: PodChoice, context: ActionContext) -> list[Object]:
 
 
 def rights(*more: tuple[str, str]) -> Callable[[object, str], Sequence[Right]]:
-    """For `Verb.rights`: seeing Pods and their owners, and `(verb, resource)` of Pods beside."""
+    """For `Verb.rights`: seeing Pods, finding an owner, and `(verb, resource)` of Pods beside."""
 
     def of(parameters: object, namespace: str) -> Sequence[Right]:
         pods = [("list", "pods"), ("watch", "pods"), *more]
-        wanted = [*(("", *each) for each in pods), ("apps", "get", "replicasets")]
+        wanted = [("", *each) for each in pods]
         if isinstance(parameters, PodChoice) and parameters.owner is not None:
             wanted += _of_owner(RESOURCES[parameters.owner.kind])
         return [Right(verb=verb, group=group, resource=resource, namespace=namespace)

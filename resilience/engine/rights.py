@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from resilience.cluster.interface import CONFIGMAPS, LEASES, PODS
+from resilience.cluster.interface import CONFIGMAPS, LEASES, PODS, REPLICASETS
 from resilience.model.scenario import Scenario, Step
 from resilience.model.verb import Right
 
@@ -65,9 +65,12 @@ def of_every_run(namespace: str, journal: str = "") -> Sequence[Right]:
         Right(verb="get", group="", resource="namespaces", namespace=namespace, name=namespace),
         Right(verb="list", group="", resource=PODS.plural, namespace=namespace),
         Right(verb="watch", group="", resource=PODS.plural, namespace=namespace),
+        # From a Pod that was harmed to the workload that people know.
+        Right(verb="get", group=REPLICASETS.group, resource=REPLICASETS.plural,
+              namespace=namespace),
         Right(verb="list", group="", resource="events", namespace=namespace, optional=True),
         Right(verb="watch", group="", resource="events", namespace=namespace, optional=True),
-    ]
+    ]  # fmt: skip
     return [*wanted, *(of_journal(journal) if journal else ())]
 
 

@@ -45,6 +45,8 @@ MOMENTS = int(os.environ.get("RESILIENCE_MOMENTS", "6"))
 LONGEST = 6.0
 """Seconds after the first step in which the run is killed; undisturbed it takes less."""
 
+FAULTS = "/sandbox/v1/faults/apiserver"
+
 SUBJECT = """
 apiVersion: apps/v1
 kind: Deployment
@@ -132,6 +134,7 @@ def folder(tmp_path: Path, cluster: Cluster) -> Path:
     for name, text in (("subject.yaml", SUBJECT), ("more.yaml", MORE),
                        ("all.scenario.yaml", SCENARIO)):  # fmt: skip
         (tmp_path / name).write_text(text, encoding="utf-8")
+    cluster.request("DELETE", FAULTS)
     try:
         cluster.get(NAMESPACES, "subject")
     except NotFound:
@@ -222,7 +225,7 @@ def _fail_at_times(cluster: Cluster) -> None:
     for trouble in ({"kind": "error", "code": 503}, {"kind": "error", "code": 429, "retryAfter": 1},
                     {"kind": "reset"}):  # fmt: skip
         body = trouble | {"times": 2, "methods": ["POST", "PATCH", "DELETE"], "lasts": LONGEST + 5}
-        cluster.request("POST", "/sandbox/v1/faults/apiserver", body=body)
+        cluster.request("POST", FAULTS, body=body)
 
 
 @pytest.mark.parametrize("moment", range(MOMENTS))
