@@ -15,7 +15,7 @@ def source(**values: Any) -> Any:
 
 
 def settle(cli: Any = nothing, ini: Any = nothing, **environment: str) -> Settings:
-    return resolve(root=Path("/root"), cli=cli, ini=ini, environment=environment)
+    return resolve(root=Path("/project"), cli=cli, ini=ini, environment=environment)
 
 
 def test_command_line_wins_over_environment_over_ini_over_default() -> None:
@@ -65,7 +65,7 @@ def test_flags_and_globs_come_from_text_too() -> None:
 
 
 def test_paths_begin_where_they_should() -> None:
-    assert settle().journal_directory == Path("/root/.resilience/journal")
+    assert settle().journal_directory == Path("/project/.resilience/journal")
     assert settle(cli=source(journal="/elsewhere")).journal_directory == Path("/elsewhere")
     assert settle().report_directory is None
     assert settle(cli=source(report="out")).report_directory == Path("out")
