@@ -13,11 +13,18 @@ import itertools
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 
 
 def stamp(seconds: float) -> str:
     """A `metav1.Time`: RFC 3339 in UTC with whole seconds."""
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _whole_stamp(int(seconds))
+
+
+@lru_cache(maxsize=64)
+def _whole_stamp(seconds: int) -> str:
+    """Many writes fall into one second."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def stamp_micro(seconds: float) -> str:

@@ -15,7 +15,7 @@ from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from resilience.sandbox.api import Change, Obj, Resource
 from resilience.sandbox.history import History
@@ -32,9 +32,13 @@ def clone(obj: Any) -> Any:
     return marshal.loads(marshal.dumps(obj))
 
 
+_ENCODE: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+"""Made once: `json.dumps` makes an encoder per call. Objects that came as JSON have no circles."""
+
+
 def encode(obj: Any) -> bytes:
     """Compact JSON."""
-    return json.dumps(obj, separators=(",", ":")).encode()
+    return _ENCODE(obj).encode()
 
 
 class Record:

@@ -14,7 +14,7 @@ from resilience.sandbox.apiserver.negotiate import Form
 from resilience.sandbox.apiserver.tables import render
 from resilience.sandbox.store import encode
 
-_HEADERS = {"Cache-Control": "no-cache, private"}
+_HEADERS = {"Cache-Control": "no-cache, private", "Content-Type": "application/json"}
 
 
 def plain(value: Any, status: int = 200, warnings: Sequence[str] = ()) -> web.Response:
@@ -24,9 +24,7 @@ def plain(value: Any, status: int = 200, warnings: Sequence[str] = ()) -> web.Re
 
 def raw(data: bytes, status: int = 200, warnings: Sequence[str] = ()) -> web.Response:
     """JSON bytes that exist already."""
-    response = web.Response(
-        body=data, status=status, content_type="application/json", headers=_HEADERS
-    )
+    response = web.Response(body=data, status=status, headers=_HEADERS)
     for text in warnings:
         response.headers.add("Warning", f"299 - {json.dumps(text)}")
     return response
@@ -74,7 +72,6 @@ async def stream(
     if second is None:
         return raw(first)
     response = web.StreamResponse(headers=headers)
-    response.content_type = "application/json"
     await response.prepare(request)
     await response.write(first)
     await response.write(second)

@@ -3,7 +3,7 @@
 To wake fifty tasks and to write to fifty sockets costs more than the change itself. So after each
 round of waking the bell rests for a few times what that round cost, and whatever changes meanwhile
 is sent together. A lone watcher of a quiet cluster waits for nothing; under any load all of them
-together take about a fifth of the server. One bell per server, on its event loop.
+together take about a ninth of the server. One bell per server, on its event loop.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-REST = 4.0
+REST = 8.0
 """The bell rests this many times as long as the last round took the loop, in CPU time."""
 LONGEST_REST = 0.02
 """Seconds; what a client may notice stays well under the 50 ms that a busy watch may lag."""

@@ -7,10 +7,11 @@ client writes is tracked, so that conflicts are found as on a real cluster.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from resilience.sandbox.admission.request import Request
 from resilience.sandbox.api import ApiError, Obj
@@ -20,7 +21,7 @@ from resilience.sandbox.apiserver.metadata import check_names, mismatch
 from resilience.sandbox.clock import stamp
 from resilience.sandbox.config import Identity
 from resilience.sandbox.patch import apply, fieldset
-from resilience.sandbox.patch.fieldset import Fields
+from resilience.sandbox.patch.fieldset import Fields, Leaves
 from resilience.sandbox.schema import strict
 from resilience.sandbox.schema.facts import Kind, builtin
 from resilience.sandbox.store import clone
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from resilience.sandbox.apiserver.registry import Registry
 
 _NODES = "system:nodes"
+_NOTHING: Final = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,28 @@ def store(obj: Obj, found: Sequence[Entry]) -> None:
         obj["metadata"].pop("managedFields", None)
 
 
-def track(request: Request, now: float) -> None:
+class Memory:
+    """The leaves of the newest objects: the next write to one begins with what it was before."""
+
+    def __init__(self, size: int = 256) -> None:
+        self._size = size
+        self._known: OrderedDict[int, tuple[Obj, Leaves]] = OrderedDict()
+
+    def leaves(self, model: str, obj: Obj) -> Leaves:
+        """An object's leaves; remembered only where `keep` was told."""
+        known = self._known.get(id(obj))
+        if known is not None and known[0] is obj:
+            return known[1]
+        return fieldset.leaves(builtin(), model, obj)
+
+    def keep(self, obj: Obj, found: Leaves) -> None:
+        """`obj` is about to be stored and will never change; what is stripped does not count."""
+        self._known[id(obj)] = obj, found
+        if len(self._known) > self._size:
+            self._known.popitem(last=False)
+
+
+def track(request: Request, now: float, memory: Memory) -> None:
     """After a client's create or update: what changed is now its manager's."""
     call, obj, old = request.call, request.obj, request.old
     if not call.validation or _NODES in call.user.groups:
@@ -113,15 +136,15 @@ def track(request: Request, now: float) -> None:
         obj["metadata"].pop("managedFields", None)
         return
     facts, model = builtin(), request.kind.model
-    after = fieldset.of(facts, model, obj, containers=True)
-    before = fieldset.of(facts, model, old, containers=True) if old is not None else frozenset()
+    is_, was = memory.leaves(model, obj), memory.leaves(model, old) if old is not None else {}
+    after, before = fieldset.owned(facts, model, is_), fieldset.owned(facts, model, was)
+    memory.keep(obj, is_)
     holders = {path[:at] for path in after for at in range(1, len(path))}
     door = "status" if request.subresource == "status" else ""
     changed = frozenset(
         path
         for path in _of(after, door)
-        if path not in before
-        or (path not in holders and fieldset.read(old, path) != fieldset.read(obj, path))
+        if path not in before or (path not in holders and was.get(path, _NOTHING) != is_.get(path))
     )
     changed -= {("f:spec", f"f:{name}") for name in request.unowned}
     removed = before - after

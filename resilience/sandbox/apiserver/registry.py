@@ -59,6 +59,7 @@ class Registry(Reader):
         self.chain = Chain(self, network)
         self.recorder = Recorder(self)
         self._subresources = Subresources(self)
+        self._fields = managed.Memory()
 
     # -- writing ---------------------------------------------------------------------------------
 
@@ -91,7 +92,7 @@ class Registry(Reader):
         if entry is not None:
             managed.store(obj, [entry])
         else:
-            managed.track(request, self.clock.now())
+            managed.track(request, self.clock.now(), self._fields)
         if call.dry_run:
             obj["metadata"].pop("resourceVersion", None)
             return obj
@@ -272,7 +273,7 @@ class Registry(Reader):
         if obj == old:
             return old
         if not applied:
-            managed.track(request, self.clock.now())
+            managed.track(request, self.clock.now(), self._fields)
         if call.dry_run:
             return obj
         table = self.table(resource)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from resilience.sandbox.schema.facts import Facts, ListRule, Model, is_pointer
 
 Path = tuple[str, ...]
 Fields = frozenset[Path]
+Leaves = dict[Path, Any]
 
 _STRIPPED = frozenset(
     {
@@ -38,10 +40,7 @@ _KEY_DEFAULTS = {"protocol": "TCP"}
 
 def model_of(facts: Facts, name: str) -> Model | None:
     """A model, None for scalars, free-form values and custom resources."""
-    try:
-        return facts.model(name)
-    except KeyError:
-        return None
+    return facts.find(name)
 
 
 def item_key(rule: ListRule, item: Mapping[str, Any]) -> str:
@@ -62,18 +61,34 @@ def of(facts: Facts, model: str, obj: Mapping[str, Any], *, containers: bool = F
     With `containers` also the maps, lists and optional structs that hold them: an update owns
     those it made, an apply only what it says.
     """
-    found: set[Path] = set()
+    return _ownable(facts, model, leaves(facts, model, obj), containers)
+
+
+def leaves(facts: Facts, model: str, obj: Mapping[str, Any]) -> Leaves:
+    """Every leaf (and map-list item) with its value, those that nobody may own among them."""
+    found: Leaves = {}
     _struct(facts, model_of(facts, model), obj, (), found)
+    return found
+
+
+def owned(facts: Facts, model: str, found: Leaves) -> Fields:
+    """What an update that made these leaves owns: them and what holds them."""
+    return _ownable(facts, model, found, containers=True)
+
+
+def _ownable(facts: Facts, model: str, found: Leaves, containers: bool) -> Fields:
+    paths = set(found)
     if containers:
-        _add_containers(facts, model, found)
-    return frozenset(path for path in found if path[:2] not in _STRIPPED and path not in _STRIPPED)
+        for path in found:
+            paths.update(_holders(facts, model, path))
+    return frozenset(path for path in paths if path[:2] not in _STRIPPED and path not in _STRIPPED)
 
 
 def _struct(
-    facts: Facts, model: Model | None, value: Mapping[str, Any], path: Path, found: set[Path]
+    facts: Facts, model: Model | None, value: Mapping[str, Any], path: Path, found: Leaves
 ) -> None:
     if path and (not value or (model is not None and model.atomic)):
-        found.add(path)
+        found[path] = value
         return
     for field, inner in value.items():
         kind = model.fields.get(field, "object") if model else "object"
@@ -81,33 +96,33 @@ def _struct(
         _value(facts, kind, rule, inner, (*path, f"f:{field}"), found)
 
 
-def _add_containers(facts: Facts, model: str, found: set[Path]) -> None:
-    for path in list(found):
-        known: Model | None = model_of(facts, model)
-        kind = model
-        for at, part in enumerate(path[:-1], start=1):
-            if part.startswith("f:") and kind[:2] not in ("[]", "{}"):
-                field, owner = part[2:], known
-                kind = owner.fields.get(field, "object") if owner else "object"
-                held = kind[:2] in ("[]", "{}") or (
-                    owner is not None and is_pointer(owner.name, field)
-                )
-                if held:
-                    found.add(path[:at])
-            elif kind[:2] in ("[]", "{}"):
-                kind = kind[2:]
-            known = model_of(facts, kind)
+@lru_cache(maxsize=8192)
+def _holders(facts: Facts, model: str, path: Path) -> tuple[Path, ...]:
+    """The maps, lists and optional structs around one path; the same few for most objects."""
+    held = []
+    known: Model | None = model_of(facts, model)
+    kind = model
+    for at, part in enumerate(path[:-1], start=1):
+        if part.startswith("f:") and kind[:2] not in ("[]", "{}"):
+            field, owner = part[2:], known
+            kind = owner.fields.get(field, "object") if owner else "object"
+            if kind[:2] in ("[]", "{}") or (owner is not None and is_pointer(owner.name, field)):
+                held.append(path[:at])
+        elif kind[:2] in ("[]", "{}"):
+            kind = kind[2:]
+        known = model_of(facts, kind)
+    return tuple(held)
 
 
 def _value(
-    facts: Facts, kind: str, rule: ListRule | None, value: Any, path: Path, found: set[Path]
+    facts: Facts, kind: str, rule: ListRule | None, value: Any, path: Path, found: Leaves
 ) -> None:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         if rule is not None and rule.kind == "atomic":
-            found.add(path)
+            found[path] = value
         elif kind.startswith("{}"):
             if not value:
-                found.add(path)
+                found[path] = value
             for key, inner in value.items():
                 _value(facts, kind[2:], None, inner, (*path, f"f:{key}"), found)
         else:
@@ -116,14 +131,14 @@ def _value(
         model = model_of(facts, kind[2:])
         for item in value:
             inside = (*path, item_key(rule, item))
-            found.add(inside)
+            found[inside] = item
             _struct(facts, model, item, inside, found)
         if not value:
-            found.add(path)
+            found[path] = value
     elif isinstance(value, list) and rule is not None and rule.kind == "set":
-        found.update((*path, value_key(item)) for item in value)
+        found.update({(*path, value_key(item)): item for item in value})
     else:
-        found.add(path)
+        found[path] = value
 
 
 def encode(fields: Iterable[Path]) -> dict[str, Any]:
@@ -152,7 +167,7 @@ def _paths(node: Mapping[str, Any], path: Path) -> Iterator[Path]:
     for key, inner in node.items():
         if key == ".":
             yield path
-        elif isinstance(inner, Mapping) and inner:
+        elif isinstance(inner, dict) and inner:
             yield from _paths(inner, (*path, key))
         else:
             yield (*path, key)

@@ -72,6 +72,11 @@ class Facts:
             known = self._models[name] = _model(name, self._raw[name])
         return known
 
+    def find(self, name: str) -> Model | None:
+        """None for a name that no served kind uses: scalars, lists, free-form values."""
+        known = self._models.get(name)
+        return known if known is not None or name not in self._raw else self.model(name)
+
     def names(self) -> list[str]:
         """Every model's name, sorted."""
         return sorted(self._raw)

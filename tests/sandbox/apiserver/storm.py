@@ -36,7 +36,7 @@ class Storm:
 
     def once(self) -> None:
         """One connection with one to three requests on it, answered or not."""
-        data = b"".join(self._request() for _ in range(self._random.choice((1, 1, 1, 2, 3))))
+        data = b"".join(self._request() for _ in range(self._random.choice((1, 1, 1, 1, 2, 3))))
         client = socket.socket(socket.AF_UNIX)
         client.settimeout(0.25)
         try:
@@ -73,21 +73,21 @@ class Storm:
     def _request(self) -> bytes:
         choose, sample = self._random.choice, self._random.sample
         path, base = self._target()
-        asked = sample(words.QUERIES, choose((0, 0, 1, 2, 4)))
+        asked = sample(words.QUERIES, choose((0, 0, 0, 0, 1, 2, 4)))
         query = "&".join(f"{name}={quote(choose(words.VALUES), safe='%')}" for name in asked)
         url = f"{path}?{query}" if query else path
         body = self._body(base)
         head = [f"{choose(words.METHODS)} {url} HTTP/1.{choose('1111110')}"]
         head += ["Host: x", f"Authorization: Bearer {ADMIN}", f"Accept: {choose(words.ACCEPT)}"]
         head += [f"Content-Type: {choose(words.MEDIA)}"]
-        head += sample(words.HEADERS, choose((0, 0, 0, 0, 1, 2)))
+        head += sample(words.HEADERS, choose((0,) * 10 + (1, 2)))
         if self._random.random() < 0.1:
             head += ["Transfer-Encoding: chunked"]
             body = f"{len(body):x}\r\n".encode() + body + b"\r\n0\r\n\r\n"
         else:
             head += [f"Content-Length: {len(body)}"]
         data = "\r\n".join(head).encode("latin-1", "replace") + b"\r\n\r\n" + body
-        return self._spoilt(data) if self._random.random() < 0.1 else data
+        return self._spoilt(data) if self._random.random() < 0.05 else data
 
     def _target(self) -> tuple[str, Any]:
         choose = self._random.choice
@@ -95,11 +95,11 @@ class Storm:
             return choose(words.PATHS), {}
         path, plural, base = choose(words.KINDS)
         if self._random.random() < 0.75:
-            path += "/namespaces/" + choose(("default", "default", "kube-system", "x"))
+            path += "/namespaces/" + choose(("default",) * 6 + ("kube-system", "x"))
         path += "/" + plural
         if self._random.random() < 0.6:
             name = base.get("metadata", {}).get("name", "x")
-            path += "/" + choose((name, name, name, "other", words.UMLAUT))
+            path += "/" + choose((name,) * 8 + ("other", words.UMLAUT))
             sub = choose(words.SUBRESOURCES)
             path += f"/{sub}" if sub else ""
         return path, base

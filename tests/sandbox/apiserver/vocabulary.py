@@ -61,7 +61,8 @@ KINDS: tuple[tuple[str, str, dict[str, Any]], ...] = (
 """Where each kind lives, and an object that is refused or accepted as it stands."""
 
 SUBRESOURCES = (
-    *("", "", "", "", "nothing"),
+    *("",) * 20,
+    "nothing",
     *_split(
         """
     status scale eviction binding token log exec attach portforward proxy finalize resize
@@ -91,16 +92,18 @@ VALUES = (
     ),
 )
 MEDIA = (
+    *("application/json",) * 6,
     "",
     *_split(
         """
-    application/json application/json application/yaml text/plain application/x ;;
+    application/yaml text/plain application/x ;;
     application/merge-patch+json application/json-patch+json application/apply-patch+yaml
     application/strategic-merge-patch+json application/vnd.kubernetes.protobuf
     """
     ),
 )
 ACCEPT = (
+    *("application/json",) * 6,
     "",
     *_split(
         """
