@@ -41,13 +41,15 @@ class _Mismatch(Exception):
 
 def check(model: str, obj: Obj, call: Call, duplicates: Sequence[str] = ()) -> None:
     """Prune and normalise `obj` in place; ApiError 400 for wrong types and, when strict, for
-    unknown or duplicate fields. A model "" (custom resources) is not looked at."""
+    unknown or duplicate fields. Of a model "" (custom resources) only metadata is looked at."""
     walk = _Walk(builtin())
-    if model:
-        try:
+    try:
+        if model:
             walk.struct(builtin().model(model), obj, "")
-        except _Mismatch as error:
-            raise ApiError(400, "BadRequest", f"{_subject(obj)}{error}") from None
+        elif isinstance(obj.get("metadata"), dict):
+            walk.struct(builtin().model("V1ObjectMeta"), obj["metadata"], "metadata")
+    except _Mismatch as error:
+        raise ApiError(400, "BadRequest", f"{_subject(obj)}{error}") from None
     report(obj, call, [f'unknown field "{path}"' for path in walk.unknown], duplicates)
 
 

@@ -147,6 +147,24 @@ def test_unknown_fields_are_pruned_or_refused_and_free_ones_kept(things: Wire) -
     assert kept["free"] == {"any": [1]}
 
 
+@pytest.mark.parametrize("wrong", [{"name": -1}, {"labels": {"a": 1}}, {"finalizers": "x"}])
+def test_metadata_of_the_wrong_type_is_a_400(things: Wire, wrong: Any) -> None:
+    body = thing(size=1)
+    body["metadata"] |= wrong
+    answer = things("POST", THINGS, body)
+    assert answer.status == 400, answer.message
+    assert f"Go struct field ObjectMeta.metadata.{next(iter(wrong))}" in answer.message
+
+
+def test_unknown_metadata_of_a_custom_resource_is_dropped_or_refused(things: Wire) -> None:
+    body = thing(size=1)
+    body["metadata"]["strange"] = "x"
+    strict = things("POST", THINGS + "?fieldValidation=Strict", body)
+    assert strict.status == 400
+    assert 'unknown field "metadata.strange"' in strict.message
+    assert "strange" not in things("POST", THINGS, body).json["metadata"]
+
+
 def test_status_and_scale_are_doors_of_their_own(things: Wire) -> None:
     things("POST", THINGS, thing(replicas=1))
     assert "status" not in things.patch(THINGS + "/t", {"status": {"replicas": 1}}).json
