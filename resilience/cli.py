@@ -138,6 +138,12 @@ def _add_rbac(rbac: argparse.ArgumentParser) -> None:
     )
     who.add_argument("--user", metavar="NAME", help="a user instead")
     who.add_argument("--group", metavar="NAME", help="a group instead")
+    rbac.add_argument(
+        "--without-namespaces",
+        action="store_true",
+        help="leave out the namespaces that the roles stand in: who deletes what is printed would "
+        "delete them",
+    )
     _add_settings(rbac, {"namespace", "journal_namespace", "scenarios", "plans"})
     rbac.set_defaults(run=_rbac)
 

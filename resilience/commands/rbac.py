@@ -28,7 +28,10 @@ def show(options: argparse.Namespace) -> int:
     found = list(scenarios([Path(name) for name in options.paths], given))
     if not found:
         raise CommandError(f"no scenario and no plan in {', '.join(options.paths)}")
-    print(rbac.text(_objects(_needs(found, given), _subject(options, given))), end="")
+    needs = _needs(found, given)
+    stands_in = [] if options.without_namespaces else rbac.namespaces(needs)
+    objects = [*stands_in, *_objects(needs, _subject(options, given))]
+    print(rbac.text(objects), end="")
     return 0
 
 
@@ -46,7 +49,7 @@ def _objects(needs: Sequence[Need], subject: rbac.Subject) -> list[Object]:
     if subject.kind == "ServiceAccount":
         metadata = {"name": subject.name, "namespace": subject.namespace}
         account = [{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}]
-    return [*rbac.namespaces(needs), *account, *rbac.manifests(needs, subject)]
+    return [*account, *rbac.manifests(needs, subject)]
 
 
 def _subject(options: argparse.Namespace, given: Settings) -> rbac.Subject:

@@ -27,14 +27,15 @@ def _told(record: RunRecord) -> str:
     if record.outcome is not Outcome.PASSED:
         why = cause(record)
         return why if isinstance(why, str) else f"{_short(why)}, promised {why.promised}"
-    return ", ".join(_short(finding) for finding in record.findings)
+    return "; ".join(_short(finding) for finding in record.findings)
 
 
 def _short(finding: Finding) -> str:
     measured = finding.measured
     kind = finding.name.rpartition(".")[2]
     if not re.fullmatch(r"availability|longest_outage|p\d+(\.\d+)?", kind):
-        return measured
+        # A plan's promises are called by one word (rto, intact); a check's say themselves.
+        return measured if "." in finding.name else f"{finding.name}: {measured}"
     if not measured.startswith("not measured"):
         measured = measured.partition(": ")[0].partition(" (")[0]
     return f"{finding.name.replace('_', ' ')} {measured}"

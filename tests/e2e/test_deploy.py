@@ -1,0 +1,171 @@
+"""deploy/ as it is shipped: applied to a sandbox, its CronJobs run there with the rights it gives.
+
+Only what belongs to a cluster is filled in, as its user would: the image, the cluster's uid, the
+hours. The sandbox's `python` image is the interpreter that runs these tests, so the Pods run us.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.e2e.kubectl import FOUND, ROOT, Kubectl
+
+DEPLOY = ROOT / "deploy"
+RESTRICTED_VOLUMES = {
+    "configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim",
+    "projected", "secret",
+}  # fmt: skip
+"""https://kubernetes.io/docs/concepts/security/pod-security-standards/, Restricted."""
+
+
+def printed(*arguments: str) -> str:
+    done = subprocess.run(
+        arguments, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def rendered() -> list[dict[str, Any]]:
+    """What `kubectl apply -k deploy` sends."""
+    return [*yaml.safe_load_all(printed(FOUND[0], "kustomize", str(DEPLOY)))]
+
+
+def templates(rendered: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {
+        each["metadata"]["name"]: each["spec"]["jobTemplate"]["spec"]
+        for each in rendered
+        if each["kind"] == "CronJob"
+    }
+
+
+def test_the_rights_are_those_that_the_files_need() -> None:
+    """Write them anew with: resilience rbac deploy/files --service-account resilience:resilience
+    --without-namespaces > deploy/rights.yaml"""
+    wanted = printed(
+        sys.executable, "-m", "resilience", "rbac", "deploy/files",
+        "--service-account", "resilience:resilience", "--without-namespaces",
+    )  # fmt: skip
+    assert (DEPLOY / "rights.yaml").read_text() == wanted
+
+
+def test_taking_it_away_takes_no_namespace_of_anybody_else_away(
+    rendered: list[dict[str, Any]],
+) -> None:
+    names = {each["metadata"]["name"] for each in rendered if each["kind"] == "Namespace"}
+    assert names == {"resilience", "resilience-journal"}
+
+
+def test_every_pod_is_one_that_pod_security_restricted_lets_in(
+    rendered: list[dict[str, Any]],
+) -> None:
+    for job in templates(rendered).values():
+        pod = job["template"]["spec"]
+        around = pod["securityContext"]
+        assert around["runAsNonRoot"] is True
+        assert around["runAsUser"] > 0
+        assert around["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
+        for volume in pod["volumes"]:
+            assert (volume.keys() - {"name"}) <= RESTRICTED_VOLUMES
+        for container in pod["containers"]:
+            own = container["securityContext"]
+            assert own["allowPrivilegeEscalation"] is False
+            assert own["readOnlyRootFilesystem"] is True
+            assert own["capabilities"] == {"drop": ["ALL"]}
+
+
+def test_a_fault_is_never_tried_again_and_has_time_to_be_undone(
+    rendered: list[dict[str, Any]],
+) -> None:
+    jobs = templates(rendered)
+    assert jobs.keys() == {"backup", "drill", "proof", "scenarios"}
+    for job in jobs.values():
+        pod = job["template"]["spec"]
+        assert (job["backoffLimit"], pod["restartPolicy"]) == (0, "Never")
+        assert pod["terminationGracePeriodSeconds"] >= 180  # what one undo may take
+
+
+def test_the_image_holds_no_shell_and_runs_as_nobody() -> None:
+    last = (DEPLOY / "Dockerfile").read_text().rpartition("\nFROM ")[2]
+    assert re.search(r"^USER [1-9]\d+:[1-9]\d+$", last, re.MULTILINE)
+    assert "RUN " not in last
+
+
+class Everywhere(Kubectl):
+    """As its user types it: a namespace is named where one is meant."""
+
+    def command(self, *arguments: str) -> list[str]:
+        return [self.program, *arguments]
+
+
+@pytest.fixture
+def deployed(kubeconfig: Path, tmp_path: Path) -> Iterator[Kubectl]:
+    """kubectl where the CronJobs are, beside a service to act on."""
+    kubectl = Everywhere(FOUND[0], kubeconfig, "", tmp_path)
+    kubectl("create", "namespace", "shop")
+    try:
+        kubectl("apply", "-n", "shop", "-f", str(ROOT / "scenarios/manifests/checkout.yaml"))
+        kubectl("apply", "-k", str(filled_in(tmp_path / "deploy", kubectl)))
+        kubectl("rollout", "status", "-n", "shop", "deployment/checkout", "--timeout=60s")
+        yield kubectl
+    finally:
+        gone = ("--ignore-not-found", "--wait=false")
+        kubectl("delete", "-k", str(tmp_path / "deploy"), *gone)
+        kubectl("delete", "namespace", "shop", "shop-drill", *gone)
+
+
+def filled_in(folder: Path, kubectl: Kubectl) -> Path:
+    shutil.copytree(DEPLOY, folder)
+    uid = kubectl("get", "namespace", "kube-system", "-o", "jsonpath={.metadata.uid}")
+    for name, changes in {
+        "files/resilience.toml": {r"0{8}-[0-]+": uid, r"windows = .*": 'windows = ["* * * * *"]'},
+        "kustomization.yaml": {r"newName: .*": "newName: python", r"newTag: .*": "newTag: '3.13'"},
+    }.items():
+        text = (folder / name).read_text()
+        for pattern, new in changes.items():
+            text, count = re.subn(pattern, new, text)
+            assert count == 1, (name, pattern)
+        (folder / name).write_text(text)
+    return folder
+
+
+def start(kubectl: Kubectl, name: str) -> None:
+    """Now, and not when its schedule says."""
+    kubectl("create", "job", "-n", "resilience", name, f"--from=cronjob/{name}")
+
+
+def ended(kubectl: Kubectl, name: str) -> tuple[int, str]:
+    """Exit code and log, once its Pod has ended."""
+    gone = "--for=jsonpath={.status.containerStatuses[0].state.terminated.exitCode}"
+    pods = ("pod", "-n", "resilience", "-l", f"job-name={name}")
+    kubectl("wait", *pods, gone, "--timeout=100s", timeout=110)
+    state: Mapping[str, Any] = json.loads(kubectl("get", *pods, "-o", "json"))["items"][0]
+    code = state["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"]
+    return code, kubectl("logs", "-n", "resilience", f"job/{name}", "--tail=-1")
+
+
+def test_each_cronjob_does_its_work_with_the_rights_it_has(deployed: Kubectl) -> None:
+    start(deployed, "backup")
+    code, log = ended(deployed, "backup")
+    assert (code, "shop-" in log) == (0, True), log
+    for name in ("proof", "drill", "scenarios"):  # all at once: locks keep them apart
+        start(deployed, name)
+    code, log = ended(deployed, "proof")
+    assert (code, "2 passed" in log) == (0, True), log
+    code, log = ended(deployed, "drill")
+    assert (code, "everything in shop-drill is as snapshot" in log) == (0, True), log
+    code, log = ended(deployed, "scenarios")
+    assert code in (0, 21), log  # 21: this machine was too busy to measure
+    assert "done: kill one Pod app=checkout" in log
+    assert "metrics: /reports/resilience.prom" in log
