@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from resilience.sandbox.api import Change, Obj
-from resilience.sandbox.controllers.context import Context, Controller
+from resilience.sandbox.api import Obj
+from resilience.sandbox.controllers.claiming import ClaimingController
+from resilience.sandbox.controllers.context import Context
 from resilience.sandbox.controllers.deployment_facts import (
     REVISION,
     is_rolling,
@@ -38,20 +39,18 @@ from resilience.sandbox.controllers.deployment_status import (
     put,
     rollout_status,
 )
-from resilience.sandbox.controllers.labels import Key, SelectorIndex, from_spec
+from resilience.sandbox.controllers.labels import Key
 from resilience.sandbox.controllers.objects import (
     condition,
-    controller_of,
     is_deleting,
     key_of,
-    labels_of,
     uid_of,
     with_status,
 )
 from resilience.sandbox.controllers.pods import is_terminal
 
 
-class DeploymentController(Controller):
+class DeploymentController(ClaimingController):
     """See the module."""
 
     name = "deployment-controller"
@@ -60,14 +59,13 @@ class DeploymentController(Controller):
         super().__init__(context)
         self.kind = context.kind("deployments", "apps")
         self.sets = ReplicaSets(context)
-        self.selectors = SelectorIndex()
 
     def start(self) -> None:
         """Watch Deployments and ReplicaSets (whose terminatingReplicas tell Recreate of Pods)."""
         self.context.watch(self.sets.sets, self.sets.orphans.observe)
-        self.context.watch(self.kind, self._changed)
+        self.context.watch(self.kind, self.selector_changed)
         self.context.watch(self.sets.sets, self.enqueue_owner(self.kind))
-        self.context.watch(self.sets.sets, self._orphaned)
+        self.context.watch(self.sets.sets, self.orphan_changed)
 
     def reconcile(self, key: Key) -> float | None:
         """One sync."""
@@ -87,20 +85,6 @@ class DeploymentController(Controller):
         if is_rolling(deployment):
             return self._roll(deployment, every)
         return self._recreate(deployment, every)
-
-    def _changed(self, change: Change) -> None:
-        key = key_of(change.obj)
-        if change.type == "DELETED":
-            self.selectors.discard(key)
-        else:
-            self.selectors.put(key, from_spec(change.obj["spec"]["selector"]))
-        self.enqueue(key)
-
-    def _orphaned(self, change: Change) -> None:
-        rs = change.obj
-        if controller_of(rs) is None and not is_deleting(rs):
-            for key in self.selectors.matching(rs["metadata"]["namespace"], labels_of(rs)):
-                self.enqueue(key)
 
     def _resize(self, deployment: Obj, every: list[Obj]) -> float | None:
         new = find_new(deployment, every)

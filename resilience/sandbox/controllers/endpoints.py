@@ -9,21 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from resilience.sandbox.api import ApiError, Change, Obj
-from resilience.sandbox.controllers.context import Context, Controller
-from resilience.sandbox.controllers.creation import is_namespace_terminating
+from resilience.sandbox.api import Change, Obj
+from resilience.sandbox.controllers.context import Context
 from resilience.sandbox.controllers.endpoints_facts import (
     address_of,
     is_member,
-    matters,
     own_hostname,
     ports_of,
 )
-from resilience.sandbox.controllers.endpointslice import HEADLESS, is_managed
-from resilience.sandbox.controllers.labels import Key, from_labels
-from resilience.sandbox.controllers.membership import Membership
+from resilience.sandbox.controllers.endpointslice import HEADLESS
+from resilience.sandbox.controllers.labels import Key
 from resilience.sandbox.controllers.objects import is_deleting, key_of, labels_of, uid_of
 from resilience.sandbox.controllers.pods import is_ready, node_of
+from resilience.sandbox.controllers.serving import ServingController, is_managed
 
 LIMIT: Final = 1000
 OVER_CAPACITY: Final = "endpoints.kubernetes.io/over-capacity"
@@ -70,7 +68,7 @@ def _subset(ports: Any, group: dict[str, list[dict[str, Any]]]) -> dict[str, Any
     return {**subset, "ports": listed} if listed else subset
 
 
-class EndpointsController(Controller):
+class EndpointsController(ServingController):
     """See the module."""
 
     name = "endpoint-controller"
@@ -78,13 +76,10 @@ class EndpointsController(Controller):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.kind = context.kind("endpoints")
-        self.services = context.kind("services")
-        self.members = Membership(context.api, context.kind("pods"))
 
     def start(self) -> None:
         """Watch Services, Pods and Endpoints."""
-        self.context.watch(self.services, self._service_changed)
-        self.context.watch(self.context.kind("pods"), self._pod_changed)
+        super().start()
         self.context.watch(self.kind, self._endpoints_changed)
 
     def reconcile(self, key: Key) -> float | None:
@@ -119,30 +114,9 @@ class EndpointsController(Controller):
         if subsets:
             body["subsets"] = subsets
         if current is None:
-            self._create(body)
+            self.create(body)
         elif (current.get("subsets") or []) != subsets or labels_of(current) != labels:
             self.api.update(self.kind, {**body, "metadata": {**current["metadata"], **metadata}})
-
-    def _create(self, body: Obj) -> None:
-        try:
-            self.api.create(self.kind, body)
-        except ApiError as error:
-            if not is_namespace_terminating(error):
-                raise
-
-    def _service_changed(self, change: Change) -> None:
-        key = key_of(change.obj)
-        if change.type == "DELETED" or not is_managed(change.obj):
-            self.members.discard(key)
-        else:
-            self.members.put(key, from_labels(change.obj["spec"]["selector"]))
-        self.enqueue(key)
-
-    def _pod_changed(self, change: Change) -> None:
-        keys = self.members.observe(change)
-        if change.type == "DELETED" or matters(change.old, change.obj):
-            for key in keys:
-                self.enqueue(key)
 
     def _endpoints_changed(self, change: Change) -> None:
         if change.old is not None:

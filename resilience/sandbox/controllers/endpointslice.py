@@ -10,19 +10,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from resilience.sandbox.api import ApiError, Change, Obj
-from resilience.sandbox.controllers.context import Context, Controller
-from resilience.sandbox.controllers.creation import is_namespace_terminating
+from resilience.sandbox.controllers.context import Context
 from resilience.sandbox.controllers.endpoints_facts import (
     Endpoint,
     Ports,
     endpoint_of,
     is_member,
-    matters,
     ports_of,
 )
 from resilience.sandbox.controllers.endpointslice_plan import plan
-from resilience.sandbox.controllers.labels import Key, from_labels
-from resilience.sandbox.controllers.membership import Membership
+from resilience.sandbox.controllers.labels import Key
 from resilience.sandbox.controllers.objects import (
     controller_reference,
     is_deleting,
@@ -31,6 +28,7 @@ from resilience.sandbox.controllers.objects import (
     uid_of,
 )
 from resilience.sandbox.controllers.pods import node_of
+from resilience.sandbox.controllers.serving import ServingController, is_managed
 
 SERVICE_NAME: Final = "kubernetes.io/service-name"
 MANAGED_BY: Final = "endpointslice.kubernetes.io/managed-by"
@@ -38,7 +36,7 @@ MANAGER: Final = "endpointslice-controller.k8s.io"
 HEADLESS: Final = "service.kubernetes.io/headless"
 
 
-class EndpointSliceController(Controller):
+class EndpointSliceController(ServingController):
     """See the module."""
 
     name = "endpoint-slice-controller"
@@ -46,14 +44,11 @@ class EndpointSliceController(Controller):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.kind = context.kind("endpointslices", "discovery.k8s.io")
-        self.services = context.kind("services")
         self.nodes = context.kind("nodes")
-        self.members = Membership(context.api, context.kind("pods"))
 
     def start(self) -> None:
         """Watch Services, Pods and slices."""
-        self.context.watch(self.services, self._service_changed)
-        self.context.watch(self.context.kind("pods"), self._pod_changed)
+        super().start()
         self.context.watch(self.kind, self._slice_changed)
 
     def reconcile(self, key: Key) -> float | None:
@@ -71,20 +66,6 @@ class EndpointSliceController(Controller):
             slices = existing.get(ports, [])
             self._write(service, ports, slices, desired.get(ports, {}))
         return None
-
-    def _service_changed(self, change: Change) -> None:
-        key = key_of(change.obj)
-        if change.type == "DELETED" or not is_managed(change.obj):
-            self.members.discard(key)
-        else:
-            self.members.put(key, from_labels(change.obj["spec"]["selector"]))
-        self.enqueue(key)
-
-    def _pod_changed(self, change: Change) -> None:
-        keys = self.members.observe(change)
-        if change.type == "DELETED" or matters(change.old, change.obj):
-            for key in keys:
-                self.enqueue(key)
 
     def _slice_changed(self, change: Change) -> None:
         labels = labels_of(change.obj)
@@ -156,11 +137,7 @@ class EndpointSliceController(Controller):
             "endpoints": endpoints,
             "ports": [dict(port) for port in ports],
         }
-        try:
-            self.api.create(self.kind, body)
-        except ApiError as error:
-            if not is_namespace_terminating(error):
-                raise
+        self.create(body)
 
     def _delete(self, slice_: Obj) -> None:
         try:
@@ -168,12 +145,6 @@ class EndpointSliceController(Controller):
         except ApiError as error:
             if error.code not in (404, 409):
                 raise
-
-
-def is_managed(service: Obj) -> bool:
-    """Whether endpoints are made for a Service: it has a selector and is no alias."""
-    spec = service["spec"]
-    return bool(spec.get("selector")) and spec.get("type") != "ExternalName"
 
 
 def slice_labels(service: Obj) -> dict[str, str]:

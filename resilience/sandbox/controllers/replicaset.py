@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from resilience.sandbox.api import ApiError, Change, Obj
 from resilience.sandbox.controllers import creation
 from resilience.sandbox.controllers.adoption import adopt, release
-from resilience.sandbox.controllers.context import Context, Controller
-from resilience.sandbox.controllers.labels import Key, SelectorIndex, from_spec
+from resilience.sandbox.controllers.claiming import ClaimingController
+from resilience.sandbox.controllers.context import Context
+from resilience.sandbox.controllers.labels import Key, from_spec
 from resilience.sandbox.controllers.objects import (
     controller_of,
     is_deleting,
-    key_of,
     labels_of,
     uid_of,
     with_status,
@@ -28,7 +28,7 @@ from resilience.sandbox.controllers.templates import pod_from_template
 from resilience.sandbox.controllers.victims import crowding, rank_for_deletion
 
 
-class ReplicaSetController(Controller):
+class ReplicaSetController(ClaimingController):
     """See the module."""
 
     name = "replicaset-controller"
@@ -37,11 +37,10 @@ class ReplicaSetController(Controller):
         super().__init__(context)
         self.kind = context.kind("replicasets", "apps")
         self.pods = context.kind("pods")
-        self.selectors = SelectorIndex()
 
     def start(self) -> None:
         """Watch ReplicaSets and Pods."""
-        self.context.watch(self.kind, self._set_changed)
+        self.context.watch(self.kind, self.selector_changed)
         self.context.watch(self.pods, self._pod_changed)
 
     def reconcile(self, key: Key) -> float | None:
@@ -60,21 +59,10 @@ class ReplicaSetController(Controller):
             raise batch.error
         return 0 if difference(rs, counts) and batch.done else wait
 
-    def _set_changed(self, change: Change) -> None:
-        key = key_of(change.obj)
-        if change.type == "DELETED":
-            self.selectors.discard(key)
-        else:
-            self.selectors.put(key, from_spec(change.obj["spec"]["selector"]))
-        self.enqueue(key)
-
     def _pod_changed(self, change: Change) -> None:
-        pod = change.obj
         for key in changed_owners(change, self.kind):
             self.enqueue(key)
-        if controller_of(pod) is None and not is_deleting(pod):
-            for key in self.selectors.matching(pod["metadata"]["namespace"], labels_of(pod)):
-                self.enqueue(key)
+        self.orphan_changed(change)
 
     def _claim(self, rs: Obj) -> None:
         selector = from_spec(rs["spec"]["selector"])

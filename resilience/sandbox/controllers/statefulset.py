@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from resilience.sandbox.api import ApiError, Change, Obj
 from resilience.sandbox.controllers.adoption import adopt, release
-from resilience.sandbox.controllers.context import Context, Controller
+from resilience.sandbox.controllers.claiming import ClaimingController
+from resilience.sandbox.controllers.context import Context
 from resilience.sandbox.controllers.creation import is_namespace_terminating
-from resilience.sandbox.controllers.labels import Key, SelectorIndex, from_spec
+from resilience.sandbox.controllers.labels import Key, from_spec
 from resilience.sandbox.controllers.objects import (
-    controller_of,
     is_deleting,
     key_of,
     labels_of,
@@ -37,7 +37,7 @@ from resilience.sandbox.controllers.statefulset_pods import (
 )
 
 
-class StatefulSetController(Controller):
+class StatefulSetController(ClaimingController):
     """See the module."""
 
     name = "statefulset-controller"
@@ -48,11 +48,10 @@ class StatefulSetController(Controller):
         self.pods = context.kind("pods")
         self.claims = context.kind("persistentvolumeclaims")
         self.revisions = Revisions(self, self.kind)
-        self.selectors = SelectorIndex()
 
     def start(self) -> None:
         """Watch StatefulSets and Pods."""
-        self.context.watch(self.kind, self._set_changed)
+        self.context.watch(self.kind, self.selector_changed)
         self.context.watch(self.pods, self._pod_changed)
 
     def reconcile(self, key: Key) -> float | None:
@@ -73,21 +72,10 @@ class StatefulSetController(Controller):
             raise failure
         return plan.wait
 
-    def _set_changed(self, change: Change) -> None:
-        key = key_of(change.obj)
-        if change.type == "DELETED":
-            self.selectors.discard(key)
-        else:
-            self.selectors.put(key, from_spec(change.obj["spec"]["selector"]))
-        self.enqueue(key)
-
     def _pod_changed(self, change: Change) -> None:
-        pod = change.obj
         for key in changed_owners(change, self.kind, always=True):
             self.enqueue(key)
-        if controller_of(pod) is None and not is_deleting(pod):
-            for key in self.selectors.matching(pod["metadata"]["namespace"], labels_of(pod)):
-                self.enqueue(key)
+        self.orphan_changed(change)
 
     def _claim(self, owner: Obj) -> dict[int, Obj]:
         """Our Pods by ordinal, after adopting and releasing."""
