@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -27,13 +27,14 @@ from resilience.sandbox.apiserver.watching import (
     Watcher,
     batches,
 )
-from resilience.sandbox.store import Table, encode
+from resilience.sandbox.store import Record, Table, encode
 
 if TYPE_CHECKING:
     from resilience.sandbox.apiserver.registry import Registry
 
 _LONGEST = (1800.0, 3600.0)
 """A watch without a timeout ends by itself, as the real server's do."""
+_SLICE = 0.004
 _INITIAL_END = "k8s.io/initial-events-end"
 
 
@@ -59,6 +60,13 @@ class _Encoder:
                 encoded.lines[key] = line
             self._columns_sent = True
         return line
+
+    def initial(self, record: Record) -> bytes:
+        """One object of the state that a watch begins with."""
+        change = Change(
+            type="ADDED", resource=self._resource, obj=record.obj, old=None, version=record.version
+        )
+        return self.change("ADDED", Encoded(change, record))
 
     def _member(self, kind: EventType, encoded: Encoded) -> bytes:
         change = encoded.change
@@ -147,22 +155,10 @@ async def serve(
             entry for entry in watcher.queue if entry[1].change.version > watcher.after
         )
         await response.prepare(request)
-        pieces: list[bytes] = []
-        deadline = time.perf_counter() + 0.004
-        for record in first:
-            change = Change(
-                type="ADDED", resource=resource, obj=record.obj, old=None, version=record.version
-            )
-            pieces.append(encoder.change("ADDED", Encoded(change, record)))
-            if time.perf_counter() > deadline:
-                await response.write(b"".join(pieces))
-                await asyncio.sleep(0)
-                pieces, deadline = [], time.perf_counter() + 0.004
+        await _begin(response, first, encoder)
         if options.initial_events and options.bookmarks:
-            pieces.append(encoder.bookmark(version, initial_end=True))
-        if pieces:
-            await response.write(b"".join(pieces))
-        await _follow(response, watcher, encoder, options, registry)
+            await response.write(encoder.bookmark(version, initial_end=True))
+        await _follow(request, response, watcher, encoder, options, registry)
         await response.write_eof()
     except (ConnectionResetError, ConnectionError):
         pass
@@ -188,7 +184,24 @@ def _wants_state(options: ListOptions) -> bool:
     return not options.version
 
 
+async def _begin(
+    response: web.StreamResponse, records: Sequence[Record], encoder: _Encoder
+) -> None:
+    """What is there already, as ADDED events; the loop is handed back every few milliseconds."""
+    pieces: list[bytes] = []
+    deadline = time.perf_counter() + _SLICE
+    for record in records:
+        pieces.append(encoder.initial(record))
+        if time.perf_counter() > deadline:
+            await response.write(b"".join(pieces))
+            await asyncio.sleep(0)
+            pieces, deadline = [], time.perf_counter() + _SLICE
+    if pieces:
+        await response.write(b"".join(pieces))
+
+
 async def _follow(
+    request: web.BaseRequest,
     response: web.StreamResponse,
     watcher: Watcher,
     encoder: _Encoder,
@@ -199,7 +212,9 @@ async def _follow(
     deadline = asyncio.get_running_loop().time() + timeout
     async for batch in batches(watcher, deadline, BOOKMARK_SECONDS):
         if batch:
-            await response.write(b"".join(encoder.change(kind, item) for kind, item in batch))
+            await response.write(b"".join([encoder.change(kind, item) for kind, item in batch]))
+        elif request.transport is None:
+            return  # The client has gone, and there was no event to find it out by.
         elif options.bookmarks:
             await response.write(encoder.bookmark(registry.store.version))
     if options.bookmarks and not watcher.ended:

@@ -170,6 +170,9 @@ class Response:
     async def prepare(self, request: Any) -> None:
         pass
 
+    async def write_eof(self) -> None:
+        pass
+
     async def write(self, data: bytes) -> None:
         self.sent.extend(json.loads(line) for line in data.splitlines())
         if len(self.sent) >= self.most:
@@ -208,6 +211,28 @@ def test_a_change_while_the_first_state_is_selected_is_not_lost(
     asyncio.run(watch())
     seen = [(event["type"], event["object"]["metadata"]["name"]) for event in Response.sent]
     assert seen == [("ADDED", "early"), ("ADDED", "late")]
+
+
+def test_a_watch_whose_client_went_away_unheard_does_not_stay(
+    api: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a kind that never changes no event is written, and so no write fails."""
+    monkeypatch.setattr(watchstream, "BOOKMARK_SECONDS", 0.001)
+    monkeypatch.setattr("aiohttp.web.StreamResponse", Response)
+    maps = api.resource("configmaps")
+    wanted = options.list_options(maps, {"watch": "1", "resourceVersion": "2"})
+    hub = watching.Hub(api.store)
+
+    class Request:
+        transport = None
+
+    async def watch() -> None:
+        async with asyncio.timeout(10):
+            request: Any = Request()
+            await watchstream.serve(request, hub, api.table(maps), maps, None, wanted, Form(), api)
+
+    asyncio.run(watch())
+    assert hub.count() == 0
 
 
 def test_no_bookmark_overtakes_a_change_that_came_as_the_wait_ended(api: Registry) -> None:
