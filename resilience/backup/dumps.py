@@ -1,10 +1,11 @@
 """Application dumps: a command's output, streamed out of its container with all four proofs.
 
-The command runs below a few lines of POSIX shell that count and hash what it prints and say so in
-an end marker, with the command's own exit status: a dump whose producer died in the middle has no
-status zero, one whose connection was cut has no marker. The container needs `sh`, `tee`, `wc`,
-`mkfifo`, `mktemp` and `sha256sum`, as every image with busybox or coreutils has. Loading goes the
-same way back; the command is taken from the snapshot, and must bear being run again.
+The command runs below a few lines that count and hash what it prints and say so in an end marker,
+with the command's own exit status: a dump whose producer died in the middle has no status zero, one
+whose connection was cut has no marker. Those lines are POSIX shell where the container has `tee`,
+`wc`, `mkfifo`, `mktemp` and `sha256sum`, as every image with busybox or coreutils has, else Python.
+Loading goes the same way back; the command is taken from the snapshot, and must bear being run
+again.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from resilience.backup.files import Files
 from resilience.backup.manifest import VolumeRecord
 from resilience.backup.mapping import Targets
 from resilience.backup.pods import container, serving
-from resilience.backup.stream import Counted, Exec, proven
+from resilience.backup.stream import Counted, Exec, packed, proven
 from resilience.cluster.interface import Cluster, Object
 from resilience.model.inside import Dump
 from resilience.model.selector import Selector
@@ -30,6 +31,12 @@ KIND = "dump"
 _TIMEOUT = 6 * 3600.0
 _READY_WITHIN = 600.0
 _PAUSE = 0.5
+
+_NEEDED = "tee, wc, mkfifo, mktemp and sha256sum"
+_TOOLS = (
+    "command -v tee && command -v wc && command -v mkfifo && command -v mktemp && "
+    "command -v sha256sum"
+)
 
 _COUNTED = r"""
 d=$(mktemp -d) && mkfifo "$d/h" "$d/c" || exit 125
@@ -78,7 +85,7 @@ class Dumps:
         where = container(pod, dump.container, f"dump {dump.name}")
         with files.data(key) as write:
             counted = Counted(write)
-            command = ["sh", "-c", _TAKE, "sh", *dump.take]
+            command = [*self._counting(namespace, name, where, "take"), *dump.take]
             ended = self.exec.run(
                 namespace, name, where, command, stdout=counted.write, timeout=_TIMEOUT
             )
@@ -113,11 +120,12 @@ class Dumps:
                 sent.write(chunk)
                 yield chunk
 
+        name, where = str(pod["metadata"]["name"]), container(pod, record.container, what)
         ended = self.exec.run(
             namespace,
-            str(pod["metadata"]["name"]),
-            container(pod, record.container, what),
-            ["sh", "-c", _LOAD, "sh", *record.load],
+            name,
+            where,
+            [*self._counting(namespace, name, where, "load"), *record.load],
             stdin=stdin(),
             timeout=_TIMEOUT,
         )
@@ -125,6 +133,28 @@ class Dumps:
         if (sent.bytes, sent.sha256) != (record.bytes, record.sha256):
             raise VolumeFailed(f"{what}: the stored dump is not the one that was recorded")
         return f"{what}: {record.bytes} bytes loaded by {record.load[0]}"
+
+    def _counting(self, namespace: str, pod: str, where: str, way: str) -> list[str]:
+        """What the command is put behind, of what the container has."""
+        shell = {"take": _TAKE, "load": _LOAD}[way]
+        if self._ends_well(namespace, pod, where, ["sh", "-c", _TOOLS]):
+            return ["sh", "-c", shell, "sh"]
+        for python in ("python3", "python"):
+            if self._ends_well(namespace, pod, where, [python, "-c", ""]):
+                return [python, "-c", packed("dump_agent"), way]
+        raise VolumeFailed(
+            f"container {where} of {namespace}/{pod} has neither a shell with {_NEEDED} nor "
+            "Python: a dump cannot be counted and hashed there"
+        )
+
+    def _ends_well(self, namespace: str, pod: str, where: str, command: list[str]) -> bool:
+        ended = self.exec.run(namespace, pod, where, command, timeout=60)
+        if ended.status is None:
+            raise VolumeFailed(
+                f"container {where} of {namespace}/{pod}: the connection ended without an exit "
+                f"status {ended.stderr.strip()[-200:]}"
+            )
+        return ended.status == 0
 
     def _awaited(self, namespace: str, pods: Selector, what: str) -> Object:
         until = self.clock.monotonic() + _READY_WITHIN

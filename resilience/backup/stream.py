@@ -7,10 +7,13 @@ was closed early: each lacks at least one (kubernetes #60140, kubectl #1361, k8u
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from importlib.resources import files as package_files
 from typing import TYPE_CHECKING, Protocol
 
 from resilience.backup.errors import VolumeFailed
@@ -29,6 +32,14 @@ class Ended:
 
     status: int | None
     stderr: str
+
+
+def packed(agent: str) -> str:
+    """A program of ours that runs in a container, for `python -c`: it travels in a URL, as the
+    commands of exec do."""
+    source = package_files("resilience.backup").joinpath(f"{agent}.py").read_bytes()
+    text = base64.b64encode(zlib.compress(source, 9)).decode()
+    return f"import base64, zlib; exec(zlib.decompress(base64.b64decode('{text}')))"
 
 
 class Exec(Protocol):

@@ -9,12 +9,9 @@ make it so, or a stand-in of one moment (`stand_ins`).
 
 from __future__ import annotations
 
-import base64
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from importlib.resources import files as package_files
 from typing import Any
 
 from resilience.backup import layout
@@ -26,7 +23,7 @@ from resilience.backup.manifest import VolumeRecord
 from resilience.backup.mapping import Targets
 from resilience.backup.rules import FILLED, RESTORE
 from resilience.backup.stand_ins import CLAIMS, RUN, StandIns
-from resilience.backup.stream import Counted, Exec, proven
+from resilience.backup.stream import Counted, Exec, packed, proven
 from resilience.cluster.errors import ClusterError, Conflict, NotFound
 from resilience.cluster.interface import PODS, Cluster, Object
 from resilience.model.inside import Volumes
@@ -38,13 +35,6 @@ _WITHIN = 120.0
 _PAUSE = 0.25
 _TRIES = 3
 _TIMEOUT = 6 * 3600.0
-
-
-def agent() -> str:
-    """The program that runs in the helper, packed: it travels in a URL, as exec's commands do."""
-    source = package_files("resilience.backup").joinpath("volume_agent.py").read_bytes()
-    packed = base64.b64encode(zlib.compress(source, 9)).decode()
-    return f"import base64, zlib; exec(zlib.decompress(base64.b64decode('{packed}')))"
 
 
 def helper(claim: str, namespace: str, *, node: str, writing: bool, image: str = IMAGE) -> Object:
@@ -145,7 +135,7 @@ class TarVolumes:
                     namespace,
                     pod,
                     "helper",
-                    ["python", "-c", agent(), "save", _MOUNT],
+                    ["python", "-c", packed("volume_agent"), "save", _MOUNT],
                     stdout=counted.write,
                     timeout=_TIMEOUT,
                 )
@@ -202,7 +192,7 @@ class TarVolumes:
                 namespace,
                 pod,
                 "helper",
-                ["python", "-c", agent(), "load", _MOUNT],
+                ["python", "-c", packed("volume_agent"), "load", _MOUNT],
                 stdin=stdin(),
                 timeout=_TIMEOUT,
             )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,6 +66,25 @@ class Shell:
         return ended
 
 
+class NoTools(Shell):
+    """A container without the shell's tools."""
+
+    def __init__(self, *, python: bool = True) -> None:
+        super().__init__()
+        self._python = python
+
+    def run(
+        self, namespace: str, pod: str, container: str, command: Sequence[str], **more: Any
+    ) -> Ended:
+        if "mkfifo" in command[2]:
+            return Ended(127, "sh: not found")
+        if command[0].startswith("python"):
+            if not self._python:
+                return Ended(127, "not found")
+            command = [sys.executable, *command[1:]]
+        return super().run(namespace, pod, container, command, **more)
+
+
 def database(name: str, namespace: str = "shop", *, ready: bool = True) -> Object:
     conditions = [{"type": "Ready", "status": str(ready)}]
     return {
@@ -112,8 +133,8 @@ def test_a_dump_comes_back_byte_for_byte_into_the_ready_pod(tmp_path: Path) -> N
     assert back.read_bytes() == f"{numbers}no newline".encode()
     assert said == f"dump orders into copy: {record.bytes} bytes loaded by sh"
     assert [each.partition(":")[0] for each in shell.ran] == [
-        "shop/db-1/sidecar",
-        "copy/db-7/sidecar",
+        *2 * ["shop/db-1/sidecar"],  # what the container has is asked first
+        *2 * ["copy/db-7/sidecar"],
     ]
 
 
@@ -147,6 +168,25 @@ def test_a_load_that_fails_or_reads_only_a_part_is_not_called_done() -> None:
         loading = Dumps(cluster=cluster, exec=shell, clock=FakeClock())
         with pytest.raises(VolumeFailed, match=words):
             loading.load(snapshot, Targets())
+
+
+def test_without_a_shells_tools_python_counts_and_hashes(tmp_path: Path) -> None:
+    shell, back = NoTools(), tmp_path / "back"
+    store = made(dump("seq 100000; printf 'no newline'", f"cat > {back}"), shell)
+    loading = Dumps(cluster=with_database(), exec=shell, clock=FakeClock())
+    loading.load(opened(store, "one"), Targets())
+    assert back.read_bytes().endswith(b"100000\nno newline")
+    with pytest.raises(VolumeFailed, match=r"ended with 3: lost it"):
+        made(dump("seq 1000; echo lost it >&2; exit 3"), shell)
+    store = made(dump("seq 1000000", "head -1"), shell)
+    with pytest.raises(VolumeFailed, match=r"dump orders into shop: ended with 124"):
+        loading.load(opened(store, "one"), Targets())
+
+
+def test_a_container_with_neither_is_told_what_it_lacks() -> None:
+    shell = NoTools(python=False)
+    with pytest.raises(VolumeFailed, match=r"neither a shell with tee, wc.* nor Python"):
+        made(dump("seq 10"), shell)
 
 
 def test_a_dump_nobody_can_give_is_named() -> None:
