@@ -6,42 +6,12 @@ every test. Waiting is kubectl's own (`wait`, `rollout status`, `--watch`), neve
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import subprocess
-import sys
 import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-NEWEST = ROOT / ".venv" / "bin" / "kubectl-newest"
-_FOUND = [
-    path for path in (shutil.which("kubectl"), str(NEWEST) if NEWEST.exists() else None) if path
-]
-
-WEB = """
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web}
-spec:
-  replicas: 3
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata: {labels: {app: web}}
-    spec:
-      terminationGracePeriodSeconds: 1
-      containers:
-      - name: web
-        image: registry.k8s.io/e2e-test-images/agnhost:2.45
-        args: [netexec, --http-port=8080]
-        ports: [{containerPort: 8080}]
-        readinessProbe: {httpGet: {path: /readyz, port: 8080}, periodSeconds: 1}
-"""
+from tests.e2e.kubectl import WEB, Kubectl
 
 CLAIM = """
 apiVersion: v1
@@ -72,83 +42,6 @@ spec: {source: {persistentVolumeClaimName: old}}
 FROM_SNAPSHOT = """
   dataSource: {apiGroup: snapshot.storage.k8s.io, kind: VolumeSnapshot, name: snap}
 ---"""
-
-
-@pytest.fixture(scope="module")
-def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A sandbox of three nodes that ends with this module."""
-    file = tmp_path_factory.mktemp("sandbox") / "kubeconfig"
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "resilience.sandbox",
-            "up",
-            "--owner-stdin",
-            "--kubeconfig",
-            str(file),
-        ],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-    )
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    assert line, "the sandbox did not start"
-    yield Path(json.loads(line)["kubeconfig"])
-    process.communicate(timeout=30)
-
-
-@dataclass(frozen=True)
-class Kubectl:
-    """One kubectl in one namespace."""
-
-    program: str
-    kubeconfig: Path
-    namespace: str
-    home: Path
-
-    def run(self, *arguments: str, stdin: str = "", timeout: float = 40.0) -> tuple[int, str, str]:
-        environment = {**os.environ, "KUBECONFIG": str(self.kubeconfig), "HOME": str(self.home)}
-        done = subprocess.run(
-            [self.program, "-n", self.namespace, *arguments],
-            input=stdin,
-            text=True,
-            capture_output=True,
-            timeout=timeout,
-            env=environment,
-            check=False,
-        )
-        return done.returncode, done.stdout, done.stderr
-
-    def __call__(self, *arguments: str, stdin: str = "", timeout: float = 40.0) -> str:
-        code, out, err = self.run(*arguments, stdin=stdin, timeout=timeout)
-        assert code == 0, f"kubectl {' '.join(arguments)}: {out}{err}"
-        return out
-
-    def fails(self, *arguments: str, stdin: str = "") -> str:
-        code, out, err = self.run(*arguments, stdin=stdin)
-        assert code != 0, f"kubectl {' '.join(arguments)} should fail: {out}"
-        return out + err
-
-
-@pytest.fixture(params=_FOUND or ["kubectl"], ids=lambda path: Path(path).name)
-def kubectl(request: pytest.FixtureRequest, kubeconfig: Path, tmp_path: Path) -> Iterator[Kubectl]:
-    if not _FOUND:
-        pytest.skip("no kubectl on this machine")
-    namespace = f"t{abs(hash(request.node.name)) % 10**9}"
-    bound = Kubectl(request.param, kubeconfig, namespace, tmp_path)
-    bound("create", "namespace", namespace)
-    yield bound
-    bound("delete", "namespace", namespace, "--wait=false")
-
-
-@pytest.fixture
-def web(kubectl: Kubectl) -> Kubectl:
-    kubectl("apply", "-f", "-", stdin=WEB)
-    kubectl("rollout", "status", "deployment/web", "--timeout=30s")
-    return kubectl
 
 
 def test_get_prints_the_real_columns(web: Kubectl) -> None:

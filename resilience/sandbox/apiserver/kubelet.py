@@ -1,19 +1,18 @@
 """What the API server only passes on: logs, exec, attach and port-forward go to the kubelet.
 
-Over the kubelet's unix socket with the same path, query and body; WebSockets are passed message by
-message with their subprotocol, so the kubelet decides the protocol.
+Over the kubelet's unix socket with the same path, query and body. Connections that change their
+protocol are carried by `upgrade`.
 """
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import aiohttp
 from aiohttp import web
 
 from resilience.sandbox.api import ApiError
-from resilience.sandbox.apiserver import errors
+from resilience.sandbox.apiserver import errors, upgrade
 from resilience.sandbox.apiserver.registry import Registry
 from resilience.sandbox.apiserver.route import Route
 
@@ -44,10 +43,10 @@ class KubeletProxy:
         if self._registry.find(nodes, "", node) is None:
             raise errors.not_found(nodes, node)
         try:
-            if request.headers.get("Upgrade", "").lower() == "websocket":
-                return await self._websocket(request)
+            if upgrade.is_asked(request):
+                return await upgrade.pass_through(request, self._socket)
             return await self._plain(request)
-        except aiohttp.ClientError as error:
+        except (aiohttp.ClientError, FileNotFoundError, ConnectionRefusedError) as error:
             raise ApiError(
                 500,
                 "InternalError",
@@ -87,58 +86,8 @@ class KubeletProxy:
         ) as upstream:
             response = web.StreamResponse(status=upstream.status)
             response.headers["Content-Type"] = upstream.headers.get("Content-Type", "text/plain")
-            response.enable_chunked_encoding()
             await response.prepare(request)
             async for piece in upstream.content.iter_chunked(_CHUNK):
                 await response.write(piece)
             await response.write_eof()
             return response
-
-    async def _websocket(self, request: web.BaseRequest) -> web.StreamResponse:
-        offered = [
-            word.strip()
-            for word in request.headers.get("Sec-WebSocket-Protocol", "").split(",")
-            if word.strip()
-        ]
-        url = f"http://kubelet{request.raw_path}"
-        from yarl import URL
-
-        async with self._client().ws_connect(
-            URL(url, encoded=True),
-            protocols=offered,
-            max_msg_size=0,
-            autoping=False,
-        ) as upstream:
-            chosen = [upstream.protocol] if upstream.protocol else []
-            here = web.WebSocketResponse(protocols=chosen, max_msg_size=0, autoping=False)
-            await here.prepare(request)
-            await _join(here, upstream)
-            return here
-
-
-async def _join(here: web.WebSocketResponse, there: aiohttp.ClientWebSocketResponse) -> None:
-    """Pass messages both ways until either side ends, then end the other."""
-    tasks = [asyncio.create_task(_pass(here, there)), asyncio.create_task(_pass(there, here))]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await here.close()
-        await there.close()
-
-
-_Socket = web.WebSocketResponse | aiohttp.ClientWebSocketResponse
-
-
-async def _pass(source: _Socket, target: _Socket) -> None:
-    async for message in source:
-        if message.type == aiohttp.WSMsgType.BINARY:
-            await target.send_bytes(message.data)
-        elif message.type == aiohttp.WSMsgType.TEXT:
-            await target.send_str(message.data)
-        elif message.type == aiohttp.WSMsgType.PING:
-            await target.ping(message.data)
-        elif message.type == aiohttp.WSMsgType.PONG:
-            await target.pong(message.data)

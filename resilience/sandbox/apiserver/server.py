@@ -7,6 +7,7 @@ not understand gets a Status, as from the real server; a bug answers 500 and is 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -43,6 +44,7 @@ _log = logging.getLogger(__name__)
 _ENDPOINTS = '299 - "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"'
 _OPEN = frozenset({"/healthz", "/livez", "/readyz", "/version"})
 _CONNECT = frozenset({"log", "exec", "attach", "portforward"})
+_STREAMED = _CONNECT - {"log"}
 _AGGREGATED = "APIGroupDiscoveryList"
 
 _NON_RESOURCE = {
@@ -131,7 +133,10 @@ class Server:
         kind = self.registry.kinds.find(target.group, target.version, target.plural)
         if kind is None or (target.namespace and not kind.resource.namespaced):
             raise errors.unknown_path()
-        self._authorizer.require(user, _attributes(request, kind, target))
+        asked = _attributes(request, kind, target)
+        self._authorizer.require(user, asked)
+        if target.subresource in _STREAMED:  # by GET too: subresources.go, ensureAuthorizedForVerb
+            self._authorizer.require(user, dataclasses.replace(asked, verb="create"))
         response = await self._resource(request, kind, target, user)
         if target.plural == "endpoints" and not response.prepared:
             response.headers.add("Warning", _ENDPOINTS)

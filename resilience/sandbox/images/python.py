@@ -1,12 +1,13 @@
 """`python:*`: the interpreter's command line, run inside the forked process.
 
 Understands what programs are started with in a container: `-c`, `-m`, a script (usually from a
-mounted ConfigMap), `-u`, `-V`, and the flags that change nothing here. There is no terminal, so
-no interactive interpreter: without a program it reads stdin, which is empty, and ends with 0.
+mounted ConfigMap), `-u`, `-V`, and the flags that change nothing here. Without a program it reads
+stdin: at a terminal line by line as one talks to it, else to its end.
 """
 
 from __future__ import annotations
 
+import code
 import io
 import os
 import platform
@@ -95,6 +96,9 @@ def _run(mode: str, value: str, argv: list[str]) -> int:
         elif mode == "script":
             sys.path.insert(0, os.path.dirname(_real(value)))
             _execute(_read(value), value, module, {"__file__": value})
+        elif mode == "stdin" and sys.stdin.isatty():
+            sys.path.insert(0, "")
+            code.interact(local=module.__dict__, exitmsg="")
         else:
             sys.path.insert(0, "")
             text = value if mode == "code" else sys.stdin.read()

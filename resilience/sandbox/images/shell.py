@@ -1,7 +1,7 @@
 """`sh -c` for hooks and probes: words, quotes, $VARIABLES, `;`, `&&`, `||`, `>` and `<`.
 
-Enough for `sh -c "sleep 5 && touch /tmp/x"`; pipes, loops and substitutions are refused with exit
-code 2 and a line that says so, never run half.
+Enough for `sh -c "sleep 5 && touch /tmp/x"` and to look around with `kubectl exec -it`; pipes,
+loops and substitutions are refused with exit code 2 and a line that says so, never run half.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ REFUSED = re.compile(r"[`|]|\$\(|\b(for|while|if|case|until)\b|<<")
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+)|([?$]))")
 USAGE = 2
 NOT_FOUND = 127
+INTERRUPTED = 130
 
 
 def run_line(line: str, arguments: list[str]) -> int:
@@ -32,6 +33,22 @@ def run_line(line: str, arguments: list[str]) -> int:
         if wanted and command:
             code = _run(command, code)
     return code
+
+
+def converse() -> int:
+    """Run the lines of stdin until it ends or one says `exit`; at a terminal there is a prompt."""
+    prompt = ("# " if os.geteuid() == 0 else "$ ") if os.isatty(0) else ""
+    code = 0
+    while True:
+        print(prompt, end="", flush=True)
+        try:
+            line = sys.stdin.readline()
+            if not line:
+                return code
+            code = run_line(line.strip(), [])
+        except KeyboardInterrupt:
+            print()
+            code = INTERRUPTED
 
 
 def _tokens(line: str) -> list[str] | None:

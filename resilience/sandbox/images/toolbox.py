@@ -13,7 +13,9 @@ import socket
 import sys
 import time
 
-from resilience.sandbox.images.shell import check, run_line
+from resilience.sandbox.images.shell import check, converse, run_line
+
+PIECE = 1 << 16
 
 
 def _fail(name: str, about: str, error: OSError) -> int:
@@ -22,21 +24,20 @@ def _fail(name: str, about: str, error: OSError) -> int:
 
 
 def cat_(argv: list[str]) -> int:
-    """Print files, or stdin."""
+    """Print files, or stdin as it comes."""
     code = 0
     for path in argv[1:] or ["-"]:
         try:
-            text = sys.stdin.buffer.read() if path == "-" else _read(path)
-            sys.stdout.buffer.write(text)
-            sys.stdout.buffer.flush()
+            source = 0 if path == "-" else os.open(path, os.O_RDONLY)
+            sys.stdout.flush()
+            while piece := os.read(source, PIECE):
+                sys.stdout.buffer.write(piece)
+                sys.stdout.buffer.flush()
+            if source:
+                os.close(source)
         except OSError as error:
             code = _fail("cat", path, error)
     return code
-
-
-def _read(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return file.read()
 
 
 def echo_(argv: list[str]) -> int:
@@ -182,8 +183,10 @@ def _signal_main(main: int, number: signal.Signals) -> None:
 
 
 def sh_(argv: list[str]) -> int:
-    """`sh -c LINE`: see `shell`."""
+    """`sh -c LINE`, or lines from stdin: see `shell`."""
+    if all(word.startswith("-") and "c" not in word for word in argv[1:]):
+        return converse()
     if len(argv) < 3 or not argv[1].startswith("-") or not argv[1].endswith("c"):
-        print("sh: only `sh -c COMMAND` is understood in the sandbox", file=sys.stderr)
+        print("sh: only `sh` and `sh -c COMMAND` are understood in the sandbox", file=sys.stderr)
         return 2
     return run_line(argv[2], argv[3:])

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from resilience.sandbox.images import catalogue
-from resilience.sandbox.kubelet import backoff, pulling
+from resilience.sandbox.kubelet import backoff, pulling, terminal
 from resilience.sandbox.kubelet.environment import ConfigError, expand
 from resilience.sandbox.kubelet.hooks import HookFailed, run_hook
 from resilience.sandbox.kubelet.logs import LogFile
@@ -43,6 +43,7 @@ class Container:
         self.state = state
         self.launch: Launch | None = None
         self.log: LogFile | None = None
+        self.entry = terminal.Entry()
         self._back_off = backoff.BackOff()
         self._pull = pulling.Pull(self)
         self._probing = Probing(self)
@@ -144,9 +145,12 @@ class Container:
         self._out_of_memory = False
         if self._has_process(image):
             self.log = LogFile(log_path)
-            pipes = self.log.pipes()
-            self.pod.kubelet.zygote.start(launch, pipes, self._on_exit)
-            self.pod.close_soon(pipes)
+            spec = self.state.spec
+            given, self.entry = terminal.of_container(
+                self.log, stdin=bool(spec.get("stdin")), tty=bool(spec.get("tty"))
+            )
+            self.pod.kubelet.zygote.start(launch, given, self._on_exit)
+            self.pod.close_soon(given)
         self.state.began = time.monotonic()
         self.state.state = {"running": {"startedAt": self.pod.kubelet.clock.stamp()}}
         self.event("Normal", "Started", "Container started")
@@ -191,6 +195,7 @@ class Container:
     def _on_exit(self, code: int) -> None:
         if self.log is not None:
             self.log.close()
+        self.entry.close()
         self._finish(code)
 
     def _finish(self, code: int, reason: str = "", message: str = "") -> None:

@@ -120,10 +120,10 @@ async def _read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> R
     first, *lines = head.split("\r\n")
     method, target, _ = first.split(" ", 2)
     split = urlsplit(target)
-    headers = {
-        name.lower(): value.strip()
-        for name, _, value in (line.partition(":") for line in lines if line)
-    }
+    headers: dict[str, str] = {}
+    for name, _, value in (line.partition(":") for line in lines if line):
+        before = headers.get(name.lower())
+        headers[name.lower()] = f"{before}, {value.strip()}" if before else value.strip()
     body = await reader.readexactly(int(headers.get("content-length", "0")))
     query = parse_qs(split.query, keep_blank_values=True)
     return Request(method, unquote(split.path), query, headers, body, reader, writer)

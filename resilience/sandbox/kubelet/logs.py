@@ -28,6 +28,8 @@ class LogFile:
         self._rest = {"stdout": b"", "stderr": b""}
         self._readers: dict[str, int] = {}
         self._loop = asyncio.get_running_loop()
+        self.terminal = -1
+        """The container's terminal, if it has one: what it is resized by."""
         self.on_write: list[Callable[[], None]] = []
         self.on_data: list[Callable[[tuple[str, bytes] | None], None]] = []
         """Hear every piece as it comes, for `attach`; None at the end."""
@@ -37,11 +39,15 @@ class LogFile:
         ends = []
         for stream in ("stdout", "stderr"):
             read, write = os.pipe()
-            os.set_blocking(read, False)
-            self._readers[stream] = read
-            self._loop.add_reader(read, self._read, stream)
+            self.listen(stream, read)
             ends.append(write)
         return ends[0], ends[1]
+
+    def listen(self, stream: str, descriptor: int) -> None:
+        """Log what `descriptor` brings; it is closed at its end."""
+        os.set_blocking(descriptor, False)
+        self._readers[stream] = descriptor
+        self._loop.add_reader(descriptor, self._read, stream)
 
     def _read(self, stream: str) -> bool:
         """Take one piece; False when there is nothing more now."""
@@ -49,6 +55,8 @@ class LogFile:
             data = os.read(self._readers[stream], PIECE)
         except BlockingIOError:
             return False
+        except OSError:
+            data = b""  # EIO: nobody has the terminal open any more
         if not data:
             self._shut(stream)
             return False
@@ -59,6 +67,8 @@ class LogFile:
 
     def _shut(self, stream: str) -> None:
         descriptor = self._readers.pop(stream)
+        if descriptor == self.terminal:
+            self.terminal = -1
         self._loop.remove_reader(descriptor)
         os.close(descriptor)
 

@@ -356,7 +356,7 @@ class Pod:
 
     def close_soon(self, descriptors: tuple[int, ...]) -> None:
         """Close our copies of what was passed on."""
-        for descriptor in descriptors:
+        for descriptor in set(descriptors):
             os.close(descriptor)
 
     # Status.

@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from resilience.sandbox.api import ApiError
-from resilience.sandbox.kubelet import faults, log_api, remote
+from resilience.sandbox.kubelet import faults, forwarding, log_api, remote
 from resilience.sandbox.kubelet.container import Container
 from resilience.sandbox.kubelet.httpd import Request
 from resilience.sandbox.kubelet.pod import Pod
@@ -37,7 +37,7 @@ class KubeletServer:
             raise ApiError(404, "NotFound", "the server could not find the requested resource")
         pod = find_pod(self._kubelet, match[1], match[2])
         if match[3] == "portforward":
-            await remote.port_forward(pod, request)
+            await forwarding.serve(pod, request)
             return
         container = choose(pod, request.first("container"))
         if match[3] == "log":

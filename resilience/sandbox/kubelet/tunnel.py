@@ -1,4 +1,4 @@
-"""Port-forward as kubectl does it: SPDY/3.1 inside a WebSocket.
+"""Port-forward as kubectl does it: SPDY/3.1, inside a WebSocket or on the bare connection.
 
 For each connection the client opens two streams with the same `requestid`: `streamtype` error,
 then data, both with the `port`. The data stream is the connection; a text on the error stream says
@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 
 from resilience.sandbox.kubelet import spdy
+from resilience.sandbox.kubelet.carrier import Carrier
 from resilience.sandbox.kubelet.pod import Pod
-from resilience.sandbox.kubelet.websocket import WebSocket
 from resilience.sandbox.ports import published
 
 PROTOCOL = "SPDY/3.1+portforward.k8s.io"
@@ -21,9 +21,9 @@ PIECE = 32768
 class Tunnel:
     """One kubectl; any number of connections."""
 
-    def __init__(self, pod: Pod, socket: WebSocket) -> None:
+    def __init__(self, pod: Pod, carrier: Carrier) -> None:
         self._pod = pod
-        self._socket = socket
+        self._carrier = carrier
         self._codec = spdy.Codec()
         self._errors: dict[str, int] = {}
         self._writers: dict[int, asyncio.StreamWriter] = {}
@@ -33,7 +33,7 @@ class Tunnel:
     async def serve(self) -> None:
         """Carry until the client goes."""
         try:
-            async for message in self._socket.messages():
+            async for message in self._carrier.messages():
                 for frame in self._codec.feed(message):
                     await self._handle(frame)
         except (ValueError, ConnectionError):
@@ -43,14 +43,14 @@ class Tunnel:
                 task.cancel()
             for writer in self._writers.values():
                 writer.close()
-            await self._socket.close()
+            await self._carrier.close()
 
     async def _handle(self, frame: spdy.Frame) -> None:
         if frame.kind == spdy.SYN_STREAM:
-            await self._socket.send(self._codec.reply(frame.stream))
+            await self._carrier.send(self._codec.reply(frame.stream))
             self._open(frame)
         elif frame.kind == spdy.PING:
-            await self._socket.send(spdy.pong(frame))
+            await self._carrier.send(spdy.pong(frame))
         elif frame.kind == spdy.RST_STREAM and frame.stream in self._writers:
             self._writers.pop(frame.stream).close()
         elif frame.kind == 0:
@@ -86,9 +86,9 @@ class Tunnel:
             await self._connect_and_copy(stream, port)
         except OSError as problem:
             text = f"error forwarding port {port} to pod {self._pod.uid}: {problem.strerror}"
-            await self._socket.send(spdy.data(error, text.encode()))
-        await self._socket.send(spdy.data(stream, b"", final=True))
-        await self._socket.send(spdy.data(error, b"", final=True))
+            await self._carrier.send(spdy.data(error, text.encode()))
+        await self._carrier.send(spdy.data(stream, b"", final=True))
+        await self._carrier.send(spdy.data(error, b"", final=True))
         self._waiting.pop(stream, None)
         writer = self._writers.pop(stream, None)
         if writer is not None:
@@ -101,4 +101,4 @@ class Tunnel:
         for frame in self._waiting.pop(stream):
             await self._pass(frame)
         while piece := await reader.read(PIECE):
-            await self._socket.send(spdy.data(stream, piece))
+            await self._carrier.send(spdy.data(stream, piece))

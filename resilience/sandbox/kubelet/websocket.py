@@ -56,10 +56,10 @@ class WebSocket:
         data = await self._reader.readexactly(length)
         return bool(first & 0x80), first & 0x0F, _unmask(data, mask) if mask else data
 
-    async def send(self, data: bytes) -> None:
-        """One binary message; waits while the peer does not read."""
+    async def send(self, data: bytes, *, text: bool = False) -> None:
+        """One message; waits while the peer does not read."""
         if not self._closed:
-            self._write(BINARY, data)
+            self._write(TEXT if text else BINARY, data)
             await self._writer.drain()
 
     async def close(self) -> None:
@@ -86,25 +86,30 @@ def _unmask(data: bytes, mask: bytes) -> bytes:
 
 
 def accept(request: Request, spoken: Sequence[str]) -> WebSocket:
-    """Answer the handshake with the first of `spoken` that the client offers; ApiError if none."""
-    offered = [
-        word.strip() for word in request.headers.get("sec-websocket-protocol", "").split(",")
-    ]
-    chosen = next((name for name in spoken if name in offered), None)
+    """Answer the handshake with the first protocol the client offers of `spoken`; ApiError if none.
+
+    A client that offers nothing speaks "", where that is spoken.
+    """
+    text = request.headers.get("sec-websocket-protocol", "")
+    offered = [word.strip() for word in text.split(",") if word.strip()] or [""]
+    chosen = next((name for name in offered if name in spoken), None)
     key = request.headers.get("sec-websocket-key", "")
-    if chosen is None or not key:
+    if not key:
+        raise ApiError(400, "BadRequest", "Upgrade request required")
+    if chosen is None:
         raise ApiError(
             400,
             "BadRequest",
-            f"unable to upgrade: none of {offered} is spoken, only {list(spoken)}",
+            f"unable to upgrade: none of {offered} is spoken, only {list(filter(None, spoken))}",
         )
     digest = base64.b64encode(hashlib.sha1((key + MAGIC).encode()).digest()).decode()
-    lines = (
+    lines = [
         "HTTP/1.1 101 Switching Protocols",
         "Upgrade: websocket",
         "Connection: Upgrade",
         f"Sec-WebSocket-Accept: {digest}",
-        f"Sec-WebSocket-Protocol: {chosen}",
-    )
+    ]
+    if chosen:
+        lines.append(f"Sec-WebSocket-Protocol: {chosen}")
     request.writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
     return WebSocket(request, chosen)

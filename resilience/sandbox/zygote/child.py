@@ -7,12 +7,14 @@ that make it see its Pod's network and volumes, and last the image's program.
 from __future__ import annotations
 
 import atexit
+import fcntl
 import gc
 import io
 import os
 import random
 import signal
 import sys
+import termios
 import threading
 import traceback
 from typing import NoReturn
@@ -60,6 +62,8 @@ def _take_descriptors(descriptors: list[int]) -> None:
     for target, source in enumerate(moved):
         os.dup2(source, target)
     os.closerange(3, 1024)
+    if os.isatty(0):  # we lead a session: this becomes its terminal, and ^C reaches us
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, "r", closefd=False)))
     sys.stdout = _writer(1, line_buffering=False)
     sys.stderr = _writer(2, line_buffering=True)

@@ -202,3 +202,11 @@ def test_tokens_live_at_least_ten_minutes(wire: Wire) -> None:
 
 def test_the_kubelet_is_trusted(wire: Wire) -> None:
     assert wire("GET", "/api/v1/nodes", token=KUBELET).status == 200
+
+
+@pytest.mark.parametrize("subresource", ["exec", "attach", "portforward"])
+def test_streams_need_create_even_where_they_begin_with_get(wire: Wire, subresource: str) -> None:
+    grant(wire, {"apiGroups": [""], "resources": [f"pods/{subresource}"], "verbs": ["get"]})
+    refused = as_bob(wire, "GET", f"{PODS}/x/{subresource}")
+    assert refused.status == 403
+    assert f'cannot create resource "pods/{subresource}"' in refused.json["message"]
