@@ -1,8 +1,9 @@
 """Does the wall hold? Asked by a Pod inside it, before any workload is let in.
 
 A cluster whose network plugin knows no policies accepts the NetworkPolicy and ignores it. The
-canary tries to reach the API server's Service, which is outside the wall; it must fail to. Needs an
-image with Python and the right to create Pods.
+canary tries to reach the API server's Service, which is outside the wall; twice in a row it must fail
+to. A plugin may need a moment for a new Pod, so it is asked again for a while. Needs an image with
+Python and the right to create Pods.
 """
 
 from __future__ import annotations
@@ -16,14 +17,27 @@ _BLOCKED, _REACHED = 0, 7
 _WITHIN = 120.0
 _PAUSE = 0.25
 
+PATIENCE = 20
+"""Seconds that a policy may take to be in force for a new Pod, once it was accepted."""
+
 _PROGRAM = f"""
-import os, socket, sys
-try:
-    socket.create_connection((os.environ["KUBERNETES_SERVICE_HOST"],
-                              int(os.environ["KUBERNETES_SERVICE_PORT"])), 2).close()
-except OSError:
-    sys.exit({_BLOCKED})
-sys.exit({_REACHED})
+import os, socket, sys, time
+
+def gets_out():
+    try:
+        socket.create_connection((os.environ["KUBERNETES_SERVICE_HOST"],
+                                  int(os.environ["KUBERNETES_SERVICE_PORT"])), 2).close()
+    except OSError:
+        return False
+    return True
+
+end, kept = time.monotonic() + {PATIENCE}, 0
+while kept < 2:
+    if time.monotonic() > end:
+        sys.exit({_REACHED})
+    kept = 0 if gets_out() else kept + 1
+    time.sleep(0.1)
+sys.exit({_BLOCKED})
 """
 
 
