@@ -1,9 +1,9 @@
 """Does the wall hold? Asked by a Pod inside it, before any workload is let in.
 
 A cluster whose network plugin knows no policies accepts the NetworkPolicy and ignores it. The
-canary tries to reach the API server's Service, which is outside the wall; twice in a row it must fail
-to. A plugin may need a moment for a new Pod, so it is asked again for a while. Needs an image with
-Python and the right to create Pods.
+canary tries to reach the API server's Service, which is outside the wall; it must fail to, twice in
+a row. A plugin may need a moment for a new Pod, so it tries for a while. Needs an image with Python
+and the right to create Pods.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,7 @@ def run(command: Command, folder: Path, temporary: Path) -> str:
         "NO_COLOR": "1",
         "COLUMNS": "100",
         "PYTEST_ADDOPTS": "-p no:asyncio -p no:randomly",
+        "PYTHONPATH": str(folder),  # where a page installs a package of its own
     }
     environment = {**os.environ, **own}
     done = subprocess.run(
@@ -77,12 +79,26 @@ def run(command: Command, folder: Path, temporary: Path) -> str:
     return done.stdout
 
 
+def install(folder: Path) -> None:
+    """What `pip install -e .` leaves behind for a package with entry points, without a download."""
+    project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+    metadata = folder / f"{project['name']}.egg-info"
+    metadata.mkdir()
+    head = f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+    (metadata / "PKG-INFO").write_text(head)
+    lines = [
+        f"[{group}]\n" + "".join(f"{name} = {value}\n" for name, value in points.items())
+        for group, points in project["entry-points"].items()
+    ]
+    (metadata / "entry_points.txt").write_text("\n".join(lines))
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.parent.name}-{page.stem}")
 def test_every_command_of_the_page_prints_what_the_page_says(
     page: Path, tmp_path: Path, temporary: Path
 ) -> None:
     if page.parent.name != "tutorial":  # which begins with an empty folder, as its reader does
-        for folder in ("scenarios", "backups"):
+        for folder in ("scenarios", "backups", "deploy"):
             shutil.copytree(ROOT / folder, tmp_path / folder)
     ran = 0
     for language, body in BLOCK.findall(page.read_text()):
@@ -96,6 +112,8 @@ def test_every_command_of_the_page_prints_what_the_page_says(
             target = tmp_path / named[1]
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(body)
+            if target.name == "pyproject.toml":
+                install(tmp_path)
     assert ran, "the page has no command that could be executed"
 
 
