@@ -1,4 +1,5 @@
-"""The few Linux calls that Python does not offer: parent-death signal, subreaper, process name.
+"""The few Linux calls that processes of the sandbox begin with: parent-death signal, subreaper,
+process name, as many descriptors as may be had.
 
 Each sandbox process ties its life to its parent's with these. `die_with_parent` must be called in
 the child, right after the fork: the kernel forgets the setting there. The signal comes when the
@@ -10,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import os
+import resource
 import signal
 
 PR_SET_PDEATHSIG = 1
@@ -53,3 +55,10 @@ def adopt_orphans() -> None:
 def name_process(name: str) -> None:
     """What `ps -o comm` and `top` show; the kernel keeps 15 bytes."""
     _prctl(PR_SET_NAME, ctypes.create_string_buffer(name.encode()[:15]))
+
+
+def use_all_descriptors() -> None:
+    """Lift this process's own limit to what it was granted: a server holds many connections, and
+    the usual 1,024 are for programs that call `select`."""
+    granted = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (granted, granted))

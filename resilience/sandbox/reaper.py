@@ -196,6 +196,7 @@ class Reaper:
         from resilience.sandbox.kubelet.main import run
 
         self._zygote[1].close()
+        linux.use_all_descriptors()
         config, token, ready = arguments.config, arguments.token, arguments.ready
         run(ProcessArguments(config=config, token=token, ready=ready, zygote=self._zygote[0]))
 
@@ -204,6 +205,7 @@ class Reaper:
 
         for end in self._zygote:
             end.close()
+        linux.use_all_descriptors()
         run(arguments)
 
 

@@ -17,10 +17,12 @@ from resilience.sandbox.apiserver.registry import Registry
 from resilience.sandbox.apiserver.server import Server
 from resilience.sandbox.clock import LoopClock
 from resilience.sandbox.config import ProcessArguments
+from resilience.sandbox.linux import use_all_descriptors
 
 
 def run(arguments: ProcessArguments) -> None:
     """Serve until told to stop."""
+    use_all_descriptors()
     try:
         asyncio.run(_main(arguments))
     finally:

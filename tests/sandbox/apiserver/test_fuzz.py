@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import socket
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.sandbox.apiserver.live import ADMIN, Live
+from tests.sandbox.apiserver.live import ADMIN, Live, server
 from tests.sandbox.apiserver.wire import Wire, deployment, pod
 
 MANY = settings(
@@ -203,3 +204,21 @@ def test_half_open_connections_are_not_in_the_way(live: Live, wire: Wire) -> Non
         for client in held:
             client.close()
     assert wire("GET", "/api/v1/namespaces").status == 200
+
+
+def few_descriptors() -> None:
+    """What a modest shell grants at first."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (128, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+
+
+def test_clients_that_hold_more_connections_than_a_shell_grants_keep_nobody_out() -> None:
+    with server(inside=few_descriptors) as live:
+        held = [connected(live) for _ in range(300)]
+        try:
+            for client in held[::3]:
+                client.sendall(b"POST /api/v1/namespaces HTTP/1.1\r\nContent-Le")
+            with Wire.to(live) as wire:
+                assert wire("GET", "/api/v1/namespaces").status == 200
+        finally:
+            for client in held:
+                client.close()
