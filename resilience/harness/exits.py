@@ -5,7 +5,8 @@
 21   something could not be measured          ┐
 22   the harness itself failed                │ only when nothing worse
 23   a guard refused                          │ happened in the same run
-24   a budget blocked what was asked          ┘
+24   a budget blocked what was asked          │
+25   a run was cut short, by a lost lock say  ┘
 143  SIGTERM, after the undo
 """
 
@@ -22,6 +23,7 @@ OWN = {
     Outcome.HARNESS_ERROR: 22,
     Outcome.REFUSED: 23,
     Outcome.BLOCKED: 24,
+    Outcome.INTERRUPTED: 25,
 }
 
 _TESTS_FAILED = 1

@@ -17,6 +17,8 @@ from resilience.model.verdict import Outcome
         (1, [Outcome.HARNESS_ERROR], False, 22),
         (1, [Outcome.REFUSED], False, 23),
         (1, [Outcome.BLOCKED], False, 24),
+        (1, [Outcome.INTERRUPTED], False, 25),
+        (1, [Outcome.INTERRUPTED, Outcome.SERVICE_FAILED], False, 1),
         (1, [Outcome.BLOCKED, Outcome.NOT_MEASURED], False, 21),
         (1, [Outcome.REFUSED, Outcome.SERVICE_FAILED], False, 1),
         (1, [Outcome.REFUSED], True, 1),
