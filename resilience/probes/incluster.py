@@ -170,10 +170,12 @@ class PodProber:
         while not self._over.is_set() and not self._news.ended:
             try:
                 self._follow()
-            except NotFound:
-                if not self._stopping:
-                    self.trouble = f"the prober's Pod {self._site.name} was removed by somebody"
-                break
+            except NotFound as error:
+                # A kubelet that has not heard of the Pod yet answers so, too.
+                if self._gone():
+                    self._missed()
+                    break
+                self._not_yet(error)
             except ClusterError as error:
                 self._not_yet(error)
             if self.trouble or (self._stopping and self._gone()):
@@ -193,6 +195,10 @@ class PodProber:
                 self._changed()
                 if self._over.is_set():
                     return
+
+    def _missed(self) -> None:
+        if not self._stopping:
+            self.trouble = f"the prober's Pod {self._site.name} was removed by somebody"
 
     def _gone(self) -> bool:
         try:

@@ -145,9 +145,20 @@ def test_a_pod_that_will_never_start_says_why(start: Start) -> None:
 
 
 def test_a_pod_that_somebody_removed_is_no_silence(start: Start) -> None:
-    prober, _ = start(Cluster([BEGIN, samples(0, 2), NotFound(404, "gone")]))
+    cluster = Cluster([BEGIN, samples(0, 2), NotFound(404, "gone")])
+    cluster.stopped.set()
+    prober, _ = start(cluster)
     assert prober.wait(10)
     assert "was removed by somebody" in prober.trouble
+
+
+def test_a_kubelet_that_has_not_heard_of_the_pod_yet_is_waited_for(start: Start) -> None:
+    unknown = NotFound(404, "the server could not find the requested resource ( pods/log p1)")
+    cluster = Cluster([unknown], [], [BEGIN, samples(0, 0), END], waiting="ContainerCreating")
+    prober, log = start(cluster)
+    until(lambda: len(log) == 1)
+    prober.stop()
+    assert prober.trouble == ""
 
 
 def test_lines_that_never_came_are_no_pass(start: Start) -> None:
