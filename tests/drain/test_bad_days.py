@@ -1,0 +1,193 @@
+"""The drain engine on the sandbox while the API server, a budget or a node has a bad day.
+
+End to end and in real time: Pods are `pause`, ready within a tenth of a second, so that each drain
+takes about a second. A drain that is not troubled is the first test.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from resilience.cluster import connect, objects
+from resilience.cluster.embedded import sandbox
+from resilience.cluster.interface import BUDGETS, DEPLOYMENTS, NAMESPACES, NODES, PODS, Object
+from resilience.cluster.transport import HttpCluster
+from resilience.drain import DrainOptions, DrainResult, State, drain
+
+FAULTS = "/sandbox/v1/faults"
+LONGEST = 30.0
+REPLICAS = 6
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[HttpCluster]:
+    with sandbox(nodes=3) as embedded, connect(embedded.access) as opened:
+        yield opened
+
+
+@pytest.fixture
+def space(cluster: HttpCluster, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A namespace with six Pods on node-1, of which two may be away; node-2 is free for others."""
+    name = f"drain-{abs(hash(request.node.name)) % 10**6}"
+    cluster.create(NAMESPACES, {"metadata": {"name": name}})
+    for node in ("node-1", "node-2"):
+        cordon(cluster, node, node == "node-2")
+    cordon(cluster, "node-3", True)
+    cluster.create(DEPLOYMENTS, deployment(), name)
+    cluster.create(BUDGETS, budget(2), name)
+    with cluster.view(BUDGETS, name) as view:
+        assert view.wait(lambda found: allowed(found) == 2, LONGEST)
+    cordon(cluster, "node-2", False)
+    cordon(cluster, "node-1", True)
+    yield name
+    cluster.request("DELETE", f"{FAULTS}/apiserver")
+    cluster.delete(NAMESPACES, name)
+    with cluster.view(PODS, name) as pods:
+        assert pods.wait(lambda found: not found, LONGEST)
+
+
+def deployment() -> Object:
+    spec = {"terminationGracePeriodSeconds": 1,
+            "containers": [{"name": "c", "image": "registry.k8s.io/pause:3.10"}]}  # fmt: skip
+    template = {"metadata": {"labels": {"app": "web"}}, "spec": spec}
+    return {"metadata": {"name": "web"},
+            "spec": {"replicas": REPLICAS, "selector": {"matchLabels": {"app": "web"}},
+                     "template": template}}  # fmt: skip
+
+
+def budget(unavailable: int) -> Object:
+    return {"metadata": {"name": "web"}, "spec": {
+        "maxUnavailable": unavailable, "selector": {"matchLabels": {"app": "web"}}}}  # fmt: skip
+
+
+def allowed(budgets: Any) -> int:
+    return int((budgets[0].get("status") or {}).get("disruptionsAllowed", 0)) if budgets else 0
+
+
+def cordon(cluster: HttpCluster, node: str, wanted: bool) -> None:
+    cluster.patch(NODES, node, {"spec": {"unschedulable": wanted or None}})
+
+
+def trouble(cluster: HttpCluster, **fault: Any) -> None:
+    cluster.request("POST", f"{FAULTS}/apiserver", body=fault)
+
+
+def drained(
+    cluster: HttpCluster,
+    within: float = LONGEST,
+    before: Callable[[Object], None] = lambda pod: None,
+) -> DrainResult:
+    deadline = time.monotonic() + within
+    return drain(cluster, ["node-1"], DrainOptions(), clock=time, deadline=deadline, before=before)
+
+
+def all_moved(cluster: HttpCluster, space: str, result: DrainResult) -> None:
+    assert result.drained, result.lines()
+    assert len(result.evicted) == REPLICAS
+    assert {objects.node(pod) for pod in cluster.list(PODS, space)} <= {"node-2"}
+
+
+def test_an_undisturbed_drain_is_never_rejected(cluster: HttpCluster, space: str) -> None:
+    result = drained(cluster)
+    all_moved(cluster, space, result)
+    assert result.rejected == 0
+
+
+class Once:
+    """Does something when the first Pod is about to be evicted."""
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        self._act: Callable[[], None] | None = act
+
+    def __call__(self, pod: Object) -> None:
+        if self._act is not None:
+            act, self._act = self._act, None
+            act()
+
+
+def test_watches_that_expire_under_way_are_begun_anew(cluster: HttpCluster, space: str) -> None:
+    expire = Once(lambda: trouble(cluster, kind="expire"))
+    all_moved(cluster, space, drained(cluster, before=expire))
+
+
+def test_a_watch_cache_that_lags_behind_is_asked_again(cluster: HttpCluster, space: str) -> None:
+    def lag() -> None:
+        trouble(cluster, kind="error", code=504, times=3, methods=["GET"])
+        trouble(cluster, kind="expire")
+
+    all_moved(cluster, space, drained(cluster, before=Once(lag)))
+
+
+@pytest.mark.parametrize("after", [None, 1])
+def test_a_throttled_eviction_is_sent_again(
+    cluster: HttpCluster, space: str, after: int | None
+) -> None:
+    more = {} if after is None else {"retryAfter": after}
+    trouble(cluster, kind="error", code=429, times=2, path="/eviction$", **more)
+    result = drained(cluster)
+    all_moved(cluster, space, result)
+    assert result.rejected == 2
+
+
+def test_trouble_that_passes_is_waited_out(cluster: HttpCluster, space: str) -> None:
+    trouble(cluster, kind="error", code=503, times=2, path="/eviction$")
+    trouble(cluster, kind="reset", times=1, path="/eviction$")
+    all_moved(cluster, space, drained(cluster))
+
+
+def test_a_budget_that_closes_and_opens_again_is_followed(cluster: HttpCluster, space: str) -> None:
+    cluster.patch(BUDGETS, "web", budget(0), space)
+    with cluster.view(BUDGETS, space) as view:
+        assert view.wait(lambda found: allowed(found) == 0, LONGEST)
+    opened = threading.Timer(0.5, lambda: cluster.patch(BUDGETS, "web", budget(3), space))
+    opened.start()
+    result = drained(cluster)
+    opened.join()
+    all_moved(cluster, space, result)
+    assert result.rejected == 0
+    assert result.seconds >= 0.5
+
+
+def test_a_budget_that_stays_closed_blocks_in_its_own_words(
+    cluster: HttpCluster, space: str
+) -> None:
+    cluster.patch(BUDGETS, "web", budget(0), space)
+    with cluster.view(BUDGETS, space) as view:
+        assert view.wait(lambda found: allowed(found) == 0, LONGEST)
+    result = drained(cluster, within=0.5)
+    assert {pod.state for pod in result.pods} == {State.BLOCKED}
+    assert result.rejected == 0
+    assert f"budget web needs {REPLICAS} healthy pods and has {REPLICAS} currently" in str(
+        result.pods[0]
+    )
+
+
+def test_pods_of_a_node_that_died_are_told_as_still_terminating_and_why(
+    cluster: HttpCluster, space: str
+) -> None:
+    def die() -> None:
+        node = {"name": "node-1", "state": "dead"}
+        cluster.request("POST", f"{FAULTS}/node", body=node)
+        ready = {"type": "Ready", "status": "Unknown", "reason": "NodeStatusUnknown"}
+        status = {"status": {"conditions": [ready]}}  # as the node controller writes after 40 s
+        cluster.patch(NODES, "node-1", status, type="strategic", subresource="status")
+
+    try:
+        result = drained(cluster, within=2.0, before=Once(die))
+    finally:
+        alive = {"name": "node-1", "state": "running"}
+        cluster.request("POST", f"{FAULTS}/node", body=alive)
+    stuck = [pod for pod in result.pods if pod.state is State.TIMED_OUT]
+    assert stuck, result.lines()
+    assert "still terminating: node node-1 is not ready (Ready=Unknown)" in str(stuck[0])
+    with cluster.view(NODES) as nodes:
+        assert nodes.wait(lambda found: all(map(_is_ready, found)), LONGEST)
+
+
+def _is_ready(node: Object) -> bool:
+    return objects.condition(node, "Ready").get("status") == "True"
