@@ -20,6 +20,9 @@ TONES = {
 }
 """Outcomes and results by colour; all others are doubtful."""
 
+MOST_OPEN = 8
+"""Runs of which all are shown in full; among more, those that passed are folded."""
+
 QUIET = {"watch", "call"}
 """Kinds of entries that the page folds away; `report.json` has them."""
 
@@ -42,7 +45,20 @@ def html(document: ReportJson) -> str:
     environment.globals["steps_of"] = steps_of
     environment.globals["told"] = told
     environment.globals["counted"] = counted
+    environment.globals["overview"] = overview
+    environment.globals["folds"] = folds
     return environment.get_template("report.html").render(report=document)
+
+
+def overview(document: ReportJson) -> list[tuple[int, RunJson]]:
+    """All runs with their number on the page, those that did not pass first."""
+    numbered = enumerate(document["runs"], 1)
+    return sorted(numbered, key=lambda each: each[1]["outcome"] == "passed")
+
+
+def folds(document: ReportJson, run: RunJson) -> bool:
+    """Whether a run is shown by its title alone until it is asked for."""
+    return run["outcome"] == "passed" and len(document["runs"]) > MOST_OPEN
 
 
 def told(run: RunJson) -> list[EntryJson]:

@@ -108,3 +108,42 @@ def test_nothing_but_refusals_make_a_chart_without_latency() -> None:
 
 def test_a_report_without_runs_says_so() -> None:
     assert "No scenario ran." in page()
+
+
+def many(count: int) -> str:
+    """A page of so many runs, each seventh of which failed."""
+    runs: list[RunRecord] = []
+    for number in range(count):
+        made = record(broken=number % 7 == 3)
+        runs.append(
+            dataclasses.replace(
+                made, scenario=dataclasses.replace(made.scenario, title=f"run {number}")
+            )
+        )
+    return page(*runs)
+
+
+def test_what_did_not_pass_stands_first_in_the_overview_and_every_link_leads_somewhere() -> None:
+    text = many(50)
+    links = re.findall(r'<a href="#(run-\d+)">run (\d+)</a>', text)
+    assert [int(title) for _, title in links[:7]] == [3, 10, 17, 24, 31, 38, 45]
+    assert len(links) == 50
+    for anchor, title in links:
+        assert text.count(f'id="{anchor}"') == 1
+        assert int(anchor.removeprefix("run-")) == int(title) + 1
+
+
+def test_among_many_runs_only_those_that_passed_are_folded() -> None:
+    text = many(50)
+    folded = re.findall(
+        r'<details class="card folded">\n<summary>\n.*?<h2>run (\d+)</h2>', text, re.DOTALL
+    )
+    assert len(folded) == 43
+    assert all(int(number) % 7 != 3 for number in folded)
+    assert '<details class="card folded">' not in many(8)
+
+
+def test_the_page_is_balanced() -> None:
+    for text in (many(3), many(20)):
+        for tag in ("section", "details", "summary", "table", "div"):
+            assert text.count(f"<{tag}") == text.count(f"</{tag}>"), tag
