@@ -37,6 +37,8 @@ class KubeletProxy:
         pods = self._registry.resource("pods")
         pod = self._registry.get(pods, target.namespace, target.name)
         if not (pod.get("spec") or {}).get("nodeName"):
+            if target.subresource == "log":
+                return web.Response(status=204)
             raise errors.bad_request(f"pod {target.name} does not have a host assigned")
         node = pod["spec"]["nodeName"]
         nodes = self._registry.resource("nodes")

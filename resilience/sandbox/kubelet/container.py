@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -125,6 +126,8 @@ class Container:
             cwd=spec.get("workingDir") or image.working_directory,
             hostname=self.pod.hostname,
             network=self.pod.network,
+            root=str(self.log_path(number).with_suffix(".root")),
+            read_only=bool((spec.get("securityContext") or {}).get("readOnlyRootFilesystem")),
             mounts=(
                 *self.pod.volumes.mounts(spec, environment),
                 Mount(path=path, source=str(message)),
@@ -136,8 +139,10 @@ class Container:
     def _make_room(self, message: Path, number: int) -> None:
         message.parent.mkdir(parents=True, exist_ok=True)
         message.touch()
-        for old in message.parent.glob(f"{number - 2}.*"):
+        for old in message.parent.glob(f"{number - 2}.[lm]*"):
             old.unlink()  # only the previous instance's log can be asked for
+        for layer in message.parent.glob("*.root"):
+            shutil.rmtree(layer, ignore_errors=True)  # each instance begins with the image's files
 
     def _begin(self, image: catalogue.Image, launch: Launch, log_path: Path) -> None:
         self.launch = launch

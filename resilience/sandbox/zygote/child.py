@@ -21,7 +21,7 @@ from typing import NoReturn
 
 from resilience.sandbox import linux, processes
 from resilience.sandbox.images import catalogue
-from resilience.sandbox.zygote import names, network, paths, pid1
+from resilience.sandbox.zygote import names, network, paths, pid1, rootfs
 from resilience.sandbox.zygote.launch import Launch
 
 INTERRUPTED = 130
@@ -87,7 +87,9 @@ def _take_surroundings(launch: Launch) -> None:
     names.install(resolver, launch.hostname)
     network.install(launch.network, resolver)
     pid1.shield_from_itself()
-    paths.install(paths.Translation(launch.mounts))
+    if launch.root and not launch.within:
+        rootfs.make(launch)
+    paths.install(paths.Translation(rootfs.mounts(launch)))
     gc.enable()
     try:
         os.chdir(launch.cwd)

@@ -34,7 +34,8 @@ class Network:
 class Launch:
     """One process: the main one of a container instance, or one that `exec` starts beside it.
 
-    `id` names it on the channel. `within` is the container instance an exec belongs to: when that
+    `id` names it on the channel. `root` is the instance's own layer of files, which its main
+    process makes (see `rootfs`). `within` is the container instance an exec belongs to: when that
     one ends, so does this.
     """
 
@@ -46,6 +47,8 @@ class Launch:
     hostname: str
     network: Network
     mounts: tuple[Mount, ...] = ()
+    root: str = ""
+    read_only: bool = False
     within: str = ""
     marker: str = ""
     extra: dict[str, str] = field(default_factory=dict)

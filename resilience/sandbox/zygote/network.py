@@ -13,7 +13,7 @@ import socket
 from typing import Any
 
 from resilience.sandbox.ports import published
-from resilience.sandbox.zygote import asking
+from resilience.sandbox.zygote import asking, paths
 from resilience.sandbox.zygote.launch import Network
 from resilience.sandbox.zygote.names import Resolver
 
@@ -113,6 +113,12 @@ def _is_internet(sock: socket.socket, address: Any) -> bool:
     return sock.family in families and isinstance(address, tuple) and address[0] != BROADCAST
 
 
+def _local_address(sock: socket.socket, address: Any) -> Any:
+    """A Unix socket's address lies in the container's files; other families are left alone."""
+    is_path = sock.family == socket.AF_UNIX
+    return paths.installed.socket_address(address) if is_path else address
+
+
 def _for_family(sock: socket.socket, address: tuple[str, int]) -> tuple[Any, ...]:
     """An IPv4 address as a socket of either family takes it."""
     if sock.family == socket.AF_INET or ":" in address[0]:
@@ -137,7 +143,7 @@ def install(network: Network, resolver: Resolver) -> None:
 
     def target(sock: socket.socket, address: Any) -> Any:
         if not _is_internet(sock, address):
-            return address
+            return _local_address(sock, address)
         found = rewriter.remote(sock.type, address)
         _bind_source(sock, rewriter.source(found[0]))
         return _for_family(sock, rewriter.permitted(sock.type, found, address[1]))
@@ -145,6 +151,8 @@ def install(network: Network, resolver: Resolver) -> None:
     def bind(self: socket.socket, address: Any) -> None:
         if _is_internet(self, address):
             address = _for_family(self, rewriter.local(address))
+        else:
+            address = _local_address(self, address)
         _bind(self, address)
 
     def connect(self: socket.socket, address: Any) -> None:

@@ -32,6 +32,9 @@ WRITING = frozenset(
     ("chmod", "chown", "lchown", "mkdir", "mkfifo", "remove", "rmdir", "truncate", "unlink",
      "utime", "setxattr", "link", "rename", "replace", "symlink")
 )  # fmt: skip
+LINK_ITSELF = frozenset(
+    ("lchown", "lstat", "readlink", "remove", "rmdir", "unlink", "link", "rename", "replace")
+)
 WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -52,8 +55,12 @@ class Translation:
     def __bool__(self) -> bool:
         return bool(self._mounts)
 
-    def real(self, path: Any, *, writing: bool = False) -> Any:
-        """Where `path` really lies; descriptors and paths outside every mount come back as is."""
+    def real(self, path: Any, *, writing: bool = False, follow: bool = True) -> Any:
+        """Where `path` really lies; descriptors and paths outside every mount come back as is.
+
+        A link at its end is followed here if it says an absolute path, which the container means
+        by its own files. Links further up are the kernel's to follow.
+        """
         if isinstance(path, int) or path is None:
             return path
         plain = os.fspath(path)
@@ -66,9 +73,23 @@ class Translation:
             left = ".." in whole and any(whole.startswith(m.path + "/") for m in self._mounts)
             return os.path.normpath(whole) if left else path
         mount, place = found
+        if follow and mount.source != mount.path:
+            mount, place = self._followed(mount, place)
         if writing and mount.read_only:
             raise OSError(errno.EROFS, os.strerror(errno.EROFS), text)
         return os.fsencode(place) if isinstance(plain, bytes) else place
+
+    def _followed(self, mount: Mount, place: str) -> tuple[Mount, str]:
+        for _ in range(MOST_LINKS):
+            try:
+                said = _readlink(place)
+            except OSError:
+                break  # no link, or nothing at all
+            found = self._find(said) if said.startswith("/") else None
+            if found is None:
+                break
+            mount, place = found
+        return mount, place
 
     def _find(self, path: str) -> tuple[Mount, str] | None:
         path = os.path.normpath(path)
@@ -87,11 +108,29 @@ class Translation:
         """The path by which the container knows `real`."""
         for mount in self._mounts:
             if real == mount.source or real.startswith(mount.source + "/"):
-                return mount.path + real[len(mount.source) :]
+                return mount.path.rstrip("/") + real[len(mount.source) :] or "/"
         return real
 
+    def socket_address(self, address: Any) -> Any:
+        """Where a Unix socket of that address lies; abstract ones and no names come back as is.
 
+        The kernel takes 107 bytes: a longer way goes through a descriptor of its directory, which
+        stays open with the process.
+        """
+        if not isinstance(address, str) or not address or address[0] == "\0":
+            return address
+        place = str(self.real(address))
+        if len(os.fsencode(place)) < UNIX_LIMIT:
+            return place
+        directory, name = os.path.split(place)
+        return f"/proc/self/fd/{_open(directory, os.O_PATH | os.O_DIRECTORY)}/{name}"
+
+
+UNIX_LIMIT = 108
+MOST_LINKS = 40
 _cwd = os.getcwd
+_open = os.open
+_readlink = os.readlink
 installed = Translation(())
 """This process' own; a container's process has exactly one, set once before its program runs."""
 
@@ -213,7 +252,8 @@ def _one(function: Callable[..., Any], translation: Translation, name: str) -> C
         if named.get("dir_fd") is not None or named.get("src_dir_fd") is not None:
             return function(path, *rest, **named)
         writing = name in WRITING or (name == "open" and bool(_flags(rest, named) & WRITE_FLAGS))
-        return function(translation.real(path, writing=writing), *rest, **named)
+        follow = name not in LINK_ITSELF and named.get("follow_symlinks", True)
+        return function(translation.real(path, writing=writing, follow=follow), *rest, **named)
 
     return wrapped
 
@@ -225,8 +265,9 @@ def _flags(rest: tuple[Any, ...], named: dict[str, Any]) -> int:
 def _two(function: Callable[..., Any], translation: Translation) -> Callable[..., Any]:
     @functools.wraps(function)
     def wrapped(source: Any, target: Any, *rest: Any, **named: Any) -> Any:
-        one = translation.real(source, writing=True)
-        return function(one, translation.real(target, writing=True), *rest, **named)
+        one = translation.real(source, writing=True, follow=False)
+        two = translation.real(target, writing=True, follow=False)
+        return function(one, two, *rest, **named)
 
     return wrapped
 
@@ -234,7 +275,8 @@ def _two(function: Callable[..., Any], translation: Translation) -> Callable[...
 def _second(function: Callable[..., Any], translation: Translation) -> Callable[..., Any]:
     @functools.wraps(function)
     def wrapped(source: Any, target: Any, *rest: Any, **named: Any) -> Any:
-        return function(source, translation.real(target, writing=True), *rest, **named)
+        place = translation.real(target, writing=True, follow=False)
+        return function(source, place, *rest, **named)
 
     return wrapped
 

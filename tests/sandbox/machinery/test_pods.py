@@ -460,3 +460,26 @@ def test_items_and_sub_paths_choose_what_is_mounted_where(pods: Pods) -> None:
     )
     pods.until_ready("conf")
     assert pods.kubectl("exec", "conf", "--", "cat", "/c/a/b", "/one") == "oneone"
+
+
+def test_what_a_container_writes_to_its_tmp_is_its_own_and_ends_with_the_instance(
+    pods: Pods,
+) -> None:
+    program = (
+        "import os, time\n"
+        "print('found', os.listdir('/tmp'))\n"
+        "open('/tmp/mine', 'w').write('x')\n"
+        "time.sleep(1000)"
+    )
+    pods.run("one", program)
+    pods.run("two", program)
+    for name in ("one", "two"):
+        pods.until_ready(name)
+        wait_for(lambda name=name: "found" in pods.logs(name), "it has looked")
+    assert pods.logs("one") == pods.logs("two") == "found []\n"
+    assert pods.kubectl("exec", "one", "--", "cat", "/tmp/mine") == "x"
+    pods.crash("one")
+    pods.until("one", lambda _: pods.status("one").get("restartCount") == 1, "began again")
+    pods.until_ready("one")
+    wait_for(lambda: "found" in pods.logs("one"), "it has looked again")
+    assert pods.logs("one") == "found []\n"
