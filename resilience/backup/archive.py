@@ -16,7 +16,7 @@ import tarfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from resilience.backup.errors import BadArchive
 from resilience.backup.pipe import ahead
@@ -47,8 +47,7 @@ def encode(value: Any) -> bytes:
         return json.dumps(value, separators=(",", ":"), sort_keys=True).encode()
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(NamedTuple):
     """Where an object lies in an archive. `resource` is `deployments.apps`, `pods`."""
 
     resource: str
@@ -57,19 +56,24 @@ class Address:
     name: str
 
     @property
-    def _tail(self) -> str:
-        scope = f"namespaces/{self.namespace}" if self.namespace else "cluster"
-        return f"{scope}/{self.name}.json"
+    def paths(self) -> tuple[str, str]:
+        """The copy that every Velero reads, and the one below its version's directory."""
+        resource, version, namespace, name = self
+        tail = f"namespaces/{namespace}/{name}.json" if namespace else f"cluster/{name}.json"
+        return (
+            f"resources/{resource}/{tail}",
+            f"resources/{resource}/{version}-preferredversion/{tail}",
+        )
 
     @property
     def plain(self) -> str:
-        """The copy that every Velero reads."""
-        return f"resources/{self.resource}/{self._tail}"
+        """The first of `paths`."""
+        return self.paths[0]
 
     @property
     def preferred(self) -> str:
-        """The copy below its version's directory."""
-        return f"resources/{self.resource}/{self.version}-preferredversion/{self._tail}"
+        """The second of `paths`."""
+        return self.paths[1]
 
 
 class Compressor:
@@ -100,8 +104,9 @@ class Writer:
 
     def add(self, address: Address, body: bytes) -> None:
         """Append one object, both copies side by side: the second costs deflate next to nothing."""
-        self._entry(address.plain, body)
-        self._entry(address.preferred, body)
+        plain, preferred = address.paths
+        self._entry(plain, body)
+        self._entry(preferred, body)
         if self._size >= _FLUSH:
             self._flush()
 
@@ -122,6 +127,8 @@ class Writer:
 
 _FIELDS = b"0000755\0" + b"0000000\0" * 2
 _USTAR = b"0" + bytes(100) + b"ustar\x0000" + bytes(64) + b"0000000\0" * 2 + bytes(167)
+_SIZED = _FIELDS + b"%011o\x0000000000000\0"
+_SUMMED = b"%06o\0 " + _USTAR
 _REST = sum(_USTAR) + 8 * ord(" ")
 """The part of each checksum that is always the same; its own field counts as spaces."""
 
@@ -136,9 +143,10 @@ def header(path: str, size: int) -> bytes:
         info = tarfile.TarInfo(path)
         info.size, info.mode = size, 0o755
         return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")
-    front = name.ljust(100, b"\0") + _FIELDS + b"%011o\0" % size + b"00000000000\0"
-    checksum = sum(front) + _REST
-    return front + b"%06o\0 " % checksum + _USTAR
+    front = name.ljust(100, b"\0") + _SIZED % size
+    # Its low half is 1 plus the sum of so few ASCII bytes, and it is made in C.
+    checksum = (zlib.adler32(front) & 0xFFFF) - 1 + _REST
+    return front + _SUMMED % checksum
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +200,7 @@ class Exact:
 
     def body(self, address: Address, size: int) -> bytes | None:
         """The next object's JSON if it has that address and size, both copies alike, else None."""
-        plain, preferred = header(address.plain, size), header(address.preferred, size)
+        plain, preferred = (header(path, size) for path in address.paths)
         padded = size + -size % _BLOCK
         first = self._reader.take(len(plain) + padded)
         second = self._reader.take(len(preferred) + padded)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from json.encoder import encode_basestring
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from resilience.backup.archive import Address, inflate
 from resilience.backup.coverage import Coverage
@@ -136,8 +136,7 @@ def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectLine:
+class ObjectLine(NamedTuple):
     """One object of the archive, in the archive's order. `owners` are uids."""
 
     address: Address
