@@ -14,6 +14,7 @@ from resilience.engine.state import RunState
 from resilience.engine.victims import unfinished
 from resilience.model.timeline import What
 from resilience.model.verb import Phase
+from resilience.model.words import many
 
 AFTERMATH = 2.0
 """Seconds that are still judged after the last victim is gone."""
@@ -32,7 +33,10 @@ def begun(state: RunState) -> bool:
 def wait_until_over(state: RunState, settled: float) -> float:
     """Wait until `settled`, and until the harm is over; the moment at which judging ends."""
     state.clock.until(lambda: False, settled)
-    patience = max((objects.grace(pod) for pod in _dying(state)), default=0) + MARGIN
+    slow = _dying(state)
+    patience = max((objects.grace(pod) for pod in slow), default=0) + MARGIN
+    if slow:
+        state.timeline.note(What.NOTE, _waiting(slow))
     if not state.clock.until(lambda: not _dying(state), state.clock.monotonic() + patience):
         for pod in _dying(state):
             state.timeline.note(
@@ -43,6 +47,13 @@ def wait_until_over(state: RunState, settled: float) -> float:
     until = max(settled, _last_gone(state) + AFTERMATH)
     state.clock.until(lambda: False, until)
     return until
+
+
+def _waiting(pods: list[Object]) -> str:
+    """What the run is still waiting for, told before it looks as if it hung."""
+    more = f" and {many(len(pods) - 1, 'more Pod')}" if len(pods) > 1 else ""
+    grace = max(objects.grace(pod) for pod in pods)
+    return f"waiting until {objects.title(pods[0])}{more} is gone; grace period {grace:g}s"
 
 
 def _dying(state: RunState) -> list[Object]:

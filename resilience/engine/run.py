@@ -194,7 +194,9 @@ class _Run:
         except (Stopped, Aborted):
             return
         except NotSteady as error:
-            self._trouble = _Trouble(Outcome.NOT_MEASURED, f"{error}; nothing was broken")
+            first, end, rest = str(error).partition("\n")
+            told = f"{first}; nothing was broken{end}{rest}"
+            self._trouble = _Trouble(Outcome.NOT_MEASURED, told)
         except (ClusterError, ActionFailed) as error:
             self._trouble = _Trouble(Outcome.HARNESS_ERROR, str(error))
         except Exception as error:  # noqa: BLE001  a defect of ours: undone and told as one

@@ -93,7 +93,8 @@ def _brief(record: RunRecord) -> str:
     why = cause(record)
     if isinstance(why, str):
         return why
-    return f"{why.name} {why.measured}, promised {why.promised}"
+    measured = why.measured.removeprefix(f"{record.outcome.value}: ")  # which is said before it
+    return f"{why.name}: {measured}, promised {why.promised}"
 
 
 def failed_nodes(config: pytest.Config) -> set[str]:

@@ -90,6 +90,9 @@ def test_the_window_stays_open_until_two_seconds_after_the_last_victim_is_gone(h
     assert record.window is not None
     assert record.window.until == pytest.approx(gone + 2.0)
     assert record.window.since < gone
+    [waiting] = [entry for entry in record.timeline if entry.text.startswith("waiting until")]
+    assert waiting.monotonic < gone
+    assert waiting.text.endswith("is gone; grace period 30s")
 
 
 def test_ready_after_a_kill_waits_until_the_harm_shows_and_is_healed(here: World) -> None:
