@@ -14,7 +14,7 @@ from resilience.sandbox.admission.request import Request
 from resilience.sandbox.api import ApiError, Change, Obj, Resource
 from resilience.sandbox.apiserver import errors
 from resilience.sandbox.clock import stamp
-from resilience.sandbox.schema import strict, structural
+from resilience.sandbox.schema import cel, rule_definitions, rules, strict, structural
 from resilience.sandbox.schema.facts import Kind
 from resilience.sandbox.store import clone
 
@@ -38,6 +38,7 @@ class Definitions:
         self._versions: dict[str, Mapping[str, Any]] = {}
         self._followed: set[tuple[str, str]] = set()
         self.schemas: dict[str, Any] = {}
+        self._ruled: set[str] = set()
         registry.subscribe(self._resource, self._changed)
 
     def version(self, resource: Resource) -> Mapping[str, Any] | None:
@@ -54,6 +55,8 @@ class Definitions:
         complaints = [f'unknown field "{path}"' for path in dropped]
         strict.report(request.obj, request.call, complaints)
         causes = structural.validate(schema, request.obj)
+        if not causes and schema_key(request.resource) in self._ruled:
+            causes = rules.check(schema, request.obj, request.old)
         if causes:
             raise errors.invalid(request.resource, request.name, causes)
 
@@ -96,6 +99,9 @@ class Definitions:
             schema = (version.get("schema") or {}).get("openAPIV3Schema")
             if schema is not None:
                 self.schemas[key] = schema
+                self._ruled.discard(key)
+                if rules.has_any(schema) and cel.is_installed():
+                    self._ruled.add(key)
 
     def _withdraw(self, crd: Obj) -> None:
         spec = crd["spec"]
@@ -186,6 +192,9 @@ def prepare(request: Request) -> None:
     causes = [*_names(request, spec), *_versions(spec.get("versions") or ())]
     if causes:
         raise errors.invalid(request.resource, request.name, causes)
+    schemas = [(v.get("schema") or {}).get("openAPIV3Schema") for v in spec["versions"]]
+    if not cel.is_installed() and any(rules.has_any(schema) for schema in schemas):
+        request.call.warnings.append(cel.MISSING)
     if request.old is None:
         finalizers = request.obj["metadata"].setdefault("finalizers", [])
         if FINALIZER not in finalizers:
@@ -243,4 +252,6 @@ def _versions(versions: Sequence[Mapping[str, Any]]) -> list[errors.Cause]:
                     f"{where}.type", schema.get("type") or "", "must be object at the root"
                 )
             )
+        else:
+            causes += rule_definitions.check(schema, where)
     return causes

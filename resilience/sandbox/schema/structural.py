@@ -1,18 +1,19 @@
 """Structural schemas of custom resources: prune, default, validate.
 
 Source: k8s.io/apiextensions-apiserver (pkg/apiserver/schema/{pruning,defaulting}, validation) and
-the OpenAPI v3 subset it accepts. CEL rules are not evaluated: they are stored and said nothing
-about. Pure functions over plain JSON.
+the OpenAPI v3 subset it accepts. Rules in CEL are judged in `rules`. Pure functions over plain
+JSON.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
 
 from resilience.sandbox.apiserver import errors
 from resilience.sandbox.apiserver.errors import Cause
+from resilience.sandbox.patch.identity import identity
 from resilience.sandbox.store import clone
 
 Schema = Mapping[str, Any]
@@ -199,17 +200,19 @@ def _array(schema: Schema, value: list[Any], path: str) -> list[Cause]:
 
 def _unique(schema: Schema, value: list[Any], path: str) -> Iterator[Cause]:
     keys = schema.get("x-kubernetes-list-map-keys")
-    kind, seen = schema.get("x-kubernetes-list-type"), []
+    kind = schema.get("x-kubernetes-list-type")
+    seen: set[Hashable] = set()
     for at, item in enumerate(value):
         if kind == "map" and keys and isinstance(item, dict):
-            identity: Any = {key: item.get(key) for key in keys}
+            named: Any = {key: item.get(key) for key in keys}
         elif kind == "set":
-            identity = item
+            named = item
         else:
             continue
-        if identity in seen:
-            yield errors.value_duplicate(f"{path}[{at}]", identity)
-        seen.append(identity)
+        known = identity(named)
+        if known in seen:
+            yield errors.value_duplicate(f"{path}[{at}]", named)
+        seen.add(known)
 
 
 def _logic(schema: Schema, value: Any, path: str) -> Iterator[Cause]:

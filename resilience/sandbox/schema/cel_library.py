@@ -1,0 +1,133 @@
+"""Functions that Kubernetes adds to CEL: lists, regular expressions, URLs, quantities, formats.
+
+Source: k8s.io/apiserver/pkg/cel/library. Opaque values (a URL, a quantity) are texts here that
+their functions read again. IP and CIDR values are left out, only their checks are there.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import itertools
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from resilience.sandbox.admission.quantity import parse
+
+Implementation = Callable[..., Any]
+
+
+def _plain(value: Any) -> Any:
+    """Values arrive wrapped where their type is dynamic."""
+    return value.plain_value() if hasattr(value, "plain_value") else value
+
+
+def _is_sorted(values: list[Any]) -> bool:
+    return all(one <= two for one, two in itertools.pairwise(values))
+
+
+def _index(values: Any, wanted: Any) -> int:
+    if isinstance(values, str):
+        return values.find(wanted)
+    return next((at for at, value in enumerate(values) if value == wanted), -1)
+
+
+def _last_index(values: Any, wanted: Any) -> int:
+    if isinstance(values, str):
+        return values.rfind(wanted)
+    return max((at for at, value in enumerate(values) if value == wanted), default=-1)
+
+
+def _find(text: str, pattern: str) -> str:
+    found = re.search(pattern, text)
+    return found[0] if found else ""
+
+
+def _find_all(text: str, pattern: str) -> list[str]:
+    return [found[0] for found in re.finditer(pattern, text)]
+
+
+def _succeeds(check: Implementation) -> Implementation:
+    def checked(text: str) -> bool:
+        try:
+            check(text)
+        except ValueError:
+            return False
+        return True
+
+    return checked
+
+
+def _url(text: str) -> str:
+    if not urlsplit(text).scheme and not text.startswith("/"):
+        raise ValueError(f"URL parse error during conversion from string: {text!r}")
+    return text
+
+
+def _quantity(text: str) -> str:
+    parse(text)
+    return text
+
+
+def _compare(one: str, two: str) -> int:
+    first, second = parse(one), parse(two)
+    return (first > second) - (first < second)
+
+
+FUNCTIONS: dict[str, tuple[Implementation, int]] = {
+    "isURL": (_succeeds(_url), 1),
+    "url": (_url, 1),
+    "isQuantity": (_succeeds(parse), 1),
+    "quantity": (_quantity, 1),
+    "isIP": (_succeeds(ipaddress.ip_address), 1),
+    "isCIDR": (_succeeds(lambda text: ipaddress.ip_network(text, strict=False)), 1),
+}
+"""Called as f(x), with how many arguments."""
+METHODS: dict[str, tuple[Implementation, int]] = {
+    "isSorted": (_is_sorted, 1),
+    "sum": (sum, 1),
+    "min": (min, 1),
+    "max": (max, 1),
+    "indexOf": (_index, 2),
+    "lastIndexOf": (_last_index, 2),
+    "find": (_find, 2),
+    "findAll": (_find_all, 2),
+    "getScheme": (lambda url: urlsplit(url).scheme, 1),
+    "getHost": (lambda url: urlsplit(url).netloc.rpartition("@")[2], 1),
+    "getHostname": (lambda url: urlsplit(url).hostname or "", 1),
+    "getPort": (lambda url: str(urlsplit(url).port or ""), 1),
+    "getEscapedPath": (lambda url: urlsplit(url).path, 1),
+    "getQuery": (lambda url: parse_qs(urlsplit(url).query), 1),
+    "compareTo": (_compare, 2),
+    "isGreaterThan": (lambda one, two: _compare(one, two) > 0, 2),
+    "isLessThan": (lambda one, two: _compare(one, two) < 0, 2),
+    "isInteger": (lambda one: parse(one) == int(parse(one)), 1),
+    "asInteger": (lambda one: int(parse(one)), 1),
+    "asApproximateFloat": (lambda one: float(parse(one)), 1),
+    "sign": (lambda one: _compare(one, "0"), 1),
+}
+"""Called as x.f(y), with how many arguments, x counted. cel-cpp has `indexOf` of texts itself."""
+_OF_LISTS = frozenset({"indexOf", "lastIndexOf"})
+
+
+def extension(cel: Any) -> Any:
+    """All of them, for an environment of `cel_expr_python`."""
+    declared = [
+        cel.FunctionDecl(name, [_overload(cel, name, *entry, is_member=member)])
+        for table, member in ((FUNCTIONS, False), (METHODS, True))
+        for name, entry in table.items()
+    ]
+    return cel.CelExtension("kubernetes", declared)
+
+
+def _overload(cel: Any, name: str, call: Implementation, count: int, *, is_member: bool) -> Any:
+    def called(*values: Any) -> Any:
+        return call(*(_plain(value) for value in values))
+
+    dynamic = cel.Type.DYN
+    first = cel.Type.LIST if name in _OF_LISTS else dynamic
+    return cel.Overload(
+        f"kubernetes_{name}", dynamic, [first, *[dynamic] * (count - 1)],
+        is_member=is_member, impl=called,
+    )  # fmt: skip
