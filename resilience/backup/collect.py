@@ -14,7 +14,7 @@ from resilience.backup import order
 from resilience.backup.clock import Clock
 from resilience.backup.coverage import EXCLUDED, FORBIDDEN, LISTED, Coverage
 from resilience.backup.discover import discover, kind_name
-from resilience.backup.errors import BadRequest
+from resilience.backup.errors import BadRequest, Incomplete
 from resilience.backup.listing import Listing, Page
 from resilience.backup.pipe import ahead
 from resilience.backup.related import Need, bound_roles, needs
@@ -76,12 +76,19 @@ class _Walk:
         except Forbidden:
             if self._scope.literal_namespaces != self._scope.namespaces:
                 raise
-            return [self._named_namespace(name) for name in sorted(self._scope.namespaces)]
+            named = [self._named_namespace(name) for name in sorted(self._scope.namespaces)]
+            for each in named:
+                _require_taken(each)
+            return named
         if absent := set(self._scope.literal_namespaces) - set(by_name):
             raise BadRequest(
                 f"namespace {', '.join(sorted(absent))} does not exist in {self._cluster.context}; "
                 f"it has {', '.join(sorted(by_name)) or 'none'}"
             )
+        named = [by_name[name] for name in self._scope.literal_namespaces]
+        for each in named:
+            if not chosen or each["metadata"].get("deletionTimestamp"):
+                _require_taken(each)
         return chosen
 
     def _named_namespace(self, name: str) -> Object:
@@ -193,6 +200,15 @@ class _Walk:
             return
         if (item["metadata"].get("labels") or {}).get(_DEFAULT_ROLE) is None:
             self._take(resource, item | {"apiVersion": resource.api_version, "kind": resource.kind})
+
+
+def _require_taken(namespace: Object) -> None:
+    """What is asked for by name and would be left out is no empty snapshot, but none."""
+    if reason := left_out(namespace):
+        raise Incomplete(
+            f"namespace {namespace['metadata']['name']} is {reason}, so there is nothing of it to "
+            "take; no snapshot was made"
+        )
 
 
 def _shown(resource: Resource, item: Object) -> str:

@@ -7,15 +7,13 @@ asked before each request, which may raise.
 
 from __future__ import annotations
 
-import copy
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
-from resilience.cluster.errors import Conflict, Invalid, NotFound
-from resilience.cluster.interface import Cluster, Means, Object, Resource, View
+from resilience.cluster.interface import NAMESPACES, Object, Resource, View
+from tests.twin import Twin, kind_of
 
 Fault = Callable[[str, str, str, str], None]
 
@@ -66,19 +64,19 @@ class FakeClock:
         self.moment += timedelta(seconds=seconds)
 
 
-class FakeCluster(Cluster):
+class FakeCluster(Twin):
     """See the module. `objects` is keyed by (plural.group, namespace, name)."""
 
+    context = "twin"
+    is_sandbox = False
+
     def __init__(self, resources: Sequence[Resource] = RESOURCES) -> None:
-        self.means = Means()
-        self.served = {_kind(each): each for each in resources}
-        self.objects: dict[tuple[str, str, str], Object] = {}
+        super().__init__(resources)
         self.faults: list[Fault] = []
         self.broken_groups: dict[str, Exception] = {}
         self.requests: list[tuple[str, str, str, str]] = []
         self.on_create: Callable[[Object], None] = lambda obj: None
         self.version = 100
-        self._lock = threading.RLock()
         self.add({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kube-system"}})
 
     def add(self, *objects: Object) -> None:
@@ -92,6 +90,38 @@ class FakeCluster(Cluster):
         """Put a namespace in."""
         self.add({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, **metadata}})
 
+    def asked(
+        self,
+        verb: str,
+        resource: Resource,
+        namespace: str,
+        name: str = "",
+        *,
+        subresource: str = "",
+        dry_run: bool = False,
+    ) -> None:
+        asked = (f"dry-{verb}" if dry_run else verb, kind_of(resource), namespace, name)
+        self.requests.append(asked)
+        for fault in list(self.faults):
+            fault(*asked)
+
+    def admit(self, resource: Resource, obj: Object) -> None:
+        self.on_create(obj)
+
+    def take(
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str,
+        *,
+        grace: int | None = None,
+        propagation: str = "",
+    ) -> Object:
+        """A namespace takes along what is in it."""
+        for key in [key for key in self.objects if resource == NAMESPACES and key[1] == name]:
+            del self.objects[key]
+        return super().take(resource, name, namespace, grace=grace, propagation=propagation)
+
     def request(
         self,
         method: str,
@@ -103,7 +133,7 @@ class FakeCluster(Cluster):
         timeout: float = 30.0,
     ) -> Object:
         if method == "PUT":
-            return self._put(body)
+            return self.replace(self.resource(body["apiVersion"], body["kind"]), body)
         if path == "/apis":
             return {"groups": [_group(name, versions) for name, versions in self._groups().items()]}
         group, _, version = path.removeprefix("/apis/").rpartition("/")
@@ -124,15 +154,6 @@ class FakeCluster(Cluster):
             ]
         }
 
-    def _put(self, body: Object) -> Object:
-        """An update that says which version it means."""
-        resource = self.resource(body["apiVersion"], body["kind"])
-        metadata = body["metadata"]
-        now = self._found(resource, metadata["name"], metadata.get("namespace", ""))["metadata"]
-        if metadata.get("resourceVersion", now["resourceVersion"]) != now["resourceVersion"]:
-            raise Conflict(409, "the object has been modified", reason="Conflict")
-        return self.replace(resource, body)
-
     def _groups(self) -> dict[str, list[str]]:
         groups: dict[str, list[str]] = {name: ["v1"] for name in self.broken_groups if name}
         for each in self.served.values():
@@ -144,137 +165,6 @@ class FakeCluster(Cluster):
         self, path: str, query: Mapping[str, str] | None = None
     ) -> AbstractContextManager[Iterator[bytes]]:
         raise NotImplementedError("no part of a backup follows a log")
-
-    def get(self, resource: Resource, name: str, namespace: str = "") -> Object:
-        self._asked("get", resource, namespace, name)
-        return copy.deepcopy(self._found(resource, name, namespace))
-
-    def list(
-        self,
-        resource: Resource,
-        namespace: str = "",
-        *,
-        labels: str = "",
-        fields: str = "",
-    ) -> Sequence[Object]:
-        return [
-            item
-            for page in self.pages(resource, namespace, labels=labels, fields=fields)
-            for item in page["items"]
-        ]
-
-    def pages(
-        self,
-        resource: Resource,
-        namespace: str = "",
-        *,
-        labels: str = "",
-        fields: str = "",
-        limit: int = 500,
-    ) -> Iterator[Object]:
-        keys = sorted(
-            key
-            for key in self.objects
-            if key[0] == _kind(resource)
-            and namespace in ("", key[1])
-            and self._matches(key, labels)
-        )
-        keys.sort(key=lambda key: f"{key[1]}/{key[2]}")
-        for at in range(0, max(len(keys), 1), limit):
-            self._asked("list", resource, namespace, str(at))
-            items = [
-                copy.deepcopy(self.objects[key])
-                for key in keys[at : at + limit]
-                if key in self.objects
-            ]
-            yield {"metadata": {"resourceVersion": str(self.version)}, "items": items}
-
-    def _matches(self, key: tuple[str, str, str], labels: str) -> bool:
-        have = self.objects[key]["metadata"].get("labels") or {}
-        wanted = (each.partition("=") for each in labels.split(",") if each)
-        return all(
-            name in have and (not equals or have[name] == value) for name, equals, value in wanted
-        )
-
-    def create(
-        self, resource: Resource, body: Object, namespace: str = "", *, dry_run: bool = False
-    ) -> Object:
-        name = body["metadata"]["name"]
-        with self._lock:
-            self._asked("dry-create" if dry_run else "create", resource, namespace, name)
-            if resource.namespaced and ("namespaces", "", namespace) not in self.objects:
-                raise NotFound(404, f'namespaces "{namespace}" not found', reason="NotFound")
-            key = (_kind(resource), namespace, name)
-            if key in self.objects:
-                raise Conflict(409, f'{key[0]} "{name}" already exists', reason="AlreadyExists")
-            stored = copy.deepcopy(body)
-            self.on_create(stored)
-            if not dry_run:
-                self.version += 1
-                self.objects[key] = stored
-            stored["metadata"] |= {
-                "uid": f"uid-{self.version}",
-                "resourceVersion": str(self.version),
-                "creationTimestamp": "2026-03-01T00:00:00Z",
-            }
-            return copy.deepcopy(stored)
-
-    def replace(self, resource: Resource, body: Object, *, subresource: str = "") -> Object:
-        with self._lock:
-            metadata = body["metadata"]
-            namespace = metadata.get("namespace", "")
-            self._asked("replace", resource, namespace, metadata["name"])
-            self._found(resource, metadata["name"], namespace)
-            self.version += 1
-            metadata["resourceVersion"] = str(self.version)
-            self.objects[_kind(resource), namespace, metadata["name"]] = copy.deepcopy(body)
-            return copy.deepcopy(body)
-
-    def patch(
-        self,
-        resource: Resource,
-        name: str,
-        body: Any,
-        namespace: str = "",
-        *,
-        type: Literal["merge", "strategic", "json", "apply"] = "merge",
-        subresource: str = "",
-        dry_run: bool = False,
-        force: bool = False,
-    ) -> Object:
-        with self._lock:
-            self._asked("dry-patch" if dry_run else "patch", resource, namespace, name)
-            found = self._found(resource, name, namespace)
-            patched = _merged(copy.deepcopy(found), body)
-            if not dry_run:
-                self.version += 1
-                patched["metadata"]["resourceVersion"] = str(self.version)
-                self.objects[_kind(resource), namespace, name] = patched
-            return copy.deepcopy(patched)
-
-    def delete(
-        self,
-        resource: Resource,
-        name: str,
-        namespace: str = "",
-        *,
-        grace: int | None = None,
-        uid: str | None = None,
-        propagation: str = "Background",
-        dry_run: bool = False,
-    ) -> Object:
-        with self._lock:
-            self._asked("delete", resource, namespace, name)
-            found = self._found(resource, name, namespace)
-            if uid and found["metadata"]["uid"] != uid:
-                raise Conflict(409, "the uid is another one", reason="Conflict")
-            self.version += 1
-            del self.objects[_kind(resource), namespace, name]
-            for key in [
-                key for key in self.objects if resource.plural == "namespaces" and key[1] == name
-            ]:
-                del self.objects[key]
-            return {"kind": "Status", "status": "Success"}
 
     def evict(
         self, pod: str, namespace: str, *, grace: int | None = None, dry_run: bool = False
@@ -291,59 +181,10 @@ class FakeCluster(Cluster):
     ) -> AbstractContextManager[View]:
         raise NotImplementedError("no part of a backup that runs on the twin watches")
 
-    def resource(self, api_version: str, kind: str) -> Resource:
-        for each in self.served.values():
-            if (each.api_version, each.kind) == (api_version, kind):
-                return each
-        raise Invalid(400, f"{api_version} {kind} is not served")
-
-    def resources(self) -> Sequence[Resource]:
-        return list(self.served.values())
-
-    @property
-    def context(self) -> str:
-        return "twin"
-
-    @property
-    def is_sandbox(self) -> bool:
-        return False
-
-    def server_version(self) -> str:
-        return "v1.36.2"
-
-    def _found(self, resource: Resource, name: str, namespace: str) -> Object:
-        try:
-            return self.objects[_kind(resource), namespace, name]
-        except KeyError:
-            text = f'{_kind(resource)} "{name}" not found'
-            raise NotFound(404, text, reason="NotFound") from None
-
-    def _asked(self, verb: str, resource: Resource, namespace: str, name: str) -> None:
-        asked = (verb, _kind(resource), namespace, name)
-        self.requests.append(asked)
-        for fault in list(self.faults):
-            fault(*asked)
-
-
-def _kind(resource: Resource) -> str:
-    return f"{resource.plural}.{resource.group}" if resource.group else resource.plural
-
 
 def _group(name: str, versions: Sequence[str]) -> Object:
     found = [{"groupVersion": f"{name}/{version}", "version": version} for version in versions]
     return {"name": name, "versions": found, "preferredVersion": found[0]}
-
-
-def _merged(target: Any, patch: Any) -> Any:
-    if not isinstance(patch, dict):
-        return patch
-    target = target if isinstance(target, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            target.pop(key, None)
-        else:
-            target[key] = _merged(target.get(key), value)
-    return target
 
 
 def config_map(name: str, namespace: str = "shop", **data: str) -> Object:

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,8 @@ def rclone(directory: Path) -> Iterator[str]:
 
 
 Fault = Callable[[str, str, int], str]
-"""(method, path, number of the request from 1) -> "", "503", "cut", "lost" or "slow"."""
+"""(method, path, number of the request from 1) -> "", "503", "cut", "lost", "stall" (no answer for
+as long as the client waits), or "STATUS Code" for one of S3's own errors."""
 
 
 class _Proxy(ThreadingHTTPServer):
@@ -112,6 +113,17 @@ class _Handler(BaseHTTPRequestHandler):
         fault = self.server.fault(self.command, self.path, number)
         if fault == "503":
             self._answer(503, {}, b"<Error><Code>SlowDown</Code><Message>slow</Message></Error>")
+            return
+        if " " in fault:
+            status, _, code = fault.partition(" ")
+            text = f"<Error><Code>{code}</Code><Message>as told</Message></Error>"
+            self._answer(int(status), {}, text.encode())
+            return
+        if fault == "stall":
+            self.connection.settimeout(30)
+            self.close_connection = True
+            with suppress(OSError):
+                self.connection.recv(1)  # until the client has had enough
             return
         upstream = http.client.HTTPConnection(self.server.upstream, timeout=30)
         upstream.request(self.command, self.path, body, dict(self.headers))

@@ -264,7 +264,8 @@ def test_a_copy_is_whole_and_intact() -> None:
 def running(obj: Object) -> None:
     """Workloads of this cluster are ready at once, its canary is kept in."""
     if obj["kind"] == "Deployment":
-        obj["status"] = {"readyReplicas": obj["spec"]["replicas"]}
+        ready = {"readyReplicas": obj["spec"]["replicas"]}
+        obj["status"] = ready | {"observedGeneration": obj["metadata"]["generation"]}
     if obj["metadata"]["name"] == "resilience-canary":
         obj["status"] = {"containerStatuses": [{"state": {"terminated": {"exitCode": 0}}}]}
 
@@ -371,8 +372,13 @@ def test_a_canary_that_gets_out_stops_the_drill_before_anything_is_restored() ->
 
 def test_a_workload_that_does_not_become_ready_fails_with_its_name() -> None:
     cluster = lived_in()
-    ready = cluster.on_create
-    cluster.on_create = lambda obj: None if obj["kind"] == "Deployment" else ready(obj)
+
+    def unready(obj: Object) -> None:
+        running(obj)
+        if obj["kind"] == "Deployment":
+            obj["status"]["readyReplicas"] = 0
+
+    cluster.on_create = unready
     found = {each.name: each for each in drilled(cluster).findings}
     assert found["ready"].detail == ("Deployment checkout: 0 of 1 ready",)
     assert found["rto"].result is Result.FAILED
