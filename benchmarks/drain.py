@@ -39,8 +39,8 @@ GRACE = 1
 READY_AFTER = 3
 """Seconds that a replacement starts for, where budgets and not the drainer should be what binds."""
 
-READY_WITHIN = 120.0
-"""Seconds for the Pods to be made; they take a tenth of it."""
+READY_WITHIN = 300.0
+"""Seconds for the Pods to be made; alone on a machine they take a tenth of it."""
 
 
 def deployment(name: str, replicas: int, node_label: str) -> dict[str, Any]:
@@ -158,7 +158,7 @@ def slowly_ready(body: dict[str, Any], port: int) -> dict[str, Any]:
     """The same Deployment, whose Pods are ready after `READY_AFTER` seconds and not at once."""
     body["spec"]["template"]["spec"]["containers"][0]["readinessProbe"] = {
         "tcpSocket": {"host": "127.0.0.1", "port": port},
-        "initialDelaySeconds": READY_AFTER, "periodSeconds": 3600,
+        "initialDelaySeconds": READY_AFTER, "timeoutSeconds": 30, "periodSeconds": 30,
     }  # fmt: skip
     return body
 

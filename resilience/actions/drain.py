@@ -12,7 +12,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from resilience.actions import cordon, nodes, pods
+from resilience.actions import cordon, nodes, pods, possible
 from resilience.cluster import objects
 from resilience.cluster.interface import BUDGETS, NODES, PODS, Object
 from resilience.context import (
@@ -122,8 +122,11 @@ def pods_on(names: Sequence[str], context: ActionContext) -> list[Object]:
 
 def spare_ourselves(moving: Sequence[Object]) -> None:
     """Refused when this test, or a prober that it measures with, would be among them."""
+    from resilience.drain.filters import is_volume_helper
+
     probers = [objects.title(pod) for pod in moving
-               if objects.is_ours(pod) and not objects.is_finished(pod)]  # fmt: skip
+               if objects.is_ours(pod) and not objects.is_finished(pod)
+               and not is_volume_helper(pod)]  # fmt: skip
     if probers:
         raise Refused(
             f"{', '.join(probers)} of this project stands there, and without it nothing could be"
@@ -138,15 +141,8 @@ def _preflight(
     moving: Sequence[Object], names: Sequence[str], overflow: bool, context: ActionContext
 ) -> None:
     """Blocked when an eviction can never succeed, NotMet when there is no room."""
-    from resilience.drain.lints import lint
-
     leaving = _leaving(moving)
-    namespaces = sorted({objects.namespace(pod) for pod in leaving})
-    budgets = [b for space in namespaces for b in context.cluster.list(BUDGETS, space)]
-    owned = [pod for space in namespaces for pod in context.cluster.list(PODS, space)]
-    found = lint(budgets, owned)
-    _told([warning.text for warning in found if not warning.blocks], context)
-    _stop_at([w.text for w in found if w.blocks and _covers(w.budget, budgets, leaving)])
+    possible.require(leaving, context)
     _room(leaving, names, overflow, context)
 
 
@@ -173,18 +169,6 @@ def _room(
 
 def _on(node: Object, context: ActionContext) -> Sequence[Object]:
     return context.cluster.list(PODS, fields=f"spec.nodeName={objects.name(node)}")
-
-
-def _covers(name: str, budgets: Sequence[Object], leaving: Sequence[Object]) -> bool:
-    from resilience.drain.budgets import key_of, selects
-
-    named = [budget for budget in budgets if "/".join(key_of(budget)) == name]
-    return any(selects(budget, pod) for budget in named for pod in leaving)
-
-
-def _stop_at(texts: Sequence[str]) -> None:
-    if texts:
-        raise Blocked("nothing was touched: " + "; ".join(texts))
 
 
 def _told(texts: Sequence[str], context: ActionContext) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from resilience.actions import pods
+from resilience.actions import pods, possible
 from resilience.actions.choice import PodChoice, complaints
 from resilience.cluster import objects
 from resilience.cluster.errors import Conflict, NotFound, ServerTrouble, Throttled
@@ -50,6 +50,7 @@ def _describe(evict: Evict) -> str:
 def run(evict: Evict, context: ActionContext) -> None:
     """Evict the chosen Pods one after another, as their budgets allow."""
     chosen = pods.victims(evict, context)
+    possible.require(chosen, context)
     gone = [pod for pod in chosen if _evict(pod, evict, context)]
     if not gone:
         raise NothingToDo("every chosen Pod was gone before it could be evicted: "

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from resilience.actions import kinds
+from resilience.actions.workloads import instead
 from resilience.cluster import objects
 from resilience.cluster.errors import NotFound
 from resilience.cluster.interface import Cluster, Object, Resource
@@ -56,10 +57,9 @@ def _find(text: str, context: ActionContext) -> tuple[Resource, Object]:
     try:
         return resource, context.cluster.get(resource, name, context.namespace)
     except NotFound as error:
-        there = ", ".join(objects.name(obj) for obj in
-                          context.cluster.list(resource, context.namespace)) or "none"  # fmt: skip
-        raise ActionFailed(f"{text} does not exist in namespace {context.namespace}; there are: "
-                           f"{there}. Nothing was deleted") from error  # fmt: skip
+        there = instead(context.cluster, resource, context.namespace)
+        raise ActionFailed(f"{text} does not exist in namespace {context.namespace}{there}. "
+                           "Nothing was deleted") from error  # fmt: skip
 
 
 def _resource(kind: str, cluster: Cluster) -> Resource:
@@ -83,9 +83,9 @@ def _gone(resource: Resource, obj: Object, cluster: Cluster, namespace: str) -> 
 def _rights(lose: Lose, namespace: str) -> Sequence[Right]:
     named = sorted({kinds.resource(text.partition("/")[0]) for text in lose.objects})
     return [
-        Right(verb=verb, group="*", resource=each, namespace=namespace, optional=verb == "list")
+        Right(verb=verb, group="*", resource=each, namespace=namespace)
         for each in named
-        for verb in ("get", "list", "delete")  # listed only to say what there is instead
+        for verb in ("get", "delete")
     ]
 
 

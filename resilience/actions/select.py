@@ -16,6 +16,7 @@ from resilience.actions.choice import PodChoice
 from resilience.cluster import objects
 from resilience.cluster.interface import Object
 from resilience.context import ActionFailed, NothingToDo
+from resilience.model.words import many
 
 Pods = list[Object]
 
@@ -161,7 +162,8 @@ def _born(pod: Object) -> float:
 
 def _nobody(pods: Sequence[Object], choice: PodChoice, around: Surroundings) -> str:
     dying = sum(1 for pod in pods if objects.is_terminating(pod))
-    there = f"there are {len(pods)} Pods ({_names(pods)})" if pods else "there are no Pods at all"
+    are = "there is" if len(pods) == 1 else "there are"
+    there = f"{are} {many(len(pods), 'Pod')} ({_names(pods)})" if pods else f"{are} no Pods at all"
     if dying:
         there += f", {dying} of them terminating"
     return (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from resilience.cluster import objects
-from resilience.cluster.errors import NotFound
+from resilience.cluster.errors import Forbidden, NotFound
 from resilience.cluster.interface import (
     DAEMONSETS,
     DEPLOYMENTS,
@@ -14,6 +14,7 @@ from resilience.cluster.interface import (
     PODS,
     REPLICASETS,
     STATEFULSETS,
+    Cluster,
     Object,
     Resource,
 )
@@ -41,11 +42,20 @@ def read(reference: Reference, context: Context) -> Object:
     try:
         return context.cluster.get(resource, reference.name, context.namespace)
     except NotFound as error:
-        there = context.cluster.list(resource, context.namespace)
-        names = ", ".join(f"{reference.kind}/{objects.name(obj)}" for obj in there) or "none"
+        there = instead(context.cluster, resource, context.namespace, f"{reference.kind}/")
         raise ActionFailed(
-            f"{reference} does not exist in namespace {context.namespace}; there are: {names}"
+            f"{reference} does not exist in namespace {context.namespace}{there}"
         ) from error
+
+
+def instead(cluster: Cluster, resource: Resource, namespace: str, prefix: str = "") -> str:
+    """What there is of a kind, to end a message with; "" for whoever may not list it, since just
+    to tell a mistake no right is asked for."""
+    try:
+        there = cluster.list(resource, namespace)
+    except Forbidden:
+        return ""
+    return "; there are: " + (", ".join(prefix + objects.name(obj) for obj in there) or "none")
 
 
 def only(reference: Reference, kinds: Sequence[str], field: str) -> Sequence[Complaint]:

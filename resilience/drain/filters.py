@@ -11,10 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from resilience.cluster import objects
 from resilience.cluster.interface import Object
 
 MIRROR = "kubernetes.io/config.mirror"
 FINISHED = ("Succeeded", "Failed")
+VOLUME_HELPER = "resilience-volume-"
+"""How the names of a backup's helper Pods begin: bare, and begun anew wherever one is lost."""
 
 
 class Fate(Enum):
@@ -54,6 +57,12 @@ def _is_daemon(pod: Object) -> bool:
     return owner is not None and owner["kind"] == "DaemonSet" and owner["apiVersion"] == "apps/v1"
 
 
+def is_volume_helper(pod: Object) -> bool:
+    """A Pod of ours that reads a volume for a backup: that the backup survives its eviction is what
+    a drain under it asks."""
+    return objects.is_ours(pod) and objects.name(pod).startswith(VOLUME_HELPER)
+
+
 def _has_empty_dir(pod: Object) -> bool:
     return any("emptyDir" in volume for volume in pod["spec"].get("volumes") or ())
 
@@ -65,7 +74,7 @@ def decide(pod: Object, allow: Allow) -> Decision:
         return Decision(Fate.IGNORE, "managed by a DaemonSet, which would put it back at once")
     if MIRROR in (pod["metadata"].get("annotations") or {}):
         return Decision(Fate.IGNORE, "a mirror of a static Pod of the node itself")
-    if finished:
+    if finished or is_volume_helper(pod):
         return Decision(Fate.EVICT)
     if _has_empty_dir(pod) and not allow.empty_dir:
         return Decision(

@@ -13,7 +13,7 @@ from resilience.actions.taint import VERB as TAINT
 from resilience.actions.tolerations import tolerates
 from resilience.cluster import errors, objects
 from resilience.cluster.interface import NODES, Object
-from resilience.context import ActionFailed, NothingToDo
+from resilience.context import ActionFailed, NothingToDo, Refused
 from resilience.model.selector import Selector
 from resilience.model.timeline import What
 from resilience.model.values import Share
@@ -193,3 +193,14 @@ def test_a_taint_is_written_as_kubectl_writes_it(text: str, right: bool) -> None
 def test_tolerations_as_kubernetes_reads_them(toleration: Object, tolerated: bool) -> None:
     taint = {"key": "fire", "value": "yes", "effect": "NoExecute"}
     assert tolerates({"spec": {"tolerations": [toleration]}}, taint) is tolerated
+
+
+def test_a_prober_keeps_its_node_from_being_emptied_and_a_backups_helper_does_not() -> None:
+    from resilience.actions.drain import spare_ourselves
+
+    ours = {objects.MANAGED_BY: objects.OURS}
+    helper, prober = pod("n1", **ours), pod("n1", **ours)
+    helper["metadata"]["name"] = "resilience-volume-data"
+    spare_ourselves([helper])
+    with pytest.raises(Refused, match="without it nothing could be measured"):
+        spare_ourselves([helper, prober])

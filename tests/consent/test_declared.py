@@ -156,7 +156,7 @@ Unasked = set[tuple[str, str]]
 HELPER: Unasked = {("get", "pods"), ("create", "pods"), ("delete", "pods")}
 OUTSIDE: Unasked = {("create", "secrets"), ("delete", "secrets"), ("get", "pods/log"),
                     ("create", "configmaps"), ("delete", "configmaps"), *HELPER}  # fmt: skip
-WAITING: Unasked = {("list", "poddisruptionbudgets"), ("watch", "poddisruptionbudgets")}
+WAITING: Unasked = {("watch", "poddisruptionbudgets")}
 
 UNASKED: dict[str, Unasked] = {
     "crash": HELPER,  # the sandbox kills by itself; elsewhere a helper Pod on the node does
@@ -172,7 +172,13 @@ UNASKED: dict[str, Unasked] = {
     "partition": {("get", "pods"), ("get", "networkpolicies")},  # an undo asks, after an abort
     "evict": WAITING,  # nothing had to be waited for
     "evict-of-an-owner": WAITING,
-    "one_of": {("delete", "pods"), ("create", "pods/eviction")} | WAITING,  # only one is done
+    "refused": {("create", "pods/eviction"), *WAITING},  # that it can never succeed is known before
+    "one_of": {
+        ("delete", "pods"),
+        ("create", "pods/eviction"),
+        ("list", "poddisruptionbudgets"),
+        *WAITING,
+    },  # only one is done
 }
 
 

@@ -138,13 +138,13 @@ def test_a_missing_right_ends_the_run_before_anything_is_touched(
     ))  # fmt: skip
     try:
         kubeconfig = account(admin, embedded, folder, "barred", JOURNAL)
-        before = _everything(admin)
+        before = everything(admin)
         run = scenarios(folder, kubeconfig, "-q", "kill.scenario.yaml")
         assert run.returncode == 23, run.stdout
         assert "refused by guard" in run.stdout
         assert "delete pods in namespace shop: for `kill one Pod app=checkout`" in run.stdout
         assert "resources: [pods]\n  verbs: [delete]" in run.stdout
-        assert _everything(admin) == before
+        assert everything(admin) == before
     finally:
         deleted(admin, objects)
 
@@ -174,7 +174,7 @@ def test_what_a_scenario_sends_is_what_it_declares(
     assert left <= conditional
 
 
-def _everything(admin: HttpCluster) -> list[Object]:
+def everything(admin: HttpCluster) -> list[Object]:
     return [
         {key: obj["metadata"][key] for key in ("name", "uid", "resourceVersion")}
         for resource in admin.resources()

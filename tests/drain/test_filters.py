@@ -66,3 +66,11 @@ def test_local_data_is_named_before_bareness() -> None:
 def test_a_finished_bare_pod_with_local_data_goes() -> None:
     done = pod("job-1", owner=None, phase="Succeeded", volumes=EMPTY_DIR)
     assert decide(done, Allow()).fate is Fate.EVICT
+
+
+def test_a_backups_volume_helper_goes_though_it_is_bare_and_other_helpers_stay() -> None:
+    ours = {"app.kubernetes.io/managed-by": "pytest-resilience"}
+    helper = pod("resilience-volume-data", owner=None, labels=ours)
+    assert decide(helper, Allow()).fate is Fate.EVICT
+    assert decide(pod("resilience-volume-data", owner=None), Allow()).fate is Fate.REFUSE
+    assert decide(pod("resilience-prober", owner=None, labels=ours), Allow()).fate is Fate.REFUSE
