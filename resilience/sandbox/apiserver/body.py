@@ -21,6 +21,10 @@ JSON_TYPES = frozenset({"", "application/json", "text/plain", "application/octet
 YAML_TYPES = frozenset({"application/yaml", "application/apply-patch+yaml"})
 
 
+# In C where there is it: while a big body is read nothing else is served.
+_BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
 class Duplicates:
     """Collects duplicate keys while JSON is decoded."""
 
@@ -92,7 +96,7 @@ def decode_yaml(data: bytes) -> Any:
         text = data.decode()
         if text.lstrip().startswith("{"):
             return decode_json(data)
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        for event in yaml.parse(text, Loader=_BASE):
             if isinstance(event, yaml.AliasEvent):
                 raise errors.bad_request("error decoding YAML: aliases are not supported")
         value = yaml.load(text, Loader=_Loader)
@@ -102,13 +106,13 @@ def decode_yaml(data: bytes) -> Any:
     return value
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(_BASE):  # type: ignore[misc]  # Which of two it is, is known when it runs.
     """Without timestamps: to Kubernetes a date in YAML is text."""
 
 
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    for first, resolvers in _BASE.yaml_implicit_resolvers.items()
 }
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from resilience.sandbox.patch import fieldset
 from resilience.sandbox.patch.fieldset import Fields, Path
+from resilience.sandbox.patch.identity import identities, identity
 from resilience.sandbox.schema.facts import Facts, ListRule, Model
 
 Json = dict[str, Any]
@@ -45,7 +46,8 @@ def _value(facts: Facts, kind: str, rule: ListRule | None, live: Any, config: An
         return _struct(facts, fieldset.model_of(facts, kind), live, config)
     if isinstance(config, list) and isinstance(live, list) and rule is not None:
         if rule.kind == "set":
-            return live + [item for item in config if item not in live]
+            known = identities(live)
+            return live + [item for item in config if identity(item) not in known]
         if rule.kind == "map":
             return _items(facts, fieldset.model_of(facts, kind[2:]), rule, live, config)
     return config
@@ -55,46 +57,70 @@ def _items(
     facts: Facts, model: Model | None, rule: ListRule, live: list[Any], config: list[Any]
 ) -> list[Any]:
     """Items of the configuration in its order, where they are new; known ones stay in place."""
-    out = list(live)
+    out, finder = list(live), fieldset.Finder()
+    added: dict[str, int] = {}
     for item in config:
-        at = fieldset.find(out, fieldset.item_key(rule, item)[2:])
+        key = fieldset.item_key(rule, item)
+        at = finder.at(live, key[2:])
+        at = added.get(key) if at is None else at
         if at is None:
+            added[key] = len(out)
             out.append(item)
         else:
             out[at] = _struct(facts, model, out[at], item)
     return out
 
 
+class _Tree(dict[str, "_Tree"]):
+    """Paths that share their beginnings; `ends` where one of them ends."""
+
+    ends = False
+
+    def add(self, path: Path) -> None:
+        """One more path."""
+        node = self
+        for part in path:
+            node = node.setdefault(part, _Tree())
+        node.ends = True
+
+
 def remove(obj: Json, paths: Iterable[Path]) -> Json:
     """A copy without the values at these paths; emptied parents stay, as in the real server."""
-    # Items go before what is inside them: a child may be the key that an item is found by.
-    for path in sorted(paths, key=len):
-        obj = _without(obj, path)
-    return obj
+    tree = _Tree()
+    for path in paths:
+        tree.add(path)
+    out: Json = _without(obj, tree)
+    return out
 
 
-def _without(value: Any, path: Path) -> Any:
-    head, rest = path[0], path[1:]
-    mark, name = head[:2], head[2:]
-    if mark == "f:" and isinstance(value, dict) and name in value:
+def _without(value: Any, tree: _Tree) -> Any:
+    if isinstance(value, dict):
         out = dict(value)
-        if rest:
-            out[name] = _without(value[name], rest)
-        else:
-            del out[name]
+        for part, inner in tree.items():
+            name = part[2:]
+            if not part.startswith("f:") or name not in out:
+                continue
+            if inner.ends:
+                del out[name]
+            else:
+                out[name] = _without(out[name], inner)
         return out
-    if not isinstance(value, list):
-        return value
-    if mark == "v:":
-        dropped = json.loads(name)
-        return [item for item in value if item != dropped]
-    if mark == "k:":
-        at = fieldset.find(value, name)
-        if at is None:
-            return value
-        inner = [_without(value[at], rest)] if rest else []
-        return [*value[:at], *inner, *value[at + 1 :]]
-    return value
+    return _fewer(value, tree) if isinstance(value, list) else value
+
+
+def _fewer(items: list[Any], tree: _Tree) -> list[Any]:
+    dropped = {part[2:] for part in tree if part.startswith("v:")}
+    finder, inside = fieldset.Finder(), {}
+    for part, inner in tree.items():
+        at = finder.at(items, part[2:]) if part.startswith("k:") else None
+        if at is not None:
+            inside[at] = inner
+    return [
+        _without(item, inside[at]) if at in inside else item
+        for at, item in enumerate(items)
+        if not (at in inside and inside[at].ends)
+        and not (dropped and fieldset.value_key(item)[2:] in dropped)
+    ]
 
 
 def given_up(before: Fields, now: Fields, others: Iterable[Fields]) -> list[Path]:
@@ -102,13 +128,11 @@ def given_up(before: Fields, now: Fields, others: Iterable[Fields]) -> list[Path
     held = set().union(*others)
     gone = [path for path in before - now if path not in held]
     # An item goes only if nobody owns anything inside it.
+    around = {path[:at] for path in held | now for at in range(1, len(path) + 1)}
     return [
         path
         for path in gone
-        if not (
-            path[-1].startswith("k:") and any(other[: len(path)] == path for other in held | now)
-        )
-        and not _is_key(path)
+        if not (path[-1].startswith("k:") and path in around) and not _is_key(path)
     ]
 
 
@@ -121,9 +145,10 @@ def differing(
     live: Mapping[str, Any], config: Mapping[str, Any], paths: Iterable[Path]
 ) -> list[Path]:
     """Paths whose value in `config` is another than in `live`."""
+    finder = fieldset.Finder()
     return [
         path
         for path in paths
         if not path[-1].startswith(("k:", "v:"))
-        and fieldset.read(live, path) != fieldset.read(config, path)
+        and fieldset.read(live, path, finder) != fieldset.read(config, path, finder)
     ]

@@ -7,10 +7,11 @@ Source: sigs.k8s.io/structured-merge-diff (fieldpath, typed). A path is a tuple 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
+from resilience.sandbox.patch.identity import identity
 from resilience.sandbox.schema.facts import Facts, ListRule, Model, is_pointer
 
 Path = tuple[str, ...]
@@ -191,37 +192,61 @@ def text(path: Path) -> str:
 _MISSING = object()
 
 
-def read(obj: Any, path: Path) -> Any:
-    """The value at a path; a private marker, equal to nothing, where there is none."""
+class Finder:
+    """Finds items in lists that do not change meanwhile: each list is looked through once."""
+
+    def __init__(self) -> None:
+        self._items: dict[tuple[int, tuple[str, ...]], dict[Hashable, int]] = {}
+        self._values: dict[int, set[str]] = {}
+        self._held: list[Any] = []
+
+    def at(self, items: list[Any], key: str) -> int | None:
+        """Where the first item with these JSON keys stands in a map list."""
+        wanted = json.loads(key)
+        names = tuple(wanted)
+        index = self._items.get((id(items), names))
+        if index is None:
+            index = self._items[id(items), names] = {}
+            self._held.append(items)
+            for at, item in enumerate(items):
+                if isinstance(item, dict):
+                    index.setdefault(_key(item, names), at)
+        return index.get(_key(wanted, names))
+
+    def has(self, items: list[Any], value: str) -> bool:
+        """Whether a set holds a value, given as its JSON."""
+        known = self._values.get(id(items))
+        if known is None:
+            known = self._values[id(items)] = {value_key(item)[2:] for item in items}
+            self._held.append(items)
+        return value in known
+
+
+def _key(item: Mapping[str, Any], names: tuple[str, ...]) -> Hashable:
+    return tuple(identity(item.get(name, _KEY_DEFAULTS.get(name))) for name in names)
+
+
+def read(obj: Any, path: Path, finder: Finder | None = None) -> Any:
+    """The value at a path; a private marker, equal to nothing, where there is none. Give a
+    `finder` along when many paths of one object are read."""
+    finder = finder or Finder()
     for part in path:
-        obj = _step(obj, part)
+        obj = _step(obj, part, finder)
         if obj is _MISSING:
             return obj
     return obj
 
 
-def _step(obj: Any, part: str) -> Any:
+def _step(obj: Any, part: str, finder: Finder) -> Any:
     mark, rest = part[:2], part[2:]
     if mark == "f:":
         return obj.get(rest, _MISSING) if isinstance(obj, Mapping) else _MISSING
     if not isinstance(obj, list):
         return _MISSING
     if mark == "v:":
-        value = json.loads(rest)
-        return value if value in obj else _MISSING
-    at = find(obj, rest)
+        return json.loads(rest) if finder.has(obj, rest) else _MISSING
+    at = finder.at(obj, rest)
     return obj[at] if at is not None else _MISSING
-
-
-def find(items: list[Any], key: str) -> int | None:
-    """Where the item with these JSON keys stands in a map list."""
-    wanted = json.loads(key)
-    for at, item in enumerate(items):
-        if isinstance(item, Mapping) and all(
-            item.get(name, _KEY_DEFAULTS.get(name)) == value for name, value in wanted.items()
-        ):
-            return at
-    return None
 
 
 def present(obj: Any, path: Path) -> bool:

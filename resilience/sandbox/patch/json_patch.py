@@ -1,14 +1,18 @@
 """JSON patch (RFC 6902) with JSON pointers (RFC 6901), with the limits of the real API server.
 
 A failing `test` and a path that is not there raise `PatchError`; the caller turns it into 422.
-At most 10,000 operations, as the real server allows.
+At most 10,000 operations, and copies of 3 MiB in all, as the real server allows.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from resilience.sandbox.store import encode
+
 LIMIT = 10_000
+COPIED_LIMIT = 3 * 1024 * 1024
+"""Bytes of JSON that a patch's copies may add: a few copies of copies would fill any memory."""
 
 
 class PatchError(ValueError):
@@ -30,7 +34,15 @@ def apply(document: Any, operations: Any) -> Any:
         raise MalformedPatch(
             f"The allowed maximum operations in a JSON patch is {LIMIT}, got {len(operations)}"
         )
+    copied = 0
     for operation in operations:
+        if isinstance(operation, dict) and operation.get("op") == "copy":
+            copied += len(encode(_get(document, _pointer(operation, "from"))))
+            if copied > COPIED_LIMIT:
+                raise PatchError(
+                    "Unable to complete the copy, the accumulated size increase of copy is"
+                    f" {copied}, exceeding the limit {COPIED_LIMIT}"
+                )
         document = _step(document, operation)
     return document
 

@@ -8,12 +8,15 @@ Pure; untouched parts are shared with the target.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
+from resilience.sandbox.patch.identity import identities, identity
 from resilience.sandbox.schema.facts import Facts, Model
 
 _ORDER = "$setElementOrder/"
 _DROP = "$deleteFromPrimitiveList/"
+_GONE = object()
 
 
 class StrategicError(ValueError):
@@ -61,7 +64,8 @@ def _map(facts: Facts, model: Model | None, target: dict[str, Any], patch: dict[
     if keep is not None:
         if not isinstance(keep, list):
             raise StrategicError("$retainKeys must be a list")
-        out = {key: value for key, value in out.items() if key in keep}
+        kept = identities(keep)
+        out = {key: value for key, value in out.items() if key in kept}
     for key, value in patch.items():
         if key in ("$patch", "$retainKeys") or key.startswith((_ORDER, _DROP)):
             continue
@@ -82,7 +86,8 @@ def _directives(
         if directive.startswith(_DROP):
             field = directive[len(_DROP) :]
             if isinstance(out.get(field), list) and isinstance(value, list):
-                out[field] = [item for item in out[field] if item not in value]
+                dropped = identities(value)
+                out[field] = [item for item in out[field] if identity(item) not in dropped]
         elif directive.startswith(_ORDER):
             field = directive[len(_ORDER) :]
             if isinstance(out.get(field), list) and isinstance(value, list):
@@ -109,7 +114,8 @@ def _value(
         items = old if isinstance(old, list) else []
         if rule.merge_key:
             return _list(facts, _struct(facts, kind[2:]), items, new, rule.merge_key)
-        return items + [item for item in new if item not in items]
+        known = identities(items)
+        return items + [item for item in new if identity(item) not in known]
     return new
 
 
@@ -135,27 +141,28 @@ def _list(
     if any(_is_directive(item) and item["$patch"] == "replace" for item in patch):
         return [item for item in patch if not _is_directive(item)]
     out = list(old)
+    places: dict[Hashable, list[int]] = {}
+    for at, known in enumerate(out):
+        if isinstance(known, dict):
+            places.setdefault(identity(known.get(merge_key)), []).append(at)
     for item in patch:
         if not isinstance(item, dict) or merge_key not in item:
             raise MissingKey(
                 f"map: {_go_map(item)} does not contain declared merge key: {merge_key}"
             )
-        found = [
-            at
-            for at, known in enumerate(out)
-            if isinstance(known, dict) and known.get(merge_key) == item[merge_key]
-        ]
+        key = identity(item[merge_key])
+        found = places.get(key)
         if item.get("$patch") == "delete":
-            out = [known for at, known in enumerate(out) if at not in found]
+            for at in places.pop(key, ()):
+                out[at] = _GONE
         elif found and item.get("$patch") != "replace":
             out[found[0]] = _map(facts, model, out[found[0]], item)
+        elif found:
+            out[found[0]] = _map(facts, model, {}, item)
         else:
-            fresh = _map(facts, model, {}, item)
-            if found:
-                out[found[0]] = fresh
-            else:
-                out.append(fresh)
-    return out
+            places[key] = [len(out)]
+            out.append(_map(facts, model, {}, item))
+    return [item for item in out if item is not _GONE]
 
 
 def _merge_key(model: Model | None, field: str) -> str:
@@ -167,17 +174,13 @@ def _ordered(items: list[Any], order: list[Any], merge_key: str) -> list[Any]:
     """Items in the patch's order; those the patch does not name keep their place before the item
     that followed them."""
 
-    def identity(item: Any) -> Any:
-        return item.get(merge_key) if merge_key and isinstance(item, dict) else item
+    def name(item: Any) -> Hashable:
+        named = merge_key and isinstance(item, dict)
+        return identity(item.get(merge_key) if named else item)
 
-    wanted = [identity(item) for item in order]
-    named = [item for item in items if identity(item) in wanted]
-    named.sort(key=lambda item: wanted.index(identity(item)))
-    out: list[Any] = []
-    queue = list(named)
-    for item in items:
-        if identity(item) not in wanted:
-            out.append(item)
-        elif queue:
-            out.append(queue.pop(0))
-    return out
+    wanted: dict[Hashable, int] = {}
+    for at, item in enumerate(order):
+        wanted.setdefault(name(item), at)
+    known = sorted((item for item in items if name(item) in wanted), key=lambda i: wanted[name(i)])
+    queue = iter(known)
+    return [next(queue) if name(item) in wanted else item for item in items]
