@@ -17,7 +17,7 @@ from resilience.cluster import connect, objects
 from resilience.cluster.embedded import sandbox
 from resilience.cluster.interface import BUDGETS, DEPLOYMENTS, NAMESPACES, NODES, PODS, Object
 from resilience.cluster.transport import HttpCluster
-from resilience.drain import DrainOptions, DrainResult, State, drain
+from resilience.drain import DrainOptions, DrainResult, PodDrain, State, drain
 
 FAULTS = "/sandbox/v1/faults"
 LONGEST = 30.0
@@ -81,9 +81,11 @@ def drained(
     cluster: HttpCluster,
     within: float = LONGEST,
     before: Callable[[Object], None] = lambda pod: None,
+    on_change: Callable[[PodDrain], None] = lambda pod: None,
 ) -> DrainResult:
     deadline = time.monotonic() + within
-    return drain(cluster, ["node-1"], DrainOptions(), clock=time, deadline=deadline, before=before)
+    return drain(cluster, ["node-1"], DrainOptions(), clock=time, deadline=deadline,
+                 before=before, on_change=on_change)  # fmt: skip
 
 
 def all_moved(cluster: HttpCluster, space: str, result: DrainResult) -> None:
@@ -173,12 +175,16 @@ def test_pods_of_a_node_that_died_are_told_as_still_terminating_and_why(
     def die() -> None:
         node = {"name": "node-1", "state": "dead"}
         cluster.request("POST", f"{FAULTS}/node", body=node)
-        ready = {"type": "Ready", "status": "Unknown", "reason": "NodeStatusUnknown"}
-        status = {"status": {"conditions": [ready]}}  # as the node controller writes after 40 s
-        cluster.patch(NODES, "node-1", status, type="strategic", subresource="status")
+
+    def notice(pod: PodDrain) -> None:
+        """As the node controller does after 40 s."""
+        if pod.state is State.LEAVING:
+            ready = {"type": "Ready", "status": "Unknown", "reason": "NodeStatusUnknown"}
+            status = {"status": {"conditions": [ready]}}
+            cluster.patch(NODES, "node-1", status, type="strategic", subresource="status")
 
     try:
-        result = drained(cluster, within=2.0, before=Once(die))
+        result = drained(cluster, within=2.0, before=Once(die), on_change=notice)
     finally:
         alive = {"name": "node-1", "state": "running"}
         cluster.request("POST", f"{FAULTS}/node", body=alive)
