@@ -203,6 +203,9 @@ class Kubelet:
         return [pod for pod in self.pods.values() if pod.spec["nodeName"] == name]
 
     def forget(self, pod: Pod) -> None:
-        """The Pod is gone for good."""
+        """The Pod has ended. One that ended with its node begins anew if that is back already."""
         self.pods.pop(pod.uid, None)
         self.writer.forget(pod)
+        obj = self._pods.known.get(pod.uid)
+        if pod.gone and obj is not None:
+            self._on_pod("MODIFIED", obj, None)

@@ -94,6 +94,20 @@ def test_pods_of_a_dead_node_are_gone_and_restart_when_it_returns() -> None:
         assert answers(again)
 
 
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_node_that_is_back_at_once_starts_its_killed_pods_again(pods: Pods, times: int) -> None:
+    pods.run("web", main=NETEXEC, nodeName="node-3")
+    before = pods.until_ready("web")["status"]["containerStatuses"][0]["containerID"]
+    for _ in range(times):
+        pods.sandbox.fault("node", name="node-3", state="dead")
+        pods.sandbox.fault("node", name="node-3", state="running")
+    pods.until("web", lambda _: pods.status("web")["containerID"] != before, "began again")
+    again = pods.until_ready("web")
+    assert again["status"]["containerStatuses"][0]["restartCount"] >= 1
+    assert answers(again["status"]["podIP"])
+    assert "Unknown" in str(again["status"]["containerStatuses"][0]["lastState"])
+
+
 def test_a_pod_deleted_while_its_node_is_dead_goes_when_the_node_returns() -> None:
     with sandbox("--time-scale", "50") as running:
         pods = Pods(running, "default")
