@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 REPORT ?= resilience-report
+# Tests mostly wait, for processes that start and end: more workers than processors do no harm.
+WORKERS ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
@@ -15,7 +17,8 @@ demo: $(VENV)/.demo  ## install, break things on the embedded sandbox, restore a
 	$(BIN)/python -m pytest scenarios/ backups/ --resilience-report $(REPORT)
 
 test: $(VENV)/.test lint  ## install what the tests need and run them all
-	$(BIN)/python -m pytest tests/
+	$(BIN)/python -m pytest tests/ -n $(WORKERS) -m "not alone"
+	$(BIN)/python -m pytest tests/ -m alone
 
 lint: $(VENV)/.lint  ## types and style
 	$(BIN)/ruff check .

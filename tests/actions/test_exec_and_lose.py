@@ -143,6 +143,7 @@ then:
 """
 
 
+@pytest.mark.alone
 def test_on_the_sandbox_a_commands_exit_code_decides(pytester: pytest.Pytester) -> None:
     """End to end, in real time: the first step passes, the second says what the command said."""
     Path(pytester.path, "shop.yaml").write_text(POD)

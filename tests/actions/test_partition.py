@@ -20,7 +20,6 @@ from resilience.model.timeline import What
 from resilience.model.values import Duration
 from resilience.model.verb import Phase
 from resilience.model.verdict import Outcome
-from tests.engine import fakes
 from tests.engine.helpers import World, step, world
 
 APP, DB = Selector.parse("app=web"), Selector.parse("app=db")
@@ -64,9 +63,9 @@ def _ended(code: int) -> Object:
 
 
 @pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch) -> World:
-    monkeypatch.setattr(fakes, "KNOWN", (*fakes.KNOWN, POLICIES))
+def here() -> World:
     made = world()
+    made.cluster.serve(POLICIES)
     made.deploy()
     return made
 
@@ -215,6 +214,7 @@ then:
 """
 
 
+@pytest.mark.alone
 def test_on_the_sandbox_a_service_is_cut_off_for_as_long_as_asked(
     pytester: pytest.Pytester,
 ) -> None:

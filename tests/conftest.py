@@ -1,0 +1,52 @@
+"""How `make test` shares the tests out: most among workers, and those that measure one by one.
+
+A file stays whole on one worker, because its fixtures hold servers. Files that take long begin
+first, so that no worker is left with one at the end. `alone` marks what a busy neighbour could
+make fail, because it holds a service to a clock: `make test` runs it afterwards, one by one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+LONGEST_FIRST = (
+    "tests/e2e/test_kubectl.py",
+    "tests/plugin/test_running.py",
+    "tests/consent/test_undone.py",
+    "tests/engine/test_kill_nine.py",
+    "tests/backup/test_end_to_end.py",
+    "tests/consent/test_locks.py",
+    "tests/plugin/test_collection.py",
+    "tests/plugin/test_handwritten.py",
+    "tests/conformance/test_workloads.py",
+    "tests/conformance/test_silent_nodes.py",
+    "tests/backup/test_stores.py",
+    "tests/e2e/test_install.py",
+    "tests/sandbox/machinery/test_termination.py",
+    "tests/sandbox/machinery/test_network.py",
+    "tests/sandbox/machinery/test_death.py",
+)
+"""Files by how long they take; all others follow as they come."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "alone: holds a service to a clock; no test runs beside it")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On a worker: the long files first. One process alone gains nothing by an order."""
+    if hasattr(config, "workerinput"):
+        ranks = {name: rank for rank, name in enumerate(LONGEST_FIRST)}
+        items.sort(key=lambda item: ranks.get(item.nodeid.partition("::")[0], len(ranks)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Files whole, in the order of the collection."""
+    from xdist.scheduler import LoadFileScheduling
+
+    config.option.loadscopereorder = False
+    return LoadFileScheduling(config, log)
