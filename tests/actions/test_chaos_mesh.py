@@ -14,7 +14,6 @@ from resilience.model.timeline import What
 from resilience.model.values import Duration
 from resilience.model.verb import Phase
 from resilience.model.verdict import Outcome
-from tests.engine import fakes
 from tests.engine.helpers import World, step, world
 
 KIND = Resource("chaos-mesh.org", "v1alpha1", "networkchaos", "NetworkChaos")
@@ -52,10 +51,10 @@ class Controller:
 
 
 @pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
-    monkeypatch.setattr(fakes, "KNOWN", (*fakes.KNOWN, KIND))
+def here(tmp_path: Path) -> World:
     (tmp_path / "slow.yaml").write_text(MANIFEST)
     made = world()
+    made.cluster.serve(KIND)
     made.directory = tmp_path
     made.deploy()
     return made
@@ -104,10 +103,8 @@ def test_what_does_not_recover_is_told_as_not_undone(here: World) -> None:
     assert "chaos-mesh/records" in record.message
 
 
-def test_where_chaos_mesh_is_not_installed_nothing_is_applied(
-    here: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(fakes, "KNOWN", fakes.KNOWN[:-1])
+def test_where_chaos_mesh_is_not_installed_nothing_is_applied(here: World) -> None:
+    here.cluster.withdraw(KIND)
     record = here.run(when=[slow()])
     assert record.outcome is Outcome.HARNESS_ERROR
     assert "is Chaos Mesh installed?" in record.message

@@ -13,7 +13,7 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from threading import RLock
-from typing import Any, Literal
+from typing import Any
 
 from resilience.actions.workloads import CRONJOBS
 from resilience.cluster import errors
@@ -31,7 +31,6 @@ from resilience.cluster.interface import (
     REPLICASETS,
     SERVICES,
     STATEFULSETS,
-    Means,
     Object,
     Resource,
     View,
@@ -39,6 +38,7 @@ from resilience.cluster.interface import (
 )
 from resilience.drain.budgets import selects
 from resilience.model.selector import Selector
+from tests.twin import Twin, has_fields
 
 SECRETS = Resource("", "v1", "secrets", "Secret")
 KNOWN = (
@@ -121,14 +121,15 @@ class FakeClock:
 
 class FakeView:
     def __init__(
-        self, cluster: FakeCluster, resource: Resource, namespace: str, labels: str
+        self, cluster: FakeCluster, resource: Resource, namespace: str, labels: str, fields: str
     ) -> None:
         self._cluster, self._resource, self._namespace = cluster, resource, namespace
         self._selector = Selector.parse(labels) if labels else None
+        self._fields = fields
         self._listeners: list[Callable[[WatchEvent], None]] = []
 
     def objects(self) -> Sequence[Object]:
-        return self._cluster.find(self._resource, self._namespace, self._selector)
+        return self._cluster.find(self._resource, self._namespace, self._selector, self._fields)
 
     def by_uid(self, uid: str) -> Object | None:
         return next((o for o in self.objects() if o["metadata"]["uid"] == uid), None)
@@ -145,99 +146,77 @@ class FakeView:
         return str(self._cluster.version)
 
     def hear(self, resource: Resource, event: WatchEvent) -> None:
-        metadata = event.object["metadata"]
-        if resource != self._resource or self._namespace not in ("", metadata.get("namespace")):
-            return
-        if self._selector is None or self._selector.matches(metadata.get("labels") or {}):
+        if resource == self._resource and self._selects(event.object):
             for listener in tuple(self._listeners):
                 listener(event)
+
+    def _selects(self, obj: Object) -> bool:
+        metadata = obj["metadata"]
+        if self._namespace not in ("", metadata.get("namespace")):
+            return False
+        if self._selector is not None and not self._selector.matches(metadata.get("labels") or {}):
+            return False
+        return has_fields(obj, self._fields)
 
 
 Fault = Callable[[str, str], "Exception | None"]
 
+METHODS = {
+    "get": "GET",
+    "list": "GET",
+    "create": "POST",
+    "replace": "PUT",
+    "patch": "PATCH",
+    "delete": "DELETE",
+}
 
-class FakeCluster:
-    """`resilience.cluster.interface.Cluster` over a dictionary."""
+
+class FakeCluster(Twin):
+    """`resilience.cluster.interface.Cluster` on virtual time, with watches, grace and evictions.
+
+    `calls` are the requests so far; `faults` are asked before each and may give an error to raise;
+    `hooks` hear of every change, as controllers do.
+    """
 
     context = "fake"
     is_sandbox = True
 
     def __init__(self, clock: FakeClock) -> None:
+        super().__init__(KNOWN)
         self.clock = clock
-        self.means = Means()
-        self.version = 0
         self.calls: list[tuple[str, str]] = []
         self.faults: list[Fault] = []
         self.hooks: list[Callable[[Resource, str, Object], None]] = []
-        self._objects: dict[tuple[Resource, str, str], Object] = {}
         self._views: list[FakeView] = []
-        self._uids = itertools.count(1)
-        self._lock = RLock()
         for name in ("kube-system", "default", "shop"):
             self.put(NAMESPACES, {"metadata": {"name": name}})
 
-    # ----- what tests and controllers use
-
-    def put(self, resource: Resource, body: Object) -> Object:
-        """Store as it is, as a controller would; a uid and a version are given."""
-        with self._lock:
-            obj = copy.deepcopy(body)
-            metadata = obj.setdefault("metadata", {})
-            key = (resource, metadata.get("namespace", ""), metadata["name"])
-            kind = "MODIFIED" if key in self._objects else "ADDED"
-            metadata.setdefault("uid", f"uid-{next(self._uids)}")
-            metadata.setdefault("creationTimestamp", _stamp(self.clock.wall()))
-            self.version += 1
-            metadata["resourceVersion"] = str(self.version)
-            obj.setdefault("apiVersion", resource.api_version)
-            obj.setdefault("kind", resource.kind)
-            self._objects[key] = obj
-            self._tell(resource, kind, obj)
-            return copy.deepcopy(obj)
-
-    def change(
-        self, resource: Resource, namespace: str, name: str, edit: Callable[[Object], None]
-    ) -> None:
-        """Edit in place, if it is still there."""
-        with self._lock:
-            obj = self._objects.get((resource, namespace, name))
-            if obj is not None:
-                edited = copy.deepcopy(obj)
-                edit(edited)
-                self.put(resource, edited)
-
-    def remove(self, resource: Resource, namespace: str, name: str) -> None:
-        """Take it out at once."""
-        with self._lock:
-            obj = self._objects.pop((resource, namespace, name), None)
-            if obj is not None:
-                self.version += 1
-                self._tell(resource, "DELETED", obj)
-
-    def find(
-        self, resource: Resource, namespace: str = "", selector: Selector | None = None
-    ) -> list[Object]:
-        with self._lock:
-            return [
-                copy.deepcopy(obj)
-                for (kind, where, _), obj in sorted(self._objects.items(), key=lambda item: item[0])
-                if kind == resource
-                and namespace in ("", where)
-                and (selector is None or selector.matches(obj["metadata"].get("labels") or {}))
-            ]
-
     def dump(self) -> list[tuple[str, str, str]]:
         """kind, namespace, name of everything."""
-        return [(kind.kind, namespace, name) for kind, namespace, name in sorted(self._objects)]
+        return [(self.served[kind].kind, where, name) for kind, where, name in sorted(self.objects)]
 
-    def _tell(self, resource: Resource, kind: str, obj: Object) -> None:
+    def stamp(self) -> str:
+        return _stamp(self.clock.wall())
+
+    def changed(self, resource: Resource, kind: str, obj: Object) -> None:
         event = WatchEvent(kind, copy.deepcopy(obj), self.clock.monotonic())
         for view in tuple(self._views):
             view.hear(resource, event)
         for hook in self.hooks:
             hook(resource, kind, obj)
 
-    # ----- the Cluster protocol
+    def asked(
+        self,
+        verb: str,
+        resource: Resource,
+        namespace: str,
+        name: str = "",
+        *,
+        subresource: str = "",
+        dry_run: bool = False,
+    ) -> None:
+        named = "" if verb in ("list", "create") else name
+        self._call(METHODS[verb], resource.path(namespace, named, subresource))
 
     def _call(self, method: str, path: str) -> None:
         self.calls.append((method, path))
@@ -286,101 +265,6 @@ class FakeCluster:
     ) -> AbstractContextManager[Iterator[bytes]]:
         raise AssertionError(f"not served here: {path}")
 
-    def get(self, resource: Resource, name: str, namespace: str = "") -> Object:
-        self._call("GET", resource.path(namespace, name))
-        with self._lock:
-            return copy.deepcopy(self._have(resource, name, namespace))
-
-    def _have(self, resource: Resource, name: str, namespace: str) -> Object:
-        obj = self._objects.get((resource, namespace if resource.namespaced else "", name))
-        if obj is None:
-            raise errors.NotFound(404, f'{resource.plural} "{name}" not found', reason="NotFound")
-        return obj
-
-    def list(
-        self, resource: Resource, namespace: str = "", *, labels: str = "", fields: str = ""
-    ) -> Sequence[Object]:
-        self._call("GET", resource.path(namespace))
-        return self.find(resource, namespace, Selector.parse(labels) if labels else None)
-
-    def pages(
-        self,
-        resource: Resource,
-        namespace: str = "",
-        *,
-        labels: str = "",
-        fields: str = "",
-        limit: int = 500,
-    ) -> Iterator[Object]:
-        yield {"items": self.list(resource, namespace, labels=labels)}
-
-    def create(
-        self, resource: Resource, body: Object, namespace: str = "", *, dry_run: bool = False
-    ) -> Object:
-        self._call("POST", resource.path(namespace))
-        with self._lock:
-            name = body["metadata"]["name"]
-            if resource.namespaced and (NAMESPACES, "", namespace) not in self._objects:
-                raise errors.NotFound(404, f'namespaces "{namespace}" not found')
-            if (resource, namespace, name) in self._objects:
-                raise errors.Conflict(
-                    409, f'{resource.plural} "{name}" already exists', reason="AlreadyExists"
-                )
-            obj = copy.deepcopy(body)
-            if resource.namespaced:
-                obj["metadata"]["namespace"] = namespace
-            obj["metadata"]["generation"] = 1
-            return obj if dry_run else self.put(resource, obj)
-
-    def replace(self, resource: Resource, body: Object, *, subresource: str = "") -> Object:
-        metadata = body["metadata"]
-        namespace = metadata.get("namespace", "")
-        self._call("PUT", resource.path(namespace, metadata["name"]))
-        with self._lock:
-            old = self._have(resource, metadata["name"], namespace)
-            if metadata.get("resourceVersion") not in (None, old["metadata"]["resourceVersion"]):
-                raise errors.Conflict(409, "the object has been modified", reason="Conflict")
-            new = copy.deepcopy(body)
-            new["metadata"]["uid"] = old["metadata"]["uid"]
-            new["metadata"]["generation"] = old["metadata"].get("generation", 1) + 1
-            if "status" in old:
-                new["status"] = old["status"]
-            return self.put(resource, new)
-
-    def patch(
-        self,
-        resource: Resource,
-        name: str,
-        body: Any,
-        namespace: str = "",
-        *,
-        type: Literal["merge", "strategic", "json", "apply"] = "merge",
-        subresource: str = "",
-        dry_run: bool = False,
-        force: bool = False,
-    ) -> Object:
-        self._call("PATCH", resource.path(namespace, name, subresource))
-        with self._lock:
-            old = self._have(resource, name, namespace)
-            new = merged(old, body)
-            if new.get("spec") != old.get("spec"):
-                new["metadata"]["generation"] = old["metadata"].get("generation", 1) + 1
-            return self.put(resource, new)
-
-    def delete(
-        self,
-        resource: Resource,
-        name: str,
-        namespace: str = "",
-        *,
-        grace: int | None = None,
-        uid: str | None = None,
-        propagation: str = "Background",
-        dry_run: bool = False,
-    ) -> Object:
-        self._call("DELETE", resource.path(namespace, name))
-        return self.take(resource, name, namespace, grace=grace, uid=uid, propagation=propagation)
-
     def take(
         self,
         resource: Resource,
@@ -388,15 +272,12 @@ class FakeCluster:
         namespace: str,
         *,
         grace: int | None = None,
-        uid: str | None = None,
         propagation: str = "",
     ) -> Object:
         """A deletion by whoever needs no network for it, such as the controllers."""
         with self._lock:
-            obj = copy.deepcopy(self._have(resource, name, namespace))
+            obj = copy.deepcopy(self.have(resource, name, namespace))
             metadata = obj["metadata"]
-            if uid is not None and metadata["uid"] != uid:
-                raise errors.Conflict(409, f"the uid is {metadata['uid']}", reason="Conflict")
             if resource == PODS and grace != 0:
                 own = obj.get("spec", {}).get("terminationGracePeriodSeconds", 30)
                 metadata["deletionGracePeriodSeconds"] = own if grace is None else grace
@@ -413,7 +294,7 @@ class FakeCluster:
     ) -> Object:
         self._call("POST", PODS.path(namespace, pod, "eviction"))
         with self._lock:
-            there = self._have(PODS, pod, namespace)
+            there = self.have(PODS, pod, namespace)
             for budget in self.find(BUDGETS, namespace):
                 if selects(budget, there):
                     self._debit(budget)
@@ -439,37 +320,12 @@ class FakeCluster:
         self, resource: Resource, namespace: str = "", *, labels: str = "", fields: str = ""
     ) -> Iterator[View]:
         self._call("GET", resource.path(namespace) + "?watch")
-        view = FakeView(self, resource, namespace, labels)
+        view = FakeView(self, resource, namespace, labels, fields)
         self._views.append(view)
         try:
             yield view
         finally:
             self._views.remove(view)
-
-    def resource(self, api_version: str, kind: str) -> Resource:
-        for resource in KNOWN:
-            if (resource.api_version, resource.kind) == (api_version, kind):
-                return resource
-        raise errors.Invalid(404, f"{kind} of {api_version} is not served")
-
-    def resources(self) -> Sequence[Resource]:
-        return KNOWN
-
-    def server_version(self) -> str:
-        return "v1.36.2"
-
-
-def merged(old: Any, patch: Any) -> Any:
-    """JSON merge patch (RFC 7386)."""
-    if not isinstance(patch, Mapping):
-        return copy.deepcopy(patch)
-    result = dict(old) if isinstance(old, Mapping) else {}
-    for key, value in patch.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = merged(result.get(key), value)
-    return result
 
 
 def _stamp(wall: float) -> str:
