@@ -150,6 +150,8 @@ def test_an_owner_killed_while_starting_leaves_nothing() -> None:
     assert owner.stdin is not None
     with owner.stdin:
         made = wait_for(lambda: set(home.base().iterdir()) - before, "the directory is there")
+        for directory in made:  # one without a lock may still be under way: it goes a minute later
+            wait_for((directory / "lock").exists, "its lock is there")
         owner.kill()
         owner.wait()
     for directory in made:
