@@ -11,6 +11,8 @@ import xml.etree.ElementTree as ElementTree
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from resilience.backup.catalog import Snapshot, snapshots
 from resilience.backup.sentinel import line
 from resilience.backup.store.directory import DirectoryStore
@@ -78,6 +80,7 @@ def test_a_plan_without_any_snapshot_fails_in_one_sentence(tmp_path: Path) -> No
     assert "Traceback" not in done.stdout + done.stderr
 
 
+@pytest.mark.alone
 def test_faults_during_a_snapshot_and_a_restore_lose_nothing(tmp_path: Path) -> None:
     """Pods are killed and nodes drained meanwhile; who asks the neighbour notices nothing."""
     report, store = tmp_path / "report.xml", tmp_path / "store"

@@ -149,6 +149,7 @@ def test_a_missing_right_ends_the_run_before_anything_is_touched(
         deleted(admin, objects)
 
 
+@pytest.mark.alone
 def test_what_a_scenario_sends_is_what_it_declares(
     folder: Path, admin: HttpCluster, embedded: Embedded, needs: list[Need]
 ) -> None:
