@@ -67,4 +67,7 @@ def _rows() -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    (Path(sys.argv[1]) / NAME).write_text(text(), encoding="utf-8")
+    from resilience.commands import commands_reference
+
+    for name, made in ((NAME, text()), (commands_reference.NAME, commands_reference.text())):
+        (Path(sys.argv[1]) / name).write_text(made, encoding="utf-8")

@@ -121,3 +121,13 @@ def test_every_command_of_the_page_prints_what_the_page_says(
 
 def test_there_are_pages_to_check() -> None:
     assert len(PAGES) >= 3
+
+
+def test_every_link_between_pages_leads_somewhere() -> None:
+    broken = []
+    pages = [ROOT / "README.md", ROOT / "deploy" / "README.md", *(ROOT / "docs").rglob("*.md")]
+    for page in pages:
+        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text()):
+            if "://" not in target and not (page.parent / target).exists():
+                broken.append(f"{page.relative_to(ROOT)}: {target}")
+    assert broken == []

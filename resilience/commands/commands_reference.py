@@ -1,0 +1,95 @@
+"""The reference of the `resilience` command, made from its parsers; `make docs` writes it.
+
+Walks the parsers and not their help texts, whose form differs between versions of Python. The
+sandbox's command is a program of its own, so its part is written here, and a test holds it against
+what that program says.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+NAME = "commands.md"
+
+HEAD = """\
+# Commands
+
+<!-- Made by `make docs` from the code. -->
+
+What passes or fails is a pytest item; the command `resilience` holds the rest. Its exit codes are
+in [Options and exit codes](options.md).
+"""
+
+SANDBOX = """
+## resilience sandbox
+
+The embedded cluster on its own.
+
+| command | what it does |
+|---|---|
+| `up [--nodes N] [--kubeconfig FILE] [--detach] [--ttl 1h] [--time-scale X] [--json]` \
+| starts one; in the background with `--detach`, where it ends by itself |
+| `down [ID] [--kubeconfig FILE] [--all]` | ends one that is in the background |
+| `status [--json]` | says which ones run |
+| `fault crash\\|freeze\\|thaw\\|node\\|apiserver` | makes it fail; `--help` says how |
+"""
+
+_SKIPPED = frozenset({"sandbox"})
+
+
+def text() -> str:
+    """The whole page."""
+    from resilience.cli import parser
+
+    return HEAD + "".join(_commands(parser(), "resilience")) + SANDBOX
+
+
+def _commands(parser: argparse.ArgumentParser, prefix: str) -> Iterator[str]:
+    for group in _groups(parser):
+        summaries = {each.dest: each.help or "" for each in group._choices_actions}
+        for name, inner in group.choices.items():
+            title = f"{prefix} {name}"
+            if name in _SKIPPED:
+                continue
+            if _groups(inner):
+                yield from _commands(inner, title)
+            else:
+                yield _command(title, summaries.get(name, ""), inner)
+
+
+if TYPE_CHECKING:
+    _Group = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def _groups(parser: argparse.ArgumentParser) -> list[_Group]:
+    return [each for each in parser._actions if isinstance(each, argparse._SubParsersAction)]
+
+
+def _command(title: str, summary: str, parser: argparse.ArgumentParser) -> str:
+    rows = [_row(each) for each in parser._actions if each.dest != "help"]
+    table = "\n| | |\n|---|---|\n" + "\n".join(rows) + "\n" if rows else ""
+    return f"\n## {title}\n\n{summary[:1].upper()}{summary[1:]}.\n{table}"
+
+
+def _row(action: argparse.Action) -> str:
+    said = (action.help or "").replace("%(default)s", str(action.default))
+    cells = (f"`{_written(action)}`", said)
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _written(action: argparse.Action) -> str:
+    """How it is typed: `--into NS`, `[PATH ...]`."""
+    value = action.metavar if isinstance(action.metavar, str) else ""
+    if not value and action.choices:
+        value = "|".join(str(each) for each in action.choices)
+    if action.option_strings:
+        takes = action.nargs != 0
+        return max(action.option_strings, key=len) + (
+            f" {value or action.dest.upper()}" if takes else ""
+        )
+    name = value or action.dest.upper()
+    return {"*": f"[{name} ...]", "+": f"{name} [{name} ...]", "?": f"[{name}]"}.get(
+        str(action.nargs), name
+    )
