@@ -29,6 +29,8 @@ class Surroundings:
     host_address: str
     allocatable: dict[str, str]
     api_address: str
+    services: Mapping[str, str]
+    """Variables of the namespace's Services."""
 
 
 def expand(text: str, known: Mapping[str, str]) -> str:
@@ -47,7 +49,7 @@ async def build(
 ) -> dict[str, str]:
     """The variables of `container`, in order, later ones over earlier ones."""
     namespace = pod["metadata"]["namespace"]
-    found = _cluster(around)
+    found = {**around.services, **_cluster(around)}
     for source in container.get("envFrom") or []:
         for kind, plural in (("configMapRef", "configmaps"), ("secretRef", "secrets")):
             if kind in source:

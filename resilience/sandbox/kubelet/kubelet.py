@@ -21,6 +21,7 @@ from resilience.sandbox.kubelet.pod import Pod
 from resilience.sandbox.kubelet.references import References
 from resilience.sandbox.kubelet.resync import PERIOD, TERMINAL, Strays
 from resilience.sandbox.kubelet.server import KubeletServer
+from resilience.sandbox.kubelet.service_links import ServiceLinks
 from resilience.sandbox.kubelet.time import WallClock
 from resilience.sandbox.kubelet.volumes import reclaim
 from resilience.sandbox.kubelet.writer import WORKERS, StatusWriter
@@ -41,6 +42,9 @@ class Kubelet:
         self.clock = WallClock(self.config.started, self.config.time_scale)
         self._client = Client(self.config.api_socket, arguments.token, connections=12)
         self.references = References(self._client)
+        self.links = ServiceLinks()
+        self._services = Reflector(self._client, "/api/v1/services", self.links.seen)
+        self.services_known = self._services.synced
         # Events have connections of their own: they must not stand before a status write.
         self.events = Events(
             Client(self.config.api_socket, arguments.token, connections=1), self.clock
@@ -70,6 +74,7 @@ class Kubelet:
         await self.nodes.register()
         for body in (
             volumes.run(),
+            self._services.run(),
             nodes.run(),
             pods.run(),
             self.nodes.heartbeat(),

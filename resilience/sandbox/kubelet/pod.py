@@ -305,11 +305,14 @@ class Pod:
     async def environment(self, container: Obj) -> dict[str, str]:
         """The environment of one container; ConfigError when something is missing."""
         kubelet = self.kubelet
+        has_links = self.spec.get("enableServiceLinks") is not False
+        await kubelet.services_known.wait()
         around = environment.Surroundings(
             address=self.address,
             host_address=kubelet.node_address(self.spec["nodeName"]),
             allocatable=kubelet.allocatable(self.spec["nodeName"]),
             api_address=f"{kubelet.config.network}.128.1",
+            services=kubelet.links.variables(self.namespace) if has_links else {},
         )
         return await environment.build(self.obj, container, kubelet.references, around)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from resilience.sandbox.api import Obj
 from resilience.sandbox.kubelet.pod import Pod
+from resilience.sandbox.kubelet.service_links import ServiceLinks
 from resilience.sandbox.kubelet.time import WallClock
 from tests.sandbox.kubelet.states import pod as pod_object
 
@@ -24,6 +25,9 @@ class Kubelet:
         )  # fmt: skip
         self.references = self
         self.shift = 0
+        self.links = ServiceLinks()
+        self.services_known = asyncio.Event()
+        self.services_known.set()
         self.arrives: asyncio.Future[Obj] = asyncio.get_running_loop().create_future()
         self.asked = asyncio.Event()
         self.removed = asyncio.Event()

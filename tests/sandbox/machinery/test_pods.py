@@ -483,3 +483,16 @@ def test_what_a_container_writes_to_its_tmp_is_its_own_and_ends_with_the_instanc
     pods.until_ready("one")
     wait_for(lambda: "found" in pods.logs("one"), "it has looked again")
     assert pods.logs("one") == "found []\n"
+
+
+def test_services_are_told_in_the_environment_unless_the_pod_does_not_want_it(pods: Pods) -> None:
+    pods.kubectl("create", "service", "clusterip", "db", "--tcp=5432:5432")
+    program = "import os; print(os.environ.get('DB_SERVICE_PORT'), os.environ.get('DB_PORT'))"
+    address = pods.sandbox.get("-n", pods.namespace, "service", "db")["spec"]["clusterIP"]
+    # The kubelet may hear of the Pod before it hears of the Service: then it is told at a restart.
+    told = f"{program}; os.environ['DB_PORT']"
+    pods.run("told", told, restartPolicy="OnFailure")
+    pods.run("quiet", program, enableServiceLinks=False, restartPolicy="Never")
+    assert (pods.phase("told"), pods.phase("quiet")) == ("Succeeded", "Succeeded")
+    assert pods.logs("told") == f"5432 tcp://{address}:5432\n"
+    assert pods.logs("quiet") == "None None\n"
