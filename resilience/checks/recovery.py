@@ -45,11 +45,13 @@ def recoveries(
     groups: dict[tuple[str, str], list[Victim]] = {}
     for victim in victims:
         groups.setdefault((victim.step, victim.workload or victim.uid), []).append(victim)
-    above = _above(replicasets)
+    # Of another namespace than the run's no ReplicaSets are watched: what was harmed names its own.
+    own = {victim.owner: victim.workload for victim in victims if victim.owner and victim.workload}
+    above = own | _above(replicasets)
     return [_recovery(group, pods, above) for group in groups.values()]
 
 
-def _above(replicasets: Iterable[WatchEvent]) -> Mapping[str, str]:
+def _above(replicasets: Iterable[WatchEvent]) -> dict[str, str]:
     """uid of a ReplicaSet to uid of what controls it."""
     return {objects.uid(event.object): objects.controller_uid(event.object) or
             objects.uid(event.object) for event in replicasets}  # fmt: skip

@@ -58,7 +58,7 @@ def _counts(selector: Selector, context: CheckContext) -> dict[str, tuple[str, i
     most: dict[str, tuple[str, int]] = {}
     for event in context.history(PODS):
         pod = event.object
-        if not selector.matches(objects.labels(pod)):
+        if objects.namespace(pod) != context.namespace or not selector.matches(objects.labels(pod)):
             continue
         uid, count = objects.uid(pod), objects.restarts(pod)
         first.setdefault(uid, count)

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any, Protocol
 
 from resilience.cluster import objects
-from resilience.cluster.interface import Cluster, Object, Resource, View, WatchEvent
+from resilience.cluster.interface import PODS, Cluster, Object, Resource, View, WatchEvent
 from resilience.context import Attempt, Fate
 from resilience.engine.clock import EngineClock
 from resilience.engine.state import RunState
@@ -18,6 +18,7 @@ from resilience.engine.victims import Affected, Struck
 from resilience.model.scenario import Plan, Step
 from resilience.model.timeline import What
 from resilience.model.values import RunId
+from resilience.model.verb import Verb
 from resilience.model.verdict import Finding
 
 
@@ -96,7 +97,10 @@ class StepContext:
         return find(name, self.directory)
 
     def will_undo(self, data: Mapping[str, Any], text: str) -> str:
-        verb = self.step.verb
+        return self.will_undo_by(self.step.verb, data, text)
+
+    def will_undo_by(self, verb: Verb, data: Mapping[str, Any], text: str) -> str:
+        """For a step that is carried out inside of this one: its own verb undoes it."""
         identity = self._state.journal.record(verb.name, self.step.path, data, text)
         self._state.verbs[verb.name] = verb
         self.note(What.UNDO, f"recorded undo: {text}", {"state": "recorded", "id": identity})
@@ -112,6 +116,9 @@ class StepContext:
         self._state.options.may_harm(objects)
 
     def victim(self, obj: Object, why: str, fate: Fate = Fate.GONE) -> None:
+        if namespace := objects.namespace(obj):
+            # A node's Pods are of any namespace; seen from here on, so that they can recover.
+            self.view(PODS, namespace)
         workload = self._state.owners.workload(obj)
         self._state.victims.append(
             Struck(

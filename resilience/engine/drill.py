@@ -9,7 +9,7 @@ asked in the scratch namespace, each until it holds or its `within` has passed.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -188,11 +188,15 @@ def _data(plan: Plan, context: Any) -> Any:
 
 def _asked(plan: Plan, namespace: str, context: CheckContext) -> Iterator[Finding]:
     for step in plan.drill.then if plan.drill else ():
-        yield _held(step, _Elsewhere(context, step, namespace))
+        yield asked_elsewhere(step, namespace, context)
+
+
+def asked_elsewhere(step: Step, namespace: str, context: CheckContext) -> Finding:
+    """A step of `drill.then` in the scratch namespace, asked until it holds."""
+    return _held(step, _Elsewhere(context, step, namespace))
 
 
 def _held(step: Step, context: Any) -> Finding:
-    """A step of `drill.then`, asked until it holds."""
     ask: Any = step.verb.ask if step.verb.family is Family.PROBE else step.verb.run
     said: list[str] = []
     failed: list[NotMet] = []
@@ -221,11 +225,16 @@ class _Elsewhere:
     """A step's context in another namespace; everything else is the original's."""
 
     def __init__(self, context: CheckContext, step: Step, namespace: str) -> None:
-        self._context = context
+        self._context: Any = context
         self.step = step
         self.namespace = namespace
         self.asked_since = context.clock.monotonic()
         self.deadline = self.asked_since + step.within.seconds
+
+    def will_undo(self, data: Mapping[str, Any], text: str) -> str:
+        """In the journal under the verb that is asked: the drill around it could not undo it."""
+        identity: str = self._context.will_undo_by(self.step.verb, data, text)
+        return identity
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._context, name)

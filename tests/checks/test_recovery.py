@@ -73,6 +73,13 @@ def test_nothing_has_recovered_before_the_harm_shows() -> None:
     assert recovery([change(10.1, pod("b"))]).seconds is None
 
 
+def test_a_pod_of_a_set_that_nobody_watches_counts_for_the_workload_of_its_victim() -> None:
+    events = [change(10.1, pod("n")), change(10.3, pod("a"), "DELETED")]
+    [found] = recoveries([victim("a")], [*START, *events])
+    assert found.before == 3
+    assert found.seconds == pytest.approx(0.3)
+
+
 def test_the_new_pods_of_a_rollout_count_for_the_deployment() -> None:
     events = [change(10.1, pod("n", owner="rs2")), change(10.3, pod("a"), "DELETED")]
     assert recovery(events).seconds == pytest.approx(0.3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -9,15 +10,17 @@ import pytest
 from resilience.actions.apply import VERB as APPLY
 from resilience.actions.kill import VERB as KILL
 from resilience.checks.ready import VERB as READY
+from resilience.checks.recovered import VERB as RECOVERED
 from resilience.cluster import errors, objects
-from resilience.cluster.interface import DEPLOYMENTS
+from resilience.cluster.interface import DEPLOYMENTS, PODS
+from resilience.context import ActionContext, Fate
 from resilience.model.scenario import Step
 from resilience.model.selector import Selector
 from resilience.model.timeline import Entry, What
 from resilience.model.values import Duration, Reference, Share
 from resilience.model.verb import Phase
 from resilience.model.verdict import Outcome
-from tests.engine.helpers import World, step, world
+from tests.engine.helpers import World, deployment, step, world
 
 WEB = Reference.parse("deployment/web")
 MANIFEST = """
@@ -265,3 +268,31 @@ def test_a_defect_of_ours_is_told_as_one_and_everything_is_put_back(here: World)
     assert "AttributeError: no such thing" in record.message
     assert not record.leftovers
     assert here.cluster.dump() == before
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Nothing:
+    """Parameters of the verbs below."""
+
+
+def _kill_elsewhere(_: Nothing, context: ActionContext) -> None:
+    [victim] = context.cluster.list(PODS, "other")
+    context.victim(victim, "of another namespace", Fate.GONE)
+    context.cluster.delete(PODS, objects.name(victim), "other")
+    context.proof("it is gone", {})
+
+
+def test_a_pod_of_another_namespace_that_a_node_took_along_is_seen_to_recover(here: World) -> None:
+    elsewhere = deployment("db", 1)
+    elsewhere["metadata"]["namespace"] = "other"
+    here.cluster.put(DEPLOYMENTS, elsewhere)
+    here.deploy()
+    verb = dataclasses.replace(
+        KILL, parameters=Nothing, run=_kill_elsewhere, describe=lambda _: "take a node along"
+    )
+    record = here.run(when=[step(verb, Phase.WHEN)], then=[step(RECOVERED, Phase.THEN, within=30)])
+    assert record.outcome is Outcome.PASSED, record.message
+    [finding] = [each for each in record.findings if each.name.startswith("recovered")]
+    assert "deployment/db recovered in" in finding.measured
+    assert finding.value is not None
+    assert finding.value < 5, "watched only from the end of `when` on"
