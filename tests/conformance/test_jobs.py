@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.objects import IMAGE, condition
+from tests.conformance.objects import IMAGE, condition, is_ready
 from tests.conformance.wire import Cluster, Obj
 
 pytestmark = pytest.mark.usefixtures("runs_pods")
@@ -14,15 +14,17 @@ TRACKING = "batch.kubernetes.io/job-tracking"
 
 
 def a_job(name: str = "work", *, ends: bool = False, serves: bool = False, **spec: Any) -> Obj:
-    """A Job whose Pods idle, end at once with an error, or serve until a signal kills them.
+    """A Job whose Pods idle, end at once with an error, or serve.
 
-    The idle one exits with 0 when it is told to end, which a Job counts as success.
+    Told to end, the idle one exits with 2, which a Job counts as failure; the one that serves exits
+    with 0, which it counts as success.
     """
     container: Obj = {"name": "app", "image": IMAGE, "args": ["pause"]}
     if ends:
         container["args"] = ["no-such-subcommand"]
     if serves:
         container["args"] = ["netexec", "--http-port=8080"]
+        container["readinessProbe"] = {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1}
     inner = {
         "containers": [container], "restartPolicy": "Never", "terminationGracePeriodSeconds": 1,
     }  # fmt: skip
@@ -69,15 +71,27 @@ def test_a_deleted_pod_counts_as_failed(cluster: Cluster) -> None:
     cluster.until_one("jobs", "work", lambda j: j["status"].get("failed") == 1)
 
 
-def test_an_ignored_disruption_does_not_count(cluster: Cluster) -> None:
+def evict_one(cluster: Cluster, **spec: Any) -> str:
+    """Starts the Job with a rule that ignores disruptions, and evicts its Pod."""
     rule = {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
-    pods = running(cluster, serves=True, podFailurePolicy={"rules": [rule]}, backoffLimit=0)
+    pods = running(cluster, podFailurePolicy={"rules": [rule]}, backoffLimit=0, **spec)
     name = min(pods)
+    cluster.until_one("pods", name, is_ready)
     body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name}}
-    cluster.request("POST", cluster.path("pods", name, "eviction"), body)
-    found = cluster.until("pods", lambda p: name not in p and up(p) == 1)
-    assert found
+    assert cluster.request("POST", cluster.path("pods", name, "eviction"), body).status == 201
+    return name
+
+
+def test_an_ignored_disruption_does_not_count(cluster: Cluster) -> None:
+    name = evict_one(cluster)
+    assert cluster.until("pods", lambda p: name not in p and up(p) == 1)
     assert cluster.get("jobs", "work")["status"].get("failed", 0) == 0
+
+
+def test_a_disrupted_pod_that_ends_well_is_a_success(cluster: Cluster) -> None:
+    evict_one(cluster, serves=True)
+    found = cluster.until_one("jobs", "work", lambda j: reason(j, "Complete") is not None)
+    assert found["status"]["succeeded"] == 1
 
 
 def test_the_active_deadline_ends_a_job(cluster: Cluster) -> None:
