@@ -14,9 +14,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar, NewType, Self
 
-Uid = NewType("Uid", str)
-"""The identity of one API object; a new object of the same name has another one."""
-
 RunId = NewType("RunId", str)
 """One run of one scenario; stands in the journal, the User-Agent, labels and the report."""
 

@@ -56,7 +56,3 @@ class Membership:
         """The selected Pods, by name."""
         found = (self._api.find(self._pods, *pod) for pod in sorted(self._members.get(key, ())))
         return [pod for pod in found if pod is not None]
-
-    def keys_selecting(self, pod: Obj) -> list[Key]:
-        """Keys of all selectors that select a Pod, sorted."""
-        return sorted(self._selectors.matching(pod["metadata"]["namespace"], labels_of(pod)))

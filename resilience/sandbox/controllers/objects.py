@@ -93,12 +93,6 @@ def with_status(obj: Obj, status: Mapping[str, Any]) -> Obj:
     return {**obj, "status": dict(status)}
 
 
-def with_metadata(obj: Obj, **fields: Any) -> Obj:
-    """The object with some metadata fields replaced; None removes a field."""
-    metadata = {**obj["metadata"], **fields}
-    return {**obj, "metadata": {k: v for k, v in metadata.items() if v is not None}}
-
-
 def condition(obj_or_status: Mapping[str, Any], type: str) -> Mapping[str, Any] | None:
     """The condition of a type, from a whole object or from its status."""
     status = obj_or_status.get("status", obj_or_status)

@@ -16,7 +16,6 @@ from urllib.parse import urljoin, urlsplit
 from resilience.sandbox.api import Obj
 from resilience.sandbox.ports import published
 
-LARGEST_BODY = 10 * 1024
 MOST_REDIRECTS = 10
 USER_AGENT = "kube-probe/1.36"
 

@@ -17,7 +17,6 @@ from resilience.sandbox.zygote.asking import ask
 from resilience.sandbox.zygote.launch import Network
 
 CLUSTER_DOMAIN = "cluster.local"
-Info = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str, int]]
 
 _real_getaddrinfo = socket.getaddrinfo
 
