@@ -1,8 +1,9 @@
 """The negative control of a drill: a check that cannot fail proves nothing.
 
 The verification is shown the same snapshot with one bit changed, in its objects and in its data,
-and another one under its name. It must refuse all of them. Nothing is written: the store is only
-seen through a pane that alters it.
+and another one under its name. It must refuse all of them; and an encrypted one must not be
+readable by who has lost the key. Nothing is written: the store is only seen through a pane that
+alters it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from datetime import datetime
 
 from resilience.backup import layout
 from resilience.backup.catalog import Snapshot, opened
-from resilience.backup.errors import StoreRefused
+from resilience.backup.errors import BadRequest, StoreRefused
 from resilience.backup.manifest import VolumeRecord
 from resilience.backup.stand_ins import LOCAL
 from resilience.backup.store import Entry, Store, Stored, Upload
@@ -88,7 +89,19 @@ def unseen(snapshot: Snapshot, *, trusted: str = "") -> list[str]:
         shown["a changed bit of what an engine keeps"] = _Flipped(
             snapshot.store, snapshot.listed, snapshot.identities
         )
-    return [what for what, forged in shown.items() if verify(forged, trusted=trusted).intact]
+    missed = [what for what, forged in shown.items() if verify(forged, trusted=trusted).intact]
+    if snapshot.encrypted and _readable(Snapshot(snapshot.store, snapshot.listed)):
+        missed.append("reading it without its key")
+    return missed
+
+
+def _readable(keyless: Snapshot) -> bool:
+    """A lost key has to be told, and what is encrypted not to be readable without."""
+    try:
+        next(iter(keyless.archive()), None)
+    except BadRequest:
+        return False
+    return True
 
 
 class _Flipped(Snapshot):

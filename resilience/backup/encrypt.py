@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import import_module
 from typing import Any
 
-from resilience.backup.errors import BadRequest, Tampered
+from resilience.backup.errors import BackupError, BadRequest, Tampered
 from resilience.backup.pipe import PullReader, pushed
 
 KIND = "age"
@@ -72,11 +72,29 @@ def opened(chunks: Iterable[bytes], identities: Sequence[Any], what: str) -> Ite
     pyrage = _pyrage()
 
     def work(sink: Callable[[bytes], object]) -> None:
+        source = _Told(chunks)
         try:
-            pyrage.decrypt_io(PullReader(iter(chunks)), _Push(sink), list(identities))
-        except pyrage.DecryptError as problem:
+            pyrage.decrypt_io(PullReader(iter(source)), _Push(sink), list(identities))
+        except (pyrage.DecryptError, OSError) as problem:  # the second in the middle of a stream
+            if source.failure:
+                raise source.failure from None
             raise Tampered(
                 f"{what} cannot be decrypted: wrong identity, or damaged ({problem})"
             ) from None
 
     return pushed(work)
+
+
+class _Told:
+    """Remembers what ended its source badly: pyrage tells only that it did."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = chunks
+        self.failure: BackupError | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._chunks
+        except BackupError as problem:
+            self.failure = problem
+            raise

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Iterator
 from importlib import import_module
 
 import pytest
 
 from resilience.backup import encrypt, layout
-from resilience.backup.catalog import opened
-from resilience.backup.errors import BadRequest, Tampered
+from resilience.backup.catalog import Snapshot, opened
+from resilience.backup.control import unseen
+from resilience.backup.errors import BadRequest, StoreUnreachable, Tampered
 from resilience.backup.restore import RestoreRequest, restore
 from resilience.backup.scope import Scope
 from resilience.backup.snapshot import Request, create
@@ -77,6 +80,34 @@ def test_a_lost_key_is_told_before_anything_is_created(private: str) -> None:
                 clock=FakeClock(),
             )
     assert [request for request in target.requests if request[0] == "create"] == []
+
+
+def test_every_changed_bit_of_the_archive_is_found(private: str) -> None:
+    store, key = stored(private), layout.sealed(layout.archive("one"))
+    whole, chance = store.files[key], random.Random(11)
+    for at in {0, len(whole) - 1, *(chance.randrange(len(whole)) for _ in range(40))}:
+        changed = bytes([whole[at] ^ 1 << chance.randrange(8)])
+        store.files[key] = whole[:at] + changed + whole[at + 1 :]
+        assert not verify(opened(store, "one", [encrypt.identity(private)])).intact, at
+
+
+def test_a_store_that_fails_in_the_middle_is_not_called_a_wrong_key(private: str) -> None:
+    def cut() -> Iterator[bytes]:
+        yield sealed[: len(sealed) // 2]
+        raise StoreUnreachable("the store went away")
+
+    sealed = stored(private).files[layout.sealed(layout.archive("one"))]
+    with pytest.raises(StoreUnreachable, match="went away"):
+        list(encrypt.opened(cut(), [encrypt.identity(private)], "it"))
+
+
+def test_each_drill_shows_that_a_lost_key_is_lost(
+    private: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot = opened(stored(private), "one", [encrypt.identity(private)])
+    assert unseen(snapshot) == []
+    monkeypatch.setattr(Snapshot, "archive", lambda self: iter([b"in clear"]))
+    assert "reading it without its key" in unseen(snapshot)
 
 
 def test_a_key_that_is_none_is_refused_without_showing_it() -> None:
