@@ -59,15 +59,14 @@ def _describe(restore: Restore) -> str:
 def run(restore: Restore, context: ActionContext) -> None:
     """Verify, create, fill, load; whatever is not brought back fails the step by name."""
     from resilience.backup.errors import BackupError
+    from resilience.backup.foreign import require_intact
     from resilience.backup.keys import from_environment
-    from resilience.backup.verify import verify
 
     target = restore.into or context.namespace
     try:
         keys = from_environment(context.cluster)
         snapshot = _chosen(restore, context, keys)
-        if snapshot.listed.ours:
-            verify(snapshot, trusted=keys.trusted).require()
+        require_intact(snapshot, trusted=keys.trusted)
         if restore.into:
             _require_absent(target, context)
         report = _brought_back(restore, snapshot, target, context)
@@ -210,15 +209,14 @@ def undo(data: Mapping[str, Any], context: UndoContext) -> None:
 def rehearse(restore: Restore, context: ActionContext) -> None:
     """Verify the snapshot, and ask the API server about every object in it."""
     from resilience.backup.errors import BackupError
+    from resilience.backup.foreign import require_intact
     from resilience.backup.keys import from_environment
-    from resilience.backup.verify import verify
 
     target = restore.into or context.namespace
     try:
         keys = from_environment(context.cluster)
         snapshot = _chosen(restore, context, keys)
-        if snapshot.listed.ours:
-            verify(snapshot, trusted=keys.trusted).require()
+        require_intact(snapshot, trusted=keys.trusted)
         report = _brought_back(restore, snapshot, target, context, dry_run=True)
     except (BackupError, ClusterError) as problem:
         raise ActionFailed(f"nothing would be restored: {problem}") from problem

@@ -28,6 +28,7 @@ from resilience.backup.control import unseen
 from resilience.backup.drill_data import OBJECTS_ONLY, Data
 from resilience.backup.dumps import of
 from resilience.backup.errors import BackupError, SentinelFailed
+from resilience.backup.foreign import missing
 from resilience.backup.mapping import Targets
 from resilience.backup.outcome import Outcome, RestoreReport
 from resilience.backup.plans import Keys
@@ -182,7 +183,7 @@ class _Drill:
 
     def _verified(self) -> bool:
         if not self._snapshot.listed.ours:
-            return True
+            return self._whole()
         with self._timed("verify"):
             found = verify(self._snapshot, trusted=self._keys.trusted)
         self._find(
@@ -200,6 +201,19 @@ class _Drill:
                 # A drill may have no right to write; `fresh` then goes by the backup's own records.
                 return True
         return found.intact
+
+    def _whole(self) -> bool:
+        """Velero's own list is all that its archive can be held against."""
+        with self._timed("verify"):
+            lost = missing(self._snapshot)
+        self._find(
+            "whole",
+            not lost,
+            "everything that Velero listed is in its archive",
+            f"{len(lost)} missing" if lost else "nothing is missing",
+            lost[:10],
+        )
+        return not lost
 
     @contextmanager
     def _scratch(self, source: str) -> Iterator[str]:

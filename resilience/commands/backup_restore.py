@@ -17,12 +17,12 @@ from resilience.backup import texts
 from resilience.backup.catalog import Snapshot, held_by_velero, opened
 from resilience.backup.clock import SystemClock
 from resilience.backup.errors import BadRequest
+from resilience.backup.foreign import require_intact
 from resilience.backup.layout import stamped_name
 from resilience.backup.local_layer import LocalLayer
 from resilience.backup.mapping import Targets
 from resilience.backup.outcome import DRY, RestoreReport
 from resilience.backup.restore import RestoreRequest, restore
-from resilience.backup.verify import verify
 from resilience.cluster.interface import Cluster
 from resilience.commands.backup_means import cluster_of, existing, keys, say
 
@@ -36,8 +36,8 @@ def bring_back(options: argparse.Namespace) -> int:
     """The command."""
     given = keys(options)
     snapshot = opened(existing(options.store), options.name, given.identities)
-    if snapshot.listed.ours and not options.unverified:
-        verify(snapshot, trusted=given.trusted).require()
+    if not options.unverified:
+        require_intact(snapshot, trusted=given.trusted)
     namespaces = _namespaces(snapshot, options.into)
     targets = Targets(namespaces=namespaces, storage_classes=_pairs(options.map_storage_class))
     request = RestoreRequest(

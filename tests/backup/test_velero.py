@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from resilience.backup.catalog import opened, snapshots
-from resilience.backup.errors import BadArchive, NoSnapshot
+from resilience.backup.errors import BadArchive, NoSnapshot, Tampered
+from resilience.backup.foreign import require_intact
 from resilience.backup.mapping import Targets
 from resilience.backup.outcome import Outcome
 from resilience.backup.restore import RestoreRequest, restore
 from resilience.backup.store.memory import MemoryStore
-from resilience.backup.velero import missing_from
 from resilience.cluster.interface import Object
 from tests.backup.fakes import FakeClock, FakeCluster, shop
 
@@ -185,7 +185,34 @@ def test_an_object_in_a_foreign_namespace_is_refused() -> None:
         )
 
 
+def with_list(files: Files) -> MemoryStore:
+    """A bucket whose archive holds `files`, and whose resource list names everything."""
+    store, listed = bucket(files), dict[str, list[str]]()
+    for _, obj in objects():
+        metadata = obj["metadata"]
+        name = f"{metadata['namespace']}/{metadata['name']}" if "namespace" in metadata else None
+        kind = f"{obj['apiVersion']}/{obj['kind']}"
+        listed.setdefault(kind, []).append(name or metadata["name"])
+    text = gzip.compress(json.dumps(listed).encode())
+    store.put("backups/nightly/nightly-resource-list.json.gz", text)
+    return store
+
+
 def test_what_the_resource_list_names_and_the_archive_lacks_is_found() -> None:
-    listed = {"v1/Pod": ["shop/a", "shop/b"], "v1/Namespace": ["shop"]}
-    found = [("v1/Pod", "shop", "a"), ("v1/Namespace", "", "shop")]
-    assert missing_from(listed, found) == ["v1/Pod shop/b"]
+    files = dict(layouts()["format 1.1.0"])
+    require_intact(opened(with_list(files), "nightly"))
+    require_intact(opened(bucket(files), "nightly"))  # as before 1.2: no list, nothing to hold
+    lost = [each for each in files if each.endswith("/owned.json")]
+    assert len(lost) == 2
+    for each in lost:
+        del files[each]
+    with pytest.raises(Tampered, match="lists what its archive lacks: v1/ConfigMap shop/owned;"):
+        require_intact(opened(with_list(files), "nightly"))
+
+
+def test_a_truncated_archive_of_veleros_is_told_before_it_is_restored() -> None:
+    store = with_list(layouts()["format 1.1.0"])
+    key = "backups/nightly/nightly.tar.gz"
+    store.files[key] = store.files[key][: len(store.files[key]) // 2]
+    with pytest.raises(Tampered, match=r"the archive ends in the middle"):
+        require_intact(opened(store, "nightly"))
