@@ -184,9 +184,11 @@ def test_events_are_one_storage_under_two_names(wire: Wire) -> None:
     assert (new["apiVersion"], new["note"]) == ("events.k8s.io/v1", "text")
 
 
-def test_a_pods_logs_need_a_node(wire: Wire) -> None:
+def test_a_pod_without_a_node_has_no_logs_yet_and_nothing_to_run_in(wire: Wire) -> None:
     wire("POST", "/api/v1/namespaces/NS/pods", pod("x", schedulerName="nobody"))
-    answer = wire("GET", "/api/v1/namespaces/NS/pods/x/log")
+    logs = wire("GET", "/api/v1/namespaces/NS/pods/x/log")
+    assert (logs.status, logs.data) == (204, b"")
+    answer = wire("POST", "/api/v1/namespaces/NS/pods/x/exec?command=ls&stdout=true")
     assert "does not have a host assigned" in answer.message
 
 
