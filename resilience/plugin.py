@@ -142,7 +142,7 @@ def resilience_cluster(request: pytest.FixtureRequest) -> Iterator[HttpCluster]:
     """The cluster that scenarios act on; the embedded sandbox unless a context is named."""
     from resilience.harness import collecting
 
-    yield from collecting.open_cluster(request.config)
+    yield from collecting.open_cluster(request.session)
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def file(path: Path, parent: pytest.Collector) -> ScenarioFile:
 
 def check(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
     """UsageError when items that change a cluster may not run like this."""
-    ours = [item for item in items if isinstance(item, ScenarioItem) or handwritten.uses(item)]
+    ours = [item for item in items if _is_ours(item)]
     for item in ours:
         telling.shield(item)
     if config.option.collectonly or config.option.setupplan or hasattr(config, "workerinput"):
@@ -54,6 +54,10 @@ def check(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
         raise pytest.UsageError(f"resilience: {text}")
     if ours:
         check_targets(session(config))
+
+
+def _is_ours(item: pytest.Item) -> bool:
+    return isinstance(item, ScenarioItem) or handwritten.uses(item)
 
 
 def check_targets(session: Session) -> None:
@@ -92,10 +96,13 @@ def headlines(config: pytest.Config, items: Sequence[pytest.Item]) -> list[str]:
     return [f"resilience: {session(config).headline()}"] if ours else []
 
 
-def open_cluster(config: pytest.Config) -> Iterator[HttpCluster]:
-    """For the fixture: what keeps it from opening is told in plain words, without a traceback."""
+def open_cluster(asking: pytest.Session) -> Iterator[HttpCluster]:
+    """For the fixture: what keeps it from opening is told in plain words, without a traceback. It
+    says nothing about any service, and the exit code must not either."""
     from resilience.cluster.errors import ClusterError
+    from resilience.model.verdict import Outcome
 
+    config = asking.config
     ours = session(config)
     if hasattr(config, "workerinput"):
         pytest.fail("\n".join(refusals.reasons(config)), pytrace=False)
@@ -105,6 +112,8 @@ def open_cluster(config: pytest.Config) -> Iterator[HttpCluster]:
     try:
         cluster = opening.__enter__()
     except ClusterError as error:
+        needing = [item.nodeid for item in asking.items if _is_ours(item)]
+        ours.outcomes.update(dict.fromkeys(needing, Outcome.HARNESS_ERROR))
         failed = pytest.fail.Exception(f"the cluster cannot be opened: {error}", pytrace=False)
         raise failed from None  # its message is in ours: told twice, it would be read twice
     try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from resilience.harness import exits
+from resilience.model.verdict import Outcome
 from tests.plugin.conftest import Run, plain
 
 
@@ -88,3 +90,13 @@ def test_a_kubeconfig_that_is_absent_is_one_clear_failure(run: Run) -> None:
     )
     assert "Traceback" not in result.stdout.str()
     assert "During handling" not in result.stdout.str()
+    assert result.ret == exits.OWN[Outcome.HARNESS_ERROR]  # it says nothing about a service
+
+
+def test_a_cluster_that_cannot_be_opened_hides_no_failure_of_another_test(
+    pytester: pytest.Pytester, run: Run
+) -> None:
+    pytester.makepyfile("def test_it(): assert False\n\ndef test_ours(resilience): pass")
+    result = run("--resilience-kubeconfig=absent")
+    result.assert_outcomes(errors=2, failed=1)
+    assert result.ret == 1
