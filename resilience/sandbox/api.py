@@ -18,7 +18,9 @@ Obj = dict[str, Any]
 """One API object as JSON; treat what you did not make yourself as read-only."""
 
 EventType = Literal["ADDED", "MODIFIED", "DELETED"]
-Subresource = Literal["", "status", "scale", "binding", "eviction", "finalize"]
+Subresource = Literal[
+    "", "status", "scale", "binding", "eviction", "finalize", "ephemeralcontainers", "resize"
+]
 PatchType = Literal["merge", "json", "strategic", "apply"]
 
 

@@ -15,6 +15,7 @@ from resilience.sandbox.admission import (
     defaults,
     lifecycle,
     limits,
+    pod_doors,
     pods,
     workload_defaults,
 )
@@ -51,6 +52,7 @@ class Chain:
         self.definitions = Definitions(registry)
         self._create[("apiextensions.k8s.io", "customresourcedefinitions")] = (crds.prepare,)
         self._update: dict[tuple[str, str], tuple[Plugin, ...]] = {
+            ("", "pods"): (pod_doors.own_door,),
             ("", "services"): (addresses.admit,),
             ("apps", "daemonsets"): (_template_generation,),
             ("apiextensions.k8s.io", "customresourcedefinitions"): (crds.prepare,),
@@ -77,6 +79,10 @@ class Chain:
                 self.definitions.check(request)
             return
         defaults.apply(request.key, request.obj)
+        if request.subresource in pod_doors.DOORS:
+            pod_doors.check(request)
+            self._quotas.admit(request)
+            return
         for plugin in self._update.get(request.key, ()):
             plugin(request)
         self._validate(request)

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any, Literal
 
+from resilience.sandbox.admission import pod_doors
 from resilience.sandbox.admission.chain import Chain
 from resilience.sandbox.admission.defaults import STATUS
 from resilience.sandbox.admission.request import Request
@@ -268,7 +269,7 @@ class Registry(Reader):
         request = Request(self, kind, obj, old, call, subresource)
         self.chain.update(request)
         obj = request.obj
-        if subresource in ("", "scale"):
+        if subresource in ("", "scale", *pod_doors.DOORS):
             metadata.prepare_update(resource, obj, old, counted=self._counts(kind))
         if obj == old:
             return old
@@ -301,6 +302,8 @@ def _separate(kind: Kind, old: Obj, obj: Obj, subresource: str) -> Obj:
         spec = {**(old.get("spec") or {})}
         spec["finalizers"] = (obj.get("spec") or {}).get("finalizers") or []
         return {**old, "metadata": obj["metadata"], "spec": spec}
+    if subresource in pod_doors.DOORS:
+        return pod_doors.separate(old, obj, subresource)
     if subresource in ("", "scale") and "status" in kind.subresources:
         obj.pop("status", None)
         if "status" in old:

@@ -11,6 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
+from resilience.sandbox.admission import pod_doors
 from resilience.sandbox.api import ApiError, Obj, PatchType, Resource
 from resilience.sandbox.apiserver import (
     aliases,
@@ -320,10 +321,10 @@ _SUBRESOURCE_MODEL = {
 
 def _door(route: Route) -> Any:
     """The registry's name of a writable subresource; ApiError 404 for others."""
-    if route.subresource in ("", "status", "scale", "finalize"):
+    if route.subresource in ("", "status", "scale", "finalize", *pod_doors.DOORS):
         return route.subresource
-    if route.subresource in ("approval", "ephemeralcontainers", "resize"):
-        return "status" if route.subresource == "approval" else ""
+    if route.subresource == "approval":
+        return "status"
     raise errors.unknown_path()
 
 

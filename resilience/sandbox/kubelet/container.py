@@ -71,8 +71,8 @@ class Container:
         self.pod.touch()
 
     def _restarts_after(self, code: int) -> bool:
-        if self.state.role == "sidecar":
-            return True
+        if self.state.role in ("sidecar", "ephemeral"):
+            return self.state.role == "sidecar"
         policy = self.pod.spec.get("restartPolicy", "Always")
         if self.state.role == "init":
             return code != 0 and policy != "Never"
@@ -263,13 +263,12 @@ class Container:
 
     def restart(self, probe: str) -> None:
         """A liveness or startup probe failed for good: end this instance, the loop starts anew."""
-        self.event(
-            "Normal",
-            "Killing",
-            f"Container {self.state.name} failed {probe} probe, will be restarted",
-        )
-        probe_spec = self.state.spec[f"{probe}Probe"]
-        grace = probe_spec.get("terminationGracePeriodSeconds")
+        grace = self.state.spec[f"{probe}Probe"].get("terminationGracePeriodSeconds")
+        self.replace(f"failed {probe} probe, will be restarted", grace)
+
+    def replace(self, why: str, grace: float | None = None) -> None:
+        """End this instance, and say why; the loop starts the next if the policy has one."""
+        self.event("Normal", "Killing", f"Container {self.state.name} {why}")
         self.pod.spawn(self._end_instance(self.pod.grace() if grace is None else grace))
 
     def crash(self, number: signal.Signals = signal.SIGKILL) -> bool:

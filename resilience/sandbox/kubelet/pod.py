@@ -17,8 +17,9 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from resilience.sandbox.api import Obj
-from resilience.sandbox.kubelet import environment, status
+from resilience.sandbox.kubelet import environment, resizing, status
 from resilience.sandbox.kubelet.container import Container
+from resilience.sandbox.kubelet.ephemeral import Ephemeral
 from resilience.sandbox.kubelet.executing import execute
 from resilience.sandbox.kubelet.state import ContainerState, role_of
 from resilience.sandbox.kubelet.volumes import MountError, Volumes
@@ -32,7 +33,6 @@ FORCED_GRACE = 1.0
 """The kubelet never takes less for a Pod whose object is gone (calculateEffectiveGracePeriod)."""
 REFRESH = 60.0
 UNKNOWN_CODE = 137
-UNKNOWN_RESTART_CODE = 255
 
 
 class Pod:
@@ -49,10 +49,7 @@ class Pod:
         self.network = Network(address="", loopback="", namespace="", dns_socket="")
         self.volumes = Volumes(obj, kubelet.config.directory, kubelet.references, "")
         self.containers = self._make_containers()
-        self.has_memory_limit = any(
-            "memory" in ((c.state.spec.get("resources") or {}).get("limits") or {})
-            for c in self.containers
-        )
+        self.ephemeral = Ephemeral(self)
         self.failure: tuple[str, str] | None = None
         self.terminal: str | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -69,26 +66,17 @@ class Pod:
         found = [Container(self, ContainerState(spec, role)) for spec, role in [*init, *main]]
         for container in found:
             container.state.state = {"waiting": {"reason": reason}}
-            self._recall(container.state)
+            container.state.recall(self.obj, self.kubelet.clock.stamp())
         return found
 
-    def _recall(self, state: ContainerState) -> None:
-        """The node was dead: containers that ran before it count as restarted now."""
-        old = self.obj.get("status", {})
-        every = [*old.get("containerStatuses", []), *old.get("initContainerStatuses", [])]
-        before: Obj = next((entry for entry in every if entry["name"] == state.name), {})
-        if before.get("containerID"):
-            state.restarts = before["restartCount"]
-            state.instance = before["containerID"].removeprefix(status.SCHEME)
-            state.last_state = {
-                "terminated": {
-                    "exitCode": UNKNOWN_RESTART_CODE,
-                    "reason": "Unknown",
-                    "startedAt": before["state"].get("running", {}).get("startedAt"),
-                    "finishedAt": self.kubelet.clock.stamp(),
-                    "containerID": before["containerID"],
-                }
-            }
+    def every_container(self) -> list[Container]:
+        """Those of the spec and those that were added for debugging."""
+        return [*self.containers, *self.ephemeral.containers]
+
+    @property
+    def has_memory_limit(self) -> bool:
+        """Whether any container has one."""
+        return any("memory" in c.state.resources.get("limits", {}) for c in self.containers)
 
     @property
     def spec(self) -> Obj:
@@ -144,6 +132,7 @@ class Pod:
         self.touch()
         self._take_address()
         await self._set_up_volumes()
+        self.ephemeral.can_start.set()
         for container in self.containers:
             if container.state.role == "init":
                 await container.run()
@@ -208,7 +197,7 @@ class Pod:
             return [container.stop(self._deadline) for container in containers]
 
         sidecars = [c for c in self.containers if c.state.role == "sidecar"]
-        others = [c for c in self.containers if c.state.role != "sidecar"]
+        others = [c for c in self.every_container() if c.state.role != "sidecar"]
         if self._deadline == float("inf"):
             self._deadline = time.monotonic() + self.grace()
         await asyncio.gather(*stop(others))
@@ -258,9 +247,15 @@ class Pod:
         meta = obj["metadata"]
         if "deletionTimestamp" in meta:
             self._end_within(float(meta.get("deletionGracePeriodSeconds", 0)))
-        elif self.spec.get("readinessGates"):
-            self.touch()
+        else:
+            self._take_changes()
         self.kubelet.writer.seen(self)
+
+    def _take_changes(self) -> None:
+        self.ephemeral.update()
+        resized = [resizing.take(container, self.obj) for container in self.containers]
+        if any(resized) or self.spec.get("readinessGates"):
+            self.touch()
 
     def vanished(self) -> None:
         """The object is gone from the API, in whatever state the Pod is."""
@@ -274,14 +269,14 @@ class Pod:
             return
         self._deadline = min(deadline, self._deadline)
         if self._stop.is_set():
-            for container in self.containers:
+            for container in self.every_container():
                 self.spawn(container.stop(self._deadline))
         self._stop.set()
 
     def kill_now(self) -> None:
         """The node lost its power: no signal that could be handled, and nothing is written."""
         self.gone = True
-        for container in self.containers:
+        for container in self.every_container():
             container.crash()
         self._end_within(0)
 
@@ -347,7 +342,7 @@ class Pod:
         self.failure = ("SandboxError", f"the sandbox failed here: {type(error).__name__}: {error}")
         self.event("Warning", "FailedSync", self.failure[1])
         self.task.cancel()
-        for container in self.containers:
+        for container in self.every_container():
             container.crash()
         self._settle()
         self.spawn(self._bury())
@@ -394,6 +389,8 @@ class Pod:
         init = [status.container_status(state) for state in states if state.role != "main"]
         if init:
             found["initContainerStatuses"] = init
+        if self.ephemeral.containers:
+            found["ephemeralContainerStatuses"] = self.ephemeral.statuses()
         if self.address:
             found["podIP"] = self.address
             found["podIPs"] = [{"ip": self.address}]

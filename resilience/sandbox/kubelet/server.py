@@ -63,7 +63,7 @@ def choose(pod: Pod, name: str) -> Container:
     mains = [c for c in pod.containers if c.state.role == "main"]
     if not name and len(mains) == 1:
         return mains[0]
-    found = [c for c in pod.containers if c.state.name == name]
+    found = [c for c in pod.every_container() if c.state.name == name]
     if found:
         return found[0]
     if name:

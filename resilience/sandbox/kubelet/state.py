@@ -7,7 +7,9 @@ from typing import Any, Literal
 
 from resilience.sandbox.api import Obj
 
-Role = Literal["init", "sidecar", "main"]
+SCHEME = "sandbox://"
+UNKNOWN_RESTART_CODE = 255
+Role = Literal["init", "sidecar", "main", "ephemeral"]
 
 
 def role_of(spec: Obj, *, init: bool) -> Role:
@@ -35,6 +37,31 @@ class ContainerState:
     finished: bool = False
     """It has ended and will not start again."""
 
+    def recall(self, pod: Obj, now: str) -> None:
+        """The node was dead: a container that ran before it counts as restarted now."""
+        old = pod.get("status", {})
+        every = [*old.get("containerStatuses", []), *old.get("initContainerStatuses", [])]
+        before: Obj = next((entry for entry in every if entry["name"] == self.name), {})
+        if not before.get("containerID"):
+            return
+        self.restarts = before["restartCount"]
+        self.instance = before["containerID"].removeprefix(SCHEME)
+        self.last_state = {
+            "terminated": {
+                "exitCode": UNKNOWN_RESTART_CODE,
+                "reason": "Unknown",
+                "startedAt": before["state"].get("running", {}).get("startedAt"),
+                "finishedAt": now,
+                "containerID": before["containerID"],
+            }
+        }
+
+    @property
+    def resources(self) -> Obj:
+        """Requests and limits, as they are now."""
+        found: Obj = self.spec.get("resources") or {}
+        return found
+
     @property
     def name(self) -> str:
         """The container's name."""
@@ -54,5 +81,6 @@ class ContainerState:
     @property
     def field_path(self) -> str:
         """How Events name it."""
-        kind = "containers" if self.role == "main" else "initContainers"
+        kinds = {"main": "containers", "ephemeral": "ephemeralContainers"}
+        kind = kinds.get(self.role, "initContainers")
         return f"spec.{kind}{{{self.name}}}"

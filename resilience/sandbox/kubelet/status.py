@@ -10,7 +10,7 @@ from typing import Any
 
 from resilience.sandbox.api import Obj
 from resilience.sandbox.images import catalogue
-from resilience.sandbox.kubelet.state import ContainerState
+from resilience.sandbox.kubelet.state import SCHEME, ContainerState
 
 OWNED = (
     "PodReadyToStartContainers",
@@ -20,7 +20,6 @@ OWNED = (
     "PodScheduled",
 )
 """The conditions that are the kubelet's to write; others belong to their own writers."""
-SCHEME = "sandbox://"
 
 
 def container_status(container: ContainerState) -> Obj:
@@ -39,6 +38,10 @@ def container_status(container: ContainerState) -> Obj:
     }
     if container.instance:
         status["containerID"] = SCHEME + container.instance
+    if container.instance and container.resources:
+        status["resources"] = container.resources
+        if container.resources.get("requests"):
+            status["allocatedResources"] = container.resources["requests"]
     return status
 
 

@@ -17,7 +17,7 @@ from resilience.sandbox.store import clone
 Obj = dict[str, Any]
 _KEY = re.compile(r"^[-._a-zA-Z0-9]+$")
 _LARGEST = 1024 * 1024
-_POD_MESSAGE = (
+POD_MESSAGE = (
     "pod updates may not change fields other than `spec.containers[*].image`,"
     "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions"
     " to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it"
@@ -50,7 +50,7 @@ def pod(obj: Obj, old: Obj | None) -> list[Cause]:
     if grace is not None and grace < 0 and after.get("terminationGracePeriodSeconds") == 1:
         before["terminationGracePeriodSeconds"] = 1
     if before != after or any(entry not in has for entry in had):
-        causes.append(errors.value_forbidden("spec", _POD_MESSAGE))
+        causes.append(errors.value_forbidden("spec", POD_MESSAGE))
     return causes
 
 
