@@ -21,6 +21,9 @@ from resilience.model.verdict import Finding, Window
 LOOK_EVERY = 0.2
 """Seconds between two looks at abort conditions."""
 
+HINT_AFTER = 5.0
+"""Seconds after which it is told why a probe is not steady yet."""
+
 LONGEST_FINISH = 1.0
 """Seconds that the last request of a slow probe is waited for."""
 
@@ -63,10 +66,24 @@ class Deck:
         deadline = self._state.clock.monotonic() + self._state.options.steady_within
         for member in self._members:
             try:
-                member.probe.wait_steady(deadline)
+                self._wait_for(member.probe, deadline)
             except NotMet as error:
                 raise NotSteady(f"{member.probe.name}: {error}") from error
             self._note(member.probe, "steady")
+
+    def _wait_for(self, probe: RunningProbe, deadline: float) -> None:
+        """Steady; after a while it is told what keeps it, before it looks as if the run hung."""
+        clock = self._state.clock
+        soon = clock.monotonic() + HINT_AFTER
+        try:
+            probe.wait_steady(min(soon, deadline))
+        except NotMet as error:
+            if error.final or soon >= deadline:
+                raise
+            seen, left = str(error).partition("\n")[0], deadline - clock.monotonic()
+            text = f"{probe.name}: {seen}; waiting up to {left:.0f}s more"
+            self._state.timeline.note(What.NOTE, text)
+            probe.wait_steady(deadline)
 
     def watch(self) -> None:
         """From now on, abort the run when a probe meets its abort condition."""

@@ -14,6 +14,7 @@ from resilience.checks.recovered import VERB as RECOVERED
 from resilience.cluster import errors, objects
 from resilience.cluster.interface import DEPLOYMENTS, PODS
 from resilience.context import ActionContext, Fate
+from resilience.model.report import RunRecord
 from resilience.model.scenario import Step
 from resilience.model.selector import Selector
 from resilience.model.timeline import Entry, What
@@ -21,6 +22,7 @@ from resilience.model.values import Duration, Reference, Share
 from resilience.model.verb import Phase
 from resilience.model.verdict import Outcome
 from tests.engine.helpers import World, deployment, step, world
+from tests.engine.toyprobe import Script
 
 WEB = Reference.parse("deployment/web")
 MANIFEST = """
@@ -296,3 +298,53 @@ def test_a_pod_of_another_namespace_that_a_node_took_along_is_seen_to_recover(he
     assert "deployment/db recovered in" in finding.measured
     assert finding.value is not None
     assert finding.value < 5, "watched only from the end of `when` on"
+
+
+def unsteady_until(here: World, when: float) -> Script:
+    """A probe's script that gets steady so many virtual seconds from now."""
+    begun = here.clock.monotonic()
+
+    class Late(Script):
+        @property
+        def unsteady(self) -> bool:
+            return here.clock.monotonic() < begun + when
+
+        @unsteady.setter
+        def unsteady(self, value: bool) -> None:
+            """What a script says of itself counts for nothing here."""
+
+    return Late()
+
+
+def hints(record: RunRecord) -> list[float]:
+    return [
+        entry.monotonic - record.started
+        for entry in record.timeline
+        if "; waiting up to" in entry.text
+    ]
+
+
+def test_a_probe_that_is_slow_to_get_steady_says_why_before_it_looks_hung(here: World) -> None:
+    here.deploy()
+    probe = step(unsteady_until(here, 12.0).verb, Phase.WHILE)
+    record = here.run(probes=[probe], when=[kill(count=1)])
+    assert record.outcome is Outcome.PASSED
+    assert hints(record) == [pytest.approx(5.0, abs=0.5)]
+
+
+def test_a_probe_that_never_gets_steady_breaks_nothing(here: World) -> None:
+    here.deploy()
+    probe = step(unsteady_until(here, 1000.0).verb, Phase.WHILE)
+    record = here.run(probes=[probe], when=[kill(count=1)])
+    assert record.outcome is Outcome.NOT_MEASURED
+    assert "connection refused; nothing was broken" in record.message
+    assert len(hints(record)) == 1
+    assert record.ended - record.started < 40.0
+    assert not [entry for entry in record.timeline if entry.what is What.VICTIM]
+
+
+def test_a_probe_that_is_steady_soon_says_nothing(here: World) -> None:
+    here.deploy()
+    probe = step(unsteady_until(here, 2.0).verb, Phase.WHILE)
+    record = here.run(probes=[probe], when=[kill(count=1)])
+    assert hints(record) == []
