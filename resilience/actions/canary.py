@@ -78,8 +78,9 @@ def prove(wall: Wall, ways: Sequence[Way], context: ActionContext) -> str:
         address = _address(server, context)
         client = _create(PODS, _pod("client", [_CONNECT, address], context), made, context)
         _opened(client, context)
+        others = {"ingress": _address(client, context), "egress": address}
         for way in ways:
-            _create(POLICIES, _between(wall, way, address, context), made, context)
+            _create(POLICIES, _between(wall, way, others[way], context), made, context)
         _shut(client, context)
     finally:
         if not context.aborted:  # else the undo takes them away
@@ -167,14 +168,15 @@ def _pod(part: str, program: Sequence[str], context: ActionContext) -> Object:
     }
 
 
-def _between(wall: Wall, way: Way, address: str, context: ActionContext) -> Object:
-    """The same wall for our two Pods: the client is cut off going out, the server coming in."""
+def _between(wall: Wall, way: Way, other: str, context: ActionContext) -> Object:
+    """The same wall for our two Pods: the client is cut off going out, the server coming in.
+    `other` is the address of the one that it is cut off from."""
     sides = ("client", "server") if way == "egress" else ("server", "client")
     subject, peer = (Selector.parse(f"{PART}={side}") for side in sides)
     same = Wall(
         subject=subject,
         peer=None if wall.peer is None else peer,
-        addresses=(address,) if wall.addresses and way == "egress" else (),
+        addresses=(other,) if wall.addresses else (),
         ports=(PORT,) if wall.ports else (),
         dns=wall.dns,
     )
@@ -186,15 +188,17 @@ def _seen(pod: Object, context: ActionContext) -> Object:
     return pod if now is None else now
 
 
-def _address(server: Object, context: ActionContext) -> str:
-    def ready() -> bool:
-        status = _seen(server, context).get("status") or {}
-        return status.get("phase") == "Running" and bool(status.get("podIP"))
+def _address(pod: Object, context: ActionContext) -> str:
+    """Once it runs, or did run."""
 
-    if not context.clock.until(ready, context.deadline):
-        raise ActionFailed(f"the canary {objects.title(server)} did not run in time: "
-                           f"{why(_seen(server, context))}; nobody was cut off")  # fmt: skip
-    return str(_seen(server, context)["status"]["podIP"])
+    def known() -> bool:
+        status = _seen(pod, context).get("status") or {}
+        return status.get("phase", "Pending") != "Pending" and bool(status.get("podIP"))
+
+    if not context.clock.until(known, context.deadline):
+        raise ActionFailed(f"the canary {objects.title(pod)} did not run in time: "
+                           f"{why(_seen(pod, context))}; nobody was cut off")  # fmt: skip
+    return str(_seen(pod, context)["status"]["podIP"])
 
 
 def _opened(client: Object, context: ActionContext) -> None:

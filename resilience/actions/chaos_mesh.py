@@ -19,6 +19,7 @@ from resilience.cluster.interface import PODS, Object, Resource
 from resilience.context import ActionContext, ActionFailed, Fate, NothingToDo, UndoContext
 from resilience.model.values import Duration
 from resilience.model.verb import Family, Phase, Right, Verb, parameter
+from resilience.model.words import many
 
 GROUP = "chaos-mesh.org"
 LOOK_EVERY = 0.5
@@ -52,8 +53,10 @@ def run(chaos: ChaosMesh, context: ActionContext) -> None:
     context.affected(made, f"{resource.kind} {objects.title(made)} is applied")
     records = _injected(resource, made, context)
     _name_victims(records, context)
-    context.proof(f"{resource.kind} {objects.title(made)} is injected into {len(records)} targets",
-                  {"uid": objects.uid(made), "targets": records})  # fmt: skip
+    context.proof(
+        f"{resource.kind} {objects.title(made)} is injected into {many(len(records), 'target')}",
+        {"uid": objects.uid(made), "targets": records},
+    )
     if chaos.duration is not None:
         context.clock.wait(chaos.duration.seconds)
         _recovered(resource, made, context)
