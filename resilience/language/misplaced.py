@@ -12,7 +12,7 @@ from yaml.nodes import Node, ScalarNode
 
 from resilience.language import keys
 from resilience.language.compose import is_null
-from resilience.language.near import listed, nearest, quoted
+from resilience.language.near import listed, meant, nearest, quoted
 from resilience.language.reading import Entry, Reading, Wrong
 from resilience.language.records import Elsewhere
 from resilience.model.verb import Phase, Verb
@@ -134,7 +134,7 @@ def _stranger(
             entry.key_node,
             f"unknown key {quoted(entry.key)} beside `{name}`",
             listed(f"`{key}`" for key in allowed),
-            nearest(entry.key, [*allowed, *reading.record_of(verb.parameters).keys]),
+            meant(entry.key, [*allowed, *reading.record_of(verb.parameters).keys]),
         )
 
 
@@ -147,7 +147,7 @@ def elsewhere(verb: Verb) -> Elsewhere:
             return f"it beside `{verb.name}`, not inside"
         if own == ("steps",) and key in reading.catalogue.names():
             return f"a list of steps, each behind a dash: `- {key}: ...`"
-        owners = [] if nearest(key, own) else _owners(key, reading)
+        owners = [] if meant(key, own) else _owners(key, reading)
         if not owners:
             return ""
         known = listed(f"`{name}`" for name in own) or "no keys"

@@ -13,6 +13,29 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return quoted(by_lower[close[0]]) if close else ""
 
 
+_SYNONYMS = {
+    "within": ("timeout", "deadline", "wait", "wait_for"),
+    "share": ("percent", "percentage", "ratio", "fraction"),
+    "count": ("number", "quantity", "amount"),
+    "pods": ("selector", "labels", "label_selector", "match_labels", "app"),
+    "grace": ("grace_period", "grace_period_seconds", "graceperiod", "graceperiodseconds"),
+    "objective": ("slo", "threshold", "tolerance", "promise"),
+    "rate": ("rps", "qps", "frequency", "interval"),
+    "status": ("code", "status_code", "expected_status"),
+    "service": ("svc", "target", "host"),
+    "optional": ("ignore_errors", "continue_on_error", "allow_failure"),
+}
+"""What other tools, and Kubernetes elsewhere, call a key of ours."""
+
+
+def meant(key: str, known: Iterable[str]) -> str:
+    """The known key for one that is not: by what it means elsewhere, else the nearest word."""
+    words = list(known)
+    plain = key.lower().replace("-", "_")
+    others = [ours for ours, theirs in _SYNONYMS.items() if plain in theirs and ours in words]
+    return quoted(others[0]) if others else nearest(key, words)
+
+
 def quoted(word: str) -> str:
     """A word as the user wrote it, on one line, cut where it would flood a terminal."""
     line = word.encode("unicode_escape").decode("ascii") if not word.isprintable() else word

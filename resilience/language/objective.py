@@ -46,6 +46,9 @@ class ObjectiveShape:
         entries = reading.entries(node).values()
         if not entries:
             return reading.wrong(node, f"{quoted(label)} promises nothing", self.expected)
+        if comma := next((e for e in entries if re.fullmatch(r"[0-9]+%", e.key)), None):
+            message = f"a decimal comma before {quoted(comma.key)}, where it begins a new key"
+            return reading.wrong(comma.key_node, message, "a decimal point, such as `99.9%`")
         values = {entry.key: _read(entry, reading, label) for entry in entries}
         return WRONG if any(value is WRONG for value in values.values()) else _objective(values)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from yaml.nodes import MappingNode, Node
 
-from resilience.language.near import listed, nearest, quoted
+from resilience.language.near import listed, meant, quoted
 from resilience.language.reading import WRONG, Entry, Reading, what
 from resilience.language.shapes import Shape
 
@@ -91,7 +91,7 @@ class Record:
     ) -> dict[str, Any]:
         """The fields that were given, by field name; those that are wrong or lacking as WRONG."""
         values: dict[str, Any] = {}
-        meant = self.meant(entries)
+        misspelt = self.meant(entries)
         for entry in entries.values():
             if known := self.fields.get(entry.key):
                 values[known.name] = _read(known, entry, reading)
@@ -101,7 +101,7 @@ class Record:
             if key in entries:
                 continue
             item = self.fields[key]
-            if key in meant or (entries and self.keys == (key,)):
+            if key in misspelt or (entries and self.keys == (key,)):
                 values[item.name] = WRONG  # told already, by the key that stands in its place
             else:
                 expected = f"`{key}:` with {item.shape.expected}"
@@ -113,7 +113,7 @@ class Record:
     def meant(self, keys: Iterable[str]) -> frozenset[str]:
         """The known keys that unknown ones among `keys` were most likely meant to be."""
         strange = [key for key in keys if key not in self.fields]
-        return frozenset(nearest(key, self.keys).strip("`") for key in strange) - {""}
+        return frozenset(meant(key, self.keys).strip("`") for key in strange) - {""}
 
     def _exclude(
         self, entries: Mapping[str, Entry], values: dict[str, Any], reading: Reading, label: str
@@ -163,7 +163,7 @@ def unknown(
     if place := elsewhere(entry.key, reading):
         return reading.wrong(entry.key_node, message, place)
     expected = listed((f"`{key}`" for key in keys), "or") or "no keys: `{}`"
-    return reading.wrong(entry.key_node, message, expected, suggestion or nearest(entry.key, keys))
+    return reading.wrong(entry.key_node, message, expected, suggestion or meant(entry.key, keys))
 
 
 def metadata(item: dataclasses.Field[Any], name: str) -> Any:
