@@ -11,30 +11,24 @@ import asyncio
 import errno
 import socket
 
-from resilience.sandbox.dataplane.choice import Chooser
+from resilience.sandbox.dataplane.listening import Listening
 from resilience.sandbox.dataplane.splice import Side, reset_socket
-from resilience.sandbox.dataplane.table import Endpoint, Forward, Listen, Permits, source_of
+from resilience.sandbox.dataplane.table import Endpoint, Listen, Permits, source_of
 from resilience.sandbox.ports import published
 
 BACKLOG = 1024
-REBIND = 0.05
 ACCEPTED_AT_ONCE = 64
 IP_BIND_ADDRESS_NO_PORT = 24
 CONNECT_TIMEOUT = 30.0
 
 
-class TcpForwarder:
-    """Listens on `where` as long as `forward` has endpoints."""
+class TcpForwarder(Listening):
+    """Listens on `where` as long as `forward` has endpoints; established connections stay."""
+
+    kind = socket.SOCK_STREAM
 
     def __init__(self, where: Listen, shift: int, permits: Permits = lambda *_: True) -> None:
-        self._permits = permits
-        self._address = (where.address, published(where.port, shift))
-        self._shift = shift
-        self._loop = asyncio.get_running_loop()
-        self._chooser = Chooser()
-        self.forward = Forward("", ())
-        self._listener: socket.socket | None = None
-        self._rebind: asyncio.TimerHandle | None = None
+        super().__init__(where, shift, permits)
         self._tasks: set[asyncio.Task[None]] = set()
         self.open_sides: set[Side] = set()
         """Both ends of every connection that is carried now."""
@@ -44,50 +38,16 @@ class TcpForwarder:
         """Whether a connection is being made or carried."""
         return bool(self._tasks or self.open_sides)
 
-    def update(self, forward: Forward) -> None:
-        """New endpoints; established connections stay where they are."""
-        self.forward = forward
-        if forward.endpoints and self._listener is None:
-            self._open()
-        elif not forward.endpoints:
-            self._close()
+    def _bind(self, made: socket.socket) -> None:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        super()._bind(made)
+        made.listen(BACKLOG)
 
-    def stop(self) -> None:
-        """The Service port is gone."""
-        self._close()
-
-    def _open(self) -> None:
-        self._rebind = None
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(self._address)
-            listener.listen(BACKLOG)
-        except OSError as error:
-            listener.close()
-            if error.errno != errno.EADDRINUSE:
-                raise
-            # The Service that had this address before is still closing, or a program of the user's
-            # own took it: try until it is free.
-            self._rebind = self._loop.call_later(REBIND, self._open)
-            return
-        self._listener = listener
-        self._loop.add_reader(listener.fileno(), self._accept)
-
-    def _close(self) -> None:
-        if self._rebind is not None:
-            self._rebind.cancel()
-            self._rebind = None
-        if self._listener is not None:
-            self._loop.remove_reader(self._listener.fileno())
-            self._listener.close()
-            self._listener = None
-
-    def _accept(self) -> None:
-        assert self._listener is not None
+    def _readable(self) -> None:
+        assert self._socket is not None
         for _ in range(ACCEPTED_AT_ONCE):
             try:
-                client, peer = self._listener.accept()
+                client, peer = self._socket.accept()
             except BlockingIOError:
                 return
             except ConnectionAbortedError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 
-from resilience.sandbox.dataplane.choice import Chooser
+from resilience.sandbox.dataplane.listening import Listening
 from resilience.sandbox.dataplane.table import Forward, Listen, Permits, source_of
 from resilience.sandbox.ports import published
 
@@ -51,46 +51,31 @@ class _Flow:
             self._owner.flows.pop(self._client, None)
 
 
-class UdpForwarder:
+class UdpForwarder(Listening):
     """Bound to `where` as long as `forward` has endpoints."""
 
+    kind = socket.SOCK_DGRAM
+
     def __init__(self, where: Listen, shift: int, permits: Permits = lambda *_: True) -> None:
-        self._permits = permits
-        self._address = (where.address, published(where.port, shift))
-        self._shift = shift
-        self._loop = asyncio.get_running_loop()
-        self._chooser = Chooser()
-        self.forward = Forward("", ())
-        self._socket: socket.socket | None = None
+        super().__init__(where, shift, permits)
         self.flows: dict[tuple[str, int], _Flow] = {}
 
     def update(self, forward: Forward) -> None:
         """New endpoints; flows to those that left are dropped, as kube-proxy clears conntrack."""
-        gone = set(self.forward.endpoints) - set(forward.endpoints)
-        self.forward = forward
-        for flow in list(self.flows.values()):
-            if gone:
-                flow.close()
-        if forward.endpoints and self._socket is None:
-            self._open()
-        elif not forward.endpoints:
-            self.stop()
-
-    def _open(self) -> None:
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-        self._socket.bind(self._address)
-        self._loop.add_reader(self._socket.fileno(), self._receive)
+        if set(self.forward.endpoints) - set(forward.endpoints):
+            self._forget()
+        super().update(forward)
 
     def stop(self) -> None:
         """Close: a datagram from now on is answered by "port unreachable"."""
+        self._forget()
+        super().stop()
+
+    def _forget(self) -> None:
         for flow in list(self.flows.values()):
             flow.close()
-        if self._socket is not None:
-            self._loop.remove_reader(self._socket.fileno())
-            self._socket.close()
-            self._socket = None
 
-    def _receive(self) -> None:
+    def _readable(self) -> None:
         assert self._socket is not None
         for _ in range(AT_ONCE):
             try:

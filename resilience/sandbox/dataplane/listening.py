@@ -1,0 +1,74 @@
+"""What forwarders of TCP and of UDP share: an address that is held as long as there are endpoints.
+
+An address that somebody else has is tried again until it is free: the Service that had it before
+may still be closing, or a program of the user's own took it. After `stop` nothing is taken any
+more. What comes in is each protocol's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from typing import ClassVar
+
+from resilience.sandbox.dataplane.choice import Chooser
+from resilience.sandbox.dataplane.table import Forward, Listen, Permits
+from resilience.sandbox.ports import published
+
+REBIND = 0.05
+
+
+class Listening:
+    """Base of a forwarder for one Service port."""
+
+    kind: ClassVar[socket.SocketKind]
+
+    def __init__(self, where: Listen, shift: int, permits: Permits = lambda *_: True) -> None:
+        self.forward = Forward("", ())
+        self._permits = permits
+        self._address = (where.address, published(where.port, shift))
+        self._shift = shift
+        self._loop = asyncio.get_running_loop()
+        self._chooser = Chooser()
+        self._socket: socket.socket | None = None
+        self._rebind: asyncio.TimerHandle | None = None
+
+    def update(self, forward: Forward) -> None:
+        """New endpoints."""
+        self.forward = forward
+        if not forward.endpoints:
+            self.stop()
+        elif self._socket is None and self._rebind is None:
+            self._open()
+
+    def stop(self) -> None:
+        """The Service port is gone, or has nobody behind it."""
+        if self._rebind is not None:
+            self._rebind.cancel()
+            self._rebind = None
+        if self._socket is not None:
+            self._loop.remove_reader(self._socket.fileno())
+            self._socket.close()
+            self._socket = None
+
+    def _open(self) -> None:
+        self._rebind = None
+        made = socket.socket(socket.AF_INET, self.kind | socket.SOCK_NONBLOCK)
+        try:
+            self._bind(made)
+        except OSError as error:
+            made.close()
+            if error.errno != errno.EADDRINUSE:
+                raise
+            self._rebind = self._loop.call_later(REBIND, self._open)
+            return
+        self._socket = made
+        self._loop.add_reader(made.fileno(), self._readable)
+
+    def _bind(self, made: socket.socket) -> None:
+        made.bind(self._address)
+
+    def _readable(self) -> None:
+        """Something came in."""
+        raise NotImplementedError
