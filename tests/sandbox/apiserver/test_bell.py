@@ -101,6 +101,18 @@ def test_who_rings_during_a_rest_is_woken_together_afterwards() -> None:
     run(work())
 
 
+def test_who_rings_during_a_round_needs_not_ring_again() -> None:
+    async def work() -> None:
+        bell, first, second = costing(0.0), Listener(), Listener()
+        await asyncio.sleep(0)
+        bell.ring(first.ear)
+        await asyncio.sleep(0)  # The round has begun, and is not over.
+        bell.ring(second.ear)
+        await second.hears()
+
+    run(work())
+
+
 def test_a_wait_ends_at_its_own_moment_not_at_that_of_an_earlier_one() -> None:
     async def work() -> None:
         loop, ear = asyncio.get_running_loop(), Ear()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any, ClassVar
 
 import pytest
@@ -103,6 +105,32 @@ def test_table_watches_send_columns_once_and_rows_always(wire: Wire) -> None:
     assert first["columnDefinitions"][0]["name"] == "Name"
     assert second["columnDefinitions"] is None
     assert second["rows"][0]["cells"][2] == "Running"
+
+
+def versions(events: Iterator[dict[str, Any]], count: int, kind: str) -> list[int]:
+    """Of so many events, from an object or from the one row of a Table."""
+    objects = [event["object"] for event in itertools.islice(events, count)]
+    assert {entry["kind"] for entry in objects} == {kind}
+    rows = [entry["rows"][0]["object"] if kind == "Table" else entry for entry in objects]
+    return [int(entry["metadata"]["resourceVersion"]) for entry in rows]
+
+
+def test_every_watcher_of_any_form_hears_every_change_once_and_in_order(wire: Wire) -> None:
+    """Also those who do not read while it happens, whose events are sent in rounds."""
+    writes, start = 300, version(wire)
+    table = "application/json;as=Table;v=v1;g=meta.k8s.io"
+    with ExitStack() as stack:
+        path = f"{MAPS}?watch=1&resourceVersion={start}"
+        open_ = [
+            stack.enter_context(wire.watch(path, Accept=accept))
+            for accept in ("application/json", table) * 4
+        ]
+        made = [wire("POST", MAPS, config_map("x", n="0"))]
+        made += [wire("PUT", MAPS + "/x", config_map("x", n=str(n))) for n in range(1, writes)]
+        wanted = [int(answer.json["metadata"]["resourceVersion"]) for answer in made]
+        assert wanted == sorted(set(wanted))
+        for events, kind in zip(open_, ("ConfigMap", "Table") * 4, strict=True):
+            assert versions(events, writes, kind) == wanted
 
 
 def open_hub(store: Store, api: Registry, **query: str) -> tuple[watching.Hub, watching.Watcher]:
