@@ -26,8 +26,11 @@ _ANSWERED = {
     "token": (["create"], "authentication.k8s.io", "v1", "TokenRequest"),
     "finalize": (["update"], "", "", ""),
     "ephemeralcontainers": (["get", "patch", "update"], "", "", ""),
+    "resize": (["get", "patch", "update"], "", "", ""),
 }
-_UNSERVED = frozenset({"proxy", "resize"})
+_PROXIES = {"pods": "PodProxyOptions", "services": "ServiceProxyOptions"}
+_PROXY_VERBS = ["create", "delete", "get", "patch", "update"]
+_UNSERVED = frozenset({("nodes", "proxy")})
 _PREFERRED_FIRST = (
     "apiregistration.k8s.io",
     "apps",
@@ -50,7 +53,15 @@ def verbs(kind: Kind) -> list[str]:
 
 def subresources(kind: Kind) -> list[str]:
     """The subresources that this server answers."""
-    return sorted(kind.subresources - _UNSERVED)
+    plural = kind.resource.plural
+    return sorted(name for name in kind.subresources if (plural, name) not in _UNSERVED)
+
+
+def _known(kind: Kind, name: str) -> tuple[list[str], str, str, str]:
+    """Verbs of a subresource, and group, version and kind of what it answers."""
+    if name == "proxy":
+        return _PROXY_VERBS, "", "v1", _PROXIES[kind.resource.plural]
+    return _ANSWERED.get(name, (["get", "patch", "update"], "", "", ""))
 
 
 def resource_list(kinds: Kinds, group: str, version: str) -> dict[str, Any] | None:
@@ -86,7 +97,7 @@ def resource_list(kinds: Kinds, group: str, version: str) -> dict[str, Any] | No
 
 def _plain_subresource(kind: Kind, name: str) -> dict[str, Any]:
     resource = kind.resource
-    known = _ANSWERED.get(name, (["get", "patch", "update"], "", "", ""))
+    known = _known(kind, name)
     entry: dict[str, Any] = {
         "name": f"{resource.plural}/{name}",
         "singularName": "",
@@ -202,7 +213,7 @@ def _aggregated_resources(kinds: Kinds, group_: str, version: str) -> list[dict[
 
 def _aggregated_subresource(kind: Kind, name: str) -> dict[str, Any]:
     resource = kind.resource
-    known = _ANSWERED.get(name, (["get", "patch", "update"], "", "", ""))
+    known = _known(kind, name)
     answer = (
         {"group": known[1], "version": known[2], "kind": known[3]}
         if known[2]

@@ -21,6 +21,7 @@ from resilience.sandbox.apiserver import (
     discovery,
     errors,
     options,
+    proxying,
     requests,
     route,
     watchstream,
@@ -89,6 +90,7 @@ class Server:
         self._reviews = Reviews(self._authenticator, self._authorizer)
         self._resources = Resources(registry, self.hub)
         self._kubelet = KubeletProxy(config.kubelet_socket, registry)
+        self._proxy = proxying.Proxy(registry)
         self._faults = Faults(self._expire_watches, self.hub.end_all)
         self._openapi = OpenAPI(builtin(), registry.kinds, registry.chain.definitions.schemas)
 
@@ -96,6 +98,7 @@ class Server:
         """End every watch and give back what is held."""
         self.hub.end_all()
         await self._kubelet.close()
+        await self._proxy.close()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """One request."""
@@ -243,6 +246,8 @@ class Server:
         resources = self._resources
         if target.subresource and target.subresource not in kind.subresources:
             raise errors.unknown_path()
+        if target.subresource == "proxy" and target.plural in proxying.SERVED:
+            return await self._proxy.connect(request, target)
         if target.subresource in _CONNECT:
             return await self._kubelet.connect(request, target)
         method = request.method

@@ -9,11 +9,12 @@ from __future__ import annotations
 import ipaddress
 import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from resilience.sandbox.admission.quantity import parse
+from resilience.sandbox.schema.pattern import search
 
 Implementation = Callable[..., Any]
 
@@ -40,12 +41,19 @@ def _last_index(values: Any, wanted: Any) -> int:
 
 
 def _find(text: str, pattern: str) -> str:
-    found = re.search(pattern, text)
-    return found[0] if found else ""
+    return next(_matches(text, pattern), "")
 
 
 def _find_all(text: str, pattern: str) -> list[str]:
-    return [found[0] for found in re.finditer(pattern, text)]
+    return list(_matches(text, pattern))
+
+
+def _matches(text: str, pattern: str) -> Iterator[str]:
+    """Whether there is one more is found out in linear time, where `re` might never end."""
+    at, compiled = 0, re.compile(pattern)
+    while search(pattern, text[at:]) and (found := compiled.search(text, at)) is not None:
+        yield found[0]
+        at = max(found.end(), at + 1)
 
 
 def _succeeds(check: Implementation) -> Implementation:
