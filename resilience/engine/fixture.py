@@ -220,7 +220,8 @@ class Probes:
             raise AttributeError(f"there is no probe `{name}`; there are: {self._names()}")
 
         def call(*values: Any, settle: str = str(DEFAULT_SETTLE), **keys: Any) -> Any:
-            promised = "objective" in keys
+            # What is no number is a promise by itself: a budget falls short, or it does not.
+            promised = "objective" in keys or not verb.measures
             step = self._owner.step(verb, *_url(values, keys))
             if not promised:
                 step = spoken.measuring(step, Measured.everything)

@@ -60,7 +60,7 @@ def phase_of(verb: Verb) -> Phase:
 def _scenario(verb: Verb, written: dict[str, Any]) -> dict[str, Any]:
     """The smallest scenario that holds the step."""
     phase = phase_of(verb)
-    if phase is Phase.WHILE:
+    if phase is Phase.WHILE and verb.measures:
         written.setdefault("objective", {"availability": "99%"})
     around: dict[str, Any] = {"scenario": "a call", "when": [{"sleep": "1s"}],
                               "then": [{"ready": "all"}]}  # fmt: skip

@@ -18,6 +18,7 @@ from resilience.context import ActionFailed
 from resilience.engine.abort import Abandoned, Aborter
 from resilience.engine.clock import EngineClock
 from resilience.engine.contexts import Undoing
+from resilience.engine.defect import defect
 from resilience.engine.journal import Journal, Undo
 from resilience.engine.timeline import Timeline
 from resilience.model.timeline import What
@@ -55,7 +56,7 @@ class Putback:
         except (ActionFailed, ClusterError, TimeoutError) as error:
             return self._failed(undo, str(error))
         except Exception as error:  # noqa: BLE001  one failing undo must not stop the others
-            return self._failed(undo, f"a defect: {type(error).__name__}: {error}")
+            return self._failed(undo, defect(f"the undo of `{undo.verb}`", error))
         self.journal.done(undo.id)
         self.timeline.note(
             What.UNDO, f"undone: {undo.text}", {"path": undo.path, "state": "done", "id": undo.id}

@@ -8,6 +8,7 @@ import pytest
 
 from resilience.catalogue import Verbs, catalogue
 from resilience.cluster import objects
+from resilience.cluster.interface import BUDGETS
 from resilience.engine.fixture import NotHeld, Resilience, StepFailed, UndoIncomplete
 from resilience.engine.journal import Journal
 from resilience.engine.measured import NotMeasured
@@ -15,6 +16,7 @@ from resilience.engine.options import Options
 from resilience.engine.spoken import Misspoken
 from resilience.model.values import RunId
 from resilience.model.verb import Unusable, Verb
+from tests.engine.fake_budgets import Disruptions
 from tests.engine.helpers import World, world
 from tests.engine.toyprobe import Script
 
@@ -154,3 +156,37 @@ def test_a_probe_is_stopped_when_its_block_raises(here: World) -> None:
         with resilience.probe.toy():
             raise ZeroDivisionError
     assert script.probes[0].stopped
+
+
+def _guarded(here: World) -> None:
+    """Three Pods, of which the budget wants two."""
+    Disruptions(here.cluster)
+    here.deploy()
+    body = {"metadata": {"name": "web", "namespace": "shop"},
+            "spec": {"minAvailable": 2, "selector": {"matchLabels": {"app": "web"}}}}  # fmt: skip
+    here.cluster.put(BUDGETS, body)
+    here.clock.until(lambda: False, here.clock.now + 1)
+
+
+def test_a_budget_around_a_block_is_a_promise_without_an_objective(here: World) -> None:
+    _guarded(here)
+    with (
+        engine(here) as resilience,
+        pytest.raises(NotHeld, match=r"budget shop/web had 1 healthy of 2 needed"),
+    ):
+        _kill_two_under_a_budget(resilience)
+
+
+def _kill_two_under_a_budget(resilience: Resilience) -> None:
+    with resilience.probe.budget(selector="app=web"):
+        resilience.kill(pods="app=web", count=2)
+        resilience.ready("deployment/web", within="10s")
+
+
+def test_a_budget_that_was_kept_around_a_block_says_what_was_left(here: World) -> None:
+    _guarded(here)
+    with engine(here) as resilience, resilience.probe.budget() as budget:
+        resilience.kill(pods="app=web", count=1)
+        resilience.ready("deployment/web", within="10s")
+    [finding] = budget.findings
+    assert finding.value == 0.0
