@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from threading import RLock
 from typing import Any, Literal
 
 from resilience.cluster.errors import Conflict, Invalid, NotFound
 from resilience.cluster.interface import Means, Object, Resource
 from resilience.model.selector import Selector
+from tests.twin_rules import has_fields, merged
 
 Key = tuple[str, str, str]
 """Plural and group, namespace, name: ("deployments.apps", "shop", "web")."""
@@ -279,28 +280,3 @@ def key_of(resource: Resource, obj: Object) -> Key:
     """Where it is stored."""
     metadata = obj["metadata"]
     return kind_of(resource), metadata.get("namespace", ""), metadata["name"]
-
-
-def has_fields(obj: Object, fields: str) -> bool:
-    """Whether a field selector such as `spec.nodeName=node-1` selects it; only `=` is known."""
-    wanted = (each.partition("=") for each in fields.split(",") if each)
-    return all(_at(obj, path.split(".")) == value for path, _, value in wanted)
-
-
-def _at(value: Any, path: Sequence[str]) -> Any:
-    for step in path:
-        value = value.get(step, "") if isinstance(value, Mapping) else ""
-    return value
-
-
-def merged(old: Any, patch: Any) -> Any:
-    """JSON merge patch (RFC 7386), of copies."""
-    if not isinstance(patch, Mapping):
-        return copy.deepcopy(patch)
-    result = copy.deepcopy(dict(old)) if isinstance(old, Mapping) else {}
-    for key, value in patch.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = merged(result.get(key), value)
-    return result

@@ -194,3 +194,10 @@ def test_a_kind_that_is_not_served_is_told(cluster: Cluster) -> None:
     assert CONFIGMAPS in cluster.resources()
     with pytest.raises(Invalid):
         cluster.resource("v1", "Nonsense")
+
+
+def test_fields_select(cluster: Cluster, there: str) -> None:
+    for name in ("a", "b"):
+        cluster.create(CONFIGMAPS, settings(name, app="web"), there)
+    assert names(cluster.list(CONFIGMAPS, there, fields="metadata.name=b")) == ["b"]
+    assert names(cluster.list(CONFIGMAPS, there, labels="app=db", fields="metadata.name=b")) == []

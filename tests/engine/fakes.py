@@ -38,7 +38,8 @@ from resilience.cluster.interface import (
 )
 from resilience.drain.budgets import selects
 from resilience.model.selector import Selector
-from tests.twin import Twin, has_fields
+from tests.twin import Twin
+from tests.twin_rules import has_fields
 
 SECRETS = Resource("", "v1", "secrets", "Secret")
 KNOWN = (
