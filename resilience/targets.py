@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar
 
 from resilience.model.selector import Selector
 from resilience.model.values import Rate, Share
+from resilience.target_keys import KEYS
 from resilience.windows import Windows
 
 T = TypeVar("T")
@@ -162,42 +163,6 @@ def _gate(where: str, body: Mapping[str, Any]) -> Gate:
         )
     kind: Any = kinds[0]
     return Gate(kind=kind, url=body[kind].rstrip("/"), unless=body["unless"])
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """What a key's value must look like, and how that is said."""
-
-    words: str
-    fits: Callable[[Any], bool]
-
-
-def _texts(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(part, str) for part in value)
-
-
-_TEXT = Shape("text", lambda value: isinstance(value, str))
-_TEXTS = Shape("a list of texts", _texts)
-_NUMBER = Shape("a whole number, at least 1", lambda value: type(value) is int and value >= 1)
-
-KEYS: Mapping[str, Shape] = {
-    "context": _TEXT,
-    "cluster": _TEXT,
-    "namespaces": _TEXTS,
-    "namespace_selectors": _TEXTS,
-    "nodes": Shape("true or false", lambda value: isinstance(value, bool)),
-    "max_pods": _NUMBER,
-    "max_nodes": _NUMBER,
-    "max_share": Shape('a share such as "1/3" or "30%"', lambda value: isinstance(value, str)),
-    "windows": _TEXTS,
-    "timezone": _TEXT,
-    "blackout": _TEXTS,
-    "rate": Shape('a rate such as "20/s"', lambda value: isinstance(value, str)),
-    "burst": _NUMBER,
-    "driver": _TEXTS,
-    "privileged": Shape("true or false", lambda value: isinstance(value, bool)),
-    "gate": Shape("a table", lambda value: isinstance(value, dict)),
-}
 
 
 def _check(where: str, key: str, value: Any) -> None:

@@ -67,7 +67,8 @@ def _rows() -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    from resilience.commands import commands_reference
+    from resilience.commands import commands_reference, targets_reference
 
-    for name, made in ((NAME, text()), (commands_reference.NAME, commands_reference.text())):
+    others = (commands_reference, targets_reference)
+    for name, made in ((NAME, text()), *((page.NAME, page.text()) for page in others)):
         (Path(sys.argv[1]) / name).write_text(made, encoding="utf-8")
