@@ -17,6 +17,7 @@ from resilience.cluster.interface import NAMESPACES
 from resilience.context import ActionContext, ActionFailed, UndoContext
 from resilience.model.timeline import What
 from resilience.model.verb import Complaint, Family, Phase, Residue, Right, Verb, parameter
+from resilience.model.words import many
 
 if TYPE_CHECKING:
     from resilience.backup.catalog import Snapshot
@@ -71,7 +72,7 @@ def run(restore: Restore, context: ActionContext) -> None:
             _require_absent(target, context)
         report = _brought_back(restore, snapshot, target, context)
         if bad := [str(item) for item in report.bad]:
-            raise ActionFailed(f"{len(bad)} objects of {snapshot.name} are not restored: "
+            raise ActionFailed(f"of {snapshot.name} {many(len(bad), 'object')} did not come back: "
                                f"{'; '.join(bad[:5])}")  # fmt: skip
         _mark(snapshot, target, context)
         _read_sentinel(restore, snapshot, target, context)

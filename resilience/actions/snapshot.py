@@ -15,6 +15,7 @@ from resilience.cluster.errors import ClusterError
 from resilience.context import ActionContext, ActionFailed
 from resilience.model.timeline import What
 from resilience.model.verb import Complaint, Family, Phase, Residue, Right, Verb, parameter
+from resilience.model.words import many
 
 if TYPE_CHECKING:
     from resilience.backup.clock import Clock
@@ -79,7 +80,7 @@ def run(snapshot: Snapshot, context: ActionContext) -> None:
     except (BackupError, ClusterError) as problem:
         raise ActionFailed(f"no snapshot: {problem}") from problem
     context.proof(
-        f"snapshot {made.name} of {made.objects} objects is intact",
+        f"snapshot {made.name} of {many(made.objects, 'object')} is intact",
         {"snapshot": made.name, "objects": made.objects, "store": where},
     )
 

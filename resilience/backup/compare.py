@@ -19,8 +19,14 @@ from resilience.backup.skips import reason_to_skip
 from resilience.backup.velero import Found, Reading, copy_to_read
 from resilience.cluster.errors import NotFound
 from resilience.cluster.interface import Cluster, Object
+from resilience.model.words import many
 
 _BATCH = 64
+
+
+def differing(count: int) -> str:
+    """`1 object differs`, `2 objects differ`."""
+    return f"{many(count, 'object')} {'differs' if count == 1 else 'differ'}"
 
 
 def between(was: Snapshot, now: Snapshot) -> list[Change]:

@@ -23,7 +23,7 @@ from datetime import timedelta
 from resilience.backup.canary import require_wall
 from resilience.backup.catalog import Snapshot, held_by_velero
 from resilience.backup.clock import Clock
-from resilience.backup.compare import with_cluster
+from resilience.backup.compare import differing, with_cluster
 from resilience.backup.control import unseen
 from resilience.backup.drill_data import OBJECTS_ONLY, Data
 from resilience.backup.dumps import of
@@ -43,6 +43,7 @@ from resilience.cluster.interface import Cluster
 from resilience.model.scenario import Plan
 from resilience.model.values import Duration
 from resilience.model.verdict import Finding, Result
+from resilience.model.words import many
 
 TTL = timedelta(hours=4)
 WALL = "wall"
@@ -190,7 +191,7 @@ class _Drill:
             "intact",
             found.intact,
             "the snapshot is what was written",
-            f"{found.objects} objects, {len(found.findings)} differences",
+            f"{many(found.objects, 'object')}, {many(len(found.findings), 'difference')}",
             found.findings[:10],
             float(found.bytes),
         )
@@ -252,7 +253,7 @@ class _Drill:
             "restored",
             not bad,
             "everything is created",
-            f"{self._report.objects} objects, {len(bad)} failed",
+            f"{many(self._report.objects, 'object')}, {len(bad)} failed",
             bad[:10],
         )
         return report
@@ -268,7 +269,7 @@ class _Drill:
             "ready",
             not waiting,
             "all workloads are ready",
-            f"{len(waiting)} are not" if waiting else "all are",
+            f"{many(len(waiting), 'workload')} not" if waiting else "all are",
             waiting[:10],
         )
 
@@ -321,7 +322,7 @@ class _Drill:
             "same",
             not found,
             "what came back is what was there",
-            f"{len(found)} objects differ" if found else "field by field",
+            differing(len(found)) if found else "field by field",
             [str(each) for each in found[:10]],
             float(len(found)),
         )

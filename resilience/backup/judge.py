@@ -17,6 +17,7 @@ from resilience.backup.verify import Verification, record, recorded, verify
 from resilience.model.scenario import Plan
 from resilience.model.values import Duration
 from resilience.model.verdict import Finding, Result
+from resilience.model.words import many
 
 
 def fresh(plan: Plan, store: Store, *, clock: Clock) -> list[Finding]:
@@ -117,9 +118,9 @@ def _verdict(plan: Plan, snapshot: Snapshot, found: Verification, clock: Clock) 
             record(snapshot, found, clock.now())
         except StoreError as problem:
             detail.append(f"could not be written down: {problem}")
-    measured = f"{snapshot.name}: {found.objects} objects, {found.bytes} bytes"
+    measured = f"{snapshot.name}: {many(found.objects, 'object')}, {many(found.bytes, 'byte')}"
     if not found.intact:
-        measured = f"{snapshot.name}: {len(found.findings)} differences"
+        measured = f"{snapshot.name}: {many(len(found.findings), 'difference')}"
     return Finding(
         name="intact",
         result=Result.PASSED if found.intact else Result.FAILED,

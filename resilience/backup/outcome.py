@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from resilience.backup.errors import RestoreRefused
+from resilience.model.words import many
 
 
 class Outcome(Enum):
@@ -80,7 +81,7 @@ class RestoreReport:
         if bad:
             more = f"\n  and {len(bad) - 10} more" if len(bad) > 10 else ""
             raise RestoreRefused(
-                f"{what} of snapshot {self.snapshot}: {len(bad)} objects in the way:\n  "
+                f"{what} of snapshot {self.snapshot}: {many(len(bad), 'object')} in the way:\n  "
                 + "\n  ".join(bad[:10])
                 + more
             )

@@ -13,6 +13,7 @@ from resilience.backup.manifest import Manifest, VolumeRecord
 from resilience.backup.outcome import RestoreReport
 from resilience.backup.stand_ins import LOCAL
 from resilience.backup.verify import recorded
+from resilience.model.words import many
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +125,7 @@ def made(manifest: Manifest) -> str:
     seconds = (manifest.finished - manifest.started).total_seconds()
     stored = sum(each.size for each in manifest.files)
     return (
-        f"{manifest.name}: {manifest.objects} objects, {size(manifest.object_bytes)} "
+        f"{manifest.name}: {many(manifest.objects, 'object')}, {size(manifest.object_bytes)} "
         f"({size(stored)} stored), {seconds:.1f}s"
     )
 

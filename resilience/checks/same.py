@@ -30,7 +30,7 @@ class Same:
 def run(same: Same, context: CheckContext) -> str:
     """One sentence; NotMet names the objects and JSON pointers that differ."""
     from resilience.backup.catalog import opened
-    from resilience.backup.compare import with_cluster
+    from resilience.backup.compare import differing, with_cluster
     from resilience.backup.errors import BackupError
     from resilience.backup.mapping import Targets
     from resilience.backup.restore import unadjusted
@@ -61,7 +61,7 @@ def run(same: Same, context: CheckContext) -> str:
     if changes:
         more = f"\nand {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
         raise NotMet(
-            f"{len(changes)} objects differ from snapshot {snapshot.name}:\n"
+            f"{differing(len(changes))} from snapshot {snapshot.name}:\n"
             + "\n".join(map(str, changes[:_SHOWN]))
             + more
         )

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from resilience.backup import texts
 from resilience.backup.catalog import Snapshot, opened, snapshots
 from resilience.backup.clock import SystemClock
-from resilience.backup.compare import between, with_cluster
+from resilience.backup.compare import between, differing, with_cluster
 from resilience.backup.data import Inside, with_data
 from resilience.backup.errors import BackupError, BadRequest, Busy
 from resilience.backup.layout import stamped_name
@@ -36,6 +36,7 @@ from resilience.backup.verify import record, verify
 from resilience.commands import CommandError
 from resilience.model.inside import Volumes
 from resilience.model.scenario import Plan
+from resilience.model.words import many
 
 if TYPE_CHECKING:
     from resilience.cluster.transport import HttpCluster
@@ -154,7 +155,7 @@ def _verify(options: argparse.Namespace) -> int:
         record(snapshot, found, CLOCK.now())
     signed = f"signed by {found.signed_by}" if found.signed_by else "not signed"
     print(
-        f"{snapshot.name} is what was written: {found.objects} objects, "
+        f"{snapshot.name} is what was written: {many(found.objects, 'object')}, "
         f"{texts.size(found.bytes)}, {signed}"
     )
     return 0
@@ -170,8 +171,7 @@ def _diff(options: argparse.Namespace) -> int:
             found = with_cluster(was, cluster, targets=Targets(), rewrites=unadjusted)
     for change in found:
         print(change)
-    count = "1 object differs" if len(found) == 1 else f"{len(found)} objects differ"
-    print(count if found else "nothing differs")
+    print(differing(len(found)) if found else "nothing differs")
     return 0
 
 
