@@ -1,7 +1,7 @@
 """A gRPC health check (grpc.health.v1.Health/Check) with just enough HTTP/2 to ask once.
 
-One stream on a fresh connection. The answer's message is read from its DATA frame; headers are not
-decoded, because a health answer is told from a refusal by having a message at all.
+One stream on a fresh connection: the status of the call is read from the trailers, the serving
+status from the message. Texts are those of pkg/probe/grpc.
 """
 
 from __future__ import annotations
@@ -9,14 +9,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import struct
+from urllib.parse import unquote
 
 from resilience.sandbox.api import Obj
+from resilience.sandbox.kubelet import hpack
 from resilience.sandbox.kubelet.probe import Result
 from resilience.sandbox.ports import published
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY = 0, 1, 3, 4, 6, 7
-END_STREAM, END_HEADERS, ACK = 1, 4, 1
+END_STREAM, END_HEADERS, ACK, PADDED, PRIORITY = 1, 4, 1, 8, 32
+CODES = (
+    "OK", "Canceled", "Unknown", "InvalidArgument", "DeadlineExceeded", "NotFound",
+    "AlreadyExists", "PermissionDenied", "ResourceExhausted", "FailedPrecondition", "Aborted",
+    "OutOfRange", "Unimplemented", "Internal", "Unavailable", "DataLoss", "Unauthenticated",
+)  # fmt: skip
 SERVING = 1
 NAMES = {0: "UNKNOWN", 1: "SERVING", 2: "NOT_SERVING", 3: "SERVICE_UNKNOWN"}
 
@@ -40,8 +47,10 @@ async def check(action: Obj, address: str, shift: int, timeout: float) -> Result
     except (OSError, EOFError) as error:
         refused = isinstance(error, ConnectionRefusedError)
         return Result(False, f'error: failed to connect service "{where}"', refused)
-    if status is None:
-        return Result(False, "error: this server does not implement the grpc health protocol")
+    except ValueError as error:
+        return Result(False, f"error: health rpc probe failed: {error}")
+    if not isinstance(status, int):
+        return Result(False, status)
     if status == SERVING:
         return Result(True)
     return Result(False, f'service unhealthy (responded with "{NAMES.get(status, status)}")')
@@ -52,10 +61,9 @@ def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
 
 
 def _literal(name: str, value: str) -> bytes:
-    """One header, not indexed and not compressed (RFC 7541, 6.2.2); both under 127 bytes."""
-    return b"".join(
-        (b"\0", bytes((len(name),)), name.encode(), bytes((len(value),)), value.encode())
-    )
+    """One header, not indexed and not compressed (RFC 7541, 6.2.2)."""
+    one, two = name.encode(), value.encode()
+    return b"".join((b"\0", hpack.number(len(one), 7), one, hpack.number(len(two), 7), two))
 
 
 def _question(authority: str, service: str) -> bytes:
@@ -70,7 +78,7 @@ def _question(authority: str, service: str) -> bytes:
     )
     block = b"".join(_literal(name, value) for name, value in headers)
     name = service.encode()
-    message = b"\x0a" + bytes((len(name),)) + name if name else b""
+    message = b"\x0a" + _varint(len(name)) + name if name else b""
     return b"".join(
         (
             PREFACE,
@@ -81,9 +89,19 @@ def _question(authority: str, service: str) -> bytes:
     )
 
 
-async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> int | None:
-    """The serving status, None when the stream ends without a message."""
+def _varint(value: int) -> bytes:
+    """As protobuf writes a length: seven bits a byte, the lowest first."""
+    found = []
+    while value > 127:
+        found.append(value & 127 | 128)
+        value >>= 7
+    return bytes((*found, value))
+
+
+async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> int | str:
+    """The serving status, or why there is none."""
     data = b""
+    said: dict[str, str] = {}
     while True:
         head = await reader.readexactly(9)
         length = int.from_bytes(head[:3], "big")
@@ -94,14 +112,34 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
         elif kind == PING and not flags & ACK:
             writer.write(_frame(PING, ACK, 0, payload))
         elif kind == DATA:
-            data += payload
+            data += _bare(flags, payload)
+        elif kind == HEADERS:
+            said.update(hpack.fields(_bare(flags, payload)))
         if kind in (RST_STREAM, GOAWAY) or (kind in (DATA, HEADERS) and flags & END_STREAM):
-            return _status(data)
+            return _refusal(said) or _status(data)
 
 
-def _status(data: bytes) -> int | None:
+def _bare(flags: int, payload: bytes) -> bytes:
+    """A payload without its padding and priority (RFC 9113, 6.1 and 6.2)."""
+    if flags & PADDED:
+        payload = payload[1 : len(payload) - payload[0]]
+    return payload[5:] if flags & PRIORITY else payload
+
+
+def _refusal(said: dict[str, str]) -> str:
+    """What the trailers say against the call, "" where they say nothing."""
+    code = said.get("grpc-status", "")
+    name = CODES[int(code)] if code.isdigit() and int(code) < len(CODES) else "Unknown"
+    text = unquote(said.get("grpc-message", ""))
+    if code == "0":
+        return ""
+    if name == "Unimplemented":
+        protocol = "the grpc health protocol (grpc.health.v1.Health)"
+        return f"error: this server does not implement {protocol}: {text}"
+    return f"error: health rpc probe failed: rpc error: code = {name} desc = {text}"
+
+
+def _status(data: bytes) -> int:
     """Field 1 of the HealthCheckResponse in a length-prefixed message; absent means 0."""
-    if len(data) < 5:
-        return None
     message = data[5 : 5 + int.from_bytes(data[1:5], "big")]
     return message[1] if message[:1] == b"\x08" else 0
