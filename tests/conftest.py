@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 LONGEST_FIRST = (
     "tests/e2e/test_kubectl.py",
@@ -32,6 +33,9 @@ LONGEST_FIRST = (
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # What an example may take in real time says more of the machine than of what is tested.
+    settings.register_profile("no clock", settings(), deadline=None)
+    settings.load_profile("no clock")
     config.addinivalue_line("markers", "alone: holds a service to a clock; no test runs beside it")
 
 

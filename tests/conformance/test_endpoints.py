@@ -163,7 +163,9 @@ def test_a_delete_sets_the_end_of_the_grace_period(cluster: Cluster) -> None:
 
 
 def test_a_later_delete_can_only_shorten_the_grace_period(cluster: Cluster) -> None:
-    body = pod("one", grace=20)
+    body = pod("one", serves=True, grace=20)
+    # It must not have ended by the second request: the period is 0 from then on.
+    body["spec"]["containers"][0]["args"].append("--delay-shutdown=20")
     body["metadata"]["finalizers"] = [HOLD]
     cluster.create("pods", body)
     cluster.until_one("pods", "one", is_ready)
