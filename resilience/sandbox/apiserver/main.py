@@ -12,6 +12,7 @@ import os
 import signal
 
 from resilience.sandbox.apiserver import bootstrap
+from resilience.sandbox.apiserver.collector import Pauses
 from resilience.sandbox.apiserver.listener import listen
 from resilience.sandbox.apiserver.registry import Registry
 from resilience.sandbox.apiserver.server import Server
@@ -53,6 +54,7 @@ async def _main(arguments: ProcessArguments) -> None:
     # What lives now lives until the end: the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
+    gc.callbacks.append(Pauses())
     os.write(arguments.ready, b"+")
     try:
         await stop.wait()

@@ -1,0 +1,46 @@
+"""Full collections that take long are not repeated over what survived them."""
+
+from __future__ import annotations
+
+import gc
+import random
+
+import pytest
+
+from resilience.sandbox.apiserver.collector import NOTICEABLE, Pauses
+from resilience.sandbox.apiserver.registry import Registry
+from resilience.sandbox.clock import VirtualClock
+from tests.sandbox.apiserver.wire import config_map
+
+
+@pytest.mark.parametrize(
+    ("generation", "took", "frozen"),
+    [(2, NOTICEABLE * 1.5, 1), (2, NOTICEABLE / 2, 0), (1, NOTICEABLE * 1.5, 0)],
+)
+def test_only_a_long_full_collection_is_the_last_of_its_objects(
+    generation: int, took: float, frozen: int
+) -> None:
+    moments, calls = iter([5.0, 5.0 + took]), []
+    pauses = Pauses(spent=lambda: next(moments), freeze=lambda: calls.append(1))
+    for phase in ("start", "stop"):
+        pauses(phase, {"generation": generation})
+    assert len(calls) == frozen
+
+
+def test_stored_objects_go_without_a_collector() -> None:
+    """They have no circles: replaced versions are freed at once, or freezing would keep them."""
+    api = Registry(VirtualClock(), chance=random.Random(7))
+    maps = api.resource("configmaps")
+    api.create(api.resource("namespaces"), {"metadata": {"name": "default"}})
+    body = config_map("x")
+    body["metadata"]["namespace"] = "default"
+    api.create(maps, body)
+    gc.collect()
+    gc.disable()
+    try:
+        for number in range(100):
+            api.update(maps, {**body, "data": {"n": str(number)}})
+        api.delete(maps, "default", "x")
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
