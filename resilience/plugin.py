@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from resilience.harness import SESSION, SETTINGS, naming
+from resilience.root import project_root
 from resilience.settings import OPTIONS, BadSetting, Option, resolve
 
 if TYPE_CHECKING:
@@ -52,9 +53,17 @@ def pytest_configure(config: pytest.Config) -> None:
             raise BadSetting(f"{option.key} in the ini file: {error}") from None
 
     try:
-        config.stash[SETTINGS] = resolve(root=config.rootpath, cli=cli, ini=ini)
+        config.stash[SETTINGS] = resolve(root=_root(config), cli=cli, ini=ini)
     except BadSetting as error:
         raise pytest.UsageError(str(error)) from None
+
+
+def _root(config: pytest.Config) -> Path:
+    """pytest's own root where it was said or configured; else it is but what the paths of the
+    command line have in common, and a kubeconfig is one of them."""
+    if config.inipath is not None or config.getoption("rootdir", None):
+        return config.rootpath
+    return project_root(config.invocation_params.dir)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

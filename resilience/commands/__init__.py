@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from resilience.root import project_root
 from resilience.settings import Settings, nothing, resolve
 
 
@@ -15,5 +16,7 @@ class CommandError(Exception):
 def settings(options: argparse.Namespace) -> Settings:
     """Settings of a command: its options and the environment. Ini files belong to pytest."""
     return resolve(
-        root=Path.cwd(), cli=lambda option: getattr(options, option.key, None), ini=nothing
+        root=project_root(Path.cwd()),
+        cli=lambda option: getattr(options, option.key, None),
+        ini=nothing,
     )

@@ -7,6 +7,7 @@ import pytest
 from resilience.harness import exits
 from resilience.model.verdict import Outcome
 from tests.plugin.conftest import Run, plain
+from tests.plugin.sandboxed import INSTALLED
 
 
 @pytest.fixture(autouse=True)
@@ -100,3 +101,20 @@ def test_a_cluster_that_cannot_be_opened_hides_no_failure_of_another_test(
     result = run("--resilience-kubeconfig=absent")
     result.assert_outcomes(errors=2, failed=1)
     assert result.ret == 1
+
+
+def test_a_kubeconfig_elsewhere_moves_neither_targets_nor_journal(
+    pytester: pytest.Pytester, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """pytest takes every path on its command line for one that tests may lie at."""
+    kubeconfig = tmp_path_factory.mktemp("elsewhere") / "kubeconfig"
+    kubeconfig.write_text("")
+    (pytester.path / "a.scenario.yaml").write_text(plain("it reads its target"))
+    (pytester.path / "resilience.toml").write_text("[targets.staging]\ncontexxt = 'x'\n")
+    ours = [] if INSTALLED else ["-p", "resilience.plugin"]
+    result = pytester.runpytest_subprocess(
+        *ours, "-p", "no:asyncio", "--resilience-context=staging",
+        "--resilience-kubeconfig", str(kubeconfig), "a.scenario.yaml",
+    )  # fmt: skip
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*resilience.toml: target 'staging': unknown key 'contexxt'*"])
