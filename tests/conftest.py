@@ -14,6 +14,7 @@ from hypothesis import settings
 
 LONGEST_FIRST = (
     "tests/e2e/test_kubectl.py",
+    "tests/e2e/test_docs.py",
     "tests/plugin/test_running.py",
     "tests/consent/test_undone.py",
     "tests/engine/test_kill_nine.py",

@@ -20,8 +20,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.alone
-
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs" / "tutorial").glob("*.md")) + sorted(
     (ROOT / "docs" / "how-to").glob("*.md")
@@ -95,7 +93,15 @@ def install(folder: Path) -> None:
     (metadata / "entry_points.txt").write_text("\n".join(lines))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.parent.name}-{page.stem}")
+def marks(page: Path) -> list[pytest.MarkDecorator]:
+    """A page that probes a service holds it to a clock: it is read alone."""
+    return [pytest.mark.alone] if re.search(r"\brate[:=]", page.read_text()) else []
+
+
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(each, id=f"{each.parent.name}-{each.stem}", marks=marks(each)) for each in PAGES],
+)
 def test_every_command_of_the_page_prints_what_the_page_says(
     page: Path, tmp_path: Path, temporary: Path
 ) -> None:
