@@ -25,14 +25,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from resilience.commands import sandbox
 
         return sandbox.hand_over(given[1:])
-    if not given:
-        parser().print_help(sys.stderr)
+    if given in ([], ["backup"]):
+        shown = parser() if not given else _group(parser(), given[0])
+        shown.print_help(sys.stderr)
         return 2
     options, rest = parser().parse_known_args(given)
     if rest and options.command != "run":
         parser().error(f"unrecognized arguments: {' '.join(rest)}")
     options.rest = rest
     return _carry_out(options)
+
+
+def _group(top: argparse.ArgumentParser, name: str) -> argparse.ArgumentParser:
+    """The parser of a command that has commands of its own."""
+    groups = [each for each in top._actions if isinstance(each, argparse._SubParsersAction)]
+    found: argparse.ArgumentParser = groups[0].choices[name]
+    return found
 
 
 def _carry_out(options: argparse.Namespace) -> int:

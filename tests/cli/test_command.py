@@ -48,11 +48,12 @@ def test_help_lists_every_command(tmp_path: Path) -> None:
         assert f"\n    {command} " in done.stdout
 
 
-def test_the_bare_command_shows_what_there_is(tmp_path: Path) -> None:
-    done = resilience(cwd=tmp_path)
+@pytest.mark.parametrize(("arguments", "one"), [([], "doctor"), (["backup"], "verify")])
+def test_a_bare_command_shows_what_there_is(arguments: list[str], one: str, tmp_path: Path) -> None:
+    done = resilience(*arguments, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert "usage: resilience" in done.stderr
-    assert "\n    doctor " in done.stderr
+    assert f"\n    {one} " in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [["rnu"], ["schema"], ["schema", "pod"], ["init", "--x"]])
