@@ -14,16 +14,18 @@ from dataclasses import dataclass
 from resilience.actions import pods, possible
 from resilience.actions.choice import PodChoice, complaints
 from resilience.cluster import objects
-from resilience.cluster.errors import Conflict, NotFound, ServerTrouble, Throttled
+from resilience.cluster.errors import Throttled
 from resilience.cluster.interface import BUDGETS, PODS, Object
-from resilience.context import ActionContext, Blocked, NothingToDo
+from resilience.context import ActionContext, ActionFailed, Blocked, NothingToDo
+from resilience.drain import answers
+from resilience.drain.answers import Answer, Reply
 from resilience.drain.budgets import selects
 from resilience.model.timeline import What
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Residue, Right, Verb, parameter
 
-ASK_AGAIN = 5.0
-"""Seconds after which a refused eviction is asked for again, whatever the watch says."""
+SEVERAL = "more than one PodDisruptionBudget"
+"""Of the API server's words where no waiting helps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,36 +77,42 @@ def _ask(pod: Object, evict: Evict, context: ActionContext) -> bool:
     view = context.view(PODS, objects.namespace(pod))
     grace = None if evict.grace is None else int(evict.grace.seconds)
     while view.by_uid(objects.uid(pod)) is not None:
-        try:
-            context.cluster.evict(objects.name(pod), objects.namespace(pod), grace=grace)
-            return True
-        except (NotFound, Conflict) as error:
-            context.note(What.NOTE, f"{objects.title(pod)} was not there any more: {error}")
-            return False
-        except Throttled as error:
-            _wait(pod, error, began, context)
-        except ServerTrouble as error:
-            if "more than one PodDisruptionBudget" in error.message:
-                raise Blocked(f"{objects.title(pod)}: {error.message}") from error
-            raise
+        reply = answers.evict(context.cluster, pod, grace)
+        match reply.answer:
+            case Answer.ACCEPTED:
+                return True
+            case Answer.GONE | Answer.LEAVING:
+                break
+            case Answer.NEVER:
+                raise ActionFailed(f"{objects.title(pod)}: {reply.words}")
+            case Answer.CLOSED if SEVERAL in reply.words:
+                raise Blocked(f"{objects.title(pod)}: {reply.words}")
+            case Answer.CLOSED | Answer.AGAIN:
+                _wait(pod, reply, began, context)
+    context.note(What.NOTE, f"{objects.title(pod)} was not there any more")
     return False
 
 
-def _wait(pod: Object, refusal: Throttled, began: float, context: ActionContext) -> None:
-    """Until a budget of the Pod allows one more; Blocked at the deadline."""
-    said = "; ".join(str(cause.get("message", "")) for cause in refusal.causes)
-    text = f"{objects.title(pod)}: {said or refusal.message}"
+def _wait(pod: Object, reply: Reply, began: float, context: ActionContext) -> None:
+    """Until a budget of the Pod allows one more, or it is time to ask again; Blocked (by a budget)
+    or ActionFailed at the deadline."""
+    text = f"{objects.title(pod)}: {reply.words}"
     context.note(What.NOTE, f"not yet: {text}")
     budgets = context.view(BUDGETS, objects.namespace(pod))
-    now = context.clock.monotonic()
-    if refusal.retry_after:
-        context.clock.until(lambda: False, min(context.deadline, now + refusal.retry_after))
-    else:
-        again = min(context.deadline, now + ASK_AGAIN)
-        context.clock.until(lambda: _allowed(pod, budgets.objects()), again)
+    refused = _state(pod, budgets.objects())
+
+    def opened() -> bool:
+        """Only news counts: what we see now may be older than the refusal."""
+        now = _state(pod, budgets.objects())
+        return reply.answer is Answer.CLOSED and not reply.firm and now != refused and _open(now)
+
+    again = context.clock.monotonic() + reply.wait
+    context.clock.until(opened, min(context.deadline, again))
     if context.clock.monotonic() >= context.deadline:
         waited = context.clock.monotonic() - began
-        raise Blocked(f"blocked by a budget for {waited:.1f}s: {text}")
+        if reply.answer is Answer.CLOSED:
+            raise Blocked(f"blocked by a budget for {waited:.1f}s: {text}")
+        raise ActionFailed(f"not evicted within {waited:.1f}s: {text}")
 
 
 def rehearse(evict: Evict, context: ActionContext) -> None:
@@ -118,10 +126,17 @@ def rehearse(evict: Evict, context: ActionContext) -> None:
             context.note(What.NOTE, f"{objects.title(pod)} not now: {said or error.message}")
 
 
-def _allowed(pod: Object, budgets: Sequence[Object]) -> bool:
-    mine = [budget for budget in budgets if selects(budget, pod)]
-    return all(int((budget.get("status") or {}).get("disruptionsAllowed", 0)) > 0
-               for budget in mine)  # fmt: skip
+def _state(pod: Object, budgets: Sequence[Object]) -> Sequence[tuple[str, int]]:
+    """Version and what it allows of each budget over the Pod."""
+    return [
+        (str(objects.metadata(budget).get("resourceVersion", "")),
+         int((budget.get("status") or {}).get("disruptionsAllowed", 0)))
+        for budget in budgets if selects(budget, pod)
+    ]  # fmt: skip
+
+
+def _open(state: Sequence[tuple[str, int]]) -> bool:
+    return all(allowed > 0 for _, allowed in state)
 
 
 def _rights(evict: Evict, namespace: str) -> Sequence[Right]:

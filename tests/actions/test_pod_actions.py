@@ -85,6 +85,37 @@ def test_retry_after_is_honoured(here: World) -> None:
     assert record.steps[0].ended - record.steps[0].started == pytest.approx(10.0, abs=0.1)
 
 
+@pytest.mark.parametrize(
+    ("trouble", "after"),
+    [(errors.ServerTrouble(503, "overloaded"), 1.0), (errors.Unreachable("reset"), 1.0),
+     (errors.Conflict(409, "modified"), 1.0), (errors.Throttled(429, "too many requests"), 5.0)],
+)  # fmt: skip
+def test_trouble_that_passes_is_no_refusal_and_is_not_hammered_at(
+    here: World, trouble: errors.ClusterError, after: float
+) -> None:
+    answers = [trouble, trouble]
+    here.cluster.faults.append(
+        lambda method, path: answers.pop() if answers and path.endswith("/eviction") else None
+    )
+    record = here.run(when=[step(EVICT, Phase.WHEN, pods=APP)])
+    assert record.outcome is Outcome.PASSED, record.message
+    assert record.steps[0].ended is not None
+    assert record.steps[0].ended - record.steps[0].started == pytest.approx(2 * after, abs=0.1)
+    assert evictions(here) == 3
+
+
+def test_trouble_that_does_not_pass_is_no_budget(here: World) -> None:
+    here.cluster.faults.append(
+        lambda method, path: (
+            errors.ServerTrouble(503, "overloaded") if path.endswith("/eviction") else None
+        )
+    )
+    record = here.run(when=[step(EVICT, Phase.WHEN, pods=APP, within=3.0)])
+    assert record.outcome is Outcome.HARNESS_ERROR
+    assert "not evicted within 3.0s" in record.message
+    assert "overloaded" in record.message
+
+
 def test_two_budgets_on_one_pod_block_it_at_once(here: World) -> None:
     said = "This pod has more than one PodDisruptionBudget, which the eviction subresource..."
     here.cluster.faults.append(
