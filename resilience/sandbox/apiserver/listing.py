@@ -48,6 +48,12 @@ class Lister:
         self._store = store
         self._clock = clock
         self._snapshots: OrderedDict[tuple[object, ...], tuple[float, list[Record]]] = OrderedDict()
+        self._expiring = False
+
+    @property
+    def held(self) -> int:
+        """How many snapshots are kept for later pages."""
+        return len(self._snapshots)
 
     async def page(self, table: Table, namespace: str | None, options: ListOptions) -> Page:
         """One page; ApiError 400, 410 or 504."""
@@ -94,6 +100,20 @@ class Lister:
         self._snapshots[key] = (self._clock.monotonic(), found)
         if len(self._snapshots) > _SNAPSHOTS:
             self._snapshots.popitem(last=False)
+        if not self._expiring:
+            self._expire()
+
+    def _expire(self) -> None:
+        """Forget what is too old: a snapshot holds every object that was deleted since."""
+        now = self._clock.monotonic()
+        while self._snapshots:
+            left = next(iter(self._snapshots.values()))[0] + _SNAPSHOT_SECONDS - now
+            if left > 0:
+                break
+            self._snapshots.popitem(last=False)
+        self._expiring = bool(self._snapshots)
+        if self._expiring:
+            self._clock.call_later(left, self._expire)
 
     async def _next_page(self, table: Table, namespace: str | None, options: ListOptions) -> Page:
         version, after = decode_token(options.token)

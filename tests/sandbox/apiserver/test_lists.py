@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 
 import pytest
 
+from resilience.sandbox.api import ApiError
+from resilience.sandbox.apiserver import options
+from resilience.sandbox.apiserver.listing import Lister, Page
+from resilience.sandbox.apiserver.registry import Registry
+from resilience.sandbox.clock import VirtualClock
 from tests.sandbox.apiserver.wire import Wire, config_map, pod
 
 MAPS = "/api/v1/namespaces/NS/configmaps"
@@ -92,6 +98,36 @@ def test_pages_are_one_snapshot_and_count_what_remains(five: Wire) -> None:
         seen += [item["metadata"]["name"] for item in page["items"]]
         token = page["metadata"].get("continue")
     assert seen == ["kube-root-ca.crt", "m0", "m1", "m2", "m3", "m4"]
+
+
+def test_what_was_kept_for_later_pages_is_given_back_when_nobody_comes(
+    api: Registry, clock: VirtualClock
+) -> None:
+    """A snapshot holds objects that were deleted since: those who page often fill the memory."""
+    maps, lister = api.resource("configmaps"), Lister(api.store, clock)
+    for name in ("a", "b", "c"):
+        body = config_map(name)
+        body["metadata"]["namespace"] = "default"
+        api.create(maps, body)
+
+    def page(**query: str) -> Page:
+        wanted = options.list_options(maps, query)
+        return asyncio.run(lister.page(api.table(maps), None, wanted))
+
+    first = page(limit="1")
+    clock.advance(200)
+    api.delete(maps, "default", "c")
+    page(limit="1")
+    assert lister.held == 2
+    clock.advance(150)
+    assert lister.held == 1
+    with pytest.raises(ApiError, match="continue parameter is too old"):
+        page(limit="1", **{"continue": first.token})
+    clock.advance(151)
+    assert lister.held == 0
+    page(limit="1")
+    clock.advance(301)
+    assert lister.held == 0
 
 
 def test_an_expired_token_is_a_410_that_offers_to_go_on(five: Wire) -> None:
