@@ -1,8 +1,8 @@
 """The Job controller (semantics 3.5): runs Pods to completion and counts each exactly once.
 
 A Pod holds the finalizer `batch.kubernetes.io/job-tracking` until it has been counted. Counting and
-writing the status are one step here, so `uncountedTerminatedPods` is always empty. Left out:
-backoffLimitPerIndex and successPolicy.
+writing the status are one step here, so `uncountedTerminatedPods` is always empty. What an Indexed
+Job judges index by index is in `job_per_index`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from resilience.sandbox.api import Change, Obj
-from resilience.sandbox.controllers import creation
+from resilience.sandbox.controllers import creation, job_per_index
 from resilience.sandbox.controllers.context import Context, Controller
 from resilience.sandbox.controllers.job_indexes import INDEX, index_of, needed, parse, render
+from resilience.sandbox.controllers.job_per_index import Indexes
 from resilience.sandbox.controllers.job_plan import (
     COMPLETED,
     Counts,
@@ -67,6 +68,7 @@ class Sync:
     failed: int = 0
     done: set[int] = field(default_factory=set)
     verdict: Verdict | None = None
+    indexes: Indexes | None = None
 
     @property
     def counts(self) -> Counts:
@@ -146,6 +148,8 @@ class JobController(Controller):
         sync = Sync(succeeded=status.get("succeeded", 0), failed=status.get("failed", 0))
         sync.done = parse(status.get("completedIndexes", ""))
         owned = self.api.list(self.pods, job["metadata"]["namespace"], owner=uid_of(job))
+        if is_indexed(job):
+            sync.indexes = job_per_index.look(job, list(owned), self._ended_or_now)
         for pod in sorted(owned, key=_ended_at):
             result = outcome(job, pod)
             if result is Outcome.RUNNING:
@@ -174,7 +178,7 @@ class JobController(Controller):
         if match.action is Action.IGNORE:
             return
         sync.failed += 1
-        moment = _ended_at(pod) or self.clock.now()
+        moment = self._ended_or_now(pod)
         self._failures[uid_of(job)] = (failures + 1, moment)
         if match.action is Action.FAIL_JOB and sync.verdict is None:
             sync.verdict = Verdict("PodFailurePolicy", match.message)
@@ -186,8 +190,13 @@ class JobController(Controller):
             if found is not None and found["status"] == "True":
                 return type, Verdict(found.get("reason", ""), found.get("message", ""))
         failed = sync.verdict or failure(job, sync.counts, restarts(sync.active), self.clock.now())
+        if failed is None and sync.indexes is not None:
+            failed = job_per_index.failure(job, sync.indexes.failed, sync.done)
         if failed is not None:
             return "FailureTarget", failed
+        by_policy = job_per_index.success(job, sync.done) if is_indexed(job) else None
+        if by_policy is not None:
+            return "SuccessCriteriaMet", by_policy
         if is_complete(job, sync.counts):
             return "SuccessCriteriaMet", COMPLETED
         return None
@@ -246,32 +255,47 @@ class JobController(Controller):
             ranked = rank_for_deletion(sync.active, {}, self.clock.now())
             creation.delete_pods(self, job, ranked[:-number])
             return None
-        failures, moment = self._failures.get(uid_of(job), (0, 0.0))
-        left = moment + back_off(failures) - self.clock.now()
-        if number == 0 or left > 0:
-            return left if number else None
-        batch = creation.create_pods(self, job, self._makers(job, sync, number))
-        if batch.error is not None:
-            raise batch.error
-        return None
+        now = self.clock.now()
+        waiting = sync.indexes.waiting(now) if sync.indexes else {}
+        if number and sync.indexes is None:
+            failures, moment = self._failures.get(uid_of(job), (0, 0.0))
+            left = moment + back_off(failures) - now
+            if left > 0:
+                return left
+        if number:
+            batch = creation.create_pods(self, job, self._makers(job, sync, number, set(waiting)))
+            if batch.error is not None:
+                raise batch.error
+        return min(waiting.values(), default=None)
 
-    def _makers(self, job: Obj, sync: Sync, number: int) -> list[Callable[[], Obj]]:
+    def _ended_or_now(self, pod: Obj) -> float:
+        return _ended_at(pod) or self.clock.now()
+
+    def _makers(
+        self, job: Obj, sync: Sync, number: int, waiting: set[int]
+    ) -> list[Callable[[], Obj]]:
         number = min(number, creation.BURST)
         if not is_indexed(job):
             return [lambda: self._pod(job, None)] * number
         alive = [*sync.active, *(sync.terminating if replaces_failed_only(job) else [])]
         busy = {index for index in map(index_of, alive) if index is not None}
-        indexes = needed(job["spec"].get("completions", 1), sync.done, busy, number)
-        return [lambda i=index: self._pod(job, i) for index in reversed(indexes)]  # type: ignore[misc]
+        known = sync.indexes
+        done = sync.done | known.failed if known else sync.done
+        indexes = needed(job["spec"].get("completions", 1), done, busy | waiting, number)
+        return [
+            lambda i=index: self._pod(job, i, known.annotations(i) if known else {})  # type: ignore[misc]
+            for index in reversed(indexes)
+        ]
 
-    def _pod(self, job: Obj, index: int | None) -> Obj:
+    def _pod(self, job: Obj, index: int | None, more: Mapping[str, str] | None = None) -> Obj:
         pod = pod_from_template(job["spec"]["template"], job, self.kind)
         metadata = {**pod["metadata"], "finalizers": [FINALIZER]}
         if index is None:
             return {**pod, "metadata": metadata}
         name = job["metadata"]["name"]
         metadata["generateName"] = f"{name}-{index}-"
-        metadata["annotations"] = {**(metadata.get("annotations") or {}), INDEX: str(index)}
+        own = {INDEX: str(index), **(more or {})}
+        metadata["annotations"] = {**(metadata.get("annotations") or {}), **own}
         metadata["labels"] = {**(metadata.get("labels") or {}), INDEX: str(index)}
         source = {"fieldRef": {"fieldPath": f"metadata.annotations['{INDEX}']"}}
         variable = {"name": "JOB_COMPLETION_INDEX", "valueFrom": source}
@@ -309,6 +333,8 @@ class JobController(Controller):
         status["uncountedTerminatedPods"] = {}
         if sync.done:
             status["completedIndexes"] = render(sync.done)
+        if sync.indexes is not None:
+            status["failedIndexes"] = render(sync.indexes.failed)
         if conditions:
             status["conditions"] = conditions
         if ended:

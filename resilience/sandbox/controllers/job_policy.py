@@ -29,6 +29,7 @@ class Action(Enum):
     """What a podFailurePolicy rule says; COUNT is also the answer without a rule."""
 
     FAIL_JOB = "FailJob"
+    FAIL_INDEX = "FailIndex"
     IGNORE = "Ignore"
     COUNT = "Count"
 
@@ -67,7 +68,7 @@ def judge(job: Obj, pod: Obj) -> Match:
             rule.get("onPodConditions"), pod
         )
         if why:
-            action = Action(rule["action"]) if rule["action"] != "FailIndex" else Action.COUNT
+            action = Action(rule["action"])
             namespace, name = key_of(pod)
             text = why.format(pod=f"{namespace}/{name}")
             return Match(action, f"{text} matching {action.value} rule at index {index}")
