@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,13 +17,14 @@ from typing import TYPE_CHECKING
 from resilience.backup import texts
 from resilience.backup.catalog import Snapshot, held_by_velero, opened
 from resilience.backup.clock import SystemClock
-from resilience.backup.errors import BadRequest
+from resilience.backup.errors import BackupError, BadRequest, RestoreRefused
 from resilience.backup.foreign import require_intact
 from resilience.backup.layout import stamped_name
 from resilience.backup.local_layer import LocalLayer
 from resilience.backup.mapping import Targets
 from resilience.backup.outcome import DRY, RestoreReport
 from resilience.backup.restore import RestoreRequest, restore
+from resilience.cluster.errors import ClusterError
 from resilience.cluster.interface import Cluster
 from resilience.commands.backup_means import cluster_of, existing, keys, say
 
@@ -53,14 +55,35 @@ def bring_back(options: argparse.Namespace) -> int:
         _require_consent(cluster, options, snapshot, targets)
         if options.local:
             request = replace(request, adjust=LocalLayer(snapshot, targets, cluster))
-        report = restore(_filling(request, cluster), snapshot, cluster, clock=CLOCK)
-        loaded = _loaded(report, snapshot, targets, cluster)
+        with _named(request):
+            report = restore(_filling(request, cluster), snapshot, cluster, clock=CLOCK)
+            loaded = _loaded(report, snapshot, targets, cluster)
     print(texts.restored(report))
     say(loaded)
     if report.complete:
         return 0
     say([str(item) for item in report.bad], sys.stderr)
     return 1
+
+
+@contextmanager
+def _named(request: RestoreRequest) -> Iterator[None]:
+    """What ends a restore in its middle says how it is gone on with: only under its own name does
+    it know which objects and volumes are its work."""
+    try:
+        yield
+    except RestoreRefused:  # nothing was created
+        raise
+    except (BackupError, ClusterError) as problem:
+        if request.dry_run:
+            raise
+        raise BackupError(
+            f"{problem}; go on where it stopped with --resume {request.name}"
+        ) from problem
+    except KeyboardInterrupt:
+        if not request.dry_run:
+            print(f"go on where it stopped with --resume {request.name}", file=sys.stderr)
+        raise
 
 
 def _loaded(

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from resilience.backup.catalog import opened
-from resilience.backup.errors import BadRequest
+from resilience.backup.errors import BackupError, BadRequest, RestoreRefused, VolumeFailed
 from resilience.backup.mapping import Targets
+from resilience.backup.restore import RestoreRequest
 from resilience.backup.scope import Scope
 from resilience.backup.snapshot import Request, create
 from resilience.backup.store.memory import MemoryStore
-from resilience.commands.backup_restore import _require_consent
+from resilience.cluster.errors import Unreachable
+from resilience.commands.backup_restore import _named, _require_consent
 from tests.backup.fakes import FakeClock, FakeCluster, shop
 
 
@@ -60,3 +62,29 @@ def test_a_target_allows_a_namespace_that_is_gone(tmp_path: Path) -> None:
 def test_the_systems_own_namespaces_are_never_restored_over_by_accident() -> None:
     with pytest.raises(BadRequest, match="'kube-system' is the system's own"):
         asked(shop(), "kube-system")
+
+
+def request(*, dry_run: bool = False) -> RestoreRequest:
+    return RestoreRequest(name="one-20260301020000", dry_run=dry_run)
+
+
+@pytest.mark.parametrize("problem", [VolumeFailed("its helper was lost"), Unreachable("gone")])
+def test_a_restore_that_breaks_off_says_how_it_is_gone_on_with(problem: Exception) -> None:
+    with pytest.raises(BackupError, match=f"{problem}; go on .* --resume one-20260301020000"):
+        with _named(request()):
+            raise problem
+
+
+def test_a_restore_that_never_began_needs_no_such_word() -> None:
+    for problem, dry_run in ((RestoreRefused("in the way"), False), (Unreachable("gone"), True)):
+        with pytest.raises(type(problem)) as caught, _named(request(dry_run=dry_run)):
+            raise problem
+        assert "--resume" not in str(caught.value)
+
+
+def test_an_interrupted_restore_is_still_an_interruption(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(KeyboardInterrupt), _named(request()):
+        raise KeyboardInterrupt
+    assert "--resume one-20260301020000" in capsys.readouterr().err

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import base64
+import random
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from resilience.backup import layout
 from resilience.backup.catalog import opened
-from resilience.backup.errors import RestoreRefused
+from resilience.backup.errors import RestoreRefused, StoreUnreachable
 from resilience.backup.mapping import Targets
 from resilience.backup.outcome import Outcome, RestoreReport
 from resilience.backup.restore import RestoreRequest, restore
@@ -389,6 +392,46 @@ def test_a_killed_restore_goes_on_where_it_stopped(count: int) -> None:
     uid = target.objects["deployments.apps", "shop", "checkout"]["metadata"]["uid"]
     found = target.objects["configmaps", "shop", "generated"]["metadata"]["ownerReferences"]
     assert [each["uid"] for each in found] == [uid]
+
+
+class GoingDown(MemoryStore):
+    """Reads of the archive break off once so many bytes were read."""
+
+    def __init__(self, of: MemoryStore, after: int) -> None:
+        super().__init__()
+        self.files, self._modified, self.left = of.files, of._modified, after
+
+    def stream(self, key: str, version: str = "") -> Iterator[bytes]:
+        for piece in super().stream(key, version):
+            if key.endswith(".tar.gz"):
+                half = piece[: max(self.left, 0)]
+                self.left -= len(piece)
+                if self.left < 0:
+                    yield half
+                    raise StoreUnreachable("the store went away")
+            yield piece
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_a_store_that_goes_away_in_the_middle_loses_nothing(share: float) -> None:
+    source = shop()
+    source.add(*(sized(number) for number in range(60)))
+    store, target = stored(source), FakeCluster()
+    size = len(store.files[layout.archive("one")])
+    going = GoingDown(store, int(size * share))
+    with pytest.raises(StoreUnreachable, match="went away"):
+        brought_back(going, target, ask_first=False)
+    begun = len(target.objects)
+    report = brought_back(store, target, ask_first=False)
+    assert report.complete
+    assert report.counts[Outcome.RESUMED] == begun - 1  # kube-system was there before
+    assert sum(kind == "configmaps" for kind, _, _ in target.objects) >= 60
+
+
+def sized(number: int) -> Object:
+    """Nothing that could be compressed."""
+    text = base64.b64encode(random.Random(number).randbytes(20_000)).decode()
+    return config_map(f"big-{number:03}") | {"data": {"text": text}}
 
 
 def test_an_answer_that_was_lost_is_no_conflict() -> None:
