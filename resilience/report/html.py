@@ -47,6 +47,7 @@ def html(document: ReportJson) -> str:
     environment.globals["counted"] = counted
     environment.globals["overview"] = overview
     environment.globals["folds"] = folds
+    environment.globals["kept"] = kept
     return environment.get_template("report.html").render(report=document)
 
 
@@ -59,6 +60,12 @@ def overview(document: ReportJson) -> list[tuple[int, RunJson]]:
 def folds(document: ReportJson, run: RunJson) -> bool:
     """Whether a run is shown by its title alone until it is asked for."""
     return run["outcome"] == "passed" and len(document["runs"]) > MOST_OPEN
+
+
+def kept(run: RunJson) -> str:
+    """`4 kept`; where nothing was promised by a number, that."""
+    count = len(run["findings"])
+    return f"all {count} kept" if count > 1 else "kept" if count else "no number was promised"
 
 
 def told(run: RunJson) -> list[EntryJson]:

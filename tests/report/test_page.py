@@ -147,3 +147,10 @@ def test_the_page_is_balanced() -> None:
     for text in (many(3), many(20)):
         for tag in ("section", "details", "summary", "table", "div"):
             assert text.count(f"<{tag}") == text.count(f"</{tag}>"), tag
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, "no number"), (1, ">kept<"), (2, "all 2 kept")])
+def test_the_overview_says_how_much_was_kept(count: int, text: str) -> None:
+    made = record(broken=False)
+    few = dataclasses.replace(made, findings=made.findings[:count])
+    assert text in page(few, made)
