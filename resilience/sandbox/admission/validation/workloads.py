@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from resilience.sandbox import labels
-from resilience.sandbox.admission.validation import names, podspec
+from resilience.sandbox.admission.validation import job_policies, names, podspec
 from resilience.sandbox.apiserver import errors
 from resilience.sandbox.apiserver.errors import Cause
 
@@ -229,9 +229,11 @@ def job(obj: Obj, old: Obj | None) -> list[Cause]:
     ]
     if spec.get("completionMode") == "Indexed" and spec.get("completions") is None:
         causes.append(errors.value_required("spec.completions", "when completion mode is Indexed"))
+    causes += job_policies.check(spec)
     if old is not None:
         before = old["spec"]
-        fixed = ["selector", "completionMode", "podFailurePolicy", "backoffLimitPerIndex"]
+        fixed = ["selector", "completionMode", "podFailurePolicy", "backoffLimitPerIndex",
+                 "successPolicy"]  # fmt: skip
         if not (before.get("suspend") and spec.get("template") != before.get("template")):
             fixed.append("template")
         if spec.get("completionMode") != "Indexed":
