@@ -100,13 +100,16 @@ class Writer:
         self._sink = sink
         self._waiting: list[bytes] = []
         self._size = 0
-        self._entry(VERSION_ENTRY, FORMAT_VERSION.encode() + b"\n")
+        version = FORMAT_VERSION.encode() + b"\n"
+        self._waiting.append(_padded(header(VERSION_ENTRY, len(version)) + version))
 
     def add(self, address: Address, body: bytes) -> None:
         """Append one object, both copies side by side: the second costs deflate next to nothing."""
         plain, preferred = address.paths
-        self._entry(plain, body)
-        self._entry(preferred, body)
+        size = len(body)
+        padded = body + bytes(-size % _BLOCK)
+        self._waiting += (header(plain, size), padded, header(preferred, size), padded)
+        self._size += 2 * (size + _BLOCK)
         if self._size >= _FLUSH:
             self._flush()
 
@@ -114,11 +117,6 @@ class Writer:
         """The two zero blocks that end a tar."""
         self._waiting.append(bytes(2 * _BLOCK))
         self._flush()
-
-    def _entry(self, path: str, body: bytes) -> None:
-        padding = bytes(-len(body) % _BLOCK)
-        self._waiting += (header(path, len(body)), body, padding)
-        self._size += len(body) + _BLOCK
 
     def _flush(self) -> None:
         self._sink(b"".join(self._waiting))

@@ -78,23 +78,22 @@ class Listing:
 
     def _pages(self) -> Iterator[Page]:
         skip_to, first = self._last, True
+        version, kind = self._resource.api_version, self._resource.kind
         pages = self._cluster.pages(self._resource, self._namespace, labels=self._labels)
         for page in pages:
             if first:
                 self._version = (page.get("metadata") or {}).get("resourceVersion", "")
                 first = False
-            items = [self._filled(item) for item in page.get("items") or ()]
+            items = page.get("items") or ()
+            for item in items:
+                item.setdefault("apiVersion", version)
+                item.setdefault("kind", kind)
             if skip_to:
                 items = [item for item in items if sort_key(item) > skip_to]
             if items:
                 self._last = sort_key(items[-1])
                 self._count += len(items)
                 yield Page(self._resource, items)
-
-    def _filled(self, item: Object) -> Object:
-        item.setdefault("apiVersion", self._resource.api_version)
-        item.setdefault("kind", self._resource.kind)
-        return item
 
     def _outcome(self, status: str, detail: str = "") -> Coverage:
         return Coverage(
