@@ -18,9 +18,10 @@ SYSTEM = ("/bin", "/etc", "/lib", "/lib32", "/lib64", "/sbin", "/sys", "/usr")
 LIVING = ("/dev", "/proc")
 """Not files: what is written there goes to the kernel."""
 EMPTY = (
-    "boot", "etc", "home", "media", "mnt", "opt", "root", "run", "srv", "tmp", "var/cache",
-    "var/lib", "var/log", "var/tmp",
+    "", "boot", "etc", "home", "media", "mnt", "opt", "root", "run", "srv", "tmp", "var",
+    "var/cache", "var/lib", "var/log", "var/tmp",
 )  # fmt: skip
+"""Parents first: this is on the way of every container that starts."""
 OWN = ("/etc/hostname", "/etc/hosts")
 
 
@@ -48,8 +49,9 @@ def _interpreter() -> list[str]:
 def make(launch: Launch) -> None:
     """Fill the layer of a new instance: standard directories, mount points, its own names."""
     root = launch.root
+    os.makedirs(os.path.dirname(root), exist_ok=True)
     for name in EMPTY:
-        os.makedirs(f"{root}/{name}", exist_ok=True)
+        _point(f"{root}/{name}")
     os.chmod(f"{root}/tmp", 0o1777)
     points = [path for path in (*SYSTEM, *LIVING) if os.path.lexists(path)]
     for path in [*points, *(mount.path for mount in launch.mounts)]:
@@ -63,9 +65,13 @@ def make(launch: Launch) -> None:
 
 def _point(place: str) -> None:
     try:
+        os.mkdir(place)
+    except FileExistsError:
+        pass
+    except FileNotFoundError:
         os.makedirs(place, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        pass  # two mounts of single files, one below the other: the inner one is seen anyway
+    except NotADirectoryError:
+        pass  # below the mount of a single file: it is seen anyway
 
 
 def _hosts(launch: Launch) -> Sequence[str]:
