@@ -434,8 +434,8 @@ class Prober:
         exchange.sent = now
         self.count += 1
         self.flying.append(exchange)
-        if self.idle:
-            kept = self.idle.pop()
+        kept = self._kept()
+        if kept:
             exchange.sock, exchange.fd, exchange.mask = kept.sock, kept.fd, kept.mask
             self.open[exchange.fd] = exchange
             self._request(exchange)
@@ -444,6 +444,18 @@ class Prober:
             self._connect(exchange, self.plan.fixed)
         elif self.resolver:
             self.resolver.ask.put(exchange)
+
+    def _kept(self) -> Exchange | None:
+        """A connection to send on again; one that the server has ended by now is none, though the
+        loop has not come to hear of it."""
+        while self.idle:
+            kept = self.idle.pop()
+            heard = select.poll()
+            heard.register(kept.fd, select.POLLIN | select.POLLRDHUP)
+            if not heard.poll(0):
+                return kept
+            self._close(kept)
+        return None
 
     def _connect(self, exchange: Exchange, address: tuple[int, Address]) -> None:
         try:

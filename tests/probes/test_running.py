@@ -241,8 +241,10 @@ def test_connections_are_kept_when_asked_for() -> None:
 
     with Server(many) as server, running(http(keepalive=True), server.port) as probe:
         samples = wait_for(probe, Answer.GOOD, 30)
+        # A slow machine has several under way at once; each is used again all the same.
+        used_again = lambda: probe.progress()[1] > 3 * server.connections  # noqa: E731
+        assert Clock().until(used_again, time.monotonic() + PATIENCE), server.connections
     assert {sample.answer for sample in samples} == {Answer.GOOD}
-    assert server.connections < 10
 
 
 def test_a_kept_connection_that_the_server_closed_is_replaced() -> None:
@@ -250,6 +252,16 @@ def test_a_kept_connection_that_the_server_closed_is_replaced() -> None:
         samples = wait_for(probe, Answer.GOOD, 30)
     assert {sample.answer for sample in samples} == {Answer.GOOD}
     assert server.connections >= 30
+
+
+def test_a_prober_that_is_late_sends_on_no_connection_that_has_ended() -> None:
+    with Server() as server, running(http(keepalive=True), server.port) as probe:
+        wait_for(probe, Answer.GOOD, 3)
+        os.kill(pid_of(probe), signal.SIGSTOP)  # requests become due, connections end meanwhile
+        Clock().wait(0.2)
+        os.kill(pid_of(probe), signal.SIGCONT)
+        samples = wait_for(probe, Answer.GOOD, 30)
+    assert {sample.answer for sample in samples} == {Answer.GOOD}
 
 
 def test_each_request_is_a_connection_of_its_own() -> None:
