@@ -188,7 +188,7 @@ def _allowance(budget: Object, taken: int) -> str:
 
 def _promises(step: Step) -> Iterator[str]:
     if step.rate is not None:
-        yield f"asks {step.rate}"
+        yield f"{step.verb.describe(step.parameters)}, {step.rate}"
     if step.verb.family is Family.CHECK and step.within_given:
         yield f"within {step.within}"
 

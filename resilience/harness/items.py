@@ -20,7 +20,7 @@ from resilience.context import Refused
 from resilience.engine.drill import compiled
 from resilience.harness import FIXTURE, SESSION, telling
 from resilience.language import load
-from resilience.model.scenario import Scenario
+from resilience.model.scenario import Scenario, Step
 from resilience.model.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class ScenarioItem(pytest.Function):
         """Dry run without a cluster: say what is written."""
         scenario = self.scenario
         text = [
-            f"{phase}: {step.title}"
+            f"{phase}: {_said(step)}"
             for phase, steps in (
                 ("given", scenario.given),
                 ("while", scenario.probes),
@@ -146,6 +146,12 @@ class ScenarioItem(pytest.Function):
         lines = (f"  {line}" for line in text)
         telling.write(self.config, [f"{self.nodeid}: {self.scenario.title}", *lines])
         pytest.skip("dry run: nothing was changed")
+
+
+def _said(step: Step) -> str:
+    """Its name, and what it does."""
+    does = step.verb.describe(step.parameters)
+    return does if step.title == does else f"{step.title}: {does}"
 
 
 def _function(wanted: Sequence[str]) -> Callable[..., None]:

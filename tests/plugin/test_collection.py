@@ -138,3 +138,13 @@ def test_a_bad_setting_is_one_line_of_usage(
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([f"ERROR: {text}"])
     assert "Traceback" not in result.stderr.str()
+
+
+def test_a_dry_run_without_a_cluster_says_what_each_step_would_do(
+    pytester: pytest.Pytester, run: Run
+) -> None:
+    probe = "while:\n  - http: {service: shop, path: /healthz}\n    objective: {availability: 99%}\n"
+    (pytester.path / "a.scenario.yaml").write_text(plain("it asks", sleep="10s", extra=probe))
+    result = run("--resilience-dry-run")
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["  while: http: GET http://shop/healthz", "  when: sleep 10s"])
