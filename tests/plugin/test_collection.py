@@ -143,7 +143,8 @@ def test_a_bad_setting_is_one_line_of_usage(
 def test_a_dry_run_without_a_cluster_says_what_each_step_would_do(
     pytester: pytest.Pytester, run: Run
 ) -> None:
-    probe = "while:\n  - http: {service: shop, path: /healthz}\n    objective: {availability: 99%}\n"
+    probe = "while:\n  - http: {service: shop, path: /healthz}\n"
+    probe += "    objective: {availability: 99%}\n"
     (pytester.path / "a.scenario.yaml").write_text(plain("it asks", sleep="10s", extra=probe))
     result = run("--resilience-dry-run")
     result.assert_outcomes(skipped=1)
