@@ -65,7 +65,8 @@ class StandIns:
         taken = self._taken(namespace, claim, _PASSING)
         try:
             name = taken["metadata"]["name"]
-            size = str(taken["status"].get("restoreSize") or "")
+            told = str(taken["status"].get("restoreSize") or "")
+            size = "" if told == "0" else told  # some drivers know none
             source = {"apiGroup": SNAPSHOTS.group, "kind": SNAPSHOTS.kind, "name": name}
             with self._claim(found, namespace, source, size) as clone:
                 yield clone

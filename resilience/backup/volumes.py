@@ -19,6 +19,7 @@ from resilience.backup.catalog import Snapshot
 from resilience.backup.clock import Clock
 from resilience.backup.errors import HelperLost, VolumeFailed
 from resilience.backup.files import Files
+from resilience.backup.helper_pod import IMAGE, MOUNT, helper, uses, why
 from resilience.backup.manifest import VolumeRecord
 from resilience.backup.mapping import Targets
 from resilience.backup.rules import FILLED, RESTORE
@@ -28,58 +29,10 @@ from resilience.cluster.errors import ClusterError, Conflict, NotFound
 from resilience.cluster.interface import PODS, Cluster, Object
 from resilience.model.inside import Volumes
 
-IMAGE = "python:3.12-alpine"
-_MOUNT = "/volume"
-_PREFIX = "resilience-volume-"
 _WITHIN = 120.0
 _PAUSE = 0.25
 _TRIES = 3
 _TIMEOUT = 6 * 3600.0
-
-
-def helper(claim: str, namespace: str, *, node: str, writing: bool, image: str = IMAGE) -> Object:
-    """The helper Pod: no rights, no token, nothing but the claim."""
-    spec: dict[str, Any] = {
-        "restartPolicy": "Never",
-        "activeDeadlineSeconds": 86400,
-        "automountServiceAccountToken": False,
-        "terminationGracePeriodSeconds": 0,
-        "containers": [
-            {
-                "name": "helper",
-                "image": image,
-                "command": ["python", "-c", "import time; time.sleep(86400)"],
-                "volumeMounts": [{"name": "it", "mountPath": _MOUNT, "readOnly": not writing}],
-            }
-        ],
-        "volumes": [
-            {
-                "name": "it",
-                "persistentVolumeClaim": {"claimName": claim, "readOnly": not writing},
-            }
-        ],
-    }
-    if node:
-        spec["affinity"] = {"nodeAffinity": _only(node)}
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {
-            "name": (_PREFIX + claim)[:253],
-            "namespace": namespace,
-            "labels": {
-                "app.kubernetes.io/managed-by": "pytest-resilience",
-                "velero.io/exclude-from-backup": "true",
-            },
-        },
-        "spec": spec,
-    }
-
-
-def _only(node: str) -> dict[str, Any]:
-    field = {"key": "metadata.name", "operator": "In", "values": [node]}
-    terms = {"nodeSelectorTerms": [{"matchFields": [field]}]}
-    return {"requiredDuringSchedulingIgnoredDuringExecution": terms}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +88,7 @@ class TarVolumes:
                     namespace,
                     pod,
                     "helper",
-                    ["python", "-c", packed("volume_agent"), "save", _MOUNT],
+                    ["python", "-c", packed("volume_agent"), "save", MOUNT],
                     stdout=counted.write,
                     timeout=_TIMEOUT,
                 )
@@ -192,7 +145,7 @@ class TarVolumes:
                 namespace,
                 pod,
                 "helper",
-                ["python", "-c", packed("volume_agent"), "load", _MOUNT],
+                ["python", "-c", packed("volume_agent"), "load", MOUNT],
                 stdin=stdin(),
                 timeout=_TIMEOUT,
             )
@@ -264,8 +217,14 @@ class TarVolumes:
         return self.cluster.create(PODS, body, namespace)
 
     def _node(self, namespace: str, claim: str) -> str:
-        modes = self.cluster.get(CLAIMS, claim, namespace)["spec"].get("accessModes") or ()
-        users = [pod for pod in self.cluster.list(PODS, namespace) if _uses(pod, claim)]
+        spec = self.cluster.get(CLAIMS, claim, namespace)["spec"]
+        modes = spec.get("accessModes") or ()
+        if spec.get("volumeMode") == "Block":
+            raise VolumeFailed(
+                f"volume {namespace}/{claim} is a raw block device: there are no files to take or "
+                "bring back; take its content by an application dump"
+            )
+        users = [pod for pod in self.cluster.list(PODS, namespace) if uses(pod, claim)]
         if users and "ReadWriteOncePod" in modes:
             raise VolumeFailed(
                 f"volume {namespace}/{claim} is ReadWriteOncePod and used by Pod "
@@ -283,7 +242,7 @@ class TarVolumes:
             if status.get("phase") in ("Failed", "Succeeded") or self.clock.monotonic() >= until:
                 raise VolumeFailed(
                     f"volume {namespace}/{claim}: its helper Pod {pod} is "
-                    f"{status.get('phase', 'Pending')} after {_WITHIN:.0f}s: {_why(status)}"
+                    f"{status.get('phase', 'Pending')} after {_WITHIN:.0f}s: {why(status)}"
                 )
             if node and self._node(namespace, claim) not in ("", node):
                 raise HelperLost(f"volume {namespace}/{claim}: its user left {node}")
@@ -294,18 +253,3 @@ class TarVolumes:
             return self.cluster.get(PODS, pod, namespace).get("status") or {}
         except NotFound as problem:
             raise HelperLost(f"the helper Pod {namespace}/{pod} was taken away") from problem
-
-
-def _uses(pod: Object, claim: str) -> bool:
-    if (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
-        return False
-    claims = (
-        (each.get("persistentVolumeClaim") or {}).get("claimName")
-        for each in (pod.get("spec") or {}).get("volumes") or ()
-    )
-    return claim in claims
-
-
-def _why(status: dict[str, Any]) -> str:
-    said = [each["message"] for each in status.get("conditions") or () if each.get("message")]
-    return "; ".join(said) or "no reason given"

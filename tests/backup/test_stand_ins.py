@@ -132,6 +132,13 @@ def test_a_snapshot_of_the_volume_is_read_and_nothing_of_it_stays(root: Path) ->
     assert [each.claim for each in (found.manifest or pytest.fail("none")).volumes] == ["data"]
 
 
+def test_a_driver_that_tells_no_size_gets_the_size_of_the_claim(root: Path) -> None:
+    cluster = driven({"readyToUse": True, "restoreSize": "0"})
+    claims = spec_of(cluster, "PersistentVolumeClaim")
+    taken(cluster, root, Volumes(from_="snapshot"))
+    assert claims[0]["spec"]["resources"]["requests"]["storage"] == "1Gi"
+
+
 def test_a_clone_needs_no_snapshot(root: Path) -> None:
     cluster = driven()
     claims = spec_of(cluster, "PersistentVolumeClaim")

@@ -180,6 +180,14 @@ def test_the_helper_stands_where_the_volume_is_and_only_reads(volume: Path) -> N
     assert pod["spec"]["containers"][0]["volumeMounts"][0]["readOnly"] is True
 
 
+def test_a_raw_block_device_is_refused_before_a_helper_is_made(volume: Path) -> None:
+    cluster = claimed()
+    cluster.objects["persistentvolumeclaims", "shop", "data"]["spec"]["volumeMode"] = "Block"
+    with pytest.raises(VolumeFailed, match=r"raw block device: .* take its content by an app"):
+        taken(cluster, LocalExec({"shop/resilience-volume-data": volume}))
+    assert ("create", "pods", "shop", "resilience-volume-data") not in cluster.requests
+
+
 LOST = [
     (lambda out, ended: (out[:-10240], ended), "bytes arrived"),
     (lambda out, ended: (out[:500] + b"x" + out[501:], ended), "another sha256"),
