@@ -231,8 +231,10 @@ def _rights(restore: Restore, namespace: str) -> Sequence[Right]:
         *(Right(verb=verb, group="*", resource="*", namespace=target)
           for verb in ("get", "list", "create", "patch")),
         Right(verb="delete", group="", resource="pods", namespace=target),
+        # Asked for with dryRun where it exists; a name cannot restrict a creation.
+        Right(verb="create", group="", resource="namespaces"),
         *(Right(verb=verb, group="", resource="namespaces", name=target)
-          for verb in ("get", "patch", *(("create", "delete") if restore.into else ()))),
+          for verb in ("get", "patch", *(("delete",) if restore.into else ()))),
     ]  # fmt: skip
 
 

@@ -204,3 +204,53 @@ def test_a_folder_without_files_of_ours_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     printed = resilience(tmp_path, "rbac", "empty")
     assert (printed.returncode, printed.stdout) == (1, "error: no scenario and no plan in empty\n")
+
+
+RESTORE = """\
+scenario: what was lost is restored
+namespace: shop
+settle: 10ms
+given:
+  - apply: checkout.yaml
+  - ready: deployment/checkout
+  - snapshot: {store: 'file:./store'}
+when:
+  - lose: [service/checkout]
+    lasting: true
+  - restore: {store: 'file:./store', existing: skip}
+then:
+  - same: {as: snapshot}
+"""
+
+PLAN = """\
+plan: shop
+namespaces: [shop]
+given:
+  - apply: checkout.yaml
+  - ready: deployment/checkout
+  - snapshot: this
+store: file:./backups
+drill:
+  then:
+    - ready: all
+      within: 60s
+    - same: {as: snapshot}
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "count"),
+    [("lost.scenario.yaml", RESTORE, 1), ("shop.plan.yaml", PLAN, 3)],
+    ids=["restore", "drill"],
+)
+def test_a_restore_and_a_drill_pass_with_exactly_the_rights_that_are_printed(
+    folder: Path, admin: HttpCluster, embedded: Embedded, name: str, text: str, count: int
+) -> None:
+    (folder / name).write_text(text)
+    objects = applied(admin, resilience(folder, "rbac", name).stdout)
+    try:
+        kubeconfig = account(admin, embedded, folder, "resilience", JOURNAL)
+        run = scenarios(folder, kubeconfig, "-p", "no:randomly", "-q", name)
+        assert f"{count} passed" in run.stdout, run.stdout
+    finally:
+        deleted(admin, objects)
