@@ -1,7 +1,8 @@
-"""SPDY/3.1 framing (draft-mbelshe-httpbis-spdy-00), as far as port-forwarding uses it.
+"""SPDY/3.1 framing (draft-mbelshe-httpbis-spdy-00), as far as kubectl uses it.
 
-kubectl tunnels it inside a WebSocket. Only what a server needs: streams that the client opens,
-data both ways, end of stream. There is no flow control: kubectl's library does none either.
+It comes inside a WebSocket or on the bare connection (see `carrier`). Only what a server needs:
+streams that the client opens, data both ways, end of stream. There is no flow control: kubectl's
+library does none either.
 """
 
 from __future__ import annotations

@@ -75,6 +75,11 @@ def compiled(expression: str) -> Any:
         raise CelError(text) from error
 
 
+def kind_of(expression: str) -> str:
+    """BOOL, STRING and so on, DYN where only values tell; CelError."""
+    return str(compiled(expression).return_type().name())
+
+
 def with_optional_old(expression: str) -> str:
     """The rule with `oldSelf` as an optional, as `optionalOldSelf: true` gives it."""
     return f"cel.bind(oldSelf, _hasOld ? optional.of(_old) : optional.none(), {expression})"

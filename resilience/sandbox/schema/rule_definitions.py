@@ -14,6 +14,10 @@ from resilience.sandbox.apiserver import errors
 from resilience.sandbox.apiserver.errors import Cause
 from resilience.sandbox.schema import cel, rules
 
+_EXPRESSIONS = (
+    ("rule", "BOOL", "cel expression must evaluate to a bool"),
+    ("messageExpression", "STRING", "messageExpression must evaluate to a string"),
+)
 REASONS = ("FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired")
 
 
@@ -44,14 +48,17 @@ def _form(rule: Mapping[str, Any], place: str) -> Iterator[Cause]:
 
 
 def _meaning(rule: Mapping[str, Any], place: str, uncorrelated: str) -> Iterator[Cause]:
-    for field in ("rule", "messageExpression"):
+    for field, kind, why in _EXPRESSIONS:
         text = rule.get(field)
         if text and cel.is_installed():
             try:
-                cel.compiled(text)
+                found = cel.kind_of(text)
             except cel.CelError as error:
-                why = f"compilation failed: {error}"
-                yield errors.value_invalid(f"{place}.{field}", text, why)
+                problem = f"compilation failed: {error}"
+                yield errors.value_invalid(f"{place}.{field}", text, problem)
+            else:
+                if found not in (kind, "DYN"):
+                    yield errors.value_invalid(f"{place}.{field}", text, why)
     if cel.uses_old(rule["rule"]):
         if uncorrelated:
             yield errors.value_invalid(

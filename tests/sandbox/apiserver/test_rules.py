@@ -170,6 +170,12 @@ PLACE = f"spec.versions[0].schema.openAPIV3Schema.properties[spec].{RULES}[0]"
     [
         ({"rule": "self.a +"}, "rule", "compilation failed: "),
         ({"rule": " "}, "rule", "rule is not specified"),
+        ({"rule": "1 + 1"}, "rule", "cel expression must evaluate to a bool"),
+        (
+            {"rule": "true", "messageExpression": "1"},
+            "messageExpression",
+            "messageExpression must evaluate to a string",
+        ),
         ({"rule": "true", "message": "a\nb"}, "message", "must not contain line breaks"),
         ({"rule": "true &&\ntrue"}, "message", "must be specified if rule contains line breaks"),
         ({"rule": "true", "reason": "Odd"}, "reason", "Unsupported value"),
