@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from benchmarks import percentile
 from tests.sandbox.apiserver.live import ADMIN
 
-CONNECTIONS = 4
+CONNECTIONS = 16
 OBJECTS = 100
 
 
