@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -26,3 +28,10 @@ def pods(shared_sandbox: RunningSandbox) -> Iterator[Pods]:
     shared_sandbox.kubectl("create", "namespace", namespace)
     yield Pods(shared_sandbox, namespace)
     shared_sandbox.kubectl("delete", "namespace", namespace, "--wait=false")
+
+
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A TMPDIR for sandboxes of a test's own; pytest's is too long for their sockets under -n."""
+    with tempfile.TemporaryDirectory(prefix="rs") as directory:
+        yield Path(directory)

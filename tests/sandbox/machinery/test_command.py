@@ -100,17 +100,17 @@ def test_two_sandboxes_run_side_by_side_on_addresses_of_their_own(
         assert addresses[0] != addresses[1]
 
 
-def test_down_without_a_name_spares_what_a_test_run_or_a_terminal_needs(tmp_path: Path) -> None:
+def test_down_without_a_name_spares_what_a_test_run_or_a_terminal_needs(short: Path) -> None:
     # A TMPDIR of its own: what others have in the background on this machine is not ours to end.
-    with sandbox("--nodes", "1", under=("env", f"TMPDIR={tmp_path}")) as running:
+    with sandbox("--nodes", "1", under=("env", f"TMPDIR={short}")) as running:
         for arguments in (("down",), ("down", "--all")):
-            done = command(*arguments, tmpdir=tmp_path)
+            done = command(*arguments, tmpdir=short)
             assert (done.returncode, done.stdout) == (0, "no sandbox is in the background\n")
             assert processes.alive(running.owner.pid)
-        path = tmp_path / "kubeconfig"
-        up = command("up", "--detach", "--nodes=1", f"--kubeconfig={path}", tmpdir=tmp_path)
+        path = short / "kubeconfig"
+        up = command("up", "--detach", "--nodes=1", f"--kubeconfig={path}", tmpdir=short)
         assert up.returncode == 0, up.stderr
-        assert command("down", "--kubeconfig", str(path), tmpdir=tmp_path).stdout.endswith("gone\n")
+        assert command("down", "--kubeconfig", str(path), tmpdir=short).stdout.endswith("gone\n")
         assert not path.exists()
         assert running.get("nodes")["items"]
 

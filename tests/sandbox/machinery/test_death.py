@@ -10,8 +10,7 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -20,11 +19,9 @@ from tests.sandbox.machinery.running import RunningSandbox, comm, sandbox, wait_
 
 
 @pytest.fixture(autouse=True)
-def home_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def home_of_its_own(monkeypatch: pytest.MonkeyPatch, short: Path) -> None:
     """Where no other sandbox' start sweeps: what is gone here was ended by its own processes."""
-    with tempfile.TemporaryDirectory(prefix="rs") as directory:  # short: sockets lie below it
-        monkeypatch.setenv("TMPDIR", directory)
-        yield
+    monkeypatch.setenv("TMPDIR", str(short))
 
 
 POD = """
