@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from resilience.actions import fights
 from resilience.actions.members import pods_of
 from resilience.actions.workloads import RESOURCES, only, read
 from resilience.cluster import objects
@@ -50,6 +51,7 @@ def run(restart: Restart, context: ActionContext) -> None:
     old = pods_of(workload, context)
     if not old:
         raise NothingToDo(f"{restart.workload} has no Pods, so there is nothing to restart")
+    fights.note(restart.workload, workload, context)
     context.may_harm(old)
     for pod in old:
         context.victim(pod, _describe(restart))

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from resilience.actions import fights
 from resilience.actions.members import pods_of
 from resilience.actions.workloads import RESOURCES, only, read
 from resilience.cluster import objects
@@ -46,6 +47,8 @@ def run(scale: Scale, context: ActionContext) -> None:
     prior = int((workload.get("spec") or {}).get("replicas", 1))
     if prior == scale.replicas:
         raise NothingToDo(f"{scale.workload} has {prior} replicas already")
+    fights.refuse_autoscaled(scale.workload, scale.replicas, context)
+    fights.note(scale.workload, workload, context)
     data = {"workload": str(scale.workload), "namespace": context.namespace,
             "uid": objects.uid(workload), "replicas": prior}  # fmt: skip
     context.will_undo(data, f"scale {scale.workload} back to {prior}")
@@ -90,8 +93,8 @@ def _rights(scale: Scale, namespace: str) -> Sequence[Right]:
               ("", PODS.plural, "list"), ("", PODS.plural, "watch"),
               ("apps", REPLICASETS.plural, "list"), ("apps", REPLICASETS.plural, "watch"),
               ]  # fmt: skip
-    return [Right(verb=verb, group=group, resource=resource, namespace=namespace)
-            for group, resource, verb in wanted]  # fmt: skip
+    return [*(Right(verb=verb, group=group, resource=resource, namespace=namespace)
+              for group, resource, verb in wanted), fights.right(namespace)]  # fmt: skip
 
 
 VERB = Verb(

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from resilience.actions import fights
 from resilience.actions.members import pods_of
 from resilience.actions.workloads import RESOURCES, only, read
 from resilience.cluster import objects
@@ -46,6 +47,7 @@ def run(chosen: SetImage, context: ActionContext) -> None:
     container = _container(chosen, workload)
     if container["image"] == chosen.image:
         raise NothingToDo(f"{chosen.workload} has the image {chosen.image} already")
+    fights.note(chosen.workload, workload, context)
     data = {"workload": str(chosen.workload), "namespace": context.namespace,
             "uid": objects.uid(workload), "container": container["name"],
             "image": container["image"]}  # fmt: skip

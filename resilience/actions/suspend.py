@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from resilience.actions import fights
 from resilience.actions.workloads import RESOURCES, only, read
 from resilience.cluster import objects
 from resilience.cluster.errors import NotFound
@@ -35,6 +36,7 @@ def run(suspend: Suspend, context: ActionContext) -> None:
     there = read(reference, context)
     if (there.get("spec") or {}).get("suspend"):
         raise NothingToDo(f"{reference} is suspended already; it stays so")
+    fights.note(reference, there, context)
     data = {"workload": str(reference), "namespace": context.namespace, "uid": objects.uid(there)}
     context.will_undo(data, f"resume {reference}")
     context.affected(there, f"{reference} is suspended")
