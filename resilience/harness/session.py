@@ -143,21 +143,16 @@ class Session:
 
     def _prepared(self, cluster: HttpCluster) -> HttpCluster:
         """Ready to act on: what killed runs left there is put back before anything new."""
-        from resilience.engine.clock import RealClock
-        from resilience.engine.recover import replay
+        from resilience.harness import recovering
 
+        directory = self.settings.journal_directory
         if not self.wants_sandbox:
             from resilience.engine import guard
 
             cluster.means = guard.means(cluster, self.targets)
-        directory = self.settings.journal_directory
-        for result in replay(cluster, directory, self.catalogue, clock=RealClock()):
-            if result.skipped and cluster.is_sandbox:
-                continue  # a journal of a real cluster does not concern a run on the sandbox
-            for line in result.lines:
-                self._tell(f"recovering {line}")
+        recovering.from_here(cluster, directory, self.catalogue, self._tell)
         if not self.wants_sandbox:
-            self._recover_shared(cluster)
+            recovering.from_there(self._guarding(cluster).place(directory), self._tell)
         self._environment = {
             "resilience": __version__,
             "python": platform.python_version(),
@@ -166,21 +161,6 @@ class Session:
             "server": cluster.server_version(),
         }
         return cluster
-
-    def _recover_shared(self, cluster: HttpCluster) -> None:
-        """What dead runs left in the cluster's own journal; those that may still live are left."""
-        from resilience.cluster.errors import ApiError
-        from resilience.engine import takeover
-
-        place = self._guarding(cluster).place(self.settings.journal_directory)
-        try:
-            results = takeover.recover(place, wait=0.0, tell=self._tell)
-        except ApiError as error:
-            self._tell(f"the journal in the cluster cannot be read: {error}")
-            return
-        for result in results:
-            for line in result.lines if not result.skipped else ():
-                self._tell(f"recovering {line}")
 
     def ask_consent(self, scenario: Scenario, cluster: HttpCluster) -> None:
         """Refused when nothing allows what the scenario would touch, or a right is missing."""
