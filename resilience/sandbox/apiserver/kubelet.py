@@ -48,7 +48,7 @@ class KubeletProxy:
             if upgrade.is_asked(request):
                 return await upgrade.pass_through(request, self._socket)
             return await self._plain(request)
-        except (aiohttp.ClientError, FileNotFoundError, ConnectionRefusedError) as error:
+        except (aiohttp.ClientError, EOFError, FileNotFoundError, ConnectionError) as error:
             raise ApiError(
                 500,
                 "InternalError",
