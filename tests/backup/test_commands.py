@@ -98,10 +98,7 @@ class Desk:
         return out.decode()
 
     def names(self, store: str) -> list[str]:
-        return [
-            each["name"]
-            for each in json.loads(self.types("backup", "list", "--store", store, "--json"))
-        ]
+        return [each.name for each in snapshots(open_store(store, base=self.home))]
 
 
 def until(holds: Callable[[], T | None]) -> T:
@@ -155,7 +152,9 @@ def test_the_life_of_a_plans_snapshots_as_it_is_typed(desk: Desk) -> None:
     assert sum("nothing due" in out or "left to another run" in out for out in said) == 1
     assert desk.types("backup", "due", plan) == f"{name}: nothing due\n"
     first = f"{name}-20260101000000"
-    assert desk.names("file:data") == [first]
+    (row,) = json.loads(desk.types("backup", "list", "--store", "file:data", "--json"))
+    assert (row["name"], row["kind"]) == (first, "ours")
+    assert row["verified"]
     assert "1 deployments.apps in" in desk.types("backup", "show", first, "--store", "file:data")
 
     desk.cluster.patch(CONFIGMAPS, "notes", {"data": {"more": "text"}}, name)
