@@ -20,8 +20,10 @@ import pytest
 import yaml
 
 from resilience import cluster as room
+from resilience.backup.catalog import snapshots
 from resilience.backup.pods import serving
 from resilience.backup.stand_ins import CLAIMS, SNAPSHOTS
+from resilience.backup.store import open_store
 from resilience.cluster.embedded import sandbox
 from resilience.cluster.exec import stream
 from resilience.cluster.interface import CONFIGMAPS, NAMESPACES, PODS, Resource
