@@ -1,11 +1,13 @@
-"""Kinds that one storage serves under two names: Events of core/v1 and of events.k8s.io/v1.
+"""Kinds that one storage serves in two forms, converted at the door.
 
-Source: pkg/apis/events/v1/conversion.go. Stored in the core form; converted at the door.
+Events of core/v1 and of events.k8s.io/v1 (pkg/apis/events/v1/conversion.go), stored in the core
+form, and autoscalers of v1, stored as v2 (see `autoscaling`).
 """
 
 from __future__ import annotations
 
 from resilience.sandbox.api import Obj, Resource
+from resilience.sandbox.apiserver import autoscaling
 
 _RENAMED = (
     ("regarding", "involvedObject"),
@@ -20,11 +22,20 @@ _RENAMED = (
 
 def is_alias(resource: Resource) -> bool:
     """Whether objects of this resource are stored under another one."""
-    return (resource.group, resource.plural) == ("events.k8s.io", "events")
+    return (resource.group, resource.plural) == ("events.k8s.io", "events") or (
+        is_old_autoscaler(resource)
+    )
+
+
+def is_old_autoscaler(resource: Resource) -> bool:
+    """Whether this is autoscaling/v1."""
+    return (resource.api_version, resource.kind) == (autoscaling.V1, "HorizontalPodAutoscaler")
 
 
 def to_alias(obj: Obj) -> Obj:
-    """A stored Event as events.k8s.io/v1 shows it."""
+    """A stored object in its other form."""
+    if obj.get("apiVersion") in (autoscaling.V1, autoscaling.V2):
+        return autoscaling.to_v1(obj)
     out = {**obj, "apiVersion": "events.k8s.io/v1"}
     for new, old in _RENAMED:
         if old in out:
@@ -32,8 +43,10 @@ def to_alias(obj: Obj) -> Obj:
     return out
 
 
-def from_alias(obj: Obj) -> Obj:
-    """An events.k8s.io/v1 Event as it is stored."""
+def from_alias(obj: Obj, resource: Resource) -> Obj:
+    """An object, or the part of one that a patch is, as it is stored."""
+    if is_old_autoscaler(resource):
+        return autoscaling.from_v1(obj)
     out = {**obj, "apiVersion": "v1"}
     for new, old in _RENAMED:
         if new in out:

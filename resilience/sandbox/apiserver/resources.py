@@ -163,7 +163,7 @@ class Resources:
         call = requests.call(request, user, "CreateOptions")
         obj = await self._object(request, kind, route, call)
         check_names(kind.resource, obj, route.namespace, route.name)
-        made = self._registry.create(kind.resource, obj, call=call)
+        made = self._registry.create(self._stored(kind.resource), obj, call=call)
         return self._written(request, kind.resource, made, call, 201)
 
     async def create_subresource(
@@ -214,7 +214,7 @@ class Resources:
                     )
                 ],
             )
-        done = self._registry.update(resource, obj, _door(route), call=call)
+        done = self._registry.update(self._stored(resource), obj, _door(route), call=call)
         return self._written(request, resource, done, call)
 
     async def patch(
@@ -229,11 +229,11 @@ class Resources:
         patch = body.decode(await body.read(request), media)
         resource = kind.resource
         if aliases.is_alias(resource) and isinstance(patch, dict):
-            patch = aliases.from_alias(patch)
+            patch = aliases.from_alias(patch, resource)
             patch.pop("apiVersion")
         existed = self._registry.find(resource, route.namespace, route.name) is not None
         done = self._registry.patch(
-            resource,
+            self._stored(resource),
             route.namespace,
             route.name,
             patch,
@@ -292,7 +292,14 @@ class Resources:
             raise
         requests.check_kind(kind.resource, obj)
         strict.check(kind.model, obj, call, duplicates.found if duplicates else ())
-        return aliases.from_alias(obj) if aliases.is_alias(kind.resource) else obj
+        is_alias = aliases.is_alias(kind.resource)
+        return aliases.from_alias(obj, kind.resource) if is_alias else obj
+
+    def _stored(self, resource: Resource) -> Resource:
+        """The version that rules and field managers of an object go by."""
+        if aliases.is_old_autoscaler(resource):
+            return self._registry.resource(resource.plural, resource.group)
+        return resource
 
     def _written(
         self, request: web.BaseRequest, resource: Resource, obj: Obj, call: Call, status: int = 200
