@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from resilience.actions import hostkill, pods, putback
 from resilience.actions.choice import PodChoice, complaints
 from resilience.cluster import objects
-from resilience.cluster.interface import Object
+from resilience.cluster.interface import Cluster, Object
 from resilience.context import ActionContext, Fate, Refused
 from resilience.model.verb import Complaint, Family, Phase, Residue, Verb, parameter
 
@@ -39,9 +39,7 @@ def _describe(crash: Crash) -> str:
     return f"crash {crash.how_many} {crash.which}"
 
 
-def run(crash: Crash, context: ActionContext) -> None:
-    """End the processes of the chosen Pods with SIGKILL, from outside."""
-    cluster = context.cluster
+def _possible(_: Crash, cluster: Cluster) -> None:
     if not cluster.is_sandbox and not cluster.means.privileged:
         raise Refused(
             f"crash: {cluster.context} is a real cluster, where a process can only be ended from "
@@ -49,6 +47,12 @@ def run(crash: Crash, context: ActionContext) -> None:
             "with `privileged = true` in the target, use `kill` with `grace: 0s`, or run this "
             "scenario on the sandbox"
         )
+
+
+def run(crash: Crash, context: ActionContext) -> None:
+    """End the processes of the chosen Pods with SIGKILL, from outside."""
+    cluster = context.cluster
+    _possible(crash, cluster)
     chosen = pods.victims(crash, context)
     for pod in chosen:
         context.victim(pod, _describe(crash), Fate.RESTARTED)
@@ -119,6 +123,7 @@ VERB = Verb(
     rights=pods.rights(("get", "pods"), ("create", "pods"), ("delete", "pods")),
     residue=Residue.NAMED,
     residue_text="crashed containers count one restart more",
+    possible=_possible,
     undo=putback.undo,
     undo_text="The helper on the node is deleted.",
     proof="The watch shows the container restarted or the Pod not ready.",

@@ -12,7 +12,7 @@ from typing import Literal
 
 from resilience.actions import machines, nodes
 from resilience.cluster import objects
-from resilience.cluster.interface import Object
+from resilience.cluster.interface import Cluster, Object
 from resilience.context import ActionContext, ActionFailed, Refused
 from resilience.model.values import Duration
 from resilience.model.verb import Family, Phase, Residue, Verb, parameter
@@ -39,10 +39,15 @@ def _describe(down: NodeDown) -> str:
     return f"{what} {nodes.describe(down.node)}"
 
 
+def _possible(down: NodeDown, cluster: Cluster) -> None:
+    if down.only and not cluster.is_sandbox:
+        raise Refused("`only: kubelet` works on the sandbox alone: a driver stops whole machines")
+    machines.require_driver(cluster)
+
+
 def run(down: NodeDown, context: ActionContext) -> None:
     """Stop the machines; return once the control plane has noticed each."""
-    if down.only and not context.cluster.is_sandbox:
-        raise Refused("`only: kubelet` works on the sandbox alone: a driver stops whole machines")
+    _possible(down, context.cluster)
     found = machines.strike(down.node, _describe(down), context)
     names = [objects.name(node) for node, _ in found]
     for node, _ in found:
@@ -83,6 +88,7 @@ VERB = Verb(
     bounds=lambda _: (Duration.of(0), NOTICED),
     shorthand="node",
     rights=machines.rights,
+    possible=_possible,
     undo=machines.undo,
     undo_text="The machine is started, and is Ready and uncordoned as before.",
     residue=Residue.NAMED,

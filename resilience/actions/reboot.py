@@ -107,6 +107,7 @@ VERB = Verb(
     bounds=lambda _: (Duration.of(0), BOOTED),
     shorthand="node",
     rights=machines.rights,
+    possible=lambda _, cluster: machines.require_driver(cluster),
     undo=machines.undo,
     undo_text="The machine is started if it is not, and is Ready and uncordoned as before.",
     residue=Residue.NAMED,

@@ -95,6 +95,7 @@ def refused(
     namespace = scenario.namespace or given.namespace
     namespaces, nodes = guard.touched(scenario, namespace)
     guard.consent(cluster, targets, namespaces, nodes=nodes)
+    cluster.means = guard.means(cluster, targets)
     target = guard.target_of(cluster, targets)
     Limits(target, cluster, namespace, lambda: datetime.now(UTC).timestamp()).open_now()
     preflight.ask(cluster, scenario, namespace, given.journal_namespace)

@@ -14,7 +14,7 @@ from resilience.cluster.errors import ApiError, NotFound
 from resilience.cluster.interface import NAMESPACES, Cluster
 from resilience.context import Refused
 from resilience.engine import rbac
-from resilience.engine.rights import RUN, Need, flattened, merged, needed
+from resilience.engine.rights import RUN, Need, every_step, flattened, merged, needed
 from resilience.model.scenario import Scenario
 from resilience.model.verb import Right
 
@@ -26,6 +26,9 @@ AT_ONCE = 8
 
 def ask(cluster: Cluster, scenario: Scenario, namespace: str, journal: str) -> None:
     """Return when nothing stands in the way of `scenario` in `namespace`, else raise Refused."""
+    for step in every_step(scenario):
+        if not step.optional:
+            step.verb.possible(step.parameters, cluster)
     creates = any(step.verb.name == "apply" for step in flattened(scenario.given))
     more = absent(cluster, namespace, creates)
     require(cluster, [*needed(scenario, namespace, journal), *more])

@@ -76,6 +76,10 @@ def _no_bounds(parameters: Any) -> tuple[Duration, Duration] | None:
     return None
 
 
+def _possible_anywhere(parameters: Any, cluster: Any) -> None:
+    return None
+
+
 def _no_rights(parameters: Any, namespace: str) -> Sequence[Right]:
     return ()
 
@@ -97,6 +101,8 @@ class Verb:
     `rehearse` is called in its place by a dry run, on a cluster that takes writes as dryRun=All
     only; it ends at the first wait for an effect. It may be `run` itself where that does nothing
     but ask the API server; a verb without it is only described.
+    `possible` raises Refused where a cluster cannot do it at all, whatever the rights; it is asked
+    before anything is touched, and sends nothing.
     `undo` (actions) is called with the data that `run` recorded; data is JSON, never code.
     """
 
@@ -114,6 +120,7 @@ class Verb:
     measures: bool = True
     ask: Callable[..., str] | None = None
     rights: Callable[[Any, str], Sequence[Right]] = _no_rights
+    possible: Callable[[Any, Any], None] = _possible_anywhere
     undo: Callable[..., None] | None = None
     undo_text: str = ""
     residue: Residue = Residue.NOTHING
