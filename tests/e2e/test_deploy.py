@@ -96,10 +96,12 @@ def test_a_fault_is_never_tried_again_and_has_time_to_be_undone(
         assert pod["terminationGracePeriodSeconds"] >= 180  # what one undo may take
 
 
-def test_the_image_holds_no_shell_and_runs_as_nobody() -> None:
+def test_the_image_ends_as_nobody_with_the_command_it_is_for() -> None:
     last = (DEPLOY / "Dockerfile").read_text().rpartition("\nFROM ")[2]
-    assert re.search(r"^USER [1-9]\d+:[1-9]\d+$", last, re.MULTILINE)
-    assert "RUN " not in last
+    user = re.search(r"^USER [1-9]\d+:[1-9]\d+$", last, re.MULTILINE)
+    assert user
+    assert "RUN " not in last[user.start() :]
+    assert 'ENTRYPOINT ["resilience"]' in last
 
 
 class Everywhere(Kubectl):
