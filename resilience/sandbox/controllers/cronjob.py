@@ -60,10 +60,12 @@ class CronJobController(Controller):
             self.event(cronjob, "UnparseableSchedule", text, warning=True)
             self._write(cronjob, status)
             return None
+        if cronjob["spec"].get("suspend"):
+            self._write(cronjob, status)
+            return None  # no start is counted: whoever lets it go on changes it, and that wakes it
         now = self.clock.now()
         found = due(cronjob, schedule, now)
-        if not cronjob["spec"].get("suspend"):
-            self._start(cronjob, jobs, found, status)
+        self._start(cronjob, jobs, found, status)
         self._write(cronjob, status)
         return None if found.following is None else found.following - now
 

@@ -9,6 +9,8 @@ import pytest
 
 from resilience.sandbox.api import Obj
 from resilience.sandbox.clock import stamp
+from resilience.sandbox.controllers import cronjob
+from resilience.sandbox.controllers.cronjob_plan import due
 from resilience.sandbox.controllers.job_indexes import needed, parse, render
 from resilience.sandbox.controllers.job_plan import back_off
 from resilience.sandbox.controllers.objects import condition
@@ -331,6 +333,26 @@ def test_a_start_missed_by_more_than_the_deadline_is_given_up(world: World) -> N
     world.patch("cronjobs.batch", "tick", {"spec": {"suspend": False}})
     world.run(1)
     assert jobs(world) == []
+
+
+def test_a_suspended_cron_job_sleeps_until_it_is_changed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.create("cronjobs.batch", a_cronjob("* * * * *", suspend=True))
+    world.run(1)
+    counted: list[object] = []
+
+    def noted(*given: Any) -> object:
+        counted.append(given)
+        return due(*given)
+
+    monkeypatch.setattr(cronjob, "due", noted)
+    world.run(60 * 30)
+    assert counted == []
+    world.patch("cronjobs.batch", "tick", {"spec": {"suspend": False}})
+    world.run(1)
+    assert counted
+    assert len(jobs(world)) == 1
 
 
 def test_more_than_a_hundred_missed_starts_are_told_and_the_latest_runs(world: World) -> None:
