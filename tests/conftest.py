@@ -15,6 +15,9 @@ from hypothesis import settings
 LONGEST_FIRST = (
     "tests/e2e/test_kubectl.py",
     "tests/e2e/test_docs.py",
+    "tests/cli/test_command.py",
+    "tests/backup/test_plan_items.py",
+    "tests/consent/test_bad_input.py",
     "tests/plugin/test_running.py",
     "tests/consent/test_undone.py",
     "tests/engine/test_kill_nine.py",
