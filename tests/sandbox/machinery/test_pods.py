@@ -473,9 +473,13 @@ def test_what_a_container_writes_to_its_tmp_is_its_own_and_ends_with_the_instanc
     )
     pods.run("one", program)
     pods.run("two", program)
+
+    def looked() -> bool:
+        return all("found" in pods.logs(name) for name in ("one", "two"))
+
     for name in ("one", "two"):
         pods.until_ready(name)
-        wait_for(lambda name=name: "found" in pods.logs(name), "it has looked")
+    wait_for(looked, "both have looked")
     assert pods.logs("one") == pods.logs("two") == "found []\n"
     assert pods.kubectl("exec", "one", "--", "cat", "/tmp/mine") == "x"
     pods.crash("one")
