@@ -107,7 +107,7 @@ def _resizing(obj: Obj, old: Obj) -> list[Cause]:
     if before != after:
         causes.append(
             errors.value_invalid(
-                "metadata", before, "Pod QOS Class may not change as a result of resizing"
+                "spec", before, "Pod QOS Class may not change as a result of resizing"
             )
         )
     for group in _GROUPS:
