@@ -113,6 +113,8 @@ class Record:
     def meant(self, keys: Iterable[str]) -> frozenset[str]:
         """The known keys that unknown ones among `keys` were most likely meant to be."""
         strange = [key for key in keys if key not in self.fields]
+        if not strange:  # nearly always, and asked for each mapping of each file
+            return frozenset()
         return frozenset(meant(key, self.keys).strip("`") for key in strange) - {""}
 
     def _exclude(
