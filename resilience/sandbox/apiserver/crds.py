@@ -241,9 +241,7 @@ def _versions(versions: Sequence[Mapping[str, Any]]) -> list[errors.Cause]:
                 "must have exactly one version marked as storage version",
             )
         )
-    for at, version in enumerate(versions):
-        where = f"spec.versions[{at}].schema.openAPIV3Schema"
-        schema = (version.get("schema") or {}).get("openAPIV3Schema")
+    for where, schema in _schemas(versions):
         if schema is None:
             causes.append(errors.value_required(where))
         elif schema.get("type") != "object":
@@ -255,3 +253,13 @@ def _versions(versions: Sequence[Mapping[str, Any]]) -> list[errors.Cause]:
         else:
             causes += rule_definitions.check(schema, where)
     return causes
+
+
+def _schemas(versions: Sequence[Mapping[str, Any]]) -> list[tuple[str, Any]]:
+    """Each schema with its place; one that all versions share is kept, and judged, once for all."""
+    found = [(version.get("schema") or {}).get("openAPIV3Schema") for version in versions]
+    if found and found[0] is not None and all(schema == found[0] for schema in found):
+        return [("spec.validation.openAPIV3Schema", found[0])]
+    return [
+        (f"spec.versions[{at}].schema.openAPIV3Schema", schema) for at, schema in enumerate(found)
+    ]

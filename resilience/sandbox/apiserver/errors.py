@@ -138,9 +138,17 @@ def _causes(causes: Sequence[Cause]) -> list[dict[str, str]]:
 
 def quoted(value: Any) -> str:
     """A value as Go's %#v-like rendering inside a field error prints it."""
-    if isinstance(value, str | int | float | bool | dict | list):
-        return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    if isinstance(value, str | int | float | bool):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, dict | list):
+        return _marshalled(value)
     return "null"
+
+
+def _marshalled(value: dict[str, Any] | list[Any]) -> str:
+    """JSON as Go writes it: safe within HTML."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return text.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e")
 
 
 def value_invalid(field: str, value: Any, why: str) -> Cause:

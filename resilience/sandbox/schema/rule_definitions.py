@@ -1,8 +1,8 @@
 """The rules of a CustomResourceDefinition itself: are they such that they can be evaluated?
 
-Source: k8s.io/apiextensions-apiserver, pkg/apis/apiextensions/validation/validation.go. What
-its compiler finds by the schema's types (a field that is not there) is not found here; the rule
-then fails when it runs.
+Source: k8s.io/apiextensions-apiserver, pkg/apis/apiextensions/validation/validation.go. Of what
+its compiler finds by the schema's types, a field that is not there is found here (`rule_fields`);
+any other rule of the wrong type fails when it runs. The cost of rules is not estimated.
 """
 
 from __future__ import annotations
@@ -12,12 +12,19 @@ from typing import Any
 
 from resilience.sandbox.apiserver import errors
 from resilience.sandbox.apiserver.errors import Cause
-from resilience.sandbox.schema import cel, rules
+from resilience.sandbox.schema import cel, rule_fields, rules
 
 _EXPRESSIONS = (
-    ("rule", "BOOL", "cel expression must evaluate to a bool"),
-    ("messageExpression", "STRING", "messageExpression must evaluate to a string"),
+    ("rule", "BOOL", "", "cel expression must evaluate to a bool"),
+    (
+        "messageExpression",
+        "STRING",
+        "messageExpression ",
+        "messageExpression must evaluate to a string",
+    ),
 )
+_IN_GO = ("rule", "message", "messageExpression", "reason", "fieldPath", "optionalOldSelf")
+_NULLABLE = ("reason", "optionalOldSelf")
 REASONS = ("FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired")
 
 
@@ -27,7 +34,11 @@ def check(schema: Any, path: str) -> Iterator[Cause]:
         for at, rule in enumerate(part[rules.RULES]):
             place = f"{where}.{rules.RULES}[{at}]"
             wrong = list(_form(rule, place))
-            yield from wrong or _meaning(rule, place, _uncorrelated(schema, path, where))
+            if wrong:
+                yield from wrong
+                continue
+            yield from _compilation(rule, place, part, where == path)
+            yield from _past(rule, place, _uncorrelated(schema, path, where))
 
 
 def _form(rule: Mapping[str, Any], place: str) -> Iterator[Cause]:
@@ -47,18 +58,40 @@ def _form(rule: Mapping[str, Any], place: str) -> Iterator[Cause]:
         yield errors.value_unsupported(f"{place}.reason", reason, list(REASONS))
 
 
-def _meaning(rule: Mapping[str, Any], place: str, uncorrelated: str) -> Iterator[Cause]:
-    for field, kind, why in _EXPRESSIONS:
+def _compilation(
+    rule: Mapping[str, Any], place: str, schema: Mapping[str, Any], is_root: bool
+) -> Iterator[Cause]:
+    for field, kind, about, why in _EXPRESSIONS:
         text = rule.get(field)
-        if text and cel.is_installed():
-            try:
-                found = cel.kind_of(text)
-            except cel.CelError as error:
-                problem = f"compilation failed: {error}"
-                yield errors.value_invalid(f"{place}.{field}", text, problem)
-            else:
-                if found not in (kind, "DYN"):
-                    yield errors.value_invalid(f"{place}.{field}", text, why)
+        if not text or not cel.is_installed():
+            continue
+        problem = _problem(text, rule, schema, is_root)
+        if problem:
+            problem = f"{about}compilation failed: {problem}"
+        elif cel.kind_of(text) not in (kind, "DYN"):
+            problem = why
+        if problem:
+            yield errors.value_invalid(f"{place}.{field}", _in_go(rule), problem)
+
+
+def _problem(text: str, rule: Mapping[str, Any], schema: Mapping[str, Any], is_root: bool) -> str:
+    try:
+        cel.compiled(text)
+    except cel.CelError as error:
+        return str(error)
+    old_is_optional = bool(rule.get("optionalOldSelf"))
+    return rule_fields.undefined(text, schema, is_root=is_root, old_is_optional=old_is_optional)
+
+
+def _in_go(rule: Mapping[str, Any]) -> dict[str, Any]:
+    """The rule as the real server holds it, which is what it prints."""
+    return {
+        name[0].upper() + name[1:]: rule.get(name, None if name in _NULLABLE else "")
+        for name in _IN_GO
+    }
+
+
+def _past(rule: Mapping[str, Any], place: str, uncorrelated: str) -> Iterator[Cause]:
     if cel.uses_old(rule["rule"]):
         if uncorrelated:
             yield errors.value_invalid(
@@ -76,18 +109,24 @@ def _meaning(rule: Mapping[str, Any], place: str, uncorrelated: str) -> Iterator
 
 
 def _uncorrelated(schema: Mapping[str, Any], path: str, wanted: str) -> str:
-    """The outermost list or atomic map on the way to `wanted` whose parts have no past; or ""."""
+    """The outermost list or atomic map on the way to `wanted`, whose parts have no past; or ""."""
     here, at = schema, path
     while at != wanted:
         for step, inner in _below(here):
             if wanted == at + step or wanted.startswith((at + step + ".", at + step + "[")):
-                if step == ".items" and here.get("x-kubernetes-list-type") != "map":
-                    return at + step
+                if _has_no_past(here, step):
+                    return at
                 here, at = inner, at + step
                 break
         else:
             return ""
     return ""
+
+
+def _has_no_past(schema: Mapping[str, Any], step: str) -> bool:
+    if step == ".items":
+        return schema.get("x-kubernetes-list-type") != "map"
+    return step.startswith(".properties") and schema.get("x-kubernetes-map-type") == "atomic"
 
 
 def _below(schema: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from resilience.sandbox.schema import cel, rules
+from resilience.sandbox.schema import cel, rule_fields, rules
 from tests.sandbox.apiserver.test_custom_resources import CRDS, THINGS, definition
 from tests.sandbox.apiserver.wire import Answer, Wire
 
@@ -162,7 +162,7 @@ def with_rule(rule: dict[str, Any]) -> dict[str, Any]:
     return ruled({"type": "object", RULES: [rule]})
 
 
-PLACE = f"spec.versions[0].schema.openAPIV3Schema.properties[spec].{RULES}[0]"
+PLACE = f"spec.validation.openAPIV3Schema.properties[spec].{RULES}[0]"
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,18 @@ PLACE = f"spec.versions[0].schema.openAPIV3Schema.properties[spec].{RULES}[0]"
         ({"rule": "true &&\ntrue"}, "message", "must be specified if rule contains line breaks"),
         ({"rule": "true", "reason": "Odd"}, "reason", "Unsupported value"),
         ({"rule": "true", "optionalOldSelf": True}, "optionalOldSelf", "may not be set if"),
-        ({"rule": "true", "messageExpression": "1 +"}, "messageExpression", "compilation failed"),
+        (
+            {"rule": "true", "messageExpression": "1 +"},
+            "messageExpression",
+            '"MessageExpression":"1 +","Reason":null,"FieldPath":"","OptionalOldSelf":null}:'
+            " messageExpression compilation failed: ",
+        ),
+        (
+            {"rule": "true &&\n  self.gone > 1", "message": "m"},
+            "rule",
+            "compilation failed: ERROR: <input>:2:7: undefined field 'gone'\n |   self.gone > 1\n"
+            " | ......^",
+        ),
     ],
 )
 def test_rules_that_cannot_be_evaluated_refuse_the_definition(
@@ -196,7 +207,62 @@ def test_old_self_has_no_place_in_a_list_without_keys(wire: Wire) -> None:
     crd = ruled({"type": "object", "properties": {"l": {"type": "array", "items": items}}})
     [(_, where, why)] = causes(wire("POST", CRDS, crd))
     assert where.endswith(f"properties[l].items.{RULES}[0].rule")
-    assert "oldSelf cannot be used on the uncorrelatable portion of the schema" in why
+    within = "spec.validation.openAPIV3Schema.properties[spec].properties[l]"
+    assert why.endswith(f"on the uncorrelatable portion of the schema within {within}")
+
+
+def test_a_version_with_a_schema_of_its_own_is_named(wire: Wire) -> None:
+    crd = with_rule({"rule": "1 + 1"})
+    [first] = crd["spec"]["versions"]
+    other = {**copy.deepcopy(first), "name": "v2", "storage": False}
+    crd["spec"]["versions"].append(other)
+    assert [where for _, where, _ in causes(wire("POST", CRDS, crd))] == [f"{PLACE}.rule"]
+    other["schema"]["openAPIV3Schema"]["properties"]["spec"][RULES] = [{"rule": "2 + 2"}]
+    assert [where.partition(".schema")[0] for _, where, _ in causes(wire("POST", CRDS, crd))] == [
+        "spec.versions[0]",
+        "spec.versions[1]",
+    ]
+
+
+PARTS = {
+    "type": "object",
+    "properties": {
+        "a-b": {"type": "object", "properties": {"c": {"type": "string"}}},
+        "free": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
+        "map": {"type": "object", "additionalProperties": {"type": "string"}},
+        "list": {"type": "array", "items": {"type": "object"}},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "self.a__dash__b.c.size() == 1 && has(oldSelf.a__dash__b.c)",
+        "self.free.anything && self.map.anything == 'a'",
+        "self.list.all(i, i.gone) && self.list[0].gone",
+        "self.metadata.name == 'self.gone' // self.gone",
+        "other.self.gone && self.size() == 1",
+    ],
+)
+def test_names_that_a_schema_has_or_leaves_open_lead_somewhere(expression: str) -> None:
+    assert not rule_fields.undefined(expression, PARTS, is_root=True, old_is_optional=False)
+
+
+@pytest.mark.parametrize(
+    ("expression", "name"),
+    [
+        ("self.a__dash__b.d == 1", "d"),
+        ("has(oldSelf.gone)", "gone"),
+        ("self.metadata.labels.size() == 1", "labels"),
+        ("self.gone.size() == 1", "gone"),
+    ],
+)
+def test_a_name_that_a_schema_has_not_leads_nowhere(expression: str, name: str) -> None:
+    said = rule_fields.undefined(expression, PARTS, is_root=True, old_is_optional=False)
+    assert f"undefined field '{name}'" in said
+    dots = said.rpartition(" | ")[2].index("^")
+    assert expression[dots:].startswith(f".{name}")
 
 
 @pytest.mark.parametrize(
