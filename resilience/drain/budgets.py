@@ -3,7 +3,8 @@
 The API server debits a budget at each accepted eviction by writing the Pod's name into
 `status.disruptedPods`. Our copy of the budget arrives by a watch, a little later. In between, what
 we have already spent is subtracted here; an accepted eviction counts as spent until an event of the
-watch has carried its entry (pkg/registry/core/pod/storage/eviction.go).
+watch has carried its entry (pkg/registry/core/pod/storage/eviction.go). A list that followed an
+expired watch may have skipped that entry: what stays open is asked about (`in_doubt`).
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ from dataclasses import dataclass, field
 
 from resilience.cluster.interface import Object
 
+DOUBT = 0.5
+"""Seconds after which the budget itself is asked about an accepted eviction whose entry was never
+seen: a relist can skip the version that had it, and a Pod that was no longer ready cost nothing."""
+
 SETTLE = 5.0
-"""Seconds after which a spent disruption is taken as accounted for though its entry was never seen:
-a relist can skip the version that had it, and a Pod that was no longer ready cost nothing."""
+"""Seconds after which a spent disruption is taken as accounted for where asking did not help."""
 
 
 def key_of(obj: Object) -> tuple[str, str]:
@@ -78,31 +82,62 @@ def is_ready(pod: Object) -> bool:
 
 
 @dataclass(slots=True)
+class Spent:
+    """One eviction: when it was sent, and when its acceptance was known (None: not yet)."""
+
+    sent: float
+    accepted: float | None = None
+
+
+@dataclass(slots=True)
 class Allowance:
     """The running account of one budget."""
 
     budget: Object
     seen: set[tuple[str, str]] = field(default_factory=set)
-    spent: dict[str, float] = field(default_factory=dict)
+    spent: dict[str, Spent] = field(default_factory=dict)
     closed_until: float = 0.0
     firmly: bool = False
     cause: str = ""
+    asked: float = float("-inf")
 
     def update(self, budget: Object) -> None:
-        """A newer version arrived. Entries it carries are accounted for from now on, and a refusal
-        without a time of its own is forgotten: the new numbers are the better answer."""
-        self.budget = budget
-        if not self.firmly:
-            self.closed_until, self.cause = 0.0, ""
+        """A version arrived. Entries it carries are accounted for from now on; if it is not older
+        than what we have, a refusal without a time of its own is forgotten: the new numbers are the
+        better answer."""
+        if not _is_older(budget, self.budget):
+            self.budget = budget
+            if not self.firmly:
+                self.closed_until, self.cause = 0.0, ""
         entries = (budget.get("status") or {}).get("disruptedPods") or {}
         for entry in entries.items():
             if entry not in self.seen:
                 self.seen.add(entry)
                 self.spent.pop(entry[0], None)
 
+    def in_doubt(self, now: float) -> bool:
+        """Whether only evictions of ours that the watch never told of stand in the way of more."""
+        if not self._allowed(now) or self.free(now) or now - self.asked < DOUBT:
+            return False
+        return any(each.accepted is not None and now - each.accepted >= DOUBT
+                   for each in self.spent.values())  # fmt: skip
+
+    def answered(self, budget: Object, asked: float) -> None:
+        """The server's newest version, asked for at that time: what was accepted before is in its
+        numbers, whether or not its entry is still there."""
+        self.update(budget)
+        for pod, each in list(self.spent.items()):
+            if each.accepted is not None and each.accepted < asked:
+                del self.spent[pod]
+
     def spend(self, pod: str, now: float) -> None:
         """An eviction is about to be sent."""
-        self.spent[pod] = now
+        self.spent[pod] = Spent(now)
+
+    def accept(self, pod: str, now: float) -> None:
+        """It was accepted, and with that debited."""
+        if pod in self.spent:
+            self.spent[pod].accepted = now
 
     def give_back(self, pod: str) -> None:
         """It was refused: nothing was debited."""
@@ -115,11 +150,14 @@ class Allowance:
 
     def free(self, now: float) -> int:
         """How many disruptions may be sent now."""
+        pending = sum(1 for each in self.spent.values() if now - each.sent < SETTLE)
+        return max(0, self._allowed(now) - pending)
+
+    def _allowed(self, now: float) -> int:
+        """What the version that we have allows, before what we spent."""
         if now < self.closed_until or not self._current():
             return 0
-        allowed = int((self.budget.get("status") or {}).get("disruptionsAllowed") or 0)
-        pending = sum(1 for since in self.spent.values() if now - since < SETTLE)
-        return max(0, allowed - pending)
+        return int((self.budget.get("status") or {}).get("disruptionsAllowed") or 0)
 
     def _current(self) -> bool:
         status = self.budget.get("status") or {}
@@ -134,6 +172,12 @@ class Allowance:
         status = self.budget.get("status") or {}
         needs, has = status.get("desiredHealthy", 0), status.get("currentHealthy", 0)
         return f"budget {name} needs {needs} healthy pods and has {has} currently"
+
+
+def _is_older(budget: Object, known: Object) -> bool:
+    """Resource versions of one resource compare as numbers."""
+    one, other = (str(each["metadata"].get("resourceVersion", "")) for each in (budget, known))
+    return one.isdecimal() and other.isdecimal() and int(one) < int(other)
 
 
 def covering(pod: Object, budgets: Iterable[Allowance]) -> list[Allowance]:

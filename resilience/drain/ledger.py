@@ -57,9 +57,28 @@ class Ledger:
             known = self._allowances[key_of(budget)] = Allowance(budget)
             known.update(budget)
             return True
-        moved = bool(known.budget["spec"] != budget["spec"])
+        before = known.budget["spec"]
         known.update(budget)
-        return moved
+        return bool(before != known.budget["spec"])
+
+    def in_doubt(self, now: float) -> Sequence[tuple[str, str]]:
+        """The budgets to ask about, (namespace, name): Pods wait for them, and all that holds those
+        back is what we spent ourselves and never saw booked. Each is asked about once at a time."""
+        found = {key_of(queue.covers[0].budget): queue.covers[0] for queue in self._queues.values()
+                 if len(queue.covers) == 1 and queue and queue.covers[0].in_doubt(now)}  # fmt: skip
+        for allowance in found.values():
+            allowance.asked = now
+        return sorted(found)
+
+    def budget_answered(self, budget: Object, asked: float) -> None:
+        """The newest version of a budget that was asked about at that time."""
+        known = self._allowances.get(key_of(budget))
+        if known is None:
+            return
+        before = known.budget["spec"]
+        known.answered(budget, asked)
+        if before != known.budget["spec"]:
+            self._sort_again()
 
     def _sort_again(self) -> None:
         """Budgets came, went or cover others now: every waiting Pod finds its queue anew."""
@@ -161,6 +180,8 @@ class Ledger:
         record = self._records[uid]
         if allowance is not None and reply.answer is not Answer.ACCEPTED:
             allowance.give_back(record.name)
+        elif allowance is not None:
+            allowance.accept(record.name, now)
         match reply.answer:
             case Answer.ACCEPTED | Answer.LEAVING:
                 self._accept(uid, reply, now)

@@ -31,6 +31,10 @@ class Queue:
     ready: dict[str, Object] = field(default_factory=dict)
     unready: dict[str, Object] = field(default_factory=dict)
 
+    def __bool__(self) -> bool:
+        """Whether a Pod waits in it."""
+        return bool(self.ready or self.unready)
+
     def put(self, pod: Object) -> None:
         """Add a Pod, or its newer state."""
         uid = pod["metadata"]["uid"]

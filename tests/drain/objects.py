@@ -48,6 +48,7 @@ def budget(
     observed: int = 1,
     selector: dict[str, Any] | None = None,
     policy: str | None = None,
+    version: int = 1,
 ) -> Object:
     """A PodDisruptionBudget with the status its controller would have written."""
     wanted = {"matchLabels": {"app": "web"}} if selector is None else selector
@@ -55,7 +56,12 @@ def budget(
     if policy:
         spec["unhealthyPodEvictionPolicy"] = policy
     return {
-        "metadata": {"namespace": "shop", "name": name, "generation": generation},
+        "metadata": {
+            "namespace": "shop",
+            "name": name,
+            "generation": generation,
+            "resourceVersion": str(version),
+        },
         "spec": spec,
         "status": {
             "disruptionsAllowed": allowed,

@@ -18,6 +18,7 @@ from resilience.cluster.embedded import sandbox
 from resilience.cluster.interface import BUDGETS, DEPLOYMENTS, NAMESPACES, NODES, PODS, Object
 from resilience.cluster.transport import HttpCluster
 from resilience.drain import DrainOptions, DrainResult, PodDrain, State, drain
+from resilience.drain.budgets import SETTLE
 
 FAULTS = "/sandbox/v1/faults"
 LONGEST = 30.0
@@ -115,6 +116,20 @@ class Once:
 def test_watches_that_expire_under_way_are_begun_anew(cluster: HttpCluster, space: str) -> None:
     expire = Once(lambda: trouble(cluster, kind="expire"))
     all_moved(cluster, space, drained(cluster, before=expire))
+
+
+def test_evictions_that_no_event_tells_of_are_asked_about(cluster: HttpCluster, space: str) -> None:
+    """The budgets' watch ends at the first eviction, and may come back after the drain only."""
+
+    def silence() -> None:
+        trouble(cluster, kind="error", code=503, times=1, methods=["GET"], retryAfter=30,
+                path="/poddisruptionbudgets")  # fmt: skip
+        trouble(cluster, kind="expire")
+
+    result = drained(cluster, before=Once(silence))
+    all_moved(cluster, space, result)
+    assert result.rejected == 0
+    assert result.seconds < SETTLE
 
 
 def test_a_watch_cache_that_lags_behind_is_asked_again(cluster: HttpCluster, space: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resilience.drain.budgets import SETTLE, Allowance, needs_budget, selects
+from resilience.drain.budgets import DOUBT, SETTLE, Allowance, needs_budget, selects
 from tests.drain.objects import budget, pod
 
 NOW = 100.0
@@ -62,6 +62,45 @@ def test_a_relist_that_skipped_the_entry_is_forgiven_after_a_while() -> None:
     assert account.free(NOW + SETTLE) == 1
 
 
+def test_an_accepted_eviction_whose_entry_was_skipped_is_asked_about_soon() -> None:
+    account = Allowance(budget(allowed=1))
+    account.spend("web-1", NOW)
+    assert not account.in_doubt(NOW + 2 * DOUBT), "its answer is still under way"
+    account.accept("web-1", NOW)
+    assert not account.in_doubt(NOW + DOUBT - 0.01)
+    assert account.in_doubt(NOW + DOUBT)
+    account.answered(budget(allowed=1, version=9), NOW + DOUBT)
+    assert account.free(NOW + DOUBT) == 1
+    assert not account.in_doubt(NOW + DOUBT)
+
+
+@pytest.mark.parametrize("allowed", [0, 2])
+def test_nothing_is_asked_where_no_answer_could_let_more_go(allowed: int) -> None:
+    account = Allowance(budget(allowed=allowed))
+    account.spend("web-1", NOW)
+    account.accept("web-1", NOW)
+    assert not account.in_doubt(NOW + DOUBT)
+
+
+def test_an_answer_says_nothing_of_what_was_accepted_after_the_question() -> None:
+    account = Allowance(budget(allowed=2))
+    account.spend("web-1", NOW)
+    account.spend("web-2", NOW)
+    account.accept("web-1", NOW)
+    account.accept("web-2", NOW + 2)
+    account.answered(budget(allowed=2, version=9), NOW + 1)
+    assert account.free(NOW + 2) == 1
+
+
+def test_an_event_that_is_older_than_the_answer_changes_no_number() -> None:
+    account = Allowance(budget(allowed=1))
+    account.answered(budget(allowed=0, version=9), NOW)
+    account.update(budget(allowed=1, version=8))
+    assert account.free(NOW) == 0
+    account.update(budget(allowed=1, version=10))
+    assert account.free(NOW) == 1
+
+
 def test_a_budget_that_its_controller_has_not_seen_yet_allows_nothing() -> None:
     assert Allowance(budget(allowed=5, generation=2, observed=1)).free(NOW) == 0
 
@@ -89,9 +128,10 @@ def test_the_reason_is_the_api_servers_own() -> None:
     assert "The disruption budget web needs 3" in account.words()
 
 
-@given(st.lists(st.sampled_from(["spend", "see", "late"]), max_size=30), st.integers(0, 5))
+@given(st.lists(st.sampled_from(["spend", "see", "skip", "ask"]), max_size=30), st.integers(0, 5))
 def test_never_more_is_sent_than_the_server_has_left(steps: list[str], allowed: int) -> None:
-    """Play the server: each sent eviction debits it at once, its events arrive later, in order."""
+    """Play the server: each sent eviction debits it at once, its events arrive later, in order, or
+    never (a relist); asked, it answers at once."""
     account = Allowance(budget(allowed=allowed))
     left, sent = allowed, 0
     entries: dict[str, str] = {}
@@ -99,12 +139,17 @@ def test_never_more_is_sent_than_the_server_has_left(steps: list[str], allowed: 
     for step in steps:
         if step == "spend" and account.free(NOW) > 0:
             account.spend(f"p{sent}", NOW)
+            account.accept(f"p{sent}", NOW)
             left -= 1
-            entries = {**entries, f"p{sent}": "t"}
-            queue.append(budget(allowed=left, disrupted=entries))
             sent += 1
+            entries = {**entries, f"p{sent - 1}": "t"}
+            queue.append(budget(allowed=left, disrupted=entries, version=sent))
         elif step == "see" and queue:
             account.update(queue.pop(0))
+        elif step == "skip" and queue:
+            queue.pop(0)
+        elif step == "ask":
+            account.answered(budget(allowed=left, version=sent), NOW + 1)
         assert left >= 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from resilience.cluster.interface import Object, WatchEvent
 from resilience.drain.answers import Answer, Reply
+from resilience.drain.budgets import DOUBT
 from resilience.drain.filters import Allow, Fate, decide
 from resilience.drain.ledger import Ledger
 from resilience.drain.outcome import PodDrain, State
@@ -56,6 +57,29 @@ def test_the_next_goes_when_the_watch_shows_room() -> None:
     assert taken(ledger) == []
     ledger.budget_changed(WatchEvent("MODIFIED", budget(allowed=1), NOW))
     assert taken(ledger) == ["b"]
+
+
+def test_a_wave_whose_events_were_skipped_holds_the_next_back_for_one_question_only() -> None:
+    """An expired watch: what the list shows is all healthy again, without the entries."""
+    ledger, _ = ledger_of(budget(allowed=1))
+    meet(ledger, pod("a"), pod("b"))
+    taken(ledger)
+    ledger.book("uid-a", ACCEPTED, NOW)
+    again = budget(allowed=1, version=5)
+    ledger.budget_changed(WatchEvent("MODIFIED", again, NOW))
+    assert taken(ledger, NOW + DOUBT) == []
+    assert ledger.in_doubt(NOW + DOUBT) == [("shop", "web")]
+    assert ledger.in_doubt(NOW + DOUBT) == [], "asked already"
+    ledger.budget_answered(again, NOW + DOUBT)
+    assert taken(ledger, NOW + DOUBT) == ["b"]
+
+
+def test_nobody_is_asked_for_a_pod_that_does_not_wait() -> None:
+    ledger, _ = ledger_of(budget(allowed=1))
+    meet(ledger, pod("a"))
+    taken(ledger)
+    ledger.book("uid-a", ACCEPTED, NOW)
+    assert ledger.in_doubt(NOW + DOUBT) == []
 
 
 def test_a_deleted_budget_no_longer_holds_anything_back() -> None:
