@@ -22,18 +22,26 @@ class Addresses:
     def __init__(self, network: str) -> None:
         self._fresh = _all(network)
         self._released: deque[str] = deque()
+        self._used: set[str] = set()
+
+    @property
+    def used(self) -> int:
+        """How many are given out."""
+        return len(self._used)
 
     def take(self) -> str:
         """The next address: fresh ones first, then the one released longest ago."""
-        fresh = next(self._fresh, None)
-        if fresh is not None:
-            return fresh
-        if not self._released:
-            raise AddressesExhausted
-        return self._released.popleft()
+        address = next(self._fresh, None)
+        if address is None:
+            if not self._released:
+                raise AddressesExhausted
+            address = self._released.popleft()
+        self._used.add(address)
+        return address
 
     def release(self, address: str) -> None:
-        """Give an address back."""
+        """Give an address back; once, or two Pods would get it."""
+        self._used.remove(address)
         self._released.append(address)
 
 

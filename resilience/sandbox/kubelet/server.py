@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _POD = re.compile(r"/api/v1/namespaces/([^/]+)/pods/([^/]+)/(log|exec|attach|portforward)")
 _FAULT = "/sandbox/v1/faults/"
+_HELD = "/sandbox/v1/held"
+"""What the kubelet holds for Pods: nothing of it may stay when they are gone."""
 
 
 class KubeletServer:
@@ -31,6 +33,10 @@ class KubeletServer:
         """Answer one request; ApiError for what is refused."""
         if request.path.startswith(_FAULT):
             faults.handle(self._kubelet, request, request.path.removeprefix(_FAULT))
+            return
+        if request.path == _HELD:
+            held = {"addresses": self._kubelet.addresses.used, "pods": len(self._kubelet.pods)}
+            request.answer(200, held)
             return
         match = _POD.fullmatch(request.path)
         if match is None:

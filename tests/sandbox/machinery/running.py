@@ -69,11 +69,20 @@ class RunningSandbox:
         self, fault: str, expected: tuple[int, ...] = (200,), /, **body: str
     ) -> dict[str, Any]:
         """Ask the kubelet for a fault; fails with what it refuses unexpectedly."""
+        return self._kubelet(expected, "POST", f"faults/{fault}", json.dumps(body))
+
+    def held(self) -> dict[str, Any]:
+        """What the kubelet holds for Pods."""
+        return self._kubelet((200,), "GET", "held")
+
+    def _kubelet(
+        self, expected: tuple[int, ...], method: str, path: str, body: str = ""
+    ) -> dict[str, Any]:
         connection = http.client.HTTPConnection("kubelet")
         connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         connection.sock.connect(str(self.directory / "kubelet.sock"))
         try:
-            connection.request("POST", f"/sandbox/v1/faults/{fault}", json.dumps(body))
+            connection.request(method, f"/sandbox/v1/{path}", body)
             answer = connection.getresponse()
             found: dict[str, Any] = json.loads(answer.read())
         finally:

@@ -1,6 +1,7 @@
 """Random accidents for a while, and what must be the same afterwards.
 
-`python -m tests.sandbox.machinery.soak SECONDS [SEED]` runs it for long; the test runs it shortly.
+`python -m tests.sandbox.machinery.soak SECONDS [SEED]` runs it for long and tells the memory every
+minute; the test runs it shortly.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 import random
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 from resilience.sandbox import processes
@@ -106,13 +108,36 @@ class Soak:
         wait_for(lambda: not processes.children(zygote), "no process of a Pod is left", 60)
         pods = self._running.directory / "pods"
         wait_for(lambda: not list(pods.iterdir()), "no directory of a Pod is left")
+        wait_for(lambda: not self._running.held()["pods"], "the kubelet has forgotten every Pod")
         pids = {name: self._running.process(name) for name in PARTS}
         wait_for(lambda: _descriptors(pids["dataplane"]) < 64, "connections are closed")
         return {
             "processes": len(self._running.everything()),
+            "addresses": self._running.held()["addresses"],
+            "listening": _listening(self._slot()),
             "descriptors": {name: _descriptors(pid) for name, pid in pids.items()},
-            "memory": {name: _resident(pid) >> 20 for name, pid in pids.items()},
+            "memory": self.memory(),
         }
+
+    def memory(self) -> dict[str, int]:
+        """MiB of each part now."""
+        return {name: _resident(self._running.process(name)) >> 20 for name in PARTS}
+
+    def _slot(self) -> int:
+        """The second octet of the sandbox's addresses."""
+        node = self._running.get("node", NODES[0])
+        return int(node["status"]["addresses"][0]["address"].split(".")[1])
+
+
+def _listening(slot: int) -> int:
+    """TCP listeners and UDP sockets at the sandbox's addresses, the Pods' loopback twins too."""
+    ends = tuple(f"{octet:02X}7F" for octet in (slot, slot + 128))
+    found = 0
+    for protocol, state in (("tcp", "0A"), ("udp", "07")):
+        with open(f"/proc/net/{protocol}") as file:
+            rows = [line.split() for line in file][1:]
+        found += sum(row[1].split(":")[0].endswith(ends) and row[3] == state for row in rows)
+    return found
 
 
 def _descriptors(pid: int) -> int:
@@ -124,20 +149,29 @@ def _resident(pid: int) -> int:
         return int(file.read().split()[1]) * PAGE
 
 
-def soak(seconds: float, seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What is held after a short warm-up, and after `seconds` of accidents."""
+def soak(
+    seconds: float, seed: int, tell: Callable[[dict[str, int]], None] = lambda memory: None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What is held after a short warm-up, and after `seconds` of accidents; `tell` hears of the
+    memory every minute."""
     with sandbox() as running:
         soaking = Soak(running, seed)
         for _ in range(10):
             soaking.act()
         before = soaking.calm()
         running.kubectl("scale", "deployment/soak", "--replicas=3")
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        now = time.monotonic()
+        end, next_tell = now + seconds, now
+        while now < end:
+            if now >= next_tell:
+                tell(soaking.memory())
+                next_tell += 60
             soaking.act()
+            now = time.monotonic()
         return before, soaking.calm()
 
 
 if __name__ == "__main__":
-    for moment in soak(float(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1):
+    wanted = int(sys.argv[2]) if len(sys.argv) > 2 else 1
+    for moment in soak(float(sys.argv[1]), wanted, lambda memory: print(memory, flush=True)):
         print(json.dumps(moment))

@@ -1,4 +1,4 @@
-"""A short soak: accidents leave no process, descriptor, directory or memory behind."""
+"""A short soak: accidents leave no process, address, descriptor, directory or memory behind."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ SLACK_MIB = dict.fromkeys(PARTS, 16) | {"apiserver": 64}
 
 def test_random_accidents_leave_nothing_behind() -> None:
     before, after = soak(SECONDS, seed=7)
-    assert after["processes"] == before["processes"]
+    for counted in ("processes", "addresses", "listening"):
+        assert after[counted] == before[counted], (counted, before, after)
+    assert after["addresses"] == 0
     for part in PARTS:
         grown = after["descriptors"][part] - before["descriptors"][part]
         assert grown <= SLACK_DESCRIPTORS, (part, before, after)
