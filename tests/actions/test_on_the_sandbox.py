@@ -17,7 +17,7 @@ from resilience.cluster.embedded import command, environment
 from resilience.cluster.interface import NODES
 from resilience.cluster.transport import HttpCluster
 from tests.actions.chaosmesh import Controller, crd
-from tests.consent.conftest import scenarios
+from tests.consent.conftest import applied, deleted, in_the_name_of, resilience, scenarios
 
 SCALE = 20
 """Seconds of the sandbox's clock in a real one: a silent node is noticed after two, not forty."""
@@ -82,6 +82,9 @@ when:
 
 REACHES = "import socket; socket.create_connection(('web', {port}), 1)"
 RESOLVES = "import socket; socket.getaddrinfo('web', 80)"
+BY_ADDRESS = (
+    "import os, socket;socket.create_connection((os.environ['KUBERNETES_SERVICE_HOST'], 443), 1)"
+)
 
 
 def ask(who: str, program: str, code: int) -> str:
@@ -104,17 +107,23 @@ PARTITIONS = {
     "both": "{pods: app=client, direction: both}",
     "from": "{pods: app=web, from: app=client, direction: ingress}",
     "ports": "{pods: app=web, direction: ingress, ports: [8081]}",
+    "dns": "{pods: app=client, direction: egress, dns: true}",
+    "port-53": "{pods: app=client, direction: egress, ports: [53]}",
 }
 PROVEN = {
     "egress": cut("client") + reaches("other") + ask("client", RESOLVES, 0),
     "both": cut("client") + reaches("other"),
     "from": cut("client") + reaches("other"),
     "ports": cut("client", 8081) + reaches("client", 8080),
+    "dns": ask("client", RESOLVES, 1) + ask("client", BY_ADDRESS, 1) + reaches("other"),
+    "port-53": ask("client", RESOLVES, 1) + ask("client", BY_ADDRESS, 0) + reaches("other"),
 }
 
 
 NOBODY = "restarts: {pods: app=web, at_most: 0}"
 """What may be said while a node is away."""
+
+BACK = "ready: all\n    within: 30s"
 
 
 @pytest.fixture(scope="module")
@@ -164,13 +173,19 @@ def test_who_is_cut_off_is_and_nobody_else(folder: Path, kubeconfig: Path) -> No
     passed(folder, kubeconfig, len(PARTITIONS))
 
 
-def test_machines_stop_are_noticed_and_start_again(
+def test_with_the_rights_that_are_printed_machines_stop_and_processes_crash(
     folder: Path, kubeconfig: Path, cluster: HttpCluster
 ) -> None:
     written(folder, "down", "  - node_down: node-2\n", NOBODY)
     written(folder, "kubelet", "  - node_down: {node: node-3, only: kubelet}\n", NOBODY)
-    written(folder, "reboot", "  - reboot: {node: {running: app=web}}\n")
-    told = passed(folder, kubeconfig, 3)
+    written(folder, "reboot", "  - reboot: {node: {running: app=web}}\n", BACK)
+    written(folder, "crash", "  - crash: {pods: app=web, count: 1}\n", BACK)
+    roles = applied(cluster, resilience(folder, "rbac", ".").stdout)
+    limited = in_the_name_of(cluster, kubeconfig, folder, "resilience", "resilience-journal")
+    try:
+        told = passed(folder, limited, 4)
+    finally:
+        deleted(cluster, roles)
     assert "node-2 is not Ready any more" in told
     assert {_ready(node) for node in cluster.list(NODES)} == {"True"}
 

@@ -109,11 +109,18 @@ def deleted(admin: HttpCluster, objects: Sequence[Object]) -> None:
 def account(
     admin: HttpCluster, embedded: Embedded, folder: Path, name: str, namespace: str
 ) -> Path:
-    """A kubeconfig for a ServiceAccount, by a TokenRequest."""
+    """A kubeconfig for a ServiceAccount of that sandbox."""
+    return in_the_name_of(admin, embedded.kubeconfig, folder, name, namespace)
+
+
+def in_the_name_of(
+    admin: HttpCluster, kubeconfig: Path, folder: Path, name: str, namespace: str
+) -> Path:
+    """The same kubeconfig for a ServiceAccount, by a TokenRequest."""
     path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token"
     body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
     token = admin.request("POST", path, body=body)["status"]["token"]
-    config = yaml.safe_load(embedded.kubeconfig.read_text())
+    config = yaml.safe_load(kubeconfig.read_text())
     for user in config["users"]:
         user["user"] = {"token": token}
     file = folder / f"{name}.kubeconfig"

@@ -19,6 +19,7 @@ from resilience.sandbox.apiserver import (
     answer,
     body,
     discovery,
+    door,
     errors,
     options,
     proxying,
@@ -27,7 +28,7 @@ from resilience.sandbox.apiserver import (
     watchstream,
 )
 from resilience.sandbox.apiserver.authentication import Authenticator
-from resilience.sandbox.apiserver.authorization import Attributes, Authorizer, impersonated, refused
+from resilience.sandbox.apiserver.authorization import Attributes, Authorizer, impersonated
 from resilience.sandbox.apiserver.faults import Faults, Reset
 from resilience.sandbox.apiserver.kubelet import KubeletProxy
 from resilience.sandbox.apiserver.openapi import OpenAPI
@@ -157,14 +158,13 @@ class Server:
     async def _sandbox(
         self, request: web.BaseRequest, path: str, user: Identity
     ) -> web.StreamResponse:
-        """The sandbox's own door, for its administrator: faults."""
-        if "system:masters" not in user.groups:
-            raise refused(user, Attributes(verb=request.method.lower(), path=path))
-        if path == "/sandbox/v1/faults/apiserver":
-            data = await body.read(request)
-            value = body.decode_json(data) if data.strip() else None
+        """The sandbox's own door: faults."""
+        data = await body.read(request)
+        value = body.decode_json(data) if data.strip() else None
+        door.require(self._authorizer, user, request.method, path, value)
+        if path == door.SERVER:
             return answer.plain(self._faults.answer(request.method, value))
-        if path.startswith("/sandbox/v1/faults/"):
+        if path.startswith(door.FAULTS):
             return await self._kubelet.pass_on(request)
         raise errors.unknown_path()
 

@@ -137,6 +137,45 @@ def test_a_rules_review_lists_what_holds(wire: Wire) -> None:
     ]
 
 
+@pytest.mark.parametrize("fault", ["crash", "freeze", "thaw"])
+def test_a_pod_is_struck_by_whoever_may_delete_it(wire: Wire, fault: str) -> None:
+    door = f"/sandbox/v1/faults/{fault}"
+    here, elsewhere = ({"namespace": each, "pod": "p"} for each in (wire.namespace, "default"))
+    barred = as_bob(wire, "POST", door, here)
+    assert (barred.status, barred.message) == (
+        403,
+        'pods "p" is forbidden: User "bob" cannot delete resource "pods" in API group ""'
+        f' in the namespace "{wire.namespace}"',
+    )
+    grant(wire, {"apiGroups": [""], "resources": ["pods"], "verbs": ["delete"],
+                 "resourceNames": ["p"]})  # fmt: skip
+    assert as_bob(wire, "POST", door, here).status == 503, "there is no kubelet here"
+    assert as_bob(wire, "POST", door, {**here, "pod": "q"}).status == 403
+    assert as_bob(wire, "POST", door, elsewhere).status == 403
+    assert as_bob(wire, "POST", door, ["p"]).status == 403
+
+
+def test_a_machine_is_struck_by_whoever_may_patch_its_node(wire: Wire) -> None:
+    door = "/sandbox/v1/faults/node"
+    body = {"name": "node-1", "state": "dead"}
+    assert as_bob(wire, "POST", door, body).status == 403
+    assert as_bob(wire, "GET", door).status == 403
+    rule = {"apiGroups": [""], "resources": ["nodes"], "verbs": ["list", "patch"]}
+    name = f"{wire.namespace}-machines"
+    wire("POST", f"{RBAC}/clusterroles", {"metadata": {"name": name}, "rules": [rule]})
+    wire("POST", f"{RBAC}/clusterrolebindings", {
+        "metadata": {"name": name}, "subjects": [{"kind": "User", "name": "bob"}],
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name},
+    })  # fmt: skip
+    try:
+        assert as_bob(wire, "POST", door, body).status == 503, "there is no kubelet here"
+        assert as_bob(wire, "GET", door).status == 503
+        assert as_bob(wire, "DELETE", door).status == 403
+        assert as_bob(wire, "POST", "/sandbox/v1/faults/apiserver", {"kind": "reset"}).status == 403
+    finally:
+        assert wire("DELETE", f"{RBAC}/clusterrolebindings/{name}").status == 200
+
+
 def test_only_those_who_may_impersonate_do(wire: Wire) -> None:
     body: dict[str, Any] = {}
     path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
