@@ -1,19 +1,17 @@
-"""Ending a container's process from its node: a short-lived Pod with the host's process namespace.
+"""Ending a container's process from its node, by a helper Pod with the host's process namespace.
 
-For real clusters whose target says `privileged = true`, and for nobody else. One Pod on each node
-finds the processes of the given containers by their ids in /proc/*/cgroup (cgroup v1 and v2,
-whatever the runtime calls the group) and sends SIGKILL to the first of each; the kernel ends the
-rest of its process namespace. The Pod is in the journal before it is made and goes away at once.
+The helper on each node finds the processes of the given containers by their ids in /proc/*/cgroup
+(cgroup v1 and v2, whatever the runtime calls the group) and sends SIGKILL to the first of each; the
+kernel ends the rest of its process namespace.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from resilience.actions import canary
-from resilience.actions.canary import IMAGE
+from resilience.actions import hostpod
 from resilience.cluster import objects
-from resilience.cluster.interface import PODS, Object
+from resilience.cluster.interface import Object
 from resilience.context import ActionContext, ActionFailed
 
 NOT_FOUND = 3
@@ -62,57 +60,10 @@ def kill(pods: Sequence[Object], container: str, context: ActionContext) -> None
     wanted: dict[str, list[str]] = {}
     for pod in pods:
         wanted.setdefault(objects.node(pod), []).extend(container_ids(pod, container))
-    made = []
-    try:
-        for node, ids in sorted(wanted.items()):
-            body = helper(node, ids, context)
-            text = f"delete the helper {objects.name(body)} on {node}"
-            made.append(canary.create(PODS, body, text, context))
-        for each in made:
-            _done(each.obj, context)
-    finally:
-        if not context.aborted:
-            for each in made:
-                canary.remove(each, context)
-
-
-def helper(node: str, ids: Sequence[str], context: ActionContext) -> Object:
-    """The Pod: bound to the node, past its taints, for a minute at most."""
-    name = f"resilience-crash-{context.random.randrange(16**6):06x}"
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": canary.metadata(name, context),
-        "spec": {
-            "nodeName": node,
-            "hostPID": True,
-            "restartPolicy": "Never",
-            "automountServiceAccountToken": False,
-            "terminationGracePeriodSeconds": 0,
-            "activeDeadlineSeconds": 60,
-            "tolerations": [{"operator": "Exists"}],
-            "containers": [
-                {
-                    "name": "crash",
-                    "image": IMAGE,
-                    "command": ["python", "-I", "-c", PROGRAM, "/proc", *ids],
-                    "securityContext": {"privileged": True, "runAsUser": 0},
-                }
-            ],
-        },
-    }
-
-
-def _done(pod: Object, context: ActionContext) -> None:
-    def now() -> Object:
-        return context.view(PODS, context.namespace).by_uid(objects.uid(pod)) or pod
-
-    if not context.clock.until(lambda: objects.is_finished(now()), context.deadline):
-        raise ActionFailed(f"the helper {objects.title(pod)} did not run on {objects.node(pod)}: "
-                           f"{canary.why(now())}")  # fmt: skip
-    code = canary.exit_code(now())
-    if code == NOT_FOUND:
-        raise ActionFailed(f"no process of a chosen container was found on {objects.node(pod)}: it "
-                           "may run in a virtual machine of its own")  # fmt: skip
-    if code != 0:
-        raise ActionFailed(f"the helper {objects.title(pod)} ended with exit code {code}")
+    arguments = {node: ["/proc", *ids] for node, ids in wanted.items()}
+    for node, code in hostpod.run("crash", PROGRAM, arguments, context).items():
+        if code == NOT_FOUND:
+            raise ActionFailed(f"no process of a chosen container was found on {node}: it may run "
+                               "in a virtual machine of its own")  # fmt: skip
+        if code != 0:
+            raise ActionFailed(f"the helper on {node} ended with exit code {code}")

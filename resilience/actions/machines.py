@@ -40,7 +40,6 @@ def strike(
     node: str | nodes.NodeQuery, why: str, context: ActionContext
 ) -> list[tuple[Object, list[Object]]]:
     """The chosen nodes with the Pods on them, named as victims; nothing is sent yet."""
-    require_driver(context.cluster)
     found = []
     for each in nodes.chosen(node, context):
         carried = drain.pods_on([objects.name(each)], context)
@@ -80,18 +79,20 @@ def order(cluster: Cluster, what: Order, node: str, seconds: float) -> None:
                            f"{done.returncode}: {said or 'it said nothing'}")  # fmt: skip
 
 
-def record(node: Object, context: ActionContext) -> None:
-    """The undo, before anything is sent."""
+def record(node: Object, context: ActionContext, *, by_itself: bool = False) -> None:
+    """The undo, before anything is sent. `by_itself`: its host brings it back, we only wait."""
     name = objects.name(node)
     cordoned = bool((node.get("spec") or {}).get("unschedulable"))
-    data = {"node": name, "cordoned": cordoned}
-    context.will_undo(data, f"start {name} and wait until it is Ready")
+    data = {"node": name, "cordoned": cordoned, "by_itself": by_itself}
+    start = f"wait until {name} is" if by_itself else f"start {name} and wait until it is"
+    context.will_undo(data, f"{start} Ready")
 
 
 def undo(data: Mapping[str, Any], context: UndoContext) -> None:
     """Start it, wait until it is Ready, and let Pods onto it if they were before."""
     name, cluster = str(data["node"]), context.cluster
-    order(cluster, "up", name, context.deadline - context.clock.monotonic())
+    if not data.get("by_itself"):
+        order(cluster, "up", name, context.deadline - context.clock.monotonic())
     last: Object = {}
     while True:
         try:
@@ -101,7 +102,9 @@ def undo(data: Mapping[str, Any], context: UndoContext) -> None:
         if objects.is_ready(last):
             break
         if context.clock.monotonic() + LOOK_EVERY > context.deadline:
-            raise ActionFailed(f"{name} was started and is not Ready: {state(last)}")
+            what = "has not come back by itself" if data.get("by_itself") else (
+                "was started and is not Ready")  # fmt: skip
+            raise ActionFailed(f"{name} {what}: {state(last)}")
         context.clock.wait(LOOK_EVERY)
     if (last.get("spec") or {}).get("unschedulable") and not data["cordoned"]:
         cluster.patch(NODES, name, {"spec": {"unschedulable": None}})

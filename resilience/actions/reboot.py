@@ -39,6 +39,7 @@ def _describe(reboot: Reboot) -> str:
 
 def run(reboot: Reboot, context: ActionContext) -> None:
     """Reboot them; return once each is Ready with a new boot."""
+    machines.require_driver(context.cluster)
     found = machines.strike(reboot.node, _describe(reboot), context)
     carried = {objects.name(node): pods for node, pods in found}
     before = {objects.name(node): _boot(node) for node, _ in found}
@@ -92,6 +93,7 @@ def _restarted(pods: list[Object], context: ActionContext) -> bool:
 
 def rehearse(reboot: Reboot, context: ActionContext) -> None:
     """Which machine, with whom on it; nothing can be asked about rebooting it."""
+    machines.require_driver(context.cluster)
     machines.strike(reboot.node, _describe(reboot), context)
 
 

@@ -29,10 +29,10 @@ class StepKeys:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastingKeys(StepKeys):
-    """Beside an action that cannot be undone."""
+    """Beside an action that cannot be undone, or not by us."""
 
     lasting: bool = parameter(
-        "Must be true: says that nothing will be undone and that this is meant.",
+        "Must be true where nothing will be undone, or not by us: says that this is meant.",
         default=False,
     )
 
@@ -80,4 +80,5 @@ def kind(verb: Verb, phase: Phase | None) -> type[Any]:
     """Which keys may stand beside a verb in a phase."""
     if measures(verb, phase):
         return ProbeKeys
-    return LastingKeys if verb.residue is Residue.EVERYTHING else StepKeys
+    lasts = verb.residue is Residue.EVERYTHING or verb.may_last
+    return LastingKeys if lasts else StepKeys

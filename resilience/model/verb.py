@@ -103,6 +103,8 @@ class Verb:
     but ask the API server; a verb without it is only described.
     `possible` raises Refused where a cluster cannot do it at all, whatever the rights; it is asked
     before anything is touched, and sends nothing.
+    `may_last` lets `lasting: true` stand beside a verb that is undone as a rule, for those forms
+    of it that ask for that word (Residue.EVERYTHING demands it always).
     `undo` (actions) is called with the data that `run` recorded; data is JSON, never code.
     """
 
@@ -121,6 +123,7 @@ class Verb:
     ask: Callable[..., str] | None = None
     rights: Callable[[Any, str], Sequence[Right]] = _no_rights
     possible: Callable[[Any, Any], None] = _possible_anywhere
+    may_last: bool = False
     undo: Callable[..., None] | None = None
     undo_text: str = ""
     residue: Residue = Residue.NOTHING

@@ -1,7 +1,6 @@
 """`crash` on a real cluster: who may, how a process is found, and what proves its end.
 
-The helper's program is run here on a made-up /proc with a child of our own as the victim. Against a
-real kubelet it has not been run.
+The helper's program is run here on a made-up /proc with a child of our own as the victim.
 """
 
 from __future__ import annotations

@@ -56,6 +56,9 @@ def test_what_may_fail_is_not_refused_ahead(tmp_path: Path) -> None:
         ask(tmp_path, "{crash: {pods: app=web}, optional: true}", BARE)
 
 
-def test_half_a_node_is_for_the_sandbox_alone(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="sandbox alone"):
-        ask(tmp_path, "node_down: {node: n1, only: kubelet}", ABLE)
+def test_a_kubelet_alone_takes_a_privileged_pod_whatever_the_driver(tmp_path: Path) -> None:
+    alone = "{node_down: {node: n1, only: kubelet}, lasting: true}"
+    with pytest.raises(Refused, match="privileged = true"):
+        ask(tmp_path, alone, Means(driver=("./power.sh",)))
+    with pytest.raises(Touched):
+        ask(tmp_path, alone, Means(privileged=True))
