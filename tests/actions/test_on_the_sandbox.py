@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -167,6 +168,16 @@ def passed(folder: Path, kubeconfig: Path, count: int) -> str:
     return run.stdout
 
 
+@contextmanager
+def limited(folder: Path, kubeconfig: Path, cluster: HttpCluster) -> Iterator[Path]:
+    """The kubeconfig of a ServiceAccount that has what `resilience rbac` prints, and no more."""
+    roles = applied(cluster, resilience(folder, "rbac", ".").stdout)
+    try:
+        yield in_the_name_of(cluster, kubeconfig, folder, "resilience", "resilience-journal")
+    finally:
+        deleted(cluster, roles)
+
+
 def test_who_is_cut_off_is_and_nobody_else(folder: Path, kubeconfig: Path) -> None:
     for name, parameters in PARTITIONS.items():
         written(folder, name, f"  - partition: {parameters}\n{PROVEN[name]}")
@@ -180,12 +191,8 @@ def test_with_the_rights_that_are_printed_machines_stop_and_processes_crash(
     written(folder, "kubelet", "  - node_down: {node: node-3, only: kubelet}\n", NOBODY)
     written(folder, "reboot", "  - reboot: {node: {running: app=web}}\n", BACK)
     written(folder, "crash", "  - crash: {pods: app=web, count: 1}\n", BACK)
-    roles = applied(cluster, resilience(folder, "rbac", ".").stdout)
-    limited = in_the_name_of(cluster, kubeconfig, folder, "resilience", "resilience-journal")
-    try:
-        told = passed(folder, limited, 4)
-    finally:
-        deleted(cluster, roles)
+    with limited(folder, kubeconfig, cluster) as least:
+        told = passed(folder, least, 4)
     assert "node-2 is not Ready any more" in told
     assert {_ready(node) for node in cluster.list(NODES)} == {"True"}
 
@@ -207,8 +214,8 @@ def test_a_resource_of_chaos_mesh_is_injected_and_has_recovered(
     )
     written(folder, "slow", "  - chaos_mesh: {file: slow.yaml, duration: 100ms}\n")
     written(folder, "slow-to-the-end", "  - chaos_mesh: slow.yaml\n")
-    with Controller(cluster, made) as controller:
-        told = passed(folder, kubeconfig, 2)
+    with Controller(cluster, made) as controller, limited(folder, kubeconfig, cluster) as least:
+        told = passed(folder, least, 2)
     assert "is injected into 1 target" in told
     assert len(controller.recovered) == 2
     assert cluster.list(made) == []

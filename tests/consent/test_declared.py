@@ -2,8 +2,9 @@
 
 End to end, on the sandbox. Nothing is asked that was not declared, or a ServiceAccount with just
 the declared rights would fail half way; nothing is declared that is never asked, or the rights
-would not be the least, but for what `UNASKED` gives a reason for. Verbs that need a cluster of
-another kind are held to it elsewhere: `chaos_mesh`, `node_down` and `reboot` in `tests/actions`.
+would not be the least, but for what `UNASKED` gives a reason for. `node_down`, `reboot` and
+`chaos_mesh` need a hurried clock or a controller; `tests/actions/test_on_the_sandbox.py` carries
+them out with the printed rights alone, which holds them to the first half of it.
 """
 
 from __future__ import annotations
