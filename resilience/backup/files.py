@@ -46,7 +46,8 @@ class Files:
         repository: Repository | None = None,
     ) -> None:
         self._store, self._recipients, self._retain_until = store, recipients, retain_until
-        self._repository, self._undo = repository, list[Callable[[], object]]()
+        self._repository = repository
+        self._undo, self._then = list[Callable[[], object]](), list[Callable[[], object]]()
         self.records: list[FileRecord] = []
 
     @property
@@ -64,6 +65,15 @@ class Files:
     def on_failure(self, undo: Callable[[], object]) -> None:
         """What else is to be taken back with the files."""
         self._undo.append(undo)
+
+    def on_success(self, then: Callable[[], object]) -> None:
+        """What is to be done once the snapshot is there."""
+        self._then.append(then)
+
+    def committed(self) -> None:
+        """The snapshot is there."""
+        for then in self._then:
+            then()
 
     def put(self, key: str, data: bytes) -> None:
         """One small file."""

@@ -78,12 +78,14 @@ def create(request: Request, cluster: Cluster, store: Store, *, clock: Clock) ->
         repository=_repository(request, store, clock),
     )
     try:
-        return _Making(request, cluster, store, files, clock).run()
+        made = _Making(request, cluster, store, files, clock).run()
     except Busy:  # the name may be somebody else's by now: deleting could hit their files
         raise
     except BaseException:  # also Ctrl-C: nothing half-made stays behind
         files.take_back()
         raise
+    files.committed()
+    return made
 
 
 def _repository(request: Request, store: Store, clock: Clock) -> Repository | None:

@@ -74,12 +74,8 @@ class StandIns:
             self._delete(SNAPSHOTS, taken)
 
     def keep(self, namespace: str, claim: str) -> VolumeRecord:
-        """One more that stays on the cluster; the oldest over `local` goes."""
+        """One more that stays on the cluster."""
         taken = self._taken(namespace, claim, _KEPT)
-        kept = sorted(self._ours(SNAPSHOTS, namespace, _KEPT), key=_order)
-        mine = [each for each in kept if _claim_of(each) == claim]
-        for each in mine[: -self.wanted.local]:
-            self._delete(SNAPSHOTS, each)
         return VolumeRecord(
             namespace=namespace,
             claim=claim,
@@ -88,6 +84,14 @@ class StandIns:
             sha256="",
             kind=LOCAL,
         )
+
+    def thin(self, namespace: str, claim: str) -> None:
+        """The oldest over `local` go. Only once the new one's snapshot is there: until then they
+        are the way back."""
+        kept = sorted(self._ours(SNAPSHOTS, namespace, _KEPT), key=_order)
+        mine = [each for each in kept if _claim_of(each) == claim]
+        for each in mine[: -self.wanted.local]:
+            self._delete(SNAPSHOTS, each)
 
     def take_back(self, record: VolumeRecord) -> None:
         """The snapshot that it belongs to did not come about."""

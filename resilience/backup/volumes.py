@@ -67,6 +67,7 @@ class TarVolumes:
         if self.wanted.local:
             kept = stand_ins.keep(namespace, claim)
             files.on_failure(lambda: stand_ins.take_back(kept))
+            files.on_success(lambda: stand_ins.thin(namespace, claim))
             yield kept
         with stand_ins.of(namespace, claim) as mounted:
             yield self._take(files, namespace, claim, mounted)

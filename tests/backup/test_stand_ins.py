@@ -203,6 +203,20 @@ def test_without_a_snapshot_in_the_store_none_stays_on_the_cluster(root: Path) -
     assert there(cluster, "volumesnapshots.snapshot.storage.k8s.io") == []
 
 
+def test_a_snapshot_that_fails_takes_no_earlier_one_from_the_cluster(root: Path) -> None:
+    cluster, clock = driven(), FakeClock()
+    taken(cluster, root, Volumes(local=1), name="first", clock=clock)
+    before = there(cluster, "volumesnapshots.snapshot.storage.k8s.io")
+    clock.wait(3600)
+
+    def full() -> None:
+        raise StoreError("no more")
+
+    with pytest.raises(StoreError):
+        taken(cluster, root, Volumes(local=1), name="second", clock=clock, last=full)
+    assert there(cluster, "volumesnapshots.snapshot.storage.k8s.io") == before
+
+
 def test_what_a_killed_run_left_goes_a_day_later(root: Path) -> None:
     cluster, clock = driven(), FakeClock()
     labels = {"resilience/role": "stand-in"}
