@@ -69,13 +69,14 @@ def _in_s3(store: Any, settings: Any) -> Place:
     environment = {
         "AWS_ACCESS_KEY_ID": given.access_key,
         "AWS_SECRET_ACCESS_KEY": given.secret_key,
+        # Empty, too: one of the caller's environment belongs to other keys.
         "AWS_SESSION_TOKEN": given.token or "",
         "AWS_DEFAULT_REGION": store.client.meta.region_name or "us-east-1",
     }
     return Place(
         url=f"s3:{path}",
         options=("--cacert", settings.ca) if settings.ca else (),
-        environment={name: value for name, value in environment.items() if value},
+        environment=environment,
     )
 
 

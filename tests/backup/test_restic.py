@@ -274,6 +274,18 @@ def test_it_works_in_s3_with_the_stores_own_credentials(
         assert set(store.directories()) <= layout.KNOWN_DIRECTORIES
 
 
+def test_a_session_token_of_other_keys_is_not_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_SESSION_TOKEN", raising=False)
+    settings = S3Settings(bucket="bucket", prefix="", region="us-east-1")
+    place = restic_program.place(S3Store(settings, url="s3://bucket"))
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "of-somebody-else")
+    given = restic_program.environment(place)
+    assert given["AWS_ACCESS_KEY_ID"] == KEYS["AWS_ACCESS_KEY_ID"]
+    assert not given["AWS_SESSION_TOKEN"]
+
+
 def test_where_it_is_not_installed_this_is_said_before_anything_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
