@@ -47,12 +47,15 @@ def keepers(workload: Object) -> Iterator[str]:
 def rollouts(workload: Object) -> Iterator[str]:
     """A rollout that is not over."""
     spec, status = workload.get("spec") or {}, workload.get("status") or {}
-    wanted, updated = spec.get("replicas"), status.get("updatedReplicas", 0)
+    # A DaemonSet counts in words of its own, in its status alone.
+    wanted = spec.get("replicas", status.get("desiredNumberScheduled"))
+    updated = status.get("updatedReplicas", status.get("updatedNumberScheduled", 0))
     behind = int(status.get("observedGeneration") or 0) < int(
         objects.metadata(workload).get("generation") or 0
     )
     if behind or (wanted is not None and status and updated < wanted):
-        yield f"is rolling out already ({updated} of {wanted} Pods updated); the two mix"
+        counted = f"{updated} of {wanted or 0} Pods updated"
+        yield f"is rolling out already ({counted}); the two mix"
 
 
 def refuse_autoscaled(reference: Reference, replicas: int, context: ActionContext) -> None:

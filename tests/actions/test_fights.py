@@ -89,3 +89,21 @@ def test_a_rollout_that_is_not_over_is_told(
 ) -> None:
     workload = {"metadata": {"generation": generation}, "spec": {"replicas": 3}, "status": status}
     assert bool(list(rollouts(workload))) is rolling
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [({"desiredNumberScheduled": 3, "updatedNumberScheduled": 3}, []),
+     ({"desiredNumberScheduled": 3, "updatedNumberScheduled": 1}, ["1 of 3 Pods updated"]),
+     ({"desiredNumberScheduled": 3}, ["0 of 3 Pods updated"])],
+)  # fmt: skip
+def test_a_daemon_sets_rollout_is_told_by_its_own_counts(
+    status: dict[str, int], told: list[str]
+) -> None:
+    workload = {
+        "metadata": {"generation": 2},
+        "spec": {},
+        "status": {"observedGeneration": 2, **status},
+    }
+    found = list(rollouts(workload))
+    assert [text.partition("(")[2].partition(")")[0] for text in found] == told
