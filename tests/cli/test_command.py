@@ -48,7 +48,9 @@ def test_help_lists_every_command(tmp_path: Path) -> None:
         assert f"\n    {command} " in done.stdout
 
 
-@pytest.mark.parametrize(("arguments", "one"), [([], "doctor"), (["backup"], "verify")])
+@pytest.mark.parametrize(
+    ("arguments", "one"), [([], "doctor"), (["backup"], "verify"), (["sandbox"], "status")]
+)
 def test_a_bare_command_shows_what_there_is(arguments: list[str], one: str, tmp_path: Path) -> None:
     done = resilience(*arguments, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
