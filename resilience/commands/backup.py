@@ -34,15 +34,14 @@ from resilience.backup.snapshot import Request, create
 from resilience.backup.store import open_store
 from resilience.backup.verify import record, verify
 from resilience.commands import CommandError
+from resilience.commands.backup_means import cluster_of, existing, keys, plan_in, say
+from resilience.commands.backup_restore import bring_back
 from resilience.model.inside import Volumes
 from resilience.model.scenario import Plan
 from resilience.model.words import many
 
 if TYPE_CHECKING:
     from resilience.cluster.transport import HttpCluster
-
-from resilience.commands.backup_means import cluster_of, existing, keys, plan_in, say
-from resilience.commands.backup_restore import bring_back
 
 CLOCK = SystemClock()
 
