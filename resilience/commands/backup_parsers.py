@@ -227,7 +227,13 @@ def _restore(parser: argparse.ArgumentParser) -> None:
         default="",
         help="another namespace; OLD=NEW where the snapshot holds several",
     )
-    parser.add_argument("--map-storage-class", metavar="A=B", action="append", default=[])
+    parser.add_argument(
+        "--map-storage-class",
+        metavar="OLD=NEW",
+        action="append",
+        default=[],
+        help="claims of the class OLD get NEW; may be given again",
+    )
     parser.add_argument(
         "--existing",
         choices=("fail", "skip", "update"),
@@ -244,7 +250,9 @@ def _restore(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resume", metavar="RESTORE", default="", help="go on with a restore that was interrupted"
     )
-    parser.add_argument("--workers", type=int, default=16, metavar="N")
+    parser.add_argument(
+        "--workers", type=int, default=16, metavar="N", help="objects created at once (16)"
+    )
     parser.add_argument("--unverified", action="store_true", help="do not verify before")
     parser.add_argument(
         "--without-cluster-scoped", action="store_true", help="namespaced objects only"
