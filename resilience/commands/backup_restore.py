@@ -119,13 +119,15 @@ def _require_consent(
     """A restore by hand changes a real cluster like any scenario: what it touches must consent."""
     from resilience.context import Refused
     from resilience.engine.guard import consent
+    from resilience.root import project_root
     from resilience.targets import BadTarget, load
 
     if options.dry_run or cluster.is_sandbox:
         return
     names = snapshot.manifest.namespaces if snapshot.manifest else held_by_velero(snapshot)
     try:
-        consent(cluster, load(Path.cwd()), sorted(map(targets.namespace, names)))
+        allowed = load(project_root(Path.cwd()))
+        consent(cluster, allowed, sorted(map(targets.namespace, names)))
     except (Refused, BadTarget) as problem:
         raise BadRequest(f"{problem}; nothing was restored") from problem
 

@@ -16,9 +16,10 @@ HEAD = """\
 <!-- Made by `make docs` from the code. -->
 
 A target says which cluster may be touched, and how much of it: `[targets.NAME]` in
-`resilience.toml` or `[tool.resilience.targets.NAME]` in `pyproject.toml`, in pytest's root folder.
-How to go about it: [Say what may be broken](../how-to/targets-and-limits.md). A key that is not
-known, or a value that is not understood, refuses every run.
+`resilience.toml` or `[tool.resilience.targets.NAME]` in `pyproject.toml`, in the folder where the
+project begins: the nearest one above with a configuration of pytest's, else with one of these
+files. How to go about it: [Say what may be broken](../how-to/targets-and-limits.md). A key that is
+not known, or a value that is not understood, refuses every run.
 
 | key | value | if left out | |
 |---|---|---|---|

@@ -50,7 +50,12 @@ def test_a_label_on_the_namespace_that_is_written_to_allows_it() -> None:
         asked(cluster)
 
 
-def test_a_target_allows_a_namespace_that_is_gone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("typed_in", [".", "backups"])
+def test_a_target_allows_a_namespace_that_is_gone_wherever_in_the_project_it_is_typed(
+    typed_in: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "backups").mkdir()
+    monkeypatch.chdir(tmp_path / typed_in)
     cluster = FakeCluster()
     uid = cluster.objects["namespaces", "", "kube-system"]["metadata"]["uid"]
     (tmp_path / "resilience.toml").write_text(
