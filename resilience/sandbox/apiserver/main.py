@@ -7,12 +7,11 @@ the pipe closed without one says that it failed.
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 
 from resilience.sandbox.apiserver import bootstrap
-from resilience.sandbox.apiserver.collector import Pauses
+from resilience.sandbox.apiserver.collector import Pauses, attend
 from resilience.sandbox.apiserver.listener import listen
 from resilience.sandbox.apiserver.registry import Registry
 from resilience.sandbox.apiserver.server import Server
@@ -51,10 +50,7 @@ async def _main(arguments: ProcessArguments) -> None:
     end_sweeping = registry.recorder.keep_swept()
     bootstrap.roles(registry)
     bootstrap.own_endpoint(registry, arguments.listener.getsockname()[1])
-    # What lives now lives until the end: the collector need not look at it again and again.
-    gc.collect()
-    gc.freeze()
-    gc.callbacks.append(Pauses())
+    attend(Pauses())
     os.write(arguments.ready, b"+")
     try:
         await stop.wait()
