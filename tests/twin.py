@@ -30,8 +30,13 @@ class Twin:
         self.served = {kind_of(each): each for each in served}
         self.objects: dict[Key, Object] = {}
         self.version = 0
+        self.gone = ""
         self._uids = itertools.count(1)
         self._lock = RLock()
+
+    def ended(self) -> str:
+        """What a test says of it."""
+        return self.gone
 
     # ----- what a subclass says
 

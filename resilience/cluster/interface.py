@@ -214,5 +214,9 @@ class Cluster(Protocol):
     def is_sandbox(self) -> bool:
         """Whether this is the embedded cluster."""
 
+    def ended(self) -> str:
+        """Why the cluster is gone for good, and all that was in it; "" while it is not, even when
+        it does not answer. Quick: nothing is sent. From then on requests raise `ClusterEnded`."""
+
     def server_version(self) -> str:
         """gitVersion of /version."""

@@ -88,6 +88,10 @@ class HttpCluster:
         """Whether this is the embedded cluster."""
         return self.access.sandbox
 
+    def ended(self) -> str:
+        """Why it is gone for good; "" while it is not."""
+        return self.access.ended()
+
     def server_version(self) -> str:
         """gitVersion of /version."""
         return str(self.request("GET", "/version").get("gitVersion", ""))

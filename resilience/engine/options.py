@@ -47,19 +47,13 @@ def _unseen(probe: RunningProbe) -> None:
     """Nobody watches."""
 
 
-def _alive() -> bool:
-    """A cluster that is not ours to end is there, even when it does not answer."""
-    return True
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """Settings of one run.
 
     `seed` overrides the scenario's. `namespace` is used where the scenario names none. `run` is
     chosen when None. `journal` is the directory of the local journal. `undo_within` is what one
-    undo may take, in seconds. `ephemeral` marks a cluster that ends with this process;
-    `alive` says whether it still runs, and must be quick. `before`
+    undo may take, in seconds. `ephemeral` marks a cluster that ends with this process. `before`
     is asked before each step and raises `Refused` (pause, gate, windows); `may_harm` is asked with
     all Pods or nodes of an action before the first of them is touched (limits). `acting` and
     `undoing` make of the cluster what actions and what undos go through (pace, locks). `may_undo`
@@ -75,7 +69,6 @@ class Options:
     undo_within: float = 180.0
     steady_within: float = 30.0
     ephemeral: bool = False
-    alive: Callable[[], bool] = _alive
     environment: Mapping[str, Any] = field(default_factory=dict)
     address: Address = _reach
     before: Callable[[Step], None] = _allow

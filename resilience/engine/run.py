@@ -90,7 +90,7 @@ class _Run:
         aborter: Aborter,
     ) -> None:
         def check() -> None:
-            if not options.alive():
+            if cluster.ended():
                 aborter.abort("the cluster ended while the run was under way", Why.GONE)
             aborter.check()
 

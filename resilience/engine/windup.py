@@ -29,7 +29,7 @@ def begin(state: RunState, title: str) -> None:
 def put_back(state: RunState, clock: EngineClock) -> list[str]:
     """Undo everything, newest first; returns what is left, in words. `clock` is one that the run's
     own abort does not cut short; three presses of Ctrl-C do."""
-    if not state.options.alive():
+    if state.cluster.ended():
         return _gone(state)
     if not _may_undo(state):
         state.timeline.note(What.UNDO, "left to the next holder of the lock", {"state": "failed"})
@@ -48,7 +48,7 @@ def put_back(state: RunState, clock: EngineClock) -> list[str]:
         putback.all()
     except Abandoned:
         state.timeline.note(What.UNDO, "abandoned", {"state": "failed"})
-    if not state.options.alive():
+    if state.cluster.ended():
         return _gone(state)
     return [f"{undo.text}: {undo.failure or 'not tried'}" for undo in state.journal.pending()]
 
@@ -63,7 +63,7 @@ def _may_undo(state: RunState) -> bool:
 
 def _check(state: RunState) -> None:
     state.aborter.check_undo()
-    if not state.options.alive():
+    if state.cluster.ended():
         raise Abandoned
 
 

@@ -326,9 +326,6 @@ class Session:
             ) as ours:
                 yield ours
 
-    def _alive(self) -> bool:
-        return self._life is None or not self._life.ended()
-
     def _options(self, seed: int | None, shown: Live) -> Options:
         import time
 
@@ -344,5 +341,4 @@ class Session:
             ephemeral=self.wants_sandbox,
             environment=self._environment,
             observe=shown.probe,
-            alive=self._alive,
         )

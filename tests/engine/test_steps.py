@@ -82,15 +82,13 @@ def test_a_guard_that_refuses_a_step_ends_the_run_before_it(here: World) -> None
 
 
 def test_a_cluster_that_ended_under_the_run_ends_the_run_at_once(here: World) -> None:
-    alive = [True]
-
     def die(context: ActionContext) -> None:
         context.will_undo({}, "plug in again")
-        alive.clear()
+        here.cluster.gone = "it was unplugged"
         context.clock.wait(10_000)
 
     started = here.clock.now
-    record = here.run(when=[toy(die)], alive=lambda: bool(alive), ephemeral=True)
+    record = here.run(when=[toy(die)], ephemeral=True)
     assert record.outcome is Outcome.HARNESS_ERROR
     assert "the cluster ended while the run was under way" in record.message
     assert here.aborter.why is Why.GONE
