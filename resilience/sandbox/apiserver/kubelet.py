@@ -12,11 +12,9 @@ import aiohttp
 from aiohttp import web
 
 from resilience.sandbox.api import ApiError
-from resilience.sandbox.apiserver import errors, upgrade
+from resilience.sandbox.apiserver import errors, passing, upgrade
 from resilience.sandbox.apiserver.registry import Registry
 from resilience.sandbox.apiserver.route import Route
-
-_CHUNK = 1 << 16
 
 
 class KubeletProxy:
@@ -88,8 +86,5 @@ class KubeletProxy:
         ) as upstream:
             response = web.StreamResponse(status=upstream.status)
             response.headers["Content-Type"] = upstream.headers.get("Content-Type", "text/plain")
-            await response.prepare(request)
-            async for piece in upstream.content.iter_chunked(_CHUNK):
-                await response.write(piece)
-            await response.write_eof()
+            await passing.hand_on(request, response, upstream)
             return response

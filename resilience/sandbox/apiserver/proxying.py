@@ -8,13 +8,13 @@ not handed on, and links in HTML are left as they are.
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import aiohttp
 from aiohttp import web
 
 from resilience.sandbox.api import ApiError, Obj
-from resilience.sandbox.apiserver import errors
+from resilience.sandbox.apiserver import errors, passing
 from resilience.sandbox.apiserver.registry import Registry
 from resilience.sandbox.ports import needed_shift, published
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from resilience.sandbox.apiserver.route import Route
 
 SERVED = frozenset({"pods", "services"})
-_CHUNK = 1 << 16
 _ONE_HOP = frozenset(
     ("authorization", "connection", "content-length", "host", "keep-alive", "proxy-authenticate",
      "te", "trailer", "transfer-encoding", "upgrade")
@@ -117,15 +116,12 @@ class Proxy:
         return self._session
 
 
-async def _copy(request: web.BaseRequest, upstream: Any) -> web.StreamResponse:
+async def _copy(request: web.BaseRequest, upstream: aiohttp.ClientResponse) -> web.StreamResponse:
     response = web.StreamResponse(status=upstream.status, reason=upstream.reason)
     for name, value in upstream.headers.items():
         if name.lower() not in _ONE_HOP:
             response.headers.add(name, value)
-    await response.prepare(request)
-    async for piece in upstream.content.iter_chunked(_CHUNK):
-        await response.write(piece)
-    await response.write_eof()
+    await passing.hand_on(request, response, upstream)
     return response
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import ssl
 import subprocess
 import urllib.error
+import urllib.parse
 import urllib.request
 from pathlib import Path
 
@@ -23,7 +26,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 "token": self.headers.get("Authorization")}
         data = json.dumps(said).encode()
         self.send_response(418 if self.path == "/teapot" else 200)
-        self.send_header("Content-Length", str(len(data)))
+        self.send_header("Content-Length", str(len(data) + 9 * (self.path == "/cut")))
         self.end_headers()
         self.wfile.write(data)
     do_POST = do_PUT = do_GET
@@ -63,6 +66,27 @@ def test_a_pod_gets_the_path_as_it_was_sent_and_no_token(echo: Pods) -> None:
     with urllib.request.urlopen(request, timeout=20, context=unverified) as answer:
         said = json.loads(answer.read())
     assert said == {"method": "GET", "path": "/a/b%2Fc/?d=e%20f", "body": "", "token": None}
+
+
+def test_an_answer_that_breaks_off_is_cut_off_and_no_other_follows_it(echo: Pods) -> None:
+    config = yaml.safe_load(Path(echo.sandbox.ready["kubeconfig"]).read_text())
+    where = urllib.parse.urlsplit(config["clusters"][0]["cluster"]["server"])
+    token = config["users"][0]["user"]["token"]
+    path = f"/api/v1/namespaces/{echo.namespace}/pods/echo/proxy/cut"
+    request = f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n"
+    unverified = ssl._create_unverified_context()
+    with (
+        socket.create_connection((where.hostname or "", where.port or 0), timeout=20) as plain,
+        unverified.wrap_socket(plain) as client,
+    ):
+        client.sendall(request.encode())
+        said = b""
+        with contextlib.suppress(ssl.SSLEOFError, ConnectionResetError):
+            while piece := client.recv(4096):
+                said += piece
+    assert said.startswith(b"HTTP/1.1 200 ")
+    assert said.count(b"HTTP/1.1") == 1
+    assert not said.endswith(b"0\r\n\r\n")
 
 
 def test_bodies_and_verbs_go_through(echo: Pods) -> None:
