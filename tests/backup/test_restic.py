@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from resilience.backup import layout, restic, restic_program
-from resilience.backup.catalog import opened
+from resilience.backup.catalog import opened, snapshots
 from resilience.backup.control import unseen
 from resilience.backup.data import Inside, with_data
 from resilience.backup.errors import (
@@ -37,6 +41,7 @@ from resilience.backup.store import Store
 from resilience.backup.store.directory import DirectoryStore
 from resilience.backup.store.memory import MemoryStore
 from resilience.backup.store.s3 import S3Settings, S3Store
+from resilience.backup.stream import Ended
 from resilience.backup.verify import verify
 from resilience.model.inside import Volumes
 from tests.backup.fakes import FakeClock, FakeCluster
@@ -49,6 +54,7 @@ installed = pytest.mark.skipif(
 PASSWORD = "a password that nobody may see"
 HELPER = "shop/resilience-volume-data"
 SIZE = 6 << 20
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -311,3 +317,40 @@ def test_a_store_that_it_cannot_reach_and_a_lock_that_it_cannot_keep_are_refused
     request = Request(name="one", engine="restic", retain_until=datetime.now(UTC))
     with pytest.raises(BadRequest, match="retention lock"):
         create(request, claimed(), DirectoryStore(tmp_path), clock=FakeClock())
+
+
+class Dying(LocalExec):
+    """As if by kill -9 once half of the volume has gone to restic."""
+
+    def run(self, *words: Any, **more: Any) -> Ended:
+        stdout, sent = more.pop("stdout"), 0
+
+        def until_half(data: bytes) -> None:
+            nonlocal sent
+            stdout(data)
+            sent += len(data)
+            if sent > SIZE // 2:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        return super().run(*words, stdout=until_half, **more)
+
+
+def die(store: str, root: str) -> None:
+    """In a process of its own."""
+    snapshot(DirectoryStore(Path(store)), Path(root), "cut", Dying({HELPER: Path(root)}))
+
+
+@installed
+def test_kill_9_in_the_middle_of_a_stream_leaves_no_snapshot_and_nothing_in_the_way(
+    spare: DirectoryStore, two: tuple[DirectoryStore, Path, int]
+) -> None:
+    store, root = spare, two[1]
+    program = "import sys; from tests.backup.test_restic import die; die(*sys.argv[1:])"
+    words = [sys.executable, "-c", program, str(store.root), str(root)]
+    done = subprocess.run(words, cwd=ROOT, timeout=60, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert [each.name for each in snapshots(store)] == ["one", "two"]
+    with pytest.raises(NoSnapshot):
+        opened(store, "cut")
+    snapshot(store, root, "three")
+    assert verify(opened(store, "three")).intact
