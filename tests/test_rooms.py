@@ -11,6 +11,7 @@ import ast
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -123,27 +124,28 @@ def _modules(node: ast.AST) -> list[str]:
     return [node.module]
 
 
-ALL = [found for path in sorted(ROOT.rglob("*.py")) for found in imports(path)]
-
-
-def rooms() -> list[str]:
-    return sorted({found.room for found in ALL})
+@cache
+def everything() -> tuple[Import, ...]:
+    """Read when a test asks: what only collects should not read the whole package."""
+    return tuple(found for path in sorted(ROOT.rglob("*.py")) for found in imports(path))
 
 
 def test_every_room_has_its_arrows() -> None:
-    assert set(rooms()) <= set(ARROWS) | OUTSIDE
+    assert {found.room for found in everything()} <= set(ARROWS) | OUTSIDE
 
 
 @pytest.mark.parametrize("room", sorted(ARROWS))
 def test_a_room_imports_only_what_its_arrows_allow(room: str) -> None:
     allowed = ARROWS[room] | {room, "", "__version__"}
-    wrong = [str(one) for one in ALL if one.room == room and one.imported not in allowed]
+    wrong = [str(one) for one in everything() if one.room == room and one.imported not in allowed]
     assert wrong == []
 
 
 def test_nothing_imports_the_sandbox() -> None:
     """It is another process behind an API; see `cluster.embedded`."""
-    wrong = [str(one) for one in ALL if one.imported == "sandbox" and one.room != "sandbox"]
+    wrong = [
+        str(one) for one in everything() if one.imported == "sandbox" and one.room != "sandbox"
+    ]
     assert wrong == []
 
 
@@ -158,7 +160,7 @@ def test_a_pure_room_knows_no_clock_no_chance_and_no_network(name: str) -> None:
     assert (ROOT / name).exists()
     wrong = [
         str(one)
-        for one in ALL
+        for one in everything()
         if one.path.is_relative_to(ROOT / name)
         and not one.for_types
         and one.module.split(".")[0] in IMPURE
@@ -169,7 +171,7 @@ def test_a_pure_room_knows_no_clock_no_chance_and_no_network(name: str) -> None:
 def test_the_language_needs_nothing_but_yaml() -> None:
     foreign = {
         one.module.split(".")[0]
-        for one in ALL
+        for one in everything()
         if one.room == "language" and one.imported == "" and one.module != "resilience"
     }
     assert foreign - set(sys.stdlib_module_names) <= {"yaml", "__future__"}

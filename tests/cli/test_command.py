@@ -137,7 +137,6 @@ def test_init_where_nothing_can_be_written_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.alone
-@pytest.mark.alone
 def test_what_init_wrote_passes_on_the_sandbox(tmp_path: Path) -> None:
     resilience("init", cwd=tmp_path)
     done = resilience("run", "scenarios", "--report", "out", cwd=tmp_path, timeout=120)
