@@ -6,7 +6,7 @@ one of them, by the seed, unless it says how many.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Literal
@@ -60,11 +60,12 @@ def _which(node: NodeQuery) -> str:
 
 
 def chosen(node: str | NodeQuery, context: ActionContext) -> list[Object]:
-    """The nodes, at least one, by name; never the one that this test runs on unless it is named."""
+    """The nodes, at least one, by name; not one that a prober stands on, if there are others."""
     nodes = context.cluster.list(NODES)
     seen = context.view(PODS, context.namespace).objects()
     pods = [pod for pod in seen if not objects.is_ours(pod)]
-    found = pick(node, nodes, pods, context.namespace, context.random)
+    ours = {objects.node(p) for p in seen if objects.is_ours(p) and not objects.is_finished(p)}
+    found = pick(node, nodes, pods, context.namespace, context.random, spared=ours)
     context.may_harm(found)
     return found
 
@@ -75,8 +76,10 @@ def pick(
     pods: Sequence[Object],
     namespace: str,
     random: Random,
+    *,
+    spared: Collection[str] = (),
 ) -> list[Object]:
-    """The choice itself; pure."""
+    """The choice itself; pure. Nodes that are spared are taken when there are too few others."""
     if isinstance(node, str) and node != BIGGEST:
         return [_named(node, nodes)]
     if isinstance(node, str):
@@ -91,7 +94,9 @@ def pick(
     wanted = _number(node, len(matching))
     if wanted > len(matching):
         raise ActionFailed(f"{wanted} nodes were asked for, but only {len(matching)} match")
-    return objects.in_order(random.sample(objects.in_order(matching), wanted))
+    others = [each for each in matching if objects.name(each) not in spared]
+    there = others if len(others) >= wanted else matching
+    return objects.in_order(random.sample(objects.in_order(there), wanted))
 
 
 def _count(node: NodeQuery) -> int | str:

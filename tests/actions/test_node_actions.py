@@ -11,7 +11,7 @@ from resilience.actions.cordon import VERB as CORDON
 from resilience.actions.nodes import NodeQuery, pick
 from resilience.actions.taint import VERB as TAINT
 from resilience.actions.tolerations import tolerates
-from resilience.cluster import errors, objects
+from resilience.cluster import errors, interface, objects
 from resilience.cluster.interface import NODES, Object
 from resilience.context import ActionFailed, NothingToDo, Refused
 from resilience.model.selector import Selector
@@ -68,6 +68,16 @@ def test_of_several_that_fit_one_is_taken_by_the_seed() -> None:
     assert {tuple(picked(query, seed)) for seed in range(50)} == {("n1",), ("n3",)}
 
 
+def test_nodes_that_are_spared_are_taken_when_there_are_too_few_others() -> None:
+    def taken(count: int, seed: int) -> set[str]:
+        query = NodeQuery(zone="a", count=count)
+        found = pick(query, FOUR, PODS, "shop", Random(seed), spared={"n1"})
+        return {objects.name(each) for each in found}
+
+    assert {name for seed in range(20) for name in taken(1, seed)} == {"n2"}
+    assert taken(2, 1) == {"n1", "n2"}
+
+
 def test_an_unknown_node_is_told_which_there_are() -> None:
     with pytest.raises(ActionFailed, match=r"no node n9; there are: n1, n2, n3, n4"):
         picked("n9")
@@ -101,6 +111,22 @@ def test_a_cordon_is_put_on_and_taken_off(here: World) -> None:
     assert True in seen
     assert not spec(here, "node-1").get("unschedulable")
     assert "resilience/run" not in str(here.cluster.find(NODES))
+
+
+def test_a_node_is_chosen_on_which_no_prober_stands(here: World) -> None:
+    for at in (1, 3, 4, 5, 6):
+        here.cluster.put(NODES, node(f"node-{at}"))
+        prober = pod(f"node-{at}", **{objects.MANAGED_BY: objects.OURS})
+        prober["metadata"]["namespace"] = "shop"
+        here.cluster.put(interface.PODS, prober)
+    cordoned: set[str] = set()
+    here.on_entry = lambda entry: cordoned.update(
+        objects.name(each) for each in here.cluster.find(NODES) if each["spec"].get("unschedulable")
+    )
+    any_node = NodeQuery(labels=Selector.parse("!gpu"))
+    record = here.run(when=[step(CORDON, Phase.WHEN, node=any_node)])
+    assert record.outcome is Outcome.PASSED, record.message
+    assert cordoned == {"node-2"}
 
 
 def test_a_node_that_somebody_else_had_cordoned_stays_cordoned(here: World) -> None:
