@@ -9,7 +9,7 @@ import pytest
 from resilience.catalogue import catalogue
 from resilience.cluster.attributes import Attributes, attributes
 from resilience.cluster.embedded import Embedded
-from resilience.cluster.interface import Object
+from resilience.cluster.interface import Object, Resource
 from resilience.cluster.transport import HttpCluster
 from resilience.context import Refused
 from resilience.engine import preflight, rbac
@@ -28,6 +28,7 @@ from tests.consent.conftest import (
 from tests.consent.recording import allows, carried_out, recorded
 
 JOURNAL = "resilience-journal"
+SERVICES = Resource("", "v1", "services", "Service")
 
 
 @pytest.mark.parametrize(
@@ -254,3 +255,5 @@ def test_a_restore_and_a_drill_pass_with_exactly_the_rights_that_are_printed(
         assert f"{count} passed" in run.stdout, run.stdout
     finally:
         deleted(admin, objects)
+        for service in admin.list(SERVICES, "shop"):  # what was restored in place stays
+            admin.delete(SERVICES, service["metadata"]["name"], "shop")
