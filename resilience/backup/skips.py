@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from resilience.cluster.interface import Object
+from resilience.cluster.objects import OURS
 
 _GROWN_BY = {
     "Pod": {"ReplicaSet", "StatefulSet", "DaemonSet", "Job", "ReplicationController"},
@@ -90,6 +91,12 @@ def provisioned_volume(obj: Object) -> str:
     return "" if policy == "Retain" else "provisioned anew for its claim"
 
 
+def own_rights(obj: Object) -> str:
+    """What `resilience rbac` printed: the API server lets nobody grant what he does not hold."""
+    ours = obj["kind"] in ("Role", "RoleBinding") and obj["metadata"]["name"] == OURS
+    return "the rights of these runs themselves: `resilience rbac` prints them" if ours else ""
+
+
 SKIPS: tuple[Callable[[Object], str], ...] = (
     regrown,
     mirror_pod,
@@ -99,6 +106,7 @@ SKIPS: tuple[Callable[[Object], str], ...] = (
     managed_endpoints,
     automatic,
     provisioned_volume,
+    own_rights,
 )
 
 

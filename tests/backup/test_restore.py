@@ -21,6 +21,7 @@ from resilience.backup.snapshot import Request, create
 from resilience.backup.store.memory import MemoryStore
 from resilience.cluster.errors import Forbidden, ServerTrouble, Throttled, Unreachable
 from resilience.cluster.interface import Object, Resource
+from resilience.engine import rbac
 from tests.backup.fakes import (
     RESOURCES,
     FakeClock,
@@ -212,12 +213,21 @@ def test_what_a_controller_makes_anew_is_left_to_it() -> None:
             {"kind": "Secret", "type": "kubernetes.io/service-account-token"},
             "the token of a ServiceAccount",
         ),
+        (
+            {
+                "kind": "RoleBinding",
+                "metadata": {"name": rbac.NAME, "namespace": "shop"},
+                "roleRef": {"kind": "ClusterRole", "name": "view"},
+            },
+            "the rights of these runs themselves: `resilience rbac` prints them",
+        ),
     ],
 )
 def test_what_must_not_come_back_is_left_with_its_reason(obj: Object, reason: str) -> None:
     source = shop()
-    version = "batch/v1" if obj["kind"] == "Job" else "v1"
-    source.add(obj | {"apiVersion": version, "metadata": {"name": "x", "namespace": "shop"}})
+    groups = {"Job": "batch/v1", "RoleBinding": "rbac.authorization.k8s.io/v1"}
+    named = {"metadata": {"name": "x", "namespace": "shop"}} | obj
+    source.add(named | {"apiVersion": groups.get(obj["kind"], "v1")})
     report = brought_back(stored(source), FakeCluster())
     assert [item.reason for item in report.items if item.outcome is Outcome.LEFT] == [reason]
 
