@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,13 +47,25 @@ def write(
 
 
 def write_metrics(records: Sequence[RunRecord], path: Path) -> None:
-    """Write the metrics of these runs, and keep there what is still true of others. OSError where
-    the file cannot be written."""
+    """Write the metrics of these runs, and keep there what is still true of others, also of those
+    that end at the same moment. OSError where the file cannot be written."""
     from resilience.report.metrics import metrics
 
-    before = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
     path.parent.mkdir(parents=True, exist_ok=True)
-    _put(path, metrics(records, before))
+    with _alone_in(path.parent):
+        before = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+        _put(path, metrics(records, before))
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Until the end no other run reads and rewrites there; the kernel frees it if we are killed."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _put(path: Path, text: str) -> Path:

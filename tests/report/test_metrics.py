@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import re
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -81,6 +84,22 @@ def test_one_help_and_type_for_each_metric_above_its_lines() -> None:
     for name in re.findall(r"# HELP (\w+) ", text):
         assert text.count(f"# TYPE {name} gauge\n") == 1
     assert text.endswith("\n")
+
+
+def test_two_runs_that_end_together_lose_nothing_of_each_other(tmp_path: Path) -> None:
+    path = tmp_path / "resilience.prom"
+    folder = os.open(tmp_path, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)  # as the other one, between reading and writing
+        ending = threading.Thread(target=write_metrics, args=([named(record(), "ours")], path))
+        ending.start()
+        ending.join(0.2)
+        path.write_text(metrics([named(record(), "theirs")]))
+    finally:
+        os.close(folder)
+    ending.join(10)
+    found = values(path.read_text())
+    assert {of(named(record(), each), "run_passed") for each in ("ours", "theirs")} <= found.keys()
 
 
 def test_what_others_wrote_into_the_file_is_not_kept(tmp_path: Path) -> None:
