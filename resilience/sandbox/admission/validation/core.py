@@ -281,20 +281,6 @@ def volume(obj: Obj, old: Obj | None) -> list[Cause]:
     return causes
 
 
-def _fixed(field: str, why: str) -> Any:
-    """A rule for a field that may never change."""
-
-    def check(obj: Obj, old: Obj | None) -> list[Cause]:
-        if old is not None and obj.get(field) != old.get(field):
-            return [errors.value_invalid(field, obj.get(field), why)]
-        return []
-
-    return check
-
-
-role_binding = _fixed("roleRef", "cannot change roleRef")
-
-
 def storage_class(obj: Obj, old: Obj | None) -> list[Cause]:
     if old is None:
         return []

@@ -6,7 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from resilience.sandbox.admission.request import Request
-from resilience.sandbox.admission.validation import core, names, table, workloads
+from resilience.sandbox.admission.validation import (
+    bindings,
+    core,
+    names,
+    network_policies,
+    table,
+    workloads,
+)
 from resilience.sandbox.apiserver import errors
 from resilience.sandbox.apiserver.errors import Cause
 
@@ -33,8 +40,9 @@ _RULES: dict[tuple[str, str], Rule] = {
     ("scheduling.k8s.io", "priorityclasses"): core.priority_class,
     (_RBAC, "roles"): core.role,
     (_RBAC, "clusterroles"): core.role,
-    (_RBAC, "rolebindings"): core.role_binding,
-    (_RBAC, "clusterrolebindings"): core.role_binding,
+    (_RBAC, "rolebindings"): bindings.check,
+    (_RBAC, "clusterrolebindings"): bindings.check,
+    ("networking.k8s.io", "networkpolicies"): network_policies.check,
 }
 _WITH_SPEC = frozenset(key for key in _RULES if key[0] in ("apps", "batch")) | {
     ("", "pods"),
