@@ -106,10 +106,10 @@ when:
     optional: true
   - taint: {node: node-2, taint: "fire:NoSchedule"}
   - quarantine: {pods: app=web, count: 1}
+  - kill: {pods: app=web, count: 1, grace: 0s}
   - set_image: {workload: deployment/web, image: "registry.k8s.io/pause:3.9"}
   - suspend: cronjob/report
   - run_job: report
-  - kill: {pods: app=web, count: 1, grace: 0s}
   - partition: {pods: app=web, direction: ingress}
   - ready: deployment/web
 then:

@@ -49,4 +49,5 @@ def attend(pauses: Pauses) -> None:
     gc.set_threshold(*THRESHOLDS)
     gc.collect()
     gc.freeze()
+    gc.collect()  # else the next waits until a quarter of what was frozen has gathered
     gc.callbacks.append(pauses)

@@ -62,6 +62,7 @@ def collector() -> Iterator[None]:
 def test_full_collections_come_before_much_has_gathered(collector: None) -> None:
     """What slow watchers have not read yet lives long, and there is more and more of it."""
     clock = itertools.count()
+    lives_already = [[number] for number in range(400_000)]
     attend(Pauses(spent=lambda: float(next(clock))))
     gathered: list[int] = []
 
@@ -73,3 +74,4 @@ def test_full_collections_come_before_much_has_gathered(collector: None) -> None
     unread = [[number] for number in range(300_000)]
     # From Python 3.14 on collections go in small steps, and there may be no full one at all.
     assert max(gathered, default=0) < len(unread) / 6
+    assert len(lives_already) > len(unread)
