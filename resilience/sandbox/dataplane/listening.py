@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from resilience.sandbox.dataplane.choice import Chooser
@@ -19,7 +20,7 @@ from resilience.sandbox.ports import published
 REBIND = 0.05
 
 
-class Listening:
+class Listening(ABC):
     """Base of a forwarder for one Service port."""
 
     kind: ClassVar[socket.SocketKind]
@@ -69,6 +70,6 @@ class Listening:
     def _bind(self, made: socket.socket) -> None:
         made.bind(self._address)
 
+    @abstractmethod
     def _readable(self) -> None:
         """Something came in."""
-        raise NotImplementedError
