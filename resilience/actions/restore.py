@@ -60,14 +60,10 @@ def _describe(restore: Restore) -> str:
 def run(restore: Restore, context: ActionContext) -> None:
     """Verify, create, fill, load; whatever is not brought back fails the step by name."""
     from resilience.backup.errors import BackupError
-    from resilience.backup.foreign import require_intact
-    from resilience.backup.keys import from_environment
 
     target = restore.into or context.namespace
     try:
-        keys = from_environment(context.cluster)
-        snapshot = _chosen(restore, context, keys)
-        require_intact(snapshot, trusted=keys.trusted)
+        snapshot = _verified(restore, context)
         if restore.into:
             _require_absent(target, context)
         report = _brought_back(restore, snapshot, target, context)
@@ -84,6 +80,16 @@ def run(restore: Restore, context: ActionContext) -> None:
         + ", ".join(f"{count} {what.value}" for what, count in report.counts.items()),
         {"snapshot": snapshot.name, "seconds": report.seconds, "volumes": report.volumes},
     )
+
+
+def _verified(restore: Restore, context: ActionContext) -> Snapshot:
+    from resilience.backup.foreign import require_intact
+    from resilience.backup.keys import from_environment
+
+    keys = from_environment(context.cluster)
+    snapshot = _chosen(restore, context, keys)
+    require_intact(snapshot, trusted=keys.trusted)
+    return snapshot
 
 
 def _chosen(restore: Restore, context: ActionContext, keys: Keys) -> Snapshot:
@@ -210,14 +216,10 @@ def undo(data: Mapping[str, Any], context: UndoContext) -> None:
 def rehearse(restore: Restore, context: ActionContext) -> None:
     """Verify the snapshot, and ask the API server about every object in it."""
     from resilience.backup.errors import BackupError
-    from resilience.backup.foreign import require_intact
-    from resilience.backup.keys import from_environment
 
     target = restore.into or context.namespace
     try:
-        keys = from_environment(context.cluster)
-        snapshot = _chosen(restore, context, keys)
-        require_intact(snapshot, trusted=keys.trusted)
+        snapshot = _verified(restore, context)
         report = _brought_back(restore, snapshot, target, context, dry_run=True)
     except (BackupError, ClusterError) as problem:
         raise ActionFailed(f"nothing would be restored: {problem}") from problem
