@@ -6,6 +6,9 @@
 The last line on stderr is the end marker with byte count, sha256 of the stream and hash of the
 tree: one line per entry, sorted by path, of path, type, mode, owner, size and content hash. Sockets
 and devices are named on stderr and left out.
+
+`load` writes below DIR and nowhere else, whatever the stream holds: a member is refused unless it
+is a file, directory or link whose directory this same stream has made, under a name that is new.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import NoReturn
 
 BLOCK = 1 << 20
 
@@ -118,21 +122,22 @@ def load(root: str) -> tuple[Counting, list[str]]:
     if [name for name in os.listdir(root) if name != "lost+found"]:
         sys.exit("the volume is not empty; nothing was written")
     source, tree, folders = Counting(sys.stdin.buffer), [], []
+    below = Below(root)
     pipe: Any = source
     with tarfile.open(fileobj=pipe, mode="r|", bufsize=BLOCK) as tar:
         if hasattr(tarfile, "fully_trusted_filter"):
-            # The stream is our own, proven by its hash; the other filters change modes.
+            # `Below` decides what may be written; the other filters change modes.
             tar.extraction_filter = tarfile.fully_trusted_filter
         for info in tar:
+            path = below.place(info)
             if info.isreg():
-                tree.append(line(info, write(tar, info, os.path.join(root, info.name))))
+                tree.append(line(info, write(tar, info, path)))
             else:
                 tar.extract(info, root, numeric_owner=True)
                 tree.append(line(info, ""))
                 if info.isdir():
                     folders.append(info)
                 if info.issym():  # tarfile leaves the times of links alone
-                    path = os.path.join(root, info.name)
                     os.utime(path, (info.mtime, info.mtime), follow_symlinks=False)
     while source.read(BLOCK):
         pass
@@ -141,11 +146,64 @@ def load(root: str) -> tuple[Counting, list[str]]:
     return source, tree
 
 
+class Below:
+    """Decides where each member of a stream is written, or ends the program with the reason.
+
+    A directory counts only when the stream itself made it: a link to a directory never does.
+    """
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self.folders = {""}
+
+    def place(self, info: tarfile.TarInfo) -> str:
+        """The path of a member. Existing names are refused: a file would be written through a link
+        of the same name."""
+        name = self.checked(info, info.name, "its name")
+        path = os.path.join(self.root, name)
+        if info.type not in (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE,
+                             tarfile.LNKTYPE) or info.issparse():  # fmt: skip
+            refuse(info, "it is no file, directory or link")
+        if info.size < 0:
+            refuse(info, f"its size is {info.size}")
+        if info.islnk():
+            target = os.path.join(self.root, self.checked(info, info.linkname, "its target"))
+            if not stat.S_ISREG(mode(target)):
+                refuse(info, f"its target {info.linkname!r} is no file of the volume")
+        if info.isdir() and (not mode(path) or (name == "lost+found" and stat.S_ISDIR(mode(path)))):
+            self.folders.add(name)
+        elif mode(path):
+            refuse(info, "the stream holds its name twice")
+        return path
+
+    def checked(self, info: tarfile.TarInfo, name: str, what: str) -> str:
+        """A name inside of the volume, whose directory the stream has made."""
+        parts = name.split("/")
+        if any(part in ("", ".", "..") for part in parts) or "\0" in name:
+            refuse(info, f"{what} {name!r} leads out of the volume")
+        if "/".join(parts[:-1]) not in self.folders:
+            refuse(info, f"{what} {name!r} is in no directory of the volume")
+        return name
+
+
+def mode(path: str) -> int:
+    """The mode of what is there, links not followed; 0 for nothing."""
+    try:
+        return os.lstat(path).st_mode
+    except FileNotFoundError:
+        return 0
+
+
+def refuse(info: tarfile.TarInfo, why: str) -> NoReturn:
+    """End here; what was written before is on a volume that nothing mounts yet."""
+    sys.exit(f"the stream is no volume that this program saved: member {info.name!r}: {why}")
+
+
 def write(tar: tarfile.TarFile, info: tarfile.TarInfo, path: str) -> str:
     """One file, hashed on its way to the disk."""
     digest, content = hashlib.sha256(), tar.extractfile(info)
     assert content is not None
-    with open(path, "wb") as file:
+    with open(path, "xb") as file:
         while True:
             block = content.read(BLOCK)
             if not block:
@@ -154,15 +212,18 @@ def write(tar: tarfile.TarFile, info: tarfile.TarInfo, path: str) -> str:
             file.write(block)
         file.flush()
         os.fsync(file.fileno())
-    os.chmod(path, info.mode)
     if os.geteuid() == 0:
         os.chown(path, info.uid, info.gid)
+    os.chmod(path, info.mode)  # last: a change of owner takes the setuid bit away
     os.utime(path, (info.mtime, info.mtime))
     return digest.hexdigest()
 
 
 def main() -> None:
-    counted, tree = {"save": save, "load": load}[sys.argv[1]](sys.argv[2])
+    try:
+        counted, tree = {"save": save, "load": load}[sys.argv[1]](sys.argv[2])
+    except tarfile.TarError as problem:
+        sys.exit(f"the stream is no intact tar: {problem}")
     whole = hashlib.sha256("\n".join(sorted(tree)).encode("utf-8", "surrogateescape")).hexdigest()
     print(
         "resilience-end "

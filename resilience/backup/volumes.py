@@ -139,6 +139,8 @@ class TarVolumes:
         def stdin() -> Iterator[bytes]:
             for chunk in snapshot.data(record):
                 sent.write(chunk)
+                if sent.bytes > record.bytes:  # it is not what was recorded, and may never end
+                    return
                 yield chunk
 
         with self.mounted(namespace, record.claim, writing=True) as pod:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 import subprocess
@@ -292,6 +293,20 @@ def test_a_volume_that_is_not_empty_is_not_written_over(volume: Path, tmp_path: 
     with pytest.raises(VolumeFailed, match="the volume is not empty"):
         volumes(cluster, exec_).bring_back(snapshot, snapshot.manifest.volumes[0], "shop")
     assert os.listdir(used) == ["precious"]
+
+
+def test_a_stored_stream_that_never_ends_is_cut_off_and_refused(
+    volume: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster, exec_ = claimed(), LocalExec({"shop/resilience-volume-data": volume})
+    snapshot = opened(taken(cluster, exec_), "one")
+    assert snapshot.manifest
+    exec_.directories["shop/resilience-volume-data"] = tmp_path / "back"
+    (tmp_path / "back").mkdir()
+    endless = itertools.repeat(b"\0" * 65536)
+    monkeypatch.setattr(type(snapshot), "data", lambda self, record: endless)
+    with pytest.raises(VolumeFailed, match="volume shop/data"):
+        volumes(cluster, exec_).bring_back(snapshot, snapshot.manifest.volumes[0], "shop")
 
 
 def test_a_volume_that_only_one_pod_may_mount_is_named_with_the_way_out() -> None:
