@@ -39,7 +39,7 @@ CODES = """
 | 23 | a guard refused, and nothing worse happened |
 | 24 | a disruption budget blocked what was asked, and nothing worse happened |
 | 25 | a run was cut short (a lost lock, a timeout) and put back, and nothing worse happened |
-| 143 | SIGTERM, after everything was put back |
+| 129, 131, 143 | SIGHUP, SIGQUIT or SIGTERM, after everything was put back |
 
 ## Exit codes of the `resilience` command
 

@@ -57,11 +57,22 @@ class Undo:
         return self.state in (State.OPEN, State.FAILED)
 
 
+class NotRecorded(ActionFailed):
+    """The journal on this machine cannot be written. What it would have undone was not begun."""
+
+    def __init__(self, where: str, error: OSError) -> None:
+        self.what = f"the journal {where} cannot be written: {error.strerror or error}"
+        super().__init__(
+            f"{self.what}. A change that is not recorded is not made: free the disk, or name"
+            " another folder with --resilience-journal"
+        )
+
+
 class Sink(Protocol):
     """A place where lines last."""
 
     def append(self, line: Line) -> None:
-        """Return only once the line is durable."""
+        """Return only once the line is durable. NotRecorded or ClusterError when it is not."""
 
     def close(self, *, finished: bool) -> None:
         """No more lines. `finished`: nothing is left to undo, the record may go."""
@@ -74,6 +85,8 @@ class Journal:
         self._sinks = tuple(sinks)
         self._undos = {undo.id: undo for undo in undos}
         self._lock = Lock()
+        self.trouble = ""
+        """Why a sink on this machine lacks lines; "" while it is complete."""
 
     def begin(self, facts: Mapping[str, Any]) -> None:
         """The first line: who, where, when."""
@@ -85,9 +98,14 @@ class Journal:
         with self._lock:
             identity = f"u{len(self._undos) + 1}"
             self._undos[identity] = Undo(id=identity, verb=verb, path=path, data=data, text=text)
-        self._write(
-            {"op": "undo", "id": identity, "verb": verb, "path": path, "data": data, "text": text}
-        )
+        try:
+            self._write(
+                {"op": "undo", "id": identity, "verb": verb, "path": path, "data": data,
+                 "text": text}
+            )  # fmt: skip
+        except (NotRecorded, ClusterError):
+            self.forget(identity)  # another sink may have it, and the change is not made
+            raise
         return identity
 
     def amend(self, identity: str, data: Mapping[str, Any]) -> None:
@@ -121,6 +139,8 @@ class Journal:
                 sink.close(finished=not left)
             except ClusterError:
                 continue
+            except NotRecorded as error:
+                self.trouble = self.trouble or error.what
 
     def _settle(self, identity: str, state: State, op: str, text: str = "") -> None:
         self._undos[identity] = replace(self._undos[identity], state=state, failure=text)
@@ -133,12 +153,15 @@ class Journal:
 
     def _tell(self, line: Line) -> None:
         """What is lost of this costs a needless undo at worst, and undos are safe to repeat: a
-        sink in a cluster that does not answer must not stop the others, nor the next undo."""
+        sink that fails (an API server that is away, a full disk) must not stop the others, nor
+        the next undo. A local failure is kept in `trouble`: an API server comes back."""
         for sink in self._sinks:
             try:
                 sink.append(line)
             except ClusterError:
                 continue
+            except NotRecorded as error:
+                self.trouble = self.trouble or error.what
 
 
 def _check(data: Mapping[str, Any], text: str) -> None:

@@ -11,11 +11,10 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
 
-from resilience.engine.journal import Journal, Line, Story, fold
+from resilience.engine.journal import Journal, Line, NotRecorded, Story, fold
 from resilience.model.values import RunId
 
 
@@ -24,34 +23,59 @@ class JournalFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file = _open_locked(path)
+        self._handle = _open_locked(path)
 
     def append(self, line: Line) -> None:
-        """One JSON line, on the disk when this returns."""
-        self._file.write(json.dumps(line, separators=(",", ":"), sort_keys=True) + "\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        """One JSON line, on the disk when this returns. Of a line that does not fit (a full disk, a
+        size limit) nothing stays, so that the next one is whole."""
+        text = json.dumps(line, separators=(",", ":"), sort_keys=True) + "\n"
+        whole = os.fstat(self._handle).st_size
+        try:
+            _write_all(self._handle, text.encode())
+            os.fsync(self._handle)
+        except OSError as error:
+            with suppress(OSError):
+                os.ftruncate(self._handle, whole)
+            raise NotRecorded(str(self.path), error) from error
 
     def close(self, *, finished: bool) -> None:
         """Let go of the lock; remove the file when nothing in it is left to do."""
-        if finished:
-            self.path.unlink(missing_ok=True)
-        self._file.close()
+        try:
+            if finished:
+                self.path.unlink(missing_ok=True)
+        except OSError as error:
+            raise NotRecorded(str(self.path), error) from error
+        finally:
+            os.close(self._handle)
+
+
+def _write_all(handle: int, content: bytes) -> None:
+    while content:
+        content = content[os.write(handle, content) :]
 
 
 def create(directory: Path, run: RunId) -> JournalFile:
-    """A new file for a run that begins; the directory's entry is synced too."""
-    directory.mkdir(parents=True, exist_ok=True)
-    ignore = directory.parent / ".gitignore"
-    if directory.parent.name == ".resilience" and not ignore.exists():
-        ignore.write_text("*\n", encoding="utf-8")
-    sink = JournalFile(directory / f"{run}.jsonl")
+    """A new file for a run that begins; the directory's entry is synced too. NotRecorded when no
+    file can be made there."""
+    path = directory / f"{run}.jsonl"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        ignore = directory.parent / ".gitignore"
+        if directory.parent.name == ".resilience" and not ignore.exists():
+            ignore.write_text("*\n", encoding="utf-8")
+        sink = JournalFile(path)
+        _sync(directory)
+    except OSError as error:
+        raise NotRecorded(str(path), error) from error
+    return sink
+
+
+def _sync(directory: Path) -> None:
     handle = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
-    return sink
 
 
 def read(path: Path) -> Story:
@@ -101,24 +125,25 @@ def _end_last_line(path: Path, sink: JournalFile) -> None:
         os.truncate(path, whole)
 
 
-def _open_locked(path: Path) -> IO[str]:
-    file = path.open("a", encoding="utf-8")
+def _open_locked(path: Path) -> int:
+    """An open, locked file; BlockingIOError when somebody else has it."""
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(handle).st_nlink == 0:  # its last owner finished it a moment ago
+            raise BlockingIOError(str(path))
+    except BaseException:
+        os.close(handle)
         raise
-    if os.fstat(file.fileno()).st_nlink == 0:  # its last owner finished it a moment ago
-        file.close()
-        raise BlockingIOError(str(path))
-    return file
+    return handle
 
 
 def _is_locked(path: Path) -> bool:
-    with path.open("rb") as file:
-        try:
+    """Also of a file that another user owns, or that has gone meanwhile: it is not ours to undo."""
+    try:
+        with path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        fcntl.flock(file, fcntl.LOCK_UN)
-        return False
+            fcntl.flock(file, fcntl.LOCK_UN)
+            return False
+    except (BlockingIOError, PermissionError, FileNotFoundError):
+        return True

@@ -50,7 +50,14 @@ def put_back(state: RunState, clock: EngineClock) -> list[str]:
         state.timeline.note(What.UNDO, "abandoned", {"state": "failed"})
     if state.cluster.ended():
         return _gone(state)
-    return [f"{undo.text}: {undo.failure or 'not tried'}" for undo in state.journal.pending()]
+    left = [f"{undo.text}: {undo.failure or 'not tried'}" for undo in state.journal.pending()]
+    return [*left, *_unrecorded(state)]
+
+
+def _unrecorded(state: RunState) -> list[str]:
+    """A journal that lacks lines: had this run died, nobody would have known what to put back."""
+    trouble = state.journal.trouble
+    return [f"{trouble}; what was put back is not recorded there"] if trouble else []
 
 
 def _may_undo(state: RunState) -> bool:

@@ -11,7 +11,7 @@ import pytest
 from resilience.harness import SESSION, SETTINGS, handwritten, refusals, telling
 from resilience.harness.items import ScenarioFile, ScenarioItem
 from resilience.harness.session import Session
-from resilience.harness.signals import TERMINATED
+from resilience.harness.signals import exit_code
 from resilience.language import load
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ def session(config: pytest.Config) -> Session:
     return found
 
 
-def _terminate() -> None:
-    pytest.exit("SIGTERM", returncode=TERMINATED)
+def _terminate(signal: str) -> None:
+    pytest.exit(signal, returncode=exit_code(signal))
 
 
 def file(path: Path, parent: pytest.Collector) -> ScenarioFile:

@@ -10,7 +10,7 @@ import pytest
 
 from resilience.engine.defect import defect
 from resilience.harness import SESSION, exits, telling
-from resilience.harness.signals import TERMINATED
+from resilience.harness.signals import exit_code
 from resilience.model.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 def finish(session: pytest.Session, exitstatus: int) -> None:
     """Write the reports, set the exit code."""
     ours = session.config.stash[SESSION]
-    if ours.signals.interrupted == "SIGTERM":
-        session.exitstatus = TERMINATED
+    if (ended := exit_code(ours.signals.interrupted)) is not None:
+        session.exitstatus = ended
     missing = False
     try:
         ours.files = _written(ours)

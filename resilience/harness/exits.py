@@ -7,7 +7,7 @@
 23   a guard refused                          │ happened in the same run
 24   a budget blocked what was asked          │
 25   a run was cut short, by a lost lock say  ┘
-143  SIGTERM, after the undo
+128+N  a signal (SIGTERM 143, SIGHUP 129, SIGQUIT 131), after the undo
 """
 
 from __future__ import annotations

@@ -30,10 +30,12 @@ def uses(item: pytest.Item) -> bool:
 
 def serve(request: pytest.FixtureRequest, cluster: HttpCluster) -> Iterator[Resilience]:
     """For the fixture: everything is put back when the test is over, whatever happened in it."""
-    from resilience.context import Refused
+    from resilience.cluster.errors import ClusterError
+    from resilience.context import ActionFailed, Refused
     from resilience.engine.fixture import UndoIncomplete
     from resilience.engine.measured import NotMeasured
     from resilience.harness import collecting
+    from resilience.model.verdict import Outcome
 
     session = collecting.session(request.config)
     if session.settings.dry_run:
@@ -49,6 +51,9 @@ def serve(request: pytest.FixtureRequest, cluster: HttpCluster) -> Iterator[Resi
             ours = serving.__enter__()
         except Refused as error:
             pytest.fail(f"refused by guard: {error}; nothing was touched", pytrace=False)
+        except (ActionFailed, ClusterError) as error:  # it never began
+            session.outcomes[title] = Outcome.HARNESS_ERROR
+            pytest.fail(f"{Outcome.HARNESS_ERROR.value}: {error}", pytrace=False)
         try:
             yield ours
         finally:

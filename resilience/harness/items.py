@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from resilience.context import Refused
+from resilience.cluster.errors import ClusterError
+from resilience.context import ActionFailed, Refused
 from resilience.engine.drill import compiled
 from resilience.harness import FIXTURE, SESSION, telling
 from resilience.language import load
@@ -106,6 +107,9 @@ class ScenarioItem(pytest.Function):
                 record = session.run(self.scenario, cluster, shown)
             except Refused as error:
                 raise self._refused(error) from None
+            except (ActionFailed, ClusterError) as error:  # it never began
+                session.outcomes[self.nodeid] = Outcome.HARNESS_ERROR
+                raise ScenarioFailed(f"{Outcome.HARNESS_ERROR.value}: {error}") from None
         session.outcomes[self.nodeid] = record.outcome
         self._keep(record)
         if session.signals.interrupted:

@@ -17,6 +17,7 @@ def reasons(config: pytest.Config) -> Iterator[str]:
     yield from _xdist(config)
     yield from _reruns(config)
     yield from _timeout(config)
+    yield from _faulthandler(config)
 
 
 def _xdist(config: pytest.Config) -> Iterator[str]:
@@ -48,4 +49,15 @@ def _timeout(config: pytest.Config) -> Iterator[str]:
         yield (
             "timeout_method=thread ends the process without any undo; use"
             " --timeout-method=signal, after which everything is put back"
+        )
+
+
+def _faulthandler(config: pytest.Config) -> Iterator[str]:
+    if not config.pluginmanager.hasplugin("faulthandler"):
+        return
+    seconds = float(config.getini("faulthandler_timeout") or 0)
+    if seconds > 0 and config.getini("faulthandler_exit_on_timeout"):
+        yield (
+            "faulthandler_exit_on_timeout ends the process without any undo; set it to false, and"
+            " use --timeout with --timeout-method=signal, after which everything is put back"
         )

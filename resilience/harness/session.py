@@ -40,7 +40,7 @@ class Session:
     """One per pytest session. `tell` shows a line to the person there, past pytest's capture."""
 
     def __init__(
-        self, settings: Settings, tell: Callable[[str], None], terminate: Callable[[], None]
+        self, settings: Settings, tell: Callable[[str], None], terminate: Callable[[str], None]
     ) -> None:
         self.settings = settings
         self.signals = Signals(tell, terminate)

@@ -1,9 +1,11 @@
-"""What Ctrl-C, SIGTERM and a test's timeout do while a cluster is in our hands.
+"""What Ctrl-C, SIGTERM, SIGHUP, SIGQUIT and a test's timeout do while a cluster is in our hands.
 
-pytest handles no SIGTERM: a Pod that is evicted would die with its fault still injected. Here a
-run's engine works on a thread of its own, and the main thread only waits; a signal then stops the
-run and never cuts through the middle of an undo. Outside of a run SIGTERM ends the session with
-exit code 143 and Ctrl-C does what pytest makes of it.
+pytest handles no SIGTERM: a Pod that is evicted would die with its fault still injected. The same
+holds for SIGHUP (a closed terminal, an ssh connection that broke) and SIGQUIT. Here a run's engine
+works on a thread of its own, and the main thread only waits; a signal then stops the run and never
+cuts through the middle of an undo. Outside of a run these three end the session with the exit code
+that a shell reports, and Ctrl-C does what pytest makes of it. A signal that the process ignores
+(`nohup`) stays ignored.
 """
 
 from __future__ import annotations
@@ -15,8 +17,14 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Protocol
 
-TERMINATED = 143
-"""Exit code after SIGTERM, as a shell reports it."""
+ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+"""Signals that ask the process to end. Each one is answered with the undo."""
+
+
+def exit_code(name: str) -> int | None:
+    """Exit code after the ending signal of that name, as a shell reports it; None for others."""
+    codes = {each.name: 128 + each for each in ENDING}
+    return codes.get(name)
 
 
 class Aborter(Protocol):
@@ -32,7 +40,7 @@ class Aborter(Protocol):
 class Signals:
     """Installed for as long as a cluster is open. `tell` shows one line to the person there."""
 
-    def __init__(self, tell: Callable[[str], None], terminate: Callable[[], None]) -> None:
+    def __init__(self, tell: Callable[[str], None], terminate: Callable[[str], None]) -> None:
         self._tell = tell
         self._terminate_now = terminate
         self._aborter: Aborter | None = None
@@ -42,14 +50,18 @@ class Signals:
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """Handle both signals for the time of the block, where this thread may."""
+        """Handle the signals for the time of the block, where this thread may."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-        self._interrupt_now = before[signal.SIGINT]
-        signal.signal(signal.SIGINT, self._on_interrupt)
-        signal.signal(signal.SIGTERM, self._on_terminate)
+        found = {number: signal.getsignal(number) for number in (signal.SIGINT, *ENDING)}
+        # None: installed by code that is not Python's, and not to be restored from here.
+        before = {number: handler for number, handler in found.items()
+                  if handler not in (signal.SIG_IGN, None)}  # fmt: skip
+        self._interrupt_now = found[signal.SIGINT]
+        for number in before:
+            interrupts = number == signal.SIGINT
+            signal.signal(number, self._on_interrupt if interrupts else self._on_ending)
         try:
             yield
         finally:
@@ -97,14 +109,14 @@ class Signals:
         if raises and callable(self._interrupt_now):
             self._interrupt_now(number, frame)
 
-    def _on_terminate(self, number: int, frame: FrameType | None) -> None:
-        raises = self._must_raise()
+    def _on_ending(self, number: int, frame: FrameType | None) -> None:
+        raises, name = self._must_raise(), signal.Signals(number).name
         if self._aborter is not None:
-            self.interrupted = "SIGTERM"
-            self._tell("SIGTERM: stopping; what was changed is being put back")
-            self._aborter.abort("SIGTERM")
+            self.interrupted = name
+            self._aborter.abort(name)
+            self._tell(f"{name}: stopping; what was changed is being put back")
         if raises:
-            self._terminate_now()
+            self._terminate_now(name)
 
     def _must_raise(self) -> bool:
         aborter = self._aborter

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -42,7 +42,8 @@ class Terminal:
         reporter = self.reporter
         if reporter is None:
             return
-        with self.uncaptured(), self._lock:
+        # A terminal that was closed must not end the run that is putting things back.
+        with suppress(OSError), self.uncaptured(), self._lock:
             reporter.ensure_newline()
             for line in lines:
                 reporter.write_line(line)

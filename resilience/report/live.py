@@ -8,7 +8,7 @@ Terminal capabilities are never forced. `out` prints past pytest's capture and i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Event, Thread
 from typing import IO, Any, Protocol
 
@@ -49,7 +49,8 @@ class Live:
         elif entry.what is What.UNDO and entry.facts.get("state") != "recorded":
             self.step = "putting back"
         if tells(entry):
-            self._out(line(entry, self._zero))
+            with suppress(OSError):  # the terminal was closed; the run goes on without it
+                self._out(line(entry, self._zero))
 
     def probe(self, probe: Measuring) -> None:
         """Show this probe's availability from now on."""
@@ -107,7 +108,8 @@ def animated(stream: IO[str]) -> Iterator[Live]:
             while not over.wait(REDRAW):
                 text = Text(live.moving(), no_wrap=True, overflow="ellipsis")
                 spinner.update(text=text)
-                screen.refresh()
+                with suppress(OSError):
+                    screen.refresh()
 
         artist = Thread(target=draw, daemon=True, name="resilience-live")
         artist.start()

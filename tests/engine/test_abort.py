@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from resilience.actions.sleep import VERB as SLEEP
 from resilience.checks.ready import VERB as READY
 from resilience.cluster import errors
 from resilience.engine.abort import Aborter, Why
+from resilience.engine.journal import Line, NotRecorded, Sink
 from resilience.engine.undo import shielded
 from resilience.model.report import RunRecord
 from resilience.model.selector import Selector
@@ -38,13 +39,14 @@ def here(tmp_path: Path) -> World:
     return made
 
 
-def busy(here: World, script: Script | None = None) -> RunRecord:
+def busy(here: World, script: Script | None = None, sinks: Sequence[Sink] = ()) -> RunRecord:
     """A run with every kind of step in it."""
     probes = [step((script or Script()).verb, Phase.WHILE)]
     return here.run(
         given=[step(APPLY, Phase.GIVEN, file=Path("web.yaml")),
                step(READY, Phase.GIVEN, 1, target=WEB)],
         probes=probes,
+        sinks=sinks,
         when=[step(SCALE, Phase.WHEN, workload=WEB, replicas=5),
               step(SLEEP, Phase.WHEN, 1, duration=Duration.of(10)),
               step(KILL, Phase.WHEN, 2, pods=Selector.parse("app=web"), count=2),
@@ -194,6 +196,33 @@ def test_one_press_during_the_undo_does_not_stop_it_and_three_do(here: World) ->
     assert record.outcome is Outcome.UNDO_INCOMPLETE
     assert "delete Deployment shop/web" in record.message
     assert answers[-1] == "rollback abandoned; `resilience recover` finishes it"
+
+
+def test_a_journal_that_fails_under_way_does_not_stop_the_undo(here: World) -> None:
+    before = here.cluster.dump()
+
+    class Full:
+        """A disk that is full from the first victim on."""
+
+        full = False
+
+        def append(self, line: Line) -> None:
+            if self.full:
+                raise NotRecorded("r1.jsonl", OSError(28, "No space left on device"))
+
+        def close(self, *, finished: bool) -> None:
+            self.finished = finished
+
+    disk = Full()
+    here.on_entry = lambda entry: setattr(disk, "full", True) if entry.what is What.VICTIM else None
+    record = busy(here, sinks=[disk])
+    assert here.cluster.dump() == before
+    assert record.outcome is Outcome.UNDO_INCOMPLETE
+    assert record.leftovers == (
+        "the journal r1.jsonl cannot be written: No space left on device;"
+        " what was put back is not recorded there",
+    )
+    assert disk.finished
 
 
 def test_the_first_reason_wins() -> None:

@@ -48,7 +48,7 @@ def written(directory: Path, here: World, *, ephemeral: bool = False, cluster: s
         "scale web back to 3",
     )
     here.cluster.change(DEPLOYMENTS, "shop", "web", lambda o: o["spec"].update(replicas=1))
-    sink._file.close()  # the process is gone, and its lock with it
+    os.close(sink._handle)  # the process is gone, and its lock with it
     return sink.path
 
 
@@ -241,6 +241,39 @@ def test_undos_are_pending_newest_first_until_they_are_settled() -> None:
     assert fold(sink.lines).undos[2].data == {"n": 2, "uid": "x"}
     journal.close()
     assert sink.finished is False
+
+
+def test_of_a_line_that_does_not_fit_nothing_stays(tmp_path: Path) -> None:
+    code = f"""
+import resource
+from pathlib import Path
+from resilience.engine import journalfile
+from resilience.engine.journal import Journal
+from resilience.model.values import RunId
+sink = journalfile.create(Path({str(tmp_path)!r}), RunId("r9"))
+journal = Journal([sink])
+journal.begin({{"run": "r9"}})
+first = journal.record("scale", "when[0]", {{}}, "first")
+size = sink.path.stat().st_size
+resource.setrlimit(resource.RLIMIT_FSIZE, (size + 9, resource.RLIM_INFINITY))
+journal.done(first)
+try:
+    journal.record("scale", "when[1]", {{}}, "second")
+except Exception as error:
+    print(type(error).__name__, [undo.text for undo in journal.pending()])
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+journal.record("scale", "when[2]", {{}}, "third")
+print(journal.trouble)
+"""
+    root = Path(__file__).parents[2]
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, timeout=60, check=False, text=True,
+        capture_output=True, env={**os.environ, "PYTHONPATH": str(root)},
+    )  # fmt: skip
+    assert ended.stdout.startswith("NotRecorded []\n"), ended
+    assert "cannot be written: File too large" in ended.stdout
+    [left] = left_behind(tmp_path)
+    assert [undo.text for undo in left.story.undos] == ["first", "third"]
 
 
 def test_the_journals_folder_is_kept_out_of_git(tmp_path: Path) -> None:

@@ -57,6 +57,20 @@ def test_a_timeout_that_ends_the_process_is_refused(run: Run, arguments: list[st
     refused(run(*arguments), "timeout_method=thread ends the process without any undo")
 
 
+FAULTHANDLER = ("-o", "faulthandler_exit_on_timeout=true")
+
+
+def test_a_faulthandler_that_ends_the_process_is_refused(run: Run) -> None:
+    refused(run(*FAULTHANDLER, "-o", "faulthandler_timeout=4"), "without any undo")
+
+
+@pytest.mark.parametrize("arguments", [FAULTHANDLER, ("-o", "faulthandler_timeout=40")])
+def test_a_faulthandler_that_ends_nothing_is_not_minded(
+    run: Run, arguments: tuple[str, ...]
+) -> None:
+    assert run(*arguments, "--resilience-dry-run").ret == 0
+
+
 def test_a_thread_timeout_without_a_time_is_not_minded(run: Run) -> None:
     pytest.importorskip("pytest_timeout")
     assert run("--timeout-method=thread", "--resilience-dry-run").ret == 0

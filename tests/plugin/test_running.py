@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -16,9 +17,10 @@ from xml.etree import ElementTree
 import pytest
 
 from resilience.cluster.embedded import Embedded
+from resilience.cluster.interface import CONFIGMAPS
 from resilience.cluster.transport import HttpCluster
 from tests.plugin.conftest import Run, plain
-from tests.plugin.sandboxed import DEADLINE, MANIFEST, Inner, exists
+from tests.plugin.sandboxed import DEADLINE, INSTALLED, MANIFEST, Inner, exists, named
 
 CHANGES = """\
 scenario: it changes something
@@ -154,7 +156,12 @@ def test_lf_runs_only_what_failed(pytester: pytest.Pytester, run: Run, scenario:
 
 @pytest.mark.parametrize(
     ("number", "code", "word"),
-    [(signal.SIGINT, 2, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM")],
+    [
+        (signal.SIGINT, 2, "Ctrl-C"),
+        (signal.SIGTERM, 143, "SIGTERM"),
+        (signal.SIGHUP, 129, "SIGHUP"),
+        (signal.SIGQUIT, 131, "SIGQUIT"),
+    ],
 )
 def test_a_signal_stops_the_run_undoes_and_is_told(
     inner: Inner, cluster: HttpCluster, number: signal.Signals, code: int, word: str
@@ -165,6 +172,84 @@ def test_a_signal_stops_the_run_undoes_and_is_told(
     assert not exists(cluster)
     assert "interrupted" in inner.output
     assert word in inner.output
+
+
+def test_a_hangup_that_nohup_ignores_stays_ignored(
+    pytester: pytest.Pytester, run: Run, scenario: Path, cluster: HttpCluster
+) -> None:
+    changes(pytester, sleep="1s")
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        waiting = Inner(pytester.path)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    with waiting as inner:
+        inner.wait_changed(cluster)
+        inner.send(signal.SIGHUP)
+        assert inner.end() == 0, inner.output
+
+
+def test_a_closed_terminal_ends_in_the_undo(
+    pytester: pytest.Pytester, run: Run, scenario: Path, cluster: HttpCluster
+) -> None:
+    """End to end, on a real pseudo-terminal: nothing can be written to it any more."""
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pytest", *([] if INSTALLED else ["-p", "resilience.plugin"])],
+        cwd=pytester.path, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+        env={**os.environ, "TERM": "xterm"},
+    )  # fmt: skip
+    os.close(theirs)
+    drained = threading.Thread(target=_drain, args=(ours,), daemon=True)
+    drained.start()
+    try:
+        with cluster.view(CONFIGMAPS, "default") as view:
+            assert view.wait(lambda found: any(named(each) for each in found), DEADLINE)
+        os.close(ours)
+        os.kill(process.pid, signal.SIGHUP)
+        process.wait(DEADLINE)
+    finally:
+        process.kill()
+        process.wait()
+    assert not exists(cluster)
+
+
+def _drain(terminal: int) -> None:
+    try:
+        while os.read(terminal, 4096):
+            pass
+    except OSError:  # closed
+        return
+
+
+def _limited(process: subprocess.Popen[str], directory: Path) -> None:
+    """The journal's file cannot grow any more, as on a full disk."""
+    [file] = (directory / ".resilience/journal").glob("*.jsonl")
+    size = file.stat().st_size
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (size, size))
+
+
+def test_a_full_disk_under_the_journal_keeps_nothing_from_being_put_back(
+    inner: Inner, cluster: HttpCluster, pytester: pytest.Pytester
+) -> None:
+    inner.wait_changed(cluster)
+    _limited(inner.process, pytester.path)
+    inner.send(signal.SIGINT)
+    assert inner.end() == 20
+    assert not exists(cluster)
+    assert "cannot be written: File too large; what was put back is not recorded" in inner.output
+    assert "Traceback" not in inner.output
+
+
+def test_a_journal_that_cannot_be_begun_is_one_line_and_nothing_is_touched(
+    pytester: pytest.Pytester, run: Run, scenario: Path, cluster: HttpCluster
+) -> None:
+    result = run("--resilience-journal=/proc/none")
+    text = result.stdout.str()
+    assert result.ret == 22, text
+    assert "Traceback" not in text
+    result.stdout.fnmatch_lines(["*harness error: the journal /proc/none/*cannot be written: No*"])
+    assert not exists(cluster)
 
 
 def test_ctrl_c_twice_does_not_cut_the_undo_short(inner: Inner, cluster: HttpCluster) -> None:
