@@ -105,6 +105,11 @@ class Cluster:
         )  # fmt: skip
         return found
 
+    def text(self, method: str, path: str) -> str:
+        """The body of an answer as it came."""
+        response = self._open(method, path, None, "", "application/json", {})
+        return str(response.data.decode())
+
     def _must(self, answer: Answer) -> Obj:
         if answer.status >= 300:
             raise Refused(f"{answer.status}: {answer.body.get('message', answer.body)}")

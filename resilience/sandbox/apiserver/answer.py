@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
@@ -23,10 +24,24 @@ def plain(value: Any, status: int = 200, warnings: Sequence[str] = ()) -> web.Re
 
 
 def raw(data: bytes, status: int = 200, warnings: Sequence[str] = ()) -> web.Response:
-    """JSON bytes that exist already."""
-    response = web.Response(body=data, status=status, headers=_HEADERS)
+    """JSON bytes that exist already; they end with the newline that Go's encoder writes."""
+    response = web.Response(body=data + b"\n", status=status, headers=_HEADERS)
     for text in warnings:
         response.headers.add("Warning", f"299 - {json.dumps(text)}")
+    return response
+
+
+def typed(data: bytes, media: str) -> web.Response:
+    """Bytes of another media type."""
+    return web.Response(body=data, headers={**_HEADERS, "Content-Type": media})
+
+
+def tagged(request: web.BaseRequest, data: bytes) -> web.Response:
+    """JSON bytes with an ETag; 304 to a client that has them already."""
+    tag = f'"{hashlib.sha256(data).hexdigest()}"'
+    same = tag in request.headers.get("If-None-Match", "")
+    response = web.Response(status=304, headers=_HEADERS) if same else raw(data)
+    response.headers["ETag"] = tag
     return response
 
 
@@ -77,5 +92,5 @@ async def stream(
     await response.write(second)
     async for piece in pieces:
         await response.write(piece)
-    await response.write_eof()
+    await response.write_eof(b"\n")
     return response

@@ -1,4 +1,4 @@
-"""OpenAPI v3 from the table of facts: what `kubectl apply`, `diff` and `explain` need.
+"""OpenAPI v3, and v2 from it, by the table of facts: what kubectl and other clients read.
 
 Source: k8s.io/kube-openapi (root index with hashes, one document per group and version). Schemas
 carry `x-kubernetes-group-version-kind`, list and patch extensions; descriptions are not kept, so
@@ -13,6 +13,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from resilience.sandbox.apiserver import openapi_v2
 from resilience.sandbox.apiserver.kinds import Kinds
 from resilience.sandbox.config import KUBERNETES_VERSION
 from resilience.sandbox.schema.facts import Facts, Kind, Model
@@ -62,6 +63,10 @@ class OpenAPI:
         """One group version's document ("api/v1", "apis/apps/v1"), None for others."""
         return self._document(path) if path in self._paths() else None
 
+    def second(self) -> bytes:
+        """/openapi/v2: the definitions of every kind in one document."""
+        return self._document("")
+
     def _paths(self) -> list[str]:
         found = {
             f"apis/{kind.resource.group}/{kind.resource.version}"
@@ -81,6 +86,14 @@ class OpenAPI:
         return known
 
     def _make(self, path: str) -> bytes:
+        if not path:
+            schemas: dict[str, Any] = {}
+            for kind in self._kinds.all():
+                self._schema_of_kind(kind, schemas, second=True)
+            return _dumped(openapi_v2.document(schemas))
+        return self._make_third(path)
+
+    def _make_third(self, path: str) -> bytes:
         kinds = [
             kind
             for kind in self._kinds.all()
@@ -97,24 +110,16 @@ class OpenAPI:
             "paths": paths,
             "components": {"schemas": schemas},
         }
-        return json.dumps(document, separators=(",", ":")).encode()
+        return _dumped(document)
 
-    def _schema_of_kind(self, kind: Kind, schemas: dict[str, Any]) -> str:
+    def _schema_of_kind(self, kind: Kind, schemas: dict[str, Any], *, second: bool = False) -> str:
         resource = kind.resource
         mark = {"group": resource.group, "version": resource.version, "kind": resource.kind}
         if not kind.model:
             name = ".".join([*reversed(resource.group.split(".")), resource.version, resource.kind])
             own = self._crds.get(f"{resource.plural}.{resource.group}/{resource.version}")
-            schema: dict[str, Any] = dict(own) if isinstance(own, dict) else {"type": "object"}
-            properties = {
-                "apiVersion": {"type": "string"},
-                "kind": {"type": "string"},
-                **(schema.get("properties") or {}),
-                "metadata": {"allOf": [{"$ref": _PREFIX + "V1ObjectMeta"}]},
-            }
             schemas[name] = {
-                **schema,
-                "properties": properties,
+                **_of_custom(own if isinstance(own, dict) else None, second=second),
                 "x-kubernetes-group-version-kind": [mark],
             }
             self._add("V1ObjectMeta", schemas)
@@ -135,6 +140,23 @@ class OpenAPI:
                 inner = kind.replace("[]", "").replace("{}", "")
                 if inner not in _SCALARS and inner not in schemas:
                     todo.append(inner)
+
+
+def _of_custom(own: Mapping[str, Any] | None, *, second: bool) -> dict[str, Any]:
+    """A custom kind's schema; v2 says nothing about a root that takes any field."""
+    if own is None or (second and own.get("x-kubernetes-preserve-unknown-fields") is True):
+        return {"type": "object"}
+    properties = {
+        "apiVersion": {"type": "string"},
+        "kind": {"type": "string"},
+        **(own.get("properties") or {}),
+        "metadata": {"allOf": [{"$ref": _PREFIX + "V1ObjectMeta"}]},
+    }
+    return {**own, "properties": properties}
+
+
+def _dumped(document: Any) -> bytes:
+    return json.dumps(document, separators=(",", ":")).encode()
 
 
 def _schema(model: Model) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from resilience.sandbox.apiserver import (
     discovery,
     door,
     errors,
+    openapi_v2,
     options,
     proxying,
     requests,
@@ -124,6 +125,8 @@ class Server:
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         path = request.path.rstrip("/") or "/"
         if path in _OPEN or path.startswith(("/healthz/", "/livez/", "/readyz/")):
+            if "Authorization" in request.headers:  # A wrong token is refused on every path.
+                self._identity(request)
             return self._open(request, path)
         user = self._identity(request)
         if path.startswith("/sandbox/"):
@@ -216,7 +219,7 @@ class Server:
         if path == "/apis":
             return answer.plain(discovery.group_list(kinds))
         if path.startswith("/openapi"):
-            return self._schema(path)
+            return self._schema(request, path)
         parts = path.strip("/").split("/")
         if parts[0] == "apis" and len(parts) == 2:
             versions = discovery.groups(kinds).get(parts[1])
@@ -229,10 +232,16 @@ class Server:
             if resources:
                 return answer.plain(resources)
         elif path == "/":
-            return answer.plain({"paths": ["/api", "/apis", "/openapi/v3", "/version"]})
+            return answer.plain(
+                {"paths": ["/api", "/apis", "/openapi/v2", "/openapi/v3", "/version"]}
+            )
         return web.Response(status=404, text="404 page not found\n")
 
-    def _schema(self, path: str) -> web.StreamResponse:
+    def _schema(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
+        if path == "/openapi/v2":
+            if "proto-openapi" in request.headers.get("Accept", ""):
+                return answer.typed(openapi_v2.protobuf(), openapi_v2.PROTOBUF)
+            return answer.tagged(request, self._openapi.second())
         if path == "/openapi/v3":
             return answer.raw(self._openapi.index())
         data = self._openapi.document(path.removeprefix("/openapi/v3/"))

@@ -218,12 +218,12 @@ def _time(value: Any, place: _Place) -> str:
 
 
 def _bytes(value: Any, place: _Place) -> str:
-    text = _string(value, place)
+    """Standard base64, in which line ends are ignored; the stored form has none."""
+    text = _string(value, place).replace("\r", "").replace("\n", "")
     try:
-        base64.b64decode(text.encode(), validate=True)
+        return base64.b64encode(base64.b64decode(text.encode(), validate=True)).decode()
     except (binascii.Error, ValueError):
         raise _Mismatch("illegal base64 data at input byte 0") from None
-    return text
 
 
 def _int_or_string(value: Any, place: _Place) -> int | str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -240,3 +241,30 @@ def test_every_schema_reference_resolves(wire: Wire) -> None:
 
 def test_the_listener_is_on_loopback_only(live: Live) -> None:
     assert live.url.startswith("https://127.0.0.1:")
+
+
+@pytest.mark.parametrize(
+    "path", ["/version", "/healthz", "/readyz/ping", "/api", "/openapi/v2", "/nowhere"]
+)
+def test_a_wrong_token_is_refused_on_every_path(wire: Wire, path: str) -> None:
+    answer = wire("GET", path, token="nobody-has-this")
+    assert (answer.status, answer.json["reason"]) == (401, "Unauthorized")
+
+
+def test_openapi_v2_is_sent_once(wire: Wire) -> None:
+    first = wire("GET", "/openapi/v2")
+    again = wire("GET", "/openapi/v2", If_None_Match=first.headers["ETag"])
+    assert (first.status, again.status, again.data) == (200, 304, b"")
+
+
+def test_kubectl_applies_a_list(live: Live) -> None:
+    items = [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "listed"}}]
+    body = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+    assert "configmap/listed created" in live.kubectl("apply", "-f", "-", stdin=body)
+
+
+def test_kubectl_says_that_a_definition_is_missing(live: Live) -> None:
+    body = {"apiVersion": "nowhere.example.org/v1", "kind": "Lost", "metadata": {"name": "x"}}
+    said = live.kubectl("apply", "-f", "-", stdin=json.dumps(body), check=False)
+    assert 'no matches for kind "Lost" in version "nowhere.example.org/v1"' in said
+    assert "ensure CRDs are installed first" in said

@@ -28,7 +28,7 @@ POD_MESSAGE = (
 def pod(obj: Obj, old: Obj | None) -> list[Cause]:
     causes = podspec.check(obj["spec"], "spec")
     if old is None:
-        return causes
+        return causes + _new_pod(obj["spec"])
     before, after = clone(old["spec"]), clone(obj["spec"])
     for field in ("containers", "initContainers"):
         for was, now in zip(before.get(field) or (), after.get(field) or (), strict=False):
@@ -51,6 +51,20 @@ def pod(obj: Obj, old: Obj | None) -> list[Cause]:
         before["terminationGracePeriodSeconds"] = 1
     if before != after or any(entry not in has for entry in had):
         causes.append(errors.value_forbidden("spec", POD_MESSAGE))
+    return causes
+
+
+def _new_pod(spec: Obj) -> list[Cause]:
+    """What only a Pod that exists may have."""
+    causes = []
+    if spec.get("ephemeralContainers"):
+        causes.append(errors.value_forbidden("spec.ephemeralContainers", "cannot be set on create"))
+    if spec.get("nodeName") and spec.get("schedulingGates"):
+        causes.append(
+            errors.value_forbidden(
+                "spec.nodeName", "cannot be set until all schedulingGates have been cleared"
+            )
+        )
     return causes
 
 

@@ -6,6 +6,7 @@ Source: pkg/apis/core/validation/validation.go (`ValidatePodSpec` and what it ca
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 from resilience.sandbox.admission import quantity
@@ -20,10 +21,12 @@ _PORT_TEXT = "must be between 1 and 65535, inclusive"
 _POSITIVE = "must be greater than or equal to 0"
 
 
-def check(spec: dict[str, Any], where: str) -> list[Cause]:
-    """Causes in a Pod spec at path `where` ("spec", "spec.template.spec")."""
+def check(spec: dict[str, Any], where: str, claims: Collection[str] = ()) -> list[Cause]:
+    """Causes in a Pod spec at path `where` ("spec", "spec.template.spec").
+
+    `claims` names the volumes that a StatefulSet's claim templates add to each Pod."""
     causes: list[Cause] = []
-    volumes = _volumes(spec, where, causes)
+    volumes = _volumes(spec, where, causes) | set(claims)
     if not spec.get("containers"):
         causes.append(errors.value_required(f"{where}.containers"))
     seen: set[str] = set()

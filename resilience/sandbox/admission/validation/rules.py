@@ -9,6 +9,7 @@ from resilience.sandbox.admission.request import Request
 from resilience.sandbox.admission.validation import (
     bindings,
     core,
+    event_rules,
     names,
     network_policies,
     table,
@@ -22,6 +23,7 @@ Rule = Callable[[Obj, Obj | None], list[Cause]]
 _RBAC = "rbac.authorization.k8s.io"
 _RULES: dict[tuple[str, str], Rule] = {
     ("", "pods"): core.pod,
+    ("", "events"): event_rules.check,
     ("", "services"): core.service,
     ("", "configmaps"): core.config_map,
     ("", "secrets"): core.secret,

@@ -6,6 +6,7 @@ Sources: pkg/apis/{apps,batch}/validation/validation.go.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 from resilience.sandbox import labels
@@ -32,8 +33,10 @@ _CRON_FIELD = re.compile(r"^[\d*/,\-?a-zA-Z]+$")
 _CRON_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
 
 
-def template(spec: Obj, *, policies: tuple[str, ...] = ("Always",)) -> list[Cause]:
-    """Causes in selector and template, and between them."""
+def template(
+    spec: Obj, *, policies: tuple[str, ...] = ("Always",), claims: Collection[str] = ()
+) -> list[Cause]:
+    """Causes in selector and template, and between them; `claims` as in `podspec.check`."""
     inner = spec.get("template") or {}
     causes = names.selector(spec.get("selector"), "spec.selector")
     if causes:
@@ -61,7 +64,14 @@ def template(spec: Obj, *, policies: tuple[str, ...] = ("Always",)) -> list[Caus
     causes += names.pairs(given, f"{where}.labels")
     causes += names.notes((inner.get("metadata") or {}).get("annotations"), f"{where}.annotations")
     pod = inner.get("spec") or {}
-    causes += podspec.check(pod, f"{where}.spec")
+    causes += podspec.check(pod, f"{where}.spec", claims)
+    if pod.get("ephemeralContainers"):
+        causes.append(
+            errors.value_forbidden(
+                f"{where}.spec.ephemeralContainers",
+                "ephemeral containers not allowed in pod template",
+            )
+        )
     if pod.get("restartPolicy") in ("Always", "OnFailure", "Never") and (
         pod["restartPolicy"] not in policies
     ):
@@ -185,9 +195,10 @@ def daemon_set(obj: Obj, old: Obj | None) -> list[Cause]:
 
 def stateful_set(obj: Obj, old: Obj | None) -> list[Cause]:
     spec = obj["spec"]
+    claims = {_name(claim) for claim in spec.get("volumeClaimTemplates") or ()}
     causes = [
         *_counts(spec, "replicas", "minReadySeconds", "revisionHistoryLimit"),
-        *template(spec),
+        *template(_with_identity(spec, claims), claims=claims),
     ]
     partition = ((spec.get("updateStrategy") or {}).get("rollingUpdate") or {}).get("partition", 0)
     if partition < 0:
@@ -212,6 +223,21 @@ def stateful_set(obj: Obj, old: Obj | None) -> list[Cause]:
                 )
             )
     return causes
+
+
+def _with_identity(spec: Obj, claims: Collection[str]) -> Obj:
+    """A StatefulSet's spec as its Pods will be: the controller sets name and subdomain, and the
+    claims take the place of volumes with the same name."""
+    template = spec.get("template") or {}
+    pod = {key: value for key, value in (template.get("spec") or {}).items()
+           if key not in ("hostname", "subdomain")}  # fmt: skip
+    if pod.get("volumes"):
+        pod["volumes"] = [volume for volume in pod["volumes"] if volume.get("name") not in claims]
+    return {**spec, "template": {**template, "spec": pod}}
+
+
+def _name(obj: Obj) -> str:
+    return str((obj.get("metadata") or {}).get("name", ""))
 
 
 def job(obj: Obj, old: Obj | None) -> list[Cause]:
