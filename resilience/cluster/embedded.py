@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
@@ -29,6 +29,8 @@ START_SECONDS = 60.0
 """Far beyond the second or two that a start takes: a machine may be very busy."""
 
 END_SECONDS = 20.0
+LOOK_SECONDS = 0.5
+"""How often the sandbox is asked for its health: a file stays for longer than that."""
 
 
 class SandboxFailed(ClusterError):
@@ -47,12 +49,15 @@ class Embedded:
 
 
 class Life:
-    """Whether the sandbox still lives. Its own end is told to whoever asked to hear of it."""
+    """Whether the sandbox still lives and works. Its listeners hear of its end and its sickness."""
 
-    def __init__(self, process: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], errors: IO[bytes], directory: Path
+    ) -> None:
         self._process = process
         self._errors = errors
-        self._listeners: list[Callable[[str], None]] = []
+        self._sick_file = directory / "sick"
+        self._listeners: list[tuple[Callable[[str], None], Callable[[str], None]]] = []
         threading.Thread(target=self._watch, name="sandbox-life", daemon=True).start()
 
     def ended(self) -> str:
@@ -61,19 +66,35 @@ class Life:
             return ""
         return f"the sandbox has ended by itself: {_said(self._errors) or 'it gave no reason'}"
 
+    def sick(self) -> str:
+        """Why it cannot do its work now; "" while it can."""
+        try:
+            return os.readlink(self._sick_file)
+        except OSError:
+            return ""
+
     @contextmanager
-    def telling(self, listener: Callable[[str], None]) -> Iterator[None]:
-        """Call `listener`, on another thread, if it ends during the block."""
-        self._listeners.append(listener)
+    def telling(self, ended: Callable[[str], None], sick: Callable[[str], None]) -> Iterator[None]:
+        """Call `ended` or `sick`, on another thread, if that happens during the block."""
+        listeners = (ended, sick)
+        self._listeners.append(listeners)
+        if why := self.sick():
+            sick(why)
         try:
             yield
         finally:
-            self._listeners.remove(listener)
+            self._listeners.remove(listeners)
 
     def _watch(self) -> None:
-        self._process.wait()
-        for listener in tuple(self._listeners):
-            listener(self.ended())
+        told = ""
+        while self._process.poll() is None:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(LOOK_SECONDS)
+            before, told = told, self.sick()
+            for _, sick in tuple(self._listeners) if told and not before else ():
+                sick(told)
+        for ended, _ in tuple(self._listeners):
+            ended(self.ended())
 
 
 @contextmanager
@@ -122,7 +143,7 @@ def _ready(process: subprocess.Popen[bytes], errors: IO[bytes]) -> Embedded:
     access = plain(kubeconfig)
     if access is None:
         raise SandboxFailed(f"the sandbox wrote a kubeconfig that cannot be used: {kubeconfig}")
-    life = Life(process, errors)
+    life = Life(process, errors, directory)
     access = replace(access, sandbox=True, ended=life.ended)
     return Embedded(identity, kubeconfig, directory, access, life)
 

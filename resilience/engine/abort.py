@@ -25,6 +25,7 @@ class Why(Enum):
     INTERRUPTED = "interrupted"  # a person or the system: Ctrl-C, SIGTERM, a test timeout
     LOCK = "lock lost"  # another run may be acting on the cluster by now
     GONE = "cluster gone"  # an ephemeral cluster ended: there is nothing to act on or to undo
+    SICK = "cluster sick"  # a part of an ephemeral cluster cannot work: nothing seen counts
     BELOW = "abort condition"  # a probe fell below its `abort_below`: the service failed
 
 

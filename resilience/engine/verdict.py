@@ -35,6 +35,7 @@ _OF_ABORT = {
     Why.INTERRUPTED: Outcome.INTERRUPTED,
     Why.LOCK: Outcome.INTERRUPTED,
     Why.GONE: Outcome.HARNESS_ERROR,
+    Why.SICK: Outcome.NOT_MEASURED,
     Why.BELOW: Outcome.SERVICE_FAILED,
 }
 
@@ -58,6 +59,8 @@ def decide(
 ) -> Outcome:
     """How the scenario ended. `steps` are the outcomes of failed steps that were not optional."""
     causes = [*steps, *(_OF_RESULT[finding.result] for finding in findings)]
+    if aborted is Why.SICK:  # What the service seemed to do wrong may be the cluster's doing.
+        causes = [cause for cause in causes if cause is not Outcome.SERVICE_FAILED]
     if aborted is not None:
         causes.append(_OF_ABORT[aborted])
     if leftovers:

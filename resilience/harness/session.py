@@ -272,12 +272,14 @@ class Session:
         )
 
     def _ending_with_the_sandbox(self, aborter: Aborter) -> AbstractContextManager[None]:
-        """A run need not wait for deadlines of a cluster that is gone."""
+        """A run need not wait for a cluster that is gone, nor judge by one that cannot work."""
         from resilience.engine.abort import Why
 
         if self._life is None:
             return nullcontext()
-        return self._life.telling(lambda why: aborter.abort(why, Why.GONE))
+        return self._life.telling(
+            lambda why: aborter.abort(why, Why.GONE), lambda why: aborter.abort(why, Why.SICK)
+        )
 
     @contextmanager
     def serve(

@@ -80,6 +80,11 @@ class SandboxConfig:
         return self.directory / "policies"
 
     @property
+    def sick_file(self) -> Path:
+        """A symbolic link while a part of the sandbox cannot do its work; its target says why."""
+        return self.directory / "sick"
+
+    @property
     def loopback_network(self) -> str:
         """First two octets of the twin range, where a Pod's own `localhost` lies."""
         return f"127.{self.slot + 128}"

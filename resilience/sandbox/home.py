@@ -26,6 +26,8 @@ SOCKET_PATH_LIMIT = 107
 """Bytes in a Unix socket's path, `sun_path` without its final NUL (unix(7))."""
 LONGEST_NAME = "kubelet.sock"
 ENDING_DEADLINE = 5.0
+LARGEST_LOG = 8 << 20
+KEPT_OF_LOG = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,20 @@ def base() -> Path:
     if owner != os.getuid():
         raise SandboxError(f"{path} belongs to another user; set TMPDIR to a directory of your own")
     return path
+
+
+def bound_logs(directory: Path) -> None:
+    """Cut every log that has grown large to its end; whoever writes it appends."""
+    for path in sorted(directory.glob("*.log")):
+        size = path.stat().st_size
+        if size <= LARGEST_LOG:
+            continue
+        with path.open("r+b") as file:
+            file.seek(size - KEPT_OF_LOG)
+            kept = file.read()
+            file.truncate(0)
+        with path.open("ab") as file:
+            file.write(b"(older lines were dropped)\n" + kept.partition(b"\n")[2])
 
 
 def create() -> tuple[Path, int]:

@@ -27,6 +27,8 @@ from resilience.sandbox.errors import SandboxError
 from resilience.sandbox.inheritance import Inheritance
 
 LOG_LINES = 20
+LOG_SECONDS = 30.0
+"""How often the logs are looked at: a part that fails all the time must not fill the disk."""
 
 
 class Reaper:
@@ -64,7 +66,8 @@ class Reaper:
 
     def _serve(self) -> str | None:
         while not self._stop:
-            readable, _, _ = select.select([0, self._wake, *self._waiting], [], [])
+            readable, _, _ = select.select([0, self._wake, *self._waiting], [], [], LOG_SECONDS)
+            home.bound_logs(self._config.directory / "log")
             if self._wake in readable:
                 os.read(self._wake, 4096)
                 failure = self._collect()

@@ -65,6 +65,11 @@ def test_what_could_not_be_done_is_never_blamed_on_the_service(
     assert verdict.decide([step], [finding(FAILED)], None, ()) is outcome
 
 
+def test_a_sick_cluster_is_never_blamed_on_the_service() -> None:
+    outcome = verdict.decide([Outcome.SERVICE_FAILED], [finding(FAILED)], Why.SICK, ())
+    assert outcome is Outcome.NOT_MEASURED
+
+
 @pytest.mark.parametrize(
     ("since", "until", "text"),
     [

@@ -4,18 +4,19 @@ kubectl sends protobuf wherever it uses a typed client (`create deployment`, `au
 does not fall back, so requests of every built-in kind are understood; answers are always JSON,
 which the same clients accept. Source: the `k8s\\0` envelope of
 k8s.io/apimachinery/pkg/runtime/serializer/protobuf, and proto3's wire format. Zero values of fields
-that are not optional are left out, as Go's `omitempty` leaves them out of JSON.
+that are neither optional nor required are left out, as Go's `omitempty` leaves them out of JSON.
 """
 
 from __future__ import annotations
 
 import base64
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from resilience.sandbox.api import ApiError
 from resilience.sandbox.apiserver import errors
+from resilience.sandbox.apiserver.protobuf_unions import UNIONS
 from resilience.sandbox.clock import stamp, stamp_micro
 from resilience.sandbox.schema import facts
 
@@ -26,8 +27,6 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _OTHER_KINDS = {
     ("policy/v1", "Eviction"): "V1Eviction",
     ("autoscaling/v1", "Scale"): "V1Scale",
-    ("v1", "DeleteOptions"): "V1DeleteOptions",
-    ("meta.k8s.io/v1", "DeleteOptions"): "V1DeleteOptions",
     ("authentication.k8s.io/v1", "TokenRequest"): "AuthenticationV1TokenRequest",
 }
 
@@ -59,6 +58,8 @@ def _model(api_version: str, kind: str) -> str:
     for known in facts.builtin().kinds:
         if (known.resource.api_version, known.resource.kind) == (api_version, kind):
             return known.model
+    if kind == "DeleteOptions":  # Registered with every group and version.
+        return "V1DeleteOptions"
     other = _OTHER_KINDS.get((api_version, kind))
     if other is None:
         raise ApiError(
@@ -131,7 +132,7 @@ def _message(model: str, data: bytes, depth: int) -> dict[str, Any]:
     if depth > _DEEPEST:
         raise _Malformed("nested too deep")
     outer, embedded = _fields(data), {}
-    types, out = facts.builtin().model(model).fields, {}
+    about, out = facts.builtin().model(model), {}
     for name, (path, optional) in facts.numbers().get(model, {}).items():
         fields = outer
         for number in path[:-1]:
@@ -142,10 +143,28 @@ def _message(model: str, data: bytes, depth: int) -> dict[str, Any]:
         wires = fields.get(path[-1])
         if not wires:
             continue
-        value = _value(types[name], wires, depth)
-        if value is not None and (optional or value not in ("", 0, False, {}, [])):
+        value = _of_field(model, name, wires, depth)
+        kept = optional or name in about.required
+        if value is not None and (kept or value not in ("", 0, False, {}, [])):
             out[name] = value
     return out
+
+
+def _of_field(model: str, name: str, wires: list[Wire], depth: int) -> Any:
+    kind = facts.builtin().model(model).fields[name]
+    union = UNIONS.get((model, name))
+    if union is None:
+        return _value(kind, wires, depth)
+
+    def decode(kind: str, inner: Sequence[Wire]) -> Any:
+        return _value(kind, list(inner), depth + 1)
+
+    if not kind.startswith("{}"):
+        return union(_fields(_raw(wires[-1])), decode)
+    entries = [_fields(_raw(wire)) for wire in wires]
+    return {
+        _bytes(entry, 1).decode(): union(_fields(_bytes(entry, 2)), decode) for entry in entries
+    }
 
 
 def _value(kind: str, wires: list[Wire], depth: int) -> Any:

@@ -2,7 +2,8 @@
 
 An address that somebody else has is tried again until it is free: the Service that had it before
 may still be closing, or a program of the user's own took it. After `stop` nothing is taken any
-more. What comes in is each protocol's own.
+more. Where the process has no descriptor left, what comes in waits for a moment and `health` tells.
+What comes in is each protocol's own.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from resilience.sandbox.dataplane.choice import Chooser
+from resilience.sandbox.dataplane.health import Health
 from resilience.sandbox.dataplane.table import Forward, Listen, Permits
 from resilience.sandbox.ports import published
 
 REBIND = 0.05
+PAUSE = 0.2
 
 
 class Listening(ABC):
@@ -25,15 +28,23 @@ class Listening(ABC):
 
     kind: ClassVar[socket.SocketKind]
 
-    def __init__(self, where: Listen, shift: int, permits: Permits = lambda *_: True) -> None:
+    def __init__(
+        self,
+        where: Listen,
+        shift: int,
+        permits: Permits = lambda *_: True,
+        health: Health | None = None,
+    ) -> None:
         self.forward = Forward("", ())
         self._permits = permits
+        self._health = health or Health()
         self._address = (where.address, published(where.port, shift))
         self._shift = shift
         self._loop = asyncio.get_running_loop()
         self._chooser = Chooser()
         self._socket: socket.socket | None = None
         self._rebind: asyncio.TimerHandle | None = None
+        self._pause: asyncio.TimerHandle | None = None
 
     def update(self, forward: Forward) -> None:
         """New endpoints."""
@@ -48,6 +59,9 @@ class Listening(ABC):
         if self._rebind is not None:
             self._rebind.cancel()
             self._rebind = None
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
         if self._socket is not None:
             self._loop.remove_reader(self._socket.fileno())
             self._socket.close()
@@ -55,7 +69,13 @@ class Listening(ABC):
 
     def _open(self) -> None:
         self._rebind = None
-        made = socket.socket(socket.AF_INET, self.kind | socket.SOCK_NONBLOCK)
+        try:
+            made = socket.socket(socket.AF_INET, self.kind | socket.SOCK_NONBLOCK)
+        except OSError as error:
+            if not self._health.suffers(error):
+                raise
+            self._rebind = self._loop.call_later(PAUSE, self._open)
+            return
         try:
             self._bind(made)
         except OSError as error:
@@ -65,7 +85,23 @@ class Listening(ABC):
             self._rebind = self._loop.call_later(REBIND, self._open)
             return
         self._socket = made
-        self._loop.add_reader(made.fileno(), self._readable)
+        self._loop.add_reader(made.fileno(), self._take)
+
+    def _take(self) -> None:
+        """Take what came in; pause where there is nothing left to take it with."""
+        assert self._socket is not None
+        try:
+            self._readable()
+        except OSError as error:
+            if not self._health.suffers(error):
+                raise
+            self._loop.remove_reader(self._socket.fileno())
+            self._pause = self._loop.call_later(PAUSE, self._again)
+
+    def _again(self) -> None:
+        self._pause = None
+        if self._socket is not None:
+            self._loop.add_reader(self._socket.fileno(), self._take)
 
     def _bind(self, made: socket.socket) -> None:
         made.bind(self._address)

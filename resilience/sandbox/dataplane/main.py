@@ -8,6 +8,7 @@ import signal
 
 from resilience.sandbox.config import ProcessArguments
 from resilience.sandbox.dataplane.enforcement import POLICIES, Enforcement
+from resilience.sandbox.dataplane.health import Health
 from resilience.sandbox.dataplane.proxy import Proxy
 from resilience.sandbox.dataplane.questions import Questions
 from resilience.sandbox.ports import needed_shift
@@ -27,7 +28,7 @@ async def _serve(arguments: ProcessArguments) -> None:
     config = arguments.config
     client = Client(config.api_socket, arguments.token)
     enforcement = Enforcement(client, config.policy_flag)
-    proxy = Proxy(client, needed_shift(), enforcement)
+    proxy = Proxy(client, needed_shift(), enforcement, Health(config.sick_file))
     reflectors = (
         Reflector(client, "/api/v1/services", proxy.state.service_changed),
         Reflector(client, SLICES, proxy.state.slice_changed),

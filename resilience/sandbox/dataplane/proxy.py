@@ -8,6 +8,7 @@ from typing import Protocol
 from resilience.sandbox.api import ApiError, Obj
 from resilience.sandbox.dataplane import table
 from resilience.sandbox.dataplane.enforcement import Enforcement
+from resilience.sandbox.dataplane.health import Health
 from resilience.sandbox.dataplane.state import State
 from resilience.sandbox.dataplane.table import Endpoint, Forward, Listen
 from resilience.sandbox.dataplane.tcp import TcpForwarder
@@ -31,8 +32,15 @@ class Forwarder(Protocol):
 class Proxy:
     """All forwarders of one sandbox."""
 
-    def __init__(self, client: Client, shift: int, enforcement: Enforcement) -> None:
+    def __init__(
+        self,
+        client: Client,
+        shift: int,
+        enforcement: Enforcement,
+        health: Health | None = None,
+    ) -> None:
         self.enforcement = enforcement
+        self._health = health or Health()
         self._client = client
         self._shift = shift
         self.state = State(self.refresh)
@@ -60,7 +68,9 @@ class Proxy:
         found = self._forwarders.get(where)
         if found is None:
             kind = UdpForwarder if where.protocol == "UDP" else TcpForwarder
-            found = self._forwarders[where] = kind(where, self._shift, self.enforcement.allows)
+            found = self._forwarders[where] = kind(
+                where, self._shift, self.enforcement.allows, self._health
+            )
         return found
 
     def endpoints(self, address: str, port: int, protocol: str) -> tuple[Endpoint, ...]:

@@ -1,7 +1,7 @@
 """Two connections joined: bytes, end of stream, resets and backpressure pass both ways.
 
-A side that ends its stream is still sent to (half-close); a side that is reset resets the other; a
-side that does not read makes the other one's sender wait.
+A side that ends its stream is still sent to (half-close), and both are closed once both have ended;
+a side that is reset resets the other; a side that does not read makes the other one's sender wait.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ class Side(asyncio.Protocol):
         self._open = open_sides
         self.other: Side | None = None
         self.transport: asyncio.Transport | None = None
+        self.ended = False
+        """Whether this end has said that it sends no more."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -32,9 +34,14 @@ class Side(asyncio.Protocol):
             self.other.transport.write(data)
 
     def eof_received(self) -> bool:
+        self.ended = True
         other = self.other
-        if other is not None and other.transport is not None and other.transport.can_write_eof():
-            other.transport.write_eof()
+        if other is None or other.transport is None:
+            return False
+        if other.ended:
+            other.transport.close()  # after what it is still to be sent
+            return False
+        other.transport.write_eof()
         return True  # stay open for what the other side still sends
 
     def pause_writing(self) -> None:

@@ -11,6 +11,7 @@ import asyncio
 import errno
 import socket
 
+from resilience.sandbox.dataplane.health import Health
 from resilience.sandbox.dataplane.listening import Listening
 from resilience.sandbox.dataplane.splice import Side, reset_socket
 from resilience.sandbox.dataplane.table import Endpoint, Listen, Permits, source_of
@@ -27,8 +28,14 @@ class TcpForwarder(Listening):
 
     kind = socket.SOCK_STREAM
 
-    def __init__(self, where: Listen, shift: int, permits: Permits = lambda *_: True) -> None:
-        super().__init__(where, shift, permits)
+    def __init__(
+        self,
+        where: Listen,
+        shift: int,
+        permits: Permits = lambda *_: True,
+        health: Health | None = None,
+    ) -> None:
+        super().__init__(where, shift, permits, health)
         self._tasks: set[asyncio.Task[None]] = set()
         self.open_sides: set[Side] = set()
         """Both ends of every connection that is carried now."""
@@ -67,7 +74,9 @@ class TcpForwarder(Listening):
             return
         try:
             upstream = await self._connect(kept, endpoint)
-        except (OSError, TimeoutError):
+        except (OSError, TimeoutError) as error:
+            if isinstance(error, OSError):
+                self._health.suffers(error)
             reset_socket(client)
             return
         near, far = Side(self.open_sides), Side(self.open_sides)

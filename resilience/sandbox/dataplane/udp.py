@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 
+from resilience.sandbox.dataplane.health import Health
 from resilience.sandbox.dataplane.listening import Listening
 from resilience.sandbox.dataplane.table import Forward, Listen, Permits, source_of
 from resilience.sandbox.ports import published
@@ -56,8 +57,14 @@ class UdpForwarder(Listening):
 
     kind = socket.SOCK_DGRAM
 
-    def __init__(self, where: Listen, shift: int, permits: Permits = lambda *_: True) -> None:
-        super().__init__(where, shift, permits)
+    def __init__(
+        self,
+        where: Listen,
+        shift: int,
+        permits: Permits = lambda *_: True,
+        health: Health | None = None,
+    ) -> None:
+        super().__init__(where, shift, permits, health)
         self.flows: dict[tuple[str, int], _Flow] = {}
 
     def update(self, forward: Forward) -> None:

@@ -55,7 +55,9 @@ async def build(
             if kind in source:
                 data = await _all(references, plural, namespace, source[kind])
                 prefix = source.get("prefix", "")
-                found.update({prefix + key: value.decode() for key, value in data.items()})
+                whose = f"{_TITLE[plural]} {namespace}/{source[kind]['name']}"
+                for key, value in data.items():
+                    found[prefix + key] = _text(whose, key, value)
     for entry in container.get("env") or []:
         if "valueFrom" in entry:
             value = await _value(pod, container, references, around, entry["valueFrom"])
@@ -63,6 +65,14 @@ async def build(
                 found[entry["name"]] = value
         else:
             found[entry["name"]] = expand(entry.get("value") or "", found)
+    return _checked(found)
+
+
+def _checked(found: dict[str, str]) -> dict[str, str]:
+    """No program can be given a variable that holds a NUL: it would end there."""
+    for name, value in found.items():
+        if "\0" in name or "\0" in value:
+            raise ConfigError(f"environment variable {name!r} contains a NUL character")
     return found
 
 
@@ -88,12 +98,22 @@ _TITLE = {"configmaps": "ConfigMap", "secrets": "Secret"}
 async def _all(
     references: References, plural: str, namespace: str, reference: Obj
 ) -> dict[str, bytes]:
+    """What can be variables: of a ConfigMap `data`, not `binaryData`."""
     obj = await references.find(plural, namespace, reference["name"])
     if obj is None:
         if reference.get("optional"):
             return {}
         raise ConfigError(f'{_SINGULAR[plural]} "{reference["name"]}" not found')
-    return data_of(obj)
+    return data_of({**obj, "binaryData": None})
+
+
+def _text(whose: str, key: str, value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"key {key} of {whose} is no UTF-8 text and cannot be an environment variable"
+        ) from error
 
 
 async def _value(
@@ -112,12 +132,12 @@ async def _value(
     reference = source[kind]
     namespace = pod["metadata"]["namespace"]
     data = await _all(references, plural, namespace, reference)
-    if reference["key"] in data:
-        return data[reference["key"]].decode()
+    whose, key = f"{_TITLE[plural]} {namespace}/{reference['name']}", reference["key"]
+    if key in data:
+        return _text(whose, key, data[key])
     if reference.get("optional"):
         return None
-    name = f"{namespace}/{reference['name']}"
-    raise ConfigError(f"couldn't find key {reference['key']} in {_TITLE[plural]} {name}")
+    raise ConfigError(f"couldn't find key {key} in {whose}")
 
 
 def _found(lookup: Callable[[], str]) -> str:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import resource
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
 from resilience.sandbox import slots
+from resilience.sandbox.dataplane.health import Health
+from resilience.sandbox.dataplane.listening import PAUSE
 from resilience.sandbox.dataplane.splice import RESET
 from resilience.sandbox.dataplane.table import Forward, Listen
 from resilience.sandbox.dataplane.tcp import TcpForwarder
@@ -48,11 +53,11 @@ async def endpoint(network: str, serve: Serve) -> AsyncIterator[tuple[str, int]]
 
 @asynccontextmanager
 async def forwarding(
-    network: str, *endpoints: tuple[str, int]
+    network: str, *endpoints: tuple[str, int], health: Health | None = None
 ) -> AsyncIterator[tuple[TcpForwarder, tuple[str, int]]]:
     with socket.create_server((f"{network}.128.1", 0)) as free:
         where: tuple[str, int] = free.getsockname()
-    forwarder = TcpForwarder(Listen(where[0], where[1], "TCP"), 0)
+    forwarder = TcpForwarder(Listen(where[0], where[1], "TCP"), 0, health=health)
     forwarder.update(Forward("s", endpoints))
     try:
         yield forwarder, where
@@ -270,3 +275,62 @@ def test_datagrams_go_to_an_endpoint_and_answers_come_back(network: str) -> None
             assert not forwarder.flows
 
     run(body())
+
+
+def test_both_ends_are_closed_once_both_have_ended(network: str) -> None:
+    async def body() -> None:
+        async with endpoint(network, echo) as target, forwarding(network, target) as (it, where):
+            reader, writer = await asyncio.open_connection(*where)
+            writer.write(b"bye")
+            writer.write_eof()
+            assert await reader.read() == b"bye"
+            while it.busy:  # The client has not closed: nothing else ends it.
+                await asyncio.sleep(0)
+            writer.close()
+
+    run(body())
+
+
+def test_without_descriptors_connections_wait_and_the_sandbox_says_that_it_is_sick(
+    network: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "sick"
+
+    async def body() -> None:
+        async with endpoint(network, echo) as target:
+            health = Health(file)
+            async with forwarding(network, target, health=health) as (_, where):
+                client = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+                with no_descriptors():
+                    client.connect(where)
+                    while not file.is_symlink():
+                        await asyncio.sleep(0)
+                    assert "Too many open files" in os.readlink(file)
+                    await asyncio.sleep(5 * PAUSE)
+                reader, writer = await asyncio.open_connection(sock=client)
+                writer.write(b"late")
+                writer.write_eof()
+                assert await reader.read() == b"late"
+                writer.close()
+                while file.is_symlink():
+                    await asyncio.sleep(PAUSE)
+
+    run(body())
+    assert len(caplog.records) == 1
+
+
+@contextmanager
+def no_descriptors() -> Iterator[None]:
+    """This process can open nothing for the time of the block."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (512, hard))
+    held: list[int] = []
+    try:
+        with suppress(OSError):
+            while True:
+                held.append(os.dup(0))
+        yield
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

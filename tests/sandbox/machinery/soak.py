@@ -9,17 +9,21 @@ from __future__ import annotations
 import json
 import os
 import random
+import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from resilience.sandbox import processes
+from resilience.sandbox.ports import needed_shift, published
 from tests.sandbox.machinery.running import AGNHOST, RunningSandbox, sandbox, wait_for
 
 PARTS = ("reaper", "apiserver", "zygote", "kubelet", "dataplane")
 NODES = ("node-1", "node-2", "node-3")
 MOST_REPLICAS = 6
+CONNECTIONS = 50
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -63,8 +67,9 @@ class Soak:
     def act(self) -> None:
         """One random accident."""
         self._random.choice(
-            [self._scale, self._delete, self._force, self._crash, self._restart, self._lose_node]
-        )()
+            [self._scale, self._delete, self._force, self._crash, self._restart, self._lose_node,
+             self._connect]
+        )()  # fmt: skip
 
     def _pods(self) -> list[str]:
         found = self._running.get("pods", "-l", "app=soak")["items"]
@@ -99,6 +104,17 @@ class Soak:
         state = self._random.choice(("dead", "kubelet-stopped"))
         self._running.fault("node", name=node, state=state)
         self._running.fault("node", name=node, state="running")
+
+    def _connect(self) -> None:
+        """Many short connections through the Service; whether somebody answers is chance."""
+        address = self._running.get("service", "soak")["spec"]["clusterIP"]
+        for _ in range(CONNECTIONS):
+            with suppress(OSError), socket.socket() as client:
+                client.settimeout(1)
+                client.connect((address, published(80, needed_shift())))
+                client.sendall(b"GET /echo?msg=x HTTP/1.0\r\n\r\n")
+                while client.recv(4096):
+                    pass
 
     def calm(self) -> dict[str, Any]:
         """Scale to nothing, wait until nothing runs, and tell what is held then."""

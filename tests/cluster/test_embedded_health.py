@@ -1,0 +1,48 @@
+"""What the owner of a sandbox hears of its health."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from resilience.cluster.embedded import Life
+
+WHY = "its data plane has no descriptors"
+
+
+@pytest.fixture
+def life(tmp_path: Path) -> Iterator[Life]:
+    """The life of a process that does nothing, with a directory for its health."""
+    code = [sys.executable, "-c", "input()"]
+    with (
+        tempfile.TemporaryFile() as errors,
+        subprocess.Popen(code, stdin=subprocess.PIPE, stderr=errors) as process,
+    ):
+        yield Life(process, errors, tmp_path)
+        process.kill()
+
+
+def never(why: str) -> None:
+    raise AssertionError(why)
+
+
+def test_sickness_is_heard_of_while_it_lasts(life: Life, tmp_path: Path) -> None:
+    heard = threading.Event()
+    with life.telling(never, lambda why: heard.set()):
+        assert life.sick() == ""
+        (tmp_path / "sick").symlink_to(WHY)
+        assert heard.wait(30)
+    assert life.sick() == WHY
+
+
+def test_who_comes_later_hears_of_it_at_once(life: Life, tmp_path: Path) -> None:
+    (tmp_path / "sick").symlink_to(WHY)
+    heard: list[str] = []
+    with life.telling(never, heard.append):
+        assert heard[:1] == [WHY]
