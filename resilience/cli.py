@@ -131,7 +131,16 @@ def _add_doctor(doctor: argparse.ArgumentParser) -> None:
         "paths", nargs="*", metavar="PATH", help="scenarios and plans: would they be refused?"
     )
     _add_settings(
-        doctor, {"context", "kubeconfig", "namespace", "journal_namespace", "scenarios", "plans"}
+        doctor,
+        {
+            "context",
+            "kubeconfig",
+            "namespace",
+            "journal_namespace",
+            "helper_image",
+            "scenarios",
+            "plans",
+        },
     )
     doctor.set_defaults(run=_doctor)
 

@@ -62,6 +62,12 @@ def _named(value: Any) -> str:
     return str(value)
 
 
+def _image(value: Any) -> str:
+    if not re.fullmatch(r"[a-z0-9][\w.:/@-]*", str(value)):
+        raise ValueError("an image reference such as registry.example.com/python:3.13-slim")
+    return str(value)
+
+
 def _seconds(value: Any) -> float:
     from resilience.model.values import Duration
 
@@ -177,6 +183,15 @@ OPTIONS: tuple[Option, ...] = (
         help="how long to wait for a cluster that another run holds (45s: a dead one is found out)",
     ),
     Option(
+        name="helper_image",
+        metavar="IMAGE",
+        parse=_image,
+        help=(
+            "image of helper Pods (python:3.13-slim), for clusters that pull from a mirror; a"
+            " target's or a plan's own helper_image takes precedence"
+        ),
+    ),
+    Option(
         name="replay",
         metavar="FILE",
         help="choose the victims that this report.json names, with its seeds",
@@ -215,6 +230,7 @@ class Settings:
     journal: str = ""
     journal_namespace: str = "resilience-journal"
     lock_wait: float = 45.0
+    helper_image: str = ""
     replay: str = ""
     scenarios: tuple[str, ...] = SCENARIOS
     plans: tuple[str, ...] = PLANS

@@ -120,4 +120,10 @@ KEYS: Mapping[str, Key] = {
     "privileged": _flag(
         "Whether `crash` may run a short-lived Pod with the host's process namespace on a node."
     ),
+    "helper_image": _text(
+        "The image of helper Pods (probers, canaries, volume and node helpers) on this cluster, for"
+        " instance from a mirror. Any image with Python 3.11 or later on its PATH will do.",
+        "registry.example.com/mirror/python:3.13-slim",
+        "the option `helper_image`",
+    ),
 }

@@ -51,7 +51,8 @@ class Target:
     whether nodes may be. `max_pods`, `max_nodes` and `max_share` (of the Pods of a namespace) are
     what one run may harm, None without limit. `rate` and `burst` are requests of actions, a second
     and at once. `driver` is a command that stops and starts machines (`COMMAND down|up|reboot
-    NODE`); `privileged` allows Pods that reach into a node.
+    NODE`); `privileged` allows Pods that reach into a node. `helper_image` is what helper Pods run
+    from on this cluster.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Target:
     gate: Gate | None = None
     driver: tuple[str, ...] = ()
     privileged: bool = False
+    helper_image: str = ""
 
 
 def load(root: Path) -> Sequence[Target]:
@@ -119,7 +121,8 @@ def _target(path: Path, name: str, body: Any) -> Target:
 
 def _decoded(where: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """Values of a table whose keys and shapes have been checked."""
-    plain = ("context", "cluster", "nodes", "max_pods", "max_nodes", "burst", "privileged")
+    plain = ("context", "cluster", "nodes", "max_pods", "max_nodes", "burst", "privileged",
+             "helper_image")  # fmt: skip
     values: dict[str, Any] = {key: body[key] for key in plain if key in body}
     values["driver"] = tuple(body.get("driver", ()))
     values["namespaces"] = tuple(body.get("namespaces", ()))

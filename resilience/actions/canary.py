@@ -2,8 +2,8 @@
 
 A network plugin that knows no policies accepts one and ignores it. So before anybody is cut off,
 a client connects to a server (the control: it must succeed), the wall is put between these two
-alone, and the client must then be refused. Both go away again, also after a `kill -9`. Needs an
-image with Python; both Pods pass PodSecurity `restricted`.
+alone, and the client must then be refused. Both go away again, also after a `kill -9`. They are
+scheduled and pull images as the Pods that are to be cut off.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from dataclasses import dataclass
 
 from resilience.actions import putback
 from resilience.actions.walls import Wall, Way, policy
-from resilience.cluster import objects
+from resilience.cluster import helper_pods, objects
 from resilience.cluster.errors import NotFound
+from resilience.cluster.helper_pods import HelperPod
 from resilience.cluster.interface import PODS, Object, Resource
+from resilience.cluster.stand_in import StandIn
 from resilience.context import ActionContext, ActionFailed
 from resilience.model.selector import Selector
 
-IMAGE = "python:3.13-slim"
 POLICIES = Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
 PORT = 18080
 PART = "resilience/canary"
@@ -70,13 +71,15 @@ class Made:
     undo: str
 
 
-def prove(wall: Wall, ways: Sequence[Way], context: ActionContext) -> str:
+def prove(wall: Wall, ways: Sequence[Way], stands_in: StandIn, context: ActionContext) -> str:
     """Return what was seen; ActionFailed unless walls of this kind hold. All is taken away."""
     made: list[Made] = []
     try:
-        server = _create(PODS, _pod("server", [_LISTEN], context), made, context)
+        server = _create(PODS, _pod("server", [_LISTEN], stands_in, context), made, context)
         address = _address(server, context)
-        client = _create(PODS, _pod("client", [_CONNECT, address], context), made, context)
+        client = _create(
+            PODS, _pod("client", [_CONNECT, address], stands_in, context), made, context
+        )
         _opened(client, context)
         others = {"ingress": _address(client, context), "egress": address}
         for way in ways:
@@ -118,7 +121,7 @@ def metadata(name: str, context: ActionContext, **labels: str) -> dict[str, obje
     return {
         "name": name,
         "namespace": context.namespace,
-        "labels": {objects.MANAGED_BY: objects.OURS, **labels},
+        "labels": {**labels, **helper_pods.marks("canary")},
         "annotations": {putback.RUN: str(context.run)},
     }
 
@@ -138,34 +141,19 @@ def _name(part: str, context: ActionContext) -> str:
     return f"resilience-canary-{part}-{context.random.randrange(16**6):06x}"
 
 
-def _pod(part: str, program: Sequence[str], context: ActionContext) -> Object:
-    guarded = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
-               "capabilities": {"drop": ["ALL"]}}  # fmt: skip
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": metadata(_name(part, context), context, **{PART: part}),
-        "spec": {
-            "restartPolicy": "Never",
-            "automountServiceAccountToken": False,
-            "enableServiceLinks": False,
-            "terminationGracePeriodSeconds": 1,
-            "activeDeadlineSeconds": 600,
-            "securityContext": {
-                "runAsNonRoot": True,
-                "runAsUser": 65534,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
-            "containers": [
-                {
-                    "name": "canary",
-                    "image": IMAGE,
-                    "securityContext": guarded,
-                    "command": ["python", "-u", "-c", *program],
-                }
-            ],
-        },
-    }
+def _pod(part: str, program: Sequence[str], stands_in: StandIn, context: ActionContext) -> Object:
+    helper = HelperPod(
+        name=_name(part, context),
+        namespace=context.namespace,
+        purpose="canary",
+        command=["python", "-u", "-c", *program],
+        image=helper_pods.image(context.cluster),
+        labels={PART: part},
+        annotations={putback.RUN: str(context.run)},
+        grace=1,
+        stands_in=stands_in,
+    )
+    return helper.body()
 
 
 def _between(wall: Wall, way: Way, other: str, context: ActionContext) -> Object:
@@ -196,9 +184,13 @@ def _address(pod: Object, context: ActionContext) -> str:
         return status.get("phase", "Pending") != "Pending" and bool(status.get("podIP"))
 
     if not context.clock.until(known, context.deadline):
-        raise ActionFailed(f"the canary {objects.title(pod)} did not run in time: "
-                           f"{why(_seen(pod, context))}; nobody was cut off")  # fmt: skip
+        raise ActionFailed(_did_not_run(pod, context))
     return str(_seen(pod, context)["status"]["podIP"])
+
+
+def _did_not_run(pod: Object, context: ActionContext) -> str:
+    why = helper_pods.why_not_running(_seen(pod, context))
+    return f"the canary {objects.title(pod)} did not run in time: {why}; no Pod was cut off"
 
 
 def _opened(client: Object, context: ActionContext) -> None:
@@ -209,8 +201,7 @@ def _opened(client: Object, context: ActionContext) -> None:
         return objects.phase(_seen(client, context)) in ("Running", "Succeeded", "Failed")
 
     if not context.clock.until(running, context.deadline):
-        raise ActionFailed(f"the canary {objects.title(client)} did not run in time: "
-                           f"{why(_seen(client, context))}; nobody was cut off")  # fmt: skip
+        raise ActionFailed(_did_not_run(client, context))
     with context.cluster.lines(path, {"follow": "true"}) as lines:
         if next(iter(lines), b"").strip() == b"open":
             return
@@ -226,25 +217,9 @@ def _shut(client: Object, context: ActionContext) -> None:
 
     end = min(context.deadline, context.clock.monotonic() + PATIENCE)
     context.clock.until(ended, end)
-    if exit_code(_seen(client, context)) != SHUT:
+    if helper_pods.exit_code(_seen(client, context)) != SHUT:
         raise ActionFailed(
             f"the network plugin accepted the policy and ignores it: {PATIENCE} s later a canary "
             "still connects. NetworkPolicies need a plugin that enforces them (Calico, Cilium ...);"
             " nobody was cut off"
         )
-
-
-def exit_code(pod: Object) -> int | None:
-    """Of its one container; None before it has ended."""
-    for each in (pod.get("status") or {}).get("containerStatuses") or ():
-        if ended := (each.get("state") or {}).get("terminated"):
-            return int(ended["exitCode"])
-    return None
-
-
-def why(pod: Object) -> str:
-    """What keeps a Pod from running."""
-    for each in (pod.get("status") or {}).get("containerStatuses") or ():
-        if waiting := (each.get("state") or {}).get("waiting"):
-            return f"{waiting.get('reason')}: {waiting.get('message', '')}".rstrip(": ")
-    return objects.phase(pod) or "no status"

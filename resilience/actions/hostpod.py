@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from resilience.actions import canary
-from resilience.actions.canary import IMAGE
-from resilience.cluster import objects
+from resilience.actions import canary, putback
+from resilience.cluster import helper_pods, objects
+from resilience.cluster.helper_pods import Access, HelperPod
 from resilience.cluster.interface import PODS, Object
 from resilience.context import ActionContext, ActionFailed
 
@@ -38,29 +38,18 @@ def run(
 
 def body(purpose: str, node: str, program: Sequence[str], context: ActionContext) -> Object:
     """The Pod as it is sent."""
-    name = f"resilience-{purpose}-{context.random.randrange(16**6):06x}"
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": canary.metadata(name, context),
-        "spec": {
-            "nodeName": node,
-            "hostPID": True,
-            "restartPolicy": "Never",
-            "automountServiceAccountToken": False,
-            "terminationGracePeriodSeconds": 0,
-            "activeDeadlineSeconds": 60,
-            "tolerations": [{"operator": "Exists"}],
-            "containers": [
-                {
-                    "name": purpose,
-                    "image": IMAGE,
-                    "command": ["python", "-I", "-c", *program],
-                    "securityContext": {"privileged": True, "runAsUser": 0},
-                }
-            ],
-        },
-    }
+    helper = HelperPod(
+        name=f"resilience-{purpose}-{context.random.randrange(16**6):06x}",
+        namespace=context.namespace,
+        purpose=purpose,
+        command=["python", "-I", "-c", *program],
+        image=helper_pods.image(context.cluster),
+        annotations={putback.RUN: str(context.run)},
+        lifetime=60,
+        node=node,
+        access=Access.HOST,
+    )
+    return helper.body()
 
 
 def _ended(pod: Object, context: ActionContext) -> int | None:
@@ -69,5 +58,5 @@ def _ended(pod: Object, context: ActionContext) -> int | None:
 
     if not context.clock.until(lambda: objects.is_finished(now()), context.deadline):
         raise ActionFailed(f"the helper {objects.title(pod)} did not run on {objects.node(pod)}: "
-                           f"{canary.why(now())}")  # fmt: skip
-    return canary.exit_code(now())
+                           f"{helper_pods.why_not_running(now())}")  # fmt: skip
+    return helper_pods.exit_code(now())

@@ -16,6 +16,7 @@ from resilience.actions import canary, putback, walls
 from resilience.actions.canary import POLICIES
 from resilience.cluster import objects
 from resilience.cluster.interface import PODS, Object
+from resilience.cluster.stand_in import StandIn
 from resilience.context import ActionContext, ActionFailed, Fate, NothingToDo
 from resilience.drain.budgets import selects
 from resilience.model.selector import Selector
@@ -81,7 +82,7 @@ def _bounds(partition: Partition) -> tuple[Duration, Duration]:
 def run(partition: Partition, context: ActionContext) -> None:
     """Prove that walls hold, put this one up, and take it down after `duration`."""
     cut, wall = _prepared(partition, context)
-    seen = canary.prove(wall, partition.ways, context)
+    seen = canary.prove(wall, partition.ways, StandIn.of(cut[0]["spec"]), context)
     for pod in cut:
         context.victim(pod, _describe(partition), Fate.TOUCHED)
     name = f"resilience-partition-{context.random.randrange(16**6):06x}"

@@ -130,12 +130,13 @@ def _brought_back(
     from resilience.backup.stream import exec_of
     from resilience.backup.volumes import TarVolumes
 
+    plan = context.plan(restore.plan) if restore.plan else None
     clock, exec_ = BorrowedClock(context.clock), exec_of(context.cluster)
     name = f"{context.run}-{context.step.path}".replace("[", "-").replace("]", "").lower()
     targets = Targets(namespaces={context.namespace: restore.into} if restore.into else {})
     volumes = TarVolumes(
         cluster=context.cluster, exec=exec_, clock=clock, name=name,
-        keep_existing=restore.existing == "skip",
+        keep_existing=restore.existing == "skip", image=plan.helper_image if plan else "",
     )  # fmt: skip
     if restore.into and not dry_run:
         context.will_undo({"namespace": target, "restore": name}, f"delete namespace {target}")

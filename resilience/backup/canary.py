@@ -2,17 +2,18 @@
 
 A cluster whose network plugin knows no policies accepts the NetworkPolicy and ignores it. The
 canary tries to reach the API server's Service, which is outside the wall; it must fail to, twice in
-a row. A plugin may need a moment for a new Pod, so it tries for a while. Needs an image with Python
-and the right to create Pods.
+a row. A plugin may need a moment for a new Pod, so it tries for a while.
 """
 
 from __future__ import annotations
 
 from resilience.backup.clock import Clock
 from resilience.backup.errors import RestoreRefused
+from resilience.cluster import helper_pods
+from resilience.cluster.helper_pods import HelperPod
 from resilience.cluster.interface import PODS, Cluster, Object
+from resilience.cluster.stand_in import NOBODY, StandIn
 
-IMAGE = "python:3.12-alpine"
 _BLOCKED, _REACHED = 0, 7
 _WITHIN = 120.0
 _PAUSE = 0.25
@@ -41,43 +42,34 @@ sys.exit({_BLOCKED})
 """
 
 
-def canary(namespace: str, image: str = IMAGE) -> Object:
-    """The Pod; it needs no rights and passes the `restricted` Pod security level."""
-    guarded = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": "resilience-canary", "namespace": namespace},
-        "spec": {
-            "restartPolicy": "Never",
-            "automountServiceAccountToken": False,
-            "terminationGracePeriodSeconds": 0,
-            "securityContext": {
-                "runAsNonRoot": True,
-                "runAsUser": 65534,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
-            "containers": [
-                {
-                    "name": "canary",
-                    "image": image,
-                    "securityContext": guarded,
-                    "command": ["python", "-c", _PROGRAM],
-                }
-            ],
-        },
-    }
+def canary(namespace: str, image: str, stands_in: StandIn = NOBODY) -> Object:
+    """The Pod."""
+    helper = HelperPod(
+        name="resilience-canary",
+        namespace=namespace,
+        purpose="canary",
+        command=["python", "-c", _PROGRAM],
+        image=image,
+        stands_in=stands_in,
+    )
+    return helper.body()
 
 
-def require_wall(cluster: Cluster, namespace: str, *, clock: Clock) -> None:
-    """`RestoreRefused` unless the canary was kept in."""
-    created = cluster.create(PODS, canary(namespace), namespace)
+def require_wall(
+    cluster: Cluster,
+    namespace: str,
+    *,
+    clock: Clock,
+    helper_image: str = "",
+    stands_in: StandIn = NOBODY,
+) -> None:
+    """`RestoreRefused` unless the canary was kept in. `stands_in` is for the Pods behind it."""
+    body = canary(namespace, helper_pods.image(cluster, helper_image), stands_in)
+    created = cluster.create(PODS, body, namespace)
     try:
         code = _exit_code(cluster, namespace, clock)
     finally:
-        cluster.delete(
-            PODS, "resilience-canary", namespace, grace=0, uid=created["metadata"]["uid"]
-        )
+        helper_pods.remove(cluster, created)
     if code != _BLOCKED:
         what = "reached the API server" if code == _REACHED else f"ended with {code}"
         raise RestoreRefused(
@@ -89,13 +81,12 @@ def require_wall(cluster: Cluster, namespace: str, *, clock: Clock) -> None:
 def _exit_code(cluster: Cluster, namespace: str, clock: Clock) -> int:
     until = clock.monotonic() + _WITHIN
     while True:
-        status = cluster.get(PODS, "resilience-canary", namespace).get("status") or {}
-        for each in status.get("containerStatuses") or ():
-            if ended := (each.get("state") or {}).get("terminated"):
-                return int(ended["exitCode"])
-        if clock.monotonic() >= until:
+        pod = cluster.get(PODS, "resilience-canary", namespace)
+        if (code := helper_pods.exit_code(pod)) is not None:
+            return code
+        if clock.monotonic() >= until or helper_pods.hopeless(pod):
             raise RestoreRefused(
-                f"the canary in {namespace} did not end within {_WITHIN:.0f}s "
-                f"({status.get('phase', 'no status')}); without its proof nothing is restored"
+                f"the canary in {namespace} did not end within {_WITHIN:.0f}s: "
+                f"{helper_pods.why_not_running(pod)}; without its proof nothing is restored"
             )
         clock.wait(_PAUSE)

@@ -30,6 +30,7 @@ class Inside:
     hooks: Sequence[PlanHook] = ()
     dumps: Sequence[Dump] = ()
     sentinel: Sentinel | None = None
+    helper_image: str = ""
 
     @classmethod
     def of(cls, plan: Plan) -> Self:
@@ -40,6 +41,7 @@ class Inside:
             hooks=plan.hooks,
             dumps=plan.dumps,
             sentinel=plan.sentinel,
+            helper_image=plan.helper_image,
         )
 
 
@@ -74,6 +76,7 @@ def with_data(
             clock=clock,
             name=request.name,
             wanted=inside.volumes or Volumes(),
+            image=inside.helper_image,
         )
         dumps = Dumps(
             cluster=cluster, exec=exec_, clock=clock, name=request.name, wanted=inside.dumps

@@ -228,7 +228,9 @@ class _Drill:
         with scratch(
             self._cluster, self._targets.namespace(source), origin, clock=self._clock, ttl=TTL
         ) as name:
-            require_wall(self._cluster, name, clock=self._clock)
+            require_wall(
+                self._cluster, name, clock=self._clock, helper_image=self._plan.helper_image
+            )
             yield name
 
     def _restored(self) -> RestoreReport:

@@ -45,7 +45,9 @@ def data(plan: Plan, cluster: Cluster, exec_: Exec, *, clock: Clock, name: str) 
         return look(sentinel, cluster, exec_, namespace) if sentinel else ""
 
     return Data(
-        fill=TarVolumes(cluster=cluster, exec=exec_, clock=clock, name=name).fill,
+        fill=TarVolumes(
+            cluster=cluster, exec=exec_, clock=clock, name=name, image=plan.helper_image
+        ).fill,
         load=Dumps(cluster=cluster, exec=exec_, clock=clock).load,
         read=read,
     )

@@ -1,73 +1,71 @@
-"""The helper Pod that mounts a claim, and what is read off Pods around it. Pure."""
+"""The helper Pod that mounts a claim, and which Pods use the claim. Pure."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from resilience.cluster.helper_pods import Access, HelperPod, Mount
 from resilience.cluster.interface import Object
+from resilience.cluster.stand_in import NOBODY, StandIn
 
-IMAGE = "python:3.12-alpine"
 MOUNT = "/volume"
-_PREFIX = "resilience-volume-"
+PREFIX = "resilience-volume-"
+_SLEEP = "import time; time.sleep(86400)"
 
 
-def helper(claim: str, namespace: str, *, node: str, writing: bool, image: str = IMAGE) -> Object:
-    """The helper Pod: no rights, no token, nothing but the claim."""
-    spec: dict[str, Any] = {
-        "restartPolicy": "Never",
-        "activeDeadlineSeconds": 86400,
-        "automountServiceAccountToken": False,
-        "terminationGracePeriodSeconds": 0,
-        "containers": [
-            {
-                "name": "helper",
-                "image": image,
-                "command": ["python", "-c", "import time; time.sleep(86400)"],
-                "volumeMounts": [{"name": "it", "mountPath": MOUNT, "readOnly": not writing}],
-            }
-        ],
-        "volumes": [
-            {
-                "name": "it",
-                "persistentVolumeClaim": {"claimName": claim, "readOnly": not writing},
-            }
-        ],
-    }
-    if node:
-        spec["affinity"] = {"nodeAffinity": _only(node)}
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {
-            "name": (_PREFIX + claim)[:253],
-            "namespace": namespace,
-            "labels": {
-                "app.kubernetes.io/managed-by": "pytest-resilience",
-                "velero.io/exclude-from-backup": "true",
-            },
-        },
-        "spec": spec,
-    }
+def helper(
+    claim: str,
+    namespace: str,
+    *,
+    image: str,
+    run: str,
+    writing: bool,
+    node: str = "",
+    stands_in: StandIn = NOBODY,
+    access: Access = Access.FILES,
+) -> Object:
+    """No rights, no token, nothing but the claim. `run` is the snapshot's or the restore's name."""
+    source = {"persistentVolumeClaim": {"claimName": claim, "readOnly": not writing}}
+    return HelperPod(
+        name=(PREFIX + claim)[:253],
+        namespace=namespace,
+        purpose="volume",
+        command=["python", "-c", _SLEEP],
+        image=image,
+        annotations={RUN: run},
+        lifetime=86400,
+        cpu="250m",
+        mounts=[Mount(name="it", path=MOUNT, source=source, read_only=not writing)],
+        node=node,
+        stands_in=stands_in,
+        access=access,
+    ).body()
 
 
-def _only(node: str) -> dict[str, Any]:
-    field = {"key": "metadata.name", "operator": "In", "values": [node]}
-    terms = {"nodeSelectorTerms": [{"matchFields": [field]}]}
-    return {"requiredDuringSchedulingIgnoredDuringExecution": terms}
+RUN = "resilience/run"
+"""Annotation: the snapshot or the restore that a helper works for."""
 
 
 def uses(pod: Object, claim: str) -> bool:
     """Whether a Pod that has not ended mounts a claim."""
     if (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
         return False
-    claims = (
-        (each.get("persistentVolumeClaim") or {}).get("claimName")
-        for each in (pod.get("spec") or {}).get("volumes") or ()
-    )
-    return claim in claims
+    return bool(_volume(pod.get("spec") or {}, claim))
 
 
-def why(status: dict[str, Any]) -> str:
-    """What its conditions say of a Pod that does not run."""
-    said = [each["message"] for each in status.get("conditions") or () if each.get("message")]
-    return "; ".join(said) or "no reason given"
+def _volume(spec: dict[str, Any], claim: str) -> str:
+    """What a Pod's spec calls the volume of that claim."""
+    for each in spec.get("volumes") or ():
+        if (each.get("persistentVolumeClaim") or {}).get("claimName") == claim:
+            return str(each.get("name", ""))
+    return ""
+
+
+def in_place_of(spec: dict[str, Any], claim: str) -> StandIn:
+    """What a helper takes over from a Pod (or a template) that uses the claim: of its first
+    container that mounts it."""
+    volume = _volume(spec, claim)
+    for container in spec.get("containers") or ():
+        if any(each.get("name") == volume for each in container.get("volumeMounts") or ()):
+            return StandIn.of(spec, str(container.get("name", "")))
+    return StandIn.of(spec)

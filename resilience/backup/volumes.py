@@ -12,20 +12,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
 
 from resilience.backup import layout
 from resilience.backup.catalog import Snapshot
 from resilience.backup.clock import Clock
 from resilience.backup.errors import HelperLost, VolumeFailed
 from resilience.backup.files import Files
-from resilience.backup.helper_pod import IMAGE, MOUNT, helper, uses, why
+from resilience.backup.helper_pod import MOUNT, RUN, helper, in_place_of, uses
 from resilience.backup.manifest import VolumeRecord
 from resilience.backup.mapping import Targets
 from resilience.backup.rules import FILLED, RESTORE
-from resilience.backup.stand_ins import CLAIMS, RUN, StandIns
+from resilience.backup.stand_ins import CLAIMS, StandIns
 from resilience.backup.stream import Counted, Exec, packed, proven
-from resilience.cluster.errors import ClusterError, Conflict, NotFound
+from resilience.cluster import helper_pods, objects
+from resilience.cluster.errors import ClusterError, Conflict, Forbidden, NotFound
+from resilience.cluster.helper_pods import Access
 from resilience.cluster.interface import PODS, Cluster, Object
 from resilience.model.inside import Volumes
 
@@ -46,7 +47,7 @@ class TarVolumes:
     exec: Exec
     clock: Clock
     name: str
-    image: str = IMAGE
+    image: str = ""
     keep_existing: bool = False
     wanted: Volumes = field(default_factory=Volumes)
 
@@ -88,7 +89,7 @@ class TarVolumes:
                 ended = self.exec.run(
                     namespace,
                     pod,
-                    "helper",
+                    "volume",
                     ["python", "-c", packed("volume_agent"), "save", MOUNT],
                     stdout=counted.write,
                     timeout=_TIMEOUT,
@@ -147,7 +148,7 @@ class TarVolumes:
             ended = self.exec.run(
                 namespace,
                 pod,
-                "helper",
+                "volume",
                 ["python", "-c", packed("volume_agent"), "load", MOUNT],
                 stdin=stdin(),
                 timeout=_TIMEOUT,
@@ -163,63 +164,78 @@ class TarVolumes:
         """The name of a running helper Pod that mounts the claim at /volume, for the block.
 
         `HelperLost` when somebody took the Pod away meanwhile (an eviction, a node that died)."""
-        metadata = self._running(namespace, claim, writing=writing)
+        pod = self._running(namespace, claim, writing=writing)
         try:
-            yield metadata["name"]
+            yield objects.name(pod)
         except (VolumeFailed, ClusterError) as problem:
-            if self._is_there(metadata):
+            if self._is_there(pod):
                 raise
             raise HelperLost(f"{problem}; its helper Pod was taken away meanwhile") from problem
         finally:
-            self._away(metadata)
+            helper_pods.remove(self.cluster, pod)
 
-    def _running(self, namespace: str, claim: str, *, writing: bool) -> dict[str, Any]:
+    def _running(self, namespace: str, claim: str, *, writing: bool) -> Object:
         """A helper that runs. Where the volume's user moves to another node, so does the helper."""
         tries = 0
         while True:
             tries += 1
-            node = self._node(namespace, claim)
-            body = helper(claim, namespace, node=node, writing=writing, image=self.image)
-            body["metadata"]["annotations"] = {RUN: self.name}
-            metadata: dict[str, Any] = self._created(body, namespace)["metadata"]
+            user = self._user(namespace, claim)
+            pod = self._admitted(namespace, claim, user, writing)
             try:
-                self._wait_running(namespace, metadata["name"], claim, node)
+                self._wait_running(pod, claim, objects.node(user))
             except BaseException as problem:
-                self._away(metadata)
+                helper_pods.remove(self.cluster, pod)
                 if not isinstance(problem, HelperLost) or tries == _TRIES:
                     raise
             else:
-                return metadata
+                return pod
 
-    def _is_there(self, metadata: dict[str, Any]) -> bool:
+    def _admitted(self, namespace: str, claim: str, user: Object, writing: bool) -> Object:
+        """As root, who can read and restore the files of any user; in a namespace whose PodSecurity
+        forbids that, as the user of the Pod that mounts the claim."""
+
+        def body(access: Access) -> Object:
+            return helper(
+                claim,
+                namespace,
+                image=helper_pods.image(self.cluster, self.image),
+                run=self.name,
+                writing=writing,
+                node=objects.node(user),
+                stands_in=in_place_of(user.get("spec") or {}, claim),
+                access=access,
+            )
+
         try:
-            now = self.cluster.get(PODS, metadata["name"], metadata["namespace"])["metadata"]
+            return self._created(body(Access.FILES), namespace)
+        except Forbidden as problem:
+            if "PodSecurity" not in str(problem):
+                raise
+            return self._created(body(Access.RESTRICTED), namespace)
+
+    def _is_there(self, pod: Object) -> bool:
+        try:
+            now = self.cluster.get(PODS, objects.name(pod), objects.namespace(pod))
         except NotFound:
             return False
-        return now["uid"] == metadata["uid"] and not now.get("deletionTimestamp")
-
-    def _away(self, metadata: dict[str, Any]) -> None:
-        with suppress(NotFound, Conflict):  # it went before us, or another has its name by now
-            self.cluster.delete(
-                PODS, metadata["name"], metadata["namespace"], grace=0, uid=metadata["uid"]
-            )
+        return objects.uid(now) == objects.uid(pod) and not objects.is_terminating(now)
 
     def _created(self, body: Object, namespace: str) -> Object:
         """A helper of the same name was left by this very run, killed before, or is another's."""
         try:
             return self.cluster.create(PODS, body, namespace)
         except Conflict:
-            name = body["metadata"]["name"]
-            there = self.cluster.get(PODS, name, namespace)["metadata"]
-        if (there.get("annotations") or {}).get(RUN) != self.name:
+            there = self.cluster.get(PODS, objects.name(body), namespace)
+        if objects.annotation(there, RUN) != self.name:
             raise VolumeFailed(
-                f"Pod {namespace}/{name} exists: another run is at work on this volume, or left "
-                "it when it was killed; wait, or delete it"
+                f"Pod {objects.title(there)} exists: another run works on this volume, or was "
+                "killed and left it; wait for that run, or delete the Pod"
             )
-        self.cluster.delete(PODS, name, namespace, grace=0, uid=there["uid"])
+        helper_pods.remove(self.cluster, there)
         return self.cluster.create(PODS, body, namespace)
 
-    def _node(self, namespace: str, claim: str) -> str:
+    def _user(self, namespace: str, claim: str) -> Object:
+        """A Pod that uses the claim, on a node if any is; {} when none does."""
         spec = self.cluster.get(CLAIMS, claim, namespace)["spec"]
         modes = spec.get("accessModes") or ()
         if spec.get("volumeMode") == "Block":
@@ -234,25 +250,31 @@ class TarVolumes:
                 f"{users[0]['metadata']['name']}: no second Pod can mount it; take it by an "
                 "application dump, or `from: snapshot` or `clone` where the driver can"
             )
-        return next((pod["spec"]["nodeName"] for pod in users if pod["spec"].get("nodeName")), "")
+        return next((pod for pod in users if objects.node(pod)), users[0] if users else {})
 
-    def _wait_running(self, namespace: str, pod: str, claim: str, node: str) -> None:
+    def _wait_running(self, pod: Object, claim: str, node: str) -> None:
         until = self.clock.monotonic() + _WITHIN
+        namespace = objects.namespace(pod)
         while True:
-            status = self._status(namespace, pod)
-            if status.get("phase") == "Running":
+            now = self._now(pod)
+            if objects.phase(now) == "Running":
                 return
-            if status.get("phase") in ("Failed", "Succeeded") or self.clock.monotonic() >= until:
+            if (
+                objects.is_finished(now)
+                or helper_pods.hopeless(now)
+                or self.clock.monotonic() >= until
+            ):
                 raise VolumeFailed(
-                    f"volume {namespace}/{claim}: its helper Pod {pod} is "
-                    f"{status.get('phase', 'Pending')} after {_WITHIN:.0f}s: {why(status)}"
+                    f"volume {namespace}/{claim}: its helper Pod {objects.name(pod)} is "
+                    f"{objects.phase(now) or 'Pending'} after at most {_WITHIN:.0f}s: "
+                    f"{helper_pods.why_not_running(now)}"
                 )
-            if node and self._node(namespace, claim) not in ("", node):
+            if node and objects.node(self._user(namespace, claim)) not in ("", node):
                 raise HelperLost(f"volume {namespace}/{claim}: its user left {node}")
             self.clock.wait(_PAUSE)
 
-    def _status(self, namespace: str, pod: str) -> dict[str, Any]:
+    def _now(self, pod: Object) -> Object:
         try:
-            return self.cluster.get(PODS, pod, namespace).get("status") or {}
+            return self.cluster.get(PODS, objects.name(pod), objects.namespace(pod))
         except NotFound as problem:
-            raise HelperLost(f"the helper Pod {namespace}/{pod} was taken away") from problem
+            raise HelperLost(f"the helper Pod {objects.title(pod)} was taken away") from problem

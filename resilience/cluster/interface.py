@@ -95,11 +95,13 @@ class Means:
     """What may be done to a cluster beside its API, as its target says; nothing without one.
 
     `driver` is a command that stops and starts machines: it is called with `down`, `up` or `reboot`
-    and a node's name behind it. `privileged` allows Pods that reach into a node.
+    and a node's name behind it. `privileged` allows Pods that reach into a node. `helper_image` is
+    what helper Pods run from there; "" for the default.
     """
 
     driver: tuple[str, ...] = ()
     privileged: bool = False
+    helper_image: str = ""
 
 
 class Cluster(Protocol):

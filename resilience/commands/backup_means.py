@@ -19,7 +19,7 @@ from resilience.backup.plans import Keys
 from resilience.backup.store import Store, open_store
 from resilience.backup.store.directory import DirectoryStore
 from resilience.cluster.interface import Cluster
-from resilience.commands import CommandError
+from resilience.commands import CommandError, settings
 from resilience.model.scenario import Plan
 
 if TYPE_CHECKING:
@@ -43,11 +43,15 @@ def plan_in(path: str) -> Plan:
 def cluster_of(options: argparse.Namespace) -> Iterator[HttpCluster]:
     """The one that was named; no sandbox is ever started for it."""
     from resilience.cluster import open_context
+    from resilience.engine import guard
+    from resilience.targets import load
 
     named = options.context or options.kubeconfig or os.environ.get("KUBECONFIG")
     if not named and os.environ.get("KUBERNETES_SERVICE_HOST"):
         raise BadRequest("we run inside a cluster; name it with --context in-cluster")
     with open_context(options.context, options.kubeconfig) as cluster:
+        given = settings(options)
+        cluster.means = guard.means(cluster, load(given.root), given.helper_image)
         yield cluster
 
 

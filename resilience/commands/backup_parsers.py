@@ -70,6 +70,12 @@ def _cluster(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--kubeconfig", metavar="FILE", default="", help="instead of KUBECONFIG and ~/.kube/config"
     )
+    parser.add_argument(
+        "--helper-image",
+        metavar="IMAGE",
+        dest="resilience_helper_image",
+        help="image of helper Pods where neither plan nor target names one (python:3.13-slim)",
+    )
 
 
 def _keys(parser: argparse.ArgumentParser, *, writing: bool = False) -> None:

@@ -1,8 +1,7 @@
 """What `resilience doctor` asks about a cluster and about scenarios: nothing there is changed.
 
-Clock skew decides whether ages, leases and certificates mean what they say. Whether images can be
-pulled and policies are enforced is known only by a Pod that tries; what can be seen without one is
-said, and that it is no proof.
+Clock skew decides whether ages, leases and certificates mean what they say. Whether an image can be
+pulled is known only once a Pod tries; what can be seen without one is reported, as no proof.
 """
 
 from __future__ import annotations
@@ -12,13 +11,14 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
-from resilience.cluster.errors import ClusterError, NotFound
-from resilience.cluster.interface import NAMESPACES, PODS, Cluster, Object
+from resilience.cluster import helper_pods
+from resilience.cluster.errors import ClusterError
+from resilience.cluster.interface import PODS, Cluster, Object
 from resilience.cluster.transport import HttpCluster
 from resilience.commands import rbac
 from resilience.context import Refused
 from resilience.engine import guard, preflight
-from resilience.engine.limits import PAUSED, Limits
+from resilience.engine.limits import Limits
 from resilience.model.scenario import Scenario
 from resilience.settings import Settings
 from resilience.targets import Target
@@ -30,7 +30,6 @@ SKEW = 5.0
 """Seconds: a Lease of thirty is renewed every ten, and Date is told in whole seconds."""
 
 WAITING = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
-ENFORCE = "pod-security.kubernetes.io/enforce"
 
 
 def clock(cluster: HttpCluster, now: datetime) -> Line:
@@ -49,8 +48,12 @@ def images(cluster: Cluster, namespace: str) -> Line:
     stuck = [str(pod["metadata"]["name"]) for pod in cluster.list(PODS, namespace) if _waits(pod)]
     if stuck:
         names = ", ".join(stuck[:5])
-        return False, "images", f"in namespace {namespace} wait for an image: {names}"
-    return None, "images", "nobody waits for one; whether ours can be pulled only a Pod would tell"
+        return False, "images", f"in namespace {namespace} Pods wait for an image: {names}"
+    wanted = helper_pods.image(cluster)
+    return None, "images", (
+        f"no Pod in namespace {namespace} waits for one; whether {wanted} (helper_image) can be"
+        " pulled is known once a helper starts"
+    )  # fmt: skip
 
 
 def _waits(pod: Object) -> bool:
@@ -59,20 +62,12 @@ def _waits(pod: Object) -> bool:
     return any(reason in WAITING for reason in reasons)
 
 
-def policies(cluster: Cluster, namespace: str) -> Line:
-    """What the namespace demands of Pods."""
-    try:
-        metadata = cluster.get(NAMESPACES, namespace)["metadata"]
-    except NotFound:
-        return None, "policies", f"namespace {namespace} does not exist yet"
-    level = (metadata.get("labels") or {}).get(ENFORCE, "privileged")
-    paused = (metadata.get("annotations") or {}).get(PAUSED)
-    if paused and paused != "false":
-        return False, "policies", f"namespace {namespace} is paused ({PAUSED}={paused})"
-    return None, "policies", (
-        f"PodSecurity of {namespace} is {level} (our Pods fit `restricted`); whether"
-        " NetworkPolicies are enforced is proven by a drill's canary"
-    )  # fmt: skip
+def namespaces(given: Settings, paths: Sequence[str]) -> Sequence[str]:
+    """Those that the files act in; without files, the default one."""
+    found = set[str]()
+    for scenario in rbac.scenarios([Path(path) for path in paths], given) if paths else ():
+        found.update(guard.touched(scenario, scenario.namespace or given.namespace)[0])
+    return sorted(found) or [given.namespace]
 
 
 def scenarios(
@@ -95,7 +90,7 @@ def refused(
     namespace = scenario.namespace or given.namespace
     namespaces, nodes = guard.touched(scenario, namespace)
     guard.consent(cluster, targets, namespaces, nodes=nodes)
-    cluster.means = guard.means(cluster, targets)
+    cluster.means = guard.means(cluster, targets, given.helper_image)
     target = guard.target_of(cluster, targets)
     Limits(target, cluster, namespace, lambda: datetime.now(UTC).timestamp()).open_now()
     preflight.ask(cluster, scenario, namespace, given.journal_namespace)

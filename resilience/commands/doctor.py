@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from resilience.cluster.errors import ClusterError, Forbidden
 from resilience.commands import settings
@@ -80,7 +81,8 @@ def _sandbox() -> Answer:
 
 def _cluster(settings: Settings, paths: Sequence[str]) -> Iterator[Answer]:
     from resilience.cluster import open_context
-    from resilience.commands import checkup
+    from resilience.commands import checkup, doctor_pods
+    from resilience.engine import guard
     from resilience.targets import load
 
     try:
@@ -89,11 +91,15 @@ def _cluster(settings: Settings, paths: Sequence[str]) -> Iterator[Answer]:
             yield _try("rights", lambda: _who(cluster.request))
             now = datetime.now(UTC)
             yield _answer("clock", lambda: checkup.clock(cluster, now))
-            yield _answer("images", lambda: checkup.images(cluster, settings.namespace))
-            yield _answer("policies", lambda: checkup.policies(cluster, settings.namespace))
+            targets = load(settings.root)
+            cluster.means = guard.means(cluster, targets, settings.helper_image)
+            for namespace in checkup.namespaces(settings, paths):
+                yield _answer("images", partial(checkup.images, cluster, namespace))
+                for line in doctor_pods.helpers(cluster, [namespace]):
+                    yield Answer(*line)
             if not paths:
                 yield _try("consent", lambda: _consent(cluster, settings))
-            for line in checkup.scenarios(cluster, settings, load(settings.root), paths):
+            for line in checkup.scenarios(cluster, settings, targets, paths):
                 yield Answer(*line)
     except ClusterError as error:
         yield Answer(False, "cluster", str(error))

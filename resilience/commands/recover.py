@@ -84,7 +84,7 @@ def _replay(given: Settings, runs: Sequence[str]) -> int:
     from resilience.engine.takeover import Place
 
     with open_context(given.context, given.kubeconfig) as cluster:
-        cluster.means = guard.means(cluster, targets.load(given.root))
+        cluster.means = guard.means(cluster, targets.load(given.root), given.helper_image)
         directory = given.journal_directory
         results = replay(cluster, directory, catalogue(), clock=RealClock(), runs=runs)
         place = Place(

@@ -70,13 +70,20 @@ def target_of(cluster: Cluster, targets: Sequence[Target]) -> Target | None:
     )
 
 
-def means(cluster: Cluster, targets: Sequence[Target]) -> Means:
-    """What the cluster's own target gives beside the API; nothing on another cluster."""
+def means(cluster: Cluster, targets: Sequence[Target], helper_image: str = "") -> Means:
+    """What the cluster's own target gives beside the API; nothing on another cluster.
+    `helper_image` applies where the target names none."""
     try:
         target = target_of(cluster, targets)
     except Refused:
-        return Means()
-    return Means() if target is None else Means(driver=target.driver, privileged=target.privileged)
+        target = None
+    if target is None:
+        return Means(helper_image=helper_image)
+    return Means(
+        driver=target.driver,
+        privileged=target.privileged,
+        helper_image=target.helper_image or helper_image,
+    )
 
 
 def _require_label(cluster: Cluster, namespace: str, target: Target | None) -> None:

@@ -143,13 +143,12 @@ class Session:
 
     def _prepared(self, cluster: HttpCluster) -> HttpCluster:
         """Ready to act on: what killed runs left there is put back before anything new."""
+        from resilience.engine import guard
         from resilience.harness import recovering
 
         directory = self.settings.journal_directory
-        if not self.wants_sandbox:
-            from resilience.engine import guard
-
-            cluster.means = guard.means(cluster, self.targets)
+        targets = () if self.wants_sandbox else self.targets
+        cluster.means = guard.means(cluster, targets, self.settings.helper_image)
         recovering.from_here(cluster, directory, self.catalogue, self._tell)
         if not self.wants_sandbox:
             recovering.from_there(self._guarding(cluster).place(directory), self._tell)

@@ -203,6 +203,7 @@ def _plan(root: Node, entries: Mapping[str, Entry], file: File, reading: Reading
             hooks=form.hooks,
             dumps=form.dumps,
             sentinel=form.sentinel,
+            helper_image=form.helper_image,
             description=form.description,
             place=reading.place(root),
         )

@@ -146,6 +146,12 @@ class PlanForm:
         default=None,
         example="{pods: app=db, write: [tee, /data/sentinel], read: [cat, /data/sentinel]}",
     )
+    helper_image: str = parameter(
+        "The image of this plan's helper Pods (volumes, canary), for instance from a mirror; else"
+        " the target's, or the option's.",
+        default="",
+        example="registry.example.com/mirror/python:3.13-slim",
+    )
     keep: Keep | None = parameter(
         "How many snapshots of each period are kept; without it none is ever removed.",
         default=None,

@@ -127,6 +127,16 @@ def recipients(node: Node, value: tuple[str, ...], reading: Reading) -> None:
             reading.wrong(item, f"a recipient is {told}", "a public key: `age1` and 58 characters")
 
 
+def helper_image(node: Node, value: str, reading: Reading) -> None:
+    """An image reference, as a Pod's container names it."""
+    if value and not re.fullmatch(r"[a-z0-9][\w.:/@-]*", value):
+        reading.wrong(
+            node,
+            f"`helper_image` is {quoted(value)}",
+            "an image reference such as `registry.example.com/python:3.13-slim`",
+        )
+
+
 def hooks(node: Node, value: tuple[PlanHook, ...], reading: Reading) -> None:
     """A hook that does something."""
     for item, hook in zip(node.value, value, strict=True):
@@ -206,6 +216,7 @@ RULES: Mapping[str, Callable[[Node, Any, Reading], None]] = {
     "drill": drill,
     "kinds": kinds,
     "recipients": recipients,
+    "helper_image": helper_image,
     "exclude": exclude,
     "hooks": hooks,
     "dumps": dumps,

@@ -178,5 +178,6 @@ class Plan:
     hooks: tuple[PlanHook, ...] = ()
     dumps: tuple[Dump, ...] = ()
     sentinel: Sentinel | None = None
+    helper_image: str = ""
     description: str = ""
     place: Place

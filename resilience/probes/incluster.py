@@ -1,9 +1,9 @@
 """A prober inside the cluster: the same agent file, in a Pod of its own, read through its log.
 
 From outside a Service's address leads nowhere, and the API server's own proxy goes past the Service
-to its endpoints. So the agent runs as a Pod under PodSecurity `restricted`, from any stock Python
-image, with its file and its configuration in one Secret (headers may hold credentials). It is told
-to stop by deleting its Pod; both objects are in the journal before they are made.
+to its endpoints. So the agent runs as a helper Pod, with its file and its configuration in one
+Secret (headers may hold credentials). Deleting the Pod stops it; both objects are in the journal
+before they are made.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any, Protocol
 
+from resilience.cluster import helper_pods
 from resilience.cluster.errors import ApiError, ClusterError, NotFound
+from resilience.cluster.helper_pods import HelperPod, Mount
 from resilience.cluster.interface import PODS, SECRETS, Cluster, Object
+from resilience.cluster.stand_in import NOBODY, StandIn
 from resilience.model.values import RunId
 from resilience.probes.news import News
 from resilience.probes.samples import SampleLog
 
 AGENT = Path(__file__).with_name("agent.py")
 MOUNTED = "/probe"
-IMAGE = "python:3.13-slim"
-MANAGED = "app.kubernetes.io/managed-by"
 RUN = "resilience/run"
 
 AGAIN = 0.2
@@ -36,11 +37,6 @@ STOP_GRACE = 2.0
 
 LIFETIME = 6 * 3600
 """Seconds after which the cluster itself ends a Pod that everybody forgot."""
-
-HOPELESS = frozenset(
-    {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError"}
-)
-"""Reasons of a waiting container that do not go away by waiting a little."""
 
 
 class Placing(Protocol):
@@ -55,15 +51,17 @@ class Placing(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """Where a prober's objects are. `name` is unique in the namespace."""
+    """Where a prober's objects are. `name` is unique in the namespace; `stands_in` is for a Pod of
+    the service, beside which the prober is scheduled."""
 
     namespace: str
     name: str
     run: RunId
+    stands_in: StandIn = NOBODY
 
     def meta(self) -> dict[str, Any]:
-        """Of both objects; the label keeps the Pod out of every action's reach."""
-        labels = {MANAGED: "pytest-resilience", RUN: self.run}
+        """Of the Secret; as the Pod's, its labels keep it out of every action's reach."""
+        labels = {RUN: self.run, **helper_pods.marks("prober")}
         return {"name": self.name, "namespace": self.namespace, "labels": labels}
 
     def secret(self, configuration: Mapping[str, Any]) -> Object:
@@ -76,30 +74,23 @@ class Site:
         return {"apiVersion": "v1", "kind": "Secret", "metadata": self.meta(), "stringData": texts}
 
     def pod(self, image: str, grace: int) -> Object:
-        """A Pod that PodSecurity `restricted` lets in."""
-        container = {
-            "name": "prober",
-            "image": image,
-            "command": ["python", "-I", "-S", f"{MOUNTED}/agent.py", f"{MOUNTED}/probe.json"],
-            "resources": {"requests": {"cpu": "50m", "memory": "32Mi"},
-                          "limits": {"memory": "128Mi"}},
-            "securityContext": {"allowPrivilegeEscalation": False,
-                                "readOnlyRootFilesystem": True,
-                                "capabilities": {"drop": ["ALL"]}},
-            "volumeMounts": [{"name": "probe", "mountPath": MOUNTED, "readOnly": True}],
-        }  # fmt: skip
-        spec = {
-            "restartPolicy": "Never",
-            "automountServiceAccountToken": False,
-            "enableServiceLinks": False,
-            "terminationGracePeriodSeconds": grace,
-            "activeDeadlineSeconds": LIFETIME,
-            "securityContext": {"runAsNonRoot": True, "runAsUser": 65534, "runAsGroup": 65534,
-                                "seccompProfile": {"type": "RuntimeDefault"}},
-            "containers": [container],
-            "volumes": [{"name": "probe", "secret": {"secretName": self.name}}],
-        }  # fmt: skip
-        return {"apiVersion": "v1", "kind": "Pod", "metadata": self.meta(), "spec": spec}
+        """The prober's Pod."""
+        helper = HelperPod(
+            name=self.name,
+            namespace=self.namespace,
+            purpose="prober",
+            command=["python", "-I", "-S", f"{MOUNTED}/agent.py", f"{MOUNTED}/probe.json"],
+            image=image,
+            labels={RUN: self.run},
+            grace=grace,
+            lifetime=LIFETIME,
+            mounts=[
+                Mount(name="probe", path=MOUNTED, source={"secret": {"secretName": self.name}})
+            ],
+            stands_in=self.stands_in,
+            in_mesh=True,
+        )
+        return helper.body()
 
 
 def remove(data: Mapping[str, Any], cluster: Cluster) -> None:
@@ -121,7 +112,7 @@ class PodProber:
         configuration: Mapping[str, Any],
         log: SampleLog,
         changed: Callable[[], None],
-        image: str = IMAGE,
+        image: str = helper_pods.IMAGE,
     ) -> None:
         self.trouble = ""
         self.waiting = ""
@@ -218,16 +209,5 @@ class PodProber:
             pod = self._cluster.get(PODS, self._site.name, self._site.namespace)
         except ClusterError:
             return
-        if why := _hopeless(pod):
+        if why := helper_pods.hopeless(pod):
             self.trouble = f"the prober's Pod {self._site.name} does not start: {why}"
-
-
-def _hopeless(pod: Object) -> str:
-    status = pod.get("status") or {}
-    for one in status.get("containerStatuses") or ():
-        waiting = (one.get("state") or {}).get("waiting") or {}
-        if waiting.get("reason") in HOPELESS:
-            return f"{waiting['reason']}: {waiting.get('message', '')}".rstrip(": ")
-    if status.get("phase") == "Failed":
-        return f"{status.get('reason') or 'failed'}: {status.get('message', '')}".rstrip(": ")
-    return ""

@@ -68,10 +68,15 @@ def launcher(context: Any, via: Via, namespace: str, *, service: bool) -> Launch
     def in_cluster(
         configuration: Mapping[str, Any], log: SampleLog, changed: Callable[[], None]
     ) -> Prober:
+        from resilience.cluster import helper_pods
+        from resilience.cluster.interface import PODS
+        from resilience.cluster.stand_in import StandIn
         from resilience.probes.incluster import PodProber, Site
 
         name = f"resilience-probe-{token_hex(4)}"
-        site = Site(namespace=namespace, name=name, run=context.run)
-        return PodProber(site, context, configuration, log, changed)
+        beside = StandIn.of_any(context.view(PODS, namespace).objects())
+        site = Site(namespace=namespace, name=name, run=context.run, stands_in=beside)
+        image = helper_pods.image(context.cluster)
+        return PodProber(site, context, configuration, log, changed, image)
 
     return in_cluster

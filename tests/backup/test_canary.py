@@ -13,7 +13,7 @@ from resilience.backup import canary
 
 def ended(port: int, patience: float = canary.PATIENCE) -> int:
     """The exit code of the canary, with the API server at this port."""
-    container = canary.canary("shop-drill")["spec"]["containers"][0]
+    container = canary.canary("shop-drill", "python:3")["spec"]["containers"][0]
     program = container["command"][-1].replace(f"+ {canary.PATIENCE},", f"+ {patience},")
     where = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(port)}
     done = subprocess.run(

@@ -338,7 +338,7 @@ def test_a_helper_that_never_runs_is_told_with_its_reason() -> None:
     cluster.on_create = lambda obj: obj.setdefault(
         "status", {"phase": "Pending", "conditions": [{"message": "0/3 nodes are available"}]}
     )
-    with pytest.raises(VolumeFailed, match=r"Pending after 120s: 0/3 nodes are available"):
+    with pytest.raises(VolumeFailed, match=r"Pending after at most 120s: 0/3 nodes are available"):
         taken(cluster, LocalExec({}))
 
 

@@ -71,7 +71,7 @@ def test_a_finished_bare_pod_with_local_data_goes() -> None:
 
 def test_a_backups_volume_helper_goes_though_it_is_bare_and_other_helpers_stay() -> None:
     ours = {"app.kubernetes.io/managed-by": "pytest-resilience"}
-    name = helper("data", "shop", node="", writing=False)["metadata"]["name"]
+    name = helper("data", "shop", image="python:3", run="r", writing=False)["metadata"]["name"]
     assert decide(pod(name, owner=None, labels=ours), Allow()).fate is Fate.EVICT
     assert decide(pod(name, owner=None), Allow()).fate is Fate.REFUSE
     assert decide(pod("resilience-prober", owner=None, labels=ours), Allow()).fate is Fate.REFUSE

@@ -1,0 +1,205 @@
+"""The one place that makes Pods of this project: probers, canaries, and helpers for volumes and
+nodes.
+
+Every Pod passes PodSecurity `restricted` unless it asks for more, states requests and limits, so
+that a namespace with a quota admits it, mounts no token, and carries the label by which victims are
+never chosen among helpers. A Pod that works in place of another one (`StandIn`) takes over what
+that one needs to be scheduled, to pull images and to read its files. The image is one setting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from resilience.cluster import objects
+from resilience.cluster.errors import Conflict, NotFound
+from resilience.cluster.interface import PODS, Cluster, Object
+from resilience.cluster.stand_in import NOBODY, StandIn
+
+IMAGE = "python:3.13-slim"
+"""Where no `helper_image` is set; any image with Python 3.11 or later on its PATH will do."""
+
+PURPOSE = "resilience/helper"
+"""Label of every helper Pod; the value is its purpose."""
+
+HOPELESS = frozenset(
+    {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull",
+     "CreateContainerConfigError"}
+)  # fmt: skip
+"""Reasons of a waiting container that do not go away by waiting a little."""
+
+_NO_MESH = {"sidecar.istio.io/inject": "false"}
+"""A sidecar that never ends would keep a finished helper from ending."""
+
+_FILES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "SETFCAP")
+"""Capabilities to read and restore the files of any user; PodSecurity `baseline` allows them."""
+
+
+class Access(Enum):
+    """What a helper may do inside its container."""
+
+    RESTRICTED = "restricted"  # nothing: PodSecurity `restricted` admits it
+    FILES = "files"  # root for the files of a mounted volume: `baseline` admits it
+    HOST = "host"  # privileged, in the node's process namespace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mount:
+    """A volume of the helper: `source` is its entry in `volumes`, without the name."""
+
+    name: str
+    path: str
+    source: Mapping[str, Any]
+    read_only: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HelperPod:
+    """A Pod to be made. `purpose` names its container; `lifetime` is the number of seconds after
+    which the cluster ends it although nobody asked. `node` binds it to a node past all taints that
+    would only keep new Pods away."""
+
+    name: str
+    namespace: str
+    purpose: str
+    command: Sequence[str]
+    image: str = IMAGE
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    grace: int = 0
+    lifetime: int = 600
+    cpu: str = "50m"
+    memory: str = "64Mi"
+    mounts: Sequence[Mount] = ()
+    node: str = ""
+    stands_in: StandIn = NOBODY
+    access: Access = Access.RESTRICTED
+    in_mesh: bool = False
+
+    def body(self) -> Object:
+        """The Pod as it is sent."""
+        mesh = {} if self.in_mesh else _NO_MESH
+        metadata: dict[str, Any] = {
+            "name": self.name,
+            "namespace": self.namespace,
+            "labels": {**mesh, **self.labels, **marks(self.purpose)},
+        }
+        if self.annotations:
+            metadata["annotations"] = dict(self.annotations)
+        return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": self._spec()}
+
+    def _spec(self) -> dict[str, Any]:
+        spec: dict[str, Any] = {
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "terminationGracePeriodSeconds": self.grace,
+            "activeDeadlineSeconds": self.lifetime,
+            "securityContext": self._pod_security(),
+            "containers": [self._container()],
+            **self.stands_in.placement(self.node),
+        }
+        if self.mounts:
+            spec["volumes"] = [{"name": each.name, **each.source} for each in self.mounts]
+        if self.access is Access.HOST:  # the kubelet admits it without the scheduler
+            spec |= {"nodeName": self.node, "hostPID": True}
+            spec["tolerations"] = [{"operator": "Exists"}]
+            spec.pop("affinity", None)
+        return spec
+
+    def _container(self) -> dict[str, Any]:
+        size = {"cpu": self.cpu, "memory": self.memory}
+        container: dict[str, Any] = {
+            "name": self.purpose,
+            "image": self.image,
+            "command": list(self.command),
+            "resources": {"requests": dict(size), "limits": size},
+            "securityContext": self._container_security(),
+        }
+        if self.mounts:
+            container["volumeMounts"] = [
+                {"name": each.name, "mountPath": each.path, "readOnly": each.read_only}
+                for each in self.mounts
+            ]
+        return container
+
+    def _pod_security(self) -> dict[str, Any]:
+        if self.access is Access.HOST:
+            return {}
+        profile = {"seccompProfile": {"type": "RuntimeDefault"}}
+        if self.access is Access.FILES:
+            return {**self.stands_in.sharing(), "runAsUser": 0, "runAsGroup": 0, **profile}
+        return {**self.stands_in.user(), "runAsNonRoot": True, **profile}
+
+    def _container_security(self) -> dict[str, Any]:
+        if self.access is Access.HOST:
+            return {"privileged": True, "runAsUser": 0}
+        capabilities: dict[str, Any] = {"drop": ["ALL"]}
+        if self.access is Access.FILES:
+            capabilities["add"] = list(_FILES)
+        return {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": capabilities,
+        }
+
+
+def marks(purpose: str) -> dict[str, str]:
+    """Labels of a helper and of what is made beside it: no victim, no workload, no backup."""
+    return {
+        objects.MANAGED_BY: objects.OURS,
+        PURPOSE: purpose,
+        "velero.io/exclude-from-backup": "true",
+    }
+
+
+def image(cluster: Cluster, chosen: str = "") -> str:
+    """What to run helpers from: the plan's own choice, else the cluster's, else `IMAGE`."""
+    return chosen or cluster.means.helper_image or IMAGE
+
+
+def why_not_running(pod: Object) -> str:
+    """What keeps a Pod from running: its container's reason, else its conditions, else its
+    phase."""
+    status = pod.get("status") or {}
+    for each in status.get("containerStatuses") or ():
+        if waiting := (each.get("state") or {}).get("waiting"):
+            return _reason(waiting)
+    if objects.phase(pod) == "Failed":
+        return _reason({"reason": "Failed", **status})
+    said = [each["message"] for each in status.get("conditions") or () if each.get("message")]
+    return "; ".join(said) or objects.phase(pod) or "no status yet"
+
+
+def hopeless(pod: Object) -> str:
+    """Why waiting cannot help; "" while it may."""
+    status = pod.get("status") or {}
+    for each in status.get("containerStatuses") or ():
+        waiting = (each.get("state") or {}).get("waiting") or {}
+        if waiting.get("reason") in HOPELESS:
+            return _reason(waiting)
+    return why_not_running(pod) if objects.phase(pod) == "Failed" else ""
+
+
+def _reason(said: Mapping[str, Any]) -> str:
+    return f"{said.get('reason') or 'no reason'}: {said.get('message') or ''}".rstrip(": ")
+
+
+def exit_code(pod: Object) -> int | None:
+    """Of its one container; None before it has ended."""
+    for each in (pod.get("status") or {}).get("containerStatuses") or ():
+        if ended := (each.get("state") or {}).get("terminated"):
+            return int(ended["exitCode"])
+    return None
+
+
+def remove(cluster: Cluster, pod: Object) -> None:
+    """Delete this very Pod at once; one that is gone, or another of its name, is left alone."""
+    with suppress(NotFound, Conflict):
+        cluster.delete(
+            PODS, objects.name(pod), objects.namespace(pod), grace=0, uid=objects.uid(pod)
+        )

@@ -1,0 +1,88 @@
+"""`resilience doctor` about helper Pods: would the namespaces of the files admit them?
+
+The API server is asked by a dry run of the very Pods, so PodSecurity, quotas, limit ranges and
+admission webhooks all have their say. Nothing is created. A namespace that does not exist yet
+cannot be asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from resilience.backup.helper_pod import helper
+from resilience.cluster import helper_pods
+from resilience.cluster.errors import ApiError, ClusterError, Forbidden, NotFound
+from resilience.cluster.helper_pods import Access, HelperPod
+from resilience.cluster.interface import NAMESPACES, PODS, Cluster, Object
+from resilience.engine.limits import PAUSED
+
+Line = tuple[bool | None, str, str]
+
+ENFORCE = "pod-security.kubernetes.io/enforce"
+
+
+def helpers(cluster: Cluster, namespaces: Sequence[str]) -> Iterator[Line]:
+    """One line for each namespace."""
+    for namespace in namespaces:
+        try:
+            yield _helpers(cluster, namespace)
+        except ClusterError as problem:
+            yield False, "helpers", f"namespace {namespace}: {problem}"
+
+
+def _helpers(cluster: Cluster, namespace: str) -> Line:
+    level, paused = "privileged", ""
+    try:
+        metadata = cluster.get(NAMESPACES, namespace)["metadata"]
+        level = (metadata.get("labels") or {}).get(ENFORCE, level)
+        paused = (metadata.get("annotations") or {}).get(PAUSED, "")
+    except NotFound:
+        return None, "helpers", f"namespace {namespace} does not exist yet"
+    except Forbidden:  # no run needs this right
+        level = "not known (the namespace cannot be read)"
+    if paused not in ("", "false"):
+        return False, "helpers", f"namespace {namespace} is paused ({PAUSED}={paused})"
+    refused = _refusal(cluster, _plain(cluster, namespace))
+    if refused is None:
+        return None, "helpers", f"namespace {namespace}: no right to create Pods, so not asked"
+    if refused:
+        return False, "helpers", f"namespace {namespace} refuses probers and canaries: {refused}"
+    return (*_volumes(cluster, namespace, level),)
+
+
+def _volumes(cluster: Cluster, namespace: str, level: str) -> Line:
+    where = f"namespace {namespace} (PodSecurity: {level})"
+    if not _refusal(cluster, _of_volume(cluster, namespace, Access.FILES)):
+        return True, "helpers", f"{where} admits probers, canaries and volume helpers"
+    if refused := _refusal(cluster, _of_volume(cluster, namespace, Access.RESTRICTED)):
+        return False, "helpers", f"{where} admits canaries, but no volume helper: {refused}"
+    return True, "helpers", (
+        f"{where} admits probers and canaries; volume helpers run there as the user of the Pod that"
+        " mounts the claim, so files of other users can be neither read nor restored"
+    )  # fmt: skip
+
+
+def _plain(cluster: Cluster, namespace: str) -> Object:
+    return HelperPod(
+        name="resilience-doctor",
+        namespace=namespace,
+        purpose="canary",
+        command=["python", "-c", ""],
+        image=helper_pods.image(cluster),
+    ).body()
+
+
+def _of_volume(cluster: Cluster, namespace: str, access: Access) -> Object:
+    image = helper_pods.image(cluster)
+    return helper("doctor", namespace, image=image, run="doctor", writing=True, access=access)
+
+
+def _refusal(cluster: Cluster, pod: Object) -> str | None:
+    """Why the API server would refuse the Pod; "" when it would not, None without the right."""
+    try:
+        cluster.create(PODS, pod, pod["metadata"]["namespace"], dry_run=True)
+    except Forbidden as problem:
+        return None if "cannot create resource" in str(problem) else problem.message
+    except ApiError as problem:
+        return problem.message
+    return ""

@@ -1,0 +1,161 @@
+"""Every Pod of this project is admitted where the application is, and takes over what it needs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from resilience.backup.canary import canary
+from resilience.backup.helper_pod import helper, in_place_of
+from resilience.cluster import helper_pods, objects
+from resilience.cluster.helper_pods import Access, HelperPod
+from resilience.cluster.interface import Means, Object
+from resilience.cluster.stand_in import StandIn
+from resilience.model.values import RunId
+from resilience.probes.incluster import Site
+
+SPEC: dict[str, Any] = {
+    "containers": [
+        {"name": "log"},
+        {
+            "name": "db",
+            "securityContext": {"runAsUser": 999},
+            "volumeMounts": [{"name": "d", "mountPath": "/data"}],
+        },
+    ],
+    "volumes": [{"name": "d", "persistentVolumeClaim": {"claimName": "data"}}],
+    "tolerations": [{"key": "dedicated", "value": "db", "effect": "NoSchedule"}],
+    "nodeSelector": {"disk": "ssd"},
+    "imagePullSecrets": [{"name": "mirror"}],
+    "securityContext": {"runAsUser": 5, "fsGroup": 1000, "sysctls": []},
+    "serviceAccountName": "mighty",
+}
+
+
+def made(**options: Any) -> Object:
+    return HelperPod(name="h", namespace="n", purpose="x", command=["true"], **options).body()
+
+
+def everything() -> dict[str, Object]:
+    site = Site(namespace="shop", name="p1", run=RunId("r1"))
+    return {
+        "prober": site.pod("python:3", 3),
+        "canary": canary("shop", "python:3"),
+        "volume": helper("data", "shop", image="python:3", run="r", writing=False),
+        "volume as its user": helper(
+            "data", "shop", image="python:3", run="r", writing=True, access=Access.RESTRICTED
+        ),
+        "host": made(access=Access.HOST, node="n1"),
+    }
+
+
+@pytest.mark.parametrize("which", sorted(everything()))
+def test_every_helper_states_what_a_quota_counts(which: str) -> None:
+    [container] = everything()[which]["spec"]["containers"]
+    sizes = container["resources"]
+    assert sizes["requests"] == sizes["limits"]
+    assert set(sizes["limits"]) == {"cpu", "memory"}
+
+
+@pytest.mark.parametrize("which", sorted(everything()))
+def test_every_helper_is_marked_as_one_and_mounts_no_token(which: str) -> None:
+    pod = everything()[which]
+    assert objects.is_ours(pod)
+    assert objects.labels(pod)["velero.io/exclude-from-backup"] == "true"
+    assert pod["spec"]["automountServiceAccountToken"] is False
+    assert pod["spec"]["activeDeadlineSeconds"] > 0
+
+
+@pytest.mark.parametrize("which", ["prober", "canary", "volume as its user"])
+def test_pod_security_restricted_admits_helpers(which: str) -> None:
+    spec = everything()[which]["spec"]
+    [container] = spec["containers"]
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["securityContext"]["runAsUser"] != 0
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"]["allowPrivilegeEscalation"] is False
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+
+
+def test_a_volume_helper_may_restore_the_owners_of_files_and_no_more() -> None:
+    spec = everything()["volume"]["spec"]
+    [container] = spec["containers"]
+    assert spec["securityContext"]["runAsUser"] == 0
+    assert container["securityContext"]["capabilities"]["drop"] == ["ALL"]
+    allowed_by_baseline = {"CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "SETFCAP"}
+    assert set(container["securityContext"]["capabilities"]["add"]) <= allowed_by_baseline
+
+
+def test_a_helper_takes_over_what_the_volumes_user_needs() -> None:
+    pod = made(stands_in=in_place_of(SPEC, "data"))
+    assert pod["spec"]["tolerations"] == SPEC["tolerations"]
+    assert pod["spec"]["nodeSelector"] == {"disk": "ssd"}
+    assert pod["spec"]["imagePullSecrets"] == [{"name": "mirror"}]
+    context = pod["spec"]["securityContext"]
+    assert (context["runAsUser"], context["fsGroup"]) == (999, 1000)  # the container's own wins
+    assert "sysctls" not in context
+    assert "serviceAccountName" not in pod["spec"]
+
+
+def test_a_pinned_helper_is_kept_away_by_no_taint_that_is_newer_than_the_pod() -> None:
+    """A cordon, or a taint set after the Pod was scheduled: its volume is there all the same."""
+    spec = made(stands_in=StandIn.of(SPEC), node="node-3")["spec"]
+    assert {"operator": "Exists", "effect": "NoSchedule"} in spec["tolerations"]
+    [term] = spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"][
+        "nodeSelectorTerms"
+    ]
+    assert term["matchFields"][0]["values"] == ["node-3"]
+    assert "nodeSelector" not in spec
+
+
+def test_a_user_who_is_root_is_replaced_where_root_is_forbidden() -> None:
+    stands_in = StandIn.of(
+        {"containers": [{"name": "a", "securityContext": {"runAsUser": 0}}]}, "a"
+    )
+    assert made(stands_in=stands_in)["spec"]["securityContext"]["runAsUser"] == 65534
+
+
+def test_a_prober_runs_beside_the_first_pod_that_is_no_helper() -> None:
+    pods = [everything()["canary"], {"metadata": {"name": "db"}, "spec": SPEC}]
+    found = StandIn.of_any(pods)
+    assert found.tolerations == tuple(SPEC["tolerations"])
+    assert found.security == {}
+    assert StandIn.of_any(pods[:1]) == StandIn()
+
+
+def test_the_plans_image_comes_before_the_clusters_and_that_before_the_default() -> None:
+    class Somewhere:
+        means = Means(helper_image="mirror/python:3")
+
+    cluster: Any = Somewhere()
+    assert helper_pods.image(cluster, "own/python:3") == "own/python:3"
+    assert helper_pods.image(cluster) == "mirror/python:3"
+    cluster.means = Means()
+    assert helper_pods.image(cluster) == helper_pods.IMAGE
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ({"phase": "Pending", "conditions": [{"message": "0/3 nodes"}]}, "0/3 nodes"),
+        (
+            {"containerStatuses": [{"state": {"waiting": {"reason": "ErrImagePull"}}}]},
+            "ErrImagePull",
+        ),
+        ({"phase": "Failed", "reason": "Evicted", "message": "low on memory"},
+         "Evicted: low on memory"),
+        ({}, "no status yet"),
+    ],
+)  # fmt: skip
+def test_what_keeps_a_helper_from_running_is_reported(status: Object, expected: str) -> None:
+    assert helper_pods.why_not_running({"status": status}) == expected
+
+
+def test_only_what_waiting_cannot_help_is_hopeless() -> None:
+    def waiting(reason: str) -> Object:
+        return {"status": {"containerStatuses": [{"state": {"waiting": {"reason": reason}}}]}}
+
+    assert helper_pods.hopeless(waiting("ImagePullBackOff"))
+    assert not helper_pods.hopeless(waiting("ContainerCreating"))
+    assert helper_pods.hopeless({"status": {"phase": "Failed"}})
