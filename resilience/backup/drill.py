@@ -42,7 +42,7 @@ from resilience.cluster.errors import ClusterError
 from resilience.cluster.interface import Cluster
 from resilience.model.scenario import Plan
 from resilience.model.values import Duration
-from resilience.model.verdict import Finding, Result
+from resilience.model.verdict import Finding, Result, Unit
 from resilience.model.words import many
 
 TTL = timedelta(hours=4)
@@ -160,6 +160,8 @@ class _Drill:
         measured: str,
         detail: Sequence[str] = (),
         value: float | None = None,
+        limit: float | None = None,
+        unit: Unit | None = None,
     ) -> None:
         self._report.findings.append(
             Finding(
@@ -169,6 +171,8 @@ class _Drill:
                 measured=measured,
                 detail=tuple(detail),
                 value=value,
+                limit=limit,
+                unit=unit,
                 place=self._plan.place,
             )
         )
@@ -194,6 +198,7 @@ class _Drill:
             f"{many(found.objects, 'object')}, {many(len(found.findings), 'difference')}",
             found.findings[:10],
             float(found.bytes),
+            unit=Unit.BYTES,
         )
         if found.intact:
             try:
@@ -327,6 +332,8 @@ class _Drill:
             differing(len(found)) if found else "field by field",
             [str(each) for each in found[:10]],
             float(len(found)),
+            limit=0.0,
+            unit=Unit.COUNT,
         )
 
     def _rto(self) -> None:
@@ -343,6 +350,8 @@ class _Drill:
             f"{Duration.of(round(seconds, 2))}" + ("" if proven else ", and not proven"),
             (parts,),
             seconds,
+            limit=rto.seconds if rto else None,
+            unit=Unit.SECONDS,
         )
 
 

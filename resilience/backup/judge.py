@@ -16,7 +16,7 @@ from resilience.backup.store import Store
 from resilience.backup.verify import Verification, record, recorded, verify
 from resilience.model.scenario import Plan
 from resilience.model.values import Duration
-from resilience.model.verdict import Finding, Result
+from resilience.model.verdict import Finding, Reason, Result, Unit
 from resilience.model.words import many
 
 
@@ -59,7 +59,9 @@ def _age(plan: Plan, verified: tuple[str, datetime] | None, store: Store, now: d
         name="rpo",
         result=Result.PASSED if good else Result.FAILED,
         promised=promised,
+        limit=rpo.seconds if rpo else None,
         value=age,
+        unit=Unit.SECONDS,
         measured=f"{name} is {_text(age)} old",
         place=plan.place,
         detail=(f"started {started:%Y-%m-%d %H:%M:%S} UTC", f"store {store.url}"),
@@ -73,7 +75,9 @@ def _fires(plan: Plan, store: Store, now: datetime) -> Finding:
     return Finding(
         name="missed",
         result=Result.FAILED if lost else Result.PASSED,
+        limit=0.0,
         value=float(len(lost)),
+        unit=Unit.COUNT,
         promised=f"no fire of {plan.schedule} ({plan.timezone}) missed",
         measured=f"{len(lost)} missed" if lost else "none missed",
         place=plan.place,
@@ -101,6 +105,7 @@ def intact(plan: Plan, store: Store, *, clock: Clock, keys: Keys) -> list[Findin
             Finding(
                 name="intact",
                 result=Result.NOT_MEASURED,
+                reason=Reason.UNOBSERVED,
                 promised=promised,
                 measured=f"{snapshot.name} was written by Velero, which keeps no hashes",
                 place=plan.place,

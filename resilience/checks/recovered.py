@@ -14,7 +14,7 @@ from resilience.checks.recovery import Recovery, recoveries
 from resilience.cluster.interface import PODS, REPLICASETS
 from resilience.context import CheckContext, NotMet
 from resilience.model.verb import Family, Phase, Right, Verb
-from resilience.model.verdict import Finding, Result
+from resilience.model.verdict import Finding, Result, Unit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,10 @@ def _finding(recovery: Recovery, promise: float | None, context: CheckContext) -
         result=Result.PASSED if passed else Result.FAILED,
         promised=promised,
         measured=recovery.text,
+        subject=recovery.workload,
+        limit=promise,
         value=recovery.seconds,
+        unit=Unit.SECONDS,
         detail=tuple(recovery.victims),
         place=context.step.place,
     )

@@ -14,7 +14,7 @@ from resilience.cluster.interface import PODS
 from resilience.context import CheckContext, NotMet
 from resilience.model.selector import Selector
 from resilience.model.verb import Family, Phase, Right, Verb, parameter
-from resilience.model.verdict import Finding, Result
+from resilience.model.verdict import Finding, Result, Unit
 from resilience.model.words import many
 
 
@@ -43,7 +43,10 @@ def run(restarts: Restarts, context: CheckContext) -> str:
             result=Result.PASSED if passed else Result.FAILED,
             promised=f"at most {many(restarts.at_most, 'restart')}",
             measured=measured,
+            subject=str(restarts.pods),
+            limit=float(restarts.at_most),
             value=float(total),
+            unit=Unit.COUNT,
             place=context.step.place,
         )
     )

@@ -21,6 +21,7 @@ from resilience.model.scenario import Plan, Scenario, Step
 from resilience.model.values import Duration
 from resilience.model.verb import Family, Phase, Verb
 from resilience.model.verdict import Finding, Result
+from resilience.report import wording
 
 TITLES = {
     "fresh": "the newest verified snapshot is young enough and no fire was missed",
@@ -140,7 +141,7 @@ def _judged(
 
 
 def _told(finding: Finding) -> str:
-    return f"{finding.name}: {finding.measured}"
+    return f"{finding.name}: {wording.measured(finding)}"
 
 
 def _fresh(plan: Plan, context: CheckContext) -> Sequence[Finding]:
@@ -193,10 +194,10 @@ def _asked(plan: Plan, namespace: str, context: CheckContext) -> Iterator[Findin
 
 def asked_elsewhere(step: Step, namespace: str, context: CheckContext) -> Finding:
     """A step of `drill.then` in the scratch namespace, asked until it holds."""
-    return _held(step, _Elsewhere(context, step, namespace))
+    return _held(step, _Elsewhere(context, step, namespace), namespace)
 
 
-def _held(step: Step, context: Any) -> Finding:
+def _held(step: Step, context: Any, namespace: str) -> Finding:
     ask: Any = step.verb.ask if step.verb.family is Family.PROBE else step.verb.run
     said: list[str] = []
     failed: list[NotMet] = []
@@ -214,6 +215,7 @@ def _held(step: Step, context: Any) -> Finding:
     good = not failed
     return Finding(
         name=f"then.{step.verb.name}",
+        subject=namespace,
         result=Result.PASSED if good else Result.FAILED,
         promised=step.title,
         measured=said[-1] if good else str(failed[0]),

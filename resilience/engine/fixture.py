@@ -41,6 +41,7 @@ from resilience.model.timeline import Entry
 from resilience.model.values import Duration
 from resilience.model.verb import Catalogue, Family, Verb
 from resilience.model.verdict import Finding, Outcome, Result, Window
+from resilience.report import wording
 
 
 class StepFailed(Exception):
@@ -250,4 +251,5 @@ def _url(values: tuple[Any, ...], keys: dict[str, Any]) -> tuple[tuple[Any, ...]
 def _hold(findings: Sequence[Finding]) -> None:
     wrong = [finding for finding in findings if finding.result is not Result.PASSED]
     if wrong:
-        raise NotHeld("\n".join(line for finding in wrong for line in verdict.told(finding)))
+        said: set[str] = set()
+        raise NotHeld("\n".join(line for each in wrong for line in wording.lines(each, said)))

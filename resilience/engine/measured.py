@@ -1,20 +1,23 @@
 """What a probe around a block measured, as numbers for assertions.
 
-Each number comes from the same judgement as a scenario's objectives; one that could not be measured
-(too few requests, a prober that fell behind, the block still running) raises NotMeasured instead of
-lying.
+Each number comes from the same judgement as a scenario's objectives and is the worst case of what
+was measured. One that could not be measured (too few requests, a prober that was late, the block
+still running) raises NotMeasured.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from resilience.model.scenario import Objective
 from resilience.model.values import Availability, Duration
-from resilience.model.verdict import Finding, Outage, Result
+from resilience.model.verdict import Finding, Kind, Outage
 
 PERCENTILES = (50.0, 90.0, 95.0, 99.0)
+
+DOUBT = {Kind.AVAILABILITY: 0.01, Kind.OUTAGE: 0.25}
+"""The widest span between best and worst case within which one number is an honest answer."""
 
 
 class NotMeasured(Exception):
@@ -34,51 +37,67 @@ class Measured:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._findings: dict[str, Finding] | None = None
+        self._findings: tuple[Finding, ...] | None = None
 
     def judged(self, findings: Sequence[Finding]) -> None:
         """The block has ended; this is what was found."""
-        self._findings = {finding.name.rpartition(".")[2]: finding for finding in findings}
+        self._findings = tuple(findings)
 
     @property
     def findings(self) -> Sequence[Finding]:
         """All of them."""
-        return tuple((self._findings or {}).values())
+        return self._findings or ()
 
     @property
     def availability(self) -> float:
         """Good answers, as a part of all planned, between 0 and 1."""
-        return self._number("availability")
+        return self._worst(self._finding(Kind.AVAILABILITY), lambda finding: finding.low)
 
     @property
     def longest_outage(self) -> float:
         """Seconds; 0.0 when there was none."""
-        return self._number("longest_outage")
+        return self._worst(self._finding(Kind.OUTAGE), lambda finding: finding.high)
 
     @property
     def outages(self) -> Sequence[Outage]:
         """All of them, by time."""
-        return self._finding("longest_outage").outages
+        return self._finding(Kind.OUTAGE).outages
 
     def latency(self, percent: float) -> float:
-        """Seconds within which so many percent were answered: 50, 90, 95 or 99."""
-        return self._number(f"p{percent:g}")
+        """Seconds within which this percentage was answered: 50, 90, 95 or 99."""
+        return self._worst(self._finding(Kind.LATENCY, percent), lambda finding: finding.high)
 
     @property
     def p99(self) -> float:
         """`latency(99)`."""
         return self.latency(99)
 
-    def _number(self, name: str) -> float:
-        finding = self._finding(name)
-        if finding.result is Result.NOT_MEASURED or finding.value is None:
-            raise NotMeasured(f"{self.name}.{name}: {finding.measured}")
-        return finding.value
+    def _worst(self, finding: Finding, bound: Callable[[Finding], float | None]) -> float:
+        """The worst case of what was measured; where the bounds are far apart there is no
+        number."""
+        value = bound(finding)
+        if finding.reason is not None or finding.value is None or value is None or _wide(finding):
+            raise NotMeasured(f"{finding.name}: {_why(finding)}")
+        return value
 
-    def _finding(self, name: str) -> Finding:
+    def _finding(self, kind: Kind, percent: float | None = None) -> Finding:
         if self._findings is None:
             raise NotMeasured(f"{self.name}: the block has not ended")
-        if name not in self._findings:
-            raise NotMeasured(f"{self.name}.{name}: it was not asked for; there are: "
-                              f"{', '.join(sorted(self._findings))}")  # fmt: skip
-        return self._findings[name]
+        for finding in self._findings:
+            if finding.kind is kind and finding.percentile == percent:
+                return finding
+        there = ", ".join(sorted(finding.name for finding in self._findings))
+        wanted = kind.value if percent is None else f"p{percent:g}"
+        raise NotMeasured(f"{self.name}: {wanted} was not measured; there are: {there}")
+
+
+def _wide(finding: Finding) -> bool:
+    low, high = finding.low, finding.high
+    doubt = DOUBT.get(finding.kind)
+    return doubt is not None and low is not None and high is not None and high - low > doubt
+
+
+def _why(finding: Finding) -> str:
+    from resilience.report import wording
+
+    return "; ".join([wording.measured(finding), *wording.detail(finding)])

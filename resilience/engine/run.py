@@ -214,7 +214,8 @@ class _Run:
         steps = [done.record for done in state.done]
         timeline = state.timeline.entries()
         findings = verdict.explain(self._findings(), steps, timeline, started)
-        outcome, text = self._verdict(findings, started)
+        reason = self._trouble.text if self._trouble else state.aborter.reason
+        outcome, text = self._verdict(findings, started, reason)
         return RunRecord(
             run=state.run,
             scenario=self._scenario,
@@ -224,6 +225,7 @@ class _Run:
             ended=self._clock.monotonic(),
             outcome=outcome,
             message=text,
+            reason=reason,
             window=self._window,
             steps=steps,
             findings=findings,
@@ -238,14 +240,13 @@ class _Run:
         judged = [] if self._window is None else self._deck.judge(self._window)
         return judged + self._state.findings
 
-    def _verdict(self, findings: list[Finding], started: float) -> tuple[Outcome, str]:
+    def _verdict(self, findings: list[Finding], started: float, reason: str) -> tuple[Outcome, str]:
         state, trouble = self._state, self._trouble
         failures = state.failures()
         if state.aborter.aborted:  # the step that was under way did not fail by itself
             failures = [done for done in failures if done.record.ended is not None]
         outcomes = [done.outcome for done in failures] + ([trouble.outcome] if trouble else [])
         outcome = verdict.decide(outcomes, findings, state.aborter.why, self._leftovers)
-        reason = trouble.text if trouble else state.aborter.reason
         return outcome, verdict.message(
             outcome,
             [done.record for done in failures],

@@ -13,6 +13,8 @@ from resilience.engine.abort import Why
 from resilience.engine.victims import Struck
 from resilience.model.timeline import Entry, What
 from resilience.model.verdict import Finding, Outcome, Result, StepRecord
+from resilience.report import wording
+from resilience.report.cause import of as cause_of
 
 _ORDER = (
     Outcome.PASSED,
@@ -79,8 +81,8 @@ def explain(
     told: list[tuple[float, float]] = []
     return [
         finding if finding.result is Result.PASSED
-        else replace(finding, detail=(*finding.detail,
-                                      *_outages(finding, steps, timeline, started, told)))
+        else replace(finding, circumstances=(*finding.circumstances,
+                                             *_outages(finding, steps, timeline, started, told)))
         for finding in findings
     ]  # fmt: skip
 
@@ -156,7 +158,9 @@ def message(
     """What a person reads first: promised, measured, when, during what, on which Pods."""
     if outcome is Outcome.PASSED:
         return ""
-    lines = [f"{outcome.value}: {abort}" if abort else f"{outcome.value}:"]
+    brief = cause_of(outcome, abort, leftovers, failures, findings)
+    head = [f"{outcome.value}: {brief}" if brief else f"{outcome.value}:"]
+    lines = head + [f"  {line}" for line in abort.splitlines()[1:]]
     for step in failures:
         ended = started if step.ended is None else step.ended
         lines += [
@@ -166,10 +170,11 @@ def message(
         ]
         if step.phase == "given":
             lines.append("    the starting state is wrong; nothing was broken yet")
-    said = {step.place for step in failures}  # a check's finding says what its step just said
+    places = {step.place for step in failures}  # a check's finding says what its step just said
+    said: set[str] = set()
     for finding in findings:
-        if finding.result is not Result.PASSED and finding.place not in said:
-            lines += told(finding, "  ")
+        if finding.result is not Result.PASSED and finding.place not in places:
+            lines += [f"  {line}" for line in wording.lines(finding, said)]
     if victims and (failures or any(f.result is not Result.PASSED for f in findings)):
         lines += [
             "  harmed",
@@ -190,18 +195,6 @@ def message(
     return "\n".join(lines)
 
 
-def told(finding: Finding, indent: str = "") -> list[str]:
-    """One finding as lines: promised, measured, the circumstances."""
-    place = f" ({finding.place})" if finding.place else ""
-    lines = [
-        f"{finding.name}: {finding.result.value}{place}",
-        f"  promised  {finding.promised}",
-        f"  measured  {finding.measured}",
-        *(f"  {line}" for line in finding.detail),
-    ]
-    return [indent + line for line in lines]
-
-
 def _few(lines: Sequence[str], indent: str = "") -> list[str]:
     shown = [f"{indent}{line}" for line in lines[:MOST_LINES]]
     if len(lines) > MOST_LINES:
@@ -210,5 +203,5 @@ def _few(lines: Sequence[str], indent: str = "") -> list[str]:
 
 
 def clock(moment: float, started: float) -> str:
-    """`+12.3s` since the run began."""
-    return f"{moment - started:+.1f}s"
+    """`+12.34s` since the run began."""
+    return f"{moment - started:+.2f}s"

@@ -115,7 +115,7 @@ class ScenarioItem(pytest.Function):
         if session.signals.interrupted:
             self.session.shouldstop = f"{session.signals.interrupted}, after putting back"
         if record.outcome is not Outcome.PASSED:
-            raise ScenarioFailed(telling.failure(record))
+            raise ScenarioFailed(record.message)
 
     def _refused(self, error: Refused) -> ScenarioFailed:
         session = self.config.stash[SESSION]

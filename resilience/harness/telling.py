@@ -78,25 +78,6 @@ def timeline(record: RunRecord, *, whole: bool) -> str:
     return "\n".join([*told, f"({len(record.timeline) - len(told)} more with -vv)"])
 
 
-def failure(record: RunRecord) -> str:
-    """The engine's message; its first line alone must say enough for pytest's short summary."""
-    first, _, rest = record.message.partition("\n")
-    brief = _brief(record)
-    if not first.endswith(":") or not brief:
-        return record.message
-    return f"{first} {brief}\n{rest}"
-
-
-def _brief(record: RunRecord) -> str:
-    from resilience.report import cause
-
-    why = cause(record)
-    if isinstance(why, str):
-        return why
-    measured = why.measured.removeprefix(f"{record.outcome.value}: ")  # which is said before it
-    return f"{why.name}: {measured}, promised {why.promised}"
-
-
 def failed_nodes(config: pytest.Config) -> set[str]:
     """Node ids of everything that failed or erred in this session."""
     reporter: Any = config.pluginmanager.getplugin("terminalreporter")

@@ -28,6 +28,11 @@ class ProbeRecord:
 class RunRecord:
     """Everything known after a run. `window` is None when no action ever began.
 
+    `reason` is what ended the run outside of any step ("" where nothing did); `message` is the
+    whole text for people. `again` names the run that measured the same scenario once more, because
+    this one was not measured for the prober's lateness alone; `before` names that run in the other
+    one.
+
     `environment` holds versions, context, server version, whether it was the sandbox, `via`.
     `residues` are the named remains that undone actions declared; `leftovers` what could not be
     undone and must be told as loudly as a failure.
@@ -41,6 +46,7 @@ class RunRecord:
     ended: float
     outcome: Outcome
     message: str
+    reason: str = ""
     window: Window | None
     steps: Sequence[StepRecord]
     findings: Sequence[Finding]
@@ -49,3 +55,5 @@ class RunRecord:
     environment: Mapping[str, Any] = field(default_factory=dict)
     residues: Sequence[str] = ()
     leftovers: Sequence[str] = ()
+    again: str = ""
+    before: str = ""

@@ -1,7 +1,7 @@
-"""Results: what was promised, what was measured, and how a scenario ended. Values, never log lines.
+"""How a scenario ended, the span in which it was judged, its steps. Values, never log lines.
 
-`Finding` is one promise held against one measurement. `Outcome` is how a whole scenario ended; the
-worst finding decides, in the order of the enum.
+`Outcome` is how a whole scenario ended; the worst finding decides, in the order of the enum. The
+findings themselves are in `resilience.model.finding` and can be imported from here as well.
 """
 
 from __future__ import annotations
@@ -11,15 +11,21 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from resilience.model.finding import Evidence, Finding, Kind, Outage, Reason, Result, Unit
 from resilience.model.place import Place
 
-
-class Result(Enum):
-    """One promise. NOT_MEASURED is never a pass."""
-
-    PASSED = "passed"
-    FAILED = "failed"
-    NOT_MEASURED = "not measured"
+__all__ = [
+    "Evidence",
+    "Finding",
+    "Kind",
+    "Outage",
+    "Outcome",
+    "Reason",
+    "Result",
+    "StepRecord",
+    "Unit",
+    "Window",
+]
 
 
 class Outcome(Enum):
@@ -46,41 +52,6 @@ class Window:
     def length(self) -> float:
         """Seconds."""
         return self.until - self.since
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outage:
-    """A span without enough good answers. Both edges are uncertain by `resolution` seconds."""
-
-    since: float
-    until: float
-    resolution: float
-    lost: int
-    answers: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def length(self) -> float:
-        """Seconds."""
-        return self.until - self.since
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One promise, judged. `name` is stable and machine-readable: "checkout.availability".
-
-    `promised` and `measured` are for people and carry units; `value` is the measured number in base
-    units (seconds, ratio, count) or None. `detail` lines say when, which action was running, which
-    Pods and answers were involved. `outages` are given where the finding is about them.
-    """
-
-    name: str
-    result: Result
-    promised: str
-    measured: str
-    value: float | None = None
-    detail: tuple[str, ...] = ()
-    outages: tuple[Outage, ...] = ()
-    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

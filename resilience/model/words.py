@@ -1,8 +1,38 @@
-"""How numbers are told with what they count: `1 Pod`, `2 Pods`, `1,200 objects`. Pure."""
+"""Numbers as people read them: `2 Pods`, `99.1%`, `320ms`. Pure.
+
+Rounding never makes a broken promise look kept: a ratio is cut off, not rounded.
+"""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from fractions import Fraction
 
 
 def many(count: int, noun: str) -> str:
     """`1 restart`, `3 restarts`; `noun` is the singular of a regular one."""
     return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def percent(ratio: Fraction | float) -> str:
+    """`99.123%`; cut off, not rounded, so that 98.9999 never reads as 99."""
+    text = f"{math.floor(Fraction(ratio) * 100_000) / 1000:.3f}".rstrip("0").rstrip(".")
+    return f"{text}%"
+
+
+def span(seconds: float) -> str:
+    """`320ms`, `1.24s`, `2m 5s`."""
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.3g}ms" if seconds < 0.1 else f"{seconds * 1000:.0f}ms"
+    if seconds < 119.95:
+        return f"{seconds:.2f}".rstrip("0").rstrip(".") + "s"
+    return f"{int(seconds // 60)}m {round(seconds % 60)}s"
+
+
+def counts(numbers: Mapping[str, int], most: int = 5) -> str:
+    """`7 connection refused, 2 timed out`, the most frequent first."""
+    ordered = sorted(numbers.items(), key=lambda item: (-item[1], item[0]))
+    listed = [f"{count:,} {what}" for what, count in ordered[:most]]
+    left = sum(count for _, count in ordered[most:])
+    return ", ".join([*listed, f"{left:,} others"] if left else listed)

@@ -17,7 +17,8 @@ from resilience.drain.budgets import selects
 from resilience.model.report import ProbeRecord
 from resilience.model.scenario import Step
 from resilience.model.selector import Selector
-from resilience.model.verdict import Finding, Outage, Result, Window
+from resilience.model.verdict import Finding, Outage, Reason, Result, Unit, Window
+from resilience.model.words import span
 from resilience.probes.healthy import (
     Breach,
     Deed,
@@ -28,7 +29,6 @@ from resilience.probes.healthy import (
     reading,
     readings,
 )
-from resilience.probes.words import span
 
 PROMISED = "no budget below its desiredHealthy by our doing"
 
@@ -81,7 +81,7 @@ class BudgetProbe:
         if broken := [(key, each) for key, spans in ours.items() for each in spans]:
             return (self._broken(broken),)
         if gone := self._gone(window):
-            return (self._finding(Result.NOT_MEASURED, f"not measured: {gone}"),)
+            return (self._finding(Result.NOT_MEASURED, gone),)
         return (self._held(found, window),)
 
     def record(self) -> ProbeRecord:
@@ -201,9 +201,19 @@ class BudgetProbe:
         outages: tuple[Outage, ...] = (),
         value: float | None = None,
     ) -> Finding:
-        return Finding(name=f"{self.name}.healthy", result=result, promised=PROMISED,
-                       measured=measured, value=value, detail=tuple(detail),
-                       outages=outages)  # fmt: skip
+        return Finding(
+            name=f"{self.name}.healthy",
+            subject=self.name,
+            result=result,
+            promised=PROMISED,
+            measured=measured,
+            limit=0.0,
+            value=value,
+            unit=Unit.COUNT,
+            reason=Reason.UNOBSERVED if result is Result.NOT_MEASURED else None,
+            detail=tuple(detail),
+            outages=outages,
+        )
 
 
 def _key(budget: Object) -> Key:

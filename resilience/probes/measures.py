@@ -1,4 +1,4 @@
-"""What samples say: availability, outages, percentiles, blindness, steadiness. Pure functions.
+"""What samples say: availability, outages, percentiles, steadiness. Pure functions.
 
 Samples are in order of `seq` at one rate; all judging goes by the intended times. Nothing here
 knows an objective's verdict (`judge`); nothing here rounds.
@@ -24,15 +24,6 @@ OUTAGE_WINDOW = 1.0
 
 LOW_RATE = 10
 """Samples per second below which a second says too little: an outage is a run of failures then."""
-
-BLIND_LAG = 0.020
-"""Seconds that a prober may be late, where its interval is not longer than that."""
-
-MICROSECOND = 1e-6
-"""What a prober's own stamps resolve."""
-
-BLIND_PART = Fraction(1, 100)
-"""Part of the window that a prober may be blind."""
 
 ABOVE_PERCENTILE = 10
 """Samples that must lie above a percentile before it means anything."""
@@ -152,34 +143,3 @@ def samples_for_percentile(percent: float) -> int:
     """The fewest values of which that percentile has ten above it."""
     count = math.ceil(ABOVE_PERCENTILE / (1 - Fraction(str(percent)) / 100))
     return count
-
-
-def blind_lag(interval: float) -> float:
-    """Lag beyond which the prober, not the service, is what a sample tells about."""
-    return max(BLIND_LAG, interval) + MICROSECOND
-
-
-def blind_seconds(samples: Sequence[Sample], interval: float, window: Window) -> float:
-    """Length of the part of the window in which the prober was late: neither up nor down."""
-    total, reached = 0.0, window.since
-    for sample in samples:
-        if sample.lag > blind_lag(interval):
-            since = max(sample.intended, reached)
-            until = min(sample.intended + sample.lag, window.until)
-            total += max(0.0, until - since)
-            reached = max(reached, until)
-    return total
-
-
-def is_blind(samples: Sequence[Sample], interval: float, window: Window) -> bool:
-    """Whether too much of the window was not seen."""
-    return blind_seconds(samples, interval, window) > window.length * BLIND_PART
-
-
-def forgiven(samples: Sequence[Sample], interval: float) -> list[Sample]:
-    """The same samples, in favour of the service wherever the prober was late."""
-    limit = blind_lag(interval)
-    return [
-        Sample(s.seq, s.intended, s.intended, s.intended, Answer.GOOD) if s.lag > limit else s
-        for s in samples
-    ]

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 from resilience.context import NotMet
 from resilience.model.samples import Answer
+from resilience.model.words import span
 from resilience.probes.backing import Looking
 from resilience.probes.launch import Launch
 from resilience.probes.samples import SampleLog
-from resilience.probes.words import span
 
 STARTING = 5.0
 """Seconds that an agent may take to start and end, beyond the request's own timeout."""

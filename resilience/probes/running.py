@@ -16,10 +16,10 @@ from resilience.model.samples import Answer, Sample
 from resilience.model.scenario import DEFAULT_RATE, Objective, Step
 from resilience.model.values import Rate
 from resilience.model.verdict import Finding, Window
+from resilience.model.words import counts, percent
 from resilience.probes import judge, measures
 from resilience.probes.launch import Launch
 from resilience.probes.samples import SampleLog
-from resilience.probes.words import counts, percent
 
 ABORT_SECONDS = 5.0
 ABORT_SAMPLES = 20

@@ -6,28 +6,46 @@ out outranks a promise that was therefore not measured, and what somebody stoppe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from resilience.model.report import RunRecord
-from resilience.model.verdict import Finding, Outcome, Result
+from resilience.model.verdict import Finding, Outcome, Result, StepRecord
+from resilience.report import wording
 
 _BY_A_STEP = (Outcome.HARNESS_ERROR, Outcome.REFUSED, Outcome.BLOCKED)
 
 
-def cause(record: RunRecord) -> Finding | str:
-    """A broken promise, or a line of text; "" where the record says nothing."""
-    if record.outcome is Outcome.UNDO_INCOMPLETE and record.leftovers:
-        return f"left in the cluster: {record.leftovers[0]}"
-    said = record.message.partition("\n")[0].removeprefix(f"{record.outcome.value}:").strip()
-    if said:
-        return said
-    step = _step(record)
-    if record.outcome in _BY_A_STEP and step:
+def cause(record: RunRecord) -> str:
+    """One line; "" where the record says nothing."""
+    return of(record.outcome, record.reason, record.leftovers, record.steps, record.findings)
+
+
+def of(
+    outcome: Outcome,
+    reason: str,
+    leftovers: Sequence[str],
+    steps: Sequence[StepRecord],
+    findings: Sequence[Finding],
+) -> str:
+    """The same before there is a record. `reason` is what ended the run outside of any step."""
+    if outcome is Outcome.UNDO_INCOMPLETE and leftovers:
+        return f"left in the cluster: {leftovers[0]}"
+    if reason:
+        return reason.splitlines()[0]
+    step = _step(steps)
+    if outcome in _BY_A_STEP and step:
         return step
-    broken = [finding for finding in record.findings if finding.result is not Result.PASSED]
+    decisive = _decisive(findings)
+    return wording.decisive(decisive) if decisive else step
+
+
+def _decisive(findings: Sequence[Finding]) -> Finding | None:
+    """A broken promise before one that was not measured."""
+    broken = [finding for finding in findings if finding.result is not Result.PASSED]
     failed = [finding for finding in broken if finding.result is Result.FAILED]
-    worst = failed or broken
-    return worst[0] if worst else step
+    return next(iter(failed or broken), None)
 
 
-def _step(record: RunRecord) -> str:
-    wrong = [step for step in record.steps if step.result is not Result.PASSED and step.message]
+def _step(steps: Sequence[StepRecord]) -> str:
+    wrong = [step for step in steps if step.result is not Result.PASSED and step.message]
     return f"{wrong[0].title}: {wrong[0].message.splitlines()[0]}" if wrong else ""

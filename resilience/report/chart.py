@@ -14,8 +14,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from resilience.model.words import many
-from resilience.probes.words import percent, span
+from resilience.model.finding import Kind
+from resilience.model.words import many, percent, span
 from resilience.report.shape import EntryJson, FindingJson, ProbeJson, RunJson, StepJson
 
 WIDTH = 960
@@ -113,15 +113,14 @@ def _columns(probe: ProbeJson, scale: Scale, top: int, *, lost: bool) -> Iterato
 
 
 def _findings(run: RunJson, probe: ProbeJson) -> Sequence[FindingJson]:
-    return [each for each in run["findings"] if each["name"].startswith(probe["name"] + ".")]
+    return [each for each in run["findings"] if each["probe"] == probe["name"]]
 
 
 def _promise(run: RunJson, probe: ProbeJson, top: int) -> Iterator[str]:
     """A line at the promised availability."""
     for finding in _findings(run, probe):
-        if finding["name"].endswith(".availability"):
-            share = float(finding["promised"].rstrip("%")) / 100
-            yield _line("limit", LEFT, WIDTH - RIGHT, top + UPPER * (1 - share))
+        if finding["kind"] == Kind.AVAILABILITY.value and finding["limit"] is not None:
+            yield _line("limit", LEFT, WIDTH - RIGHT, top + UPPER * (1 - finding["limit"]))
 
 
 def _caption(y: int, text: str) -> str:
@@ -170,13 +169,9 @@ def _latency(probe: ProbeJson, run: RunJson, scale: Scale, top: int, bottom: int
 
 def _limits(run: RunJson, probe: ProbeJson) -> Iterator[float]:
     """Promised percentiles in seconds."""
-    from resilience.model.values import Duration
-
     for finding in _findings(run, probe):
-        kind = finding["name"].rpartition(".")[2] if "." in finding["name"] else ""
-        what = finding["name"].removeprefix(probe["name"] + ".") or kind
-        if what[:1] == "p" and what[1:2].isdigit():
-            yield Duration.parse(finding["promised"].removeprefix("at most ")).seconds
+        if finding["kind"] == Kind.LATENCY.value and finding["limit"] is not None:
+            yield finding["limit"]
 
 
 def _stretches(probe: ProbeJson) -> Iterator[list[tuple[int, float, float]]]:

@@ -15,6 +15,8 @@ from resilience.model.report import ProbeRecord, RunRecord
 from resilience.model.samples import Answer, Sample
 from resilience.model.timeline import Entry, What
 from resilience.model.verdict import Finding, Outage, StepRecord, Window
+from resilience.report import wording
+from resilience.report.sentence import sentence
 from resilience.report.series import series
 from resilience.report.shape import (
     VERSION,
@@ -53,7 +55,10 @@ def run(record: RunRecord) -> RunJson:
         scenario=_scenario(record),
         seed=record.seed,
         outcome=record.outcome.value,
+        verdict=sentence(record),
         message=record.message,
+        again=record.again,
+        before=record.before,
         started=date(record.started_wall),
         seconds=_at(record.ended, zero),
         window=_window(record.window, zero),
@@ -80,6 +85,7 @@ def _scenario(record: RunRecord) -> ScenarioJson:
     return ScenarioJson(
         id=scenario.id,
         title=scenario.title,
+        label=wording.title(scenario),
         description=scenario.description,
         file=scenario.place.file,
         line=scenario.place.line,
@@ -115,10 +121,18 @@ def _finding(finding: Finding, zero: float) -> FindingJson:
     return FindingJson(
         name=finding.name,
         result=finding.result.value,
-        promised=finding.promised,
-        measured=finding.measured,
+        probe=finding.subject,
+        kind=finding.kind.value,
+        percentile=finding.percentile,
+        limit=finding.limit,
+        unit=finding.unit.value if finding.unit else None,
+        promised=wording.promised(finding),
+        measured=wording.measured(finding),
         value=finding.value,
-        detail=list(finding.detail),
+        low=finding.low,
+        high=finding.high,
+        reason=finding.reason.value if finding.reason else None,
+        detail=[*wording.detail(finding), *finding.circumstances],
         outages=[_outage(outage, zero) for outage in finding.outages],
         place=str(finding.place or ""),
     )

@@ -13,7 +13,7 @@ from threading import Event, Thread
 from typing import IO, Any, Protocol
 
 from resilience.model.timeline import Entry, What
-from resilience.probes.words import percent
+from resilience.model.words import percent
 
 REDRAW = 0.15
 """Seconds between two drawings of the moving line."""

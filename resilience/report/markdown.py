@@ -26,13 +26,13 @@ def markdown(document: ReportJson) -> str:
 
 def _row(run: RunJson) -> str:
     kept = sum(finding["result"] == "passed" for finding in run["findings"])
-    cells = (_sign(run["outcome"]), _cell(run["scenario"]["title"]), run["outcome"],
+    cells = (_sign(run["outcome"]), _cell(run["scenario"]["label"]), run["outcome"],
              f"{kept} of {len(run['findings'])} kept", f"{run['seconds']:.1f}s")  # fmt: skip
     return f"| {' | '.join(cells)} |"
 
 
 def _failure(run: RunJson) -> list[str]:
-    lines = ["", f"## {_sign(run['outcome'])} {_cell(run['scenario']['title'])}", ""]
+    lines = ["", f"## {_sign(run['outcome'])} {_cell(run['scenario']['label'])}", ""]
     if run["findings"]:
         lines += ["| | promise | promised | measured |", "|---|---|---|---|"]
         lines += [

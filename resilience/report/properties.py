@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from resilience.model.report import RunRecord
 from resilience.model.timeline import What
+from resilience.report import wording
 
 
 def properties(record: RunRecord) -> list[tuple[str, str]]:
@@ -24,8 +25,10 @@ def _properties(record: RunRecord) -> Iterator[tuple[str, str]]:
     for finding in record.findings:
         name = f"resilience.{finding.name}"
         yield name, finding.result.value
-        yield f"{name}.promised", finding.promised
-        yield f"{name}.measured", finding.measured
+        yield f"{name}.promised", wording.promised(finding)
+        yield f"{name}.measured", wording.measured(finding)
+        if finding.reason is not None:
+            yield f"{name}.reason", finding.reason.value
         if finding.value is not None:
             yield f"{name}.value", f"{finding.value:.9g}"
     for text in record.leftovers:

@@ -17,6 +17,7 @@ class ScenarioJson(TypedDict):
 
     id: str
     title: str
+    label: Annotated[str, "the title, with the values of the matrix"]
     description: str
     file: str
     line: int
@@ -50,10 +51,18 @@ class FindingJson(TypedDict):
         str, "stable, for machines: PROBE.availability, PROBE.longest_outage, PROBE.p99"
     ]
     result: Annotated[str, "passed, failed, not measured"]
-    promised: str
-    measured: str
-    value: Annotated[float | None, "what was measured, in seconds, as a ratio or a count"]
-    detail: list[str]
+    probe: Annotated[str, "the probe that measured it; empty for a check"]
+    kind: Annotated[str, "availability, longest outage, latency; check: all else"]
+    percentile: Annotated[float | None, "of a latency"]
+    limit: Annotated[float | None, "what was promised, in `unit`; null where it is no number"]
+    unit: Annotated[str | None, "of limit, value, low and high: ratio, seconds, count, bytes"]
+    promised: Annotated[str, "for people"]
+    measured: Annotated[str, "for people"]
+    value: Annotated[float | None, "what was measured; null where it was not"]
+    low: Annotated[float | None, "the least that is possible, given what was not seen"]
+    high: Annotated[float | None, "the most that is possible, given what was not seen"]
+    reason: Annotated[str | None, "a code: why it was not measured"]
+    detail: Annotated[list[str], "for people: evidence, and what happened at that time"]
     outages: list[OutageJson]
     place: Annotated[str, "file:line:column of the promise"]
 
@@ -127,7 +136,10 @@ class RunJson(TypedDict):
     scenario: ScenarioJson
     seed: int
     outcome: str
+    verdict: Annotated[str, "the outcome in one sentence"]
     message: Annotated[str, "why it did not pass; empty when it did"]
+    again: Annotated[str, "the run that measured the same once more, because the prober was late"]
+    before: Annotated[str, "the run that this one measured once more"]
     started: Annotated[str, "UTC"]
     seconds: float
     window: WindowJson | None

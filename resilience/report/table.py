@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
+from resilience.model.finding import Reason
 from resilience.model.report import RunRecord
-from resilience.model.verdict import Finding, Outcome
+from resilience.model.verdict import Outcome
 from resilience.model.words import many
+from resilience.report import wording
 from resilience.report.cause import cause
 
 MOST_TITLE = 56
 MOST_TOLD = 120
 """Characters of kept promises on one line; the report has all of them."""
-
-BUSY = "the prober itself was late"
-"""How `resilience.probes.judge` begins to tell that this machine could not keep the schedule."""
 
 
 def summary(records: Sequence[RunRecord]) -> list[str]:
@@ -24,8 +22,15 @@ def summary(records: Sequence[RunRecord]) -> list[str]:
 
 
 def _table(records: Sequence[RunRecord]) -> list[str]:
-    rows = [(r.outcome.value, _cut(r.scenario.title), f"{r.ended - r.started:.1f}s", _told(r))
-            for r in records]  # fmt: skip
+    rows = [
+        (
+            record.outcome.value,
+            _cut(wording.title(record.scenario)),
+            f"{record.ended - record.started:.1f}s",
+            _told(record),
+        )
+        for record in records
+    ]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
     return [
         f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]:>{widths[2]}}  {row[3]}".rstrip()
@@ -38,7 +43,8 @@ def _advice(records: Sequence[RunRecord]) -> list[str]:
         record
         for record in records
         if record.outcome is Outcome.NOT_MEASURED
-        and any(BUSY in finding.measured for finding in record.findings)
+        and not record.again
+        and any(finding.reason is Reason.LATE for finding in record.findings)
     ]
     if not busy:
         return []
@@ -49,14 +55,11 @@ def _advice(records: Sequence[RunRecord]) -> list[str]:
 
 
 def _told(record: RunRecord) -> str:
+    if record.again:
+        return f"{cause(record)}; measured once more"
     if record.outcome is not Outcome.PASSED:
-        why = cause(record)
-        return why if isinstance(why, str) else f"{_short(why)}, promised {why.promised}"
-    return _some([_short(each) for each in sorted(record.findings, key=_without_number)])
-
-
-def _without_number(finding: Finding) -> bool:
-    return finding.value is None
+        return cause(record)
+    return _some(wording.kept(record.findings))
 
 
 def _some(texts: Sequence[str]) -> str:
@@ -65,18 +68,6 @@ def _some(texts: Sequence[str]) -> str:
              if not number or len("; ".join(texts[: number + 1])) <= MOST_TOLD]  # fmt: skip
     more = len(texts) - len(shown)
     return "; ".join([*shown, f"and {more} more"] if more else shown)
-
-
-def _short(finding: Finding) -> str:
-    measured = finding.measured
-    kind = finding.name.rpartition(".")[2]
-    if not re.fullmatch(r"availability|longest_outage|p\d+(\.\d+)?", kind):
-        # A plan's promises are called by one word (rto, intact); a check's say themselves.
-        return measured if "." in finding.name else f"{finding.name}: {measured}"
-    name = finding.name.replace("_", " ")
-    if measured.startswith("not measured: "):  # which the outcome says already
-        return f"{name}: {measured.removeprefix('not measured: ')}"
-    return f"{name} {measured.partition(': ')[0].partition(' (')[0]}"
 
 
 def _cut(title: str) -> str:

@@ -122,7 +122,7 @@ def test_a_probe_gives_numbers_of_the_time_since_the_first_action(here: World) -
         window = script.windows[0]
         assert window.since == pytest.approx(start[0])
         assert toy.availability == pytest.approx(1 - 1 / window.length, abs=0.01)
-        with pytest.raises(NotMeasured, match="not asked for"):
+        with pytest.raises(NotMeasured, match="p75 was not measured"):
             toy.latency(75)
     assert script.probes[0].stopped
 

@@ -119,19 +119,19 @@ def test_a_broken_finding_tells_which_pods_and_events_were_involved_once() -> No
         timeline,
         10.0,
     )
-    assert first.detail == (
-        "from +2.0s to +4.0s, during `kill`",
-        "  +1.9s Pod shop/web-1 gone",
-        "  +2.5s Pod shop/web-2: Unhealthy: no (2 times)",
+    assert first.circumstances == (
+        "from +2.00s to +4.00s, during `kill`",
+        "  +1.90s Pod shop/web-1 gone",
+        "  +2.50s Pod shop/web-2: Unhealthy: no (2 times)",
     )
-    assert second.detail == ("from +2.0s to +4.0s, during `kill`",)
-    assert fine.detail == ()
+    assert second.circumstances == ("from +2.00s to +4.00s, during `kill`",)
+    assert fine.circumstances == ()
 
 
 def test_a_message_says_promised_and_measured_and_where_it_is_written() -> None:
     text = verdict.message(Outcome.SERVICE_FAILED, [], [finding(FAILED)], [], "", [], 0.0)
     assert text.splitlines() == [
-        "service failed:",
+        "service failed: web.availability: 40%, promised 99%",
         "  web.availability: failed",
         "    promised  99%",
         "    measured  40%",

@@ -13,7 +13,7 @@ from resilience.model.samples import Answer, Sample
 from resilience.model.scenario import Objective, Step
 from resilience.model.values import Availability, Rate
 from resilience.model.verb import Family, Phase, Verb, parameter
-from resilience.model.verdict import Finding, Outage, Result, Window
+from resilience.model.verdict import Finding, Kind, Outage, Result, Unit, Window
 
 RATE = Rate(Fraction(100))
 
@@ -60,6 +60,8 @@ class ToyProbe:
         result = Result.NOT_MEASURED if ratio is None else (
             Result.PASSED if passed else Result.FAILED)  # fmt: skip
         return [Finding(name=f"{self.name}.availability", result=result, value=ratio,
+                        kind=Kind.AVAILABILITY, subject=self.name, low=ratio, high=ratio,
+                        unit=Unit.RATIO, limit=objective.availability.ratio,
                         promised=str(objective.availability), measured=f"{ratio}",
                         outages=outages)]  # fmt: skip
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resilience.model.samples import Answer, Sample
+from resilience.model.samples import Answer
 from resilience.model.verdict import Window
 from resilience.probes import measures
 from tests.probes.made import at, made
@@ -155,33 +155,3 @@ def test_a_timed_out_request_counts_as_long_as_it_waited() -> None:
         0.1,
         1.0,
     ]
-
-
-def test_lag_at_the_limit_is_not_blind_and_beyond_it_is() -> None:
-    window = Window(since=0.0, until=10.0)
-    on_time = [at(i * 0.01, "+", lag=0.020) for i in range(1000)]
-    assert measures.blind_seconds(on_time, 0.01, window) == 0
-    late = [at(i * 0.01, "+", lag=0.021) for i in range(1000)]
-    assert measures.blind_seconds(late, 0.01, window) == pytest.approx(10.0)
-
-
-def test_at_low_rates_the_interval_is_the_limit_of_lag() -> None:
-    assert measures.blind_lag(0.5) == pytest.approx(0.5, abs=2e-6)
-
-
-def test_blind_spans_that_overlap_count_once_and_end_with_the_window() -> None:
-    samples = [at(1.0, "+", lag=0.5), at(1.1, "+", lag=0.4), at(1.9, "+", lag=1.0)]
-    assert measures.blind_seconds(samples, 0.01, Window(since=0, until=2.0)) == pytest.approx(0.6)
-
-
-def test_one_percent_blind_is_seen_and_more_is_not() -> None:
-    window = Window(since=0.0, until=10.0)
-    assert not measures.is_blind([at(0.0, "+", lag=0.1)], 0.01, window)
-    assert measures.is_blind([at(0.0, "+", lag=0.1001)], 0.01, window)
-
-
-@given(st.lists(st.floats(0, 2), max_size=60))
-def test_blind_time_is_never_more_than_the_window(lags: list[float]) -> None:
-    samples: list[Sample] = [at(i * 0.05, "+", lag=lag) for i, lag in enumerate(lags)]
-    window = Window(since=0.0, until=1.0)
-    assert 0 <= measures.blind_seconds(samples, 0.05, window) <= window.length + 1e-9

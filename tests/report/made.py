@@ -12,6 +12,7 @@ from resilience.model.timeline import Entry, What
 from resilience.model.values import Availability, Duration, RunId
 from resilience.model.verdict import Finding, Outcome, Result, StepRecord, Window
 from resilience.probes.judge import Observed, judge
+from resilience.report import wording
 
 ZERO, WALL = 5000.0, 1_790_000_000.0
 INTERVAL = 0.02
@@ -56,7 +57,8 @@ def record(broken: bool = True) -> RunRecord:
     findings = judge(observed, objective, window)
     failed = any(finding.result is Result.FAILED for finding in findings)
     recovered = Finding(
-        name="recovered.when[0]", result=Result.PASSED, promised="recovers within 30s",
+        name="recovered.when[0]", subject="deployment/checkout", result=Result.PASSED,
+        promised="recovers within 30s",
         measured="deployment/checkout recovered in 1.9s", value=1.9,
     )  # fmt: skip
     return RunRecord(
@@ -69,7 +71,7 @@ def record(broken: bool = True) -> RunRecord:
         outcome=Outcome.SERVICE_FAILED if failed else Outcome.PASSED,
         message=(
             "service failed:\n  checkout.availability: failed\n    promised  99%\n"
-            f"    measured  {findings[0].measured}" if failed else ""
+            f"    measured  {wording.measured(findings[0])}" if failed else ""
         ),
         window=window,
         steps=_steps(),

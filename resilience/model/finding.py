@@ -1,0 +1,142 @@
+"""One promise held against one measurement, as data: limit, unit, bounds, reason, evidence.
+
+What a probe measured carries no prose: `resilience.report.wording` words it. A check says in its
+own words what it expected and what it observed (`promised`, `measured`, `detail`); these are
+printed as they are, and nothing reads a meaning out of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from resilience.model.place import Place
+
+
+class Result(Enum):
+    """One promise. NOT_MEASURED is never a pass."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_MEASURED = "not measured"
+
+
+class Kind(Enum):
+    """What a finding is about: a probe's objective, by its metric, or anything else."""
+
+    AVAILABILITY = "availability"
+    OUTAGE = "longest outage"
+    LATENCY = "latency"
+    CHECK = "check"
+
+    @property
+    def is_objective(self) -> bool:
+        """Whether it was measured by a probe's requests."""
+        return self is not Kind.CHECK
+
+
+class Unit(Enum):
+    """Of a finding's limit, value and bounds."""
+
+    RATIO = "ratio"
+    SECONDS = "seconds"
+    COUNT = "count"
+    BYTES = "bytes"
+
+
+class Reason(Enum):
+    """Why a promise was not measured."""
+
+    LATE = "prober late"
+    UNSENT = "requests not sent"
+    ENDED = "prober ended"
+    UNCOVERED = "window not covered"
+    UNPLANNED = "no request planned"
+    TOO_FEW = "too few requests"
+    RESOLUTION = "limit below the interval"
+    STILL_OUT = "outage not over"
+    TIMEOUT = "limit above the timeout"
+    UNOBSERVED = "subject not observed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outage:
+    """A span without enough good answers. Both edges are uncertain by `resolution` seconds."""
+
+    since: float
+    until: float
+    resolution: float
+    lost: int
+    answers: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def length(self) -> float:
+        """Seconds."""
+        return self.until - self.since
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What a probe's requests in the window came to. Times are seconds.
+
+    `planned` counts the planned moments; of these, `late`, `unsent` and `missing` were not asked in
+    time, and `unknown` are the ones for which no other request speaks. `resolution` is the largest
+    span in which no request left. `needed` is how many requests or answers the promise takes. For
+    latency: `answered` answers and timeouts, `slow` of them over the limit for certain, `allowed`
+    the most that may be, `slowest` the slowest.
+    """
+
+    window: float
+    interval: float
+    timeout: float
+    planned: int
+    failed: int
+    late: int = 0
+    unsent: int = 0
+    missing: int = 0
+    unknown: int = 0
+    worst_lag: float = 0.0
+    resolution: float = 0.0
+    needed: int = 0
+    answers: Mapping[str, int] = field(default_factory=dict)
+    statuses: Mapping[int, int] = field(default_factory=dict)
+    by: Mapping[str, int] = field(default_factory=dict)
+    timeouts: int = 0
+    trouble: str = ""
+    notes: tuple[str, ...] = ()
+    answered: int = 0
+    slow: int = 0
+    allowed: int = 0
+    slowest: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One promise, judged. `name` is stable and machine-readable: "checkout.availability".
+
+    `limit` is what was promised and `value` what was measured, both in `unit`; `low` and `high` are
+    the bounds of the value over everything unknown. `percentile` belongs to LATENCY, `subject` is
+    the probe or workload, `reason` is set where the result is NOT_MEASURED. `outages` are given
+    where the finding is about them. `circumstances` say what happened around a failure: which
+    action was running, which Pods and Events were involved.
+    """
+
+    name: str
+    result: Result
+    kind: Kind = Kind.CHECK
+    subject: str = ""
+    percentile: float | None = None
+    limit: float | None = None
+    unit: Unit | None = None
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    reason: Reason | None = None
+    evidence: Evidence | None = None
+    promised: str = ""
+    measured: str = ""
+    detail: tuple[str, ...] = ()
+    circumstances: tuple[str, ...] = ()
+    outages: tuple[Outage, ...] = ()
+    place: Place | None = None

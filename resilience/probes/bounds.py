@@ -1,0 +1,140 @@
+"""Each promise in its best and its worst case over what is unknown. Pure.
+
+Every measure here is monotone: a bad moment in place of a good one never improves it. Two
+evaluations therefore bound all possible ones; the proofs are in docs/explanation/judgement.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from resilience.model.samples import Answer, Sample
+from resilience.model.verdict import Outage
+from resilience.probes import measures
+from resilience.probes.moments import Moment, Seen, State
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """How many planned moments failed: at least `least`, at most `most`."""
+
+    least: int
+    most: int
+    planned: int
+
+    @property
+    def low(self) -> Fraction:
+        """Availability in the worst case; nothing planned is nothing good."""
+        return 1 - Fraction(self.most, self.planned) if self.planned else Fraction(0)
+
+    @property
+    def high(self) -> Fraction:
+        """Availability in the best case."""
+        return 1 - Fraction(self.least, self.planned) if self.planned else Fraction(1)
+
+
+def failures(seen: Seen) -> Failures:
+    """For availability."""
+    bad = seen.bad
+    return Failures(bad, bad + seen.unknown, seen.planned)
+
+
+@dataclass(frozen=True, slots=True)
+class Outages:
+    """The outages in both cases. `hidden` is the longest that fits between two good answers;
+    `ended`
+    is false where one was not over, or may not have been, when measuring ended."""
+
+    best: tuple[Outage, ...]
+    worst: tuple[Outage, ...]
+    hidden: float
+    ended: bool
+
+    @property
+    def low(self) -> float:
+        """Seconds: the longest in the best case."""
+        return max((outage.length for outage in self.best), default=0.0)
+
+    @property
+    def high(self) -> float:
+        """Seconds: the longest in the worst case."""
+        return max((*(outage.length for outage in self.worst), self.hidden), default=0.0)
+
+
+def outages(seen: Seen, objective: Fraction, after: Sequence[Sample] = ()) -> Outages:
+    """`after` are requests planned after the window, which show whether the last outage ended."""
+    if not seen.moments:
+        return Outages((), (), 0.0, ended=True)
+    best = measures.outages([_best(m) for m in seen.moments], seen.interval, objective)
+    worst = measures.outages([_worst(m) for m in seen.moments], seen.interval, objective)
+    last = seen.moments[-1].sample.intended + seen.interval / 2
+    open_ = bool(worst) and worst[-1].until > last
+    ended = not open_ or any(sample.answer is Answer.GOOD for sample in after)
+    return Outages(best, worst, seen.hidden, ended)
+
+
+def _best(moment: Moment) -> Sample:
+    return _as(moment, moment.answer if moment.state is State.BAD else Answer.GOOD)
+
+
+def _worst(moment: Moment) -> Sample:
+    if moment.state is State.BESIDE:
+        return _as(moment, Answer.UNSENT)
+    return _best(moment)
+
+
+def _as(moment: Moment, answer: Answer) -> Sample:
+    sample = moment.sample
+    return sample if sample.answer is answer else replace(sample, answer=answer)
+
+
+@dataclass(frozen=True, slots=True)
+class Latencies:
+    """Answers and timeouts against a limit. `best` and `worst` are sorted seconds; `unknown` counts
+    requests that may have been slow, fast, or no answer at all; `censored` counts timeouts that may
+    have been faster or slower than the limit."""
+
+    best: Sequence[float]
+    worst: Sequence[float]
+    unknown: int
+    censored: int
+    limit: float
+
+    @property
+    def slow(self) -> int:
+        """Slower than the limit for certain."""
+        return sum(value > self.limit for value in self.best)
+
+    @property
+    def slow_worst(self) -> int:
+        """Slower than the limit in the worst case."""
+        return sum(value > self.limit for value in self.worst) + self.unknown + self.censored
+
+
+def latencies(seen: Seen, reach: float, limit: float, timeout: float) -> Latencies:
+    """For one percentile's limit."""
+    best: list[float] = []
+    worst: list[float] = []
+    unknown, censored = seen.missing, 0
+    for moment in seen.moments:
+        sample = moment.sample
+        late = sample.sent is not None and sample.lag > reach
+        if sample.sent is None or (late and not _answered(sample)):
+            unknown += 1
+        elif _answered(sample):
+            worst.append(sample.latency)
+            best.append(0.0 if late else sample.latency)
+            censored += sample.answer is Answer.TIMEOUT and timeout <= limit >= sample.latency
+    return Latencies(sorted(best), sorted(worst), unknown, censored, limit)
+
+
+def _answered(sample: Sample) -> bool:
+    """A timeout counts: leaving it out would make a frozen service look fast."""
+    return sample.answer in (Answer.GOOD, Answer.TIMEOUT)
+
+
+def allowed(answers: int, percent: float) -> int:
+    """How many of so many answers may be slower than a percentile's limit."""
+    return answers - measures.rank(answers, percent) if answers else 0

@@ -1,0 +1,298 @@
+"""The words of findings, in one place: data in, text out.
+
+Findings carry limits, bounds, reasons and evidence (`resilience.model.finding`). Every sentence
+about them that a person reads, in the terminal, JUnit or a report, is made here; nothing elsewhere
+reads a meaning back out of it. A check's own words are passed on as they are. Pure.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from fractions import Fraction
+
+from resilience.model.finding import Evidence, Finding, Kind, Outage, Reason, Result
+from resilience.model.scenario import Scenario
+from resilience.model.values import Availability, Duration
+from resilience.model.words import counts, many, percent, span
+
+
+def title(scenario: Scenario) -> str:
+    """A scenario's title; with the values of its matrix, which are all that tells its cases
+    apart."""
+    return with_values(scenario.title, scenario.matrix)
+
+
+def with_values(text: str, matrix: Mapping[str, str]) -> str:
+    """`cart survives [share=33%,grace=0s]`."""
+    values = ",".join(f"{key}={value}" for key, value in matrix.items())
+    return f"{text} [{values}]" if values else text
+
+
+def promised(finding: Finding) -> str:
+    """`99%`, `at most 2s`; of a check, what it expects."""
+    if finding.limit is None or not finding.kind.is_objective:
+        return finding.promised
+    if finding.kind is Kind.AVAILABILITY:
+        return str(Availability(Fraction(str(finding.limit))))
+    return f"at most {Duration.of(finding.limit)}"
+
+
+def measured(finding: Finding) -> str:
+    """The number with what it was made from; of a check, what it observed."""
+    if finding.evidence is None or not finding.kind.is_objective:
+        return finding.measured
+    if finding.reason is not None:
+        return _REASONS[finding.reason](finding, finding.evidence)
+    return _MEASURED[finding.kind](finding, finding.evidence)
+
+
+def detail(finding: Finding) -> tuple[str, ...]:
+    """Lines of evidence and, where there is one, the remedy."""
+    if finding.evidence is None or not finding.kind.is_objective:
+        return finding.detail
+    evidence = finding.evidence
+    return (*finding.detail, *_evidence(finding, evidence), *_doubt(finding, evidence))
+
+
+def brief(finding: Finding) -> str:
+    """`availability 99.6%`, `longest outage 280ms`, `p95 18.7ms`; a check's own sentence."""
+    text = measured(finding)
+    if not finding.kind.is_objective:
+        # A plan's promises go by one word (rto, intact); others name their subject themselves.
+        return text if finding.subject else f"{finding.name}: {text}"
+    if finding.reason is not None or finding.value is None:
+        return f"{_metric(finding)}: {text}"
+    return f"{_metric(finding)} {_number(finding)}"
+
+
+def decisive(finding: Finding) -> str:
+    """The one promise to read first: `checkout.availability 92.1%, promised 99%`."""
+    name = finding.name
+    if finding.kind.is_objective and finding.reason is None and finding.value is not None:
+        return f"{name} {_number(finding)}, promised {promised(finding)}"
+    return f"{name}: {measured(finding)}, promised {promised(finding)}"
+
+
+def lines(finding: Finding, said: set[str] | None = None) -> list[str]:
+    """One finding as a block. Lines in `said` are left out and new ones added to it, so that what
+    several findings share is printed once."""
+    place = f" ({finding.place})" if finding.place else ""
+    evidence = [line for line in detail(finding) if said is None or line not in said]
+    if said is not None:
+        said.update(evidence)
+    return [
+        f"{finding.name}: {finding.result.value}{place}",
+        f"  promised  {promised(finding)}",
+        f"  measured  {measured(finding)}",
+        *(f"  {line}" for line in (*evidence, *finding.circumstances)),
+    ]
+
+
+def kept(findings: Sequence[Finding]) -> list[str]:
+    """What a run that passed measured: numbers first, those of one probe together."""
+    ordered = sorted(findings, key=lambda finding: finding.value is None)
+    probes = {each.subject: list[str]() for each in ordered if each.kind.is_objective}
+    for finding in ordered:
+        if finding.kind.is_objective:
+            probes[finding.subject].append(brief(finding))
+    own = [f"{probe}: {', '.join(texts)}" for probe, texts in probes.items()]
+    return [*own, *(brief(each) for each in ordered if not each.kind.is_objective)]
+
+
+def _metric(finding: Finding) -> str:
+    if finding.kind is Kind.LATENCY and finding.percentile is not None:
+        return f"p{finding.percentile:g}"
+    return finding.kind.value
+
+
+def _number(finding: Finding) -> str:
+    value = finding.value or 0.0
+    if finding.kind is Kind.AVAILABILITY:
+        return percent(Fraction(str(value)))
+    if finding.kind is Kind.OUTAGE and not finding.outages:
+        return "none"
+    return span(value)
+
+
+def _range(low: str, high: str) -> str:
+    return low if low == high else f"between {low} and {high}"
+
+
+def _availability(finding: Finding, evidence: Evidence) -> str:
+    share = _share(finding)
+    if evidence.failed:
+        how = counts(evidence.answers)
+        return f"{share}: {evidence.failed:,} of {evidence.planned:,} failed ({how})"
+    known = evidence.planned - evidence.unknown
+    proven = percent(max(Fraction(0), 1 - Fraction(3, known))) if known else "nothing"
+    return f"{share}: 0 of {known:,} failed, which proves at least {proven}"
+
+
+def _share(finding: Finding) -> str:
+    low, high = finding.low, finding.high
+    if low is None or high is None:
+        return "unknown"
+    return _range(percent(Fraction(str(low))), percent(Fraction(str(high))))
+
+
+def _outage(finding: Finding, evidence: Evidence) -> str:
+    if not finding.outages and not finding.high:
+        return f"none (resolution {span(evidence.resolution)})"
+    if finding.low == finding.high:
+        return f"{span(finding.low or 0.0)} ± {span(evidence.resolution)}"
+    return f"{_outages(finding)} (resolution {span(evidence.resolution)})"
+
+
+def _outages(finding: Finding) -> str:
+    low = span(finding.low) if finding.low else "none"
+    return _range(low, span(finding.high or 0.0))
+
+
+def _latency(finding: Finding, evidence: Evidence) -> str:
+    if finding.value is None:
+        return f"{evidence.slow:,} of {evidence.answered:,} took longer"
+    return f"{span(finding.value)} ({evidence.answered:,} answers)"
+
+
+_MEASURED: Mapping[Kind, Callable[[Finding, Evidence], str]] = {
+    Kind.AVAILABILITY: _availability,
+    Kind.OUTAGE: _outage,
+    Kind.LATENCY: _latency,
+}
+
+
+def _open(finding: Finding, evidence: Evidence) -> str:
+    if finding.kind is Kind.AVAILABILITY:
+        return _share(finding)
+    if finding.kind is Kind.OUTAGE:
+        return _outages(finding)
+    if finding.low is None or finding.high is None:
+        return f"unknown for {evidence.unknown:,} of {evidence.planned:,} requests"
+    return _range(span(finding.low), span(finding.high))
+
+
+def _ended(finding: Finding, evidence: Evidence) -> str:
+    return evidence.trouble or "the prober ended"
+
+
+def _uncovered(finding: Finding, evidence: Evidence) -> str:
+    probed = (evidence.planned - evidence.missing) * evidence.interval
+    return f"only {span(probed)} of {span(evidence.window)} were probed"
+
+
+def _too_few(finding: Finding, evidence: Evidence) -> str:
+    name = promised(finding) if finding.kind is Kind.AVAILABILITY else _metric(finding)
+    there = many(evidence.planned, "request")
+    return f"{there} in {span(evidence.window)} are too few, {name} needs {evidence.needed:,}"
+
+
+def _resolution(finding: Finding, evidence: Evidence) -> str:
+    return f"an outage of {Duration.of(finding.limit or 0)} fits between two requests"
+
+
+def _still_out(finding: Finding, evidence: Evidence) -> str:
+    length = finding.outages[-1].length if finding.outages else finding.high or 0.0
+    return f"an outage of {span(length)} was not over when measuring ended"
+
+
+def _timeout(finding: Finding, evidence: Evidence) -> str:
+    return f"{span(evidence.timeout)} or more: requests are given up after that time"
+
+
+_REASONS: Mapping[Reason, Callable[[Finding, Evidence], str]] = {
+    Reason.LATE: _open,
+    Reason.UNSENT: _open,
+    Reason.ENDED: _ended,
+    Reason.UNCOVERED: _uncovered,
+    Reason.UNPLANNED: lambda finding, evidence: "no request was planned in that time",
+    Reason.TOO_FEW: _too_few,
+    Reason.RESOLUTION: _resolution,
+    Reason.STILL_OUT: _still_out,
+    Reason.TIMEOUT: _timeout,
+    Reason.UNOBSERVED: lambda finding, evidence: "its subject could not be observed",
+}
+
+
+def _evidence(finding: Finding, evidence: Evidence) -> Iterable[str]:
+    broken = finding.result is Result.FAILED
+    if finding.kind is Kind.AVAILABILITY and broken:
+        if evidence.statuses:
+            codes = {f"with status {code}": n for code, n in evidence.statuses.items()}
+            yield f"wrong status: {counts(codes)}"
+        yield from (f"for instance: {note}" for note in evidence.notes)
+    if finding.kind is Kind.AVAILABILITY and evidence.by and finding.reason is None:
+        yield f"good answers: {counts({f'by {pod}': n for pod, n in evidence.by.items()})}"
+    if finding.kind is Kind.OUTAGE and finding.reason is None:
+        longest = sorted(finding.outages, key=lambda outage: -outage.length)[:3]
+        yield from (_one(outage) for outage in longest)
+    if finding.kind is Kind.LATENCY and broken:
+        yield (
+            f"{evidence.slow:,} of {evidence.answered:,} took longer, {evidence.allowed:,} may; "
+            f"the slowest took {span(evidence.slowest)}"
+        )
+        if evidence.timeouts:
+            yield f"{evidence.timeouts:,} of them timed out"
+
+
+def _one(outage: Outage) -> str:
+    return f"{span(outage.length)}, {many(outage.lost, 'request')} lost ({counts(outage.answers)})"
+
+
+def _doubt(finding: Finding, evidence: Evidence) -> Iterable[str]:
+    """What is unknown and why; for a promise that was not measured, what would narrow the doubt."""
+    if finding.reason is None:
+        if evidence.trouble or evidence.missing:
+            what = evidence.trouble or _uncovered(finding, evidence)
+            yield f"{what}; the result does not depend on it"
+        elif evidence.unknown:
+            yield unknown(evidence)
+        return
+    if finding.reason in (Reason.LATE, Reason.UNSENT):
+        yield unknown(evidence)
+    if remedy := _REMEDIES.get(finding.reason):
+        yield remedy(finding, evidence)
+
+
+def unknown(evidence: Evidence) -> str:
+    """`14 of 500 requests could not be sent in time (up to 84ms late)`."""
+    late, unsent = evidence.late, evidence.unsent
+    parts = [f"{late:,} left late, by up to {span(evidence.worst_lag)}"] if late else []
+    parts += [f"{unsent:,} could not be sent"] if unsent else []
+    return (
+        f"of {many(evidence.planned, 'request')}, {' and '.join(parts)}: what the service would "
+        f"have answered at {evidence.unknown:,} of these moments is unknown"
+    )
+
+
+def _more_requests(finding: Finding, evidence: Evidence) -> str:
+    needed, length = evidence.needed, evidence.window
+    rate = math.ceil(needed / length) if length else needed
+    return (
+        f"raise `rate` to {rate}/s, or measure for {span(needed * evidence.interval)} "
+        "(a longer `settle`, or `sleep` under `when`)"
+    )
+
+
+def _finer(finding: Finding, evidence: Evidence) -> str:
+    rate = math.ceil(1 / (finding.limit or 1))
+    return f"requests left every {span(evidence.interval)}; raise `rate` to {rate}/s"
+
+
+_REMEDIES: Mapping[Reason, Callable[[Finding, Evidence], str]] = {
+    Reason.LATE: lambda finding, evidence: (
+        "the machine that runs pytest is overloaded; use fewer probes, a lower `rate` or a machine "
+        "with more CPU"
+    ),
+    Reason.UNSENT: lambda finding, evidence: (
+        "the machine that runs pytest lacks ports or file descriptors; use a lower `rate`"
+    ),
+    Reason.TOO_FEW: _more_requests,
+    Reason.RESOLUTION: _finer,
+    Reason.STILL_OUT: lambda finding, evidence: (
+        "let `when` or `settle` last longer, to see the service come back"
+    ),
+    Reason.TIMEOUT: lambda finding, evidence: (
+        f"raise `timeout` above {Duration.of(finding.limit or 0)}"
+    ),
+}
