@@ -26,6 +26,7 @@ Take = Callable[[Resource, Object], None]
 
 _CRDS = "customresourcedefinitions.apiextensions.k8s.io"
 _BINDINGS = "clusterrolebindings.rbac.authorization.k8s.io"
+_RBAC = "rbac.authorization.k8s.io"
 _DEFAULT_ROLE = "kubernetes.io/bootstrapping"
 
 
@@ -146,7 +147,7 @@ class _Walk:
             self._found.left_out.append(f"{_shown(resource, item)}: {rule}")
             return
         self._found.needed.update(needs(item))
-        if resource.plural == "persistentvolumeclaims":
+        if kind_name(resource) == "persistentvolumeclaims":
             metadata, spec = item["metadata"], item.get("spec") or {}
             self._found.claims.append(
                 (metadata["namespace"], metadata["name"], spec.get("volumeName", ""))
@@ -198,7 +199,10 @@ class _Walk:
                 Coverage(kind=need.kind, status=FORBIDDEN, detail=str(problem))
             )
             return
-        if (item["metadata"].get("labels") or {}).get(_DEFAULT_ROLE) is None:
+        default = resource.group == _RBAC and _DEFAULT_ROLE in (
+            item["metadata"].get("labels") or {}
+        )
+        if not default:
             self._take(resource, item | {"apiVersion": resource.api_version, "kind": resource.kind})
 
 

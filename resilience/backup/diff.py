@@ -1,20 +1,27 @@
 """What differs between two objects, or two sets of them, by JSON pointer (RFC 6901). Pure.
 
-Values of Secrets never appear: a difference in one is told by its pointer alone.
+A difference is excused only by an entry of a closed list (`may_differ`); entries that were used are
+counted, for the report. Values of Secrets never appear: a difference in one is its pointer alone.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from resilience.backup.normalise import normalised
-from resilience.backup.rules import escaped
+from resilience.backup.identity import identity
+from resilience.backup.may_be_absent import why_absent
+from resilience.backup.may_differ import LIST, STATUS, Entry, comparable, excused, owners
+from resilience.backup.pointer import escaped
 from resilience.cluster.interface import Object
 
 _LONGEST = 60
+
+Path = tuple[str, ...]
+"""The escaped parts of a JSON pointer."""
 
 
 class _Absent:
@@ -22,6 +29,9 @@ class _Absent:
 
 
 ABSENT = _Absent()
+
+COMPARED_ANYWHERE = (*LIST, STATUS)
+"""Between two snapshots: whether a kind has a status subresource is not known there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,32 +50,73 @@ class Difference:
         return f"{self.pointer}: {self.was} became {self.now}"
 
 
-def differences(was: Object, now: Object, *, ignore: Iterable[str] = ()) -> list[Difference]:
-    """Both sides are normalised first; `ignore` are pointers whose subtree may differ."""
-    secret = was.get("kind") == "Secret"
-    ignored = tuple(ignore)
-    return [
-        Difference(pointer, _shown(old, secret), _shown(new, secret))
-        for pointer, old, new in _walk("", normalised(was), normalised(now))
-        if not any(pointer == each or pointer.startswith(each + "/") for each in ignored)
-    ]
+@dataclass(slots=True)
+class Comparison:
+    """Of two objects: what differs, and which entries excused what differs as well."""
+
+    differences: list[Difference]
+    used: Counter[Entry]
 
 
-def _walk(pointer: str, was: Any, now: Any) -> Iterator[tuple[str, Any, Any]]:
+def compared(was: Object, now: Object, entries: Sequence[Entry] = COMPARED_ANYWHERE) -> Comparison:
+    """Compare everything but owners' uids; `entries` say what may differ."""
+    (mine, used), (theirs, _) = comparable(was), comparable(now)
+    found, secret = Comparison([], Counter(used)), identity(was) == "Secret"
+    for parts, old, new in _walk((), mine, theirs, lambda *at: _excuse(found, entries, was, *at)):
+        found.differences.append(
+            Difference("/" + "/".join(parts), _shown(old, secret), _shown(new, secret))
+        )
+    return found
+
+
+def differences(
+    was: Object, now: Object, entries: Sequence[Entry] = COMPARED_ANYWHERE
+) -> list[Difference]:
+    """What differs, owners by kind and name included."""
+    found = compared(was, now, entries).differences
+    if owners(was) != owners(now):
+        texts = [
+            ", ".join(f"{kind} {name}" for kind, name in sorted(owners(o))) for o in (was, now)
+        ]
+        found.append(Difference("/metadata/ownerReferences", *texts))
+    return found
+
+
+def _excuse(
+    found: Comparison, entries: Sequence[Entry], was: Object, parts: Path, old: Any, new: Any
+) -> bool:
+    entry = excused(entries, was, parts, old, new)
+    if entry:
+        found.used[entry] += 1
+    return entry is not None
+
+
+def _walk(parts: Path, was: Any, now: Any, excuse: Any) -> Iterator[tuple[Path, Any, Any]]:
     if isinstance(was, dict) and isinstance(now, dict):
         for key in sorted(was.keys() | now.keys()):
-            yield from _walk(
-                f"{pointer}/{escaped(key)}", was.get(key, ABSENT), now.get(key, ABSENT)
-            )
+            at = (*parts, escaped(key))
+            yield from _walk(at, was.get(key, ABSENT), now.get(key, ABSENT), excuse)
     elif isinstance(was, list) and isinstance(now, list):
         for number in range(max(len(was), len(now))):
-            yield from _walk(
-                f"{pointer}/{number}",
-                was[number] if number < len(was) else ABSENT,
-                now[number] if number < len(now) else ABSENT,
-            )
-    elif type(was) is not type(now) or was != now:
-        yield pointer, was, now
+            old = was[number] if number < len(was) else ABSENT
+            new = now[number] if number < len(now) else ABSENT
+            yield from _walk((*parts, str(number)), old, new, excuse)
+    elif (type(was) is not type(now) or was != now) and not _all_excused(parts, was, now, excuse):
+        yield parts, was, now
+
+
+def _all_excused(parts: Path, was: Any, now: Any, excuse: Any) -> bool:
+    """A whole that is missing on one side is excused if each of its parts is."""
+    if excuse(parts, was, now):
+        return True
+    if not isinstance(was, dict | _Absent) or not isinstance(now, dict | _Absent):
+        return False
+    old, new = ({} if isinstance(each, _Absent) else each for each in (was, now))
+    keys = sorted(old.keys() | new.keys())
+    return bool(keys) and all(
+        _all_excused((*parts, escaped(key)), old.get(key, ABSENT), new.get(key, ABSENT), excuse)
+        for key in keys
+    )
 
 
 def _shown(value: Any, secret: bool) -> str:
@@ -97,9 +148,12 @@ Key = tuple[str, str, str]
 
 
 def changes(was: Mapping[Key, Object], now: Mapping[Key, Object]) -> list[Change]:
-    """What was added, removed or changed; keys are (kind, namespace, name)."""
+    """What was added, removed or changed; keys are (kind, namespace, name). What controllers make
+    anew is left out: it follows from the rest."""
     found = []
     for key in sorted(was.keys() | now.keys()):
+        if all(why_absent(each[key]) for each in (was, now) if key in each):
+            continue
         if key not in now:
             found.append(Change(*key, "was removed"))
         elif key not in was:

@@ -25,10 +25,13 @@ _TWINS = {
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """`kinds` can be listed and created again; sorted. `failures` could not be asked."""
+    """`kinds` can be listed and created again; sorted. `failures` could not be asked. `versions`
+    are all that are served (`apps/v1`); `with_status` the kinds that have a status subresource."""
 
     kinds: tuple[Resource, ...]
     failures: tuple[Coverage, ...]
+    versions: frozenset[str] = frozenset()
+    with_status: frozenset[str] = frozenset()
 
 
 def kind_name(resource: Resource) -> str:
@@ -40,6 +43,7 @@ def discover(cluster: Cluster) -> Discovery:
     """Ask for all groups and their versions."""
     found: dict[str, Resource] = {}
     failures: list[Coverage] = []
+    versions, with_status = set[str](), set[str]()
     for group, version in _versions(cluster):
         path = f"/apis/{group}/{version}" if group else f"/api/{version}"
         try:
@@ -49,9 +53,22 @@ def discover(cluster: Cluster) -> Discovery:
             name = f"{group}/{version}" if group else version
             failures.append(Coverage(kind=name, status=status, detail=str(problem)))
             continue
-        for resource in _storable(answer.get("resources") or (), group, version):
+        listed = answer.get("resources") or ()
+        versions.add(f"{group}/{version}" if group else version)
+        for resource in _storable(listed, group, version):
             found.setdefault(kind_name(resource), resource)
-    return Discovery(tuple(found[name] for name in sorted(found)), tuple(failures))
+        with_status |= {
+            f"{plural}.{group}" if group else plural
+            for each in listed
+            for plural, _, part in (each["name"].partition("/"),)
+            if part == "status"
+        }
+    return Discovery(
+        tuple(found[name] for name in sorted(found)),
+        tuple(failures),
+        frozenset(versions),
+        frozenset(with_status),
+    )
 
 
 def _versions(cluster: Cluster) -> Iterator[tuple[str, str]]:

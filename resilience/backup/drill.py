@@ -26,6 +26,7 @@ from resilience.backup.clock import Clock
 from resilience.backup.compare import differing, with_cluster
 from resilience.backup.control import unseen
 from resilience.backup.drill_data import OBJECTS_ONLY, Data
+from resilience.backup.drill_terms import drill_terms, plural_names
 from resilience.backup.dumps import of
 from resilience.backup.errors import BackupError, SentinelFailed
 from resilience.backup.foreign import missing
@@ -34,7 +35,7 @@ from resilience.backup.outcome import Outcome, RestoreReport
 from resilience.backup.plans import Keys
 from resilience.backup.ready import not_ready
 from resilience.backup.restore import RestoreRequest, restore
-from resilience.backup.safety import harmless
+from resilience.backup.safety import Harmless
 from resilience.backup.scratch import Origin, scratch, sweep
 from resilience.backup.sentinel import flaw
 from resilience.backup.verify import record, verify
@@ -61,7 +62,8 @@ def nothing_more(namespace: str) -> Sequence[Finding]:
 
 @dataclass(slots=True)
 class DrillReport:
-    """`seconds` by part; `rewrites` counts objects by safety rule; `left` what was not restored."""
+    """`seconds` by part; `rewrites` counts objects by safety rule; `left` what was not restored;
+    `excused` what the comparison let pass by its closed lists."""
 
     plan: str
     snapshot: str
@@ -70,6 +72,7 @@ class DrillReport:
     objects: int = 0
     rewrites: dict[str, int] = field(default_factory=dict)
     left: list[str] = field(default_factory=list)
+    excused: list[str] = field(default_factory=list)
     swept: list[str] = field(default_factory=list)
 
     @property
@@ -115,6 +118,8 @@ class _Drill:
         self._plan, self._snapshot, self._cluster = plan, snapshot, cluster
         self._clock, self._keys = clock, keys
         self._report = DrillReport(plan.id, snapshot.name)
+        self._names = plural_names(cluster)
+        self._custom = plan.drill.custom if plan.drill else ()
         self._sources = _namespaces(snapshot)
         self._targets = Targets(namespaces={each: into(plan, each) for each in self._sources})
 
@@ -229,6 +234,7 @@ class _Drill:
             snapshot=self._snapshot.name,
             source=source,
             holder=self._holder,
+            custom=self._custom,
         )
         with scratch(
             self._cluster, self._targets.namespace(source), origin, clock=self._clock, ttl=TTL
@@ -243,7 +249,8 @@ class _Drill:
             name=f"drill-{self._snapshot.name}"[:253].rstrip("-."),
             targets=self._targets,
             ask_first=False,
-            adjust=harmless,
+            adjust=Harmless(custom=self._custom, names=self._names),
+            outside_owners=False,
             fill=self._data.fill,
         )
         report = restore(request, self._snapshot, self._cluster, clock=self._clock)
@@ -314,23 +321,26 @@ class _Drill:
             )
 
     def _same(self) -> None:
+        promised = "what came back is what was there"
         try:
-            found = with_cluster(
+            proof = with_cluster(
                 self._snapshot,
                 self._cluster,
-                targets=self._targets,
-                rewrites=harmless,
-                namespaces=frozenset(self._sources),
+                namespaces=self._targets.namespaces,
+                only=frozenset(self._sources),
+                terms=drill_terms(self._custom, self._names),
             )
         except ClusterError as problem:
-            self._find("same", False, "what came back is what was there", str(problem))
+            self._find("same", False, promised, str(problem))
             return
+        found = proof.changes
+        self._report.excused = proof.excuses()
         self._find(
             "same",
             not found,
-            "what came back is what was there",
-            differing(len(found)) if found else "field by field",
-            [str(each) for each in found[:10]],
+            promised,
+            differing(len(found)) if found else f"{many(proof.same, 'object')}, field by field",
+            [*(str(each) for each in found[:10]), *self._report.excused],
             float(len(found)),
             limit=0.0,
             unit=Unit.COUNT,

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from resilience.backup.catalog import Snapshot
 from resilience.backup.errors import RestoreRefused
+from resilience.backup.identity import identity
 from resilience.backup.manifest import VolumeRecord
 from resilience.backup.mapping import Targets
 from resilience.backup.rules import FILLED
@@ -51,7 +52,7 @@ class LocalLayer:
     def __call__(self, obj: Object) -> Mapping[str, list[str]]:
         metadata = obj["metadata"]
         at = (metadata.get("namespace", ""), metadata["name"])
-        record = self._kept.get(at) if obj["kind"] == "PersistentVolumeClaim" else None
+        record = self._kept.get(at) if identity(obj) == "PersistentVolumeClaim" else None
         if not record:
             return {}
         obj["spec"]["dataSource"] = _source(record)

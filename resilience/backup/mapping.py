@@ -6,11 +6,34 @@ and, like it, leaves alone what only a person can judge: DNS names in text, Ingr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from resilience.backup.identity import identity
 from resilience.cluster.interface import Object
+
+_GROUP = "system:serviceaccounts:"
+_USER = "system:serviceaccount:"
+_BINDINGS = frozenset(
+    {"RoleBinding.rbac.authorization.k8s.io", "ClusterRoleBinding.rbac.authorization.k8s.io"}
+)
+_WEBHOOKS = (("webhooks", "*", "clientConfig", "service"),)
+
+_NAMESPACES: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "ValidatingWebhookConfiguration.admissionregistration.k8s.io": _WEBHOOKS,
+    "MutatingWebhookConfiguration.admissionregistration.k8s.io": _WEBHOOKS,
+    "APIService.apiregistration.k8s.io": (("spec", "service"),),
+    "CustomResourceDefinition.apiextensions.k8s.io": (
+        ("spec", "conversion", "webhook", "clientConfig", "service"),
+        ("spec", "conversion", "webhookClientConfig", "service"),
+    ),
+    "PersistentVolume": (("spec", "claimRef"),),
+    "ValidatingAdmissionPolicyBinding.admissionregistration.k8s.io": (("spec", "paramRef"),),
+    "MutatingAdmissionPolicyBinding.admissionregistration.k8s.io": (("spec", "paramRef"),),
+    "IngressClass.networking.k8s.io": (("spec", "parameters"),),
+}
+"""Where else an object names a namespace: the holders of a field `namespace`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,32 +52,61 @@ class Targets:
         metadata = obj["metadata"]
         if metadata.get("namespace"):
             metadata["namespace"] = self.namespace(metadata["namespace"])
-        if obj["kind"] == "Namespace":
+        if identity(obj) == "Namespace":
             metadata["name"] = self.namespace(metadata["name"])
         self._references(obj)
         self._classes(obj)
 
     def _references(self, obj: Object) -> None:
-        for subject in obj.get("subjects") or ():
-            self._namespace_of(subject)
-        for webhook in obj.get("webhooks") or ():
-            self._namespace_of((webhook.get("clientConfig") or {}).get("service"))
-        spec = obj.get("spec") or {}
-        if obj["kind"] == "PersistentVolume":
-            self._namespace_of(spec.get("claimRef"))
-        if obj["kind"] == "APIService":
-            self._namespace_of(spec.get("service"))
+        if identity(obj) in _BINDINGS:
+            for subject in obj.get("subjects") or ():
+                self._subject(subject)
+        for path in _NAMESPACES.get(identity(obj), ()):
+            for holder in _holders(obj, path):
+                self._namespace_of(holder)
+
+    def _subject(self, subject: dict[str, Any]) -> None:
+        """An account, all accounts of a namespace, or an account by its user name."""
+        self._namespace_of(subject)
+        if (parsed := account_of(subject)) and not subject.get("namespace"):
+            prefix, namespace, rest = parsed
+            subject["name"] = prefix + self.namespace(namespace) + rest
 
     def _namespace_of(self, holder: Any) -> None:
         if holder and holder.get("namespace"):
             holder["namespace"] = self.namespace(holder["namespace"])
 
     def _classes(self, obj: Object) -> None:
-        spec = obj.get("spec") or {}
-        holders = [spec] if obj["kind"] in ("PersistentVolumeClaim", "PersistentVolume") else []
-        if obj["kind"] == "StatefulSet":
+        spec, kind = obj.get("spec") or {}, identity(obj)
+        holders = [spec] if kind in ("PersistentVolumeClaim", "PersistentVolume") else []
+        if kind == "StatefulSet.apps":
             holders += [each.get("spec") or {} for each in spec.get("volumeClaimTemplates") or ()]
         for holder in holders:
             name = holder.get("storageClassName", "")
             if name in self.storage_classes:
                 holder["storageClassName"] = self.storage_classes[name]
+
+
+def account_of(subject: Mapping[str, Any]) -> tuple[str, str, str] | None:
+    """(prefix, namespace, rest) of a Group `system:serviceaccounts:NS` or a User
+    `system:serviceaccount:NS:NAME`; a ServiceAccount subject gives ("", namespace, "")."""
+    kind, name = subject.get("kind"), str(subject.get("name", ""))
+    if kind == "ServiceAccount":
+        return ("", str(subject.get("namespace", "")), "")
+    if kind == "Group" and name.startswith(_GROUP):
+        return (_GROUP, name.removeprefix(_GROUP), "")
+    if kind == "User" and name.startswith(_USER):
+        namespace, colon, account = name.removeprefix(_USER).partition(":")
+        return (_USER, namespace, colon + account)
+    return None
+
+
+def _holders(value: Any, path: tuple[str, ...]) -> Iterator[Any]:
+    """What lies at the path; `*` is every item of a list."""
+    if not path:
+        yield value
+    elif path[0] == "*":
+        for each in value if isinstance(value, list) else ():
+            yield from _holders(each, path[1:])
+    elif isinstance(value, dict) and path[0] in value:
+        yield from _holders(value[path[0]], path[1:])

@@ -76,6 +76,9 @@ _WAVE_OF = {kind: wave for wave, kinds in enumerate(_WAVES) for kind in kinds} |
 CLAIMS = _WAVE_OF["persistentvolumeclaims"]
 """The wave after which volumes can be filled: claims exist, and no Pod mounts them yet."""
 
+WORKLOADS = _WAVE_OF["pods"]
+"""The first wave in which something runs; policies, rights and configuration exist by then."""
+
 WAVES = _OTHERS + 1 + len(_LAST)
 """How many waves there are."""
 

@@ -27,6 +27,9 @@ class Outcome(Enum):
     REJECTED = "would be refused"
 
 
+STATUS_LEFT = "status left to its controller"
+"""The rewrite of a custom resource whose status does not come back."""
+
 DRY = frozenset({Outcome.WOULD_CREATE, Outcome.WOULD_UPDATE, Outcome.UNASKED, Outcome.REJECTED})
 """What only a dry run says."""
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from resilience.backup.identity import identity
+from resilience.backup.mapping import account_of
 from resilience.cluster.interface import Object
 
 
@@ -24,8 +26,17 @@ class Need(NamedTuple):
 
 
 _TEMPLATES = frozenset(
-    {"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "ReplicationController"}
+    {
+        "Deployment.apps",
+        "StatefulSet.apps",
+        "DaemonSet.apps",
+        "ReplicaSet.apps",
+        "Job.batch",
+        "ReplicationController",
+    }
 )
+
+_ROLE_BINDING = "RoleBinding.rbac.authorization.k8s.io"
 
 _VOLUMES = {
     "secret": ("secrets", "secretName"),
@@ -36,21 +47,23 @@ _VOLUMES = {
 
 def needs(obj: Object) -> Iterator[Need]:
     """Everything the object refers to and cannot do without."""
-    kind, namespace = obj["kind"], obj["metadata"].get("namespace", "")
+    kind, namespace = identity(obj), obj["metadata"].get("namespace", "")
     spec = obj.get("spec") or {}
     if kind == "Pod":
         yield from _pod(spec, namespace)
     elif kind in _TEMPLATES:
         yield from _pod((spec.get("template") or {}).get("spec") or {}, namespace)
-    elif kind == "CronJob":
+    elif kind == "CronJob.batch":
         template = (spec.get("jobTemplate") or {}).get("spec") or {}
         yield from _pod((template.get("template") or {}).get("spec") or {}, namespace)
     elif kind == "PersistentVolumeClaim":
         yield from _named("persistentvolumes", "", spec.get("volumeName"))
         yield from _named("storageclasses.storage.k8s.io", "", spec.get("storageClassName"))
-    elif kind == "Ingress":
+    elif kind == "Ingress.networking.k8s.io":
         yield from _named("ingressclasses.networking.k8s.io", "", spec.get("ingressClassName"))
-    elif kind == "RoleBinding" and obj["roleRef"]["kind"] == "ClusterRole":
+    elif (
+        kind == "RoleBinding.rbac.authorization.k8s.io" and obj["roleRef"]["kind"] == "ClusterRole"
+    ):
         yield Need("clusterroles.rbac.authorization.k8s.io", "", obj["roleRef"]["name"])
 
 
@@ -97,9 +110,11 @@ def _named(kind: str, namespace: str, name: Any) -> Iterator[Need]:
 
 
 def bound_roles(binding: Object, namespaces: frozenset[str]) -> Iterator[Need]:
-    """The ClusterRoleBinding and its role, where a ServiceAccount of the namespaces is bound."""
+    """The ClusterRoleBinding and its role, where accounts of the namespaces are bound: by name, as
+    the group of a namespace, or by user name."""
     for subject in binding.get("subjects") or ():
-        if subject.get("kind") == "ServiceAccount" and subject.get("namespace") in namespaces:
+        account = account_of(subject)
+        if account and account[1] in namespaces:
             yield Need(
                 "clusterrolebindings.rbac.authorization.k8s.io", "", binding["metadata"]["name"]
             )

@@ -11,15 +11,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
 
 from resilience.backup import layout, order
 from resilience.backup.catalog import Snapshot
 from resilience.backup.clock import Clock
 from resilience.backup.errors import BadRequest
 from resilience.backup.mapping import Targets
-from resilience.backup.outcome import Item, Outcome, RestoreReport
+from resilience.backup.outcome import STATUS_LEFT, Item, Outcome, RestoreReport
+from resilience.backup.outside_owners import OutsideOwners
 from resilience.backup.passes import Indexed, Passes, Stage, plan
-from resilience.backup.rules import strip
+from resilience.backup.rules import Allocations, strip, with_allocations
 from resilience.backup.skips import reason_to_skip
 from resilience.backup.targets import Kinds
 from resilience.backup.velero import Found, Reading, copy_to_read
@@ -40,6 +43,10 @@ def unfilled(snapshot: Snapshot, targets: Targets) -> list[str]:
     return []
 
 
+def nothing() -> None:
+    """Nothing to do."""
+
+
 def unadjusted(obj: Object) -> Mapping[str, list[str]]:
     """Nothing to change."""
     return {}
@@ -47,7 +54,13 @@ def unadjusted(obj: Object) -> Mapping[str, list[str]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestoreRequest:
-    """`name` marks what is created; the same name resumes. `namespaces` empty: all of them."""
+    """`name` marks what is created; the same name resumes. `namespaces` empty: all of them.
+
+    `allocations`: which cluster IPs and node ports come back. `status`: globs of custom resources
+    (`widgets.example.com`) whose status is written back. `outside_owners`: owners that are not in
+    the snapshot are kept where they live. `before_workloads` runs once, before the first Pod or
+    workload is created.
+    """
 
     name: str
     namespaces: frozenset[str] = frozenset()
@@ -60,6 +73,10 @@ class RestoreRequest:
     patience: float = 120.0
     adjust: Adjust = unadjusted
     fill: Fill = unfilled
+    allocations: Allocations = "chosen"
+    status: tuple[str, ...] = ()
+    outside_owners: bool = True
+    before_workloads: Callable[[], None] = nothing
 
 
 def restore(
@@ -84,6 +101,9 @@ class _Restore:
         self._passes = Passes()
         self._copy = ""
         self._filled = False
+        self._guarded = False
+        self._outside = OutsideOwners(cluster)
+        self._rules = with_allocations(request.allocations)
         self._writer = ObjectWriter(
             cluster=cluster,
             clock=clock,
@@ -164,6 +184,9 @@ class _Restore:
         if creating and not self._filled and stage.wave > order.CLAIMS:
             self._filled = True
             self._report.volumes = self._request.fill(self._snapshot, self._request.targets)
+        if creating and not self._guarded and stage.wave >= order.WORKLOADS:
+            self._guarded = True
+            self._request.before_workloads()
 
     def _one(
         self, found: Found, obj: Object, act: Callable[[Resource, Object], Written], crew: _Crew
@@ -174,9 +197,9 @@ class _Restore:
         if reason := reason_to_skip(obj):
             self._note(kind, obj, Written(Outcome.LEFT, reason), {})
             return
-        owners = obj["metadata"].get("ownerReferences")
-        rewrites = strip(obj)
-        self._relink(obj, owners)
+        rewrites: dict[str, list[str]] = strip(obj, self._rules)
+        status = self._status_of(kind, obj, rewrites)
+        self._relink(obj, rewrites)
         self._request.targets.apply(obj)
         adjusted = self._request.adjust(obj)
         if isinstance(adjusted, str):
@@ -187,7 +210,29 @@ class _Restore:
         if isinstance(resource, str):
             self._note(kind, obj, Written(*self._kinds.missing(resource)), {})
             return
-        crew.give(lambda: act(resource, obj), (kind, obj, old, rewrites))
+        crew.give(lambda: self._acted(act, resource, obj, status), (kind, obj, old, rewrites))
+
+    def _status_of(self, kind: str, obj: Object, rewrites: dict[str, list[str]]) -> Any:
+        """The status to write back. A create ignores it where it is a subresource."""
+        if not self._kinds.has_status(kind) or "status" not in obj:
+            return None
+        status = obj.pop("status")
+        if any(fnmatchcase(kind, pattern) for pattern in self._request.status):
+            return status
+        rewrites[STATUS_LEFT] = ["/status"]
+        return None
+
+    def _acted(
+        self,
+        act: Callable[[Resource, Object], Written],
+        resource: Resource,
+        obj: Object,
+        status: Any,
+    ) -> Written:
+        written = act(resource, obj)
+        if status and written.outcome in (Outcome.CREATED, Outcome.RESUMED, Outcome.UPDATED):
+            return self._writer.write_status(resource, obj, status, written)
+        return written
 
     def _wanted(self, found: Found) -> bool:
         namespace = found.address.namespace
@@ -197,17 +242,30 @@ class _Restore:
             return self._request.cluster_scoped
         return not self._request.namespaces or namespace in self._request.namespaces
 
-    def _relink(self, obj: Object, owners: list[Object] | None) -> None:
-        """An owner that has no new uid is dropped: the garbage collector deletes what refers to a
-        uid that does not exist (garbagecollector.go, attemptToDeleteItem)."""
-        kept = [
-            owner | {"uid": self._uids[owner["uid"]]}
-            for owner in owners or ()
-            if owner["uid"] in self._uids
-        ]
-        obj["metadata"].pop("ownerReferences", None)
+    def _relink(self, obj: Object, rewrites: dict[str, list[str]]) -> None:
+        """Owners get their new uids. One outside of the snapshot is kept where it lives, else
+        dropped: the garbage collector deletes what refers to a uid that does not exist
+        (garbagecollector.go, attemptToDeleteItem)."""
+        metadata, kept = obj["metadata"], list[Object]()
+        namespace = metadata.get("namespace", "")
+        for owner in metadata.pop("ownerReferences", None) or ():
+            uid = owner["uid"]
+            if uid in self._uids:
+                kept.append(owner | {"uid": self._uids[uid]})
+            elif self._outlives(owner, namespace):
+                kept.append(owner)
+            else:
+                rewrites[f"without its owner {owner['kind']} {owner['name']}"] = [
+                    "/metadata/ownerReferences"
+                ]
         if kept:
-            obj["metadata"]["ownerReferences"] = kept
+            metadata["ownerReferences"] = kept
+
+    def _outlives(self, owner: Object, namespace: str) -> bool:
+        if not self._request.outside_owners:
+            return False
+        moved = self._request.targets.namespace(namespace) != namespace
+        return self._outside.lives(owner, "" if moved else namespace)
 
     def _done(self, written: Written, context: _Context) -> None:
         kind, obj, old, rewrites = context

@@ -1,17 +1,24 @@
 """What an object loses between the cluster it came from and the one it goes to: one rule each.
 
-A rule changes its object in place and returns the JSON pointers that it touched. The same rules
-serve twice: a restore applies them before it creates, and a comparison applies them to both sides,
-so that `same` ignores exactly what a restore cannot bring back, and nothing else.
+A rule changes its object in place and returns the JSON pointers that it touched. A restore applies
+them before it creates. The proof of a restore does not use them: it has a list of its own of what
+may differ (`may_differ`), so that a wrong rule here shows as a difference there.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
+from resilience.backup.identity import identity, is_built_in
+from resilience.backup.pointer import escaped
+from resilience.backup.written_fields import is_written
 from resilience.cluster.interface import Object
+
+Allocations = Literal["chosen", "keep", "new"]
+"""Cluster IPs and node ports: those that a client wrote, all that were recorded, or none."""
 
 RESTORE = "resilience/restore"
 """Annotation on everything that a restore creates: its name, by which it is resumed."""
@@ -31,7 +38,6 @@ _METADATA = (
     "deletionGracePeriodSeconds",
     "selfLink",
     "managedFields",
-    "generateName",
 )
 _MARKS = (RESTORE, SNAPSHOT, FILLED, "velero.io/backup-name", "velero.io/restore-name")
 _CLAIM_MARKS = (
@@ -46,17 +52,13 @@ _JOB_LABELS = ("controller-uid", "batch.kubernetes.io/controller-uid")
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`kinds` empty: all. `source` is where Kubernetes says so."""
+    """`kinds` are identities (`Service`, `Job.batch`); empty means all. `source` is where
+    Kubernetes says so."""
 
     name: str
     kinds: frozenset[str]
     source: str
     apply: Callable[[Object], Iterable[str]]
-
-
-def escaped(key: str) -> str:
-    """A key as a part of a JSON pointer (RFC 6901)."""
-    return key.replace("~", "~0").replace("/", "~1")
 
 
 def _drop(holder: Any, keys: Iterable[str], pointer: str) -> Iterator[str]:
@@ -73,8 +75,10 @@ def server_metadata(obj: Object) -> Iterator[str]:
 
 
 def status(obj: Object) -> Iterator[str]:
-    """Controllers write it again."""
-    yield from _drop(obj, ("status",), "")
+    """Controllers write it again. A custom resource may have no status subresource, and its
+    `status` then is data like any other (`restore` asks the target)."""
+    if is_built_in(obj):
+        yield from _drop(obj, ("status",), "")
 
 
 def marks(obj: Object) -> Iterator[str]:
@@ -97,8 +101,21 @@ def foreground_finalizers(obj: Object) -> Iterator[str]:
         yield "/metadata/finalizers"
 
 
+def chosen_addresses(obj: Object) -> Iterator[str]:
+    """What the API server allocated goes. What a client chose stays, as does None (headless)."""
+    spec = obj.get("spec") or {}
+    if spec.get("clusterIP") != "None" and not is_written(obj, "spec", "clusterIP"):
+        yield from _drop(spec, ("clusterIP", "clusterIPs"), "/spec")
+    if not is_written(obj, "spec", "healthCheckNodePort"):
+        yield from _drop(spec, ("healthCheckNodePort",), "/spec")
+    for number, port in enumerate(spec.get("ports") or ()):
+        keys = {"port": port.get("port"), "protocol": port.get("protocol", "TCP")}
+        if not is_written(obj, "spec", "ports", keys, "nodePort"):
+            yield from _drop(port, ("nodePort",), f"/spec/ports/{number}")
+
+
 def service_addresses(obj: Object) -> Iterator[str]:
-    """Allocated by the API server; None (headless) is a choice and stays."""
+    """All of them are allocated anew; None (headless) is a choice and stays."""
     spec = obj.get("spec") or {}
     if spec.get("clusterIP") != "None":
         yield from _drop(spec, ("clusterIP", "clusterIPs"), "/spec")
@@ -161,18 +178,41 @@ def job_selector(obj: Object) -> Iterator[str]:
         yield from _drop(spec, ("selector",), "/spec")
 
 
+_GENERATED = re.compile(r"-(token|dockercfg)-[bcdfghjklmnpqrstvwxz2456789]{5}")
+"""What the controllers append; the alphabet is apimachinery's (pkg/util/rand)."""
+
+_FILLED_IN = ("token", "ca.crt", "namespace")
+_ACCOUNT = "kubernetes.io/service-account.name"
+_ACCOUNT_UID = "kubernetes.io/service-account.uid"
+
+
+def is_generated_name(name: str, account: str) -> bool:
+    """Whether it is a name that the token controller gives to a Secret of the account."""
+    return name.startswith(account) and bool(_GENERATED.fullmatch(name, len(account)))
+
+
 def account_tokens(obj: Object) -> Iterator[str]:
-    """Names of token Secrets that the token controller made."""
+    """Names of Secrets that the token controller made."""
     held = obj.get("secrets")
     if held is None:
         return
-    prefixes = (f"{obj['metadata']['name']}-token-", f"{obj['metadata']['name']}-dockercfg-")
-    kept = [each for each in held if not str(each.get("name", "")).startswith(prefixes)]
+    account = obj["metadata"]["name"]
+    kept = [each for each in held if not is_generated_name(str(each.get("name", "")), account)]
     if kept != held:
         obj["secrets"] = kept
         yield "/secrets"
     if not kept:
         del obj["secrets"]
+
+
+def token_content(obj: Object) -> Iterator[str]:
+    """A token is bound to the uid of its ServiceAccount; the token controller issues a new one."""
+    if obj.get("type") != "kubernetes.io/service-account-token":
+        return
+    yield from _drop(obj["metadata"].get("annotations"), (_ACCOUNT_UID,), "/metadata/annotations")
+    yield from _drop(obj.get("data"), _FILLED_IN, "/data")
+    if obj.get("data") == {}:
+        del obj["data"]
 
 
 def namespace_system_fields(obj: Object) -> Iterator[str]:
@@ -192,9 +232,12 @@ def rollout_revision(obj: Object) -> Iterator[str]:
         del obj["metadata"]["annotations"]
 
 
+_ADDRESSES = "service addresses"
+_ALLOC = "pkg/registry/core/service/storage/alloc.go"
 _STRATEGY = "k8s.io/apiserver/pkg/registry/rest/create.go BeforeCreate"
 
 RULES: tuple[Rule, ...] = (
+    Rule(_ADDRESSES, frozenset({"Service"}), _ALLOC, chosen_addresses),
     Rule("server metadata", frozenset(), _STRATEGY, server_metadata),
     Rule("status", frozenset(), "strategy PrepareForCreate of each kind", status),
     Rule("marks of a restore", frozenset(), "velero.io labels; ours", marks),
@@ -203,12 +246,6 @@ RULES: tuple[Rule, ...] = (
         frozenset(),
         "pkg/controller/garbagecollector",
         foreground_finalizers,
-    ),
-    Rule(
-        "service addresses",
-        frozenset({"Service"}),
-        "pkg/registry/core/service/storage/alloc.go",
-        service_addresses,
     ),
     Rule(
         "Pod placement",
@@ -234,12 +271,23 @@ RULES: tuple[Rule, ...] = (
         "pkg/controller/volume/persistentvolume/pv_controller.go",
         volume_binding,
     ),
-    Rule("Job selector", frozenset({"Job"}), "pkg/registry/batch/job/strategy.go", job_selector),
+    Rule(
+        "Job selector",
+        frozenset({"Job.batch"}),
+        "pkg/registry/batch/job/strategy.go",
+        job_selector,
+    ),
     Rule(
         "token Secrets of an account",
         frozenset({"ServiceAccount"}),
         "pkg/controller/serviceaccount/tokens_controller.go",
         account_tokens,
+    ),
+    Rule(
+        "token of an account",
+        frozenset({"Secret"}),
+        "pkg/controller/serviceaccount/tokens_controller.go",
+        token_content,
     ),
     Rule(
         "namespace system fields",
@@ -249,18 +297,46 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "rollout revision",
-        frozenset({"Deployment", "ReplicaSet"}),
+        frozenset({"Deployment.apps", "ReplicaSet.apps"}),
         "pkg/controller/deployment/util/deployment_util.go",
         rollout_revision,
     ),
 )
 
 
+def with_allocations(kept: Allocations) -> tuple[Rule, ...]:
+    """The rules, with another way to treat what the API server may allocate."""
+    others = tuple(rule for rule in RULES if rule.name != _ADDRESSES)
+    new = Rule(_ADDRESSES, frozenset({"Service"}), _ALLOC, service_addresses)
+    return RULES if kept == "chosen" else others if kept == "keep" else (new, *others)
+
+
 def strip(obj: Object, rules: Iterable[Rule] = RULES) -> dict[str, list[str]]:
     """Apply all rules that fit; pointers by the name of the rule that touched them."""
-    touched: dict[str, list[str]] = {}
+    kind, touched = identity(obj), dict[str, list[str]]()
     for rule in rules:
-        fits = not rule.kinds or obj["kind"] in rule.kinds
+        fits = not rule.kinds or kind in rule.kinds
         if fits and (pointers := list(rule.apply(obj))):
             touched[rule.name] = pointers
     return touched
+
+
+def leave_allocated(live: Object, wanted: Object) -> None:
+    """Take out of `live` what the server filled in where `wanted` names no value, so that the two
+    can be compared."""
+    if "status" not in wanted:
+        live.pop("status", None)
+    if identity(live) != "Service":
+        return
+    mine, theirs = wanted.get("spec") or {}, live.get("spec") or {}
+    for key in ("clusterIP", "clusterIPs", "healthCheckNodePort"):
+        if key not in mine:
+            theirs.pop(key, None)
+    chosen = {_port(each) for each in mine.get("ports") or () if "nodePort" in each}
+    for each in theirs.get("ports") or ():
+        if _port(each) not in chosen:
+            each.pop("nodePort", None)
+
+
+def _port(port: Object) -> tuple[Any, Any]:
+    return port.get("port"), port.get("protocol", "TCP")

@@ -72,7 +72,7 @@ def _steps(plan: Plan, store: str, identity: str) -> Iterator[str]:
 5. Restore. If it is interrupted, run it again with the `--resume` that its errors name.
        resilience restore NAME {read} --context CONTEXT
 6. Compare. `nothing differs` is what you want to read.
-       resilience backup diff NAME {read} --context CONTEXT
+       resilience backup diff NAME {read} --context CONTEXT --recorded-only
 7. Look at the workloads. Again, until all are ready; then tell people."""
     for namespace in plan.namespaces:
         which = "--all-namespaces" if set(namespace) & set("*?[") else f"--namespace {namespace}"

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from resilience.cluster.interface import Object
 
@@ -59,6 +59,17 @@ class Scope:
             key: list(value) if isinstance(value, tuple) else value
             for key, value in dataclasses.asdict(self).items()
         }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        """What a manifest recorded; unknown keys of a later version are left out."""
+        known = {each.name for each in dataclasses.fields(cls)}
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in document.items()
+            if key in known
+        }
+        return cls(**values)
 
     def exclusion(self, kind: str) -> str:
         """The rule that leaves a kind out, "" when it is taken."""

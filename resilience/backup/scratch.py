@@ -28,6 +28,7 @@ HOLDER = "resilience/run"
 STORE = "resilience/store"
 SNAPSHOT = "resilience/snapshot"
 SOURCE = "resilience/source"
+CUSTOM = "resilience/custom"
 
 WALL = "resilience-drill"
 LEASE = "resilience-drill"
@@ -37,13 +38,15 @@ _GONE_WITHIN = 120.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where the content of a scratch namespace comes from; `holder` is the run that made it."""
+    """Where the content of a scratch namespace comes from; `holder` is the run that made it,
+    `custom` the custom resources that it may hold."""
 
     plan: str
     store: str
     snapshot: str
     source: str
     holder: str = ""
+    custom: tuple[str, ...] = ()
 
 
 def wall(namespace: str) -> Object:
@@ -112,6 +115,7 @@ def _created(cluster: Cluster, name: str, origin: Origin, clock: Clock, ttl: tim
                 SNAPSHOT: origin.snapshot,
                 SOURCE: origin.source,
                 HOLDER: origin.holder,
+                CUSTOM: ",".join(origin.custom),
             },
         },
     }

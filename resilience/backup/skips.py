@@ -8,23 +8,40 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from resilience.backup.identity import identity
+from resilience.backup.rules import is_generated_name
+from resilience.backup.written_fields import LAST_APPLIED
 from resilience.cluster.interface import Object
 from resilience.cluster.objects import OURS
 
 _GROWN_BY = {
-    "Pod": {"ReplicaSet", "StatefulSet", "DaemonSet", "Job", "ReplicationController"},
-    "ReplicaSet": {"Deployment"},
-    "ControllerRevision": {"StatefulSet", "DaemonSet"},
-    "Job": {"CronJob"},
-    "EndpointSlice": {"Service", "Endpoints"},
+    "Pod": {
+        "ReplicaSet.apps",
+        "StatefulSet.apps",
+        "DaemonSet.apps",
+        "Job.batch",
+        "ReplicationController",
+    },
+    "ReplicaSet.apps": {"Deployment.apps"},
+    "ControllerRevision.apps": {"StatefulSet.apps", "DaemonSet.apps"},
+    "Job.batch": {"CronJob.batch"},
+    "EndpointSlice.discovery.k8s.io": {"Service", "Endpoints"},
 }
+
+
+_ROLE_BINDING = "RoleBinding.rbac.authorization.k8s.io"
+_RIGHTS = frozenset(
+    f"{kind}.rbac.authorization.k8s.io"
+    for kind in ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
+)
 
 
 def regrown(obj: Object) -> str:
     """Its controller makes it anew, with the right uid, as soon as the controller is restored
     (controllers' owner references, metav1.OwnerReference.controller)."""
+    controllers = _GROWN_BY.get(identity(obj), ())
     for owner in obj["metadata"].get("ownerReferences") or ():
-        if owner.get("controller") and owner["kind"] in _GROWN_BY.get(obj["kind"], ()):
+        if owner.get("controller") and identity(owner) in controllers:
             return f"made anew by {owner['kind']} {owner['name']}"
     return ""
 
@@ -32,16 +49,16 @@ def regrown(obj: Object) -> str:
 def mirror_pod(obj: Object) -> str:
     """A static Pod's image in the API (kubelet, pkg/kubelet/types/pod_update.go)."""
     annotations = obj["metadata"].get("annotations") or {}
-    static = obj["kind"] == "Pod" and "kubernetes.io/config.mirror" in annotations
+    static = identity(obj) == "Pod" and "kubernetes.io/config.mirror" in annotations
     return "the image of a static Pod" if static else ""
 
 
 def finished(obj: Object) -> str:
     """A Pod or Job that has ended would run again (velero #8800 restores failed Jobs)."""
     found: dict[str, Any] = obj.get("status") or {}
-    if obj["kind"] == "Pod" and found.get("phase") in ("Succeeded", "Failed"):
+    if identity(obj) == "Pod" and found.get("phase") in ("Succeeded", "Failed"):
         return f"ended: {found['phase']}"
-    if obj["kind"] == "Job":
+    if identity(obj) == "Job.batch":
         for condition in found.get("conditions") or ():
             if condition["type"] in ("Complete", "Failed") and condition["status"] == "True":
                 return f"ended: {condition['type']}"
@@ -49,15 +66,23 @@ def finished(obj: Object) -> str:
 
 
 def account_token(obj: Object) -> str:
-    """Bound to the uid of a ServiceAccount that is another one now (tokens_controller.go)."""
-    token = obj.get("type") == "kubernetes.io/service-account-token"
-    return "the token of a ServiceAccount" if obj["kind"] == "Secret" and token else ""
+    """One that the token controller made for an account (tokens_controller.go, before 1.24). One
+    made by hand comes back, and the controller fills it."""
+    if identity(obj) != "Secret" or obj.get("type") != "kubernetes.io/service-account-token":
+        return ""
+    metadata = obj["metadata"]
+    annotations = metadata.get("annotations") or {}
+    account = annotations.get("kubernetes.io/service-account.name", "")
+    writers = {each.get("manager") for each in metadata.get("managedFields") or ()}
+    by_hand = LAST_APPLIED in annotations or bool(writers - {"kube-controller-manager"})
+    generated = is_generated_name(metadata["name"], account) and not by_hand
+    return f"generated for ServiceAccount {account}" if generated else ""
 
 
 def root_certificate(obj: Object) -> str:
     """Published into each namespace (pkg/controller/certificates/rootcacertpublisher)."""
     name = obj["metadata"]["name"]
-    ours = obj["kind"] == "ConfigMap" and name in ("kube-root-ca.crt", "openshift-service-ca.crt")
+    ours = identity(obj) == "ConfigMap" and name in ("kube-root-ca.crt", "openshift-service-ca.crt")
     return "published by the cluster itself" if ours else ""
 
 
@@ -65,27 +90,28 @@ def managed_endpoints(obj: Object) -> str:
     """Addresses of Pods that are gone (pkg/controller/endpoint, endpointslice)."""
     metadata = obj["metadata"]
     labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
-    managed = obj["kind"] == "Endpoints" and (
+    managed = identity(obj) == "Endpoints" and (
         "endpoints.kubernetes.io/managed-by" in labels
         or "endpoints.kubernetes.io/last-change-trigger-time" in annotations
     )
-    slices = obj["kind"] == "EndpointSlice" and "endpointslice.kubernetes.io/managed-by" in labels
+    sliced = identity(obj) == "EndpointSlice.discovery.k8s.io"
+    slices = sliced and "endpointslice.kubernetes.io/managed-by" in labels
     return "kept by the endpoint controllers" if managed or slices else ""
 
 
 def automatic(obj: Object) -> str:
     """Kept by the API server: API services of CRDs, default roles."""
     labels = obj["metadata"].get("labels") or {}
-    if obj["kind"] == "APIService" and "kube-aggregator.kubernetes.io/automanaged" in labels:
+    service = identity(obj) == "APIService.apiregistration.k8s.io"
+    if service and "kube-aggregator.kubernetes.io/automanaged" in labels:
         return "kept by the API server itself"
-    return (
-        "one of the API server's default roles" if "kubernetes.io/bootstrapping" in labels else ""
-    )
+    default = identity(obj) in _RIGHTS and "kubernetes.io/bootstrapping" in labels
+    return "one of the API server's default roles" if default else ""
 
 
 def provisioned_volume(obj: Object) -> str:
     """Its disk is deleted with its claim, or was: the claim gets a new one (pv_controller.go)."""
-    if obj["kind"] != "PersistentVolume":
+    if identity(obj) != "PersistentVolume":
         return ""
     policy = (obj.get("spec") or {}).get("persistentVolumeReclaimPolicy")
     return "" if policy == "Retain" else "provisioned anew for its claim"
@@ -93,7 +119,8 @@ def provisioned_volume(obj: Object) -> str:
 
 def own_rights(obj: Object) -> str:
     """What `resilience rbac` printed: the API server lets nobody grant what he does not hold."""
-    ours = obj["kind"] in ("Role", "RoleBinding") and obj["metadata"]["name"] == OURS
+    rights = identity(obj) in ("Role.rbac.authorization.k8s.io", _ROLE_BINDING)
+    ours = rights and obj["metadata"]["name"] == OURS
     return "the rights of these runs themselves: `resilience rbac` prints them" if ours else ""
 
 

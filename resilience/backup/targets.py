@@ -27,6 +27,7 @@ class Kinds:
     def __init__(self, cluster: Cluster, clock: Clock) -> None:
         self._cluster, self._clock = cluster, clock
         self._served: dict[str, Resource] = {}
+        self._with_status: frozenset[str] = frozenset()
         self._expected: frozenset[str] = frozenset()
         self._discover()
 
@@ -35,7 +36,9 @@ class Kinds:
         self._expected = frozenset(kinds)
 
     def _discover(self) -> None:
-        self._served = {kind_name(kind): kind for kind in discover(self._cluster).kinds}
+        found = discover(self._cluster)
+        self._served = {kind_name(kind): kind for kind in found.kinds}
+        self._with_status = found.with_status
 
     def of(self, kind: str, obj: Object) -> Resource | str:
         """The resource in the version that the object is written in, or the kind's name when the
@@ -47,6 +50,10 @@ class Kinds:
         if version == served.version:
             return served
         return Resource(served.group, version, served.plural, served.kind, served.namespaced)
+
+    def has_status(self, kind: str) -> bool:
+        """Whether the status is a subresource, which a create ignores."""
+        return kind in self._with_status
 
     def missing(self, kind: str) -> tuple[Outcome, str]:
         """What to say of an object of such a kind."""

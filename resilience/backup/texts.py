@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from resilience.backup.catalog import Snapshot
+from resilience.backup.diff import Change
 from resilience.backup.dumps import KIND
 from resilience.backup.manifest import Manifest, VolumeRecord
-from resilience.backup.outcome import RestoreReport
+from resilience.backup.outcome import STATUS_LEFT, Outcome, RestoreReport
 from resilience.backup.stand_ins import LOCAL
 from resilience.backup.verify import recorded
 from resilience.model.words import many
@@ -138,6 +140,33 @@ def restored(report: RestoreReport) -> str:
     )
     spent = ", ".join(f"{part} {seconds:.1f}s" for part, seconds in report.seconds.items())
     return f"restore {report.name} of {report.snapshot}: {counts or 'nothing'} ({spent})"
+
+
+def not_brought_back(report: RestoreReport) -> list[str]:
+    """What the counts of a restore hide: objects that were not created, with the reason, grouped;
+    owners and statuses that did not come back."""
+    groups: dict[str, list[str]] = {}
+    for item in report.items:
+        where = f"{item.namespace}/" if item.namespace else ""
+        name = f"{item.kind} {where}{item.name}"
+        if item.outcome is Outcome.LEFT:
+            groups.setdefault(f"not created, {item.reason}", []).append(name)
+        for rule in item.rewrites:
+            if rule == STATUS_LEFT or rule.startswith("without its owner"):
+                groups.setdefault(rule, []).append(name)
+    hint = f"{STATUS_LEFT} (`--status KIND` restores it)"
+    return [
+        f"{hint if reason == STATUS_LEFT else reason}: {', '.join(names)}"
+        for reason, names in sorted(groups.items())
+    ]
+
+
+def changes_as_json(changes: Sequence[Change], volumes: Sequence[str]) -> str:
+    """A comparison, for programs."""
+    return json.dumps(
+        {"objects": [dataclasses.asdict(each) for each in changes], "volumes": list(volumes)},
+        indent=1,
+    )
 
 
 def age(now: datetime, then: datetime) -> str:

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from resilience.backup.clock import Clock
+from resilience.backup.identity import identity
 from resilience.backup.merge import merge_patch
 from resilience.backup.outcome import Outcome
-from resilience.backup.rules import RESTORE, SNAPSHOT, strip
+from resilience.backup.rules import RESTORE, SNAPSHOT, leave_allocated, strip, with_allocations
 from resilience.cluster.errors import (
     ApiError,
     ClusterError,
@@ -31,6 +32,7 @@ from resilience.cluster.interface import Cluster, Object, Resource
 Existing = Literal["fail", "skip", "update"]
 
 _LONGEST_PAUSE = 8.0
+_WITHOUT_ALLOCATIONS = with_allocations("keep")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,24 @@ class ObjectWriter:
                     return Written(Outcome.FAILED, _words(problem, waited=wait is not None))
                 self.clock.wait(wait)
                 pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def write_status(
+        self, resource: Resource, obj: Object, status: object, written: Written
+    ) -> Written:
+        """Write back the status of what was just created."""
+        metadata = obj["metadata"]
+        try:
+            self.cluster.patch(
+                resource,
+                metadata["name"],
+                {"status": status},
+                metadata.get("namespace", ""),
+                subresource="status",
+            )
+        except ClusterError as problem:
+            reason = f"created, but its status could not be written: {_words(problem)}"
+            return Written(Outcome.FAILED, reason, written.uid)
+        return written
 
     def ask(self, resource: Resource, obj: Object) -> Written:
         """What would happen, by a dry run of the API server."""
@@ -133,8 +153,9 @@ class ObjectWriter:
 
 def _difference(live: Object, obj: Object) -> Object:
     mine, theirs = copy.deepcopy(obj), copy.deepcopy(live)
-    strip(mine)
-    strip(theirs)
+    strip(mine, _WITHOUT_ALLOCATIONS)
+    strip(theirs, _WITHOUT_ALLOCATIONS)
+    leave_allocated(theirs, mine)
     return merge_patch(theirs, mine)
 
 
@@ -144,7 +165,7 @@ def _differs(patch: Object) -> str:
 
 def _always_there(obj: Object) -> bool:
     """Made by the namespace's own controllers a moment after the namespace; not a stranger's."""
-    return bool(obj["kind"] == "ServiceAccount" and obj["metadata"]["name"] == "default")
+    return bool(identity(obj) == "ServiceAccount" and obj["metadata"]["name"] == "default")
 
 
 def _passing(problem: ClusterError, pause: float) -> float | None:

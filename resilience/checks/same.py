@@ -1,8 +1,8 @@
 """`same`: what lives in a restored namespace is what the snapshot recorded, field by field.
 
-The namespace says itself which snapshot it came from (annotations that a drill writes). What the
-cluster gives anew (uids, addresses, bindings) is normalised on both sides by named rules; what a
-drill rewrites to make the copy harmless is ignored, and nothing else.
+The namespace's annotations say which snapshot it came from. What may differ (uids, allocated
+addresses, what a drill rewrites) is on closed lists by kind and field; the entries that were used
+are part of the answer, and so are objects that the snapshot does not hold.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from resilience.cluster.errors import ClusterError
 from resilience.cluster.interface import NAMESPACES
 from resilience.context import CheckContext, NotMet
 from resilience.model.verb import Family, Phase, Verb, parameter
+from resilience.model.words import many
 
 _SHOWN = 5
 
@@ -30,12 +31,10 @@ class Same:
 def run(same: Same, context: CheckContext) -> str:
     """One sentence; NotMet names the objects and JSON pointers that differ."""
     from resilience.backup.catalog import opened
-    from resilience.backup.compare import differing, with_cluster
+    from resilience.backup.compare import AS_RESTORED, added, differing, with_cluster
+    from resilience.backup.drill_terms import drill_terms_of
     from resilience.backup.errors import BackupError
-    from resilience.backup.mapping import Targets
-    from resilience.backup.restore import unadjusted
-    from resilience.backup.safety import harmless
-    from resilience.backup.scratch import OWNER, SNAPSHOT, SOURCE, STORE
+    from resilience.backup.scratch import CUSTOM, OWNER, SNAPSHOT, SOURCE, STORE
     from resilience.backup.store import open_store
 
     try:
@@ -48,24 +47,37 @@ def run(same: Same, context: CheckContext) -> str:
                 final=True,
             )
         snapshot = opened(open_store(found[STORE]), found[SNAPSHOT])
-        targets = Targets(namespaces={found[SOURCE]: context.namespace})
-        changes = with_cluster(
+        names = {found[SOURCE]: context.namespace}
+        drilled = OWNER in (metadata.get("labels") or {})
+        custom = tuple(filter(None, found.get(CUSTOM, "").split(",")))
+        proof = with_cluster(
             snapshot,
             context.cluster,
-            targets=targets,
-            rewrites=harmless if OWNER in (metadata.get("labels") or {}) else unadjusted,
-            namespaces=frozenset({found[SOURCE]}),
+            namespaces=names,
+            only=frozenset(names),
+            terms=drill_terms_of(context.cluster, custom) if drilled else AS_RESTORED,
         )
+        more = [] if proof.changes else added(snapshot, context.cluster, names)
     except (BackupError, ClusterError) as problem:
         raise NotMet(f"{context.namespace} cannot be compared: {problem}", final=True) from problem
-    if changes:
-        more = f"\nand {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
+    if changes := proof.changes:
+        rest = f"\nand {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
         raise NotMet(
             f"{differing(len(changes))} from snapshot {snapshot.name}:\n"
             + "\n".join(map(str, changes[:_SHOWN]))
-            + more
+            + rest
         )
-    return f"everything in {context.namespace} is as snapshot {snapshot.name} recorded it"
+    excused = "; ".join(proof.excuses(of_all_kinds=False))
+    return (
+        f"everything in {context.namespace} is as snapshot {snapshot.name} recorded it: "
+        f"{many(proof.same, 'object')}"
+        + (
+            f"; not in the snapshot: {', '.join(f'{e.kind} {e.name}' for e in more)}"
+            if more
+            else ""
+        )
+        + (f" ({excused})" if excused else "")
+    )
 
 
 VERB = Verb(

@@ -19,20 +19,19 @@ from typing import TYPE_CHECKING
 from resilience.backup import texts
 from resilience.backup.catalog import Snapshot, opened, snapshots
 from resilience.backup.clock import SystemClock
-from resilience.backup.compare import between, differing, with_cluster
+from resilience.backup.compare import added, between, differing, with_cluster
 from resilience.backup.data import Inside, with_data
 from resilience.backup.errors import BackupError, BadRequest, Busy
 from resilience.backup.layout import stamped_name
 from resilience.backup.manifest import Manifest
-from resilience.backup.mapping import Targets
 from resilience.backup.naming import under_free_name
 from resilience.backup.plans import Keys, copy, due, plan_store, prune, run_due, scope
-from resilience.backup.restore import unadjusted
 from resilience.backup.runbook import runbook
 from resilience.backup.scope import Scope
 from resilience.backup.snapshot import Request, create
 from resilience.backup.store import open_store
 from resilience.backup.verify import record, verify
+from resilience.backup.volume_diff import volume_changes, volumes_not_compared
 from resilience.commands import CommandError
 from resilience.commands.backup_means import cluster_of, existing, keys, plan_in, say
 from resilience.commands.backup_restore import bring_back
@@ -164,14 +163,26 @@ def _diff(options: argparse.Namespace) -> int:
     store, given = existing(options.store), keys(options)
     was = opened(store, options.was, given.identities)
     if options.now:
-        found = between(was, opened(store, options.now, given.identities))
+        now = opened(store, options.now, given.identities)
+        found, about_volumes = between(was, now), volume_changes(was, now)
     else:
         with cluster_of(options) as cluster:
-            found = with_cluster(was, cluster, targets=Targets(), rewrites=unadjusted)
-    for change in found:
-        print(change)
-    print(differing(len(found)) if found else "nothing differs")
-    return 0
+            found = with_cluster(was, cluster).changes
+            if not options.recorded_only:
+                found += added(was, cluster, _own_names(was))
+        about_volumes = volumes_not_compared(was)
+    if options.json:
+        print(texts.changes_as_json(found, about_volumes))
+    else:
+        say(map(str, found))
+        say(about_volumes, None if options.now else sys.stderr)
+        differs = found or (options.now and about_volumes)
+        print(differing(len(found)) if differs else "nothing differs")
+    return 1 if found or (options.now and about_volumes) else 0
+
+
+def _own_names(snapshot: Snapshot) -> dict[str, str]:
+    return {name: name for name in snapshot.manifest.namespaces} if snapshot.manifest else {}
 
 
 def _prune(options: argparse.Namespace) -> int:

@@ -193,6 +193,12 @@ def _diff(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "now", metavar="B", nargs="?", help="another snapshot; default: the cluster"
     )
+    parser.add_argument(
+        "--recorded-only",
+        action="store_true",
+        help="compare recorded objects only: do not list objects added to the cluster since",
+    )
+    parser.add_argument("--json", action="store_true", help="machine-readable output")
     _store(parser)
     _cluster(parser)
     _keys(parser)
@@ -258,6 +264,20 @@ def _restore(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--workers", type=int, default=16, metavar="N", help="objects created at once (16)"
+    )
+    parser.add_argument(
+        "--allocations",
+        choices=("chosen", "keep", "new"),
+        default="chosen",
+        help="cluster IPs and node ports to restore: those a client set (default), all recorded "
+        "ones, or none",
+    )
+    parser.add_argument(
+        "--status",
+        metavar="KIND",
+        action="append",
+        default=[],
+        help="custom resources whose status to restore, for example widgets.example.com; globs",
     )
     parser.add_argument("--unverified", action="store_true", help="do not verify before")
     parser.add_argument(

@@ -50,6 +50,8 @@ def bring_back(options: argparse.Namespace) -> int:
         dry_run=options.dry_run,
         ask_first=not options.resume,
         cluster_scoped=not options.without_cluster_scoped,
+        allocations=options.allocations,
+        status=tuple(options.status),
     )
     with cluster_of(options) as cluster:
         _require_consent(cluster, options, snapshot, targets)
@@ -59,6 +61,7 @@ def bring_back(options: argparse.Namespace) -> int:
             report = restore(_filling(request, cluster), snapshot, cluster, clock=CLOCK)
             loaded = _loaded(report, snapshot, targets, cluster)
     print(texts.restored(report))
+    say(texts.not_brought_back(report))
     say(loaded)
     if report.complete:
         return 0

@@ -188,6 +188,9 @@ def drill(node: Node, value: Drill, reading: Reading) -> None:
             "a scratch namespace of its own, such as `${namespace}-drill`",
         )
 
+    if (named := child(node, "custom")) and value.custom:
+        kinds(named, value.custom, reading)
+
 
 def apart(
     node: Node, into: str, taken: Sequence[str], left: Sequence[str], reading: Reading

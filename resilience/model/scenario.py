@@ -130,6 +130,12 @@ class Drill:
         "The scratch namespace; `${namespace}` stands for the one that was backed up.",
         default="${namespace}-drill",
     )
+    custom: tuple[str, ...] = parameter(
+        "Custom resources that the drill restores too, by kind. Others are left out and listed, "
+        "because nobody knows what their controllers would do with a copy.",
+        default=(),
+        example="[widgets.example.com]",
+    )
     then: Annotated[tuple[Step, ...], Phase.THEN] = parameter(
         "What must hold in the scratch namespace after the restore.", at_least=1
     )

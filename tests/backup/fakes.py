@@ -77,6 +77,7 @@ class FakeCluster(Twin):
         self.requests: list[tuple[str, str, str, str]] = []
         self.on_create: Callable[[Object], None] = lambda obj: None
         self.version = 100
+        self.without_status = {"configmaps", "secrets", "serviceaccounts"}
         self.add({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kube-system"}})
 
     def add(self, *objects: Object) -> None:
@@ -141,16 +142,15 @@ class FakeCluster(Twin):
             group, version = "", "v1"
         if group in self.broken_groups:
             raise self.broken_groups[group]
+        there = [
+            each for each in self.served.values() if (each.group, each.version) == (group, version)
+        ]
         return {
             "resources": [
-                {
-                    "name": each.plural,
-                    "kind": each.kind,
-                    "namespaced": each.namespaced,
-                    "verbs": _VERBS,
-                }
-                for each in self.served.values()
-                if (each.group, each.version) == (group, version)
+                {"name": name, "kind": each.kind, "namespaced": each.namespaced, "verbs": _VERBS}
+                for each in there
+                for name in (each.plural, f"{each.plural}/status")
+                if name == each.plural or each.plural not in self.without_status
             ]
         }
 

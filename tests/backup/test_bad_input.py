@@ -22,9 +22,8 @@ from resilience.backup.errors import (
     StoreRefused,
     StoreUnreachable,
 )
-from resilience.backup.mapping import Targets
 from resilience.backup.plans import remove
-from resilience.backup.restore import RestoreRequest, restore, unadjusted
+from resilience.backup.restore import RestoreRequest, restore
 from resilience.backup.scope import Scope
 from resilience.backup.snapshot import Request, create
 from resilience.backup.store.memory import MemoryStore
@@ -187,9 +186,9 @@ def test_objects_of_five_megabytes_and_full_secrets_come_back_and_are_not_shown(
     assert verify(snapshot).intact
     request = RestoreRequest(name="r", ask_first=False)
     assert restore(request, snapshot, target, clock=FakeClock()).complete
-    assert with_cluster(snapshot, target, targets=Targets(), rewrites=unadjusted) == []
+    assert with_cluster(snapshot, target).changes == []
     target.objects["secrets", "shop", "large"]["data"]["value"] = "b3RoZXI="
-    (change,) = with_cluster(snapshot, target, targets=Targets(), rewrites=unadjusted)
+    (change,) = with_cluster(snapshot, target).changes
     assert secret[:40] not in str(change)
 
 

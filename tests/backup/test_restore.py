@@ -210,8 +210,16 @@ def test_what_a_controller_makes_anew_is_left_to_it() -> None:
             "ended: Failed",
         ),
         (
-            {"kind": "Secret", "type": "kubernetes.io/service-account-token"},
-            "the token of a ServiceAccount",
+            {
+                "kind": "Secret",
+                "type": "kubernetes.io/service-account-token",
+                "metadata": {
+                    "name": "robot-token-x7k2p",
+                    "namespace": "shop",
+                    "annotations": {"kubernetes.io/service-account.name": "robot"},
+                },
+            },
+            "generated for ServiceAccount robot",
         ),
         (
             {

@@ -1,0 +1,36 @@
+"""Owners that a snapshot does not hold: kept where they live, dropped where they do not.
+
+An owner reference to a uid that does not exist makes the garbage collector delete what bears it; a
+reference to a living owner is part of the object. Asked of the cluster, once for each owner.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from resilience.cluster.errors import ClusterError
+from resilience.cluster.interface import Cluster
+
+
+class OutsideOwners:
+    """Not safe to use from several threads."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._known: dict[str, bool] = {}
+
+    def lives(self, owner: dict[str, Any], namespace: str) -> bool:
+        """Whether the owner exists with the uid of the reference; `namespace` is where a namespaced
+        owner would be."""
+        uid = str(owner.get("uid", ""))
+        if uid not in self._known:
+            self._known[uid] = self._ask(owner, namespace) == uid
+        return self._known[uid]
+
+    def _ask(self, owner: dict[str, Any], namespace: str) -> str:
+        try:
+            resource = self._cluster.resource(str(owner["apiVersion"]), str(owner["kind"]))
+            where = namespace if resource.namespaced else ""
+            return str(self._cluster.get(resource, str(owner["name"]), where)["metadata"]["uid"])
+        except (ClusterError, KeyError):  # not served, not there, not readable
+            return ""

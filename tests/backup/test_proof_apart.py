@@ -1,0 +1,42 @@
+"""The proof of a restore shares no code with the restore: what one forgets, the other sees."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import resilience
+
+ROOT = Path(resilience.__file__).parent
+PROOF = ("compare", "diff", "drill_terms", "expected_names", "may_be_absent", "may_differ")
+RESTORE = {
+    "mapping",
+    "merge",
+    "order",
+    "outside_owners",
+    "passes",
+    "publishing",
+    "restore",
+    "rules",
+    "safety",
+    "skips",
+    "writing",
+}
+
+
+def imported(path: Path) -> set[str]:
+    """Base names of modules of ours, also those imported inside of functions."""
+    return {
+        part
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("resilience.")
+        for part in (node.module or "").split(".")
+    }
+
+
+@pytest.mark.parametrize("name", PROOF)
+def test_the_proof_imports_nothing_of_what_it_proves(name: str) -> None:
+    (path,) = ROOT.glob(f"backup/**/{name}.py")
+    assert not imported(path) & RESTORE
