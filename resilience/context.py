@@ -43,6 +43,11 @@ class Refused(ActionFailed):
     """A guard said no: nothing was touched."""
 
 
+class ChangedSince(ActionFailed):
+    """What an undo would take back is no longer as this run left it: somebody else changed it.
+    Theirs is kept, and told; only a person overrules it."""
+
+
 class NothingToDo(ActionFailed):
     """An action that would have changed nothing (zero victims, already so): never a pass."""
 
@@ -161,6 +166,15 @@ class UndoContext(Protocol):
     def clock(self) -> Clock: ...
     @property
     def deadline(self) -> float: ...
+    @property
+    def force(self) -> bool:
+        """Whether a person said that what somebody else changed since is to be overruled."""
+
+    def keep(self, uid: str) -> None:
+        """That object has changes of somebody else: whoever created it must not delete it."""
+
+    def kept(self, uid: str) -> bool:
+        """Whether an earlier undo of this run said so."""
 
 
 class Victim(Protocol):

@@ -220,6 +220,9 @@ class Twin:
         with self._lock:
             self.asked("patch", resource, namespace, name, subresource=subresource, dry_run=dry_run)
             old = self.have(resource, name, namespace)
+            version = (body.get("metadata") or {}).get("resourceVersion")
+            if version not in (None, old["metadata"]["resourceVersion"]):
+                raise Conflict(409, "the object has been modified", reason="Conflict")
             new = merged(old, body)
             return new if dry_run else self._renewed(resource, old, new)
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from resilience.actions import putback
+from resilience.actions import putback, reverting
 from resilience.actions.kinds import CLUSTER_SCOPED, plural
 from resilience.actions.manifests import Manifest, read
 from resilience.cluster import objects
-from resilience.cluster.errors import ApiError, Conflict, NotFound
+from resilience.cluster.errors import ApiError, Conflict, NotFound, ServerTrouble
 from resilience.cluster.interface import NAMESPACES, Object, Resource
 from resilience.context import ActionContext, ActionFailed, NothingToDo
 from resilience.model.place import Place
@@ -25,7 +25,6 @@ from resilience.model.verb import Family, Phase, Residue, Right, Verb, parameter
 from resilience.model.words import many
 
 MANAGER = "pytest-resilience"
-UNSUPPORTED_MEDIA = 415
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +113,7 @@ class _Application:
                 query={"fieldManager": MANAGER, "fieldValidation": "Strict"},
             )
         except ApiError as error:
-            if undo:
+            if undo and not isinstance(error, ServerTrouble):  # which may have carried it out
                 context.forget_undo(undo)
             if isinstance(error, Conflict):
                 raise NothingToDo(
@@ -123,32 +122,16 @@ class _Application:
                 ) from error
             raise ActionFailed(f"{place}: {error}") from error
         if undo:
-            context.amend_undo(undo, data | {"uid": objects.uid(created)})
+            context.amend_undo(undo, putback.made(resource, data, created))
         context.affected(created, f"{resource.kind} {objects.title(created)} created")
 
     def _change(self, resource: Resource, there: Object, body: Object, place: Place) -> None:
         context, text = self._context, f"restore {resource.kind} {objects.title(there)}"
-        undo = "" if self._keep else context.will_undo(putback.change(resource, there), text)
         try:
-            self._patch(resource, body)
+            reverting.merge(context, resource, there, body, "" if self._keep else text)
         except ApiError as error:
-            if undo:
-                context.forget_undo(undo)
             raise ActionFailed(f"{place}: {error}") from error
         context.affected(there, f"{resource.kind} {objects.title(there)} changed")
-
-    def _patch(self, resource: Resource, body: Object) -> None:
-        def send(kind: Any) -> Object:
-            return self._context.cluster.patch(
-                resource, objects.name(body), body, objects.namespace(body), type=kind
-            )
-
-        try:
-            send("strategic")
-        except ApiError as error:
-            if error.code != UNSUPPORTED_MEDIA:  # custom resources know no strategic merge
-                raise
-            send("merge")
 
 
 def _marked(body: Object, run: str) -> Object:
@@ -183,7 +166,7 @@ def _rights(apply: Apply, namespace: str) -> Sequence[Right]:
         )
         for body in bodies
     }
-    verbs = ("get", "create", "patch") + (() if apply.keep else ("update", "delete"))
+    verbs = ("get", "create", "patch") + (() if apply.keep else ("delete",))
     return [
         Right(verb=verb, group=group, resource=plural(kind), namespace=where)
         for group, kind, where in sorted(kinds)
@@ -208,7 +191,8 @@ VERB = Verb(
     shorthand="file",
     rights=_rights,
     undo=_undo,
-    undo_text="What was created is deleted with all it owns; what was changed is changed back.",
+    undo_text="What was created is deleted with all it owns; what was changed is changed back, field "
+    "by field. What somebody else changed since is kept and reported.",
     residue=Residue.NOTHING,
     proof="The API server's answer with the object's uid.",
     example="apply: manifests/checkout.yaml",

@@ -96,7 +96,7 @@ def create(resource: Resource, body: Object, text: str, context: ActionContext) 
     data = putback.creation(resource, body, str(context.run))
     undo = context.will_undo(data, text)
     obj = context.cluster.create(resource, body, context.namespace)
-    context.amend_undo(undo, {**data, "uid": objects.uid(obj)})
+    context.amend_undo(undo, putback.made(resource, data, obj))
     return Made(resource=resource, obj=obj, undo=undo)
 
 

@@ -49,7 +49,7 @@ def run(chaos: ChaosMesh, context: ActionContext) -> None:
     data = putback.creation(resource, body, str(context.run))
     undo = context.will_undo(data, f"delete {resource.kind} {objects.title(body)}")
     made = context.cluster.create(resource, body, namespace)
-    context.amend_undo(undo, {**data, "uid": objects.uid(made)})
+    context.amend_undo(undo, putback.made(resource, data, made))
     context.affected(made, f"{resource.kind} {objects.title(made)} is applied")
     records = _injected(resource, made, context)
     _name_victims(records, context)

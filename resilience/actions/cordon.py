@@ -6,17 +6,12 @@ together with that mark, so one that somebody else has put on since is left alon
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from resilience.actions import nodes
-from resilience.actions.edit import edit
-from resilience.actions.putback import RUN
+from resilience.actions import nodes, reverting
 from resilience.cluster import objects
-from resilience.cluster.errors import NotFound
 from resilience.cluster.interface import NODES, Object
-from resilience.context import ActionContext, NothingToDo, UndoContext
+from resilience.context import ActionContext, NothingToDo
 from resilience.model.timeline import What
 from resilience.model.verb import Family, Phase, Verb, parameter
 
@@ -52,28 +47,13 @@ def is_cordoned(node: Object) -> bool:
 def put_on(node: Object, context: ActionContext) -> None:
     """Cordon one node, with undo and proof."""
     name = objects.name(node)
-    data = {"node": name, "uid": objects.uid(node), "run": str(context.run)}
-    context.will_undo(data, f"uncordon {name}")
     context.affected(node, f"{name} is cordoned")
-    mark = {"annotations": {RUN: str(context.run)}}
-    after = edit(context.cluster, NODES, name, "",
-                 lambda _: {"spec": {"unschedulable": True}, "metadata": mark})  # fmt: skip
+    after = reverting.change(
+        context, NODES, node, lambda now: now.setdefault("spec", {}).update(unschedulable=True),
+        f"uncordon {name}", mark=True,
+    )  # fmt: skip
     if is_cordoned(after):
         context.proof(f"{name} is unschedulable", {"uid": objects.uid(after)})
-
-
-def undo(data: Mapping[str, Any], context: UndoContext) -> None:
-    """Take the cordon away, if it is still ours."""
-
-    def change(node: Object) -> dict[str, Any] | None:
-        if objects.uid(node) != data["uid"] or objects.annotation(node, RUN) != data["run"]:
-            return None
-        return {"spec": {"unschedulable": None}, "metadata": {"annotations": {RUN: None}}}
-
-    try:
-        edit(context.cluster, NODES, str(data["node"]), "", change)
-    except NotFound:
-        return
 
 
 VERB = Verb(
@@ -87,7 +67,7 @@ VERB = Verb(
     describe=lambda cordon: f"cordon {nodes.describe(cordon.node)}",
     shorthand="node",
     rights=nodes.rights,
-    undo=undo,
+    undo=reverting.undo,
     undo_text="The node is uncordoned, unless it was cordoned before or by somebody else.",
     proof="The API server's answer says unschedulable.",
     example="cordon: {node: {running: app=checkout}}",

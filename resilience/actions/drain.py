@@ -12,7 +12,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from resilience.actions import cordon, nodes, pods, possible
+from resilience.actions import cordon, nodes, pods, possible, reverting
 from resilience.cluster import objects
 from resilience.cluster.interface import BUDGETS, NODES, PODS, Object
 from resilience.context import (
@@ -225,7 +225,7 @@ VERB = Verb(
     check=_check,
     shorthand="node",
     rights=_rights,
-    undo=cordon.undo,
+    undo=reverting.undo,
     undo_text="The nodes are uncordoned, unless they were cordoned before or by somebody else.",
     residue=Residue.NAMED,
     residue_text="the evicted Pods run on other nodes",

@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from resilience.actions import drain, nodes
 from resilience.cluster import objects
 from resilience.cluster.errors import NotFound
 from resilience.cluster.interface import NODES, Cluster, Object
-from resilience.context import ActionContext, ActionFailed, Fate, Refused, UndoContext
+from resilience.context import ActionContext, ActionFailed, ChangedSince, Fate, Refused, UndoContext
 from resilience.model.verb import Right
 
 FAULT = "/sandbox/v1/faults/node"
@@ -79,17 +80,37 @@ def order(cluster: Cluster, what: Order, node: str, seconds: float) -> None:
                            f"{done.returncode}: {said or 'it said nothing'}")  # fmt: skip
 
 
-def record(node: Object, context: ActionContext, *, by_itself: bool = False) -> None:
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One machine's undo in the journal."""
+
+    undo: str
+    data: Mapping[str, Any]
+
+
+def record(node: Object, context: ActionContext, *, by_itself: bool = False) -> Recorded:
     """The undo, before anything is sent. `by_itself`: its host brings it back, we only wait."""
     name = objects.name(node)
     cordoned = bool((node.get("spec") or {}).get("unschedulable"))
     data = {"node": name, "cordoned": cordoned, "by_itself": by_itself}
     start = f"wait until {name} is" if by_itself else f"start {name} and wait until it is"
-    context.will_undo(data, f"{start} Ready")
+    return Recorded(context.will_undo(data, f"{start} Ready"), data)
+
+
+def note_cordons(recorded: Sequence[Recorded], context: ActionContext) -> None:
+    """A driver may cordon the machine that it stops: that is undone. A cordon that is put on later
+    is somebody's."""
+    for each in recorded:
+        try:
+            node = context.cluster.get(NODES, str(each.data["node"]))
+        except NotFound:
+            continue
+        if (node.get("spec") or {}).get("unschedulable") and not each.data["cordoned"]:
+            context.amend_undo(each.undo, {**each.data, "by_driver": True})
 
 
 def undo(data: Mapping[str, Any], context: UndoContext) -> None:
-    """Start it, wait until it is Ready, and let Pods onto it if they were before."""
+    """Start it, wait until it is Ready, and take off the cordon that its driver put on."""
     name, cluster = str(data["node"]), context.cluster
     if not data.get("by_itself"):
         order(cluster, "up", name, context.deadline - context.clock.monotonic())
@@ -106,8 +127,11 @@ def undo(data: Mapping[str, Any], context: UndoContext) -> None:
                 "was started and is not Ready")  # fmt: skip
             raise ActionFailed(f"{name} {what}: {state(last)}")
         context.clock.wait(LOOK_EVERY)
-    if (last.get("spec") or {}).get("unschedulable") and not data["cordoned"]:
-        cluster.patch(NODES, name, {"spec": {"unschedulable": None}})
+    if not (last.get("spec") or {}).get("unschedulable") or data["cordoned"]:
+        return
+    if not (data.get("by_driver") or context.force):
+        raise ChangedSince(f"{name} was cordoned by somebody else since; it stays cordoned")
+    cluster.patch(NODES, name, {"spec": {"unschedulable": None}})
 
 
 def state(node: Object) -> str:

@@ -96,15 +96,16 @@ def run(down: NodeDown, context: ActionContext) -> None:
     by_timer = _by_timer(down, context)
     found = machines.strike(down.node, _describe(down), context)
     names = [objects.name(node) for node, _ in found]
-    for node, _ in found:
-        machines.record(node, context, by_itself=by_timer)
+    recorded = [machines.record(node, context, by_itself=by_timer) for node, _ in found]
     if by_timer:
         hosttimer.silence(names, (down.duration or BACK).seconds, context)
     else:
         for name in names:
             left = context.deadline - context.clock.monotonic()
             machines.order(context.cluster, "kubelet" if down.only else "down", name, left)
-    if left_over := machines.until(names, _silent, context):
+    left_over = machines.until(names, _silent, context)
+    machines.note_cordons(recorded, context)
+    if left_over:
         raise ActionFailed(
             f"{', '.join(left_over)} was stopped, and is still Ready after {context.step.within}: "
             "it did not stop, or `within` is shorter than the control plane's grace period"

@@ -1,8 +1,9 @@
-"""The inverse of creating and of changing an object, as data for the journal and as its execution.
+"""The inverse of creating an object, as data for the journal and as its execution.
 
 A creation is undone by deleting that very object (by uid; by the run's mark where the answer with
-the uid was lost) and waiting until it is gone with everything it owns. A change is undone by
-writing the prior content back over whatever version is there now. Safe to repeat.
+the uid was lost) and waiting until it is gone with everything it owns. It is not deleted where
+somebody else's work would go with it: they took the mark off, edited it, or put something of their
+own into a namespace that the run created. A change is undone by `reverting`. Safe to repeat.
 """
 
 from __future__ import annotations
@@ -10,81 +11,49 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from resilience.actions import holders, neighbours, reverting
+from resilience.actions.essence import of as essential
+from resilience.actions.fields import content as content
+from resilience.actions.fields import differs as differs
+from resilience.actions.reverting import RUN as RUN
+from resilience.actions.reverting import described
 from resilience.cluster import objects
 from resilience.cluster.errors import Conflict, NotFound
-from resilience.cluster.interface import Object, Resource
-from resilience.context import ActionFailed, UndoContext
-
-RUN = "resilience/run"
-"""Annotation on what a run created; the value is the run's id."""
+from resilience.cluster.interface import NAMESPACES, Object, Resource
+from resilience.context import ActionFailed, ChangedSince, UndoContext
 
 FIRST_LOOK, LAST_LOOK = 0.03, 0.5
 """Seconds between two looks whether a deleted object is gone: a twentieth of the time waited so
 far, within these."""
 
-_SERVERS_OWN = (
-    "uid",
-    "resourceVersion",
-    "generation",
-    "creationTimestamp",
-    "managedFields",
-    "selfLink",
-    "deletionTimestamp",
-    "deletionGracePeriodSeconds",
-)
+PATIENCE = 30.0
+"""Seconds after which a Pod that a finalizer holds is no longer waited for."""
 
 
 def creation(resource: Resource, body: Object, run: str) -> dict[str, Any]:
-    """Recorded before an object is created; its uid is added afterwards."""
+    """Recorded before an object is created; what the answer says is added by `made`."""
     return {
         "kind": "created",
-        "resource": _resource(resource),
+        "resource": described(resource),
         "run": run,
         "namespace": objects.namespace(body),
         "name": objects.name(body),
     }
 
 
-def change(resource: Resource, prior: Object) -> dict[str, Any]:
-    """Recorded before an object is changed: all of it but what the server itself writes."""
-    return {
-        "kind": "changed",
-        "resource": _resource(resource),
-        "uid": objects.uid(prior),
-        "prior": content(prior),
-    }
-
-
-def content(obj: Object) -> Object:
-    """An object without status and without the server's own metadata."""
-    metadata = {
-        key: value for key, value in objects.metadata(obj).items() if key not in _SERVERS_OWN
-    }
-    return {key: value for key, value in obj.items() if key != "status"} | {"metadata": metadata}
-
-
-def differs(wanted: Any, there: Any) -> bool:
-    """Whether `there` lacks something of `wanted`; what the server has added does not count."""
-    if isinstance(wanted, Mapping):
-        return not isinstance(there, Mapping) or any(
-            differs(value, there.get(key)) for key, value in wanted.items()
-        )
-    if isinstance(wanted, list):
-        return (
-            not isinstance(there, list)
-            or len(there) != len(wanted)
-            or any(differs(a, b) for a, b in zip(wanted, there, strict=True))
-        )
-    return bool(wanted != there)
+def made(resource: Resource, data: Mapping[str, Any], answer: Object) -> dict[str, Any]:
+    """The same with what is known once the object exists: who it is, and what is in it."""
+    found = {**data, "uid": objects.uid(answer)}
+    essence = essential(resource, answer)
+    return found | ({"essence": essence} if essence else {})
 
 
 def undo(data: Mapping[str, Any], context: UndoContext) -> None:
-    """Carry out what `creation` or `change` recorded."""
-    resource = Resource(**data["resource"])
+    """Carry out what `creation` or `reverting` recorded."""
     if data["kind"] == "created":
-        _delete(resource, data, context)
+        _delete(Resource(**data["resource"]), data, context)
     else:
-        _restore(resource, data, context)
+        reverting.undo(data, context)
 
 
 def _delete(resource: Resource, data: Mapping[str, Any], context: UndoContext) -> None:
@@ -94,6 +63,7 @@ def _delete(resource: Resource, data: Mapping[str, Any], context: UndoContext) -
         if not _is_ours(there, data):
             return
         if not objects.is_terminating(there):
+            _require_unchanged(resource, there, data, context)
             context.cluster.delete(
                 resource, name, namespace, uid=objects.uid(there), propagation="Foreground"
             )
@@ -102,16 +72,36 @@ def _delete(resource: Resource, data: Mapping[str, Any], context: UndoContext) -
     _wait_until_gone(resource, there, context)
 
 
+def _require_unchanged(
+    resource: Resource, there: Object, data: Mapping[str, Any], context: UndoContext
+) -> None:
+    """ChangedSince where somebody else's work would go with the object."""
+    if context.force:
+        return
+    title = f"{resource.kind} {objects.title(there)}"
+    if objects.annotation(there, RUN) != data["run"]:
+        raise ChangedSince(f"{title} no longer bears the mark of this run; it is not deleted")
+    essence = data.get("essence")
+    if (essence and essential(resource, there) != essence) or context.kept(objects.uid(there)):
+        raise ChangedSince(
+            f"{title} was changed by somebody else since this run created it; it is not deleted"
+        )
+    if resource == NAMESPACES and (others := neighbours.of(context.cluster, there)):
+        raise ChangedSince(
+            f"{title} holds what this run did not create, and is not deleted: {', '.join(others)}"
+        )
+
+
 def _wait_until_gone(resource: Resource, obj: Object, context: UndoContext) -> None:
     began = context.clock.monotonic()
     while _is_there(resource, obj, context):
-        waited = context.clock.monotonic() - began
+        waited, now = context.clock.monotonic() - began, context.clock.wall()
         pause = min(LAST_LOOK, max(FIRST_LOOK, waited / 20))
-        if began + waited + pause > context.deadline:
-            raise ActionFailed(
-                f"{resource.kind} {objects.title(obj)} was deleted, but is still "
-                f"there ({_why(resource, obj, context)})"
-            )
+        stuck = holders.stuck(context.cluster, resource, obj, now) if waited > PATIENCE else []
+        if stuck or began + waited + pause > context.deadline:
+            why = stuck or holders.of(context.cluster, resource, obj, now)
+            title = f"{resource.kind} {objects.title(obj)}"
+            raise ActionFailed(f"{title} was deleted, but is still there: {'; '.join(why)}")
         context.clock.wait(pause)
 
 
@@ -123,52 +113,7 @@ def _is_there(resource: Resource, obj: Object, context: UndoContext) -> bool:
     return objects.uid(now) == objects.uid(obj)
 
 
-def _why(resource: Resource, obj: Object, context: UndoContext) -> str:
-    now = context.cluster.get(resource, objects.name(obj), objects.namespace(obj))
-    finalizers = [
-        *(objects.metadata(now).get("finalizers") or ()),
-        *((now.get("spec") or {}).get("finalizers") or ()),
-    ]
-    return f"finalizers: {', '.join(finalizers)}" if finalizers else "no finalizer"
-
-
 def _is_ours(obj: Object, data: Mapping[str, Any]) -> bool:
     if data.get("uid"):
         return objects.uid(obj) == str(data["uid"])
     return objects.annotation(obj, RUN) == str(data["run"])
-
-
-def _restore(resource: Resource, data: Mapping[str, Any], context: UndoContext) -> None:
-    prior = dict(data["prior"])
-    name, namespace = objects.name(prior), objects.namespace(prior)
-    while True:
-        try:
-            there = context.cluster.get(resource, name, namespace)
-        except NotFound as error:
-            raise ActionFailed(
-                f"{resource.kind} {objects.title(prior)} is gone, and it was there before the run"
-            ) from error
-        if objects.uid(there) != data["uid"]:
-            raise ActionFailed(
-                f"{resource.kind} {objects.title(prior)} is another object by now "
-                "(its uid differs); it is left as it is"
-            )
-        if not differs(prior, there) and not differs(content(there), prior):
-            return
-        version = {"resourceVersion": objects.metadata(there)["resourceVersion"]}
-        try:
-            context.cluster.replace(resource, prior | {"metadata": prior["metadata"] | version})
-            return
-        except Conflict:
-            if context.clock.monotonic() > context.deadline:
-                raise
-
-
-def _resource(resource: Resource) -> dict[str, Any]:
-    return {
-        "group": resource.group,
-        "version": resource.version,
-        "plural": resource.plural,
-        "kind": resource.kind,
-        "namespaced": resource.namespaced,
-    }

@@ -7,17 +7,14 @@ back; a ReplicaSet then adopts the Pod again and takes one of the Pods that are 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from resilience.actions import pods
+from resilience.actions import pods, reverting
 from resilience.actions.choice import PodChoice, complaints
-from resilience.actions.putback import RUN
 from resilience.cluster import objects
-from resilience.cluster.errors import NotFound
 from resilience.cluster.interface import PODS, Object
-from resilience.context import ActionContext, ActionFailed, Fate, UndoContext
+from resilience.context import ActionContext, ActionFailed, Fate
 from resilience.model.verb import Complaint, Family, Phase, Residue, Verb
 
 
@@ -45,29 +42,15 @@ def run(quarantine: Quarantine, context: ActionContext) -> None:
 def _one(pod: Object, why: str, context: ActionContext) -> None:
     if not objects.labels(pod):
         raise ActionFailed(f"{objects.title(pod)} has no labels to take away")
-    data = {"namespace": objects.namespace(pod), "name": objects.name(pod),
-            "uid": objects.uid(pod), "labels": dict(objects.labels(pod))}  # fmt: skip
-    context.will_undo(data, f"give {objects.title(pod)} its labels back")
     context.victim(pod, why, Fate.KEPT)
-    labels: dict[str, str | None] = {key: None for key in objects.labels(pod)}
-    patch = {"metadata": {"labels": labels, "annotations": {RUN: str(context.run)},
-                          "uid": objects.uid(pod)}}  # fmt: skip
-    context.cluster.patch(PODS, objects.name(pod), patch, objects.namespace(pod))
+    reverting.change(
+        context, PODS, pod, lambda now: now["metadata"].pop("labels", None),
+        f"give {objects.title(pod)} its labels back", mark=True,
+    )  # fmt: skip
 
 
 def _let_go(pod: Object | None) -> bool:
     return pod is not None and not objects.labels(pod) and objects.controller(pod) is None
-
-
-def undo(data: Mapping[str, Any], context: UndoContext) -> None:
-    """Labels back, if it is still the same Pod."""
-    patch = {"metadata": {"labels": data["labels"], "annotations": {RUN: None}}}
-    try:
-        there = context.cluster.get(PODS, str(data["name"]), str(data["namespace"]))
-        if objects.uid(there) == data["uid"] and not objects.is_terminating(there):
-            context.cluster.patch(PODS, str(data["name"]), patch, str(data["namespace"]))
-    except NotFound:
-        return
 
 
 VERB = Verb(
@@ -82,8 +65,9 @@ VERB = Verb(
     check=_check,
     shorthand="pods",
     rights=pods.rights(("get", "pods"), ("patch", "pods")),
-    undo=undo,
-    undo_text="The labels come back; the workload then has one Pod too many and takes one away.",
+    undo=reverting.undo,
+    undo_text="The labels come back, except for those that somebody changed since; the workload then "
+    "has one Pod too many and takes one away.",
     residue=Residue.NAMED,
     residue_text="a ReplicaSet may have kept the Pod that stood in for a quarantined one",
     proof="The watch shows the Pod without labels and without an owner.",

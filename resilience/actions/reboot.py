@@ -43,8 +43,7 @@ def run(reboot: Reboot, context: ActionContext) -> None:
     found = machines.strike(reboot.node, _describe(reboot), context)
     carried = {objects.name(node): pods for node, pods in found}
     before = {objects.name(node): _boot(node) for node, _ in found}
-    for node, _ in found:
-        machines.record(node, context)
+    recorded = [machines.record(node, context) for node, _ in found]
     _send(list(before), context)
 
     def is_back(name: str, node: Object | None) -> bool:
@@ -52,7 +51,9 @@ def run(reboot: Reboot, context: ActionContext) -> None:
             return False
         return _boot(node) != before[name] or _restarted(carried[name], context)
 
-    if late := machines.until(list(before), is_back, context):
+    late = machines.until(list(before), is_back, context)
+    machines.note_cordons(recorded, context)
+    if late:
         raise ActionFailed(f"{', '.join(late)} did not come back rebooted within "
                            f"{context.step.within}")  # fmt: skip
     for node, pods in found:

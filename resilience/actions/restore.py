@@ -11,10 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from resilience.actions import neighbours, reverting
 from resilience.actions.snapshot import complaints
+from resilience.cluster import objects
 from resilience.cluster.errors import ClusterError, Conflict, NotFound
 from resilience.cluster.interface import NAMESPACES
-from resilience.context import ActionContext, ActionFailed, UndoContext
+from resilience.context import ActionContext, ActionFailed, ChangedSince, UndoContext
 from resilience.model.timeline import What
 from resilience.model.verb import Complaint, Family, Phase, Residue, Right, Verb, parameter
 from resilience.model.words import many
@@ -188,28 +190,35 @@ def _mark(snapshot: Snapshot, target: str, context: ActionContext) -> None:
     from resilience.backup.scratch import SNAPSHOT, SOURCE, STORE
 
     marks = {SNAPSHOT: snapshot.name, SOURCE: context.namespace, STORE: snapshot.store.url}
-    found = context.cluster.get(NAMESPACES, target)["metadata"]
-    prior = {mark: (found.get("annotations") or {}).get(mark) for mark in marks}
-    if target == context.namespace:
-        data = {"marked": target, "uid": found["uid"], "annotations": prior}
-        context.will_undo(data, f"take the marks of the restore off namespace {target}")
-    context.cluster.patch(NAMESPACES, target, {"metadata": {"annotations": marks}})
+    if target != context.namespace:  # it is deleted with its marks
+        context.cluster.patch(NAMESPACES, target, {"metadata": {"annotations": marks}})
+        return
+    reverting.change(
+        context, NAMESPACES, context.cluster.get(NAMESPACES, target),
+        lambda now: now["metadata"].setdefault("annotations", {}).update(marks),
+        f"take the marks of the restore off namespace {target}",
+    )  # fmt: skip
 
 
 def undo(data: Mapping[str, Any], context: UndoContext) -> None:
     """Delete the namespace that this restore created, or take its marks off one that was there."""
     from resilience.backup.rules import RESTORE
 
-    name = str(data.get("namespace") or data.get("marked"))
+    if "fields" in data:
+        reverting.undo(data, context)
+        return
+    name = str(data["namespace"])
     try:
-        found = context.cluster.get(NAMESPACES, name)["metadata"]
-        if "marked" in data:
-            if found["uid"] == data["uid"]:
-                marks = {"metadata": {"annotations": data["annotations"]}}
-                context.cluster.patch(NAMESPACES, name, marks)
+        found = context.cluster.get(NAMESPACES, name)
+        if objects.annotation(found, RESTORE) != data["restore"]:
             return
-        if (found.get("annotations") or {}).get(RESTORE) == data["restore"]:
-            context.cluster.delete(NAMESPACES, name, uid=found["uid"])
+        others = [] if context.force else neighbours.of(context.cluster, found)
+        if others:
+            raise ChangedSince(
+                f"namespace {name} holds what this restore did not bring, and is not deleted: "
+                f"{', '.join(others)}"
+            )
+        context.cluster.delete(NAMESPACES, name, uid=objects.uid(found))
     except (NotFound, Conflict):  # gone, or somebody else's of the same name by now
         return
 

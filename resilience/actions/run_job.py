@@ -38,7 +38,7 @@ def run(job: RunJob, context: ActionContext) -> None:
     data = putback.creation(JOBS, body, str(context.run))
     undo = context.will_undo(data, f"delete Job {objects.title(body)}")
     created = context.cluster.create(JOBS, body, context.namespace)
-    context.amend_undo(undo, data | {"uid": objects.uid(created)})
+    context.amend_undo(undo, putback.made(JOBS, data, created))
     context.affected(created, f"Job {objects.title(created)} is started")
     if job.wait:
         _wait(created, context)

@@ -6,17 +6,15 @@ away) is waited for like any harm.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from resilience.actions import fights
+from resilience.actions import fights, reverting
 from resilience.actions.members import pods_of
 from resilience.actions.workloads import RESOURCES, only, read
 from resilience.cluster import objects
-from resilience.cluster.errors import NotFound
 from resilience.cluster.interface import PODS, REPLICASETS, Object
-from resilience.context import ActionContext, ActionFailed, NothingToDo, UndoContext
+from resilience.context import ActionContext, ActionFailed, NothingToDo
 from resilience.model.values import Reference
 from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
 
@@ -49,11 +47,15 @@ def run(scale: Scale, context: ActionContext) -> None:
         raise NothingToDo(f"{scale.workload} has {prior} replicas already")
     fights.refuse_autoscaled(scale.workload, scale.replicas, context)
     fights.note(scale.workload, workload, context)
-    data = {"workload": str(scale.workload), "namespace": context.namespace,
-            "uid": objects.uid(workload), "replicas": prior}  # fmt: skip
-    context.will_undo(data, f"scale {scale.workload} back to {prior}")
     context.affected(workload, f"{scale.workload} goes from {prior} to {scale.replicas} replicas")
-    _patch(scale.workload, context.namespace, scale.replicas, context.cluster)
+    reverting.change(
+        context,
+        RESOURCES[scale.workload.kind],
+        workload,
+        lambda now: now["spec"].update(replicas=scale.replicas),
+        f"scale {scale.workload} back to {prior}",
+        subresource="scale",
+    )
     _prove(scale, workload, context)
 
 
@@ -68,23 +70,6 @@ def _prove(scale: Scale, workload: Object, context: ActionContext) -> None:
             f"there were {len(living())} Pods; a quota or an autoscaler may be in the way"
         )
     context.proof(f"{scale.workload} has {scale.replicas} Pods", {"uid": objects.uid(workload)})
-
-
-def undo(data: Mapping[str, Any], context: UndoContext) -> None:
-    """Back to the number there was, if it is still the same workload."""
-    reference = Reference.parse(str(data["workload"]))
-    namespace = str(data["namespace"])
-    try:
-        there = context.cluster.get(RESOURCES[reference.kind], reference.name, namespace)
-    except NotFound:
-        return
-    if objects.uid(there) == data["uid"]:
-        _patch(reference, namespace, int(data["replicas"]), context.cluster)
-
-
-def _patch(reference: Reference, namespace: str, replicas: int, cluster: Any) -> None:
-    cluster.patch(RESOURCES[reference.kind], reference.name, {"spec": {"replicas": replicas}},
-                  namespace, subresource="scale")  # fmt: skip
 
 
 def _rights(scale: Scale, namespace: str) -> Sequence[Right]:
@@ -108,8 +93,8 @@ VERB = Verb(
     describe=_describe,
     check=_check,
     rights=_rights,
-    undo=undo,
-    undo_text="The number of replicas that there was is put back.",
+    undo=reverting.undo,
+    undo_text="The prior number of replicas is put back, unless somebody changed it since.",
     proof="The watch shows as many living Pods as asked for.",
     example="scale: {workload: deployment/checkout, replicas: 5}",
 )

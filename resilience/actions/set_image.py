@@ -5,17 +5,16 @@ The prior image is put back at the end, which is one more rollout; the revisions
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from resilience.actions import fights
+from resilience.actions import fights, reverting
 from resilience.actions.members import pods_of
 from resilience.actions.workloads import RESOURCES, only, read
 from resilience.cluster import objects
-from resilience.cluster.errors import NotFound
 from resilience.cluster.interface import PODS, REPLICASETS, Object
-from resilience.context import ActionContext, ActionFailed, NothingToDo, UndoContext
+from resilience.context import ActionContext, ActionFailed, NothingToDo
 from resilience.model.values import Reference
 from resilience.model.verb import Complaint, Family, Phase, Residue, Right, Verb, parameter
 
@@ -48,12 +47,14 @@ def run(chosen: SetImage, context: ActionContext) -> None:
     if container["image"] == chosen.image:
         raise NothingToDo(f"{chosen.workload} has the image {chosen.image} already")
     fights.note(chosen.workload, workload, context)
-    data = {"workload": str(chosen.workload), "namespace": context.namespace,
-            "uid": objects.uid(workload), "container": container["name"],
-            "image": container["image"]}  # fmt: skip
-    context.will_undo(data, f"set the image of {chosen.workload} back to {container['image']}")
     context.affected(workload, f"{chosen.workload} gets the image {chosen.image}")
-    _patch(chosen.workload, context.namespace, container["name"], chosen.image, context.cluster)
+    reverting.change(
+        context,
+        RESOURCES[chosen.workload.kind],
+        workload,
+        lambda now: _container(chosen, now).update(image=chosen.image),
+        f"set the image of {chosen.workload} back to {container['image']}",
+    )
 
     def rolled() -> list[Object]:
         return [pod for pod in pods_of(workload, context) if chosen.image in _images(pod)]
@@ -65,36 +66,19 @@ def run(chosen: SetImage, context: ActionContext) -> None:
                   {"uid": objects.uid(workload)})  # fmt: skip
 
 
-def undo(data: Mapping[str, Any], context: UndoContext) -> None:
-    """The prior image, if it is still the same workload."""
-    reference, namespace = Reference.parse(str(data["workload"])), str(data["namespace"])
-    try:
-        there = context.cluster.get(RESOURCES[reference.kind], reference.name, namespace)
-    except NotFound:
-        return
-    if objects.uid(there) == data["uid"]:
-        _patch(reference, namespace, str(data["container"]), str(data["image"]), context.cluster)
-
-
-def _container(chosen: SetImage, workload: Object) -> Mapping[str, str]:
+def _container(chosen: SetImage, workload: Object) -> dict[str, Any]:
     found = workload["spec"]["template"]["spec"]["containers"]
     names = ", ".join(each["name"] for each in found)
     if not chosen.container and len(found) > 1:
         raise ActionFailed(f"{chosen.workload} has several containers; say which: {names}")
     for each in found:
         if chosen.container in ("", each["name"]):
-            return dict(each)
+            return cast("dict[str, Any]", each)
     raise ActionFailed(f"{chosen.workload} has no container {chosen.container}; it has: {names}")
 
 
 def _images(pod: Object) -> set[str]:
     return {str(each.get("image")) for each in (pod.get("spec") or {}).get("containers") or ()}
-
-
-def _patch(reference: Reference, namespace: str, container: str, image: str, cluster: Any) -> None:
-    spec = {"containers": [{"name": container, "image": image}]}
-    cluster.patch(RESOURCES[reference.kind], reference.name,
-                  {"spec": {"template": {"spec": spec}}}, namespace, type="strategic")  # fmt: skip
 
 
 def _rights(chosen: SetImage, namespace: str) -> Sequence[Right]:
@@ -117,8 +101,8 @@ VERB = Verb(
     describe=_describe,
     check=_check,
     rights=_rights,
-    undo=undo,
-    undo_text="The prior image is rolled out again.",
+    undo=reverting.undo,
+    undo_text="The prior image is rolled out again, unless somebody changed it since.",
     residue=Residue.NAMED,
     residue_text="two more revisions",
     proof="The watch shows a Pod with the image.",

@@ -6,15 +6,13 @@ A CronJob that missed its time while suspended may run at once when it is resume
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from resilience.actions import fights
+from resilience.actions import fights, reverting
 from resilience.actions.workloads import RESOURCES, only, read
 from resilience.cluster import objects
-from resilience.cluster.errors import NotFound
-from resilience.context import ActionContext, NothingToDo, UndoContext
+from resilience.context import ActionContext, NothingToDo
 from resilience.model.values import Reference
 from resilience.model.verb import Complaint, Family, Phase, Residue, Right, Verb, parameter
 
@@ -37,25 +35,12 @@ def run(suspend: Suspend, context: ActionContext) -> None:
     if (there.get("spec") or {}).get("suspend"):
         raise NothingToDo(f"{reference} is suspended already; it stays so")
     fights.note(reference, there, context)
-    data = {"workload": str(reference), "namespace": context.namespace, "uid": objects.uid(there)}
-    context.will_undo(data, f"resume {reference}")
     context.affected(there, f"{reference} is suspended")
-    after = context.cluster.patch(
-        resource, reference.name, {"spec": {"suspend": True}}, context.namespace)  # fmt: skip
+    after = reverting.change(
+        context, resource, there, lambda now: now["spec"].update(suspend=True),
+        f"resume {reference}")  # fmt: skip
     if (after.get("spec") or {}).get("suspend"):
         context.proof(f"{reference} says suspend: true", {"uid": objects.uid(after)})
-
-
-def undo(data: Mapping[str, Any], context: UndoContext) -> None:
-    """Resume it, if it is still the same."""
-    reference, namespace = Reference.parse(str(data["workload"])), str(data["namespace"])
-    resource = RESOURCES[reference.kind]
-    try:
-        there = context.cluster.get(resource, reference.name, namespace)
-    except NotFound:
-        return
-    if objects.uid(there) == data["uid"]:
-        context.cluster.patch(resource, reference.name, {"spec": {"suspend": False}}, namespace)
 
 
 def _rights(suspend: Suspend, namespace: str) -> Sequence[Right]:
@@ -76,8 +61,8 @@ VERB = Verb(
     check=_check,
     shorthand="workload",
     rights=_rights,
-    undo=undo,
-    undo_text="It is resumed, unless it was suspended before.",
+    undo=reverting.undo,
+    undo_text="It is resumed, unless it was suspended before or somebody changed it since.",
     residue=Residue.NAMED,
     residue_text="a run that a CronJob missed meanwhile may start at once",
     proof="The API server's answer says suspend: true.",

@@ -11,12 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from resilience.actions import nodes, tolerations
-from resilience.actions.edit import edit
+from resilience.actions import nodes, reverting, tolerations
 from resilience.cluster import objects
-from resilience.cluster.errors import NotFound
 from resilience.cluster.interface import NODES, PODS, Object
-from resilience.context import ActionContext, NothingToDo, UndoContext
+from resilience.context import ActionContext, NothingToDo
 from resilience.model.verb import Complaint, Family, Phase, Verb, parameter
 
 _TAINT = re.compile(r"(?P<key>[^\s=:]+)(?:=(?P<value>[^\s=:]*))?:(?P<effect>\w+)")
@@ -75,30 +73,19 @@ def _driven_out(taint: Taint, node: Object, context: ActionContext) -> list[Obje
 
 def _one(taint: Taint, node: Object, context: ActionContext) -> None:
     name, text = objects.name(node), taint.taint
-    data = {"node": name, "uid": objects.uid(node), "taint": taint.body}
-    context.will_undo(data, f"take the taint {text} off {name}")
     context.affected(node, f"{name} gets the taint {text}")
     for pod in _driven_out(taint, node, context):
         context.victim(pod, f"does not tolerate {text}")
-    after = edit(context.cluster, NODES, name, "",
-                 lambda now: {"spec": {"taints": [*_taints(now), taint.body]}})  # fmt: skip
+    after = reverting.change(
+        context, NODES, node, lambda now: _add(taint, now), f"take the taint {text} off {name}"
+    )
     if _same(_taints(after), taint.body):
         context.proof(f"{name} has the taint {text}", {"uid": objects.uid(after)})
 
 
-def undo(data: Mapping[str, Any], context: UndoContext) -> None:
-    """Take exactly this taint off."""
-
-    def change(node: Object) -> dict[str, Any] | None:
-        left = [each for each in _taints(node) if not _same([each], data["taint"])]
-        if objects.uid(node) != data["uid"] or len(left) == len(_taints(node)):
-            return None
-        return {"spec": {"taints": left or None}}
-
-    try:
-        edit(context.cluster, NODES, str(data["node"]), "", change)
-    except NotFound:
-        return
+def _add(taint: Taint, node: Object) -> None:
+    if not _same(_taints(node), taint.body):  # else somebody was faster, and it is theirs
+        node.setdefault("spec", {})["taints"] = [*_taints(node), taint.body]
 
 
 def _taints(node: Object) -> Sequence[Mapping[str, Any]]:
@@ -122,8 +109,8 @@ VERB = Verb(
     describe=lambda taint: f"taint {nodes.describe(taint.node)} with {taint.taint}",
     check=_check,
     rights=nodes.rights,
-    undo=undo,
-    undo_text="Exactly this taint is taken off again.",
+    undo=reverting.undo,
+    undo_text="Exactly this taint is taken off again, unless somebody changed it since.",
     proof="The API server's answer holds the taint.",
     example="taint: {node: node-1, taint: maintenance=true:NoExecute}",
 )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from resilience.actions import cordon, drain, nodes
+from resilience.actions import cordon, drain, nodes, reverting
 from resilience.context import ActionContext
 from resilience.model.selector import Selector
 from resilience.model.values import Duration
@@ -95,7 +95,7 @@ VERB = Verb(
     check=_check,
     shorthand="value",
     rights=_rights,
-    undo=cordon.undo,
+    undo=reverting.undo,
     undo_text="The nodes are uncordoned, unless they were cordoned before or by somebody else.",
     residue=Residue.NAMED,
     residue_text="the evicted Pods run on other nodes",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
 from random import Random
@@ -207,3 +207,12 @@ class Undoing:
     run: RunId
     clock: EngineClock
     deadline: float
+    force: bool = False
+    others: set[str] = field(default_factory=set)
+    """uids of objects with changes of somebody else."""
+
+    def keep(self, uid: str) -> None:
+        self.others.add(uid)
+
+    def kept(self, uid: str) -> bool:
+        return uid in self.others and not self.force

@@ -8,7 +8,8 @@ line costs nothing: the change it spoke of was never begun.
     begin   run, scenario, cluster (kube-system uid), context, wall
     undo    id, verb, path, data, text        amend   id, data
     forget  id                                done    id
-    failed  id, text                          end     left
+    failed  id, text                          kept    id, text
+    end     left
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class State(Enum):
     FORGOTTEN = "forgotten"
     DONE = "done"
     FAILED = "failed"
+    KEPT = "kept"  # somebody else changed it since; only a person overrules that
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,13 +128,27 @@ class Journal:
         """It could not be undone; it stays pending."""
         self._settle(identity, State.FAILED, "failed", text)
 
+    def keep(self, identity: str, text: str) -> None:
+        """Somebody else changed it since: it is theirs, and nobody tries again by himself."""
+        self._settle(identity, State.KEPT, "kept", text)
+
+    def reopen(self) -> None:
+        """What was kept is to be undone all the same: a person said so."""
+        for undo in self.kept():
+            self._undos[undo.id] = replace(undo, state=State.FAILED)
+
     def pending(self) -> Sequence[Undo]:
         """What is left to undo, newest first."""
         return [undo for undo in reversed(tuple(self._undos.values())) if undo.pending]
 
+    def kept(self) -> Sequence[Undo]:
+        """What somebody else changed since, newest first."""
+        undos = reversed(tuple(self._undos.values()))
+        return [undo for undo in undos if undo.state is State.KEPT]
+
     def close(self) -> None:
         """The run is over."""
-        left = len(self.pending())
+        left = len(self.pending()) + len(self.kept())
         self._tell({"op": "end", "left": left})
         for sink in self._sinks:
             try:
@@ -180,10 +196,18 @@ def _check(data: Mapping[str, Any], text: str) -> None:
 
 def _holds_secret(value: Any) -> bool:
     if isinstance(value, Mapping):
+        resource, fields = value.get("resource"), value.get("fields") or ()
+        if isinstance(resource, Mapping) and resource.get("kind") == "Secret":
+            return any(map(_is_data, fields))
         if value.get("kind") == "Secret" and (value.get("data") or value.get("stringData")):
             return True
         return any(_holds_secret(inner) for inner in value.values())
     return isinstance(value, list | tuple) and any(_holds_secret(inner) for inner in value)
+
+
+def _is_data(field: Mapping[str, Any]) -> bool:
+    """Whether a recorded field is one of a Secret's own."""
+    return field["path"][0] in ("data", "stringData")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +222,11 @@ class Story:
     def pending(self) -> tuple[Undo, ...]:
         """What is left to undo, newest first."""
         return tuple(undo for undo in reversed(self.undos) if undo.pending)
+
+    @property
+    def kept(self) -> tuple[Undo, ...]:
+        """What somebody else changed since, newest first."""
+        return tuple(undo for undo in reversed(self.undos) if undo.state is State.KEPT)
 
 
 def fold(lines: Iterable[Line]) -> Story:
@@ -231,7 +260,8 @@ def _undo(identity: str, line: Line) -> Undo:
 
 
 def _turn(undo: Undo, line: Line) -> Undo:
-    states = {"forget": State.FORGOTTEN, "done": State.DONE, "failed": State.FAILED}
+    states = {"forget": State.FORGOTTEN, "done": State.DONE, "failed": State.FAILED,
+              "kept": State.KEPT}  # fmt: skip
     if line["op"] == "amend" and isinstance(line.get("data"), Mapping):
         return replace(undo, data=line["data"])
     if line["op"] in states:

@@ -9,12 +9,19 @@ until the deadline.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Event, Thread
 
-from resilience.cluster.errors import ApiError, ClusterError, ServerTrouble, Throttled, Unreachable
+from resilience.cluster.errors import (
+    ApiError,
+    ClusterError,
+    Conflict,
+    ServerTrouble,
+    Throttled,
+    Unreachable,
+)
 from resilience.cluster.interface import Cluster
-from resilience.context import ActionFailed
+from resilience.context import ActionFailed, ChangedSince
 from resilience.engine.abort import Abandoned, Aborter
 from resilience.engine.clock import EngineClock
 from resilience.engine.contexts import Undoing
@@ -40,6 +47,9 @@ class Putback:
     timeline: Timeline
     verbs: Mapping[str, Verb]
     within: float
+    force: bool = False
+    others: set[str] = field(default_factory=set)
+    """uids of objects that somebody else changed since."""
 
     def all(self) -> list[str]:
         """Undo whatever is pending; returns what could not be undone, in words."""
@@ -53,6 +63,8 @@ class Putback:
     def _one(self, undo: Undo) -> str:
         try:
             self._until_done(undo)
+        except ChangedSince as error:
+            return self._kept(undo, str(error))
         except (ActionFailed, ClusterError, TimeoutError) as error:
             return self._failed(undo, str(error))
         except Exception as error:  # noqa: BLE001  one failing undo must not stop the others
@@ -68,15 +80,27 @@ class Putback:
         if verb is None or verb.undo is None:
             raise ActionFailed(f"the verb `{undo.verb}` is not installed here")
         deadline = self.clock.monotonic() + self.within
-        context = Undoing(cluster=self.cluster, run=self.run, clock=self.clock, deadline=deadline)
+        context = Undoing(
+            cluster=self.cluster, run=self.run, clock=self.clock, deadline=deadline,
+            force=self.force, others=self.others,
+        )  # fmt: skip
         while True:
             try:
                 verb.undo(undo.data, context)
                 return
-            except (Unreachable, ServerTrouble, Throttled) as error:
+            except (Unreachable, ServerTrouble, Throttled, Conflict) as error:
                 if self.clock.monotonic() + RETRY_EVERY > deadline:
                     raise
                 self.clock.wait(_pause(error))
+
+    def _kept(self, undo: Undo, text: str) -> str:
+        self.journal.keep(undo.id, text)
+        self.timeline.note(
+            What.UNDO,
+            f"left as it is: {undo.text}: {text}",
+            {"path": undo.path, "state": "failed", "id": undo.id, "text": text, "kept": True},
+        )
+        return text
 
     def _failed(self, undo: Undo, text: str) -> str:
         self.journal.failed(undo.id, text)

@@ -50,7 +50,8 @@ def put_back(state: RunState, clock: EngineClock) -> list[str]:
         state.timeline.note(What.UNDO, "abandoned", {"state": "failed"})
     if state.cluster.ended():
         return _gone(state)
-    left = [f"{undo.text}: {undo.failure or 'not tried'}" for undo in state.journal.pending()]
+    undos = (*state.journal.kept(), *state.journal.pending())
+    left = [f"{undo.text}: {undo.failure or 'not tried'}" for undo in undos]
     return [*left, *_unrecorded(state)]
 
 

@@ -177,10 +177,26 @@ def test_a_machine_that_stays_away_is_told_as_not_undone(here: World, power: Pow
 
 
 def test_what_the_driver_cordoned_is_let_in_again(here: World, power: Power) -> None:
-    here.on_entry = lambda entry: (
-        here.cluster.change(NODES, "", "node-1", lambda obj: obj["spec"].update(unschedulable=True))
-        if entry.text == "settled"
-        else None
-    )
+    order = power.order
+
+    def cordons_too(state: str, name: str) -> None:
+        order(state, name)
+        if state == "dead":
+            cordon(here)
+
+    power.order = cordons_too  # type: ignore[method-assign]
     here.run(when=[step(NODE_DOWN, Phase.WHEN, node="node-1", within=120.0)])
     assert not any(each["spec"].get("unschedulable") for each in here.cluster.find(NODES))
+
+
+def test_what_somebody_cordoned_since_stays_cordoned(here: World, power: Power) -> None:
+    here.on_entry = lambda entry: cordon(here) if entry.text == "settled" else None
+    record = here.run(when=[step(NODE_DOWN, Phase.WHEN, node="node-1", within=120.0)])
+    assert record.outcome is Outcome.UNDO_INCOMPLETE
+    assert "node-1 was cordoned by somebody else since; it stays cordoned" in record.message
+    assert objects.is_ready(here.cluster.find(NODES)[0])
+    assert here.cluster.find(NODES)[0]["spec"]["unschedulable"] is True
+
+
+def cordon(here: World) -> None:
+    here.cluster.change(NODES, "", "node-1", lambda obj: obj["spec"].update(unschedulable=True))

@@ -1,0 +1,305 @@
+"""What one write changed in an object, field by field, and how to take exactly that back. Pure.
+
+`changes` compares an object before and after a write of ours; each change keeps what was there and
+what we set. `reverted` takes back those fields that still have our value and names the others:
+whoever wrote them since keeps them. Items of a list are fields of their own where they have an
+identity (a container's name, a taint's key and effect); other lists are one value.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from resilience.cluster.interface import Object
+
+IDENTITIES = (
+    ("name",),
+    ("key", "effect"),
+    ("mountPath",),
+    ("containerPort", "protocol"),
+    ("port", "protocol"),
+    ("devicePath",),
+    ("ip",),
+    ("uid",),
+    ("topologyKey", "whenUnsatisfiable"),
+)
+"""Fields that tell items of a list apart, as list-map keys do in the API's own schema."""
+
+Step = str | Mapping[str, Any]
+"""A key of a mapping, or the identity of an item of a list."""
+
+
+class _Absent:
+    """Tells a missing field from null."""
+
+
+ABSENT = _Absent()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One field. `at` is where an item stood in its list; -1 for what is no item."""
+
+    path: tuple[Step, ...]
+    was: Any
+    set: Any
+    at: int = -1
+
+    def data(self) -> dict[str, Any]:
+        """For the journal; what was absent is left out."""
+        found: dict[str, Any] = {"path": list(self.path)}
+        found |= {} if self.was is ABSENT else {"was": self.was}
+        found |= {} if self.set is ABSENT else {"set": self.set}
+        return found | ({"at": self.at} if self.at >= 0 else {})
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Change:
+        """From the journal."""
+        return cls(
+            path=tuple(data["path"]),
+            was=data.get("was", ABSENT),
+            set=data.get("set", ABSENT),
+            at=int(data.get("at", -1)),
+        )
+
+    @property
+    def name(self) -> str:
+        """`spec.template.spec.containers[web].image`."""
+        text = ""
+        for step in self.path:
+            if isinstance(step, str):
+                text += f".{step}" if "." not in step else f"[{step}]"
+            else:
+                text += f"[{','.join(str(value) for value in step.values())}]"
+        return text.removeprefix(".")
+
+
+def changes(before: Object, after: Object) -> list[Change]:
+    """What differs, in an order in which it can be made."""
+    return list(_walk((), before, after))
+
+
+def _walk(path: tuple[Step, ...], was: Any, now: Any, at: int = -1) -> Iterator[Change]:
+    if same(was, now):
+        return
+    one = was if now is ABSENT else now
+    item = bool(path) and not isinstance(path[-1], str)
+    whole = item and (was is ABSENT or now is ABSENT)
+    if not whole and _are(dict, was, now):
+        if was is ABSENT or (now is ABSENT and not one):
+            yield Change(path=path, was=_empty(was), set=_empty(now))
+        yield from _keys(path, was, now)
+    elif not whole and _are(list, was, now) and (keys := _identity(_items(was), _items(now))):
+        if was is ABSENT or (now is ABSENT and not one):
+            yield Change(path=path, was=_empty(was), set=_empty(now))
+        yield from _list(path, keys, _items(was), _items(now))
+    else:
+        yield Change(path=path, was=was, set=now, at=at)
+
+
+def _keys(path: tuple[Step, ...], was: Any, now: Any) -> Iterator[Change]:
+    old, new = ({} if each is ABSENT else each for each in (was, now))
+    for key in sorted(old.keys() | new.keys()):
+        yield from _walk((*path, key), old.get(key, ABSENT), new.get(key, ABSENT))
+
+
+def _list(
+    path: tuple[Step, ...], keys: tuple[str, ...], was: Sequence[Any], now: Sequence[Any]
+) -> Iterator[Change]:
+    old, new = ({_key(keys, each): each for each in items} for items in (was, now))
+    for place, key in enumerate([*old, *(key for key in new if key not in old)]):
+        step = dict(zip(keys, key, strict=True))
+        yield from _walk((*path, step), old.get(key, ABSENT), new.get(key, ABSENT), place)
+
+
+def _are(kind: type, *values: Any) -> bool:
+    return all(each is ABSENT or isinstance(each, kind) for each in values)
+
+
+def _items(value: Any) -> Sequence[Any]:
+    return () if value is ABSENT else list(value)
+
+
+def _empty(value: Any) -> Any:
+    """The container alone: what is in it are changes of their own."""
+    return value if value is ABSENT else type(value)()
+
+
+def _key(keys: tuple[str, ...], item: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(item[key] for key in keys)
+
+
+def _identity(was: Sequence[Any], now: Sequence[Any]) -> tuple[str, ...]:
+    """The fields that tell all items of both lists apart; () where there are none, or where items
+    changed places, which only the whole list can say."""
+    for keys in IDENTITIES:
+        if all(_told_apart(keys, items) for items in (was, now)):
+            old, new = ([_key(keys, each) for each in items] for items in (was, now))
+            kept = [key for key in old if key in new]
+            return keys if kept == [key for key in new if key in old] else ()
+    return ()
+
+
+def _told_apart(keys: tuple[str, ...], items: Sequence[Any]) -> bool:
+    if not all(
+        isinstance(each, dict) and all(isinstance(each.get(key), str | int) for key in keys)
+        for each in items
+    ):
+        return False
+    return len({_key(keys, each) for each in items}) == len(items)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equal as JSON: true is not 1."""
+    if one is ABSENT or other is ABSENT:
+        return one is other
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+
+
+SERVERS_OWN = (
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "managedFields",
+    "selfLink",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+)
+"""Metadata that the API server writes."""
+
+
+def content(obj: Object) -> Object:
+    """An object without status and without the server's own metadata."""
+    metadata = {
+        key: value for key, value in (obj.get("metadata") or {}).items() if key not in SERVERS_OWN
+    }
+    return {key: value for key, value in obj.items() if key != "status"} | {"metadata": metadata}
+
+
+def differs(wanted: Any, there: Any) -> bool:
+    """Whether `there` lacks something of `wanted`; what the server has added does not count."""
+    if isinstance(wanted, Mapping):
+        return not isinstance(there, Mapping) or any(
+            differs(value, there.get(key)) for key, value in wanted.items()
+        )
+    if isinstance(wanted, list):
+        return (
+            not isinstance(there, list)
+            or len(there) != len(wanted)
+            or any(differs(a, b) for a, b in zip(wanted, there, strict=True))
+        )
+    return bool(wanted != there)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A field that somebody else wrote since; `now` is their value."""
+
+    change: Change
+    now: Any
+
+    def __str__(self) -> str:
+        change = self.change
+        return (
+            f"{change.name} is {shown(self.now)}, and this run set {shown(change.set)}"
+            f" (before: {shown(change.was)})"
+        )
+
+
+def shown(value: Any) -> str:
+    """A value in a message."""
+    if value is ABSENT:
+        return "absent"
+    text = json.dumps(value, sort_keys=True)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def reverted(
+    now: Object, made: Sequence[Change], *, exact: bool = True, force: bool = False
+) -> tuple[Object, list[Kept]]:
+    """A copy of `now` without the changes that still are as they were made, and those that are not.
+
+    What has its prior value already is neither. Not `exact`: what was set is only what was sent,
+    and the server may have added defaults. `force` takes back all of them.
+    """
+    found, kept = copy.deepcopy(now), list[Kept]()
+    for change in reversed(made):
+        value = _get(found, change.path)
+        if same(value, change.was) or _holds_more(change, value):
+            continue
+        ours = same(value, change.set) or (
+            not exact and ABSENT not in (value, change.set) and not differs(change.set, value)
+        )
+        if ours or force:
+            _put(found, change)
+        else:
+            kept.append(Kept(change=change, now=value))
+    return found, kept
+
+
+def _holds_more(change: Change, value: Any) -> bool:
+    """A container that we made and that others use by now: it stays, with what is theirs."""
+    made = change.was is ABSENT and change.set in ({}, [])
+    return made and isinstance(value, dict | list) and bool(value)
+
+
+def _get(obj: Any, path: tuple[Step, ...]) -> Any:
+    for step in path:
+        if isinstance(step, str):
+            obj = obj.get(step, ABSENT) if isinstance(obj, dict) else ABSENT
+        else:
+            obj = next((each for each in _matching(obj, step)), ABSENT)
+    return obj
+
+
+def _matching(items: Any, step: Mapping[str, Any]) -> Iterator[Any]:
+    for each in items if isinstance(items, list) else ():
+        if isinstance(each, dict) and all(each.get(key) == value for key, value in step.items()):
+            yield each
+
+
+def _put(obj: Object, change: Change) -> None:
+    """Bring the prior value back."""
+    parent: Any = obj
+    for step, following in zip(change.path, change.path[1:], strict=False):
+        parent = _child(parent, step, following)
+    last = change.path[-1]
+    if isinstance(last, str):
+        if change.was is ABSENT:
+            parent.pop(last, None)
+        else:
+            parent[last] = copy.deepcopy(change.was)
+        return
+    for each in list(_matching(parent, last)):
+        parent.remove(each)
+    if change.was is not ABSENT:
+        parent.insert(change.at if change.at >= 0 else len(parent), copy.deepcopy(change.was))
+
+
+def _child(parent: Any, step: Step, following: Step) -> Any:
+    if isinstance(step, str):
+        if not isinstance(parent.get(step), dict | list):
+            parent[step] = {} if isinstance(following, str) else []
+        return parent[step]
+    found = next(_matching(parent, step), None)
+    if found is None:
+        found = dict(step)
+        parent.append(found)
+    return found
+
+
+def laid_over(obj: Any, manifest: Any) -> Any:
+    """What a strategic merge patch makes of `obj`, as far as it can be known without the server."""
+    if isinstance(obj, Mapping) and isinstance(manifest, Mapping):
+        found = {**obj, **{key: laid_over(obj.get(key), value) for key, value in manifest.items()}}
+        return {key: value for key, value in found.items() if value is not None}
+    if isinstance(obj, list) and isinstance(manifest, list) and (keys := _identity(obj, manifest)):
+        new = {_key(keys, each): each for each in manifest}
+        kept = [laid_over(each, new.pop(_key(keys, each), {})) for each in obj]
+        return [*kept, *new.values()]
+    return copy.deepcopy(manifest)
