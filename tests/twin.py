@@ -95,7 +95,7 @@ class Twin:
         return obj
 
     def change(
-        self, resource: Resource, namespace: str, name: str, edit: Callable[[Object], None]
+        self, resource: Resource, namespace: str, name: str, edit: Callable[[Object], object]
     ) -> None:
         """Edit in place, if it is still there."""
         with self._lock:

@@ -191,8 +191,8 @@ VERB = Verb(
     shorthand="file",
     rights=_rights,
     undo=_undo,
-    undo_text="What was created is deleted with all it owns; what was changed is changed back, field "
-    "by field. What somebody else changed since is kept and reported.",
+    undo_text="What was created is deleted with all it owns; what was changed is changed back, "
+    "field by field. What somebody else changed since is kept and reported.",
     residue=Residue.NOTHING,
     proof="The API server's answer with the object's uid.",
     example="apply: manifests/checkout.yaml",

@@ -38,6 +38,8 @@ class _Absent:
 
 
 ABSENT = _Absent()
+WITHOUT_ITEM = _Absent()
+"""Absent with the item of a list that it was in: nothing of ours is there, and none is put back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +157,7 @@ def _told_apart(keys: tuple[str, ...], items: Sequence[Any]) -> bool:
 
 def same(one: Any, other: Any) -> bool:
     """Equal as JSON: true is not 1."""
-    if one is ABSENT or other is ABSENT:
+    if isinstance(one, _Absent) or isinstance(other, _Absent):
         return one is other
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
@@ -213,7 +215,7 @@ class Kept:
 
 def shown(value: Any) -> str:
     """A value in a message."""
-    if value is ABSENT:
+    if isinstance(value, _Absent):
         return "absent"
     text = json.dumps(value, sort_keys=True)
     return text if len(text) <= 80 else f"{text[:77]}..."
@@ -228,12 +230,14 @@ def reverted(
     and the server may have added defaults. `force` takes back all of them.
     """
     found, kept = copy.deepcopy(now), list[Kept]()
-    for change in reversed(made):
+    # Items that come back do so from the first on: each then stands where it stood.
+    back = [each for each in made if each.at >= 0 and each.was is not ABSENT]
+    for change in [*(each for each in reversed(made) if each not in back), *back]:
         value = _get(found, change.path)
         if same(value, change.was) or _holds_more(change, value):
             continue
         ours = same(value, change.set) or (
-            not exact and ABSENT not in (value, change.set) and not differs(change.set, value)
+            not exact and not isinstance(change.set, _Absent) and not differs(change.set, value)
         )
         if ours or force:
             _put(found, change)
@@ -249,11 +253,13 @@ def _holds_more(change: Change, value: Any) -> bool:
 
 
 def _get(obj: Any, path: tuple[Step, ...]) -> Any:
-    for step in path:
+    for place, step in enumerate(path, 1):
         if isinstance(step, str):
             obj = obj.get(step, ABSENT) if isinstance(obj, dict) else ABSENT
         else:
-            obj = next((each for each in _matching(obj, step)), ABSENT)
+            obj = next(_matching(obj, step), ABSENT)
+            if obj is ABSENT and place < len(path):
+                return WITHOUT_ITEM
     return obj
 
 

@@ -66,8 +66,8 @@ VERB = Verb(
     shorthand="pods",
     rights=pods.rights(("get", "pods"), ("patch", "pods")),
     undo=reverting.undo,
-    undo_text="The labels come back, except for those that somebody changed since; the workload then "
-    "has one Pod too many and takes one away.",
+    undo_text="The labels come back, except for those that somebody changed since; the workload "
+    "then has one Pod too many and takes one away.",
     residue=Residue.NAMED,
     residue_text="a ReplicaSet may have kept the Pod that stood in for a quarantined one",
     proof="The watch shows the Pod without labels and without an owner.",

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from secrets import token_hex
 from typing import Any, Literal, Protocol
 
+from resilience.context import ActionFailed
 from resilience.model.verb import Right
 from resilience.probes.samples import SampleLog
+
+PREFIX = "resilience-probe-"
+_NAME = re.compile(re.escape(PREFIX) + "[0-9a-f]{8}")
+"""What a journal may name as a prober: nothing else is removed."""
 
 Via = Literal["auto", "direct", "pod"]
 
@@ -49,6 +55,8 @@ def remove(data: Mapping[str, Any], context: Any) -> None:
     """The undo of a prober in a Pod. `context` is a `resilience.context.UndoContext`."""
     from resilience.probes.incluster import remove
 
+    if not _NAME.fullmatch(str(data["name"])):
+        raise ActionFailed(f"{data['name']} is no prober's name; nothing was removed")
     remove(data, context.cluster)
 
 
@@ -73,7 +81,7 @@ def launcher(context: Any, via: Via, namespace: str, *, service: bool) -> Launch
         from resilience.cluster.stand_in import StandIn
         from resilience.probes.incluster import PodProber, Site
 
-        name = f"resilience-probe-{token_hex(4)}"
+        name = f"{PREFIX}{token_hex(4)}"
         beside = StandIn.of_any(context.view(PODS, namespace).objects())
         site = Site(namespace=namespace, name=name, run=context.run, stands_in=beside)
         image = helper_pods.image(context.cluster)

@@ -62,9 +62,17 @@ class Context:
     def note(self, what: object, text: str) -> None:
         self.notes.append(text)
 
+    force = False
+
     def will_undo(self, data: Mapping[str, Any], text: str) -> str:
         self.undos.append(copy.deepcopy(data))
         return "1"
+
+    def amend_undo(self, undo: str, data: Mapping[str, Any]) -> None:
+        self.undos[-1] = copy.deepcopy(data)
+
+    def keep(self, uid: str) -> None:
+        raise AssertionError(uid)
 
     def affected(self, obj: object, text: str) -> None:
         assert obj

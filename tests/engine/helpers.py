@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from resilience.actions.reverting import described
 from resilience.cluster import objects
 from resilience.cluster.interface import DEPLOYMENTS, PODS, Object
 from resilience.engine.abort import Aborter
@@ -111,6 +112,21 @@ def world() -> World:
         aborter=Aborter(),
         entries=[],
     )
+
+
+def scaling(deployment: Object, prior: int, replicas: int) -> dict[str, Any]:
+    """What `scale` records."""
+    return {
+        "kind": "changed",
+        "subresource": "scale",
+        "resource": described(DEPLOYMENTS),
+        "namespace": objects.namespace(deployment),
+        "name": objects.name(deployment),
+        "uid": objects.uid(deployment),
+        "run": "r1",
+        "fields": [{"path": ["spec", "replicas"], "was": prior, "set": replicas}],
+        "exact": True,
+    }
 
 
 def deployment(name: str = "web", replicas: int = 3) -> Object:

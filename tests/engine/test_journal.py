@@ -13,7 +13,6 @@ import pytest
 
 from resilience.actions.scale import VERB as SCALE
 from resilience.catalogue import catalogue
-from resilience.cluster import objects
 from resilience.cluster.interface import DEPLOYMENTS
 from resilience.context import ActionFailed
 from resilience.engine import journalfile
@@ -21,7 +20,7 @@ from resilience.engine.identity import identity
 from resilience.engine.journal import LARGEST_UNDO, Journal, State, fold
 from resilience.engine.recover import left_behind, replay
 from resilience.model.values import RunId
-from tests.engine.helpers import MemorySink, World, world
+from tests.engine.helpers import MemorySink, World, scaling, world
 
 RUN = RunId("r1")
 
@@ -40,11 +39,10 @@ def written(directory: Path, here: World, *, ephemeral: bool = False, cluster: s
             "ephemeral": ephemeral,
         }
     )
-    uid = objects.uid(here.cluster.find(DEPLOYMENTS, "shop")[0])
     journal.record(
         "scale",
         "when[0]",
-        {"workload": "deployment/web", "namespace": "shop", "uid": uid, "replicas": 3},
+        scaling(here.cluster.find(DEPLOYMENTS, "shop")[0], 3, 1),
         "scale web back to 3",
     )
     here.cluster.change(DEPLOYMENTS, "shop", "web", lambda o: o["spec"].update(replicas=1))
@@ -196,7 +194,7 @@ from resilience.engine.journal import Journal
 from resilience.model.values import RunId
 journal = Journal([journalfile.create(Path({str(tmp_path)!r}), RunId("r9"))])
 journal.begin({{"run": "r9"}})
-journal.record("scale", "when[0]", {{"replicas": 3}}, "scale back")
+journal.record("scale", "when[0]", {{}}, "scale back")
 os.kill(os.getpid(), signal.SIGKILL)
 """
     root = Path(__file__).parents[2]

@@ -21,7 +21,7 @@ from resilience.model.timeline import What
 from resilience.model.values import Reference, RunId
 from resilience.model.verb import Phase
 from resilience.model.verdict import Outcome
-from tests.engine.helpers import MemorySink, World, step, world
+from tests.engine.helpers import MemorySink, World, scaling, step, world
 
 
 @pytest.fixture
@@ -44,8 +44,7 @@ def scaled(here: World, run: str = "r1") -> Journal:
     journal = Journal([JournalMap(here.cluster, run)])
     locks = ["namespace-shop"]
     journal.begin({"run": run, "cluster": identity(here.cluster), "locks": locks})
-    uid = objects.uid(here.cluster.find(DEPLOYMENTS, "shop")[0])
-    data = {"workload": "deployment/web", "namespace": "shop", "uid": uid, "replicas": 3}
+    data = scaling(here.cluster.find(DEPLOYMENTS, "shop")[0], 3, 1)
     journal.record("scale", "when[0]", data, "scale web back to 3")
     here.cluster.change(DEPLOYMENTS, "shop", "web", lambda o: o["spec"].update(replicas=1))
     return journal
