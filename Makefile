@@ -38,8 +38,8 @@ matrix: $(VENV)/.test  ## the plugin's tests on each supported pytest
 	$(BIN)/python -m tests.matrix
 
 docs: $(VENV)/.test  ## regenerate the reference and the schemas from the code
-	$(BIN)/python -m resilience.language.reference docs/reference scenarios backups
-	$(BIN)/python -m resilience.commands.options_reference docs/reference
+	$(BIN)/python -m resilience.reference.verbs_reference docs/reference scenarios backups
+	$(BIN)/python -m resilience.reference.options_reference docs/reference
 
 clean:  ## remove what the targets above made
 	rm -rf $(VENV) $(REPORT) build .pytest_cache .mypy_cache .ruff_cache .hypothesis

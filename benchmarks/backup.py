@@ -27,18 +27,18 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import Row, median_of, milliseconds, seconds
-from resilience.backup.catalog import opened
-from resilience.backup.clock import SystemClock
-from resilience.backup.files import Files
-from resilience.backup.mapping import Targets
-from resilience.backup.restore import RestoreRequest, restore
-from resilience.backup.scope import Scope
-from resilience.backup.snapshot import Request, create
-from resilience.backup.stand_ins import CLAIMS
+from resilience.backup.catalog.catalog import opened
+from resilience.backup.catalog.verify import verify
+from resilience.backup.data.container_stream import ClusterExec
+from resilience.backup.data.snapshot_clones import CLAIMS
+from resilience.backup.data.volumes import TarVolumes
+from resilience.backup.format.backup_clock import SystemClock
+from resilience.backup.objects.mapping import Targets
+from resilience.backup.restore.restore import RestoreRequest, restore
 from resilience.backup.store.s3 import S3Settings, S3Store
-from resilience.backup.stream import ClusterExec
-from resilience.backup.verify import verify
-from resilience.backup.volumes import TarVolumes
+from resilience.backup.store.snapshot_files import Files
+from resilience.backup.take.scope import Scope
+from resilience.backup.take.snapshot import Request, create
 from resilience.cluster.interface import CONFIGMAPS, NAMESPACES, Cluster, Object
 from tests.backup.fakes import FakeCluster
 from tests.backup.servers import KEYS, moto
@@ -68,7 +68,7 @@ def config_map(number: int, namespace: str = "bench") -> Object:
 def sandbox() -> Iterator[Cluster]:
     """An embedded cluster of one node."""
     from resilience import cluster
-    from resilience.cluster.embedded import sandbox as embedded
+    from resilience.cluster.access.embedded import sandbox as embedded
 
     with embedded(nodes=1) as box, cluster.connect(box.access) as opened_cluster:
         yield opened_cluster

@@ -22,7 +22,7 @@ from typing import Any
 
 from benchmarks import Row, peak_mib
 from resilience.cluster import connect
-from resilience.cluster.embedded import sandbox
+from resilience.cluster.access.embedded import sandbox
 from resilience.cluster.interface import (
     BUDGETS,
     DEPLOYMENTS,

@@ -14,19 +14,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks import Row
-from resilience.catalogue import catalogue
-from resilience.cluster import connect, embedded
+from resilience.cluster import connect
+from resilience.cluster.access import embedded
 from resilience.cluster.interface import Cluster
-from resilience.engine import journalfile
-from resilience.engine.abort import Aborter
-from resilience.engine.clock import RealClock
-from resilience.engine.journal import Journal
-from resilience.engine.options import Options
-from resilience.engine.run import new_id, run
+from resilience.engine.base.abort import Aborter
+from resilience.engine.base.real_clock import RealClock
+from resilience.engine.base.run_options import Options
+from resilience.engine.journal import journal_file
+from resilience.engine.journal.journal import Journal
+from resilience.engine.run.scenario import new_id, run
 from resilience.language import load
 from resilience.model.report import RunRecord
 from resilience.model.scenario import Scenario
 from resilience.model.timeline import What
+from resilience.verbs.catalogue import catalogue
 
 SCENARIO = Path("scenarios/lose-one-pod.scenario.yaml")
 RUNS = 5
@@ -56,7 +57,7 @@ def _run(scenario: Scenario, cluster: Cluster, folder: Path) -> RunRecord:
         cluster=cluster,
         options=Options(run=identity, journal=folder),
         clock=RealClock(),
-        journal=Journal([journalfile.create(folder, identity)]),
+        journal=Journal([journal_file.create(folder, identity)]),
         emit=lambda entry: None,
         aborter=Aborter(),
     )

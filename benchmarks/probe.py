@@ -18,8 +18,8 @@ from dataclasses import dataclass
 
 from benchmarks import Row, milliseconds, percentile
 from resilience.model.samples import Answer
-from resilience.probes.process import AgentProcess
-from resilience.probes.samples import SampleLog
+from resilience.probes.prober.process import AgentProcess
+from resilience.probes.prober.samples import SampleLog
 
 SECONDS = 3.0
 ROUNDS = 3

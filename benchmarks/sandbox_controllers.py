@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from benchmarks import Row, milliseconds
-from resilience.sandbox.apiserver.registry import Registry
-from resilience.sandbox.clock import VirtualClock, stamp
+from resilience.sandbox.apiserver.registry.registry import Registry
 from resilience.sandbox.controllers.manager import Manager
+from resilience.sandbox.host.sandbox_clock import VirtualClock, stamp
 
 NODES: Final = 1000
 PODS: Final = 10_000

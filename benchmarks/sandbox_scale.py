@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks import Row
-from tests.sandbox.machinery.running import RunningSandbox, comm, sandbox, wait_for
+from tests.sandbox.running import RunningSandbox, comm, sandbox, wait_for
 
 NODES = 1000
 PODS = 10000

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from benchmarks import Row, median_of, milliseconds, percentile
-from tests.sandbox.machinery.running import AGNHOST, RunningSandbox, sandbox
+from tests.sandbox.running import AGNHOST, RunningSandbox, sandbox
 
 CONNECTIONS = 1000
 REPLICAS = 3

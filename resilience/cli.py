@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from resilience import __version__
 from resilience.commands import CommandError
 from resilience.commands import backup_parsers as backup
-from resilience.settings import OPTIONS, BadSetting
+from resilience.config.settings import OPTIONS, BadSetting
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,7 +45,7 @@ def _group(top: argparse.ArgumentParser, name: str) -> argparse.ArgumentParser:
 
 def _carry_out(options: argparse.Namespace) -> int:
     from resilience.cluster.errors import ClusterError
-    from resilience.targets import BadTarget
+    from resilience.config.targets import BadTarget
 
     try:
         code = int(options.run(options))

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from resilience.config.root import project_root
+from resilience.config.settings import OPTIONS, BadSetting, Option, resolve
 from resilience.harness import SESSION, SETTINGS, naming
-from resilience.root import project_root
-from resilience.settings import OPTIONS, BadSetting, Option, resolve
 
 if TYPE_CHECKING:
     from resilience.cluster.transport import HttpCluster
-    from resilience.engine.fixture import Resilience
+    from resilience.engine.python.fixture import Resilience
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -99,7 +99,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[Any]:
     except Exception as error:
         if FIXTURE_NAME not in pyfuncitem.fixturenames:
             raise
-        from resilience.harness.handwritten import without_our_frames
+        from resilience.harness.python_tests import without_our_frames
 
         raise without_our_frames(error) from error.__cause__
 
@@ -160,6 +160,6 @@ def resilience(
 ) -> Iterator[Resilience]:
     """Every verb of the scenario language as a call: `resilience.kill(pods="app=x", count=1)`,
     `with resilience.probe.http(...)`. What it changed is put back after the test."""
-    from resilience.harness import handwritten
+    from resilience.harness import python_tests
 
-    yield from handwritten.serve(request, resilience_cluster)
+    yield from python_tests.serve(request, resilience_cluster)

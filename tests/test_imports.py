@@ -61,9 +61,9 @@ def test_an_unrelated_run_imports_nothing_heavy(pytester: pytest.Pytester) -> No
 
 
 def test_the_question_itself_sees_what_is_loaded(pytester: pytest.Pytester) -> None:
-    assert loaded(pytester, ("resilience.plugin", "resilience.settings", "json")) >= {
+    assert loaded(pytester, ("resilience.plugin", "resilience.config.settings", "json")) >= {
         "resilience.plugin",
-        "resilience.settings",
+        "resilience.config.settings",
     }
 
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from resilience.cluster.errors import Conflict, Invalid, NotFound
 from resilience.cluster.interface import Means, Object, Resource
-from resilience.model.selector import Selector
+from resilience.kube.selectors import Selector
 from tests.twin_rules import has_fields, merged
 
 Key = tuple[str, str, str]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from resilience.cluster import objects
 from resilience.cluster.interface import EVENTS, Object
-from resilience.context import CheckContext
+from resilience.kube import objects
+from resilience.verbs.context import CheckContext
 
 MOST = 3
 """Pods told of in one message."""

@@ -11,12 +11,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from resilience.actions.members import pods_of
-from resilience.actions.workloads import RESOURCES
+from resilience.actions.pods.members import pods_of
+from resilience.actions.shared.workload import RESOURCES
 from resilience.checks import events, rollout
 from resilience.checks.recovery import recoveries
 from resilience.checks.struck import not_yet
-from resilience.cluster import objects
 from resilience.cluster.interface import (
     DAEMONSETS,
     DEPLOYMENTS,
@@ -27,10 +26,11 @@ from resilience.cluster.interface import (
     Object,
     Resource,
 )
-from resilience.context import CheckContext, NotMet, Victim
-from resilience.model.selector import Selector
+from resilience.kube import objects
+from resilience.kube.selectors import Selector
 from resilience.model.values import Reference
 from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
+from resilience.verbs.context import CheckContext, NotMet, Victim
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

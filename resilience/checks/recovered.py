@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from resilience.checks.recovery import Recovery, recoveries
 from resilience.cluster.interface import PODS, REPLICASETS
-from resilience.context import CheckContext, NotMet
 from resilience.model.verb import Family, Phase, Right, Verb
 from resilience.model.verdict import Finding, Result, Unit
+from resilience.verbs.context import CheckContext, NotMet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from resilience.checks.struck import shows
-from resilience.cluster import objects
 from resilience.cluster.interface import Object, WatchEvent
-from resilience.context import Fate, Victim
+from resilience.kube import objects
+from resilience.verbs.context import Fate, Victim
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

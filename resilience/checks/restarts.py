@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from resilience.cluster import objects
 from resilience.cluster.interface import PODS
-from resilience.context import CheckContext, NotMet
-from resilience.model.selector import Selector
+from resilience.kube import objects
+from resilience.kube.selectors import Selector
 from resilience.model.verb import Family, Phase, Right, Verb, parameter
 from resilience.model.verdict import Finding, Result, Unit
 from resilience.model.words import many
+from resilience.verbs.context import CheckContext, NotMet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

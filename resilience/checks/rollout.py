@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from resilience.cluster import objects
 from resilience.cluster.interface import (
     DAEMONSETS,
     JOBS,
@@ -19,6 +18,7 @@ from resilience.cluster.interface import (
     Object,
     Resource,
 )
+from resilience.kube import objects
 
 
 def wanted(resource: Resource, obj: Object) -> int:

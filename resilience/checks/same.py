@@ -12,9 +12,9 @@ from typing import Literal
 
 from resilience.cluster.errors import ClusterError
 from resilience.cluster.interface import NAMESPACES
-from resilience.context import CheckContext, NotMet
 from resilience.model.verb import Family, Phase, Verb, parameter
 from resilience.model.words import many
+from resilience.verbs.context import CheckContext, NotMet
 
 _SHOWN = 5
 
@@ -30,11 +30,11 @@ class Same:
 
 def run(same: Same, context: CheckContext) -> str:
     """One sentence; NotMet names the objects and JSON pointers that differ."""
-    from resilience.backup.catalog import opened
-    from resilience.backup.compare import AS_RESTORED, added, differing, with_cluster
-    from resilience.backup.drill_terms import drill_terms_of
-    from resilience.backup.errors import BackupError
-    from resilience.backup.scratch import CUSTOM, OWNER, SNAPSHOT, SOURCE, STORE
+    from resilience.backup.catalog.catalog import opened
+    from resilience.backup.drills.scratch import CUSTOM, OWNER, SNAPSHOT, SOURCE, STORE
+    from resilience.backup.format.errors import BackupError
+    from resilience.backup.proof.compare import AS_RESTORED, added, differing, with_cluster
+    from resilience.backup.proof.drill_terms import drill_terms_of
     from resilience.backup.store import open_store
 
     try:

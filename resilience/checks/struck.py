@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from resilience.cluster import objects
 from resilience.cluster.interface import Object
-from resilience.context import Fate, Victim
+from resilience.kube import objects
+from resilience.verbs.context import Fate, Victim
 
 
 def shows(victim: Victim, pod: Object | None) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from resilience.cluster.access import Access
+    from resilience.cluster.access.access import Access
+    from resilience.cluster.connection.wire import Gate
     from resilience.cluster.transport import HttpCluster
-    from resilience.cluster.wire import Gate
 
 __all__ = ["connect", "open_context"]
 
@@ -26,7 +26,7 @@ def open_context(context: str, kubeconfig: str = "", *, gate: Gate | None = None
     from dataclasses import replace
     from urllib.parse import urlsplit
 
-    from resilience.cluster.access import load
+    from resilience.cluster.access.access import load
 
     access = load(context, kubeconfig)
     cluster = connect(access, gate=gate)

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from resilience.cluster import objects
 from resilience.cluster.errors import Conflict, NotFound
 from resilience.cluster.interface import PODS, Cluster, Object
 from resilience.cluster.stand_in import NOBODY, StandIn
+from resilience.kube import objects
 
 IMAGE = "python:3.13-slim"
 """Where no `helper_image` is set; any image with Python 3.11 or later on its PATH will do."""

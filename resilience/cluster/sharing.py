@@ -6,10 +6,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from resilience.cluster.connection.wire import Wire
 from resilience.cluster.errors import ClusterError
 from resilience.cluster.interface import Resource, View
 from resilience.cluster.watch import LiveView
-from resilience.cluster.wire import Wire
 
 Key = tuple[Resource, str, str, str]
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from resilience.cluster import objects
+from resilience.kube import objects
 
 Spec = Mapping[str, Any]
 

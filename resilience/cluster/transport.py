@@ -12,16 +12,16 @@ from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from resilience.cluster.access import Access
+from resilience.cluster.access.access import Access
+from resilience.cluster.connection.log_lines import opened
+from resilience.cluster.connection.wire import Gate, Wire
 from resilience.cluster.discovery import Discovery
 from resilience.cluster.errors import ClusterError, Gone
 from resilience.cluster.interface import PODS, Means, Object, Resource, View
-from resilience.cluster.lines import opened
 from resilience.cluster.sharing import Shared
-from resilience.cluster.wire import Gate, Wire
 
 if TYPE_CHECKING:
-    from resilience.cluster.websocket import WebSocket
+    from resilience.cluster.connection.websocket import WebSocket
 
 MANAGER = "pytest-resilience"
 """Our name in managedFields."""
@@ -143,7 +143,7 @@ class HttpCluster:
         return opened(self._wire, path, query, self._agent)
 
     def websocket(self, path: str, protocols: Sequence[str]) -> WebSocket:
-        """For `resilience.cluster.exec`."""
+        """For `resilience.cluster.connection.container_exec`."""
         return self._wire.websocket(path, protocols, self._agent)
 
     def unreachable(self, request: str, error: Exception) -> ClusterError:

@@ -13,11 +13,11 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from resilience.cluster.connection.watch_stream import Stream
+from resilience.cluster.connection.wire import Wire
 from resilience.cluster.copy import Copy
 from resilience.cluster.errors import ApiError, ClusterEnded, ClusterError, Gone, Unreachable
 from resilience.cluster.interface import Object, Resource, WatchEvent
-from resilience.cluster.stream import Stream
-from resilience.cluster.wire import Wire
 
 Listener = Callable[[WatchEvent], None]
 

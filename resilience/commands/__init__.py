@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from resilience.root import project_root
-from resilience.settings import Settings, nothing, resolve
+from resilience.config.root import project_root
+from resilience.config.settings import Settings, nothing, resolve
 
 
 class CommandError(Exception):

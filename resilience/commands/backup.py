@@ -16,22 +16,22 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from resilience.backup import texts
-from resilience.backup.catalog import Snapshot, opened, snapshots
-from resilience.backup.clock import SystemClock
-from resilience.backup.compare import added, between, differing, with_cluster
-from resilience.backup.data import Inside, with_data
-from resilience.backup.errors import BackupError, BadRequest, Busy
-from resilience.backup.layout import stamped_name
-from resilience.backup.manifest import Manifest
-from resilience.backup.naming import under_free_name
-from resilience.backup.plans import Keys, copy, due, plan_store, prune, run_due, scope
-from resilience.backup.runbook import runbook
-from resilience.backup.scope import Scope
-from resilience.backup.snapshot import Request, create
+from resilience.backup.catalog.catalog import Snapshot, opened, snapshots
+from resilience.backup.catalog.verify import record, verify
+from resilience.backup.format.backup_clock import SystemClock
+from resilience.backup.format.errors import BackupError, BadRequest, Busy
+from resilience.backup.format.layout import stamped_name
+from resilience.backup.format.manifest import Manifest
+from resilience.backup.plans import cli_output
+from resilience.backup.plans.lifecycle import Keys, copy, due, plan_store, prune, run_due, scope
+from resilience.backup.plans.naming import under_free_name
+from resilience.backup.plans.runbook import runbook
+from resilience.backup.plans.volume_diff import volume_changes, volumes_not_compared
+from resilience.backup.proof.compare import added, between, differing, with_cluster
 from resilience.backup.store import open_store
-from resilience.backup.verify import record, verify
-from resilience.backup.volume_diff import volume_changes, volumes_not_compared
+from resilience.backup.take.data_request import Inside, with_data
+from resilience.backup.take.scope import Scope
+from resilience.backup.take.snapshot import Request, create
 from resilience.commands import CommandError
 from resilience.commands.backup_means import cluster_of, existing, keys, plan_in, say
 from resilience.commands.backup_restore import bring_back
@@ -73,7 +73,7 @@ def _create(options: argparse.Namespace) -> int:
         manifest = make(options.name) if options.name else under_free_name(store, stamped, make)
     snapshot = opened(store, manifest.name, given.identities)
     record(snapshot, verify(snapshot, trusted=given.trusted), CLOCK.now())
-    print(texts.made(manifest))
+    print(cli_output.made(manifest))
     return 0
 
 
@@ -111,7 +111,7 @@ def _inside(options: argparse.Namespace, plan: Plan | None) -> Inside:
 
 def _with_data(cluster: HttpCluster, inside: Inside) -> Callable[[Request], Request]:
     """Hooks of the Pods' own annotations, and volumes where they are asked for."""
-    from resilience.backup.stream import ClusterExec
+    from resilience.backup.data.container_stream import ClusterExec
 
     exec_ = ClusterExec(cluster)
     return lambda request: with_data(
@@ -125,8 +125,8 @@ def _warn(text: str) -> None:
 
 def _list(options: argparse.Namespace) -> int:
     store = existing(options.store)
-    rows = [texts.row(Snapshot(store, each)) for each in snapshots(store)]
-    print(texts.as_json(rows) if options.json else texts.table(rows, CLOCK.now()))
+    rows = [cli_output.row(Snapshot(store, each)) for each in snapshots(store)]
+    print(cli_output.as_json(rows) if options.json else cli_output.table(rows, CLOCK.now()))
     return 0
 
 
@@ -135,7 +135,7 @@ def _show(options: argparse.Namespace) -> int:
     if options.json and snapshot.manifest:
         print(snapshot.manifest.encoded().decode(), end="")
     else:
-        print(texts.shown(snapshot))
+        print(cli_output.shown(snapshot))
     return 0
 
 
@@ -154,7 +154,7 @@ def _verify(options: argparse.Namespace) -> int:
     signed = f"signed by {found.signed_by}" if found.signed_by else "not signed"
     print(
         f"{snapshot.name} is what was written: {many(found.objects, 'object')}, "
-        f"{texts.size(found.bytes)}, {signed}"
+        f"{cli_output.size(found.bytes)}, {signed}"
     )
     return 0
 
@@ -172,7 +172,7 @@ def _diff(options: argparse.Namespace) -> int:
                 found += added(was, cluster, _own_names(was))
         about_volumes = volumes_not_compared(was)
     if options.json:
-        print(texts.changes_as_json(found, about_volumes))
+        print(cli_output.changes_as_json(found, about_volumes))
     else:
         say(map(str, found))
         say(about_volumes, None if options.now else sys.stderr)
@@ -226,7 +226,7 @@ def _run(options: argparse.Namespace) -> int:
                 print(f"error: {plan.id}: {problem}", file=sys.stderr)
                 failed = 1
                 continue
-            say([texts.made(report.made)] if report.made else [f"{plan.id}: nothing due"])
+            say([cli_output.made(report.made)] if report.made else [f"{plan.id}: nothing due"])
             say(report.pruned)
     return failed
 
@@ -237,7 +237,7 @@ def _holder() -> str:
 
 def _copy(options: argparse.Namespace) -> int:
     total = copy(existing(options.store), open_store(options.to), options.name, clock=CLOCK)
-    print(f"{options.name}: {texts.size(total)} copied to {options.to}")
+    print(f"{options.name}: {cli_output.size(total)} copied to {options.to}")
     return 0
 
 

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from resilience.backup.errors import BadRequest
-from resilience.backup.keys import signer
-from resilience.backup.plans import Keys
+from resilience.backup.format.errors import BadRequest
+from resilience.backup.plans.keys import signer
+from resilience.backup.plans.lifecycle import Keys
 from resilience.backup.store import Store, open_store
 from resilience.backup.store.directory import DirectoryStore
 from resilience.cluster.interface import Cluster
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 def plan_in(path: str) -> Plan:
     """The one plan of a file."""
-    from resilience.catalogue import catalogue
     from resilience.language import load
+    from resilience.verbs.catalogue import catalogue
 
     loaded = load(Path(path), None, catalogue(), os.environ)
     if loaded.problems:
@@ -43,22 +43,22 @@ def plan_in(path: str) -> Plan:
 def cluster_of(options: argparse.Namespace) -> Iterator[HttpCluster]:
     """The one that was named; no sandbox is ever started for it."""
     from resilience.cluster import open_context
-    from resilience.engine import guard
-    from resilience.targets import load
+    from resilience.config.targets import load
+    from resilience.engine.guard import consent
 
     named = options.context or options.kubeconfig or os.environ.get("KUBECONFIG")
     if not named and os.environ.get("KUBERNETES_SERVICE_HOST"):
         raise BadRequest("we run inside a cluster; name it with --context in-cluster")
     with open_context(options.context, options.kubeconfig) as cluster:
         given = settings(options)
-        cluster.means = guard.means(cluster, load(given.root), given.helper_image)
+        cluster.means = consent.means(cluster, load(given.root), given.helper_image)
         yield cluster
 
 
 def keys(options: argparse.Namespace, cluster: Cluster | None = None) -> Keys:
     """From the options and the environment. `cluster` is where a Secret that is named is read; what
     reads snapshots only signs nothing."""
-    from resilience.backup import encrypt
+    from resilience.backup.format import encrypt
 
     named = getattr(options, "signing_key", None) or ""
     return Keys(

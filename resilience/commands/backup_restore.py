@@ -14,16 +14,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from resilience.backup import texts
-from resilience.backup.catalog import Snapshot, held_by_velero, opened
-from resilience.backup.clock import SystemClock
-from resilience.backup.errors import BackupError, BadRequest, RestoreRefused
-from resilience.backup.foreign import require_intact
-from resilience.backup.layout import stamped_name
-from resilience.backup.local_layer import LocalLayer
-from resilience.backup.mapping import Targets
-from resilience.backup.outcome import DRY, RestoreReport
-from resilience.backup.restore import RestoreRequest, restore
+from resilience.backup.catalog.catalog import Snapshot, held_by_velero, opened
+from resilience.backup.catalog.velero_check import require_intact
+from resilience.backup.data.local_layer import LocalLayer
+from resilience.backup.format.backup_clock import SystemClock
+from resilience.backup.format.errors import BackupError, BadRequest, RestoreRefused
+from resilience.backup.format.layout import stamped_name
+from resilience.backup.objects.mapping import Targets
+from resilience.backup.plans import cli_output
+from resilience.backup.restore.outcome import DRY, RestoreReport
+from resilience.backup.restore.restore import RestoreRequest, restore
 from resilience.cluster.errors import ClusterError
 from resilience.cluster.interface import Cluster
 from resilience.commands.backup_means import cluster_of, existing, keys, say
@@ -60,8 +60,8 @@ def bring_back(options: argparse.Namespace) -> int:
         with _named(request):
             report = restore(_filling(request, cluster), snapshot, cluster, clock=CLOCK)
             loaded = _loaded(report, snapshot, targets, cluster)
-    print(texts.restored(report))
-    say(texts.not_brought_back(report))
+    print(cli_output.restored(report))
+    say(cli_output.not_brought_back(report))
     say(loaded)
     if report.complete:
         return 0
@@ -93,8 +93,8 @@ def _loaded(
     report: RestoreReport, snapshot: Snapshot, targets: Targets, cluster: HttpCluster
 ) -> list[str]:
     """The application's own dumps, once its Pods are ready."""
-    from resilience.backup.dumps import Dumps
-    from resilience.backup.stream import ClusterExec
+    from resilience.backup.data.container_stream import ClusterExec
+    from resilience.backup.data.dumps import Dumps
 
     if not report.complete or any(each in DRY for each in report.counts):
         return []
@@ -103,8 +103,8 @@ def _loaded(
 
 def _filling(request: RestoreRequest, cluster: HttpCluster) -> RestoreRequest:
     """Volumes are filled before anything mounts them."""
-    from resilience.backup.stream import ClusterExec
-    from resilience.backup.volumes import TarVolumes
+    from resilience.backup.data.container_stream import ClusterExec
+    from resilience.backup.data.volumes import TarVolumes
 
     tar = TarVolumes(
         cluster=cluster,
@@ -120,10 +120,10 @@ def _require_consent(
     cluster: Cluster, options: argparse.Namespace, snapshot: Snapshot, targets: Targets
 ) -> None:
     """A restore by hand changes a real cluster like any scenario: what it touches must consent."""
-    from resilience.context import Refused
-    from resilience.engine.guard import consent
-    from resilience.root import project_root
-    from resilience.targets import BadTarget, load
+    from resilience.config.root import project_root
+    from resilience.config.targets import BadTarget, load
+    from resilience.engine.guard.consent import consent
+    from resilience.verbs.context import Refused
 
     if options.dry_run or cluster.is_sandbox:
         return

@@ -16,12 +16,12 @@ from resilience.cluster.errors import ClusterError
 from resilience.cluster.interface import PODS, Cluster, Object
 from resilience.cluster.transport import HttpCluster
 from resilience.commands import rbac
-from resilience.context import Refused
-from resilience.engine import guard, preflight
-from resilience.engine.limits import Limits
+from resilience.config.settings import Settings
+from resilience.config.targets import Target
+from resilience.engine.guard import consent, preflight
+from resilience.engine.guard.limits import Limits
 from resilience.model.scenario import Scenario
-from resilience.settings import Settings
-from resilience.targets import Target
+from resilience.verbs.context import Refused
 
 Line = tuple[bool | None, str, str]
 """(good, what, detail); None: it does not matter, or cannot be told."""
@@ -66,7 +66,7 @@ def namespaces(given: Settings, paths: Sequence[str]) -> Sequence[str]:
     """Those that the files act in; without files, the default one."""
     found = set[str]()
     for scenario in rbac.scenarios([Path(path) for path in paths], given) if paths else ():
-        found.update(guard.touched(scenario, scenario.namespace or given.namespace)[0])
+        found.update(consent.touched(scenario, scenario.namespace or given.namespace)[0])
     return sorted(found) or [given.namespace]
 
 
@@ -88,9 +88,9 @@ def refused(
 ) -> None:
     """Raise what a run would meet before it touches anything; locks are not tried."""
     namespace = scenario.namespace or given.namespace
-    namespaces, nodes = guard.touched(scenario, namespace)
-    guard.consent(cluster, targets, namespaces, nodes=nodes)
-    cluster.means = guard.means(cluster, targets, given.helper_image)
-    target = guard.target_of(cluster, targets)
+    namespaces, nodes = consent.touched(scenario, namespace)
+    consent.consent(cluster, targets, namespaces, nodes=nodes)
+    cluster.means = consent.means(cluster, targets, given.helper_image)
+    target = consent.target_of(cluster, targets)
     Limits(target, cluster, namespace, lambda: datetime.now(UTC).timestamp()).open_now()
     preflight.ask(cluster, scenario, namespace, given.journal_namespace)

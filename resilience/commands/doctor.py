@@ -16,9 +16,9 @@ from functools import partial
 
 from resilience.cluster.errors import ClusterError, Forbidden
 from resilience.commands import settings
-from resilience.context import Refused
+from resilience.config.settings import Settings
 from resilience.model.words import many
-from resilience.settings import Settings
+from resilience.verbs.context import Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def _ask(settings: Settings, paths: Sequence[str]) -> Iterator[Answer]:
 
 
 def _verbs() -> Answer:
-    from resilience.catalogue import catalogue
+    from resilience.verbs.catalogue import catalogue
 
     verbs = catalogue()
     shadowed = verbs.shadowed()
@@ -65,7 +65,7 @@ def _verbs() -> Answer:
 
 def _sandbox() -> Answer:
     from resilience.cluster import connect
-    from resilience.cluster.embedded import sandbox
+    from resilience.cluster.access.embedded import sandbox
     from resilience.cluster.interface import NODES
 
     began = time.monotonic()
@@ -82,8 +82,8 @@ def _sandbox() -> Answer:
 def _cluster(settings: Settings, paths: Sequence[str]) -> Iterator[Answer]:
     from resilience.cluster import open_context
     from resilience.commands import checkup, doctor_pods
-    from resilience.engine import guard
-    from resilience.targets import load
+    from resilience.config.targets import load
+    from resilience.engine.guard import consent
 
     try:
         with open_context(settings.context, settings.kubeconfig) as cluster:
@@ -92,7 +92,7 @@ def _cluster(settings: Settings, paths: Sequence[str]) -> Iterator[Answer]:
             now = datetime.now(UTC)
             yield _answer("clock", lambda: checkup.clock(cluster, now))
             targets = load(settings.root)
-            cluster.means = guard.means(cluster, targets, settings.helper_image)
+            cluster.means = consent.means(cluster, targets, settings.helper_image)
             for namespace in checkup.namespaces(settings, paths):
                 yield _answer("images", partial(checkup.images, cluster, namespace))
                 for line in doctor_pods.helpers(cluster, [namespace]):
@@ -131,10 +131,10 @@ def _who(request: Callable[..., dict[str, object]]) -> str:
 
 def _consent(cluster: object, settings: Settings) -> str:
     from resilience.cluster.transport import HttpCluster
-    from resilience.engine import guard
-    from resilience.targets import Target, load
+    from resilience.config.targets import Target, load
+    from resilience.engine.guard import consent
 
     assert isinstance(cluster, HttpCluster)
     targets: Sequence[Target] = load(settings.root)
-    guard.consent(cluster, targets, [settings.namespace])
+    consent.consent(cluster, targets, [settings.namespace])
     return f"namespace {settings.namespace!r} may be acted in"

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from resilience.backup.helper_pod import helper
+from resilience.backup.data.helper_pod import helper
 from resilience.cluster import helper_pods
 from resilience.cluster.errors import ApiError, ClusterError, Forbidden, NotFound
 from resilience.cluster.helper_pods import Access, HelperPod
 from resilience.cluster.interface import NAMESPACES, PODS, Cluster, Object
-from resilience.engine.limits import PAUSED
+from resilience.engine.guard.limits import PAUSED
 
 Line = tuple[bool | None, str, str]
 

@@ -96,7 +96,7 @@ def write(folder: str) -> int:
 
 
 def _schema() -> str:
-    from resilience.catalogue import catalogue
-    from resilience.language.schema import schema
+    from resilience.language.schema.schema import schema
+    from resilience.verbs.catalogue import catalogue
 
     return json.dumps(schema("scenario", catalogue()), indent=2) + "\n"

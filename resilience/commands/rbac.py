@@ -13,11 +13,11 @@ from pathlib import Path
 
 from resilience.cluster.interface import Object
 from resilience.commands import CommandError, settings
-from resilience.engine import rbac
-from resilience.engine.rights import Need, merged, needed
+from resilience.config.settings import Settings
+from resilience.engine.guard import rbac
+from resilience.engine.guard.permissions import Need, merged, needed
 from resilience.model.place import Problem
 from resilience.model.scenario import Scenario
-from resilience.settings import Settings
 
 ACCOUNT = "resilience"
 
@@ -66,9 +66,9 @@ def _subject(options: argparse.Namespace, given: Settings) -> rbac.Subject:
 
 def scenarios(paths: Sequence[Path], given: Settings) -> Iterator[Scenario]:
     """All of these files and folders, those of plans included; CommandError with all problems."""
-    from resilience.catalogue import catalogue
-    from resilience.engine.drill import compiled
+    from resilience.engine.plan.plan_scenarios import compiled
     from resilience.language import load
+    from resilience.verbs.catalogue import catalogue
 
     verbs = catalogue()
     problems: list[Problem] = []

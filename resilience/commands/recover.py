@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from resilience.cluster.access import NoAccess
+from resilience.cluster.access.access import NoAccess
 from resilience.commands import CommandError, settings
-from resilience.engine.recover import Left, left_behind, replay
-from resilience.settings import Settings
+from resilience.config.settings import Settings
+from resilience.engine.journal.recover import Left, left_behind, replay
 
 
 def recover(options: argparse.Namespace) -> int:
@@ -75,16 +75,17 @@ def _context(given: Settings, found: Sequence[Left]) -> str:
 
 
 def _replay(given: Settings, runs: Sequence[str]) -> int:
-    from resilience import targets
-    from resilience.catalogue import catalogue
     from resilience.cluster import open_context
-    from resilience.engine import guard, takeover
-    from resilience.engine.abort import Aborter
-    from resilience.engine.clock import RealClock
-    from resilience.engine.takeover import Place
+    from resilience.config import targets
+    from resilience.engine.base.abort import Aborter
+    from resilience.engine.base.real_clock import RealClock
+    from resilience.engine.guard import consent
+    from resilience.engine.journal import takeover
+    from resilience.engine.journal.takeover import Place
+    from resilience.verbs.catalogue import catalogue
 
     with open_context(given.context, given.kubeconfig) as cluster:
-        cluster.means = guard.means(cluster, targets.load(given.root), given.helper_image)
+        cluster.means = consent.means(cluster, targets.load(given.root), given.helper_image)
         directory = given.journal_directory
         results = replay(cluster, directory, catalogue(), clock=RealClock(), runs=runs)
         place = Place(

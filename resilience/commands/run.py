@@ -7,7 +7,7 @@ import os
 import sys
 from importlib.metadata import entry_points
 
-from resilience.settings import OPTIONS
+from resilience.config.settings import OPTIONS
 
 PLUGIN = "resilience.plugin"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from resilience.cluster.embedded import command, environment
+from resilience.cluster.access.embedded import command, environment
 
 
 def hand_over(arguments: Sequence[str]) -> int:

@@ -8,8 +8,8 @@ from typing import Literal
 
 def show(kind: Literal["scenario", "plan"]) -> int:
     """Print it."""
-    from resilience.catalogue import catalogue
-    from resilience.language.schema import schema
+    from resilience.language.schema.schema import schema
+    from resilience.verbs.catalogue import catalogue
 
     print(json.dumps(schema(kind, catalogue()), indent=2))
     return 0

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from resilience.config.settings import Settings
     from resilience.harness.session import Session
-    from resilience.settings import Settings
 
 SETTINGS: pytest.StashKey[Settings] = pytest.StashKey()
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from resilience.harness import SESSION, SETTINGS, handwritten, refusals, telling
+from resilience.harness import SESSION, SETTINGS, output, python_tests, refusals
 from resilience.harness.items import ScenarioFile, ScenarioItem
 from resilience.harness.session import Session
 from resilience.harness.signals import exit_code
@@ -24,7 +24,7 @@ def session(config: pytest.Config) -> Session:
     if found is None:
         found = config.stash[SESSION] = Session(
             config.stash[SETTINGS],
-            tell=lambda line: telling.write(config, [line]),
+            tell=lambda line: output.write(config, [line]),
             terminate=_terminate,
         )
     return found
@@ -45,7 +45,7 @@ def check(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
     """UsageError when items that change a cluster may not run like this."""
     ours = [item for item in items if _is_ours(item)]
     for item in ours:
-        telling.shield(item)
+        output.shield(item)
     if config.option.collectonly or config.option.setupplan or hasattr(config, "workerinput"):
         return  # a worker's items are refused on the controller, and by the fixture
     if any(not isinstance(item, ScenarioItem) or item.scenario.mutates for item in ours):
@@ -57,12 +57,12 @@ def check(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
 
 
 def _is_ours(item: pytest.Item) -> bool:
-    return isinstance(item, ScenarioItem) or handwritten.uses(item)
+    return isinstance(item, ScenarioItem) or python_tests.uses(item)
 
 
 def check_targets(session: Session) -> None:
     """UsageError, before any cluster is opened, for a limit that is misspelt."""
-    from resilience.targets import BadTarget
+    from resilience.config.targets import BadTarget
 
     if session.wants_sandbox:
         return

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from resilience.engine.defect import defect
-from resilience.harness import SESSION, exits, telling
+from resilience.engine.base.defect import defect
+from resilience.harness import SESSION, exits, output
 from resilience.harness.signals import exit_code
 from resilience.model.verdict import Outcome
 
@@ -29,7 +29,7 @@ def finish(session: pytest.Session, exitstatus: int) -> None:
         why = str(error) if isinstance(error, OSError) else defect("the report", error)
         ours.files = [f"the report could not be written: {why}"]
         missing = True
-    failed = telling.failed_nodes(session.config)
+    failed = output.failed_nodes(session.config)
     others = bool(failed - set(ours.outcomes))
     session.exitstatus = exits.code(int(session.exitstatus), ours.outcomes.values(), others)
     if missing and session.exitstatus == pytest.ExitCode.OK:
@@ -60,4 +60,4 @@ def summarise(reporter: Any, config: pytest.Config) -> None:
     """One table of all scenarios, and where the report lies."""
     ours = config.stash[SESSION]
     if ours.records:
-        telling.summary(reporter, ours.records, ours.files)
+        output.summary(reporter, ours.records, ours.files)

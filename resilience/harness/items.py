@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from resilience.cluster.errors import ClusterError
-from resilience.context import ActionFailed, Refused
-from resilience.engine.drill import compiled
-from resilience.harness import FIXTURE, SESSION, telling
+from resilience.engine.plan.plan_scenarios import compiled
+from resilience.harness import FIXTURE, SESSION, output
 from resilience.language import load
 from resilience.model.scenario import Scenario, Step
 from resilience.model.verdict import Outcome
+from resilience.verbs.context import ActionFailed, Refused
 
 if TYPE_CHECKING:
     from resilience.cluster.transport import HttpCluster
@@ -102,7 +102,7 @@ class ScenarioItem(pytest.Function):
                 lines = session.rehearse(self.scenario, cluster)
             self._show(lines)
         # The scenario's paths begin where pytest was started, wherever tests have gone since.
-        with telling.live(self.config) as shown, chdir(self.config.invocation_params.dir):
+        with output.live(self.config) as shown, chdir(self.config.invocation_params.dir):
             try:
                 record = session.run(self.scenario, cluster, shown)
             except Refused as error:
@@ -126,9 +126,9 @@ class ScenarioItem(pytest.Function):
 
     def _keep(self, record: RunRecord) -> None:
         whole = self.config.get_verbosity() >= 2
-        self.user_properties.extend(telling.properties(record))
-        if whole or not telling.shows_steps(self.config):  # else it stands above already
-            self.add_report_section("call", "timeline", telling.timeline(record, whole=whole))
+        self.user_properties.extend(output.properties(record))
+        if whole or not output.shows_steps(self.config):  # else it stands above already
+            self.add_report_section("call", "timeline", output.timeline(record, whole=whole))
 
     def show(self) -> None:
         """Dry run without a cluster: say what is written."""
@@ -148,7 +148,7 @@ class ScenarioItem(pytest.Function):
     def _show(self, text: Sequence[str]) -> None:
         self.add_report_section("call", "dry run", "\n".join(text))
         lines = (f"  {line}" for line in text)
-        telling.write(self.config, [f"{self.nodeid}: {self.scenario.title}", *lines])
+        output.write(self.config, [f"{self.nodeid}: {self.scenario.title}", *lines])
         pytest.skip("dry run: nothing was changed")
 
 

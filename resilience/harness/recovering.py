@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from resilience.catalogue import Verbs
     from resilience.cluster.transport import HttpCluster
-    from resilience.engine.takeover import Place
+    from resilience.engine.journal.takeover import Place
+    from resilience.verbs.catalogue import Verbs
 
 Tell = Callable[[str], None]
 
 
 def from_here(cluster: HttpCluster, directory: Path, verbs: Verbs, tell: Tell) -> None:
     """What runs of this machine left."""
-    from resilience.engine.clock import RealClock
-    from resilience.engine.recover import replay
+    from resilience.engine.base.real_clock import RealClock
+    from resilience.engine.journal.recover import replay
 
     for result in replay(cluster, directory, verbs, clock=RealClock()):
         if result.skipped and cluster.is_sandbox:
@@ -33,7 +33,7 @@ def from_here(cluster: HttpCluster, directory: Path, verbs: Verbs, tell: Tell) -
 def from_there(place: Place, tell: Tell) -> None:
     """What dead runs left in the cluster's own journal; those that may still live are left."""
     from resilience.cluster.errors import ApiError
-    from resilience.engine import takeover
+    from resilience.engine.journal import takeover
 
     try:
         results = takeover.recover(place, wait=0.0, tell=tell)

@@ -16,24 +16,24 @@ from random import SystemRandom
 from typing import TYPE_CHECKING, Any
 
 from resilience import __version__
+from resilience.config.settings import Settings
 from resilience.harness.signals import Signals
-from resilience.settings import Settings
 
 if TYPE_CHECKING:
-    from resilience.catalogue import Verbs
-    from resilience.cluster.embedded import Life
+    from resilience.cluster.access.embedded import Life
+    from resilience.cluster.connection.wire import Gate
     from resilience.cluster.transport import HttpCluster
-    from resilience.cluster.wire import Gate
-    from resilience.engine.abort import Aborter
-    from resilience.engine.fixture import Resilience
-    from resilience.engine.journal import Journal
-    from resilience.engine.options import Options
-    from resilience.harness.guarding import Guarding
+    from resilience.config.targets import Target
+    from resilience.engine.base.abort import Aborter
+    from resilience.engine.base.run_options import Options
+    from resilience.engine.journal.journal import Journal
+    from resilience.engine.python.fixture import Resilience
+    from resilience.harness.run_guard import Guarding
     from resilience.model.report import RunRecord
     from resilience.model.scenario import Scenario
     from resilience.model.verdict import Outcome
     from resilience.report.live import Live
-    from resilience.targets import Target
+    from resilience.verbs.catalogue import Verbs
 
 
 class Session:
@@ -56,14 +56,14 @@ class Session:
     @cached_property
     def catalogue(self) -> Verbs:
         """Every verb; read once."""
-        from resilience.catalogue import catalogue
+        from resilience.verbs.catalogue import catalogue
 
         return catalogue()
 
     @cached_property
     def targets(self) -> Sequence[Target]:
         """BadTarget when a file cannot be understood."""
-        from resilience.targets import load
+        from resilience.config.targets import load
 
         return load(self.settings.root)
 
@@ -80,7 +80,7 @@ class Session:
 
     def refusal(self, environment: Mapping[str, str] | None = None) -> str:
         """Why nothing may be started with these settings here; "" when it may."""
-        from resilience.engine.guard import in_cluster_unnamed
+        from resilience.engine.guard.consent import in_cluster_unnamed
 
         named = self.settings.context or self.settings.kubeconfig
         return in_cluster_unnamed(named, os.environ if environment is None else environment)
@@ -102,7 +102,7 @@ class Session:
 
         with self.signals.installed():
             if self.wants_sandbox:
-                from resilience.cluster.embedded import sandbox
+                from resilience.cluster.access.embedded import sandbox
 
                 with sandbox(nodes=self.settings.sandbox_nodes) as embedded:
                     self._life = embedded.life
@@ -126,9 +126,9 @@ class Session:
 
     def rehearse(self, scenario: Scenario, cluster: HttpCluster) -> list[str]:
         """What it would do, as lines."""
-        from resilience.engine import dryrun
-        from resilience.engine.clock import RealClock
-        from resilience.engine.options import Options
+        from resilience.engine.base.real_clock import RealClock
+        from resilience.engine.base.run_options import Options
+        from resilience.engine.run import dry_run
 
         namespace = scenario.namespace or self.settings.namespace
         limits = self._guarding(cluster).limits(namespace)
@@ -139,16 +139,16 @@ class Session:
             may_harm=limits.may_harm,
         )
         options = self._repeating(scenario, options)
-        return [*dryrun.told(dryrun.rehearse(scenario, cluster, options, RealClock()))]
+        return [*dry_run.told(dry_run.rehearse(scenario, cluster, options, RealClock()))]
 
     def _prepared(self, cluster: HttpCluster) -> HttpCluster:
         """Ready to act on: what killed runs left there is put back before anything new."""
-        from resilience.engine import guard
+        from resilience.engine.guard import consent
         from resilience.harness import recovering
 
         directory = self.settings.journal_directory
         targets = () if self.wants_sandbox else self.targets
-        cluster.means = guard.means(cluster, targets, self.settings.helper_image)
+        cluster.means = consent.means(cluster, targets, self.settings.helper_image)
         recovering.from_here(cluster, directory, self.catalogue, self._tell)
         if not self.wants_sandbox:
             recovering.from_there(self._guarding(cluster).place(directory), self._tell)
@@ -163,10 +163,10 @@ class Session:
 
     def ask_consent(self, scenario: Scenario, cluster: HttpCluster) -> None:
         """Refused when nothing allows what the scenario would touch, or a right is missing."""
-        from resilience.engine import guard, preflight
+        from resilience.engine.guard import consent, preflight
 
         namespace = scenario.namespace or self.settings.namespace
-        namespaces, nodes = guard.touched(scenario, namespace)
+        namespaces, nodes = consent.touched(scenario, namespace)
         self.ask_consent_for(cluster, namespaces, nodes=nodes)
         if not self.wants_sandbox:
             preflight.ask(cluster, scenario, namespace, self.settings.journal_namespace)
@@ -175,9 +175,9 @@ class Session:
         self, cluster: HttpCluster, namespaces: Sequence[str], *, nodes: bool = False
     ) -> None:
         """Refused when nothing allows acting there."""
-        from resilience.engine import guard
+        from resilience.engine.guard import consent
 
-        guard.consent(cluster, self.targets, namespaces, nodes=nodes)
+        consent.consent(cluster, self.targets, namespaces, nodes=nodes)
 
     def mark_incomplete(self, node: str) -> None:
         """A test of somebody's left something in the cluster."""
@@ -187,11 +187,11 @@ class Session:
 
     def run(self, scenario: Scenario, cluster: HttpCluster, shown: Live) -> RunRecord:
         """Carry one scenario out; whatever happens, what it changed is put back first."""
-        from resilience.context import Refused
-        from resilience.engine.abort import Aborted, Aborter
-        from resilience.engine.clock import RealClock
-        from resilience.engine.guard import touched
-        from resilience.engine.run import run
+        from resilience.engine.base.abort import Aborted, Aborter
+        from resilience.engine.base.real_clock import RealClock
+        from resilience.engine.guard.consent import touched
+        from resilience.engine.run.scenario import run
+        from resilience.verbs.context import Refused
 
         options = self._repeating(scenario, self._options(self._seed_for(scenario), shown))
         aborter, clock = Aborter(), RealClock()
@@ -237,7 +237,7 @@ class Session:
             return options
         from dataclasses import replace
 
-        from resilience.engine import replaying
+        from resilience.engine.run import replay as replaying
 
         replay = replaying.of(Path(self.settings.replay), scenario.id)
         return replace(options, seed=replay.seed, stream=replay.stream)
@@ -247,19 +247,19 @@ class Session:
         self, cluster: HttpCluster, options: Options, aborter: Aborter, **what: Any
     ) -> Iterator[tuple[Options, Journal]]:
         """The options and the journal of one run, with all that its cluster asks for."""
-        from resilience.engine import journalfile
-        from resilience.engine.journal import Journal
+        from resilience.engine.journal import journal_file
+        from resilience.engine.journal.journal import Journal
 
         assert options.run is not None
         if self.wants_sandbox:
-            yield options, Journal([journalfile.create(options.journal, options.run)])
+            yield options, Journal([journal_file.create(options.journal, options.run)])
             return
         with self._guarding(cluster).about(options, aborter, **what) as (hung, sinks):
-            yield hung, Journal([journalfile.create(options.journal, options.run), *sinks])
+            yield hung, Journal([journal_file.create(options.journal, options.run), *sinks])
 
     def _guarding(self, cluster: HttpCluster) -> Guarding:
-        from resilience.engine.clock import RealClock
-        from resilience.harness.guarding import Guarding
+        from resilience.engine.base.real_clock import RealClock
+        from resilience.harness.run_guard import Guarding
 
         return Guarding(
             settings=self.settings,
@@ -272,7 +272,7 @@ class Session:
 
     def _ending_with_the_sandbox(self, aborter: Aborter) -> AbstractContextManager[None]:
         """A run need not wait for a cluster that is gone, nor judge by one that cannot work."""
-        from resilience.engine.abort import Why
+        from resilience.engine.base.abort import Why
 
         if self._life is None:
             return nullcontext()
@@ -287,15 +287,15 @@ class Session:
         """The engine for a test in Python, for the time of the block."""
         from dataclasses import replace
 
-        from resilience.engine import guard
-        from resilience.engine.abort import Aborter
-        from resilience.engine.clock import RealClock
-        from resilience.engine.fixture import Resilience
+        from resilience.engine.base.abort import Aborter
+        from resilience.engine.base.real_clock import RealClock
+        from resilience.engine.guard import consent
+        from resilience.engine.python.fixture import Resilience
 
         options = self._options(self.seed, shown)
         aborter = Aborter()
         namespace = self.settings.namespace
-        target = None if self.wants_sandbox else guard.target_of(cluster, self.targets)
+        target = None if self.wants_sandbox else consent.target_of(cluster, self.targets)
         nodes = cluster.is_sandbox or (target is not None and target.nodes)
         guarded = self._guarded(
             cluster,
@@ -330,8 +330,8 @@ class Session:
     def _options(self, seed: int | None, shown: Live) -> Options:
         import time
 
-        from resilience.engine.options import Options
-        from resilience.engine.run import new_id
+        from resilience.engine.base.run_options import Options
+        from resilience.engine.run.scenario import new_id
 
         settings = self.settings
         return Options(

@@ -28,7 +28,7 @@ def exit_code(name: str) -> int | None:
 
 
 class Aborter(Protocol):
-    """The part of `resilience.engine.abort.Aborter` that signals need."""
+    """The part of `resilience.engine.base.abort.Aborter` that signals need."""
 
     def abort(self, reason: str) -> None: ...
     def press(self) -> str: ...

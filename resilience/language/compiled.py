@@ -16,12 +16,12 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from resilience.language.forms import MatrixForm
 from resilience.language.matrix import MatrixShape
 from resilience.language.objective import ObjectiveShape
-from resilience.language.records import Field, Record, metadata
-from resilience.language.scalars import SCALARS
-from resilience.language.shapes import Choice, File, ListOf, MapOf, OneOf, Shape
+from resilience.language.shape.forms import MatrixForm
+from resilience.language.shape.records import Field, Record, metadata
+from resilience.language.shape.scalars import SCALARS
+from resilience.language.shape.shapes import Choice, File, ListOf, MapOf, OneOf, Shape
 from resilience.language.steps import PhaseShape, StepShape
 from resilience.model.scenario import Objective, Step
 from resilience.model.verb import Phase

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 import yaml
 from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode
 
-from resilience.language import source, syntax
-from resilience.language.near import quoted
+from resilience.language.text import source, syntax
+from resilience.language.text.near import quoted
 from resilience.model.place import Place, Problem
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

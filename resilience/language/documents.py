@@ -14,13 +14,14 @@ from typing import Any, TypeVar
 
 from yaml.nodes import MappingNode, Node, ScalarNode
 
-from resilience.language import ids, rules, spelling
+from resilience.language import ids
 from resilience.language.compiled import record_of
-from resilience.language.forms import PlanForm, ScenarioForm
 from resilience.language.matrix import Combination, combinations
-from resilience.language.near import nearest
-from resilience.language.reading import WRONG, Entry, Reading, what
-from resilience.language.substitute import Unknown, Variables
+from resilience.language.shape import rules, spelling
+from resilience.language.shape.forms import PlanForm, ScenarioForm
+from resilience.language.shape.reading import WRONG, Entry, Reading, what
+from resilience.language.text.near import nearest
+from resilience.language.text.substitute import Unknown, Variables
 from resilience.model.inside import Volumes
 from resilience.model.place import Problem
 from resilience.model.scenario import Exclude, Keep, Plan, PlanObjective, Scenario

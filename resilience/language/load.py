@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from resilience.language import source
 from resilience.language.compose import documents
 from resilience.language.documents import File, read
+from resilience.language.text import source
 from resilience.model.place import Place, Problem
 from resilience.model.scenario import Plan, Scenario
 from resilience.model.verb import Catalogue

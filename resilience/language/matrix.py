@@ -15,10 +15,10 @@ from typing import Any
 
 from yaml.nodes import MappingNode, Node
 
-from resilience.language.near import nearest, quoted
-from resilience.language.reading import WRONG, Entry, Reading, Wrong, what
-from resilience.language.scalars import SCALARS
-from resilience.language.shapes import ListOf, MapOf
+from resilience.language.shape.reading import WRONG, Entry, Reading, Wrong, what
+from resilience.language.shape.scalars import SCALARS
+from resilience.language.shape.shapes import ListOf, MapOf
+from resilience.language.text.near import nearest, quoted
 
 LIMIT = 256
 EXCLUDE = "exclude"

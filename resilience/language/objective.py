@@ -11,10 +11,10 @@ from typing import Any
 
 from yaml.nodes import MappingNode, Node
 
-from resilience.language.near import nearest, quoted
-from resilience.language.reading import WRONG, Entry, Reading, what
-from resilience.language.scalars import SCALARS
-from resilience.language.shapes import Shape
+from resilience.language.shape.reading import WRONG, Entry, Reading, what
+from resilience.language.shape.scalars import SCALARS
+from resilience.language.shape.shapes import Shape
+from resilience.language.text.near import nearest, quoted
 from resilience.model.scenario import Objective
 from resilience.model.values import Availability, Duration
 

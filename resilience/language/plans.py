@@ -13,8 +13,8 @@ from typing import Any
 
 from yaml.nodes import Node
 
-from resilience.language.near import nearest, quoted
-from resilience.language.reading import Reading, child
+from resilience.language.shape.reading import Reading, child
+from resilience.language.text.near import nearest, quoted
 from resilience.model.inside import Dump, PlanHook
 from resilience.model.scenario import Drill, Exclude, Keep, PlanObjective
 

@@ -15,8 +15,8 @@ from fractions import Fraction
 
 from yaml.nodes import Node
 
-from resilience.language.near import listed, nearest, quoted
-from resilience.language.reading import Reading, child
+from resilience.language.shape.reading import Reading, child
+from resilience.language.text.near import listed, nearest, quoted
 from resilience.model.scenario import DEFAULT_RATE, Objective, Step
 from resilience.model.values import Duration, Rate
 

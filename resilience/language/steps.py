@@ -13,12 +13,12 @@ from typing import Any
 
 from yaml.nodes import MappingNode, Node
 
-from resilience.language import keys, misplaced
 from resilience.language.compose import is_null
-from resilience.language.near import quoted
-from resilience.language.reading import WRONG, Entry, Reading, Wrong, child, what
-from resilience.language.records import Field, Record
-from resilience.language.shapes import Shape
+from resilience.language.shape import keys, misplaced
+from resilience.language.shape.reading import WRONG, Entry, Reading, Wrong, child, what
+from resilience.language.shape.records import Field, Record
+from resilience.language.shape.shapes import Shape
+from resilience.language.text.near import quoted
 from resilience.model.scenario import DEFAULT_WITHIN, Step
 from resilience.model.verb import Phase, Residue, Unusable, Verb
 

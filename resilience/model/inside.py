@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from resilience.model.selector import Selector
+from resilience.kube.selectors import Selector
 from resilience.model.values import Duration
 from resilience.model.verb import parameter
 

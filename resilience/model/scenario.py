@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
+from resilience.kube.selectors import Selector
 from resilience.model.inside import Dump, PlanHook, Sentinel, Volumes
 from resilience.model.place import Place
-from resilience.model.selector import Selector
 from resilience.model.values import Availability, Duration, Rate
 from resilience.model.verb import Phase, Verb, parameter
 

@@ -97,7 +97,7 @@ class Verb:
     neither rate nor objective because what it promises is in its parameters. `ask` of a probe is
     its one request as a check; with it the probe may stand in the phases of checks too, there
     without rate and objective.
-    `run` is called by the engine: its signature per family is in `resilience.context`.
+    `run` is called by the engine: its signature per family is in `resilience.verbs.context`.
     `rehearse` is called in its place by a dry run, on a cluster that takes writes as dryRun=All
     only; it ends at the first wait for an effect. It may be `run` itself where that does nothing
     but ask the API server; a verb without it is only described.
@@ -170,7 +170,7 @@ class Unusable:
 
 
 class Catalogue(Protocol):
-    """Which verbs exist. `resilience.catalogue` makes the real one, tests make small ones."""
+    """Which verbs exist. `resilience.verbs.catalogue` makes the real one, tests make small ones."""
 
     def names(self) -> Sequence[str]:
         """All verb names, sorted."""

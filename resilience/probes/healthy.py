@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from resilience.cluster import objects
 from resilience.cluster.interface import Object, WatchEvent
+from resilience.kube import objects
 
 Key = tuple[str, str]
 """Namespace and name of a budget."""

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from resilience.actions.exec import VERB as EXEC
-from resilience.actions.kill import VERB as KILL
-from resilience.actions.lose import VERB as LOSE
+from resilience.actions.objects.lose import VERB as LOSE
+from resilience.actions.pods.exec import VERB as EXEC
+from resilience.actions.pods.kill import VERB as KILL
 from resilience.checks.ready import VERB as READY
-from resilience.cluster import objects
 from resilience.cluster.interface import CONFIGMAPS, PODS
-from resilience.model.selector import Selector
+from resilience.kube import objects
+from resilience.kube.selectors import Selector
 from resilience.model.timeline import What
 from resilience.model.verb import Phase
 from resilience.model.verdict import Outcome

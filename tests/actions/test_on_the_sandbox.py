@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from resilience.cluster import connect
-from resilience.cluster.access import plain
-from resilience.cluster.embedded import command, environment
+from resilience.cluster.access.access import plain
+from resilience.cluster.access.embedded import command, environment
 from resilience.cluster.interface import NODES
 from resilience.cluster.transport import HttpCluster
-from tests.actions.chaosmesh import Controller, crd
-from tests.consent.conftest import applied, deleted, in_the_name_of, resilience, scenarios
+from tests.actions.network.chaosmesh import Controller, crd
+from tests.real_cluster import applied, deleted, in_the_name_of, resilience, scenarios
 
 SCALE = 20
 """Seconds of the sandbox's clock in a real one: a silent node is noticed after two, not forty."""
@@ -198,7 +198,7 @@ def test_with_the_rights_that_are_printed_machines_stop_and_processes_crash(
 
 
 def _ready(node: dict[str, object]) -> object:
-    from resilience.cluster import objects
+    from resilience.kube import objects
 
     return objects.condition(node, "Ready").get("status")
 

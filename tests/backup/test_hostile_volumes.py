@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from resilience.backup import volume_agent
+from resilience.backup.data import volume_agent
 
 Member = tuple[str, bytes, str, bytes]
 """Name, type, target of a link, content."""

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from resilience.actions.crash import VERB as CRASH
-from resilience.actions.kill import VERB as KILL
-from resilience.actions.restart import VERB as RESTART
-from resilience.actions.scale import VERB as SCALE
+from resilience.actions.pods.crash import VERB as CRASH
+from resilience.actions.pods.kill import VERB as KILL
+from resilience.actions.workloads.restart import VERB as RESTART
+from resilience.actions.workloads.scale import VERB as SCALE
 from resilience.checks.ready import VERB as READY
 from resilience.checks.recovered import VERB as RECOVERED
 from resilience.checks.restarts import VERB as RESTARTS
 from resilience.cluster.interface import DEPLOYMENTS
+from resilience.kube.selectors import Selector
 from resilience.model.scenario import Step
-from resilience.model.selector import Selector
 from resilience.model.values import Reference
 from resilience.model.verb import Phase
 from resilience.model.verdict import Outcome, Result

@@ -8,8 +8,8 @@ import pytest
 
 from resilience.checks.recovery import Recovery, recoveries
 from resilience.cluster.interface import Object, WatchEvent
-from resilience.context import Fate
-from resilience.engine.victims import Struck
+from resilience.engine.evidence.victims import Struck
+from resilience.verbs.context import Fate
 
 
 def pod(name: str, ready: bool = True, owner: str = "rs", restarts: int = 0,

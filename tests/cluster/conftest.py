@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from resilience.cluster.access import Access
+from resilience.cluster.access.access import Access
 from resilience.cluster.transport import HttpCluster
 from tests.cluster.faulty import FaultyServer
 

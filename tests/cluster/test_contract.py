@@ -12,7 +12,7 @@ from itertools import count
 import pytest
 
 from resilience.cluster import connect
-from resilience.cluster.embedded import sandbox
+from resilience.cluster.access.embedded import sandbox
 from resilience.cluster.errors import Conflict, Invalid, NotFound
 from resilience.cluster.interface import CONFIGMAPS, NAMESPACES, SERVICES, Cluster, Object
 from tests.backup.fakes import FakeCluster as BackupTwin

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from resilience.cluster.embedded import Life
+from resilience.cluster.access.embedded import Life
 
 WHY = "its data plane has no descriptors"
 

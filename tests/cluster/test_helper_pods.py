@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 
-from resilience.backup.canary import canary
-from resilience.backup.helper_pod import helper, in_place_of
-from resilience.cluster import helper_pods, objects
+from resilience.backup.data.helper_pod import helper, in_place_of
+from resilience.backup.drills.canary import canary
+from resilience.cluster import helper_pods
 from resilience.cluster.helper_pods import Access, HelperPod
 from resilience.cluster.interface import Means, Object
 from resilience.cluster.stand_in import StandIn
+from resilience.kube import objects
 from resilience.model.values import RunId
-from resilience.probes.incluster import Site
+from resilience.probes.prober.incluster import Site
 
 SPEC: dict[str, Any] = {
     "containers": [

@@ -9,7 +9,7 @@ import pytest
 
 from resilience import __version__
 from resilience.cluster import errors
-from resilience.cluster.access import Access
+from resilience.cluster.access.access import Access
 from resilience.cluster.interface import CONFIGMAPS, DEPLOYMENTS, NODES, PODS
 from resilience.cluster.transport import HttpCluster
 from tests.cluster.faulty import Asked, FaultyServer, Line, cut, reply, reset, status

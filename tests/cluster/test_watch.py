@@ -349,8 +349,8 @@ def test_a_half_open_connection_is_noticed_and_replaced(
     feed: Feed,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("resilience.cluster.stream.WATCH_SECONDS", 0)
-    monkeypatch.setattr("resilience.cluster.stream.GRACE_SECONDS", 0.2)
+    monkeypatch.setattr("resilience.cluster.connection.watch_stream.WATCH_SECONDS", 0)
+    monkeypatch.setattr("resilience.cluster.connection.watch_stream.GRACE_SECONDS", 0.2)
     second = Feed()
     server.on("LIST", reply(listing(7)))
     server.on("WATCH", feed, second)

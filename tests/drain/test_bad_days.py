@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 
-from resilience.cluster import connect, objects
-from resilience.cluster.embedded import sandbox
+from resilience.cluster import connect
+from resilience.cluster.access.embedded import sandbox
 from resilience.cluster.interface import BUDGETS, DEPLOYMENTS, NAMESPACES, NODES, PODS, Object
 from resilience.cluster.transport import HttpCluster
 from resilience.drain import DrainOptions, DrainResult, PodDrain, State, drain
 from resilience.drain.budgets import SETTLE
+from resilience.kube import objects
 
 FAULTS = "/sandbox/v1/faults"
 LONGEST = 30.0

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from resilience.cluster import objects
 from resilience.cluster.interface import BUDGETS, PODS, Object, Resource
 from resilience.drain.budgets import selects
+from resilience.kube import objects
 from tests.engine.fakes import FakeCluster
 
 LAG = 0.02

@@ -7,7 +7,6 @@ from __future__ import annotations
 import itertools
 import json
 
-from resilience.cluster import objects
 from resilience.cluster.interface import (
     DEPLOYMENTS,
     NAMESPACES,
@@ -16,6 +15,7 @@ from resilience.cluster.interface import (
     Object,
     Resource,
 )
+from resilience.kube import objects
 from tests.engine.fakes import KNOWN, FakeCluster
 
 

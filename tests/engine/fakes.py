@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, contextmanager
 from threading import RLock
 from typing import Any
 
-from resilience.actions.workloads import CRONJOBS
+from resilience.actions.shared.workload import CRONJOBS
 from resilience.cluster import errors
 from resilience.cluster.interface import (
     BUDGETS,
@@ -37,7 +37,7 @@ from resilience.cluster.interface import (
     WatchEvent,
 )
 from resilience.drain.budgets import selects
-from resilience.model.selector import Selector
+from resilience.kube.selectors import Selector
 from tests.twin import Twin
 from tests.twin_rules import has_fields
 

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from resilience.actions.reverting import described
-from resilience.cluster import objects
+from resilience.actions.undo.reverting import described
 from resilience.cluster.interface import DEPLOYMENTS, PODS, Object
-from resilience.engine.abort import Aborter
-from resilience.engine.journal import Journal, Line, Sink
-from resilience.engine.options import Options
-from resilience.engine.run import run
+from resilience.engine.base.abort import Aborter
+from resilience.engine.base.run_options import Options
+from resilience.engine.journal.journal import Journal, Line, Sink
+from resilience.engine.run.scenario import run
+from resilience.kube import objects
 from resilience.model.place import Place
 from resilience.model.report import RunRecord
 from resilience.model.scenario import Scenario, Step

@@ -7,17 +7,17 @@ import sys
 import time
 from pathlib import Path
 
-from resilience.catalogue import catalogue
 from resilience.cluster import connect
-from resilience.cluster.access import load as access
-from resilience.engine import journalfile
-from resilience.engine.abort import Aborter
-from resilience.engine.clock import RealClock
-from resilience.engine.journal import Journal
-from resilience.engine.options import Options
-from resilience.engine.run import new_id, run
+from resilience.cluster.access.access import load as access
+from resilience.engine.base.abort import Aborter
+from resilience.engine.base.real_clock import RealClock
+from resilience.engine.base.run_options import Options
+from resilience.engine.journal import journal_file
+from resilience.engine.journal.journal import Journal
+from resilience.engine.run.scenario import new_id, run
 from resilience.language import load
 from resilience.model.timeline import Entry, What
+from resilience.verbs.catalogue import catalogue
 
 
 def main(kubeconfig: str, journal: str, scenario: str) -> None:
@@ -35,7 +35,7 @@ def main(kubeconfig: str, journal: str, scenario: str) -> None:
         cluster=connect(access("sandbox", kubeconfig)),
         options=options,
         clock=RealClock(),
-        journal=Journal([journalfile.create(options.journal, identity)]),
+        journal=Journal([journal_file.create(options.journal, identity)]),
         emit=emit,
         aborter=Aborter(),
     )

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from resilience.context import NotMet, ProbeContext
 from resilience.model.report import ProbeRecord
 from resilience.model.samples import Answer, Sample
 from resilience.model.scenario import Objective, Step
 from resilience.model.values import Availability, Rate
 from resilience.model.verb import Family, Phase, Verb, parameter
 from resilience.model.verdict import Finding, Kind, Outage, Result, Unit, Window
+from resilience.verbs.context import NotMet, ProbeContext
 
 RATE = Rate(Fraction(100))
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from resilience.catalogue import BUILTIN, Verbs
 from resilience.model.verb import Unusable, Verb
+from resilience.verbs.catalogue import BUILTIN, Verbs
 from tests.language.toys import VERBS
 
 REAL = Verbs(installed=lambda: ())

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resilience.language import Loaded, load, source
+from resilience.language import Loaded, load
 from resilience.language.load import MOST
+from resilience.language.text import source
 from tests.language.toys import TOYS
 
 WANTED = Path(__file__).parent / "wanted"

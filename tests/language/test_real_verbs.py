@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from resilience.catalogue import BUILTIN
 from resilience.language import load
 from resilience.language.compiled import record_of
-from resilience.language.keys import ALL
-from resilience.language.reference import as_step
+from resilience.language.shape.keys import ALL
 from resilience.model.verb import Family, Phase, Residue, Verb
+from resilience.reference.verbs_reference import as_step
+from resilience.verbs.catalogue import BUILTIN
 from tests.language.real import MERGED, REAL
 
 WANTED = Path(__file__).parent / "wanted"

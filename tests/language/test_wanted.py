@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from resilience.kube.selectors import Selector
 from resilience.language import Loaded, load
 from resilience.model.scenario import DEFAULT_RATE, Plan, Scenario
-from resilience.model.selector import Selector
 from resilience.model.values import Duration, Rate
 from resilience.model.verb import Phase
 from tests.language.toys import TOYS

@@ -12,8 +12,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Literal
 
+from resilience.kube.selectors import Selector
 from resilience.model.scenario import Step
-from resilience.model.selector import Selector
 from resilience.model.values import Availability, Duration, Reference, Share
 from resilience.model.verb import (
     Complaint,

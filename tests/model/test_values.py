@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from resilience.language import hints
-from resilience.language.scalars import SCALARS
+from resilience.language.shape import hints
+from resilience.language.shape.scalars import SCALARS
 from resilience.model.values import Availability, Duration, Rate, Reference, Share, Size
 
 NUMBERS = st.from_regex(r"[0-9]{1,4}(\.[0-9]{1,4})?", fullmatch=True)

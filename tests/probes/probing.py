@@ -16,9 +16,9 @@ from resilience.model.scenario import Objective, Step
 from resilience.model.values import Availability, Rate
 from resilience.model.verb import Phase, Verb
 from resilience.model.verdict import Window
-from resilience.probes.http import VERB as HTTP
-from resilience.probes.process import AgentProcess
-from resilience.probes.running import AgentProbe
+from resilience.probes.kinds.http import VERB as HTTP
+from resilience.probes.prober.process import AgentProcess
+from resilience.probes.prober.running import AgentProbe
 
 PATIENCE = 20.0
 """Seconds after which a test gives up waiting; far more than anything here takes."""

@@ -7,8 +7,8 @@ single refused write.
 
 from __future__ import annotations
 
-from resilience.backup import layout
-from resilience.backup.errors import Exists, OverwritesSilently
+from resilience.backup.format import layout
+from resilience.backup.format.errors import Exists, OverwritesSilently
 from resilience.backup.store.base import Store
 
 _TEXT = b"written twice at first use: a store that accepts the second write ignores If-None-Match\n"

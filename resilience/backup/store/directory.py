@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from resilience.backup.errors import (
+from resilience.backup.format.errors import (
     BadRequest,
     Exists,
     Missing,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
-from resilience.backup.errors import Exists, Missing, Retained
+from resilience.backup.format.errors import Exists, Missing, Retained
 from resilience.backup.store.base import CHUNK, Entry, Stored
 
 

@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any
 from uuid import uuid4
 
-from resilience.backup.errors import Exists, Missing, Retained, StoreUnreachable
+from resilience.backup.format.errors import Exists, Missing, Retained, StoreUnreachable
 from resilience.backup.store.base import CHUNK, Entry, Stored
 from resilience.backup.store.s3_errors import explained
 from resilience.backup.store.s3_upload import MultipartUpload

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from resilience.backup.errors import (
+from resilience.backup.format.errors import (
     BadRequest,
     Exists,
     Missing,

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from resilience.backup.errors import StoreError
+from resilience.backup.format.errors import StoreError
 from resilience.backup.store.base import Stored
 from resilience.backup.store.s3_errors import explained
 

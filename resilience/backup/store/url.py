@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
-from resilience.backup.errors import BadRequest
+from resilience.backup.format.errors import BadRequest
 from resilience.backup.store.base import Store
 from resilience.backup.store.directory import DirectoryStore
 

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from resilience.sandbox.api import Api, Clock
+from resilience.sandbox.kube.api import Api, Clock
 
 
 def start(
@@ -22,8 +22,8 @@ def start(
     `root_ca` is the PEM text that ConfigMap kube-root-ca.crt of each namespace holds; without it
     there is no such ConfigMap. `directory` is the sandbox's; without it volumes cannot be copied.
     """
-    from resilience.sandbox.controllers.directories import HostDirectories
     from resilience.sandbox.controllers.manager import Manager
+    from resilience.sandbox.reconcile.volume_directories import HostDirectories
 
     if directory is None:
         manager = Manager(api, clock, root_ca=root_ca)

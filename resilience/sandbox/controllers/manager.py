@@ -9,32 +9,32 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from resilience.sandbox.api import Api, Clock
-from resilience.sandbox.controllers.autoscalers import AutoscalerNotice
-from resilience.sandbox.controllers.bootstrap import bootstrap
-from resilience.sandbox.controllers.budgets import DisruptionController
-from resilience.sandbox.controllers.context import Context, Controller
-from resilience.sandbox.controllers.cronjob import CronJobController
-from resilience.sandbox.controllers.daemonset import DaemonSetController
-from resilience.sandbox.controllers.deployment import DeploymentController
-from resilience.sandbox.controllers.directories import Directories, NoDirectories
-from resilience.sandbox.controllers.endpoints import EndpointsController
-from resilience.sandbox.controllers.endpointslice import EndpointSliceController
-from resilience.sandbox.controllers.garbage import GarbageCollector
-from resilience.sandbox.controllers.job import JobController
-from resilience.sandbox.controllers.namespaces import NamespaceController
-from resilience.sandbox.controllers.node_lifecycle import NodeLifecycle
-from resilience.sandbox.controllers.podgc import PodGarbageCollector
-from resilience.sandbox.controllers.quotas import QuotaController
-from resilience.sandbox.controllers.replicaset import ReplicaSetController
-from resilience.sandbox.controllers.runner import Runner
-from resilience.sandbox.controllers.serviceaccounts import NamespaceDefaults
-from resilience.sandbox.controllers.snapshots import SnapshotController
-from resilience.sandbox.controllers.statefulset import StatefulSetController
-from resilience.sandbox.controllers.taint_eviction import TaintEviction
-from resilience.sandbox.controllers.volume_binder import VolumeBinder
-from resilience.sandbox.controllers.volume_protection import VolumeProtection
-from resilience.sandbox.scheduler.controller import Scheduler
+from resilience.sandbox.controllers.daemonset.daemonset import DaemonSetController
+from resilience.sandbox.controllers.deployment.deployment import DeploymentController
+from resilience.sandbox.controllers.disruption.budgets import DisruptionController
+from resilience.sandbox.controllers.endpoints.endpoints import EndpointsController
+from resilience.sandbox.controllers.endpoints.endpointslice import EndpointSliceController
+from resilience.sandbox.controllers.job.cronjob import CronJobController
+from resilience.sandbox.controllers.job.job import JobController
+from resilience.sandbox.controllers.lifecycle.autoscalers import AutoscalerNotice
+from resilience.sandbox.controllers.lifecycle.cluster_bootstrap import bootstrap
+from resilience.sandbox.controllers.lifecycle.garbage_collector import GarbageCollector
+from resilience.sandbox.controllers.lifecycle.namespaces import NamespaceController
+from resilience.sandbox.controllers.lifecycle.quotas import QuotaController
+from resilience.sandbox.controllers.lifecycle.service_accounts import NamespaceDefaults
+from resilience.sandbox.controllers.nodes.node_lifecycle import NodeLifecycle
+from resilience.sandbox.controllers.nodes.pod_gc import PodGarbageCollector
+from resilience.sandbox.controllers.nodes.taint_eviction import TaintEviction
+from resilience.sandbox.controllers.replicaset.replicaset import ReplicaSetController
+from resilience.sandbox.controllers.statefulset.statefulset import StatefulSetController
+from resilience.sandbox.controllers.volumes.volume_binder import VolumeBinder
+from resilience.sandbox.controllers.volumes.volume_protection import VolumeProtection
+from resilience.sandbox.controllers.volumes.volume_snapshots import SnapshotController
+from resilience.sandbox.kube.api import Api, Clock
+from resilience.sandbox.reconcile.controller_context import Context, Controller
+from resilience.sandbox.reconcile.runner import Runner
+from resilience.sandbox.reconcile.volume_directories import Directories, NoDirectories
+from resilience.sandbox.scheduler.scheduler import Scheduler
 
 CONTROLLERS: Sequence[type[Controller]] = (
     NamespaceDefaults,

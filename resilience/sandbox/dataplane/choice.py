@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Callable
 
-from resilience.sandbox.dataplane.table import Endpoint, Forward
+from resilience.sandbox.dataplane.forwarding_table import Endpoint, Forward
 
 REMEMBERED = 10000
 

@@ -10,9 +10,9 @@ import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from resilience.sandbox.api import EventType, Obj
-from resilience.sandbox.dataplane.policy import CLUSTER_DNS, DNS_PORT, Peer, allows
-from resilience.sandbox.wire.client import Client
+from resilience.sandbox.dataplane.policy_rules import CLUSTER_DNS, DNS_PORT, Peer, allows
+from resilience.sandbox.kube.api import EventType, Obj
+from resilience.sandbox.wire.api_client import Client
 from resilience.sandbox.wire.reflector import Reflector
 
 POLICIES = "/apis/networking.k8s.io/v1/networkpolicies"

@@ -15,9 +15,9 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from resilience.sandbox.dataplane.choice import Chooser
+from resilience.sandbox.dataplane.forwarding_table import Forward, Listen, Permits
 from resilience.sandbox.dataplane.health import Health
-from resilience.sandbox.dataplane.table import Forward, Listen, Permits
-from resilience.sandbox.ports import published
+from resilience.sandbox.host.ports import published
 
 REBIND = 0.05
 PAUSE = 0.2

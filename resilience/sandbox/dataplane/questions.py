@@ -6,9 +6,9 @@ import asyncio
 import json
 from typing import Any
 
-from resilience.sandbox.dataplane import names
+from resilience.sandbox.dataplane import cluster_dns
 from resilience.sandbox.dataplane.blackhole import Blackhole
-from resilience.sandbox.dataplane.proxy import Proxy
+from resilience.sandbox.dataplane.forwarders import Proxy
 
 
 class Questions:
@@ -41,7 +41,7 @@ class Questions:
     def _name(self, name: str, namespace: str, source: str) -> list[str] | bool | None:
         if not self._proxy.enforcement.allows_dns(source):
             return False
-        return names.lookup(self._proxy.state, name, namespace)
+        return cluster_dns.lookup(self._proxy.state, name, namespace)
 
     def _connect(
         self, source: str, target: str, port: int, protocol: str

@@ -11,11 +11,11 @@ import asyncio
 import errno
 import socket
 
+from resilience.sandbox.dataplane.forwarding_table import Endpoint, Listen, Permits, source_of
 from resilience.sandbox.dataplane.health import Health
 from resilience.sandbox.dataplane.listening import Listening
 from resilience.sandbox.dataplane.splice import Side, reset_socket
-from resilience.sandbox.dataplane.table import Endpoint, Listen, Permits, source_of
-from resilience.sandbox.ports import published
+from resilience.sandbox.host.ports import published
 
 BACKLOG = 1024
 ACCEPTED_AT_ONCE = 64

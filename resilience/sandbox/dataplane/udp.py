@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import socket
 
+from resilience.sandbox.dataplane.forwarding_table import Forward, Listen, Permits, source_of
 from resilience.sandbox.dataplane.health import Health
 from resilience.sandbox.dataplane.listening import Listening
-from resilience.sandbox.dataplane.table import Forward, Listen, Permits, source_of
-from resilience.sandbox.ports import published
+from resilience.sandbox.host.ports import published
 
 IDLE = 60.0
 LARGEST = 65535

@@ -50,7 +50,7 @@ AGNHOST = Image(
     repository="registry.k8s.io/e2e-test-images/agnhost",
     entrypoint=("/agnhost",),
     command=("pause",),
-    programs={"/agnhost": "resilience.sandbox.images.agnhost.main:main", **TOOLS},
+    programs={"/agnhost": "resilience.sandbox.images.agnhost.agnhost_main:main", **TOOLS},
     environment=PATH,
 )
 PYTHON = Image(

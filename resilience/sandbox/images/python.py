@@ -135,9 +135,9 @@ def _execute(text: str, name: str, module: types.ModuleType, more: dict[str, Any
 
 def _real(path: str) -> str:
     """Where the interpreter's own import finds `path`: it does not go through the translation."""
-    from resilience.sandbox.zygote import paths
+    from resilience.sandbox.inside import volume_paths
 
-    return paths.installed.real_text(path)
+    return volume_paths.installed.real_text(path)
 
 
 def _print(error: BaseException) -> None:

@@ -176,7 +176,7 @@ def kill_(argv: list[str]) -> int:
 
 
 def _signal_main(main: int, number: signal.Signals) -> None:
-    from resilience.sandbox.zygote import pid1
+    from resilience.sandbox.inside import pid1
 
     if number not in pid1.FORCED and pid1.would_feel(main, number):
         os.kill(main, number)

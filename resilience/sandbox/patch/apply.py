@@ -12,8 +12,8 @@ from typing import Any
 
 from resilience.sandbox.patch import fieldset
 from resilience.sandbox.patch.fieldset import Fields, Path
-from resilience.sandbox.patch.identity import identities, identity
 from resilience.sandbox.schema.facts import Facts, ListRule, Model
+from resilience.sandbox.store.identity import identities, identity
 
 Json = dict[str, Any]
 

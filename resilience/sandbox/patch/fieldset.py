@@ -11,8 +11,8 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from resilience.sandbox.patch.identity import identity
 from resilience.sandbox.schema.facts import Facts, ListRule, Model, is_pointer
+from resilience.sandbox.store.identity import identity
 
 Path = tuple[str, ...]
 Fields = frozenset[Path]

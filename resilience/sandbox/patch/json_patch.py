@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from resilience.sandbox.store import encode
+from resilience.sandbox.store.store import encode
 
 LIMIT = 10_000
 COPIED_LIMIT = 3 * 1024 * 1024

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
-from resilience.sandbox.patch.identity import identities, identity
 from resilience.sandbox.schema.facts import Facts, Model
+from resilience.sandbox.store.identity import identities, identity
 
 _ORDER = "$setElementOrder/"
 _DROP = "$deleteFromPrimitiveList/"

@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from resilience.sandbox.api import Obj
-from resilience.sandbox.controllers.labels import Labels
-from resilience.sandbox.controllers.objects import controller_of, labels_of
-from resilience.sandbox.scheduler import node_affinity
+from resilience.sandbox.kube import node_affinity
+from resilience.sandbox.kube.amounts import amount
+from resilience.sandbox.kube.api import Obj
+from resilience.sandbox.kube.node_affinity import NodeAffinity
+from resilience.sandbox.kube.object_edits import controller_of, labels_of
+from resilience.sandbox.kube.selector_index import Labels
 from resilience.sandbox.scheduler.interpod import PodRules, rules_of
-from resilience.sandbox.scheduler.node_affinity import NodeAffinity
-from resilience.sandbox.scheduler.quantity import amount
 
 Resources = dict[str, int]
 Port = tuple[str, str, int]

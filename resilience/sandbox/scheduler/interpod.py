@@ -10,14 +10,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from resilience.sandbox.api import Obj
-from resilience.sandbox.controllers.labels import (
+from resilience.sandbox.kube.api import Obj
+from resilience.sandbox.kube.object_edits import labels_of
+from resilience.sandbox.kube.selector_index import (
     Labels,
     Requirement,
     Selector,
     from_spec,
 )
-from resilience.sandbox.controllers.objects import labels_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,12 @@ import math
 from collections.abc import Mapping, Sequence, Set
 from typing import Final
 
-from resilience.sandbox.controllers.labels import Labels
+from resilience.sandbox.kube.selector_index import Labels
+from resilience.sandbox.kube.taints import NO_EXECUTE, NO_SCHEDULE, untolerated
 from resilience.sandbox.scheduler.demand import Demand
-from resilience.sandbox.scheduler.filters import Refusal
 from resilience.sandbox.scheduler.interpod import Spread, Term
-from resilience.sandbox.scheduler.nodes import NodeInfo, TermCounts
-from resilience.sandbox.scheduler.taints import NO_EXECUTE, NO_SCHEDULE, untolerated
+from resilience.sandbox.scheduler.node_filters import Refusal
+from resilience.sandbox.scheduler.node_picture import NodeInfo, TermCounts
 
 SPREAD: Final = Refusal(("node(s) didn't match pod topology spread constraints",), False)
 SPREAD_LABEL: Final = Refusal(

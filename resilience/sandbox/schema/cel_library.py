@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from resilience.sandbox.admission.quantity import parse
+from resilience.sandbox.kube.quantity import parse
 from resilience.sandbox.schema.pattern import search
 
 Implementation = Callable[..., Any]

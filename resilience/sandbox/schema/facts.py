@@ -15,7 +15,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from resilience.sandbox.api import Resource
+from resilience.sandbox.kube.api import Resource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

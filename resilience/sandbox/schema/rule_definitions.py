@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from resilience.sandbox.apiserver import errors
-from resilience.sandbox.apiserver.errors import Cause
+from resilience.sandbox.kube import refusals
+from resilience.sandbox.kube.refusals import Cause
 from resilience.sandbox.schema import cel, rule_fields, rules
 
 _EXPRESSIONS = (
@@ -44,18 +44,18 @@ def check(schema: Any, path: str) -> Iterator[Cause]:
 def _form(rule: Mapping[str, Any], place: str) -> Iterator[Cause]:
     text, message = rule.get("rule") or "", rule.get("message") or ""
     if not text.strip():
-        yield errors.value_required(f"{place}.rule", "rule is not specified")
+        yield refusals.value_required(f"{place}.rule", "rule is not specified")
     elif message and not message.strip():
-        yield errors.value_invalid(f"{place}.message", message, "must be non-empty if specified")
+        yield refusals.value_invalid(f"{place}.message", message, "must be non-empty if specified")
     elif "\n" in message.strip():
-        yield errors.value_invalid(f"{place}.message", message, "must not contain line breaks")
+        yield refusals.value_invalid(f"{place}.message", message, "must not contain line breaks")
     elif "\n" in text.strip() and not message:
-        yield errors.value_required(
+        yield refusals.value_required(
             f"{place}.message", "message must be specified if rule contains line breaks"
         )
     reason = rule.get("reason")
     if reason is not None and reason not in REASONS:
-        yield errors.value_unsupported(f"{place}.reason", reason, list(REASONS))
+        yield refusals.value_unsupported(f"{place}.reason", reason, list(REASONS))
 
 
 def _compilation(
@@ -71,7 +71,7 @@ def _compilation(
         elif cel.kind_of(text) not in (kind, "DYN"):
             problem = why
         if problem:
-            yield errors.value_invalid(f"{place}.{field}", _in_go(rule), problem)
+            yield refusals.value_invalid(f"{place}.{field}", _in_go(rule), problem)
 
 
 def _problem(text: str, rule: Mapping[str, Any], schema: Mapping[str, Any], is_root: bool) -> str:
@@ -94,14 +94,14 @@ def _in_go(rule: Mapping[str, Any]) -> dict[str, Any]:
 def _past(rule: Mapping[str, Any], place: str, uncorrelated: str) -> Iterator[Cause]:
     if cel.uses_old(rule["rule"]):
         if uncorrelated:
-            yield errors.value_invalid(
+            yield refusals.value_invalid(
                 f"{place}.rule",
                 rule["rule"],
                 "oldSelf cannot be used on the uncorrelatable portion of the schema within"
                 f" {uncorrelated}",
             )
     elif rule.get("optionalOldSelf") is not None:
-        yield errors.value_invalid(
+        yield refusals.value_invalid(
             f"{place}.optionalOldSelf",
             rule["optionalOldSelf"],
             "may not be set if oldSelf is not used in rule",

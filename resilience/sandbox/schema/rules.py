@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from resilience.sandbox.apiserver import errors
-from resilience.sandbox.apiserver.errors import Cause
+from resilience.sandbox.kube import refusals
+from resilience.sandbox.kube.refusals import Cause
 from resilience.sandbox.schema import cel
 
 RULES = "x-kubernetes-validations"
@@ -118,7 +118,7 @@ def _judge(
                 f"'{error}': call arguments did not match a supported operator, function or macro"
                 f" signature for rule: {about}"
             )
-        yield errors.value_invalid(path or "<nil>", kind, why)
+        yield refusals.value_invalid(path or "<nil>", kind, why)
         return
     if held is not True:
         where = (path + (rule.get("fieldPath") or "")).lstrip(".") or "<nil>"
@@ -141,14 +141,14 @@ def _message(rule: Schema, names: Mapping[str, Any]) -> str:
 def _refusal(rule: Schema, where: str, kind: str, value: Any, text: str) -> Cause:
     reason = rule.get("reason") or "FieldValueInvalid"
     if reason == "FieldValueForbidden":
-        return errors.value_forbidden(where, text)
+        return refusals.value_forbidden(where, text)
     if reason == "FieldValueRequired":
-        return errors.value_required(where, text)
+        return refusals.value_required(where, text)
     if reason == "FieldValueDuplicate":
-        return errors.value_duplicate(where, value)
+        return refusals.value_duplicate(where, value)
     if kind in ("object", "array"):
         return Cause("FieldValueInvalid", where, f"Invalid value: {text}")
-    return errors.value_invalid(where, value, text)
+    return refusals.value_invalid(where, value, text)
 
 
 def escaped(name: str) -> str:

@@ -13,10 +13,10 @@ import binascii
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from resilience.sandbox.admission import quantity
-from resilience.sandbox.api import ApiError, Obj
-from resilience.sandbox.apiserver.call import Call
-from resilience.sandbox.clock import parse_stamp
+from resilience.sandbox.host.sandbox_clock import parse_stamp
+from resilience.sandbox.kube import quantity
+from resilience.sandbox.kube.api import ApiError, Obj
+from resilience.sandbox.kube.call import Call
 from resilience.sandbox.schema.facts import Facts, Model, builtin
 
 _GO = {

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
 
-from resilience.sandbox.apiserver import errors
-from resilience.sandbox.apiserver.errors import Cause
-from resilience.sandbox.patch.identity import identity
+from resilience.sandbox.kube import refusals
+from resilience.sandbox.kube.refusals import Cause
 from resilience.sandbox.schema import pattern
-from resilience.sandbox.store import clone
+from resilience.sandbox.store.identity import identity
+from resilience.sandbox.store.store import clone
 
 Schema = Mapping[str, Any]
 _ROOT = frozenset({"apiVersion", "kind", "metadata"})
@@ -105,13 +105,15 @@ def _type(schema: Schema, value: Any, path: str) -> Cause | None:
         "integer" if isinstance(value, int) else "number",
     )
     where = path or "<nil>"
-    return errors.value_invalid(where, actual, f'{path} in body must be of type {kind}: "{actual}"')
+    return refusals.value_invalid(
+        where, actual, f'{path} in body must be of type {kind}: "{actual}"'
+    )
 
 
 def _scalar(schema: Schema, value: Any, path: str) -> Iterator[Cause]:
     allowed = schema.get("enum")
     if allowed is not None and value not in allowed:
-        yield errors.value_unsupported(path, value, [str(word) for word in allowed])
+        yield refusals.value_unsupported(path, value, [str(word) for word in allowed])
     if isinstance(value, str):
         yield from _text(schema, value, path)
     elif isinstance(value, int | float) and not isinstance(value, bool):
@@ -121,12 +123,12 @@ def _scalar(schema: Schema, value: Any, path: str) -> Iterator[Cause]:
 def _text(schema: Schema, value: str, path: str) -> Iterator[Cause]:
     wanted = schema.get("pattern")
     if wanted and not _matches(wanted, value):
-        yield errors.value_invalid(path, value, f"{path} in body should match '{wanted}'")
+        yield refusals.value_invalid(path, value, f"{path} in body should match '{wanted}'")
     longest, shortest = schema.get("maxLength"), schema.get("minLength")
     if longest is not None and len(value) > longest:
         yield Cause("FieldValueTooLong", path, f"Too long: may not be more than {longest} bytes")
     if shortest is not None and len(value) < shortest:
-        yield errors.value_invalid(
+        yield refusals.value_invalid(
             path, value, f"{path} in body should be at least {shortest} chars long"
         )
 
@@ -143,18 +145,20 @@ def _number(schema: Schema, value: float, path: str) -> Iterator[Cause]:
     least, most, step = schema.get("minimum"), schema.get("maximum"), schema.get("multipleOf")
     if least is not None and (value < least or (schema.get("exclusiveMinimum") and value == least)):
         word = "greater than" if schema.get("exclusiveMinimum") else "greater than or equal to"
-        yield errors.value_invalid(path, value, f"{path} in body should be {word} {least:g}")
+        yield refusals.value_invalid(path, value, f"{path} in body should be {word} {least:g}")
     if most is not None and (value > most or (schema.get("exclusiveMaximum") and value == most)):
         word = "less than" if schema.get("exclusiveMaximum") else "less than or equal to"
-        yield errors.value_invalid(path, value, f"{path} in body should be {word} {most:g}")
+        yield refusals.value_invalid(path, value, f"{path} in body should be {word} {most:g}")
     if step and value % step:
-        yield errors.value_invalid(path, value, f"{path} in body should be a multiple of {step:g}")
+        yield refusals.value_invalid(
+            path, value, f"{path} in body should be a multiple of {step:g}"
+        )
 
 
 def _object(schema: Schema, value: dict[str, Any], path: str) -> list[Cause]:
     prefix = f"{path}." if path else ""
     causes = [
-        errors.value_required(prefix + key)
+        refusals.value_required(prefix + key)
         for key in schema.get("required") or ()
         if key not in value
     ]
@@ -187,7 +191,7 @@ def _array(schema: Schema, value: list[Any], path: str) -> list[Cause]:
         )
     if least is not None and len(value) < least:
         causes.append(
-            errors.value_invalid(
+            refusals.value_invalid(
                 path, len(value), f"{path} in body should have at least {least} items"
             )
         )
@@ -211,7 +215,7 @@ def _unique(schema: Schema, value: list[Any], path: str) -> Iterator[Cause]:
             continue
         known = identity(named)
         if known in seen:
-            yield errors.value_duplicate(f"{path}[{at}]", named)
+            yield refusals.value_duplicate(f"{path}[{at}]", named)
         seen.add(known)
 
 
@@ -225,10 +229,10 @@ def _logic(schema: Schema, value: Any, path: str) -> Iterator[Cause]:
         fitting = sum(1 for inner in options if not validate(inner, value, path))
         if fitting < 1 or (most is not None and fitting > most):
             only = "one and only one" if most else "at least one"
-            yield errors.value_invalid(
+            yield refusals.value_invalid(
                 path, value, f"{path} in body must validate {only} schema ({word})"
             )
     if schema.get("not") and not validate(schema["not"], value, path):
-        yield errors.value_invalid(
+        yield refusals.value_invalid(
             path, value, f"{path} in body must not validate the schema (not)"
         )

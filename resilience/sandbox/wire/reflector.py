@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from resilience.sandbox.api import ApiError, EventType, Obj
-from resilience.sandbox.wire.client import Client
+from resilience.sandbox.kube.api import ApiError, EventType, Obj
+from resilience.sandbox.wire.api_client import Client
 
 FIRST_WAIT = 0.02
 LONGEST_WAIT = 2.0

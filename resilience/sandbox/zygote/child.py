@@ -19,10 +19,10 @@ import threading
 import traceback
 from typing import NoReturn
 
-from resilience.sandbox import linux, processes
+from resilience.sandbox.host import linux, processes
 from resilience.sandbox.images import catalogue
-from resilience.sandbox.zygote import names, network, paths, pid1, rootfs
-from resilience.sandbox.zygote.launch import Launch
+from resilience.sandbox.inside import pid1, pod_names, pod_network, rootfs, volume_paths
+from resilience.sandbox.inside.launch import Launch
 
 INTERRUPTED = 130
 
@@ -83,13 +83,13 @@ def _take_environment(launch: Launch) -> None:
 
 
 def _take_surroundings(launch: Launch) -> None:
-    resolver = names.Resolver(launch.network, launch.hostname)
-    names.install(resolver, launch.hostname)
-    network.install(launch.network, resolver)
+    resolver = pod_names.Resolver(launch.network, launch.hostname)
+    pod_names.install(resolver, launch.hostname)
+    pod_network.install(launch.network, resolver)
     pid1.shield_from_itself()
     if launch.root and not launch.within:
         rootfs.make(launch)
-    paths.install(paths.Translation(rootfs.mounts(launch)))
+    volume_paths.install(volume_paths.Translation(rootfs.mounts(launch)))
     gc.enable()
     try:
         os.chdir(launch.cwd)

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from resilience.sandbox.apiserver.registry import Registry
-from resilience.sandbox.clock import VirtualClock
+from resilience.sandbox.apiserver.registry.registry import Registry
+from resilience.sandbox.host.sandbox_clock import VirtualClock
 from tests.sandbox.apiserver.live import Live, server
 from tests.sandbox.apiserver.wire import Wire
 

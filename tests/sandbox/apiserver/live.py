@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from resilience.sandbox import kubeconfig, pki
-from resilience.sandbox.config import Identity, ProcessArguments, SandboxConfig
+from resilience.sandbox.host import kubeconfig, pki
+from resilience.sandbox.host.sandbox_config import Identity, ProcessArguments, SandboxConfig
 
 ADMIN = "admin-token-of-the-tests"
 KUBELET = "kubelet-token-of-the-tests"
@@ -103,6 +103,6 @@ def server(time_scale: float = 1.0, inside: Callable[[], None] = lambda: None) -
 def _child(arguments: ProcessArguments, read_end: int, inside: Callable[[], None]) -> None:
     os.close(read_end)
     inside()
-    from resilience.sandbox.apiserver.main import run
+    from resilience.sandbox.apiserver.apiserver_main import run
 
     run(arguments)

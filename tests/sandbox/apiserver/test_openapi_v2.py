@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from resilience.sandbox.apiserver import openapi_v2
+from resilience.sandbox.apiserver.openapi import openapi_v2
 
 FREE = "x-kubernetes-preserve-unknown-fields"
 TEXT = {"type": "string"}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from resilience.sandbox.apiserver import protobuf
+from resilience.sandbox.apiserver.http import protobuf
 from tests.sandbox.apiserver.wire import Wire, config_map
 
 

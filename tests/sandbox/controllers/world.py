@@ -12,11 +12,11 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from resilience.sandbox.api import Change, Obj, Resource
-from resilience.sandbox.apiserver.registry import Registry
-from resilience.sandbox.clock import VirtualClock, stamp, stamp_micro
-from resilience.sandbox.controllers.context import Controller
+from resilience.sandbox.apiserver.registry.registry import Registry
 from resilience.sandbox.controllers.manager import CONTROLLERS, Manager
+from resilience.sandbox.host.sandbox_clock import VirtualClock, stamp, stamp_micro
+from resilience.sandbox.kube.api import Change, Obj, Resource
+from resilience.sandbox.reconcile.controller_context import Controller
 
 CONDITIONS = ("MemoryPressure", "DiskPressure", "PIDPressure")
 

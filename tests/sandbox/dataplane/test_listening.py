@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from resilience.sandbox.dataplane.forwarding_table import Forward, Listen
 from resilience.sandbox.dataplane.listening import REBIND, Listening
-from resilience.sandbox.dataplane.table import Forward, Listen
 from resilience.sandbox.dataplane.tcp import TcpForwarder
 from resilience.sandbox.dataplane.udp import UdpForwarder
 

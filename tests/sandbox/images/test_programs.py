@@ -8,7 +8,7 @@ import pytest
 
 from resilience.sandbox.images import python as interpreter
 from resilience.sandbox.images import shell, toolbox
-from resilience.sandbox.images.agnhost import golang, main
+from resilience.sandbox.images.agnhost import agnhost_main, golang
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ DEFAULTS = {"http-port": 8080, "name": "", "close": False}
     ],
 )
 def test_flags_are_read_in_both_forms(arguments: list[str], changed: dict[str, object]) -> None:
-    assert main.parse(arguments, DEFAULTS)[0] == {**DEFAULTS, **changed}
+    assert agnhost_main.parse(arguments, DEFAULTS)[0] == {**DEFAULTS, **changed}
 
 
 @pytest.mark.parametrize(
@@ -51,17 +51,17 @@ def test_flags_are_read_in_both_forms(arguments: list[str], changed: dict[str, o
     ],
 )
 def test_wrong_flags_are_refused(arguments: list[str], text: str) -> None:
-    with pytest.raises(main.FlagError, match=text):
-        main.parse(arguments, DEFAULTS)
+    with pytest.raises(agnhost_main.FlagError, match=text):
+        agnhost_main.parse(arguments, DEFAULTS)
 
 
 def test_an_unknown_subcommand_exits_with_one(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main.main(["/agnhost", "nothere"]) == 1
+    assert agnhost_main.main(["/agnhost", "nothere"]) == 1
     assert "unknown command 'nothere'" in capsys.readouterr().err
 
 
 def test_rest_arguments_follow_the_flags() -> None:
-    assert main.parse(["--close", "a:1", "--", "--x"], DEFAULTS)[1] == ["a:1", "--x"]
+    assert agnhost_main.parse(["--close", "a:1", "--", "--x"], DEFAULTS)[1] == ["a:1", "--x"]
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from resilience.sandbox.kubelet import environment
-from resilience.sandbox.kubelet.environment import ConfigError, Surroundings
-from tests.sandbox.kubelet.states import pod as pod_object
+from resilience.sandbox.kubelet.setup import environment
+from resilience.sandbox.kubelet.setup.environment import ConfigError, Surroundings
+from tests.sandbox.kubelet.pod.states import pod as pod_object
 
 BYTES = b64encode(b"\x00\x01\xfd\xfe").decode()
 TEXT = b64encode(b"text").decode()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from resilience.sandbox.api import Obj
-from resilience.sandbox.controllers.objects import condition
+from resilience.sandbox.kube.api import Obj
+from resilience.sandbox.kube.object_edits import condition
 from tests.sandbox.controllers.world import World, pod
 
 PREEMPTION = "no new claims to deallocate, preemption: 0/{n} nodes are available: {text}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from resilience.sandbox.api import Obj
+from resilience.sandbox.kube.api import Obj
 from tests.sandbox.controllers.world import World, pod
 from tests.sandbox.scheduler.placing import node_of, place, why
 

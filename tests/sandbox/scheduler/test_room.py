@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from resilience.sandbox.controllers.objects import condition
+from resilience.sandbox.kube.object_edits import condition
 from tests.sandbox.controllers.world import World, deployment, replicaset
 from tests.sandbox.scheduler.placing import PREEMPTION, asking, node_of, place, why
 

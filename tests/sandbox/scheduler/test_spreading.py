@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from resilience.sandbox.api import Obj
+from resilience.sandbox.kube.api import Obj
 from tests.sandbox.controllers.world import World, replicaset
 from tests.sandbox.scheduler.placing import asking, node_of, place, why
 

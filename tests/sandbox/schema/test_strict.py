@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resilience.sandbox.api import ApiError
-from resilience.sandbox.apiserver.call import Call
-from resilience.sandbox.config import Identity
+from resilience.sandbox.host.sandbox_config import Identity
+from resilience.sandbox.kube.api import ApiError
+from resilience.sandbox.kube.call import Call
 from resilience.sandbox.schema import strict
 
 

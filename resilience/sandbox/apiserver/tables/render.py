@@ -12,9 +12,15 @@ from dataclasses import dataclass
 from functools import partial as partial_row
 from typing import Any
 
-from resilience.sandbox.api import Obj, Resource
-from resilience.sandbox.apiserver.tables import core, custom, network, pods, workloads
-from resilience.sandbox.store import encode
+from resilience.sandbox.apiserver.tables import (
+    core_tables,
+    custom_tables,
+    network_tables,
+    pod_tables,
+    workload_tables,
+)
+from resilience.sandbox.kube.api import Obj, Resource
+from resilience.sandbox.store.store import encode
 
 Column = tuple[str, str, int]
 _RBAC = "rbac.authorization.k8s.io"
@@ -29,49 +35,59 @@ class Printer:
 
 
 _PRINTERS: dict[tuple[str, str], Printer] = {
-    ("", "pods"): Printer(pods.COLUMNS, pods.row),
-    ("", "namespaces"): Printer(core.NAMESPACE, core.namespace),
-    ("", "nodes"): Printer(core.NODE, core.node),
-    ("", "configmaps"): Printer(core.CONFIG_MAP, core.config_map),
-    ("", "secrets"): Printer(core.SECRET, core.secret),
-    ("", "events"): Printer(core.EVENT, core.event),
-    ("", "persistentvolumes"): Printer(core.VOLUME, core.volume),
-    ("", "persistentvolumeclaims"): Printer(core.CLAIM, core.claim),
-    ("", "resourcequotas"): Printer(core.QUOTA, core.quota),
-    ("", "limitranges"): Printer(core.CREATED, core.created),
-    ("", "services"): Printer(network.SERVICE, network.service),
-    ("", "endpoints"): Printer(network.ENDPOINTS, network.endpoints),
-    ("", "replicationcontrollers"): Printer(workloads.REPLICA_SET, workloads.replica_set),
-    ("apps", "deployments"): Printer(workloads.DEPLOYMENT, workloads.deployment),
-    ("apps", "replicasets"): Printer(workloads.REPLICA_SET, workloads.replica_set),
-    ("apps", "statefulsets"): Printer(workloads.STATEFUL_SET, workloads.stateful_set),
-    ("apps", "daemonsets"): Printer(workloads.DAEMON_SET, workloads.daemon_set),
-    ("apps", "controllerrevisions"): Printer(workloads.REVISION, workloads.revision),
-    ("batch", "jobs"): Printer(workloads.JOB, workloads.job),
-    ("batch", "cronjobs"): Printer(workloads.CRON_JOB, workloads.cron_job),
-    ("policy", "poddisruptionbudgets"): Printer(workloads.BUDGET, workloads.budget),
-    ("autoscaling", "horizontalpodautoscalers"): Printer(
-        workloads.AUTOSCALER, workloads.autoscaler
+    ("", "pods"): Printer(pod_tables.COLUMNS, pod_tables.row),
+    ("", "namespaces"): Printer(core_tables.NAMESPACE, core_tables.namespace),
+    ("", "nodes"): Printer(core_tables.NODE, core_tables.node),
+    ("", "configmaps"): Printer(core_tables.CONFIG_MAP, core_tables.config_map),
+    ("", "secrets"): Printer(core_tables.SECRET, core_tables.secret),
+    ("", "events"): Printer(core_tables.EVENT, core_tables.event),
+    ("", "persistentvolumes"): Printer(core_tables.VOLUME, core_tables.volume),
+    ("", "persistentvolumeclaims"): Printer(core_tables.CLAIM, core_tables.claim),
+    ("", "resourcequotas"): Printer(core_tables.QUOTA, core_tables.quota),
+    ("", "limitranges"): Printer(core_tables.CREATED, core_tables.created),
+    ("", "services"): Printer(network_tables.SERVICE, network_tables.service),
+    ("", "endpoints"): Printer(network_tables.ENDPOINTS, network_tables.endpoints),
+    ("", "replicationcontrollers"): Printer(
+        workload_tables.REPLICA_SET, workload_tables.replica_set
     ),
-    ("discovery.k8s.io", "endpointslices"): Printer(network.SLICE, network.endpoint_slice),
-    ("networking.k8s.io", "ingresses"): Printer(network.INGRESS, network.ingress),
-    ("networking.k8s.io", "networkpolicies"): Printer(network.POLICY, network.policy),
-    ("coordination.k8s.io", "leases"): Printer(core.LEASE, core.lease),
-    ("storage.k8s.io", "storageclasses"): Printer(core.STORAGE_CLASS, core.storage_class),
-    ("scheduling.k8s.io", "priorityclasses"): Printer(core.PRIORITY_CLASS, core.priority_class),
-    (_RBAC, "roles"): Printer(core.CREATED, core.created),
-    (_RBAC, "clusterroles"): Printer(core.CREATED, core.created),
-    (_RBAC, "rolebindings"): Printer(core.BINDING, core.binding),
-    (_RBAC, "clusterrolebindings"): Printer(core.BINDING, core.binding),
-    ("apiextensions.k8s.io", "customresourcedefinitions"): Printer(core.CREATED, core.created),
+    ("apps", "deployments"): Printer(workload_tables.DEPLOYMENT, workload_tables.deployment),
+    ("apps", "replicasets"): Printer(workload_tables.REPLICA_SET, workload_tables.replica_set),
+    ("apps", "statefulsets"): Printer(workload_tables.STATEFUL_SET, workload_tables.stateful_set),
+    ("apps", "daemonsets"): Printer(workload_tables.DAEMON_SET, workload_tables.daemon_set),
+    ("apps", "controllerrevisions"): Printer(workload_tables.REVISION, workload_tables.revision),
+    ("batch", "jobs"): Printer(workload_tables.JOB, workload_tables.job),
+    ("batch", "cronjobs"): Printer(workload_tables.CRON_JOB, workload_tables.cron_job),
+    ("policy", "poddisruptionbudgets"): Printer(workload_tables.BUDGET, workload_tables.budget),
+    ("autoscaling", "horizontalpodautoscalers"): Printer(
+        workload_tables.AUTOSCALER, workload_tables.autoscaler
+    ),
+    ("discovery.k8s.io", "endpointslices"): Printer(
+        network_tables.SLICE, network_tables.endpoint_slice
+    ),
+    ("networking.k8s.io", "ingresses"): Printer(network_tables.INGRESS, network_tables.ingress),
+    ("networking.k8s.io", "networkpolicies"): Printer(network_tables.POLICY, network_tables.policy),
+    ("coordination.k8s.io", "leases"): Printer(core_tables.LEASE, core_tables.lease),
+    ("storage.k8s.io", "storageclasses"): Printer(
+        core_tables.STORAGE_CLASS, core_tables.storage_class
+    ),
+    ("scheduling.k8s.io", "priorityclasses"): Printer(
+        core_tables.PRIORITY_CLASS, core_tables.priority_class
+    ),
+    (_RBAC, "roles"): Printer(core_tables.CREATED, core_tables.created),
+    (_RBAC, "clusterroles"): Printer(core_tables.CREATED, core_tables.created),
+    (_RBAC, "rolebindings"): Printer(core_tables.BINDING, core_tables.binding),
+    (_RBAC, "clusterrolebindings"): Printer(core_tables.BINDING, core_tables.binding),
+    ("apiextensions.k8s.io", "customresourcedefinitions"): Printer(
+        core_tables.CREATED, core_tables.created
+    ),
 }
-_PLAIN = Printer(core.PLAIN, core.plain)
+_PLAIN = Printer(core_tables.PLAIN, core_tables.plain)
 
 
 def printer(resource: Resource, version: Mapping[str, Any] | None = None) -> Printer:
     """The kind's own printer, else NAME and AGE; `version` is a custom resource's definition."""
     if version is not None:
-        return Printer(custom.columns(version), partial_row(custom.row, version))
+        return Printer(custom_tables.columns(version), partial_row(custom_tables.row, version))
     return _PRINTERS.get((resource.group, resource.plural), _PLAIN)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 import sys
 
+from resilience.sandbox.images.agnhost.agnhost_main import FlagError, parse
 from resilience.sandbox.images.agnhost.golang import duration
-from resilience.sandbox.images.agnhost.main import FlagError, parse
 
 
 def connect(arguments: list[str]) -> int:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
+from resilience.sandbox.images.agnhost.agnhost_main import parse
 from resilience.sandbox.images.agnhost.golang import Answer, Request, server
-from resilience.sandbox.images.agnhost.main import parse
 
 HEALTHY = 10.0
 

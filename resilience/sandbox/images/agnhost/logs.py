@@ -6,8 +6,8 @@ import random
 import time
 from datetime import UTC, datetime
 
+from resilience.sandbox.images.agnhost.agnhost_main import FlagError, parse
 from resilience.sandbox.images.agnhost.golang import duration
-from resilience.sandbox.images.agnhost.main import FlagError, parse
 
 SHORT = {"-t": "--log-lines-total", "-d": "--run-duration"}
 METHODS = ("GET", "PUT", "POST")

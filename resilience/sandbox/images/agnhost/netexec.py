@@ -19,8 +19,8 @@ from http.server import ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 from resilience.sandbox.images.agnhost import dial
+from resilience.sandbox.images.agnhost.agnhost_main import FlagError, parse
 from resilience.sandbox.images.agnhost.golang import Answer, Request, duration, log, server
-from resilience.sandbox.images.agnhost.main import FlagError, parse
 
 FLAGS = {
     "http-port": 8080,

@@ -1,0 +1,1 @@
+"""Actions that take and restore snapshots inside of a scenario."""

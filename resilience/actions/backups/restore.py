@@ -1,0 +1,271 @@
+"""`restore`: bring a namespace back from its newest verified snapshot, or from one that is named.
+
+The snapshot is verified before anything is created. What is brought back in its own namespace
+stays, since it was lost; a namespace that `into` creates is deleted at the end. Where it came from
+is noted on the namespace, so that `same` can compare.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from resilience.actions.backups.snapshot import complaints
+from resilience.actions.undo import namespace_users, reverting
+from resilience.cluster.errors import ClusterError, Conflict, NotFound
+from resilience.cluster.interface import NAMESPACES
+from resilience.kube import objects
+from resilience.model.timeline import What
+from resilience.model.verb import Complaint, Family, Phase, Residue, Right, Verb, parameter
+from resilience.model.words import many
+from resilience.verbs.context import ActionContext, ActionFailed, ChangedSince, UndoContext
+
+if TYPE_CHECKING:
+    from resilience.backup.catalog.catalog import Snapshot
+    from resilience.backup.plans.lifecycle import Keys
+    from resilience.backup.restore.outcome import RestoreReport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restore:
+    """Parameters of `restore`."""
+
+    plan: str = parameter("A plan, by its id: from its store.", default="", one_of="what")
+    store: str = parameter(
+        "Where from: s3://BUCKET/PREFIX or file:DIRECTORY.",
+        default="",
+        example="file:./backups-data",
+        one_of="what",
+    )
+    name: str = parameter("Which snapshot; else the newest of this namespace.", default="")
+    into: str = parameter("Another namespace, which must not exist.", default="")
+    existing: Literal["fail", "skip", "update"] = parameter(
+        "What to do with objects that are there and differ; `skip` also leaves their data alone.",
+        default="fail",
+    )
+
+
+def _check(restore: Restore) -> Sequence[Complaint]:
+    if restore.plan == "this":
+        return (Complaint(field="plan", message="`this` is no plan here", expected="its id"),)
+    return complaints(restore.plan, restore.store)
+
+
+def _describe(restore: Restore) -> str:
+    into = f" into {restore.into}" if restore.into else ""
+    return (
+        f"restore {restore.name or 'the newest snapshot'} of {restore.plan or restore.store}{into}"
+    )
+
+
+def run(restore: Restore, context: ActionContext) -> None:
+    """Verify, create, fill, load; whatever is not brought back fails the step by name."""
+    from resilience.backup.format.errors import BackupError
+
+    target = restore.into or context.namespace
+    try:
+        snapshot = _verified(restore, context)
+        if restore.into:
+            _require_absent(target, context)
+        report = _brought_back(restore, snapshot, target, context)
+        if bad := [str(item) for item in report.bad]:
+            raise ActionFailed(f"of {snapshot.name} {many(len(bad), 'object')} did not come back: "
+                               f"{'; '.join(bad[:5])}")  # fmt: skip
+        _mark(snapshot, target, context)
+        _read_sentinel(restore, snapshot, target, context)
+    except (BackupError, ClusterError) as problem:
+        raise ActionFailed(f"nothing is restored for certain: {problem}") from problem
+    context.affected(context.cluster.get(NAMESPACES, target), "was restored")
+    context.proof(
+        f"snapshot {snapshot.name} is back in {target}: "
+        + ", ".join(f"{count} {what.value}" for what, count in report.counts.items()),
+        {"snapshot": snapshot.name, "seconds": report.seconds, "volumes": report.volumes},
+    )
+
+
+def _verified(restore: Restore, context: ActionContext) -> Snapshot:
+    from resilience.backup.catalog.velero_check import require_intact
+    from resilience.backup.plans.keys import from_environment
+
+    keys = from_environment(context.cluster)
+    snapshot = _chosen(restore, context, keys)
+    require_intact(snapshot, trusted=keys.trusted)
+    return snapshot
+
+
+def _chosen(restore: Restore, context: ActionContext, keys: Keys) -> Snapshot:
+    from resilience.backup.catalog.catalog import newest_of, opened
+    from resilience.backup.plans.lifecycle import newest, plan_store
+    from resilience.backup.store import open_store
+
+    plan = context.plan(restore.plan) if restore.plan else None
+    store = plan_store(plan) if plan else open_store(restore.store, base=context.directory)
+    if restore.name:
+        return opened(store, restore.name, keys.identities)
+    if plan:
+        return newest(store, plan, keys)
+    return newest_of(store, context.namespace, keys.identities)
+
+
+def _require_absent(name: str, context: ActionContext) -> None:
+    try:
+        context.cluster.get(NAMESPACES, name)
+    except NotFound:
+        return
+    raise ActionFailed(f"namespace {name} exists; name one that does not, or leave `into` out")
+
+
+def _brought_back(
+    restore: Restore,
+    snapshot: Snapshot,
+    target: str,
+    context: ActionContext,
+    *,
+    dry_run: bool = False,
+) -> RestoreReport:
+    from resilience.backup.data.container_stream import exec_of
+    from resilience.backup.data.dumps import Dumps
+    from resilience.backup.data.volumes import TarVolumes
+    from resilience.backup.format.backup_clock import BorrowedClock
+    from resilience.backup.objects.mapping import Targets
+    from resilience.backup.restore.restore import RestoreRequest
+    from resilience.backup.restore.restore import restore as bring_back
+
+    plan = context.plan(restore.plan) if restore.plan else None
+    clock, exec_ = BorrowedClock(context.clock), exec_of(context.cluster)
+    name = f"{context.run}-{context.step.path}".replace("[", "-").replace("]", "").lower()
+    targets = Targets(namespaces={context.namespace: restore.into} if restore.into else {})
+    volumes = TarVolumes(
+        cluster=context.cluster, exec=exec_, clock=clock, name=name,
+        keep_existing=restore.existing == "skip", image=plan.helper_image if plan else "",
+    )  # fmt: skip
+    if restore.into and not dry_run:
+        context.will_undo({"namespace": target, "restore": name}, f"delete namespace {target}")
+    request = RestoreRequest(
+        name=name,
+        namespaces=frozenset({context.namespace}),
+        targets=targets,
+        existing=restore.existing,
+        dry_run=dry_run,
+        cluster_scoped=not restore.into,
+        fill=volumes.fill,
+    )
+    report = bring_back(request, snapshot, context.cluster, clock=clock)
+    if dry_run:
+        return report
+    for line in (*report.volumes, *(str(item) for item in report.items if item.reason)):
+        context.note(What.NOTE, line)
+    if report.complete:
+        dumps = Dumps(cluster=context.cluster, exec=exec_, clock=clock)
+        for line in dumps.load(snapshot, targets):
+            context.note(What.NOTE, line)
+    return report
+
+
+def _read_sentinel(
+    restore: Restore, snapshot: Snapshot, target: str, context: ActionContext
+) -> None:
+    """What a plan's application was handed before the snapshot, it must tell now. Data that `skip`
+    left alone may be younger than any snapshot, and is not asked."""
+    from resilience.backup.data.container_stream import exec_of
+    from resilience.backup.data.sentinel import require
+    from resilience.backup.format.backup_clock import BorrowedClock
+
+    plan, held = context.plan(restore.plan) if restore.plan else None, snapshot.manifest
+    if not (plan and plan.sentinel and held) or restore.existing == "skip":
+        return
+    if context.namespace in held.sentinels:
+        clock = BorrowedClock(context.clock)
+        left = context.deadline - context.clock.monotonic()
+        require(
+            plan.sentinel, context.cluster, exec_of(context.cluster), target, snapshot.name,
+            clock=clock, within=left,
+        )  # fmt: skip
+        context.note(What.NOTE, f"the application tells the sentinel of {snapshot.name}")
+
+
+def _mark(snapshot: Snapshot, target: str, context: ActionContext) -> None:
+    """What `same` reads; the marks are taken off again at the end."""
+    from resilience.backup.drills.scratch import SNAPSHOT, SOURCE, STORE
+
+    marks = {SNAPSHOT: snapshot.name, SOURCE: context.namespace, STORE: snapshot.store.url}
+    if target != context.namespace:  # it is deleted with its marks
+        context.cluster.patch(NAMESPACES, target, {"metadata": {"annotations": marks}})
+        return
+    reverting.change(
+        context, NAMESPACES, context.cluster.get(NAMESPACES, target),
+        lambda now: now["metadata"].setdefault("annotations", {}).update(marks),
+        f"take the marks of the restore off namespace {target}",
+    )  # fmt: skip
+
+
+def undo(data: Mapping[str, Any], context: UndoContext) -> None:
+    """Delete the namespace that this restore created, or take its marks off one that was there."""
+    from resilience.backup.objects.rules import RESTORE
+
+    if "fields" in data:
+        reverting.undo(data, context)
+        return
+    name = str(data["namespace"])
+    try:
+        found = context.cluster.get(NAMESPACES, name)
+        if objects.annotation(found, RESTORE) != data["restore"]:
+            return
+        others = [] if context.force else namespace_users.of(context.cluster, found)
+        if others:
+            raise ChangedSince(
+                f"namespace {name} holds what this restore did not bring, and is not deleted: "
+                f"{', '.join(others)}"
+            )
+        context.cluster.delete(NAMESPACES, name, uid=objects.uid(found))
+    except (NotFound, Conflict):  # gone, or somebody else's of the same name by now
+        return
+
+
+def rehearse(restore: Restore, context: ActionContext) -> None:
+    """Verify the snapshot, and ask the API server about every object in it."""
+    from resilience.backup.format.errors import BackupError
+
+    target = restore.into or context.namespace
+    try:
+        snapshot = _verified(restore, context)
+        report = _brought_back(restore, snapshot, target, context, dry_run=True)
+    except (BackupError, ClusterError) as problem:
+        raise ActionFailed(f"nothing would be restored: {problem}") from problem
+    told = ", ".join(f"{count} {what.value}" for what, count in report.counts.items())
+    context.note(What.NOTE, f"of snapshot {snapshot.name}: {told}")
+
+
+def _rights(restore: Restore, namespace: str) -> Sequence[Right]:
+    target = restore.into or namespace
+    return [
+        *(Right(verb=verb, group="*", resource="*", namespace=target)
+          for verb in ("get", "list", "create", "patch")),
+        Right(verb="delete", group="", resource="pods", namespace=target),
+        # Asked for with dryRun where it exists; a name cannot restrict a creation.
+        Right(verb="create", group="", resource="namespaces"),
+        *(Right(verb=verb, group="", resource="namespaces", name=target)
+          for verb in ("get", "patch", *(("delete",) if restore.into else ()))),
+    ]  # fmt: skip
+
+
+VERB = Verb(
+    name="restore",
+    family=Family.ACTION,
+    summary="Bring a namespace back from a snapshot.",
+    parameters=Restore,
+    phases=frozenset({Phase.GIVEN, Phase.WHEN}),
+    run=run,
+    rehearse=rehearse,
+    describe=_describe,
+    shorthand="plan",
+    check=_check,
+    rights=_rights,
+    undo=undo,
+    undo_text="A namespace that `into` created is deleted.",
+    residue=Residue.NAMED,
+    residue_text="what was brought back in its own namespace stays",
+    proof="what became of each object, and of each volume's stream",
+    example="restore: {store: file:./backups-data, existing: skip}",
+)

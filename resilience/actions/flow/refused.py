@@ -1,0 +1,53 @@
+"""`refused`: this step must be refused by the API server, for instance by a disruption budget.
+
+For proving that a guard rail holds. A step that goes through fails the service; one that fails for
+another reason (nothing to do, a missing Pod, our own guard) is an error, because it proves nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from resilience.actions.flow import inner_steps
+from resilience.model.scenario import Step
+from resilience.model.timeline import What
+from resilience.model.verb import Family, Phase, Verb, parameter
+from resilience.model.verdict import Outcome
+from resilience.verbs.context import ActionFailed, FlowContext, NotMet
+from resilience.verbs.context import Refused as RefusedByGuard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """Parameters of `refused`."""
+
+    step: Step = parameter("The step that must be refused.")
+
+
+def run(refused: Refused, context: FlowContext) -> None:
+    """Try the step; NotMet when it was allowed."""
+    attempt = context.attempt(refused.step)
+    if attempt.outcome is Outcome.PASSED:
+        raise NotMet(f"expected to be refused, observed that it was allowed: {refused.step.title}")
+    if attempt.outcome is Outcome.REFUSED:
+        raise RefusedByGuard(attempt.message)
+    if not attempt.denied:
+        raise ActionFailed(
+            f"{refused.step.title} failed, but was not refused by the API: {attempt.message}"
+        )
+    context.note(What.PROOF, f"refused as it should be: {attempt.message}")
+
+
+VERB = Verb(
+    name="refused",
+    family=Family.FLOW,
+    summary="A step that the API server must refuse, for instance by a budget.",
+    parameters=Refused,
+    phases=frozenset({Phase.WHEN}),
+    run=run,
+    rehearse=run,
+    describe=lambda refused: f"refused: {refused.step.title}",
+    shorthand="step",
+    bounds=lambda refused: inner_steps.bounds(refused.step),
+    example="refused: {evict: {pods: app=web, count: all}}",
+)

@@ -1,0 +1,1 @@
+"""Actions on the network: partitions and Chaos Mesh."""

@@ -1,0 +1,182 @@
+"""`chaos_mesh`: one resource of Chaos Mesh, for what it does and we do not (latency, loss, stress).
+
+Applied, waited for until everything is injected, and taken away again. "Injected" into nothing is
+an error: its conditions say AllInjected also where no Pod matched. It puts a finalizer on its
+resources, so that one that is gone has recovered; what hangs is told as not undone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from resilience.actions.shared import manifests
+from resilience.actions.undo import object_undo
+from resilience.cluster.errors import Invalid, NotFound
+from resilience.cluster.interface import PODS, Object, Resource
+from resilience.kube import objects
+from resilience.model.values import Duration
+from resilience.model.verb import Family, Phase, Right, Verb, parameter
+from resilience.model.words import many
+from resilience.verbs.context import ActionContext, ActionFailed, Fate, NothingToDo, UndoContext
+
+GROUP = "chaos-mesh.org"
+LOOK_EVERY = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChaosMesh:
+    """Parameters of `chaos_mesh`."""
+
+    file: Path = parameter(
+        "A manifest with one resource of Chaos Mesh.", example="manifests/checkout.yaml"
+    )
+    duration: Duration | None = parameter(
+        "How long; until the scenario ends if left out.", default=None, example="30s"
+    )
+
+
+def _bounds(chaos: ChaosMesh) -> tuple[Duration, Duration]:
+    lasting = chaos.duration or Duration.of(0)
+    return lasting, Duration(lasting.exact + Duration.of(120).exact)
+
+
+def run(chaos: ChaosMesh, context: ActionContext) -> None:
+    """Apply it and return once it is injected, or, with `duration`, once it has recovered."""
+    resource, body = _read(chaos, context)
+    namespace = objects.namespace(body)
+    data = object_undo.creation(resource, body, str(context.run))
+    undo = context.will_undo(data, f"delete {resource.kind} {objects.title(body)}")
+    made = context.cluster.create(resource, body, namespace)
+    context.amend_undo(undo, object_undo.made(resource, data, made))
+    context.affected(made, f"{resource.kind} {objects.title(made)} is applied")
+    records = _injected(resource, made, context)
+    _name_victims(records, context)
+    context.proof(
+        f"{resource.kind} {objects.title(made)} is injected into {many(len(records), 'target')}",
+        {"uid": objects.uid(made), "targets": records},
+    )
+    if chaos.duration is not None:
+        context.clock.wait(chaos.duration.seconds)
+        _recovered(resource, made, context)
+        context.forget_undo(undo)
+
+
+def undo(data: Mapping[str, Any], context: UndoContext) -> None:
+    """Delete it, and wait until Chaos Mesh has let it go, which it does once it has recovered."""
+    object_undo.undo(data, context)
+
+
+def _read(chaos: ChaosMesh, context: ActionContext) -> tuple[Resource, Object]:
+    found = [each.body for each in manifests.read(context.directory / chaos.file)]
+    if len(found) != 1 or not str(found[0].get("apiVersion", "")).startswith(f"{GROUP}/"):
+        kinds = ", ".join(f"{each.get('apiVersion')} {each.get('kind')}" for each in found)
+        raise ActionFailed(f"{chaos.file} must hold one resource of {GROUP}, and holds: "
+                           f"{kinds or 'nothing'}")  # fmt: skip
+    [body] = found
+    try:
+        resource = context.cluster.resource(body["apiVersion"], body["kind"])
+    except (Invalid, NotFound) as error:
+        raise ActionFailed(
+            f"{context.cluster.context} does not serve {body['kind']}: is Chaos Mesh installed? "
+            f"({error}) Nothing was applied"
+        ) from error
+    metadata = dict(body["metadata"])
+    metadata["namespace"] = metadata.get("namespace") or context.namespace
+    metadata["labels"] = {**(metadata.get("labels") or {}), objects.MANAGED_BY: objects.OURS}
+    notes = metadata.get("annotations") or {}
+    metadata["annotations"] = {**notes, object_undo.RUN: str(context.run)}
+    return resource, {**body, "metadata": metadata}
+
+
+def _injected(resource: Resource, made: Object, context: ActionContext) -> list[str]:
+    """Ids of the targets, as Chaos Mesh writes them: NAMESPACE/POD or NAMESPACE/POD/CONTAINER."""
+    view = context.view(resource, objects.namespace(made))
+
+    def now() -> Object:
+        return view.by_uid(objects.uid(made)) or made
+
+    def done() -> bool:
+        return objects.condition(now(), "AllInjected").get("status") == "True"
+
+    if not context.clock.until(done, context.deadline):
+        raise ActionFailed(f"{resource.kind} {objects.title(made)} is not injected after "
+                           f"{context.step.within}: {_said(now())}")  # fmt: skip
+    experiment = (now().get("status") or {}).get("experiment") or {}
+    records = [str(each.get("id")) for each in experiment.get("containerRecords") or ()
+               if each.get("phase") == "Injected"]  # fmt: skip
+    if not records:
+        raise NothingToDo(f"{resource.kind} {objects.title(made)} says AllInjected, and was "
+                          "injected into nothing: its selector matches no Pod")  # fmt: skip
+    return records
+
+
+def _said(obj: Object) -> str:
+    """Its conditions, and what went wrong last, in its own words."""
+    status = obj.get("status") or {}
+    told = [f"{each.get('type')}={each.get('status')}" for each in status.get("conditions") or ()]
+    for record in (status.get("experiment") or {}).get("containerRecords") or ():
+        events = [each for each in record.get("events") or () if each.get("type") == "Failed"]
+        told += [f"{record.get('id')}: {each.get('message')}" for each in events[-1:]]
+    return ", ".join(told) or "it has no status: does its controller run?"
+
+
+def _name_victims(records: Sequence[str], context: ActionContext) -> None:
+    names = {tuple(each.split("/")[:2]) for each in records if "/" in each}
+    found = [pod for space in sorted({name[0] for name in names})
+             for pod in context.view(PODS, space).objects()
+             if (space, objects.name(pod)) in names]  # fmt: skip
+    context.may_harm(found)
+    for pod in found:
+        context.victim(pod, "is a target of Chaos Mesh", Fate.TOUCHED)
+
+
+def _recovered(resource: Resource, made: Object, context: ActionContext) -> None:
+    """Delete it now and wait until it is gone."""
+    name, namespace, last = objects.name(made), objects.namespace(made), made
+    context.cluster.delete(resource, name, namespace, uid=objects.uid(made))
+    end = context.clock.monotonic() + max(context.deadline - context.clock.monotonic(), LOOK_EVERY)
+    while True:
+        try:
+            last = context.cluster.get(resource, name, namespace)
+        except NotFound:
+            return
+        if objects.uid(last) != objects.uid(made):
+            return
+        if context.clock.monotonic() + LOOK_EVERY > end:
+            raise ActionFailed(f"{resource.kind} {objects.title(made)} was deleted and has not "
+                               f"recovered: {_said(last)}")  # fmt: skip
+        context.clock.wait(LOOK_EVERY)
+
+
+def rehearse(chaos: ChaosMesh, context: ActionContext) -> None:
+    """Whether the API server takes it; whom it would hit only Chaos Mesh knows."""
+    resource, body = _read(chaos, context)
+    made = context.cluster.create(resource, body, objects.namespace(body))
+    context.affected(made, f"{resource.kind} {objects.title(body)} is applied")
+
+
+def _rights(_: ChaosMesh, namespace: str) -> Sequence[Right]:
+    return [Right(verb=verb, group=GROUP, resource="*", namespace=namespace)
+            for verb in ("create", "get", "list", "watch", "delete")]  # fmt: skip
+
+
+VERB = Verb(
+    name="chaos_mesh",
+    family=Family.ACTION,
+    summary="Apply a resource of Chaos Mesh and take it away again.",
+    parameters=ChaosMesh,
+    phases=frozenset({Phase.WHEN}),
+    run=run,
+    rehearse=rehearse,
+    describe=lambda chaos: f"apply {chaos.file} to Chaos Mesh",
+    bounds=_bounds,
+    shorthand="file",
+    rights=_rights,
+    undo=undo,
+    undo_text="The resource is deleted and has recovered.",
+    proof="Its condition AllInjected, with at least one target.",
+    example="chaos_mesh: {file: manifests/checkout.yaml, duration: 30s}",
+)

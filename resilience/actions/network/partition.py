@@ -1,0 +1,199 @@
+"""`partition`: Pods cannot be reached, or cannot reach others, by NetworkPolicy.
+
+Between two selectors or from everybody, on some ports or all. Name resolution is left alone unless
+it is cut on purpose (`dns: true`, or `ports: [53]`). NetworkPolicies only ever add up, so Pods that
+another policy already selects cannot be cut off by one more: that is refused. Whether the cluster
+keeps policies at all is proven by a canary before anybody is touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from resilience.actions.network import canary, network_policies
+from resilience.actions.network.canary import POLICIES
+from resilience.actions.undo import object_undo
+from resilience.cluster.interface import PODS, Object
+from resilience.cluster.stand_in import StandIn
+from resilience.drain.budgets import selects
+from resilience.kube import objects
+from resilience.kube.selectors import Selector
+from resilience.model.values import Duration
+from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
+from resilience.verbs.context import ActionContext, ActionFailed, Fate, NothingToDo
+
+LONGEST_PROOF = Duration.of(90)
+"""What the canary may take beside `duration`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partition:
+    """Parameters of `partition`."""
+
+    pods: Selector = parameter("Who is cut off.", example="app=checkout")
+    from_: Selector | None = parameter(
+        "From whom, in the same namespace; else from everybody.",
+        default=None,
+        key="from",
+        example="app=db",
+    )
+    direction: Literal["ingress", "egress", "both"] = parameter(
+        "Whether they cannot be reached (ingress), cannot reach (egress), or both.", default="both"
+    )
+    ports: tuple[int | str, ...] = parameter(
+        "Only these ports, by number or name; else all.", default=(), example="[5432, metrics]"
+    )
+    dns: bool = parameter("Cut name resolution too, where all ports are cut.", default=False)
+    duration: Duration | None = parameter(
+        "How long; until the scenario ends if left out.", default=None, example="30s"
+    )
+
+    @property
+    def ways(self) -> tuple[network_policies.Way, ...]:
+        """As NetworkPolicies name them."""
+        return ("ingress", "egress") if self.direction == "both" else (self.direction,)
+
+
+def _check(partition: Partition) -> Sequence[Complaint]:
+    found = [
+        Complaint(field="ports", message=f"{port} is no port", expected="1 to 65535, or a name")
+        for port in partition.ports
+        if isinstance(port, int) and not 0 < port <= network_policies.LAST_PORT
+    ]
+    if partition.dns and (partition.ports or partition.direction == "ingress"):
+        text = "`dns` is about cutting all ports on the way out"
+        found.append(Complaint(field="dns", message=text, expected="ports: [53] to cut it alone"))
+    return found
+
+
+def _describe(partition: Partition) -> str:
+    whom = f" from {partition.from_}" if partition.from_ else ""
+    ports = f" on {', '.join(map(str, partition.ports))}" if partition.ports else ""
+    ways = "" if partition.direction == "both" else f" ({partition.direction})"
+    return f"cut {partition.pods} off{whom}{ports}{ways}"
+
+
+def _bounds(partition: Partition) -> tuple[Duration, Duration]:
+    lasting = partition.duration or Duration.of(0)
+    return lasting, Duration(lasting.exact + LONGEST_PROOF.exact)
+
+
+def run(partition: Partition, context: ActionContext) -> None:
+    """Prove that walls hold, put this one up, and take it down after `duration`."""
+    cut, wall = _prepared(partition, context)
+    seen = canary.prove(wall, partition.ways, StandIn.of(cut[0]["spec"]), context)
+    for pod in cut:
+        context.victim(pod, _describe(partition), Fate.TOUCHED)
+    name = f"resilience-partition-{context.random.randrange(16**6):06x}"
+    body = network_policies.policy(canary.metadata(name, context), wall, partition.ways)
+    text = f"delete NetworkPolicy {context.namespace}/{name}"
+    made = canary.create(POLICIES, body, text, context)
+    context.proof(f"NetworkPolicy {name} is in force: {seen}", {"uid": objects.uid(made.obj)})
+    if partition.duration is not None:
+        context.clock.wait(partition.duration.seconds)
+        canary.remove(made, context)
+
+
+def rehearse(partition: Partition, context: ActionContext) -> None:
+    """Who would be cut off, and whether the API server takes the policy."""
+    cut, wall = _prepared(partition, context)
+    for pod in cut:
+        context.victim(pod, _describe(partition), Fate.TOUCHED)
+    body = network_policies.policy(
+        canary.metadata("resilience-partition", context), wall, partition.ways
+    )
+    canary.create(POLICIES, body, "delete the NetworkPolicy", context)
+
+
+def _prepared(
+    partition: Partition, context: ActionContext
+) -> tuple[Sequence[Object], network_policies.Wall]:
+    everybody = [pod for pod in context.view(PODS, context.namespace).objects() if _living(pod)]
+    cut = _matching(partition.pods, everybody, context.namespace)
+    peers = _matching(partition.from_, everybody, context.namespace) if partition.from_ else []
+    _alone(cut, partition, context)
+    context.may_harm(cut)
+    held = {"ingress": cut, "egress": peers or everybody}
+    ports = {number for way in partition.ways
+             for number in _numbers(partition.ports, held[way])}  # fmt: skip
+    addresses = [str(each["ip"]) for pod in peers
+                 for each in (pod.get("status") or {}).get("podIPs") or ()]  # fmt: skip
+    return cut, network_policies.Wall(subject=partition.pods, peer=partition.from_, dns=partition.dns,
+                           addresses=tuple(sorted(addresses)),
+                           ports=tuple(sorted(ports)))  # fmt: skip
+
+
+def _living(pod: Object) -> bool:
+    return not (objects.is_ours(pod) or objects.is_finished(pod) or objects.is_terminating(pod))
+
+
+def _matching(selector: Selector, pods: Sequence[Object], namespace: str) -> list[Object]:
+    found = [pod for pod in pods if selector.matches(objects.labels(pod))]
+    if not found:
+        raise NothingToDo(f"no living Pod in namespace {namespace} matches {selector}; "
+                          "nothing was cut")  # fmt: skip
+    return found
+
+
+def _alone(cut: Sequence[Object], partition: Partition, context: ActionContext) -> None:
+    """ActionFailed when another policy would go on allowing what is to be cut."""
+    for other in context.cluster.list(POLICIES, context.namespace):
+        spec = other.get("spec") or {}
+        ways = {way.lower() for way in spec.get("policyTypes") or ("Ingress",)}
+        same = {"metadata": other["metadata"], "spec": {"selector": spec.get("podSelector")}}
+        if ways & set(partition.ways) and any(selects(same, pod) for pod in cut):
+            raise ActionFailed(
+                f"NetworkPolicy {objects.title(other)} selects Pods {partition.pods} already, and "
+                "policies only add up: what it allows cannot be taken away by another. Nothing was "
+                "cut; name other Pods, or another direction"
+            )
+
+
+def _numbers(ports: Sequence[int | str], pods: Sequence[Object]) -> set[int]:
+    """Ports as numbers; a name stands for what the containers that are connected to call so."""
+    found = {port for port in ports if isinstance(port, int)}
+    for name in (port for port in ports if isinstance(port, str)):
+        numbers = {
+            int(each["containerPort"])
+            for pod in pods
+            for container in pod["spec"]["containers"]
+            for each in container.get("ports") or ()
+            if each.get("name") == name
+        }
+        if not numbers:
+            raise ActionFailed(f"no container of these Pods has a port named {name}; nothing "
+                               "was cut")  # fmt: skip
+        found |= numbers
+    return found
+
+
+def _rights(_: Partition, namespace: str) -> Sequence[Right]:
+    pods = [("list", ""), ("watch", ""), ("get", ""), ("create", ""), ("delete", ""),
+            ("get", "/log")]  # fmt: skip
+    return [
+        *(Right(verb=verb, group="", resource=f"pods{part}", namespace=namespace)
+          for verb, part in pods),
+        *(Right(verb=verb, group=POLICIES.group, resource=POLICIES.plural, namespace=namespace)
+          for verb in ("list", "get", "create", "delete")),
+    ]  # fmt: skip
+
+
+VERB = Verb(
+    name="partition",
+    family=Family.ACTION,
+    summary="Cut Pods off by NetworkPolicy.",
+    parameters=Partition,
+    phases=frozenset({Phase.WHEN}),
+    run=run,
+    rehearse=rehearse,
+    describe=_describe,
+    check=_check,
+    bounds=_bounds,
+    rights=_rights,
+    undo=object_undo.undo,
+    undo_text="The NetworkPolicy is deleted, and the canary's Pods.",
+    proof="A canary's connection is cut by the same policy before anybody else's.",
+    example="partition: {pods: app=checkout, from: app=db, direction: egress, duration: 30s}",
+)

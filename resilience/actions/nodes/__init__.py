@@ -1,0 +1,1 @@
+"""Actions on nodes, and how the nodes are chosen."""

@@ -1,0 +1,75 @@
+"""`cordon`: no new Pods on a node. A node that was cordoned before stays so at the end.
+
+The node carries our run's id in an annotation while it is ours; the undo takes the cordon away only
+together with that mark, so one that somebody else has put on since is left alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from resilience.actions.nodes import node_choice
+from resilience.actions.undo import reverting
+from resilience.cluster.interface import NODES, Object
+from resilience.kube import objects
+from resilience.model.timeline import What
+from resilience.model.verb import Family, Phase, Verb, parameter
+from resilience.verbs.context import ActionContext, NothingToDo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cordon:
+    """Parameters of `cordon`."""
+
+    node: str | node_choice.NodeQuery = parameter(
+        "A node's name, `biggest`, or which nodes.", example="{running: app=checkout}"
+    )
+
+
+def run(cordon: Cordon, context: ActionContext) -> None:
+    """Mark the nodes unschedulable; those that are already are passed over."""
+    found = node_choice.chosen(cordon.node, context)
+    fresh = [node for node in found if not is_cordoned(node)]
+    for node in found:
+        if node not in fresh:
+            context.note(What.NOTE, f"{objects.name(node)} is cordoned already; it stays so")
+    if not fresh:
+        raise NothingToDo("every chosen node is cordoned already: "
+                          + ", ".join(objects.name(node) for node in found))  # fmt: skip
+    for node in fresh:
+        put_on(node, context)
+
+
+def is_cordoned(node: Object) -> bool:
+    """Whether it takes no new Pods by an operator's word."""
+    return bool((node.get("spec") or {}).get("unschedulable"))
+
+
+def put_on(node: Object, context: ActionContext) -> None:
+    """Cordon one node, with undo and proof."""
+    name = objects.name(node)
+    context.affected(node, f"{name} is cordoned")
+    after = reverting.change(
+        context, NODES, node, lambda now: now.setdefault("spec", {}).update(unschedulable=True),
+        f"uncordon {name}", mark=True,
+    )  # fmt: skip
+    if is_cordoned(after):
+        context.proof(f"{name} is unschedulable", {"uid": objects.uid(after)})
+
+
+VERB = Verb(
+    name="cordon",
+    family=Family.ACTION,
+    summary="Let no new Pods onto a node.",
+    parameters=Cordon,
+    phases=frozenset({Phase.GIVEN, Phase.WHEN}),
+    run=run,
+    rehearse=run,
+    describe=lambda cordon: f"cordon {node_choice.describe(cordon.node)}",
+    shorthand="node",
+    rights=node_choice.rights,
+    undo=reverting.undo,
+    undo_text="The node is uncordoned, unless it was cordoned before or by somebody else.",
+    proof="The API server's answer says unschedulable.",
+    example="cordon: {node: {running: app=checkout}}",
+)

@@ -1,0 +1,236 @@
+"""`drain`: empty nodes as fast as the disruption budgets allow, all of them at once.
+
+All nodes are cordoned first. Before anything is touched, budgets that can never allow an eviction
+end the step as *blocked*, in words that say what to change, and Pods that the remaining nodes have
+no room for fail it: that is the answer to `drain: {node: biggest}`. The nodes take new Pods again
+at the end; the Pods stay where they went.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from resilience.actions.nodes import cordon, node_choice
+from resilience.actions.pods import evictable, pod_action
+from resilience.actions.undo import reverting
+from resilience.cluster.interface import BUDGETS, NODES, PODS, Object
+from resilience.kube import objects
+from resilience.model.timeline import What
+from resilience.model.values import Duration
+from resilience.model.verb import Complaint, Family, Phase, Residue, Right, Verb, parameter
+from resilience.model.words import many
+from resilience.verbs.context import (
+    ActionContext,
+    ActionFailed,
+    Blocked,
+    NothingToDo,
+    NotMet,
+    Refused,
+)
+
+MANY_NODES = 100
+"""Beyond so many nodes that stay, what runs on them is not listed: it costs a request for each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drain:
+    """Parameters of `drain`."""
+
+    node: str | node_choice.NodeQuery = parameter(
+        "A node's name, `biggest`, or which nodes.", example="{running: app=checkout}"
+    )
+    grace: Duration | None = parameter(
+        "Grace period in whole seconds; each Pod's own if left out.", default=None, example="30s"
+    )
+    empty_dir: bool = parameter(
+        "Evict Pods with emptyDir volumes too, whose data is lost.", default=False
+    )
+    bare: bool = parameter("Evict Pods that nothing replaces too.", default=False)
+    overflow: bool = parameter(
+        "Drain although the nodes that stay have no room for all that moves.", default=False
+    )
+
+
+def _check(drain: Drain) -> list[Complaint]:
+    if drain.grace is None or drain.grace.exact.denominator == 1:
+        return []
+    text = f"{drain.grace} is not whole seconds"
+    return [Complaint(field="grace", message=text, expected="a grace period such as 0s or 30s")]
+
+
+def run(drain: Drain, context: ActionContext) -> None:
+    """Cordon, evict, wait until all that should leave has left."""
+    from resilience.drain import Allow, DrainOptions
+    from resilience.drain import drain as empty
+
+    found = node_choice.chosen(drain.node, context)
+    names = [objects.name(node) for node in found]
+    moving = pods_on(names, context)
+    spare_ourselves(moving)
+    context.may_harm(_leaving(moving))
+    _preflight(moving, names, drain.overflow, context)
+    for node in found:
+        if not cordon.is_cordoned(node):
+            cordon.put_on(node, context)
+    grace = None if drain.grace is None else int(drain.grace.seconds)
+    result = empty(
+        context.cluster,
+        names,
+        DrainOptions(allow=Allow(empty_dir=drain.empty_dir, bare=drain.bare), grace=grace),
+        clock=context.clock,
+        deadline=context.deadline,
+        before=lambda pod: context.victim(pod, _describe(drain)),
+        on_change=lambda pod: context.note(What.NOTE, str(pod)),
+        check=lambda: context.clock.wait(0),
+    )
+    _told(result.lines(), context)
+    for pod in result.evicted:
+        context.proof(f"{pod.namespace}/{pod.name} left {pod.node}", {"uid": pod.uid})
+    _judge(result, names, context)
+
+
+def _judge(result: object, names: Sequence[str], context: ActionContext) -> None:
+    from resilience.drain import DrainResult, State
+
+    assert isinstance(result, DrainResult)
+    where = ", ".join(names)
+    left = [pod for pod in result.pods if not pod.state.fine]
+    text = f"{where} is not empty after {result.seconds:.1f} s: " + "; ".join(map(str, left))
+    refused = [pod for pod in left if pod.state is State.REFUSED]
+    if refused:
+        raise Refused("nothing was evicted: " + "; ".join(map(str, refused)))
+    if any(pod.state is State.BLOCKED for pod in left):
+        raise Blocked(text)
+    if left:
+        raise ActionFailed(text)
+    if not result.evicted:
+        raise NothingToDo(f"nothing had to leave {where}: no Pod there can be evicted")
+    context.note(
+        What.NOTE,
+        f"{where} drained of {many(len(result.evicted), 'Pod')} in {result.seconds:.1f} s,"
+        f" {result.rejected} evictions rejected",
+        {"seconds": result.seconds, "rejected": result.rejected},
+    )
+
+
+def pods_on(names: Sequence[str], context: ActionContext) -> list[Object]:
+    """Everything on these nodes, of all namespaces."""
+    return [
+        pod for name in names for pod in context.cluster.list(PODS, fields=f"spec.nodeName={name}")
+    ]
+
+
+def spare_ourselves(moving: Sequence[Object]) -> None:
+    """Refused when this test, or a prober that it measures with, would be among them."""
+    from resilience.drain.filters import is_volume_helper
+
+    probers = [objects.title(pod) for pod in moving
+               if objects.is_ours(pod) and not objects.is_finished(pod)
+               and not is_volume_helper(pod)]  # fmt: skip
+    if probers:
+        raise Refused(
+            f"{', '.join(probers)} of this project stands there, and without it nothing could be"
+            " measured; name another node, or probe from outside (`via: direct`)"
+        )
+    own = pod_action.own_pod(os.environ)
+    if own and own in [(objects.namespace(pod), objects.name(pod)) for pod in moving]:
+        raise Refused(f"this test itself runs there, as Pod {'/'.join(own)}")
+
+
+def _preflight(
+    moving: Sequence[Object], names: Sequence[str], overflow: bool, context: ActionContext
+) -> None:
+    """Blocked when an eviction can never succeed, NotMet when there is no room."""
+    leaving = _leaving(moving)
+    evictable.require(leaving, context)
+    _room(leaving, names, overflow, context)
+
+
+def _room(
+    leaving: Sequence[Object], names: Sequence[str], overflow: bool, context: ActionContext
+) -> None:
+    """Whether what comes in place of the evicted Pods fits on the nodes that stay."""
+    from resilience.drain.capacity import homeless
+
+    others = [n for n in context.cluster.list(NODES) if objects.name(n) not in names]
+    if len(others) > MANY_NODES:
+        _told([f"{len(others)} nodes stay; whether they have room was not computed"], context)
+        return
+    coming = [pod for pod in leaving if objects.controller(pod) is not None]
+    lost = homeless(coming, others, [pod for node in others for pod in _on(node, context)])
+    texts = [f"no other node can take {pod.pod}: {pod.reason}" for pod in lost]
+    if texts and not overflow:
+        raise NotMet(
+            f"without {', '.join(names)} there is no room for {len(lost)} of {len(coming)} Pods"
+            " (nothing was touched; `overflow: true` drains all the same): " + "; ".join(texts)
+        )
+    _told(texts, context)
+
+
+def _on(node: Object, context: ActionContext) -> Sequence[Object]:
+    return context.cluster.list(PODS, fields=f"spec.nodeName={objects.name(node)}")
+
+
+def _told(texts: Sequence[str], context: ActionContext) -> None:
+    for text in texts:
+        context.note(What.NOTE, text)
+
+
+def _describe(drain: Drain) -> str:
+    return f"drain {node_choice.describe(drain.node)}"
+
+
+def _rights(drain: Drain, namespace: str) -> Sequence[Right]:
+    everywhere = [("list", "", "pods"), ("watch", "", "pods"),
+                  ("create", "", "pods/eviction"), ("list", "policy", BUDGETS.plural),
+                  ("watch", "policy", BUDGETS.plural), ("get", "apps", "replicasets")]  # fmt: skip
+    more = [Right(verb=verb, group=group, resource=name) for verb, group, name in everywhere]
+    return [*node_choice.rights(drain, namespace), *more]
+
+
+def rehearse(drain: Drain, context: ActionContext) -> None:
+    """Who would leave, from which namespaces; whether the API server would cordon and evict."""
+    found = node_choice.chosen(drain.node, context)
+    names = [objects.name(node) for node in found]
+    moving = pods_on(names, context)
+    spare_ourselves(moving)
+    context.may_harm(_leaving(moving))
+    _preflight(moving, names, drain.overflow, context)
+    for node in found:
+        if not cordon.is_cordoned(node):
+            cordon.put_on(node, context)
+    leaving = _leaving(moving)
+    spaces = sorted({objects.namespace(pod) for pod in leaving})
+    _told([f"Pods of these namespaces are evicted: {', '.join(spaces) or 'none'}"], context)
+    for pod in leaving:
+        context.victim(pod, _describe(drain))
+
+
+def _leaving(moving: Sequence[Object]) -> list[Object]:
+    from resilience.drain.filters import Allow, Fate, decide
+
+    allow_all = Allow(empty_dir=True, bare=True)
+    return [pod for pod in moving if decide(pod, allow_all).fate is Fate.EVICT]
+
+
+VERB = Verb(
+    name="drain",
+    family=Family.ACTION,
+    summary="Empty nodes within their disruption budgets.",
+    parameters=Drain,
+    phases=frozenset({Phase.WHEN}),
+    run=run,
+    rehearse=rehearse,
+    describe=_describe,
+    check=_check,
+    shorthand="node",
+    rights=_rights,
+    undo=reverting.undo,
+    undo_text="The nodes are uncordoned, unless they were cordoned before or by somebody else.",
+    residue=Residue.NAMED,
+    residue_text="the evicted Pods run on other nodes",
+    proof="Each evicted Pod is gone from its node, by the watch.",
+    example="drain: {node: {running: app=checkout}}",
+)

@@ -1,0 +1,69 @@
+"""Silencing a kubelet on a real cluster: timers of its host stop it, and bring it back.
+
+For targets that say `privileged = true`, and for steps that say `lasting: true`: once the kubelet
+is silent nothing can be undone through Kubernetes. So a helper Pod enters the host's namespaces and
+asks its systemd for two timers: first the one that starts the kubelet after `duration`, and only
+when that one stands, the one that stops it in a few seconds. The Pod is gone before the kubelet is.
+Hosts without systemd, or whose kubelet is no service of its own, are told so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from resilience.actions.pods import host_pod
+from resilience.verbs.context import ActionContext, ActionFailed
+
+UNITS = ("kubelet", "k3s-agent", "rke2-agent")
+"""Services of nodes that carry no API server of their own beside the kubelet."""
+
+NOTICE = 5
+"""Seconds in which the helper ends and its end is reported, before the kubelet stops."""
+
+NO_SYSTEMD, NO_UNIT, NO_TIMER, NOT_STOPPED = 3, 4, 5, 6
+_WHY = {
+    NO_SYSTEMD: "its host has no systemd, whose timer would bring the kubelet back",
+    NO_UNIT: f"none of the services {', '.join(UNITS)} runs on its host",
+    NO_TIMER: "its host's systemd would not take the timer that brings the kubelet back",
+    NOT_STOPPED: "its host's systemd would not take the timer that stops the kubelet",
+}
+
+PROGRAM = f"""
+import subprocess, sys
+
+HOST = ["nsenter", "--target", "1", "--mount", "--uts", "--ipc", "--net", "--pid", "--"]
+
+def host(*command):
+    try:
+        done = subprocess.run([*HOST, *command], capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        print(error, flush=True)
+        return False
+    print(done.stdout, done.stderr, sep="", end="", flush=True)
+    return done.returncode == 0
+
+def timer(name, seconds, order, unit):
+    return host("systemd-run", "--collect", "--unit", name, f"--on-active={{seconds}}s",
+                "--timer-property=AccuracySec=100ms", "systemctl", order, unit)
+
+mark, back = sys.argv[1:3]
+if not host("systemctl", "--version"):
+    sys.exit({NO_SYSTEMD})
+unit = next((each for each in {UNITS!r} if host("systemctl", "is-active", each)), "")
+if not unit:
+    sys.exit({NO_UNIT})
+if not timer(mark + "-start", back, "start", unit):
+    sys.exit({NO_TIMER})
+if not timer(mark + "-stop", "{NOTICE}", "stop", unit):
+    sys.exit({NOT_STOPPED})
+"""
+
+
+def silence(nodes: Sequence[str], seconds: float, context: ActionContext) -> None:
+    """Ask each node's host for both timers; ActionFailed when one does not take them."""
+    mark = f"resilience-{context.random.randrange(16**6):06x}"
+    arguments = {node: [mark, str(round(seconds))] for node in nodes}
+    for node, code in host_pod.run("silence", PROGRAM, arguments, context).items():
+        if code != 0:
+            why = _WHY.get(code or 0, f"the helper ended with exit code {code}")
+            raise ActionFailed(f"the kubelet of {node} was not stopped: {why}")

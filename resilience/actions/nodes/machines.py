@@ -1,0 +1,170 @@
+"""Stopping and starting machines: by the sandbox's own fault, or by the command of a target.
+
+No API of Kubernetes does it. A target's `driver` is a command of the user's (a cloud's command
+line, IPMI), called as `COMMAND down|up|reboot NODE`; it must return once it is under way, and must
+bear being called twice. It is read from the target's file alone, never from a journal.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from resilience.actions.nodes import drain, node_choice
+from resilience.cluster.errors import NotFound
+from resilience.cluster.interface import NODES, Cluster, Object
+from resilience.kube import objects
+from resilience.model.verb import Right
+from resilience.verbs.context import (
+    ActionContext,
+    ActionFailed,
+    ChangedSince,
+    Fate,
+    Refused,
+    UndoContext,
+)
+
+FAULT = "/sandbox/v1/faults/node"
+SHOWN = 500
+LOOK_EVERY = 0.5
+Order = Literal["down", "up", "reboot", "kubelet"]
+_STATES: Mapping[Order, str] = {"down": "dead", "up": "running", "kubelet": "kubelet-stopped"}
+
+
+def require_driver(cluster: Cluster) -> None:
+    """Refused where nothing can stop a machine."""
+    if not cluster.is_sandbox and not cluster.means.driver:
+        raise Refused(
+            f"{cluster.context} is a real cluster, where Kubernetes cannot stop a machine; name "
+            'what can in its target: driver = ["./power.sh"], called as `./power.sh down NODE`,'
+            " `up NODE` and `reboot NODE`"
+        )
+
+
+def strike(
+    node: str | node_choice.NodeQuery, why: str, context: ActionContext
+) -> list[tuple[Object, list[Object]]]:
+    """The chosen nodes with the Pods on them, named as victims; nothing is sent yet."""
+    found = []
+    for each in node_choice.chosen(node, context):
+        carried = drain.pods_on([objects.name(each)], context)
+        living = [pod for pod in carried if not objects.is_finished(pod)]
+        drain.spare_ourselves(living)
+        found.append((each, living))
+    context.may_harm([pod for _, living in found for pod in living])
+    for each, living in found:
+        context.affected(each, f"{why}: {objects.name(each)}")
+        for pod in living:
+            context.victim(pod, f"runs on {objects.name(each)}", Fate.RESTARTED)
+    return found
+
+
+def order(cluster: Cluster, what: Order, node: str, seconds: float) -> None:
+    """Give the order; ActionFailed when the driver does not take it within the time."""
+    if cluster.is_sandbox:
+        cluster.request("POST", FAULT, body={"name": node, "state": _STATES[what]})
+        return
+    require_driver(cluster)
+    command = [*cluster.means.driver, what, node]
+    shown = " ".join(command)
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=max(seconds, 1.0),
+            env=os.environ | {"RESILIENCE_CONTEXT": cluster.context},
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ActionFailed(f"the target's driver `{shown}` failed: {error}") from error
+    if done.returncode:
+        said = (done.stderr or done.stdout).decode(errors="replace").strip()[-SHOWN:]
+        raise ActionFailed(f"the target's driver `{shown}` ended with exit code "
+                           f"{done.returncode}: {said or 'it said nothing'}")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One machine's undo in the journal."""
+
+    undo: str
+    data: Mapping[str, Any]
+
+
+def record(node: Object, context: ActionContext, *, by_itself: bool = False) -> Recorded:
+    """The undo, before anything is sent. `by_itself`: its host brings it back, we only wait."""
+    name = objects.name(node)
+    cordoned = bool((node.get("spec") or {}).get("unschedulable"))
+    data = {"node": name, "cordoned": cordoned, "by_itself": by_itself}
+    start = f"wait until {name} is" if by_itself else f"start {name} and wait until it is"
+    return Recorded(context.will_undo(data, f"{start} Ready"), data)
+
+
+def note_cordons(recorded: Sequence[Recorded], context: ActionContext) -> None:
+    """A driver may cordon the machine that it stops: that is undone. A cordon that is put on later
+    is somebody's."""
+    for each in recorded:
+        try:
+            node = context.cluster.get(NODES, str(each.data["node"]))
+        except NotFound:
+            continue
+        if (node.get("spec") or {}).get("unschedulable") and not each.data["cordoned"]:
+            context.amend_undo(each.undo, {**each.data, "by_driver": True})
+
+
+def undo(data: Mapping[str, Any], context: UndoContext) -> None:
+    """Start it, wait until it is Ready, and take off the cordon that its driver put on."""
+    name, cluster = str(data["node"]), context.cluster
+    if not data.get("by_itself"):
+        order(cluster, "up", name, context.deadline - context.clock.monotonic())
+    last: Object = {}
+    while True:
+        try:
+            last = cluster.get(NODES, name)
+        except NotFound:  # a cloud forgets machines that are off; it registers itself again
+            last = {}
+        if objects.is_ready(last):
+            break
+        if context.clock.monotonic() + LOOK_EVERY > context.deadline:
+            what = "has not come back by itself" if data.get("by_itself") else (
+                "was started and is not Ready")  # fmt: skip
+            raise ActionFailed(f"{name} {what}: {state(last)}")
+        context.clock.wait(LOOK_EVERY)
+    if not (last.get("spec") or {}).get("unschedulable") or data["cordoned"]:
+        return
+    if not (data.get("by_driver") or context.force):
+        raise ChangedSince(f"{name} was cordoned by somebody else since; it stays cordoned")
+    cluster.patch(NODES, name, {"spec": {"unschedulable": None}})
+
+
+def state(node: Object) -> str:
+    """What its Ready condition says."""
+    condition = objects.condition(node, "Ready")
+    if not condition:
+        return "it has no Ready condition" if node else "there is no such node"
+    return f"Ready is {condition.get('status')} ({condition.get('message', 'no message')})"
+
+
+def until(
+    names: Sequence[str], holds: Callable[[str, Object | None], bool], context: ActionContext
+) -> list[str]:
+    """Wait until it holds for each node; the names of those for which it does not in time."""
+    view = context.view(NODES)
+
+    def missing() -> list[str]:
+        there = {objects.name(each): each for each in view.objects()}
+        return [name for name in names if not holds(name, there.get(name))]
+
+    context.clock.until(lambda: not missing(), context.deadline)
+    return missing()
+
+
+def rights(parameters: object, namespace: str) -> Sequence[Right]:
+    """To see nodes and all that they carry; `patch` of nodes is the consent to touch them."""
+    more = [Right(verb="list", group="", resource="pods"),
+            Right(verb="watch", group="", resource="nodes")]  # fmt: skip
+    return [*node_choice.rights(parameters, namespace), *more]

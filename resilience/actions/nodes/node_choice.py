@@ -1,0 +1,153 @@
+"""Which nodes an action is for: by name, by label, by zone, by what runs on them, or the biggest.
+
+Node actions reach over namespaces, so the choice is explicit: a query that fits several nodes takes
+one of them, by the seed, unless it says how many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Literal
+
+from resilience.cluster.interface import NODES, PODS, Object
+from resilience.kube import objects
+from resilience.kube.selectors import Selector
+from resilience.model.values import Share
+from resilience.model.verb import Right, parameter
+from resilience.verbs.context import ActionContext, ActionFailed, NothingToDo
+
+ZONE = "topology.kubernetes.io/zone"
+BIGGEST = "biggest"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeQuery:
+    """Nodes by what they are or carry."""
+
+    running: Selector | None = parameter(
+        "Nodes on which such Pods of the namespace run.", default=None, example="app=checkout"
+    )
+    labels: Selector | None = parameter(
+        "Nodes with these labels.", default=None, example="pool=spot"
+    )
+    zone: str | None = parameter("All nodes of this zone.", default=None, example="eu-west-1a")
+    count: int | Literal["all"] | None = parameter(
+        "How many of them.", default=None, at_least=1, one_of="how many", example="1"
+    )
+    share: Share | None = parameter(
+        "Which part of them, rounded down.", default=None, one_of="how many", example="1/3"
+    )
+
+
+def describe(node: str | NodeQuery) -> str:
+    """For dry runs and reports."""
+    if isinstance(node, str):
+        return "the biggest node" if node == BIGGEST else f"node {node}"
+    many = f"{node.share} of the nodes" if node.share else f"{_count(node)} nodes"
+    several = "one node" if _count(node) == 1 and not node.share else many
+    return f"{several} {_which(node)}".rstrip()
+
+
+def _which(node: NodeQuery) -> str:
+    words = [
+        f"running {node.running}" if node.running else "",
+        f"labelled {node.labels}" if node.labels else "",
+        f"of zone {node.zone}" if node.zone else "",
+    ]
+    return " ".join(filter(None, words))
+
+
+def chosen(node: str | NodeQuery, context: ActionContext) -> list[Object]:
+    """The nodes, at least one, by name; not one that a prober stands on, if there are others."""
+    nodes = context.cluster.list(NODES)
+    seen = context.view(PODS, context.namespace).objects()
+    pods = [pod for pod in seen if not objects.is_ours(pod)]
+    ours = {objects.node(p) for p in seen if objects.is_ours(p) and not objects.is_finished(p)}
+    found = pick(node, nodes, pods, context.namespace, context.random, spared=ours)
+    context.may_harm(found)
+    return found
+
+
+def pick(
+    node: str | NodeQuery,
+    nodes: Sequence[Object],
+    pods: Sequence[Object],
+    namespace: str,
+    random: Random,
+    *,
+    spared: Collection[str] = (),
+) -> list[Object]:
+    """The choice itself; pure. Nodes that are spared are taken when there are too few others."""
+    if isinstance(node, str) and node != BIGGEST:
+        return [_named(node, nodes)]
+    if isinstance(node, str):
+        return [_biggest(nodes, pods)]
+    matching = [each for each in nodes if _matches(node, each, pods)]
+    names = ", ".join(sorted(objects.name(each) for each in nodes))
+    if not matching:
+        raise NothingToDo(
+            f"no node is {_which(node)} (namespace {namespace}); "
+            f"there are: {names}. Nothing was harmed"
+        )
+    wanted = _number(node, len(matching))
+    if wanted > len(matching):
+        raise ActionFailed(f"{wanted} nodes were asked for, but only {len(matching)} match")
+    others = [each for each in matching if objects.name(each) not in spared]
+    there = others if len(others) >= wanted else matching
+    return objects.in_order(random.sample(objects.in_order(there), wanted))
+
+
+def _count(node: NodeQuery) -> int | str:
+    return node.count or ("all" if node.zone else 1)
+
+
+def _number(node: NodeQuery, there: int) -> int:
+    if node.share is None:
+        return there if _count(node) == "all" else int(_count(node))
+    wanted = node.share.of(there)
+    if not wanted:
+        raise NothingToDo(f"share: {node.share} of {there} nodes is 0; write `count: 1`")
+    return wanted
+
+
+def _matches(query: NodeQuery, node: Object, pods: Sequence[Object]) -> bool:
+    labels, name = objects.labels(node), objects.name(node)
+    running = query.running
+    return (
+        (query.labels is None or query.labels.matches(labels))
+        and query.zone in (None, labels.get(ZONE))
+        and (running is None or any(
+            objects.node(pod) == name and running.matches(objects.labels(pod))
+            and not objects.is_finished(pod) for pod in pods))
+    )  # fmt: skip
+
+
+def _named(name: str, nodes: Sequence[Object]) -> Object:
+    for node in nodes:
+        if objects.name(node) == name:
+            return node
+    there = ", ".join(sorted(objects.name(each) for each in nodes)) or "none"
+    raise ActionFailed(f"there is no node {name}; there are: {there}")
+
+
+def _biggest(nodes: Sequence[Object], pods: Sequence[Object]) -> Object:
+    """The one that carries most of the namespace's Pods; the first by name of several."""
+    if not nodes:
+        raise NothingToDo("the cluster shows no nodes")
+    counts = {objects.name(node): 0 for node in nodes}
+    for pod in pods:
+        if objects.node(pod) in counts and not objects.is_finished(pod):
+            counts[objects.node(pod)] += 1
+    return max(objects.in_order(nodes)[::-1], key=lambda node: counts[objects.name(node)])
+
+
+def rights(_: object, namespace: str) -> Sequence[Right]:
+    """For `Verb.rights` of actions that change nodes."""
+    nodes = [Right(verb=verb, group="", resource="nodes") for verb in ("get", "list", "patch")]
+    pods = [
+        Right(verb=verb, group="", resource="pods", namespace=namespace)
+        for verb in ("list", "watch")
+    ]
+    return [*nodes, *pods]

@@ -1,0 +1,167 @@
+"""`node_down`: a machine stops, from one moment to the next, and nobody tells Kubernetes.
+
+Its Pods answer no more; the control plane notices after about 50 seconds, and moves what it carried
+after their tolerations have run out (300 s unless Pods say otherwise). With `only: kubelet` its
+Pods run on and only the node falls silent. At the end the machine is started again.
+
+On a real cluster a target's driver stops whole machines. A kubelet alone is stopped there by timers
+of its own host (`actions/hosttimer.py`), which also bring it back: nobody else could.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from resilience.actions.nodes import host_timer, machines, node_choice
+from resilience.actions.undo import object_undo
+from resilience.cluster.interface import Cluster, Object
+from resilience.kube import objects
+from resilience.model.values import Duration
+from resilience.model.verb import Complaint, Family, Phase, Residue, Right, Verb, parameter
+from resilience.model.words import many
+from resilience.verbs.context import ActionContext, ActionFailed, Refused, UndoContext
+
+SHORTEST, BACK, LONGEST = Duration.of(60), Duration.of(120), Duration.of(180)
+"""How long a host's timer may leave its kubelet silent: long enough that the control plane notices,
+and no longer than an undo waits for the node to be Ready again."""
+
+NOTICED = Duration.of(120)
+"""Within this the node lifecycle controller has marked a silent node: its grace is 50 s."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeDown:
+    """Parameters of `node_down`."""
+
+    node: str | node_choice.NodeQuery = parameter(
+        "A node's name, `biggest`, or which nodes.", example="{running: app=checkout}"
+    )
+    only: Literal["kubelet"] | None = parameter(
+        "Stop only the kubelet; its Pods run on. On a real cluster a privileged Pod asks a timer "
+        "of the host for it: takes `lasting: true`, and `privileged = true` in the target.",
+        default=None,
+    )
+    duration: Duration | None = parameter(
+        "With `only: kubelet` on a real cluster: after what time the host starts it again by "
+        f"itself; {BACK} where none is written.",
+        default=None,
+        example="2m",
+    )
+
+
+def _describe(down: NodeDown) -> str:
+    what = "stop the kubelet of" if down.only else "stop"
+    return f"{what} {node_choice.describe(down.node)}"
+
+
+def _check(down: NodeDown) -> Sequence[Complaint]:
+    if down.duration is None:
+        return ()
+    if down.only is None:
+        message, expected = "`duration` without `only: kubelet`", "`only: kubelet` beside it"
+        return [Complaint(field="duration", message=message, expected=expected)]
+    if not SHORTEST.exact <= down.duration.exact <= LONGEST.exact:
+        return [Complaint(field="duration", message=f"`duration` is `{down.duration}`",
+                          expected=f"from {SHORTEST} to {LONGEST}")]  # fmt: skip
+    return ()
+
+
+def _possible(down: NodeDown, cluster: Cluster) -> None:
+    if cluster.is_sandbox or not down.only:
+        machines.require_driver(cluster)
+    elif not cluster.means.privileged:
+        raise Refused(
+            f"`only: kubelet`: {cluster.context} is a real cluster, where a kubelet is stopped by "
+            "a privileged Pod and a timer of its host; allow it with `privileged = true` in the "
+            "target, or stop whole machines by a `driver`"
+        )
+
+
+def _by_timer(down: NodeDown, context: ActionContext) -> bool:
+    """Whether timers of the hosts do it; Refused when the step does not say that this is meant."""
+    if context.cluster.is_sandbox or not down.only:
+        return False
+    if not context.step.lasting:
+        raise Refused(
+            "`only: kubelet` on a real cluster is undone by a timer of the host and by nothing "
+            "else: write `lasting: true` beside `node_down` to say that this is meant"
+        )
+    return True
+
+
+def run(down: NodeDown, context: ActionContext) -> None:
+    """Stop the machines; return once the control plane has noticed each."""
+    _possible(down, context.cluster)
+    by_timer = _by_timer(down, context)
+    found = machines.strike(down.node, _describe(down), context)
+    names = [objects.name(node) for node, _ in found]
+    recorded = [machines.record(node, context, by_itself=by_timer) for node, _ in found]
+    if by_timer:
+        host_timer.silence(names, (down.duration or BACK).seconds, context)
+    else:
+        for name in names:
+            left = context.deadline - context.clock.monotonic()
+            machines.order(context.cluster, "kubelet" if down.only else "down", name, left)
+    left_over = machines.until(names, _silent, context)
+    machines.note_cordons(recorded, context)
+    if left_over:
+        raise ActionFailed(
+            f"{', '.join(left_over)} was stopped, and is still Ready after {context.step.within}: "
+            "it did not stop, or `within` is shorter than the control plane's grace period"
+        )
+    for node, pods in found:
+        context.proof(
+            f"{objects.name(node)} is not Ready any more; it carried {many(len(pods), 'Pod')}",
+            {"uid": objects.uid(node), "pods": len(pods)},
+        )
+
+
+def _silent(name: str, node: Object | None) -> bool:
+    return node is None or not objects.is_ready(node)
+
+
+def rehearse(down: NodeDown, context: ActionContext) -> None:
+    """Which machine, with whom on it; nothing can be asked about stopping it."""
+    _possible(down, context.cluster)
+    _by_timer(down, context)
+    machines.strike(down.node, _describe(down), context)
+
+
+def rights(down: NodeDown, namespace: str) -> Sequence[Right]:
+    """Those of machines, and for a kubelet alone to make the helper (not on the sandbox)."""
+    if not down.only:
+        return machines.rights(down, namespace)
+    helper = [Right(verb=verb, group="", resource="pods", namespace=namespace)
+              for verb in ("create", "delete", "get", "watch")]  # fmt: skip
+    return [*machines.rights(down, namespace), *helper]
+
+
+def undo(data: Mapping[str, Any], context: UndoContext) -> None:
+    """Take the helper away, or bring the machine back."""
+    (object_undo.undo if "resource" in data else machines.undo)(data, context)
+
+
+VERB = Verb(
+    name="node_down",
+    family=Family.ACTION,
+    summary="Stop a machine without notice.",
+    parameters=NodeDown,
+    phases=frozenset({Phase.WHEN}),
+    run=run,
+    rehearse=rehearse,
+    describe=_describe,
+    bounds=lambda _: (Duration.of(0), NOTICED),
+    shorthand="node",
+    check=_check,
+    may_last=True,
+    rights=rights,
+    possible=_possible,
+    undo=undo,
+    undo_text="The machine is started, and is Ready and uncordoned as before.",
+    residue=Residue.NAMED,
+    residue_text="Pods of the stopped node were restarted or stand elsewhere",
+    proof="The node's Ready condition is not True any more.",
+    example="node_down: {node: {running: app=checkout}}",
+)

@@ -1,0 +1,120 @@
+"""`reboot`: a machine restarts without being emptied first, as after a kernel panic or a power cut.
+
+Faster than the control plane's grace period, so mostly nothing is moved: its Pods come back in
+place, with restarted containers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from resilience.actions.nodes import machines, node_choice
+from resilience.cluster.interface import PODS, Object
+from resilience.kube import objects
+from resilience.model.values import Duration
+from resilience.model.verb import Family, Phase, Residue, Verb, parameter
+from resilience.model.words import many
+from resilience.verbs.context import ActionContext, ActionFailed
+
+BOOTED = Duration.of(300)
+"""Within this a machine is back."""
+
+OFF = 2.0
+"""Seconds for which the sandbox's machines are without power."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reboot:
+    """Parameters of `reboot`."""
+
+    node: str | node_choice.NodeQuery = parameter(
+        "A node's name, `biggest`, or which nodes.", example="{running: app=checkout}"
+    )
+
+
+def _describe(reboot: Reboot) -> str:
+    return f"reboot {node_choice.describe(reboot.node)}"
+
+
+def run(reboot: Reboot, context: ActionContext) -> None:
+    """Reboot them; return once each is Ready with a new boot."""
+    machines.require_driver(context.cluster)
+    found = machines.strike(reboot.node, _describe(reboot), context)
+    carried = {objects.name(node): pods for node, pods in found}
+    before = {objects.name(node): _boot(node) for node, _ in found}
+    recorded = [machines.record(node, context) for node, _ in found]
+    _send(list(before), context)
+
+    def is_back(name: str, node: Object | None) -> bool:
+        if node is None or not objects.is_ready(node):
+            return False
+        return _boot(node) != before[name] or _restarted(carried[name], context)
+
+    late = machines.until(list(before), is_back, context)
+    machines.note_cordons(recorded, context)
+    if late:
+        raise ActionFailed(f"{', '.join(late)} did not come back rebooted within "
+                           f"{context.step.within}")  # fmt: skip
+    for node, pods in found:
+        context.proof(f"{objects.name(node)} has booted anew, with {many(len(pods), 'Pod')} on it",
+                      {"uid": objects.uid(node), "pods": len(pods)})  # fmt: skip
+
+
+def _send(names: list[str], context: ActionContext) -> None:
+    """The sandbox's machines have no reset button: off, a while, on."""
+    if not context.cluster.is_sandbox:
+        for name in names:
+            left = context.deadline - context.clock.monotonic()
+            machines.order(context.cluster, "reboot", name, left)
+        return
+    for name in names:
+        machines.order(context.cluster, "down", name, 1.0)
+    context.clock.wait(OFF)
+    for name in names:
+        machines.order(context.cluster, "up", name, 1.0)
+
+
+def _boot(node: Object) -> str:
+    info: Mapping[str, str] = (node.get("status") or {}).get("nodeInfo") or {}
+    return str(info.get("bootID", ""))
+
+
+def _restarted(pods: list[Object], context: ActionContext) -> bool:
+    """Whether every Pod that it carried has lost its processes: a boot id is what a machine says,
+    this is what happened."""
+    if not pods:
+        return False
+    for pod in pods:
+        now = context.view(PODS, objects.namespace(pod)).by_uid(objects.uid(pod))
+        if now is not None and objects.restarts(now) <= objects.restarts(pod):
+            return False
+    return True
+
+
+def rehearse(reboot: Reboot, context: ActionContext) -> None:
+    """Which machine, with whom on it; nothing can be asked about rebooting it."""
+    machines.require_driver(context.cluster)
+    machines.strike(reboot.node, _describe(reboot), context)
+
+
+VERB = Verb(
+    name="reboot",
+    family=Family.ACTION,
+    summary="Restart a machine without notice.",
+    parameters=Reboot,
+    phases=frozenset({Phase.WHEN}),
+    run=run,
+    rehearse=rehearse,
+    describe=_describe,
+    bounds=lambda _: (Duration.of(0), BOOTED),
+    shorthand="node",
+    rights=machines.rights,
+    possible=lambda _, cluster: machines.require_driver(cluster),
+    undo=machines.undo,
+    undo_text="The machine is started if it is not, and is Ready and uncordoned as before.",
+    residue=Residue.NAMED,
+    residue_text="Pods of the rebooted node were restarted",
+    proof="The node is Ready with another boot id, or all its Pods have restarted.",
+    example="reboot: {node: {running: app=checkout}}",
+)

@@ -1,0 +1,117 @@
+"""`taint`: a taint on nodes. `NoExecute` throws Pods out at once, past every budget.
+
+Exactly this taint is taken away at the end; one of the same key and effect that was there before
+is an error, because it could not be told from ours.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from resilience.actions.nodes import node_choice
+from resilience.actions.undo import reverting
+from resilience.cluster.interface import NODES, PODS, Object
+from resilience.kube import objects, tolerations
+from resilience.model.verb import Complaint, Family, Phase, Verb, parameter
+from resilience.verbs.context import ActionContext, NothingToDo
+
+_TAINT = re.compile(r"(?P<key>[^\s=:]+)(?:=(?P<value>[^\s=:]*))?:(?P<effect>\w+)")
+EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taint:
+    """Parameters of `taint`."""
+
+    node: str | node_choice.NodeQuery = parameter(
+        "A node's name, `biggest`, or which nodes.", example="{running: app=checkout}"
+    )
+    taint: str = parameter(
+        "KEY=VALUE:EFFECT or KEY:EFFECT, as kubectl writes it.", example="maintenance:NoExecute"
+    )
+
+    @property
+    def body(self) -> dict[str, str]:
+        """As it stands in a Node."""
+        found = _TAINT.fullmatch(self.taint)
+        assert found, "held by the verb's check"
+        value = {"value": found["value"]} if found["value"] else {}
+        return {"key": found["key"], "effect": found["effect"]} | value
+
+
+def _check(taint: Taint) -> Sequence[Complaint]:
+    found = _TAINT.fullmatch(taint.taint)
+    if found and found["effect"] in EFFECTS:
+        return ()
+    expected = f"KEY=VALUE:EFFECT with an effect of {', '.join(EFFECTS)}"
+    return (Complaint(field="taint", message=f"{taint.taint} is no taint", expected=expected),)
+
+
+def run(taint: Taint, context: ActionContext) -> None:
+    """Add the taint to each chosen node."""
+    chosen = node_choice.chosen(taint.node, context)
+    for node in chosen:
+        if _same(_taints(node), taint.body):
+            raise NothingToDo(f"{objects.name(node)} has the taint {taint.taint} "
+                              "already; nothing was changed")  # fmt: skip
+    context.may_harm([pod for node in chosen for pod in _driven_out(taint, node, context)])
+    for node in chosen:
+        _one(taint, node, context)
+
+
+def _driven_out(taint: Taint, node: Object, context: ActionContext) -> list[Object]:
+    if taint.body["effect"] != "NoExecute":
+        return []
+    return [
+        pod
+        for pod in context.view(PODS, context.namespace).objects()
+        if objects.node(pod) == objects.name(node) and not tolerations.tolerates(pod, taint.body)
+    ]
+
+
+def _one(taint: Taint, node: Object, context: ActionContext) -> None:
+    name, text = objects.name(node), taint.taint
+    context.affected(node, f"{name} gets the taint {text}")
+    for pod in _driven_out(taint, node, context):
+        context.victim(pod, f"does not tolerate {text}")
+    after = reverting.change(
+        context, NODES, node, lambda now: _add(taint, now), f"take the taint {text} off {name}"
+    )
+    if _same(_taints(after), taint.body):
+        context.proof(f"{name} has the taint {text}", {"uid": objects.uid(after)})
+
+
+def _add(taint: Taint, node: Object) -> None:
+    if not _same(_taints(node), taint.body):  # else somebody was faster, and it is theirs
+        node.setdefault("spec", {})["taints"] = [*_taints(node), taint.body]
+
+
+def _taints(node: Object) -> Sequence[Mapping[str, Any]]:
+    return (node.get("spec") or {}).get("taints") or ()
+
+
+def _same(taints: Sequence[Mapping[str, Any]], one: Mapping[str, Any]) -> bool:
+    """Key and effect make a taint what it is; the value may differ."""
+    return any((each.get("key"), each.get("effect")) == (one["key"], one["effect"])
+               for each in taints)  # fmt: skip
+
+
+VERB = Verb(
+    name="taint",
+    family=Family.ACTION,
+    summary="Put a taint on nodes.",
+    parameters=Taint,
+    phases=frozenset({Phase.GIVEN, Phase.WHEN}),
+    run=run,
+    rehearse=run,
+    describe=lambda taint: f"taint {node_choice.describe(taint.node)} with {taint.taint}",
+    check=_check,
+    rights=node_choice.rights,
+    undo=reverting.undo,
+    undo_text="Exactly this taint is taken off again, unless somebody changed it since.",
+    proof="The API server's answer holds the taint.",
+    example="taint: {node: node-1, taint: maintenance=true:NoExecute}",
+)

@@ -1,0 +1,1 @@
+"""Actions on any object: apply a manifest, delete objects."""

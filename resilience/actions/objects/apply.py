@@ -1,0 +1,199 @@
+"""`apply`: bring the objects of a manifest about; at the end, take them away again.
+
+What did not exist is created and later deleted, by uid, with everything that it owns. What existed
+is changed and gets its prior content back. Each object carries the run's id in an annotation, so
+that a creation whose answer was lost is still known as ours. A namespace that does not exist is
+created and undone like the rest. The server's own words about a manifest come with file and line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from resilience.actions.shared.kinds import CLUSTER_SCOPED, plural
+from resilience.actions.shared.manifests import Manifest, read
+from resilience.actions.undo import object_undo, reverting
+from resilience.cluster.errors import ApiError, Conflict, NotFound, ServerTrouble
+from resilience.cluster.interface import NAMESPACES, Object, Resource
+from resilience.kube import objects
+from resilience.model.place import Place
+from resilience.model.verb import Family, Phase, Residue, Right, Verb, parameter
+from resilience.model.words import many
+from resilience.verbs.context import ActionContext, ActionFailed, NothingToDo
+
+MANAGER = "pytest-resilience"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Apply:
+    """Parameters of `apply`."""
+
+    file: Path = parameter(
+        "A manifest, or a folder of manifests; relative to the scenario.",
+        example="manifests/checkout.yaml",
+    )
+    keep: bool = parameter("Leave everything in place at the end.", default=False)
+
+
+def _describe(apply: Apply) -> str:
+    return f"apply {apply.file}"
+
+
+def run(apply: Apply, context: ActionContext) -> None:
+    """Create or change each object, in the order of the file."""
+    manifests = read(context.directory / apply.file)
+    _Application(apply, context).all(manifests)
+    if not context.step.optional:
+        context.proof(f"{apply.file} is in place: {many(len(manifests), 'object')}", {})
+
+
+class _Application:
+    """One `apply` step at work."""
+
+    def __init__(self, apply: Apply, context: ActionContext) -> None:
+        self._keep = apply.keep
+        self._context = context
+        self._namespaces: set[str] = set()
+
+    def all(self, manifests: Sequence[Manifest]) -> None:
+        """Every object, in order."""
+        for manifest in manifests:
+            self._one(manifest)
+
+    def _one(self, manifest: Manifest) -> None:
+        body, place = manifest.body, manifest.place
+        try:
+            resource = self._context.cluster.resource(str(body["apiVersion"]), str(body["kind"]))
+        except ApiError as error:
+            raise ActionFailed(f"{place}: {error}") from error
+        wanted = _marked(body, str(self._context.run))
+        if resource.namespaced:
+            namespace = objects.namespace(body) or self._context.namespace
+            wanted["metadata"]["namespace"] = namespace
+            self._ensure(namespace)
+        self._bring_about(resource, wanted, place)
+
+    def _ensure(self, namespace: str) -> None:
+        """The namespace exists; a missing one is created, and undone with the rest."""
+        if namespace in self._namespaces:
+            return
+        self._namespaces.add(namespace)
+        try:
+            self._context.cluster.get(NAMESPACES, namespace)
+        except NotFound:
+            body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
+            self._create(
+                NAMESPACES, _marked(body, str(self._context.run)), self._context.step.place
+            )
+
+    def _bring_about(self, resource: Resource, body: Object, place: Place) -> None:
+        name, namespace = objects.name(body), objects.namespace(body)
+        try:
+            there = self._context.cluster.get(resource, name, namespace)
+        except NotFound:
+            self._create(resource, body, place)
+            return
+        if not object_undo.differs(_unmarked(body), there):
+            self._context.affected(there, f"{resource.kind} {objects.title(there)} is unchanged")
+            return
+        self._change(resource, there, _unmarked(body), place)
+
+    def _create(self, resource: Resource, body: Object, place: Place) -> None:
+        context, text = self._context, f"delete {resource.kind} {objects.title(body)}"
+        data = object_undo.creation(resource, body, str(context.run))
+        undo = "" if self._keep else context.will_undo(data, text)
+        try:
+            created = context.cluster.request(
+                "POST",
+                resource.path(objects.namespace(body)),
+                body=body,
+                query={"fieldManager": MANAGER, "fieldValidation": "Strict"},
+            )
+        except ApiError as error:
+            if undo and not isinstance(error, ServerTrouble):  # which may have carried it out
+                context.forget_undo(undo)
+            if isinstance(error, Conflict):
+                raise NothingToDo(
+                    f"{place}: {resource.kind} {objects.title(body)} came into being "
+                    f"at the same moment: {error}"
+                ) from error
+            raise ActionFailed(f"{place}: {error}") from error
+        if undo:
+            context.amend_undo(undo, object_undo.made(resource, data, created))
+        context.affected(created, f"{resource.kind} {objects.title(created)} created")
+
+    def _change(self, resource: Resource, there: Object, body: Object, place: Place) -> None:
+        context, text = self._context, f"restore {resource.kind} {objects.title(there)}"
+        try:
+            reverting.merge(context, resource, there, body, "" if self._keep else text)
+        except ApiError as error:
+            raise ActionFailed(f"{place}: {error}") from error
+        context.affected(there, f"{resource.kind} {objects.title(there)} changed")
+
+
+def _marked(body: Object, run: str) -> Object:
+    """The object with the run's id on it."""
+    metadata = dict(body.get("metadata") or {})
+    metadata["annotations"] = {**(metadata.get("annotations") or {}), object_undo.RUN: run}
+    return {**body, "metadata": metadata}
+
+
+def _unmarked(body: Object) -> Object:
+    """What existed is not ours, so it does not get our mark."""
+    metadata = dict(body["metadata"])
+    metadata["annotations"] = {
+        key: value for key, value in metadata["annotations"].items() if key != object_undo.RUN
+    }
+    if not metadata["annotations"]:
+        del metadata["annotations"]
+    return {**body, "metadata": metadata}
+
+
+def _rights(apply: Apply, namespace: str) -> Sequence[Right]:
+    """Of what the file names. An unreadable file needs nothing: it fails with its own message."""
+    try:
+        bodies = [manifest.body for manifest in read(apply.file)]
+    except ActionFailed:
+        return ()
+    kinds = {
+        (
+            str(body["apiVersion"]).rpartition("/")[0],
+            str(body["kind"]),
+            "" if body["kind"] in CLUSTER_SCOPED else objects.namespace(body) or namespace,
+        )
+        for body in bodies
+    }
+    verbs = ("get", "create", "patch") + (() if apply.keep else ("delete",))
+    return [
+        Right(verb=verb, group=group, resource=plural(kind), namespace=where)
+        for group, kind, where in sorted(kinds)
+        for verb in verbs
+    ] + [
+        Right(verb="get", group="", resource="namespaces", namespace=where, name=where)
+        for where in sorted({where for _, _, where in kinds} - {""})
+    ]
+
+
+_undo: Callable[[Mapping[str, Any], Any], None] = object_undo.undo
+
+VERB = Verb(
+    name="apply",
+    family=Family.ACTION,
+    summary="Create or change the objects of a manifest.",
+    parameters=Apply,
+    phases=frozenset({Phase.GIVEN, Phase.WHEN}),
+    run=run,
+    rehearse=run,
+    describe=_describe,
+    shorthand="file",
+    rights=_rights,
+    undo=_undo,
+    undo_text="What was created is deleted with all it owns; what was changed is changed back, "
+    "field by field. What somebody else changed since is kept and reported.",
+    residue=Residue.NOTHING,
+    proof="The API server's answer with the object's uid.",
+    example="apply: manifests/checkout.yaml",
+)

@@ -1,0 +1,117 @@
+"""`lose`: delete objects, as a mistake or a broken disk would, so that a restore can be proven.
+
+Cannot be undone, so the step needs `lasting: true`. What controllers keep (a Deployment's
+ReplicaSets and Pods) goes with its owner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from resilience.actions.shared import kinds
+from resilience.actions.shared.workload import instead
+from resilience.cluster.errors import NotFound
+from resilience.cluster.interface import Cluster, Object, Resource
+from resilience.kube import objects
+from resilience.model.verb import Complaint, Family, Phase, Residue, Right, Verb, parameter
+from resilience.verbs.context import ActionContext, ActionFailed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lose:
+    """Parameters of `lose`."""
+
+    objects: tuple[str, ...] = parameter(
+        "KIND/NAME of each, as kubectl writes it.", at_least=1, example="[deployment/shop]"
+    )
+
+
+def _check(lose: Lose) -> Sequence[Complaint]:
+    return [Complaint(field="objects", message=f"{text} is no object", expected="KIND/NAME")
+            for text in lose.objects if not all(text.partition("/"))]  # fmt: skip
+
+
+def run(lose: Lose, context: ActionContext) -> None:
+    """Find all, then delete all by uid; return once none is there any more."""
+    found = [_find(text, context) for text in lose.objects]
+    for resource, obj in found:
+        context.affected(obj, f"{resource.kind} {objects.title(obj)} is deleted")
+        context.cluster.delete(
+            resource, objects.name(obj), context.namespace, uid=objects.uid(obj),
+            propagation="Foreground")  # fmt: skip
+    for resource, obj in found:
+        gone = _gone(resource, obj, context.cluster, context.namespace)
+        while not gone and context.clock.monotonic() < context.deadline:
+            context.clock.wait(0.1)
+            gone = _gone(resource, obj, context.cluster, context.namespace)
+        if not gone:
+            raise ActionFailed(f"{resource.kind} {objects.title(obj)} was deleted, but is still "
+                               f"there after {context.step.within}")  # fmt: skip
+        context.proof(f"{resource.kind} {objects.title(obj)} is gone", {"uid": objects.uid(obj)})
+
+
+def _find(text: str, context: ActionContext) -> tuple[Resource, Object]:
+    kind, _, name = text.partition("/")
+    resource = _resource(kind, context.cluster)
+    try:
+        return resource, context.cluster.get(resource, name, context.namespace)
+    except NotFound as error:
+        there = instead(context.cluster, resource, context.namespace)
+        raise ActionFailed(f"{text} does not exist in namespace {context.namespace}{there}. "
+                           "Nothing was deleted") from error  # fmt: skip
+
+
+def _resource(kind: str, cluster: Cluster) -> Resource:
+    wanted = kinds.SHORT.get(kind.lower(), kind.lower())
+    for resource in cluster.resources():
+        if wanted in (resource.plural, resource.kind.lower()):
+            if not resource.namespaced:
+                raise ActionFailed(f"{kind} belongs to no namespace; only what does can be lost")
+            return resource
+    raise ActionFailed(f"the cluster serves no kind {kind}. Nothing was deleted")
+
+
+def _gone(resource: Resource, obj: Object, cluster: Cluster, namespace: str) -> bool:
+    try:
+        now = cluster.get(resource, objects.name(obj), namespace)
+    except NotFound:
+        return True
+    return objects.uid(now) != objects.uid(obj)
+
+
+def _rights(lose: Lose, namespace: str) -> Sequence[Right]:
+    named = sorted({kinds.resource(text.partition("/")[0]) for text in lose.objects})
+    return [
+        Right(verb=verb, group="*", resource=each, namespace=namespace)
+        for each in named
+        for verb in ("get", "delete")
+    ]
+
+
+def rehearse(lose: Lose, context: ActionContext) -> None:
+    """Find them, and ask whether they could be deleted."""
+    for resource, obj in [_find(text, context) for text in lose.objects]:
+        context.affected(obj, f"{resource.kind} {objects.title(obj)} is deleted")
+        context.cluster.delete(
+            resource, objects.name(obj), context.namespace, uid=objects.uid(obj), dry_run=True
+        )
+
+
+VERB = Verb(
+    name="lose",
+    family=Family.ACTION,
+    summary="Delete objects for good.",
+    parameters=Lose,
+    phases=frozenset({Phase.WHEN}),
+    run=run,
+    rehearse=rehearse,
+    describe=lambda lose: f"lose {', '.join(lose.objects)}",
+    check=_check,
+    shorthand="objects",
+    rights=_rights,
+    residue=Residue.EVERYTHING,
+    residue_text="what was deleted stays deleted",
+    proof="The API server no longer knows the object's uid.",
+    example="lose: [deployment/shop, configmap/shop]\nlasting: true",
+)

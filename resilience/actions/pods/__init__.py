@@ -1,0 +1,1 @@
+"""Actions on Pods, and how their victims are chosen."""

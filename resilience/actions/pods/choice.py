@@ -1,0 +1,89 @@
+"""Which Pods an action is for: the parameters that all Pod actions share.
+
+The selection itself is `resilience.actions.pods.select`. Written as one dataclass that actions inherit,
+so that every action says the same words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from resilience.kube.selectors import Selector
+from resilience.model.values import Duration, Reference, Share
+from resilience.model.verb import Complaint, parameter
+
+Count = int | Literal["all", "one", "minority", "majority"]
+Order = Literal["random", "oldest", "newest"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodChoice:
+    """Match, filter, choose. At least one way to match is needed."""
+
+    pods: Selector | None = parameter("Pods with these labels.", default=None, example="app=shop")
+    name: str | None = parameter("The one Pod of this name.", default=None, example="db-0")
+    owner: Reference | None = parameter(
+        "Pods that this workload keeps.", default=None, example="deployment/checkout"
+    )
+    node: str | None = parameter("Only Pods on this node.", default=None, example="node-1")
+    phase: Literal["Pending", "Running"] | None = parameter(
+        "Only Pods in this phase.", default=None
+    )
+    ready: bool | None = parameter("Only Pods that are (or are not) ready.", default=None)
+    min_age: Duration | None = parameter("Only Pods at least so old.", default=None, example="5m")
+    exclude: Selector | None = parameter(
+        "But not Pods with these labels.", default=None, example="canary"
+    )
+    one_per: Literal["owner", "node"] | None = parameter(
+        "At most one Pod of each workload, or on each node.", default=None
+    )
+    bare: bool = parameter("Also Pods that nothing would bring back.", default=False)
+    count: Count | None = parameter(
+        "How many: a number, all, one, minority (fewer than half) or majority.",
+        default=None,
+        example="1",
+        at_least=1,
+        one_of="how many",
+    )
+    share: Share | None = parameter(
+        "Which part of them, rounded down.", default=None, example="1/3", one_of="how many"
+    )
+    order: Order = parameter(
+        "Who goes first: random (by the seed), oldest or newest.", default="random"
+    )
+
+    @property
+    def how_many(self) -> str:
+        """As it stands in the scenario, in front of what is matched."""
+        if self.share is not None:
+            return f"{self.share} of the Pods"
+        if self.count in (None, 1, "one"):
+            return "one Pod"
+        return f"{self.count} Pods"
+
+    @property
+    def which(self) -> str:
+        """What is matched, for messages."""
+        words = [
+            str(self.pods) if self.pods else "",
+            self.name or "",
+            f"of {self.owner}" if self.owner else "",
+            f"on {self.node}" if self.node else "",
+            self.phase or "",
+        ]
+        return " ".join(word for word in words if word)
+
+
+def complaints(choice: PodChoice) -> Sequence[Complaint]:
+    """A choice that names nothing would mean every Pod of the namespace."""
+    if choice.pods or choice.name or choice.owner or choice.node:
+        return ()
+    return (
+        Complaint(
+            field="",
+            message="no Pods are named",
+            expected="pods: LABELS, name: POD, owner: WORKLOAD or node: NODE",
+        ),
+    )

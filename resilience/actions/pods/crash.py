@@ -1,0 +1,132 @@
+"""`crash`: a Pod's process is gone from one moment to the next. The Pod stays, its container is
+started again by the kubelet.
+
+No API of Kubernetes does this: a DELETE gives notice, and a signal sent by exec from inside does
+not reach process 1. The sandbox's kubelet can. On a real cluster it takes a privileged Pod with the
+host's process namespace on the victim's node, which the target must allow (`privileged = true`);
+elsewhere the step is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from resilience.actions.pods import host_kill, pod_action
+from resilience.actions.pods.choice import PodChoice, complaints
+from resilience.actions.undo import object_undo
+from resilience.cluster.interface import Cluster, Object
+from resilience.kube import objects
+from resilience.model.verb import Complaint, Family, Phase, Residue, Verb, parameter
+from resilience.verbs.context import ActionContext, Fate, Refused
+
+FAULT = "/sandbox/v1/faults/crash"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crash(PodChoice):
+    """Parameters of `crash`."""
+
+    container: str = parameter(
+        "Which container; without it, all of the Pod.", default="", example="web"
+    )
+
+
+def _check(crash: Crash) -> Sequence[Complaint]:
+    return complaints(crash)
+
+
+def _describe(crash: Crash) -> str:
+    return f"crash {crash.how_many} {crash.which}"
+
+
+def _possible(_: Crash, cluster: Cluster) -> None:
+    if not cluster.is_sandbox and not cluster.means.privileged:
+        raise Refused(
+            f"crash: {cluster.context} is a real cluster, where a process can only be ended from "
+            "its node, and a signal by exec does not kill process 1; allow a privileged Pod there "
+            "with `privileged = true` in the target, use `kill` with `grace: 0s`, or run this "
+            "scenario on the sandbox"
+        )
+
+
+def run(crash: Crash, context: ActionContext) -> None:
+    """End the processes of the chosen Pods with SIGKILL, from outside."""
+    cluster = context.cluster
+    _possible(crash, cluster)
+    chosen = pod_action.victims(crash, context)
+    for pod in chosen:
+        context.victim(pod, _describe(crash), Fate.RESTARTED)
+    if cluster.is_sandbox:
+        for pod in chosen:
+            cluster.request("POST", FAULT, body=_body(pod, crash.container))
+        pod_action.prove(chosen, context, _lost(chosen), "lost its process")
+    else:
+        host_kill.kill(chosen, crash.container, context)
+        pod_action.prove(chosen, context, _restarted(chosen), "has another container")
+
+
+def _lost(chosen: Sequence[Object]) -> Callable[[Object | None], bool]:
+    before = {objects.uid(pod): objects.restarts(pod) for pod in chosen}
+
+    def shows(now: Object | None) -> bool:
+        if now is None or objects.is_terminating(now) or not objects.is_ready(now):
+            return True
+        return objects.restarts(now) > before[objects.uid(now)]
+
+    return shows
+
+
+def _restarted(chosen: Sequence[Object]) -> Callable[[Object | None], bool]:
+    """Stricter, since nobody answers for it: the kubelet counts a restart or has a new id."""
+    before = {objects.uid(pod): pod for pod in chosen}
+
+    def shows(now: Object | None) -> bool:
+        if now is None:
+            return False
+        old = before[objects.uid(now)]
+        return objects.restarts(now) > objects.restarts(old) or _ids(now) != _ids(old)
+
+    return shows
+
+
+def _ids(pod: Object) -> list[str]:
+    listed = (pod.get("status") or {}).get("containerStatuses") or ()
+    return [str(each["containerID"]) for each in listed if each.get("containerID")]
+
+
+def _body(pod: Object, container: str) -> Object:
+    return {
+        "namespace": objects.namespace(pod),
+        "pod": objects.name(pod),
+        "uid": objects.uid(pod),
+        "container": container,
+    }
+
+
+def rehearse(crash: Crash, context: ActionContext) -> None:
+    """Whose process it would be."""
+    for pod in pod_action.victims(crash, context):
+        context.victim(pod, _describe(crash), Fate.RESTARTED)
+
+
+VERB = Verb(
+    name="crash",
+    family=Family.ACTION,
+    summary="End a Pod's process at once, without notice.",
+    parameters=Crash,
+    phases=frozenset({Phase.WHEN}),
+    run=run,
+    rehearse=rehearse,
+    describe=_describe,
+    check=_check,
+    shorthand="pods",
+    rights=pod_action.rights(("get", "pods"), ("create", "pods"), ("delete", "pods")),
+    residue=Residue.NAMED,
+    residue_text="crashed containers count one restart more",
+    possible=_possible,
+    undo=object_undo.undo,
+    undo_text="The helper on the node is deleted.",
+    proof="The watch shows the container restarted or the Pod not ready.",
+    example="crash: {pods: app=checkout, count: 1}",
+)

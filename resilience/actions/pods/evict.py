@@ -1,0 +1,164 @@
+"""`evict`: ask Pods to leave by the eviction API, which honours disruption budgets.
+
+Where a budget forbids it now, the action waits for the budget's own watch to say that it allows one
+more, and asks again; at the deadline it is *blocked*, in the API's words. There is no uid
+precondition on an eviction, because a refused one leaks the budget for two minutes: the uid is
+compared in our watch just before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from resilience.actions.pods import evictable, pod_action
+from resilience.actions.pods.choice import PodChoice, complaints
+from resilience.cluster.errors import Throttled
+from resilience.cluster.interface import BUDGETS, PODS, Object
+from resilience.drain import answers
+from resilience.drain.answers import Answer, Reply
+from resilience.drain.budgets import selects
+from resilience.kube import objects
+from resilience.model.timeline import What
+from resilience.model.values import Duration
+from resilience.model.verb import Complaint, Family, Phase, Residue, Right, Verb, parameter
+from resilience.verbs.context import ActionContext, ActionFailed, Blocked, NothingToDo
+
+SEVERAL = "more than one PodDisruptionBudget"
+"""Of the API server's words where no waiting helps."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evict(PodChoice):
+    """Parameters of `evict`."""
+
+    grace: Duration | None = parameter(
+        "Grace period in whole seconds; the Pod's own if left out.", default=None, example="30s"
+    )
+
+
+def _check(evict: Evict) -> list[Complaint]:
+    found = list(complaints(evict))
+    if evict.grace is not None and evict.grace.exact.denominator != 1:
+        found.append(Complaint(field="grace", message=f"{evict.grace} is not whole seconds",
+                               expected="a grace period such as 0s or 30s"))  # fmt: skip
+    return found
+
+
+def _describe(evict: Evict) -> str:
+    return f"evict {evict.how_many} {evict.which}"
+
+
+def run(evict: Evict, context: ActionContext) -> None:
+    """Evict the chosen Pods one after another, as their budgets allow."""
+    chosen = pod_action.victims(evict, context)
+    evictable.require(chosen, context)
+    gone = [pod for pod in chosen if _evict(pod, evict, context)]
+    if not gone:
+        raise NothingToDo("every chosen Pod was gone before it could be evicted: "
+                          + ", ".join(objects.title(pod) for pod in chosen))  # fmt: skip
+    pod_action.prove(gone, context, pod_action.gone_or_terminating, "is terminating or gone")
+
+
+def _evict(pod: Object, evict: Evict, context: ActionContext) -> bool:
+    context.victim(pod, _describe(evict))
+    evicted = False
+    try:
+        evicted = _ask(pod, evict, context)
+    finally:
+        if not evicted:
+            context.spare(pod)
+    return evicted
+
+
+def _ask(pod: Object, evict: Evict, context: ActionContext) -> bool:
+    """Until it is granted; False when the Pod was gone before."""
+    began = context.clock.monotonic()
+    view = context.view(PODS, objects.namespace(pod))
+    grace = None if evict.grace is None else int(evict.grace.seconds)
+    while view.by_uid(objects.uid(pod)) is not None:
+        reply = answers.evict(context.cluster, pod, grace)
+        match reply.answer:
+            case Answer.ACCEPTED:
+                return True
+            case Answer.GONE | Answer.LEAVING:
+                break
+            case Answer.NEVER:
+                raise ActionFailed(f"{objects.title(pod)}: {reply.words}")
+            case Answer.CLOSED if SEVERAL in reply.words:
+                raise Blocked(f"{objects.title(pod)}: {reply.words}")
+            case Answer.CLOSED | Answer.AGAIN:
+                _wait(pod, reply, began, context)
+    context.note(What.NOTE, f"{objects.title(pod)} was not there any more")
+    return False
+
+
+def _wait(pod: Object, reply: Reply, began: float, context: ActionContext) -> None:
+    """Until a budget of the Pod allows one more, or it is time to ask again; Blocked (by a budget)
+    or ActionFailed at the deadline."""
+    text = f"{objects.title(pod)}: {reply.words}"
+    context.note(What.NOTE, f"not yet: {text}")
+    budgets = context.view(BUDGETS, objects.namespace(pod))
+    refused = _state(pod, budgets.objects())
+
+    def opened() -> bool:
+        """Only news counts: what we see now may be older than the refusal."""
+        now = _state(pod, budgets.objects())
+        return reply.answer is Answer.CLOSED and not reply.firm and now != refused and _open(now)
+
+    again = context.clock.monotonic() + reply.wait
+    context.clock.until(opened, min(context.deadline, again))
+    if context.clock.monotonic() >= context.deadline:
+        waited = context.clock.monotonic() - began
+        if reply.answer is Answer.CLOSED:
+            raise Blocked(f"blocked by a budget for {waited:.1f}s: {text}")
+        raise ActionFailed(f"not evicted within {waited:.1f}s: {text}")
+
+
+def rehearse(evict: Evict, context: ActionContext) -> None:
+    """Ask for each alone; the API server keeps no account of dry runs."""
+    for pod in pod_action.victims(evict, context):
+        context.victim(pod, _describe(evict))
+        try:
+            context.cluster.evict(objects.name(pod), objects.namespace(pod), dry_run=True)
+        except Throttled as error:
+            said = "; ".join(str(cause.get("message", "")) for cause in error.causes)
+            context.note(What.NOTE, f"{objects.title(pod)} not now: {said or error.message}")
+
+
+def _state(pod: Object, budgets: Sequence[Object]) -> Sequence[tuple[str, int]]:
+    """Version and what it allows of each budget over the Pod."""
+    return [
+        (str(objects.metadata(budget).get("resourceVersion", "")),
+         int((budget.get("status") or {}).get("disruptionsAllowed", 0)))
+        for budget in budgets if selects(budget, pod)
+    ]  # fmt: skip
+
+
+def _open(state: Sequence[tuple[str, int]]) -> bool:
+    return all(allowed > 0 for _, allowed in state)
+
+
+def _rights(evict: Evict, namespace: str) -> Sequence[Right]:
+    budgets = [Right(verb=verb, group="policy", resource=BUDGETS.plural, namespace=namespace)
+               for verb in ("list", "watch")]  # fmt: skip
+    return [*pod_action.rights(("create", "pods/eviction"))(evict, namespace), *budgets]
+
+
+VERB = Verb(
+    name="evict",
+    family=Family.ACTION,
+    summary="Ask Pods to leave, within their disruption budgets.",
+    parameters=Evict,
+    phases=frozenset({Phase.WHEN}),
+    run=run,
+    rehearse=rehearse,
+    describe=_describe,
+    check=_check,
+    shorthand="pods",
+    rights=_rights,
+    residue=Residue.NAMED,
+    residue_text="other Pods stand in place of the evicted ones",
+    proof="The watch shows each victim terminating or gone.",
+    example="evict: {pods: app=checkout, count: 1}",
+)

@@ -1,0 +1,38 @@
+"""Whether evictions can ever succeed, asked before anything is touched.
+
+A budget whose own words rule out every eviction (`maxUnavailable: 0`, as many replicas as it wants
+healthy, two budgets over one Pod ...) would only be waited for in vain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from resilience.cluster.interface import BUDGETS, PODS, Object
+from resilience.kube import objects
+from resilience.model.timeline import What
+from resilience.verbs.context import ActionContext, Blocked
+
+
+def require(leaving: Sequence[Object], context: ActionContext) -> None:
+    """Blocked when a budget over one of these Pods can never allow an eviction, in words that say
+    what to change; what is only odd about budgets is noted."""
+    from resilience.drain.lints import lint
+
+    namespaces = sorted({objects.namespace(pod) for pod in leaving})
+    budgets = [b for space in namespaces for b in context.cluster.list(BUDGETS, space)]
+    owned = [pod for space in namespaces for pod in context.cluster.list(PODS, space)]
+    found = lint(budgets, owned)
+    for warning in found:
+        if not warning.blocks:
+            context.note(What.NOTE, warning.text)
+    texts = [w.text for w in found if w.blocks and _covers(w.budget, budgets, leaving)]
+    if texts:
+        raise Blocked("nothing was touched: " + "; ".join(texts))
+
+
+def _covers(name: str, budgets: Sequence[Object], leaving: Sequence[Object]) -> bool:
+    from resilience.drain.budgets import key_of, selects
+
+    named = [budget for budget in budgets if "/".join(key_of(budget)) == name]
+    return any(selects(budget, pod) for budget in named for pod in leaving)

@@ -1,0 +1,99 @@
+"""`exec`: run a command inside of Pods, as `kubectl exec` does.
+
+What a command did cannot be undone by us, so the step needs `lasting: true`. It cannot crash a Pod:
+a signal from inside does not reach process 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from resilience.actions.pods import pod_action
+from resilience.actions.pods.choice import PodChoice, complaints
+from resilience.cluster.interface import Object
+from resilience.kube import objects
+from resilience.model.verb import Complaint, Family, Phase, Residue, Verb, parameter
+from resilience.verbs.context import ActionContext, ActionFailed, Fate
+
+SHOWN = 500
+"""Characters of a command's output that a message quotes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exec(PodChoice):
+    """Parameters of `exec`."""
+
+    command: tuple[str, ...] = parameter(
+        "The program and its arguments.", at_least=1, example="[sh, -c, 'rm /tmp/cache']"
+    )
+    container: str = parameter("Which container; the Pod's first if left out.", default="")
+    code: int = parameter("The exit code it must have.", default=0, at_least=0, at_most=255)
+
+
+def _check(exec_: Exec) -> Sequence[Complaint]:
+    return complaints(exec_)
+
+
+def _describe(exec_: Exec) -> str:
+    return f"run `{' '.join(exec_.command)}` in {exec_.how_many} {exec_.which}"
+
+
+def run(exec_: Exec, context: ActionContext) -> None:
+    """Run it in each chosen Pod, one after another; ActionFailed on another exit code."""
+    chosen = pod_action.victims(exec_, context)
+    for pod in chosen:
+        context.victim(pod, _describe(exec_), Fate.TOUCHED)
+        _one(pod, exec_, context)
+
+
+def _one(pod: Object, exec_: Exec, context: ActionContext) -> None:
+    from resilience.cluster.connection import container_exec as remote
+    from resilience.cluster.transport import HttpCluster
+
+    if not isinstance(context.cluster, HttpCluster):
+        raise ActionFailed("exec needs a cluster that is reached over HTTP")
+    left = context.deadline - context.clock.monotonic()
+    result = remote.run(
+        context.cluster,
+        objects.name(pod),
+        objects.namespace(pod),
+        exec_.command,
+        container=exec_.container,
+        timeout=max(left, 0.1),
+        cancelled=lambda: context.aborted,
+    )
+    said = (result.stderr or result.stdout).decode(errors="replace").strip()[-SHOWN:]
+    if result.code != exec_.code:
+        raise ActionFailed(
+            f"`{' '.join(exec_.command)}` in {objects.title(pod)} ended with exit code "
+            f"{result.code}, expected {exec_.code}{': ' + said if said else ''}"
+        )
+    context.proof(
+        f"`{' '.join(exec_.command)}` in {objects.title(pod)} ended with exit code {result.code}",
+        {"uid": objects.uid(pod), "output": said},
+    )
+
+
+def rehearse(exec_: Exec, context: ActionContext) -> None:
+    """In which Pods; nothing can be asked about a command but by running it."""
+    for pod in pod_action.victims(exec_, context):
+        context.victim(pod, _describe(exec_), Fate.TOUCHED)
+
+
+VERB = Verb(
+    name="exec",
+    family=Family.ACTION,
+    summary="Run a command inside of Pods.",
+    parameters=Exec,
+    phases=frozenset({Phase.WHEN}),
+    run=run,
+    rehearse=rehearse,
+    describe=_describe,
+    check=_check,
+    rights=pod_action.rights(("create", "pods/exec"), ("get", "pods/exec")),
+    residue=Residue.EVERYTHING,
+    residue_text="whatever the command did",
+    proof="The exit code that the API server reports.",
+    example="exec: {pods: app=checkout, command: [sh, -c, 'rm -rf /tmp/cache']}\nlasting: true",
+)

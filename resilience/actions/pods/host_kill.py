@@ -1,0 +1,69 @@
+"""Ending a container's process from its node, by a helper Pod with the host's process namespace.
+
+The helper on each node finds the processes of the given containers by their ids in /proc/*/cgroup
+(cgroup v1 and v2, whatever the runtime calls the group) and sends SIGKILL to the first of each; the
+kernel ends the rest of its process namespace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from resilience.actions.pods import host_pod
+from resilience.cluster.interface import Object
+from resilience.kube import objects
+from resilience.verbs.context import ActionContext, ActionFailed
+
+NOT_FOUND = 3
+
+PROGRAM = f"""
+import os, signal, sys
+
+def text(pid, name):
+    try:
+        with open(f"{{root}}/{{pid}}/{{name}}") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+def is_first(pid):
+    lines = [line.split() for line in text(pid, "status").splitlines() if line.startswith("NSpid:")]
+    return bool(lines) and len(lines[0]) > 2 and lines[0][-1] == "1"
+
+root, missing = sys.argv[1], []
+pids = [each for each in os.listdir(root) if each.isdigit()]
+for container in sys.argv[2:]:
+    inside = [pid for pid in pids if container in text(pid, "cgroup")]
+    victims = [pid for pid in inside if is_first(pid)] or inside
+    for pid in victims:
+        os.kill(int(pid), signal.SIGKILL)
+    print(container, *victims, flush=True)
+    if not victims:
+        missing.append(container)
+sys.exit({NOT_FOUND} if missing else 0)
+"""
+
+
+def container_ids(pod: Object, container: str = "") -> list[str]:
+    """Ids of its running containers (or the one), without the runtime's scheme in front."""
+    statuses: Sequence[Mapping[str, str]] = (pod.get("status") or {}).get("containerStatuses") or ()
+    found = [each["containerID"].rpartition("://")[2] for each in statuses
+             if each.get("containerID") and container in ("", each["name"])]  # fmt: skip
+    if not found:
+        raise ActionFailed(f"{objects.title(pod)} has no running container {container}".rstrip())
+    return found
+
+
+def kill(pods: Sequence[Object], container: str, context: ActionContext) -> None:
+    """SIGKILL to the containers of these Pods, one helper for each node; ActionFailed when a helper
+    does not run or does not find a process."""
+    wanted: dict[str, list[str]] = {}
+    for pod in pods:
+        wanted.setdefault(objects.node(pod), []).extend(container_ids(pod, container))
+    arguments = {node: ["/proc", *ids] for node, ids in wanted.items()}
+    for node, code in host_pod.run("crash", PROGRAM, arguments, context).items():
+        if code == NOT_FOUND:
+            raise ActionFailed(f"no process of a chosen container was found on {node}: it may run "
+                               "in a virtual machine of its own")  # fmt: skip
+        if code != 0:
+            raise ActionFailed(f"the helper on {node} ended with exit code {code}")

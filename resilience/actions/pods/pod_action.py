@@ -1,0 +1,104 @@
+"""What all Pod actions do around the selection: see the Pods, choose, prove the harm.
+
+The Pods come from the run's own watch, so that what is chosen is what is watched afterwards.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from resilience.actions.pods.choice import PodChoice
+from resilience.actions.pods.select import Surroundings, select
+from resilience.actions.shared.workload import RESOURCES
+from resilience.cluster.interface import DEPLOYMENTS, PODS, REPLICASETS, Object, Resource
+from resilience.kube import objects
+from resilience.model.verb import Right
+from resilience.verbs.context import ActionContext, ActionFailed
+
+_NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+
+def victims(choice: PodChoice, context: ActionContext) -> list[Object]:
+    """The Pods that the step harms, at least one."""
+    pods = context.view(PODS, context.namespace).objects()
+    around = Surroundings(
+        namespace=context.namespace,
+        wall=context.clock.wall(),
+        owners=_owners(choice, context),
+        own=own_pod(os.environ),
+    )
+    chosen = select(pods, choice, around, context.random)
+    context.may_harm(chosen)
+    return chosen
+
+
+def rights(*more: tuple[str, str]) -> Callable[[object, str], Sequence[Right]]:
+    """For `Verb.rights`: seeing Pods, finding an owner, and `(verb, resource)` of Pods beside."""
+
+    def of(parameters: object, namespace: str) -> Sequence[Right]:
+        pods = [("list", "pods"), ("watch", "pods"), *more]
+        wanted = [("", *each) for each in pods]
+        if isinstance(parameters, PodChoice) and parameters.owner is not None:
+            wanted += _of_owner(RESOURCES[parameters.owner.kind])
+        return [Right(verb=verb, group=group, resource=resource, namespace=namespace)
+                for group, verb, resource in wanted]  # fmt: skip
+
+    return of
+
+
+def _of_owner(kind: Resource) -> Sequence[tuple[str, str, str]]:
+    """What `_owners` looks up."""
+    itself = (kind.group, "get", kind.plural)
+    return [itself, ("apps", "list", "replicasets")] if kind == DEPLOYMENTS else [itself]
+
+
+def prove(
+    pods: Sequence[Object],
+    context: ActionContext,
+    holds: Callable[[Object | None], bool],
+    text: str,
+) -> None:
+    """Wait until our own watch shows the harm on each; a proof for each, ActionFailed without."""
+    view = context.view(PODS, context.namespace)
+
+    def unproven() -> list[Object]:
+        return [pod for pod in pods if not holds(view.by_uid(objects.uid(pod)))]
+
+    if not context.clock.until(lambda: not unproven(), context.deadline):
+        names = ", ".join(objects.title(pod) for pod in unproven())
+        raise ActionFailed(
+            f"the API accepted it, but within {context.step.within} the watch did "
+            f"not show that {names} {text}"
+        )
+    for pod in pods:
+        context.proof(f"{objects.title(pod)} {text}", {"uid": objects.uid(pod)})
+
+
+def gone_or_terminating(pod: Object | None) -> bool:
+    """The proof of a deletion or an eviction."""
+    return pod is None or objects.is_terminating(pod)
+
+
+def own_pod(environment: Mapping[str, str]) -> tuple[str, str] | None:
+    """(namespace, name) of the Pod we run in, None outside of a cluster."""
+    if "KUBERNETES_SERVICE_HOST" not in environment or not _NAMESPACE_FILE.exists():
+        return None
+    name = environment.get("POD_NAME") or environment.get("HOSTNAME", "")
+    return _NAMESPACE_FILE.read_text(encoding="utf-8").strip(), name
+
+
+def _owners(choice: PodChoice, context: ActionContext) -> frozenset[str]:
+    if choice.owner is None:
+        return frozenset()
+    resource = RESOURCES[choice.owner.kind]
+    owner = context.cluster.get(resource, choice.owner.name, context.namespace)
+    uids = {objects.uid(owner)}
+    if resource == DEPLOYMENTS:
+        uids |= {
+            objects.uid(rs)
+            for rs in context.cluster.list(REPLICASETS, context.namespace)
+            if objects.controller_uid(rs) == objects.uid(owner)
+        }
+    return frozenset(uids)

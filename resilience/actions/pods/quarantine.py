@@ -1,0 +1,76 @@
+"""`quarantine`: take Pods out of service without ending them, by taking their labels away.
+
+Services, budgets and ReplicaSets know a Pod by its labels alone: without them it gets no more
+traffic and is replaced, while its process goes on and can be looked at. At the end the labels come
+back; a ReplicaSet then adopts the Pod again and takes one of the Pods that are now too many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from resilience.actions.pods import pod_action
+from resilience.actions.pods.choice import PodChoice, complaints
+from resilience.actions.undo import reverting
+from resilience.cluster.interface import PODS, Object
+from resilience.kube import objects
+from resilience.model.verb import Complaint, Family, Phase, Residue, Verb
+from resilience.verbs.context import ActionContext, ActionFailed, Fate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantine(PodChoice):
+    """Parameters of `quarantine`."""
+
+
+def _check(quarantine: Quarantine) -> Sequence[Complaint]:
+    return complaints(quarantine)
+
+
+def _describe(quarantine: Quarantine) -> str:
+    return f"quarantine {quarantine.how_many} {quarantine.which}"
+
+
+def run(quarantine: Quarantine, context: ActionContext) -> None:
+    """Take all labels off the chosen Pods; return once their owners have let go."""
+    chosen = pod_action.victims(quarantine, context)
+    for pod in chosen:
+        _one(pod, _describe(quarantine), context)
+    pod_action.prove(chosen, context, _let_go, "has no labels and no owner any more")
+
+
+def _one(pod: Object, why: str, context: ActionContext) -> None:
+    if not objects.labels(pod):
+        raise ActionFailed(f"{objects.title(pod)} has no labels to take away")
+    context.victim(pod, why, Fate.KEPT)
+    reverting.change(
+        context, PODS, pod, lambda now: now["metadata"].pop("labels", None),
+        f"give {objects.title(pod)} its labels back", mark=True,
+    )  # fmt: skip
+
+
+def _let_go(pod: Object | None) -> bool:
+    return pod is not None and not objects.labels(pod) and objects.controller(pod) is None
+
+
+VERB = Verb(
+    name="quarantine",
+    family=Family.ACTION,
+    summary="Cut Pods off from their Service and their workload, without ending them.",
+    parameters=Quarantine,
+    phases=frozenset({Phase.WHEN}),
+    run=run,
+    rehearse=run,
+    describe=_describe,
+    check=_check,
+    shorthand="pods",
+    rights=pod_action.rights(("get", "pods"), ("patch", "pods")),
+    undo=reverting.undo,
+    undo_text="The labels come back, except for those that somebody changed since; the workload "
+    "then has one Pod too many and takes one away.",
+    residue=Residue.NAMED,
+    residue_text="a ReplicaSet may have kept the Pod that stood in for a quarantined one",
+    proof="The watch shows the Pod without labels and without an owner.",
+    example="quarantine: {pods: app=checkout, count: 1}",
+)

@@ -1,0 +1,188 @@
+"""Choosing victims: match, then filter, then choose. Pure: Pods in, Pods out.
+
+Without replacement, in a stable order, random only by the stream that is handed in. Choosing nobody
+is an error that says what there was instead, never an empty list: an action on nobody proves
+nothing (kube-monkey, krkn and chaoskube have each passed tests that way).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from random import Random
+
+from resilience.actions.pods.choice import PodChoice
+from resilience.cluster.interface import Object
+from resilience.kube import objects
+from resilience.model.words import many
+from resilience.verbs.context import ActionFailed, NothingToDo
+
+Pods = list[Object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the filters need to know beside the Pods. `owners` are uids of the workload that
+    `owner:` names and of its ReplicaSets; `own` is (namespace, name) of the Pod we run in."""
+
+    namespace: str
+    wall: float
+    owners: frozenset[str] = frozenset()
+    own: tuple[str, str] | None = None
+    workload: Mapping[str, str] = field(default_factory=dict)
+
+
+def select(pods: Iterable[Object], choice: PodChoice, around: Surroundings, random: Random) -> Pods:
+    """The victims, at least one. NothingToDo or ActionFailed say why there are none."""
+    everyone = objects.in_order(pods)
+    matched = match(everyone, choice, around)
+    if not matched:
+        raise NothingToDo(_nobody(everyone, choice, around))
+    left, dropped = sift(matched, choice, around)
+    if not left:
+        raise NothingToDo(_all_dropped(matched, dropped, choice, around))
+    return choose(left, choice, random)
+
+
+def match(pods: Sequence[Object], choice: PodChoice, around: Surroundings) -> Pods:
+    """Living Pods that the step speaks of."""
+    return [
+        pod
+        for pod in pods
+        if not objects.is_terminating(pod)
+        and not objects.is_finished(pod)
+        and not objects.is_ours(pod)
+        and (choice.pods is None or choice.pods.matches(objects.labels(pod)))
+        and choice.name in (None, objects.name(pod))
+        and (choice.owner is None or objects.controller_uid(pod) in around.owners)
+        and choice.node in (None, objects.node(pod))
+        and choice.phase in (None, objects.phase(pod))
+    ]
+
+
+def sift(
+    pods: Sequence[Object], choice: PodChoice, around: Surroundings
+) -> tuple[Pods, dict[str, int]]:
+    """Who is left, and how many each filter took away, by its name."""
+    dropped: dict[str, int] = {}
+    left = list(pods)
+    for name, keep in _filters(choice, around):
+        kept = keep(left)
+        if len(kept) < len(left):
+            dropped[name] = len(left) - len(kept)
+        left = kept
+    return left, dropped
+
+
+def choose(pods: Sequence[Object], choice: PodChoice, random: Random) -> Pods:
+    """As many as asked for, sorted by name; never fewer."""
+    wanted = _number(len(pods), choice)
+    if wanted > len(pods):
+        raise ActionFailed(
+            f"count: {choice.count} was asked for, but only {len(pods)} "
+            f"Pod{'s' * (len(pods) != 1)} can be chosen ({_names(pods)})"
+        )
+    if choice.order == "random":
+        return objects.in_order(random.sample(list(pods), wanted))
+    by_age = sorted(
+        pods, key=lambda pod: (_born(pod), objects.name(pod)), reverse=choice.order == "newest"
+    )
+    return by_age[:wanted]
+
+
+def _number(there: int, choice: PodChoice) -> int:
+    if choice.share is not None:
+        wanted = choice.share.of(there)
+        asked = f"share: {choice.share} of {there} Pod{'s' * (there != 1)}"
+    elif isinstance(choice.count, int):
+        return choice.count
+    else:
+        wanted = {
+            "all": there,
+            "minority": (there - 1) // 2,
+            "majority": there // 2 + 1,
+        }.get(choice.count or "one", 1)
+        asked = f"count: {choice.count} of {there} Pod{'s' * (there != 1)}"
+    if not wanted:
+        raise NothingToDo(f"{asked} is 0, rounded down; to take one, write `count: 1`")
+    return wanted
+
+
+_Filter = tuple[str, Callable[[Pods], Pods]]
+
+
+def _filters(choice: PodChoice, around: Surroundings) -> Iterable[_Filter]:
+    """In this order; the names stand in error messages."""
+    yield (
+        "the Pod that runs this test",
+        lambda pods: [
+            pod for pod in pods if (objects.namespace(pod), objects.name(pod)) != around.own
+        ],
+    )
+    if choice.exclude is not None:
+        excluded = choice.exclude
+        yield (
+            f"exclude: {excluded}",
+            lambda pods: [pod for pod in pods if not excluded.matches(objects.labels(pod))],
+        )
+    if choice.ready is not None:
+        yield (
+            f"ready: {str(choice.ready).lower()}",
+            lambda pods: [pod for pod in pods if objects.is_ready(pod) is choice.ready],
+        )
+    if choice.min_age is not None:
+        youngest = around.wall - choice.min_age.seconds
+        yield (
+            f"min_age: {choice.min_age}",
+            lambda pods: [pod for pod in pods if _born(pod) <= youngest],
+        )
+    if not choice.bare:
+        yield (
+            "bare Pods, which nothing would bring back (say `bare: true`)",
+            lambda pods: [pod for pod in pods if objects.controller(pod) is not None],
+        )
+    if choice.one_per == "owner":
+        yield "one_per: owner", lambda pods: _first_of_each(pods, objects.controller_uid)
+    if choice.one_per == "node":
+        yield "one_per: node", lambda pods: _first_of_each(pods, objects.node)
+
+
+def _first_of_each(pods: Pods, key: Callable[[Object], str]) -> Pods:
+    first: dict[str, Object] = {}
+    for pod in pods:
+        first.setdefault(key(pod), pod)
+    return list(first.values())
+
+
+def _born(pod: Object) -> float:
+    stamp = str(objects.metadata(pod).get("creationTimestamp", ""))
+    return datetime.fromisoformat(stamp).timestamp() if stamp else 0.0
+
+
+def _nobody(pods: Sequence[Object], choice: PodChoice, around: Surroundings) -> str:
+    dying = sum(1 for pod in pods if objects.is_terminating(pod))
+    are = "there is" if len(pods) == 1 else "there are"
+    there = f"{are} {many(len(pods), 'Pod')} ({_names(pods)})" if pods else f"{are} no Pods at all"
+    if dying:
+        there += f", {dying} of them terminating"
+    return (
+        f"no living Pod in namespace {around.namespace} matches {choice.which}; {there}. "
+        f"Nothing was harmed"
+    )
+
+
+def _all_dropped(
+    matched: Sequence[Object], dropped: Mapping[str, int], choice: PodChoice, around: Surroundings
+) -> str:
+    reasons = ", ".join(f"{count} by {name}" for name, count in dropped.items())
+    return (
+        f"{len(matched)} Pod{'s' * (len(matched) != 1)} in namespace {around.namespace} match "
+        f"{choice.which} ({_names(matched)}), but none is left after filtering: {reasons}. "
+        f"Nothing was harmed"
+    )
+
+
+def _names(pods: Sequence[Object]) -> str:
+    names = [objects.name(pod) for pod in pods[:5]]
+    return ", ".join(names) + (", ..." if len(pods) > 5 else "")

@@ -1,0 +1,1 @@
+"""What several actions need: references to workloads, manifests, kinds."""

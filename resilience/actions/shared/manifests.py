@@ -1,0 +1,100 @@
+"""Reading manifests as kubectl does: several documents, `List` kinds, JSON too. Each object knows
+the line where it begins. Nothing is substituted in them.
+
+PyYAML's resolver would turn `2024-01-01` into a date, which JSON cannot carry; here it stays text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from resilience.cluster.interface import Object
+from resilience.model.place import Place
+from resilience.verbs.context import ActionFailed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """One object as written, and where."""
+
+    body: Object
+    place: Place
+
+    @property
+    def title(self) -> str:
+        """`Deployment checkout`."""
+        return f"{self.body['kind']} {self.body['metadata']['name']}"
+
+
+def read(path: Path) -> list[Manifest]:
+    """All objects of a file, in order; of a folder, of all its YAML and JSON files by name."""
+    files = (
+        sorted(each for each in path.iterdir() if each.suffix in (".yaml", ".yml", ".json"))
+        if path.is_dir()
+        else [path]
+    )
+    found = [manifest for file in files for manifest in _file(file)]
+    if not found:
+        raise ActionFailed(f"{path} holds no object")
+    return found
+
+
+def _file(path: Path) -> Iterator[Manifest]:
+    import yaml
+
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ActionFailed(f"{path} cannot be read: {error}") from error
+    try:
+        yield from documents(text, str(path))
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        column = error.problem_mark.column + 1 if error.problem_mark else 1
+        raise ActionFailed(f"{path}:{line}:{column}: {error.problem}") from error
+    except yaml.YAMLError as error:
+        raise ActionFailed(f"{path}: {error}") from error
+
+
+def documents(text: str, file: str) -> Iterator[Manifest]:
+    """The objects of one text; `file` is only for places."""
+    loader = _loader()(text)
+    try:
+        while loader.check_node():
+            node = loader.get_node()
+            place = Place(file, node.start_mark.line + 1, node.start_mark.column + 1)
+            yield from _objects(loader.construct_document(node), place)
+    finally:
+        loader.dispose()
+
+
+def _objects(value: Any, place: Place) -> Iterator[Manifest]:
+    if value is None:
+        return
+    if not isinstance(value, dict) or not value.get("apiVersion") or not value.get("kind"):
+        raise ActionFailed(f"{place}: not a Kubernetes object; expected apiVersion, kind, metadata")
+    if str(value["kind"]).endswith("List") and isinstance(value.get("items"), list):
+        for item in value["items"]:
+            yield from _objects(item, place)
+        return
+    name = (value.get("metadata") or {}).get("name")
+    if not isinstance(name, str) or not name:
+        raise ActionFailed(
+            f"{place}: {value['kind']} without metadata.name; generateName is not "
+            "supported, because such an object could not be found again"
+        )
+    yield Manifest(body=value, place=place)
+
+
+def _loader() -> Any:
+    import yaml
+
+    base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    resolvers = {
+        first: [(tag, pattern) for tag, pattern in each if tag != "tag:yaml.org,2002:timestamp"]
+        for first, each in base.yaml_implicit_resolvers.items()
+    }
+    return type("ManifestLoader", (base,), {"yaml_implicit_resolvers": resolvers})

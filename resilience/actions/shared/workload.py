@@ -1,0 +1,71 @@
+"""Workloads by reference: `deployment/checkout` to the API object, with an error that helps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from resilience.cluster.errors import Forbidden, NotFound
+from resilience.cluster.interface import (
+    DAEMONSETS,
+    DEPLOYMENTS,
+    JOBS,
+    NODES,
+    PODS,
+    REPLICASETS,
+    STATEFULSETS,
+    Cluster,
+    Object,
+    Resource,
+)
+from resilience.kube import objects
+from resilience.model.values import Reference
+from resilience.model.verb import Complaint
+from resilience.verbs.context import ActionFailed, Context
+
+CRONJOBS = Resource("batch", "v1", "cronjobs", "CronJob")
+
+RESOURCES: Mapping[str, Resource] = {
+    "deployment": DEPLOYMENTS,
+    "statefulset": STATEFULSETS,
+    "daemonset": DAEMONSETS,
+    "replicaset": REPLICASETS,
+    "pod": PODS,
+    "job": JOBS,
+    "cronjob": CRONJOBS,
+    "node": NODES,
+}
+
+
+def read(reference: Reference, context: Context) -> Object:
+    """The object as the API server has it now; ActionFailed names what there is instead."""
+    resource = RESOURCES[reference.kind]
+    try:
+        return context.cluster.get(resource, reference.name, context.namespace)
+    except NotFound as error:
+        there = instead(context.cluster, resource, context.namespace, f"{reference.kind}/")
+        raise ActionFailed(
+            f"{reference} does not exist in namespace {context.namespace}{there}"
+        ) from error
+
+
+def instead(cluster: Cluster, resource: Resource, namespace: str, prefix: str = "") -> str:
+    """What there is of a kind, to end a message with; "" for whoever may not list it, since just
+    to tell a mistake no right is asked for."""
+    try:
+        there = cluster.list(resource, namespace)
+    except Forbidden:
+        return ""
+    return "; there are: " + (", ".join(prefix + objects.name(obj) for obj in there) or "none")
+
+
+def only(reference: Reference, kinds: Sequence[str], field: str) -> Sequence[Complaint]:
+    """For `Verb.check`: the reference must be of one of these kinds."""
+    if reference.kind in kinds:
+        return ()
+    return (
+        Complaint(
+            field=field,
+            message=f"{reference} cannot be used here",
+            expected=" or ".join(f"{kind}/NAME" for kind in kinds),
+        ),
+    )

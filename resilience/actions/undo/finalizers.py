@@ -1,0 +1,76 @@
+"""What keeps a deleted object from going: the finalizer that holds it, on whatever it is set.
+
+A Deployment that is deleted with what it owns waits for its Pods, and says no more than
+`foregroundDeletion`; a namespace waits for all that is in it. So Pods are looked at too, and a
+namespace's own conditions.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from resilience.cluster.errors import ApiError, NotFound
+from resilience.cluster.interface import NAMESPACES, PODS, Cluster, Object, Resource
+from resilience.kube import objects
+
+LATE = 30.0
+"""Seconds beyond its grace period, and so beyond what clocks differ, at which a Pod is overdue."""
+
+_CASCADE = frozenset({"foregroundDeletion", "orphan", "kubernetes"})
+"""Finalizers that only wait for something else."""
+
+
+def of(cluster: Cluster, resource: Resource, obj: Object, wall: float) -> list[str]:
+    """What holds it, in words; never empty."""
+    try:
+        now = cluster.get(resource, objects.name(obj), objects.namespace(obj))
+    except NotFound:
+        return ["it has gone just now"]
+    own = [name for name in _finalizers(now) if name not in _CASCADE]
+    held = [f"its finalizer {name} is not removed" for name in own]
+    found = [*held, *stuck(cluster, resource, obj, wall), *_conditions(now)]
+    waiting = ", ".join(_finalizers(now))
+    return found or [f"it waits for what it owns ({waiting})" if waiting else "no finalizer"]
+
+
+def stuck(cluster: Cluster, resource: Resource, obj: Object, wall: float) -> list[str]:
+    """Pods that go with it, whose time is up, and that a finalizer holds. `wall` is now, in seconds
+    since the epoch."""
+    namespace = objects.name(obj) if resource == NAMESPACES else objects.namespace(obj)
+    if not namespace:
+        return []
+    try:
+        pods = cluster.list(PODS, namespace)
+    except ApiError:  # no right to see them: it only explains
+        return []
+    return [
+        f"Pod {objects.title(pod)} is held by its finalizer {name}"
+        for pod in pods
+        if _is_over(pod, wall)
+        for name in _finalizers(pod)
+        if name not in _CASCADE
+    ]
+
+
+def _is_over(pod: Object, wall: float) -> bool:
+    """Whether nothing of it runs any more, or its grace period has long passed."""
+    text = str(objects.metadata(pod).get("deletionTimestamp") or "")
+    if not text:
+        return False
+    statuses = (pod.get("status") or {}).get("containerStatuses") or ()
+    ended = all("running" not in (each.get("state") or {}) for each in statuses)
+    return ended or wall - datetime.fromisoformat(text).timestamp() > LATE
+
+
+def _finalizers(obj: Object) -> list[str]:
+    """Of its metadata, and a namespace's own."""
+    spec = obj.get("spec") or {}
+    return [*(objects.metadata(obj).get("finalizers") or ()), *(spec.get("finalizers") or ())]
+
+
+def _conditions(obj: Object) -> list[str]:
+    """What a namespace says of its own deletion."""
+    names = ("NamespaceFinalizersRemaining", "NamespaceContentRemaining",
+             "NamespaceDeletionContentFailure")  # fmt: skip
+    found = (objects.condition(obj, name) for name in names)
+    return [str(each.get("message")) for each in found if each.get("status") == "True"]

@@ -1,0 +1,119 @@
+"""The inverse of creating an object, as data for the journal and as its execution.
+
+A creation is undone by deleting that very object (by uid; by the run's mark where the answer with
+the uid was lost) and waiting until it is gone with everything it owns. It is not deleted where
+somebody else's work would go with it: they took the mark off, edited it, or put something of their
+own into a namespace that the run created. A change is undone by `reverting`. Safe to repeat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from resilience.actions.undo import finalizers, namespace_users, reverting
+from resilience.actions.undo.changed_fields import content as content
+from resilience.actions.undo.changed_fields import differs as differs
+from resilience.actions.undo.human_fields import of as essential
+from resilience.actions.undo.reverting import RUN as RUN
+from resilience.actions.undo.reverting import described
+from resilience.cluster.errors import Conflict, NotFound
+from resilience.cluster.interface import NAMESPACES, Object, Resource
+from resilience.kube import objects
+from resilience.verbs.context import ActionFailed, ChangedSince, UndoContext
+
+FIRST_LOOK, LAST_LOOK = 0.03, 0.5
+"""Seconds between two looks whether a deleted object is gone: a twentieth of the time waited so
+far, within these."""
+
+PATIENCE = 30.0
+"""Seconds after which a Pod that a finalizer holds is no longer waited for."""
+
+
+def creation(resource: Resource, body: Object, run: str) -> dict[str, Any]:
+    """Recorded before an object is created; what the answer says is added by `made`."""
+    return {
+        "kind": "created",
+        "resource": described(resource),
+        "run": run,
+        "namespace": objects.namespace(body),
+        "name": objects.name(body),
+    }
+
+
+def made(resource: Resource, data: Mapping[str, Any], answer: Object) -> dict[str, Any]:
+    """The same with what is known once the object exists: who it is, and what is in it."""
+    found = {**data, "uid": objects.uid(answer)}
+    essence = essential(resource, answer)
+    return found | ({"essence": essence} if essence else {})
+
+
+def undo(data: Mapping[str, Any], context: UndoContext) -> None:
+    """Carry out what `creation` or `reverting` recorded."""
+    if data["kind"] == "created":
+        _delete(Resource(**data["resource"]), data, context)
+    else:
+        reverting.undo(data, context)
+
+
+def _delete(resource: Resource, data: Mapping[str, Any], context: UndoContext) -> None:
+    name, namespace = str(data["name"]), str(data["namespace"])
+    try:
+        there = context.cluster.get(resource, name, namespace)
+        if not _is_ours(there, data):
+            return
+        if not objects.is_terminating(there):
+            _require_unchanged(resource, there, data, context)
+            context.cluster.delete(
+                resource, name, namespace, uid=objects.uid(there), propagation="Foreground"
+            )
+    except (NotFound, Conflict):
+        return
+    _wait_until_gone(resource, there, context)
+
+
+def _require_unchanged(
+    resource: Resource, there: Object, data: Mapping[str, Any], context: UndoContext
+) -> None:
+    """ChangedSince where somebody else's work would go with the object."""
+    if context.force:
+        return
+    title = f"{resource.kind} {objects.title(there)}"
+    if objects.annotation(there, RUN) != data["run"]:
+        raise ChangedSince(f"{title} no longer bears the mark of this run; it is not deleted")
+    essence = data.get("essence")
+    if (essence and essential(resource, there) != essence) or context.kept(objects.uid(there)):
+        raise ChangedSince(
+            f"{title} was changed by somebody else since this run created it; it is not deleted"
+        )
+    if resource == NAMESPACES and (others := namespace_users.of(context.cluster, there)):
+        raise ChangedSince(
+            f"{title} holds what this run did not create, and is not deleted: {', '.join(others)}"
+        )
+
+
+def _wait_until_gone(resource: Resource, obj: Object, context: UndoContext) -> None:
+    began = context.clock.monotonic()
+    while _is_there(resource, obj, context):
+        waited, now = context.clock.monotonic() - began, context.clock.wall()
+        pause = min(LAST_LOOK, max(FIRST_LOOK, waited / 20))
+        stuck = finalizers.stuck(context.cluster, resource, obj, now) if waited > PATIENCE else []
+        if stuck or began + waited + pause > context.deadline:
+            why = stuck or finalizers.of(context.cluster, resource, obj, now)
+            title = f"{resource.kind} {objects.title(obj)}"
+            raise ActionFailed(f"{title} was deleted, but is still there: {'; '.join(why)}")
+        context.clock.wait(pause)
+
+
+def _is_there(resource: Resource, obj: Object, context: UndoContext) -> bool:
+    try:
+        now = context.cluster.get(resource, objects.name(obj), objects.namespace(obj))
+    except NotFound:
+        return False
+    return objects.uid(now) == objects.uid(obj)
+
+
+def _is_ours(obj: Object, data: Mapping[str, Any]) -> bool:
+    if data.get("uid"):
+        return objects.uid(obj) == str(data["uid"])
+    return objects.annotation(obj, RUN) == str(data["run"])

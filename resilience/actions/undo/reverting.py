@@ -1,0 +1,266 @@
+"""Changing an object that others change too, and taking back exactly what we changed.
+
+`change` records each field with what was there and what we set, before anything is sent, and sends
+the write with the version that it was made from: what somebody else writes at the same moment is
+never taken for ours. `undo` takes back those fields that still have our value. The others belong to
+whoever wrote them since: they stay, `ChangedSince` names them, and `recover --force` overrules.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from resilience.actions.undo.changed_fields import (
+    Change,
+    changes,
+    content,
+    laid_over,
+    reverted,
+    same,
+    shown,
+)
+from resilience.cluster.errors import (
+    ApiError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    ServerTrouble,
+)
+from resilience.cluster.interface import PODS, Object, Resource
+from resilience.kube import objects
+from resilience.verbs.context import ActionContext, ActionFailed, ChangedSince, UndoContext
+
+RUN = "resilience/run"
+"""Annotation on what a run created, or holds for a while; the value is the run's id."""
+
+TRIES = 8
+"""How often a write is made anew because somebody else was faster."""
+
+UNSUPPORTED_MEDIA = 415
+
+
+def change(
+    context: ActionContext,
+    resource: Resource,
+    there: Object,
+    edit: Callable[[Object], object],
+    text: str,
+    *,
+    subresource: str = "",
+    mark: bool = False,
+) -> Object:
+    """Change `there` by `edit`, which edits the object that it is handed. Returns the API server's
+    answer. `mark`: the run's id goes onto the object, and without it nothing there is ours."""
+
+    def wanted(now: Object) -> Object:
+        new = copy.deepcopy(now)
+        edit(new)
+        if mark:
+            new["metadata"].setdefault("annotations", {})[RUN] = str(context.run)
+        return new
+
+    def send(now: Object, new: Object) -> Object:
+        return _patch(context.cluster, resource, now, new, subresource)
+
+    record = {"kind": "changed", "subresource": subresource, "mark": mark}
+    return _Write(context, resource, text, record).carry_out(there, wanted, send)
+
+
+def merge(
+    context: ActionContext, resource: Resource, there: Object, body: Object, text: str
+) -> Object:
+    """Lay a manifest over `there`, as `kubectl apply` does. What the server makes of it is asked
+    first. With `text` "" nothing is undone."""
+
+    def wanted(now: Object) -> Object:
+        try:
+            return _merge(context.cluster, resource, now, body, dry_run=True)
+        except (Forbidden, Invalid, ServerTrouble):  # a webhook that takes no dry runs, say
+            return dict(laid_over(now, body))
+
+    def send(now: Object, new: Object) -> Object:
+        return _merge(context.cluster, resource, now, body)
+
+    record = {"kind": "changed", "expected": True}
+    return _Write(context, resource, text, record).carry_out(there, wanted, send)
+
+
+class _Write:
+    """One write with its record in the journal."""
+
+    def __init__(
+        self, context: ActionContext, resource: Resource, text: str, record: Mapping[str, Any]
+    ) -> None:
+        self._context, self._resource, self._text = context, resource, text
+        self._record = {key: value for key, value in record.items() if value}
+        self._undo = ""
+        self._recorded: dict[str, Any] = {}
+
+    def carry_out(
+        self,
+        there: Object,
+        wanted: Callable[[Object], Object],
+        send: Callable[[Object, Object], Object],
+    ) -> Object:
+        """Record, send, and record what came of it; again when somebody else was faster."""
+        for left in reversed(range(TRIES)):
+            new = wanted(there)
+            self._note(there, new, exact=False)
+            try:
+                after = send(there, new)
+            except Conflict:
+                if not left:
+                    self._forget()
+                    raise
+                there = self._again(there)
+            except ApiError as error:
+                if not isinstance(error, ServerTrouble):  # which may have carried it out
+                    self._forget()
+                raise
+            else:
+                self._note(there, after, exact=True)
+                return after
+        raise AssertionError("unreachable: the last try returns or raises")
+
+    def _again(self, there: Object) -> Object:
+        """The same object as it is now; Conflict when another has its name by now."""
+        name, namespace = objects.name(there), objects.namespace(there)
+        now = self._context.cluster.get(self._resource, name, namespace)
+        if objects.uid(now) != objects.uid(there):
+            self._forget()
+            raise Conflict(
+                409, f"{self._resource.kind} {objects.title(now)} was replaced meanwhile"
+            )
+        return now
+
+    def _note(self, before: Object, after: Object, *, exact: bool) -> None:
+        if not self._text:
+            return
+        made = [each.data() for each in changes(content(before), content(after))]
+        data = self._record | {
+            "resource": described(self._resource),
+            "namespace": objects.namespace(before),
+            "name": objects.name(before),
+            "uid": objects.uid(before),
+            "run": str(self._context.run),
+            "fields": made,
+            "exact": exact,
+        }
+        if not self._undo:
+            self._undo = self._context.will_undo(data, self._text)
+        elif not same(data["fields"], self._recorded["fields"]):
+            self._context.amend_undo(self._undo, data)
+        else:
+            return
+        self._recorded = data
+
+    def _forget(self) -> None:
+        if self._undo:
+            self._context.forget_undo(self._undo)
+
+
+def _patch(
+    cluster: Any, resource: Resource, now: Object, new: Object, subresource: str = ""
+) -> Object:
+    """From one to the other, only if it is still at that version."""
+    from resilience.backup.objects.merge import merge_patch
+
+    body = merge_patch(now, new)
+    version = {"resourceVersion": objects.metadata(now).get("resourceVersion")}
+    body["metadata"] = {**body.get("metadata", {}), **version}
+    answer: Object = cluster.patch(
+        resource, objects.name(now), body, objects.namespace(now), subresource=subresource
+    )
+    return laid_over(now, {"spec": answer.get("spec")}) if subresource else answer
+
+
+def _merge(
+    cluster: Any, resource: Resource, now: Object, body: Object, *, dry_run: bool = False
+) -> Object:
+    version = {"resourceVersion": objects.metadata(now).get("resourceVersion")}
+    body = {**body, "metadata": {**body["metadata"], **version}}
+
+    def send(kind: str) -> Object:
+        answer: Object = cluster.patch(
+            resource, objects.name(now), body, objects.namespace(now), type=kind, dry_run=dry_run
+        )
+        return answer
+
+    try:
+        return send("strategic")
+    except ApiError as error:
+        if error.code != UNSUPPORTED_MEDIA:  # custom resources know no strategic merge
+            raise
+    return send("merge")
+
+
+def described(resource: Resource) -> dict[str, Any]:
+    """For the journal."""
+    return {
+        "group": resource.group,
+        "version": resource.version,
+        "plural": resource.plural,
+        "kind": resource.kind,
+        "namespaced": resource.namespaced,
+    }
+
+
+def undo(data: Mapping[str, Any], context: UndoContext) -> None:
+    """Take back what `change` or `merge` recorded. Safe to repeat."""
+    resource = Resource(**data["resource"])
+    for _ in range(TRIES):
+        there = _find(resource, data, context)
+        if there is None:
+            return
+        new, kept = _taken_back(there, data, force=context.force)
+        try:
+            if not same(new, there):
+                _patch(context.cluster, resource, there, new, str(data.get("subresource") or ""))
+        except Conflict:
+            continue
+        if kept:
+            context.keep(objects.uid(there))
+            title = f"{resource.kind} {objects.title(there)}"
+            raise ChangedSince(f"{title} was changed by somebody else since: {'; '.join(kept)}")
+        return
+    raise ActionFailed(
+        f"{resource.kind} {data['name']} was written by somebody else before each of {TRIES} tries"
+    )
+
+
+def _find(resource: Resource, data: Mapping[str, Any], context: UndoContext) -> Object | None:
+    """The very object; None where it is gone, or another of its name is there: nothing of ours is
+    on it. Told where the object was `expected` to outlast the run."""
+    name, namespace = str(data["name"]), str(data.get("namespace") or "")
+    title = f"{resource.kind} {'/'.join(part for part in (namespace, name) if part)}"
+    try:
+        there = context.cluster.get(resource, name, namespace)
+    except NotFound as error:
+        if not data.get("expected"):
+            return None
+        raise ChangedSince(f"{title} is gone, and it was there before the run") from error
+    if objects.uid(there) == data["uid"]:
+        return None if resource == PODS and objects.is_terminating(there) else there
+    if data.get("expected"):
+        raise ChangedSince(
+            f"{title} is another object by now (its uid differs); it is left as it is"
+        )
+    return None
+
+
+def _taken_back(
+    there: Object, data: Mapping[str, Any], *, force: bool
+) -> tuple[Object, Sequence[str]]:
+    """The object without our changes, and what is left on it in words."""
+    made = [Change.of(each) for each in data["fields"]]
+    if data.get("mark") and objects.annotation(there, RUN) != data["run"] and not force:
+        made = [each for each in made if each.path[-1] != RUN]
+        new, kept = reverted(there, made)
+        held = [f"{each.name} is {shown(each.set)}" for each in made] if new != there else []
+        reason = "it no longer bears the mark of this run"
+        return there, [*map(str, kept), *(f"{reason}, and {text}" for text in held)]
+    new, kept = reverted(there, made, exact=bool(data.get("exact")), force=force)
+    return new, [str(each) for each in kept]

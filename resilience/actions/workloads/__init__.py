@@ -1,0 +1,1 @@
+"""Actions on workloads: restart, scale, image, suspend, run a Job."""

@@ -1,0 +1,85 @@
+"""Who else has a say in a workload that an action is about to change, told before it is changed.
+
+A rollout under way mixes with ours, and Argo CD or Flux may take a change back whenever they look:
+that is noted. A HorizontalPodAutoscaler sets the number of replicas itself within seconds: scaling
+against it would prove nothing, and is refused (to none it is not: that switches the autoscaler
+off). What tells them apart are their own marks on the object; none is asked for its settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from resilience.cluster.errors import Forbidden, NotFound
+from resilience.cluster.interface import Object, Resource
+from resilience.kube import objects
+from resilience.model.timeline import What
+from resilience.model.values import Reference
+from resilience.model.verb import Right
+from resilience.verbs.context import ActionContext, Refused
+
+AUTOSCALERS = Resource("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
+KEEPERS = {
+    "argocd.argoproj.io/instance": "Argo CD application",
+    "argocd.argoproj.io/tracking-id": "Argo CD application",
+    "kustomize.toolkit.fluxcd.io/name": "Flux Kustomization",
+    "helm.toolkit.fluxcd.io/name": "Flux HelmRelease",
+}
+"""Labels or annotations by which their owners mark what they keep."""
+
+
+def note(reference: Reference, workload: Object, context: ActionContext) -> None:
+    """What may get in the way, to the timeline."""
+    for text in (*keepers(workload), *rollouts(workload)):
+        context.note(What.NOTE, f"{reference} {text}")
+
+
+def keepers(workload: Object) -> Iterator[str]:
+    """Who keeps the object as a repository says."""
+    meta = objects.metadata(workload)
+    marks = {**(meta.get("annotations") or {}), **(meta.get("labels") or {})}
+    told = {f"{kind} {marks[key].partition(':')[0]}" for key, kind in KEEPERS.items()
+            if key in marks}  # fmt: skip
+    for keeper in sorted(told):
+        yield f"is kept by {keeper}, which may take the change back before the scenario ends"
+
+
+def rollouts(workload: Object) -> Iterator[str]:
+    """A rollout that is not over."""
+    spec, status = workload.get("spec") or {}, workload.get("status") or {}
+    # A DaemonSet counts in words of its own, in its status alone.
+    wanted = spec.get("replicas", status.get("desiredNumberScheduled"))
+    updated = status.get("updatedReplicas", status.get("updatedNumberScheduled", 0))
+    behind = int(status.get("observedGeneration") or 0) < int(
+        objects.metadata(workload).get("generation") or 0
+    )
+    if behind or (wanted is not None and status and updated < wanted):
+        counted = f"{updated} of {wanted or 0} Pods updated"
+        yield f"is rolling out already ({counted}); the two mix"
+
+
+def refuse_autoscaled(reference: Reference, replicas: int, context: ActionContext) -> None:
+    """Refused where an autoscaler would set another number."""
+    for each in _autoscalers(context) if replicas else ():
+        target = (each.get("spec") or {}).get("scaleTargetRef") or {}
+        if (str(target.get("kind", "")).lower(), target.get("name")) == (
+            reference.kind, reference.name,
+        ):  # fmt: skip
+            raise Refused(
+                f"HorizontalPodAutoscaler {objects.title(each)} sets the replicas of {reference},"
+                f" and would take {replicas} back within seconds; nothing was touched. Scale to 0,"
+                " which it leaves alone, or take it away first"
+            )
+
+
+def _autoscalers(context: ActionContext) -> Sequence[Object]:
+    try:
+        return context.cluster.list(AUTOSCALERS, context.namespace)
+    except (Forbidden, NotFound):  # not to be seen, or not served
+        return ()
+
+
+def right(namespace: str) -> Right:
+    """To see autoscalers; without it they are not looked for."""
+    return Right(verb="list", group=AUTOSCALERS.group, resource=AUTOSCALERS.plural,
+                 namespace=namespace, optional=True)  # fmt: skip

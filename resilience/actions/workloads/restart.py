@@ -1,0 +1,119 @@
+"""`restart`: a rolling restart, done as `kubectl rollout restart` does it.
+
+The Pod template gets a new `kubectl.kubernetes.io/restartedAt`; everything else is the
+controller's. Putting the annotation back would be one more rollout, so nothing is undone and the
+revision stays, which is what the residue says. The old Pods are victims: they are all going.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from resilience.actions.pods.members import pods_of
+from resilience.actions.shared.workload import RESOURCES, only, read
+from resilience.actions.workloads import conflicts
+from resilience.cluster.interface import PODS, REPLICASETS, Object
+from resilience.kube import objects
+from resilience.model.values import Reference
+from resilience.model.verb import Complaint, Family, Phase, Residue, Right, Verb, parameter
+from resilience.verbs.context import ActionContext, ActionFailed, NothingToDo
+
+ANNOTATION = "kubectl.kubernetes.io/restartedAt"
+KINDS = ("deployment", "statefulset", "daemonset")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restart:
+    """Parameters of `restart`."""
+
+    workload: Reference = parameter(
+        "A Deployment, StatefulSet or DaemonSet.", example="deployment/checkout"
+    )
+
+
+def _check(restart: Restart) -> Sequence[Complaint]:
+    return only(restart.workload, KINDS, "workload")
+
+
+def _describe(restart: Restart) -> str:
+    return f"restart {restart.workload}"
+
+
+def run(restart: Restart, context: ActionContext) -> None:
+    """Change the template; return once a Pod of the new revision exists."""
+    workload = read(restart.workload, context)
+    if (workload.get("spec") or {}).get("paused"):
+        raise ActionFailed(f"{restart.workload} is paused, so it would not roll; resume it first")
+    if _on_delete(workload):
+        raise ActionFailed(f"{restart.workload} has updateStrategy OnDelete, so it would not roll")
+    old = pods_of(workload, context)
+    if not old:
+        raise NothingToDo(f"{restart.workload} has no Pods, so there is nothing to restart")
+    conflicts.note(restart.workload, workload, context)
+    context.may_harm(old)
+    for pod in old:
+        context.victim(pod, _describe(restart))
+    context.affected(workload, f"{restart.workload} gets a new Pod template")
+    now = datetime.fromtimestamp(context.clock.wall(), UTC).isoformat()
+    context.cluster.patch(
+        RESOURCES[restart.workload.kind],
+        restart.workload.name,
+        {"spec": {"template": {"metadata": {"annotations": {ANNOTATION: now}}}}},
+        context.namespace,
+    )
+    _prove(restart, workload, {objects.uid(pod) for pod in old}, context)
+
+
+def _prove(restart: Restart, workload: Object, old: set[str], context: ActionContext) -> None:
+    def new() -> list[Object]:
+        return [pod for pod in pods_of(workload, context) if objects.uid(pod) not in old]
+
+    def begun() -> bool:
+        view = context.view(PODS, context.namespace)
+        kept = [view.by_uid(uid) for uid in old]
+        return bool(new()) or any(pod is None or objects.is_terminating(pod) for pod in kept)
+
+    if not context.clock.until(begun, context.deadline):
+        raise ActionFailed(
+            f"{restart.workload} was changed, but within {context.step.within} no Pod of it came "
+            "or went; its controller may be stopped, or a quota may forbid new Pods"
+        )
+    fresh = new()
+    text = f"{objects.title(fresh[0])} is new" if fresh else "an old Pod is going"
+    context.proof(f"{restart.workload} rolls: {text}", {"uid": objects.uid(workload)})
+
+
+def _on_delete(workload: Object) -> bool:
+    strategy = (workload.get("spec") or {}).get("updateStrategy") or {}
+    return bool(strategy.get("type") == "OnDelete")
+
+
+def _rights(restart: Restart, namespace: str) -> Sequence[Right]:
+    plural = RESOURCES[restart.workload.kind].plural
+    wanted = [("apps", plural, "get"), ("apps", plural, "patch"), ("", PODS.plural, "list"),
+              ("", PODS.plural, "watch")]  # fmt: skip
+    if restart.workload.kind == "deployment":
+        wanted += [("apps", REPLICASETS.plural, verb) for verb in ("get", "list", "watch")]
+    return [Right(verb=verb, group=group, resource=resource, namespace=namespace)
+            for group, resource, verb in wanted]  # fmt: skip
+
+
+VERB = Verb(
+    name="restart",
+    family=Family.ACTION,
+    summary="Restart a workload's Pods one after another, as its own strategy says.",
+    parameters=Restart,
+    phases=frozenset({Phase.WHEN}),
+    run=run,
+    rehearse=run,
+    describe=_describe,
+    check=_check,
+    shorthand="workload",
+    rights=_rights,
+    residue=Residue.NAMED,
+    residue_text=f"one more revision, with the annotation {ANNOTATION}",
+    proof="The watch shows a Pod of the new revision, or an old one going.",
+    example="restart: deployment/checkout",
+)

@@ -1,0 +1,117 @@
+"""`run_job`: start a CronJob's Job now, as `kubectl create job --from` does, and wait for its end.
+
+The Job belongs to this run: it is deleted with its Pods at the end. What it did is what it did;
+whoever starts a Job that writes knows that.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from resilience.actions.shared.workload import CRONJOBS, read
+from resilience.actions.undo import object_undo
+from resilience.cluster.interface import JOBS, Object
+from resilience.kube import objects
+from resilience.model.values import Reference
+from resilience.model.verb import Family, Phase, Right, Verb, parameter
+from resilience.verbs.context import ActionContext, ActionFailed
+
+LONGEST_NAME = 52
+"""A Job's Pods carry its name and a suffix; the API server allows 63 in all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunJob:
+    """Parameters of `run_job`."""
+
+    cronjob: str = parameter("Name of the CronJob.", example="report")
+    wait: bool = parameter("Wait until it is complete.", default=True)
+
+
+def run(job: RunJob, context: ActionContext) -> None:
+    """Create the Job; ActionFailed when it fails or does not end by the deadline."""
+    cronjob = read(Reference("cronjob", job.cronjob), context)
+    body = _body(cronjob, str(context.run), context)
+    data = object_undo.creation(JOBS, body, str(context.run))
+    undo = context.will_undo(data, f"delete Job {objects.title(body)}")
+    created = context.cluster.create(JOBS, body, context.namespace)
+    context.amend_undo(undo, object_undo.made(JOBS, data, created))
+    context.affected(created, f"Job {objects.title(created)} is started")
+    if job.wait:
+        _wait(created, context)
+    context.proof(f"Job {objects.title(created)} {'is complete' if job.wait else 'was created'}",
+                  {"uid": objects.uid(created)})  # fmt: skip
+
+
+def _wait(job: Object, context: ActionContext) -> None:
+    view = context.view(JOBS, context.namespace)
+
+    def now() -> Object:
+        return view.by_uid(objects.uid(job)) or job
+
+    def ended() -> bool:
+        return any(objects.condition(now(), kind).get("status") == "True"
+                   for kind in ("Complete", "Failed"))  # fmt: skip
+
+    if not context.clock.until(ended, context.deadline):
+        raise ActionFailed(f"Job {objects.title(job)} did not end within {context.step.within}")
+    failed = objects.condition(now(), "Failed")
+    if failed.get("status") == "True":
+        said = failed.get("message") or failed.get("reason")
+        raise ActionFailed(f"Job {objects.title(job)} failed: {said}")
+
+
+def _body(cronjob: Object, run: str, context: ActionContext) -> Object:
+    template = cronjob["spec"]["jobTemplate"]
+    metadata = dict(template.get("metadata") or {})
+    suffix = f"{context.random.randrange(16**6):06x}"
+    name = f"{objects.name(cronjob)[: LONGEST_NAME - 7]}-{suffix}"
+    notes = {"cronjob.kubernetes.io/instantiate": "manual", object_undo.RUN: run}
+    return {
+        "apiVersion": JOBS.api_version,
+        "kind": JOBS.kind,
+        "metadata": {
+            "name": name,
+            "namespace": context.namespace,
+            "labels": metadata.get("labels") or {},
+            "annotations": {**(metadata.get("annotations") or {}), **notes},
+        },
+        "spec": template["spec"],
+    }
+
+
+def _rights(_: Any, namespace: str) -> Sequence[Right]:
+    jobs = [Right(verb=verb, group="batch", resource=JOBS.plural, namespace=namespace)
+            for verb in ("create", "get", "list", "watch", "delete")]  # fmt: skip
+    return [*jobs, Right(verb="get", group="batch", resource=CRONJOBS.plural, namespace=namespace)]
+
+
+def undo(data: Mapping[str, Any], context: Any) -> None:
+    """Delete the Job and its Pods."""
+    object_undo.undo(data, context)
+
+
+def rehearse(job: RunJob, context: ActionContext) -> None:
+    """Ask whether the Job could be created."""
+    run(dataclasses.replace(job, wait=False), context)
+
+
+VERB = Verb(
+    name="run_job",
+    family=Family.ACTION,
+    summary="Run a CronJob's Job now.",
+    parameters=RunJob,
+    phases=frozenset({Phase.GIVEN, Phase.WHEN}),
+    run=run,
+    rehearse=rehearse,
+    describe=lambda job: f"run a Job of cronjob/{job.cronjob}",
+    shorthand="cronjob",
+    rights=_rights,
+    undo=undo,
+    undo_text="The Job is deleted with its Pods.",
+    proof="The watch shows the Job complete.",
+    example="run_job: report",
+)

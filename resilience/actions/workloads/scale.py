@@ -1,0 +1,101 @@
+"""`scale`: another number of replicas, through the workload's own `/scale`.
+
+The number it had is put back at the end. What the controller did in between (which Pods it took
+away) is waited for like any harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from resilience.actions.pods.members import pods_of
+from resilience.actions.shared.workload import RESOURCES, only, read
+from resilience.actions.undo import reverting
+from resilience.actions.workloads import conflicts
+from resilience.cluster.interface import PODS, REPLICASETS, Object
+from resilience.kube import objects
+from resilience.model.values import Reference
+from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
+from resilience.verbs.context import ActionContext, ActionFailed, NothingToDo
+
+KINDS = ("deployment", "statefulset", "replicaset")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """Parameters of `scale`."""
+
+    workload: Reference = parameter(
+        "A Deployment, StatefulSet or ReplicaSet.", example="deployment/checkout"
+    )
+    replicas: int = parameter("How many there shall be.", at_least=0, example="5")
+
+
+def _check(scale: Scale) -> Sequence[Complaint]:
+    return only(scale.workload, KINDS, "workload")
+
+
+def _describe(scale: Scale) -> str:
+    return f"scale {scale.workload} to {scale.replicas}"
+
+
+def run(scale: Scale, context: ActionContext) -> None:
+    """Change the number; return once as many living Pods are there as asked for."""
+    workload = read(scale.workload, context)
+    prior = int((workload.get("spec") or {}).get("replicas", 1))
+    if prior == scale.replicas:
+        raise NothingToDo(f"{scale.workload} has {prior} replicas already")
+    conflicts.refuse_autoscaled(scale.workload, scale.replicas, context)
+    conflicts.note(scale.workload, workload, context)
+    context.affected(workload, f"{scale.workload} goes from {prior} to {scale.replicas} replicas")
+    reverting.change(
+        context,
+        RESOURCES[scale.workload.kind],
+        workload,
+        lambda now: now["spec"].update(replicas=scale.replicas),
+        f"scale {scale.workload} back to {prior}",
+        subresource="scale",
+    )
+    _prove(scale, workload, context)
+
+
+def _prove(scale: Scale, workload: Object, context: ActionContext) -> None:
+    def living() -> list[Object]:
+        return [pod for pod in pods_of(workload, context)
+                if not objects.is_terminating(pod) and not objects.is_finished(pod)]  # fmt: skip
+
+    if not context.clock.until(lambda: len(living()) == scale.replicas, context.deadline):
+        raise ActionFailed(
+            f"{scale.workload} was scaled to {scale.replicas}, but within {context.step.within} "
+            f"there were {len(living())} Pods; a quota or an autoscaler may be in the way"
+        )
+    context.proof(f"{scale.workload} has {scale.replicas} Pods", {"uid": objects.uid(workload)})
+
+
+def _rights(scale: Scale, namespace: str) -> Sequence[Right]:
+    plural = RESOURCES[scale.workload.kind].plural
+    wanted = [("apps", plural, "get"), ("apps", f"{plural}/scale", "patch"),
+              ("", PODS.plural, "list"), ("", PODS.plural, "watch"),
+              ("apps", REPLICASETS.plural, "list"), ("apps", REPLICASETS.plural, "watch"),
+              ]  # fmt: skip
+    return [*(Right(verb=verb, group=group, resource=resource, namespace=namespace)
+              for group, resource, verb in wanted), conflicts.right(namespace)]  # fmt: skip
+
+
+VERB = Verb(
+    name="scale",
+    family=Family.ACTION,
+    summary="Change how many replicas a workload has.",
+    parameters=Scale,
+    phases=frozenset({Phase.GIVEN, Phase.WHEN}),
+    run=run,
+    rehearse=run,
+    describe=_describe,
+    check=_check,
+    rights=_rights,
+    undo=reverting.undo,
+    undo_text="The prior number of replicas is put back, unless somebody changed it since.",
+    proof="The watch shows as many living Pods as asked for.",
+    example="scale: {workload: deployment/checkout, replicas: 5}",
+)

@@ -1,0 +1,71 @@
+"""`suspend`: a CronJob or a Job is not run for the time of the scenario.
+
+A CronJob that missed its time while suspended may run at once when it is resumed, if its
+`startingDeadlineSeconds` still allows it: seen on real clusters, and named as the residue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from resilience.actions.shared.workload import RESOURCES, only, read
+from resilience.actions.undo import reverting
+from resilience.actions.workloads import conflicts
+from resilience.kube import objects
+from resilience.model.values import Reference
+from resilience.model.verb import Complaint, Family, Phase, Residue, Right, Verb, parameter
+from resilience.verbs.context import ActionContext, NothingToDo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspend:
+    """Parameters of `suspend`."""
+
+    workload: Reference = parameter("A CronJob or a Job.", example="cronjob/report")
+
+
+def _check(suspend: Suspend) -> Sequence[Complaint]:
+    return only(suspend.workload, ("cronjob", "job"), "workload")
+
+
+def run(suspend: Suspend, context: ActionContext) -> None:
+    """Set `spec.suspend`."""
+    reference, resource = suspend.workload, RESOURCES[suspend.workload.kind]
+    there = read(reference, context)
+    if (there.get("spec") or {}).get("suspend"):
+        raise NothingToDo(f"{reference} is suspended already; it stays so")
+    conflicts.note(reference, there, context)
+    context.affected(there, f"{reference} is suspended")
+    after = reverting.change(
+        context, resource, there, lambda now: now["spec"].update(suspend=True),
+        f"resume {reference}")  # fmt: skip
+    if (after.get("spec") or {}).get("suspend"):
+        context.proof(f"{reference} says suspend: true", {"uid": objects.uid(after)})
+
+
+def _rights(suspend: Suspend, namespace: str) -> Sequence[Right]:
+    plural = RESOURCES[suspend.workload.kind].plural
+    return [Right(verb=verb, group="batch", resource=plural, namespace=namespace)
+            for verb in ("get", "patch")]  # fmt: skip
+
+
+VERB = Verb(
+    name="suspend",
+    family=Family.ACTION,
+    summary="Keep a CronJob or a Job from running.",
+    parameters=Suspend,
+    phases=frozenset({Phase.GIVEN, Phase.WHEN}),
+    run=run,
+    rehearse=run,
+    describe=lambda suspend: f"suspend {suspend.workload}",
+    check=_check,
+    shorthand="workload",
+    rights=_rights,
+    undo=reverting.undo,
+    undo_text="It is resumed, unless it was suspended before or somebody changed it since.",
+    residue=Residue.NAMED,
+    residue_text="a run that a CronJob missed meanwhile may start at once",
+    proof="The API server's answer says suspend: true.",
+    example="suspend: cronjob/report",
+)

@@ -1,0 +1,42 @@
+"""Which Pods a plan's commands run in: those that fit the selector and live, by name."""
+
+from __future__ import annotations
+
+from resilience.backup.format.errors import BadRequest
+from resilience.cluster.interface import PODS, Cluster, Object
+from resilience.kube.objects import is_finished, is_terminating, serves
+from resilience.kube.selectors import Selector
+
+_OURS = "app.kubernetes.io/managed-by"
+
+
+def living(cluster: Cluster, namespace: str, selector: Selector) -> list[Object]:
+    """All that fit and run; never a helper of ours."""
+    return sorted(
+        (
+            pod
+            for pod in cluster.list(PODS, namespace, labels=str(selector))
+            if (pod.get("status") or {}).get("phase") == "Running"
+            and not is_terminating(pod)
+            and not is_finished(pod)
+            and (pod["metadata"].get("labels") or {}).get(_OURS) != "pytest-resilience"
+        ),
+        key=lambda pod: str(pod["metadata"]["name"]),
+    )
+
+
+def serving(cluster: Cluster, namespace: str, selector: Selector) -> Object | None:
+    """The first that is ready, None when there is none."""
+    return next((pod for pod in living(cluster, namespace, selector) if serves(pod)), None)
+
+
+def container(pod: Object, wanted: str, whose: str) -> str:
+    """The container that is named, else the first; `BadRequest` names those that there are."""
+    names = [str(each["name"]) for each in pod["spec"]["containers"]]
+    if wanted and wanted not in names:
+        metadata = pod["metadata"]
+        raise BadRequest(
+            f"{whose}: Pod {metadata['namespace']}/{metadata['name']} has no container {wanted!r}; "
+            f"there are {', '.join(names)}"
+        )
+    return wanted or names[0]

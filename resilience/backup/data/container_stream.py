@@ -1,0 +1,172 @@
+"""Commands in a container, as streams: the one thing volumes, dumps and hooks need of a cluster.
+
+The four proofs of a stream: the producer's byte count, its sha256, its end marker, and exit status
+zero in the status channel. A tar that lost its tail, a dump whose producer died, a connection that
+was closed early: each lacks at least one (kubernetes #60140, kubectl #1361, k8up #910).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from importlib.resources import files as package_files
+from typing import TYPE_CHECKING, Protocol
+
+from resilience.backup.format.errors import VolumeFailed
+
+if TYPE_CHECKING:
+    from resilience.cluster.interface import Cluster
+    from resilience.cluster.transport import HttpCluster
+
+MARKER = "resilience-end "
+"""What the producer's last line on stderr begins with; JSON follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """`status` None: the connection ended before the status channel said anything."""
+
+    status: int | None
+    stderr: str
+
+
+def packed(agent: str) -> str:
+    """A program of ours that runs in a container, for `python -c`: it travels in a URL, as the
+    commands of exec do."""
+    source = package_files("resilience.backup.data").joinpath(f"{agent}.py").read_bytes()
+    text = base64.b64encode(zlib.compress(source, 9)).decode()
+    return f"import base64, zlib; exec(zlib.decompress(base64.b64decode('{text}')))"
+
+
+class Exec(Protocol):
+    """Runs a command in a container; blocks until it has ended."""
+
+    def run(
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        command: Sequence[str],
+        *,
+        stdin: Iterable[bytes] | None = None,
+        stdout: Callable[[bytes], object] = lambda data: None,
+        timeout: float = 3600.0,
+    ) -> Ended:
+        """`stdin` is closed when it is exhausted; `stdout` gets the bytes as they come."""
+
+
+class ClusterExec:
+    """By the API server's WebSocket. A stream that ends without a status is `Ended(None, ...)`."""
+
+    def __init__(self, cluster: HttpCluster) -> None:
+        self._cluster = cluster
+
+    def run(
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        command: Sequence[str],
+        *,
+        stdin: Iterable[bytes] | None = None,
+        stdout: Callable[[bytes], object] = lambda data: None,
+        timeout: float = 3600.0,
+    ) -> Ended:
+        from resilience.cluster.connection.container_exec import stream
+        from resilience.cluster.errors import Unreachable
+
+        stderr = bytearray()
+
+        def hand_on(data: bytes) -> None:
+            stdout(data)
+
+        try:
+            code: int | None = stream(
+                self._cluster,
+                pod,
+                namespace,
+                command,
+                container=container,
+                stdin=stdin,
+                timeout=timeout,
+                stdout=hand_on,
+                stderr=stderr.extend,
+            )
+        except Unreachable as problem:
+            code = None
+            stderr += f"\n{problem}".encode()
+        return Ended(code, stderr.decode("utf-8", "replace"))
+
+
+def exec_of(cluster: Cluster) -> Exec:
+    """A way into the containers of a cluster; `VolumeFailed` when it is used and there is none."""
+    from resilience.cluster.transport import HttpCluster
+
+    return ClusterExec(cluster) if isinstance(cluster, HttpCluster) else _NoWayIn()
+
+
+class _NoWayIn:
+    def run(self, namespace: str, pod: str, *_: object, **__: object) -> Ended:
+        raise VolumeFailed(f"Pod {namespace}/{pod}: exec needs a cluster that is reached over HTTP")
+
+
+class Counted:
+    """Counts and hashes on our side of the stream."""
+
+    def __init__(self, sink: Callable[[bytes], object]) -> None:
+        self._sink = sink
+        self._hash = hashlib.sha256()
+        self.bytes = 0
+
+    def write(self, data: bytes) -> None:
+        """Hand on."""
+        self._hash.update(data)
+        self.bytes += len(data)
+        self._sink(data)
+
+    @property
+    def sha256(self) -> str:
+        """Of everything so far."""
+        return self._hash.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Footer:
+    """What the producer said of its stream. `tree` is the hash of the files themselves."""
+
+    bytes: int
+    sha256: str
+    tree: str
+
+
+def proven(what: str, ended: Ended, counted: Counted) -> Footer:
+    """All four proofs, or `VolumeFailed` that names the one that is missing."""
+    if ended.status is None:
+        raise VolumeFailed(f"{what}: the connection ended without an exit status; nothing is kept")
+    if ended.status != 0:
+        raise VolumeFailed(f"{what}: ended with {ended.status}: {_tail(ended.stderr)}")
+    footer = _footer(what, ended.stderr)
+    if footer.bytes != counted.bytes:
+        raise VolumeFailed(f"{what}: {counted.bytes} bytes arrived, {footer.bytes} were sent")
+    if footer.sha256 != counted.sha256:
+        raise VolumeFailed(f"{what}: what arrived has another sha256 than what was sent")
+    return footer
+
+
+def _footer(what: str, stderr: str) -> Footer:
+    for line in reversed(stderr.splitlines()):
+        if line.startswith(MARKER):
+            try:
+                found = json.loads(line.removeprefix(MARKER))
+                return Footer(found["bytes"], found["sha256"], found.get("tree", ""))
+            except (ValueError, KeyError, TypeError):
+                break
+    raise VolumeFailed(f"{what}: no end marker; the stream was cut: {_tail(stderr)}")
+
+
+def _tail(text: str) -> str:
+    return text.strip()[-300:] or "no message"

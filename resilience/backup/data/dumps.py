@@ -1,0 +1,175 @@
+"""Application dumps: a command's output, streamed out of its container with all four proofs.
+
+The command runs below a few lines that count and hash what it prints and say so in an end marker,
+with the command's own exit status: a dump whose producer died in the middle has no status zero, one
+whose connection was cut has no marker. Those lines are POSIX shell where the container has `tee`,
+`wc`, `mkfifo`, `mktemp` and `sha256sum`, as every image with busybox or coreutils has, else Python.
+Loading goes the same way back; the command is taken from the snapshot, and must bear being run
+again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from resilience.backup.catalog.catalog import Snapshot
+from resilience.backup.data.command_pods import container, serving
+from resilience.backup.data.container_stream import Counted, Exec, packed, proven
+from resilience.backup.format import layout
+from resilience.backup.format.backup_clock import Clock
+from resilience.backup.format.errors import VolumeFailed
+from resilience.backup.format.manifest import VolumeRecord
+from resilience.backup.objects.mapping import Targets
+from resilience.backup.store.snapshot_files import Files
+from resilience.cluster.interface import Cluster, Object
+from resilience.kube.selectors import Selector
+from resilience.model.inside import Dump
+
+KIND = "dump"
+
+_TIMEOUT = 6 * 3600.0
+_READY_WITHIN = 600.0
+_PAUSE = 0.5
+
+_NEEDED = "tee, wc, mkfifo, mktemp and sha256sum"
+_TOOLS = (
+    "command -v tee && command -v wc && command -v mkfifo && command -v mktemp && "
+    "command -v sha256sum"
+)
+
+_COUNTED = r"""
+d=$(mktemp -d) && mkfifo "$d/h" "$d/c" || exit 125
+trap 'rm -rf "$d"' EXIT
+sha256sum <"$d/h" >"$d/sum" & h=$!
+wc -c <"$d/c" >"$d/count" & c=$!
+%s
+t=$?
+wait "$h" && wait "$c" && [ "$t" = 0 ] || { [ "$(cat "$d/status")" = 0 ] && exit 124; }
+read -r sum rest <"$d/sum"
+printf '\nresilience-end {"bytes": %%d, "sha256": "%%s"}\n' "$(cat "$d/count")" "$sum" >&2
+exit "$(cat "$d/status")"
+"""
+
+_TAKE = _COUNTED % """{ "$@" </dev/null; echo $? >"$d/status"; } | tee "$d/h" "$d/c" """
+_LOAD = _COUNTED % """tee "$d/h" "$d/c" | { "$@" >&2; echo $? >"$d/status"; }"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dumps:
+    """Takes a plan's dumps, and loads those of a snapshot."""
+
+    cluster: Cluster
+    exec: Exec
+    clock: Clock
+    name: str = ""
+    wanted: Sequence[Dump] = ()
+
+    def take(self, files: Files, namespaces: Sequence[str]) -> list[VolumeRecord]:
+        """One of each dump from each namespace that has a Pod for it; `VolumeFailed` when no
+        namespace has."""
+        return [record for dump in self.wanted for record in self._take(files, namespaces, dump)]
+
+    def _take(self, files: Files, namespaces: Sequence[str], dump: Dump) -> list[VolumeRecord]:
+        found = [(each, serving(self.cluster, each, dump.pods)) for each in namespaces]
+        pods = [(each, pod) for each, pod in found if pod]
+        if not pods:
+            raise VolumeFailed(
+                f"dump {dump.name}: no Pod {dump.pods} is ready in {', '.join(namespaces)}"
+            )
+        return [self._one(files, namespace, pod, dump) for namespace, pod in pods]
+
+    def _one(self, files: Files, namespace: str, pod: Object, dump: Dump) -> VolumeRecord:
+        name = str(pod["metadata"]["name"])
+        key = layout.dump(self.name, namespace, name, dump.name)
+        where = container(pod, dump.container, f"dump {dump.name}")
+        with files.data(key) as write:
+            counted = Counted(write)
+            command = [*self._counting(namespace, name, where, "take"), *dump.take]
+            ended = self.exec.run(
+                namespace, name, where, command, stdout=counted.write, timeout=_TIMEOUT
+            )
+            footer = proven(f"dump {dump.name} of {namespace}/{name}", ended, counted)
+        return VolumeRecord(
+            namespace=namespace,
+            claim=dump.name,
+            key=key,
+            bytes=footer.bytes,
+            sha256=footer.sha256,
+            kind=KIND,
+            pods=str(dump.pods),
+            container=dump.container,
+            load=dump.load,
+            engine=files.engine,
+        )
+
+    def load(self, snapshot: Snapshot, targets: Targets) -> list[str]:
+        """Every dump of a snapshot into the Pod that replaces its own, once that is ready."""
+        return [
+            self._load(snapshot, record, targets.namespace(record.namespace))
+            for record in of(snapshot)
+        ]
+
+    def _load(self, snapshot: Snapshot, record: VolumeRecord, namespace: str) -> str:
+        what = f"dump {record.claim} into {namespace}"
+        pod = self._awaited(namespace, Selector.parse(record.pods), what)
+        sent = Counted(lambda data: None)
+
+        def stdin() -> Iterator[bytes]:
+            for chunk in snapshot.data(record):
+                sent.write(chunk)
+                yield chunk
+
+        name, where = str(pod["metadata"]["name"]), container(pod, record.container, what)
+        ended = self.exec.run(
+            namespace,
+            name,
+            where,
+            [*self._counting(namespace, name, where, "load"), *record.load],
+            stdin=stdin(),
+            timeout=_TIMEOUT,
+        )
+        proven(what, ended, sent)
+        if (sent.bytes, sent.sha256) != (record.bytes, record.sha256):
+            raise VolumeFailed(f"{what}: the stored dump is not the one that was recorded")
+        return f"{what}: {record.bytes} bytes loaded by {record.load[0]}"
+
+    def _counting(self, namespace: str, pod: str, where: str, way: str) -> list[str]:
+        """What the command is put behind, of what the container has."""
+        shell = {"take": _TAKE, "load": _LOAD}[way]
+        if self._ends_well(namespace, pod, where, ["sh", "-c", _TOOLS]):
+            return ["sh", "-c", shell, "sh"]
+        for python in ("python3", "python"):
+            if self._ends_well(namespace, pod, where, [python, "-c", ""]):
+                return [python, "-c", packed("dump_agent"), way]
+        raise VolumeFailed(
+            f"container {where} of {namespace}/{pod} has neither a shell with {_NEEDED} nor "
+            "Python: a dump cannot be counted and hashed there"
+        )
+
+    def _ends_well(self, namespace: str, pod: str, where: str, command: list[str]) -> bool:
+        ended = self.exec.run(namespace, pod, where, command, timeout=60)
+        if ended.status is None:
+            raise VolumeFailed(
+                f"container {where} of {namespace}/{pod}: the connection ended without an exit "
+                f"status {ended.stderr.strip()[-200:]}"
+            )
+        return ended.status == 0
+
+    def _awaited(self, namespace: str, pods: Selector, what: str) -> Object:
+        until = self.clock.monotonic() + _READY_WITHIN
+        while not (pod := serving(self.cluster, namespace, pods)):
+            if self.clock.monotonic() >= until:
+                raise VolumeFailed(f"{what}: no Pod {pods} is ready after {_READY_WITHIN:.0f}s")
+            self.clock.wait(_PAUSE)
+        return pod
+
+
+Load = Callable[[Snapshot, Targets], list[str]]
+"""Loads a snapshot's dumps; says what it did."""
+
+
+def of(snapshot: Snapshot) -> list[VolumeRecord]:
+    """The dumps that a snapshot holds."""
+    records = snapshot.manifest.volumes if snapshot.manifest else ()
+    return [each for each in records if each.kind == KIND]

@@ -1,0 +1,167 @@
+"""Commands before and after, in the application's own containers: Velero's annotations, by exec.
+
+A plan's own `hooks:` run too, before those of the annotations, and are undone after them.
+`pre.hook.backup.velero.io/{container,command,on-error,timeout}` and `post.hook...` on Pods. A hook
+that fails fails the snapshot unless its `on-error` says `Continue`; Velero documents the same
+default and does otherwise (an empty value is not `Fail` in its handler). Post hooks run whatever
+happened in between: what was frozen must be thawed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+
+from resilience.backup.data.command_pods import container as container_of
+from resilience.backup.data.command_pods import living
+from resilience.backup.data.container_stream import Exec
+from resilience.backup.format.errors import BadRequest, HookFailed
+from resilience.cluster.interface import PODS, Cluster, Object
+from resilience.model.inside import PlanHook
+from resilience.model.values import Duration
+
+_DEFAULT_TIMEOUT = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hook:
+    """One command in one container."""
+
+    namespace: str
+    pod: str
+    container: str
+    command: tuple[str, ...]
+    required: bool
+    timeout: float
+
+    def __str__(self) -> str:
+        return f"hook {' '.join(self.command)!r} in {self.namespace}/{self.pod} ({self.container})"
+
+
+def hook(pod: Object, when: str) -> Hook | None:
+    """The hook that a Pod's annotations ask for; `when` is "pre" or "post"."""
+    metadata = pod["metadata"]
+    annotations = metadata.get("annotations") or {}
+    prefix = f"{when}.hook.backup.velero.io/"
+    text = annotations.get(prefix + "command", "")
+    if not text:
+        return None
+    containers = [each["name"] for each in pod["spec"]["containers"]]
+    container = annotations.get(prefix + "container", containers[0])
+    where = f"Pod {metadata['namespace']}/{metadata['name']}, annotation {prefix}"
+    if container not in containers:
+        raise BadRequest(
+            f"{where}container: there is no container {container!r}; there are "
+            f"{', '.join(containers)}"
+        )
+    on_error = annotations.get(prefix + "on-error", "Fail")
+    if on_error not in ("Fail", "Continue"):
+        raise BadRequest(f"{where}on-error: {on_error!r} is neither Fail nor Continue")
+    return Hook(
+        namespace=metadata["namespace"],
+        pod=metadata["name"],
+        container=container,
+        command=_command(text),
+        required=on_error == "Fail",
+        timeout=_timeout(annotations.get(prefix + "timeout", ""), where),
+    )
+
+
+def _command(text: str) -> tuple[str, ...]:
+    """A JSON list, or one word, as Velero reads it."""
+    if text.startswith("["):
+        try:
+            words = json.loads(text)
+        except ValueError:
+            raise BadRequest(f"hook command {text!r} is no JSON list") from None
+        return tuple(map(str, words))
+    return (text,)
+
+
+def _timeout(text: str, where: str) -> float:
+    try:
+        return Duration.parse(text).seconds if text else _DEFAULT_TIMEOUT
+    except ValueError as problem:
+        raise BadRequest(f"{where}timeout: {text!r}; expected {problem}") from None
+
+
+def around(
+    cluster: Cluster,
+    namespaces: Sequence[str],
+    exec_: Exec,
+    tell: Callable[[str], None],
+    planned: Sequence[PlanHook] = (),
+) -> Callable[[], AbstractContextManager[None]]:
+    """For `Request.hooks`. `tell` gets the failures that may be passed over."""
+
+    @contextmanager
+    def hooks() -> Iterator[None]:
+        pods = [
+            pod
+            for namespace in sorted(namespaces)
+            for pod in cluster.list(PODS, namespace)
+            if (pod.get("status") or {}).get("phase", "Running") == "Running"
+        ]
+        before, after = _of_plan(planned, cluster, namespaces)
+        before += [found for pod in pods if (found := hook(pod, "pre"))]
+        after[:0] = [found for pod in pods if (found := hook(pod, "post"))]
+        try:
+            for each in before:
+                _run(each, exec_, tell)
+            yield
+        finally:
+            _run_all(after, exec_, tell)
+
+    return hooks
+
+
+def _of_plan(
+    planned: Sequence[PlanHook], cluster: Cluster, namespaces: Sequence[str]
+) -> tuple[list[Hook], list[Hook]]:
+    before, after = list[Hook](), list[Hook]()
+    for each in planned:
+        pods = [pod for name in sorted(namespaces) for pod in living(cluster, name, each.pods)]
+        if not pods and not each.optional:
+            raise HookFailed(
+                f"a hook of the plan is for Pods {each.pods}, and none runs in "
+                f"{', '.join(namespaces)}; write `optional: true` if that is fine"
+            )
+        before += [_planned(each, pod, each.before) for pod in pods if each.before]
+        after[:0] = [_planned(each, pod, each.after) for pod in pods if each.after]
+    return before, after
+
+
+def _planned(each: PlanHook, pod: Object, command: Sequence[str]) -> Hook:
+    return Hook(
+        namespace=pod["metadata"]["namespace"],
+        pod=pod["metadata"]["name"],
+        container=container_of(pod, each.container, "a hook of the plan"),
+        command=tuple(command),
+        required=not each.optional,
+        timeout=each.timeout.seconds,
+    )
+
+
+def _run_all(hooks: Sequence[Hook], exec_: Exec, tell: Callable[[str], None]) -> None:
+    """One that fails must not keep the others frozen."""
+    failed: list[HookFailed] = []
+    for each in hooks:
+        try:
+            _run(each, exec_, tell)
+        except HookFailed as problem:
+            failed.append(problem)
+    if failed:
+        raise failed[0]
+
+
+def _run(each: Hook, exec_: Exec, tell: Callable[[str], None]) -> None:
+    ended = exec_.run(each.namespace, each.pod, each.container, each.command, timeout=each.timeout)
+    if ended.status == 0:
+        return
+    how = "never ended" if ended.status is None else f"ended with {ended.status}"
+    text = f"{each} {how}: {ended.stderr.strip()[-300:] or 'no message'}"
+    if each.required:
+        raise HookFailed(text)
+    tell(text)

@@ -1,0 +1,65 @@
+"""Coming back from the VolumeSnapshots that a snapshot left on the cluster itself.
+
+Quick, since no byte passes through us, and for the same reason held against no hash: what comes
+back is the storage's word. Only into the namespace that they are in. It is for a claim that was
+lost or spoilt while its storage lives; for everything else there is the data in the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from resilience.backup.catalog.catalog import Snapshot
+from resilience.backup.data.snapshot_clones import LOCAL, SNAPSHOTS
+from resilience.backup.format.errors import RestoreRefused
+from resilience.backup.format.manifest import VolumeRecord
+from resilience.backup.objects.kind_identity import identity
+from resilience.backup.objects.mapping import Targets
+from resilience.backup.objects.rules import FILLED
+from resilience.cluster.errors import NotFound
+from resilience.cluster.interface import Cluster, Object
+
+
+class LocalLayer:
+    """For `RestoreRequest.adjust`: claims are made from their VolumeSnapshots."""
+
+    def __init__(self, snapshot: Snapshot, targets: Targets, cluster: Cluster) -> None:
+        records = snapshot.manifest.volumes if snapshot.manifest else ()
+        self._kept = {(each.namespace, each.claim): each for each in records if each.kind == LOCAL}
+        self._trees = {(each.namespace, each.claim): each.tree for each in records if each.tree}
+        if not self._kept:
+            raise RestoreRefused(
+                f"snapshot {snapshot.name} left no VolumeSnapshots on its cluster; restore it "
+                "without --local, from the store"
+            )
+        self._require(targets, cluster)
+
+    def _require(self, targets: Targets, cluster: Cluster) -> None:
+        for record in self._kept.values():
+            if targets.namespace(record.namespace) != record.namespace:
+                raise RestoreRefused(
+                    "a VolumeSnapshot gives claims in its own namespace only; restore without "
+                    "--local to go into another"
+                )
+            try:
+                cluster.get(SNAPSHOTS, record.key, record.namespace)
+            except NotFound as problem:
+                raise RestoreRefused(
+                    f"VolumeSnapshot {record.namespace}/{record.key} is gone; restore without "
+                    "--local, from the store"
+                ) from problem
+
+    def __call__(self, obj: Object) -> Mapping[str, list[str]]:
+        metadata = obj["metadata"]
+        at = (metadata.get("namespace", ""), metadata["name"])
+        record = self._kept.get(at) if identity(obj) == "PersistentVolumeClaim" else None
+        if not record:
+            return {}
+        obj["spec"]["dataSource"] = _source(record)
+        if tree := self._trees.get(at):  # so that no stream is poured over it
+            metadata.setdefault("annotations", {})[FILLED] = tree
+        return {"local layer": ["/spec/dataSource"]}
+
+
+def _source(record: VolumeRecord) -> dict[str, str]:
+    return {"apiGroup": SNAPSHOTS.group, "kind": SNAPSHOTS.kind, "name": record.key}

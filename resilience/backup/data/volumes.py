@@ -1,0 +1,281 @@
+"""The data of volumes: a tar stream out of a helper Pod that mounts the claim, and back into one.
+
+The helper stands on the node of a Pod that uses the claim, since a ReadWriteOnce volume can be
+mounted nowhere else; a ReadWriteOncePod claim in use cannot be mounted at all and is refused by
+name. The helper mounts it read-only. A stream without its four proofs (`stream.proven`) fails the
+snapshot. What is read is the live file system, consistent as far as the application's own hooks
+make it so, or a stand-in of one moment (`stand_ins`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+from resilience.backup.catalog.catalog import Snapshot
+from resilience.backup.data.container_stream import Counted, Exec, packed, proven
+from resilience.backup.data.helper_pod import MOUNT, RUN, helper, in_place_of, uses
+from resilience.backup.data.snapshot_clones import CLAIMS, StandIns
+from resilience.backup.format import layout
+from resilience.backup.format.backup_clock import Clock
+from resilience.backup.format.errors import HelperLost, VolumeFailed
+from resilience.backup.format.manifest import VolumeRecord
+from resilience.backup.objects.mapping import Targets
+from resilience.backup.objects.rules import FILLED, RESTORE
+from resilience.backup.store.snapshot_files import Files
+from resilience.cluster import helper_pods
+from resilience.cluster.errors import ClusterError, Conflict, Forbidden, NotFound
+from resilience.cluster.helper_pods import Access
+from resilience.cluster.interface import PODS, Cluster, Object
+from resilience.kube import objects
+from resilience.model.inside import Volumes
+
+_WITHIN = 120.0
+_PAUSE = 0.25
+_TRIES = 3
+_TIMEOUT = 6 * 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TarVolumes:
+    """Takes claims and brings them back. `name` is the snapshot's or the restore's.
+
+    `keep_existing`: a claim that this restore did not create keeps the data that it has.
+    """
+
+    cluster: Cluster
+    exec: Exec
+    clock: Clock
+    name: str
+    image: str = ""
+    keep_existing: bool = False
+    wanted: Volumes = field(default_factory=Volumes)
+
+    def take(self, files: Files, claims: Sequence[tuple[str, str, str]]) -> list[VolumeRecord]:
+        """For `Request.volumes`: the data of each bound claim, one after another."""
+        stand_ins = StandIns(
+            cluster=self.cluster, clock=self.clock, run=self.name, wanted=self.wanted
+        )
+        bound = [(namespace, claim) for namespace, claim, volume in claims if volume]
+        for namespace in sorted({namespace for namespace, _ in bound}):
+            stand_ins.sweep(namespace)
+        return [record for each in bound for record in self._both(files, stand_ins, *each)]
+
+    def _both(
+        self, files: Files, stand_ins: StandIns, namespace: str, claim: str
+    ) -> Iterator[VolumeRecord]:
+        """The stream, which is the backup, and beside it the quick local layer if asked for."""
+        if self.wanted.local:
+            kept = stand_ins.keep(namespace, claim)
+            files.on_failure(lambda: stand_ins.take_back(kept))
+            files.on_success(lambda: stand_ins.thin(namespace, claim))
+            yield kept
+        with stand_ins.of(namespace, claim) as mounted:
+            yield self._take(files, namespace, claim, mounted)
+
+    def _take(self, files: Files, namespace: str, claim: str, mounted: str) -> VolumeRecord:
+        """A stream whose helper was lost leaves nothing behind, so it can be begun again."""
+        for _ in range(_TRIES - 1):
+            with suppress(HelperLost):
+                return self._stream(files, namespace, claim, mounted)
+        return self._stream(files, namespace, claim, mounted)
+
+    def _stream(self, files: Files, namespace: str, claim: str, mounted: str) -> VolumeRecord:
+        key = layout.volume(self.name, namespace, claim)
+        what = f"volume {namespace}/{claim}"
+        with self.mounted(namespace, mounted, writing=False) as pod:
+            with files.data(key) as write:
+                counted = Counted(write)
+                ended = self.exec.run(
+                    namespace,
+                    pod,
+                    "volume",
+                    ["python", "-c", packed("volume_agent"), "save", MOUNT],
+                    stdout=counted.write,
+                    timeout=_TIMEOUT,
+                )
+                footer = proven(what, ended, counted)
+        return VolumeRecord(
+            namespace=namespace,
+            claim=claim,
+            key=key,
+            bytes=footer.bytes,
+            sha256=footer.sha256,
+            tree=footer.tree,
+            engine=files.engine,
+        )
+
+    def fill(self, snapshot: Snapshot, targets: Targets) -> list[str]:
+        """For `RestoreRequest.fill`: every volume of the snapshot into its new claim."""
+        filled = []
+        for record in snapshot.manifest.volumes if snapshot.manifest else ():
+            if record.kind != "tar":
+                continue
+            namespace = targets.namespace(record.namespace)
+            if self._is_filled(record, namespace):
+                continue  # by the same restore, before it was interrupted
+            if self.keep_existing and not self._created_by_us(record, namespace):
+                filled.append(f"{namespace}/{record.claim}: exists and was left")
+                continue
+            self.bring_back(snapshot, record, namespace)
+            mark = {"metadata": {"annotations": {FILLED: record.tree}}}
+            self.cluster.patch(CLAIMS, record.claim, mark, namespace)
+            filled.append(f"{namespace}/{record.claim}: {record.bytes} bytes, tree {record.tree}")
+        return filled
+
+    def _is_filled(self, record: VolumeRecord, namespace: str) -> bool:
+        metadata = self.cluster.get(CLAIMS, record.claim, namespace)["metadata"]
+        return (metadata.get("annotations") or {}).get(FILLED) == record.tree
+
+    def _created_by_us(self, record: VolumeRecord, namespace: str) -> bool:
+        metadata = self.cluster.get(CLAIMS, record.claim, namespace)["metadata"]
+        return (metadata.get("annotations") or {}).get(RESTORE) == self.name
+
+    def bring_back(self, snapshot: Snapshot, record: VolumeRecord, namespace: str) -> None:
+        """Into the claim of the same name in `namespace`, which must be empty; the files' own tree
+        hash must come out as it went in."""
+        what = f"volume {namespace}/{record.claim}"
+        sent = Counted(lambda data: None)
+
+        def stdin() -> Iterator[bytes]:
+            for chunk in snapshot.data(record):
+                sent.write(chunk)
+                if sent.bytes > record.bytes:  # it is not what was recorded, and may never end
+                    return
+                yield chunk
+
+        with self.mounted(namespace, record.claim, writing=True) as pod:
+            ended = self.exec.run(
+                namespace,
+                pod,
+                "volume",
+                ["python", "-c", packed("volume_agent"), "load", MOUNT],
+                stdin=stdin(),
+                timeout=_TIMEOUT,
+            )
+        footer = proven(what, ended, sent)
+        if (sent.bytes, sent.sha256) != (record.bytes, record.sha256):
+            raise VolumeFailed(f"{what}: the stored stream is not the one that was recorded")
+        if footer.tree != record.tree:
+            raise VolumeFailed(f"{what}: the files that were written are not those that were read")
+
+    @contextmanager
+    def mounted(self, namespace: str, claim: str, *, writing: bool) -> Iterator[str]:
+        """The name of a running helper Pod that mounts the claim at /volume, for the block.
+
+        `HelperLost` when somebody took the Pod away meanwhile (an eviction, a node that died)."""
+        pod = self._running(namespace, claim, writing=writing)
+        try:
+            yield objects.name(pod)
+        except (VolumeFailed, ClusterError) as problem:
+            if self._is_there(pod):
+                raise
+            raise HelperLost(f"{problem}; its helper Pod was taken away meanwhile") from problem
+        finally:
+            helper_pods.remove(self.cluster, pod)
+
+    def _running(self, namespace: str, claim: str, *, writing: bool) -> Object:
+        """A helper that runs. Where the volume's user moves to another node, so does the helper."""
+        tries = 0
+        while True:
+            tries += 1
+            user = self._user(namespace, claim)
+            pod = self._admitted(namespace, claim, user, writing)
+            try:
+                self._wait_running(pod, claim, objects.node(user))
+            except BaseException as problem:
+                helper_pods.remove(self.cluster, pod)
+                if not isinstance(problem, HelperLost) or tries == _TRIES:
+                    raise
+            else:
+                return pod
+
+    def _admitted(self, namespace: str, claim: str, user: Object, writing: bool) -> Object:
+        """As root, who can read and restore the files of any user; in a namespace whose PodSecurity
+        forbids that, as the user of the Pod that mounts the claim."""
+
+        def body(access: Access) -> Object:
+            return helper(
+                claim,
+                namespace,
+                image=helper_pods.image(self.cluster, self.image),
+                run=self.name,
+                writing=writing,
+                node=objects.node(user),
+                stands_in=in_place_of(user.get("spec") or {}, claim),
+                access=access,
+            )
+
+        try:
+            return self._created(body(Access.FILES), namespace)
+        except Forbidden as problem:
+            if "PodSecurity" not in str(problem):
+                raise
+            return self._created(body(Access.RESTRICTED), namespace)
+
+    def _is_there(self, pod: Object) -> bool:
+        try:
+            now = self.cluster.get(PODS, objects.name(pod), objects.namespace(pod))
+        except NotFound:
+            return False
+        return objects.uid(now) == objects.uid(pod) and not objects.is_terminating(now)
+
+    def _created(self, body: Object, namespace: str) -> Object:
+        """A helper of the same name was left by this very run, killed before, or is another's."""
+        try:
+            return self.cluster.create(PODS, body, namespace)
+        except Conflict:
+            there = self.cluster.get(PODS, objects.name(body), namespace)
+        if objects.annotation(there, RUN) != self.name:
+            raise VolumeFailed(
+                f"Pod {objects.title(there)} exists: another run works on this volume, or was "
+                "killed and left it; wait for that run, or delete the Pod"
+            )
+        helper_pods.remove(self.cluster, there)
+        return self.cluster.create(PODS, body, namespace)
+
+    def _user(self, namespace: str, claim: str) -> Object:
+        """A Pod that uses the claim, on a node if any is; {} when none does."""
+        spec = self.cluster.get(CLAIMS, claim, namespace)["spec"]
+        modes = spec.get("accessModes") or ()
+        if spec.get("volumeMode") == "Block":
+            raise VolumeFailed(
+                f"volume {namespace}/{claim} is a raw block device: there are no files to take or "
+                "bring back; take its content by an application dump"
+            )
+        users = [pod for pod in self.cluster.list(PODS, namespace) if uses(pod, claim)]
+        if users and "ReadWriteOncePod" in modes:
+            raise VolumeFailed(
+                f"volume {namespace}/{claim} is ReadWriteOncePod and used by Pod "
+                f"{users[0]['metadata']['name']}: no second Pod can mount it; take it by an "
+                "application dump, or `from: snapshot` or `clone` where the driver can"
+            )
+        return next((pod for pod in users if objects.node(pod)), users[0] if users else {})
+
+    def _wait_running(self, pod: Object, claim: str, node: str) -> None:
+        until = self.clock.monotonic() + _WITHIN
+        namespace = objects.namespace(pod)
+        while True:
+            now = self._now(pod)
+            if objects.phase(now) == "Running":
+                return
+            if (
+                objects.is_finished(now)
+                or helper_pods.hopeless(now)
+                or self.clock.monotonic() >= until
+            ):
+                raise VolumeFailed(
+                    f"volume {namespace}/{claim}: its helper Pod {objects.name(pod)} is "
+                    f"{objects.phase(now) or 'Pending'} after at most {_WITHIN:.0f}s: "
+                    f"{helper_pods.why_not_running(now)}"
+                )
+            if node and objects.node(self._user(namespace, claim)) not in ("", node):
+                raise HelperLost(f"volume {namespace}/{claim}: its user left {node}")
+            self.clock.wait(_PAUSE)
+
+    def _now(self, pod: Object) -> Object:
+        try:
+            return self.cluster.get(PODS, objects.name(pod), objects.namespace(pod))
+        except NotFound as problem:
+            raise HelperLost(f"the helper Pod {objects.title(pod)} was taken away") from problem

@@ -1,0 +1,1 @@
+"""A restore into a scratch namespace that cannot do harm, with proof."""

@@ -1,0 +1,371 @@
+"""A restore into a scratch namespace, with proof and a stopwatch.
+
+    control   a changed bit and another name are refused by the verification
+    verify    every hash and the signature
+    wall      the scratch namespace, and the proof that nothing gets out of it
+    create    everything, made harmless
+    ready     until the workloads run
+    load      the application's own dumps, where the snapshot holds any
+    proven    field by field the same, the sentinel, and whatever the caller's own checks ask
+
+An RTO is the sum of verify, create, ready, load and proven: not until a create was accepted, but
+until everything is proven. The engine calls `run` with `prove`, which carries out the plan's
+`then:`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from resilience.backup.catalog.catalog import Snapshot, held_by_velero
+from resilience.backup.catalog.velero_check import missing
+from resilience.backup.catalog.verify import record, verify
+from resilience.backup.data.dumps import of
+from resilience.backup.data.sentinel import flaw
+from resilience.backup.drills.canary import require_wall
+from resilience.backup.drills.drill_data import OBJECTS_ONLY, Data
+from resilience.backup.drills.negative_controls import unseen
+from resilience.backup.drills.ready import not_ready
+from resilience.backup.drills.safety import Harmless
+from resilience.backup.drills.scratch import Origin, scratch, sweep
+from resilience.backup.format.backup_clock import Clock
+from resilience.backup.format.errors import BackupError, SentinelFailed
+from resilience.backup.objects.mapping import Targets
+from resilience.backup.plans.lifecycle import Keys
+from resilience.backup.proof.compare import differing, with_cluster
+from resilience.backup.proof.drill_terms import drill_terms, plural_names
+from resilience.backup.restore.outcome import Outcome, RestoreReport
+from resilience.backup.restore.restore import RestoreRequest, restore
+from resilience.cluster.errors import ClusterError
+from resilience.cluster.interface import Cluster
+from resilience.model.scenario import Plan
+from resilience.model.values import Duration
+from resilience.model.verdict import Finding, Result, Unit
+from resilience.model.words import many
+
+TTL = timedelta(hours=4)
+WALL = "wall"
+_PATIENCE = 600.0
+_PAUSE = 0.2
+
+Prove = Callable[[str], Sequence[Finding]]
+"""Given a scratch namespace, carry out further checks there."""
+
+
+def nothing_more(namespace: str) -> Sequence[Finding]:
+    """No further checks."""
+    return ()
+
+
+@dataclass(slots=True)
+class DrillReport:
+    """`seconds` by part; `rewrites` counts objects by safety rule; `left` what was not restored;
+    `excused` what the comparison let pass by its closed lists."""
+
+    plan: str
+    snapshot: str
+    findings: list[Finding] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    objects: int = 0
+    rewrites: dict[str, int] = field(default_factory=dict)
+    left: list[str] = field(default_factory=list)
+    excused: list[str] = field(default_factory=list)
+    swept: list[str] = field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every promise was kept."""
+        return all(finding.result is Result.PASSED for finding in self.findings)
+
+
+def into(plan: Plan, namespace: str) -> str:
+    """The scratch namespace of one of the plan's namespaces."""
+    template = plan.drill.into if plan.drill else "${namespace}-drill"
+    return template.replace("${namespace}", namespace)
+
+
+def run(
+    plan: Plan,
+    snapshot: Snapshot,
+    cluster: Cluster,
+    *,
+    clock: Clock,
+    keys: Keys,
+    prove: Prove = nothing_more,
+    data: Data = OBJECTS_ONLY,
+    holder: str = "",
+) -> DrillReport:
+    """Carry out the drill; what a promise lacks is a finding, what makes it impossible raises.
+    `holder` is who does it, for whoever finds the scratch namespace."""
+    return _Drill(plan, snapshot, cluster, clock, keys, data, holder).run(prove)
+
+
+class _Drill:
+    def __init__(
+        self,
+        plan: Plan,
+        snapshot: Snapshot,
+        cluster: Cluster,
+        clock: Clock,
+        keys: Keys,
+        data: Data,
+        holder: str,
+    ) -> None:
+        self._data, self._holder = data, holder
+        self._plan, self._snapshot, self._cluster = plan, snapshot, cluster
+        self._clock, self._keys = clock, keys
+        self._report = DrillReport(plan.id, snapshot.name)
+        self._names = plural_names(cluster)
+        self._custom = plan.drill.custom if plan.drill else ()
+        self._sources = _namespaces(snapshot)
+        self._targets = Targets(namespaces={each: into(plan, each) for each in self._sources})
+
+    def run(self, prove: Prove) -> DrillReport:
+        self._report.swept = sweep(self._cluster, clock=self._clock)
+        if self._snapshot.listed.ours:
+            self._control()
+        if not self._verified():
+            return self._report
+        with ExitStack() as stack:
+            with self._timed(WALL):
+                for source in self._sources:
+                    stack.enter_context(self._scratch(source))
+            with self._timed("create"):
+                restored = self._restored()
+            if restored.complete:
+                with self._timed("ready"):
+                    self._ready()
+                if of(self._snapshot):
+                    with self._timed("load"):
+                        self._loaded()
+                with self._timed("proven"):
+                    self._same()
+                    self._sentinels()
+                    for source in self._sources:
+                        self._report.findings += prove(self._targets.namespace(source))
+            self._rto()
+        return self._report
+
+    @contextmanager
+    def _timed(self, part: str) -> Iterator[None]:
+        began = self._clock.monotonic()
+        try:
+            yield
+        finally:
+            self._report.seconds[part] = self._clock.monotonic() - began
+
+    def _find(
+        self,
+        name: str,
+        good: bool,
+        promised: str,
+        measured: str,
+        detail: Sequence[str] = (),
+        value: float | None = None,
+        limit: float | None = None,
+        unit: Unit | None = None,
+    ) -> None:
+        self._report.findings.append(
+            Finding(
+                name=name,
+                result=Result.PASSED if good else Result.FAILED,
+                promised=promised,
+                measured=measured,
+                detail=tuple(detail),
+                value=value,
+                limit=limit,
+                unit=unit,
+                place=self._plan.place,
+            )
+        )
+
+    def _control(self) -> None:
+        missed = unseen(self._snapshot, trusted=self._keys.trusted)
+        self._find(
+            "control",
+            not missed,
+            "forgeries are refused",
+            f"not noticed: {', '.join(missed)}" if missed else "all were refused",
+        )
+
+    def _verified(self) -> bool:
+        if not self._snapshot.listed.ours:
+            return self._whole()
+        with self._timed("verify"):
+            found = verify(self._snapshot, trusted=self._keys.trusted)
+        self._find(
+            "intact",
+            found.intact,
+            "the snapshot is what was written",
+            f"{many(found.objects, 'object')}, {many(len(found.findings), 'difference')}",
+            found.findings[:10],
+            float(found.bytes),
+            unit=Unit.BYTES,
+        )
+        if found.intact:
+            try:
+                record(self._snapshot, found, self._clock.now())
+            except BackupError:
+                # A drill may have no right to write; `fresh` then goes by the backup's own records.
+                return True
+        return found.intact
+
+    def _whole(self) -> bool:
+        """Velero's own list is all that its archive can be held against."""
+        with self._timed("verify"):
+            lost = missing(self._snapshot)
+        self._find(
+            "whole",
+            not lost,
+            "everything that Velero listed is in its archive",
+            f"{len(lost)} missing" if lost else "nothing is missing",
+            lost[:10],
+        )
+        return not lost
+
+    @contextmanager
+    def _scratch(self, source: str) -> Iterator[str]:
+        origin = Origin(
+            plan=self._plan.id,
+            store=self._snapshot.store.url,
+            snapshot=self._snapshot.name,
+            source=source,
+            holder=self._holder,
+            custom=self._custom,
+        )
+        with scratch(
+            self._cluster, self._targets.namespace(source), origin, clock=self._clock, ttl=TTL
+        ) as name:
+            require_wall(
+                self._cluster, name, clock=self._clock, helper_image=self._plan.helper_image
+            )
+            yield name
+
+    def _restored(self) -> RestoreReport:
+        request = RestoreRequest(
+            name=f"drill-{self._snapshot.name}"[:253].rstrip("-."),
+            targets=self._targets,
+            ask_first=False,
+            adjust=Harmless(custom=self._custom, names=self._names),
+            outside_owners=False,
+            fill=self._data.fill,
+        )
+        report = restore(request, self._snapshot, self._cluster, clock=self._clock)
+        self._report.objects = sum(
+            report.counts[each] for each in (Outcome.CREATED, Outcome.UPDATED, Outcome.EQUAL)
+        )
+        for item in report.items:
+            for rule in item.rewrites:
+                self._report.rewrites[rule] = self._report.rewrites.get(rule, 0) + 1
+            if item.outcome is Outcome.LEFT:
+                self._report.left.append(str(item))
+        bad = [str(item) for item in report.bad]
+        self._find(
+            "restored",
+            not bad,
+            "everything is created",
+            f"{many(self._report.objects, 'object')}, {len(bad)} failed",
+            bad[:10],
+        )
+        return report
+
+    def _ready(self) -> None:
+        until = self._clock.monotonic() + _PATIENCE
+        names = [self._targets.namespace(source) for source in self._sources]
+        while waiting := [each for name in names for each in not_ready(self._cluster, name)]:
+            if self._clock.monotonic() >= until:
+                break
+            self._clock.wait(_PAUSE)
+        self._find(
+            "ready",
+            not waiting,
+            "all workloads are ready",
+            f"{many(len(waiting), 'workload')} not" if waiting else "all are",
+            waiting[:10],
+        )
+
+    def _loaded(self) -> None:
+        told, problem = list[str](), ""
+        try:
+            told = self._data.load(self._snapshot, self._targets)
+        except BackupError as error:
+            problem = str(error)
+        wanted = len(of(self._snapshot))
+        self._find(
+            "dumps",
+            len(told) == wanted,
+            "every dump is loaded",
+            problem or f"{len(told)} of {wanted}",
+            told,
+        )
+
+    def _sentinels(self) -> None:
+        """A record of this very snapshot; that it would not pass for another's is the control."""
+        manifest = self._snapshot.manifest
+        for source in manifest.sentinels if manifest else ():
+            try:
+                text = self._data.read(self._targets.namespace(source))
+                problem = flaw(text, self._snapshot.name)
+                if not problem and not flaw(text, f"older than {self._snapshot.name}"):
+                    problem = "a sentinel of another snapshot would have passed"
+            except (SentinelFailed, ClusterError) as error:
+                problem = str(error)
+            self._find(
+                "sentinel",
+                not problem,
+                "what was written before the snapshot is read after the restore",
+                problem or f"the record of {self._snapshot.name}",
+            )
+
+    def _same(self) -> None:
+        promised = "what came back is what was there"
+        try:
+            proof = with_cluster(
+                self._snapshot,
+                self._cluster,
+                namespaces=self._targets.namespaces,
+                only=frozenset(self._sources),
+                terms=drill_terms(self._custom, self._names),
+            )
+        except ClusterError as problem:
+            self._find("same", False, promised, str(problem))
+            return
+        found = proof.changes
+        self._report.excused = proof.excuses()
+        self._find(
+            "same",
+            not found,
+            promised,
+            differing(len(found)) if found else f"{many(proof.same, 'object')}, field by field",
+            [*(str(each) for each in found[:10]), *self._report.excused],
+            float(len(found)),
+            limit=0.0,
+            unit=Unit.COUNT,
+        )
+
+    def _rto(self) -> None:
+        """The wall is the drill's own; after a real loss nobody builds one."""
+        rto = self._plan.objective.rto
+        seconds = sum(spent for part, spent in self._report.seconds.items() if part != WALL)
+        parts = ", ".join(f"{name} {spent:.2f}s" for name, spent in self._report.seconds.items())
+        promised = f"restored and proven within {rto}" if rto else "restored and proven"
+        proven = all(each.result is Result.PASSED for each in self._report.findings)
+        self._find(
+            "rto",
+            proven and (rto is None or seconds <= rto.seconds),
+            promised,
+            f"{Duration.of(round(seconds, 2))}" + ("" if proven else ", and not proven"),
+            (parts,),
+            seconds,
+            limit=rto.seconds if rto else None,
+            unit=Unit.SECONDS,
+        )
+
+
+def _namespaces(snapshot: Snapshot) -> tuple[str, ...]:
+    if snapshot.manifest:
+        return snapshot.manifest.namespaces
+    return held_by_velero(snapshot)

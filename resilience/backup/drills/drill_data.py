@@ -1,0 +1,53 @@
+"""What a drill needs of containers: filling volumes, loading dumps, reading the sentinel.
+
+Handed to `drill.run` as one value, because only a caller with a way into containers has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from resilience.backup.data.container_stream import Exec
+from resilience.backup.data.dumps import Dumps, Load
+from resilience.backup.data.sentinel import look
+from resilience.backup.data.volumes import TarVolumes
+from resilience.backup.format.backup_clock import Clock
+from resilience.backup.restore.restore import Fill, unfilled
+from resilience.cluster.interface import Cluster
+from resilience.model.scenario import Plan
+
+Read = Callable[[str], str]
+"""What the application in a namespace says its sentinel is."""
+
+
+def _unread(namespace: str) -> str:
+    return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Data:
+    """Ways to put data back and to read the sentinel. Without any: objects only."""
+
+    fill: Fill = unfilled
+    load: Load = unfilled
+    read: Read = _unread
+
+
+OBJECTS_ONLY = Data()
+
+
+def data(plan: Plan, cluster: Cluster, exec_: Exec, *, clock: Clock, name: str) -> Data:
+    """By commands in containers. `name` marks the helpers."""
+    sentinel = plan.sentinel
+
+    def read(namespace: str) -> str:
+        return look(sentinel, cluster, exec_, namespace) if sentinel else ""
+
+    return Data(
+        fill=TarVolumes(
+            cluster=cluster, exec=exec_, clock=clock, name=name, image=plan.helper_image
+        ).fill,
+        load=Dumps(cluster=cluster, exec=exec_, clock=clock).load,
+        read=read,
+    )

@@ -1,0 +1,183 @@
+"""Public names of a restored copy, taken away: one rule each. Pure.
+
+Two Ingresses with one host fight for its traffic, external-dns points a name at its newest
+claimant, a GitOps controller deletes what it did not make. Hosts get the suffix `.drill.invalid`
+(RFC 2606: it never resolves); objects of a class get one that no controller serves.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from resilience.backup.objects.json_pointer import escaped
+from resilience.backup.objects.kind_identity import identity
+from resilience.cluster.interface import Object
+
+SUFFIX = ".drill.invalid"
+NO_CLASS = "resilience-drill"
+"""An IngressClass or GatewayClass that no controller serves."""
+
+_HARMLESS_ANNOTATIONS = ("kubectl.kubernetes.io/", "meta.helm.sh/", "resilience/", "prometheus.io/")
+_PUBLISHED = frozenset({"Service", "Ingress.networking.k8s.io"})
+_TRACKED = re.compile(
+    r"([a-z0-9.-]+\.)?(argoproj\.io|fluxcd\.io|weave\.works|cattle\.io|k14s\.io|configsync\.gke\.io"
+    r"|applyset\.kubernetes\.io|addonmanager\.kubernetes\.io|config\.k8s\.io|crossplane\.io"
+    r"|operators\.coreos\.com)/.*|app\.kubernetes\.io/instance"
+)
+_ROUTES = tuple(
+    f"{kind}.gateway.networking.k8s.io" for kind in ("HTTPRoute", "GRPCRoute", "TLSRoute")
+)
+_TRAEFIK = ("IngressRoute.traefik.io", "IngressRoute.traefik.containo.us")
+_LOAD_BALANCER = (
+    "externalTrafficPolicy",
+    "healthCheckNodePort",
+    "loadBalancerIP",
+    "loadBalancerClass",
+    "loadBalancerSourceRanges",
+    "allocateLoadBalancerNodePorts",
+)
+
+
+def _spec(obj: Object) -> dict[str, Any]:
+    spec = obj.get("spec")
+    return spec if isinstance(spec, dict) else {}
+
+
+def inside_only(obj: Object) -> Iterator[str]:
+    """A LoadBalancer would be ordered, and paid; a node port or external address is a door in every
+    node, and one that was chosen is the original's."""
+    spec = _spec(obj)
+    if identity(obj) != "Service":
+        return
+    if spec.get("type") in ("LoadBalancer", "NodePort"):
+        spec["type"] = "ClusterIP"
+        yield "/spec/type"
+        for field in _LOAD_BALANCER:
+            spec.pop(field, None)
+            yield f"/spec/{field}"
+    if spec.pop("externalIPs", None):
+        yield "/spec/externalIPs"
+    if spec.get("clusterIP", "None") != "None":
+        for field in ("clusterIP", "clusterIPs"):
+            spec.pop(field, None)
+            yield f"/spec/{field}"
+    for number, port in enumerate(spec.get("ports") or ()):
+        if port.pop("nodePort", None):
+            yield f"/spec/ports/{number}/nodePort"
+
+
+def unannounced(obj: Object) -> Iterator[str]:
+    """Annotations of DNS controllers go everywhere, on what is published nearly all of them."""
+    for pointer, metadata in _all_metadata(obj, ""):
+        annotations = metadata.get("annotations") or {}
+        for name in sorted(annotations):
+            domain = name.rpartition("/")[0]
+            if "dns" in domain or (
+                not pointer
+                and identity(obj) in _PUBLISHED
+                and not name.startswith(_HARMLESS_ANNOTATIONS)
+                and domain
+            ):
+                del annotations[name]
+                yield f"{pointer}/metadata/annotations/{escaped(name)}"
+
+
+def _all_metadata(value: Any, pointer: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The object's own, and that of every template inside it."""
+    if isinstance(value, dict):
+        if isinstance(value.get("metadata"), dict):
+            yield pointer, value["metadata"]
+        for key, inner in value.items():
+            if key != "metadata":
+                yield from _all_metadata(inner, f"{pointer}/{escaped(str(key))}")
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from _all_metadata(inner, f"{pointer}/{number}")
+
+
+def untracked(obj: Object) -> Iterator[str]:
+    """A GitOps controller that finds its label on a copy deletes it, or fights for it. A Pod keeps
+    the recommended label `instance`, which Services select."""
+    for part in ("labels", "annotations"):
+        held = obj["metadata"].get(part) or {}
+        for name in sorted(held):
+            kept = identity(obj) == "Pod" and name == "app.kubernetes.io/instance"
+            if _TRACKED.fullmatch(name) and not kept:
+                del held[name]
+                yield f"/metadata/{part}/{escaped(name)}"
+
+
+def unserved(obj: Object) -> Iterator[str]:
+    """No controller takes an Ingress or Gateway of a class that nobody serves: so neither a default
+    backend, nor a rule without a host, nor an alias catches anybody's traffic."""
+    field = {
+        "Ingress.networking.k8s.io": "ingressClassName",
+        "Gateway.gateway.networking.k8s.io": "gatewayClassName",
+    }.get(identity(obj))
+    if field:
+        _spec(obj)[field] = NO_CLASS
+        yield f"/spec/{field}"
+    if identity(obj) == "Gateway.gateway.networking.k8s.io" and _spec(obj).pop("addresses", None):
+        yield "/spec/addresses"
+
+
+def _away(name: str) -> str:
+    return f"{name}{SUFFIX}"
+
+
+_HOSTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "Ingress.networking.k8s.io": (("rules", "*", "host"), ("tls", "*", "hosts", "*")),
+    "Gateway.gateway.networking.k8s.io": (("listeners", "*", "hostname"),),
+    **{kind: (("hostnames", "*"),) for kind in _ROUTES},
+    "Route.route.openshift.io": (("host",),),
+    "HTTPProxy.projectcontour.io": (("virtualhost", "fqdn"),),
+    "DNSEndpoint.externaldns.k8s.io": (("endpoints", "*", "dnsName"),),
+    "Certificate.cert-manager.io": (("dnsNames", "*"), ("commonName",)),
+}
+"""Where each kind keeps its public names, below `spec`."""
+
+KNOWN = frozenset(_HOSTS) | frozenset(_TRAEFIK)
+"""Kinds whose names the rules here take away; custom resources among them may be restored."""
+
+
+def other_hosts(obj: Object) -> Iterator[str]:
+    """Hosts that never resolve, in place of the original's."""
+    kind, spec = identity(obj), _spec(obj)
+    for path in _HOSTS.get(kind, ()):
+        yield from _replaced(spec, path, "/spec")
+    if kind in _ROUTES and not spec.get("hostnames"):
+        spec["hostnames"] = [f"any{SUFFIX}"]
+        yield "/spec/hostnames"
+    if kind == "Route.route.openshift.io" and not spec.get("host"):
+        spec["host"] = f"{obj['metadata']['name']}{SUFFIX}"
+        yield "/spec/host"
+    if kind in _TRAEFIK:
+        for number, route in enumerate(spec.get("routes") or ()):
+            route["match"] = f"Host(`any{SUFFIX}`) && ({route.get('match', '')})"
+            yield f"/spec/routes/{number}/match"
+
+
+def _replaced(value: Any, path: tuple[str, ...], pointer: str) -> Iterator[str]:
+    """Only non-empty texts are names."""
+    step, rest = path[0], path[1:]
+    if step == "*":
+        places: list[Any] = list(range(len(value))) if isinstance(value, list) else []
+    else:
+        places = [step] if isinstance(value, dict) and step in value else []
+    for place in places:
+        if rest:
+            yield from _replaced(value[place], rest, f"{pointer}/{place}")
+        elif isinstance(value[place], str) and value[place]:
+            value[place] = _away(value[place])
+            yield f"{pointer}/{place}"
+
+
+RULES: Mapping[str, Callable[[Object], Iterator[str]]] = {
+    "inside only": inside_only,
+    "unannounced": unannounced,
+    "untracked": untracked,
+    "served by no controller": unserved,
+    "other hosts": other_hosts,
+}

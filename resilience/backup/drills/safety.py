@@ -1,0 +1,152 @@
+"""What makes a restored copy harmless: one rule each, applied before anything is created.
+
+A duplicate that sends mail, consumes a queue, claims a public name or opens its own wall is the
+real accident of a drill. Each rule returns the pointers that it touched, which the report lists.
+Kinds that no rule knows (custom resources) are left out unless the plan names them. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+from resilience.backup.drills import publishing
+from resilience.backup.objects.json_pointer import escaped
+from resilience.backup.objects.kind_identity import identity, is_built_in
+from resilience.cluster.interface import Object
+
+_NETWORK_POLICY = "NetworkPolicy.networking.k8s.io"
+_POLICY_WORDS = ("polic", "egress", "firewall", "networkset", "serviceentr", "sidecar")
+
+_VOLUMES_OF_ITS_OWN = frozenset(
+    {
+        "configMap",
+        "downwardAPI",
+        "emptyDir",
+        "ephemeral",
+        "image",
+        "persistentVolumeClaim",
+        "projected",
+        "secret",
+    }
+)
+
+
+def suspended(obj: Object) -> Iterator[str]:
+    """A CronJob would do its work a second time."""
+    if identity(obj) == "CronJob.batch" and not obj["spec"].get("suspend"):
+        obj["spec"]["suspend"] = True
+        yield "/spec/suspend"
+
+
+def ingress_only(obj: Object) -> Iterator[str]:
+    """NetworkPolicies add up: whatever a restored one lets out, the wall does not keep in."""
+    spec = obj.get("spec") or {}
+    if identity(obj) != _NETWORK_POLICY:
+        return
+    if "egress" in spec:
+        del spec["egress"]
+        yield "/spec/egress"
+    if spec.get("policyTypes") != ["Ingress"]:
+        spec["policyTypes"] = ["Ingress"]
+        yield "/spec/policyTypes"
+
+
+def pod_specs(value: Any, pointer: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every Pod spec inside of an object, whatever its kind calls it: what has containers."""
+    if isinstance(value, dict):
+        if isinstance(value.get("containers"), list):
+            yield pointer, value
+        for key, inner in value.items():
+            yield from pod_specs(inner, f"{pointer}/{escaped(str(key))}")
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from pod_specs(inner, f"{pointer}/{number}")
+
+
+def off_the_node(obj: Object) -> Iterator[str]:
+    """No policy binds a Pod in its node's own network; host ports belong to the original."""
+    for pointer, spec in pod_specs(obj.get("spec"), "/spec"):
+        for key in ("hostNetwork", "hostPID", "hostIPC"):
+            if spec.pop(key, False):
+                yield f"{pointer}/{key}"
+        for part in ("containers", "initContainers", "ephemeralContainers"):
+            for number, container in enumerate(spec.get(part) or ()):
+                for index, port in enumerate(container.get("ports") or ()):
+                    if port.pop("hostPort", None):
+                        yield f"{pointer}/{part}/{number}/ports/{index}/hostPort"
+
+
+def own_volumes(obj: Object) -> Iterator[str]:
+    """Directories of the node, shares and disks named in a Pod are the original's own data."""
+    for pointer, spec in pod_specs(obj.get("spec"), "/spec"):
+        for number, volume in enumerate(spec.get("volumes") or ()):
+            sources = volume.keys() - {"name"}
+            if sources and not sources <= _VOLUMES_OF_ITS_OWN:
+                spec["volumes"][number] = {"name": volume["name"], "emptyDir": {}}
+                yield f"{pointer}/volumes/{number}"
+
+
+RULES: Mapping[str, Callable[[Object], Iterator[str]]] = {
+    "suspended": suspended,
+    "ingress only": ingress_only,
+    "off the node": off_the_node,
+    "own volumes": own_volumes,
+    **publishing.RULES,
+}
+
+
+def opens_walls(obj: Object) -> bool:
+    """Whether a kind decides what gets in and out, as far as its name tells."""
+    kind = identity(obj)
+    return kind != _NETWORK_POLICY and any(word in kind.lower() for word in _POLICY_WORDS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Harmless:
+    """For `RestoreRequest.adjust`. `custom` are patterns of custom resources that the plan names,
+    `names` the plural name (`widgets.example.com`) of each kind by its identity."""
+
+    custom: Collection[str] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def __call__(self, obj: Object) -> str | Mapping[str, list[str]]:
+        """Apply all rules; a reason when the object must not be created at all."""
+        if reason := self.outside(obj) or self.unknown(obj) or unpublishable(obj):
+            return reason
+        touched = {name: list(rule(obj)) for name, rule in RULES.items()}
+        return {name: pointers for name, pointers in touched.items() if pointers}
+
+    def outside(self, obj: Object) -> str:
+        """What does not lie in the scratch namespace is the real one's."""
+        if identity(obj) == "Namespace":
+            return "the scratch namespace is there already"
+        if not obj["metadata"].get("namespace"):
+            return "cluster-scoped objects are shared with the original"
+        return ""
+
+    def unknown(self, obj: Object) -> str:
+        """What a controller does with a copy of a custom resource cannot be known."""
+        if is_built_in(obj):
+            return ""
+        if opens_walls(obj):
+            return f"a {obj['kind']} could open the drill's wall"
+        if identity(obj) in publishing.KNOWN:
+            return ""
+        name = self.names.get(identity(obj), identity(obj))
+        if any(fnmatchcase(name, pattern) for pattern in self.custom):
+            return ""
+        return f"custom resource; `drill: {{custom: [{name}]}}` restores it too"
+
+
+def unpublishable(obj: Object) -> str:
+    """A policy that only lets out has nothing left."""
+    spec = obj.get("spec") or {}
+    if identity(obj) == _NETWORK_POLICY and spec.get("policyTypes") == ["Egress"]:
+        return "it only allows egress, which the drill's wall forbids"
+    return ""
+
+
+harmless = Harmless()

@@ -1,0 +1,199 @@
+"""A drill's scratch namespace: walled in before anything lives there, gone afterwards.
+
+Its labels say whose it is, its annotations until when and from which snapshot, so that whoever
+comes next can sweep what a killed drill left, and can compare what is in it without being told.
+Egress is limited to the namespace itself and to DNS. Only namespaces that bear our label are ever
+deleted, by uid.
+
+A Lease in the namespace says that the drill lives. A namespace that the next drill wants, and whose
+Lease nobody renews any more, was left by a run that was killed: it is swept at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from resilience.backup.format.backup_clock import Clock
+from resilience.backup.format.errors import RestoreRefused
+from resilience.cluster.errors import ClusterError, Conflict, NotFound
+from resilience.cluster.interface import NAMESPACES, Cluster, Object, Resource
+from resilience.cluster.lease import ASK_EVERY, DURATION, Held, LeaseLock
+
+OWNER = "resilience/drill"
+EXPIRES = "resilience/expires"
+HOLDER = "resilience/run"
+STORE = "resilience/store"
+SNAPSHOT = "resilience/snapshot"
+SOURCE = "resilience/source"
+CUSTOM = "resilience/custom"
+
+WALL = "resilience-drill"
+LEASE = "resilience-drill"
+_POLICIES = Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
+_GONE_WITHIN = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where the content of a scratch namespace comes from; `holder` is the run that made it,
+    `custom` the custom resources that it may hold."""
+
+    plan: str
+    store: str
+    snapshot: str
+    source: str
+    holder: str = ""
+    custom: tuple[str, ...] = ()
+
+
+def wall(namespace: str) -> Object:
+    """Out: to Pods of the namespace and to port 53. In: from everywhere, as a probe must get in."""
+    dns = [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": WALL, "namespace": namespace},
+        "spec": {
+            "podSelector": {},
+            "policyTypes": ["Egress"],
+            "egress": [{"to": [{"podSelector": {}}]}, {"ports": dns}],
+        },
+    }
+
+
+@contextmanager
+def scratch(
+    cluster: Cluster, name: str, origin: Origin, *, clock: Clock, ttl: timedelta
+) -> Iterator[str]:
+    """The namespace for the block; refuses a name that is not a dead drill's."""
+    uid = _created(cluster, name, origin, clock, ttl)
+    alive = LeaseLock(cluster, name, LEASE, origin.holder or "a drill", _Lent(clock))
+    try:
+        alive.acquire(0)
+        alive.keep(_lost)
+        cluster.create(_POLICIES, wall(name), name)
+        yield name
+    finally:
+        with suppress(ClusterError):  # it goes with the namespace, which is deleted next
+            alive.release()
+        _deleted(cluster, name, uid)
+
+
+def _lost(why: str) -> None:
+    """Whoever took it deletes the namespace: the drill fails by what is missing then."""
+
+
+class _Lent:
+    """Our clock in the words of a lock."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def monotonic(self) -> float:
+        return self._clock.monotonic()
+
+    def wall(self) -> float:
+        return self._clock.now().timestamp()
+
+    def wait(self, seconds: float) -> None:
+        self._clock.wait(seconds)
+
+
+def _created(cluster: Cluster, name: str, origin: Origin, clock: Clock, ttl: timedelta) -> str:
+    body = {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {
+            "name": name,
+            "labels": {OWNER: origin.plan},
+            "annotations": {
+                EXPIRES: (clock.now() + ttl).isoformat(),
+                STORE: origin.store,
+                SNAPSHOT: origin.snapshot,
+                SOURCE: origin.source,
+                HOLDER: origin.holder,
+                CUSTOM: ",".join(origin.custom),
+            },
+        },
+    }
+    try:
+        created = cluster.create(NAMESPACES, body)
+    except Conflict:
+        _make_way(cluster, name, origin, clock)
+        created = cluster.create(NAMESPACES, body)
+    return str(created["metadata"]["uid"])
+
+
+def _make_way(cluster: Cluster, name: str, origin: Origin, clock: Clock) -> None:
+    """Sweep what a killed drill left under this name; `RestoreRefused` for anything else."""
+    found = cluster.get(NAMESPACES, name)["metadata"]
+    held = (found.get("labels") or {}).get(OWNER)
+    if not held:
+        raise _in_use(name, "it is not a drill's")
+    if not found.get("deletionTimestamp"):
+        _require_dead(cluster, name, held, origin, clock)
+        _deleted(cluster, name, str(found["uid"]))
+    wait_gone(cluster, name, clock=clock)
+
+
+def _require_dead(cluster: Cluster, name: str, held: str, origin: Origin, clock: Clock) -> None:
+    """Watches the Lease for as long as it lasts: clocks of two machines are never compared."""
+    lock = LeaseLock(cluster, name, LEASE, origin.holder or "a drill", _Lent(clock))
+    try:
+        lock.acquire(DURATION + 2 * ASK_EVERY)
+    except Held as problem:
+        whose = f"another drill of plan {held} uses it, run {problem.holder}"
+        raise _in_use(name, whose) from None
+
+
+def _in_use(name: str, whose: str) -> RestoreRefused:
+    return RestoreRefused(
+        f"namespace {name} exists and {whose}; nothing was touched. Wait for it to end, or write "
+        "another `drill.into`"
+    )
+
+
+def _deleted(cluster: Cluster, name: str, uid: str) -> bool:
+    try:
+        cluster.delete(NAMESPACES, name, uid=uid)
+    except (NotFound, Conflict):  # gone, or somebody else's by now
+        return False
+    return True
+
+
+def sweep(cluster: Cluster, *, clock: Clock) -> list[str]:
+    """Delete what earlier drills left and is past its time, and wait until it is gone."""
+    swept = []
+    for each in cluster.list(NAMESPACES, labels=OWNER):
+        metadata = each["metadata"]
+        if OWNER in (metadata.get("labels") or {}) and _expired(metadata, clock.now()):
+            _deleted(cluster, metadata["name"], metadata["uid"])
+            wait_gone(cluster, metadata["name"], clock=clock)
+            swept.append(metadata["name"])
+    return swept
+
+
+def _expired(metadata: Mapping[str, Mapping[str, str]], now: datetime) -> bool:
+    try:
+        return now >= datetime.fromisoformat(metadata.get("annotations", {})[EXPIRES])
+    except (KeyError, ValueError):  # somebody edited it: then it is not ours to delete
+        return False
+
+
+def wait_gone(cluster: Cluster, name: str, *, clock: Clock) -> None:
+    """`RestoreRefused` when the namespace is still there after two minutes."""
+    until = clock.monotonic() + _GONE_WITHIN
+    while True:
+        try:
+            cluster.get(NAMESPACES, name)
+        except NotFound:
+            return
+        if clock.monotonic() >= until:
+            raise RestoreRefused(
+                f"namespace {name} is still Terminating after "
+                f"{_GONE_WITHIN:.0f}s; look at its conditions"
+            )
+        clock.wait(0.5)

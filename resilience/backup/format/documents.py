@@ -1,0 +1,107 @@
+"""The documents that Velero reads beside the tarball. Pure: values in, bytes out.
+
+Which fields matter is in velero's backup_sync_controller and restore_controller: `apiVersion`,
+`kind`, `metadata.name` equal to the directory, a final `status.phase`. `status.expiration` is left
+out, because Velero deletes what has expired and retention here is ours.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from resilience.backup.format.archive import FORMAT_VERSION, encode
+from resilience.backup.format.manifest import VolumeRecord
+
+_LONGEST_LABEL = 63
+"""A Backup with a longer label value would not pass validation, and Velero would not see it."""
+
+EMPTY_LISTS = ("volumesnapshots", "podvolumebackups", "itemoperations")
+
+
+def _time(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def backup_document(
+    *,
+    name: str,
+    plan: str,
+    namespaces: Iterable[str],
+    started: datetime,
+    finished: datetime,
+    server_version: str,
+    objects: int,
+) -> bytes:
+    """velero-backup.json: indented and not compressed, unlike everything else."""
+    major, _, minor = server_version.lstrip("v").partition(".")
+    annotations = {
+        "velero.io/source-cluster-k8s-gitversion": server_version,
+        "velero.io/source-cluster-k8s-major-version": major,
+        "velero.io/source-cluster-k8s-minor-version": minor.partition(".")[0],
+    }
+    labels = {"velero.io/storage-location": "default"}
+    if plan and len(plan) <= _LONGEST_LABEL:
+        labels["velero.io/schedule-name"] = plan
+    document = {
+        "apiVersion": "velero.io/v1",
+        "kind": "Backup",
+        "metadata": {
+            "name": name,
+            "namespace": "velero",
+            "labels": labels,
+            "annotations": annotations,
+        },
+        "spec": {
+            "includedNamespaces": sorted(namespaces) or ["*"],
+            "storageLocation": "default",
+            "ttl": "720h0m0s",
+            "snapshotVolumes": False,
+        },
+        "status": {
+            "version": 1,
+            "formatVersion": FORMAT_VERSION,
+            "phase": "Completed",
+            "startTimestamp": _time(started),
+            "completionTimestamp": _time(finished),
+            "progress": {"totalItems": objects, "itemsBackedUp": objects},
+        },
+    }
+    return json.dumps(document, indent=2).encode() + b"\n"
+
+
+def results_document(warnings: Iterable[str]) -> bytes:
+    """B-results.gz."""
+    found = {"velero": list(warnings), "cluster": [], "namespaces": {}}
+    none: dict[str, Any] = {"velero": [], "cluster": [], "namespaces": {}}
+    return packed({"warnings": found, "errors": none})
+
+
+def volumes_document(
+    volumes: Iterable[VolumeRecord], claims: Iterable[tuple[str, str, str]]
+) -> bytes:
+    """B-volumeinfo.json.gz: every claim is said to be skipped, so that Velero provisions it anew
+    and does not look for data in a form that is not its own. `claims` are (namespace, name, PV)."""
+    held = {(each.namespace, each.claim) for each in volumes if each.kind == "tar"}
+    ours = "data is beside the backup, in a form that pytest-resilience restores"
+    reasons = {True: ours, False: "no data was taken"}
+    return packed(
+        [
+            {
+                "pvcNamespace": namespace,
+                "pvcName": claim,
+                "pvName": volume,
+                "skipped": True,
+                "skippedReason": reasons[(namespace, claim) in held],
+            }
+            for namespace, claim, volume in sorted(claims)
+        ]
+    )
+
+
+def packed(value: Mapping[str, Any] | list[Any]) -> bytes:
+    """Gzipped JSON with no time in it: the same value gives the same bytes."""
+    return gzip.compress(encode(value), 6, mtime=0)

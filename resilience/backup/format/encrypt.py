@@ -1,0 +1,100 @@
+"""Client-side encryption by age: streams in, streams out, no scheme of our own.
+
+`pyrage` is an optional extra. A recipient is an `age1...` public key (or an ssh one), an identity
+the matching private key; losing it loses the snapshot, which is why a drill reads with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib import import_module
+from typing import Any
+
+from resilience.backup.format.errors import BackupError, BadRequest, Tampered
+from resilience.backup.format.pipe import PullReader, pushed
+
+KIND = "age"
+
+
+def _pyrage() -> Any:
+    try:
+        return import_module("pyrage")
+    except ImportError:
+        raise BadRequest(
+            "encrypted snapshots need the extra: pip install 'pytest-resilience[age]'"
+        ) from None
+
+
+def recipient(text: str) -> Any:
+    """A public key."""
+    pyrage = _pyrage()
+    kind = pyrage.ssh if text.startswith("ssh-") else pyrage.x25519
+    try:
+        return kind.Recipient.from_str(text)
+    except pyrage.RecipientError as problem:
+        raise BadRequest(f"recipient {text!r} is no age public key ({problem})") from None
+
+
+def identity(text: str) -> Any:
+    """A private key; its text never appears in a message."""
+    pyrage = _pyrage()
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    try:
+        return pyrage.x25519.Identity.from_str(lines[0].strip() if lines else "")
+    except pyrage.IdentityError:
+        raise BadRequest("the identity is no age private key (AGE-SECRET-KEY-1...)") from None
+
+
+class _Push:
+    """A writable file that hands on what it gets."""
+
+    def __init__(self, sink: Callable[[bytes], object]) -> None:
+        self._sink = sink
+
+    def write(self, data: bytes) -> int:
+        self._sink(bytes(data))
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+
+def sealed(
+    chunks: Iterable[bytes], recipients: Sequence[str], sink: Callable[[bytes], object]
+) -> None:
+    """Encrypt a stream."""
+    keys = [recipient(text) for text in recipients]
+    _pyrage().encrypt_io(PullReader(iter(chunks)), _Push(sink), keys)
+
+
+def opened(chunks: Iterable[bytes], identities: Sequence[Any], what: str) -> Iterator[bytes]:
+    """Decrypt a stream; age authenticates each 64 KiB before it is handed on."""
+    pyrage = _pyrage()
+
+    def work(sink: Callable[[bytes], object]) -> None:
+        source = _Told(chunks)
+        try:
+            pyrage.decrypt_io(PullReader(iter(source)), _Push(sink), list(identities))
+        except (pyrage.DecryptError, OSError) as problem:  # the second in the middle of a stream
+            if source.failure:
+                raise source.failure from None
+            raise Tampered(
+                f"{what} cannot be decrypted: wrong identity, or damaged ({problem})"
+            ) from None
+
+    return pushed(work)
+
+
+class _Told:
+    """Remembers what ended its source badly: pyrage tells only that it did."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = chunks
+        self.failure: BackupError | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._chunks
+        except BackupError as problem:
+            self.failure = problem
+            raise

@@ -1,0 +1,128 @@
+"""All keys of the store, built here and nowhere else.
+
+Velero lists the directories below the prefix every minute and stops working when it finds one it
+does not know: `backups restores restic metadata plugins kopia` are all that may appear
+(velero pkg/persistence/object_store_layout.go). So everything of one snapshot lies in
+`backups/NAME/`, where Velero ignores unknown files and deletes them together with the backup, and
+everything that outlives a snapshot lies under `plugins/resilience/`. Pure: text in, text out.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+from resilience.backup.format.errors import BadRequest
+
+BACKUPS = "backups/"
+OURS = "plugins/resilience/"
+KNOWN_DIRECTORIES = frozenset({"backups", "restores", "restic", "metadata", "plugins", "kopia"})
+CREATE_ONLY_PROBE = OURS + "create-only"
+RESTIC = OURS + "restic"
+"""The repository of restic, a directory whose keys are its own."""
+
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+_STAMP = "%Y%m%d%H%M%S"
+
+
+def checked_name(name: str) -> str:
+    """A snapshot's name is a DNS subdomain, because Velero makes a Backup object of it."""
+    if not _NAME.fullmatch(name) or ".." in name:
+        raise BadRequest(
+            f"snapshot name {name!r}: expected lower case letters, digits, '-' and '.', starting "
+            "and ending with a letter or digit, at most 253 characters"
+        )
+    return name
+
+
+def stamped_name(plan: str, moment: datetime) -> str:
+    """PLAN-YYYYMMDDhhmmss in UTC, as Velero names the backups of a schedule."""
+    return checked_name(f"{plan}-{moment.astimezone(UTC).strftime(_STAMP)}")
+
+
+def directory(name: str) -> str:
+    """Where everything of one snapshot lies."""
+    return f"{BACKUPS}{name}/"
+
+
+def marker(name: str) -> str:
+    """Written last; a snapshot without it does not exist for Velero."""
+    return f"{BACKUPS}{name}/velero-backup.json"
+
+
+def sealed_marker(name: str) -> str:
+    """The marker of an encrypted snapshot. Velero must not list what it could never restore."""
+    return f"{BACKUPS}{name}/resilience-sealed.json"
+
+
+def is_marker(key: str) -> bool:
+    """Whether a key makes a snapshot visible."""
+    name = snapshot_of(key)
+    return bool(name) and key in (marker(name), sealed_marker(name))
+
+
+def archive(name: str) -> str:
+    """All objects."""
+    return f"{BACKUPS}{name}/{name}.tar.gz"
+
+
+def sealed(key: str) -> str:
+    """The encrypted form of a file."""
+    return key + ".age"
+
+
+def side(name: str, what: str) -> str:
+    """One of Velero's gzipped JSON files, for example `resource-list`."""
+    ending = ".gz" if what in ("results", "logs") else ".json.gz"
+    return f"{BACKUPS}{name}/{name}-{what}{ending}"
+
+
+def objects(name: str) -> str:
+    """One JSON line per object, in the archive's order."""
+    return f"{BACKUPS}{name}/resilience-objects.jsonl.gz"
+
+
+def manifest(name: str) -> str:
+    """What the snapshot promises."""
+    return f"{BACKUPS}{name}/resilience-manifest.json"
+
+
+def signature(name: str) -> str:
+    """Hash and signature of the manifest."""
+    return f"{BACKUPS}{name}/resilience-manifest.sig"
+
+
+def verification(name: str, moment: datetime) -> str:
+    """The record of one verification; microseconds keep two of the same second apart."""
+    return f"{BACKUPS}{name}/verified-{moment.astimezone(UTC).strftime('%Y%m%dT%H%M%S.%fZ')}.json"
+
+
+def is_verification(key: str) -> bool:
+    """Whether a key is a verification's record."""
+    return re.fullmatch(r"backups/[^/]+/verified-[0-9TZ.]+\.json", key) is not None
+
+
+def volume(name: str, namespace: str, claim: str) -> str:
+    """The tar stream of one volume."""
+    return f"{BACKUPS}{name}/volumes/{namespace}/{claim}.tar"
+
+
+def dump(name: str, namespace: str, pod: str, what: str) -> str:
+    """The stream of one application dump."""
+    return f"{BACKUPS}{name}/dumps/{namespace}/{pod}/{what}"
+
+
+def lock(name: str, number: int) -> str:
+    """One link in the chain of records of a lock."""
+    return f"{OURS}locks/{name}/{number:012d}.json"
+
+
+def locks(name: str) -> str:
+    """The prefix of a lock's records."""
+    return f"{OURS}locks/{name}/"
+
+
+def snapshot_of(key: str) -> str:
+    """The snapshot that a key belongs to, "" when it belongs to none."""
+    parts = key.split("/")
+    return parts[1] if len(parts) >= 3 and parts[0] == "backups" else ""

@@ -1,0 +1,189 @@
+"""What a snapshot promises: its files with hashes and versions, its coverage, who made it, of what.
+
+The manifest is one canonical JSON document of bounded size; the list of objects, which grows with
+the cluster, is a file of its own (`ObjectLine`, gzipped JSON lines) whose hash stands here. Both
+are read strictly: an unknown format is refused by name, a damaged document is `Tampered`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from json.encoder import encode_basestring
+from typing import Any, NamedTuple, Self
+
+from resilience.backup.format.archive import Address, inflate
+from resilience.backup.format.coverage import Coverage
+from resilience.backup.format.errors import BadArchive, Tampered, UnknownFormat
+
+FORMAT = 1
+_decode = json.JSONDecoder().decode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRecord:
+    """One stored file. `version` is the store's VersionId: a lock protects versions, not keys."""
+
+    key: str
+    size: int
+    sha256: str
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VolumeRecord:
+    """One volume's data, or an application's dump (`kind`), whose name stands for the claim's.
+
+    `engine` is "" for a file of the snapshot, else who keeps the data under `key`.
+    `tree` is the hash of a volume's files: paths, modes, sizes, contents. `pods` (a selector),
+    `container` and `load` say how a dump is brought back.
+    """
+
+    namespace: str
+    claim: str
+    key: str
+    bytes: int
+    sha256: str
+    kind: str = "tar"
+    tree: str = ""
+    pods: str = ""
+    container: str = ""
+    load: tuple[str, ...] = ()
+    engine: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """See the module. Times are UTC. `sentinels`: the namespaces that hold a sentinel."""
+
+    name: str
+    plan: str
+    started: datetime
+    finished: datetime
+    cluster_uid: str
+    context: str
+    server_version: str
+    namespaces: tuple[str, ...]
+    objects: int
+    object_bytes: int
+    files: tuple[FileRecord, ...]
+    coverage: tuple[Coverage, ...] = ()
+    warnings: tuple[str, ...] = ()
+    volumes: tuple[VolumeRecord, ...] = ()
+    sentinels: tuple[str, ...] = ()
+    scope: Mapping[str, Any] = field(default_factory=dict)
+    encryption: str = ""
+    signer: str = ""
+    tool: str = ""
+
+    def file(self, key: str) -> FileRecord:
+        """The record of one file; `Tampered` when the manifest lists none."""
+        for record in self.files:
+            if record.key == key:
+                return record
+        raise Tampered(f"snapshot {self.name}: its manifest does not list {key}")
+
+    def encoded(self) -> bytes:
+        """Canonical bytes: what is hashed and signed."""
+        document = dataclasses.asdict(self) | {
+            "format": FORMAT,
+            "started": _text(self.started),
+            "finished": _text(self.finished),
+        }
+        return json.dumps(document, sort_keys=True, indent=1).encode() + b"\n"
+
+    @classmethod
+    def decoded(cls, data: bytes, name: str) -> Self:
+        """Read back; `name` is where it was found."""
+        try:
+            document = json.loads(data)
+            form = document.pop("format")
+            if form != FORMAT:
+                raise UnknownFormat(
+                    f"snapshot {name} has format {form}, this version reads {FORMAT}; "
+                    "use the version of pytest-resilience that wrote it"
+                )
+            found = cls(
+                **document
+                | {
+                    "started": _moment(document["started"]),
+                    "finished": _moment(document["finished"]),
+                    "namespaces": tuple(document["namespaces"]),
+                    "files": tuple(FileRecord(**each) for each in document["files"]),
+                    "coverage": tuple(Coverage(**each) for each in document["coverage"]),
+                    "volumes": tuple(map(_volume, document["volumes"])),
+                    "warnings": tuple(document["warnings"]),
+                    "sentinels": tuple(document.get("sentinels", ())),
+                }
+            )
+        except (ValueError, KeyError, TypeError, AttributeError) as problem:
+            raise Tampered(f"snapshot {name}: its manifest is damaged ({problem})") from problem
+        return found
+
+
+def _volume(document: Mapping[str, Any]) -> VolumeRecord:
+    return VolumeRecord(**{**document, "load": tuple(document.get("load", ()))})
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+class ObjectLine(NamedTuple):
+    """One object of the archive, in the archive's order. `owners` are uids."""
+
+    address: Address
+    api_version: str
+    kind: str
+    size: int
+    sha256: str
+    uid: str = ""
+    resource_version: str = ""
+    owners: tuple[str, ...] = ()
+
+    def encoded(self) -> bytes:
+        """One line of JSON, put together by hand: this runs once for each object."""
+        at, text = self.address, encode_basestring
+        owners = ",".join(map(text, self.owners))
+        return (
+            f'{{"h":"{self.sha256}","k":{text(self.kind)},"n":{text(at.name)},'
+            f'"ns":{text(at.namespace)},"o":[{owners}],"r":{text(at.resource)},'
+            f'"rv":{text(self.resource_version)},"s":{self.size},"u":{text(self.uid)},'
+            f'"v":{text(self.api_version)}}}\n'
+        ).encode()
+
+    @classmethod
+    def decoded(cls, line: bytes) -> Self:
+        """Read back."""
+        found = _decode(line.decode())
+        version = found["v"].rpartition("/")[2]
+        return cls(
+            Address(found["r"], version, found["ns"], found["n"]),
+            found["v"],
+            found["k"],
+            found["s"],
+            found["h"],
+            found["u"],
+            found["rv"],
+            tuple(found["o"]),
+        )
+
+
+def object_lines(chunks: Iterable[bytes], name: str) -> Iterator[ObjectLine]:
+    """The lines of an objects file, as a stream."""
+    rest = b""
+    try:
+        for block in inflate(chunks):
+            *lines, rest = (rest + block).split(b"\n")
+            yield from map(ObjectLine.decoded, lines)
+        if rest:
+            raise Tampered(f"snapshot {name}: its list of objects ends in the middle of a line")
+    except (ValueError, KeyError, TypeError, BadArchive) as problem:
+        raise Tampered(f"snapshot {name}: its list of objects is damaged ({problem})") from problem

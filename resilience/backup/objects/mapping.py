@@ -1,0 +1,112 @@
+"""Where things go: other namespaces, other storage classes. Pure.
+
+Velero's namespace mapping rewrites the same places (pkg/restore, the role-bindings and PV actions)
+and, like it, leaves alone what only a person can judge: DNS names in text, Ingress hosts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from resilience.backup.objects.kind_identity import identity
+from resilience.cluster.interface import Object
+
+_GROUP = "system:serviceaccounts:"
+_USER = "system:serviceaccount:"
+_BINDINGS = frozenset(
+    {"RoleBinding.rbac.authorization.k8s.io", "ClusterRoleBinding.rbac.authorization.k8s.io"}
+)
+_WEBHOOKS = (("webhooks", "*", "clientConfig", "service"),)
+
+_NAMESPACES: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "ValidatingWebhookConfiguration.admissionregistration.k8s.io": _WEBHOOKS,
+    "MutatingWebhookConfiguration.admissionregistration.k8s.io": _WEBHOOKS,
+    "APIService.apiregistration.k8s.io": (("spec", "service"),),
+    "CustomResourceDefinition.apiextensions.k8s.io": (
+        ("spec", "conversion", "webhook", "clientConfig", "service"),
+        ("spec", "conversion", "webhookClientConfig", "service"),
+    ),
+    "PersistentVolume": (("spec", "claimRef"),),
+    "ValidatingAdmissionPolicyBinding.admissionregistration.k8s.io": (("spec", "paramRef"),),
+    "MutatingAdmissionPolicyBinding.admissionregistration.k8s.io": (("spec", "paramRef"),),
+    "IngressClass.networking.k8s.io": (("spec", "parameters"),),
+}
+"""Where else an object names a namespace: the holders of a field `namespace`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Targets:
+    """Old name to new name; what is not named stays."""
+
+    namespaces: Mapping[str, str] = field(default_factory=dict)
+    storage_classes: Mapping[str, str] = field(default_factory=dict)
+
+    def namespace(self, name: str) -> str:
+        """Where a namespace goes."""
+        return self.namespaces.get(name, name)
+
+    def apply(self, obj: Object) -> None:
+        """Rewrite an object in place."""
+        metadata = obj["metadata"]
+        if metadata.get("namespace"):
+            metadata["namespace"] = self.namespace(metadata["namespace"])
+        if identity(obj) == "Namespace":
+            metadata["name"] = self.namespace(metadata["name"])
+        self._references(obj)
+        self._classes(obj)
+
+    def _references(self, obj: Object) -> None:
+        if identity(obj) in _BINDINGS:
+            for subject in obj.get("subjects") or ():
+                self._subject(subject)
+        for path in _NAMESPACES.get(identity(obj), ()):
+            for holder in _holders(obj, path):
+                self._namespace_of(holder)
+
+    def _subject(self, subject: dict[str, Any]) -> None:
+        """An account, all accounts of a namespace, or an account by its user name."""
+        self._namespace_of(subject)
+        if (parsed := account_of(subject)) and not subject.get("namespace"):
+            prefix, namespace, rest = parsed
+            subject["name"] = prefix + self.namespace(namespace) + rest
+
+    def _namespace_of(self, holder: Any) -> None:
+        if holder and holder.get("namespace"):
+            holder["namespace"] = self.namespace(holder["namespace"])
+
+    def _classes(self, obj: Object) -> None:
+        spec, kind = obj.get("spec") or {}, identity(obj)
+        holders = [spec] if kind in ("PersistentVolumeClaim", "PersistentVolume") else []
+        if kind == "StatefulSet.apps":
+            holders += [each.get("spec") or {} for each in spec.get("volumeClaimTemplates") or ()]
+        for holder in holders:
+            name = holder.get("storageClassName", "")
+            if name in self.storage_classes:
+                holder["storageClassName"] = self.storage_classes[name]
+
+
+def account_of(subject: Mapping[str, Any]) -> tuple[str, str, str] | None:
+    """(prefix, namespace, rest) of a Group `system:serviceaccounts:NS` or a User
+    `system:serviceaccount:NS:NAME`; a ServiceAccount subject gives ("", namespace, "")."""
+    kind, name = subject.get("kind"), str(subject.get("name", ""))
+    if kind == "ServiceAccount":
+        return ("", str(subject.get("namespace", "")), "")
+    if kind == "Group" and name.startswith(_GROUP):
+        return (_GROUP, name.removeprefix(_GROUP), "")
+    if kind == "User" and name.startswith(_USER):
+        namespace, colon, account = name.removeprefix(_USER).partition(":")
+        return (_USER, namespace, colon + account)
+    return None
+
+
+def _holders(value: Any, path: tuple[str, ...]) -> Iterator[Any]:
+    """What lies at the path; `*` is every item of a list."""
+    if not path:
+        yield value
+    elif path[0] == "*":
+        for each in value if isinstance(value, list) else ():
+            yield from _holders(each, path[1:])
+    elif isinstance(value, dict) and path[0] in value:
+        yield from _holders(value[path[0]], path[1:])

@@ -1,0 +1,342 @@
+"""What an object loses between the cluster it came from and the one it goes to: one rule each.
+
+A rule changes its object in place and returns the JSON pointers that it touched. A restore applies
+them before it creates. The proof of a restore does not use them: it has a list of its own of what
+may differ (`may_differ`), so that a wrong rule here shows as a difference there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from resilience.backup.objects.json_pointer import escaped
+from resilience.backup.objects.kind_identity import identity, is_built_in
+from resilience.backup.objects.written_fields import is_written
+from resilience.cluster.interface import Object
+
+Allocations = Literal["chosen", "keep", "new"]
+"""Cluster IPs and node ports: those that a client wrote, all that were recorded, or none."""
+
+RESTORE = "resilience/restore"
+"""Annotation on everything that a restore creates: its name, by which it is resumed."""
+
+SNAPSHOT = "resilience/snapshot"
+"""Annotation: the snapshot an object came from."""
+
+FILLED = "resilience/filled"
+"""Annotation on a claim whose data is back: the hash of the tree that was written."""
+
+_METADATA = (
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "selfLink",
+    "managedFields",
+)
+_MARKS = (RESTORE, SNAPSHOT, FILLED, "velero.io/backup-name", "velero.io/restore-name")
+_CLAIM_MARKS = (
+    "pv.kubernetes.io/bind-completed",
+    "pv.kubernetes.io/bound-by-controller",
+    "volume.kubernetes.io/selected-node",
+    "volume.kubernetes.io/storage-provisioner",
+    "volume.beta.kubernetes.io/storage-provisioner",
+)
+_JOB_LABELS = ("controller-uid", "batch.kubernetes.io/controller-uid")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`kinds` are identities (`Service`, `Job.batch`); empty means all. `source` is where
+    Kubernetes says so."""
+
+    name: str
+    kinds: frozenset[str]
+    source: str
+    apply: Callable[[Object], Iterable[str]]
+
+
+def _drop(holder: Any, keys: Iterable[str], pointer: str) -> Iterator[str]:
+    if isinstance(holder, MutableMapping):
+        for key in keys:
+            if key in holder:
+                del holder[key]
+                yield f"{pointer}/{escaped(key)}"
+
+
+def server_metadata(obj: Object) -> Iterator[str]:
+    """What only the server may set."""
+    yield from _drop(obj["metadata"], _METADATA, "/metadata")
+
+
+def status(obj: Object) -> Iterator[str]:
+    """Controllers write it again. A custom resource may have no status subresource, and its
+    `status` then is data like any other (`restore` asks the target)."""
+    if is_built_in(obj):
+        yield from _drop(obj, ("status",), "")
+
+
+def marks(obj: Object) -> Iterator[str]:
+    """What a restore writes on what it creates."""
+    for field in ("annotations", "labels"):
+        held = obj["metadata"].get(field)
+        yield from _drop(held, _MARKS, f"/metadata/{field}")
+        if held == {}:
+            del obj["metadata"][field]
+
+
+def foreground_finalizers(obj: Object) -> Iterator[str]:
+    """They belong to a deletion that was under way."""
+    held = obj["metadata"].get("finalizers")
+    if held is None:
+        return
+    kept = [each for each in held if each not in ("foregroundDeletion", "orphan")]
+    if kept != held:
+        obj["metadata"]["finalizers"] = kept
+        yield "/metadata/finalizers"
+
+
+def chosen_addresses(obj: Object) -> Iterator[str]:
+    """What the API server allocated goes. What a client chose stays, as does None (headless)."""
+    spec = obj.get("spec") or {}
+    if spec.get("clusterIP") != "None" and not is_written(obj, "spec", "clusterIP"):
+        yield from _drop(spec, ("clusterIP", "clusterIPs"), "/spec")
+    if not is_written(obj, "spec", "healthCheckNodePort"):
+        yield from _drop(spec, ("healthCheckNodePort",), "/spec")
+    for number, port in enumerate(spec.get("ports") or ()):
+        keys = {"port": port.get("port"), "protocol": port.get("protocol", "TCP")}
+        if not is_written(obj, "spec", "ports", keys, "nodePort"):
+            yield from _drop(port, ("nodePort",), f"/spec/ports/{number}")
+
+
+def service_addresses(obj: Object) -> Iterator[str]:
+    """All of them are allocated anew; None (headless) is a choice and stays."""
+    spec = obj.get("spec") or {}
+    if spec.get("clusterIP") != "None":
+        yield from _drop(spec, ("clusterIP", "clusterIPs"), "/spec")
+    yield from _drop(spec, ("healthCheckNodePort",), "/spec")
+    for number, port in enumerate(spec.get("ports") or ()):
+        yield from _drop(port, ("nodePort",), f"/spec/ports/{number}")
+
+
+def pod_placement(obj: Object) -> Iterator[str]:
+    """Bound by the scheduler; the priority is computed from its class."""
+    yield from _drop(obj.get("spec"), ("nodeName", "priority"), "/spec")
+
+
+def pod_token_volumes(obj: Object) -> Iterator[str]:
+    """Added at admission, with a random name; the new Pod gets its own."""
+    spec = obj.get("spec") or {}
+    account = spec.get("serviceAccountName", "default")
+    tokens = {
+        volume["name"]
+        for volume in spec.get("volumes") or ()
+        if volume["name"].startswith(("kube-api-access-", f"{account}-token-"))
+    }
+    if not tokens:
+        return
+    spec["volumes"] = [each for each in spec["volumes"] if each["name"] not in tokens]
+    yield "/spec/volumes"
+    for field in ("containers", "initContainers"):
+        for number, container in enumerate(spec.get(field) or ()):
+            mounts = container.get("volumeMounts") or []
+            container["volumeMounts"] = [each for each in mounts if each["name"] not in tokens]
+            if not container["volumeMounts"]:
+                del container["volumeMounts"]
+            yield f"/spec/{field}/{number}/volumeMounts"
+    if not spec["volumes"]:
+        del spec["volumes"]
+
+
+def claim_binding(obj: Object) -> Iterator[str]:
+    """The claim is bound anew; with its old volume's name it would be Lost."""
+    annotations = obj["metadata"].get("annotations")
+    yield from _drop(annotations, _CLAIM_MARKS, "/metadata/annotations")
+    if annotations == {}:
+        del obj["metadata"]["annotations"]
+    yield from _drop(obj.get("spec"), ("volumeName", "dataSource", "dataSourceRef"), "/spec")
+
+
+def volume_binding(obj: Object) -> Iterator[str]:
+    """A claimRef without a uid is a reservation; with the old uid it is Released for ever."""
+    claim = (obj.get("spec") or {}).get("claimRef")
+    yield from _drop(claim, ("uid", "resourceVersion"), "/spec/claimRef")
+
+
+def job_selector(obj: Object) -> Iterator[str]:
+    """Generated from the Job's uid."""
+    spec = obj.get("spec") or {}
+    template = (spec.get("template") or {}).get("metadata") or {}
+    yield from _drop(obj["metadata"].get("labels"), _JOB_LABELS, "/metadata/labels")
+    yield from _drop(template.get("labels"), _JOB_LABELS, "/spec/template/metadata/labels")
+    if not spec.get("manualSelector"):
+        yield from _drop(spec, ("selector",), "/spec")
+
+
+_GENERATED = re.compile(r"-(token|dockercfg)-[bcdfghjklmnpqrstvwxz2456789]{5}")
+"""What the controllers append; the alphabet is apimachinery's (pkg/util/rand)."""
+
+_FILLED_IN = ("token", "ca.crt", "namespace")
+_ACCOUNT = "kubernetes.io/service-account.name"
+_ACCOUNT_UID = "kubernetes.io/service-account.uid"
+
+
+def is_generated_name(name: str, account: str) -> bool:
+    """Whether it is a name that the token controller gives to a Secret of the account."""
+    return name.startswith(account) and bool(_GENERATED.fullmatch(name, len(account)))
+
+
+def account_tokens(obj: Object) -> Iterator[str]:
+    """Names of Secrets that the token controller made."""
+    held = obj.get("secrets")
+    if held is None:
+        return
+    account = obj["metadata"]["name"]
+    kept = [each for each in held if not is_generated_name(str(each.get("name", "")), account)]
+    if kept != held:
+        obj["secrets"] = kept
+        yield "/secrets"
+    if not kept:
+        del obj["secrets"]
+
+
+def token_content(obj: Object) -> Iterator[str]:
+    """A token is bound to the uid of its ServiceAccount; the token controller issues a new one."""
+    if obj.get("type") != "kubernetes.io/service-account-token":
+        return
+    yield from _drop(obj["metadata"].get("annotations"), (_ACCOUNT_UID,), "/metadata/annotations")
+    yield from _drop(obj.get("data"), _FILLED_IN, "/data")
+    if obj.get("data") == {}:
+        del obj["data"]
+
+
+def namespace_system_fields(obj: Object) -> Iterator[str]:
+    """`spec.finalizers` and the name label are the server's."""
+    yield from _drop(obj, ("spec",), "")
+    labels = obj["metadata"].get("labels")
+    yield from _drop(labels, ("kubernetes.io/metadata.name",), "/metadata/labels")
+    if labels == {}:
+        del obj["metadata"]["labels"]
+
+
+def rollout_revision(obj: Object) -> Iterator[str]:
+    """Counted by the Deployment controller."""
+    annotations = obj["metadata"].get("annotations")
+    yield from _drop(annotations, ("deployment.kubernetes.io/revision",), "/metadata/annotations")
+    if annotations == {}:
+        del obj["metadata"]["annotations"]
+
+
+_ADDRESSES = "service addresses"
+_ALLOC = "pkg/registry/core/service/storage/alloc.go"
+_STRATEGY = "k8s.io/apiserver/pkg/registry/rest/create.go BeforeCreate"
+
+RULES: tuple[Rule, ...] = (
+    Rule(_ADDRESSES, frozenset({"Service"}), _ALLOC, chosen_addresses),
+    Rule("server metadata", frozenset(), _STRATEGY, server_metadata),
+    Rule("status", frozenset(), "strategy PrepareForCreate of each kind", status),
+    Rule("marks of a restore", frozenset(), "velero.io labels; ours", marks),
+    Rule(
+        "finalizers of a deletion",
+        frozenset(),
+        "pkg/controller/garbagecollector",
+        foreground_finalizers,
+    ),
+    Rule(
+        "Pod placement",
+        frozenset({"Pod"}),
+        "pkg/scheduler; plugin/pkg/admission/priority",
+        pod_placement,
+    ),
+    Rule(
+        "Pod token volumes",
+        frozenset({"Pod"}),
+        "plugin/pkg/admission/serviceaccount",
+        pod_token_volumes,
+    ),
+    Rule(
+        "claim binding",
+        frozenset({"PersistentVolumeClaim"}),
+        "pkg/controller/volume/persistentvolume/pv_controller.go",
+        claim_binding,
+    ),
+    Rule(
+        "volume binding",
+        frozenset({"PersistentVolume"}),
+        "pkg/controller/volume/persistentvolume/pv_controller.go",
+        volume_binding,
+    ),
+    Rule(
+        "Job selector",
+        frozenset({"Job.batch"}),
+        "pkg/registry/batch/job/strategy.go",
+        job_selector,
+    ),
+    Rule(
+        "token Secrets of an account",
+        frozenset({"ServiceAccount"}),
+        "pkg/controller/serviceaccount/tokens_controller.go",
+        account_tokens,
+    ),
+    Rule(
+        "token of an account",
+        frozenset({"Secret"}),
+        "pkg/controller/serviceaccount/tokens_controller.go",
+        token_content,
+    ),
+    Rule(
+        "namespace system fields",
+        frozenset({"Namespace"}),
+        "pkg/registry/core/namespace/strategy.go",
+        namespace_system_fields,
+    ),
+    Rule(
+        "rollout revision",
+        frozenset({"Deployment.apps", "ReplicaSet.apps"}),
+        "pkg/controller/deployment/util/deployment_util.go",
+        rollout_revision,
+    ),
+)
+
+
+def with_allocations(kept: Allocations) -> tuple[Rule, ...]:
+    """The rules, with another way to treat what the API server may allocate."""
+    others = tuple(rule for rule in RULES if rule.name != _ADDRESSES)
+    new = Rule(_ADDRESSES, frozenset({"Service"}), _ALLOC, service_addresses)
+    return RULES if kept == "chosen" else others if kept == "keep" else (new, *others)
+
+
+def strip(obj: Object, rules: Iterable[Rule] = RULES) -> dict[str, list[str]]:
+    """Apply all rules that fit; pointers by the name of the rule that touched them."""
+    kind, touched = identity(obj), dict[str, list[str]]()
+    for rule in rules:
+        fits = not rule.kinds or kind in rule.kinds
+        if fits and (pointers := list(rule.apply(obj))):
+            touched[rule.name] = pointers
+    return touched
+
+
+def leave_allocated(live: Object, wanted: Object) -> None:
+    """Take out of `live` what the server filled in where `wanted` names no value, so that the two
+    can be compared."""
+    if "status" not in wanted:
+        live.pop("status", None)
+    if identity(live) != "Service":
+        return
+    mine, theirs = wanted.get("spec") or {}, live.get("spec") or {}
+    for key in ("clusterIP", "clusterIPs", "healthCheckNodePort"):
+        if key not in mine:
+            theirs.pop(key, None)
+    chosen = {_port(each) for each in mine.get("ports") or () if "nodePort" in each}
+    for each in theirs.get("ports") or ():
+        if _port(each) not in chosen:
+            each.pop("nodePort", None)
+
+
+def _port(port: Object) -> tuple[Any, Any]:
+    return port.get("port"), port.get("protocol", "TCP")

@@ -1,0 +1,145 @@
+"""Objects that a restore does not create, and why: one small function each. Pure.
+
+The reason is part of the report; nothing is left out in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from resilience.backup.objects.kind_identity import identity
+from resilience.backup.objects.rules import is_generated_name
+from resilience.backup.objects.written_fields import LAST_APPLIED
+from resilience.cluster.interface import Object
+from resilience.kube.objects import OURS
+
+_GROWN_BY = {
+    "Pod": {
+        "ReplicaSet.apps",
+        "StatefulSet.apps",
+        "DaemonSet.apps",
+        "Job.batch",
+        "ReplicationController",
+    },
+    "ReplicaSet.apps": {"Deployment.apps"},
+    "ControllerRevision.apps": {"StatefulSet.apps", "DaemonSet.apps"},
+    "Job.batch": {"CronJob.batch"},
+    "EndpointSlice.discovery.k8s.io": {"Service", "Endpoints"},
+}
+
+
+_ROLE_BINDING = "RoleBinding.rbac.authorization.k8s.io"
+_RIGHTS = frozenset(
+    f"{kind}.rbac.authorization.k8s.io"
+    for kind in ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
+)
+
+
+def regrown(obj: Object) -> str:
+    """Its controller makes it anew, with the right uid, as soon as the controller is restored
+    (controllers' owner references, metav1.OwnerReference.controller)."""
+    controllers = _GROWN_BY.get(identity(obj), ())
+    for owner in obj["metadata"].get("ownerReferences") or ():
+        if owner.get("controller") and identity(owner) in controllers:
+            return f"made anew by {owner['kind']} {owner['name']}"
+    return ""
+
+
+def mirror_pod(obj: Object) -> str:
+    """A static Pod's image in the API (kubelet, pkg/kubelet/types/pod_update.go)."""
+    annotations = obj["metadata"].get("annotations") or {}
+    static = identity(obj) == "Pod" and "kubernetes.io/config.mirror" in annotations
+    return "the image of a static Pod" if static else ""
+
+
+def finished(obj: Object) -> str:
+    """A Pod or Job that has ended would run again (velero #8800 restores failed Jobs)."""
+    found: dict[str, Any] = obj.get("status") or {}
+    if identity(obj) == "Pod" and found.get("phase") in ("Succeeded", "Failed"):
+        return f"ended: {found['phase']}"
+    if identity(obj) == "Job.batch":
+        for condition in found.get("conditions") or ():
+            if condition["type"] in ("Complete", "Failed") and condition["status"] == "True":
+                return f"ended: {condition['type']}"
+    return ""
+
+
+def account_token(obj: Object) -> str:
+    """One that the token controller made for an account (tokens_controller.go, before 1.24). One
+    made by hand comes back, and the controller fills it."""
+    if identity(obj) != "Secret" or obj.get("type") != "kubernetes.io/service-account-token":
+        return ""
+    metadata = obj["metadata"]
+    annotations = metadata.get("annotations") or {}
+    account = annotations.get("kubernetes.io/service-account.name", "")
+    writers = {each.get("manager") for each in metadata.get("managedFields") or ()}
+    by_hand = LAST_APPLIED in annotations or bool(writers - {"kube-controller-manager"})
+    generated = is_generated_name(metadata["name"], account) and not by_hand
+    return f"generated for ServiceAccount {account}" if generated else ""
+
+
+def root_certificate(obj: Object) -> str:
+    """Published into each namespace (pkg/controller/certificates/rootcacertpublisher)."""
+    name = obj["metadata"]["name"]
+    ours = identity(obj) == "ConfigMap" and name in ("kube-root-ca.crt", "openshift-service-ca.crt")
+    return "published by the cluster itself" if ours else ""
+
+
+def managed_endpoints(obj: Object) -> str:
+    """Addresses of Pods that are gone (pkg/controller/endpoint, endpointslice)."""
+    metadata = obj["metadata"]
+    labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
+    managed = identity(obj) == "Endpoints" and (
+        "endpoints.kubernetes.io/managed-by" in labels
+        or "endpoints.kubernetes.io/last-change-trigger-time" in annotations
+    )
+    sliced = identity(obj) == "EndpointSlice.discovery.k8s.io"
+    slices = sliced and "endpointslice.kubernetes.io/managed-by" in labels
+    return "kept by the endpoint controllers" if managed or slices else ""
+
+
+def automatic(obj: Object) -> str:
+    """Kept by the API server: API services of CRDs, default roles."""
+    labels = obj["metadata"].get("labels") or {}
+    service = identity(obj) == "APIService.apiregistration.k8s.io"
+    if service and "kube-aggregator.kubernetes.io/automanaged" in labels:
+        return "kept by the API server itself"
+    default = identity(obj) in _RIGHTS and "kubernetes.io/bootstrapping" in labels
+    return "one of the API server's default roles" if default else ""
+
+
+def provisioned_volume(obj: Object) -> str:
+    """Its disk is deleted with its claim, or was: the claim gets a new one (pv_controller.go)."""
+    if identity(obj) != "PersistentVolume":
+        return ""
+    policy = (obj.get("spec") or {}).get("persistentVolumeReclaimPolicy")
+    return "" if policy == "Retain" else "provisioned anew for its claim"
+
+
+def own_rights(obj: Object) -> str:
+    """What `resilience rbac` printed: the API server lets nobody grant what he does not hold."""
+    rights = identity(obj) in ("Role.rbac.authorization.k8s.io", _ROLE_BINDING)
+    ours = rights and obj["metadata"]["name"] == OURS
+    return "the rights of these runs themselves: `resilience rbac` prints them" if ours else ""
+
+
+SKIPS: tuple[Callable[[Object], str], ...] = (
+    regrown,
+    mirror_pod,
+    finished,
+    account_token,
+    root_certificate,
+    managed_endpoints,
+    automatic,
+    provisioned_volume,
+    own_rights,
+)
+
+
+def reason_to_skip(obj: Object) -> str:
+    """The first reason, "" when the object is to be created."""
+    for skip in SKIPS:
+        if reason := skip(obj):
+            return reason
+    return ""

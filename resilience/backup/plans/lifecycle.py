@@ -1,0 +1,275 @@
+"""A plan's life: what is due, making it, checking it, keeping it.
+
+A scheduled snapshot is named by the moment it was due, so that a fire is done when its snapshot is
+visible, whoever made it and however late: `run_due` may be called at any time, any number of times,
+by several at once. A plan's snapshots are found by the plan in their manifests' names alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from resilience.backup.catalog.catalog import Listed, Snapshot, listed, opened
+from resilience.backup.catalog.retention import Candidate, Decision, decide
+from resilience.backup.catalog.verify import record, recorded, verify
+from resilience.backup.data.external_data import copied, swept
+from resilience.backup.format import layout
+from resilience.backup.format.backup_clock import Clock
+from resilience.backup.format.errors import NoSnapshot, Retained
+from resilience.backup.format.manifest import Manifest
+from resilience.backup.format.sign import Signer
+from resilience.backup.store import Store, open_store
+from resilience.backup.store.store_lock import Lock
+from resilience.backup.take.scope import Scope
+from resilience.backup.take.snapshot import Request, create
+from resilience.cluster.interface import Cluster
+from resilience.kube.cron import Cron
+from resilience.model.scenario import Plan
+
+UNFINISHED_FOR = timedelta(days=1)
+"""Remains without a marker are swept when nothing was written to them for so long."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """Who signs, who must have signed, who can read."""
+
+    signer: Signer | None = None
+    trusted: str = ""
+    recipients: tuple[str, ...] = ()
+    identities: tuple[object, ...] = ()
+
+
+def belongs(name: str, plan: str) -> bool:
+    """Whether a snapshot's name is one that this plan gives: PLAN-YYYYMMDDhhmmss."""
+    return re.fullmatch(re.escape(plan) + r"-\d{14}(-\d)?", name) is not None
+
+
+def of_plan(store: Store, plan: str) -> list[Listed]:
+    """Visible snapshots of a plan, oldest first (their names are in order of time)."""
+    return [each for each in listed(store) if each.marker and belongs(each.name, plan)]
+
+
+def plan_store(plan: Plan, url: str = "") -> Store:
+    """The plan's store; a relative directory starts beside the plan's file."""
+    return open_store(url) if url else open_store(plan.store, base=Path(plan.place.file).parent)
+
+
+def newest(store: Store, plan: Plan, keys: Keys = Keys()) -> Snapshot:
+    """The newest visible snapshot of a plan; `NoSnapshot` says what to do when there is none."""
+    found = of_plan(store, plan.id)
+    if not found:
+        raise NoSnapshot(
+            f"plan {plan.id} has no snapshot in {store.url}; make one with "
+            f"`resilience backup create {plan.place.file}`"
+        )
+    return Snapshot(store, found[-1], keys.identities)
+
+
+def scope(plan: Plan) -> Scope:
+    """What a plan takes."""
+    return Scope(
+        namespaces=plan.namespaces,
+        exclude_namespaces=plan.exclude.namespaces,
+        kinds=plan.kinds,
+        exclude_kinds=plan.exclude.kinds,
+        labels=str(plan.labels) if plan.labels else "",
+        cluster=plan.cluster,
+        accept=plan.accept,
+    )
+
+
+def cron(plan: Plan) -> Cron | None:
+    """A plan's schedule."""
+    return Cron.parse(plan.schedule, plan.timezone) if plan.schedule else None
+
+
+def due(plan: Plan, store: Store, now: datetime) -> datetime | None:
+    """The latest fire time that has no snapshot yet, None when there is nothing to do."""
+    schedule = cron(plan)
+    if not schedule:
+        return None
+    fire = schedule.previous_before(now + timedelta(microseconds=1))
+    base = layout.stamped_name(plan.id, fire)
+    done = any(each.name.startswith(base) for each in of_plan(store, plan.id))
+    return None if done else fire
+
+
+def missed(plan: Plan, store: Store, now: datetime, *, within: timedelta) -> list[datetime]:
+    """Fire times of the last `within` that have no snapshot, except those still in their grace and
+    those from before the plan's first snapshot."""
+    schedule, have = cron(plan), of_plan(store, plan.id)
+    if not schedule or not have:
+        return []
+    names = {each.name[: len(plan.id) + 15] for each in have}
+    fires = schedule.between(now - within, now - timedelta(seconds=plan.grace.seconds))
+    first = min(names)
+    wanted = ((fire, layout.stamped_name(plan.id, fire)) for fire in fires)
+    return [fire for fire, name in wanted if name not in names and name > first]
+
+
+@dataclass(slots=True)
+class RunReport:
+    """What `run_due` did. `made` None: nothing was due."""
+
+    plan: str
+    made: Manifest | None = None
+    verified: bool = False
+    pruned: list[str] = field(default_factory=list)
+
+
+Extend = Callable[[Request], Request]
+"""Adds hooks and volumes to a request: they need a way into containers, which a caller may have."""
+
+
+def as_it_is(request: Request) -> Request:
+    """Objects only."""
+    return request
+
+
+def run_due(
+    plan: Plan,
+    cluster: Cluster,
+    store: Store,
+    *,
+    clock: Clock,
+    keys: Keys,
+    holder: str,
+    extend: Extend = as_it_is,
+) -> RunReport:
+    """Make what is due, verify it, prune; nothing when nothing is due. `Busy` when another run
+    holds the plan's lock, or took it from us: then nothing of ours becomes visible."""
+    report = RunReport(plan.id)
+    if not due(plan, store, clock.now()):
+        return report
+    lock = Lock(store, f"plan-{plan.id}", holder, clock=clock)
+    with lock.held():
+        fire = due(plan, store, clock.now())  # somebody may have been faster than our lock
+        if not fire:
+            return report
+        name = _free_name(store, layout.stamped_name(plan.id, fire))
+        report.made = make(
+            plan,
+            cluster,
+            store,
+            name=name,
+            clock=clock,
+            keys=keys,
+            extend=lambda request: replace(extend(request), before_commit=lock.require),
+        )
+        report.verified = True
+        report.pruned = prune(plan, store, clock=clock)
+    return report
+
+
+def make(
+    plan: Plan,
+    cluster: Cluster,
+    store: Store,
+    *,
+    name: str,
+    clock: Clock,
+    keys: Keys,
+    extend: Extend = as_it_is,
+) -> Manifest:
+    """Make one snapshot of a plan, verify it and write that down."""
+    request = Request(
+        name=name,
+        plan=plan.id,
+        scope=scope(plan),
+        signer=keys.signer,
+        recipients=keys.recipients or plan.recipients,
+    )
+    manifest = create(extend(request), cluster, store, clock=clock)
+    snapshot = opened(store, name, keys.identities)
+    record(snapshot, verify(snapshot, trusted=keys.trusted), clock.now())
+    return manifest
+
+
+def _free_name(store: Store, base: str) -> str:
+    """The lock is ours, so what lies under the name without a marker was cut short: it is deleted,
+    or, where a retention lock forbids that, left alone and another name taken."""
+    name, number = base, 1
+    while remains := list(store.list(layout.directory(name))):
+        try:
+            for entry in remains:
+                store.delete(entry.key)
+        except Retained:
+            number += 1
+            name = f"{base}-{number}"
+    return name
+
+
+def decisions(plan: Plan, store: Store) -> list[Decision]:
+    """What retention says of each snapshot of a plan."""
+    candidates = []
+    for each in of_plan(store, plan.id):
+        snapshot = Snapshot(store, each)
+        verified = recorded(snapshot) is not None
+        candidates.append(Candidate(snapshot.started, each.name, verified))
+    return decide(candidates, plan.keep, timezone=plan.timezone)
+
+
+def prune(plan: Plan, store: Store, *, clock: Clock, dry_run: bool = False) -> list[str]:
+    """Delete what retention lets go and remains older than a day; returns a line for each."""
+    names = [each.candidate.name for each in decisions(plan, store) if not each.keep]
+    done = {name: remove(store, name, dry_run) for name in names}
+    gone = [name for name, what in done.items() if not what.startswith("kept")]
+    now = clock.now()
+    return [
+        *(f"{name}: {what}" for name, what in done.items()),
+        *sweep(store, now, dry_run=dry_run),
+        *swept(store, gone, now, after=UNFINISHED_FOR, dry_run=dry_run),
+    ]
+
+
+def sweep(store: Store, now: datetime, *, dry_run: bool = False) -> list[str]:
+    """Remains of snapshots that were cut short. Only ours, by the names of their files: a foreign
+    directory is left alone."""
+    told = []
+    for each in listed(store):
+        if not each.marker and _ours(each) and each.newest < now - UNFINISHED_FOR:
+            told.append(f"{each.name}: unfinished, {remove(store, each.name, dry_run)}")
+    if not dry_run:
+        store.sweep(now - UNFINISHED_FOR)
+    return told
+
+
+def _ours(each: Listed) -> bool:
+    known = (layout.archive(each.name), layout.objects(each.name), layout.manifest(each.name))
+    keys = {entry.key.removesuffix(".age") for entry in each.entries}
+    return not keys.isdisjoint(known)
+
+
+def remove(store: Store, name: str, dry_run: bool = False) -> str:
+    """Delete one snapshot, its marker first: half of it must never be visible."""
+    if dry_run:
+        return "would be deleted"
+    markers = (layout.marker(name), layout.sealed_marker(name))
+    keys = [entry.key for entry in store.list(layout.directory(name))]
+    try:
+        for key in sorted(keys, key=lambda key: key not in markers):
+            store.delete(key)
+    except Retained as problem:
+        return f"kept: {problem}"
+    return "deleted"
+
+
+def copy(source: Store, target: Store, name: str, *, clock: Clock) -> int:
+    """Copy a snapshot to another store, file by file, its marker last; returns the bytes."""
+    snapshot = opened(source, name)
+    keys = [entry.key for entry in snapshot.listed.entries if entry.key != snapshot.listed.marker]
+    total = copied(snapshot, target, clock)
+    for key in (*keys, snapshot.listed.marker):
+        version = ""
+        if snapshot.manifest and any(each.key == key for each in snapshot.manifest.files):
+            version = snapshot.manifest.file(key).version
+        with target.upload(key) as upload:
+            for chunk in source.stream(key, version):
+                upload.write(chunk)
+            total += upload.commit().size
+    return total

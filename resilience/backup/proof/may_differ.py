@@ -1,0 +1,231 @@
+"""The closed list of what may differ between a recorded object and its live copy.
+
+Each entry names an API group and kind, a field, and the reason. The list belongs to the proof: it
+shares no code with the restore, so that what a restore loses by mistake is a difference here. Every
+entry that was used is counted and printed. Pure.
+
+Where an entry has `unless_written`, the field may differ only if no client ever set it: a node port
+that a user chose is not an allocated one.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from resilience.backup.objects.kind_identity import identity
+from resilience.backup.objects.written_fields import Step, is_written
+from resilience.cluster.interface import Object
+
+ANY = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`kind` is an identity (`Service`, `Job.batch`) or `*`; `field` a path whose parts are globs.
+    `only` says for which objects it holds, `now` which new value is acceptable."""
+
+    kind: str
+    field: str
+    why: str
+    unless_written: bool = False
+    only: Callable[[Object], bool] | None = None
+    now: Callable[[Any, Any], bool] | None = None
+
+    def __str__(self) -> str:
+        return f"{'all kinds' if self.kind == ANY else self.kind} {self.field}: {self.why}"
+
+    def covers(self, recorded: Object, parts: tuple[str, ...], was: Any, now: Any) -> bool:
+        """Whether it excuses this difference. `parts` lead to the differing value, or into it."""
+        wanted = tuple(self.field.strip("/").split("/"))
+        if self.kind not in (ANY, identity(recorded)) or len(parts) < len(wanted):
+            return False
+        if not all(fnmatchcase(*each) for each in zip(parts, wanted, strict=False)):
+            return False
+        if (self.only and not self.only(recorded)) or (self.now and not self.now(was, now)):
+            return False
+        return not (self.unless_written and is_written(recorded, *_steps(recorded, parts)))
+
+
+def _steps(recorded: Object, parts: tuple[str, ...]) -> Iterator[Step]:
+    """A path with list items named by their keys, as managedFields names them."""
+    value: Any = recorded
+    for part in parts:
+        if isinstance(value, list):
+            value = value[int(part)] if int(part) < len(value) else None
+            item = value if isinstance(value, dict) else {}
+            yield {"port": item.get("port"), "protocol": item.get("protocol", "TCP")}
+        else:
+            value = value.get(part) if isinstance(value, dict) else None
+            yield part
+
+
+def _has_address(service: Object) -> bool:
+    return bool((service.get("spec") or {}).get("clusterIP") != "None")
+
+
+def _is_token(secret: Object) -> bool:
+    return bool(secret.get("type") == "kubernetes.io/service-account-token")
+
+
+_SERVER = "set by the API server"
+_MARK = "a mark of the restore"
+_BOUND = "set when the claim is bound"
+_BY_UID = "derived from the Job's uid"
+_TOKEN = "issued by the token controller"
+_ALLOCATED = "allocated by the API server, not chosen by a client"
+
+LIST: tuple[Entry, ...] = (
+    *(
+        Entry(ANY, f"metadata/{field}", _SERVER)
+        for field in (
+            "uid",
+            "resourceVersion",
+            "generation",
+            "creationTimestamp",
+            "deletionTimestamp",
+            "deletionGracePeriodSeconds",
+            "selfLink",
+            "managedFields",
+        )
+    ),
+    *(
+        Entry(ANY, f"metadata/annotations/{mark}", _MARK)
+        for mark in ("resilience~1restore", "resilience~1snapshot", "resilience~1filled")
+    ),
+    *(
+        Entry(ANY, f"metadata/labels/velero.io~1{mark}", "a mark of Velero's restore")
+        for mark in ("backup-name", "restore-name")
+    ),
+    *(
+        Entry("Service", f"spec/{field}", _ALLOCATED, unless_written=True, only=_has_address)
+        for field in ("clusterIP", "clusterIPs")
+    ),
+    Entry("Service", "spec/healthCheckNodePort", _ALLOCATED, unless_written=True),
+    Entry("Service", "spec/ports/*/nodePort", _ALLOCATED, unless_written=True),
+    Entry("Pod", "spec/nodeName", "chosen by the scheduler"),
+    Entry("Pod", "spec/priority", "computed from the priority class"),
+    *(
+        Entry("PersistentVolumeClaim", f"metadata/annotations/{name}", _BOUND)
+        for name in (
+            "pv.kubernetes.io~1bind-completed",
+            "pv.kubernetes.io~1bound-by-controller",
+            "volume.kubernetes.io~1selected-node",
+            "volume.kubernetes.io~1storage-provisioner",
+            "volume.beta.kubernetes.io~1storage-provisioner",
+        )
+    ),
+    Entry("PersistentVolumeClaim", "spec/volumeName", _BOUND),
+    Entry("PersistentVolumeClaim", "spec/dataSource", "the data comes from the snapshot instead"),
+    Entry(
+        "PersistentVolumeClaim", "spec/dataSourceRef", "the data comes from the snapshot instead"
+    ),
+    Entry("PersistentVolume", "spec/claimRef/uid", _BOUND),
+    Entry("PersistentVolume", "spec/claimRef/resourceVersion", _BOUND),
+    *(
+        Entry("Job.batch", f"{holder}/labels/{label}", _BY_UID)
+        for holder in ("metadata", "spec/template/metadata")
+        for label in ("controller-uid", "batch.kubernetes.io~1controller-uid")
+    ),
+    Entry("Job.batch", "spec/selector", _BY_UID, unless_written=True),
+    *(
+        Entry("Secret", field, _TOKEN, only=_is_token)
+        for field in (
+            "data/token",
+            "data/ca.crt",
+            "data/namespace",
+            "metadata/annotations/kubernetes.io~1service-account.uid",
+        )
+    ),
+    *(
+        Entry(kind, "metadata/annotations/deployment.kubernetes.io~1revision", "counted anew")
+        for kind in ("Deployment.apps", "ReplicaSet.apps")
+    ),
+    Entry("Namespace", "metadata/labels/kubernetes.io~1metadata.name", _SERVER),
+    Entry("Namespace", "spec/finalizers", _SERVER),
+)
+
+
+STATUS = Entry(ANY, "status", "written by controllers, in a subresource of its own")
+
+_FINALIZERS = Entry(
+    ANY, "metadata/finalizers", "foregroundDeletion and orphan belong to a deletion under way"
+)
+_ACCOUNT_SECRETS = Entry("ServiceAccount", "secrets", "names of Secrets that controllers generate")
+_TOKEN_VOLUMES = Entry("Pod", "spec/volumes", "the names of token volumes are random")
+
+_RANDOM = re.compile(r"(kube-api-access|[a-z0-9.-]+-token)-[a-z0-9]{5}")
+_GENERATED = re.compile(r"-(token|dockercfg)-[a-z0-9]{5}")
+
+
+def comparable(obj: Object) -> tuple[Object, list[Entry]]:
+    """A copy without what can only be judged as a whole, and the entries that this used."""
+    mine, used = copy.deepcopy(obj), list[Entry]()
+    metadata = mine["metadata"]
+    held = metadata.get("finalizers") or []
+    kept = [each for each in held if each not in ("foregroundDeletion", "orphan")]
+    if kept != held:
+        metadata["finalizers"] = kept
+        used.append(_FINALIZERS)
+    if identity(obj) == "ServiceAccount" and _without_generated(mine):
+        used.append(_ACCOUNT_SECRETS)
+    if identity(obj) == "Pod" and _renamed_token_volumes(mine):
+        used.append(_TOKEN_VOLUMES)
+    metadata.pop("ownerReferences", None)  # compared by `owners`: an owner's uid is new
+    for field in ("annotations", "labels", "finalizers"):
+        if not metadata.get(field, True):
+            del metadata[field]
+    return mine, used
+
+
+def _without_generated(account: Object) -> bool:
+    held, name = account.get("secrets") or [], account["metadata"]["name"]
+    kept = [
+        each
+        for each in held
+        if not (
+            str(each.get("name", "")).startswith(name)
+            and _GENERATED.fullmatch(str(each["name"]), len(name))
+        )
+    ]
+    account.pop("secrets", None)
+    if kept:
+        account["secrets"] = kept
+    return kept != held
+
+
+def _renamed_token_volumes(pod: Object) -> bool:
+    spec = pod.get("spec") or {}
+    volumes = spec.get("volumes") or []
+    names = {
+        each["name"]: f"token volume {number}"
+        for number, each in enumerate(volumes)
+        if _RANDOM.fullmatch(each.get("name", "")) and ("projected" in each or "secret" in each)
+    }
+    mounts = [
+        mount
+        for part in ("containers", "initContainers")
+        for container in spec.get(part) or ()
+        for mount in container.get("volumeMounts") or ()
+    ]
+    for each in (*volumes, *mounts):
+        each["name"] = names.get(each.get("name"), each.get("name"))
+    return bool(names)
+
+
+def owners(obj: Object) -> set[tuple[str, str]]:
+    """Of an object: (identity, name)."""
+    return {
+        (identity(each), str(each["name"])) for each in obj["metadata"].get("ownerReferences") or ()
+    }
+
+
+def excused(
+    entries: Iterable[Entry], recorded: Object, parts: tuple[str, ...], was: Any, now: Any
+) -> Entry | None:
+    """The first entry that covers a difference."""
+    return next((each for each in entries if each.covers(recorded, parts, was, now)), None)

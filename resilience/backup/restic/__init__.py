@@ -1,0 +1,1 @@
+"""restic as an engine for the data of volumes and dumps."""

@@ -1,0 +1,158 @@
+"""Data of volumes and dumps in a repository of restic: stored once, however many snapshots hold it.
+
+A stream is piped into `restic backup --stdin` and is there only when its proofs were given: until
+then restic has not seen the end of its input, and is stopped without having recorded anything. A
+run that is killed in the middle leaves restic an early end of input; what it records then belongs
+to no snapshot of ours, is never read, and is swept. Reading goes by `restic dump`; whether it is
+what was written is for the caller to hold against the hash in the manifest.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import IO, Any
+
+from resilience.backup.format import layout
+from resilience.backup.format.backup_clock import Clock, SystemClock
+from resilience.backup.format.errors import Busy, Missing, StoreError
+from resilience.backup.restic.restic_process import Pipe, ended, started, stopped
+from resilience.backup.restic.restic_program import Place, meaning, place, run
+from resilience.backup.store import Store
+from resilience.backup.store.base import CHUNK
+from resilience.backup.store.store_lock import Lock
+
+NAME = "restic"
+_HOST = "pytest-resilience"
+_MAKING = timedelta(minutes=2)
+_PAUSE = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repository:
+    """The repository of one store. Keys are those that the data would have in the store itself."""
+
+    store: Store
+    place: Place
+    engine: str = NAME
+
+    def ready(self, clock: Clock) -> None:
+        """Make the repository at its first use; of two that do, one makes and one waits."""
+        until = clock.now() + 2 * _MAKING
+        while not self._exists():
+            try:
+                with Lock(self.store, NAME, "a first snapshot", clock=clock, ttl=_MAKING).held():
+                    if not self._exists():
+                        run(self.place, "init")
+            except Busy:
+                if clock.now() >= until:
+                    raise
+                clock.wait(_PAUSE)
+
+    def _exists(self) -> bool:
+        return next(iter(self.store.list(f"{layout.RESTIC}/config")), None) is not None
+
+    @contextmanager
+    def streamed(self, key: str) -> Iterator[Callable[[bytes], object]]:
+        """One stream: recorded when the block ends well, and not otherwise."""
+        path = _path(key)
+        words = ("backup", "--stdin", "--stdin-filename", path, "--host", _HOST, "--json")
+        with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as complained:
+            process = started(self.place, words, stdout=said, stderr=complained)
+            assert process.stdin
+            sent = Pipe(process.stdin)
+            try:
+                yield sent.write
+            except BaseException:
+                stopped(process)
+                if sent.broken:
+                    raise meaning(_all(complained), self.place, otherwise=StoreError) from None
+                raise
+            if ended(process):
+                raise meaning(_all(complained), self.place, otherwise=StoreError)
+            _require_all(_all(said), sent.bytes, key)
+
+    def read(self, key: str) -> Iterator[bytes]:
+        """All bytes of what was stored under a key; `Missing` when there is none, `Tampered` when
+        restic cannot give it back."""
+        path = _path(key)
+        words = ("dump", "--no-lock", "--path", path, "--host", _HOST, "latest", path)
+        with tempfile.TemporaryFile() as complained:
+            process = started(self.place, words, stdout=subprocess.PIPE, stderr=complained)
+            assert process.stdout
+            try:
+                while chunk := process.stdout.read(CHUNK):
+                    yield chunk
+            finally:
+                process.stdout.close()  # a reader that left early: restic ends by the broken pipe
+                code = process.wait()
+            if code:
+                raise meaning(_all(complained), self.place)
+
+    def forget(self, keys: Iterable[str]) -> None:
+        """Take the records of these away; the space is freed by `free`."""
+        wanted = {_path(key) for key in keys}
+        gone = [each["id"] for each in self._recorded() if wanted & set(each["paths"])]
+        if gone:
+            run(self.place, "forget", *gone)
+
+    def free(self) -> None:
+        """Drop what no record refers to. Locks of processes that are gone do not hold it up."""
+        run(self.place, "unlock")
+        run(self.place, "prune")
+
+    def recorded(self) -> dict[str, datetime]:
+        """The keys that are stored, with their times."""
+        return {
+            path.removeprefix("/"): _moment(each["time"])
+            for each in self._recorded()
+            for path in each["paths"]
+        }
+
+    def _recorded(self) -> Sequence[dict[str, Any]]:
+        out = run(self.place, "snapshots", "--json", "--no-lock", "--host", _HOST)
+        found: Sequence[dict[str, Any]] = json.loads(out) or []
+        return found
+
+
+def repository(store: Store) -> Repository:
+    """The one of a store; no process yet."""
+    return Repository(store=store, place=place(store))
+
+
+def made(store: Store, clock: Clock | None = None) -> Repository:
+    """The one of a store, there for certain."""
+    found = repository(store)
+    found.ready(clock or SystemClock())
+    return found
+
+
+def _path(key: str) -> str:
+    return f"/{key}"
+
+
+def _moment(text: str) -> datetime:
+    """restic writes nanoseconds, which Python does not read."""
+    whole, _, rest = text.partition(".")
+    zone = rest.lstrip("0123456789") if rest else ""
+    moment = datetime.fromisoformat(whole + zone.replace("Z", "+00:00"))
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _all(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    return file.read()
+
+
+def _require_all(said: bytes, sent: int, key: str) -> None:
+    """restic's own count is the fifth proof: what it read is what we wrote."""
+    lines = [json.loads(line) for line in said.splitlines() if line.startswith(b"{")]
+    summary = next((each for each in lines if each.get("message_type") == "summary"), None)
+    if summary is None or summary["total_bytes_processed"] != sent:
+        took = summary and summary["total_bytes_processed"]
+        raise Missing(f"{key}: restic took {took} of {sent} bytes")

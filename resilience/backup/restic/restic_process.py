@@ -1,0 +1,67 @@
+"""A running restic that we write to or read from, and how it is stopped without a trace.
+
+An interrupt, not an end of input, is what tells restic that its stream is no good: at an end of
+input it would record what it has.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import IO, Any
+
+from resilience.backup.format.errors import StoreError
+from resilience.backup.restic.restic_program import Place, command, environment
+
+_PATIENCE = 30.0
+
+
+def started(place: Place, words: Sequence[str], **streams: Any) -> subprocess.Popen[bytes]:
+    stdin = subprocess.DEVNULL if streams.get("stdout") == subprocess.PIPE else subprocess.PIPE
+    return subprocess.Popen(
+        command(place, words),
+        env=environment(place),
+        stdin=stdin,
+        start_new_session=True,  # a Ctrl-C is ours to deal with, and restic's only through us
+        **streams,
+    )
+
+
+class Pipe:
+    """Writes into the process; one that is gone is told at the end, with its own words."""
+
+    def __init__(self, stdin: IO[bytes]) -> None:
+        self._stdin = stdin
+        self.bytes = 0
+        self.broken = False
+
+    def write(self, data: bytes) -> None:
+        try:
+            self._stdin.write(data)
+        except BrokenPipeError:
+            self.broken = True
+            raise StoreError("restic ended before its input did") from None
+        self.bytes += len(data)
+
+
+def stopped(process: subprocess.Popen[bytes]) -> None:
+    """By an interrupt, upon which restic frees its lock; its input ends only after it has gone, or
+    it would take a part for the whole."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(_PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    with suppress(BrokenPipeError):
+        if process.stdin:
+            process.stdin.close()
+
+
+def ended(process: subprocess.Popen[bytes]) -> int:
+    with suppress(BrokenPipeError):
+        if process.stdin:
+            process.stdin.close()
+    return process.wait()

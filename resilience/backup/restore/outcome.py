@@ -1,0 +1,90 @@
+"""How each object of a restore ended: a value, never a log line."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from resilience.backup.format.errors import RestoreRefused
+from resilience.model.words import many
+
+
+class Outcome(Enum):
+    """One object. FAILED and REJECTED fail the restore."""
+
+    CREATED = "created"
+    RESUMED = "created before the interruption"
+    UPDATED = "updated"
+    EQUAL = "exists and is equal"
+    SKIPPED = "exists and was left"
+    LEFT = "not to be created"
+    FAILED = "failed"
+    WOULD_CREATE = "would be created"
+    WOULD_UPDATE = "would be updated"
+    UNASKED = "cannot be asked yet"
+    REJECTED = "would be refused"
+
+
+STATUS_LEFT = "status left to its controller"
+"""The rewrite of a custom resource whose status does not come back."""
+
+DRY = frozenset({Outcome.WOULD_CREATE, Outcome.WOULD_UPDATE, Outcome.UNASKED, Outcome.REJECTED})
+"""What only a dry run says."""
+
+BAD = frozenset({Outcome.FAILED, Outcome.REJECTED})
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One object: what happened, why, and which rules changed it on the way (pointers by rule)."""
+
+    kind: str
+    namespace: str
+    name: str
+    outcome: Outcome
+    reason: str = ""
+    rewrites: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        where = f"{self.namespace}/" if self.namespace else ""
+        why = f" ({self.reason})" if self.reason else ""
+        return f"{self.kind} {where}{self.name}: {self.outcome.value}{why}"
+
+
+@dataclass(slots=True)
+class RestoreReport:
+    """A whole restore. `seconds` by part: verify, ask, create."""
+
+    name: str
+    snapshot: str
+    items: list[Item] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    volumes: list[str] = field(default_factory=list)
+
+    @property
+    def counts(self) -> Mapping[Outcome, int]:
+        """How many of each."""
+        return Counter(item.outcome for item in self.items)
+
+    @property
+    def bad(self) -> Iterator[Item]:
+        """What failed or would."""
+        return (item for item in self.items if item.outcome in BAD)
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing failed."""
+        return not any(self.bad)
+
+    def require(self, what: str) -> None:
+        """`RestoreRefused` that names what is in the way."""
+        bad = [str(item) for item in self.bad]
+        if bad:
+            more = f"\n  and {len(bad) - 10} more" if len(bad) > 10 else ""
+            raise RestoreRefused(
+                f"{what} of snapshot {self.snapshot}: {many(len(bad), 'object')} in the way:\n  "
+                + "\n  ".join(bad[:10])
+                + more
+            )

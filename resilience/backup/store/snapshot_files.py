@@ -1,0 +1,143 @@
+"""The files of one snapshot on their way into the store: hashed, sealed if asked, remembered.
+
+What was written is known at any moment, so that a failed snapshot can be taken back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from datetime import datetime
+from functools import partial
+from typing import Protocol
+
+from resilience.backup.format import encrypt, layout
+from resilience.backup.format.errors import BackupError, StoreError
+from resilience.backup.format.manifest import FileRecord
+from resilience.backup.format.pipe import Feed, Stage
+from resilience.backup.store import Store, Upload
+from resilience.cluster.errors import ClusterError
+
+
+class Repository(Protocol):
+    """An engine that keeps streams beside the snapshot's own files."""
+
+    @property
+    def engine(self) -> str:
+        """What it is called in the manifest."""
+
+    def streamed(self, key: str) -> AbstractContextManager[Callable[[bytes], object]]:
+        """One stream: kept when the block ends well, and not otherwise."""
+
+    def forget(self, keys: Iterable[str]) -> None:
+        """Take these away, where they are."""
+
+
+class Files:
+    """Writes files; `records` are the finished ones."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        recipients: Sequence[str] = (),
+        retain_until: datetime | None = None,
+        repository: Repository | None = None,
+    ) -> None:
+        self._store, self._recipients, self._retain_until = store, recipients, retain_until
+        self._repository = repository
+        self._undo, self._then = list[Callable[[], object]](), list[Callable[[], object]]()
+        self.records: list[FileRecord] = []
+
+    @property
+    def engine(self) -> str:
+        """Who keeps the data of volumes and dumps, "" for the snapshot itself."""
+        return self._repository.engine if self._repository else ""
+
+    def data(self, key: str) -> AbstractContextManager[Callable[[bytes], object]]:
+        """The stream of a volume or dump, into the repository where there is one."""
+        if not self._repository:
+            return self.streamed(key)
+        self.on_failure(partial(self._repository.forget, [key]))
+        return self._repository.streamed(key)
+
+    def on_failure(self, undo: Callable[[], object]) -> None:
+        """What else is to be taken back with the files."""
+        self._undo.append(undo)
+
+    def on_success(self, then: Callable[[], object]) -> None:
+        """What is to be done once the snapshot is there."""
+        self._then.append(then)
+
+    def committed(self) -> None:
+        """The snapshot is there."""
+        for then in self._then:
+            then()
+
+    def put(self, key: str, data: bytes) -> None:
+        """One small file."""
+        with self.streamed(key) as write:
+            write(data)
+
+    @contextmanager
+    def streamed(self, key: str, *, size_hint: int = 0) -> Iterator[Callable[[bytes], object]]:
+        """One file as a stream: it is there when the block ends well, and not otherwise."""
+        if self._recipients:
+            key = layout.sealed(key)
+        with self._store.upload(
+            key, retain_until=self._retain_until, size_hint=size_hint
+        ) as upload:
+            hashing = _Hashing(upload)
+            if self._recipients:
+                with self._sealing(hashing) as write:
+                    yield write
+            else:
+                with Stage(hashing.write) as stage:
+                    yield stage.put
+                    stage.close()
+            stored = upload.commit()
+        self.records.append(
+            FileRecord(key=key, size=hashing.size, sha256=hashing.digest(), version=stored.version)
+        )
+
+    @contextmanager
+    def _sealing(self, hashing: _Hashing) -> Iterator[Callable[[bytes], object]]:
+        """age pulls while we push."""
+
+        def seal(chunks: Iterator[bytes]) -> None:
+            encrypt.sealed(chunks, self._recipients, hashing.write)
+
+        with Feed(seal) as feed:
+            yield feed.put
+            feed.close()
+
+    def take_back(self) -> None:
+        """Delete what was written, newest first; what the store refuses to delete stays invisible,
+        because the marker was never written."""
+        for undo in reversed(self._undo):
+            with suppress(BackupError, ClusterError):
+                undo()
+        for record in reversed(self.records):
+            try:
+                self._store.delete(record.key)
+            except StoreError:
+                continue
+        self.records.clear()
+
+
+class _Hashing:
+    """Counts and hashes on the way to the upload."""
+
+    def __init__(self, upload: Upload) -> None:
+        self._upload = upload
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    def write(self, data: bytes) -> None:
+        self._hash.update(data)
+        self.size += len(data)
+        self._upload.write(data)
+
+    def digest(self) -> str:
+        return self._hash.hexdigest()

@@ -1,0 +1,132 @@
+"""One at a time, by nothing but create-only writes.
+
+A lock is a chain of numbered records; to take, renew or free it is to create the next number, which
+exactly one writer can. The last record says who holds it until when. A holder that died is waited
+out; one that comes back late finds its number taken and knows that it has lost. Clocks of different
+machines are compared, so an expiry is believed only after a margin.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from resilience.backup.format import layout
+from resilience.backup.format.backup_clock import Clock
+from resilience.backup.format.errors import Busy, Exists, Missing, StoreError
+from resilience.backup.store import Store
+
+MARGIN = timedelta(seconds=30)
+_KEPT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    number: int
+    holder: str
+    until: datetime | None
+
+    def held(self, now: datetime) -> bool:
+        return self.until is not None and now < self.until + MARGIN
+
+
+class Lock:
+    """A named lock in a store; `ttl` is how long a dead holder is waited out."""
+
+    def __init__(
+        self,
+        store: Store,
+        name: str,
+        holder: str,
+        *,
+        clock: Clock,
+        ttl: timedelta = timedelta(hours=1),
+    ) -> None:
+        self._store, self._name, self._holder = store, name, holder
+        self._clock, self._ttl = clock, ttl
+        self._number = 0
+        self._until = datetime.max.replace(tzinfo=UTC)
+        self._lost = ""
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Take it for the block, renewed all the while; `Busy` names who has it."""
+        self.take()
+        done = threading.Event()
+        keeper = threading.Thread(target=self._keep, args=(done,), daemon=True)
+        keeper.start()
+        try:
+            yield
+        finally:
+            done.set()
+            keeper.join()
+            self.free()
+
+    def _keep(self, done: threading.Event) -> None:
+        while not done.wait(self._ttl.total_seconds() / 3):
+            try:
+                self.renew()
+            except StoreError:
+                continue  # there are two more thirds; `require` looks at the date itself
+            except Busy as problem:
+                self._lost = str(problem)
+                return
+
+    def require(self) -> None:
+        """`Busy` when the lock was lost, or may have run out unrenewed."""
+        if self._lost:
+            raise Busy(self._lost)
+        if self._clock.now() >= self._until:
+            raise Busy(f"{self._name}: our lock ran out before the work was done")
+
+    def take(self) -> None:
+        """`Busy` when somebody else holds it or was faster."""
+        last = self._last()
+        if last and last.held(self._clock.now()):
+            raise Busy(
+                f"{self._name} is being worked on by {last.holder}; its lock ends "
+                f"{last.until:%Y-%m-%d %H:%M:%S} UTC at the latest"
+            )
+        self._append((last.number if last else 0) + 1, self._clock.now() + self._ttl)
+
+    def renew(self) -> None:
+        """Hold it for another `ttl`; `Busy` when it was lost."""
+        self._append(self._number + 1, self._clock.now() + self._ttl)
+
+    def free(self) -> None:
+        """Let the next one in; a lock that was lost meanwhile is not touched."""
+        try:
+            self._append(self._number + 1, None)
+        except Busy:
+            return
+
+    def _append(self, number: int, until: datetime | None) -> None:
+        document = {"holder": self._holder, "until": until.isoformat() if until else None}
+        try:
+            self._store.put(layout.lock(self._name, number), json.dumps(document).encode())
+        except Exists:
+            raise Busy(f"{self._name}: somebody else took its lock at the same moment") from None
+        self._number = number
+        if until:
+            self._until = until
+        for key in self._keys()[:-_KEPT]:
+            self._store.delete(key)
+
+    def _keys(self) -> list[str]:
+        return [entry.key for entry in self._store.list(layout.locks(self._name))]
+
+    def _last(self) -> _Record | None:
+        keys = self._keys()
+        if not keys:
+            return None
+        try:
+            document = json.loads(self._store.read(keys[-1]))
+        except Missing:  # swept by a holder that went on meanwhile
+            return self._last()
+        until = document["until"] and datetime.fromisoformat(document["until"])
+        number = int(keys[-1].rpartition("/")[2].removesuffix(".json"))
+        return _Record(number, document["holder"], until or None)

@@ -1,0 +1,1 @@
+"""Taking a snapshot: what it covers, listing it, writing it."""

@@ -1,0 +1,221 @@
+"""All objects of a scope, page by page, handed to `take` in restore order.
+
+Namespaced kinds first, then the cluster-scoped objects that they need. What could not be looked at
+is in the coverage; deciding whether that is enough is the caller's part. There is no point in time:
+Kubernetes has no snapshot over kinds, so `recheck` names what changed in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from resilience.backup.format.backup_clock import Clock
+from resilience.backup.format.coverage import EXCLUDED, FORBIDDEN, LISTED, Coverage
+from resilience.backup.format.errors import BadRequest, Incomplete
+from resilience.backup.format.pipe import ahead
+from resilience.backup.objects import order
+from resilience.backup.take.discover import discover, kind_name
+from resilience.backup.take.listing import Listing, Page
+from resilience.backup.take.related import Need, bound_roles, needs
+from resilience.backup.take.scope import Scope, left_out
+from resilience.cluster.errors import Forbidden, NotFound
+from resilience.cluster.interface import NAMESPACES, Cluster, Object, Resource
+
+Take = Callable[[Resource, Object], None]
+
+_CRDS = "customresourcedefinitions.apiextensions.k8s.io"
+_BINDINGS = "clusterrolebindings.rbac.authorization.k8s.io"
+_RBAC = "rbac.authorization.k8s.io"
+_DEFAULT_ROLE = "kubernetes.io/bootstrapping"
+
+
+@dataclass(slots=True)
+class Collected:
+    """What was found out on the way. `needed` are references of what was taken; `claims` are
+    (namespace, name, volume)."""
+
+    namespaces: list[str] = field(default_factory=list)
+    coverage: list[Coverage] = field(default_factory=list)
+    needed: set[Need] = field(default_factory=set)
+    claims: list[tuple[str, str, str]] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    dangling: list[str] = field(default_factory=list)
+
+
+def collect(cluster: Cluster, scope: Scope, take: Take, *, clock: Clock) -> Collected:
+    """Walk the scope; `take` sees every object once."""
+    return _Walk(cluster, scope, take, clock).run()
+
+
+class _Walk:
+    def __init__(self, cluster: Cluster, scope: Scope, take: Take, clock: Clock) -> None:
+        self._cluster, self._scope, self._take, self._clock = cluster, scope, take, clock
+        self._found = Collected()
+        self._kinds: dict[str, Resource] = {}
+        self._custom: set[str] = set()
+
+    def run(self) -> Collected:
+        discovery = discover(self._cluster)
+        self._kinds = {kind_name(kind): kind for kind in discovery.kinds}
+        self._found.coverage += discovery.failures
+        namespaces = self._namespaces()
+        self._listed(self._namespaced_kinds(), self._lists(namespaces))
+        if self._scope.cluster == "all":
+            self._listed(self._cluster_kinds(), [""])
+        self._objects_of_namespaces(namespaces)
+        if self._scope.cluster == "related":
+            self._related()
+        return self._found
+
+    def _namespaces(self) -> list[Object]:
+        """The namespaces' own objects. Who may not list them can still name them."""
+        try:
+            listed = list(self._cluster.list(NAMESPACES, labels=self._scope.namespace_labels))
+            by_name = {each["metadata"]["name"]: each for each in listed}
+            chosen = [by_name[name] for name in self._scope.chosen(listed)]
+        except Forbidden:
+            if self._scope.literal_namespaces != self._scope.namespaces:
+                raise
+            named = [self._named_namespace(name) for name in sorted(self._scope.namespaces)]
+            for each in named:
+                _require_taken(each)
+            return named
+        if absent := set(self._scope.literal_namespaces) - set(by_name):
+            raise BadRequest(
+                f"namespace {', '.join(sorted(absent))} does not exist in {self._cluster.context}; "
+                f"it has {', '.join(sorted(by_name)) or 'none'}"
+            )
+        named = [by_name[name] for name in self._scope.literal_namespaces]
+        for each in named:
+            if not chosen or each["metadata"].get("deletionTimestamp"):
+                _require_taken(each)
+        return chosen
+
+    def _named_namespace(self, name: str) -> Object:
+        try:
+            return self._cluster.get(NAMESPACES, name)
+        except Forbidden:  # its objects may be readable all the same; the coverage says it
+            return {"metadata": {"name": name}}
+
+    def _lists(self, namespaces: Sequence[Object]) -> list[str]:
+        self._found.namespaces = [each["metadata"]["name"] for each in namespaces]
+        return [""] if self._scope.everything else self._found.namespaces
+
+    def _namespaced_kinds(self) -> list[str]:
+        return [name for name, kind in self._kinds.items() if kind.namespaced]
+
+    def _cluster_kinds(self) -> list[str]:
+        return [
+            name
+            for name, kind in self._kinds.items()
+            if not kind.namespaced and name != "namespaces"
+        ]
+
+    def _listed(self, kinds: Sequence[str], namespaces: Sequence[str]) -> None:
+        included = []
+        for kind in order.in_order(kinds):
+            if rule := self._scope.exclusion(kind):
+                self._found.coverage.append(Coverage(kind=kind, status=EXCLUDED, rule=rule))
+            else:
+                included.append(self._kinds[kind])
+        chosen = frozenset(self._found.namespaces)
+        for each in ahead(self._pages(included, namespaces)):
+            if isinstance(each, Coverage):
+                self._found.coverage.append(each)
+                continue
+            for item in each.items:
+                namespace = item["metadata"].get("namespace", "")
+                if not namespace or namespace in chosen:
+                    self._one(each.resource, item)
+
+    def _pages(
+        self, kinds: Sequence[Resource], namespaces: Sequence[str]
+    ) -> Iterator[Page | Coverage]:
+        for kind in kinds:
+            for namespace in namespaces:
+                yield from Listing(
+                    self._cluster,
+                    kind,
+                    namespace,
+                    labels=self._scope.labels,
+                    clock=self._clock,
+                ).run()
+
+    def _one(self, resource: Resource, item: Object) -> None:
+        if rule := left_out(item):
+            self._found.left_out.append(f"{_shown(resource, item)}: {rule}")
+            return
+        self._found.needed.update(needs(item))
+        if kind_name(resource) == "persistentvolumeclaims":
+            metadata, spec = item["metadata"], item.get("spec") or {}
+            self._found.claims.append(
+                (metadata["namespace"], metadata["name"], spec.get("volumeName", ""))
+            )
+        if "." in resource.group:
+            self._custom.add(kind_name(resource))
+        self._take(resource, item)
+
+    def _objects_of_namespaces(self, namespaces: Sequence[Object]) -> None:
+        kind = self._kinds.get("namespaces", NAMESPACES)
+        whole = [each for each in namespaces if "kind" in each or "uid" in each["metadata"]]
+        for each in whole:
+            self._take(kind, each | {"apiVersion": "v1", "kind": "Namespace"})
+        self._found.coverage.append(
+            Coverage(kind="namespaces", status="listed", objects=len(whole))
+            if len(whole) == len(namespaces)
+            else Coverage(kind="namespaces", status=FORBIDDEN, detail="namespaces cannot be read")
+        )
+
+    def _related(self) -> None:
+        wanted = {need for need in self._found.needed if not need.namespace}
+        wanted |= set(self._bound()) | {Need(_CRDS, "", name) for name in self._custom}
+        for need in sorted(wanted, key=lambda need: (order.wave(need.kind), need)):
+            resource = self._kinds.get(need.kind)
+            if resource and not self._scope.exclusion(need.kind):
+                self._fetch(resource, need)
+
+    def _bound(self) -> Iterator[Need]:
+        resource = self._kinds.get(_BINDINGS)
+        if not resource or self._scope.exclusion(_BINDINGS):
+            return
+        for each in Listing(self._cluster, resource, clock=self._clock).run():
+            if isinstance(each, Coverage):
+                if each.status != LISTED:  # the list was for looking; what was taken counts below
+                    self._found.coverage.append(each)
+                continue
+            for item in each.items:
+                yield from bound_roles(item, frozenset(self._found.namespaces))
+
+    def _fetch(self, resource: Resource, need: Need) -> None:
+        try:
+            item = self._cluster.get(resource, need.name)
+        except NotFound:
+            if need.kind != _CRDS:  # a group served by an aggregated API has none
+                self._found.dangling.append(f"{need} is referred to and does not exist")
+            return
+        except Forbidden as problem:
+            self._found.coverage.append(
+                Coverage(kind=need.kind, status=FORBIDDEN, detail=str(problem))
+            )
+            return
+        default = resource.group == _RBAC and _DEFAULT_ROLE in (
+            item["metadata"].get("labels") or {}
+        )
+        if not default:
+            self._take(resource, item | {"apiVersion": resource.api_version, "kind": resource.kind})
+
+
+def _require_taken(namespace: Object) -> None:
+    """What is asked for by name and would be left out is no empty snapshot, but none."""
+    if reason := left_out(namespace):
+        raise Incomplete(
+            f"namespace {namespace['metadata']['name']} is {reason}, so there is nothing of it to "
+            "take; no snapshot was made"
+        )
+
+
+def _shown(resource: Resource, item: Object) -> str:
+    metadata = item["metadata"]
+    namespace = metadata.get("namespace")
+    return f"{kind_name(resource)} {namespace + '/' if namespace else ''}{metadata['name']}"

@@ -1,0 +1,90 @@
+"""Adds to a snapshot's request what needs commands in containers: hooks, sentinel, data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Self
+
+from resilience.backup.data.container_stream import Exec
+from resilience.backup.data.dumps import Dumps
+from resilience.backup.data.hooks import around
+from resilience.backup.data.sentinel import homes, line, plant
+from resilience.backup.data.volumes import TarVolumes
+from resilience.backup.format.backup_clock import Clock
+from resilience.backup.format.manifest import VolumeRecord
+from resilience.backup.store.snapshot_files import Files
+from resilience.backup.take.snapshot import Request
+from resilience.cluster.interface import NAMESPACES, Cluster
+from resilience.model.inside import Dump, PlanHook, Sentinel, Volumes
+from resilience.model.scenario import Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inside:
+    """What a snapshot does beyond reading objects."""
+
+    volumes: Volumes | None = None
+    engine: str = ""
+    hooks: Sequence[PlanHook] = ()
+    dumps: Sequence[Dump] = ()
+    sentinel: Sentinel | None = None
+    helper_image: str = ""
+
+    @classmethod
+    def of(cls, plan: Plan) -> Self:
+        """What a plan asks for."""
+        return cls(
+            volumes=plan.volumes,
+            engine="" if plan.engine == "files" else plan.engine,
+            hooks=plan.hooks,
+            dumps=plan.dumps,
+            sentinel=plan.sentinel,
+            helper_image=plan.helper_image,
+        )
+
+
+def with_data(
+    request: Request,
+    cluster: Cluster,
+    exec_: Exec,
+    *,
+    clock: Clock,
+    inside: Inside,
+    tell: Callable[[str], None],
+) -> Request:
+    """`tell` gets the failures of hooks that may fail. The sentinel is written before the hooks
+    run, since they may freeze what it is written to."""
+    listed = cluster.list(NAMESPACES, labels=request.scope.namespace_labels)
+    namespaces = request.scope.chosen(listed)
+    hooks = around(cluster, namespaces, exec_, tell, inside.hooks)
+    planted = homes(inside.sentinel, cluster, namespaces) if inside.sentinel else ()
+
+    @contextmanager
+    def prepared() -> Iterator[None]:
+        if inside.sentinel:
+            for namespace in planted:
+                plant(inside.sentinel, cluster, exec_, namespace, line(request.name, clock.now()))
+        with hooks():
+            yield
+
+    def take(files: Files, claims: Sequence[tuple[str, str, str]]) -> Sequence[VolumeRecord]:
+        tar = TarVolumes(
+            cluster=cluster,
+            exec=exec_,
+            clock=clock,
+            name=request.name,
+            wanted=inside.volumes or Volumes(),
+            image=inside.helper_image,
+        )
+        dumps = Dumps(
+            cluster=cluster, exec=exec_, clock=clock, name=request.name, wanted=inside.dumps
+        )
+        return [
+            *(tar.take(files, claims) if inside.volumes else ()),
+            *dumps.take(files, namespaces),
+        ]
+
+    used = inside.engine if inside.volumes or inside.dumps else ""
+    return replace(request, hooks=prepared, volumes=take, sentinels=planted, engine=used)

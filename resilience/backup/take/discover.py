@@ -1,0 +1,94 @@
+"""Which kinds a cluster serves, and which it cannot tell us about.
+
+Like ServerPreferredResources: each kind once, in its group's preferred version where that has it. A
+group whose discovery fails (a dead aggregated API server) is a value, never left out in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from resilience.backup.format.coverage import FORBIDDEN, UNDISCOVERABLE, Coverage
+from resilience.cluster.errors import ClusterError, Forbidden
+from resilience.cluster.interface import Cluster, Resource
+
+_NEEDED = {"list", "get", "create", "delete"}
+
+_TWINS = {
+    "extensions": {"deployments", "daemonsets", "replicasets", "networkpolicies", "ingresses"},
+    "events.k8s.io": {"events"},
+}
+"""Kinds that one store serves under two groups (velero pkg/backup/item_collector.go)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """`kinds` can be listed and created again; sorted. `failures` could not be asked. `versions`
+    are all that are served (`apps/v1`); `with_status` the kinds that have a status subresource."""
+
+    kinds: tuple[Resource, ...]
+    failures: tuple[Coverage, ...]
+    versions: frozenset[str] = frozenset()
+    with_status: frozenset[str] = frozenset()
+
+
+def kind_name(resource: Resource) -> str:
+    """`deployments.apps`, `pods`: as kubectl and Velero write it."""
+    return f"{resource.plural}.{resource.group}" if resource.group else resource.plural
+
+
+def discover(cluster: Cluster) -> Discovery:
+    """Ask for all groups and their versions."""
+    found: dict[str, Resource] = {}
+    failures: list[Coverage] = []
+    versions, with_status = set[str](), set[str]()
+    for group, version in _versions(cluster):
+        path = f"/apis/{group}/{version}" if group else f"/api/{version}"
+        try:
+            answer = cluster.request("GET", path)
+        except ClusterError as problem:
+            status = FORBIDDEN if isinstance(problem, Forbidden) else UNDISCOVERABLE
+            name = f"{group}/{version}" if group else version
+            failures.append(Coverage(kind=name, status=status, detail=str(problem)))
+            continue
+        listed = answer.get("resources") or ()
+        versions.add(f"{group}/{version}" if group else version)
+        for resource in _storable(listed, group, version):
+            found.setdefault(kind_name(resource), resource)
+        with_status |= {
+            f"{plural}.{group}" if group else plural
+            for each in listed
+            for plural, _, part in (each["name"].partition("/"),)
+            if part == "status"
+        }
+    return Discovery(
+        tuple(found[name] for name in sorted(found)),
+        tuple(failures),
+        frozenset(versions),
+        frozenset(with_status),
+    )
+
+
+def _versions(cluster: Cluster) -> Iterator[tuple[str, str]]:
+    yield "", "v1"
+    for group in cluster.request("GET", "/apis").get("groups") or ():
+        preferred = (group.get("preferredVersion") or {}).get("version", "")
+        versions = [each["version"] for each in group["versions"]]
+        for version in sorted(versions, key=lambda version: version != preferred):
+            yield group["name"], version
+
+
+def _storable(resources: Any, group: str, version: str) -> Iterator[Resource]:
+    for each in resources:
+        twin = each["name"] in _TWINS.get(group, ())
+        if "/" in each["name"] or twin or not set(each.get("verbs") or ()) >= _NEEDED:
+            continue
+        yield Resource(
+            each.get("group") or group,
+            each.get("version") or version,
+            each["name"],
+            each["kind"],
+            bool(each["namespaced"]),
+        )

@@ -1,0 +1,122 @@
+"""What an object needs to live: the names it refers to. Pure.
+
+Cluster-scoped ones are taken along; namespaced ones are looked up in the snapshot, and what is
+missing is reported as dangling (Velero follows neither Secrets nor IngressClasses).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from resilience.backup.objects.kind_identity import identity
+from resilience.backup.objects.mapping import account_of
+from resilience.cluster.interface import Object
+
+
+class Need(NamedTuple):
+    """A reference to an object by kind (`secrets`), namespace ("" for cluster-scoped) and name."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace + '/' if self.namespace else ''}{self.name}"
+
+
+_TEMPLATES = frozenset(
+    {
+        "Deployment.apps",
+        "StatefulSet.apps",
+        "DaemonSet.apps",
+        "ReplicaSet.apps",
+        "Job.batch",
+        "ReplicationController",
+    }
+)
+
+_ROLE_BINDING = "RoleBinding.rbac.authorization.k8s.io"
+
+_VOLUMES = {
+    "secret": ("secrets", "secretName"),
+    "configMap": ("configmaps", "name"),
+    "persistentVolumeClaim": ("persistentvolumeclaims", "claimName"),
+}
+
+
+def needs(obj: Object) -> Iterator[Need]:
+    """Everything the object refers to and cannot do without."""
+    kind, namespace = identity(obj), obj["metadata"].get("namespace", "")
+    spec = obj.get("spec") or {}
+    if kind == "Pod":
+        yield from _pod(spec, namespace)
+    elif kind in _TEMPLATES:
+        yield from _pod((spec.get("template") or {}).get("spec") or {}, namespace)
+    elif kind == "CronJob.batch":
+        template = (spec.get("jobTemplate") or {}).get("spec") or {}
+        yield from _pod((template.get("template") or {}).get("spec") or {}, namespace)
+    elif kind == "PersistentVolumeClaim":
+        yield from _named("persistentvolumes", "", spec.get("volumeName"))
+        yield from _named("storageclasses.storage.k8s.io", "", spec.get("storageClassName"))
+    elif kind == "Ingress.networking.k8s.io":
+        yield from _named("ingressclasses.networking.k8s.io", "", spec.get("ingressClassName"))
+    elif (
+        kind == "RoleBinding.rbac.authorization.k8s.io" and obj["roleRef"]["kind"] == "ClusterRole"
+    ):
+        yield Need("clusterroles.rbac.authorization.k8s.io", "", obj["roleRef"]["name"])
+
+
+def _pod(spec: Mapping[str, Any], namespace: str) -> Iterator[Need]:
+    yield from _named("priorityclasses.scheduling.k8s.io", "", spec.get("priorityClassName"))
+    yield from _named("runtimeclasses.node.k8s.io", "", spec.get("runtimeClassName"))
+    yield from _named("serviceaccounts", namespace, spec.get("serviceAccountName"))
+    for secret in spec.get("imagePullSecrets") or ():
+        yield from _named("secrets", namespace, secret.get("name"))
+    for volume in spec.get("volumes") or ():
+        yield from _volume(volume, namespace)
+        for source in (volume.get("projected") or {}).get("sources") or ():
+            for key, kind in (("secret", "secrets"), ("configMap", "configmaps")):
+                yield from _source(source.get(key), kind, namespace)
+    for container in (*(spec.get("initContainers") or ()), *(spec.get("containers") or ())):
+        yield from _container(container, namespace)
+
+
+def _volume(volume: Mapping[str, Any], namespace: str) -> Iterator[Need]:
+    for key, (kind, field) in _VOLUMES.items():
+        source = volume.get(key)
+        if source and not source.get("optional"):
+            yield from _named(kind, namespace, source.get(field))
+
+
+def _container(container: Mapping[str, Any], namespace: str) -> Iterator[Need]:
+    for each in container.get("envFrom") or ():
+        yield from _source(each.get("secretRef"), "secrets", namespace)
+        yield from _source(each.get("configMapRef"), "configmaps", namespace)
+    for variable in container.get("env") or ():
+        value = variable.get("valueFrom") or {}
+        yield from _source(value.get("secretKeyRef"), "secrets", namespace)
+        yield from _source(value.get("configMapKeyRef"), "configmaps", namespace)
+
+
+def _source(source: Mapping[str, Any] | None, kind: str, namespace: str) -> Iterator[Need]:
+    if source and not source.get("optional"):
+        yield from _named(kind, namespace, source.get("name"))
+
+
+def _named(kind: str, namespace: str, name: Any) -> Iterator[Need]:
+    if name and (kind, name) != ("configmaps", "kube-root-ca.crt"):
+        yield Need(kind, namespace, name)
+
+
+def bound_roles(binding: Object, namespaces: frozenset[str]) -> Iterator[Need]:
+    """The ClusterRoleBinding and its role, where accounts of the namespaces are bound: by name, as
+    the group of a namespace, or by user name."""
+    for subject in binding.get("subjects") or ():
+        account = account_of(subject)
+        if account and account[1] in namespaces:
+            yield Need(
+                "clusterrolebindings.rbac.authorization.k8s.io", "", binding["metadata"]["name"]
+            )
+            yield Need("clusterroles.rbac.authorization.k8s.io", "", binding["roleRef"]["name"])
+            return

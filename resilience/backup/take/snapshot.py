@@ -1,0 +1,280 @@
+"""Make one snapshot: collect, compress, upload, prove, and only then make it visible.
+
+The order of writes is the promise: payload, list of objects, side files, manifest, signature, and
+`velero-backup.json` last, each created once. Until the last one a reader sees nothing; when
+anything fails, what was written is taken back, and where that fails too it stays invisible.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from resilience import __version__
+from resilience.backup.format import documents, encrypt, layout
+from resilience.backup.format.archive import Address, Compressor, Writer, encode
+from resilience.backup.format.backup_clock import Clock
+from resilience.backup.format.coverage import Coverage, unaccepted
+from resilience.backup.format.errors import BadRequest, Busy, Exists, Incomplete
+from resilience.backup.format.manifest import FileRecord, Manifest, ObjectLine, VolumeRecord
+from resilience.backup.format.object_index import Lines
+from resilience.backup.format.pipe import Stage
+from resilience.backup.format.sign import Signer, seal
+from resilience.backup.store import Store
+from resilience.backup.store.create_only import require_create_only
+from resilience.backup.store.snapshot_files import Files, Repository
+from resilience.backup.take.collect import Collected, collect
+from resilience.backup.take.discover import kind_name
+from resilience.backup.take.recheck import Recheck
+from resilience.backup.take.related import Need
+from resilience.backup.take.scope import Scope
+from resilience.cluster.errors import ApiError
+from resilience.cluster.interface import NAMESPACES, Cluster, Object, Resource
+
+_MOST_WARNINGS = 500
+"""The manifest is of bounded size, whatever a cluster holds."""
+
+Volumes = Callable[[Files, Sequence[tuple[str, str, str]]], Sequence[VolumeRecord]]
+"""Takes the claims (namespace, name, volume), writes their data, says what it wrote."""
+
+
+def no_volumes(files: Files, claims: Sequence[tuple[str, str, str]]) -> Sequence[VolumeRecord]:
+    """Objects only; the side files say that no data was taken."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What to make. `plan` is "" for a snapshot by hand. `engine` keeps what
+    `volumes` writes. `before_commit` may still say no."""
+
+    name: str
+    plan: str = ""
+    scope: Scope = field(default_factory=Scope)
+    signer: Signer | None = None
+    recipients: tuple[str, ...] = ()
+    retain_until: datetime | None = None
+    recheck: bool = True
+    volumes: Volumes = no_volumes
+    hooks: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
+    sentinels: tuple[str, ...] = ()
+    engine: str = ""
+    before_commit: Callable[[], None] = lambda: None
+
+
+def create(request: Request, cluster: Cluster, store: Store, *, clock: Clock) -> Manifest:
+    """Make it and return its manifest; `Incomplete` when the coverage does not suffice."""
+    layout.checked_name(request.name)
+    require_create_only(store)
+    _require_unused(store, request.name)
+    files = Files(
+        store,
+        recipients=request.recipients,
+        retain_until=request.retain_until,
+        repository=_repository(request, store, clock),
+    )
+    try:
+        made = _Making(request, cluster, store, files, clock).run()
+    except Busy:  # the name may be somebody else's by now: deleting could hit their files
+        raise
+    except BaseException:  # also Ctrl-C: nothing half-made stays behind
+        files.take_back()
+        raise
+    files.committed()
+    return made
+
+
+def _repository(request: Request, store: Store, clock: Clock) -> Repository | None:
+    """Where `engine` says that volumes and dumps go, "" for the snapshot's own files."""
+    from resilience.backup.restic import restic
+
+    if not request.engine:
+        return None
+    if request.engine != restic.NAME:
+        raise BadRequest(f"engine {request.engine!r}: the only one there is is {restic.NAME}")
+    if request.retain_until:
+        raise BadRequest("a retention lock cannot hold what restic keeps: it rewrites its files")
+    return restic.made(store, clock)
+
+
+def _require_unused(store: Store, name: str) -> None:
+    found = next(iter(store.list(layout.directory(name))), None)
+    if found:
+        raise Exists(
+            f"{store.url} already has {found.key}: snapshot {name} exists or its making was cut "
+            "short; choose another name, or run `resilience backup prune` to sweep the remains"
+        )
+
+
+class _Making:
+    def __init__(
+        self, request: Request, cluster: Cluster, store: Store, files: Files, clock: Clock
+    ) -> None:
+        self._request, self._cluster, self._clock = request, cluster, clock
+        self._store, self._files = store, files
+        self._kinds: dict[str, Resource] = {}
+
+    def run(self) -> Manifest:
+        started = self._clock.now()
+        with Lines() as lines:
+            with self._request.hooks():
+                found = self._archive(lines)
+                volumes = tuple(self._request.volumes(self._files, sorted(found.claims)))
+            self._require_coverage(found.coverage)
+            coverage = self._rechecked(found.coverage, lines)
+            found.dangling += _dangling(found.needed, lines)
+            self._side_files(lines, found, volumes)
+            return self._seal(lines, found, coverage, volumes, started)
+
+    def _archive(self, lines: Lines) -> Collected:
+        with self._files.streamed(layout.archive(self._request.name)) as write:
+            compressor = Compressor(write)
+            with Stage(compressor.add) as stage:
+                writer = Writer(stage.put)
+
+                def take(resource: Resource, item: Object) -> None:
+                    self._take(resource, item, writer, lines)
+
+                found = collect(self._cluster, self._request.scope, take, clock=self._clock)
+                writer.close()
+                stage.close()
+            compressor.close()
+        lines.finish()
+        return found
+
+    def _take(self, resource: Resource, item: Object, writer: Writer, lines: Lines) -> None:
+        body = encode(item)
+        metadata = item["metadata"]
+        kind = kind_name(resource)
+        self._kinds.setdefault(kind, resource)
+        address = Address(kind, resource.version, metadata.get("namespace", ""), metadata["name"])
+        writer.add(address, body)
+        owners = metadata.get("ownerReferences")
+        lines.add(
+            ObjectLine(
+                address,
+                resource.api_version,
+                resource.kind,
+                len(body),
+                hashlib.sha256(body).hexdigest(),
+                metadata.get("uid", ""),
+                metadata.get("resourceVersion", ""),
+                tuple(owner["uid"] for owner in owners) if owners else (),
+            )
+        )
+
+    def _require_coverage(self, coverage: Sequence[Coverage]) -> None:
+        missing = unaccepted(coverage, self._request.scope.accept)
+        if missing:
+            shown = "\n  ".join(map(str, missing[:20]))
+            raise Incomplete(
+                f"snapshot {self._request.name} would be incomplete, so it was not made:\n"
+                f"  {shown}\ngrant the rights, or accept what is missing by name: "
+                f"{', '.join(sorted({each.kind for each in missing}))}"
+            )
+
+    def _rechecked(self, coverage: Sequence[Coverage], lines: Lines) -> Sequence[Coverage]:
+        if not self._request.recheck:
+            return coverage
+        return Recheck(
+            self._cluster,
+            self._kinds,
+            labels=self._request.scope.labels,
+            clock=self._clock,
+        ).run(coverage, lines)
+
+    def _side_files(self, lines: Lines, found: Collected, volumes: Sequence[VolumeRecord]) -> None:
+        name = self._request.name
+        with self._files.streamed(layout.objects(name)) as write:
+            for chunk in lines.chunks():
+                write(chunk)
+        self._files.put(layout.side(name, "resource-list"), lines.resource_list())
+        self._files.put(layout.side(name, "results"), documents.results_document(_warnings(found)))
+        self._files.put(
+            layout.side(name, "volumeinfo"), documents.volumes_document(volumes, found.claims)
+        )
+        for what in documents.EMPTY_LISTS:
+            self._files.put(layout.side(name, what), documents.packed([]))
+
+    def _seal(
+        self,
+        lines: Lines,
+        found: Collected,
+        coverage: Sequence[Coverage],
+        volumes: tuple[VolumeRecord, ...],
+        started: datetime,
+    ) -> Manifest:
+        request, finished = self._request, self._clock.now()
+        version = self._cluster.server_version()
+        marker = documents.backup_document(
+            name=request.name,
+            plan=request.plan,
+            namespaces=found.namespaces,
+            started=started,
+            finished=finished,
+            server_version=version,
+            objects=lines.count,
+        )
+        key = (layout.sealed_marker if request.recipients else layout.marker)(request.name)
+        announced = FileRecord(key=key, size=len(marker), sha256=hashlib.sha256(marker).hexdigest())
+        manifest = Manifest(
+            name=request.name,
+            plan=request.plan,
+            started=started,
+            finished=finished,
+            cluster_uid=cluster_uid(self._cluster),
+            context=self._cluster.context,
+            server_version=version,
+            namespaces=tuple(found.namespaces),
+            objects=lines.count,
+            object_bytes=lines.bytes,
+            files=(*self._files.records, announced),
+            coverage=tuple(coverage),
+            warnings=tuple(_warnings(found)),
+            volumes=volumes,
+            sentinels=request.sentinels,
+            scope=request.scope.as_json(),
+            encryption=encrypt.KIND if request.recipients else "",
+            signer=request.signer.public if request.signer else "",
+            tool=f"pytest-resilience {__version__}",
+        )
+        encoded = manifest.encoded()
+        self._put(layout.manifest(request.name), encoded)
+        self._put(layout.signature(request.name), seal(encoded, request.signer).encoded())
+        self._request.before_commit()
+        self._put(key, marker)
+        return manifest
+
+    def _put(self, key: str, data: bytes) -> None:
+        stored = self._store.put(key, data, retain_until=self._request.retain_until)
+        self._files.records.append(
+            FileRecord(key=key, size=len(data), sha256="", version=stored.version)
+        )
+
+
+def cluster_uid(cluster: Cluster) -> str:
+    """The uid of kube-system, by which clusters are told apart; "" where it may not be read."""
+    try:
+        metadata: dict[str, Any] = cluster.get(NAMESPACES, "kube-system")["metadata"]
+    except ApiError:
+        return ""
+    return str(metadata.get("uid", ""))
+
+
+def _warnings(found: Collected) -> list[str]:
+    said = sorted(found.dangling) + sorted(found.left_out)
+    more = len(said) - _MOST_WARNINGS
+    return said[:_MOST_WARNINGS] + ([f"and {more} more"] if more > 0 else [])
+
+
+def _dangling(needed: set[Need], lines: Lines) -> Iterator[str]:
+    wanted = {need for need in needed if need.namespace}
+    if wanted:
+        for line in lines:
+            at = line.address
+            wanted.discard(Need(at.resource, at.namespace, at.name))
+    return (f"{need} is referred to and is not in the snapshot" for need in wanted)

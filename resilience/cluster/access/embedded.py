@@ -1,0 +1,188 @@
+"""The embedded cluster's life, as seen by whoever owns it: start, let it serve, end it.
+
+`python -m resilience.sandbox up --owner-stdin` says on one JSON line when it serves and ends when
+its stdin closes, so it cannot outlive us, not even by kill -9. What it says when it cannot
+start is passed on in its own words.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any
+
+import resilience
+from resilience.cluster.access.access import Access, plain
+from resilience.cluster.errors import ClusterError
+
+START_SECONDS = 60.0
+"""Far beyond the second or two that a start takes: a machine may be very busy."""
+
+END_SECONDS = 20.0
+LOOK_SECONDS = 0.5
+"""How often the sandbox is asked for its health: a file stays for longer than that."""
+
+
+class SandboxFailed(ClusterError):
+    """The sandbox could not be started, or has ended by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A running sandbox of ours."""
+
+    id: str
+    kubeconfig: Path
+    directory: Path
+    access: Access
+    life: Life
+
+
+class Life:
+    """Whether the sandbox still lives and works. Its listeners hear of its end and its sickness."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], errors: IO[bytes], directory: Path
+    ) -> None:
+        self._process = process
+        self._errors = errors
+        self._sick_file = directory / "sick"
+        self._listeners: list[tuple[Callable[[str], None], Callable[[str], None]]] = []
+        threading.Thread(target=self._watch, name="sandbox-life", daemon=True).start()
+
+    def ended(self) -> str:
+        """Why it has ended; "" while it lives."""
+        if self._process.poll() is None:
+            return ""
+        return f"the sandbox has ended by itself: {_said(self._errors) or 'it gave no reason'}"
+
+    def sick(self) -> str:
+        """Why it cannot do its work now; "" while it can."""
+        try:
+            return os.readlink(self._sick_file)
+        except OSError:
+            return ""
+
+    @contextmanager
+    def telling(self, ended: Callable[[str], None], sick: Callable[[str], None]) -> Iterator[None]:
+        """Call `ended` or `sick`, on another thread, if that happens during the block."""
+        listeners = (ended, sick)
+        self._listeners.append(listeners)
+        if why := self.sick():
+            sick(why)
+        try:
+            yield
+        finally:
+            self._listeners.remove(listeners)
+
+    def _watch(self) -> None:
+        told = ""
+        while self._process.poll() is None:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(LOOK_SECONDS)
+            before, told = told, self.sick()
+            for _, sick in tuple(self._listeners) if told and not before else ():
+                sick(told)
+        for ended, _ in tuple(self._listeners):
+            ended(self.ended())
+
+
+@contextmanager
+def sandbox(*, nodes: int = 3) -> Iterator[Embedded]:
+    """A sandbox for the time of the block. SandboxFailed says why there is none."""
+    with tempfile.TemporaryFile() as errors:
+        process = _start(nodes, errors)
+        try:
+            yield _ready(process, errors)
+        finally:
+            _end(process)
+
+
+def command(*arguments: str) -> list[str]:
+    """How the sandbox's own command is called; -P keeps the user's folder out of its imports."""
+    return [sys.executable, "-P", "-m", "resilience.sandbox", *arguments]
+
+
+def environment() -> Mapping[str, str]:
+    """Ours, with the place of this package in front, also when it is not installed."""
+    source = str(Path(resilience.__file__).parent.parent)
+    path = os.environ.get("PYTHONPATH", "")
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (source, path)))}
+
+
+def _start(nodes: int, errors: IO[bytes]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command("up", "--owner-stdin", "--nodes", str(nodes)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        env=environment(),
+        # Not of our process group: Ctrl-C must reach us first, the undo still needs the cluster.
+        start_new_session=True,
+    )
+
+
+def _ready(process: subprocess.Popen[bytes], errors: IO[bytes]) -> Embedded:
+    line = _first_line(process)
+    try:
+        said: Any = json.loads(line)
+        kubeconfig, directory = Path(said["kubeconfig"]), Path(said["directory"])
+        identity = str(said["id"])
+    except (ValueError, KeyError, TypeError):
+        raise SandboxFailed(_why(process, errors, line)) from None
+    access = plain(kubeconfig)
+    if access is None:
+        raise SandboxFailed(f"the sandbox wrote a kubeconfig that cannot be used: {kubeconfig}")
+    life = Life(process, errors, directory)
+    access = replace(access, sandbox=True, ended=life.ended)
+    return Embedded(identity, kubeconfig, directory, access, life)
+
+
+def _first_line(process: subprocess.Popen[bytes]) -> bytes:
+    assert process.stdout is not None
+    end = time.monotonic() + START_SECONDS
+    line = b""
+    while not line.endswith(b"\n"):
+        ready, _, _ = select.select([process.stdout], [], [], max(0.0, end - time.monotonic()))
+        piece = os.read(process.stdout.fileno(), 4096) if ready else b""
+        if not piece:
+            return line
+        line += piece
+    return line
+
+
+def _why(process: subprocess.Popen[bytes], errors: IO[bytes], line: bytes) -> str:
+    _end(process)
+    said = _said(errors) or line.decode("utf-8", "replace").strip()
+    if not said:
+        said = f"it said nothing within {START_SECONDS:g} s"
+    return f"the sandbox did not start: {said}"
+
+
+def _said(errors: IO[bytes]) -> str:
+    """Its last line on stderr, read without moving where it writes."""
+    size = os.fstat(errors.fileno()).st_size
+    tail = os.pread(errors.fileno(), 4096, max(0, size - 4096)).decode("utf-8", "replace")
+    lines = tail.strip().splitlines()
+    return lines[-1].removeprefix("error: ") if lines else ""
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            pipe.close()
+    try:
+        process.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()  # its reaper and its parts see that and end too
+        process.wait()

@@ -1,0 +1,100 @@
+"""Access by the official client's configuration loading: exec plugins, auth providers, in-cluster.
+
+The one module that imports `kubernetes`. It takes the finished `Configuration` (files written,
+token and its refresh hook) and none of the client's request code. A plugin that gave no credential
+is named here: the client only logs it, and the server would then answer a bare 401.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from resilience.cluster.access.access import IN_CLUSTER, Access, NoAccess, read
+
+NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+
+def in_cluster() -> Access:
+    """The ServiceAccount of the Pod we run in; its token file is read again as it rotates."""
+    from kubernetes import config
+    from kubernetes.client import Configuration
+
+    configuration = Configuration()
+    try:
+        _untyped(config.load_incluster_config)(client_configuration=configuration)
+    except (config.ConfigException, OSError) as error:
+        raise NoAccess(f"context {IN_CLUSTER!r}: we do not run in a Pod: {error}") from error
+    namespace = NAMESPACE_FILE.read_text().strip() if NAMESPACE_FILE.exists() else ""
+    return _access(configuration, IN_CLUSTER, namespace)
+
+
+def from_kubeconfig(paths: Sequence[Path], context: str) -> Access:
+    """The named context, or the current one, of the merged files."""
+    from kubernetes import config
+    from kubernetes.client import Configuration
+
+    joined = os.pathsep.join(str(path) for path in paths)
+    configuration = Configuration()
+    try:
+        contexts, current = _untyped(config.list_kube_config_contexts)(config_file=joined)
+        _untyped(config.load_kube_config)(
+            config_file=joined, context=context or None, client_configuration=configuration
+        )
+    except (config.ConfigException, OSError, ValueError) as error:
+        raise NoAccess(f"kubeconfig {joined}: {error}") from error
+    name = context or str(current["name"])
+    chosen = next(entry["context"] for entry in contexts if entry["name"] == name)
+    _require_credential(paths, name, str(chosen.get("user")), configuration)
+    return _access(configuration, name, str(chosen.get("namespace") or ""))
+
+
+def _untyped(function: Any) -> Any:
+    """The client says that it is typed; these functions are not."""
+    return function
+
+
+def _require_credential(paths: Sequence[Path], context: str, user: str, configuration: Any) -> None:
+    wanted = next(
+        (
+            entry["user"]["exec"]
+            for path in paths
+            if path.exists()
+            for entry in read(path).get("users") or ()
+            if entry.get("name") == user and "exec" in (entry.get("user") or {})
+        ),
+        None,
+    )
+    if wanted and not configuration.api_key and not configuration.cert_file:
+        raise NoAccess(
+            f"context {context!r}: its exec plugin {wanted.get('command')!r} gave no credential;"
+            f" see what `kubectl --context {context} version` says"
+        )
+
+
+def _access(configuration: Any, context: str, namespace: str) -> Access:
+    certificate = None
+    if configuration.cert_file:
+        certificate = (str(configuration.cert_file), str(configuration.key_file))
+    return Access(
+        context=context,
+        server=str(configuration.host).rstrip("/"),
+        ca_file=str(configuration.ssl_ca_cert or ""),
+        verify=bool(configuration.verify_ssl),
+        server_name=str(configuration.tls_server_name or ""),
+        authorization=_authorization(configuration),
+        certificate=certificate,
+        proxy=str(configuration.proxy or ""),
+        namespace=namespace,
+    )
+
+
+def _authorization(configuration: Any) -> Callable[[], str]:
+    def header() -> str:
+        # Runs the client's refresh hook; the key's name changed between major versions.
+        key = configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        return str(key or "")
+
+    return header

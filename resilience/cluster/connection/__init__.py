@@ -1,0 +1,1 @@
+"""One connection to an API server: HTTP, WebSocket, streams, pace."""

@@ -1,0 +1,38 @@
+"""One answer read as lines while it grows: the log of a Pod that is followed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import urllib3
+from urllib3.exceptions import HTTPError
+
+from resilience.cluster.connection.wire import CHUNK, Wire
+
+SILENCE = 30.0
+"""Seconds without a byte after which the connection is taken for dead."""
+
+
+@contextmanager
+def opened(
+    wire: Wire, path: str, query: Mapping[str, str] | None, agent: str
+) -> Iterator[Iterator[bytes]]:
+    """The lines without their ends; the connection is closed with the context."""
+    response = wire.open("GET", path, query=query, accept="*/*", timeout=SILENCE, agent=agent)
+    try:
+        yield _lines(wire, response, f"GET {path}")
+    finally:
+        response.close()
+
+
+def _lines(wire: Wire, response: urllib3.BaseHTTPResponse, request: str) -> Iterator[bytes]:
+    rest = b""
+    try:
+        while piece := response.read1(CHUNK):
+            *whole, rest = (rest + piece).split(b"\n")
+            yield from whole
+    except (HTTPError, OSError) as error:
+        raise wire.unreachable(request, error) from error
+    if rest:
+        yield rest

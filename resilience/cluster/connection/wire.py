@@ -1,0 +1,329 @@
+"""One HTTP exchange with an API server: our own pool, no hidden retries, errors in its own words.
+
+urllib3's default retries replay a DELETE by name four times on a 429 and hide outages, so they are
+off. `send` reads a whole JSON answer within one deadline, however slowly it drips; `open` leaves
+the body to the caller (watches). Answers that are no JSON are `Unreachable`: something else than an
+API server spoke.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode, urlsplit
+
+import urllib3
+from urllib3.exceptions import HTTPError
+
+from resilience import __version__
+from resilience.cluster.access.access import Access
+from resilience.cluster.errors import ApiError, ClusterEnded, ClusterError, Unreachable, error_for
+
+if TYPE_CHECKING:
+    from resilience.cluster.connection.websocket import WebSocket
+
+CONNECT_TIMEOUT = 10.0
+"""Seconds for TCP and TLS, as long as the official client's own plugins allow themselves."""
+
+CONNECTIONS = 32
+"""Kept open; more may be under way at once. Views hold one each."""
+
+CHUNK = 256 * 1024
+
+_KEEPALIVE = [
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+    # A host that vanished without a word is noticed after 20 s, not after the read timeout.
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 5),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+]
+
+
+Gate = Callable[[str, str, Mapping[str, str], Any], None]
+"""(method, path, query, body) of whatever is about to be sent; raises to keep it from being sent.
+A stream into a container has the method CONNECT."""
+
+
+class Wire:
+    """Connections to one server. Safe to use from several threads."""
+
+    def __init__(self, access: Access, gate: Gate | None = None) -> None:
+        self.access = access
+        self._gate = gate
+        parts = urlsplit(access.server)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise Unreachable(
+                f"context {access.context!r}: server {access.server!r} is not an http(s) URL"
+            )
+        loopback = parts.hostname.startswith("127.") or parts.hostname in ("localhost", "::1")
+        # Over a real network gzip makes lists 15 times smaller; locally it only costs.
+        self._encoding = "identity" if loopback else "gzip"
+        self._tls = _ssl_context(access) if parts.scheme == "https" else None
+        self._manager = _manager(access, self._tls)
+
+    def close(self) -> None:
+        """Close idle connections; those in use end with their request."""
+        self._manager.clear()
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        content_type: str = "application/json",
+        accept: str = "application/json",
+        timeout: float = 30.0,
+        agent: str = "",
+    ) -> dict[str, Any]:
+        """The JSON mapping that the server answered; {} for an empty body."""
+        end = time.monotonic() + timeout
+        response = self.open(
+            method,
+            path,
+            query=query,
+            body=body,
+            content_type=content_type,
+            accept=accept,
+            timeout=timeout,
+            agent=agent,
+        )
+        request = f"{method} {path}"
+        content = self._read(response, end, timeout, request)
+        if not content.strip():
+            return {}
+        try:
+            answer = json.loads(content)
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise Unreachable(
+                f"{request}: answered {response.status} without a JSON object:"
+                f" {excerpt(content)!r}; is {self.access.server} a Kubernetes API server?"
+            )
+        return answer
+
+    def open(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        content_type: str = "application/json",
+        accept: str = "application/json",
+        timeout: float = 30.0,
+        agent: str = "",
+    ) -> urllib3.BaseHTTPResponse:
+        """The response with its body unread; ApiError for a status of 300 and above.
+
+        `timeout` is the longest silence between two pieces. The caller closes the response.
+        """
+        if self._gate is not None:
+            self._gate(method, path, query or {}, body)
+        headers = self._headers(accept, agent)
+        data = None
+        if body is not None:
+            headers["Content-Type"] = content_type
+            data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        url = self.access.server + path + (f"?{urlencode(query)}" if query else "")
+
+        def ask() -> urllib3.BaseHTTPResponse:
+            return self._manager.request(
+                method,
+                url,
+                body=data,
+                headers=headers,
+                preload_content=False,
+                redirect=False,
+                retries=False,
+                timeout=urllib3.Timeout(connect=min(CONNECT_TIMEOUT, timeout), read=timeout),
+            )
+
+        try:
+            response = ask()
+            # Whom the server does not know has changed nothing: what it refused can be sent again.
+            if response.status == 401 and self.access.renewed(headers.get("Authorization", "")):
+                response.drain_conn()
+                response.release_conn()
+                headers["Authorization"] = self.access.authorization()
+                response = ask()
+        except (HTTPError, OSError, ValueError) as error:
+            raise self.unreachable(f"{method} {path}", error) from error
+        if response.status >= 300:
+            raise self._refusal(response, f"{method} {path}")
+        return response
+
+    def unreachable(self, request: str, error: Exception) -> ClusterError:
+        """What broke, in a sentence that names the server and the context; ClusterEnded if that
+        is for good."""
+        if why := self.access.ended():
+            return ClusterEnded(f"{request}: {why}")
+        where = f"{self.access.server} (context {self.access.context!r})"
+        return Unreachable(f"{request}: {where} gave no answer: {reason(error)}")
+
+    def websocket(self, path: str, protocols: Sequence[str], agent: str) -> WebSocket:
+        """A stream into a container; HandshakeRefused with the server's answer."""
+        from resilience.cluster.connection.websocket import WebSocket
+
+        access = self.access
+        if self._gate is not None:
+            self._gate("CONNECT", path, {}, None)
+        headers = self._headers("*/*", agent)
+        del headers["Accept-Encoding"]
+        return WebSocket(
+            access.server + path,
+            headers,
+            protocols,
+            self._tls,
+            server_name=access.server_name,
+            proxy=access.proxy,
+            timeout=CONNECT_TIMEOUT,
+        )
+
+    def _headers(self, accept: str, agent: str) -> dict[str, str]:
+        headers = {
+            "Accept": accept,
+            "Accept-Encoding": self._encoding,
+            "User-Agent": f"pytest-resilience/{__version__}" + (f" ({agent})" if agent else ""),
+        }
+        authorization = self.access.authorization()
+        if authorization:
+            headers["Authorization"] = authorization
+        return headers
+
+    def _read(
+        self, response: urllib3.BaseHTTPResponse, end: float, timeout: float, request: str
+    ) -> bytes:
+        parts: list[bytes] = []
+        try:
+            while part := response.read1(CHUNK):
+                parts.append(part)
+                if time.monotonic() > end:
+                    response.close()
+                    raise Unreachable(f"{request}: answer not complete after {timeout:g} s")
+        except (HTTPError, OSError) as error:
+            response.close()
+            raise self.unreachable(request, error) from error
+        response.release_conn()
+        return b"".join(parts)
+
+    def _refusal(self, response: urllib3.BaseHTTPResponse, request: str) -> ApiError:
+        # A refusal is small; a body that drips on for longer is not waited for.
+        content = self._read(response, time.monotonic() + CONNECT_TIMEOUT, CONNECT_TIMEOUT, request)
+        try:
+            status = json.loads(content)
+        except ValueError:
+            status = None
+        found = status if isinstance(status, dict) else {}
+        if response.status == 401:
+            found = {**found, "message": self._stranger(found)}
+        return refusal(
+            response.status,
+            found,
+            request,
+            retry_after=_seconds(response.headers.get("Retry-After")),
+            otherwise=excerpt(content) or response.reason or "",
+        )
+
+    def _stranger(self, status: Mapping[str, Any]) -> str:
+        """A bare "Unauthorized" says nothing that a person could act on."""
+        name = self.access.context
+        return (
+            f"{status.get('message') or 'Unauthorized'}: {self.access.server} does not take the"
+            f" credentials of context {name!r}, which may have expired; log in again and see what"
+            f" `kubectl --context {name} auth whoami` says"
+        )
+
+
+def refusal(
+    code: int,
+    status: Mapping[str, Any],
+    request: str,
+    *,
+    retry_after: float | None = None,
+    otherwise: str = "",
+) -> ApiError:
+    """The error for a Status, whether it came as an answer or inside a watch."""
+    details = status.get("details")
+    if retry_after is None and isinstance(details, dict):
+        retry_after = _seconds(details.get("retryAfterSeconds"))
+    message = str(status.get("message") or otherwise or "no reason given")
+    return error_for(code)(
+        code,
+        f"{message} (HTTP {code})" if not status.get("message") else message,
+        reason=str(status.get("reason") or ""),
+        status=status,
+        retry_after=retry_after,
+        request=request,
+    )
+
+
+def reason(error: BaseException) -> str:
+    """The innermost cause in plain words: urllib3 wraps what the socket said several times."""
+    if isinstance(error, urllib3.exceptions.ReadTimeoutError):
+        return "timed out"
+    inner = getattr(error, "reason", None)
+    if isinstance(inner, BaseException):
+        return reason(inner)
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {error.verify_message}"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    cause = next((arg for arg in error.args if isinstance(arg, BaseException)), error.__cause__)
+    text = str(error)
+    return reason(cause) if cause is not None else text.rpartition(": ")[2] or type(error).__name__
+
+
+def excerpt(content: bytes, length: int = 120) -> str:
+    """The beginning of a body, on one line, for an error message."""
+    return " ".join(content[: 4 * length].decode("utf-8", "replace").split())[:length]
+
+
+def _seconds(text: Any) -> float | None:
+    """Retry-After in seconds; its date form is not used by API servers and is ignored."""
+    try:
+        seconds = float(text)
+    except (TypeError, ValueError):
+        return None
+    return seconds if 0 <= seconds < 86400 else None
+
+
+def _manager(access: Access, tls: ssl.SSLContext | None) -> urllib3.PoolManager:
+    options: dict[str, Any] = {"maxsize": CONNECTIONS, "socket_options": _KEEPALIVE}
+    if tls is not None:
+        options["ssl_context"] = tls
+        if access.server_name:
+            options["server_hostname"] = access.server_name
+            options["assert_hostname"] = access.server_name if access.verify else False
+        elif not access.verify:
+            options["assert_hostname"] = False
+    if access.proxy:
+        return urllib3.ProxyManager(access.proxy, **options)
+    return urllib3.PoolManager(**options)
+
+
+def _ssl_context(access: Access) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(
+            cafile=access.ca_file or None if not access.ca_data else None,
+            cadata=access.ca_data or None,
+        )
+        if access.certificate:
+            context.load_cert_chain(*access.certificate)
+    except (OSError, ValueError) as error:
+        raise Unreachable(
+            f"context {access.context!r}: its certificates cannot be used: {error}"
+        ) from error
+    # Clusters have private authorities, often without key identifiers; Go's client takes them too.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if not access.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context

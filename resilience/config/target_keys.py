@@ -1,0 +1,129 @@
+"""The keys of a target: what each must look like, and what it is for.
+
+`resilience.config.targets` reads by this table, and docs/reference/targets.md is made from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """`words` say what `fits`; `default` is what holds where the key is left out."""
+
+    words: str
+    fits: Callable[[Any], bool]
+    about: str
+    example: str
+    default: str = ""
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(part, str) for part in value)
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is int and value >= 1
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _text(about: str, example: str, default: str = "") -> Key:
+    return Key("text", _is_text, about, f'"{example}"', default)
+
+
+def _texts(about: str, example: str, default: str = "") -> Key:
+    return Key("a list of texts", _is_texts, about, example, default)
+
+
+def _number(about: str, example: str, default: str = "no limit") -> Key:
+    return Key("a whole number, at least 1", _is_number, about, example, default)
+
+
+def _flag(about: str) -> Key:
+    return Key("true or false", _is_flag, about, "true", "`false`")
+
+
+KEYS: Mapping[str, Key] = {
+    "context": _text(
+        "The context of a kubeconfig that leads there, or `in-cluster`.", "staging", "required"
+    ),
+    "cluster": _text(
+        "The uid of its namespace `kube-system`: `kubectl get namespace kube-system -o"
+        " jsonpath={.metadata.uid}`. A run whose context leads elsewhere is refused.",
+        "5f0d3c5e-0c5b-4d8e-9a55-7f1c5b7a2d11",
+        "required",
+    ),
+    "namespaces": _texts(
+        "Namespaces that may be acted in. `kube-system`, `kube-public` and `kube-node-lease` only"
+        " where they are named here.",
+        '["shop"]',
+        "those that are labelled",
+    ),
+    "namespace_selectors": _texts(
+        "Namespaces with such labels too, but none of the system's own.",
+        '["team=shop,stage!=prod"]',
+        "none",
+    ),
+    "nodes": _flag("Whether nodes may be acted on: cordoned, tainted, drained, stopped."),
+    "max_pods": _number("Pods that one run may harm, over all its steps.", "5"),
+    "max_nodes": _number("Nodes that one run may touch.", "1"),
+    "max_share": Key(
+        'a share such as "1/3" or "30%"',
+        _is_text,
+        "Which part of the Pods of any one namespace a run may harm, rounded down.",
+        '"1/3"',
+        "no limit",
+    ),
+    "windows": _texts(
+        "When actions may be taken, as cron ranges: whole minutes that match; the last one is in.",
+        '["* 9-16 * * mon-fri"]',
+        "always",
+    ),
+    "timezone": _text("The IANA zone of windows and blackout.", "Europe/Berlin", "`UTC`"),
+    "blackout": _texts(
+        "Days on which nothing may be touched, both ends included; wins over windows.",
+        '["2026-12-24/2027-01-02"]',
+        "none",
+    ),
+    "rate": Key(
+        'a rate such as "20/s"',
+        _is_text,
+        "Requests of actions, in the long run. The undo has a budget of its own, as large.",
+        '"50/s"',
+        "`20/s`",
+    ),
+    "burst": _number("Requests of actions at once.", "100", "`40`"),
+    "gate": Key(
+        "a table",
+        lambda value: isinstance(value, dict),
+        "Asked before each action: `prometheus` or `alertmanager`, a URL, and `unless`, a query or"
+        " a filter. An answer with anything in it refuses the action, and so does no answer.",
+        '{prometheus = "http://prometheus:9090", unless = "ALERTS{severity=\'critical\'}"}',
+        "none",
+    ),
+    "driver": _texts(
+        "A command that stops and starts machines, for `node_down` and `reboot`: it is called with"
+        " `down`, `up` or `reboot` and a node's name behind what is written here.",
+        '["./power.sh", "staging"]',
+        "none",
+    ),
+    "privileged": _flag(
+        "Whether `crash` may run a short-lived Pod with the host's process namespace on a node."
+    ),
+    "helper_image": _text(
+        "The image of helper Pods (probers, canaries, volume and node helpers) on this cluster, for"
+        " instance from a mirror. Any image with Python 3.11 or later on its PATH will do.",
+        "registry.example.com/mirror/python:3.13-slim",
+        "the option `helper_image`",
+    ),
+}

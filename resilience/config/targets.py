@@ -1,0 +1,177 @@
+"""Targets: the clusters that may be touched, as a file in version control says.
+
+`[tool.resilience.targets.NAME]` in pyproject.toml or `[targets.NAME]` in resilience.toml, both in
+the root folder. Every key is checked: a limit that is misspelt must not be a limit that is absent.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from resilience.config.target_keys import KEYS
+from resilience.config.windows import Windows
+from resilience.kube.selectors import Selector
+from resilience.model.values import Rate, Share
+
+T = TypeVar("T")
+
+RATE = 20.0
+"""Requests a second that actions send to a real API server: the steady state that Kubernetes' own
+scalability envelope is defined by leaves no more to a guest."""
+
+BURST = 40
+"""Requests at once."""
+
+
+class BadTarget(ValueError):
+    """A target that cannot be understood; the text names file, target and key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """A question asked before each action. `unless` is a PromQL query, or an Alertmanager filter:
+    an answer with anything in it refuses the action, and so does no answer."""
+
+    kind: Literal["prometheus", "alertmanager"]
+    url: str
+    unless: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One cluster with what may be done there.
+
+    `cluster` is the uid of its kube-system namespace: a context name proves nothing. `namespaces`
+    may be acted in, and those whose labels one of `namespace_selectors` matches; `nodes` says
+    whether nodes may be. `max_pods`, `max_nodes` and `max_share` (of the Pods of a namespace) are
+    what one run may harm, None without limit. `rate` and `burst` are requests of actions, a second
+    and at once. `driver` is a command that stops and starts machines (`COMMAND down|up|reboot
+    NODE`); `privileged` allows Pods that reach into a node. `helper_image` is what helper Pods run
+    from on this cluster.
+    """
+
+    name: str
+    context: str
+    cluster: str
+    namespaces: tuple[str, ...] = ()
+    namespace_selectors: tuple[Selector, ...] = ()
+    nodes: bool = False
+    max_pods: int | None = None
+    max_nodes: int | None = None
+    max_share: Share | None = None
+    windows: Windows = field(default_factory=Windows)
+    rate: float = RATE
+    burst: int = BURST
+    gate: Gate | None = None
+    driver: tuple[str, ...] = ()
+    privileged: bool = False
+    helper_image: str = ""
+
+
+def load(root: Path) -> Sequence[Target]:
+    """All targets of both files, sorted by name. BadTarget for anything that is not understood."""
+    found: dict[str, Target] = {}
+    for path, keys in (
+        (root / "pyproject.toml", ("tool", "resilience", "targets")),
+        (root / "resilience.toml", ("targets",)),
+    ):
+        for name, body in _tables(path, keys).items():
+            if name in found:
+                raise BadTarget(f"{path}: target {name!r} is also in pyproject.toml")
+            found[name] = _target(path, name, body)
+    return [found[name] for name in sorted(found)]
+
+
+def _tables(path: Path, keys: Sequence[str]) -> Mapping[str, Any]:
+    try:
+        table: Any = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise BadTarget(f"{path}: {error}") from error
+    for key in keys:
+        table = table.get(key, {})
+        if not isinstance(table, dict):
+            raise BadTarget(f"{path}: {'.'.join(keys)} is not a table")
+    assert isinstance(table, dict)
+    return table
+
+
+def _target(path: Path, name: str, body: Any) -> Target:
+    where = f"{path}: target {name!r}"
+    if not isinstance(body, dict):
+        raise BadTarget(f"{where} is not a table")
+    for key, value in body.items():
+        _check(where, key, value)
+    for key in ("context", "cluster"):
+        if not body.get(key):
+            hint = (
+                ""
+                if key == "context"
+                else (" (kubectl get namespace kube-system -o jsonpath={.metadata.uid})")
+            )
+            raise BadTarget(f"{where} has no {key}{hint}")
+    return Target(name=name, **_decoded(where, body))
+
+
+def _decoded(where: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of a table whose keys and shapes have been checked."""
+    plain = ("context", "cluster", "nodes", "max_pods", "max_nodes", "burst", "privileged",
+             "helper_image")  # fmt: skip
+    values: dict[str, Any] = {key: body[key] for key in plain if key in body}
+    values["driver"] = tuple(body.get("driver", ()))
+    values["namespaces"] = tuple(body.get("namespaces", ()))
+    values["namespace_selectors"] = tuple(
+        _parsed(where, "namespace_selectors", text, Selector.parse)
+        for text in body.get("namespace_selectors", ())
+    )
+    if "rate" in body:
+        values["rate"] = float(_parsed(where, "rate", body["rate"], Rate.parse).per_second)
+    if "max_share" in body:
+        values["max_share"] = _parsed(where, "max_share", body["max_share"], Share.parse)
+    values["windows"] = _windows(where, body)
+    if "gate" in body:
+        values["gate"] = _gate(where, body["gate"])
+    return values
+
+
+def _parsed(where: str, key: str, text: str, parse: Callable[[str], T]) -> T:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise BadTarget(f"{where}: {key} = {text!r}: {error}") from None
+
+
+def _windows(where: str, body: Mapping[str, Any]) -> Windows:
+    try:
+        return Windows.parse(
+            body.get("windows", ()), body.get("blackout", ()), body.get("timezone", "UTC")
+        )
+    except ValueError as error:
+        raise BadTarget(f"{where}: windows, blackout or timezone: {error}") from None
+
+
+def _gate(where: str, body: Mapping[str, Any]) -> Gate:
+    texts = all(isinstance(value, str) and value for value in body.values())
+    kinds = [kind for kind in ("prometheus", "alertmanager") if kind in body]
+    if not texts or len(kinds) != 1 or set(body) != {kinds[0], "unless"}:
+        raise BadTarget(
+            f"{where}: gate = {dict(body)!r}; expected two texts: prometheus or alertmanager (a"
+            ' URL), and unless (a query, or a filter such as severity="critical")'
+        )
+    kind: Any = kinds[0]
+    return Gate(kind=kind, url=body[kind].rstrip("/"), unless=body["unless"])
+
+
+def _check(where: str, key: str, value: Any) -> None:
+    if key not in KEYS:
+        near = difflib.get_close_matches(key, KEYS, n=1)
+        hint = f"; did you mean {near[0]}?" if near else f"; expected {', '.join(sorted(KEYS))}"
+        raise BadTarget(f"{where}: unknown key {key!r}{hint}")
+    if not KEYS[key].fits(value):
+        raise BadTarget(f"{where}: {key} = {value!r}; expected {KEYS[key].words}")

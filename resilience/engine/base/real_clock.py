@@ -1,0 +1,83 @@
+"""Real time, with waits that anything watched can wake and an abort cuts short.
+
+`until` asks its condition again whenever `poke` was called since the last question, and at least
+twice a second, because conditions may depend on time itself. The condition is called without any
+lock held: it may read views whose own threads poke.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from threading import Condition
+from typing import Protocol
+
+_LONGEST_NAP = 0.5
+
+
+class EngineClock(Protocol):
+    """What the engine needs of time; `resilience.verbs.context.Clock` is the part that verbs see."""
+
+    def monotonic(self) -> float: ...
+    def wall(self) -> float: ...
+    def wait(self, seconds: float) -> None: ...
+    def until(self, holds: Callable[[], bool], deadline: float) -> bool: ...
+    def poke(self) -> None:
+        """Something changed: whoever waits asks again."""
+
+    def checking(self, check: Callable[[], None]) -> EngineClock:
+        """The same time; its waits call `check`, which raises to cut them short."""
+
+
+class RealClock:
+    """CLOCK_MONOTONIC and the system's wall clock."""
+
+    def __init__(
+        self,
+        check: Callable[[], None] = lambda: None,
+        *,
+        shared: Condition | None = None,
+        changes: list[int] | None = None,
+    ) -> None:
+        self._check = check
+        self._condition = shared or Condition()
+        self._changes = changes if changes is not None else [0]
+
+    def monotonic(self) -> float:
+        """Seconds of CLOCK_MONOTONIC."""
+        return time.monotonic()
+
+    def wall(self) -> float:
+        """Seconds since the epoch."""
+        return time.time()
+
+    def wait(self, seconds: float) -> None:
+        """Block for that long."""
+        self.until(lambda: False, self.monotonic() + seconds)
+
+    def until(self, holds: Callable[[], bool], deadline: float) -> bool:
+        """Block until `holds()` or the deadline; says which."""
+        while True:
+            self._check()
+            seen = self._changes[0]
+            if holds():
+                return True
+            left = deadline - self.monotonic()
+            if left <= 0:
+                return False
+            self._nap(seen, min(left, _LONGEST_NAP))
+
+    def poke(self) -> None:
+        """Wake all waits. Re-entrant: a signal handler may call it inside a wait."""
+        with self._condition:
+            self._changes[0] += 1
+            self._condition.notify_all()
+
+    def checking(self, check: Callable[[], None]) -> RealClock:
+        """The same time and the same pokes, another reason to be cut short."""
+        return RealClock(check, shared=self._condition, changes=self._changes)
+
+    def _nap(self, seen: int, seconds: float) -> None:
+        with self._condition:
+            if self._changes[0] == seen:
+                self._condition.wait(seconds)

@@ -1,0 +1,57 @@
+"""Who and what was harmed, when, and whether the harm is over. Pure, given a lookup of Pods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from resilience.cluster.interface import Object
+from resilience.verbs.context import Fate
+
+Lookup = Callable[[str], Object | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Struck:
+    """One victim; `resilience.verbs.context.Victim`."""
+
+    uid: str
+    name: str
+    namespace: str
+    owner: str
+    workload: str
+    workload_title: str
+    fate: Fate
+    restarts: int
+    struck: float
+    step: str
+    grace: float
+
+    @property
+    def title(self) -> str:
+        """`shop/web-1`."""
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Affected:
+    """Something other than a Pod that an action changed. `pod_labels` are those of the Pods that it
+    makes, {} if it makes none."""
+
+    uid: str
+    title: str
+    text: str
+    step: str
+    since: float
+    namespace: str = ""
+    pod_labels: Mapping[str, str] = field(default_factory=dict)
+
+
+def is_over(victim: Struck, pod: Object | None) -> bool:
+    """Whether it can do no more harm: a Pod that terminates still does."""
+    return victim.fate is not Fate.GONE or pod is None
+
+
+def unfinished(victims: Sequence[Struck], lookup: Lookup) -> list[Struck]:
+    """Victims that may still do harm."""
+    return [victim for victim in victims if not is_over(victim, lookup(victim.uid))]

@@ -1,0 +1,1 @@
+"""Who may be touched: consent, limits, locks, permissions. Asked before every action."""

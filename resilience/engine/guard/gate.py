@@ -1,0 +1,73 @@
+"""The gate of a target: a question to Prometheus or Alertmanager before each action.
+
+`unless` describes trouble. Alerts that match, or a query with a result, refuse the action; so does
+a gate that cannot be reached or answers in another way: who cannot tell must not break things.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+from resilience.config.targets import Gate
+from resilience.verbs.context import Refused
+
+TIMEOUT = 5.0
+"""Seconds; an action waits for this."""
+
+Fetch = Callable[[str], bytes]
+"""URL -> body; OSError or ValueError when there is no good answer."""
+
+
+def require(gate: Gate, fetch: Fetch) -> None:
+    """Return when nothing speaks against acting, else raise Refused."""
+    try:
+        found = _asked(gate, fetch)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Refused(
+            f"the gate {gate.kind} at {gate.url} gives no answer that can be used ({error}), and "
+            "without one nothing is broken"
+        ) from None
+    if found:
+        raise Refused(f"the gate is shut: {gate.kind} finds `{gate.unless}`: {found}")
+
+
+def _asked(gate: Gate, fetch: Fetch) -> str:
+    if gate.kind == "alertmanager":
+        query = {"active": "true", "silenced": "false", "inhibited": "false", "filter": gate.unless}
+        return _alerts(json.loads(fetch(f"{gate.url}/api/v2/alerts?{urlencode(query)}")))
+    return _series(
+        json.loads(fetch(f"{gate.url}/api/v1/query?{urlencode({'query': gate.unless})}"))
+    )
+
+
+def _alerts(answer: Any) -> str:
+    if not isinstance(answer, list):
+        raise ValueError("no list of alerts")
+    names = sorted({str(alert["labels"].get("alertname", "an alert")) for alert in answer})
+    return ", ".join(names)
+
+
+def _series(answer: Any) -> str:
+    if answer["status"] != "success":
+        raise ValueError(str(answer.get("error", "no success")))
+    data = answer["data"]
+    if data["resultType"] == "scalar":
+        raise ValueError("a scalar; expected a query whose result is empty when all is well")
+    result = data["result"]
+    return f"{len(result)} series" if result else ""
+
+
+def fetch(url: str) -> bytes:
+    """Over HTTP, no redirects, no retries."""
+    import urllib3
+
+    try:
+        response = urllib3.request("GET", url, timeout=TIMEOUT, retries=False, redirect=False)
+    except urllib3.exceptions.HTTPError as error:
+        raise OSError(str(error)) from None
+    if response.status != 200:
+        raise ValueError(f"HTTP {response.status}")
+    return response.data

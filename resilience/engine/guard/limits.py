@@ -1,0 +1,136 @@
+"""The limits of a target, held during a run: windows, gate, pause, and how much may be harmed.
+
+One per run. What it refuses has not been touched yet: it is asked with all that an action has
+chosen, before the first of it is harmed. Nothing here bounds the undo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from threading import Lock
+
+from resilience.cluster.errors import NotFound
+from resilience.cluster.interface import NAMESPACES, PODS, Cluster, Object
+from resilience.config.targets import Target
+from resilience.engine.guard import gate
+from resilience.engine.guard.consent import PROTECTED
+from resilience.kube import objects
+from resilience.model.scenario import Step
+from resilience.model.verb import Family, Phase
+from resilience.verbs.context import Refused
+
+PAUSED = "resilience/paused"
+"""Annotation on a namespace; any value but `false` stops runs there between steps."""
+
+
+class Limits:
+    """What a run may still do. `target` None: consent came by a label, which sets no limits."""
+
+    def __init__(
+        self,
+        target: Target | None,
+        cluster: Cluster,
+        namespace: str,
+        wall: Callable[[], float],
+        fetch: gate.Fetch = gate.fetch,
+    ) -> None:
+        self._target = target
+        self._cluster = cluster
+        self._namespace = namespace
+        self._wall = wall
+        self._fetch = fetch
+        self._harmed: dict[str, set[str]] = {}
+        self._nodes: set[str] = set()
+        self._there: dict[str, int] = {}
+        self._lock = Lock()
+
+    def before(self, step: Step) -> None:
+        """Refused when no further step may be taken now."""
+        if step.phase is Phase.THEN:
+            return
+        self._unless_paused()
+        if step.verb.family is Family.ACTION:
+            self.open_now()
+
+    def open_now(self) -> None:
+        """Refused outside of the windows, and by the gate."""
+        if self._target is None:
+            return
+        closed = self._target.windows.closed(datetime.fromtimestamp(self._wall(), UTC))
+        if closed:
+            raise Refused(f"target {self._target.name} is closed: {closed}")
+        if self._target.gate is not None:
+            gate.require(self._target.gate, self._fetch)
+
+    def may_harm(self, chosen: Sequence[Object]) -> None:
+        """Count these Pods or nodes in, or refuse all of them."""
+        if self._target is None:
+            return
+        pods = [obj for obj in chosen if obj.get("kind", "Pod") == "Pod"]
+        nodes = {objects.uid(obj) for obj in chosen if obj.get("kind") == "Node"}
+        with self._lock:
+            harmed = {space: set(uids) for space, uids in self._harmed.items()}
+            for pod in pods:
+                harmed.setdefault(objects.namespace(pod), set()).add(objects.uid(pod))
+            self._check_system(harmed, self._target)
+            self._check_pods(harmed, self._target)
+            self._check_share(harmed, self._target)
+            self._check_nodes(self._nodes | nodes, self._target)
+            self._harmed, self._nodes = harmed, self._nodes | nodes
+
+    def _check_system(self, harmed: dict[str, set[str]], target: Target) -> None:
+        for namespace in sorted(harmed.keys() & PROTECTED - set(target.namespaces)):
+            raise Refused(
+                f"Pods of {namespace} would be harmed, the system's own; list it in `namespaces` of"
+                f" target {target.name} if that is meant"
+            )
+
+    def _check_pods(self, harmed: dict[str, set[str]], target: Target) -> None:
+        total = sum(len(uids) for uids in harmed.values())
+        if target.max_pods is not None and total > target.max_pods:
+            raise Refused(
+                f"{total} Pods would be harmed by this run, and target {target.name} allows"
+                f" max_pods = {target.max_pods}"
+            )
+
+    def _check_share(self, harmed: dict[str, set[str]], target: Target) -> None:
+        if target.max_share is None:
+            return
+        for namespace, uids in sorted(harmed.items()):
+            there = self._count(namespace)
+            if len(uids) > target.max_share.of(there):
+                raise Refused(
+                    f"{len(uids)} of the {there} Pods of namespace {namespace} would be harmed by"
+                    f" this run, and target {target.name} allows max_share = {target.max_share}"
+                )
+
+    def _check_nodes(self, nodes: set[str], target: Target) -> None:
+        if target.max_nodes is not None and len(nodes) > target.max_nodes:
+            raise Refused(
+                f"{len(nodes)} nodes would be touched by this run, and target {target.name} allows"
+                f" max_nodes = {target.max_nodes}"
+            )
+
+    def _count(self, namespace: str) -> int:
+        """Living Pods when the run first touched the namespace: harm must not shrink the whole."""
+        if namespace not in self._there:
+            self._there[namespace] = sum(
+                not objects.is_finished(pod)
+                and not objects.is_terminating(pod)
+                and not objects.is_ours(pod)
+                for pod in self._cluster.list(PODS, namespace)
+            )
+        return self._there[namespace]
+
+    def _unless_paused(self) -> None:
+        try:
+            namespace = self._cluster.get(NAMESPACES, self._namespace)
+        except NotFound:
+            return
+        value = objects.annotation(namespace, PAUSED)
+        if value and value != "false":
+            raise Refused(
+                f"namespace {self._namespace} is paused ({PAUSED}={value}); to go on: kubectl"
+                f" annotate namespace {self._namespace} {PAUSED}-"
+            )

@@ -1,0 +1,155 @@
+"""The locks of one run: a Lease for each namespace it acts in, and one for nodes.
+
+All lie in the journal's namespace: a namespace that a scenario makes cannot hold the lock that it
+is made under, and one set of rights does for all. They are taken in one order, so that two runs
+that want the same cannot hold each other up for ever. Whoever loses one stops and writes nothing
+more; what it changed is undone by it only after it has all of them again, else by the next holder.
+"""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from resilience.cluster.errors import (
+    ClusterError,
+    Conflict,
+    Forbidden,
+    NotFound,
+    ServerTrouble,
+    Unreachable,
+)
+from resilience.cluster.interface import NAMESPACES, Cluster
+from resilience.cluster.lease import ASK_EVERY, Held, LeaseLock
+from resilience.engine.base.real_clock import EngineClock
+from resilience.model.values import RunId
+from resilience.verbs.context import Refused
+
+NODES = "nodes"
+
+
+def names(namespaces: Sequence[str], *, nodes: bool) -> tuple[str, ...]:
+    """Names of the Leases for what a scenario touches, in the order in which they are taken."""
+    return tuple(
+        sorted({f"namespace-{name}" for name in namespaces} | ({NODES} if nodes else set()))
+    )
+
+
+def holder(run: RunId) -> str:
+    """Who we are, for whoever waits for us."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user need not have a name
+        user = "somebody"
+    return f"run {run} of {user}@{socket.gethostname()}"
+
+
+def ensure_namespace(cluster: Cluster, namespace: str) -> None:
+    """Locks and journals need one; Refused when it is not there and may not be made."""
+    try:
+        cluster.get(NAMESPACES, namespace)
+        return
+    except NotFound:
+        pass
+    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
+    try:
+        cluster.create(NAMESPACES, body)
+    except Conflict:
+        return
+    except Forbidden as error:
+        raise Refused(
+            f"namespace {namespace}, for locks and the journal, does not exist, and we may not"
+            f" create it ({error}); create it: kubectl create namespace {namespace}, or name"
+            " another by --resilience-journal-namespace"
+        ) from error
+
+
+class Locks:
+    """Several Leases as one. Not reentrant; one run's."""
+
+    def __init__(
+        self, cluster: Cluster, namespace: str, names: Sequence[str], who: str, clock: EngineClock
+    ) -> None:
+        self.names = tuple(names)
+        self.who = who
+        self.lost = ""
+        """Why they are not ours any more; "" while they are."""
+        self._cluster = cluster
+        self._namespace = namespace
+        self._clock = clock
+        self._held: list[LeaseLock] = []
+        self._on_lost: Callable[[str], None] = lambda why: None
+        self._given_up = False
+
+    def acquire(self, within: float) -> None:
+        """Take all, waiting up to `within` seconds; Refused with the holder's name, and none held,
+        when one stays with another."""
+        deadline = self._clock.monotonic() + within
+        dead: set[str] = set()  # who was silent on one lock is not watched on the next
+        try:
+            for name in self.names:
+                lock = LeaseLock(self._cluster, self._namespace, name, self.who, self._clock)
+                left = max(0.0, deadline - self._clock.monotonic())
+                dead.add(lock.acquire(left, dead).after)
+                self._held.append(lock)
+        except BaseException as error:
+            self.release()
+            if isinstance(error, Held):
+                raise Refused(str(error)) from error
+            raise
+        self.lost = ""
+
+    def keep(self, on_lost: Callable[[str], None]) -> None:
+        """Renew all until `release`; `on_lost` hears of a loss, mostly on another thread."""
+        self._on_lost = on_lost
+        for lock in self._held:
+            lock.keep(self._lose)
+
+    def still_ours(self) -> bool:
+        """Asked before each write. After a silence in which another may have taken over (a stopped
+        process, a sleeping machine) the locks are renewed first, which says so."""
+        for lock in tuple(self._held):
+            if not self.lost and lock.doubtful() and (why := lock.renew()):
+                self._lose(why)
+        return not self.lost
+
+    def _lose(self, why: str) -> None:
+        self.lost = self.lost or why
+        self._on_lost(why)
+
+    def regain(self, within: float, clock: EngineClock) -> bool:
+        """After a loss: all of them again, or none, and then never. An API server that is away is
+        waited for. `clock` is one that the run's own abort, which the loss was, does not cut short.
+        """
+        if self._given_up:
+            return False
+        self.release()
+        self._clock = clock
+        why = self.lost
+        try:
+            self._acquire_patiently(clock.monotonic() + within)
+        except (Refused, ClusterError):
+            self.lost, self._given_up = why, True
+            return False
+        self.keep(self._on_lost)
+        return True
+
+    def _acquire_patiently(self, deadline: float) -> None:
+        while True:
+            left = deadline - self._clock.monotonic()
+            try:
+                return self.acquire(max(0.0, left))
+            except (Unreachable, ServerTrouble):
+                if left <= ASK_EVERY:
+                    raise
+                self._clock.wait(ASK_EVERY)
+
+    def release(self) -> None:
+        """Let the next one in at once. What is no longer ours is left alone; what the API server
+        does not take now runs out by itself."""
+        for lock in reversed(self._held):
+            with suppress(ClusterError):
+                lock.release()
+        self._held.clear()

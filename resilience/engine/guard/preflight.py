@@ -1,0 +1,131 @@
+"""Before anything is touched: does the API server allow all that the scenario will ask for?
+
+Each right is asked with a SelfSubjectAccessReview, several at a time, each once. Whoever lacks one
+is refused with the roles to apply; an API server that cannot answer refuses too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from resilience.cluster.errors import ApiError, NotFound
+from resilience.cluster.interface import NAMESPACES, Cluster
+from resilience.engine.guard import rbac
+from resilience.engine.guard.permissions import RUN, Need, every_step, flattened, merged, needed
+from resilience.kube import objects
+from resilience.model.scenario import Scenario
+from resilience.model.verb import Right
+from resilience.verbs.context import Refused
+
+REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+WHO = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+AT_ONCE = 8
+"""Reviews under way at the same time; an API server answers one in about a millisecond."""
+
+
+def ask(cluster: Cluster, scenario: Scenario, namespace: str, journal: str) -> None:
+    """Return when nothing stands in the way of `scenario` in `namespace`, else raise Refused."""
+    for step in every_step(scenario):
+        if not step.optional:
+            step.verb.possible(step.parameters, cluster)
+    creates = any(step.verb.name == "apply" for step in flattened(scenario.given))
+    more = absent(cluster, namespace, creates)
+    require(cluster, [*needed(scenario, namespace, journal), *more])
+
+
+def require(cluster: Cluster, needs: Sequence[Need]) -> None:
+    """Return when all are allowed, else raise Refused with what to apply."""
+    lacking = missing(cluster, needs)
+    if lacking:
+        raise Refused(explained(lacking, cluster))
+
+
+def missing(cluster: Cluster, needs: Sequence[Need]) -> list[Need]:
+    """Those that are not allowed; optional ones are not asked for."""
+    asked = [need for need in needs if not need.right.optional]
+    try:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            allowed = list(pool.map(lambda need: is_allowed(cluster, need.right), asked))
+    except ApiError as error:
+        raise Refused(f"the API server does not say what we may do: {error}") from error
+    return [need for need, yes in zip(asked, allowed, strict=True) if not yes]
+
+
+def is_allowed(cluster: Cluster, right: Right) -> bool:
+    """One review."""
+    resource, _, subresource = right.resource.partition("/")
+    attributes = {
+        "verb": right.verb,
+        "group": right.group,
+        "resource": resource,
+        "subresource": subresource,
+        "namespace": right.namespace,
+        "name": right.name,
+    }
+    body = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": {key: each for key, each in attributes.items() if each}},
+    }
+    answer = cluster.request("POST", REVIEWS, body=body)
+    return bool((answer.get("status") or {}).get("allowed"))
+
+
+def absent(cluster: Cluster, namespace: str, creates: bool) -> Sequence[Need]:
+    """What is needed beside where the namespace does not exist: `apply` makes it, and undoes it.
+    Refused where nothing in the scenario would make it."""
+    try:
+        if objects.is_terminating(cluster.get(NAMESPACES, namespace)):
+            raise Refused(
+                f"namespace {namespace} of {cluster.context!r} is being deleted, and nothing can be"
+                f" made in it any more; wait until it is gone (kubectl get namespace {namespace} -o"
+                " yaml says what holds it up), or name another"
+            )
+    except NotFound:
+        if not creates:
+            raise Refused(
+                f"namespace {namespace} does not exist in {cluster.context!r}, and nothing under "
+                f"`given:` applies anything there; create it: kubectl create namespace {namespace}"
+            ) from None
+        found = [Right(verb=verb, group="", resource="namespaces")
+                 for verb in ("get", "create", "delete")]  # fmt: skip
+        return merged((right, f"namespace {namespace} does not exist yet") for right in found)
+    except ApiError:
+        return ()  # without the right to see it, which is among those that are asked for anyway
+    return ()
+
+
+def whoami(cluster: Cluster) -> str:
+    """Our name as the API server knows us."""
+    body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+    status = cluster.request("POST", WHO, body=body).get("status") or {}
+    return str((status.get("userInfo") or {}).get("username", ""))
+
+
+def explained(lacking: Sequence[Need], cluster: Cluster) -> str:
+    """Which rights, who needs them, and the roles that give exactly these."""
+    who = whoami(cluster)
+    lines = [
+        f"{who} lacks {len(lacking)} right{'s' * (len(lacking) != 1)} in {cluster.context!r}:",
+        *(f"  {phrase(need.right)}: for {_who_needs(need)}" for need in lacking),
+        "to give them, an administrator pipes this to `kubectl apply -f -`:",
+        rbac.text(rbac.manifests(lacking, rbac.Subject.of(who), f"{rbac.NAME}-more")),
+    ]
+    return "\n".join(lines)
+
+
+def _who_needs(need: Need) -> str:
+    first = need.why[0] if need.why[0] == RUN else f"`{need.why[0]}`"
+    more = len(need.why) - 1
+    return first + (f" and {more} more" if more else "")
+
+
+def phrase(right: Right) -> str:
+    """`create pods/eviction in namespace shop`."""
+    group = f".{right.group}" if right.group else ""
+    name = f" {right.name}" if right.name else ""
+    where = f" in namespace {right.namespace}" if right.namespace else " in all namespaces"
+    if right.resource.partition("/")[0] in ("nodes", "namespaces"):
+        where = ""
+    return f"{right.verb} {right.resource}{group}{name}{where}"

@@ -1,0 +1,106 @@
+"""Rights as RBAC objects, ready for `kubectl apply -f -`: the least that does.
+
+Rights in a namespace become a Role there, all others one ClusterRole; each is bound to one subject.
+Rules are merged where they differ in one respect only, so that a person can read them. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from resilience.cluster.interface import Object
+from resilience.engine.guard.permissions import Need
+from resilience.model.verb import Right
+
+GROUP = "rbac.authorization.k8s.io"
+NAME = "pytest-resilience"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Who is given the rights. `namespace` for a ServiceAccount only."""
+
+    kind: str
+    name: str
+    namespace: str = ""
+
+    @classmethod
+    def of(cls, username: str) -> Subject:
+        """From what the API server calls us."""
+        parts = username.split(":")
+        if parts[:2] == ["system", "serviceaccount"] and len(parts) == 4:
+            return cls("ServiceAccount", parts[3], parts[2])
+        return cls("User", username)
+
+    @property
+    def body(self) -> Object:
+        """As in a binding."""
+        if self.kind == "ServiceAccount":
+            return {"kind": self.kind, "name": self.name, "namespace": self.namespace}
+        return {"kind": self.kind, "name": self.name, "apiGroup": GROUP}
+
+
+def manifests(needs: Sequence[Need], subject: Subject, name: str = NAME) -> list[Object]:
+    """Roles and bindings, cluster-wide ones first, then by namespace."""
+    scopes = sorted({need.right.namespace for need in needs})
+    made: list[Object] = []
+    for scope in scopes:
+        rights = [need.right for need in needs if need.right.namespace == scope]
+        made += _pair(scope, rules(rights), subject, name)
+    return made
+
+
+def namespaces(needs: Sequence[Need]) -> list[Object]:
+    """The namespaces that the roles stand in: a Role needs one that exists."""
+    names = sorted({need.right.namespace for need in needs} - {""})
+    return [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in names]
+
+
+def rules(rights: Iterable[Right]) -> list[Object]:
+    """The rules of one scope, sorted: verbs of the same resource together, then resources of the
+    same verbs."""
+    verbs: dict[tuple[str, str, str], set[str]] = {}
+    for right in rights:
+        verbs.setdefault((right.group, right.name, right.resource), set()).add(right.verb)
+    resources: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
+    for (group, name, resource), allowed in sorted(verbs.items()):
+        resources.setdefault((group, name, _in_order(allowed)), []).append(resource)
+    return [
+        {"apiGroups": [group], "resources": names}
+        | ({"resourceNames": [name]} if name else {})
+        | {"verbs": list(allowed)}
+        for (group, name, allowed), names in resources.items()
+    ]
+
+
+_ORDER = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
+
+
+def _in_order(verbs: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(verbs, key=lambda verb: _ORDER.index(verb) if verb in _ORDER else 99))
+
+
+def _pair(namespace: str, rules: Sequence[Object], subject: Subject, name: str) -> list[Object]:
+    prefix = "" if namespace else "Cluster"
+    where: Mapping[str, str] = {"namespace": namespace} if namespace else {}
+    metadata = {"name": name, **where}
+    role: Object = {"apiVersion": f"{GROUP}/v1", "kind": f"{prefix}Role", "metadata": metadata,
+                    "rules": list(rules)}  # fmt: skip
+    binding: Object = {
+        "apiVersion": f"{GROUP}/v1",
+        "kind": f"{prefix}RoleBinding",
+        "metadata": dict(metadata),
+        "roleRef": {"apiGroup": GROUP, "kind": f"{prefix}Role", "name": name},
+        "subjects": [subject.body],
+    }
+    return [role, binding]
+
+
+def text(objects: Sequence[Object]) -> str:
+    """YAML, one document an object."""
+    import yaml
+
+    return "---\n".join(
+        yaml.safe_dump(each, sort_keys=False, default_flow_style=None) for each in objects
+    )

@@ -1,0 +1,4 @@
+"""The durable list of undos, and every way to carry it out.
+
+At the end of a run, by recovery, by takeover.
+"""

@@ -1,0 +1,269 @@
+"""The durable list of undos: what is in it survives `kill -9` of the run.
+
+One append-only sequence of JSON lines per run. A line is written, and synced, before the change it
+undoes; entries are data (a verb's name and JSON), never code. Where lines go is a `Sink`: the local
+file here, an object in the cluster beside it. Folding the lines gives the state, so a torn last
+line costs nothing: the change it spoke of was never begun.
+
+    begin   run, scenario, cluster (kube-system uid), context, wall
+    undo    id, verb, path, data, text        amend   id, data
+    forget  id                                done    id
+    failed  id, text                          kept    id, text
+    end     left
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from threading import Lock
+from typing import Any, Protocol
+
+from resilience.cluster.errors import ClusterError
+from resilience.verbs.context import ActionFailed
+
+FORMAT = 1
+LARGEST_UNDO = 1_000_000
+"""Bytes of one undo: the API server takes a mebibyte in one ConfigMap, names included."""
+
+Line = Mapping[str, Any]
+
+
+class State(Enum):
+    """What became of one undo."""
+
+    OPEN = "open"
+    FORGOTTEN = "forgotten"
+    DONE = "done"
+    FAILED = "failed"
+    KEPT = "kept"  # somebody else changed it since; only a person overrules that
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undo:
+    """One recorded inverse."""
+
+    id: str
+    verb: str
+    path: str
+    data: Mapping[str, Any]
+    text: str
+    state: State = State.OPEN
+    failure: str = ""
+
+    @property
+    def pending(self) -> bool:
+        """Whether it still has to be carried out; a failed one may be tried again."""
+        return self.state in (State.OPEN, State.FAILED)
+
+
+class NotRecorded(ActionFailed):
+    """The journal on this machine cannot be written. What it would have undone was not begun."""
+
+    def __init__(self, where: str, error: OSError) -> None:
+        self.what = f"the journal {where} cannot be written: {error.strerror or error}"
+        super().__init__(
+            f"{self.what}. A change that is not recorded is not made: free the disk, or name"
+            " another folder with --resilience-journal"
+        )
+
+
+class Sink(Protocol):
+    """A place where lines last."""
+
+    def append(self, line: Line) -> None:
+        """Return only once the line is durable. NotRecorded or ClusterError when it is not."""
+
+    def close(self, *, finished: bool) -> None:
+        """No more lines. `finished`: nothing is left to undo, the record may go."""
+
+
+class Journal:
+    """Writes one run's lines to every sink, in order, and keeps the folded state."""
+
+    def __init__(self, sinks: Sequence[Sink], undos: Iterable[Undo] = ()) -> None:
+        self._sinks = tuple(sinks)
+        self._undos = {undo.id: undo for undo in undos}
+        self._lock = Lock()
+        self.trouble = ""
+        """Why a sink on this machine lacks lines; "" while it is complete."""
+
+    def begin(self, facts: Mapping[str, Any]) -> None:
+        """The first line: who, where, when."""
+        self._write({"op": "begin", "format": FORMAT, **facts})
+
+    def record(self, verb: str, path: str, data: Mapping[str, Any], text: str) -> str:
+        """One undo, durable when this returns; its id."""
+        _check(data, text)
+        with self._lock:
+            identity = f"u{len(self._undos) + 1}"
+            self._undos[identity] = Undo(id=identity, verb=verb, path=path, data=data, text=text)
+        try:
+            self._write(
+                {"op": "undo", "id": identity, "verb": verb, "path": path, "data": data,
+                 "text": text}
+            )  # fmt: skip
+        except (NotRecorded, ClusterError):
+            self.forget(identity)  # another sink may have it, and the change is not made
+            raise
+        return identity
+
+    def amend(self, identity: str, data: Mapping[str, Any]) -> None:
+        """More is known by now."""
+        _check(data, self._undos[identity].text)
+        self._undos[identity] = replace(self._undos[identity], data=data)
+        self._tell({"op": "amend", "id": identity, "data": data})
+
+    def forget(self, identity: str) -> None:
+        """The change was never made."""
+        self._settle(identity, State.FORGOTTEN, "forget")
+
+    def done(self, identity: str) -> None:
+        """It has been undone."""
+        self._settle(identity, State.DONE, "done")
+
+    def failed(self, identity: str, text: str) -> None:
+        """It could not be undone; it stays pending."""
+        self._settle(identity, State.FAILED, "failed", text)
+
+    def keep(self, identity: str, text: str) -> None:
+        """Somebody else changed it since: it is theirs, and nobody tries again by himself."""
+        self._settle(identity, State.KEPT, "kept", text)
+
+    def reopen(self) -> None:
+        """What was kept is to be undone all the same: a person said so."""
+        for undo in self.kept():
+            self._undos[undo.id] = replace(undo, state=State.FAILED)
+
+    def pending(self) -> Sequence[Undo]:
+        """What is left to undo, newest first."""
+        return [undo for undo in reversed(tuple(self._undos.values())) if undo.pending]
+
+    def kept(self) -> Sequence[Undo]:
+        """What somebody else changed since, newest first."""
+        undos = reversed(tuple(self._undos.values()))
+        return [undo for undo in undos if undo.state is State.KEPT]
+
+    def close(self) -> None:
+        """The run is over."""
+        left = len(self.pending()) + len(self.kept())
+        self._tell({"op": "end", "left": left})
+        for sink in self._sinks:
+            try:
+                sink.close(finished=not left)
+            except ClusterError:
+                continue
+            except NotRecorded as error:
+                self.trouble = self.trouble or error.what
+
+    def _settle(self, identity: str, state: State, op: str, text: str = "") -> None:
+        self._undos[identity] = replace(self._undos[identity], state=state, failure=text)
+        self._tell({"op": op, "id": identity} | ({"text": text} if text else {}))
+
+    def _write(self, line: Line) -> None:
+        """Durable in every sink, or the change must not be made."""
+        for sink in self._sinks:
+            sink.append(line)
+
+    def _tell(self, line: Line) -> None:
+        """What is lost of this costs a needless undo at worst, and undos are safe to repeat: a
+        sink that fails (an API server that is away, a full disk) must not stop the others, nor
+        the next undo. A local failure is kept in `trouble`: an API server comes back."""
+        for sink in self._sinks:
+            try:
+                sink.append(line)
+            except ClusterError:
+                continue
+            except NotRecorded as error:
+                self.trouble = self.trouble or error.what
+
+
+def _check(data: Mapping[str, Any], text: str) -> None:
+    if _holds_secret(data):
+        raise ActionFailed(
+            f"to undo this ({text}), a Secret's data would have to be written to "
+            "the journal, and it never is; nothing was changed"
+        )
+    size = len(json.dumps(data))
+    if size > LARGEST_UNDO:
+        raise ActionFailed(
+            f"to undo this ({text}), {size:,} bytes would have to be recorded, and "
+            f"{LARGEST_UNDO:,} is the most; nothing was changed"
+        )
+
+
+def _holds_secret(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        resource, fields = value.get("resource"), value.get("fields") or ()
+        if isinstance(resource, Mapping) and resource.get("kind") == "Secret":
+            return any(map(_is_data, fields))
+        if value.get("kind") == "Secret" and (value.get("data") or value.get("stringData")):
+            return True
+        return any(_holds_secret(inner) for inner in value.values())
+    return isinstance(value, list | tuple) and any(_holds_secret(inner) for inner in value)
+
+
+def _is_data(field: Mapping[str, Any]) -> bool:
+    """Whether a recorded field is one of a Secret's own."""
+    return field["path"][0] in ("data", "stringData")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """What a journal's lines say."""
+
+    begin: Mapping[str, Any]
+    undos: tuple[Undo, ...]
+    ended: bool
+
+    @property
+    def pending(self) -> tuple[Undo, ...]:
+        """What is left to undo, newest first."""
+        return tuple(undo for undo in reversed(self.undos) if undo.pending)
+
+    @property
+    def kept(self) -> tuple[Undo, ...]:
+        """What somebody else changed since, newest first."""
+        return tuple(undo for undo in reversed(self.undos) if undo.state is State.KEPT)
+
+
+def fold(lines: Iterable[Line]) -> Story:
+    """The state that lines add up to; unknown operations of a later version are passed over."""
+    begin: Mapping[str, Any] = {}
+    undos: dict[str, Undo] = {}
+    ended = False
+    for line in lines:
+        op, identity = line.get("op"), str(line.get("id", ""))
+        if op == "begin":
+            begin = line
+        elif op == "end":
+            ended = True
+        elif op == "undo":
+            undos[identity] = _undo(identity, line)
+        elif identity in undos:
+            undos[identity] = _turn(undos[identity], line)
+    return Story(begin=begin, undos=tuple(undos.values()), ended=ended)
+
+
+def _undo(identity: str, line: Line) -> Undo:
+    """What lacks a verb or its data cannot be undone by anybody: it stays, and is told."""
+    data = line.get("data")
+    return Undo(
+        id=identity,
+        verb=str(line.get("verb", "")),
+        path=str(line.get("path", "")),
+        data=data if isinstance(data, Mapping) else {},
+        text=str(line.get("text") or f"the change {identity or 'without a name'}"),
+    )
+
+
+def _turn(undo: Undo, line: Line) -> Undo:
+    states = {"forget": State.FORGOTTEN, "done": State.DONE, "failed": State.FAILED,
+              "kept": State.KEPT}  # fmt: skip
+    if line["op"] == "amend" and isinstance(line.get("data"), Mapping):
+        return replace(undo, data=line["data"])
+    if line["op"] in states:
+        return replace(undo, state=states[line["op"]], failure=str(line.get("text", "")))
+    return undo

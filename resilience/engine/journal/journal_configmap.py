@@ -1,0 +1,174 @@
+"""The journal's copy in the cluster: ConfigMaps in a namespace of its own.
+
+For runs whose machine does not come back (a CI runner, a node): whoever takes the lock next finds
+what was changed, and undoes it. One key per line, so that an append is one small patch; when a
+ConfigMap is full the next one is begun. Whether the writer lives cannot be seen here, as it can of
+a local file: whoever replays says so, by the Lease that the writer held.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from resilience.cluster.errors import ClusterError, Conflict, NotFound
+from resilience.cluster.interface import CONFIGMAPS, Cluster, Object
+from resilience.engine.journal.journal import Journal, Line, Story, fold
+from resilience.kube import objects
+
+NAMESPACE = "resilience-journal"
+RUN_LABEL = "resilience/run"
+FULL = 1_040_000
+"""Bytes of one ConfigMap's data; the API server allows 1,048,576."""
+
+
+BINDING = frozenset({"begin", "undo", "amend"})
+"""Operations that must be in the cluster before anything is done. What only says that an undo is
+done may be late or lost: undoing once more does no harm."""
+
+
+class JournalMap:
+    """A sink. `lines` are those that are there already, when a journal is taken over. While it is
+    `mute` (the lock is lost) nothing is written."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        run: str,
+        namespace: str = NAMESPACE,
+        *,
+        lines: int = 0,
+        maps: int = 0,
+    ) -> None:
+        self.mute = False
+        self._cluster = cluster
+        self._run = run
+        self._namespace = namespace
+        self._count = lines
+        self._maps = maps
+        self._size = FULL  # the first append begins a ConfigMap
+        self._late: dict[str, str] = {}
+
+    def append(self, line: Line) -> None:
+        """Durable once the API server has answered, if it binds."""
+        if self.mute:
+            return
+        self._count += 1
+        text = json.dumps(line, separators=(",", ":"), sort_keys=True)
+        self._late[f"{self._count:06d}.json"] = text
+        try:
+            self._flush()
+        except ClusterError:
+            if line["op"] in BINDING:
+                raise
+
+    def close(self, *, finished: bool) -> None:
+        """A finished journal is taken away. Where that is not possible now it stays, and whoever
+        finds it undoes again what is undone."""
+        if self.mute or not finished:
+            return
+        with suppress(ClusterError):
+            for each in _maps(self._cluster, self._namespace, f"{RUN_LABEL}={self._run}"):
+                _delete(self._cluster, each)
+
+    def _flush(self) -> None:
+        data = dict(self._late)
+        size = sum(len(key) + len(text) for key, text in data.items())
+        if self._size + size > FULL:
+            self._begin(data)
+        else:
+            self._cluster.patch(CONFIGMAPS, self._name, {"data": data}, self._namespace)
+        self._size += size
+        self._late.clear()
+
+    @property
+    def _name(self) -> str:
+        return f"{self._run}-{self._maps}"
+
+    def _begin(self, data: Mapping[str, str]) -> None:
+        self._maps += 1
+        labels = {objects.MANAGED_BY: objects.OURS, RUN_LABEL: self._run}
+        body = {"apiVersion": "v1", "kind": "ConfigMap", "data": dict(data),
+                "metadata": {"name": self._name, "labels": labels}}  # fmt: skip
+        try:
+            self._cluster.create(CONFIGMAPS, body, self._namespace)
+        except ClusterError:
+            self._maps -= 1
+            raise
+        self._size = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One run's journal in the cluster."""
+
+    run: str
+    story: Story
+    lines: int
+    maps: int
+    namespace: str = NAMESPACE
+
+    @property
+    def locks(self) -> tuple[str, ...]:
+        """Names of the Leases under which the run acted."""
+        return tuple(str(name) for name in self.story.begin.get("locks", ()))
+
+    def taken_over(self, cluster: Cluster) -> Journal:
+        """A journal that goes on where this one ends; closing it removes what is done."""
+        sink = JournalMap(cluster, self.run, self.namespace, lines=self.lines, maps=self.maps)
+        return Journal([sink], self.story.undos)
+
+
+def found(cluster: Cluster, namespace: str = NAMESPACE) -> list[Found]:
+    """Journals of all runs that were not finished, newest first; [] where there never was one."""
+    runs: dict[str, list[Object]] = {}
+    for each in _maps(cluster, namespace, RUN_LABEL):
+        runs.setdefault(objects.labels(each)[RUN_LABEL], []).append(each)
+    newest = sorted(runs, key=lambda run: _created(runs[run]), reverse=True)
+    return [_read(run, runs[run], namespace) for run in newest]
+
+
+def remove(cluster: Cluster, journal: Found) -> None:
+    """Take away a journal in which nothing is left to undo."""
+    JournalMap(cluster, journal.run, journal.namespace).close(finished=True)
+
+
+def is_there(cluster: Cluster, run: str, namespace: str) -> bool:
+    """Whether the run's journal still lies in the cluster: else it has been undone."""
+    return bool(_maps(cluster, namespace, f"{RUN_LABEL}={run}"))
+
+
+def _read(run: str, maps: list[Object], namespace: str) -> Found:
+    texts: dict[str, str] = {}
+    for each in maps:
+        texts |= each.get("data") or {}
+    lines = list(_lines(texts))
+    return Found(run=run, story=fold(lines), lines=len(texts), maps=len(maps),
+                 namespace=namespace)  # fmt: skip
+
+
+def _lines(texts: Mapping[str, str]) -> Iterator[Line]:
+    for key in sorted(texts):
+        try:
+            yield json.loads(texts[key])
+        except ValueError:  # somebody has edited it: what comes after cannot be trusted
+            return
+
+
+def _created(maps: list[Object]) -> str:
+    return max(str(objects.metadata(each).get("creationTimestamp", "")) for each in maps)
+
+
+def _maps(cluster: Cluster, namespace: str, labels: str) -> list[Object]:
+    return list(cluster.list(CONFIGMAPS, namespace, labels=labels))
+
+
+def _delete(cluster: Cluster, each: Object) -> None:
+    try:
+        cluster.delete(
+            CONFIGMAPS, objects.name(each), objects.namespace(each), uid=objects.uid(each)
+        )
+    except (NotFound, Conflict):
+        return

@@ -1,0 +1,149 @@
+"""The journal's local file: `DIRECTORY/RUN.jsonl`, synced line by line, locked by its writer.
+
+The lock (flock) is how everybody else knows that the writer lives: a file whose lock is free was
+left behind. It is taken by whoever replays the file, so two recoveries cannot meet. A finished
+file is removed. Local disks only: flock means nothing on most network file systems.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from resilience.engine.journal.journal import Journal, Line, NotRecorded, Story, fold
+from resilience.model.values import RunId
+
+
+class JournalFile:
+    """A sink that appends to one file and syncs each line before it returns."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._handle = _open_locked(path)
+
+    def append(self, line: Line) -> None:
+        """One JSON line, on the disk when this returns. Of a line that does not fit (a full disk, a
+        size limit) nothing stays, so that the next one is whole."""
+        text = json.dumps(line, separators=(",", ":"), sort_keys=True) + "\n"
+        whole = os.fstat(self._handle).st_size
+        try:
+            _write_all(self._handle, text.encode())
+            os.fsync(self._handle)
+        except OSError as error:
+            with suppress(OSError):
+                os.ftruncate(self._handle, whole)
+            raise NotRecorded(str(self.path), error) from error
+
+    def close(self, *, finished: bool) -> None:
+        """Let go of the lock; remove the file when nothing in it is left to do."""
+        try:
+            if finished:
+                self.path.unlink(missing_ok=True)
+        except OSError as error:
+            raise NotRecorded(str(self.path), error) from error
+        finally:
+            os.close(self._handle)
+
+
+def _write_all(handle: int, content: bytes) -> None:
+    while content:
+        content = content[os.write(handle, content) :]
+
+
+def create(directory: Path, run: RunId) -> JournalFile:
+    """A new file for a run that begins; the directory's entry is synced too. NotRecorded when no
+    file can be made there."""
+    path = directory / f"{run}.jsonl"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        ignore = directory.parent / ".gitignore"
+        if directory.parent.name == ".resilience" and not ignore.exists():
+            ignore.write_text("*\n", encoding="utf-8")
+        sink = JournalFile(path)
+        _sync(directory)
+    except OSError as error:
+        raise NotRecorded(str(path), error) from error
+    return sink
+
+
+def _sync(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def read(path: Path) -> Story:
+    """What a file says. A torn last line is passed over; a broken line before it ends the story
+    there, because what came after cannot be trusted."""
+    lines: list[Line] = []
+    for text in path.read_bytes().split(b"\n")[:-1]:
+        try:
+            line = json.loads(text)
+        except ValueError:
+            break
+        if not isinstance(line, dict):
+            break
+        lines.append(line)
+    return fold(lines)
+
+
+def left_behind(directory: Path) -> Sequence[Path]:
+    """Files of runs whose writer is gone, oldest first."""
+    files = sorted(directory.glob("*.jsonl"), key=lambda path: (path.stat().st_mtime, path.name))
+    return [path for path in files if not _is_locked(path)]
+
+
+@contextmanager
+def reopened(path: Path) -> Iterator[tuple[Story, Journal] | None]:
+    """Take over a file that was left behind; None when somebody else has it. What is done in the
+    body goes to the same file, which is removed once nothing is left."""
+    try:
+        sink = JournalFile(path)
+    except BlockingIOError:
+        yield None
+        return
+    _end_last_line(path, sink)
+    story = read(path)
+    journal = Journal([sink], story.undos)
+    try:
+        yield story, journal
+    finally:
+        journal.close()
+
+
+def _end_last_line(path: Path, sink: JournalFile) -> None:
+    """Cut a torn last line off, so that the next append does not join it."""
+    content = path.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    if whole != len(content):
+        os.truncate(path, whole)
+
+
+def _open_locked(path: Path) -> int:
+    """An open, locked file; BlockingIOError when somebody else has it."""
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(handle).st_nlink == 0:  # its last owner finished it a moment ago
+            raise BlockingIOError(str(path))
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle
+
+
+def _is_locked(path: Path) -> bool:
+    """Also of a file that another user owns, or that has gone meanwhile: it is not ours to undo."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_UN)
+            return False
+    except (BlockingIOError, PermissionError, FileNotFoundError):
+        return True

@@ -1,0 +1,145 @@
+"""Puts back what was changed: newest first, each on its own, one failing does not stop the others.
+
+The same code serves the end of a run and `resilience recover`. It runs in a thread of its own, so
+that no exception that a signal handler raises in the main thread (Ctrl-C, a test's timeout) can cut
+it short; only `Aborter.press` three times does. What the API server cannot take now is tried again
+until the deadline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from threading import Event, Thread
+
+from resilience.cluster.errors import (
+    ApiError,
+    ClusterError,
+    Conflict,
+    ServerTrouble,
+    Throttled,
+    Unreachable,
+)
+from resilience.cluster.interface import Cluster
+from resilience.engine.base.abort import Abandoned, Aborter
+from resilience.engine.base.defect import defect
+from resilience.engine.base.real_clock import EngineClock
+from resilience.engine.base.timeline import Timeline
+from resilience.engine.journal.journal import Journal, Undo
+from resilience.engine.run.contexts import Undoing
+from resilience.model.timeline import What
+from resilience.model.values import RunId
+from resilience.model.verb import Verb
+from resilience.verbs.context import ActionFailed, ChangedSince
+
+RETRY_EVERY = 1.0
+"""Seconds between two tries of one undo."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Putback:
+    """All that undoing needs. `clock` must not be cut short by the run's own abort."""
+
+    cluster: Cluster
+    run: RunId
+    clock: EngineClock
+    journal: Journal
+    timeline: Timeline
+    verbs: Mapping[str, Verb]
+    within: float
+    force: bool = False
+    others: set[str] = field(default_factory=set)
+    """uids of objects that somebody else changed since."""
+
+    def all(self) -> list[str]:
+        """Undo whatever is pending; returns what could not be undone, in words."""
+        left = [
+            f"{undo.text}: {failure}"
+            for undo in self.journal.pending()
+            if (failure := self._one(undo))
+        ]
+        return left
+
+    def _one(self, undo: Undo) -> str:
+        try:
+            self._until_done(undo)
+        except ChangedSince as error:
+            return self._kept(undo, str(error))
+        except (ActionFailed, ClusterError, TimeoutError) as error:
+            return self._failed(undo, str(error))
+        except Exception as error:  # noqa: BLE001  one failing undo must not stop the others
+            return self._failed(undo, defect(f"the undo of `{undo.verb}`", error))
+        self.journal.done(undo.id)
+        self.timeline.note(
+            What.UNDO, f"undone: {undo.text}", {"path": undo.path, "state": "done", "id": undo.id}
+        )
+        return ""
+
+    def _until_done(self, undo: Undo) -> None:
+        verb = self.verbs.get(undo.verb)
+        if verb is None or verb.undo is None:
+            raise ActionFailed(f"the verb `{undo.verb}` is not installed here")
+        deadline = self.clock.monotonic() + self.within
+        context = Undoing(
+            cluster=self.cluster, run=self.run, clock=self.clock, deadline=deadline,
+            force=self.force, others=self.others,
+        )  # fmt: skip
+        while True:
+            try:
+                verb.undo(undo.data, context)
+                return
+            except (Unreachable, ServerTrouble, Throttled, Conflict) as error:
+                if self.clock.monotonic() + RETRY_EVERY > deadline:
+                    raise
+                self.clock.wait(_pause(error))
+
+    def _kept(self, undo: Undo, text: str) -> str:
+        self.journal.keep(undo.id, text)
+        self.timeline.note(
+            What.UNDO,
+            f"left as it is: {undo.text}: {text}",
+            {"path": undo.path, "state": "failed", "id": undo.id, "text": text, "kept": True},
+        )
+        return text
+
+    def _failed(self, undo: Undo, text: str) -> str:
+        self.journal.failed(undo.id, text)
+        self.timeline.note(
+            What.UNDO,
+            f"not undone: {undo.text}: {text}",
+            {"path": undo.path, "state": "failed", "id": undo.id, "text": text},
+        )
+        return text
+
+
+def _pause(error: ClusterError) -> float:
+    after = error.retry_after if isinstance(error, ApiError) else None
+    return max(RETRY_EVERY, after or 0.0)
+
+
+def shielded(work: Callable[[], object], aborter: Aborter) -> None:
+    """Run `work` out of reach of exceptions raised in this thread; they are kept in the aborter."""
+    done = Event()
+
+    def quietly() -> None:
+        try:
+            work()
+        except Abandoned:
+            return
+        finally:
+            done.set()
+
+    thread = Thread(target=quietly, name="resilience-undo", daemon=True)
+    with aborter.undoing():
+        while thread.ident is None:
+            _insist(thread.start, aborter)
+        # Not `join`: one that an exception interrupts takes the thread for ended (bpo-45274).
+        while not done.is_set():
+            _insist(lambda: done.wait(0.2), aborter)
+
+
+def _insist(step: Callable[[], object], aborter: Aborter) -> None:
+    try:
+        step()
+    except BaseException as error:  # noqa: BLE001  pytest's outcomes too: kept, raised afterwards
+        aborter.caught(error)

@@ -1,0 +1,1 @@
+"""Backup plans as scenarios: fresh, intact and drill."""

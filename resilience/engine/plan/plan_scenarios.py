@@ -1,0 +1,262 @@
+"""Compiles a plan into its three scenarios: fresh, intact, drill.
+
+So a plan's promises go the way of every scenario: consent, journal, timeline, abort, undo, report.
+The plan's `given:` (there only where it makes its own subject) is each scenario's `given:`; the
+judgement is one check under `then:` whose findings are the promises. The steps of `drill.then` are
+asked in the scratch namespace, each until it holds or its `within` has passed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from resilience.backup.format.backup_clock import BorrowedClock
+from resilience.cluster.errors import ClusterError
+from resilience.engine.guard.plan_permissions import of_drill, of_plan
+from resilience.model.scenario import Plan, Scenario, Step
+from resilience.model.values import Duration
+from resilience.model.verb import Family, Phase, Verb
+from resilience.model.verdict import Finding, Result
+from resilience.report import wording
+from resilience.verbs.context import CheckContext, NotMet
+
+TITLES = {
+    "fresh": "the newest verified snapshot is young enough and no fire was missed",
+    "intact": "every hash, the signature and the coverage of the newest snapshot",
+    "drill": "the newest snapshot is restored in time, and is the same",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """Parameters of the one check."""
+
+    plan: Plan
+    kind: str
+
+
+def compiled(plan: Plan) -> tuple[Scenario, ...]:
+    """The three, in order; a plan without `drill:` has two."""
+    kinds = [kind for kind in TITLES if kind != "drill" or plan.drill]
+    return tuple(_scenario(plan, kind) for kind in kinds)
+
+
+def _scenario(plan: Plan, kind: str) -> Scenario:
+    return Scenario(
+        id=f"{plan.id}-{kind}",
+        title=f"{plan.title}: {TITLES[kind]}",
+        tags=(kind, *plan.tags),
+        namespace=_named(plan),
+        seed=None,
+        given=tuple(_bound(step, plan) for step in plan.given),
+        probes=(),
+        when=(),
+        then=(_step(plan, kind),),
+        settle=Duration.of(0),
+        description=plan.description,
+        place=plan.place,
+    )
+
+
+def _named(plan: Plan) -> str:
+    """The first namespace that is no pattern, "" where there is none: the target's default."""
+    return next((name for name in plan.namespaces if not set(name) & set("*?[")), "")
+
+
+def _bound(step: Step, plan: Plan) -> Step:
+    """`snapshot: this` learns what `this` is."""
+    this = step.verb.name == "snapshot" and getattr(step.parameters, "plan", "") == "this"
+    if not this:
+        return step
+    make, rehearse = step.verb.run, step.verb.rehearse
+    assert rehearse is not None
+    made = dataclasses.replace(
+        step.verb,
+        run=lambda parameters, context: make(parameters, _Own(context, plan)),
+        rehearse=lambda parameters, context: rehearse(parameters, _Own(context, plan)),
+        rights=lambda parameters, namespace: of_plan(plan),
+    )
+    return dataclasses.replace(step, verb=made)
+
+
+class _Own:
+    """A step's context in which `this` is a plan; everything else is the original's."""
+
+    def __init__(self, context: Any, plan: Plan) -> None:
+        self._context, self._plan = context, plan
+
+    def plan(self, name: str) -> Plan:
+        return self._plan
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+
+def _step(plan: Plan, kind: str) -> Step:
+    return Step(
+        verb=VERBS[kind],
+        parameters=Judgement(plan=plan, kind=kind),
+        phase=Phase.THEN,
+        path="then[0]",
+        place=plan.place,
+        name="",
+    )
+
+
+def _store(plan: Plan) -> Any:
+    from resilience.backup.plans.lifecycle import plan_store
+
+    return plan_store(plan)
+
+
+def _keys(context: CheckContext) -> Any:
+    from resilience.backup.plans.keys import from_environment
+
+    return from_environment(context.cluster)
+
+
+def _judged(
+    judge: Callable[[Plan, CheckContext], Sequence[Finding]],
+) -> Callable[[Judgement, CheckContext], str]:
+    """A check out of findings: all are kept, one that is not passed fails it for good."""
+
+    def run(parameters: Judgement, context: CheckContext) -> str:
+        from resilience.backup.format.errors import BackupError
+
+        try:
+            findings = judge(parameters.plan, context)
+        except (BackupError, ClusterError) as problem:
+            raise NotMet(str(problem), final=True) from problem
+        for finding in findings:
+            context.add_finding(finding)
+        bad = [each for each in findings if each.result is not Result.PASSED]
+        if bad:
+            raise NotMet("; ".join(_told(each) for each in bad), final=True)
+        return "; ".join(_told(each) for each in findings)
+
+    return run
+
+
+def _told(finding: Finding) -> str:
+    return f"{finding.name}: {wording.measured(finding)}"
+
+
+def _fresh(plan: Plan, context: CheckContext) -> Sequence[Finding]:
+    from resilience.backup.plans.plan_judge import fresh
+
+    return fresh(plan, _store(plan), clock=BorrowedClock(context.clock))
+
+
+def _intact(plan: Plan, context: CheckContext) -> Sequence[Finding]:
+    from resilience.backup.plans.plan_judge import intact
+
+    return intact(plan, _store(plan), clock=BorrowedClock(context.clock), keys=_keys(context))
+
+
+def _drill(plan: Plan, context: CheckContext) -> Sequence[Finding]:
+    from resilience.backup.drills import drill
+    from resilience.backup.plans.lifecycle import newest
+
+    keys = _keys(context)
+    report = drill.run(
+        plan,
+        newest(_store(plan), plan, keys),
+        context.cluster,
+        clock=BorrowedClock(context.clock),
+        keys=keys,
+        prove=lambda namespace: list(_asked(plan, namespace, context)),
+        data=_data(plan, context),
+        holder=str(context.run),
+    )
+    return report.findings
+
+
+def _data(plan: Plan, context: Any) -> Any:
+    from resilience.backup.data.container_stream import ClusterExec
+    from resilience.backup.drills.drill_data import data
+
+    return data(
+        plan,
+        context.cluster,
+        ClusterExec(context.cluster),
+        clock=BorrowedClock(context.clock),
+        name=context.run,
+    )
+
+
+def _asked(plan: Plan, namespace: str, context: CheckContext) -> Iterator[Finding]:
+    for step in plan.drill.then if plan.drill else ():
+        yield asked_elsewhere(step, namespace, context)
+
+
+def asked_elsewhere(step: Step, namespace: str, context: CheckContext) -> Finding:
+    """A step of `drill.then` in the scratch namespace, asked until it holds."""
+    return _held(step, _Elsewhere(context, step, namespace), namespace)
+
+
+def _held(step: Step, context: Any, namespace: str) -> Finding:
+    ask: Any = step.verb.ask if step.verb.family is Family.PROBE else step.verb.run
+    said: list[str] = []
+    failed: list[NotMet] = []
+
+    def holds() -> bool:
+        try:
+            said.append(ask(step.parameters, context))
+        except NotMet as problem:
+            failed[:] = [problem]
+            return problem.final
+        failed.clear()
+        return True
+
+    context.clock.until(holds, context.deadline)
+    good = not failed
+    return Finding(
+        name=f"then.{step.verb.name}",
+        subject=namespace,
+        result=Result.PASSED if good else Result.FAILED,
+        promised=step.title,
+        measured=said[-1] if good else str(failed[0]),
+        place=step.place,
+    )
+
+
+class _Elsewhere:
+    """A step's context in another namespace; everything else is the original's."""
+
+    def __init__(self, context: CheckContext, step: Step, namespace: str) -> None:
+        self._context: Any = context
+        self.step = step
+        self.namespace = namespace
+        self.asked_since = context.clock.monotonic()
+        self.deadline = self.asked_since + step.within.seconds
+
+    def will_undo(self, data: Mapping[str, Any], text: str) -> str:
+        """In the journal under the verb that is asked: the drill around it could not undo it."""
+        identity: str = self._context.will_undo_by(self.step.verb, data, text)
+        return identity
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+
+def _verb(kind: str, judge: Callable[[Plan, CheckContext], Sequence[Finding]]) -> Verb:
+    return Verb(
+        name=kind,
+        family=Family.CHECK,
+        summary=TITLES[kind].capitalize() + ".",
+        parameters=Judgement,
+        phases=frozenset({Phase.THEN}),
+        run=_judged(judge),
+        describe=lambda judgement: TITLES[judgement.kind],
+        rights=lambda judgement, namespace: of_drill(judgement.plan) if kind == "drill" else (),
+    )
+
+
+VERBS = {
+    "fresh": _verb("fresh", _fresh),
+    "intact": _verb("intact", _intact),
+    "drill": _verb("drill", _drill),
+}

@@ -1,0 +1,1 @@
+"""The engine for tests written in Python: the fixture `resilience`."""

@@ -1,0 +1,240 @@
+"""What a scenario would do, said beforehand: exact victims, the API server's own answers, budgets.
+
+The verbs choose as in the real run, from the same random streams, on a cluster that takes writes as
+dryRun=All only. Time does not pass: a wait ends at once. Each step sees the cluster as it is now,
+not as the steps before it would leave it, and where that decides, the answer says so. Dry-run
+evictions do not add up on the API server, so what budgets leave is computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from math import inf
+from pathlib import Path
+from typing import Any
+
+from resilience.cluster.errors import ClusterError
+from resilience.cluster.interface import BUDGETS, Cluster, Object
+from resilience.drain.budgets import needs_budget, selects
+from resilience.engine.base import seeds
+from resilience.engine.base.abort import Aborter
+from resilience.engine.base.real_clock import EngineClock
+from resilience.engine.base.run_options import Options
+from resilience.engine.base.timeline import Timeline
+from resilience.engine.evidence.owners import Owners
+from resilience.engine.journal.journal import Journal
+from resilience.engine.run.contexts import StepContext
+from resilience.engine.run.state import RunState
+from resilience.engine.run.views import Views
+from resilience.kube import objects
+from resilience.model.scenario import Scenario, Step
+from resilience.model.timeline import Entry, What
+from resilience.model.values import RunId
+from resilience.model.verb import Family
+from resilience.model.verdict import Outcome
+from resilience.verbs.context import ActionFailed, Attempt, Fate, NotMet
+
+
+@dataclass(slots=True)
+class Rehearsed:
+    """One step. `victims` are (namespace, name) of Pods; `trouble` is what the API server or the
+    verb said against it."""
+
+    step: Step
+    lines: list[str] = field(default_factory=list)
+    victims: list[tuple[str, str]] = field(default_factory=list)
+    trouble: str = ""
+
+
+def rehearse(
+    scenario: Scenario, cluster: Cluster, options: Options, clock: EngineClock
+) -> list[Rehearsed]:
+    """Every step in order. `cluster` must have the gate of `resilience.cluster.dry`."""
+    return _Rehearsal(scenario, cluster, options, clock).all()
+
+
+def told(steps: Sequence[Rehearsed]) -> Iterator[str]:
+    """For a terminal."""
+    for each in steps:
+        yield f"{each.step.phase.value}: {each.step.title}"
+        yield from (f"    {line}" for line in each.lines)
+        if each.trouble:
+            yield f"    now: {each.trouble}"
+
+
+class _Enough(BaseException):
+    """The step waits for the effect of what it did. Not an Exception, so that no verb minds it."""
+
+
+class StandingClock:
+    """Time that passes only by waiting, and at once."""
+
+    def __init__(self, clock: EngineClock) -> None:
+        self._clock = clock
+        self._began = clock.monotonic()
+        self._skipped = 0.0
+
+    def monotonic(self) -> float:
+        """Where waiting has brought us."""
+        return self._began + self._skipped
+
+    def wall(self) -> float:
+        """The true time: ages of Pods are measured by it."""
+        return self._clock.wall()
+
+    def wait(self, seconds: float) -> None:
+        """As if it had passed."""
+        self._skipped += max(0.0, seconds)
+
+    def until(self, holds: Callable[[], bool], deadline: float) -> bool:
+        """What is not so already will not come about: the rehearsal of this step ends here."""
+        if not holds():
+            raise _Enough
+        return True
+
+    def poke(self) -> None:
+        """Nobody waits."""
+
+    def checking(self, check: Callable[[], None]) -> StandingClock:
+        """Nothing is cut short."""
+        return self
+
+
+class _Rehearsal:
+    """One dry run; made and used once."""
+
+    def __init__(
+        self, scenario: Scenario, cluster: Cluster, options: Options, clock: EngineClock
+    ) -> None:
+        standing = StandingClock(clock)
+        self._scenario = scenario
+        self._found: list[Rehearsed] = []
+        seed = options.seed if options.seed is not None else scenario.seed
+        self._state = RunState(
+            run=options.run or RunId("dry-run"),
+            seed=seeds.fresh() if seed is None else seed,
+            namespace=scenario.namespace or options.namespace,
+            directory=Path(scenario.place.file).parent,
+            cluster=cluster,
+            options=options,
+            clock=standing,
+            aborter=Aborter(),
+            timeline=Timeline(standing, self._hear),
+            journal=Journal([]),
+            views=Views(cluster, standing),
+            owners=Owners(cluster),
+        )
+
+    def all(self) -> list[Rehearsed]:
+        scenario = self._scenario
+        with self._state.views:
+            for step in (*scenario.given, *scenario.probes, *scenario.when, *scenario.then):
+                self.perform(step, inf)
+        return self._found
+
+    def perform(self, step: Step, limit: float) -> None:
+        """For flow verbs too: whatever is said against a step, the next one is rehearsed."""
+        self.attempt(step, limit)
+
+    def attempt(self, step: Step, limit: float) -> Attempt:
+        mine = Rehearsed(step)
+        self._found.append(mine)
+        if step.verb.family in (Family.CHECK, Family.PROBE):
+            mine.lines += _promises(step)
+            return Attempt(Outcome.PASSED, "", denied=False)
+        if step.verb.rehearse is None:
+            mine.lines.append("described only: nothing can be asked without doing it")
+            return Attempt(Outcome.PASSED, "", denied=False)
+        context = _Watched(self._state, step, self._state.clock.monotonic() + step.within.seconds,
+                           self, mine)  # fmt: skip
+        try:
+            self._state.options.before(step)
+            step.verb.rehearse(step.parameters, context)
+        except _Enough:
+            pass
+        except (ActionFailed, NotMet, ClusterError) as error:
+            mine.trouble = str(error)
+        mine.lines += self._headroom(context.chosen, step)
+        if step.verb.undo_text and step.verb.family is Family.ACTION:
+            mine.lines.append(f"undo: {step.verb.undo_text}")
+        if step.verb.residue_text:
+            mine.lines.append(f"stays: {step.verb.residue_text}")
+        return Attempt(Outcome.PASSED, mine.trouble, denied=bool(mine.trouble))
+
+    def _hear(self, entry: Entry) -> None:
+        if entry.what is What.NOTE and self._found:
+            self._found[-1].lines.append(entry.text)
+
+    def _headroom(self, chosen: Sequence[Object], step: Step) -> Iterator[str]:
+        """Budget by budget: what it allows now, and how many of its Pods the step takes."""
+        for namespace in sorted({objects.namespace(pod) for pod in chosen}):
+            try:
+                budgets = self._state.cluster.list(BUDGETS, namespace)
+            except ClusterError as error:
+                yield f"budgets are not known: {error}"
+                continue
+            for budget in budgets:
+                taken = sum(selects(budget, pod) and needs_budget(pod, budget) for pod in chosen)
+                if taken:
+                    yield _allowance(budget, taken)
+
+
+def _allowance(budget: Object, taken: int) -> str:
+    allowed = int((budget.get("status") or {}).get("disruptionsAllowed", 0))
+    then = "" if taken <= allowed else "; more than it allows at once"
+    return f"budget {objects.title(budget)} allows {allowed} now, this takes {taken}{then}"
+
+
+def _promises(step: Step) -> Iterator[str]:
+    if step.rate is not None:
+        yield f"{step.verb.describe(step.parameters)}, {step.rate}"
+    if step.verb.family is Family.CHECK and step.within_given:
+        yield f"within {step.within}"
+
+
+class _Watched(StepContext):
+    """Tells the rehearsal whom the step would harm."""
+
+    def __init__(self, state: RunState, step: Step, deadline: float, performer: Any,
+                 into: Rehearsed) -> None:  # fmt: skip
+        asked = _Answers(into)
+        cluster: Any = state.cluster
+        own = replace(state, cluster=cluster.through(asked))
+        super().__init__(own, step, deadline, performer)
+        self._into = into
+        self.chosen: list[Object] = []
+
+    def victim(self, obj: Object, why: str, fate: Fate = Fate.GONE) -> None:
+        self.chosen.append(obj)
+        self._into.victims.append((objects.namespace(obj), objects.name(obj)))
+        workload = self._state.owners.workload(obj).title
+        node = f" on {objects.node(obj)}" if objects.node(obj) else ""
+        self._into.lines.append(f"victim {objects.title(obj)}{node} ({workload})")
+
+    def spare(self, obj: Object) -> None:
+        self._into.lines.append(f"{objects.title(obj)} would not be harmed now")
+
+    def affected(self, obj: Object, text: str) -> None:
+        self._into.lines.append(text)
+
+    def proof(self, text: str, facts: Any) -> None:
+        """Nothing took effect, so there is none."""
+
+    def will_undo(self, data: Any, text: str) -> str:
+        return self._state.journal.record(self.step.verb.name, self.step.path, data, text)
+
+
+class _Answers:
+    """Writes go out as dryRun=All; what the API server said is told."""
+
+    def __init__(self, into: Rehearsed) -> None:
+        self._into = into
+
+    def __call__(self, call: Any, send: Callable[[Any], Object]) -> Object:
+        from resilience.cluster.dry import READS, ask
+
+        answer = ask(call, send)
+        if call.method not in READS:
+            self._into.lines.append(f"the API server would accept {call.method} {call.path}")
+        return answer

@@ -1,0 +1,171 @@
+"""The probes of one run as a group: started, steady, watched for abort conditions, stopped, judged.
+
+A probe that cannot start or never becomes steady ends the run before anything is broken.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from threading import Event, Thread
+
+from resilience.cluster.errors import ClusterError
+from resilience.engine.base.abort import Why
+from resilience.engine.run.contexts import StepContext
+from resilience.engine.run.state import RunState
+from resilience.model.report import ProbeRecord
+from resilience.model.scenario import Step
+from resilience.model.timeline import What
+from resilience.model.verdict import Finding, Window
+from resilience.verbs.context import ActionFailed, Attempt, NotMet, RunningProbe
+
+LOOK_EVERY = 0.2
+"""Seconds between two looks at abort conditions."""
+
+HINT_AFTER = 5.0
+"""Seconds after which it is told why a probe is not steady yet."""
+
+LONGEST_FINISH = 1.0
+"""Seconds that the last request of a slow probe is waited for."""
+
+
+class NotSteady(Exception):
+    """A probe was not steady before the first action; the text says what it saw."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    step: Step
+    probe: RunningProbe
+
+
+class Deck:
+    """All probes of a run. `stop` is idempotent and always called."""
+
+    def __init__(self, state: RunState) -> None:
+        self._state = state
+        self._members: list[_Member] = []
+        self._over = Event()
+        self._watcher: Thread | None = None
+        self._stopped = False
+
+    def start(self, steps: tuple[Step, ...]) -> None:
+        """Start every probe; each begins to measure at once."""
+        for step in steps:
+            deadline = self._state.clock.monotonic() + self._state.options.steady_within
+            context = StepContext(self._state, step, deadline, _NoFlow())
+            try:
+                probe = step.verb.run(step, context)
+            except (NotMet, ActionFailed, ClusterError) as error:
+                raise NotSteady(f"{step.title}: {error}") from error
+            self._members.append(_Member(step, probe))
+            self._note(probe, "started")
+            self._state.options.observe(probe)
+
+    def wait_steady(self) -> None:
+        """Return once all are steady; NotSteady with the reason of the first that is not."""
+        deadline = self._state.clock.monotonic() + self._state.options.steady_within
+        for member in self._members:
+            try:
+                self._wait_for(member.probe, deadline)
+            except NotMet as error:
+                raise NotSteady(f"{member.probe.name}: {error}") from error
+            self._note(member.probe, "steady")
+
+    def _wait_for(self, probe: RunningProbe, deadline: float) -> None:
+        """Steady; after a while it is told what keeps it, before it looks as if the run hung."""
+        clock = self._state.clock
+        soon = clock.monotonic() + HINT_AFTER
+        try:
+            probe.wait_steady(min(soon, deadline))
+        except NotMet as error:
+            if error.final or soon >= deadline:
+                raise
+            seen, left = str(error).partition("\n")[0], deadline - clock.monotonic()
+            text = f"{probe.name}: {seen}; waiting up to {left:.0f}s more"
+            self._state.timeline.note(What.NOTE, text)
+            probe.wait_steady(deadline)
+
+    def watch(self) -> None:
+        """From now on, abort the run when a probe meets its abort condition."""
+        watched = [member for member in self._members if member.step.abort_below is not None]
+        if watched:
+            self._watcher = Thread(
+                target=self._look, args=(watched,), daemon=True, name="resilience-abort-below"
+            )
+            self._watcher.start()
+
+    def finish(self) -> None:
+        """Stop once every probe has sent the last request that lies in the window."""
+        intervals = [each.step.rate.interval for each in self._members if each.step.rate]
+        self._state.clock.wait(min(2 * max(intervals, default=0.0), LONGEST_FINISH))
+        self.stop()
+
+    def stop(self) -> None:
+        """Stop measuring; what is under way is still collected."""
+        self._over.set()
+        if self._watcher is not None:
+            self._watcher.join()
+        if self._stopped:
+            return
+        self._stopped = True
+        for member in self._members:
+            member.probe.stop()
+            self._note(member.probe, "stopped")
+
+    def judge(self, window: Window) -> list[Finding]:
+        """Every promise, held against what was measured in the window, or in the span of the step
+        that the probe's `during` names."""
+        findings: list[Finding] = []
+        for member in self._members:
+            span = self._during(member.step, window)
+            findings += [_placed(finding, member.step) for finding in member.probe.judge(span)]
+        return findings
+
+    def records(self) -> list[ProbeRecord]:
+        """What was recorded, for the report."""
+        return [member.probe.record() for member in self._members]
+
+    def _during(self, step: Step, window: Window) -> Window:
+        settle = max(
+            0.0,
+            window.until
+            - max(
+                (
+                    done.record.ended or window.until
+                    for done in self._state.done
+                    if done.record.phase == "when"
+                ),
+                default=window.until,
+            ),
+        )
+        for done in self._state.done:
+            if step.during is not None and done.record.title == step.during:
+                until = window.until if done.record.ended is None else done.record.ended + settle
+                return Window(since=done.record.started, until=min(until, window.until))
+        return window
+
+    def _look(self, watched: list[_Member]) -> None:
+        while not self._over.wait(LOOK_EVERY):
+            for member in watched:
+                if text := member.probe.below():
+                    self._state.aborter.abort(f"{member.probe.name}: {text}", Why.BELOW)
+                    return
+
+    def _note(self, probe: RunningProbe, state: str) -> None:
+        self._state.timeline.note(
+            What.PROBE, f"{probe.name} {state}", {"name": probe.name, "state": state}
+        )
+
+
+def _placed(finding: Finding, step: Step) -> Finding:
+    return finding if finding.place else replace(finding, place=step.place)
+
+
+class _NoFlow:
+    """A probe carries no steps."""
+
+    def perform(self, step: Step, limit: float) -> None:
+        raise ActionFailed(f"{step.title}: a probe carries no steps")
+
+    def attempt(self, step: Step, limit: float) -> Attempt:
+        raise ActionFailed(f"{step.title}: a probe carries no steps")

@@ -1,0 +1,96 @@
+"""When the harm is over: every victim's uid gone, and 2 s more.
+
+A Pod that terminates still answers, breaks connections and counts in nobody's promise, so the
+window in which objectives are judged stays open as long. A victim that does not go within its own
+grace period plus a margin (its node is dead, a finalizer holds it) is no longer waited for, and the
+timeline says so.
+"""
+
+from __future__ import annotations
+
+from resilience.cluster.interface import PODS, Object
+from resilience.engine.evidence.victims import unfinished
+from resilience.engine.run.state import RunState
+from resilience.kube import objects
+from resilience.model.timeline import What
+from resilience.model.verb import Phase
+from resilience.model.words import many
+
+AFTERMATH = 2.0
+"""Seconds that are still judged after the last victim is gone."""
+
+MARGIN = 30.0
+"""Seconds beyond its grace period that a victim is waited for."""
+
+
+def begun(state: RunState) -> bool:
+    """Whether a step of `when` harmed or changed anything, or may have."""
+    struck = [each.step for each in state.victims] + [each.step for each in state.affected]
+    changed = [undo.path for undo in state.journal.pending()]
+    return any(path.startswith(Phase.WHEN.value) for path in (*struck, *changed))
+
+
+def wait_until_over(state: RunState, settled: float) -> float:
+    """Wait until `settled`, and until the harm is over; the moment at which judging ends."""
+    state.clock.until(lambda: False, settled)
+    slow = _dying(state)
+    patience = max((objects.grace(pod) for pod in slow), default=0) + MARGIN
+    if slow:
+        state.timeline.note(What.NOTE, _waiting(slow))
+    if not state.clock.until(lambda: not _dying(state), state.clock.monotonic() + patience):
+        for pod in _dying(state):
+            state.timeline.note(
+                What.NOTE,
+                f"{objects.title(pod)} still terminates {patience:.0f}s "
+                "after settling; it is no longer waited for",
+            )
+    until = max(settled, _last_gone(state) + AFTERMATH)
+    state.clock.until(lambda: False, until)
+    return until
+
+
+def _waiting(pods: list[Object]) -> str:
+    """What the run is still waiting for, told before it looks as if it hung."""
+    more = f" and {many(len(pods) - 1, 'more Pod')}" if len(pods) > 1 else ""
+    grace = max(objects.grace(pod) for pod in pods)
+    return f"waiting until {objects.title(pods[0])}{more} is gone; grace period {grace:g}s"
+
+
+def _dying(state: RunState) -> list[Object]:
+    """Victims that may still do harm, and Pods that leave a workload that an action changed."""
+    victims = {victim.uid for victim in unfinished(state.victims, state.pod)}
+    workloads = {affected.uid for affected in state.affected}
+    namespaces = {state.namespace, *(victim.namespace for victim in state.victims)}
+    pods = [
+        pod
+        for namespace in sorted(namespaces)
+        for pod in state.views.open(PODS, namespace).objects()
+    ]
+    return [
+        pod
+        for pod in pods
+        if objects.uid(pod) in victims
+        or (
+            objects.is_terminating(pod)
+            and workloads
+            and state.owners.workload(pod).uid in workloads
+        )
+    ]
+
+
+def _last_gone(state: RunState) -> float:
+    """When the last of the run's Pods went away, -inf when none did since the first action."""
+    since = state.struck_at if state.struck_at is not None else float("inf")
+    uids = {victim.uid for victim in state.victims}
+    workloads = {affected.uid for affected in state.affected}
+    gone = [
+        event.received
+        for event in state.views.history(PODS)
+        if event.type == "DELETED"
+        and event.received >= since
+        and (
+            objects.uid(event.object) in uids
+            or (workloads and state.owners.workload(event.object).uid in workloads)
+        )
+    ]
+    return max(gone, default=float("-inf"))

@@ -1,0 +1,86 @@
+"""What one run carries from phase to phase. Made by `run`, written by contexts, read at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from resilience.cluster.errors import ApiError
+from resilience.cluster.interface import EVENTS, PODS, Cluster, Object
+from resilience.engine.base.abort import Aborter
+from resilience.engine.base.real_clock import EngineClock
+from resilience.engine.base.run_options import Options
+from resilience.engine.base.timeline import Timeline
+from resilience.engine.evidence.owners import Owners
+from resilience.engine.evidence.victims import Affected, Struck
+from resilience.engine.journal.journal import Journal
+from resilience.engine.run.views import Views
+from resilience.model.timeline import What
+from resilience.model.values import RunId
+from resilience.model.verb import Verb
+from resilience.model.verdict import Finding, Outcome, StepRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """One step that was carried out, and what it means for the scenario if it decides."""
+
+    record: StepRecord
+    outcome: Outcome
+    optional: bool
+
+
+@dataclass(slots=True, kw_only=True)
+class RunState:
+    """`clock` is cut short by an abort. `struck_at` is when the first action under `when` began."""
+
+    run: RunId
+    seed: int
+    namespace: str
+    directory: Path
+    cluster: Cluster
+    options: Options
+    clock: EngineClock
+    aborter: Aborter
+    timeline: Timeline
+    journal: Journal
+    views: Views
+    owners: Owners
+    victims: list[Struck] = field(default_factory=list)
+    affected: list[Affected] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    done: list[Done] = field(default_factory=list)
+    verbs: dict[str, Verb] = field(default_factory=dict)
+    residues: list[str] = field(default_factory=list)
+    struck_at: float | None = None
+
+    def pod(self, uid: str) -> Object | None:
+        """The Pod of that uid as the run's watches show it now."""
+        namespaces = {victim.namespace for victim in self.victims if victim.uid == uid}
+        for namespace in namespaces or {self.namespace}:
+            found = self.views.open(PODS, namespace).by_uid(uid)
+            if found is not None:
+                return found
+        return None
+
+    def open_views(self) -> None:
+        """Watch Pods and Events of the scenario's namespace from the very beginning."""
+        self.views.open(PODS, self.namespace)
+        try:
+            self.views.open(EVENTS, self.namespace)
+        except ApiError as error:
+            self.timeline.note(What.NOTE, f"Events are not shown: {error}")
+
+    def failures(self) -> Sequence[Done]:
+        """Steps that did not do or hold what they should, but for optional ones, and for a flow
+        verb whose inner step says it already."""
+        failed = [
+            done for done in self.done if done.outcome is not Outcome.PASSED and not done.optional
+        ]
+        paths = [done.record.path for done in failed]
+        return [
+            done
+            for done in failed
+            if not any(path.startswith(f"{done.record.path}.") for path in paths)
+        ]

@@ -1,0 +1,83 @@
+"""The two ends of the journal in a run: its first line, and undoing all that it still holds."""
+
+from __future__ import annotations
+
+from resilience.engine.base.abort import Abandoned, Why
+from resilience.engine.base.real_clock import EngineClock
+from resilience.engine.guard.identity import identity
+from resilience.engine.journal.undo import Putback
+from resilience.engine.run.state import RunState
+from resilience.model.timeline import What
+
+
+def begin(state: RunState, title: str) -> None:
+    """Say who, where and when, before anything is changed."""
+    state.journal.begin(
+        {
+            "run": state.run,
+            "scenario": title,
+            "wall": state.clock.wall(),
+            "context": state.cluster.context,
+            "cluster": identity(state.cluster),
+            "namespace": state.namespace,
+            "ephemeral": state.options.ephemeral,
+            **state.options.journalled,
+        }
+    )
+
+
+def put_back(state: RunState, clock: EngineClock) -> list[str]:
+    """Undo everything, newest first; returns what is left, in words. `clock` is one that the run's
+    own abort does not cut short; three presses of Ctrl-C do."""
+    if state.cluster.ended():
+        return _gone(state)
+    if not _may_undo(state):
+        state.timeline.note(What.UNDO, "left to the next holder of the lock", {"state": "failed"})
+        return [f"{undo.text}: left to the next holder of the lock" for undo in
+                state.journal.pending()]  # fmt: skip
+    putback = Putback(
+        cluster=state.options.undoing(state.cluster),
+        run=state.run,
+        journal=state.journal,
+        timeline=state.timeline,
+        clock=clock.checking(lambda: _check(state)),
+        verbs=state.verbs,
+        within=state.options.undo_within,
+    )
+    try:
+        putback.all()
+    except Abandoned:
+        state.timeline.note(What.UNDO, "abandoned", {"state": "failed"})
+    if state.cluster.ended():
+        return _gone(state)
+    undos = (*state.journal.kept(), *state.journal.pending())
+    left = [f"{undo.text}: {undo.failure or 'not tried'}" for undo in undos]
+    return [*left, *_unrecorded(state)]
+
+
+def _unrecorded(state: RunState) -> list[str]:
+    """A journal that lacks lines: had this run died, nobody would have known what to put back."""
+    trouble = state.journal.trouble
+    return [f"{trouble}; what was put back is not recorded there"] if trouble else []
+
+
+def _may_undo(state: RunState) -> bool:
+    """Waiting for a lock to be ours again can be abandoned, as the undo itself can."""
+    try:
+        return state.options.may_undo()
+    except Abandoned:
+        return False
+
+
+def _check(state: RunState) -> None:
+    state.aborter.check_undo()
+    if state.cluster.ended():
+        raise Abandoned
+
+
+def _gone(state: RunState) -> list[str]:
+    """The cluster has ended, and with it all that was changed there."""
+    state.aborter.abort("the cluster ended while the run was under way", Why.GONE)
+    for undo in state.journal.pending():
+        state.journal.forget(undo.id)
+    return []

@@ -1,0 +1,104 @@
+"""The run's live copies of the cluster: opened once, shared by steps, kept until the run ends.
+
+Every event is remembered with the moment it was received, from the first listing on, because
+checks ask for what happened while they were not looking (`recovered`, `restarts`). Each event also
+wakes whoever waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from threading import RLock
+
+from resilience.cluster.interface import Cluster, Object, Resource, View, WatchEvent
+from resilience.engine.base.real_clock import EngineClock
+from resilience.kube import objects
+
+Key = tuple[Resource, str, str]
+Listener = Callable[[Resource, WatchEvent, bool], None]
+"""(resource, event, news): `news` is False for what the first listing showed."""
+
+
+class Views:
+    """Owns all views of a run; a context manager that closes them."""
+
+    def __init__(self, cluster: Cluster, clock: EngineClock) -> None:
+        self._cluster = cluster
+        self._clock = clock
+        self._stack = ExitStack()
+        self._views: dict[Key, View] = {}
+        self._history: dict[Key, list[WatchEvent]] = {}
+        self._listeners: list[Listener] = []
+        self._lock = RLock()
+
+    def __enter__(self) -> Views:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def listen(self, listener: Listener) -> None:
+        """Hear every event of every view, those of the first listing included."""
+        self._listeners.append(listener)
+
+    def open(self, resource: Resource, namespace: str = "", labels: str = "") -> View:
+        """The view of that key; the first call lists and starts to watch."""
+        key = (resource, namespace, labels)
+        with self._lock:
+            if key not in self._views:
+                self._views[key] = self._begin(key)
+            return self._views[key]
+
+    def history(self, resource: Resource) -> Sequence[WatchEvent]:
+        """Events of all views of that resource, in order of receipt."""
+        with self._lock:
+            found = [
+                event
+                for key, events in self._history.items()
+                if key[0] == resource
+                for event in events
+            ]
+        return sorted(found, key=lambda event: event.received)
+
+    def _begin(self, key: Key) -> View:
+        resource, namespace, labels = key
+        view = self._stack.enter_context(self._cluster.view(resource, namespace, labels=labels))
+        history = self._history[key] = []
+        # Subscribe first, so that nothing falls between listing and listening; what the listing
+        # already shows is then told once more by nobody, because versions are compared.
+        early: list[WatchEvent] = []
+        listed = False
+
+        def hear(event: WatchEvent) -> None:
+            if listed:
+                self._add(resource, history, event, news=True)
+            else:
+                early.append(event)
+
+        self._stack.callback(view.subscribe(hear))
+        present = view.objects()
+        for obj in present:
+            self._add(
+                resource, history, WatchEvent("ADDED", obj, self._clock.monotonic()), news=False
+            )
+        listed = True
+        versions = {(objects.uid(obj), _version(obj)) for obj in present}
+        for event in early:
+            if (objects.uid(event.object), _version(event.object)) not in versions:
+                self._add(resource, history, event, news=True)
+        return view
+
+    def _add(
+        self, resource: Resource, history: list[WatchEvent], event: WatchEvent, *, news: bool
+    ) -> None:
+        if event.type == "BOOKMARK":
+            return
+        history.append(event)
+        for listener in self._listeners:
+            listener(resource, event, news)
+        self._clock.poke()
+
+
+def _version(obj: Object) -> str:
+    return str(objects.metadata(obj).get("resourceVersion", ""))

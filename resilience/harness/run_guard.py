@@ -1,0 +1,192 @@
+"""What stands about one run on a cluster that is not its own: limits, locks, pace, second journal.
+
+The embedded sandbox needs none of it: it is ours alone and ends with us. Everything is refused
+before the run begins, or hangs in the run's `Options` as functions of the engine's own making.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from resilience.cluster.connection.pace import Bucket, paced
+from resilience.cluster.dry import READS
+from resilience.cluster.errors import ClusterError
+from resilience.cluster.interface import Object
+from resilience.cluster.transport import Call, HttpCluster
+from resilience.config.settings import Settings
+from resilience.config.targets import BURST, RATE, Target
+from resilience.engine.base.abort import Aborter, Why
+from resilience.engine.base.real_clock import EngineClock
+from resilience.engine.base.run_options import Options
+from resilience.engine.guard import consent, preflight
+from resilience.engine.guard.limits import Limits
+from resilience.engine.guard.locks import Locks, ensure_namespace, holder, names
+from resilience.engine.guard.permissions import merged, of_step
+from resilience.engine.journal import takeover
+from resilience.engine.journal.journal import Sink
+from resilience.engine.journal.journal_configmap import JournalMap, is_there
+from resilience.model.scenario import Step
+from resilience.model.verb import Catalogue
+
+
+class LockLost(ClusterError):
+    """Somebody else may be acting by now: nothing was sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guarding:
+    """What all runs of a session share."""
+
+    settings: Settings
+    targets: Sequence[Target]
+    cluster: HttpCluster
+    verbs: Catalogue
+    clock: EngineClock
+    tell: Callable[[str], None]
+
+    @contextmanager
+    def about(
+        self,
+        options: Options,
+        aborter: Aborter,
+        *,
+        title: str,
+        namespace: str,
+        namespaces: Sequence[str],
+        nodes: bool,
+    ) -> Iterator[tuple[Options, Sequence[Sink]]]:
+        """The run's options and sinks beside the local file, with its locks held. Refused when
+        somebody else holds them, outside of a window, or when the gate is shut."""
+        target = consent.target_of(self.cluster, self.targets)
+        limits = Limits(target, self.cluster, namespace, self.clock.wall)
+        limits.open_now()
+        assert options.run is not None
+        journal, who = self.settings.journal_namespace, holder(options.run)
+        ensure_namespace(self.cluster, journal)
+        patient = self.clock.checking(aborter.check)
+        locks = Locks(self.cluster, journal, names(namespaces, nodes=nodes), who, patient)
+        locks.acquire(self.settings.lock_wait)
+        try:
+            self._undo_dead(options, locks)
+            sink = JournalMap(self.cluster, options.run, journal)
+            _keep(locks, sink, aborter)
+            yield self._hung(options, aborter, target, limits, locks, sink, title), [sink]
+        finally:
+            locks.release()
+
+    def limits(self, namespace: str) -> Limits:
+        """Of a run in that namespace."""
+        target = consent.target_of(self.cluster, self.targets)
+        return Limits(target, self.cluster, namespace, self.clock.wall)
+
+    def place(self, directory: Path) -> takeover.Place:
+        """Where dead runs of this cluster are looked for."""
+        return takeover.Place(
+            cluster=self.cluster,
+            namespace=self.settings.journal_namespace,
+            verbs=self.verbs,
+            clock=self.clock,
+            aborter=Aborter(),
+            directory=directory,
+        )
+
+    def _undo_dead(self, options: Options, locks: Locks) -> None:
+        place = self.place(options.journal)
+        assert options.run is not None
+        for result in takeover.under_locks(place, options.run, locks.names):
+            for line in result.lines:
+                self.tell(f"recovering {line}")
+        takeover.forget_undone_elsewhere(place)
+
+    def _hung(
+        self,
+        options: Options,
+        aborter: Aborter,
+        target: Target | None,
+        limits: Limits,
+        locks: Locks,
+        sink: JournalMap,
+        title: str,
+    ) -> Options:
+        agent = _agent(f"run {options.run}; {title}")
+        own = self.clock.checking(aborter.check)
+
+        def may_undo() -> bool:
+            return not locks.lost or self._regained(locks, sink, options, aborter)
+
+        acting = _locked(locks.still_ours, locks, self._pace(target, own))
+        undoing = _locked(lambda: locks.still_ours() or may_undo(), locks,
+                          self._pace(target, self.clock))  # fmt: skip
+        return replace(
+            options,
+            before=limits.before,
+            may_harm=limits.may_harm,
+            acting=lambda _: self.cluster.through(acting, agent),
+            undoing=lambda _: self.cluster.through(undoing, agent),
+            may_undo=may_undo,
+            journalled={
+                "journal": self.settings.journal_namespace,
+                "locks": list(locks.names),
+                "holder": locks.who,
+            },
+        )
+
+    def _pace(self, target: Target | None, clock: EngineClock) -> Middleware:
+        """A bucket of its own; a sandbox that no target speaks of is not spared."""
+        if target is None and self.cluster.is_sandbox:
+            return lambda call, send: send(call)
+        rate, burst = (target.rate, target.burst) if target else (RATE, BURST)
+        return paced(Bucket(rate, burst, clock))
+
+    def _regained(self, locks: Locks, sink: JournalMap, options: Options, aborter: Aborter) -> bool:
+        """The locks again, and nobody has undone our changes meanwhile."""
+        patient = self.clock.checking(aborter.check_undo)
+        if not locks.regain(self.settings.lock_wait, patient):
+            return False
+        sink.mute = not is_there(self.cluster, str(options.run), self.settings.journal_namespace)
+        return not sink.mute
+
+    def before_each(
+        self, limited: Callable[[Step], None], namespace: str
+    ) -> Callable[[Step], None]:
+        """For tests in Python, whose steps are not known beforehand: consent and rights of each
+        step are asked when it comes."""
+
+        def before(step: Step) -> None:
+            rights = of_step(step, namespace, Path())
+            spaces, nodes = consent.reach(rights, namespace)
+            consent.consent(self.cluster, self.targets, spaces, nodes=nodes)
+            preflight.require(self.cluster, merged((right, step.title) for right in rights))
+            limited(step)
+
+        return before
+
+
+Middleware = Callable[[Call, Callable[[Call], Object]], Object]
+
+
+def _keep(locks: Locks, sink: JournalMap, aborter: Aborter) -> None:
+    def lost(why: str) -> None:
+        sink.mute = True
+        aborter.abort(f"{why}; nothing more is written", Why.LOCK)
+
+    locks.keep(lost)
+
+
+def _locked(ours: Callable[[], bool], locks: Locks, inner: Middleware) -> Middleware:
+    """Sends no write but under our locks; an undo may wait until they are ours again."""
+
+    def send_if_ours(call: Call, send: Callable[[Call], Object]) -> Object:
+        if call.method not in READS and not ours():
+            raise LockLost(f"{call.method} {call.path} was not sent: {locks.lost}")
+        return inner(call, send)
+
+    return send_if_ours
+
+
+def _agent(text: str) -> str:
+    """A header takes printable ASCII."""
+    return text.encode("ascii", "replace").decode().replace("\n", " ")[:200]

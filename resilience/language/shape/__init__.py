@@ -1,0 +1,1 @@
+"""The shapes of records: which keys there are, and what is said about wrong ones."""

@@ -1,0 +1,163 @@
+"""The top-level keys of a document, declared like the parameters of a verb.
+
+A form is what stands in the file; `documents` makes a Scenario or a Plan of it. The schema and the
+reference read these declarations too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from resilience.kube.selectors import Selector
+from resilience.model.inside import Dump, PlanHook, Sentinel, Volumes
+from resilience.model.scenario import (
+    DEFAULT_GRACE,
+    DEFAULT_SETTLE,
+    Drill,
+    Exclude,
+    Keep,
+    PlanObjective,
+    Step,
+)
+from resilience.model.values import Duration
+from resilience.model.verb import Phase, parameter
+
+Steps = tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatrixForm:
+    """Named lists whose product gives one test each, read by `matrix` before all else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScenarioForm:
+    """One scenario. `while` is a word of Python's, hence `while_`."""
+
+    scenario: str = parameter(
+        "What is claimed, in one sentence.", example="checkout survives losing a third of its Pods"
+    )
+    id: str = parameter(
+        "The pytest node id: a-z, 0-9 and dashes. Without it, made of the title.", default=""
+    )
+    description: str = parameter("More about it, for the report.", default="")
+    tags: tuple[str, ...] = parameter(
+        "Become pytest marks: `pytest -m smoke`.", default=(), example="[pods, smoke]"
+    )
+    namespace: str = parameter(
+        "Where names without a namespace are looked up; else the target's default.", default=""
+    )
+    seed: int | None = parameter(
+        "Of all random choices; without it a new one each run, printed in every report.",
+        default=None,
+        at_least=0,
+    )
+    settle: Duration = parameter(
+        "How long objectives are still judged after `when` has ended.", default=DEFAULT_SETTLE
+    )
+    matrix: MatrixForm | None = parameter(
+        "Named lists; one test for each combination, in which `${matrix.NAME}` is its value. "
+        "`exclude` lists combinations to leave out.",
+        default=None,
+        example="{share: [33%, 50%], grace: [0s, 30s]}",
+    )
+    given: Annotated[Steps, Phase.GIVEN] = parameter(
+        "Brings about and checks the starting state.", default=()
+    )
+    while_: Annotated[Steps, Phase.WHILE] = parameter(
+        "Probes, which run from before the first action to the end.", default=(), key="while"
+    )
+    when: Annotated[Steps, Phase.WHEN] = parameter(
+        "What happens, one step after another; a check waits until it holds.", at_least=1
+    )
+    then: Annotated[Steps, Phase.THEN] = parameter("What must hold at the end.", default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanForm:
+    """One plan."""
+
+    plan: str = parameter("The name of what is backed up.", example="shop")
+    id: str = parameter("The first part of the pytest node ids; else made of the name.", default="")
+    description: str = parameter("More about it, for the report.", default="")
+    tags: tuple[str, ...] = parameter("Become pytest marks.", default=())
+    namespaces: tuple[str, ...] = parameter(
+        "What is backed up: names, or patterns such as `shop-*`.", at_least=1, example="[shop]"
+    )
+    given: Annotated[Steps, Phase.GIVEN] = parameter(
+        "Makes the subject of the plan, where there is none yet, as on the sandbox.", default=()
+    )
+    kinds: tuple[str, ...] = parameter(
+        "Which kinds, by plural name or pattern: `secrets`, `deployments.apps`, `*.example.com`.",
+        default=("*",),
+        at_least=1,
+    )
+    labels: Selector | None = parameter("Only objects with these labels.", default=None)
+    exclude: Exclude | None = parameter("What is left out of all that.", default=None)
+    cluster: Literal["related", "all", "none"] = parameter(
+        "Which objects that are in no namespace: those that the taken ones need, all, or none.",
+        default="related",
+    )
+    accept: tuple[str, ...] = parameter(
+        "Kinds or group/versions that may be forbidden or undiscoverable; any other fails the "
+        "snapshot.",
+        default=(),
+        example="[metrics.k8s.io/v1beta1]",
+    )
+    store: str = parameter(
+        "Where snapshots are kept: `s3://bucket/prefix` or `file:DIRECTORY`.",
+        example="s3://backups/clusters/staging",
+    )
+    schedule: str | None = parameter(
+        "When a snapshot is due, as cron writes it.", default=None, example='"0 2 * * *"'
+    )
+    timezone: str = parameter(
+        "The IANA time zone of the schedule.", default="UTC", example="Europe/Berlin"
+    )
+    grace: Duration = parameter(
+        "How late a scheduled snapshot may be before it counts as missed.", default=DEFAULT_GRACE
+    )
+    recipients: tuple[str, ...] = parameter(
+        "age public keys; with them snapshots are encrypted before they leave this machine.",
+        default=(),
+        example="[age1...]",
+    )
+    volumes: bool | Volumes = parameter(
+        "The data of bound claims too, by tar stream.",
+        default=False,
+        example="{from: snapshot, local: 2}",
+    )
+    engine: Literal["files", "restic"] = parameter(
+        "Who keeps the data of volumes and dumps: the snapshot itself, as files, or the program "
+        "restic, in a repository inside of the store that holds what is equal once.",
+        default="files",
+    )
+    hooks: tuple[PlanHook, ...] = parameter(
+        "Commands in the application's containers, before and after.",
+        default=(),
+        example="[{pods: app=db, before: [freeze], after: [thaw]}]",
+    )
+    dumps: tuple[Dump, ...] = parameter(
+        "The application's own exports, streamed out of its containers.", default=()
+    )
+    sentinel: Sentinel | None = parameter(
+        "A record that is written before each snapshot, and must be there after its restore.",
+        default=None,
+        example="{pods: app=db, write: [tee, /data/sentinel], read: [cat, /data/sentinel]}",
+    )
+    helper_image: str = parameter(
+        "The image of this plan's helper Pods (volumes, canary), for instance from a mirror; else"
+        " the target's, or the option's.",
+        default="",
+        example="registry.example.com/mirror/python:3.13-slim",
+    )
+    keep: Keep | None = parameter(
+        "How many snapshots of each period are kept; without it none is ever removed.",
+        default=None,
+        example="{last: 3, daily: 7, weekly: 5, monthly: 12}",
+    )
+    objective: PlanObjective | None = parameter(
+        "What the plan promises.", default=None, example="{rpo: 26h, rto: 10m}"
+    )
+    drill: Drill | None = parameter("How it is proven that a snapshot restores.", default=None)

@@ -1,0 +1,193 @@
+"""Rules across the keys of a document: ids, tags, names, and that something is judged at all.
+
+Each takes the values that could be read (`WRONG` where one could not) and records problems.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from yaml.nodes import Node, ScalarNode, SequenceNode
+
+from resilience.language import ids, plans, promises
+from resilience.language.shape.reading import WRONG, Entry, Reading, child
+from resilience.language.text.near import quoted
+from resilience.model.place import Problem
+from resilience.model.scenario import DEFAULT_SETTLE, Plan, Scenario, Step
+
+Values = Mapping[str, Any]
+Entries = Mapping[str, Entry]
+Document = TypeVar("Document", Scenario, Plan)
+
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+def given(values: Values, name: str) -> Any:
+    """A value that is there and right; None otherwise."""
+    value = values.get(name)
+    return None if value is WRONG else value
+
+
+def identity(values: Values, entries: Entries, kind: str, reading: Reading) -> str:
+    """The id as written, or made of the title as written (so that it never depends on the
+    environment)."""
+    if written := given(values, "id"):
+        if not re.fullmatch(ids.SLUG, entries["id"].node.value):
+            reading.wrong(
+                entries["id"].node,
+                f"the id {quoted(written)}",
+                "a-z, 0-9 and single dashes",
+                quoted(ids.slug(written)),
+            )
+        return str(written)
+    if not given(values, kind):
+        if kind in values and values[kind] is not WRONG:
+            reading.wrong(entries[kind].node, f"`{kind}` is empty", "what it is about, in words")
+        return ""
+    made = ids.slug(entries[kind].node.value)
+    if not made:
+        reading.wrong(
+            entries[kind].node, "no id can be made of this title", "`id:` with a-z, 0-9 and dashes"
+        )
+    return made
+
+
+def unique(documents: list[Document]) -> tuple[list[Document], list[Problem]]:
+    """Documents whose ids are their own, and a problem for each that is taken."""
+    first: dict[str, Document] = {}
+    problems = []
+    for document in documents:
+        if document.id in first:
+            line = first[document.id].place.line
+            problems.append(
+                Problem(
+                    document.place,
+                    f"the id {quoted(document.id)} is taken by line {line}",
+                    "an `id:` of its own",
+                )
+            )
+        else:
+            first[document.id] = document
+    return list(first.values()), problems
+
+
+def tags(values: Values, entries: Entries, reading: Reading) -> None:
+    """Tags become marks, so they must be words that no other plugin understands."""
+    for node, tag in _items("tags", values, entries):
+        if owner := ids.RESERVED.get(tag):
+            reading.wrong(node, f"the tag {quoted(tag)} means something to {owner}", "another word")
+        elif not re.fullmatch(ids.TAG, tag):
+            reading.wrong(
+                node,
+                f"the tag {quoted(tag)}",
+                "a word of letters, digits, `_`, `-`, `.`",
+                quoted(re.sub(r"[^A-Za-z0-9_.]+", "-", tag).strip("-.")),
+            )
+
+
+def namespace(values: Values, entries: Entries, reading: Reading) -> None:
+    """A namespace must be a name that Kubernetes accepts."""
+    name = given(values, "namespace")
+    if name is not None and "namespace" in entries and not _NAMESPACE.fullmatch(name):
+        reading.wrong(
+            entries["namespace"].node,
+            f"`namespace` is {quoted(name)}",
+            "a name such as `shop`: a-z, 0-9 and dashes, at most 63",
+        )
+
+
+def scenario(values: Values, entries: Entries, root: Node, reading: Reading) -> None:
+    """What a scenario as a whole must have."""
+    for key in ("given", "while", "then"):
+        if key in entries and _no_items(entries[key].node):
+            reading.wrong(entries[key].node, f"`{key}` has no steps", "steps, or no such key")
+    probes: Sequence[Step] = given(values, "while_") or ()
+    if "while" not in entries and "then" not in entries:
+        reading.wrong(
+            root,
+            "nothing would be judged: neither `while:` nor `then:`",
+            "a probe with an objective under `while:`, or a check under `then:`",
+        )
+    _named_apart(probes, entries, reading)
+    when: Sequence[Step] | None = given(values, "when")
+    settle: Any = values.get("settle", DEFAULT_SETTLE)
+    if when and settle is not WRONG:
+        for probe in probes:
+            promises.check(probe, _node(entries, "while", probes, probe), when, settle, reading)
+
+
+def _no_items(node: Node) -> bool:
+    return isinstance(node, SequenceNode) and not node.value
+
+
+def _node(entries: Entries, key: str, steps: Sequence[Step], step: Step) -> Node:
+    node: Node = entries[key].node.value[steps.index(step)]
+    return node
+
+
+def _named_apart(probes: Sequence[Step], entries: Entries, reading: Reading) -> None:
+    """Objectives are reported by the probe's name."""
+    seen: set[str] = set()
+    for probe in probes:
+        if probe.name in seen:
+            reading.wrong(
+                _node(entries, "while", probes, probe),
+                f"two probes are called {quoted(probe.name)}",
+                "a `name:` of its own beside each probe",
+            )
+        seen.add(probe.name)
+
+
+def unasked(matrix: Entry, keys: Mapping[str, str], asked: set[str], reading: Reading) -> None:
+    """A list of the matrix that nothing asks for would run the same test several times."""
+    for key in keys:
+        if key not in asked and not reading.problems:
+            written = f"`${{matrix.{key}}}`"
+            at = child(matrix.node, key) or matrix.node
+            reading.wrong(at, f"nothing uses {written}", "it in a step, or no such list")
+
+
+def plan(values: Values, entries: Entries, reading: Reading) -> None:
+    """What a plan as a whole must have."""
+    if "given" in entries and _no_items(entries["given"].node):
+        reading.wrong(entries["given"].node, "`given` has no steps", "steps, or no such key")
+    for node, name in _items("namespaces", values, entries):
+        plans.namespace(node, name, reading)
+    for name, rule in plans.RULES.items():
+        value = given(values, name)
+        if value is not None and name in entries:
+            rule(entries[name].node, value, reading)
+    _drill_apart(values, entries, reading)
+
+
+def _drill_apart(values: Values, entries: Entries, reading: Reading) -> None:
+    drill, taken = given(values, "drill"), given(values, "namespaces")
+    if drill and taken and not reading.problems:
+        left = given(values, "exclude")
+        names = left.namespaces if left else ()
+        plans.apart(entries["drill"].node, drill.into, taken, names, reading)
+
+
+def only_namespace(entries: Entries) -> str | None:
+    """The plan's namespace, when it names exactly one."""
+    node = entries["namespaces"].node if "namespaces" in entries else None
+    if not isinstance(node, SequenceNode) or len(node.value) != 1:
+        return None
+    name = node.value[0].value
+    return name if isinstance(name, str) and _NAMESPACE.fullmatch(name) else None
+
+
+def scratch(entries: Entries) -> str:
+    """The drill's namespace as written."""
+    into = child(entries["drill"].node, "into") if "drill" in entries else None
+    return into.value if isinstance(into, ScalarNode) else "${namespace}-drill"
+
+
+def _items(name: str, values: Values, entries: Entries) -> Sequence[tuple[Node, str]]:
+    """The items of a list as written, with their nodes."""
+    found = given(values, name)
+    if name not in entries or not found:
+        return ()
+    return list(zip(entries[name].node.value, found, strict=True))

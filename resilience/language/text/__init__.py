@@ -1,0 +1,1 @@
+"""From characters to nodes with places: YAML, scalars, substitution, near misses."""

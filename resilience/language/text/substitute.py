@@ -1,0 +1,84 @@
+"""Text rules: what may be put into a scalar, once, after the YAML has been parsed.
+
+`${NAME}` and `${NAME:-default}` come from the environment (as in a shell, an empty variable takes
+the default), `${matrix.x}` from the scenario's matrix, `${namespace}` is the scenario's namespace,
+and `$${` stands for a literal `${`. What is put in is text, never YAML: it cannot add a key.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from resilience.language.text.near import listed, nearest, quoted
+
+_MARK = re.compile(r"\$\$\{|\$\{([^{}]*)\}|\$\{")
+_NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
+_MATRIX = re.compile(r"matrix\.([A-Za-z_][A-Za-z0-9_-]*)")
+
+
+class Unknown(Exception):
+    """A reference that stands for nothing."""
+
+    def __init__(self, message: str, expected: str, suggestion: str = "") -> None:
+        super().__init__(message)
+        self.message, self.expected, self.suggestion = message, expected, suggestion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variables:
+    """What references stand for. `namespace` None: there is none to stand for. `used` collects the
+    matrix keys that were asked for."""
+
+    environment: Mapping[str, str]
+    matrix: Mapping[str, str] = field(default_factory=dict)
+    namespace: str | None = None
+    used: set[str] = field(default_factory=set)
+
+    def fill(self, text: str) -> str:
+        """The text with every reference replaced; raises Unknown for the first that cannot be."""
+        return _MARK.sub(self._value, text) if "${" in text else text
+
+    def _value(self, match: re.Match[str]) -> str:
+        if match[0] == "$${":
+            return "${"
+        inner = match[1]
+        if inner == "namespace":
+            return self._namespace()
+        if inner and (found := _MATRIX.fullmatch(inner)):
+            return self._matrix(found[1])
+        if inner and (found := _NAME.fullmatch(inner)):
+            return self._environment(found[1], found[2])
+        raise Unknown(
+            f"{quoted(match[0])} is no reference",
+            "`${NAME}`, `${NAME:-default}`, `${matrix.x}`, `${namespace}`, "
+            "or `$${` for the characters themselves",
+        )
+
+    def _namespace(self) -> str:
+        if self.namespace is None:
+            raise Unknown(
+                "`${namespace}` stands for nothing: not exactly one namespace is named",
+                "`namespace:` in a scenario, one namespace in a plan",
+            )
+        return self.namespace
+
+    def _matrix(self, key: str) -> str:
+        self.used.add(key)
+        if key not in self.matrix:
+            known = listed(f"`{name}`" for name in self.matrix) or "a `matrix:` with that key"
+            raise Unknown(f"the matrix has no {quoted(key)}", known, nearest(key, self.matrix))
+        return self.matrix[key]
+
+    def _environment(self, name: str, default: str | None) -> str:
+        value = self.environment.get(name, "")
+        if value or (default is None and name in self.environment):
+            return value
+        if default is None:
+            raise Unknown(
+                f"the environment variable {quoted(name)} is not set",
+                f"the variable, or a default: `${{{name}:-value}}`",
+                nearest(name, self.environment),
+            )
+        return default

@@ -1,0 +1,261 @@
+"""`http`: ask a Service or a URL over and over, and judge the answers.
+
+Requests leave at a fixed rate whether or not earlier ones were answered; each is a new connection
+unless `keepalive`, since a connection that is kept stays with one Pod and hides the others.
+Redirects are not followed, nothing is tried twice, certificates are always verified.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import SplitResult, urlsplit
+
+from resilience.model.scenario import Step
+from resilience.model.values import Duration
+from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
+from resilience.probes.prober.backing import doubt
+from resilience.probes.prober.launch import VIA_DOC, Launch, Via, incluster_rights, launcher, remove
+
+if TYPE_CHECKING:
+    from resilience.probes.prober.once import Asking
+    from resilience.verbs.context import ProbeContext, RunningProbe
+
+SUCCESS = (200, 299)
+"""Statuses that are good where none is written. A redirect is no answer."""
+
+POD_HEADER = "x-pod-name"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Http:
+    """What to ask, and which answer is good."""
+
+    service: str = parameter(
+        "Service to ask, through its address as its clients see it.",
+        default="",
+        example="checkout",
+        one_of="target",
+    )
+    url: str = parameter(
+        "URL to ask, for an Ingress, a Gateway or anything outside the cluster.",
+        default="",
+        example="https://shop.example.com/healthz",
+        one_of="target",
+    )
+    port: int | str = parameter(
+        "Port of the Service, by name or number; its only port if left out.",
+        default="",
+        example="http",
+    )
+    namespace: str = parameter("Namespace of the Service, if not the scenario's.", default="")
+    scheme: Literal["http", "https"] = parameter("Scheme towards the Service.", default="http")
+    path: str = parameter("Path and query.", default="/", example="/healthz")
+    method: Literal["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"] = parameter(
+        "Method of the request.", default="GET"
+    )
+    headers: Mapping[str, str] = parameter("Headers to send.", default_factory=dict)
+    body: str = parameter("Body to send.", default="")
+    status: int | tuple[int, ...] = parameter(
+        "Status, or list of statuses, of a good answer; 200 to 299 if left out.",
+        default=(),
+        example="200",
+    )
+    contains: str = parameter("Text that a good answer's body contains.", default="")
+    matches: str = parameter("Regular expression that a good answer's body matches.", default="")
+    timeout: Duration = parameter(
+        "After this a request has failed.", default=Duration.of(1), example="1s"
+    )
+    keepalive: bool = parameter("Keep connections open between requests.", default=False)
+    ca: Path | None = parameter("Certificates to trust, a PEM file.", default=None)
+    server_name: str = parameter("Name that the certificate must bear, if another.", default="")
+    via: Via = parameter(VIA_DOC, default="auto")
+    answered_by: str = parameter(
+        "Response header that names the Pod; `body` where the body does, as under /hostname.",
+        default="",
+        example="x-pod-name",
+    )
+
+
+def _check(http: Http) -> Sequence[Complaint]:
+    return [*_target_complaints(http), *_text_complaints(http)]
+
+
+def _target_complaints(http: Http) -> Iterator[Complaint]:
+    if not http.service and not http.url:
+        yield Complaint(field="", message="nothing to ask", expected="`service` or `url`")
+    if http.url:
+        for field in ("port", "namespace"):
+            if getattr(http, field):
+                yield Complaint(field=field, message=f"`{field}` goes with `service`, not `url`")
+        yield from _url_complaints(http)
+
+
+def _url_complaints(http: Http) -> Iterator[Complaint]:
+    expected = "a URL such as https://shop.example.com/healthz"
+    try:
+        parts = urlsplit(http.url)
+        port = parts.port
+    except ValueError as error:
+        yield Complaint(field="url", message=f"`url` has {error}", expected=expected)
+        return
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        yield Complaint(field="url", message=f"`url` is {http.url!r}", expected=expected)
+    if parts.username or parts.password:
+        yield Complaint(
+            field="url",
+            message="`url` holds a user name or password, which reports would show",
+            expected="an `authorization` header with ${NAME} from the environment",
+        )
+    if http.path != "/" and parts.path not in ("", "/"):
+        yield Complaint(
+            field="path", message="there is a path in `url` and in `path`", expected="one of them"
+        )
+
+
+def _text_complaints(http: Http) -> Iterator[Complaint]:
+    if not http.path.startswith("/") or re.search(r"[\s\x00-\x1f]", http.path):
+        yield Complaint(
+            field="path", message=f"`path` is {http.path!r}", expected="a path such as /healthz"
+        )
+    for code in _statuses(http):
+        if not 100 <= code <= 599:
+            yield Complaint(field="status", message=f"{code} is no HTTP status",
+                            expected="a number from 100 to 599")  # fmt: skip
+    for name, text in http.headers.items():
+        if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or re.search(r"[\r\n\0]", text):
+            yield Complaint(field="headers", message=f"{name!r} cannot be sent as a header")
+    try:
+        re.compile(http.matches)
+    except re.error as error:
+        yield Complaint(
+            field="matches", message=f"`matches` is no regular expression: {error}",
+            expected="Python's syntax",
+        )  # fmt: skip
+    if not 0 < http.timeout.seconds <= 60:
+        yield Complaint(field="timeout", message=f"`timeout` is {http.timeout}",
+                        expected="more than 0 and at most 1m")  # fmt: skip
+
+
+def _statuses(http: Http) -> tuple[int, ...]:
+    return (http.status,) if isinstance(http.status, int) else http.status
+
+
+def _url(http: Http) -> SplitResult:
+    return urlsplit(http.url)
+
+
+def _path(http: Http) -> str:
+    parts = _url(http)
+    if http.service or parts.path in ("", "/"):
+        path = http.path
+        return path if "?" in path or not parts.query else f"{path}?{parts.query}"
+    return parts.path + (f"?{parts.query}" if parts.query else "")
+
+
+def _describe(http: Http) -> str:
+    if http.url:
+        parts = _url(http)
+        return f"{http.method} {parts.scheme}://{parts.netloc}{_path(http)}"
+    port = f":{http.port}" if http.port else ""
+    return f"{http.method} {http.scheme}://{http.service}{port}{http.path}"
+
+
+def _rights(http: Http, namespace: str) -> Sequence[Right]:
+    if http.url:
+        return ()
+    where = http.namespace or namespace
+    service = Right(verb="get", group="", resource="services", namespace=where)
+    return (service, *(() if http.via == "direct" else incluster_rights(where)))
+
+
+def configuration(http: Http, host: str, port: int, name: str, directory: Path) -> dict[str, Any]:
+    """What the agent is told. `name` is what a client calls the host, for Host and TLS."""
+    tls = http.scheme == "https" if http.service else _url(http).scheme == "https"
+    headers = dict(http.headers)
+    if http.service and "host" not in {key.lower() for key in headers}:
+        headers["Host"] = name
+    path = _path(http)
+    by_body = http.answered_by == "body" or (not http.answered_by and path == "/hostname")
+    return {
+        "kind": "http",
+        "host": host,
+        "port": port,
+        "timeout": http.timeout.seconds,
+        "keepalive": http.keepalive,
+        "method": http.method,
+        "path": path,
+        "headers": headers,
+        "body": http.body,
+        "status": [[code, code] for code in _statuses(http)] or [list(SUCCESS)],
+        "contains": http.contains,
+        "matches": http.matches,
+        "tls": tls,
+        "ca": str(directory / http.ca) if http.ca else None,
+        "server_name": http.server_name or name,
+        "by_header": http.answered_by or POD_HEADER,
+        "by_body": by_body,
+    }
+
+
+def _asked(http: Http, context: Asking) -> tuple[dict[str, Any], str]:
+    """The agent's configuration, and the address for people."""
+    namespace = http.namespace or context.namespace
+    if http.service:
+        host, port = context.address(http.service, http.port, namespace)
+        name = f"{http.service}.{namespace}"
+    else:
+        parts = _url(http)
+        host = name = parts.hostname or ""
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    return configuration(http, host, port, name, context.directory), f"{host}:{port}"
+
+
+def _launch(http: Http, context: Asking) -> Launch:
+    namespace = http.namespace or context.namespace
+    return launcher(context, http.via, namespace, service=bool(http.service))
+
+
+def run(step: Step, context: ProbeContext) -> RunningProbe:
+    """Start asking."""
+    from resilience.probes.prober.running import AgentProbe
+
+    http: Http = step.parameters
+    given, address = _asked(http, context)
+    facts = {"kind": "http", "address": address, "keepalive": http.keepalive, "via": http.via}
+    behind = doubt(context, http.service, http.namespace)
+    return AgentProbe(step, context, given, _describe(http), facts, _launch(http, context), behind)
+
+
+def ask(http: Http, context: Asking) -> str:
+    """One request, good or NotMet."""
+    from resilience.probes.prober.once import ask_once
+
+    given, _ = _asked(http, context)
+    behind = doubt(context, http.service, http.namespace)
+    return ask_once(given, _describe(http), _launch(http, context), behind)
+
+
+VERB = Verb(
+    name="http",
+    family=Family.PROBE,
+    summary="Ask a Service or a URL at a fixed rate, and judge availability, outages and latency.",
+    parameters=Http,
+    phases=frozenset(Phase),
+    run=run,
+    ask=ask,
+    describe=_describe,
+    check=_check,
+    rights=_rights,
+    undo=remove,
+    undo_text="a prober's Pod and its Secret are removed",
+    example=(
+        "- http: {service: checkout, port: http, path: /healthz, status: 200}\n"
+        "  name: checkout\n"
+        "  rate: 50/s\n"
+        "  objective: {availability: 99%, longest_outage: 2s, p99: 300ms}\n"
+    ),
+)

@@ -1,0 +1,132 @@
+"""`tcp`: connect to a Service or an address over and over; say something, expect an answer.
+
+For what does not speak HTTP: a database, a broker, a mail server. The same agent, schedule and
+measures as `http`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from resilience.model.scenario import Step
+from resilience.model.values import Duration
+from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
+from resilience.probes.prober.backing import doubt
+from resilience.probes.prober.launch import VIA_DOC, Launch, Via, incluster_rights, launcher, remove
+
+if TYPE_CHECKING:
+    from resilience.probes.prober.once import Asking
+    from resilience.verbs.context import ProbeContext, RunningProbe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tcp:
+    """Where to connect, what to say, what to expect."""
+
+    service: str = parameter("Service to connect to.", default="", example="db", one_of="target")
+    host: str = parameter(
+        "Host to connect to, for what is outside the cluster.",
+        default="", example="db.example.com", one_of="target",
+    )  # fmt: skip
+    port: int | str = parameter(
+        "Port, by name or number; a Service's only port if left out.", default="", example="5432"
+    )
+    namespace: str = parameter("Namespace of the Service, if not the scenario's.", default="")
+    send: str = parameter("Text to send once connected.", default="", example="PING\r\n")
+    expect: str = parameter("Text that must come back.", default="", example="PONG")
+    timeout: Duration = parameter(
+        "After this a connection has failed.", default=Duration.of(1), example="1s"
+    )
+    via: Via = parameter(VIA_DOC, default="auto")
+
+
+def _check(tcp: Tcp) -> Iterator[Complaint]:
+    if not tcp.service and not tcp.host:
+        yield Complaint(field="", message="nothing to connect to", expected="`service` or `host`")
+    if tcp.host and not (isinstance(tcp.port, int) and 0 < tcp.port < 65536):
+        yield Complaint(
+            field="port", message="a `host` needs the number of a port", expected="1 to 65535"
+        )
+    if not 0 < tcp.timeout.seconds <= 60:
+        yield Complaint(
+            field="timeout", message=f"`timeout` is {tcp.timeout}",
+            expected="more than 0 and at most 1m",
+        )  # fmt: skip
+
+
+def _describe(tcp: Tcp) -> str:
+    return f"connect to {tcp.service or tcp.host}" + (f":{tcp.port}" if tcp.port else "")
+
+
+def _rights(tcp: Tcp, namespace: str) -> Sequence[Right]:
+    if tcp.host:
+        return ()
+    where = tcp.namespace or namespace
+    service = Right(verb="get", group="", resource="services", namespace=where)
+    return (service, *(() if tcp.via == "direct" else incluster_rights(where)))
+
+
+def _asked(tcp: Tcp, context: Asking) -> tuple[dict[str, Any], str]:
+    """The agent's configuration, and the address for people."""
+    if tcp.service:
+        namespace = tcp.namespace or context.namespace
+        host, port = context.address(tcp.service, tcp.port, namespace)
+    else:
+        host, port = tcp.host, int(tcp.port)
+    given = {
+        "kind": "tcp",
+        "host": host,
+        "port": port,
+        "timeout": tcp.timeout.seconds,
+        "send": tcp.send,
+        "expect": tcp.expect,
+    }
+    return given, f"{host}:{port}"
+
+
+def _launch(tcp: Tcp, context: Asking) -> Launch:
+    namespace = tcp.namespace or context.namespace
+    return launcher(context, tcp.via, namespace, service=bool(tcp.service))
+
+
+def run(step: Step, context: ProbeContext) -> RunningProbe:
+    """Start connecting."""
+    from resilience.probes.prober.running import AgentProbe
+
+    given, address = _asked(step.parameters, context)
+    facts = {"kind": "tcp", "address": address, "via": step.parameters.via}
+    launch = _launch(step.parameters, context)
+    behind = doubt(context, step.parameters.service, step.parameters.namespace)
+    return AgentProbe(step, context, given, _describe(step.parameters), facts, launch, behind)
+
+
+def ask(tcp: Tcp, context: Asking) -> str:
+    """One connection, good or NotMet."""
+    from resilience.probes.prober.once import ask_once
+
+    given, _ = _asked(tcp, context)
+    behind = doubt(context, tcp.service, tcp.namespace)
+    return ask_once(given, _describe(tcp), _launch(tcp, context), behind)
+
+
+VERB = Verb(
+    name="tcp",
+    family=Family.PROBE,
+    summary="Connect to a Service or a host at a fixed rate, and judge availability and outages.",
+    parameters=Tcp,
+    phases=frozenset(Phase),
+    run=run,
+    ask=ask,
+    describe=_describe,
+    check=lambda tcp: list(_check(tcp)),
+    rights=_rights,
+    undo=remove,
+    undo_text="a prober's Pod and its Secret are removed",
+    example=(
+        '- tcp: {service: cache, port: 6379, send: "PING\\r\\n", expect: PONG}\n'
+        "  rate: 20/s\n"
+        "  objective: {longest_outage: 2s}\n"
+    ),
+)

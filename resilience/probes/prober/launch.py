@@ -1,0 +1,90 @@
+"""Where a prober runs: a process beside us, or a Pod of the cluster that is probed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from secrets import token_hex
+from typing import Any, Literal, Protocol
+
+from resilience.model.verb import Right
+from resilience.probes.prober.samples import SampleLog
+from resilience.verbs.context import ActionFailed
+
+PREFIX = "resilience-probe-"
+_NAME = re.compile(re.escape(PREFIX) + "[0-9a-f]{8}")
+"""What a journal may name as a prober: nothing else is removed."""
+
+Via = Literal["auto", "direct", "pod"]
+
+VIA_DOC = (
+    "Where the prober stands: `direct` beside the test, `pod` in a Pod of the cluster; `auto` takes"
+    " a Pod only where a Service cannot be reached from here."
+)
+
+
+class Prober(Protocol):
+    """What a probe needs of its prober, wherever it runs."""
+
+    trouble: str
+    """Why it cannot be believed any more."""
+
+    waiting: str
+    """What keeps it from saying anything, for now."""
+
+    @property
+    def reasons(self) -> Sequence[tuple[str, str]]: ...
+    @property
+    def cost(self) -> Mapping[str, Any]: ...
+    def wait(self, seconds: float) -> bool: ...
+    def stop(self) -> None: ...
+
+
+Launch = Callable[[Mapping[str, Any], SampleLog, Callable[[], None]], Prober]
+"""(configuration, log, called after each piece of news) -> a prober at work."""
+
+
+def incluster_rights(namespace: str) -> Sequence[Right]:
+    """What a prober in a Pod needs, and so what `auto` may need."""
+    wanted = (("create", "pods"), ("get", "pods"), ("delete", "pods"), ("get", "pods/log"),
+              ("create", "secrets"), ("delete", "secrets"))  # fmt: skip
+    return [Right(verb=v, group="", resource=r, namespace=namespace) for v, r in wanted]
+
+
+def remove(data: Mapping[str, Any], context: Any) -> None:
+    """The undo of a prober in a Pod. `context` is a `resilience.verbs.context.UndoContext`."""
+    from resilience.probes.prober.incluster import remove
+
+    if not _NAME.fullmatch(str(data["name"])):
+        raise ActionFailed(f"{data['name']} is no prober's name; nothing was removed")
+    remove(data, context.cluster)
+
+
+def launcher(context: Any, via: Via, namespace: str, *, service: bool) -> Launch:
+    """How to start a prober for a Service of `namespace`, or (`service` false) for anything else.
+
+    `context` is a `resilience.verbs.context.Context` that can record an undo.
+    """
+    from resilience.cluster.reach import route
+
+    chosen = route(context.cluster, via) if service or via != "auto" else "direct"
+    if chosen == "direct":
+        from resilience.probes.prober.process import AgentProcess
+
+        return AgentProcess
+
+    def in_cluster(
+        configuration: Mapping[str, Any], log: SampleLog, changed: Callable[[], None]
+    ) -> Prober:
+        from resilience.cluster import helper_pods
+        from resilience.cluster.interface import PODS
+        from resilience.cluster.stand_in import StandIn
+        from resilience.probes.prober.incluster import PodProber, Site
+
+        name = f"{PREFIX}{token_hex(4)}"
+        beside = StandIn.of_any(context.view(PODS, namespace).objects())
+        site = Site(namespace=namespace, name=name, run=context.run, stands_in=beside)
+        image = helper_pods.image(context.cluster)
+        return PodProber(site, context, configuration, log, changed, image)
+
+    return in_cluster

@@ -1,0 +1,56 @@
+"""What a prober says, line by line, wherever it runs: samples into the log, the rest kept.
+
+A prober elsewhere has another monotonic clock. Each line it writes says when, by its own clock; we
+know when it arrived by ours. The least difference seen so far is the best bound on how far the two
+clocks are apart, too large by the fastest line's travel time, and times are moved by it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from resilience.probes.prober.samples import SampleLog
+
+
+class News:
+    """Reads the lines of one prober. `ended` says whether it ended by its own last line."""
+
+    def __init__(self, log: SampleLog) -> None:
+        self.log = log
+        self.reasons: list[tuple[str, str]] = []
+        self.cost: Mapping[str, Any] = {}
+        self.ended = False
+        self.apart: float | None = None
+        self._answers: list[str] = []
+        self._start = 0.0
+
+    def take(self, line: bytes, received: float | None = None) -> None:
+        """One line. `received` is our monotonic time where the prober's clock is not ours."""
+        try:
+            news = json.loads(line)
+        except ValueError:
+            return  # a last line cut off by a kill: the missing `end` tells
+        if rows := news.get("samples"):
+            for row in rows:
+                self.log.add(row)
+            self._arrived(news.get("at"), received)
+        elif "note" in news:
+            answer, text = news["note"]
+            if (self._answers[answer], text) not in self.reasons:
+                self.reasons.append((self._answers[answer], text))
+        elif "end" in news:
+            self.cost, self.ended = news["end"], True
+        elif "start" in news:
+            self._answers, self._start = news["answers"], news["start"]
+            self.log.begin(news["start"], news["interval"], news["answers"])
+            self._arrived(0, received)
+
+    def _arrived(self, at: int | None, received: float | None) -> None:
+        if at is None or received is None:
+            return
+        bound = received - (self._start + at / 1e6)
+        if self.apart is None or bound < self.apart:
+            self.apart = bound
+        self.log.start = self._start + self.apart

@@ -1,0 +1,48 @@
+"""A probe's question asked once, as a check: the same agent, the same rules for a good answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from resilience.model.samples import Answer
+from resilience.model.words import span
+from resilience.probes.prober.backing import Looking
+from resilience.probes.prober.launch import Launch
+from resilience.probes.prober.samples import SampleLog
+from resilience.verbs.context import NotMet
+
+STARTING = 5.0
+"""Seconds that an agent may take to start and end, beyond the request's own timeout."""
+
+
+class Asking(Looking, Protocol):
+    """What asking needs of a context."""
+
+    @property
+    def directory(self) -> Path: ...
+    def address(self, service: str, port: str | int, namespace: str) -> tuple[str, int]: ...
+
+
+def ask_once(
+    configuration: Mapping[str, Any],
+    target: str,
+    launch: Launch,
+    doubt: Callable[[], str] = lambda: "",
+) -> str:
+    """One sentence about a good answer; NotMet with what came instead, and with what `doubt` says
+    of it."""
+    log = SampleLog()
+    agent = launch({**configuration, "rate": 1, "limit": 1}, log, lambda: None)
+    agent.wait(configuration["timeout"] + STARTING)
+    agent.stop()
+    if not len(log):
+        raise NotMet(f"{target}: {agent.trouble or 'no answer was recorded'}")
+    sample = log[0]
+    if sample.answer is Answer.GOOD:
+        status = f" with status {sample.status}" if sample.status else ""
+        return f"{target} answered{status} after {span(sample.latency)}"
+    reasons = [text for _, text in agent.reasons]
+    said = ": ".join([f"{target}: {sample.answer.value}", *reasons[:1]])
+    raise NotMet("; ".join(filter(None, (said, doubt()))))

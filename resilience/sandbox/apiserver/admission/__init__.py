@@ -1,0 +1,1 @@
+"""Defaults and admission plugins between a request and the store."""

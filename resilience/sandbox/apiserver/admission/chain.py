@@ -1,0 +1,111 @@
+"""The order in which a write is defaulted, admitted and validated.
+
+One chain per API server. Order as in the real server: defaults (decoding), mutating plugins, the
+strategy's own preparation, validation, validating plugins. Whatever raises `ApiError` ends the
+write before anything was stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from resilience.sandbox.apiserver.admission import (
+    cluster_plugins,
+    defaults,
+    limit_ranges,
+    namespace_lifecycle,
+    pod_plugins,
+    pod_updates,
+    workload_defaults,
+)
+from resilience.sandbox.apiserver.admission.quota_plugin import Quotas
+from resilience.sandbox.apiserver.admission.service_addresses import ServiceAddresses
+from resilience.sandbox.apiserver.kinds import crds
+from resilience.sandbox.apiserver.kinds.crds import Definitions
+from resilience.sandbox.apiserver.validation import kind_rules
+from resilience.sandbox.apiserver.validation.admission_request import Request
+
+if TYPE_CHECKING:
+    from resilience.sandbox.apiserver.registry.registry import Registry
+
+_LIMITED = frozenset({("", "pods"), ("", "persistentvolumeclaims")})
+Plugin = Callable[[Request], None]
+
+
+class Chain:
+    """See the module."""
+
+    def __init__(self, registry: Registry, network: str) -> None:
+        addresses = ServiceAddresses(network)
+        registry.subscribe(registry.resource("services"), addresses.follow)
+        self._create: dict[tuple[str, str], tuple[Plugin, ...]] = {
+            ("", "pods"): (limit_ranges.default_pod, pod_plugins.admit),
+            ("", "services"): (addresses.admit,),
+            ("", "nodes"): (cluster_plugins.new_node,),
+            ("", "persistentvolumeclaims"): (
+                cluster_plugins.default_storage_class,
+                cluster_plugins.protect,
+            ),
+            ("", "persistentvolumes"): (cluster_plugins.protect,),
+            ("batch", "jobs"): (_job_selector,),
+            ("apps", "daemonsets"): (_template_generation,),
+        }
+        self._quotas = Quotas(registry)
+        self.definitions = Definitions(registry)
+        self._create[("apiextensions.k8s.io", "customresourcedefinitions")] = (crds.prepare,)
+        self._update: dict[tuple[str, str], tuple[Plugin, ...]] = {
+            ("", "pods"): (pod_updates.own_door,),
+            ("", "services"): (addresses.admit,),
+            ("apps", "daemonsets"): (_template_generation,),
+            ("apiextensions.k8s.io", "customresourcedefinitions"): (crds.prepare,),
+        }
+
+    def early(self, request: Request) -> None:
+        """What is refused before anything else is looked at."""
+        namespace_lifecycle.check_create(request)
+
+    def create(self, request: Request) -> None:
+        """Default, admit and validate a new object."""
+        defaults.apply(request.key, request.obj)
+        for plugin in self._create.get(request.key, ()):
+            plugin(request)
+        self._validate(request)
+        if request.key in _LIMITED:
+            limit_ranges.check(request)
+        self._quotas.admit(request)
+
+    def update(self, request: Request) -> None:
+        """The same for a changed one. Status writes only pass through."""
+        if request.subresource in ("status", "binding", "finalize"):
+            if not request.kind.model:
+                self.definitions.check(request)
+            return
+        defaults.apply(request.key, request.obj)
+        if request.subresource in pod_updates.DOORS:
+            pod_updates.check(request)
+            self._quotas.admit(request)
+            return
+        for plugin in self._update.get(request.key, ()):
+            plugin(request)
+        self._validate(request)
+        self._quotas.admit(request)
+
+    def _validate(self, request: Request) -> None:
+        """Clients' writes only: the controllers' objects come from templates checked before."""
+        if not request.kind.model:
+            self.definitions.check(request)
+        if request.call.validation:
+            kind_rules.check(request)
+
+    def delete(self, request: Request) -> None:
+        """Refuse a deletion that may not be."""
+        namespace_lifecycle.check_delete(request)
+
+
+def _job_selector(request: Request) -> None:
+    workload_defaults.job_selector(request.obj, request.obj["metadata"]["uid"])
+
+
+def _template_generation(request: Request) -> None:
+    workload_defaults.daemon_set_generation(request.obj, request.old)

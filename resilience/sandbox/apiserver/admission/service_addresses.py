@@ -1,0 +1,196 @@
+"""Cluster IPs and node ports of Services: given out, checked, kept over updates, given back.
+
+Source: pkg/registry/core/service/storage/{alloc,storage}.go, IPv4 only. The range is the upper half
+of the sandbox's own /16; 127.SLOT.128.1 goes to `kubernetes` in `default`, as the first address of
+the range does in a real cluster.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import random
+from typing import Any
+
+from resilience.sandbox.apiserver.admission.pod_defaults import Spec, mappings
+from resilience.sandbox.apiserver.validation.admission_request import Request
+from resilience.sandbox.kube import refusals
+from resilience.sandbox.kube.api import ApiError, Change, Obj
+
+_PORTS = range(30000, 32768)
+_WITH_IP = ("ClusterIP", "NodePort", "LoadBalancer")
+_ADDRESSED = ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "internalTrafficPolicy")
+"""What a Service without an address of its own does not have."""
+_WITH_PORTS = ("NodePort", "LoadBalancer")
+
+
+class ServiceAddresses:
+    """Follows every committed Service, so that what is in use is never out of step."""
+
+    def __init__(self, network: str) -> None:
+        self._first = int(ipaddress.IPv4Address(f"{network}.128.1"))
+        self._last = int(ipaddress.IPv4Address(f"{network}.255.254"))
+        self._used: dict[str, tuple[str, str]] = {}
+        self._ports: dict[int, tuple[str, str]] = {}
+        self._chance = random.Random(self._first)
+
+    def follow(self, change: Change) -> None:
+        """Keep account of one committed change of a Service."""
+        if change.old is not None:
+            self._forget(change.old)
+        if change.type != "DELETED":
+            key = _key(change.obj)
+            address = (change.obj.get("spec") or {}).get("clusterIP")
+            if address and address != "None":
+                self._used[address] = key
+            for port in _node_ports(change.obj):
+                self._ports[port] = key
+
+    def admit(self, request: Request) -> None:
+        """Give addresses to a new or changed Service, or refuse those it asks for."""
+        spec = request.obj.get("spec")
+        if not isinstance(spec, dict):
+            return
+        old = (request.old or {}).get("spec") or {}
+        if request.old is not None:
+            self._keep(request, spec, old)
+        given = set(spec)
+        self._address(request, spec)
+        request.unowned.update(set(_ADDRESSED[:4]) - given)
+        self._node_port_numbers(request, spec, old)
+
+    def _keep(self, request: Request, spec: Spec, old: Spec) -> None:
+        """An update that names no address keeps the one it has; it may not name another."""
+        same = spec.get("type") in _WITH_IP and old.get("type") in _WITH_IP
+        if same and not spec.get("clusterIP"):
+            for field in ("clusterIP", "clusterIPs"):
+                if field in old:
+                    spec[field] = old[field]
+        if same and old.get("clusterIP") and spec.get("clusterIP") != old["clusterIP"]:
+            raise refusals.invalid(
+                request.resource,
+                request.name,
+                [
+                    refusals.value_invalid(
+                        "spec.clusterIPs[0]",
+                        [spec.get("clusterIP")],
+                        "may not change once set",
+                    )
+                ],
+            )
+
+    def _address(self, request: Request, spec: Spec) -> None:
+        if spec.get("type") not in _WITH_IP:
+            for field in _ADDRESSED:
+                spec.pop(field, None)
+            return
+        listed = spec.get("clusterIPs")
+        if not spec.get("clusterIP") and isinstance(listed, list) and listed:
+            spec["clusterIP"] = listed[0]
+        wanted = spec.get("clusterIP")
+        if not wanted:
+            spec["clusterIP"] = self._free(request)
+        elif wanted != "None":
+            self._check(request, str(wanted))
+        spec["clusterIPs"] = [spec["clusterIP"]]
+        if wanted == "None" and not spec.get("selector"):
+            # Endpoints that somebody else writes may be of either family.
+            spec.setdefault("ipFamilies", ["IPv4", "IPv6"])
+            spec.setdefault("ipFamilyPolicy", "RequireDualStack")
+        if wanted == "None" and spec.get("sessionAffinity") == "ClientIP":
+            request.call.warnings.append("spec.SessionAffinity is ignored for headless services")
+        spec.setdefault("ipFamilies", ["IPv4"])
+        spec.setdefault("ipFamilyPolicy", "SingleStack")
+
+    def _free(self, request: Request) -> str:
+        if (request.namespace, request.name) == ("default", "kubernetes"):
+            return str(ipaddress.IPv4Address(self._first))
+        for _ in range(64):
+            # The first two hundred stay free for those who name their address (kube-dns does).
+            address = str(
+                ipaddress.IPv4Address(self._chance.randint(self._first + 200, self._last))
+            )
+            if address not in self._used and not address.endswith((".0", ".255")):
+                return address
+        for number in range(self._first + 1, self._last):
+            address = str(ipaddress.IPv4Address(number))
+            if address not in self._used:
+                return address
+        raise ApiError(
+            500,
+            "InternalError",
+            "Internal error occurred: failed to allocate a serviceIP: range is full",
+        )
+
+    def _check(self, request: Request, wanted: str) -> None:
+        owner = self._used.get(wanted)
+        if owner == (request.namespace, request.name):
+            return
+        why = "provided IP is already allocated" if owner else ""
+        try:
+            number = int(ipaddress.IPv4Address(wanted))
+            if not self._first <= number <= self._last:
+                why = (
+                    "failed to allocate IP " + wanted + ": the provided IP is not in the valid"
+                    f" range. The range of valid IPs is {self._range()}"
+                )
+        except ipaddress.AddressValueError:
+            why = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+        if why:
+            raise refusals.invalid(
+                request.resource,
+                request.name,
+                [refusals.value_invalid("spec.clusterIPs", [wanted], why)],
+            )
+
+    def _range(self) -> str:
+        return f"{ipaddress.IPv4Address(self._first - 1)}/17"
+
+    def _node_port_numbers(self, request: Request, spec: Spec, old: Spec) -> None:
+        ports = list(mappings(spec.get("ports")))
+        if spec.get("type") not in _WITH_PORTS:
+            for port in ports:
+                port.pop("nodePort", None)
+            return
+        key = (request.namespace, request.name)
+        before = {
+            (port.get("port"), port.get("protocol")): port.get("nodePort")
+            for port in mappings(old.get("ports"))
+        }
+        for at, port in enumerate(ports):
+            wanted = port.get("nodePort") or before.get((port.get("port"), port.get("protocol")))
+            if wanted:
+                self._check_port(request, at, wanted, key)
+            else:
+                wanted = next(
+                    number
+                    for number in self._chance.sample(_PORTS, len(_PORTS))
+                    if number not in self._ports
+                )
+            port["nodePort"] = wanted
+
+    def _check_port(self, request: Request, at: int, wanted: Any, key: tuple[str, str]) -> None:
+        why = ""
+        if wanted not in _PORTS:
+            why = "provided port is not in the valid range. The range of valid ports is 30000-32767"
+        elif self._ports.get(wanted, key) != key:
+            why = "provided port is already allocated"
+        if why:
+            raise refusals.invalid(
+                request.resource,
+                request.name,
+                [refusals.value_invalid(f"spec.ports[{at}].nodePort", wanted, why)],
+            )
+
+    def _forget(self, obj: Obj) -> None:
+        self._used.pop((obj.get("spec") or {}).get("clusterIP") or "", None)
+        for port in _node_ports(obj):
+            self._ports.pop(port, None)
+
+
+def _key(obj: Obj) -> tuple[str, str]:
+    return obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
+
+
+def _node_ports(obj: Obj) -> list[int]:
+    spec = obj.get("spec") or {}
+    return [port["nodePort"] for port in mappings(spec.get("ports")) if port.get("nodePort")]

@@ -1,0 +1,61 @@
+"""The API server's process: loop, registry, controllers, two listeners, an orderly end.
+
+`run` blocks until SIGTERM or SIGINT. One byte on `arguments.ready` says that both listeners accept;
+the pipe closed without one says that it failed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+
+from resilience.sandbox.apiserver import server_bootstrap
+from resilience.sandbox.apiserver.garbage_tuning import Pauses, attend
+from resilience.sandbox.apiserver.http.listener import listen
+from resilience.sandbox.apiserver.http.server import Server
+from resilience.sandbox.apiserver.registry.registry import Registry
+from resilience.sandbox.host.linux import use_all_descriptors
+from resilience.sandbox.host.sandbox_clock import LoopClock
+from resilience.sandbox.host.sandbox_config import ProcessArguments
+
+
+def run(arguments: ProcessArguments) -> None:
+    """Serve until told to stop."""
+    use_all_descriptors()
+    try:
+        asyncio.run(_main(arguments))
+    finally:
+        # Closing an already written pipe is silent; closing an unwritten one says "I failed".
+        os.close(arguments.ready)
+
+
+async def _main(arguments: ProcessArguments) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    config = arguments.config
+    clock = LoopClock(loop, config.time_scale, config.started)
+    registry = Registry(clock, network=config.network)
+    server = Server(config, registry)
+    if arguments.listener is None:
+        raise ValueError("the API server needs a listener")
+    runner = await listen(server, arguments.listener, config)
+    from resilience.sandbox import controllers
+
+    end_controllers = controllers.start(
+        registry, clock, root_ca=config.ca_file.read_text(), directory=config.directory
+    )
+    end_sweeping = registry.recorder.keep_swept()
+    server_bootstrap.roles(registry)
+    server_bootstrap.own_endpoint(registry, arguments.listener.getsockname()[1])
+    attend(Pauses())
+    os.write(arguments.ready, b"+")
+    try:
+        await stop.wait()
+    finally:
+        end_sweeping()
+        end_controllers()
+        await server.close()
+        await runner.cleanup()

@@ -1,0 +1,139 @@
+"""Bodies: what a client may send, read strictly, and never a way to stop the server.
+
+JSON, YAML and (for the few types kubectl sends that way) protobuf. Duplicate keys are reported for
+strict field validation; absurd nesting, NaN and text that is no UTF-8 are a 400.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import yaml
+from aiohttp import web
+
+from resilience.sandbox.apiserver.http import protobuf
+from resilience.sandbox.kube import refusals
+from resilience.sandbox.kube.api import ApiError
+
+LIMIT = 3 * 1024 * 1024
+_DEEPEST = 200
+JSON_TYPES = frozenset({"", "application/json", "text/plain", "application/octet-stream"})
+YAML_TYPES = frozenset({"application/yaml", "application/apply-patch+yaml"})
+
+
+# In C where there is it: while a big body is read nothing else is served.
+_BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Duplicates:
+    """Collects duplicate keys while JSON is decoded."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+
+    def __call__(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        out = dict(pairs)
+        if len(out) != len(pairs):
+            seen: set[str] = set()
+            for key, _ in pairs:
+                if key in seen and key not in self.found:
+                    self.found.append(key)
+                seen.add(key)
+        return out
+
+
+async def read(request: web.BaseRequest) -> bytes:
+    """The whole body; ApiError 413 over 3 MiB, 400 where its framing is broken."""
+    if request.headers.get("Expect", "").lower() == "100-continue" and request.transport:
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    try:
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise ApiError(
+            413, "RequestEntityTooLarge", f"Request entity too large: limit is {LIMIT}"
+        ) from None
+    except web.RequestPayloadError as error:
+        raise refusals.bad_request(f"the body cannot be read: {error}") from None
+
+
+def media_type(request: web.BaseRequest) -> str:
+    """The Content-Type without parameters, in lower case."""
+    return request.headers.get("Content-Type", "").split(";", 1)[0].strip().lower()
+
+
+def decode(data: bytes, media: str, duplicates: Duplicates | None = None) -> Any:
+    """A JSON value of any shape; ApiError 400 or 415."""
+    if media in JSON_TYPES or media.endswith("+json"):
+        return decode_json(data, duplicates)
+    if media in YAML_TYPES:
+        return decode_yaml(data)
+    if media == protobuf.MEDIA_TYPE:
+        return protobuf.decode(data)
+    raise ApiError(
+        415,
+        "UnsupportedMediaType",
+        "the body of the request was in an unknown format - accepted media types include:"
+        " application/json, application/yaml, application/vnd.kubernetes.protobuf",
+    )
+
+
+def decode_json(data: bytes, duplicates: Duplicates | None = None) -> Any:
+    """Strict JSON of bounded depth."""
+    try:
+        value = json.loads(data, parse_constant=_refuse, object_pairs_hook=duplicates)
+    except RecursionError:
+        raise refusals.bad_request("json: exceeded max depth") from None
+    except ValueError as error:
+        raise refusals.bad_request(
+            f"couldn't get version/kind; json parse error: {error}"
+        ) from None
+    if data.count(b"{") + data.count(b"[") > _DEEPEST:
+        check_depth(value)
+    return value
+
+
+def decode_yaml(data: bytes) -> Any:
+    """One YAML document of plain JSON types; anchors are refused, they only serve bombs here."""
+    try:
+        text = data.decode()
+        if text.lstrip().startswith("{"):
+            return decode_json(data)
+        for event in yaml.parse(text, Loader=_BASE):
+            if isinstance(event, yaml.AliasEvent):
+                raise refusals.bad_request("error decoding YAML: aliases are not supported")
+        value = yaml.load(text, Loader=_Loader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise refusals.bad_request(f"error decoding YAML: {str(error)[:300]}") from None
+    check_depth(value)
+    return value
+
+
+class _Loader(_BASE):  # type: ignore[misc]  # Which of two it is, is known when it runs.
+    """Without timestamps: to Kubernetes a date in YAML is text."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in _BASE.yaml_implicit_resolvers.items()
+}
+
+
+def check_depth(value: Any) -> None:
+    """ApiError 400 for nesting that no kind has, so that recursion elsewhere stays bounded."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        inner: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                inner.extend(item.values())
+            elif isinstance(item, list):
+                inner.extend(item)
+        if not inner:
+            return
+        level = inner
+    raise refusals.bad_request("json: exceeded max depth")
+
+
+def _refuse(word: str) -> Any:
+    raise ValueError(f"invalid character in number: {word}")

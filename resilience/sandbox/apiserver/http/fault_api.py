@@ -1,0 +1,44 @@
+"""Who may come in by the sandbox's own door, `/sandbox/v1/faults/...`.
+
+What strikes the API server itself is for the administrator. What strikes a Pod or a machine is for
+whoever has the rights that the verb needs on a real cluster: to end a Pod's process takes the right
+to delete that Pod, to stop a machine that to patch its node. So what `resilience rbac` prints holds
+on the sandbox as well, and a refusal names the right that is missing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from resilience.sandbox.apiserver.access.authorization import Attributes, Authorizer, refused
+from resilience.sandbox.host.sandbox_config import Identity
+
+FAULTS = "/sandbox/v1/faults/"
+SERVER = FAULTS + "apiserver"
+_MASTERS = "system:masters"
+_OF_PODS = frozenset({FAULTS + name for name in ("crash", "freeze", "thaw")})
+_OF_NODES = FAULTS + "node"
+
+
+def require(authorizer: Authorizer, user: Identity, method: str, path: str, body: Any) -> None:
+    """ApiError 403 unless the user may ask for that."""
+    if _MASTERS in user.groups:
+        return
+    asked = _asked(method, path, body if isinstance(body, dict) else {})
+    if asked is None:
+        raise refused(user, Attributes(verb=method.lower(), path=path))
+    authorizer.require(user, asked)
+
+
+def _asked(method: str, path: str, body: dict[str, Any]) -> Attributes | None:
+    """The right that stands for it; None: the administrator's alone."""
+    if path == _OF_NODES and method == "GET":
+        return Attributes(verb="list", resource="nodes")
+    if method != "POST":
+        return None
+    if path == _OF_NODES:
+        return Attributes(verb="patch", resource="nodes", name=str(body.get("name") or ""))
+    if path in _OF_PODS:
+        return Attributes(verb="delete", resource="pods", name=str(body.get("pod") or ""),
+                          namespace=str(body.get("namespace") or ""))  # fmt: skip
+    return None

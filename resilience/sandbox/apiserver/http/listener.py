@@ -1,0 +1,88 @@
+"""The two doors of the API server, and how HTTP is spoken there.
+
+HTTPS on loopback for everybody, HTTP on a Unix socket for the sandbox's own parts. What clients do
+wrong on this level is answered by the HTTP library and is no news: its complaints about broken
+requests and lost connections are not logged, so that nobody can fill a disk with them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import ssl
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from resilience.sandbox.apiserver.http import body
+from resilience.sandbox.apiserver.http.server import Server
+from resilience.sandbox.host.sandbox_config import SandboxConfig
+
+_BACKLOG = 1024
+_SHUTDOWN_SECONDS = 1.0
+_LONGEST_LINE = 1 << 16
+_CLIENTS_FAULT = (HttpProcessingError, web.RequestPayloadError, ConnectionError)
+
+
+async def listen(
+    server: Server, listener: socket.socket | None, config: SandboxConfig
+) -> web.ServerRunner:
+    """Accept HTTPS on `listener` (where given) and HTTP on the config's unix socket."""
+    low = web.Server(
+        server.handle,
+        request_factory=_request,
+        access_log=None,
+        logger=_logger(),
+        keepalive_timeout=3600.0,
+        max_line_size=_LONGEST_LINE,
+        max_field_size=_LONGEST_LINE,
+        # Kubernetes does not unpack what clients send.
+        auto_decompress=False,
+    )
+    runner = web.ServerRunner(low, shutdown_timeout=_SHUTDOWN_SECONDS)
+    await runner.setup()
+    if listener is not None:
+        context = tls(config.certificate_file, config.key_file)
+        await web.SockSite(runner, listener, ssl_context=context, backlog=_BACKLOG).start()
+    await web.UnixSite(runner, str(config.api_socket), backlog=_BACKLOG).start()
+    os.chmod(config.api_socket, 0o600)
+    return runner
+
+
+def tls(certificate: Path, key: Path) -> ssl.SSLContext:
+    """TLS 1.2 and up with the sandbox's certificate; HTTP/1.1 only."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(certificate, key)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
+    """aiohttp's own factory with Kubernetes' limit on bodies."""
+    return web.BaseRequest(
+        message,
+        payload,
+        protocol,
+        writer,
+        task,
+        asyncio.get_running_loop(),
+        client_max_size=body.LIMIT,
+    )
+
+
+def _logger() -> logging.Logger:
+    """For what goes wrong inside the HTTP library, without what clients did."""
+    logger = logging.getLogger("resilience.sandbox.http")
+    if _is_news not in logger.filters:
+        logger.addFilter(_is_news)
+    return logger
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, _CLIENTS_FAULT)

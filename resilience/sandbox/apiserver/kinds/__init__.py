@@ -1,0 +1,1 @@
+"""Which kinds are served: built in, by CustomResourceDefinitions, and aliases."""

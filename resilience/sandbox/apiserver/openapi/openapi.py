@@ -1,0 +1,244 @@
+"""OpenAPI v3, and v2 from it, by the table of facts: what kubectl and other clients read.
+
+Source: k8s.io/kube-openapi (root index with hashes, one document per group and version). Schemas
+carry `x-kubernetes-group-version-kind`, list and patch extensions; descriptions are not kept, so
+`explain` prints fields and types. Documents are made when first asked for and cached until the set
+of served kinds changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from resilience.sandbox.apiserver.kinds.served_kinds import Kinds
+from resilience.sandbox.apiserver.openapi import openapi_v2
+from resilience.sandbox.host.sandbox_config import KUBERNETES_VERSION
+from resilience.sandbox.schema.facts import Facts, Kind, Model
+
+_PREFIX = "#/components/schemas/"
+_SCALARS: dict[str, dict[str, Any]] = {
+    "string": {"type": "string", "default": ""},
+    "integer": {"type": "integer", "format": "int32", "default": 0},
+    "int64": {"type": "integer", "format": "int64", "default": 0},
+    "number": {"type": "number", "format": "double", "default": 0},
+    "boolean": {"type": "boolean", "default": False},
+    "time": {"type": "string", "format": "date-time"},
+    "bytes": {"type": "string", "format": "byte"},
+    "quantity": {
+        "type": "string",
+        "format": "quantity",
+        "oneOf": [{"type": "string"}, {"type": "number"}],
+    },
+    "intstr": {
+        "type": "string",
+        "format": "int-or-string",
+        "oneOf": [{"type": "integer"}, {"type": "string"}],
+    },
+    "object": {"type": "object"},
+}
+
+
+class OpenAPI:
+    """Documents for the kinds served now. `crds` gives a custom kind's own schema."""
+
+    def __init__(self, facts: Facts, kinds: Kinds, crds: Mapping[str, Any]) -> None:
+        self._facts = facts
+        self._kinds = kinds
+        self._crds = crds
+        self._made: dict[str, bytes] = {}
+        self._at = -1
+
+    def index(self) -> bytes:
+        """/openapi/v3: a path and a hash per group and version."""
+        paths = {
+            path: {"serverRelativeURL": f"/openapi/v3/{path}?hash={_hash(self._document(path))}"}
+            for path in self._paths()
+        }
+        return json.dumps({"paths": paths}).encode()
+
+    def document(self, path: str) -> bytes | None:
+        """One group version's document ("api/v1", "apis/apps/v1"), None for others."""
+        return self._document(path) if path in self._paths() else None
+
+    def second(self) -> bytes:
+        """/openapi/v2: the definitions of every kind in one document."""
+        return self._document("")
+
+    def _paths(self) -> list[str]:
+        found = {
+            f"apis/{kind.resource.group}/{kind.resource.version}"
+            if kind.resource.group
+            else f"api/{kind.resource.version}"
+            for kind in self._kinds.all()
+        }
+        return sorted(found)
+
+    def _document(self, path: str) -> bytes:
+        if self._at != self._kinds.changed:
+            self._made.clear()
+            self._at = self._kinds.changed
+        known = self._made.get(path)
+        if known is None:
+            known = self._made[path] = self._make(path)
+        return known
+
+    def _make(self, path: str) -> bytes:
+        if not path:
+            schemas: dict[str, Any] = {}
+            for kind in self._kinds.all():
+                self._schema_of_kind(kind, schemas, second=True)
+            return _dumped(openapi_v2.document(schemas))
+        return self._make_third(path)
+
+    def _make_third(self, path: str) -> bytes:
+        kinds = [
+            kind
+            for kind in self._kinds.all()
+            if path in (f"apis/{kind.resource.api_version}", f"api/{kind.resource.api_version}")
+        ]
+        schemas: dict[str, Any] = {}
+        paths: dict[str, Any] = {}
+        for kind in kinds:
+            name = self._schema_of_kind(kind, schemas)
+            paths.update(_paths_of(kind, name))
+        document = {
+            "openapi": "3.0.0",
+            "info": {"title": "Kubernetes", "version": KUBERNETES_VERSION},
+            "paths": paths,
+            "components": {"schemas": schemas},
+        }
+        return _dumped(document)
+
+    def _schema_of_kind(self, kind: Kind, schemas: dict[str, Any], *, second: bool = False) -> str:
+        resource = kind.resource
+        mark = {"group": resource.group, "version": resource.version, "kind": resource.kind}
+        if not kind.model:
+            name = ".".join([*reversed(resource.group.split(".")), resource.version, resource.kind])
+            own = self._crds.get(f"{resource.plural}.{resource.group}/{resource.version}")
+            schemas[name] = {
+                **_of_custom(own if isinstance(own, dict) else None, second=second),
+                "x-kubernetes-group-version-kind": [mark],
+            }
+            self._add("V1ObjectMeta", schemas)
+            return name
+        self._add(kind.model, schemas)
+        schemas[kind.model]["x-kubernetes-group-version-kind"] = [mark]
+        return kind.model
+
+    def _add(self, name: str, schemas: dict[str, Any]) -> None:
+        todo = [name]
+        while todo:
+            current = todo.pop()
+            if current in schemas:
+                continue
+            model = self._facts.model(current)
+            schemas[current] = _schema(model)
+            for kind in model.fields.values():
+                inner = kind.replace("[]", "").replace("{}", "")
+                if inner not in _SCALARS and inner not in schemas:
+                    todo.append(inner)
+
+
+def _of_custom(own: Mapping[str, Any] | None, *, second: bool) -> dict[str, Any]:
+    """A custom kind's schema; v2 says nothing about a root that takes any field."""
+    if own is None or (second and own.get("x-kubernetes-preserve-unknown-fields") is True):
+        return {"type": "object"}
+    properties = {
+        "apiVersion": {"type": "string"},
+        "kind": {"type": "string"},
+        **(own.get("properties") or {}),
+        "metadata": {"allOf": [{"$ref": _PREFIX + "V1ObjectMeta"}]},
+    }
+    return {**own, "properties": properties}
+
+
+def _dumped(document: Any) -> bytes:
+    return json.dumps(document, separators=(",", ":")).encode()
+
+
+def _schema(model: Model) -> dict[str, Any]:
+    properties: dict[str, Any] = {}
+    for field in sorted(model.fields):
+        properties[field] = {**_field(model.fields[field]), **_extensions(model, field)}
+        if field in model.enums:
+            properties[field]["enum"] = sorted(model.enums[field])
+    out: dict[str, Any] = {"type": "object"}
+    if properties:
+        out["properties"] = properties
+    if model.required:
+        out["required"] = sorted(model.required)
+    if model.atomic:
+        out["x-kubernetes-map-type"] = "atomic"
+    return out
+
+
+def _field(kind: str) -> dict[str, Any]:
+    if kind.startswith("[]"):
+        return {"type": "array", "items": _field(kind[2:])}
+    if kind.startswith("{}"):
+        return {"type": "object", "additionalProperties": _field(kind[2:])}
+    if kind in _SCALARS:
+        known = dict(_SCALARS[kind])
+        known.pop("default", None)
+        return known
+    return {"allOf": [{"$ref": _PREFIX + kind}]}
+
+
+def _extensions(model: Model, field: str) -> dict[str, Any]:
+    rule = model.lists.get(field)
+    out: dict[str, Any] = {}
+    if rule is None:
+        if model.fields[field].startswith("[]"):
+            out["x-kubernetes-list-type"] = "atomic"
+        return out
+    if model.fields[field].startswith("[]"):
+        out["x-kubernetes-list-type"] = rule.kind
+    elif rule.kind == "atomic":
+        out["x-kubernetes-map-type"] = "atomic"
+    if rule.keys:
+        out["x-kubernetes-list-map-keys"] = list(rule.keys)
+    if rule.strategy:
+        out["x-kubernetes-patch-strategy"] = ",".join(rule.strategy)
+    if rule.merge_key:
+        out["x-kubernetes-patch-merge-key"] = rule.merge_key
+    return out
+
+
+def _paths_of(kind: Kind, schema: str) -> dict[str, Any]:
+    """The two paths of a kind, each with what kubectl looks for: the kind and `fieldValidation`."""
+    resource = kind.resource
+    mark = {"group": resource.group, "version": resource.version, "kind": resource.kind}
+    base = f"/apis/{resource.group}" if resource.group else "/api"
+    inside = "/namespaces/{namespace}" if resource.namespaced else ""
+    collection = f"{base}/{resource.version}{inside}/{resource.plural}"
+    parameters = [
+        {"name": name, "in": "query", "schema": {"type": "string", "uniqueItems": True}}
+        for name in ("dryRun", "fieldManager", "fieldValidation")
+    ]
+    body = {"content": {"application/json": {"schema": {"$ref": _PREFIX + schema}}}}
+    answer = {"200": {"description": "OK", **body}}
+
+    def operation(action: str) -> dict[str, Any]:
+        return {
+            "parameters": parameters,
+            "responses": answer,
+            "x-kubernetes-action": action,
+            "x-kubernetes-group-version-kind": mark,
+        }
+
+    paths = {collection: {"post": {**operation("post"), "requestBody": body}}}
+    if kind.stored:
+        paths[collection + "/{name}"] = {
+            "get": operation("get"),
+            "put": {**operation("put"), "requestBody": body},
+            "patch": operation("patch"),
+            "delete": operation("delete"),
+        }
+    return paths
+
+
+def _hash(document: bytes) -> str:
+    return hashlib.sha512(document).hexdigest().upper()

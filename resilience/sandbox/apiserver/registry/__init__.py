@@ -1,0 +1,1 @@
+"""The generic rules between a request and the store."""

@@ -1,0 +1,1 @@
+"""What a request asks for: options, field selectors, the form of the answer."""

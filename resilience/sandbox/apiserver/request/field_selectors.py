@@ -1,0 +1,154 @@
+"""Field selectors: which fields each kind supports, and their text form.
+
+Sources: AddFieldLabelConversionFuncs in pkg/apis/*/v1/conversion.go and
+k8s.io/apimachinery/pkg/fields/selector.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from resilience.sandbox.kube import refusals
+from resilience.sandbox.kube.api import Obj, Resource
+
+_COMMON = ("metadata.name", "metadata.namespace")
+_EXTRA: dict[tuple[str, str], tuple[str, ...]] = {
+    ("", "pods"): (
+        "spec.nodeName",
+        "spec.restartPolicy",
+        "spec.schedulerName",
+        "spec.serviceAccountName",
+        "spec.hostNetwork",
+        "status.phase",
+        "status.podIP",
+        "status.podIPs",
+        "status.nominatedNodeName",
+    ),
+    ("", "events"): (
+        "involvedObject.kind",
+        "involvedObject.namespace",
+        "involvedObject.name",
+        "involvedObject.uid",
+        "involvedObject.apiVersion",
+        "involvedObject.resourceVersion",
+        "involvedObject.fieldPath",
+        "reason",
+        "reportingComponent",
+        "source",
+        "type",
+    ),
+    ("events.k8s.io", "events"): (
+        "regarding.kind",
+        "regarding.namespace",
+        "regarding.name",
+        "regarding.uid",
+        "regarding.apiVersion",
+        "regarding.resourceVersion",
+        "regarding.fieldPath",
+        "reason",
+        "reportingController",
+        "type",
+    ),
+    ("", "nodes"): ("spec.unschedulable",),
+    ("", "namespaces"): ("status.phase",),
+    ("", "secrets"): ("type",),
+    ("", "services"): ("spec.clusterIP", "spec.type"),
+    ("", "replicationcontrollers"): ("status.replicas",),
+    ("apps", "replicasets"): ("status.replicas",),
+    ("batch", "jobs"): ("status.successful",),
+    ("certificates.k8s.io", "certificatesigningrequests"): ("spec.signerName",),
+}
+_BOOLEANS = frozenset({"spec.unschedulable", "spec.hostNetwork"})
+_NUMBERS = frozenset({"status.replicas", "status.successful"})
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One `field=value` or `field!=value`."""
+
+    field: str
+    value: str
+    equal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSelector:
+    """All terms hold, or nothing to ask."""
+
+    terms: tuple[Term, ...] = ()
+
+    def matches(self, obj: Obj) -> bool:
+        """Whether an object passes every term."""
+        return all((read(obj, term.field) == term.value) == term.equal for term in self.terms)
+
+    def exact(self, field: str) -> str | None:
+        """The value that `field` must equal, None where no term says so."""
+        for term in self.terms:
+            if term.field == field and term.equal:
+                return term.value
+        return None
+
+
+def read(obj: Obj, field: str) -> str:
+    """A field as a selector compares it: text, "" where absent."""
+    if field == "source":
+        return str((obj.get("source") or {}).get("component") or obj.get("reportingComponent", ""))
+    if field == "status.successful":
+        field = "status.succeeded"
+    value: Any = obj
+    for part in field.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    if field in _BOOLEANS:
+        return "true" if value is True else "false"
+    if field in _NUMBERS or field == "status.succeeded":
+        return str(value or 0)
+    return "" if value is None else str(value)
+
+
+def parse(
+    resource: Resource, text: str, extra: Callable[[str], bool] = lambda field: False
+) -> FieldSelector:
+    """ApiError 400 for an unsupported field; `extra` knows selectable fields of CRDs."""
+    terms = []
+    for part in _split(text):
+        for operator in ("!=", "==", "="):
+            field, found, value = part.partition(operator)
+            if found:
+                break
+        else:
+            raise refusals.bad_request(f"invalid selector: '{part}'; can't understand '{part}'")
+        _check(resource, field, extra)
+        terms.append(Term(field, _unescape(value), operator != "!="))
+    return FieldSelector(tuple(terms))
+
+
+def _check(resource: Resource, field: str, extra: Callable[[str], bool]) -> None:
+    more = _EXTRA.get((resource.group, resource.plural))
+    if field in _COMMON or (more and field in more) or extra(field):
+        return
+    if more:
+        raise refusals.bad_request(f"field label not supported: {field}")
+    raise refusals.bad_request(
+        f'"{field}" is not a known field selector: only "metadata.name", "metadata.namespace"'
+    )
+
+
+def _split(text: str) -> list[str]:
+    parts, current, at = [], "", 0
+    while at < len(text):
+        if text[at] == "\\" and at + 1 < len(text):
+            current += text[at : at + 2]
+            at += 2
+        elif text[at] == ",":
+            parts.append(current)
+            current, at = "", at + 1
+        else:
+            current += text[at]
+            at += 1
+    return [part for part in [*parts, current] if part]
+
+
+def _unescape(value: str) -> str:
+    return value.replace("\\,", ",").replace("\\=", "=").replace("\\\\", "\\")

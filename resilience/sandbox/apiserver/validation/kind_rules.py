@@ -1,0 +1,67 @@
+"""Which rules a kind has, and the one 422 that holds everything found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from resilience.sandbox.apiserver.validation import (
+    core_rules,
+    event_rules,
+    fact_rules,
+    metadata_names,
+    network_policies,
+    role_bindings,
+    workload_rules,
+)
+from resilience.sandbox.apiserver.validation.admission_request import Request
+from resilience.sandbox.kube import refusals
+from resilience.sandbox.kube.refusals import Cause
+
+Obj = dict[str, Any]
+Rule = Callable[[Obj, Obj | None], list[Cause]]
+_RBAC = "rbac.authorization.k8s.io"
+_RULES: dict[tuple[str, str], Rule] = {
+    ("", "pods"): core_rules.pod,
+    ("", "events"): event_rules.check,
+    ("", "services"): core_rules.service,
+    ("", "configmaps"): core_rules.config_map,
+    ("", "secrets"): core_rules.secret,
+    ("", "persistentvolumeclaims"): core_rules.claim,
+    ("", "persistentvolumes"): core_rules.volume,
+    ("apps", "deployments"): workload_rules.deployment,
+    ("apps", "replicasets"): workload_rules.replica_set,
+    ("apps", "statefulsets"): workload_rules.stateful_set,
+    ("apps", "daemonsets"): workload_rules.daemon_set,
+    ("batch", "jobs"): workload_rules.job,
+    ("batch", "cronjobs"): workload_rules.cron_job,
+    ("policy", "poddisruptionbudgets"): core_rules.budget,
+    ("autoscaling", "horizontalpodautoscalers"): core_rules.autoscaler,
+    ("coordination.k8s.io", "leases"): core_rules.lease,
+    ("storage.k8s.io", "storageclasses"): core_rules.storage_class,
+    ("scheduling.k8s.io", "priorityclasses"): core_rules.priority_class,
+    (_RBAC, "roles"): core_rules.role,
+    (_RBAC, "clusterroles"): core_rules.role,
+    (_RBAC, "rolebindings"): role_bindings.check,
+    (_RBAC, "clusterrolebindings"): role_bindings.check,
+    ("networking.k8s.io", "networkpolicies"): network_policies.check,
+}
+_WITH_SPEC = frozenset(key for key in _RULES if key[0] in ("apps", "batch")) | {
+    ("", "pods"),
+    ("", "services"),
+}
+
+
+def check(request: Request) -> None:
+    """ApiError 422 with every cause. The object has been decoded strictly and defaulted."""
+    causes = metadata_names.metadata(request.obj["metadata"], metadata_names.rule_for(*request.key))
+    if request.kind.model:
+        if request.key in _WITH_SPEC:
+            request.obj.setdefault("spec", {})
+        found = fact_rules.check(request.kind.model, request.obj)
+        rule = _RULES.get(request.key)
+        own = rule(request.obj, request.old) if rule is not None else []
+        named = {(cause.field, cause.reason) for cause in own}
+        causes += own + [cause for cause in found if (cause.field, cause.reason) not in named]
+    if causes:
+        raise refusals.invalid(request.resource, request.name, causes)

@@ -1,0 +1,1 @@
+"""Watches: every change to every watcher, in order."""

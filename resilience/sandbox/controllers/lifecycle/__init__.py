@@ -1,0 +1,1 @@
+"""What every cluster keeps in order: namespaces, accounts, garbage, quotas."""

@@ -1,0 +1,75 @@
+"""What garbage collection does to one object, from the state of its owners. Pure.
+
+Source: attemptToDeleteItem in pkg/controller/garbagecollector/garbagecollector.go; semantics 3.11.
+An owner is identified by its uid: another object of the same name is no owner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+
+from resilience.sandbox.kube.api import Obj
+from resilience.sandbox.kube.object_edits import finalizers_of, is_deleting
+
+FOREGROUND: Final = "foregroundDeletion"
+ORPHAN: Final = "orphan"
+
+Reference = Mapping[str, Any]
+
+
+class OwnerState(Enum):
+    """How an owner reference stands."""
+
+    SOLID = "there"
+    DANGLING = "not there"
+    WAITING = "being deleted in the foreground"
+
+
+class Verdict(Enum):
+    """What to do with the dependent."""
+
+    KEEP = "keep"
+    TRIM = "drop the references that no longer hold"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True)
+class Garbage:
+    """A verdict, and the references to keep when trimming."""
+
+    verdict: Verdict
+    keep: tuple[Reference, ...] = ()
+
+
+def owner_state(owner: Obj | None, uid: str) -> OwnerState:
+    """State of one reference, given what is found under its name."""
+    if owner is None or owner["metadata"]["uid"] != uid:
+        return OwnerState.DANGLING
+    if is_deleting(owner) and FOREGROUND in finalizers_of(owner):
+        return OwnerState.WAITING
+    return OwnerState.SOLID
+
+
+def judge(references: Sequence[Reference], states: Sequence[OwnerState]) -> Garbage:
+    """One solid owner keeps an object; without any, it goes."""
+    if not references:
+        return Garbage(Verdict.KEEP)
+    solid = tuple(
+        r for r, state in zip(references, states, strict=True) if state is OwnerState.SOLID
+    )
+    if not solid:
+        return Garbage(Verdict.DELETE)
+    if len(solid) == len(references):
+        return Garbage(Verdict.KEEP)
+    return Garbage(Verdict.TRIM, solid)
+
+
+def blocks(dependent: Obj, owner_uid: str) -> bool:
+    """Whether a dependent holds up the foreground deletion of its owner."""
+    return any(
+        r["uid"] == owner_uid and r.get("blockOwnerDeletion")
+        for r in dependent["metadata"].get("ownerReferences") or ()
+    )

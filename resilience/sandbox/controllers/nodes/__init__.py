@@ -1,0 +1,1 @@
+"""Node health, taint eviction, Pod garbage collection."""

@@ -1,0 +1,1 @@
+"""What controllers of Pods share: claiming, creating, templates, revisions."""

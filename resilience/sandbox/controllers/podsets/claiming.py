@@ -1,0 +1,37 @@
+"""The beginning that controllers of workloads share: which of them may claim an orphan.
+
+A Deployment, a ReplicaSet and a StatefulSet each have a selector; what carries its labels and is
+controlled by nobody may be adopted, so its changes wake everybody who selects it. Adopting itself
+is each controller's own.
+"""
+
+from __future__ import annotations
+
+from resilience.sandbox.kube.api import Change
+from resilience.sandbox.kube.object_edits import controller_of, is_deleting, key_of, labels_of
+from resilience.sandbox.kube.selector_index import SelectorIndex, from_spec
+from resilience.sandbox.reconcile.controller_context import Context, Controller
+
+
+class ClaimingController(Controller):
+    """Base of a controller whose objects select what they own."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.selectors = SelectorIndex()
+
+    def selector_changed(self, change: Change) -> None:
+        """A watch callback for the objects that select."""
+        key = key_of(change.obj)
+        if change.type == "DELETED":
+            self.selectors.discard(key)
+        else:
+            self.selectors.put(key, from_spec(change.obj["spec"]["selector"]))
+        self.enqueue(key)
+
+    def orphan_changed(self, change: Change) -> None:
+        """A watch callback for what may be claimed."""
+        obj = change.obj
+        if controller_of(obj) is None and not is_deleting(obj):
+            for key in self.selectors.matching(obj["metadata"]["namespace"], labels_of(obj)):
+                self.enqueue(key)

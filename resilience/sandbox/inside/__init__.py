@@ -1,0 +1,4 @@
+"""What a program finds inside of a container.
+
+Paths, root directory, network, names, signals.
+"""

@@ -1,0 +1,128 @@
+"""Names inside a Pod: its own host name, `localhost`, Services and Pods by cluster DNS.
+
+Questions go over a Unix socket to the data plane, which knows every Service; names it does not
+know are left to the host's resolver, as a cluster's DNS forwards them. Only IPv4 answers are given:
+the cluster has no IPv6.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import platform
+import socket
+from typing import Any
+
+from resilience.sandbox.inside.asking import ask
+from resilience.sandbox.inside.launch import Network
+
+CLUSTER_DOMAIN = "cluster.local"
+
+_real_getaddrinfo = socket.getaddrinfo
+
+
+class Resolver:
+    """Answers as /etc/hosts and the cluster's DNS of one Pod would."""
+
+    def __init__(self, network: Network, hostname: str) -> None:
+        self._network = network
+        self._hostname = hostname
+
+    def lookup(self, name: str) -> list[str] | None:
+        """IPv4 addresses of `name`, or None when neither the Pod nor the cluster knows it."""
+        name = name.rstrip(".").lower()
+        if name in ("localhost", "localhost.localdomain"):
+            return ["127.0.0.1"]
+        if name == self._hostname:
+            return [self._network.address]
+        return self._ask(name)
+
+    def _ask(self, name: str) -> list[str] | None:
+        try:
+            found: Any = ask(self._network, "name", name, self._network.namespace, self._address)
+        except OSError:
+            found = False
+        if found is False:  # not to be asked, or a NetworkPolicy drops the question
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        addresses: list[str] | None = found
+        return addresses
+
+    @property
+    def _address(self) -> str:
+        return self._network.address
+
+    def resolve(self, host: str) -> str:
+        """One IPv4 address of `host`, a name or an address; gaierror when there is none."""
+        if is_address(host):
+            return host
+        info = getaddrinfo(self, host, None, socket.AF_INET, socket.SOCK_STREAM)
+        return str(info[0][4][0])
+
+
+def is_address(host: str) -> bool:
+    """Whether `host` is an IP address and not a name."""
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+def getaddrinfo(
+    resolver: Resolver,
+    host: str | bytes | None,
+    port: str | int | None,
+    family: int = 0,
+    type: int = 0,
+    proto: int = 0,
+    flags: int = 0,
+) -> list[Any]:
+    """`socket.getaddrinfo` as it answers inside the Pod."""
+    name = host.decode() if isinstance(host, bytes) else host
+    if not name or is_address(name):
+        return _real_getaddrinfo(name or None, port, family or socket.AF_INET, type, proto, flags)
+    found = resolver.lookup(name)
+    if found is None:
+        if name.rstrip(".").endswith(CLUSTER_DOMAIN):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return _real_getaddrinfo(name, port, family or socket.AF_INET, type, proto, flags)
+    answers: list[Any] = []
+    for address in found:
+        answers += _real_getaddrinfo(address, port, socket.AF_INET, type, proto, flags)
+    if not answers:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    return answers
+
+
+def install(resolver: Resolver, hostname: str) -> None:
+    """Make every way Python has to ask for a name ask `resolver`."""
+
+    def by_name(host: str) -> str:
+        return resolver.resolve(host or "0.0.0.0")
+
+    def by_name_ex(host: str) -> tuple[str, list[str], list[str]]:
+        info = getaddrinfo(resolver, host, None, socket.AF_INET, socket.SOCK_STREAM)
+        return host, [], [answer[4][0] for answer in info]
+
+    def by_address(address: str) -> tuple[str, list[str], list[str]]:
+        # Reverse records are not served; asking the host's DNS for 127.x could take seconds.
+        if address in ("", "0.0.0.0", resolver.resolve(hostname)):
+            return hostname, [], [address]
+        raise socket.herror(1, "Unknown host")
+
+    def asked(*arguments: Any, **named: Any) -> list[Any]:
+        return getaddrinfo(resolver, *arguments, **named)
+
+    socket.getaddrinfo = asked
+    socket.gethostbyname = by_name
+    socket.gethostbyname_ex = by_name_ex
+    socket.gethostbyaddr = by_address
+    socket.gethostname = lambda: hostname
+    _install_uname(hostname)
+
+
+def _install_uname(hostname: str) -> None:
+    real = os.uname()
+    named = os.uname_result((real.sysname, hostname, real.release, real.version, real.machine))
+    os.uname = lambda: named
+    platform.node = lambda: hostname

@@ -1,0 +1,91 @@
+"""A container's own root directory: what it writes lands there, and no other container sees it.
+
+A layer of its own holds `/tmp`, `/root`, `/var`, `/run` and every name the machine does not share;
+it is new with each instance, as a container's writable layer is. The machine's system directories
+and the interpreter are shown as they are and cannot be written. All of it is path translation (see
+`paths`), so it needs no right and no namespace, and it holds for Python programs only.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from resilience.sandbox.inside.launch import Launch, Mount
+
+SYSTEM = ("/bin", "/etc", "/lib", "/lib32", "/lib64", "/sbin", "/sys", "/usr")
+LIVING = ("/dev", "/proc")
+"""Not files: what is written there goes to the kernel."""
+EMPTY = (
+    "", "boot", "etc", "home", "media", "mnt", "opt", "root", "run", "srv", "tmp", "var",
+    "var/cache", "var/lib", "var/log", "var/tmp",
+)  # fmt: skip
+"""Parents first: this is on the way of every container that starts."""
+OWN = ("/etc/hostname", "/etc/hosts")
+
+
+def mounts(launch: Launch) -> tuple[Mount, ...]:
+    """Everything under which the container's program finds its files; its volumes come on top."""
+    if not launch.root:
+        return launch.mounts
+    fixed = [path for path in (*SYSTEM, *_interpreter()) if os.path.lexists(path)]
+    return (
+        Mount(path="/", source=launch.root, read_only=launch.read_only),
+        *(Mount(path=path, source=path, read_only=True) for path in fixed),
+        *(Mount(path=path, source=path) for path in LIVING),
+        *(Mount(path=p, source=launch.root + p, read_only=launch.read_only) for p in OWN),
+        *launch.mounts,
+    )
+
+
+def _interpreter() -> list[str]:
+    """Where Python and the modules it may yet import lie, if not in the system's directories."""
+    places = {sys.prefix, sys.base_prefix, *(os.path.abspath(path) for path in sys.path if path)}
+    inside = tuple(f"{path}/" for path in SYSTEM)
+    return sorted(path for path in places if path != "/" and not path.startswith(inside))
+
+
+def make(launch: Launch) -> None:
+    """Fill the layer of a new instance: standard directories, mount points, its own names."""
+    root = launch.root
+    os.makedirs(os.path.dirname(root), exist_ok=True)
+    for name in EMPTY:
+        _point(f"{root}/{name}")
+    os.chmod(f"{root}/tmp", 0o1777)
+    points = [path for path in (*SYSTEM, *LIVING) if os.path.lexists(path)]
+    for path in [*points, *(mount.path for mount in launch.mounts)]:
+        if not path.startswith(("/dev/", *(f"{system}/" for system in SYSTEM))):
+            _point(root + path)
+    _write(f"{root}/etc/hostname", [launch.hostname])
+    _write(f"{root}/etc/hosts", _hosts(launch))
+    if not _is_shown(launch.cwd, points):
+        os.makedirs(root + os.path.normpath(launch.cwd), exist_ok=True)
+
+
+def _point(place: str) -> None:
+    try:
+        os.mkdir(place)
+    except FileExistsError:
+        pass
+    except FileNotFoundError:
+        os.makedirs(place, exist_ok=True)
+    except NotADirectoryError:
+        pass  # below the mount of a single file: it is seen anyway
+
+
+def _hosts(launch: Launch) -> Sequence[str]:
+    return (
+        "# Kubernetes-managed hosts file.",
+        "127.0.0.1\tlocalhost",
+        f"{launch.network.address}\t{launch.hostname}",
+    )
+
+
+def _write(path: str, lines: Sequence[str]) -> None:
+    with open(path, "w") as file:
+        file.write("".join(f"{line}\n" for line in lines))
+
+
+def _is_shown(path: str, points: Sequence[str]) -> bool:
+    return any(path == point or path.startswith(f"{point}/") for point in points)

@@ -1,0 +1,1 @@
+"""Kubernetes' rules and words that API server, controllers, scheduler and kubelet share."""

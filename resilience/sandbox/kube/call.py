@@ -1,0 +1,28 @@
+"""Who asks, and how: what every write carries beside its object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from resilience.sandbox.host.sandbox_config import Identity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request's circumstances.
+
+    `manager` is the field manager, `validation` one of Strict, Warn, Ignore ("" for the sandbox's
+    own parts, whose objects are not checked against the schema); `warnings` collects what goes into
+    the answer's Warning headers.
+    """
+
+    user: Identity
+    dry_run: bool = False
+    manager: str = ""
+    validation: str = ""
+    force: bool = False
+    warnings: list[str] = field(default_factory=list)
+
+
+SYSTEM = Call(user=Identity("system:kube-controller-manager", ("system:masters",)))
+"""The sandbox's own controllers, in process."""

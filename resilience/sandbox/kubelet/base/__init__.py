@@ -1,0 +1,1 @@
+"""Leaves of the kubelet: clock, logs, terminals, addresses, the zygote's client."""

@@ -1,0 +1,72 @@
+"""The streams of exec and attach, whichever protocol carries them.
+
+Channels (k8s.io/apimachinery, `remotecommand`): 0 stdin, 1 stdout, 2 stderr, 3 the final Status,
+4 the terminal's size. Before v4 of the protocol the end is a text, and silence is success.
+`websocket_channels` and `spdy_channels` carry them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from resilience.sandbox.kube.api import ApiError, Obj
+from resilience.sandbox.kubelet.base.httpd import Request
+
+STDIN, STDOUT, STDERR, ERROR, RESIZE = range(5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which streams the client asked for; a terminal has no stderr of its own."""
+
+    stdin: bool
+    stdout: bool
+    stderr: bool
+    tty: bool
+
+    @classmethod
+    def of(cls, request: Request) -> Wanted:
+        """Read out of the query; ApiError 400 when nothing is asked for."""
+        tty = request.flag("tty")
+        found = cls(
+            stdin=request.flag("stdin"),
+            stdout=request.flag("stdout"),
+            stderr=request.flag("stderr") and not tty,
+            tty=tty,
+        )
+        if not (found.stdin or found.stdout or found.stderr):
+            raise ApiError(
+                400, "BadRequest", "you must specify at least 1 of stdin, stdout, stderr"
+            )
+        return found
+
+    def channels(self) -> frozenset[int]:
+        """The channels that are there besides the error channel."""
+        asked = {STDIN: self.stdin, STDOUT: self.stdout, STDERR: self.stderr, RESIZE: self.tty}
+        return frozenset(channel for channel, wanted in asked.items() if wanted)
+
+
+class Channels(Protocol):
+    """Both directions of one exec or attach."""
+
+    async def send(self, channel: int, data: bytes) -> None:
+        """Send a piece of stdout or stderr; ConnectionError when the client is gone."""
+        ...
+
+    def incoming(self) -> AsyncIterator[tuple[int, bytes | None]]:
+        """What the client sends; None is the end of that channel. Ends when the client goes."""
+        ...
+
+    async def finish(self, status: Obj) -> None:
+        """Tell how it ended and say goodbye."""
+        ...
+
+
+def ending(status: Obj, *, has_status: bool) -> bytes:
+    """What the error channel carries at the end, in the protocols that know a Status or not."""
+    if has_status:
+        return json.dumps(status).encode()
+    return b"" if status["status"] == "Success" else str(status["message"]).encode()

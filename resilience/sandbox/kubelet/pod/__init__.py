@@ -1,0 +1,1 @@
+"""Pods and containers: their lives on a node."""

@@ -1,0 +1,1 @@
+"""What a container is given before it starts: environment, volumes, references, image."""

@@ -1,0 +1,1 @@
+"""What the kubelet answers: logs, exec, attach, port-forward, faults."""

@@ -1,0 +1,154 @@
+"""The sandbox's command line: up, down, status, fault. Parsing and printing only.
+
+Exit codes: 0 done, 1 the sandbox failed or could not do it (one line on stderr), 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from resilience.sandbox.host.sandbox_error import SandboxError
+
+MOST_NODES = 5000
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not given:
+        _parser().print_help(sys.stderr)
+        return 2
+    options = _parser().parse_args(given)
+    try:
+        return int(options.run(options))
+    except SandboxError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="resilience sandbox", description="An embedded Kubernetes cluster."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_up(commands.add_parser("up", help="start a sandbox; ends with Ctrl-C"))
+    _add_down(commands.add_parser("down", help="end sandboxes and sweep what dead ones left"))
+    status = commands.add_parser("status", help="list running sandboxes")
+    status.add_argument("--json", action="store_true", help="one JSON document")
+    status.set_defaults(run=_status)
+    from resilience.sandbox.owner import fault
+
+    fault.add_to(commands.add_parser("fault", help="cause an accident in a running sandbox"))
+    return parser
+
+
+def _add_up(up: argparse.ArgumentParser) -> None:
+    up.add_argument("--nodes", type=_nodes, default=3, metavar="N", help="default: 3")
+    up.add_argument("--kubeconfig", type=Path, metavar="FILE", help="write the kubeconfig there")
+    up.add_argument("--detach", action="store_true", help="run in the background")
+    up.add_argument(
+        "--ttl", type=_duration, metavar="1h", help="end after that long; --detach alone: 1h"
+    )
+    up.add_argument(
+        "--time-scale",
+        type=_scale,
+        default=1.0,
+        metavar="X",
+        help="controllers' time runs X times as fast",
+    )
+    up.add_argument("--json", action="store_true", help="say that it is ready as one JSON line")
+    up.add_argument(
+        "--owner-stdin", action="store_true", help="like --json, and end when stdin closes"
+    )
+    up.add_argument("--background", action="store_true", help=argparse.SUPPRESS)
+    up.set_defaults(run=_up)
+
+
+def _add_down(down: argparse.ArgumentParser) -> None:
+    which = down.add_mutually_exclusive_group()
+    which.add_argument(
+        "id", nargs="?", help="which one; may be left out when only one is in the background"
+    )
+    which.add_argument(
+        "--kubeconfig", type=Path, metavar="FILE", help="the one that this file leads to"
+    )
+    which.add_argument(
+        "--all",
+        action="store_true",
+        help="every background one of this user; those of a test run or a terminal go on",
+    )
+    down.set_defaults(run=_down)
+
+
+def _nodes(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= MOST_NODES:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {MOST_NODES}")
+    return int(text)
+
+
+def _scale(text: str) -> float:
+    try:
+        scale = float(text)
+    except ValueError:
+        scale = 0.0
+    if not 0.1 <= scale <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0.1 to 1000")
+    return scale
+
+
+def _duration(text: str) -> float:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text)
+    if match is None or float(match[1]) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration such as 90s, 30m or 1h")
+    return float(match[1]) * UNITS[match[2]]
+
+
+def _up(options: argparse.Namespace) -> int:
+    if options.detach:
+        from resilience.sandbox.owner import detached
+
+        return detached.start(options)
+    from resilience.sandbox.owner import supervisor
+
+    wanted = supervisor.Options(
+        nodes=options.nodes,
+        time_scale=options.time_scale,
+        kubeconfig=options.kubeconfig,
+        ttl=options.ttl,
+        lifeline=options.owner_stdin,
+        background=options.background,
+    )
+    return supervisor.run(wanted, json_line=options.json or options.owner_stdin)
+
+
+def _down(options: argparse.Namespace) -> int:
+    from resilience.sandbox.owner import detached
+
+    ended = detached.end(options.id, kubeconfig=options.kubeconfig, every=options.all)
+    for name in ended:
+        print(f"sandbox {name} is gone")
+    if not ended:
+        print("no sandbox is in the background")
+    return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    import dataclasses
+
+    from resilience.sandbox.host import home
+    from resilience.sandbox.owner import detached
+
+    found = home.records()
+    if options.json:
+        print(json.dumps([dataclasses.asdict(record) for record in found], indent=1))
+    else:
+        print(detached.table(found))
+    return 0

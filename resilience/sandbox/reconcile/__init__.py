@@ -1,0 +1,1 @@
+"""What controllers are built on: the work queue, their context, indexes."""

@@ -1,0 +1,174 @@
+"""The scheduler at work: takes Pods off the queue, decides, binds, and says why not.
+
+One key in the shared work queue stands for all Pods: order among them is by priority and age, and
+each slice places as many as its time allows.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from resilience.sandbox.kube.api import ApiError, Change, Obj
+from resilience.sandbox.kube.object_edits import (
+    condition,
+    is_deleting,
+    key_of,
+    set_condition,
+    uid_of,
+    with_status,
+)
+from resilience.sandbox.kube.pod_facts import is_terminal, node_of
+from resilience.sandbox.kube.selector_index import Key
+from resilience.sandbox.reconcile.controller_context import Context, Controller
+from resilience.sandbox.scheduler.claim_placement import (
+    NO_VOLUMES,
+    SELECTED_NODE,
+    VolumeReader,
+    Volumes,
+    is_told,
+)
+from resilience.sandbox.scheduler.cluster_picture import Decision, Picture
+from resilience.sandbox.scheduler.pod_queue import Backlog
+from resilience.sandbox.scheduler.unschedulable import refused_outright
+
+ALL: Final[Key] = ("", "")
+WAKE: Final[Key] = ("", "wake")
+FLUSH: Final[Key] = ("", "flush")
+GATED: Final = "Scheduling is blocked due to non-empty scheduling gates"
+
+
+class Scheduler(Controller):
+    """Places Pods whose `schedulerName` is `default-scheduler`."""
+
+    name = "default-scheduler"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.pods = context.kind("pods")
+        self.picture = Picture()
+        self.backlog = Backlog()
+        self._social = False  # whether a refused Pod might fit beside one that is placed now
+        claims = context.kind("persistentvolumeclaims")
+        volumes = context.kind("persistentvolumes")
+        classes = context.kind("storageclasses", "storage.k8s.io")
+        self.volumes = VolumeReader(context.api, (claims, volumes, classes))
+        self._helpful = (claims, volumes, classes)
+
+    def start(self) -> None:
+        """Watch everything that can make a Pod fit."""
+        self.context.watch(self.context.kind("namespaces"), self._namespace_changed)
+        self.context.watch(self.context.kind("nodes"), self._node_changed)
+        self.context.watch(self.pods, self._pod_changed)
+        for resource in self._helpful:
+            self.context.watch(resource, self._helps)
+
+    def reconcile(self, key: Key) -> float | None:
+        """Place Pods until none is left or the slice is over."""
+        if key in (WAKE, FLUSH):
+            now = self.clock.monotonic()
+            self._social = False
+            self.enqueue(ALL)
+            return self.backlog.wake(now) if key == WAKE else self.backlog.flush(now)
+        while (pod_key := self.backlog.pop()) is not None:
+            self._try(pod_key)
+            if self.context.runner.exhausted():
+                return 0
+        return None
+
+    def _namespace_changed(self, change: Change) -> None:
+        self.picture.namespace_changed(change.obj, gone=change.type == "DELETED")
+
+    def _node_changed(self, change: Change) -> None:
+        if change.type == "DELETED":
+            self.picture.node_gone(change.obj["metadata"]["name"])
+        elif self.picture.node_changed(change.obj):
+            self._wake()
+
+    def _pod_changed(self, change: Change) -> None:
+        pod, key = change.obj, key_of(change.obj)
+        gone = change.type == "DELETED"
+        relaxed = self.picture.pod_changed(pod, gone=gone)
+        if gone or node_of(pod) or is_terminal(pod) or is_deleting(pod):
+            self.backlog.discard(key)
+            if relaxed or (self._social and node_of(pod)):
+                self._wake()
+            return
+        if pod["spec"].get("schedulerName", "default-scheduler") != self.name:
+            return
+        if key not in self.backlog:
+            self.backlog.add(key, pod["spec"].get("priority") or 0)
+            self.enqueue(ALL)
+        elif change.old is not None and change.old["spec"] != pod["spec"]:
+            self.backlog.retry(key)
+            self.enqueue(ALL)
+
+    def _helps(self, change: Change) -> None:
+        self._wake()
+
+    def _wake(self) -> None:
+        self.enqueue(WAKE)
+
+    def _try(self, key: Key) -> None:
+        pod = self.api.find(self.pods, *key)
+        if pod is None or node_of(pod):
+            self.backlog.discard(key)
+            return
+        if pod["spec"].get("schedulingGates"):
+            self._report(pod, "SchedulingGated", GATED)
+            self.backlog.refuse(key, self.clock.monotonic())
+            return
+        volumes = self._volumes(pod)
+        if volumes.refusal:
+            self._refuse(key, pod, refused_outright(self.picture.existing, volumes.refusal))
+            return
+        decision = self.picture.decide(pod, volumes.check)
+        if decision.node:
+            self._place(key, pod, decision, volumes)
+        else:
+            self._refuse(key, pod, decision.message)
+
+    def _volumes(self, pod: Obj) -> Volumes:
+        claims = self.picture.demand(pod).claims
+        return self.volumes.read(pod["metadata"]["namespace"], claims) if claims else NO_VOLUMES
+
+    def _place(self, key: Key, pod: Obj, decision: Decision, volumes: Volumes) -> None:
+        """Bind, or first tell waiting claims the node; their binding wakes the Pod again."""
+        if volumes.waiting:
+            for claim in volumes.waiting:
+                if not is_told(claim, decision.node):
+                    patch = {"metadata": {"annotations": {SELECTED_NODE: decision.node}}}
+                    self.api.patch(self._helpful[0], *key_of(claim), patch)
+            self.backlog.wait(key, self.clock.monotonic())
+            return
+        binding = {
+            "apiVersion": "v1",
+            "kind": "Binding",
+            "metadata": {"namespace": key[0], "name": key[1], "uid": uid_of(pod)},
+            "target": {"apiVersion": "v1", "kind": "Node", "name": decision.node},
+        }
+        try:
+            self.api.update(self.pods, binding, "binding")
+        except ApiError as error:
+            text = f"binding rejected: {error.message}"
+            self._refuse(key, pod, text, reason="SchedulerError")
+            return
+        self.backlog.discard(key)
+        text = f"Successfully assigned {key[0]}/{key[1]} to {decision.node}"
+        self.event(pod, "Scheduled", text)
+
+    def _refuse(self, key: Key, pod: Obj, text: str, reason: str = "Unschedulable") -> None:
+        self.backlog.refuse(key, self.clock.monotonic())
+        self._social = self._social or not self.picture.demand(pod).rules.is_empty
+        self.context.runner.add_after(self, FLUSH, 300.0)
+        self.event(pod, "FailedScheduling", text, warning=True)
+        self._report(pod, reason, text)
+
+    def _report(self, pod: Obj, reason: str, text: str) -> None:
+        known = condition(pod, "PodScheduled")
+        if known is not None and (known.get("reason"), known.get("message")) == (reason, text):
+            return
+        status = pod.get("status") or {}
+        conditions = set_condition(
+            status.get("conditions") or (), "PodScheduled", "False", reason, text, self.clock.now()
+        )
+        self.api.update(self.pods, with_status(pod, {**status, "conditions": conditions}), "status")

@@ -1,0 +1,1 @@
+"""Every object of the sandbox in memory, with its history. A leaf."""

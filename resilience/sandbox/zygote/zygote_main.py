@@ -1,0 +1,136 @@
+"""The zygote's loop: fork what the kubelet asks for, signal it, report how it ended.
+
+Signals go through here and not from the kubelet, because only the parent can be sure that a
+process id still means the same process. What a container leaves behind when its main process ends
+is killed here too, as the kernel does with a PID namespace.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+from dataclasses import dataclass
+from typing import Any
+
+from resilience.sandbox.host import linux, processes
+from resilience.sandbox.host.sandbox_config import SandboxConfig
+from resilience.sandbox.inside import pid1
+from resilience.sandbox.inside.launch import Launch
+from resilience.sandbox.zygote import child, message_channel
+
+
+def run(requests: socket.socket, config: SandboxConfig) -> None:
+    """Serve until the kubelet's end of `requests` is closed."""
+    linux.adopt_orphans()
+    Zygote(requests).serve()
+
+
+@dataclass(frozen=True, slots=True)
+class _Process:
+    id: str
+    within: str
+
+
+class Zygote:
+    """The processes of all containers; a single thread, so that each fork is safe."""
+
+    def __init__(self, requests: socket.socket) -> None:
+        self._requests = requests
+        self._running: dict[int, _Process] = {}
+        self._pids: dict[str, int] = {}
+        self._outgoing = bytearray()
+
+    def serve(self) -> None:
+        """Handle requests and exits until the kubelet is gone."""
+        wake, wake_write = os.pipe()
+        os.set_blocking(wake_write, False)
+        signal.set_wakeup_fd(wake_write)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        while True:
+            behind = [self._requests] if self._outgoing else []
+            watched: list[socket.socket | int] = [self._requests, wake]
+            readable, writable, _ = select.select(watched, behind, [])
+            if writable:
+                self._flush()
+            if wake in readable:
+                os.read(wake, 4096)
+                self._collect()
+            if self._requests in readable:
+                received = message_channel.receive(self._requests)
+                if received is None:
+                    return
+                self._handle(*received)
+
+    def _handle(self, message: dict[str, Any], descriptors: list[int]) -> None:
+        if message["op"] == "start":
+            self._start(Launch.load(message["launch"]), descriptors)
+        elif message["op"] == "signal":
+            self._signal(message["id"], signal.Signals(message["number"]))
+
+    def _start(self, launch: Launch, descriptors: list[int]) -> None:
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            child.become(launch, descriptors, parent)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        self._running[pid] = _Process(launch.id, launch.within)
+        self._pids[launch.id] = pid
+        self._say({"event": "started", "id": launch.id, "pid": pid})
+
+    def _signal(self, name: str, number: signal.Signals) -> None:
+        pid = self._pids.get(name)
+        if pid is None:
+            return
+        if number in (signal.SIGSTOP, signal.SIGCONT):
+            # A frozen container: the freezer stops every process of it, not only the first.
+            for each in [pid, *processes.descendants(pid)]:
+                processes.kill(each, number)
+        elif pid1.would_feel(pid, number):
+            processes.kill(pid, number)
+
+    def _collect(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            ended = self._running.pop(pid, None)
+            if ended is not None:
+                self._end(ended, status)
+
+    def _end(self, ended: _Process, status: int) -> None:
+        del self._pids[ended.id]
+        self._kill_leftovers(ended.id)
+        code = os.waitstatus_to_exitcode(status)
+        # As a container runtime reports it: 128 + signal number.
+        self._say({"event": "exited", "id": ended.id, "code": code if code >= 0 else 128 - code})
+
+    def _kill_leftovers(self, container: str) -> None:
+        """Kill the execs of `container` and the orphans that came to us when it ended.
+
+        A running container's own orphans go to its main process (see `child`), so a child of ours
+        that we did not start has lost its container.
+        """
+        left = [pid for pid, process in self._running.items() if process.within == container]
+        left += [pid for pid in processes.children(os.getpid()) if pid not in self._running]
+        for pid in left:
+            for each in [pid, *processes.descendants(pid)]:
+                processes.kill(each)
+
+    def _say(self, event: dict[str, Any]) -> None:
+        # Never block here: the kubelet may itself be blocked in sending to us.
+        self._outgoing += message_channel.encode(event)
+        self._flush()
+
+    def _flush(self) -> None:
+        try:
+            del self._outgoing[: self._requests.send(self._outgoing, socket.MSG_DONTWAIT)]
+        except BlockingIOError:
+            pass  # `serve` comes back when there is room
+        except ConnectionError:
+            self._outgoing.clear()  # the kubelet is gone; the next receive ends the loop

@@ -1,0 +1,130 @@
+"""The composition root of the language: which verbs exist, ours and third parties'.
+
+Ours are one module each, named in a table and imported when first asked for. A third party adds its
+own with the entry-point group `resilience.verbs`, whose names are the verbs:
+
+    [project.entry-points."resilience.verbs"]
+    unplug = "my_package.unplug:VERB"
+
+A verb that cannot be loaded, or whose name is taken, is told where a scenario uses it; it never
+stops anything else. Reading the entry points of the environment is put off until a verb is asked
+for that is not ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+
+from resilience.model.verb import Unusable, Verb
+
+GROUP = "resilience.verbs"
+
+BUILTIN: Mapping[str, str] = {
+    "apply": "resilience.actions.objects.apply",
+    "budget": "resilience.probes.kinds.budget",
+    "chaos_mesh": "resilience.actions.network.chaos_mesh",
+    "cordon": "resilience.actions.nodes.cordon",
+    "crash": "resilience.actions.pods.crash",
+    "drain": "resilience.actions.nodes.drain",
+    "evict": "resilience.actions.pods.evict",
+    "exec": "resilience.actions.pods.exec",
+    "http": "resilience.probes.kinds.http",
+    "kill": "resilience.actions.pods.kill",
+    "lose": "resilience.actions.objects.lose",
+    "node_down": "resilience.actions.nodes.node_down",
+    "one_of": "resilience.actions.flow.one_of",
+    "parallel": "resilience.actions.flow.parallel",
+    "partition": "resilience.actions.network.partition",
+    "quarantine": "resilience.actions.pods.quarantine",
+    "ready": "resilience.checks.ready",
+    "recovered": "resilience.checks.recovered",
+    "reboot": "resilience.actions.nodes.reboot",
+    "refused": "resilience.actions.flow.refused",
+    "repeat": "resilience.actions.flow.repeat",
+    "restart": "resilience.actions.workloads.restart",
+    "restarts": "resilience.checks.restarts",
+    "restore": "resilience.actions.backups.restore",
+    "run_job": "resilience.actions.workloads.run_job",
+    "same": "resilience.checks.same",
+    "scale": "resilience.actions.workloads.scale",
+    "set_image": "resilience.actions.workloads.set_image",
+    "sleep": "resilience.actions.flow.sleep",
+    "snapshot": "resilience.actions.backups.snapshot",
+    "suspend": "resilience.actions.workloads.suspend",
+    "taint": "resilience.actions.nodes.taint",
+    "tcp": "resilience.probes.kinds.tcp",
+    "zone": "resilience.actions.nodes.zone",
+}
+"""Verb to the module that holds it as `VERB`."""
+
+
+def _installed() -> Iterable[EntryPoint]:
+    return entry_points(group=GROUP)
+
+
+@dataclass
+class Verbs:
+    """A `resilience.model.verb.Catalogue` that imports a verb when it is first asked for."""
+
+    builtin: Mapping[str, str] = field(default_factory=lambda: BUILTIN)
+    installed: Callable[[], Iterable[EntryPoint]] = _installed
+    _found: dict[str, Verb | Unusable | None] = field(default_factory=dict)
+
+    def names(self) -> Sequence[str]:
+        """All verb names, sorted."""
+        return sorted({*self.builtin, *self._third})
+
+    def find(self, name: str) -> Verb | Unusable | None:
+        """The verb of that name; None when there is none."""
+        if name not in self._found:
+            self._found[name] = self._load(name)
+        return self._found[name]
+
+    @cached_property
+    def _third(self) -> Mapping[str, Sequence[EntryPoint]]:
+        found: dict[str, list[EntryPoint]] = {}
+        for point in sorted(self.installed(), key=lambda point: (point.name, point.value)):
+            found.setdefault(point.name, []).append(point)
+        return found
+
+    def _load(self, name: str) -> Verb | Unusable | None:
+        if name in self.builtin:
+            verb: Verb = import_module(self.builtin[name]).VERB
+            return verb
+        points = self._third.get(name)
+        return _third_party(name, points) if points else None
+
+    def shadowed(self) -> Sequence[str]:
+        """Third-party verbs that can never be reached, in words; for `resilience doctor`."""
+        return [
+            f"the verb `{name}` of {_owner(point)} has the name of one of ours"
+            for name in sorted(set(self._third) & set(self.builtin))
+            for point in self._third[name]
+        ]
+
+
+def _third_party(name: str, points: Sequence[EntryPoint]) -> Verb | Unusable:
+    owners = sorted({_owner(point) for point in points})
+    if len({point.value for point in points}) > 1:
+        return Unusable(reason=f"it is declared by {' and by '.join(owners)}")
+    try:
+        verb = points[0].load()
+    except Exception as error:  # noqa: BLE001 - code of others may raise anything at import
+        text = str(error).partition("\n")[0]
+        return Unusable(reason=f"{owners[0]} fails with {type(error).__name__}: {text}")
+    if not isinstance(verb, Verb) or verb.name != name:
+        return Unusable(reason=f"{points[0].value} of {owners[0]} is no verb called {name}")
+    return verb
+
+
+def _owner(point: EntryPoint) -> str:
+    return point.dist.name if point.dist else point.value
+
+
+def catalogue() -> Verbs:
+    """Every verb of this environment."""
+    return Verbs()

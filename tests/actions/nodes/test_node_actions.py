@@ -1,0 +1,233 @@
+"""Node actions: what is chosen, and that a node ends as it was."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import pytest
+
+from resilience.actions.nodes.cordon import VERB as CORDON
+from resilience.actions.nodes.node_choice import NodeQuery, pick
+from resilience.actions.nodes.taint import VERB as TAINT
+from resilience.cluster import errors, interface
+from resilience.cluster.interface import NODES, Object
+from resilience.kube import objects
+from resilience.kube.selectors import Selector
+from resilience.kube.tolerations import tolerates
+from resilience.model.timeline import What
+from resilience.model.values import Share
+from resilience.model.verb import Phase
+from resilience.model.verdict import Outcome
+from resilience.verbs.context import ActionFailed, NothingToDo, Refused
+from tests.engine.helpers import World, step, world
+
+ZONE = "topology.kubernetes.io/zone"
+
+
+def node(name: str, **labels: str) -> Object:
+    return {"kind": "Node", "metadata": {"name": name, "labels": labels}, "spec": {}}
+
+
+FOUR = [node("n1", **{ZONE: "a"}), node("n2", **{ZONE: "a"}), node("n3", **{ZONE: "b"}),
+        node("n4", pool="spot")]  # fmt: skip
+
+
+def pod(on: str, phase: str = "Running", **labels: str) -> Object:
+    return {"metadata": {"name": f"p-{on}", "labels": labels}, "spec": {"nodeName": on},
+            "status": {"phase": phase}}  # fmt: skip
+
+
+PODS = [pod("n1", app="web"), pod("n3", app="web"), pod("n3", app="db"), pod("n3", app="db"),
+        pod("n4", "Succeeded", app="web")]  # fmt: skip
+
+
+def picked(query: str | NodeQuery, seed: int = 1) -> list[str]:
+    return [objects.name(each) for each in pick(query, FOUR, PODS, "shop", Random(seed))]
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("n2", ["n2"]),
+        ("biggest", ["n3"]),
+        (NodeQuery(zone="a"), ["n1", "n2"]),
+        (NodeQuery(labels=Selector.parse("pool=spot")), ["n4"]),
+        (NodeQuery(running=Selector.parse("app=web"), count="all"), ["n1", "n3"]),
+        (NodeQuery(running=Selector.parse("app=web"), zone="b"), ["n3"]),
+        (NodeQuery(zone="a", share=Share.parse("100%")), ["n1", "n2"]),
+    ],
+)
+def test_nodes_are_chosen_by_what_they_are_and_carry(
+    query: str | NodeQuery, names: list[str]
+) -> None:
+    assert picked(query) == names
+
+
+def test_of_several_that_fit_one_is_taken_by_the_seed() -> None:
+    query = NodeQuery(running=Selector.parse("app=web"))
+    assert {tuple(picked(query, seed)) for seed in range(50)} == {("n1",), ("n3",)}
+
+
+def test_nodes_that_are_spared_are_taken_when_there_are_too_few_others() -> None:
+    def taken(count: int, seed: int) -> set[str]:
+        query = NodeQuery(zone="a", count=count)
+        found = pick(query, FOUR, PODS, "shop", Random(seed), spared={"n1"})
+        return {objects.name(each) for each in found}
+
+    assert {name for seed in range(20) for name in taken(1, seed)} == {"n2"}
+    assert taken(2, 1) == {"n1", "n2"}
+
+
+def test_an_unknown_node_is_told_which_there_are() -> None:
+    with pytest.raises(ActionFailed, match=r"no node n9; there are: n1, n2, n3, n4"):
+        picked("n9")
+    with pytest.raises(NothingToDo, match=r"running app=none.*there are: n1"):
+        picked(NodeQuery(running=Selector.parse("app=none")))
+    with pytest.raises(NothingToDo, match="is 0"):
+        picked(NodeQuery(zone="a", share=Share.parse("1/3")))
+    with pytest.raises(ActionFailed, match="only 2 match"):
+        picked(NodeQuery(zone="a", count=3))
+
+
+@pytest.fixture
+def here() -> World:
+    made = world()
+    for name in ("node-1", "node-2"):
+        made.cluster.put(NODES, node(name))
+    made.deploy()
+    return made
+
+
+def spec(here: World, name: str) -> dict[str, Any]:
+    [found] = [each for each in here.cluster.find(NODES) if objects.name(each) == name]
+    return dict(found["spec"])
+
+
+def test_a_cordon_is_put_on_and_taken_off(here: World) -> None:
+    seen: list[object] = []
+    here.on_entry = lambda entry: seen.append(spec(here, "node-1").get("unschedulable"))
+    record = here.run(when=[step(CORDON, Phase.WHEN, node="node-1")])
+    assert record.outcome is Outcome.PASSED, record.message
+    assert True in seen
+    assert not spec(here, "node-1").get("unschedulable")
+    assert "resilience/run" not in str(here.cluster.find(NODES))
+
+
+def test_a_node_is_chosen_on_which_no_prober_stands(here: World) -> None:
+    for at in (1, 3, 4, 5, 6):
+        here.cluster.put(NODES, node(f"node-{at}"))
+        prober = pod(f"node-{at}", **{objects.MANAGED_BY: objects.OURS})
+        prober["metadata"]["namespace"] = "shop"
+        here.cluster.put(interface.PODS, prober)
+    cordoned: set[str] = set()
+    here.on_entry = lambda entry: cordoned.update(
+        objects.name(each) for each in here.cluster.find(NODES) if each["spec"].get("unschedulable")
+    )
+    any_node = NodeQuery(labels=Selector.parse("!gpu"))
+    record = here.run(when=[step(CORDON, Phase.WHEN, node=any_node)])
+    assert record.outcome is Outcome.PASSED, record.message
+    assert cordoned == {"node-2"}
+
+
+def test_a_node_that_somebody_else_had_cordoned_stays_cordoned(here: World) -> None:
+    here.cluster.change(NODES, "", "node-1", lambda obj: obj["spec"].update(unschedulable=True))
+    record = here.run(when=[step(CORDON, Phase.WHEN, node="node-1")])
+    assert record.outcome is Outcome.HARNESS_ERROR
+    assert "cordoned already" in record.message
+    assert spec(here, "node-1")["unschedulable"] is True
+    record = here.run(when=[step(CORDON, Phase.WHEN, node=NodeQuery(
+        labels=Selector.parse("!gpu"), count="all"))])  # fmt: skip
+    assert record.outcome is Outcome.PASSED, record.message
+    assert spec(here, "node-1")["unschedulable"] is True
+    assert not spec(here, "node-2").get("unschedulable")
+
+
+def test_a_cordon_that_somebody_took_over_is_left_alone(here: World) -> None:
+    def take_over(entry: Any) -> None:
+        if entry.what is What.PROOF:
+            here.cluster.change(
+                NODES,
+                "",
+                "node-1",
+                lambda obj: obj["metadata"].update(annotations={"resilience/run": "another run"}),
+            )
+
+    here.on_entry = take_over
+    here.run(when=[step(CORDON, Phase.WHEN, node="node-1")])
+    assert spec(here, "node-1")["unschedulable"] is True
+
+
+def test_exactly_the_taint_that_was_put_on_is_taken_off(here: World) -> None:
+    other = {"key": "dedicated", "value": "db", "effect": "NoSchedule"}
+    here.cluster.change(NODES, "", "node-1", lambda obj: obj["spec"].update(taints=[other]))
+    record = here.run(when=[step(TAINT, Phase.WHEN, node="node-1", taint="fire=yes:NoExecute")])
+    assert record.outcome is Outcome.PASSED, record.message
+    assert spec(here, "node-1")["taints"] == [other]
+    victims = [entry for entry in record.timeline if entry.what is What.VICTIM]
+    assert len(victims) == 3
+
+
+def test_a_taint_that_is_there_already_is_not_ours_to_take_off(here: World) -> None:
+    mine = {"key": "fire", "effect": "NoSchedule"}
+    here.cluster.change(NODES, "", "node-1", lambda obj: obj["spec"].update(taints=[mine]))
+    record = here.run(when=[step(TAINT, Phase.WHEN, node="node-1", taint="fire=x:NoSchedule")])
+    assert record.outcome is Outcome.HARNESS_ERROR
+    assert spec(here, "node-1")["taints"] == [mine]
+
+
+def test_a_conflicting_write_is_made_anew(here: World) -> None:
+    patch, conflicts = here.cluster.patch, [errors.Conflict(409, "modified")] * 2
+
+    def busy(*arguments: object, **more: object) -> object:
+        if conflicts:
+            raise conflicts.pop()
+        return patch(*arguments, **more)  # type: ignore[arg-type]
+
+    here.cluster.patch = busy  # type: ignore[method-assign,assignment]
+    record = here.run(when=[step(TAINT, Phase.WHEN, node="node-1", taint="fire:NoSchedule")])
+    assert record.outcome is Outcome.PASSED, record.message
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("a:NoSchedule", True),
+        ("a=b:NoExecute", True),
+        ("a=:PreferNoSchedule", True),
+        ("a", False),
+        ("a:Sometimes", False),
+        (":NoSchedule", False),
+        ("a=b=c:NoSchedule", False),
+    ],
+)
+def test_a_taint_is_written_as_kubectl_writes_it(text: str, right: bool) -> None:
+    assert (not TAINT.check(TAINT.parameters(node="n", taint=text))) is right
+
+
+@pytest.mark.parametrize(
+    ("toleration", "tolerated"),
+    [
+        ({"key": "fire", "operator": "Exists"}, True),
+        ({"operator": "Exists"}, True),
+        ({"key": "fire", "value": "yes"}, True),
+        ({"key": "fire", "value": "no"}, False),
+        ({"key": "fire", "operator": "Exists", "effect": "NoSchedule"}, False),
+        ({"key": "fire", "operator": "Exists", "tolerationSeconds": 30}, False),
+        ({"key": "water", "operator": "Exists"}, False),
+    ],
+)
+def test_tolerations_as_kubernetes_reads_them(toleration: Object, tolerated: bool) -> None:
+    taint = {"key": "fire", "value": "yes", "effect": "NoExecute"}
+    assert tolerates({"spec": {"tolerations": [toleration]}}, taint) is tolerated
+
+
+def test_a_prober_keeps_its_node_from_being_emptied_and_a_backups_helper_does_not() -> None:
+    from resilience.actions.nodes.drain import spare_ourselves
+
+    ours = {objects.MANAGED_BY: objects.OURS}
+    helper, prober = pod("n1", **ours), pod("n1", **ours)
+    helper["metadata"]["name"] = "resilience-volume-data"
+    spare_ourselves([helper])
+    with pytest.raises(Refused, match="without it nothing could be measured"):
+        spare_ourselves([helper, prober])

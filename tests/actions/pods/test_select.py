@@ -1,0 +1,173 @@
+"""Choosing victims: pure functions, Pods in, Pods out."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from resilience.actions.pods.choice import PodChoice
+from resilience.actions.pods.select import Surroundings, select
+from resilience.cluster.interface import Object
+from resilience.kube import objects
+from resilience.kube.selectors import Selector
+from resilience.model.values import Duration, Reference, Share
+from resilience.verbs.context import ActionFailed, NothingToDo
+
+NOW = 1_700_000_000.0
+APP = Selector.parse("app=web")
+
+
+def pod(name: str, **more: Any) -> Object:
+    """A ready Pod of a ReplicaSet, 600 s old."""
+    return {
+        "kind": "Pod",
+        "metadata": {
+            "name": name, "namespace": "shop", "uid": f"uid-{name}",
+            "labels": {"app": "web"} | more.get("labels", {}),
+            "creationTimestamp": more.get("born", "2023-11-14T22:03:20Z"),
+            "ownerReferences": more.get("owners", [
+                {"kind": "ReplicaSet", "name": "rs", "uid": more.get("owner", "rs"),
+                 "controller": True}]),
+        } | ({"deletionTimestamp": "2023-11-14T22:13:20Z"} if more.get("dying") else {}),
+        "spec": {"nodeName": more.get("node", "node-1")},
+        "status": {"phase": more.get("phase", "Running"),
+                   "conditions": [{"type": "Ready", "status": more.get("ready", "True")}]},
+    }  # fmt: skip
+
+
+def names(pods: list[Object]) -> list[str]:
+    return [objects.name(each) for each in pods]
+
+
+def choose(
+    there: list[Object], seed: int = 1, around: Surroundings | None = None,
+           **choice: Any) -> list[str]:  # fmt: skip
+    keys = {"pods": APP} | choice
+    surroundings = around or Surroundings(namespace="shop", wall=NOW)
+    return names(select(there, PodChoice(**keys), surroundings, Random(seed)))
+
+
+NINE = [pod(f"web-{n}") for n in range(9)]
+
+
+@pytest.mark.parametrize(
+    ("how", "number"),
+    [
+        ({}, 1),
+        ({"count": 3}, 3),
+        ({"count": "one"}, 1),
+        ({"count": "all"}, 9),
+        ({"count": "minority"}, 4),
+        ({"count": "majority"}, 5),
+        ({"share": Share.parse("1/3")}, 3),
+        ({"share": Share.parse("50%")}, 4),
+    ],
+)
+def test_as_many_are_chosen_as_asked_for_without_replacement(
+    how: dict[str, Any], number: int
+) -> None:
+    chosen = choose(NINE, **how)
+    assert len(chosen) == len(set(chosen)) == number
+
+
+@pytest.mark.parametrize(("pods", "minority", "majority"), [(3, 1, 2), (4, 1, 3), (5, 2, 3)])
+def test_a_minority_is_fewer_than_half_and_a_majority_more(
+    pods: int, minority: int, majority: int
+) -> None:
+    assert len(choose(NINE[:pods], count="minority")) == minority
+    assert len(choose(NINE[:pods], count="majority")) == majority
+
+
+@pytest.mark.parametrize("how", [{"share": Share.parse("1/3")}, {"count": "minority"}])
+def test_a_number_that_rounds_down_to_nobody_names_what_to_write(how: dict[str, Any]) -> None:
+    with pytest.raises(NothingToDo, match=r"of 2 Pods is 0, rounded down.*`count: 1`"):
+        choose(NINE[:2], **how)
+
+
+def test_fewer_than_asked_for_is_an_error_not_a_smaller_test() -> None:
+    with pytest.raises(ActionFailed, match="only 2 Pods can be chosen"):
+        choose(NINE[:2], count=3)
+
+
+def test_nobody_matching_tells_who_is_there() -> None:
+    with pytest.raises(NothingToDo, match=r"no living Pod .* app=none; there are 2 Pods \(web-0"):
+        choose(NINE[:2], pods=Selector.parse("app=none"))
+    with pytest.raises(NothingToDo, match="there are no Pods at all"):
+        choose([])
+
+
+def test_the_dying_and_the_finished_are_not_chosen() -> None:
+    pods = [pod("a", dying=True), pod("b", phase="Succeeded"), pod("c", phase="Failed"), pod("d")]
+    assert choose(pods, count="all") == ["d"]
+
+
+def test_our_own_helpers_are_never_chosen() -> None:
+    helper = pod("a", labels={"app.kubernetes.io/managed-by": "pytest-resilience"})
+    assert choose([helper, pod("b")], count="all") == ["b"]
+
+
+def test_bare_pods_are_spared_unless_asked_for() -> None:
+    pods = [pod("a", owners=[]), pod("b", owners=[])]
+    with pytest.raises(NothingToDo, match=r"2 by bare Pods.*`bare: true`"):
+        choose(pods)
+    assert choose(pods, bare=True, count="all") == ["a", "b"]
+
+
+def test_the_pod_that_runs_the_test_is_never_chosen() -> None:
+    around = Surroundings(namespace="shop", wall=NOW, own=("shop", "web-1"))
+    assert choose(NINE[:3], around=around, count="all") == ["web-0", "web-2"]
+
+
+@pytest.mark.parametrize(
+    ("filtered", "left"),
+    [
+        ({"exclude": Selector.parse("canary")}, ["a", "b", "d"]),
+        ({"ready": True}, ["a", "c", "d"]),
+        ({"ready": False}, ["b"]),
+        ({"min_age": Duration.parse("5m")}, ["a", "b", "c"]),
+        ({"node": "node-2"}, ["c", "d"]),
+        ({"phase": "Pending"}, ["b"]),
+        ({"name": "c"}, ["c"]),
+        ({"one_per": "node"}, ["a", "c"]),
+        ({"one_per": "owner"}, ["a", "d"]),
+    ],
+)
+def test_each_filter_takes_away_what_it_says(filtered: dict[str, Any], left: list[str]) -> None:
+    pods = [pod("a"), pod("b", ready="False", phase="Pending"),
+            pod("c", node="node-2", labels={"canary": "yes"}),
+            pod("d", node="node-2", owner="other", born="2023-11-14T22:12:00Z")]  # fmt: skip
+    assert choose(pods, **filtered, count="all") == left
+
+
+def test_an_owner_is_matched_by_its_uids() -> None:
+    pods = [pod("a"), pod("b", owner="other")]
+    around = Surroundings(namespace="shop", wall=NOW, owners=frozenset({"other"}))
+    chosen = choose(pods, around=around, pods=None, owner=Reference.parse("deployment/x"))
+    assert chosen == ["b"]
+
+
+def test_who_is_starved_by_filters_is_told_which() -> None:
+    pods = [pod("a", ready="False"), pod("b", labels={"canary": "1"})]
+    with pytest.raises(NothingToDo, match=r"1 by exclude: canary, 1 by ready: true"):
+        choose(pods, exclude=Selector.parse("canary"), ready=True)
+
+
+def test_oldest_and_newest_go_by_creation() -> None:
+    pods = [pod(f"p{n}", born=f"2023-11-14T22:0{n}:00Z") for n in (3, 1, 2)]
+    assert choose(pods, order="oldest", count=2) == ["p1", "p2"]
+    assert choose(pods, order="newest", count=2) == ["p3", "p2"]
+
+
+@given(st.permutations(range(9)), st.integers(0, 1000), st.integers(1, 9))
+def test_the_order_of_the_listing_does_not_change_the_choice(
+    order: list[int], seed: int, count: int
+) -> None:
+    assert choose([NINE[n] for n in order], seed, count=count) == choose(NINE, seed, count=count)
+
+
+def test_different_seeds_reach_everybody() -> None:
+    assert {choose(NINE, seed)[0] for seed in range(200)} == set(names(NINE))

@@ -1,0 +1,424 @@
+"""The data of a volume comes back file by file, or the snapshot does not exist."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from resilience.backup.catalog.catalog import opened
+from resilience.backup.catalog.verify import verify
+from resilience.backup.data.container_stream import Ended
+from resilience.backup.data.hooks import around
+from resilience.backup.data.volumes import TarVolumes
+from resilience.backup.format.errors import BackupError, BadRequest, HookFailed, VolumeFailed
+from resilience.backup.objects.mapping import Targets
+from resilience.backup.restore.restore import RestoreRequest, restore
+from resilience.backup.store.memory import MemoryStore
+from resilience.backup.take.scope import Scope
+from resilience.backup.take.snapshot import Request, create
+from resilience.cluster.interface import Object
+from tests.backup.fakes import FakeClock, FakeCluster, shop
+
+SCOPE = Scope(namespaces=("shop",))
+
+
+class LocalExec:
+    """Runs the real program on this machine; a Pod's volume is a directory."""
+
+    def __init__(self, directories: dict[str, Path]) -> None:
+        self.directories = directories
+        self.calls: list[tuple[str, ...]] = []
+        self.after: Callable[[bytes, Ended], tuple[bytes, Ended]] = lambda out, ended: (out, ended)
+
+    def run(
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        command: Sequence[str],
+        *,
+        stdin: Iterable[bytes] | None = None,
+        stdout: Callable[[bytes], object] = lambda data: None,
+        timeout: float = 60.0,
+    ) -> Ended:
+        self.calls.append((namespace, pod, *command[3:]))
+        directory = str(self.directories[f"{namespace}/{pod}"])
+        words = [sys.executable, *command[1:-1], directory]
+        done = subprocess.run(
+            words, input=b"".join(stdin or ()), capture_output=True, timeout=timeout, check=False
+        )
+        out, ended = self.after(done.stdout, Ended(done.returncode, done.stderr.decode()))
+        for at in range(0, len(out), 100_000):
+            stdout(out[at : at + 100_000])
+        return ended
+
+
+def claimed() -> FakeCluster:
+    cluster = shop()
+    cluster.on_create = lambda obj: obj.setdefault("status", {"phase": "Running"})
+    cluster.add(
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": {"name": "data", "namespace": "shop"},
+            "spec": {"volumeName": "pv-1", "accessModes": ["ReadWriteOnce"]},
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "db-0", "namespace": "shop"},
+            "spec": {
+                "nodeName": "node-3",
+                "containers": [{"name": "db"}],
+                "volumes": [{"name": "d", "persistentVolumeClaim": {"claimName": "data"}}],
+            },
+        },
+    )
+    return cluster
+
+
+@pytest.fixture
+def volume(tmp_path: Path) -> Path:
+    root = tmp_path / "volume"
+    (root / "deep/er").mkdir(parents=True)
+    (root / "empty").mkdir(mode=0o700)
+    (root / "large").write_bytes(os.urandom(3 << 20))
+    (root / "deep/er/ünïcode file").write_text("content")
+    (root / "script").write_text("#!/bin/sh\n")
+    (root / "script").chmod(0o750)
+    (root / "link").symlink_to("deep/er")
+    os.utime(root / "link", (1.4e9, 1.4e9), follow_symlinks=False)
+    os.utime(root / "large", (1.5e9, 1.5e9))
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(root / "s"))
+    return root
+
+
+def volumes(cluster: FakeCluster, exec_: LocalExec) -> TarVolumes:
+    return TarVolumes(cluster=cluster, exec=exec_, clock=FakeClock(), name="one")
+
+
+def taken(cluster: FakeCluster, exec_: LocalExec, **options: Any) -> MemoryStore:
+    store = MemoryStore()
+    request = Request(name="one", scope=SCOPE, volumes=volumes(cluster, exec_).take, **options)
+    create(request, cluster, store, clock=FakeClock())
+    return store
+
+
+def contents(root: Path) -> dict[str, object]:
+    return {
+        str(path.relative_to(root)): (
+            os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else "",
+            path.lstat().st_mode,
+            int(path.lstat().st_mtime),
+        )
+        for path in root.rglob("*")
+        if not path.is_socket()
+    }
+
+
+def test_files_links_modes_and_times_come_back(volume: Path, tmp_path: Path) -> None:
+    cluster, back = claimed(), tmp_path / "back"
+    back.mkdir()
+    exec_ = LocalExec({"shop/resilience-volume-data": volume})
+    store = taken(cluster, exec_)
+    snapshot = opened(store, "one")
+    assert verify(snapshot).intact
+    assert snapshot.manifest
+    (record,) = snapshot.manifest.volumes
+    assert record.bytes > 3 << 20
+    exec_.directories["shop/resilience-volume-data"] = back
+    volumes(cluster, exec_).bring_back(snapshot, record, "shop")
+    assert contents(back) == contents(volume)
+    assert not [key for key in cluster.objects if "resilience-volume" in key[2]]
+
+
+def test_a_restore_fills_volumes_before_anything_mounts_them_and_once(
+    volume: Path, tmp_path: Path
+) -> None:
+    cluster, back = claimed(), tmp_path / "back"
+    back.mkdir()
+    exec_ = LocalExec({"shop/resilience-volume-data": volume})
+    snapshot = opened(taken(cluster, exec_), "one")
+    exec_.directories = {"shop/resilience-volume-data": back}
+    target = FakeCluster()
+    target.on_create = cluster.on_create
+    request = RestoreRequest(name="r", fill=volumes(target, exec_).fill, workers=1, ask_first=False)
+    report = restore(request, snapshot, target, clock=FakeClock())
+    assert report.complete
+    assert report.volumes[0].startswith("shop/data: ")
+    assert contents(back) == contents(volume)
+    pods = [name for verb, kind, _, name in target.requests if (verb, kind) == ("create", "pods")]
+    assert pods == ["resilience-volume-data", "db-0"]
+    again = restore(request, snapshot, target, clock=FakeClock())
+    assert again.complete
+    assert again.volumes == []
+
+
+def test_the_helper_stands_where_the_volume_is_and_only_reads(volume: Path) -> None:
+    cluster, pods = claimed(), list[Object]()
+    made = cluster.on_create
+
+    def watch(obj: Object) -> None:
+        made(obj)
+        if obj["metadata"]["name"].startswith("resilience-volume"):
+            pods.append(obj)
+
+    cluster.on_create = watch
+    taken(cluster, LocalExec({"shop/resilience-volume-data": volume}))
+    (pod,) = pods
+    affinity = pod["spec"]["affinity"]["nodeAffinity"]
+    (term,) = affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+    assert term["matchFields"][0]["values"] == ["node-3"]
+    assert pod["spec"]["containers"][0]["volumeMounts"][0]["readOnly"] is True
+
+
+def test_a_raw_block_device_is_refused_before_a_helper_is_made(volume: Path) -> None:
+    cluster = claimed()
+    cluster.objects["persistentvolumeclaims", "shop", "data"]["spec"]["volumeMode"] = "Block"
+    with pytest.raises(VolumeFailed, match=r"raw block device: .* take its content by an app"):
+        taken(cluster, LocalExec({"shop/resilience-volume-data": volume}))
+    assert ("create", "pods", "shop", "resilience-volume-data") not in cluster.requests
+
+
+LOST = [
+    (lambda out, ended: (out[:-10240], ended), "bytes arrived"),
+    (lambda out, ended: (out[:500] + b"x" + out[501:], ended), "another sha256"),
+    (lambda out, ended: (out, Ended(0, "")), "no end marker"),
+    (lambda out, ended: (out, Ended(None, ended.stderr)), "without an exit status"),
+    (lambda out, ended: (out, Ended(2, ended.stderr)), "ended with 2"),
+]
+
+
+@pytest.mark.parametrize(("after", "words"), LOST, ids=[words for _, words in LOST])
+def test_without_any_one_of_the_four_proofs_there_is_no_snapshot(
+    volume: Path, after: Any, words: str
+) -> None:
+    cluster, exec_ = claimed(), LocalExec({"shop/resilience-volume-data": volume})
+    exec_.after = after
+    store = MemoryStore()
+    request = Request(name="one", scope=SCOPE, volumes=volumes(cluster, exec_).take)
+    with pytest.raises(VolumeFailed, match=words):
+        create(request, cluster, store, clock=FakeClock())
+    assert not [key for key in store.files if key.startswith("backups/")]
+    assert not [key for key in cluster.objects if "resilience-volume" in key[2]]
+
+
+def test_a_stream_whose_helper_is_taken_away_is_begun_again(volume: Path) -> None:
+    cluster, exec_ = claimed(), LocalExec({"shop/resilience-volume-data": volume})
+    lost = 0
+
+    def evicted(out: bytes, ended: Ended) -> tuple[bytes, Ended]:
+        nonlocal lost
+        lost += 1
+        if lost > 2:
+            return out, ended
+        del cluster.objects["pods", "shop", "resilience-volume-data"]
+        return out[:5000], Ended(None, "")
+
+    exec_.after = evicted
+    snapshot = opened(taken(cluster, exec_), "one")
+    assert lost == 3
+    assert verify(snapshot).intact
+
+
+def test_a_helper_that_is_always_taken_away_fails_the_snapshot_and_leaves_nothing(
+    volume: Path,
+) -> None:
+    cluster, exec_ = claimed(), LocalExec({"shop/resilience-volume-data": volume})
+
+    def evicted(out: bytes, ended: Ended) -> tuple[bytes, Ended]:
+        del cluster.objects["pods", "shop", "resilience-volume-data"]
+        return b"", Ended(None, "")
+
+    exec_.after = evicted
+    store = MemoryStore()
+    request = Request(name="one", scope=SCOPE, volumes=volumes(cluster, exec_).take)
+    with pytest.raises(VolumeFailed, match="its helper Pod was taken away meanwhile"):
+        create(request, cluster, store, clock=FakeClock())
+    assert not [key for key in store.files if key.startswith("backups/")]
+
+
+def test_the_helper_follows_the_volumes_user_to_another_node(volume: Path) -> None:
+    cluster, nodes = claimed(), list[str]()
+
+    def scheduled(obj: Object) -> None:
+        if not obj["metadata"]["name"].startswith("resilience-volume"):
+            return
+        affinity = obj["spec"]["affinity"]["nodeAffinity"]
+        (term,) = affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+        nodes.append(term["matchFields"][0]["values"][0])
+        obj["status"] = {"phase": "Pending" if nodes[-1] == "node-3" else "Running"}
+        cluster.objects["pods", "shop", "db-0"]["spec"]["nodeName"] = "node-1"
+
+    cluster.on_create = scheduled
+    taken(cluster, LocalExec({"shop/resilience-volume-data": volume}))
+    assert nodes == ["node-3", "node-1"]
+
+
+def test_data_of_a_claim_that_was_there_before_is_left_alone_when_asked(volume: Path) -> None:
+    cluster, exec_ = claimed(), LocalExec({"shop/resilience-volume-data": volume})
+    snapshot = opened(taken(cluster, exec_), "one")
+    keeping = TarVolumes(
+        cluster=cluster, exec=exec_, clock=FakeClock(), name="r", keep_existing=True
+    )
+    exec_.calls.clear()
+    assert keeping.fill(snapshot, Targets()) == ["shop/data: exists and was left"]
+    assert exec_.calls == []
+
+
+def test_an_unreadable_volume_fails_and_is_named(tmp_path: Path) -> None:
+    exec_ = LocalExec({"shop/resilience-volume-data": tmp_path / "absent"})
+    exec_.after = lambda out, ended: (out, Ended(1, "PermissionError: denied"))
+    with pytest.raises(VolumeFailed, match=r"volume shop/data: ended with 1: PermissionError"):
+        taken(claimed(), exec_)
+
+
+def test_a_volume_that_is_not_empty_is_not_written_over(volume: Path, tmp_path: Path) -> None:
+    cluster, exec_ = claimed(), LocalExec({"shop/resilience-volume-data": volume})
+    snapshot = opened(taken(cluster, exec_), "one")
+    assert snapshot.manifest
+    used = tmp_path / "used"
+    used.mkdir()
+    (used / "precious").write_text("keep me")
+    exec_.directories["shop/resilience-volume-data"] = used
+    with pytest.raises(VolumeFailed, match="the volume is not empty"):
+        volumes(cluster, exec_).bring_back(snapshot, snapshot.manifest.volumes[0], "shop")
+    assert os.listdir(used) == ["precious"]
+
+
+def test_a_stored_stream_that_never_ends_is_cut_off_and_refused(
+    volume: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster, exec_ = claimed(), LocalExec({"shop/resilience-volume-data": volume})
+    snapshot = opened(taken(cluster, exec_), "one")
+    assert snapshot.manifest
+    exec_.directories["shop/resilience-volume-data"] = tmp_path / "back"
+    (tmp_path / "back").mkdir()
+    endless = itertools.repeat(b"\0" * 65536)
+    monkeypatch.setattr(type(snapshot), "data", lambda self, record: endless)
+    with pytest.raises(VolumeFailed, match="volume shop/data"):
+        volumes(cluster, exec_).bring_back(snapshot, snapshot.manifest.volumes[0], "shop")
+
+
+def test_a_volume_that_only_one_pod_may_mount_is_named_with_the_way_out() -> None:
+    cluster = claimed()
+    claim = cluster.objects["persistentvolumeclaims", "shop", "data"]
+    claim["spec"]["accessModes"] = ["ReadWriteOncePod"]
+    with pytest.raises(VolumeFailed, match=r"used by Pod db-0.*application dump"):
+        taken(cluster, LocalExec({}))
+
+
+def test_the_helper_of_another_run_is_not_touched_and_our_own_is_replaced(volume: Path) -> None:
+    cluster, exec_ = claimed(), LocalExec({"shop/resilience-volume-data": volume})
+    left = {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"name": "helper"}]}}
+    metadata = {
+        "name": "resilience-volume-data",
+        "namespace": "shop",
+        "labels": {"velero.io/exclude-from-backup": "true"},
+    }
+    cluster.add(left | {"metadata": metadata | {"annotations": {"resilience/run": "other"}}})
+    with pytest.raises(VolumeFailed, match=r"Pod shop/resilience-volume-data exists: another run"):
+        taken(cluster, exec_)
+    pod = cluster.objects["pods", "shop", "resilience-volume-data"]
+    pod["metadata"]["annotations"]["resilience/run"] = "one"
+    assert verify(opened(taken(cluster, exec_), "one")).intact
+
+
+def test_a_helper_that_never_runs_is_told_with_its_reason() -> None:
+    cluster = claimed()
+    cluster.on_create = lambda obj: obj.setdefault(
+        "status", {"phase": "Pending", "conditions": [{"message": "0/3 nodes are available"}]}
+    )
+    with pytest.raises(VolumeFailed, match=r"Pending after at most 120s: 0/3 nodes are available"):
+        taken(cluster, LocalExec({}))
+
+
+class Told:
+    """An exec that remembers, and answers by the command's first word."""
+
+    def __init__(self, **answers: Ended) -> None:
+        self.ran: list[str] = []
+        self.answers = answers
+
+    def run(
+        self, namespace: str, pod: str, container: str, command: Sequence[str], **options: Any
+    ) -> Ended:
+        self.ran.append(f"{pod}/{container}: {' '.join(command)}")
+        return self.answers.get(command[0], Ended(0, ""))
+
+
+def hooked(**annotations: str) -> FakeCluster:
+    cluster = claimed()
+    pod = cluster.objects["pods", "shop", "db-0"]
+    pod["metadata"]["annotations"] = {
+        f"{name.replace('_', '.hook.backup.velero.io/', 1).replace('_', '-')}": value
+        for name, value in annotations.items()
+    }
+    return cluster
+
+
+def with_hooks(cluster: FakeCluster, exec_: Told, passed: list[str]) -> MemoryStore:
+    store = MemoryStore()
+    hooks = around(cluster, ["shop"], exec_, passed.append)
+    create(Request(name="one", scope=SCOPE, hooks=hooks), cluster, store, clock=FakeClock())
+    return store
+
+
+def test_hooks_run_before_and_after() -> None:
+    exec_ = Told()
+    with_hooks(hooked(pre_command='["freeze", "now"]', post_command="thaw"), exec_, [])
+    assert exec_.ran == ["db-0/db: freeze now", "db-0/db: thaw"]
+
+
+def test_a_failing_hook_fails_the_snapshot_and_what_was_frozen_is_thawed() -> None:
+    exec_ = Told(freeze=Ended(3, "no such database"))
+    with pytest.raises(HookFailed, match="ended with 3: no such database"):
+        with_hooks(hooked(pre_command="freeze", post_command="thaw"), exec_, [])
+    assert exec_.ran[-1] == "db-0/db: thaw"
+
+
+def test_a_hook_that_may_fail_is_told_and_passed_over() -> None:
+    passed: list[str] = []
+    exec_ = Told(freeze=Ended(None, ""))
+    cluster = hooked(pre_command="freeze", pre_on_error="Continue")
+    assert verify(opened(with_hooks(cluster, exec_, passed), "one")).intact
+    assert "never ended" in passed[0]
+
+
+@pytest.mark.parametrize(
+    ("annotations", "words"),
+    [
+        (
+            {"pre_command": "x", "pre_container": "nope"},
+            "there is no container 'nope'; there are db",
+        ),
+        ({"pre_command": "x", "pre_on_error": "Ignore"}, "neither Fail nor Continue"),
+        ({"pre_command": "x", "pre_timeout": "soon"}, "timeout: 'soon'; expected"),
+        ({"pre_command": "[x"}, "no JSON list"),
+    ],
+)
+def test_a_hook_that_makes_no_sense_is_named(annotations: dict[str, str], words: str) -> None:
+    with pytest.raises(BadRequest, match=words):
+        with_hooks(hooked(**annotations), Told(), [])
+
+
+def test_a_collector_that_fails_still_thaws() -> None:
+    cluster, exec_ = hooked(post_command="thaw"), Told()
+
+    def broken(verb: str, kind: str, namespace: str, name: str) -> None:
+        if (verb, kind) == ("list", "secrets"):
+            raise BackupError("anything")
+
+    cluster.faults.append(broken)
+    with pytest.raises(BackupError):
+        with_hooks(cluster, exec_, [])
+    assert exec_.ran == ["db-0/db: thaw"]

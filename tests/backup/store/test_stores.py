@@ -1,0 +1,332 @@
+"""One promise, several stores: created once, whole, and every refusal in clear words."""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from resilience.backup.catalog.catalog import opened, snapshots
+from resilience.backup.catalog.verify import verify
+from resilience.backup.format import layout
+from resilience.backup.format.errors import (
+    BadRequest,
+    Exists,
+    Missing,
+    OverwritesSilently,
+    Retained,
+    StoreError,
+    StoreFull,
+    StoreRefused,
+    StoreUnreachable,
+)
+from resilience.backup.store import Store, open_store
+from resilience.backup.store.create_only import require_create_only
+from resilience.backup.store.memory import MemoryStore
+from resilience.backup.store.s3 import S3Settings, S3Store
+from resilience.backup.take.scope import Scope
+from resilience.backup.take.snapshot import Request, create
+from tests.backup.fakes import FakeClock, shop
+from tests.backup.servers import KEYS, fault_proxy, moto, rclone
+
+LARGE = random.Random(7).randbytes(20 << 20)
+
+
+@pytest.fixture(scope="module")
+def moto_endpoint() -> Iterator[str]:
+    with moto() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(scope="module")
+def rclone_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    directory = tmp_path_factory.mktemp("rclone")
+    (directory / "backups").mkdir()
+    with rclone(directory) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(autouse=True)
+def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+
+
+def s3(endpoint: str, bucket: str, **options: Any) -> S3Store:
+    settings = S3Settings(bucket=bucket, prefix="clusters/one", endpoint=endpoint, **options)
+    return S3Store(settings, url=f"s3://{bucket}/clusters/one")
+
+
+@pytest.fixture
+def bucket(moto_endpoint: str, request: pytest.FixtureRequest) -> S3Store:
+    name = "b" + "".join(c for c in request.node.name.lower() if c.isalnum())[-40:]
+    store = s3(moto_endpoint, name, attempts=3)
+    store.client.create_bucket(Bucket=name)
+    return store
+
+
+@pytest.fixture(params=["memory", "file", "moto"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    if request.param == "file":
+        return open_store(f"file:{tmp_path}/data")
+    if request.param == "moto":
+        found: Store = request.getfixturevalue("bucket")
+        return found
+    return MemoryStore()
+
+
+def uploaded(store: Store, key: str, data: bytes, piece: int = 700_001) -> None:
+    with store.upload(key) as upload:
+        for at in range(0, len(data), piece):
+            upload.write(data[at : at + piece])
+        assert upload.commit().size == len(data)
+
+
+def test_what_is_written_comes_back(store: Store) -> None:
+    store.put("backups/a/small.json", b"{}")
+    uploaded(store, "backups/a/large", LARGE)
+    uploaded(store, "backups/a/empty", b"")
+    assert store.read("backups/a/small.json") == b"{}"
+    assert b"".join(store.stream("backups/a/large")) == LARGE
+    assert [(each.key, each.size) for each in store.list("backups/a/")] == [
+        ("backups/a/empty", 0),
+        ("backups/a/large", len(LARGE)),
+        ("backups/a/small.json", 2),
+    ]
+    assert list(store.directories()) == ["backups"]
+
+
+def test_a_key_is_created_once(store: Store) -> None:
+    store.put("backups/a/x", b"first")
+    with pytest.raises(Exists):
+        store.put("backups/a/x", b"second")
+    with pytest.raises(Exists):
+        uploaded(store, "backups/a/x", b"third")
+    with pytest.raises(Exists):
+        uploaded(store, "backups/a/x", LARGE)
+    assert store.read("backups/a/x") == b"first"
+    require_create_only(store)
+
+
+def test_an_upload_that_is_given_up_leaves_nothing(store: Store) -> None:
+    with store.upload("backups/a/x") as upload:
+        upload.write(LARGE)
+    assert list(store.list()) == []
+    assert store.sweep(datetime.now(UTC) + timedelta(days=1)) == 0
+
+
+def test_a_missing_key_is_missing(store: Store) -> None:
+    with pytest.raises(Missing):
+        store.read("backups/a/none")
+    store.delete("backups/a/none")
+
+
+def test_a_deleted_key_is_gone(store: Store) -> None:
+    store.put("backups/a/x", b"1")
+    store.delete("backups/a/x")
+    assert list(store.list()) == []
+
+
+def test_a_snapshot_lies_in_every_store(store: Store) -> None:
+    request = Request(name="one", scope=Scope(namespaces=("shop",)))
+    create(request, shop(), store, clock=FakeClock())
+    assert verify(opened(store, "one")).intact
+    assert set(store.directories()) <= layout.KNOWN_DIRECTORIES
+
+
+def test_rclone_overwrites_silently_and_is_named(rclone_endpoint: str) -> None:
+    store = s3(rclone_endpoint, "backups")
+    with pytest.raises(OverwritesSilently, match=r"s3://backups/clusters/one ignores"):
+        require_create_only(store)
+
+
+def test_an_accepted_overwriter_is_looked_at_before_each_write(rclone_endpoint: str) -> None:
+    store = s3(rclone_endpoint, "backups", overwrites_accepted=True)
+    uploaded(store, "backups/a/large", LARGE)
+    assert b"".join(store.stream("backups/a/large")) == LARGE
+    with pytest.raises(Exists):
+        store.put("backups/a/large", b"other")
+    with pytest.raises(Exists):
+        uploaded(store, "backups/a/large", b"other")
+
+
+def test_versions_are_recorded_and_read(bucket: S3Store) -> None:
+    name = bucket.settings.bucket
+    bucket.client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    request = Request(name="one", scope=Scope(namespaces=("shop",)))
+    manifest = create(request, shop(), bucket, clock=FakeClock())
+    payload = [each for each in manifest.files if each.key != layout.marker("one")]
+    assert all(each.version for each in payload)
+    key = "clusters/one/" + layout.archive("one")
+    bucket.client.put_object(Bucket=name, Key=key, Body=b"replaced by a thief")
+    assert verify(opened(bucket, "one")).intact
+
+
+def test_a_locked_object_cannot_be_deleted_before_its_date(moto_endpoint: str) -> None:
+    store = s3(moto_endpoint, "locked")
+    store.client.create_bucket(Bucket="locked", ObjectLockEnabledForBucket=True)
+    until = datetime.now(UTC) + timedelta(days=3)
+    store.put("backups/a/x", b"1", retain_until=until)
+    with store.upload("backups/a/y", retain_until=until) as upload:
+        upload.write(LARGE)
+        upload.commit()
+    for key in ("backups/a/x", "backups/a/y"):
+        with pytest.raises(Retained, match=f"{key} is locked until {until:%Y-%m-%d}"):
+            store.delete(key)
+
+
+@pytest.mark.parametrize("fault", ["503", "lost"])
+def test_a_short_trouble_of_the_store_is_ridden_out(
+    bucket: S3Store, moto_endpoint: str, fault: str
+) -> None:
+    def trouble(method: str, path: str, number: int) -> str:
+        return fault if number in (3, 6, 12, 20) and method in ("PUT", "POST") else ""
+
+    with fault_proxy(moto_endpoint, trouble) as endpoint:
+        store = s3(endpoint, bucket.settings.bucket, attempts=4)
+        request = Request(name="one", scope=Scope(namespaces=("shop",)))
+        create(request, shop(), store, clock=FakeClock())
+        uploaded(store, "backups/zz/large", LARGE)
+        store.client.close()
+    assert verify(opened(bucket, "one")).intact
+    assert bucket.read("backups/zz/large") == LARGE
+
+
+def test_a_read_that_is_cut_goes_on_where_it_stopped(
+    bucket: S3Store,
+    moto_endpoint: str,
+) -> None:
+    uploaded(bucket, "backups/a/large", LARGE)
+    cuts = [True, True, True]
+
+    def cut(method: str, path: str, number: int) -> str:
+        return "cut" if method == "GET" and cuts and cuts.pop() else ""
+
+    with fault_proxy(moto_endpoint, cut) as endpoint:
+        store = s3(endpoint, bucket.settings.bucket)
+        assert b"".join(store.stream("backups/a/large")) == LARGE
+        store.client.close()
+    assert cuts == []
+
+
+def test_a_read_that_is_cut_for_ever_is_an_error_and_no_short_file(
+    bucket: S3Store,
+    moto_endpoint: str,
+) -> None:
+    uploaded(bucket, "backups/a/large", LARGE)
+
+    def cut(method: str, path: str, number: int) -> str:
+        return "cut" if method == "GET" else ""
+
+    with fault_proxy(moto_endpoint, cut) as endpoint:
+        store = s3(endpoint, bucket.settings.bucket)
+        with pytest.raises(StoreUnreachable, match="was cut 5 times"):
+            store.read("backups/a/large")
+        store.client.close()
+
+
+@pytest.mark.parametrize("first", range(2, 14))
+def test_a_store_that_goes_down_at_any_write_leaves_no_visible_snapshot(
+    bucket: S3Store,
+    moto_endpoint: str,
+    first: int,
+) -> None:
+    def down(method: str, path: str, number: int) -> str:
+        return "503" if number >= first else ""
+
+    with fault_proxy(moto_endpoint, down) as endpoint:
+        store = s3(endpoint, bucket.settings.bucket, attempts=1)
+        request = Request(name="one", scope=Scope(namespaces=("shop",)))
+        with pytest.raises(StoreError):
+            create(request, shop(), store, clock=FakeClock())
+        store.client.close()
+    assert snapshots(bucket) == []
+
+
+def test_each_refusal_is_one_clear_line(moto_endpoint: str, tmp_path: Path) -> None:
+    with pytest.raises(StoreRefused, match="the bucket does not exist"):
+        s3(moto_endpoint, "nowhere").put("x", b"1")
+    with pytest.raises(StoreUnreachable, match="Could not connect"):
+        s3("http://127.0.0.1:9", "any", attempts=1).put("x", b"1")
+    with pytest.raises(StoreRefused, match="nobody"):
+        s3(moto_endpoint, "any", profile="nobody").put("x", b"1")
+    with pytest.raises(BadRequest, match="unknown option 'regoin'"):
+        open_store("s3://bucket/x?regoin=eu-central-1")
+    with pytest.raises(BadRequest, match="expected s3://BUCKET/PREFIX or file:DIRECTORY"):
+        open_store("ftp://host/x")
+    blocked = tmp_path / "file"
+    blocked.write_text("no directory")
+    with pytest.raises(StoreError, match=r"x: (Not a directory|File exists)"):
+        open_store(f"file:{blocked}").put("x", b"1")
+
+
+def test_wrong_keys_are_refused(rclone_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    with pytest.raises(StoreRefused, match=r"secret key is wrong|access denied"):
+        s3(rclone_endpoint, "backups", attempts=1).put("x", b"1")
+
+
+def test_no_credentials_are_named(moto_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in KEYS:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with pytest.raises(StoreRefused, match="no credentials found; set AWS_ACCESS_KEY_ID"):
+        s3(moto_endpoint, "any").put("x", b"1")
+
+
+def test_a_full_disk_leaves_nothing_visible(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flush = os.fsync
+
+    def full(handle: int) -> None:
+        if stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        flush(handle)
+
+    monkeypatch.setattr(os, "fsync", full)
+    store = open_store(f"file:{tmp_path}")
+    with pytest.raises(StoreFull, match="no space left while writing backups/a/x"):
+        store.put("backups/a/x", b"1")
+    assert [each for each in tmp_path.rglob("*") if each.is_file()] == []
+
+
+@pytest.mark.parametrize("key", ["../x", "a/../x", "/x", "a//x", ".unfinished-1"])
+def test_a_directory_store_cannot_be_led_outside(tmp_path: Path, key: str) -> None:
+    with pytest.raises(BadRequest, match="no key of a store"):
+        open_store(f"file:{tmp_path}").put(key, b"1")
+
+
+def test_files_are_their_owners_alone(tmp_path: Path) -> None:
+    open_store(f"file:{tmp_path}/data").put("backups/a/x", b"1")
+    assert (tmp_path / "data/backups/a/x").stat().st_mode & 0o077 == 0
+
+
+def test_a_writer_killed_in_the_middle_leaves_only_what_the_sweep_takes(tmp_path: Path) -> None:
+    script = (
+        "import sys, os; from resilience.backup.store import open_store\n"
+        "upload = open_store(sys.argv[1]).upload('backups/a/x'); upload.write(b'1' * (1 << 20))\n"
+        "print('written', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", script, f"file:{tmp_path}"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"written\n"
+        process.send_signal(signal.SIGKILL)
+    store = open_store(f"file:{tmp_path}")
+    assert list(store.list()) == []
+    assert store.sweep(datetime.now(UTC) - timedelta(days=1)) == 0
+    assert store.sweep(datetime.now(UTC) + timedelta(minutes=1)) == 1
+    assert [each for each in tmp_path.rglob("*") if each.is_file()] == []
+    assert os.listdir(tmp_path) == []

@@ -1,0 +1,95 @@
+"""`resilience restore` by hand: a real cluster must consent, the sandbox and a dry run need not."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from resilience.backup.catalog.catalog import opened
+from resilience.backup.format.errors import BackupError, BadRequest, RestoreRefused, VolumeFailed
+from resilience.backup.objects.mapping import Targets
+from resilience.backup.restore.restore import RestoreRequest
+from resilience.backup.store.memory import MemoryStore
+from resilience.backup.take.scope import Scope
+from resilience.backup.take.snapshot import Request, create
+from resilience.cluster.errors import Unreachable
+from resilience.commands.backup_restore import _named, _require_consent
+from tests.backup.fakes import FakeClock, FakeCluster, shop
+
+
+def asked(cluster: FakeCluster, into: str = "", *, dry_run: bool = False) -> None:
+    store = MemoryStore()
+    request = Request(name="one", scope=Scope(namespaces=("shop",)))
+    create(request, shop(), store, clock=FakeClock())
+    targets = Targets(namespaces={"shop": into} if into else {})
+    options = argparse.Namespace(dry_run=dry_run)
+    _require_consent(cluster, options, opened(store, "one"), targets)
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_nothing_is_restored_where_nobody_allowed_it() -> None:
+    with pytest.raises(BadRequest, match=r"acting in namespace 'shop'.*; nothing was restored"):
+        asked(shop())
+
+
+def test_a_dry_run_needs_no_consent() -> None:
+    asked(shop(), dry_run=True)
+
+
+def test_a_label_on_the_namespace_that_is_written_to_allows_it() -> None:
+    cluster = shop()
+    cluster.namespace("copy", labels={"resilience/consent": "allow"})
+    asked(cluster, "copy")
+    with pytest.raises(BadRequest, match="namespace 'shop'"):
+        asked(cluster)
+
+
+@pytest.mark.parametrize("typed_in", [".", "backups"])
+def test_a_target_allows_a_namespace_that_is_gone_wherever_in_the_project_it_is_typed(
+    typed_in: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "backups").mkdir()
+    monkeypatch.chdir(tmp_path / typed_in)
+    cluster = FakeCluster()
+    uid = cluster.objects["namespaces", "", "kube-system"]["metadata"]["uid"]
+    (tmp_path / "resilience.toml").write_text(
+        f'[targets.t]\ncontext = "twin"\ncluster = "{uid}"\nnamespaces = ["shop"]\n'
+    )
+    asked(cluster)
+
+
+def test_the_systems_own_namespaces_are_never_restored_over_by_accident() -> None:
+    with pytest.raises(BadRequest, match="'kube-system' is the system's own"):
+        asked(shop(), "kube-system")
+
+
+def request(*, dry_run: bool = False) -> RestoreRequest:
+    return RestoreRequest(name="one-20260301020000", dry_run=dry_run)
+
+
+@pytest.mark.parametrize("problem", [VolumeFailed("its helper was lost"), Unreachable("gone")])
+def test_a_restore_that_breaks_off_says_how_it_is_gone_on_with(problem: Exception) -> None:
+    with pytest.raises(BackupError, match=f"{problem}; go on .* --resume one-20260301020000"):
+        with _named(request()):
+            raise problem
+
+
+def test_a_restore_that_never_began_needs_no_such_word() -> None:
+    for problem, dry_run in ((RestoreRefused("in the way"), False), (Unreachable("gone"), True)):
+        with pytest.raises(type(problem)) as caught, _named(request(dry_run=dry_run)):
+            raise problem
+        assert "--resume" not in str(caught.value)
+
+
+def test_an_interrupted_restore_is_still_an_interruption(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(KeyboardInterrupt), _named(request()):
+        raise KeyboardInterrupt
+    assert "--resume one-20260301020000" in capsys.readouterr().err

@@ -1,0 +1,122 @@
+"""The commands on the sandbox, as a person types them. Real time: each waits for what it needs."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from resilience import cluster as room
+from resilience.cluster.access.embedded import sandbox
+from resilience.cluster.errors import NotFound
+from resilience.cluster.interface import CONFIGMAPS, NAMESPACES, Object
+from resilience.cluster.transport import HttpCluster
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[HttpCluster, Path]]:
+    with sandbox(nodes=1) as embedded:
+        with room.connect(embedded.access) as cluster:
+            yield cluster, embedded.kubeconfig
+
+
+def settle_deleted(cluster: HttpCluster, name: str) -> None:
+    cluster.delete(NAMESPACES, name)
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            cluster.get(NAMESPACES, name)
+        except NotFound:
+            return
+    raise AssertionError(f"namespace {name} is still there")
+
+
+def filled(cluster: HttpCluster, namespace: str, count: int) -> None:
+    cluster.create(
+        NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
+    )
+    for number in range(count):
+        body: Object = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "data": {"n": str(number)},
+            "metadata": {"name": f"cm-{number:04}", "namespace": namespace},
+        }
+        cluster.create(CONFIGMAPS, body, namespace)
+
+
+def command(*words: object) -> list[str]:
+    return [sys.executable, "-m", "resilience", *map(str, words)]
+
+
+def typed(*words: object, code: int = 0) -> str:
+    done = subprocess.run(command(*words), capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == code, done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+    return (code and done.stderr) or done.stdout
+
+
+def test_a_namespace_is_backed_up_lost_and_brought_back(
+    box: tuple[HttpCluster, Path], tmp_path: Path
+) -> None:
+    cluster, kubeconfig = box
+    store, there = f"file:{tmp_path}/store", ("--kubeconfig", kubeconfig)
+    filled(cluster, "lost", 30)
+    typed("backup", "create", "-n", "lost", "--name", "one", "--store", store, *there)
+    assert "33 objects" not in typed("backup", "list", "--store", store)
+    assert "one is what was written" in typed("backup", "verify", "one", "--store", store)
+    assert typed("backup", "diff", "one", "--store", store, *there) == "nothing differs\n"
+    cluster.patch(CONFIGMAPS, "cm-0007", {"data": {"n": "changed"}}, "lost")
+    assert '/data/n: "7" became "changed"' in typed(
+        "backup", "diff", "one", "--store", store, *there, code=1
+    )
+    refused = typed("restore", "one", "--store", store, *there, code=1)
+    assert "configmaps lost/cm-0007: would be refused (exists already; differs in data)" in refused
+    typed("restore", "one", "--store", store, "--existing", "update", *there)
+    assert typed("backup", "diff", "one", "--store", store, *there) == "nothing differs\n"
+    settle_deleted(cluster, "lost")
+    typed("restore", "one", "--store", store, *there)
+    assert typed("backup", "diff", "one", "--store", store, *there) == "nothing differs\n"
+
+
+def test_a_restore_that_was_killed_is_finished_by_the_same_command(
+    box: tuple[HttpCluster, Path], tmp_path: Path
+) -> None:
+    cluster, kubeconfig = box
+    store, there = f"file:{tmp_path}/store", ("--kubeconfig", kubeconfig)
+    filled(cluster, "cut", 1500)
+    typed("backup", "create", "-n", "cut", "--name", "one", "--store", store, *there)
+    settle_deleted(cluster, "cut")
+    words = command("restore", "one", "--store", store, "--workers", "2", *there)
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None and len(cluster.list(CONFIGMAPS, "cut")) < 200:
+            pass
+        process.send_signal(signal.SIGKILL)
+    assert len(cluster.list(CONFIGMAPS, "cut")) < 1500
+    typed("restore", "one", "--store", store, *there)
+    assert typed("backup", "diff", "one", "--store", store, *there) == "nothing differs\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ("backup", "verify", "none", "--store", "file:nowhere"),
+            "file:nowhere does not exist, so nothing",
+        ),
+        (("backup", "verify", "none", "--store", "file:tests"), "snapshot none does not exist"),
+        (("backup", "list", "--store", "file:nowhere"), "check the path and the directory"),
+        (("backup", "list", "--store", "ftp://x"), "expected s3://BUCKET/PREFIX or file:DIRECTORY"),
+        (("backup", "create"), "name either a plan file or --namespace"),
+        (("restore", "Bad_Name", "--store", "file:tests"), "snapshot name 'Bad_Name'"),
+    ],
+)
+def test_a_mistake_is_one_clear_line(words: tuple[str, ...], message: str) -> None:
+    said = typed(*words, code=1)
+    assert message in said
+    assert len(said.splitlines()) == 1

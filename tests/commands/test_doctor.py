@@ -1,0 +1,53 @@
+"""The doctor says beforehand what a run would be refused."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from resilience.cluster.access.embedded import Embedded
+from resilience.commands import checkup
+from tests.real_cluster import resilience
+
+NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
+
+
+class _Dated:
+    def __init__(self, said: str) -> None:
+        self._said = said
+
+    def date(self) -> str:
+        return self._said
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (format_datetime(NOW, usegmt=True), (True, "0 s behind the API server's")),
+        (format_datetime(NOW - timedelta(seconds=90), usegmt=True), (False, "90 s ahead of")),
+        (format_datetime(NOW + timedelta(seconds=6), usegmt=True), (False, "6 s behind")),
+        ("", (None, "says no date")),
+    ],
+)
+def test_a_clock_that_is_off_is_told(said: str, expected: tuple[bool | None, str]) -> None:
+    cluster: Any = _Dated(said)
+    good, _, detail = checkup.clock(cluster, NOW)
+    assert good is expected[0]
+    assert expected[1] in detail
+
+
+def test_each_scenario_is_told_what_it_would_be_refused(folder: Path, embedded: Embedded) -> None:
+    text = (folder / "kill.scenario.yaml").read_text().replace("namespace: shop", "namespace: gone")
+    text = text.replace("checkout loses one Pod", "nowhere").replace(
+        "  - apply: checkout.yaml\n", ""
+    )
+    (folder / "nowhere.scenario.yaml").write_text(text)
+    done = resilience(folder, "doctor", "--kubeconfig", str(embedded.kubeconfig), ".")
+    assert done.returncode == 1
+    assert "ok   clock: " in done.stdout
+    assert "ok   checkout-loses-one-pod: nothing would refuse it" in done.stdout
+    assert "BAD  nowhere: refused: namespace gone does not exist" in done.stdout

@@ -1,0 +1,162 @@
+"""Targets are read strictly, and consent fails closed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from resilience.cluster.errors import NotFound
+from resilience.config.targets import BadTarget, Target, load
+from resilience.engine.guard import consent as guard
+from resilience.verbs.context import Refused
+
+STAGING = Target(name="staging", context="staging", cluster="uid-1", namespaces=("shop",))
+
+
+def test_targets_of_both_files_are_read(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.resilience.targets.staging]\ncontext = "s"\ncluster = "u"\nnamespaces = ["a"]\n'
+    )
+    (tmp_path / "resilience.toml").write_text(
+        '[targets.dev]\ncontext = "d"\ncluster = "v"\nnodes = true\n'
+    )
+    assert load(tmp_path) == [
+        Target(name="dev", context="d", cluster="v", nodes=True),
+        Target(name="staging", context="s", cluster="u", namespaces=("a",)),
+    ]
+
+
+def test_no_files_mean_no_targets(tmp_path: Path) -> None:
+    assert load(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            'context = "s"\ncluster = "u"\nnamespace = ["a"]',
+            "unknown key 'namespace'; did you mean",
+        ),
+        (
+            'context = "s"\ncluster = "u"\nzzz = 1',
+            "unknown key 'zzz'; expected blackout, burst, cluster, context, driver, gate",
+        ),
+        ('context = "s"\ncluster = "u"\nnamespaces = "a"', "expected a list of texts"),
+        ('context = "s"\ncluster = "u"\nnamespaces = [1]', "expected a list of texts"),
+        ('context = "s"\ncluster = "u"\nnodes = "no"', "nodes = 'no'; expected true or false"),
+        ('context = "s"\ncluster = "u"\nnodes = 1', "nodes = 1; expected true or false"),
+        ('context = "s"', "has no cluster (kubectl get namespace kube-system"),
+        ('cluster = "u"', "has no context"),
+        ("context = ", "Invalid value"),
+    ],
+)
+def test_what_is_not_understood_is_an_error_that_names_the_file(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    (tmp_path / "resilience.toml").write_text(f"[targets.x]\n{text}\n")
+    with pytest.raises(BadTarget) as caught:
+        load(tmp_path)
+    assert message in str(caught.value)
+    assert str(tmp_path / "resilience.toml") in str(caught.value)
+
+
+def test_one_name_in_both_files_is_an_error(tmp_path: Path) -> None:
+    body = '.x]\ncontext = "s"\ncluster = "u"\n'
+    (tmp_path / "pyproject.toml").write_text("[tool.resilience.targets" + body)
+    (tmp_path / "resilience.toml").write_text("[targets" + body)
+    with pytest.raises(BadTarget, match="'x' is also in"):
+        load(tmp_path)
+
+
+class Fake:
+    """A cluster that has namespaces and nothing else."""
+
+    def __init__(self, *, context: str = "staging", sandbox: bool = False, **labels: str) -> None:
+        self.context = context
+        self.is_sandbox = sandbox
+        self.labels = labels
+
+    def get(self, resource: Any, name: str, namespace: str = "") -> Mapping[str, Any]:
+        if name == "kube-system":
+            return {"metadata": {"uid": "uid-1"}}
+        if name not in self.labels:
+            raise NotFound(404, f"namespaces {name!r} not found")
+        return {"metadata": {"labels": {guard.LABEL: self.labels[name]}}}
+
+
+def consent(cluster: Fake, *namespaces: str, targets: Any = (), nodes: bool = False) -> None:
+    guard.consent(cluster, targets, namespaces, nodes=nodes)  # type: ignore[arg-type]
+
+
+def test_the_sandbox_needs_no_consent() -> None:
+    consent(Fake(sandbox=True), "kube-system", nodes=True)
+
+
+def test_a_target_that_lists_cluster_and_namespace_consents() -> None:
+    consent(Fake(), "shop", targets=[STAGING])
+
+
+def test_a_label_consents() -> None:
+    consent(Fake(shop="allow"), "shop")
+
+
+@pytest.mark.parametrize("value", ["", "deny", "Allow", "allowed"])
+def test_any_other_label_does_not(value: str) -> None:
+    with pytest.raises(Refused, match="nothing allows acting in namespace 'shop'"):
+        consent(Fake(shop=value), "shop")
+
+
+def test_a_namespace_that_the_target_does_not_list_is_refused() -> None:
+    with pytest.raises(Refused, match=r"'bank'.*\[tool\.resilience\.targets\.staging\]"):
+        consent(Fake(), "shop", "bank", targets=[STAGING])
+
+
+def test_a_namespace_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(Refused, match="nothing allows acting in namespace 'absent'"):
+        consent(Fake(), "absent")
+
+
+def test_a_target_of_another_cluster_by_the_same_context_name_is_refused_even_with_a_label() -> (
+    None
+):
+    other = Target(name="staging", context="staging", cluster="uid-2", namespaces=("shop",))
+    with pytest.raises(Refused, match="leads to another cluster than target 'staging' means"):
+        consent(Fake(shop="allow"), "shop", targets=[other])
+
+
+def test_a_label_never_consents_to_the_systems_own_namespaces() -> None:
+    for name in sorted(guard.PROTECTED):
+        with pytest.raises(Refused, match="is the system's own"):
+            consent(Fake(**{name: "allow"}), name)  # type: ignore[arg-type]
+
+
+def test_a_target_may_name_a_system_namespace() -> None:
+    target = Target(name="t", context="staging", cluster="uid-1", namespaces=("kube-system",))
+    consent(Fake(), "kube-system", targets=[target])
+
+
+def test_nodes_need_a_target_that_says_so() -> None:
+    with pytest.raises(Refused, match="nothing allows acting on nodes"):
+        consent(Fake(shop="allow"), "shop", nodes=True)
+    with pytest.raises(Refused, match="nodes = true"):
+        consent(Fake(), "shop", targets=[STAGING], nodes=True)
+    allowed = Target(name="t", context="staging", cluster="uid-1", namespaces=("shop",), nodes=True)
+    consent(Fake(), "shop", targets=[allowed], nodes=True)
+
+
+def test_inside_a_cluster_a_context_must_be_named() -> None:
+    inside = {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}
+    assert "--resilience-context in-cluster" in guard.in_cluster_unnamed("", inside)
+    assert guard.in_cluster_unnamed("in-cluster", inside) == ""
+    assert guard.in_cluster_unnamed("", {}) == ""
+
+
+def test_a_driver_and_the_right_to_reach_into_nodes_are_read(tmp_path: Path) -> None:
+    text = 'context = "s"\ncluster = "u"\ndriver = ["./power.sh", "-v"]\nprivileged = true\n'
+    (tmp_path / "resilience.toml").write_text(f"[targets.x]\n{text}")
+    [target] = load(tmp_path)
+    assert target.driver == ("./power.sh", "-v")
+    assert target.privileged is True

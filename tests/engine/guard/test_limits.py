@@ -1,0 +1,300 @@
+"""Limits of a target: how much, when, how fast, and who may say no."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from resilience.cluster.connection.pace import Bucket, paced
+from resilience.cluster.errors import Throttled
+from resilience.cluster.interface import NAMESPACES, PODS, Object
+from resilience.cluster.transport import Call
+from resilience.config.targets import BadTarget, Gate, Target, load
+from resilience.config.windows import Windows
+from resilience.engine.guard import consent
+from resilience.engine.guard.gate import require
+from resilience.engine.guard.limits import PAUSED, Limits
+from resilience.kube.selectors import Selector
+from resilience.model.values import Duration, Share
+from resilience.model.verb import Phase
+from resilience.verbs.context import Refused
+from tests.engine.fakes import FakeClock, FakeCluster
+from tests.engine.helpers import step, world
+
+OPEN = datetime(2026, 3, 2, 10, 0, tzinfo=UTC).timestamp()  # a Monday
+
+
+def target(**more: Any) -> Target:
+    return Target(name="staging", context="staging", cluster="u", **more)
+
+
+def pod(name: str, namespace: str = "shop") -> Object:
+    return {"kind": "Pod", "metadata": {"name": name, "namespace": namespace, "uid": f"u-{name}"}}
+
+
+def node(name: str) -> Object:
+    return {"kind": "Node", "metadata": {"name": name, "uid": f"u-{name}"}}
+
+
+@pytest.fixture
+def cluster() -> FakeCluster:
+    made = world()
+    made.deploy()  # three Pods in shop
+    return made.cluster
+
+
+def limits(cluster: FakeCluster, limited: Target | None, wall: float = OPEN, **more: Any) -> Limits:
+    return Limits(limited, cluster, "shop", lambda: wall, **more)
+
+
+def test_pods_of_all_steps_count_together_and_each_once(cluster: FakeCluster) -> None:
+    ours = limits(cluster, target(max_pods=2))
+    ours.may_harm([pod("a")])
+    ours.may_harm([pod("a"), pod("b")])
+    with pytest.raises(Refused, match=r"3 Pods would be harmed by this run.*max_pods = 2"):
+        ours.may_harm([pod("c")])
+
+
+def test_what_was_refused_does_not_count(cluster: FakeCluster) -> None:
+    ours = limits(cluster, target(max_pods=2))
+    with pytest.raises(Refused):
+        ours.may_harm([pod("a"), pod("b"), pod("c")])
+    ours.may_harm([pod("d"), pod("e")])
+
+
+def test_nodes_have_a_limit_of_their_own(cluster: FakeCluster) -> None:
+    ours = limits(cluster, target(max_nodes=1, max_pods=1))
+    ours.may_harm([node("a")])
+    ours.may_harm([pod("p")])
+    with pytest.raises(Refused, match=r"2 nodes would be touched.*max_nodes = 1"):
+        ours.may_harm([node("b")])
+
+
+def test_a_share_is_of_the_pods_that_were_there_at_first(cluster: FakeCluster) -> None:
+    ours = limits(cluster, target(max_share=Share.parse("2/3")))
+    found = list(cluster.list(PODS, "shop"))
+    ours.may_harm(found[:1])
+    cluster.delete(PODS, found[0]["metadata"]["name"], "shop", grace=0)
+    ours.may_harm(found[1:2])
+    with pytest.raises(Refused, match=r"3 of the 3 Pods of namespace shop.*max_share"):
+        ours.may_harm(found[2:])
+
+
+def test_pods_of_the_system_are_harmed_only_where_it_is_named(cluster: FakeCluster) -> None:
+    with pytest.raises(Refused, match="Pods of kube-system would be harmed"):
+        limits(cluster, target(namespaces=("shop",))).may_harm([pod("dns", "kube-system")])
+    limits(cluster, target(namespaces=("kube-system",))).may_harm([pod("dns", "kube-system")])
+
+
+def test_consent_by_label_sets_no_limits(cluster: FakeCluster) -> None:
+    limits(cluster, None).may_harm([pod(str(number)) for number in range(100)])
+
+
+def test_actions_are_refused_outside_of_the_windows_and_checks_are_not(
+    cluster: FakeCluster,
+) -> None:
+    from resilience.actions.flow.sleep import VERB as SLEEP
+    from resilience.actions.pods.kill import VERB as KILL
+
+    windows = Windows.parse(["* 9-16 * * mon-fri"], ["2026-03-03"], "Europe/Berlin")
+    kill = step(KILL, Phase.WHEN, pods=Selector.parse("app=web"))
+    limits(cluster, target(windows=windows), OPEN).before(kill)
+    for wall, why in ((OPEN + 8 * 3600, "outside the windows"), (OPEN + 86400, "in the blackout")):
+        with pytest.raises(Refused, match=f"target staging is closed: .*{why}"):
+            limits(cluster, target(windows=windows), wall).before(kill)
+    limits(cluster, target(windows=windows), OPEN + 86400).before(
+        step(SLEEP, Phase.WHEN, duration=Duration.of(1))
+    )
+
+
+def test_a_paused_namespace_stops_between_steps(cluster: FakeCluster) -> None:
+    from resilience.actions.flow.sleep import VERB as SLEEP
+
+    ours = limits(cluster, None)
+    ours.before(step(SLEEP, Phase.WHEN, duration=Duration.of(1)))
+    cluster.change(NAMESPACES, "", "shop", _annotated("incident-7"))
+    with pytest.raises(Refused, match=r"namespace shop is paused .*incident-7.*kubectl annotate"):
+        ours.before(step(SLEEP, Phase.WHEN, duration=Duration.of(1)))
+    cluster.change(NAMESPACES, "", "shop", _annotated("false"))
+    ours.before(step(SLEEP, Phase.WHEN, duration=Duration.of(1)))
+
+
+def _annotated(value: str) -> Any:
+    return lambda obj: obj["metadata"].setdefault("annotations", {}).update({PAUSED: value})
+
+
+PROMETHEUS = Gate(kind="prometheus", url="http://p", unless="up == 0")
+ALERTS = Gate(kind="alertmanager", url="http://a", unless='severity="critical"')
+
+
+def series(*found: object, kind: str = "vector") -> bytes:
+    data = {"resultType": kind, "result": list(found)}
+    return json.dumps({"status": "success", "data": data}).encode()
+
+
+def test_a_gate_without_trouble_is_open() -> None:
+    require(PROMETHEUS, lambda url: series())
+    require(ALERTS, lambda url: b"[]")
+
+
+def test_a_gate_asks_what_the_target_says() -> None:
+    asked: list[str] = []
+    require(PROMETHEUS, lambda url: (asked.append(url), series())[1])  # type: ignore[func-returns-value]
+    assert asked == ["http://p/api/v1/query?query=up+%3D%3D+0"]
+
+
+def test_trouble_shuts_the_gate() -> None:
+    with pytest.raises(Refused, match="the gate is shut: prometheus finds `up == 0`: 1 series"):
+        require(PROMETHEUS, lambda url: series({"metric": {}}))
+    with pytest.raises(Refused, match="CheckoutDown"):
+        require(ALERTS, lambda url: b'[{"labels": {"alertname": "CheckoutDown"}}]')
+
+
+@pytest.mark.parametrize(
+    ("gate", "answer"),
+    [
+        (PROMETHEUS, b""),
+        (PROMETHEUS, b"{}"),
+        (PROMETHEUS, b"[]"),
+        (PROMETHEUS, b'{"status": "error", "error": "bad query"}'),
+        (PROMETHEUS, series(kind="scalar")),
+        (ALERTS, b"{}"),
+        (ALERTS, b"null"),
+        (ALERTS, b"[1]"),
+        (ALERTS, b"\xff"),
+    ],
+)
+def test_an_answer_that_cannot_be_used_refuses(gate: Gate, answer: bytes) -> None:
+    with pytest.raises(Refused, match="gives no answer that can be used"):
+        require(gate, lambda url: answer)
+
+
+def test_a_gate_that_cannot_be_reached_refuses() -> None:
+    from resilience.engine.guard.gate import fetch
+
+    gate = Gate(kind="prometheus", url="http://127.0.0.1:1", unless="x")
+    with pytest.raises(Refused, match="gives no answer"):
+        require(gate, fetch)
+
+
+def call() -> Call:
+    return Call("GET", "/api/v1/pods", {}, None, "application/json", 30.0)
+
+
+def test_a_bucket_gives_its_burst_at_once_and_then_its_rate() -> None:
+    clock = FakeClock()
+    send = paced(Bucket(20.0, 40, clock))
+    began = clock.monotonic()
+    for _ in range(40):
+        send(call(), lambda call: {})
+    assert clock.monotonic() == began
+    for _ in range(100):
+        send(call(), lambda call: {})
+    assert clock.monotonic() - began == pytest.approx(5.0)
+
+
+def test_retry_after_is_waited_for_and_the_request_sent_again() -> None:
+    clock, sent = FakeClock(), []
+
+    def busy(call: Call) -> Object:
+        sent.append(clock.monotonic())
+        if len(sent) == 1:
+            raise Throttled(429, "too many requests", retry_after=7.0)
+        return {"kind": "PodList"}
+
+    assert paced(Bucket(20.0, 40, clock))(call(), busy) == {"kind": "PodList"}
+    assert sent[1] - sent[0] >= 7.0
+
+
+def test_a_disruption_budget_is_an_answer_and_no_throttling() -> None:
+    sent = []
+
+    def blocked(call: Call) -> Object:
+        sent.append(call)
+        causes = [{"reason": "DisruptionBudget", "message": "no"}]
+        raise Throttled(429, "no", retry_after=10.0, status={"details": {"causes": causes}})
+
+    with pytest.raises(Throttled):
+        paced(Bucket(20.0, 40, FakeClock()))(call(), blocked)
+    assert len(sent) == 1
+
+
+GOOD = """\
+[targets.staging]
+context = "staging"
+cluster = "u"
+namespaces = ["shop"]
+namespace_selectors = ["team=shop,stage!=prod"]
+nodes = true
+max_pods = 5
+max_nodes = 1
+max_share = "1/3"
+windows = ["* 9-16 * * mon-fri"]
+timezone = "Europe/Berlin"
+blackout = ["2026-12-24/2027-01-02"]
+rate = "50/s"
+burst = 100
+gate = {prometheus = "http://prometheus:9090/", unless = "up == 0"}
+"""
+
+
+def test_every_limit_is_read(tmp_path: Path) -> None:
+    (tmp_path / "resilience.toml").write_text(GOOD)
+    [found] = load(tmp_path)
+    assert (found.max_pods, found.max_nodes, str(found.max_share)) == (5, 1, "1/3")
+    assert (found.rate, found.burst) == (50.0, 100)
+    assert found.gate == Gate(kind="prometheus", url="http://prometheus:9090", unless="up == 0")
+    assert str(found.windows.zone) == "Europe/Berlin"
+    assert [str(each) for each in found.namespace_selectors] == ["stage!=prod,team=shop"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("max_pods = 5", "max_pods = 0", "max_pods = 0; expected a whole number, at least 1"),
+        ("max_pods = 5", "max_pods = true", "max_pods = True; expected a whole number"),
+        ('max_share = "1/3"', 'max_share = "2"', "max_share = '2'"),
+        ('max_share = "1/3"', "max_share = 0.3", 'expected a share such as "1/3"'),
+        ("mon-fri", "mon-fry", "mon-fry"),
+        ("Europe/Berlin", "Europe/Berlim", "time zone"),
+        ("2026-12-24/2027-01-02", "24.12.", "24.12."),
+        ('rate = "50/s"', 'rate = "50"', "rate = '50'"),
+        ("max_pods", "max_pod", "did you mean max_pods?"),
+        ("blackout", "blackouts", "did you mean blackout?"),
+        ("prometheus = ", "prometeus = ", "expected two texts: prometheus or alertmanager"),
+        ('unless = "up == 0"', 'if = "up == 0"', "expected two texts"),
+        ("team=shop,stage!=prod", "team in shop", "namespace_selectors = 'team in shop'"),
+    ],
+)
+def test_a_limit_that_is_misspelt_is_an_error(
+    tmp_path: Path, before: str, after: str, message: str
+) -> None:
+    assert before in GOOD
+    (tmp_path / "resilience.toml").write_text(GOOD.replace(before, after))
+    with pytest.raises(BadTarget) as caught:
+        load(tmp_path)
+    assert message in str(caught.value)
+
+
+def test_a_namespace_selector_consents_but_never_for_the_system(cluster: FakeCluster) -> None:
+    uid = cluster.get(NAMESPACES, "kube-system")["metadata"]["uid"]
+    named = Target(name="t", context=cluster.context, cluster=uid,
+                   namespace_selectors=(Selector.parse("team=shop"),))  # fmt: skip
+    label = {"team": "shop"}
+    for namespace in ("shop", "kube-system"):
+        cluster.change(NAMESPACES, "", namespace,
+                       lambda o: o["metadata"].setdefault("labels", {}).update(label))  # fmt: skip
+    _unsandboxed(cluster)
+    consent.consent(cluster, [named], ["shop"])
+    with pytest.raises(Refused, match="'kube-system' is the system's own"):
+        consent.consent(cluster, [named], ["kube-system"])
+    with pytest.raises(Refused, match="leads to another cluster"):
+        consent.consent(cluster, [Target(name="t", context=cluster.context, cluster="x")], ["shop"])
+
+
+def _unsandboxed(cluster: FakeCluster) -> None:
+    cluster.__class__ = type("Real", (FakeCluster,), {"is_sandbox": property(lambda self: False)})

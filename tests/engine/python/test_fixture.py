@@ -1,0 +1,192 @@
+"""The fixture: a scenario's verbs as calls, with the same engine behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from resilience.cluster.interface import BUDGETS
+from resilience.engine.base.run_options import Options
+from resilience.engine.journal.journal import Journal
+from resilience.engine.python.fixture import NotHeld, Resilience, StepFailed, UndoIncomplete
+from resilience.engine.python.measured import NotMeasured
+from resilience.engine.python.python_calls import Misspoken
+from resilience.kube import objects
+from resilience.model.values import RunId
+from resilience.model.verb import Unusable, Verb
+from resilience.verbs.catalogue import Verbs, catalogue
+from tests.engine.fake_budgets import Disruptions
+from tests.engine.helpers import World, world
+from tests.engine.toyprobe import Script
+
+
+class WithToy(Verbs):
+    """The real catalogue and the scripted probe."""
+
+    def __init__(self, script: Script) -> None:
+        super().__init__()
+        self._script = script
+
+    def find(self, name: str) -> Verb | Unusable | None:
+        return self._script.verb if name == "toy" else super().find(name)
+
+
+def engine(here: World, script: Script | None = None) -> Resilience:
+    return Resilience(
+        cluster=here.cluster, catalogue=WithToy(script) if script else catalogue(),
+        options=Options(run=RunId("r1"), namespace="shop", seed=3), clock=here.clock,
+        journal=Journal([here.sink]), emit=here.entries.append, aborter=here.aborter,
+        directory=here.directory, title="test_it")  # fmt: skip
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> World:
+    made = world()
+    made.directory = tmp_path
+    return made
+
+
+def test_calls_are_steps_and_everything_is_undone_at_the_end(here: World) -> None:
+    here.deploy()
+    with engine(here) as resilience:
+        resilience.scale(workload="deployment/web", replicas=5)
+        resilience.ready("deployment/web", within="10s")
+        resilience.kill(pods="app=web", share="40%", grace="0s")
+        assert len(resilience.victims) == 2
+    here.clock.until(lambda: False, here.clock.now + 5)
+    assert sum(objects.serves(pod) for pod in here.pods()) == 3
+    assert here.sink.finished is True
+
+
+def test_a_call_is_told_what_a_scenario_would_be_told(here: World) -> None:
+    with engine(here) as resilience:
+        with pytest.raises(Misspoken, match=r"did you mean .?count"):
+            resilience.kill(pods="app=web", cuont=1)
+        with pytest.raises(Misspoken, match="above 0 and up to 100%"):
+            resilience.kill(pods="app=web", share="0%")
+        with pytest.raises(AttributeError, match="there is no verb `kil`"):
+            resilience.kil(pods="app=web")
+
+
+def test_dollar_signs_of_a_test_are_text(here: World) -> None:
+    (here.directory / "${x}.yaml").write_text(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
+    )
+    with engine(here) as resilience:
+        resilience.apply("${x}.yaml")
+        assert ("ConfigMap", "shop", "a") in here.cluster.dump()
+    assert ("ConfigMap", "shop", "a") not in here.cluster.dump()
+
+
+def test_an_action_that_hits_nobody_raises_and_a_check_that_does_not_hold_asserts(
+    here: World,
+) -> None:
+    here.deploy()
+    with engine(here) as resilience:
+        with pytest.raises(StepFailed, match="matches app=none"):
+            resilience.kill(pods="app=none")
+        with pytest.raises(NotHeld, match="does not exist"):
+            resilience.ready("deployment/none", within="1s")
+
+
+def test_what_cannot_be_undone_fails_the_test(here: World) -> None:
+    here.deploy()
+
+    def change_of_mind() -> None:
+        with engine(here) as resilience:
+            resilience.scale(workload="deployment/web", replicas=1)
+            here.cluster.patch = _refuse  # type: ignore[method-assign]
+
+    with pytest.raises(UndoIncomplete, match="scale deployment/web back to 3"):
+        change_of_mind()
+
+
+def _refuse(*_: object, **__: object) -> dict[str, object]:
+    from resilience.cluster.errors import Forbidden
+
+    raise Forbidden(403, "no right to patch")
+
+
+def test_a_probe_gives_numbers_of_the_time_since_the_first_action(here: World) -> None:
+    here.deploy()
+    start: list[float] = []
+    script = Script(lambda at: start[0] <= at < start[0] + 1)
+    with engine(here, script) as resilience:
+        with resilience.probe.toy(settle="3s") as toy:
+            here.clock.wait(20)
+            start.append(here.clock.now)
+            resilience.kill(pods="app=web", count=1)
+            with pytest.raises(NotMeasured, match="has not ended"):
+                _ = toy.availability
+        window = script.windows[0]
+        assert window.since == pytest.approx(start[0])
+        assert toy.availability == pytest.approx(1 - 1 / window.length, abs=0.01)
+        with pytest.raises(NotMeasured, match="p75 was not measured"):
+            toy.latency(75)
+    assert script.probes[0].stopped
+
+
+def test_a_probe_whose_with_was_forgotten_does_not_pass(here: World) -> None:
+    here.deploy()
+    with pytest.raises(NotMeasured, match="`toy` was never entered") as caught:
+        with engine(here, Script()) as resilience:
+            resilience.probe.toy(rate="100/s")
+    assert "with resilience.probe" in str(caught.value)
+    assert here.sink.finished is True
+
+
+def test_a_probe_that_does_not_exist_is_told_with_those_that_do(here: World) -> None:
+    with engine(here) as resilience:
+        with pytest.raises(AttributeError, match=r"no probe `htp`; there are: .*http, tcp"):
+            resilience.probe.htp(service="web")
+
+
+def test_an_objective_that_is_given_is_held_when_the_block_ends(here: World) -> None:
+    here.deploy()
+    script = Script(lambda at: True)
+    with engine(here, script) as resilience, pytest.raises(NotHeld, match=r"toy\.availability"):
+        with resilience.probe.toy(objective={"availability": "99%"}):
+            resilience.kill(pods="app=web", count=1)
+
+
+def test_a_probe_is_stopped_when_its_block_raises(here: World) -> None:
+    script = Script()
+    with engine(here, script) as resilience, pytest.raises(ZeroDivisionError):
+        with resilience.probe.toy():
+            raise ZeroDivisionError
+    assert script.probes[0].stopped
+
+
+def _guarded(here: World) -> None:
+    """Three Pods, of which the budget wants two."""
+    Disruptions(here.cluster)
+    here.deploy()
+    body = {"metadata": {"name": "web", "namespace": "shop"},
+            "spec": {"minAvailable": 2, "selector": {"matchLabels": {"app": "web"}}}}  # fmt: skip
+    here.cluster.put(BUDGETS, body)
+    here.clock.until(lambda: False, here.clock.now + 1)
+
+
+def test_a_budget_around_a_block_is_a_promise_without_an_objective(here: World) -> None:
+    _guarded(here)
+    with (
+        engine(here) as resilience,
+        pytest.raises(NotHeld, match=r"budget shop/web had 1 healthy of 2 needed"),
+    ):
+        _kill_two_under_a_budget(resilience)
+
+
+def _kill_two_under_a_budget(resilience: Resilience) -> None:
+    with resilience.probe.budget(selector="app=web"):
+        resilience.kill(pods="app=web", count=2)
+        resilience.ready("deployment/web", within="10s")
+
+
+def test_a_budget_that_was_kept_around_a_block_says_what_was_left(here: World) -> None:
+    _guarded(here)
+    with engine(here) as resilience, resilience.probe.budget() as budget:
+        resilience.kill(pods="app=web", count=1)
+        resilience.ready("deployment/web", within="10s")
+    [finding] = budget.findings
+    assert finding.value == 0.0

@@ -1,0 +1,104 @@
+"""What the engine demands of every action, whoever wrote it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from resilience.engine.base.abort import Why
+from resilience.engine.base.seeds import stream
+from resilience.model.scenario import Step
+from resilience.model.verb import Family, Phase, Residue, Verb
+from resilience.model.verdict import Outcome
+from resilience.verbs.context import ActionContext
+from tests.engine.helpers import World, step, world
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nothing:
+    """No parameters."""
+
+
+def toy(work: Callable[[ActionContext], None], **more: object) -> Step:
+    verb = Verb(
+        name="unplug",
+        family=Family.ACTION,
+        summary="Unplug.",
+        parameters=Nothing,
+        phases=frozenset({Phase.WHEN}),
+        describe=lambda _: "unplug",
+        run=lambda _, context: work(context),
+        residue=Residue.NAMED,
+        residue_text="dust",
+    )
+    return step(verb, Phase.WHEN, **more)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def here() -> World:
+    made = world()
+    made.deploy()
+    return made
+
+
+def test_an_action_without_proof_of_its_effect_is_an_error(here: World) -> None:
+    record = here.run(when=[toy(lambda context: context.affected(here.pods()[0], "unplugged"))])
+    assert record.outcome is Outcome.HARNESS_ERROR
+    assert "no proof that it took effect" in record.message
+    assert record.residues == ()
+
+
+def test_an_action_that_names_nobody_is_an_error(here: World) -> None:
+    record = here.run(when=[toy(lambda context: context.proof("it is off", {}))])
+    assert record.outcome is Outcome.HARNESS_ERROR
+    assert "nothing was harmed" in record.message
+
+
+def test_a_defect_in_a_verb_is_told_as_one_and_still_undone(here: World) -> None:
+    def broken(context: ActionContext) -> None:
+        context.will_undo({}, "plug in again")
+        raise KeyError("socket")
+
+    record = here.run(when=[toy(broken)])
+    assert record.outcome is Outcome.UNDO_INCOMPLETE
+    assert "a defect in the verb `unplug`: KeyError: 'socket'" in record.message
+    assert "plug in again" in record.leftovers[0]
+
+
+def test_a_guard_that_refuses_a_step_ends_the_run_before_it(here: World) -> None:
+    from resilience.verbs.context import Refused
+
+    asked: list[str] = []
+
+    def guard(wanted: Step) -> None:
+        asked.append(wanted.path)
+        raise Refused("resilience/paused is set")
+
+    record = here.run(when=[toy(lambda context: None)], before=guard)
+    assert record.outcome is Outcome.REFUSED
+    assert asked == ["when[0]"]
+
+
+def test_a_cluster_that_ended_under_the_run_ends_the_run_at_once(here: World) -> None:
+    def die(context: ActionContext) -> None:
+        context.will_undo({}, "plug in again")
+        here.cluster.gone = "it was unplugged"
+        context.clock.wait(10_000)
+
+    started = here.clock.now
+    record = here.run(when=[toy(die)], ephemeral=True)
+    assert record.outcome is Outcome.HARNESS_ERROR
+    assert "the cluster ended while the run was under way" in record.message
+    assert here.aborter.why is Why.GONE
+    assert here.clock.now - started < 5
+    assert record.leftovers == ()
+    assert here.sink.finished is True
+
+
+def test_a_steps_random_stream_is_its_own() -> None:
+    one, other = stream(7, "when[0]"), stream(7, "when[1]")
+    assert [one.random() for _ in range(3)] != [other.random() for _ in range(3)]
+    assert stream(7, "when[0]").random() == stream(7, "when[0]").random()
+    assert stream(8, "when[0]").random() != stream(7, "when[0]").random()

@@ -1,0 +1,52 @@
+"""The agent travels alone: what must hold of the file itself."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+from resilience.probes.prober.process import AGENT
+
+TREE = ast.parse(AGENT.read_text(encoding="utf-8"))
+
+
+def test_it_imports_the_standard_library_only() -> None:
+    names = {alias.name for node in ast.walk(TREE) if isinstance(node, ast.Import)
+             for alias in node.names}  # fmt: skip
+    names |= {node.module or "" for node in ast.walk(TREE) if isinstance(node, ast.ImportFrom)}
+    assert {name.split(".")[0] for name in names} <= sys.stdlib_module_names
+
+
+def test_its_syntax_is_that_of_python_3_9() -> None:
+    ast.parse(AGENT.read_text(encoding="utf-8"), feature_version=(3, 9))
+
+
+def test_a_plain_probe_loads_neither_tls_nor_threads() -> None:
+    """They cost memory and start-up; only a probe that needs them pays."""
+    said = subprocess.run(
+        [sys.executable, "-I", "-S", "-X", "importtime", str(AGENT)],
+        input='{"host": "127.0.0.1", "port": 9, "rate": 100, "limit": 1}\n',
+        capture_output=True, text=True, timeout=30, check=True,
+    )  # fmt: skip
+    loaded = {line.rpartition("|")[2].strip() for line in said.stderr.splitlines()}
+    assert not {"ssl", "threading", "asyncio", "subprocess", "logging"} & loaded
+
+
+def test_it_runs_from_a_file_of_configuration_as_in_a_pod(tmp_path: Path) -> None:
+    told = tmp_path / "probe.json"
+    told.write_text('{"host": "127.0.0.1", "port": 9, "rate": 100, "limit": 3}')
+    said = subprocess.run(
+        [sys.executable, "-I", "-S", str(AGENT), str(told)],
+        capture_output=True, text=True, timeout=30, check=True, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert '"planned":3' in said.stdout.splitlines()[-1]
+
+
+def test_without_a_configuration_it_says_what_is_missing() -> None:
+    said = subprocess.run(
+        [sys.executable, "-I", "-S", str(AGENT)], input="", capture_output=True, text=True,
+        timeout=30, check=False,
+    )  # fmt: skip
+    assert (said.returncode, said.stderr) == (1, "no configuration on stdin\n")

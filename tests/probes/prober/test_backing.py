@@ -1,0 +1,74 @@
+"""What is wrong behind a Service that does not answer, told where a probe saw nothing good."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from resilience.cluster.interface import Object
+from resilience.probes.kinds.http import VERB, Http
+from resilience.probes.prober.backing import doubt
+from resilience.verbs.context import NotMet
+from tests.probes.probing import Context, Sandbox, running
+from tests.probes.server import Server
+
+APP = {"app": "checkout"}
+
+
+def pod(app: str = "checkout", ready: bool = True) -> Object:
+    condition = {"type": "Ready", "status": "True" if ready else "False"}
+    return {
+        "metadata": {"name": "p", "namespace": "shop", "labels": {"app": app}},
+        "status": {"phase": "Running", "conditions": [condition]},
+    }
+
+
+def behind(sandbox: Sandbox, namespace: str = "") -> str:
+    context: Any = Context(cluster=sandbox)
+    return doubt(context, "checkout", namespace)()
+
+
+def test_a_selector_that_matches_no_pod_is_told_with_its_labels() -> None:
+    assert behind(Sandbox({"app": "chekout", "tier": "web"}, [pod(), pod("db")])) == (
+        "the Service shop/checkout has no endpoints: app=chekout,tier=web matches none of 2 Pods "
+        "there"
+    )
+
+
+def test_pods_that_are_not_ready_are_told_apart_from_none() -> None:
+    told = behind(Sandbox(APP, [pod(ready=False), pod("db")]))
+    assert told.endswith("has no endpoints: of 1 Pod with app=checkout none is ready")
+
+
+@pytest.mark.parametrize(
+    ("sandbox", "namespace"),
+    [
+        (Sandbox(APP, [pod()]), ""),
+        (Sandbox({}, [pod()]), ""),  # its endpoints are made by somebody else
+        (Sandbox(None), ""),
+        (Sandbox({"app": "nobody"}), "elsewhere"),  # whose Pods are not watched
+    ],
+)
+def test_where_nothing_is_known_to_be_wrong_nothing_is_said(
+    sandbox: Sandbox, namespace: str
+) -> None:
+    assert behind(sandbox, namespace) == ""
+
+
+def test_a_probe_that_is_not_steady_says_that_there_are_no_endpoints() -> None:
+    with Server() as server:
+        server.refuse()
+        with running(Http(service="checkout"), server.port, cluster=Sandbox(APP)) as probe:
+            probe._clock.until(lambda: probe.progress()[0] > 3, time.monotonic() + 20)
+            with pytest.raises(NotMet, match="has no endpoints: app=checkout matches none of 0"):
+                probe.wait_steady(time.monotonic())
+
+
+def test_a_single_question_says_it_too() -> None:
+    with Server() as server:
+        server.refuse()
+        assert VERB.ask is not None
+        with pytest.raises(NotMet, match=r"refused.*; the Service shop/checkout has no endpoints"):
+            VERB.ask(Http(service="checkout"), Context(server.port, Sandbox(APP)))
