@@ -21,7 +21,7 @@ PLUGINS = (
     "pytest-xdist",
 )
 
-TESTS = ("tests/plugin", "tests/test_imports.py")
+TESTS = ("tests/harness", "tests/test_imports.py")
 
 ROOT = Path(__file__).parent.parent
 

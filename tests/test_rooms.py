@@ -1,15 +1,18 @@
 """The rooms of the project and the arrows between them: who may import whom.
 
 Data passes from language through engine to report; what talks to Kubernetes is one room; verbs know
-what they are given and nothing of who runs them. An import against an arrow, also one inside of a
-function, fails here with its place.
+what they are given and nothing of who runs them. The same holds inside each room: folders beside
+each other import in one direction, no two files import each other, a folder holds about fifteen
+files, and a file name appears once below a room. Tests mirror the tree. An import against an arrow,
+also one inside of a function, fails here with its place.
 """
 
 from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,53 +20,67 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1] / "resilience"
+TESTS = Path(__file__).parent
 
-LEAF = {"model"}
-SPOKEN = {"cluster", "context", "model"}
+LEAF = {"model", "kube"}
+SPOKEN = LEAF | {"cluster", "verbs"}
 
 ARROWS: dict[str, set[str]] = {
-    "model": set(),
-    "language": LEAF,
-    "catalogue": LEAF,
-    "schedule": LEAF,
-    "windows": LEAF | {"schedule"},
-    "settings": LEAF,
-    "root": set(),
-    "target_keys": set(),
-    "targets": LEAF | {"settings", "target_keys", "windows", "cluster"},
+    "kube": set(),
+    "model": {"kube"},
     "cluster": LEAF,
-    "context": LEAF | {"cluster"},
+    "verbs": LEAF | {"cluster"},
+    "language": LEAF,
+    "config": LEAF | {"cluster"},
     "drain": LEAF | {"cluster"},
-    "backup": LEAF | {"cluster", "schedule"},
+    "backup": LEAF | {"cluster"},
     "probes": SPOKEN | {"drain"},
     "actions": SPOKEN | {"drain", "backup"},
     "checks": SPOKEN | {"actions", "backup"},
-    "engine": SPOKEN | {"language", "catalogue", "targets", "windows", "backup", "drain", "report"},
+    "engine": SPOKEN | {"language", "config", "backup", "drain", "report"},
     "report": LEAF,
-    "sandbox": set(),
+    "sandbox": {"kube"},
 }
 """Room to the rooms that it may import. The rooms that are not here stand outside of all: the
 plugin, the command and what is theirs. They may import any room but the sandbox."""
 
-OUTSIDE = {"__init__", "__main__", "plugin", "harness", "cli", "commands", "hookspecs"}
+OUTSIDE = {"__init__", "__main__", "plugin", "harness", "cli", "commands", "reference"}
+
+SANDBOX: tuple[set[str], ...] = (
+    {"host"},
+    {"kube"},
+    {"store", "wire", "reconcile"},
+    {"schema", "inside"},
+    {"patch", "images", "scheduler", "dataplane"},
+    {"zygote", "controllers"},
+    {"kubelet", "apiserver"},
+    {"owner", "__main__"},
+)
+"""The floors of the sandbox, the lowest first: a room imports rooms of its own floor and below."""
+
+MOST_FILES = 15
+BIGGER = {
+    "resilience/sandbox/apiserver/http": "one file for each thing that HTTP brings in",
+}
+"""Folders over `MOST_FILES`, each with its reason."""
 
 PURE = (
     "language",
     "model",
-    "engine/verdict.py",
-    "engine/timeline.py",
-    "backup/drill_terms.py",
-    "backup/expected_names.py",
-    "backup/identity.py",
-    "backup/may_be_absent.py",
-    "backup/may_differ.py",
-    "backup/publishing.py",
-    "backup/safety.py",
-    "backup/written_fields.py",
-    "backup/order.py",
-    "backup/diff.py",
-    "backup/retention.py",
-    "backup/layout.py",
+    "engine/evidence/verdict.py",
+    "engine/base/timeline.py",
+    "backup/objects/order.py",
+    "backup/proof/diff.py",
+    "backup/proof/drill_terms.py",
+    "backup/proof/expected_names.py",
+    "backup/proof/may_be_absent.py",
+    "backup/proof/may_differ.py",
+    "backup/objects/kind_identity.py",
+    "backup/objects/written_fields.py",
+    "backup/drills/publishing.py",
+    "backup/drills/safety.py",
+    "backup/catalog/retention.py",
+    "backup/format/layout.py",
 )
 """Rooms and modules that know no clock, no chance, no network and no process."""
 
@@ -82,6 +99,9 @@ IMPURE = {
     "aiohttp",
     "requests",
 }
+
+BESIDE = {"conformance", "e2e", "zoo"}
+"""Folders of tests that hold the whole, not one room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +127,21 @@ class Import:
         parts = self.module.split(".")
         return parts[1] if parts[0] == "resilience" and len(parts) > 1 else ""
 
+    @property
+    def target(self) -> Path | None:
+        """The file of ours that is imported."""
+        return _file(self.module)
+
+
+def _file(module: str) -> Path | None:
+    if module.split(".")[0] != "resilience":
+        return None
+    path = ROOT.parent.joinpath(*module.split("."))
+    for found in (path.with_suffix(".py"), path / "__init__.py"):
+        if found.exists():
+            return found
+    return None
+
 
 def imports(path: Path) -> Iterator[Import]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -126,9 +161,9 @@ def _modules(node: ast.AST) -> list[str]:
         return [alias.name for alias in node.names]
     if not isinstance(node, ast.ImportFrom) or node.module is None:
         return []
-    if node.module == "resilience":
-        return [f"resilience.{alias.name}" for alias in node.names]
-    return [node.module]
+    inner = [f"{node.module}.{alias.name}" for alias in node.names]
+    modules = [name for name in inner if _file(name) is not None]
+    return modules if len(modules) == len(inner) else [node.module, *modules]
 
 
 @cache
@@ -149,9 +184,22 @@ def test_a_room_imports_only_what_its_arrows_allow(room: str) -> None:
 
 
 def test_nothing_imports_the_sandbox() -> None:
-    """It is another process behind an API; see `cluster.embedded`."""
+    """It is another process behind an API; see `cluster.access.embedded`."""
     wrong = [
         str(one) for one in everything() if one.imported == "sandbox" and one.room != "sandbox"
+    ]
+    assert wrong == []
+
+
+def test_the_sandboxs_rooms_import_downwards() -> None:
+    floors = {room: number for number, rooms in enumerate(SANDBOX) for room in rooms}
+    inside = [one for one in everything() if one.room == "sandbox" and not one.for_types]
+    wrong = [
+        str(one)
+        for one in inside
+        if one.module.startswith("resilience.sandbox.")
+        and floors[one.path.relative_to(ROOT / "sandbox").parts[0].removesuffix(".py")]
+        < floors[one.module.split(".")[2]]
     ]
     assert wrong == []
 
@@ -160,6 +208,92 @@ def test_no_import_is_relative() -> None:
     for path in ROOT.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             assert not (isinstance(node, ast.ImportFrom) and node.level), path
+
+
+def _graph() -> Mapping[Path, set[Path]]:
+    found: defaultdict[Path, set[Path]] = defaultdict(set)
+    for one in everything():
+        if one.target is not None and not one.for_types and one.target != one.path:
+            found[one.path].add(one.target)
+    return found
+
+
+def _circle(graph: Mapping[Path, set[Path]]) -> list[str]:
+    """The names along one circle, [] where there is none."""
+    done: set[Path] = set()
+    for start in sorted(graph):
+        trail: list[Path] = []
+        work = [(start, iter(sorted(graph.get(start, ()))))]
+        if start in done:
+            continue
+        trail.append(start)
+        while work:
+            node, following = work[-1]
+            step = next((each for each in following if each not in done), None)
+            if step is None:
+                done.add(node)
+                trail.pop()
+                work.pop()
+            elif step in trail:
+                return [str(each.relative_to(ROOT)) for each in trail[trail.index(step) :]]
+            else:
+                trail.append(step)
+                work.append((step, iter(sorted(graph.get(step, ())))))
+    return []
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    assert _circle(_graph()) == []
+
+
+def test_folders_beside_each_other_import_in_one_direction() -> None:
+    """A folder below a room may import what lies loose in the room, and its siblings one way."""
+    siblings: defaultdict[Path, set[Path]] = defaultdict(set)
+    for source, targets in _graph().items():
+        for target in targets:
+            a, b = source.parent, target.parent
+            shared = next(each for each in (a, *a.parents) if each in (b, *b.parents))
+            if shared in (a, b) or shared == ROOT:
+                continue
+            first = shared / a.relative_to(shared).parts[0]
+            second = shared / b.relative_to(shared).parts[0]
+            siblings[first].add(second)
+    assert _circle(siblings) == []
+
+
+def test_a_folder_holds_about_fifteen_files() -> None:
+    files = Counter(
+        str(path.parent.relative_to(ROOT.parent))
+        for path in ROOT.rglob("*.py")
+        if path.name not in ("__init__.py", "__main__.py")
+    )
+    crowded = {name: number for name, number in files.items() if number > MOST_FILES}
+    assert set(crowded) == set(BIGGER), crowded
+
+
+def test_a_file_name_appears_once_below_a_room() -> None:
+    places: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for path in sorted(ROOT.rglob("*.py")):
+        inner = path.relative_to(ROOT)
+        if path.name not in ("__init__.py", "__main__.py"):
+            places[inner.parts[0], path.name].append(str(inner))
+    assert [found for found in places.values() if len(found) > 1] == []
+
+
+def test_every_room_says_what_it_is_for() -> None:
+    silent = [
+        str(path.relative_to(ROOT))
+        for path in sorted(ROOT.rglob("__init__.py"))
+        if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    assert silent == []
+
+
+def test_tests_mirror_the_rooms() -> None:
+    """The test of a module lies at the same path below `tests`."""
+    folders = {path.parent.relative_to(TESTS) for path in TESTS.rglob("test_*.py")}
+    rooms = [folder for folder in folders if folder.parts and folder.parts[0] not in BESIDE]
+    assert [str(room) for room in sorted(rooms) if not (ROOT / room).is_dir()] == []
 
 
 @pytest.mark.parametrize("name", PURE)

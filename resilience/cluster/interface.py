@@ -12,8 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-Object = dict[str, Any]
-"""One API object as the server sent it: raw JSON."""
+from resilience.kube.objects import Object as Object
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -8,30 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from resilience.harness import SESSION, SETTINGS, output, python_tests, refusals
+from resilience.harness import SETTINGS, output, python_tests, refusals
+from resilience.harness.current import session
 from resilience.harness.items import ScenarioFile, ScenarioItem
 from resilience.harness.session import Session
-from resilience.harness.signals import exit_code
 from resilience.language import load
 
 if TYPE_CHECKING:
     from resilience.cluster.transport import HttpCluster
-
-
-def session(config: pytest.Config) -> Session:
-    """The one of this pytest session, made when first asked for."""
-    found = config.stash.get(SESSION, None)
-    if found is None:
-        found = config.stash[SESSION] = Session(
-            config.stash[SETTINGS],
-            tell=lambda line: output.write(config, [line]),
-            terminate=_terminate,
-        )
-    return found
-
-
-def _terminate(signal: str) -> None:
-    pytest.exit(signal, returncode=exit_code(signal))
 
 
 def file(path: Path, parent: pytest.Collector) -> ScenarioFile:

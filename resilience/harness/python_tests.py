@@ -33,11 +33,11 @@ def serve(request: pytest.FixtureRequest, cluster: HttpCluster) -> Iterator[Resi
     from resilience.cluster.errors import ClusterError
     from resilience.engine.python.fixture import UndoIncomplete
     from resilience.engine.python.measured import NotMeasured
-    from resilience.harness import collecting
+    from resilience.harness import current
     from resilience.model.verdict import Outcome
     from resilience.verbs.context import ActionFailed, Refused
 
-    session = collecting.session(request.config)
+    session = current.session(request.config)
     if session.settings.dry_run:
         pytest.skip("dry run: what a test in Python would do is known only by running it")
     try:

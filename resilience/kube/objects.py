@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from resilience.cluster.interface import Object
+Object = dict[str, Any]
+"""One API object as the server sent it: raw JSON."""
 
 
 def metadata(obj: Object) -> Mapping[str, Any]:

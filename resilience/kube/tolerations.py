@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from resilience.cluster.interface import Object
+from resilience.kube.objects import Object
 
 
 def tolerates(pod: Object, taint: Mapping[str, Any]) -> bool:

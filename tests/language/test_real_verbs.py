@@ -76,7 +76,7 @@ def test_every_verb_module_is_in_the_table() -> None:
     modules = {
         ".".join(path.relative_to(ROOT).with_suffix("").parts)
         for room in ("actions", "checks", "probes", "backup")
-        for path in (ROOT / "resilience" / room).glob("*.py")
+        for path in (ROOT / "resilience" / room).rglob("*.py")
         if "\nVERB = Verb(" in path.read_text(encoding="utf-8")
     }
     assert modules == set(BUILTIN.values())

@@ -120,9 +120,14 @@ def _prepared(
              for number in _numbers(partition.ports, held[way])}  # fmt: skip
     addresses = [str(each["ip"]) for pod in peers
                  for each in (pod.get("status") or {}).get("podIPs") or ()]  # fmt: skip
-    return cut, network_policies.Wall(subject=partition.pods, peer=partition.from_, dns=partition.dns,
-                           addresses=tuple(sorted(addresses)),
-                           ports=tuple(sorted(ports)))  # fmt: skip
+    wall = network_policies.Wall(
+        subject=partition.pods,
+        peer=partition.from_,
+        dns=partition.dns,
+        addresses=tuple(sorted(addresses)),
+        ports=tuple(sorted(ports)),
+    )
+    return cut, wall
 
 
 def _living(pod: Object) -> bool:

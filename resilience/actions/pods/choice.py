@@ -1,7 +1,7 @@
 """Which Pods an action is for: the parameters that all Pod actions share.
 
-The selection itself is `resilience.actions.pods.select`. Written as one dataclass that actions inherit,
-so that every action says the same words.
+The selection itself is `resilience.actions.pods.select`. Actions inherit this one dataclass, so
+that each of them takes the same parameters.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 `plain` reads a kubeconfig whose chosen context needs nothing but a token and a CA, such as every
 sandbox's, with PyYAML alone. Everything else (exec plugins, auth providers, client certificates,
-several merged files, in-cluster) is loaded by the official client in `resilience.cluster.access.official`,
-which costs half a second to import and is therefore asked last.
+several merged files, in-cluster) is loaded by the official client in `cluster.access.official`,
+which takes half a second to import and is therefore tried last.
 """
 
 from __future__ import annotations
@@ -12,53 +12,15 @@ import base64
 import binascii
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from resilience.cluster.access.access_value import IN_CLUSTER as IN_CLUSTER
+from resilience.cluster.access.access_value import Access as Access
+from resilience.cluster.access.access_value import NoAccess as NoAccess
+from resilience.cluster.access.access_value import no_token, read
 from resilience.cluster.access.credential import Credential
-from resilience.cluster.errors import ClusterError
-
-IN_CLUSTER = "in-cluster"
-"""Reserved context name: the ServiceAccount of the Pod that we run in."""
-
-
-class NoAccess(ClusterError):
-    """The kubeconfig cannot be read, or does not hold what was asked for."""
-
-
-def no_token() -> str:
-    """For servers that ask for none, or know us by a client certificate."""
-    return ""
-
-
-def never(_: str) -> bool:
-    """A credential that cannot be replaced."""
-    return False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
-    """`authorization` gives the header's value, asked anew for each request so that it can expire.
-
-    `ca_data` is PEM text and wins over `ca_file`; both empty: the system's authorities.
-    `certificate` is (certificate file, key file). `namespace` is the context's own default.
-    `ended` says why the cluster is gone for good, "" while it is not.
-    """
-
-    context: str
-    server: str
-    ca_data: str = ""
-    ca_file: str = ""
-    verify: bool = True
-    server_name: str = ""
-    authorization: Callable[[], str] = field(default=no_token, repr=False)
-    renewed: Callable[[str], bool] = field(default=never, repr=False)
-    certificate: tuple[str, str] | None = None
-    proxy: str = ""
-    namespace: str = ""
-    sandbox: bool = False
-    ended: Callable[[], str] = field(default=no_token, repr=False)
 
 
 def files(kubeconfig: str = "", environment: Mapping[str, str] | None = None) -> tuple[Path, ...]:
@@ -115,26 +77,6 @@ def plain(path: Path, context: str = "") -> Access | None:
         authorization=(lambda: f"Bearer {token}") if token else no_token,
         namespace=str(chosen.get("namespace") or ""),
     )
-
-
-def read(path: Path) -> Mapping[str, Any]:
-    """One kubeconfig file as a mapping."""
-    import yaml
-
-    try:
-        content = yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except FileNotFoundError:
-        raise NoAccess(
-            f"kubeconfig {path} does not exist; name one in KUBECONFIG or with"
-            " --resilience-kubeconfig (--kubeconfig of the `resilience` command)"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise NoAccess(f"kubeconfig {path} cannot be read: {error}") from error
-    except yaml.YAMLError as error:
-        raise NoAccess(f"kubeconfig {path} is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(content, dict):
-        raise NoAccess(f"kubeconfig {path} is not a mapping")
-    return content
 
 
 def _named(config: Mapping[str, Any], kind: str, name: str, path: Path) -> Mapping[str, Any]:

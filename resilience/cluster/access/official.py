@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from resilience.cluster.access.access import IN_CLUSTER, Access, NoAccess, read
+from resilience.cluster.access.access_value import IN_CLUSTER, Access, NoAccess, read
 
 NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 

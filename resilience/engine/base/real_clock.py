@@ -16,7 +16,7 @@ _LONGEST_NAP = 0.5
 
 
 class EngineClock(Protocol):
-    """What the engine needs of time; `resilience.verbs.context.Clock` is the part that verbs see."""
+    """What the engine needs of time; verbs see the part in `resilience.verbs.context.Clock`."""
 
     def monotonic(self) -> float: ...
     def wall(self) -> float: ...

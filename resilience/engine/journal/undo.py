@@ -26,7 +26,7 @@ from resilience.engine.base.defect import defect
 from resilience.engine.base.real_clock import EngineClock
 from resilience.engine.base.timeline import Timeline
 from resilience.engine.journal.journal import Journal, Undo
-from resilience.engine.run.contexts import Undoing
+from resilience.engine.journal.undo_context import Undoing
 from resilience.model.timeline import What
 from resilience.model.values import RunId
 from resilience.model.verb import Verb

@@ -1,9 +1,8 @@
-"""What verbs are handed: `resilience.verbs.context`'s protocols over one run's state and one step."""
+"""The protocols of `resilience.verbs.context` over one run's state and one step."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
 from random import Random
@@ -197,22 +196,3 @@ class StepContext:
 
     def attempt(self, step: Step) -> Attempt:
         return self._performer.attempt(step, self._limit)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Undoing:
-    """`resilience.verbs.context.UndoContext`: a run's, or a recovery's long after."""
-
-    cluster: Cluster
-    run: RunId
-    clock: EngineClock
-    deadline: float
-    force: bool = False
-    others: set[str] = field(default_factory=set)
-    """uids of objects with changes of somebody else."""
-
-    def keep(self, uid: str) -> None:
-        self.others.add(uid)
-
-    def kept(self, uid: str) -> bool:
-        return uid in self.others and not self.force

@@ -33,9 +33,11 @@ class Timed(Protocol):
 
 
 class AgentProbe:
-    """`resilience.verbs.context.RunningProbe` by one prober. `target` is the address probed, for people;
-    `facts` go to the report; `launch` starts the prober where it can reach the target; `doubt` is
-    asked what is wrong behind the target when it never answers."""
+    """A `RunningProbe` with one prober.
+
+    `target` is the address probed, for people; `facts` go to the report; `launch` starts the prober
+    where it can reach the target; `doubt` says what is wrong behind a target that never answers.
+    """
 
     def __init__(
         self,

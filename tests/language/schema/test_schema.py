@@ -20,7 +20,7 @@ from tests.language.test_wanted import WANTED
 from tests.language.toys import TOYS
 
 ROOT = Path(__file__).parents[3]
-MISTAKES = Path(__file__).parent / "mistakes"
+MISTAKES = Path(__file__).parents[1] / "mistakes"
 HOMES = {
     "scenario.schema.json": "scenarios",
     "plan.schema.json": "backups",

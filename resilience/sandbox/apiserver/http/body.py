@@ -6,41 +6,23 @@ strict field validation; absurd nesting, NaN and text that is no UTF-8 are a 400
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import yaml
 from aiohttp import web
 
 from resilience.sandbox.apiserver.http import protobuf
+from resilience.sandbox.apiserver.http.json_body import Duplicates, check_depth, decode_json
 from resilience.sandbox.kube import refusals
 from resilience.sandbox.kube.api import ApiError
 
 LIMIT = 3 * 1024 * 1024
-_DEEPEST = 200
 JSON_TYPES = frozenset({"", "application/json", "text/plain", "application/octet-stream"})
 YAML_TYPES = frozenset({"application/yaml", "application/apply-patch+yaml"})
 
 
 # In C where there is it: while a big body is read nothing else is served.
 _BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-class Duplicates:
-    """Collects duplicate keys while JSON is decoded."""
-
-    def __init__(self) -> None:
-        self.found: list[str] = []
-
-    def __call__(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        out = dict(pairs)
-        if len(out) != len(pairs):
-            seen: set[str] = set()
-            for key, _ in pairs:
-                if key in seen and key not in self.found:
-                    self.found.append(key)
-                seen.add(key)
-        return out
 
 
 async def read(request: web.BaseRequest) -> bytes:
@@ -78,21 +60,6 @@ def decode(data: bytes, media: str, duplicates: Duplicates | None = None) -> Any
     )
 
 
-def decode_json(data: bytes, duplicates: Duplicates | None = None) -> Any:
-    """Strict JSON of bounded depth."""
-    try:
-        value = json.loads(data, parse_constant=_refuse, object_pairs_hook=duplicates)
-    except RecursionError:
-        raise refusals.bad_request("json: exceeded max depth") from None
-    except ValueError as error:
-        raise refusals.bad_request(
-            f"couldn't get version/kind; json parse error: {error}"
-        ) from None
-    if data.count(b"{") + data.count(b"[") > _DEEPEST:
-        check_depth(value)
-    return value
-
-
 def decode_yaml(data: bytes) -> Any:
     """One YAML document of plain JSON types; anchors are refused, they only serve bombs here."""
     try:
@@ -117,23 +84,3 @@ _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
     for first, resolvers in _BASE.yaml_implicit_resolvers.items()
 }
-
-
-def check_depth(value: Any) -> None:
-    """ApiError 400 for nesting that no kind has, so that recursion elsewhere stays bounded."""
-    level = [value]
-    for _ in range(_DEEPEST):
-        inner: list[Any] = []
-        for item in level:
-            if isinstance(item, dict):
-                inner.extend(item.values())
-            elif isinstance(item, list):
-                inner.extend(item)
-        if not inner:
-            return
-        level = inner
-    raise refusals.bad_request("json: exceeded max depth")
-
-
-def _refuse(word: str) -> Any:
-    raise ValueError(f"invalid character in number: {word}")

@@ -14,6 +14,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from resilience.sandbox.apiserver.http.json_body import decode_json
 from resilience.sandbox.apiserver.http.protobuf_unions import UNIONS
 from resilience.sandbox.host.sandbox_clock import stamp, stamp_micro
 from resilience.sandbox.kube import refusals
@@ -214,8 +215,6 @@ def _time(wire: Wire) -> str | None:
 
 def _raw_json(wire: Wire) -> Any:
     """RawExtension and JSON: the bytes of a JSON value in field 1."""
-    from resilience.sandbox.apiserver.http.body import decode_json
-
     data = _bytes(_fields(_raw(wire)), 1)
     return decode_json(data) if data else None
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from resilience.sandbox.apiserver.http import body
+from resilience.sandbox.apiserver.http import body, json_body
 from resilience.sandbox.apiserver.request import negotiate, query_options
 from resilience.sandbox.host.sandbox_config import Identity
 from resilience.sandbox.kube import refusals
@@ -27,7 +27,7 @@ def call(request: web.BaseRequest, user: Identity, kind: str, *, apply: bool = F
     return query_options.write_call(request.query, user, agent, kind, apply=apply)
 
 
-async def decoded(request: web.BaseRequest, duplicates: body.Duplicates | None = None) -> Any:
+async def decoded(request: web.BaseRequest, duplicates: json_body.Duplicates | None = None) -> Any:
     return body.decode(await body.read(request), body.media_type(request), duplicates)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from resilience.sandbox.apiserver.admission import pod_updates
-from resilience.sandbox.apiserver.http import answer, body, requests
+from resilience.sandbox.apiserver.http import answer, body, json_body, requests
 from resilience.sandbox.apiserver.http.route import Route
 from resilience.sandbox.apiserver.kinds import aliases
 from resilience.sandbox.apiserver.registry import listing, patching
@@ -274,7 +274,7 @@ class Resources:
 
     async def _object(self, request: web.BaseRequest, kind: Kind, route: Route, call: Call) -> Obj:
         """The body as an object of this kind, checked against the schema; ApiError 400."""
-        duplicates = body.Duplicates() if call.validation in ("Strict", "Warn") else None
+        duplicates = json_body.Duplicates() if call.validation in ("Strict", "Warn") else None
         try:
             obj = requests.mapping(await requests.decoded(request, duplicates))
         except ApiError as error:

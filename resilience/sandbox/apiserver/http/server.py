@@ -22,6 +22,7 @@ from resilience.sandbox.apiserver.http import (
     answer,
     body,
     fault_api,
+    json_body,
     requests,
     route,
     service_proxy,
@@ -162,7 +163,7 @@ class Server:
     ) -> web.StreamResponse:
         """The sandbox's own door: faults."""
         data = await body.read(request)
-        value = body.decode_json(data) if data.strip() else None
+        value = json_body.decode_json(data) if data.strip() else None
         fault_api.require(self._authorizer, user, request.method, path, value)
         if path == fault_api.SERVER:
             return answer.plain(self._faults.answer(request.method, value))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from resilience.sandbox.kube.api import ApiError, Obj
 from resilience.sandbox.kubelet.base.httpd import Request
 from resilience.sandbox.kubelet.pod.container import Container
+from resilience.sandbox.kubelet.streams.pod_lookup import find_pod
 
 if TYPE_CHECKING:
     from resilience.sandbox.kubelet.node.kubelet import Kubelet
@@ -37,8 +38,6 @@ def handle(kubelet: Kubelet, request: Request, name: str) -> None:
 
 def _pod(kubelet: Kubelet, body: Obj, act: Callable[[Container], bool]) -> list[str]:
     """Act on one container of a Pod, or on all that run; returns their names."""
-    from resilience.sandbox.kubelet.streams.kubelet_server import find_pod
-
     pod = find_pod(kubelet, _text(body, "namespace"), _text(body, "pod"))
     uid, wanted = body.get("uid"), body.get("container")
     if uid and uid != pod.uid:

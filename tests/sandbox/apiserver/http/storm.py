@@ -1,9 +1,10 @@
 """Random requests of every kind, well-formed and not, and what must be true of the server after.
 
-`python -m tests.sandbox.apiserver.http.storm SECONDS [SEED]` runs it for long and then sends a million
-small requests; the tests run both shortly. A request is drawn from a grammar, so that most get past
-the parser and some past validation; then a few of its bytes may be spoilt, and the connection may
-be treated badly. Whatever comes back must not be the 500 that says "see the server's log".
+`python -m tests.sandbox.apiserver.http.storm SECONDS [SEED]` runs it for long and then sends a
+million small requests; the tests run both shortly. A request is drawn from a grammar, so that
+most get past the parser and some past validation; then a few of its bytes may be spoilt, and the
+connection may be treated badly. Whatever comes back must not be the 500 that says
+"see the server's log".
 """
 
 from __future__ import annotations

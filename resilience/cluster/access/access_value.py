@@ -1,0 +1,71 @@
+"""How to reach one cluster, as a value, and what reading a kubeconfig can end in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from resilience.cluster.errors import ClusterError
+
+IN_CLUSTER = "in-cluster"
+"""Reserved context name: the ServiceAccount of the Pod that we run in."""
+
+
+class NoAccess(ClusterError):
+    """The kubeconfig cannot be read, or does not hold what was asked for."""
+
+
+def no_token() -> str:
+    """For servers that ask for none, or know us by a client certificate."""
+    return ""
+
+
+def never(_: str) -> bool:
+    """A credential that cannot be replaced."""
+    return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """`authorization` gives the header's value, asked anew for each request so that it can expire.
+
+    `ca_data` is PEM text and wins over `ca_file`; both empty: the system's authorities.
+    `certificate` is (certificate file, key file). `namespace` is the context's own default.
+    `ended` says why the cluster is gone for good, "" while it is not.
+    """
+
+    context: str
+    server: str
+    ca_data: str = ""
+    ca_file: str = ""
+    verify: bool = True
+    server_name: str = ""
+    authorization: Callable[[], str] = field(default=no_token, repr=False)
+    renewed: Callable[[str], bool] = field(default=never, repr=False)
+    certificate: tuple[str, str] | None = None
+    proxy: str = ""
+    namespace: str = ""
+    sandbox: bool = False
+    ended: Callable[[], str] = field(default=no_token, repr=False)
+
+
+def read(path: Path) -> Mapping[str, Any]:
+    """One kubeconfig file as a mapping."""
+    import yaml
+
+    try:
+        content = yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except FileNotFoundError:
+        raise NoAccess(
+            f"kubeconfig {path} does not exist; name one in KUBECONFIG or with"
+            " --resilience-kubeconfig (--kubeconfig of the `resilience` command)"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise NoAccess(f"kubeconfig {path} cannot be read: {error}") from error
+    except yaml.YAMLError as error:
+        raise NoAccess(f"kubeconfig {path} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise NoAccess(f"kubeconfig {path} is not a mapping")
+    return content
