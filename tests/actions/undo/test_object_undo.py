@@ -31,7 +31,7 @@ from resilience.cluster.interface import (
     Object,
     Resource,
 )
-from resilience.engine.run.contexts import Undoing
+from resilience.engine.journal.undo_context import Undoing
 from resilience.kube import objects
 from resilience.kube.selectors import Selector
 from resilience.model.values import Reference, RunId

@@ -56,8 +56,8 @@ async def build(
                 data = await _all(references, plural, namespace, source[kind])
                 prefix = source.get("prefix", "")
                 whose = f"{_TITLE[plural]} {namespace}/{source[kind]['name']}"
-                for key, value in data.items():
-                    found[prefix + key] = _text(whose, key, value)
+                for key, content in data.items():
+                    found[prefix + key] = _text(whose, key, content)
     for entry in container.get("env") or []:
         if "valueFrom" in entry:
             value = await _value(pod, container, references, around, entry["valueFrom"])
