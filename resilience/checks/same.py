@@ -33,6 +33,7 @@ def run(same: Same, context: CheckContext) -> str:
     from resilience.backup.catalog.catalog import opened
     from resilience.backup.drills.scratch import CUSTOM, OWNER, SNAPSHOT, SOURCE, STORE
     from resilience.backup.format.errors import BackupError
+    from resilience.backup.plans.keys import from_environment
     from resilience.backup.proof.compare import AS_RESTORED, added, differing, with_cluster
     from resilience.backup.proof.drill_terms import drill_terms_of
     from resilience.backup.store import open_store
@@ -46,7 +47,9 @@ def run(same: Same, context: CheckContext) -> str:
                 "restored from; only what a drill or `restore` brought back can be compared",
                 final=True,
             )
-        snapshot = opened(open_store(found[STORE]), found[SNAPSHOT])
+        keys = from_environment(context.cluster)
+        store = open_store(found[STORE])
+        snapshot = opened(store, found[SNAPSHOT], keys.identities, trusted=keys.trusted)
         names = {found[SOURCE]: context.namespace}
         drilled = OWNER in (metadata.get("labels") or {})
         custom = tuple(filter(None, found.get(CUSTOM, "").split(",")))

@@ -11,8 +11,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
+from urllib.parse import quote
 
 from resilience.kube.objects import Object as Object
+
+_IN_A_PATH = ":@!$&'()*+,;="
+"""What a path segment holds unescaped (RFC 3986, 3.3): names of RBAC objects have `:` in them."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -32,11 +36,11 @@ class Resource:
 
     def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
         """URL path; a namespaced resource without a namespace means all namespaces."""
-        parts = ["/apis", self.group, self.version] if self.group else ["/api", self.version]
+        parts = ["", *(("apis", self.group) if self.group else ("api",)), self.version]
         if self.namespaced and namespace:
             parts += ["namespaces", namespace]
         parts += [part for part in (self.plural, name, subresource) if part]
-        return "/".join(parts)
+        return "/".join(quote(part, safe=_IN_A_PATH) for part in parts)
 
 
 PODS = Resource("", "v1", "pods", "Pod")

@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resilience.backup.catalog.catalog import Snapshot, opened, snapshots
-from resilience.backup.catalog.verify import record, verify
+from resilience.backup.catalog.velero_check import check
+from resilience.backup.catalog.verify import verify
+from resilience.backup.catalog.verify_record import record
 from resilience.backup.format.backup_clock import SystemClock
 from resilience.backup.format.errors import BackupError, BadRequest, Busy
 from resilience.backup.format.layout import stamped_name
@@ -37,7 +39,6 @@ from resilience.commands.backup_means import cluster_of, existing, keys, plan_in
 from resilience.commands.backup_restore import bring_back
 from resilience.model.inside import Volumes
 from resilience.model.scenario import Plan
-from resilience.model.words import many
 
 if TYPE_CHECKING:
     from resilience.cluster.transport import HttpCluster
@@ -71,8 +72,8 @@ def _create(options: argparse.Namespace) -> int:
         base = plan.id if plan else options.namespace[0].strip("*?") or "all"
         stamped = stamped_name(base, CLOCK.now())
         manifest = make(options.name) if options.name else under_free_name(store, stamped, make)
-    snapshot = opened(store, manifest.name, given.identities)
-    record(snapshot, verify(snapshot, trusted=given.trusted), CLOCK.now())
+    snapshot = opened(store, manifest.name, given.identities, trusted=given.trusted)
+    record(snapshot, verify(snapshot), CLOCK.now())
     print(cli_output.made(manifest))
     return 0
 
@@ -124,10 +125,12 @@ def _warn(text: str) -> None:
 
 
 def _list(options: argparse.Namespace) -> int:
+    """A snapshot that cannot be read is a row too, and makes the exit code 1."""
     store = existing(options.store)
     rows = [cli_output.row(Snapshot(store, each)) for each in snapshots(store)]
     print(cli_output.as_json(rows) if options.json else cli_output.table(rows, CLOCK.now()))
-    return 0
+    say((f"error: {each.damage}" for each in rows if each.damage), sys.stderr)
+    return 1 if any(each.damage for each in rows) else 0
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -141,29 +144,35 @@ def _show(options: argparse.Namespace) -> int:
 
 def _verify(options: argparse.Namespace) -> int:
     given = keys(options)
-    snapshot = opened(existing(options.store), options.name, given.identities)
-    if not snapshot.listed.ours:
-        raise BadRequest(
-            f"{snapshot.name} was written by Velero, which keeps no hashes: there is "
-            "nothing to verify against"
-        )
-    found = verify(snapshot, trusted=given.trusted)
+    store = existing(options.store)
+    snapshot = opened(store, options.name, given.identities, trusted=given.trusted)
+    if snapshot.manifest is None:
+        return _check_velero(snapshot, options)
+    found = verify(snapshot)
     found.require()
     if not options.no_record:
         record(snapshot, found, CLOCK.now())
-    signed = f"signed by {found.signed_by}" if found.signed_by else "not signed"
-    print(
-        f"{snapshot.name} is what was written: {many(found.objects, 'object')}, "
-        f"{cli_output.size(found.bytes)}, {signed}"
-    )
+    print(cli_output.verified(found))
+    return 0
+
+
+def _check_velero(snapshot: Snapshot, options: argparse.Namespace) -> int:
+    """Velero keeps no hashes: its phase and its list are what there is to hold the archive
+    against. The record keeps the archive's hash for the next time."""
+    found = check(snapshot)
+    found.require()
+    if not options.no_record:
+        record(snapshot, found, CLOCK.now(), archive=found.archive)
+    say((f"warning: {each}" for each in found.warnings), sys.stderr)
+    print(cli_output.checked(found))
     return 0
 
 
 def _diff(options: argparse.Namespace) -> int:
     store, given = existing(options.store), keys(options)
-    was = opened(store, options.was, given.identities)
+    was = opened(store, options.was, given.identities, trusted=given.trusted)
     if options.now:
-        now = opened(store, options.now, given.identities)
+        now = opened(store, options.now, given.identities, trusted=given.trusted)
         found, about_volumes = between(was, now), volume_changes(was, now)
     else:
         with cluster_of(options) as cluster:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from resilience.backup.format.errors import BadRequest
-from resilience.backup.plans.keys import signer
+from resilience.backup.plans.keys import identities, recipients, signer, trusted
 from resilience.backup.plans.lifecycle import Keys
 from resilience.backup.store import Store, open_store
 from resilience.backup.store.directory import DirectoryStore
@@ -58,14 +58,12 @@ def cluster_of(options: argparse.Namespace) -> Iterator[HttpCluster]:
 def keys(options: argparse.Namespace, cluster: Cluster | None = None) -> Keys:
     """From the options and the environment. `cluster` is where a Secret that is named is read; what
     reads snapshots only signs nothing."""
-    from resilience.backup.format import encrypt
-
     named = getattr(options, "signing_key", None) or ""
     return Keys(
         signer=signer(named, cluster) if cluster else None,
-        trusted=options.trusted_key,
-        recipients=tuple(getattr(options, "recipient", ())),
-        identities=tuple(encrypt.identity(Path(each).read_text()) for each in options.identity),
+        trusted=trusted(options.trusted_key),
+        recipients=tuple(getattr(options, "recipient", ())) or recipients(),
+        identities=tuple(identities(options.identity)),
     )
 
 

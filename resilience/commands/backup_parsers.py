@@ -91,20 +91,23 @@ def _keys(parser: argparse.ArgumentParser, *, writing: bool = False) -> None:
             metavar="AGE",
             action="append",
             default=[],
-            help="encrypt for this age public key; may be given again",
+            help="encrypt for this age public key; may be given again; default: "
+            "RESILIENCE_RECIPIENTS",
         )
     parser.add_argument(
         "--trusted-key",
         metavar="KEY",
         default="",
-        help="the public key a snapshot must be signed with (base64)",
+        help="Ed25519 public key a snapshot must be signed with: base64, or a file with it or with "
+        "PEM; default: RESILIENCE_TRUSTED_KEY",
     )
     parser.add_argument(
         "--identity",
         metavar="FILE",
         action="append",
         default=[],
-        help="age private key to read encrypted snapshots",
+        help="file with the age private key of encrypted snapshots; may be given again; default: "
+        "RESILIENCE_IDENTITY (its text) or RESILIENCE_IDENTITY_FILE",
     )
 
 
@@ -279,7 +282,16 @@ def _restore(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="custom resources whose status to restore, for example widgets.example.com; globs",
     )
-    parser.add_argument("--unverified", action="store_true", help="do not verify before")
+    parser.add_argument(
+        "--unverified",
+        action="store_true",
+        help="restore a damaged snapshot as far as it can be read, without verifying it",
+    )
+    parser.add_argument(
+        "--without-volume-data",
+        action="store_true",
+        help="leave volumes empty whose data only Velero can read",
+    )
     parser.add_argument(
         "--without-cluster-scoped", action="store_true", help="namespaced objects only"
     )

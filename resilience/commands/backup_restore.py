@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from resilience.backup.catalog.catalog import Snapshot, held_by_velero, opened
+from resilience.backup.catalog.catalog import Snapshot, opened
 from resilience.backup.catalog.velero_check import require_intact
 from resilience.backup.data.local_layer import LocalLayer
 from resilience.backup.format.backup_clock import SystemClock
@@ -22,11 +22,14 @@ from resilience.backup.format.errors import BackupError, BadRequest, RestoreRefu
 from resilience.backup.format.layout import stamped_name
 from resilience.backup.objects.mapping import Targets
 from resilience.backup.plans import cli_output
+from resilience.backup.plans.lifecycle import Keys
 from resilience.backup.restore.outcome import DRY, RestoreReport
+from resilience.backup.restore.places import places
 from resilience.backup.restore.restore import RestoreRequest, restore
 from resilience.cluster.errors import ClusterError
 from resilience.cluster.interface import Cluster
 from resilience.commands.backup_means import cluster_of, existing, keys, say
+from resilience.model.words import many
 
 if TYPE_CHECKING:
     from resilience.cluster.transport import HttpCluster
@@ -37,9 +40,7 @@ CLOCK = SystemClock()
 def bring_back(options: argparse.Namespace) -> int:
     """The command."""
     given = keys(options)
-    snapshot = opened(existing(options.store), options.name, given.identities)
-    if not options.unverified:
-        require_intact(snapshot, trusted=given.trusted)
+    snapshot = _opened(options, given)
     namespaces = _namespaces(snapshot, options.into)
     targets = Targets(namespaces=namespaces, storage_classes=_pairs(options.map_storage_class))
     request = RestoreRequest(
@@ -52,9 +53,11 @@ def bring_back(options: argparse.Namespace) -> int:
         cluster_scoped=not options.without_cluster_scoped,
         allocations=options.allocations,
         status=tuple(options.status),
+        without_volume_data=options.without_volume_data,
     )
+    places(request, snapshot)  # what cannot be restored at all needs no cluster to say so
     with cluster_of(options) as cluster:
-        _require_consent(cluster, options, snapshot, targets)
+        _require_consent(cluster, request, snapshot)
         if options.local:
             request = replace(request, adjust=LocalLayer(snapshot, targets, cluster))
         with _named(request):
@@ -63,10 +66,30 @@ def bring_back(options: argparse.Namespace) -> int:
     print(cli_output.restored(report))
     say(cli_output.not_brought_back(report))
     say(loaded)
+    say((f"warning: {each}" for each in report.hooks), sys.stderr)
     if report.complete:
         return 0
     say([str(item) for item in report.bad], sys.stderr)
     return 1
+
+
+def _opened(options: argparse.Namespace, given: Keys) -> Snapshot:
+    """Verified, unless the caller says otherwise; warnings go to stderr."""
+    if options.unverified and given.trusted:
+        raise BadRequest(
+            "--unverified reads a snapshot without its signature, and a trusted key insists on it; "
+            "leave one of them out (RESILIENCE_TRUSTED_KEY counts too)"
+        )
+    snapshot = opened(
+        existing(options.store),
+        options.name,
+        given.identities,
+        trusted=given.trusted,
+        unverified=options.unverified,
+    )
+    if not options.unverified:
+        say((f"warning: {each}" for each in require_intact(snapshot)), sys.stderr)
+    return snapshot
 
 
 @contextmanager
@@ -116,21 +139,19 @@ def _filling(request: RestoreRequest, cluster: HttpCluster) -> RestoreRequest:
     return replace(request, fill=tar.fill)
 
 
-def _require_consent(
-    cluster: Cluster, options: argparse.Namespace, snapshot: Snapshot, targets: Targets
-) -> None:
-    """A restore by hand changes a real cluster like any scenario: what it touches must consent."""
+def _require_consent(cluster: Cluster, request: RestoreRequest, snapshot: Snapshot) -> None:
+    """A restore by hand changes a real cluster like any scenario: the namespaces of the very
+    objects that it writes must consent."""
     from resilience.config.root import project_root
     from resilience.config.targets import BadTarget, load
     from resilience.engine.guard.consent import consent
     from resilience.verbs.context import Refused
 
-    if options.dry_run or cluster.is_sandbox:
+    if request.dry_run or cluster.is_sandbox:
         return
-    names = snapshot.manifest.namespaces if snapshot.manifest else held_by_velero(snapshot)
     try:
         allowed = load(project_root(Path.cwd()))
-        consent(cluster, allowed, sorted(map(targets.namespace, names)))
+        consent(cluster, allowed, sorted(places(request, snapshot)))
     except (Refused, BadTarget) as problem:
         raise BadRequest(f"{problem}; nothing was restored") from problem
 
@@ -140,10 +161,11 @@ def _namespaces(snapshot: Snapshot, into: str) -> Mapping[str, str]:
         return {}
     if "=" in into:
         return _pairs(into.split(","))
-    held = snapshot.manifest.namespaces if snapshot.manifest else ()
+    held = sorted(snapshot.contents.namespaces)
     if len(held) != 1:
         raise BadRequest(
-            f"snapshot {snapshot.name} holds {len(held)} namespaces; write --into OLD=NEW,OLD=NEW"
+            f"snapshot {snapshot.name} holds {many(len(held), 'namespace')} "
+            f"({', '.join(held)}); write --into OLD=NEW,OLD=NEW"
         )
     return {held[0]: into}
 

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from resilience.backup.catalog.catalog import opened, snapshots
-from resilience.backup.catalog.verify import record, verify
+from resilience.backup.catalog.verify import verify
+from resilience.backup.catalog.verify_record import record
 from resilience.backup.format import layout
 from resilience.backup.format.errors import (
     Incomplete,

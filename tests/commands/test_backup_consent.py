@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import pytest
@@ -24,8 +23,8 @@ def asked(cluster: FakeCluster, into: str = "", *, dry_run: bool = False) -> Non
     request = Request(name="one", scope=Scope(namespaces=("shop",)))
     create(request, shop(), store, clock=FakeClock())
     targets = Targets(namespaces={"shop": into} if into else {})
-    options = argparse.Namespace(dry_run=dry_run)
-    _require_consent(cluster, options, opened(store, "one"), targets)
+    wanted = RestoreRequest(name="r", targets=targets, dry_run=dry_run)
+    _require_consent(cluster, wanted, opened(store, "one"))
 
 
 @pytest.fixture(autouse=True)

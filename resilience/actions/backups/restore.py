@@ -90,7 +90,8 @@ def _verified(restore: Restore, context: ActionContext) -> Snapshot:
 
     keys = from_environment(context.cluster)
     snapshot = _chosen(restore, context, keys)
-    require_intact(snapshot, trusted=keys.trusted)
+    for warning in require_intact(snapshot):
+        context.note(What.NOTE, warning)
     return snapshot
 
 
@@ -102,10 +103,10 @@ def _chosen(restore: Restore, context: ActionContext, keys: Keys) -> Snapshot:
     plan = context.plan(restore.plan) if restore.plan else None
     store = plan_store(plan) if plan else open_store(restore.store, base=context.directory)
     if restore.name:
-        return opened(store, restore.name, keys.identities)
+        return opened(store, restore.name, keys.identities, trusted=keys.trusted)
     if plan:
         return newest(store, plan, keys)
-    return newest_of(store, context.namespace, keys.identities)
+    return newest_of(store, context.namespace, keys.identities, trusted=keys.trusted)
 
 
 def _require_absent(name: str, context: ActionContext) -> None:
@@ -154,7 +155,11 @@ def _brought_back(
     report = bring_back(request, snapshot, context.cluster, clock=clock)
     if dry_run:
         return report
-    for line in (*report.volumes, *(str(item) for item in report.items if item.reason)):
+    for line in (
+        *report.volumes,
+        *report.hooks,
+        *(str(item) for item in report.items if item.reason),
+    ):
         context.note(What.NOTE, line)
     if report.complete:
         dumps = Dumps(cluster=context.cluster, exec=exec_, clock=clock)

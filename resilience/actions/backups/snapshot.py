@@ -116,7 +116,8 @@ def _of_plan(snapshot: Snapshot, context: ActionContext) -> tuple[Manifest, str]
 
 def _here(snapshot: Snapshot, context: ActionContext) -> tuple[Manifest, str]:
     from resilience.backup.catalog.catalog import opened
-    from resilience.backup.catalog.verify import record, verify
+    from resilience.backup.catalog.verify import verify
+    from resilience.backup.catalog.verify_record import record
     from resilience.backup.format.backup_clock import BorrowedClock
     from resilience.backup.format.layout import stamped_name
     from resilience.backup.plans.keys import from_environment
@@ -144,8 +145,8 @@ def _here(snapshot: Snapshot, context: ActionContext) -> tuple[Manifest, str]:
 
     stamped = stamped_name(context.namespace, clock.now())
     manifest = named(snapshot.name) if snapshot.name else under_free_name(store, stamped, named)
-    made = opened(store, manifest.name, keys.identities)
-    record(made, verify(made, trusted=keys.trusted), clock.now())
+    made = opened(store, manifest.name, keys.identities, trusted=keys.trusted)
+    record(made, verify(made), clock.now())
     return manifest, store.url
 
 

@@ -8,16 +8,27 @@ manifest, and can be listed, restored and drilled all the same.
 from __future__ import annotations
 
 import difflib
-import json
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from resilience.backup.format import encrypt, layout
-from resilience.backup.format.errors import BadRequest, Missing, NoSnapshot, Tampered, UnknownFormat
-from resilience.backup.format.manifest import Manifest, ObjectLine, VolumeRecord, object_lines
+from resilience.backup.catalog.contents import Contents, scanned, sealed
+from resilience.backup.format import encrypt, layout, limited
+from resilience.backup.format.archive import inflate
+from resilience.backup.format.errors import (
+    BadArchive,
+    BadRequest,
+    Missing,
+    NoSnapshot,
+    Tampered,
+    UnknownFormat,
+)
+from resilience.backup.format.manifest import FileRecord, Manifest, VolumeRecord, object_lines
+from resilience.backup.format.sign import Seal, check_seal, require_hash
+from resilience.backup.format.velero_backup import VeleroBackup
 from resilience.backup.store import Entry, Store
 
 _ARK = "ark-backup.json"
@@ -37,6 +48,14 @@ class Listed:
         return any(each.key == layout.manifest(self.name) for each in self.entries)
 
     @property
+    def leftover(self) -> str:
+        """A file that only this program writes, where there is no manifest; "" when there is none.
+        Records of verifications are written beside Velero's backups too."""
+        if self.ours:
+            return ""
+        return next((each.key for each in self.entries if layout.is_ours(each.key)), "")
+
+    @property
     def size(self) -> int:
         """Stored bytes."""
         return sum(each.size for each in self.entries)
@@ -52,10 +71,10 @@ class Listed:
         return sorted(e.key for e in self.entries if layout.is_verification(e.key))
 
 
-def listed(store: Store) -> Iterator[Listed]:
-    """Everything below `backups/`, by name; unfinished ones too."""
+def listed(store: Store, only: str = "") -> Iterator[Listed]:
+    """Everything below `backups/`, or one directory of it, by name; unfinished ones too."""
     name, entries = "", list[Entry]()
-    for entry in store.list(layout.BACKUPS):
+    for entry in store.list(layout.directory(only) if only else layout.BACKUPS):
         found = layout.snapshot_of(entry.key)
         if found != name and entries:
             yield _listed(name, entries)
@@ -95,11 +114,18 @@ def find(store: Store, name: str) -> Listed:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A visible snapshot, opened. `identities` decrypt it."""
+    """A visible snapshot, opened. `identities` decrypt it, `trusted` is the public key that it must
+    be signed with ("" for any or none), `unverified` reads a damaged one as far as it goes.
+
+    What is read of it is read once, checked, and kept: the manifest against its seal, the list of
+    objects against the manifest, each object against the list.
+    """
 
     store: Store
     listed: Listed
     identities: tuple[Any, ...] = field(default=())
+    trusted: str = ""
+    unverified: bool = False
 
     @property
     def name(self) -> str:
@@ -107,22 +133,53 @@ class Snapshot:
         return self.listed.name
 
     @cached_property
-    def marker(self) -> dict[str, Any]:
-        """velero-backup.json, parsed; `Tampered` when it is no JSON object."""
-        try:
-            found = json.loads(self.store.read(self.listed.marker))
-            found["metadata"]["name"]
-        except (ValueError, KeyError, TypeError) as problem:
-            raise Tampered(f"snapshot {self.name}: {self.listed.marker} is damaged") from problem
-        result: dict[str, Any] = found
-        return result
+    def velero(self) -> VeleroBackup:
+        """velero-backup.json; `Tampered` when it is damaged."""
+        data = limited.read(self.store, self.listed.marker, limited.MARKER)
+        return VeleroBackup.decoded(data, self.name)
 
     @cached_property
     def manifest(self) -> Manifest | None:
-        """None for Velero's own. Reading it checks nothing: see `verify`."""
-        if not self.listed.ours:
-            return None
-        return Manifest.decoded(self.store.read(layout.manifest(self.name)), self.name)
+        """Checked against its seal; None for Velero's own. `Tampered` when it is not what was
+        sealed, when it is gone, and when a signature is expected and there is none."""
+        if self.listed.ours:
+            return self._sealed[0]
+        if left := self.listed.leftover:
+            raise Tampered(
+                f"snapshot {self.name}: its manifest is missing, although {left} is there; "
+                "somebody deleted it, and without it nothing can be verified"
+            )
+        if self.trusted:
+            raise Tampered(
+                f"snapshot {self.name} was written by Velero and is not signed; expected the "
+                f"signature of {self.trusted}"
+            )
+        return None
+
+    @cached_property
+    def _sealed(self) -> tuple[Manifest, str]:
+        """The manifest, and the sha256 of the very bytes that it was read from."""
+        data = limited.read(self.store, layout.manifest(self.name), limited.LARGE)
+        digest = hashlib.sha256(data).hexdigest()
+        if self.unverified:
+            return Manifest.decoded(data, self.name), digest
+        seal = Seal.decoded(
+            limited.read(self.store, layout.signature(self.name), limited.SMALL), self.name
+        )
+        require_hash(seal, digest, self.name)
+        manifest = Manifest.decoded(data, self.name)
+        check_seal(seal, data, name=self.name, signer=manifest.signer, trusted=self.trusted)
+        if manifest.name != self.name:
+            raise Tampered(
+                f"snapshot {self.name} is really snapshot {manifest.name}, made "
+                f"{manifest.started.isoformat()}, under another name"
+            )
+        return manifest, digest
+
+    @property
+    def manifest_digest(self) -> str:
+        """What a record of a verification refers to."""
+        return self._sealed[1]
 
     @property
     def encrypted(self) -> bool:
@@ -134,23 +191,26 @@ class Snapshot:
         """When its making began: what an RPO counts from."""
         if self.manifest:
             return self.manifest.started
-        text = (self.marker.get("status") or {}).get("startTimestamp")
-        return _moment(text) if text else self.listed.newest
-
-    @property
-    def phase(self) -> str:
-        """Velero's own word for how it ended."""
-        return str((self.marker.get("status") or {}).get("phase", ""))
+        return self.velero.started or self.listed.newest
 
     def stream(self, key: str) -> Iterator[bytes]:
-        """A file's content, decrypted, in the version that the manifest recorded."""
+        """A file's content, decrypted, in the version that the manifest recorded; `Tampered` at its
+        end when the stored bytes are not those that were written."""
         if not self.encrypted:
-            return self.store.stream(key, self._version(key))
+            return self._stored(key)
         if not self.identities:
-            raise BadRequest(f"snapshot {self.name} is encrypted; give its identity (--identity)")
+            raise BadRequest(
+                f"snapshot {self.name} is encrypted; give its identity (--identity FILE, or "
+                "RESILIENCE_IDENTITY)"
+            )
         key = layout.sealed(key)
-        chunks = self.store.stream(key, self._version(key))
-        return encrypt.opened(chunks, self.identities, f"snapshot {self.name}: {key}")
+        what = f"snapshot {self.name}: {key}"
+        return encrypt.opened(self._stored(key), self.identities, what)
+
+    def _stored(self, key: str) -> Iterator[bytes]:
+        if not self.manifest or self.unverified:
+            return self.store.stream(key, self._version(key))
+        return held_against(self.store, self.manifest.file(key))
 
     def data(self, record: VolumeRecord) -> Iterator[bytes]:
         """The stream of a volume or dump, from wherever it is kept; not held against its hash."""
@@ -166,32 +226,58 @@ class Snapshot:
         return restic.repository(self.store).read(record.key)
 
     def _version(self, key: str) -> str:
-        return self.manifest.file(key).version if self.manifest else ""
+        known = self.manifest.files if self.manifest else ()
+        return next((each.version for each in known if each.key == key), "")
 
     def archive(self) -> Iterator[bytes]:
         """The tarball's bytes."""
         return self.stream(layout.archive(self.name))
 
-    def lines(self) -> Iterator[ObjectLine]:
-        """The list of objects, as a stream. Only for snapshots of ours."""
-        return object_lines(self.stream(layout.objects(self.name)), self.name)
+    @cached_property
+    def contents(self) -> Contents:
+        """The list of objects, and each object held against it."""
+        if not self.manifest or self.unverified:
+            return scanned(self.name, self.archive)
+        listed_ = object_lines(self.stream(layout.objects(self.name)), self.name)
+        return sealed(self.name, listed_, self.archive)
 
     def side(self, what: str) -> Any:
         """One of the gzipped JSON files, None when it is missing, as old ones are."""
-        import gzip
-
         key = layout.side(self.name, what)
-        try:
-            return json.loads(gzip.decompress(b"".join(self.stream(key))))
-        except Missing:
+        stored = layout.sealed(key) if self.encrypted else key
+        if not any(each.key == stored for each in self.listed.entries):
             return None
-        except (ValueError, OSError, EOFError) as problem:
+        try:
+            return limited.parsed(b"".join(inflate(self.stream(key), most=limited.LARGE)))
+        except (ValueError, BadArchive) as problem:
             raise Tampered(f"snapshot {self.name}: {key} is damaged ({problem})") from problem
 
 
-def opened(store: Store, name: str, identities: Iterable[Any] = ()) -> Snapshot:
+def held_against(store: Store, record: FileRecord) -> Iterator[bytes]:
+    """The stored bytes of a file, of which no more than were written are read."""
+    digest, size = hashlib.sha256(), 0
+    for chunk in store.stream(record.key, record.version):
+        digest.update(chunk)
+        size += len(chunk)
+        if size > record.size:
+            break
+        yield chunk
+    if size != record.size or digest.hexdigest() != record.sha256:
+        raise Tampered(
+            f"{record.key} was changed: {size} bytes stored, {record.size} written, hashes differ"
+        )
+
+
+def opened(
+    store: Store,
+    name: str,
+    identities: Iterable[Any] = (),
+    *,
+    trusted: str = "",
+    unverified: bool = False,
+) -> Snapshot:
     """A visible snapshot by name."""
-    return Snapshot(store, find(store, name), tuple(identities))
+    return Snapshot(store, find(store, name), tuple(identities), trusted, unverified)
 
 
 def free_name(store: Store, base: str) -> str:
@@ -202,24 +288,21 @@ def free_name(store: Store, base: str) -> str:
     raise BadRequest(f"{store.url} has nine snapshots {base}; wait a second, or name this one")
 
 
-def held_by_velero(snapshot: Snapshot) -> tuple[str, ...]:
-    """The namespaces of a snapshot that has no manifest."""
-    included = (snapshot.marker.get("spec") or {}).get("includedNamespaces") or []
-    listed_ = snapshot.side("resource-list") or {}
-    names = [name for name in listed_.get("v1/Namespace", included) if name != "*"]
-    return tuple(sorted(names))
-
-
-def newest_of(store: Store, namespace: str, identities: Iterable[Any] = ()) -> Snapshot:
-    """The newest visible snapshot of ours that holds a namespace."""
+def newest_of(
+    store: Store, namespace: str, identities: Iterable[Any] = (), *, trusted: str = ""
+) -> Snapshot:
+    """The newest visible snapshot of ours that holds a namespace. One that cannot be read keeps no
+    other from being found; with a trusted key, one that it did not sign is passed over."""
     given = tuple(identities)
-    found = [Snapshot(store, each, given) for each in snapshots(store) if each.ours]
-    held = [each for each in found if each.manifest and namespace in each.manifest.namespaces]
+    held, unreadable = [], []
+    for each in snapshots(store):
+        snapshot = Snapshot(store, each, given, trusted)
+        try:
+            if each.ours and (manifest := snapshot.manifest) and namespace in manifest.namespaces:
+                held.append(snapshot)
+        except (Tampered, UnknownFormat, Missing) as problem:
+            unreadable.append(str(problem))
     if not held:
-        raise NoSnapshot(f"{store.url} has no snapshot of namespace {namespace}")
+        told = f"; {unreadable[-1]}" if unreadable else ""
+        raise NoSnapshot(f"{store.url} has no snapshot of namespace {namespace}{told}")
     return max(held, key=lambda each: (each.started, each.name))
-
-
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

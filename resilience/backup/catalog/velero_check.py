@@ -1,47 +1,168 @@
-"""What can be said of a snapshot that Velero wrote: it keeps no hashes, but a list of its objects.
+"""What can be said of a snapshot that Velero wrote: it keeps no hashes, but a phase and a list.
 
-Held against the archive, that list tells a truncated or replaced tarball, which Velero itself never
-looks for. It proves no content: a bit that was changed inside of an object is not seen.
+The list of its objects, held against the archive, tells a truncated or replaced tarball, which
+Velero itself never looks for; the phase tells one that is not finished. It proves no content, but
+once a verification has recorded the archive's hash, a later one finds any bit that changed.
 """
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
 from resilience.backup.catalog.catalog import Snapshot
 from resilience.backup.catalog.verify import verify
-from resilience.backup.format.errors import BadArchive, Tampered
-from resilience.backup.format.velero import Reading, copy_to_read, missing_from
+from resilience.backup.catalog.verify_record import latest
+from resilience.backup.format import layout, limited
+from resilience.backup.format.errors import BadArchive, Missing, Tampered
+from resilience.backup.format.velero import missing_from
+from resilience.backup.format.velero_backup import FINAL, PARTIAL, VeleroBackup
+from resilience.model.words import many
 
 _SHOWN = 5
 
 
-def missing(snapshot: Snapshot) -> list[str]:
-    """What the resource list names and the archive lacks; [] where there is no list, as before 1.2.
-    An archive that cannot be read to its end is a sentence of its own."""
-    listed = snapshot.side("resource-list")
-    if not listed:
-        return []
+@dataclass(slots=True)
+class Whole:
+    """What a check found out. `listed` is false where there is no resource list, as before 1.2;
+    `archive` is the hash of what was read."""
+
+    name: str
+    findings: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    objects: int = 0
+    bytes: int = 0
+    listed: bool = False
+    partial: bool = False
+    archive: str = ""
+    signed_by: str = ""
+    opened: bool = True
+
+    @property
+    def intact(self) -> bool:
+        """Whether nothing is missing."""
+        return not self.findings
+
+    def require(self) -> None:
+        """`Tampered` with the findings."""
+        if self.findings:
+            raise Tampered(f"snapshot {self.name} of Velero: {'; '.join(self.findings[:_SHOWN])}")
+
+
+def check(snapshot: Snapshot) -> Whole:
+    """Read everything once. Store errors other than a missing file are raised."""
+    found = Whole(snapshot.name)
     try:
-        return missing_from(listed, _held(snapshot))
-    except BadArchive as problem:
-        return [str(problem)]
-
-
-def _held(snapshot: Snapshot) -> set[tuple[str, str, str]]:
-    found = set()
-    for each in Reading(copy_to_read(snapshot.archive())).objects(snapshot.archive()):
-        obj = each.parsed()
-        kind = f"{obj['apiVersion']}/{obj['kind']}"
-        found.add((kind, each.address.namespace, each.address.name))
+        if snapshot.manifest:
+            raise Tampered(f"snapshot {snapshot.name} was not written by Velero")
+        found.findings += _phase(snapshot.velero, found)
+        if not found.findings:
+            found.findings += _archive(snapshot, found)
+    except (Tampered, BadArchive, Missing) as problem:
+        found.findings.append(str(problem))
     return found
 
 
-def require_intact(snapshot: Snapshot, *, trusted: str = "") -> None:
-    """`Tampered` unless it is what was written, as far as its writer lets that be known."""
-    if snapshot.listed.ours:
-        verify(snapshot, trusted=trusted).require()
-    elif lost := missing(snapshot):
-        more = f" and {len(lost) - _SHOWN} more" if len(lost) > _SHOWN else ""
-        raise Tampered(
-            f"snapshot {snapshot.name} of Velero lists what its archive lacks: "
-            f"{', '.join(lost[:_SHOWN])}{more}; take an older one"
+def _phase(backup: VeleroBackup, found: Whole) -> Iterator[str]:
+    if backup.phase not in FINAL:
+        because = f" ({backup.failure})" if backup.failure else ""
+        yield (
+            f"its phase is {backup.phase or 'unknown'}{because}; expected {' or '.join(FINAL)}: "
+            "its archive may be incomplete; take another snapshot"
         )
+    if backup.phase == PARTIAL:
+        found.partial = True
+        found.warnings.append(
+            f"snapshot {backup.name} of Velero is {PARTIAL}: Velero counted "
+            f"{many(backup.errors, 'error')} and {many(backup.warnings, 'warning')}; what is "
+            f"missing is in `velero backup logs {backup.name}`"
+        )
+
+
+def _archive(snapshot: Snapshot, found: Whole) -> Iterator[str]:
+    contents = snapshot.contents
+    found.objects, found.bytes = contents.count, contents.bytes
+    if not contents.count:
+        yield "its archive holds no object"
+    listed = resource_list(snapshot)
+    found.listed = listed is not None
+    if listed is None:
+        found.warnings.append(
+            f"snapshot {snapshot.name} of Velero has no resource list, so nothing tells whether "
+            "its archive is complete"
+        )
+    held = {
+        (_unversioned(line.api_version, line.kind), line.address.namespace, line.address.name)
+        for line in contents
+    }
+    if lost := missing_from(listed or {}, held):
+        yield f"it lists what its archive lacks: {_some(lost)}; {_advice(found)}"
+    named = {(kind, name) for kind, names in (listed or {}).items() for name in names}
+    more = [
+        f"{kind} {space + '/' if space else ''}{name}"
+        for kind, space, name in sorted(held)
+        if (kind, f"{space + '/' if space else ''}{name}") not in named
+    ]
+    if more and listed is not None:
+        found.warnings.append(
+            f"snapshot {snapshot.name} of Velero: its archive holds what its resource list does "
+            f"not name: {_some(more)}"
+        )
+    found.archive = _digest(snapshot)
+    record = latest(snapshot)
+    if record and record.archive and record.archive != found.archive:
+        yield f"its archive changed since it was verified on {record.verified:%Y-%m-%d %H:%M} UTC"
+
+
+def _advice(found: Whole) -> str:
+    if found.partial:
+        return f"its phase is {PARTIAL}, which may be why; take one that is Completed"
+    return "take an older one"
+
+
+def resource_list(snapshot: Snapshot) -> dict[str, list[str]] | None:
+    """Names by GROUP/KIND, without versions: a plugin may store another than was listed. None where
+    Velero wrote no list."""
+    found = snapshot.side("resource-list")
+    if found is None:
+        return None
+    names: dict[str, list[str]] = {}
+    try:
+        for kind, each in limited.mapping(found, "it").items():
+            version, _, name = kind.rpartition("/")
+            key = _unversioned(version, name)
+            names.setdefault(key, []).extend(limited.sequence(each, kind, str))
+    except ValueError as problem:
+        raise Tampered(
+            f"snapshot {snapshot.name}: its resource list is damaged ({problem})"
+        ) from None
+    return names
+
+
+def _unversioned(api_version: str, kind: str) -> str:
+    group = api_version.rpartition("/")[0]
+    return f"{group}/{kind}" if group else kind
+
+
+def _digest(snapshot: Snapshot) -> str:
+    digest = hashlib.sha256()
+    for chunk in snapshot.store.stream(layout.archive(snapshot.name)):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{', '.join(names[:_SHOWN])}{more}"
+
+
+def require_intact(snapshot: Snapshot) -> list[str]:
+    """`Tampered` unless it is what was written, as far as its writer lets that be known; what is to
+    be known beside that."""
+    if snapshot.manifest:
+        verify(snapshot).require()
+        return []
+    found = check(snapshot)
+    found.require()
+    return found.warnings

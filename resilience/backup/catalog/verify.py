@@ -3,38 +3,39 @@
 In this order: signature over the manifest; the manifest's own name; the hash and size of each file;
 each object in the archive against the list of objects, in lockstep, both copies; nothing more and
 nothing less than the manifest lists. Memory is one object. A finding is a sentence; the first
-`MOST` are kept. A good result is recorded in the store (`record`), and `fresh` believes only that.
+`MOST` are kept. A good result is written down by `verify_record`, and `fresh` believes only that.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
-from resilience.backup.catalog.catalog import Snapshot
+from resilience.backup.catalog.catalog import Snapshot, held_against
+from resilience.backup.catalog.contents import namespace_of
 from resilience.backup.catalog.verify_external import elsewhere
-from resilience.backup.format import layout
+from resilience.backup.catalog.verify_record import understood
+from resilience.backup.format import layout, limited
 from resilience.backup.format.archive import VERSION_ENTRY, Exact, entries
 from resilience.backup.format.coverage import unaccepted
 from resilience.backup.format.errors import BadArchive, Missing, Tampered
 from resilience.backup.format.manifest import Manifest
-from resilience.backup.format.sign import Seal, check_seal
 
 MOST = 100
 
 
 @dataclass(slots=True)
 class Verification:
-    """What was found out. `bytes` counts objects, uncompressed, once."""
+    """What was found out. `bytes` counts objects, uncompressed, once. `opened` is false when the
+    content of an encrypted snapshot was not looked at, because no identity was given."""
 
     name: str
     findings: list[str] = field(default_factory=list)
     objects: int = 0
     bytes: int = 0
     signed_by: str = ""
+    opened: bool = True
 
     @property
     def intact(self) -> bool:
@@ -55,34 +56,23 @@ def verify(snapshot: Snapshot, *, trusted: str = "") -> Verification:
 
     Store errors other than a missing file are raised: they say nothing about the snapshot.
     """
+    if trusted and trusted != snapshot.trusted:
+        snapshot = replace(snapshot, trusted=trusted)
     result = Verification(snapshot.name)
     try:
-        manifest = _sealed_manifest(snapshot, trusted)
+        manifest = snapshot.manifest
+        if not manifest:
+            raise Tampered(f"snapshot {snapshot.name} has no manifest: Velero wrote it")
     except (Tampered, Missing) as problem:
         result.findings.append(str(problem))
         return result
     result.signed_by = manifest.signer
+    result.opened = not manifest.encryption or bool(snapshot.identities)
     for finding in _findings(snapshot, manifest, result):
         result.findings.append(finding)
         if len(result.findings) >= MOST:
             break
     return result
-
-
-def _sealed_manifest(snapshot: Snapshot, trusted: str) -> Manifest:
-    name = snapshot.name
-    data = snapshot.store.read(layout.manifest(name))
-    seal = Seal.decoded(snapshot.store.read(layout.signature(name)), name)
-    if hashlib.sha256(data).hexdigest() != seal.sha256:
-        raise Tampered(f"snapshot {name}: the manifest is not the one that was sealed")
-    manifest = Manifest.decoded(data, name)
-    check_seal(seal, data, name=name, signer=manifest.signer, trusted=trusted)
-    if manifest.name != name:
-        raise Tampered(
-            f"snapshot {name} is really snapshot {manifest.name}, made "
-            f"{manifest.started.isoformat()}, under another name"
-        )
-    return manifest
 
 
 def _findings(snapshot: Snapshot, manifest: Manifest, result: Verification) -> Iterator[str]:
@@ -93,8 +83,7 @@ def _findings(snapshot: Snapshot, manifest: Manifest, result: Verification) -> I
     for record in manifest.files:
         if record.key != archive:
             yield from _file(snapshot, manifest, record.key)
-    readable = not manifest.encryption or bool(snapshot.identities)
-    if result.findings or not readable:
+    if result.findings or not result.opened:
         yield from _file(snapshot, manifest, archive)
         if not result.findings:
             yield from elsewhere(snapshot)
@@ -102,6 +91,7 @@ def _findings(snapshot: Snapshot, manifest: Manifest, result: Verification) -> I
     yield from _archive(snapshot, manifest, archive, result)
     if not result.findings:
         yield from elsewhere(snapshot)
+        yield from _places(snapshot, manifest)
     for missing in unaccepted(manifest.coverage, manifest.scope.get("accept") or ()):
         yield f"coverage: {missing}"
 
@@ -117,57 +107,44 @@ def _listing(snapshot: Snapshot, manifest: Manifest) -> Iterator[str]:
     for key in sorted(stored - known):
         if not layout.is_verification(key):
             yield f"{key} was not written with this snapshot"
-        elif not _understood(snapshot.store.read(key)):
+        elif not understood(limited.read(snapshot.store, key, limited.SMALL)):
             yield f"{key}, the record of a verification, is damaged"
 
 
 def _file(snapshot: Snapshot, manifest: Manifest, key: str) -> Iterator[str]:
-    record, digest, size = manifest.file(key), hashlib.sha256(), 0
     try:
-        for chunk in snapshot.store.stream(key, record.version):
-            digest.update(chunk)
-            size += len(chunk)
+        for _ in held_against(snapshot.store, manifest.file(key)):
+            pass
     except Missing:
         yield f"{key} cannot be read: it is missing"
-        return
-    if size != record.size or digest.hexdigest() != record.sha256:
-        yield f"{key} was changed: {size} bytes stored, {record.size} written, hashes differ"
+    except Tampered as problem:
+        yield str(problem)
 
 
-class _Hashed:
-    """Hashes the stored bytes on their way."""
-
-    def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._chunks = chunks
-        self._digest = hashlib.sha256()
-
-    def __iter__(self) -> Iterator[bytes]:
-        for chunk in self._chunks:
-            self._digest.update(chunk)
-            yield chunk
-
-    def hexdigest(self) -> str:
-        return self._digest.hexdigest()
+def _places(snapshot: Snapshot, manifest: Manifest) -> Iterator[str]:
+    """Consent is asked for the namespaces that a manifest names: an object elsewhere would come
+    back where nobody was asked."""
+    for line in snapshot.contents:
+        found = namespace_of(line.address)
+        if found and found not in manifest.namespaces:
+            yield (
+                f"object {line.address.plain} is outside of the snapshot's namespaces, "
+                f"{', '.join(manifest.namespaces) or 'none'}"
+            )
 
 
 def _archive(
     snapshot: Snapshot, manifest: Manifest, key: str, result: Verification
 ) -> Iterator[str]:
-    """File hash and object hashes in one pass; only an encrypted file is read twice."""
-    record = manifest.file(key)
-    if manifest.encryption:
-        yield from _file(snapshot, manifest, key)
-    chunks = _Hashed(snapshot.archive())
+    """File hash and object hashes in one pass."""
     try:
-        if not _exactly(snapshot, chunks, result):
+        if flaw := _flaw(snapshot, key, result):
             yield from _objects(snapshot, result)
-            yield f"{key} is not the archive that was written"
+            yield flaw
             return
     except (BadArchive, Tampered, Missing) as problem:
         yield f"{key}: {problem}"
         return
-    if not manifest.encryption and chunks.hexdigest() != record.sha256:
-        yield f"{key} was changed: its hash differs from the manifest's"
     if (result.objects, result.bytes) != (manifest.objects, manifest.object_bytes):
         yield (
             f"{key} holds {result.objects} objects of {result.bytes} bytes; the manifest says "
@@ -175,12 +152,20 @@ def _archive(
         )
 
 
-def _exactly(snapshot: Snapshot, chunks: Iterable[bytes], result: Verification) -> bool:
+def _flaw(snapshot: Snapshot, key: str, result: Verification) -> str:
+    try:
+        exact = _exactly(snapshot, result)
+    except Tampered as problem:
+        return str(problem)
+    return "" if exact else f"{key} is not the archive that was written"
+
+
+def _exactly(snapshot: Snapshot, result: Verification) -> bool:
     """The way of an intact snapshot: fast, and without a word about what is wrong."""
-    archive = Exact(chunks)
+    archive = Exact(snapshot.archive())
     if not archive.begins():
         return False
-    for line in snapshot.lines():
+    for line in snapshot.contents:
         body = archive.body(line.address, line.size)
         if body is None or hashlib.sha256(body).hexdigest() != line.sha256:
             return False
@@ -192,8 +177,9 @@ def _exactly(snapshot: Snapshot, chunks: Iterable[bytes], result: Verification) 
 def _objects(snapshot: Snapshot, result: Verification) -> Iterator[str]:
     """The way of a damaged one: read once more, entry by entry, to say what differs."""
     result.objects = result.bytes = 0
-    files = (entry for entry in entries(snapshot.archive()) if entry.path != VERSION_ENTRY)
-    for line in snapshot.lines():
+    damaged = replace(snapshot, unverified=True)
+    files = (entry for entry in entries(damaged.archive()) if entry.path != VERSION_ENTRY)
+    for line in snapshot.contents:
         plain, copy = next(files, None), next(files, None)
         if not plain or not copy or plain.path != line.address.plain:
             yield f"object {line.address.plain} is missing from the archive"
@@ -206,46 +192,3 @@ def _objects(snapshot: Snapshot, result: Verification) -> Iterator[str]:
         result.bytes += len(plain.body)
     for extra in files:
         yield f"object {extra.path} was added to the archive"
-
-
-def record(snapshot: Snapshot, verification: Verification, moment: datetime) -> str:
-    """Write down a good verification, create-only; returns the key."""
-    verification.require()
-    manifest = snapshot.store.read(layout.manifest(snapshot.name))
-    document = {
-        "snapshot": snapshot.name,
-        "verified": moment.isoformat(),
-        "objects": verification.objects,
-        "bytes": verification.bytes,
-        "signer": verification.signed_by,
-        "manifest": hashlib.sha256(manifest).hexdigest(),
-    }
-    key = layout.verification(snapshot.name, moment)
-    snapshot.store.put(key, _with_check(json.dumps(document, sort_keys=True).encode()))
-    return key
-
-
-def _with_check(text: bytes) -> bytes:
-    return text + b"\n" + hashlib.sha256(text).hexdigest().encode() + b"\n"
-
-
-def _understood(data: bytes) -> dict[str, str] | None:
-    """The record, None when a bit of it is not as it was written."""
-    text = data.partition(b"\n")[0]
-    if _with_check(text) != data:
-        return None
-    found: dict[str, str] = json.loads(text)
-    return found
-
-
-def recorded(snapshot: Snapshot) -> datetime | None:
-    """When the snapshot was last verified. A damaged record, or one of another manifest, counts as
-    none."""
-    if not snapshot.listed.ours:
-        return None
-    manifest = hashlib.sha256(snapshot.store.read(layout.manifest(snapshot.name))).hexdigest()
-    for key in reversed(snapshot.listed.verifications):
-        found = _understood(snapshot.store.read(key))
-        if found and (found["manifest"], found["snapshot"]) == (manifest, snapshot.name):
-            return datetime.fromisoformat(found["verified"])
-    return None

@@ -17,12 +17,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from resilience.backup.catalog.catalog import Snapshot, held_by_velero
-from resilience.backup.catalog.velero_check import missing
-from resilience.backup.catalog.verify import record, verify
+from resilience.backup.catalog.catalog import Snapshot
+from resilience.backup.catalog.velero_check import check
+from resilience.backup.catalog.velero_volumes import unread
+from resilience.backup.catalog.verify import verify
+from resilience.backup.catalog.verify_record import record
 from resilience.backup.data.dumps import of
 from resilience.backup.data.sentinel import flaw
 from resilience.backup.drills.canary import require_wall
@@ -32,7 +34,8 @@ from resilience.backup.drills.ready import not_ready
 from resilience.backup.drills.safety import Harmless
 from resilience.backup.drills.scratch import Origin, scratch, sweep
 from resilience.backup.format.backup_clock import Clock
-from resilience.backup.format.errors import BackupError, SentinelFailed
+from resilience.backup.format.errors import BackupError, RestoreRefused, SentinelFailed
+from resilience.backup.format.velero_backup import PARTIAL
 from resilience.backup.objects.mapping import Targets
 from resilience.backup.plans.lifecycle import Keys
 from resilience.backup.proof.compare import differing, with_cluster
@@ -48,6 +51,8 @@ from resilience.model.words import many
 
 TTL = timedelta(hours=4)
 WALL = "wall"
+VOLUME_DATA = "volume-data"
+"""In a plan's `accept`: volumes whose data only Velero can read may stay empty."""
 _PATIENCE = 600.0
 _PAUSE = 0.2
 
@@ -115,13 +120,15 @@ class _Drill:
         holder: str,
     ) -> None:
         self._data, self._holder = data, holder
+        if keys.trusted != snapshot.trusted:  # what is verified is what is restored
+            snapshot = replace(snapshot, trusted=keys.trusted)
         self._plan, self._snapshot, self._cluster = plan, snapshot, cluster
         self._clock, self._keys = clock, keys
         self._report = DrillReport(plan.id, snapshot.name)
         self._names = plural_names(cluster)
         self._custom = plan.drill.custom if plan.drill else ()
-        self._sources = _namespaces(snapshot)
-        self._targets = Targets(namespaces={each: into(plan, each) for each in self._sources})
+        self._sources = tuple[str, ...]()
+        self._targets = Targets()
 
     def run(self, prove: Prove) -> DrillReport:
         self._report.swept = sweep(self._cluster, clock=self._clock)
@@ -129,6 +136,7 @@ class _Drill:
             self._control()
         if not self._verified():
             return self._report
+        self._sources, self._targets = _mapped(self._plan, self._snapshot)
         with ExitStack() as stack:
             with self._timed(WALL):
                 for source in self._sources:
@@ -216,15 +224,30 @@ class _Drill:
     def _whole(self) -> bool:
         """Velero's own list is all that its archive can be held against."""
         with self._timed("verify"):
-            lost = missing(self._snapshot)
+            found = check(self._snapshot)
         self._find(
             "whole",
-            not lost,
+            found.intact,
             "everything that Velero listed is in its archive",
-            f"{len(lost)} missing" if lost else "nothing is missing",
-            lost[:10],
+            f"{many(len(found.findings), 'finding')}" if found.findings else "nothing is missing",
+            (*found.findings[:10], *found.warnings),
         )
-        return not lost
+        if found.partial and PARTIAL not in self._plan.accept:
+            errors = many(self._snapshot.velero.errors, "error")
+            self._find("phase", False, "Velero completed the backup", f"{PARTIAL}, {errors}",
+                       (f"accept it by `accept: [{PARTIAL}]`",))  # fmt: skip
+        if found.intact:
+            self._volume_data()
+        return found.intact
+
+    def _volume_data(self) -> None:
+        """An empty volume in place of its data is no restore."""
+        lost = unread(self._snapshot)
+        if lost and VOLUME_DATA not in self._plan.accept:
+            advice = f"accept it by `accept: [{VOLUME_DATA}]`"
+            self._find("volumes", False, "the data of every volume is restored",
+                       f"{many(len(lost), 'volume')} only Velero can read",
+                       (*map(str, lost[:10]), advice))  # fmt: skip
 
     @contextmanager
     def _scratch(self, source: str) -> Iterator[str]:
@@ -251,6 +274,8 @@ class _Drill:
             ask_first=False,
             adjust=Harmless(custom=self._custom, names=self._names),
             outside_owners=False,
+            mapped_only=True,
+            without_volume_data=True,
             fill=self._data.fill,
         )
         report = restore(request, self._snapshot, self._cluster, clock=self._clock)
@@ -365,7 +390,16 @@ class _Drill:
         )
 
 
-def _namespaces(snapshot: Snapshot) -> tuple[str, ...]:
-    if snapshot.manifest:
-        return snapshot.manifest.namespaces
-    return held_by_velero(snapshot)
+def _mapped(plan: Plan, snapshot: Snapshot) -> tuple[tuple[str, ...], Targets]:
+    """A scratch namespace for each namespace that an object lies in, of its own and never one of
+    the snapshot's: an object without one would come back in production."""
+    sources = tuple(sorted(snapshot.contents.namespaces))
+    mapping = {each: into(plan, each) for each in sources}
+    if not sources:
+        raise RestoreRefused(f"snapshot {snapshot.name} holds no object of a namespace")
+    if len({*mapping.values(), *sources}) < 2 * len(sources):
+        raise RestoreRefused(
+            f"drill.into of plan {plan.id} must give each of {', '.join(sources)} a namespace of "
+            "its own; use ${namespace} in it"
+        )
+    return sources, Targets(namespaces=mapping)

@@ -23,9 +23,16 @@ from resilience.backup.format.pipe import ahead
 
 FORMAT_VERSION = "1.1.0"
 VERSION_ENTRY = "metadata/version"
-LARGEST_OBJECT = 64 << 20
-"""No API server stores an object of this size (etcd's own limit is 1.5 MiB, aggregated servers
-have been seen with more); a header that claims one is damaged or hostile."""
+LARGEST_OBJECT = 16 << 20
+"""No API server stores an object of this size: etcd's own limit is 1.5 MiB, and the API server
+takes no request body over 3 MiB. A header that claims one is damaged or hostile."""
+
+_LONGEST_HEADER = 1 << 20
+"""An extended header holds a path and times."""
+
+_FREE, _MOST_TIMES = 1 << 30, 200
+"""What gzip may expand to: so many bytes, and this many times what was read. Objects compress to a
+tenth, some lists of equal ones to a hundredth; deflate itself allows a thousandth."""
 
 _LEVEL = 3
 """The last of deflate's fast ways: a third quicker than 4 for a few percent of size."""
@@ -74,6 +81,17 @@ class Address(NamedTuple):
     def preferred(self) -> str:
         """The second of `paths`."""
         return self.paths[1]
+
+
+def checked(address: Address) -> Address:
+    """The address, if it can be part of a URL of the API (k8s.io/apimachinery, path/name.go). Else
+    a ValueError: a name with `/` in it would address another object than the one that it names."""
+    for part in address:
+        if part in (".", "..") or "/" in part or not part.isprintable():
+            raise ValueError(f"{part!r} is no name of the API")
+    if not (address.resource and address.name):
+        raise ValueError("an object without a kind or a name")
+    return address
 
 
 class Compressor:
@@ -160,24 +178,46 @@ def entries(chunks: Iterable[bytes]) -> Iterator[Entry]:
     return _Reader(inflate(chunks)).entries()
 
 
-def inflate(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Gunzip, bounded: at most 1 MiB is produced at a time whatever a chunk expands to."""
+def inflate(chunks: Iterable[bytes], *, most: int = 0) -> Iterator[bytes]:
+    """Gunzip, bounded: at most 1 MiB is produced at a time whatever a chunk expands to, and in all
+    no more than `most` bytes (0: what an archive of that size can honestly hold)."""
     member = zlib.decompressobj(31)
-    started = False
+    consumed = produced = 0
     try:
-        for chunk in chunks:
+        for chunk in _cut(chunks):
+            consumed += len(chunk)
             while chunk:
                 if member.eof:
                     member = zlib.decompressobj(31)
-                started = True
-                yield member.decompress(chunk, 1 << 20)
+                block = member.decompress(chunk, 1 << 20)
+                produced += len(block)
+                if produced > (most or _FREE + _MOST_TIMES * consumed):
+                    raise BadArchive(f"it expands to more than {produced - 1} bytes; refused")
+                yield block
                 chunk = member.unconsumed_tail or member.unused_data
-        if started:
+        if consumed:
             yield member.flush()
     except zlib.error as problem:
         raise BadArchive(f"the archive is not intact gzip: {problem}") from problem
     if not member.eof:
         raise BadArchive("the archive ends in the middle of its gzip stream")
+
+
+def begun_here(chunks: Iterable[bytes]) -> bool:
+    """Whether `Writer` began an archive: no other gives its first entry these very bytes."""
+    body = FORMAT_VERSION.encode() + b"\n"
+    try:
+        first = next((block for block in inflate(chunks) if block), b"")
+    except BadArchive:
+        return False
+    return first.startswith(header(VERSION_ENTRY, len(body)) + body)
+
+
+def _cut(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Small pieces: what is left of one is copied for each gzip member that ends in it."""
+    for chunk in chunks:
+        for at in range(0, len(chunk), 1 << 14):
+            yield chunk[at : at + (1 << 14)]
 
 
 class Exact:
@@ -231,7 +271,7 @@ class _Reader:
         while (head := self.take(_BLOCK)) and head.count(0) != _BLOCK:
             path, size, kind = _parsed(head)
             if kind in b"xgLK":
-                body = self._body(size, "extended header")
+                body = self._body(size, "extended header", _LONGEST_HEADER)
                 long_name = _long_name(kind, body) or long_name
                 continue
             path, long_name = _safe(long_name or path), ""
@@ -245,9 +285,9 @@ class _Reader:
         for _ in self._blocks:  # so that the gzip checksum at the end is read and checked
             pass
 
-    def _body(self, size: int, what: str) -> bytes:
-        if size > LARGEST_OBJECT:
-            raise BadArchive(f"{what}: {size} bytes; no API object is larger than {LARGEST_OBJECT}")
+    def _body(self, size: int, what: str, most: int = LARGEST_OBJECT) -> bytes:
+        if size > most:
+            raise BadArchive(f"{what}: {size} bytes; expected at most {most}")
         body = self.take(size)
         if len(body) < size:
             raise BadArchive(f"the archive ends in the middle of {what}")
@@ -269,17 +309,22 @@ class _Reader:
 
 
 def _parsed(head: bytes) -> tuple[str, int, bytes]:
-    try:
-        claimed = int(head[148:156].rstrip(b" \0"), 8)
-        size = int(head[124:136].rstrip(b" \0") or b"0", 8)
-    except ValueError:
-        raise BadArchive("a tar header is damaged") from None
+    claimed, size = _octal(head[148:156]), _octal(head[124:136])
     if len(head) < _BLOCK or sum(head) - sum(head[148:156]) + 8 * 32 != claimed:
         raise BadArchive("a tar header is damaged")
     name = head[:100].split(b"\0", 1)[0]
     if head[257:263] == b"ustar\0" and head[345]:
         name = head[345:500].split(b"\0", 1)[0] + b"/" + name
     return name.decode("utf-8", "surrogateescape"), size, head[156:157]
+
+
+def _octal(field: bytes) -> int:
+    """A number of a header. `int` would take signs and underscores: with a negative size the reader
+    goes back, and never ends."""
+    digits = field.strip(b" \0") or b"0"
+    if digits.translate(None, b"01234567"):
+        raise BadArchive("a tar header is damaged")
+    return int(digits, 8)
 
 
 def _long_name(kind: bytes, body: bytes) -> str:
@@ -289,8 +334,8 @@ def _long_name(kind: bytes, body: bytes) -> str:
         return ""
     at = 0
     while at < len(body):
-        length, _, _ = body[at:].partition(b" ")
-        if not length.isdigit() or not int(length):
+        length, space, _ = body[at : at + 9].partition(b" ")
+        if not (space and length.isdigit() and int(length)):
             raise BadArchive("an extended tar header is damaged")
         record = body[at : at + int(length)].rstrip(b"\n").partition(b" ")[2]
         if record.startswith(b"path="):
@@ -301,6 +346,6 @@ def _long_name(kind: bytes, body: bytes) -> str:
 
 def _safe(path: str) -> str:
     parts = path.removesuffix("/").removeprefix("./").split("/")
-    if path.startswith("/") or "\0" in path or any(part in ("", ".", "..") for part in parts):
+    if not path.isprintable() or any(part in ("", ".", "..") for part in parts):
         raise BadArchive(f"entry {path!r}: an archive of objects has no such path")
     return "/".join(parts)

@@ -35,14 +35,14 @@ def recipient(text: str) -> Any:
         raise BadRequest(f"recipient {text!r} is no age public key ({problem})") from None
 
 
-def identity(text: str) -> Any:
+def identity(text: str, origin: str = "the identity") -> Any:
     """A private key; its text never appears in a message."""
     pyrage = _pyrage()
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     try:
         return pyrage.x25519.Identity.from_str(lines[0].strip() if lines else "")
     except pyrage.IdentityError:
-        raise BadRequest("the identity is no age private key (AGE-SECRET-KEY-1...)") from None
+        raise BadRequest(f"{origin} is no age private key (AGE-SECRET-KEY-1...)") from None
 
 
 class _Push:

@@ -102,6 +102,15 @@ def is_verification(key: str) -> bool:
     return re.fullmatch(r"backups/[^/]+/verified-[0-9TZ.]+\.json", key) is not None
 
 
+def is_ours(key: str) -> bool:
+    """Whether only this program writes such a key beside an archive."""
+    name = snapshot_of(key)
+    plain = key.removesuffix(".age")
+    known = (objects(name), manifest(name), signature(name), sealed_marker(name))
+    below = (f"{BACKUPS}{name}/volumes/", f"{BACKUPS}{name}/dumps/")
+    return bool(name) and (plain != key or plain in known or plain.startswith(below))
+
+
 def volume(name: str, namespace: str, claim: str) -> str:
     """The tar stream of one volume."""
     return f"{BACKUPS}{name}/volumes/{namespace}/{claim}.tar"

@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 from json.encoder import encode_basestring
 from typing import Any, NamedTuple, Self
 
-from resilience.backup.format.archive import Address, inflate
+from resilience.backup.format import limited
+from resilience.backup.format.archive import Address, checked, inflate
 from resilience.backup.format.coverage import Coverage
 from resilience.backup.format.errors import BadArchive, Tampered, UnknownFormat
 
@@ -99,41 +100,26 @@ class Manifest:
     def decoded(cls, data: bytes, name: str) -> Self:
         """Read back; `name` is where it was found."""
         try:
-            document = json.loads(data)
+            document = limited.mapping(limited.parsed(data), "the manifest")
             form = document.pop("format")
             if form != FORMAT:
                 raise UnknownFormat(
                     f"snapshot {name} has format {form}, this version reads {FORMAT}; "
                     "use the version of pytest-resilience that wrote it"
                 )
-            found = cls(
-                **document
-                | {
-                    "started": _moment(document["started"]),
-                    "finished": _moment(document["finished"]),
-                    "namespaces": tuple(document["namespaces"]),
-                    "files": tuple(FileRecord(**each) for each in document["files"]),
-                    "coverage": tuple(Coverage(**each) for each in document["coverage"]),
-                    "volumes": tuple(map(_volume, document["volumes"])),
-                    "warnings": tuple(document["warnings"]),
-                    "sentinels": tuple(document.get("sentinels", ())),
-                }
+            return limited.record(
+                cls,
+                document,
+                files=limited.records(FileRecord),
+                coverage=limited.records(Coverage),
+                volumes=limited.records(VolumeRecord),
             )
-        except (ValueError, KeyError, TypeError, AttributeError) as problem:
+        except (ValueError, KeyError) as problem:
             raise Tampered(f"snapshot {name}: its manifest is damaged ({problem})") from problem
-        return found
-
-
-def _volume(document: Mapping[str, Any]) -> VolumeRecord:
-    return VolumeRecord(**{**document, "load": tuple(document.get("load", ()))})
 
 
 def _text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)
 
 
 class ObjectLine(NamedTuple):
@@ -162,18 +148,25 @@ class ObjectLine(NamedTuple):
     @classmethod
     def decoded(cls, line: bytes) -> Self:
         """Read back."""
-        found = _decode(line.decode())
-        version = found["v"].rpartition("/")[2]
+        found = limited.mapping(_decode(line.decode()), "a line")
+        texts = {
+            key: limited.text(found[key], key) for key in ("r", "ns", "n", "v", "k", "h", "u", "rv")
+        }
+        version = texts["v"].rpartition("/")[2]
         return cls(
-            Address(found["r"], version, found["ns"], found["n"]),
-            found["v"],
-            found["k"],
-            found["s"],
-            found["h"],
-            found["u"],
-            found["rv"],
-            tuple(found["o"]),
+            checked(Address(texts["r"], version, texts["ns"], texts["n"])),
+            texts["v"],
+            texts["k"],
+            limited.count(found["s"], "s"),
+            texts["h"],
+            texts["u"],
+            texts["rv"],
+            tuple(limited.sequence(found["o"], "o", str)),
         )
+
+
+_LONGEST_LINE = 1 << 20
+"""Names, hashes and uids of owners; an object of 1.5 MiB has no room for more owners."""
 
 
 def object_lines(chunks: Iterable[bytes], name: str) -> Iterator[ObjectLine]:
@@ -183,7 +176,9 @@ def object_lines(chunks: Iterable[bytes], name: str) -> Iterator[ObjectLine]:
         for block in inflate(chunks):
             *lines, rest = (rest + block).split(b"\n")
             yield from map(ObjectLine.decoded, lines)
+            if len(rest) > _LONGEST_LINE:
+                raise ValueError("a line without end")
         if rest:
             raise Tampered(f"snapshot {name}: its list of objects ends in the middle of a line")
-    except (ValueError, KeyError, TypeError, BadArchive) as problem:
+    except (ValueError, KeyError, RecursionError, BadArchive) as problem:
         raise Tampered(f"snapshot {name}: its list of objects is damaged ({problem})") from problem

@@ -66,6 +66,10 @@ class Lines:
         """Velero's B-resource-list.json.gz: names by kind."""
         return self._names.finish()
 
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
     def __enter__(self) -> Self:
         return self
 
@@ -75,7 +79,7 @@ class Lines:
         value: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._file.close()
+        self.close()
 
 
 class _ResourceList:

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 
+_RAW = 32
+"""Bytes of an Ed25519 public key."""
+
+
 @dataclass(frozen=True, slots=True)
 class Seal:
     """A parsed signature file. `public` and `signature` are empty when unsigned."""
@@ -77,16 +81,50 @@ class Signer:
         return Seal(hashlib.sha256(manifest).hexdigest(), self.public, signature)
 
 
+EXPECTED_KEY = "expected base64 of 32 bytes, or PEM (BEGIN PUBLIC KEY)"
+
+
+def public_key(text: str, origin: str) -> str | None:
+    """An Ed25519 public key in base64, from base64 or PEM; None for text that is neither, and
+    `BadRequest` for a key of another kind: a key that cannot fit must not look like tampering."""
+    if not text.startswith("-----BEGIN "):
+        try:
+            return text if len(_canonical(text)) == _RAW else None
+        except ValueError:
+            return None
+    if "PRIVATE KEY-----" in text.partition("\n")[0]:
+        raise BadRequest(
+            f"{origin} is a private key; expected the public half: `openssl pkey -in KEY -pubout` "
+            "prints it"
+        )
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+    try:
+        key = load_pem_public_key(text.encode())
+    except (ValueError, UnsupportedAlgorithm) as problem:
+        raise BadRequest(f"{origin} is no intact PEM public key ({problem})") from None
+    if not isinstance(key, Ed25519PublicKey):
+        raise BadRequest(f"{origin} is a key of another kind; expected Ed25519")
+    return base64.b64encode(key.public_bytes_raw()).decode()
+
+
 def seal(manifest: bytes, signer: Signer | None) -> Seal:
     """The seal of a manifest, signed if there is a key."""
     return signer.seal(manifest) if signer else Seal(hashlib.sha256(manifest).hexdigest())
 
 
+def require_hash(seal: Seal, digest: str, name: str) -> None:
+    """Before anything of the manifest is believed, even its format."""
+    if digest != seal.sha256:
+        raise Tampered(f"snapshot {name}: the manifest is not the one that was sealed")
+
+
 def check_seal(seal: Seal, manifest: bytes, *, name: str, signer: str, trusted: str = "") -> None:
     """`Tampered` unless hash and signature fit. `signer` is what the manifest says of itself;
     `trusted` the public key that the caller expects, "" to accept any or none."""
-    if hashlib.sha256(manifest).hexdigest() != seal.sha256:
-        raise Tampered(f"snapshot {name}: the manifest is not the one that was sealed")
+    require_hash(seal, hashlib.sha256(manifest).hexdigest(), name)
     if seal.public != signer:
         raise Tampered(f"snapshot {name}: the manifest names another signer than its signature")
     if trusted and seal.public != trusted:

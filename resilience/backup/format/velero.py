@@ -5,19 +5,18 @@
     format 1.1.0           the same, and a copy below VERSION-preferredversion/
     EnableAPIGroupVersions the same, and VERSION/ for versions that are not preferred
 
-Each object is handed on once: the plain copy, or the preferred one where there is no other. Side
-files may be missing. What the archive lacks although the resource list names it is reported, which
-Velero never does. Pure over chunks; the stream is read once.
+Whoever reads them takes one copy of each object (see `contents`). Side files may be missing. What
+the archive lacks although the resource list names it is reported, which Velero never does. Pure
+over chunks; the stream is read once.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from resilience.backup.format.archive import VERSION_ENTRY, Address, Entry, entries
+from resilience.backup.format import limited
+from resilience.backup.format.archive import VERSION_ENTRY, Address, checked, entries
 from resilience.backup.format.errors import BadArchive
 from resilience.cluster.interface import Object
 
@@ -33,16 +32,41 @@ class Found:
     copy: str
 
     def parsed(self) -> Object:
-        """The object; `BadArchive` when it is none."""
+        """The object; `BadArchive` when it is none, or another than its path says."""
         try:
-            value = json.loads(self.body)
-            value["metadata"]["name"], value["apiVersion"], value["kind"]
-        except (ValueError, KeyError, TypeError) as problem:
-            raise BadArchive(f"{self.address.plain} is no API object") from problem
-        if value["metadata"].get("namespace", "") != self.address.namespace:
+            value = limited.mapping(limited.parsed(self.body), "it")
+            _identified(value)
+        except ValueError as problem:
+            raise BadArchive(f"{self.address.plain} is no API object: {problem}") from problem
+        metadata = value["metadata"]
+        if (metadata.get("namespace") or "") != self.address.namespace:
             raise BadArchive(f"{self.address.plain} lies in another namespace than it says")
-        result: Object = value
-        return result
+        if metadata["name"] != self.address.name:
+            raise BadArchive(f"{self.address.plain} has another name than it says")
+        return value
+
+
+def _identified(value: Object) -> None:
+    """ValueError unless what every rule reads of every kind is there and has its type."""
+    for field in ("apiVersion", "kind"):
+        if not limited.name(value.get(field), field):
+            raise ValueError(f"it has no {field}")
+    metadata = limited.mapping(value.get("metadata"), "metadata")
+    if not limited.name(metadata.get("name"), "metadata.name"):
+        raise ValueError("it has no metadata.name")
+    for field in ("namespace", "uid", "resourceVersion", "generateName"):
+        limited.name(metadata.get(field), f"metadata.{field}")
+    for field in ("labels", "annotations"):
+        limited.strings(metadata.get(field), f"metadata.{field}")
+    for owner in limited.sequence(
+        metadata.get("ownerReferences"), "metadata.ownerReferences", dict
+    ):
+        for field in ("apiVersion", "kind", "name", "uid"):
+            if not limited.name(owner.get(field), f"{field} of an owner"):
+                raise ValueError(f"an owner of it has no {field}")
+    for field in ("spec", "status"):
+        if value.get(field) is None:
+            value.pop(field, None)
 
 
 PLAIN, PREFERRED, OTHER = "plain", "preferred", "other version"
@@ -78,52 +102,25 @@ def _ark(parts: list[str]) -> tuple[Address, str] | None:
     return None
 
 
-@dataclass(slots=True)
-class Reading:
-    """One pass over an archive. `seen` counts by copy; `unknown` are paths that mean nothing.
-
-    `plain` is what an earlier pass found out: whether plain copies exist at all. Without it the
-    preferred copy directly behind a plain one is dropped, and one that stands alone is handed on.
-    """
-
-    wanted: str = PLAIN
-    seen: dict[str, int] = field(default_factory=dict)
-    unknown: list[str] = field(default_factory=list)
-
-    def objects(self, chunks: Iterable[bytes]) -> Iterator[Found]:
-        """The objects of the wanted copy, in the archive's order."""
-        for entry in entries(chunks):
-            found = self._object(entry)
-            if found and found.copy == self.wanted:
-                yield found
-
-    def _object(self, entry: Entry) -> Found | None:
-        place = located(entry.path)
-        if not place:
-            if entry.path != VERSION_ENTRY:
-                self.unknown.append(entry.path)
-            return None
-        address, copy = place
-        self.seen[copy] = self.seen.get(copy, 0) + 1
-        return Found(address, entry.body, copy)
-
-
-def copy_to_read(chunks: Iterable[bytes]) -> str:
-    """Which copies an archive holds: the plain ones, unless it has none."""
+def objects_in(chunks: Iterable[bytes]) -> Iterator[Found]:
+    """What is an object to be restored, in the archive's order: plain copies and preferred ones.
+    Versions that are not preferred are left out, and so are entries that are no objects."""
     for entry in entries(chunks):
         place = located(entry.path)
         if place and place[1] != OTHER:
-            return place[1]
-    return PLAIN
+            try:
+                yield Found(checked(place[0]), entry.body, place[1])
+            except ValueError as problem:
+                raise BadArchive(f"entry {entry.path!r}: {problem}") from problem
 
 
 def missing_from(
-    resource_list: Mapping[str, Any], found: Iterable[tuple[str, str, str]]
+    resource_list: Mapping[str, Sequence[str]], found: Iterable[tuple[str, str, str]]
 ) -> list[str]:
     """What the resource list names and the archive lacks. `found` are (GROUP/VERSION/KIND,
     namespace, name)."""
     have = {
         f"{kind} {namespace + '/' if namespace else ''}{name}" for kind, namespace, name in found
     }
-    listed = (f"{kind} {name}" for kind, names in resource_list.items() for name in names or ())
+    listed = (f"{kind} {name}" for kind, names in resource_list.items() for name in names)
     return sorted(each for each in listed if each not in have)

@@ -99,6 +99,25 @@ def managed_endpoints(obj: Object) -> str:
     return "kept by the endpoint controllers" if managed or slices else ""
 
 
+_OF_THE_MOMENT = {
+    ("", "Event"): "tells what happened to objects that are gone",
+    ("events.k8s.io", "Event"): "tells what happened to objects that are gone",
+    ("", "Node"): "a machine registers itself",
+    ("storage.k8s.io", "CSINode"): "a machine registers itself",
+    ("storage.k8s.io", "VolumeAttachment"): "made by the attach controller",
+    ("velero.io", "Backup"): "Velero's own bookkeeping",
+    ("velero.io", "Restore"): "Velero's own bookkeeping",
+    ("velero.io", "ResticRepository"): "Velero's own bookkeeping",
+    ("velero.io", "BackupRepository"): "Velero's own bookkeeping",
+}
+
+
+def of_the_moment(obj: Object) -> str:
+    """What Velero archives and never restores either (its pkg/controller/restore_controller.go): an
+    API server refuses an Event that was moved, since it is about an object elsewhere."""
+    return _OF_THE_MOMENT.get((obj["apiVersion"].rpartition("/")[0], obj["kind"]), "")
+
+
 def automatic(obj: Object) -> str:
     """Kept by the API server: API services of CRDs, default roles."""
     labels = obj["metadata"].get("labels") or {}
@@ -125,6 +144,7 @@ def own_rights(obj: Object) -> str:
 
 
 SKIPS: tuple[Callable[[Object], str], ...] = (
+    of_the_moment,
     regrown,
     mirror_pod,
     finished,

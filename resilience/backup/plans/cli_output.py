@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from resilience.backup.catalog.catalog import Snapshot
-from resilience.backup.catalog.verify import recorded
+from resilience.backup.catalog.velero_check import Whole, resource_list
+from resilience.backup.catalog.velero_volumes import unread
+from resilience.backup.catalog.verify import Verification
+from resilience.backup.catalog.verify_record import recorded
 from resilience.backup.data.dumps import KIND
 from resilience.backup.data.snapshot_clones import LOCAL
+from resilience.backup.format.errors import Missing, Tampered, UnknownFormat
 from resilience.backup.format.manifest import Manifest, VolumeRecord
 from resilience.backup.proof.diff import Change
 from resilience.backup.restore.outcome import STATUS_LEFT, Outcome, RestoreReport
@@ -20,40 +25,55 @@ from resilience.model.words import many
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One snapshot in a list."""
+    """One snapshot in a list. `damage` says why one cannot be read; `phase` is Velero's word."""
 
     name: str
     started: datetime
     size: int
-    objects: int | None
-    verified: datetime | None
-    kind: str
+    objects: int | None = None
+    verified: datetime | None = None
+    kind: str = "damaged"
+    phase: str = ""
+    damage: str = ""
 
 
 def row(snapshot: Snapshot) -> Row:
-    """Read what a list shows."""
-    manifest = snapshot.manifest
-    kind = "Velero" if not manifest else "encrypted" if manifest.encryption else "ours"
-    return Row(
-        name=snapshot.name,
-        started=snapshot.started,
-        size=snapshot.listed.size,
-        objects=manifest.objects if manifest else None,
-        verified=recorded(snapshot),
-        kind=kind,
-    )
+    """Read what a list shows. A snapshot that cannot be read is told, and hides no other."""
+    name, size_ = snapshot.name, snapshot.listed.size
+    try:
+        manifest = snapshot.manifest
+        kind = "Velero" if not manifest else "encrypted" if manifest.encryption else "ours"
+        return Row(
+            name=name,
+            started=snapshot.started,
+            size=size_,
+            objects=manifest.objects if manifest else None,
+            verified=recorded(snapshot),
+            kind=kind,
+            phase="Completed" if manifest else snapshot.velero.phase,
+        )
+    except (Tampered, UnknownFormat, Missing) as problem:
+        return Row(name=name, started=snapshot.listed.newest, size=size_, damage=str(problem))
 
 
 def table(rows: Sequence[Row], now: datetime) -> str:
     """For people."""
     if not rows:
         return "no snapshots"
-    lines = [("NAME", "AGE", "SIZE", "OBJECTS", "VERIFIED", "KIND")]
+    lines = [("NAME", "AGE", "SIZE", "OBJECTS", "VERIFIED", "KIND", "PHASE")]
     for each in rows:
         objects = "-" if each.objects is None else str(each.objects)
         verified = f"{age(now, each.verified)} ago" if each.verified else "never"
         lines.append(
-            (each.name, age(now, each.started), size(each.size), objects, verified, each.kind)
+            (
+                each.name,
+                age(now, each.started),
+                size(each.size),
+                objects,
+                verified,
+                each.kind,
+                each.phase or "-",
+            )
         )
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     return "\n".join(
@@ -72,6 +92,8 @@ def as_json(rows: Sequence[Row]) -> str:
                 "bytes": each.size,
                 "objects": each.objects,
                 "kind": each.kind,
+                "phase": each.phase,
+                "damage": each.damage,
                 "verified": each.verified.isoformat() if each.verified else None,
             }
             for each in rows
@@ -84,11 +106,7 @@ def shown(snapshot: Snapshot) -> str:
     """One snapshot: what it holds, what it could not see, what to know."""
     manifest = snapshot.manifest
     if not manifest:
-        return (
-            f"{snapshot.name}, written by Velero, started {snapshot.started:%Y-%m-%d %H:%M} "
-            f"UTC, phase {snapshot.phase or 'unknown'}, {size(snapshot.listed.size)}"
-        )
-    listed = [each for each in manifest.coverage if each.status == "listed" and each.objects]
+        return _shown_velero(snapshot)
     others = [each for each in manifest.coverage if each.status not in ("listed", "excluded")]
     changed = [f"  {name}" for each in manifest.coverage for name in each.changed]
     lines = [
@@ -97,10 +115,7 @@ def shown(snapshot: Snapshot) -> str:
         f"namespaces {', '.join(manifest.namespaces)}",
         f"signed by {manifest.signer}" if manifest.signer else "not signed",
     ]
-    lines += [
-        f"  {each.objects} {each.kind}" + (f" in {each.namespace}" if each.namespace else "")
-        for each in listed
-    ]
+    lines += _held(snapshot, manifest)
     lines += [f"  {_data(each)}" for each in manifest.volumes]
     lines += ["accepted as missing:", *(f"  {each}" for each in others)] if others else []
     lines += ["changed while it was made:", *changed] if changed else []
@@ -108,6 +123,58 @@ def shown(snapshot: Snapshot) -> str:
         ["warnings:", *(f"  {each}" for each in manifest.warnings)] if manifest.warnings else []
     )
     return "\n".join(lines)
+
+
+def _held(snapshot: Snapshot, manifest: Manifest) -> list[str]:
+    """What is in the archive, by the list of objects. What was listed on the cluster is more: some
+    of it is left out."""
+    if snapshot.encrypted and not snapshot.identities:
+        return ["  encrypted: what it holds is shown with its identity (--identity FILE)"]
+    held = Counter((each.address.resource, each.address.namespace) for each in snapshot.contents)
+    return [
+        f"  {count} {kind}" + (f" in {namespace}" if namespace else "")
+        for (kind, namespace), count in sorted(held.items())
+    ]
+
+
+def _shown_velero(snapshot: Snapshot) -> str:
+    """Velero's own words, its list of objects, and what only Velero can restore of it."""
+    backup, names = snapshot.velero, resource_list(snapshot)
+    lines = [
+        f"{snapshot.name}, written by Velero, started {snapshot.started:%Y-%m-%d %H:%M} UTC, "
+        f"phase {backup.phase or 'unknown'} ({many(backup.errors, 'error')}, "
+        f"{many(backup.warnings, 'warning')}), {size(snapshot.listed.size)}"
+    ]
+    lines += [f"  {len(each)} {kind}" for kind, each in sorted((names or {}).items())]
+    lines += ["no resource list: what it holds is known when it is read"] if names is None else []
+    lost = unread(snapshot)
+    lines += ["data of volumes that only Velero can restore:"] if lost else []
+    return "\n".join([*lines, *(f"  {each}" for each in lost)])
+
+
+def verified(found: Verification) -> str:
+    """One line: what a verification looked at, and what it did not."""
+    signed = f"signed by {found.signed_by}" if found.signed_by else "not signed"
+    if not found.opened:
+        return (
+            f"{found.name}: its stored bytes are what was written, {signed}; its content was not "
+            "opened, because no identity was given (--identity FILE)"
+        )
+    return (
+        f"{found.name} is what was written: {many(found.objects, 'object')}, "
+        f"{size(found.bytes)}, {signed}"
+    )
+
+
+def checked(found: Whole) -> str:
+    """One line about a backup of Velero's."""
+    held = f"{many(found.objects, 'object')}, {size(found.bytes)}"
+    if not found.listed:
+        return f"{found.name}, written by Velero, can be read: {held}; it has no resource list"
+    return (
+        f"{found.name}, written by Velero, holds everything that Velero listed: {held}; Velero "
+        "keeps no hashes, so only changes from now on will be found"
+    )
 
 
 def _data(record: VolumeRecord) -> str:

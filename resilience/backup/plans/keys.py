@@ -1,24 +1,28 @@
 """Keys from the environment, for runs that have no options: pytest and CronJobs.
 
 `RESILIENCE_SIGNING_KEY` (PEM text, or `secret:NAMESPACE/NAME[/KEY]`) signs,
-`RESILIENCE_TRUSTED_KEY` (base64) is who must have signed, `RESILIENCE_RECIPIENTS` (age public keys)
-encrypt, `RESILIENCE_IDENTITY` (an age private key's text) decrypts.
+`RESILIENCE_TRUSTED_KEY` (base64, PEM text, or a file) is who must have signed,
+`RESILIENCE_RECIPIENTS` (age public keys) encrypt, `RESILIENCE_IDENTITY` (an age private key's text)
+or `RESILIENCE_IDENTITY_FILE` (its file) decrypts.
 """
 
 from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from resilience.backup.format.errors import BadRequest
-from resilience.backup.format.sign import Signer
+from resilience.backup.format.sign import EXPECTED_KEY, Signer, public_key
 from resilience.backup.plans.lifecycle import Keys
 from resilience.cluster.errors import ClusterError
 from resilience.cluster.interface import SECRETS, Cluster
 
 KEY_VARIABLE = "RESILIENCE_SIGNING_KEY"
+TRUSTED_VARIABLE = "RESILIENCE_TRUSTED_KEY"
+IDENTITY_VARIABLE = "RESILIENCE_IDENTITY"
+IDENTITY_FILE_VARIABLE = "RESILIENCE_IDENTITY_FILE"
 SECRET = "secret:"
 _DEFAULT_KEY = "signing-key"
 
@@ -35,10 +39,48 @@ def signer(
         return Signer.from_pem(_secret(text, cluster), text)
     if not named:
         return Signer.from_pem(text.encode(), KEY_VARIABLE) if text else None
+    return Signer.from_pem(_file(named, "signing key"), named)
+
+
+def _file(path: str, what: str) -> bytes:
+    """A file that the user names."""
     try:
-        return Signer.from_pem(Path(named).read_bytes(), named)
-    except OSError as problem:
-        raise BadRequest(f"signing key {named}: {problem.strerror}") from problem
+        return Path(path).read_bytes()
+    except (OSError, ValueError) as problem:  # ValueError: a path with a zero byte
+        reason = problem.strerror if isinstance(problem, OSError) else problem
+        raise BadRequest(f"{what} {path}: {reason}") from problem
+
+
+def trusted(named: str = "", environment: Mapping[str, str] = os.environ) -> str:
+    """The public key that an option or the environment names, in the form that signatures have;
+    "" when neither does. Text first, then a file of that name."""
+    text = (named or environment.get(TRUSTED_VARIABLE, "")).strip()
+    if not text:
+        return ""
+    origin = "--trusted-key" if named else TRUSTED_VARIABLE
+    if (found := public_key(text, origin)) is not None:
+        return found
+    if not Path(text).is_file():
+        raise BadRequest(f"{origin} {text!r} is no public key: {EXPECTED_KEY}, or a file with it")
+    content = _file(text, origin).decode("utf-8", "replace").strip()
+    if (found := public_key(content, f"{origin} {text}")) is None:
+        raise BadRequest(f"{origin} {text} holds no public key: {EXPECTED_KEY}")
+    return found
+
+
+def identities(files: Sequence[str], environment: Mapping[str, str] = os.environ) -> list[object]:
+    """The keys that decrypt: of the files that are named, else of the environment."""
+    from resilience.backup.format import encrypt
+
+    named = list(files)
+    if not named and (text := environment.get(IDENTITY_VARIABLE, "")):
+        return [encrypt.identity(text, IDENTITY_VARIABLE)]
+    if not named and (path := environment.get(IDENTITY_FILE_VARIABLE, "")):
+        named = [path]
+    return [
+        encrypt.identity(_file(path, "identity").decode("utf-8", "replace"), f"identity {path}")
+        for path in named
+    ]
 
 
 def _secret(text: str, cluster: Cluster | None) -> bytes:
@@ -65,12 +107,14 @@ def from_environment(
     cluster: Cluster | None = None, environment: Mapping[str, str] = os.environ
 ) -> Keys:
     """What is not set is not used. `cluster` is where a Secret that is named is read."""
-    from resilience.backup.format import encrypt
-
-    identity = environment.get("RESILIENCE_IDENTITY", "")
     return Keys(
         signer=signer("", cluster, environment),
-        trusted=environment.get("RESILIENCE_TRUSTED_KEY", ""),
-        recipients=tuple(environment.get("RESILIENCE_RECIPIENTS", "").split()),
-        identities=(encrypt.identity(identity),) if identity else (),
+        trusted=trusted("", environment),
+        recipients=recipients(environment),
+        identities=tuple(identities((), environment)),
     )
+
+
+def recipients(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """Who can read what is written, by the environment."""
+    return tuple(environment.get("RESILIENCE_RECIPIENTS", "").split())

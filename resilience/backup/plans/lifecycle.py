@@ -15,11 +15,13 @@ from pathlib import Path
 
 from resilience.backup.catalog.catalog import Listed, Snapshot, listed, opened
 from resilience.backup.catalog.retention import Candidate, Decision, decide
-from resilience.backup.catalog.verify import record, recorded, verify
+from resilience.backup.catalog.verify import verify
+from resilience.backup.catalog.verify_record import record, recorded
 from resilience.backup.data.external_data import copied, swept
 from resilience.backup.format import layout
+from resilience.backup.format.archive import begun_here
 from resilience.backup.format.backup_clock import Clock
-from resilience.backup.format.errors import NoSnapshot, Retained
+from resilience.backup.format.errors import Missing, NoSnapshot, Retained, Tampered, UnknownFormat
 from resilience.backup.format.manifest import Manifest
 from resilience.backup.format.sign import Signer
 from resilience.backup.store import Store, open_store
@@ -50,7 +52,13 @@ def belongs(name: str, plan: str) -> bool:
 
 
 def of_plan(store: Store, plan: str) -> list[Listed]:
-    """Visible snapshots of a plan, oldest first (their names are in order of time)."""
+    """Visible snapshots that this program made for a plan, oldest first (their names are in order
+    of time). Velero names the backups of a schedule the same way: those are never of a plan."""
+    return [each for each in named_for(store, plan) if each.ours]
+
+
+def named_for(store: Store, plan: str) -> list[Listed]:
+    """Visible snapshots with a name of a plan's, Velero's too."""
     return [each for each in listed(store) if each.marker and belongs(each.name, plan)]
 
 
@@ -60,14 +68,15 @@ def plan_store(plan: Plan, url: str = "") -> Store:
 
 
 def newest(store: Store, plan: Plan, keys: Keys = Keys()) -> Snapshot:
-    """The newest visible snapshot of a plan; `NoSnapshot` says what to do when there is none."""
-    found = of_plan(store, plan.id)
+    """The newest visible snapshot of a plan; where the plan made none, the newest backup of the
+    schedule of Velero's that has its name. `NoSnapshot` says what to do when there is none."""
+    found = of_plan(store, plan.id) or named_for(store, plan.id)
     if not found:
         raise NoSnapshot(
             f"plan {plan.id} has no snapshot in {store.url}; make one with "
             f"`resilience backup create {plan.place.file}`"
         )
-    return Snapshot(store, found[-1], keys.identities)
+    return Snapshot(store, found[-1], keys.identities, keys.trusted)
 
 
 def scope(plan: Plan) -> Scope:
@@ -185,18 +194,21 @@ def make(
         recipients=keys.recipients or plan.recipients,
     )
     manifest = create(extend(request), cluster, store, clock=clock)
-    snapshot = opened(store, name, keys.identities)
-    record(snapshot, verify(snapshot, trusted=keys.trusted), clock.now())
+    snapshot = opened(store, name, keys.identities, trusted=keys.trusted)
+    record(snapshot, verify(snapshot), clock.now())
     return manifest
 
 
 def _free_name(store: Store, base: str) -> str:
-    """The lock is ours, so what lies under the name without a marker was cut short: it is deleted,
-    or, where a retention lock forbids that, left alone and another name taken."""
+    """The lock is ours, so what this program left under the name without a marker was cut short: it
+    is deleted, or, where a retention lock forbids that, left alone and another name taken. What
+    Velero keeps under the name is left alone too."""
     name, number = base, 1
-    while remains := list(store.list(layout.directory(name))):
+    while remains := next(iter(listed(store, name)), None):
         try:
-            for entry in remains:
+            if remains.marker or not _ours(store, remains):
+                raise Retained(f"{name} is taken")
+            for entry in remains.entries:
                 store.delete(entry.key)
         except Retained:
             number += 1
@@ -204,23 +216,32 @@ def _free_name(store: Store, base: str) -> str:
     return name
 
 
-def decisions(plan: Plan, store: Store) -> list[Decision]:
-    """What retention says of each snapshot of a plan."""
-    candidates = []
-    for each in of_plan(store, plan.id):
-        snapshot = Snapshot(store, each)
-        verified = recorded(snapshot) is not None
-        candidates.append(Candidate(snapshot.started, each.name, verified))
-    return decide(candidates, plan.keep, timezone=plan.timezone)
+def decisions(plan: Plan, store: Store) -> tuple[list[Decision], list[str]]:
+    """What retention says of each snapshot of a plan; and a line for each that it cannot judge,
+    which is kept."""
+    candidates, kept = [], []
+    for each in named_for(store, plan.id):
+        if not each.ours and not each.leftover:
+            kept.append(f"{each.name}: kept: Velero's")
+            continue
+        try:
+            snapshot = Snapshot(store, each)
+            verified = recorded(snapshot) is not None
+            candidates.append(Candidate(snapshot.started, each.name, verified))
+        except (Tampered, UnknownFormat, Missing) as problem:
+            kept.append(f"{each.name}: kept: {problem}")
+    return decide(candidates, plan.keep, timezone=plan.timezone), kept
 
 
 def prune(plan: Plan, store: Store, *, clock: Clock, dry_run: bool = False) -> list[str]:
     """Delete what retention lets go and remains older than a day; returns a line for each."""
-    names = [each.candidate.name for each in decisions(plan, store) if not each.keep]
+    decided, kept = decisions(plan, store)
+    names = [each.candidate.name for each in decided if not each.keep]
     done = {name: remove(store, name, dry_run) for name in names}
     gone = [name for name, what in done.items() if not what.startswith("kept")]
     now = clock.now()
     return [
+        *kept,
         *(f"{name}: {what}" for name, what in done.items()),
         *sweep(store, now, dry_run=dry_run),
         *swept(store, gone, now, after=UNFINISHED_FOR, dry_run=dry_run),
@@ -232,17 +253,24 @@ def sweep(store: Store, now: datetime, *, dry_run: bool = False) -> list[str]:
     directory is left alone."""
     told = []
     for each in listed(store):
-        if not each.marker and _ours(each) and each.newest < now - UNFINISHED_FOR:
+        if each.marker or each.newest >= now - UNFINISHED_FOR:
+            continue
+        if _ours(store, each):
             told.append(f"{each.name}: unfinished, {remove(store, each.name, dry_run)}")
     if not dry_run:
         store.sweep(now - UNFINISHED_FOR)
     return told
 
 
-def _ours(each: Listed) -> bool:
-    known = (layout.archive(each.name), layout.objects(each.name), layout.manifest(each.name))
-    keys = {entry.key.removesuffix(".age") for entry in each.entries}
-    return not keys.isdisjoint(known)
+def _ours(store: Store, each: Listed) -> bool:
+    """By a file that only this program writes, or by an archive that it began: Velero gives its
+    archive the same name, and may still be at work on it."""
+    if any(layout.is_ours(entry.key) for entry in each.entries):
+        return True
+    keys = {entry.key for entry in each.entries}
+    if keys != {layout.archive(each.name)}:
+        return False
+    return begun_here(store.stream(layout.archive(each.name)))
 
 
 def remove(store: Store, name: str, dry_run: bool = False) -> str:

@@ -6,18 +6,27 @@ moment is lost, and what was never verified is not there.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from resilience.backup.catalog.catalog import Snapshot
-from resilience.backup.catalog.verify import Verification, record, recorded, verify
+from resilience.backup.catalog.catalog import Listed, Snapshot
+from resilience.backup.catalog.velero_check import check
+from resilience.backup.catalog.verify import Verification, verify
+from resilience.backup.catalog.verify_record import Verified, latest, record
 from resilience.backup.format.backup_clock import Clock
-from resilience.backup.format.errors import NoSnapshot, StoreError
-from resilience.backup.plans.lifecycle import Keys, missed, newest, of_plan
+from resilience.backup.format.errors import Missing, NoSnapshot, StoreError, Tampered, UnknownFormat
+from resilience.backup.format.velero_backup import PARTIAL
+from resilience.backup.plans.lifecycle import Keys, missed, named_for, newest, of_plan
 from resilience.backup.store import Store
 from resilience.model.scenario import Plan
 from resilience.model.values import Duration
 from resilience.model.verdict import Finding, Reason, Result, Unit
 from resilience.model.words import many
+
+UNOPENED = "unopened"
+"""In a plan's `accept`: nobody here holds the identity, so no content is ever looked at."""
+
+_ADVICE = f"set RESILIENCE_IDENTITY, or accept it by `accept: [{UNOPENED}]`"
 
 
 def fresh(plan: Plan, store: Store, *, clock: Clock) -> list[Finding]:
@@ -30,19 +39,41 @@ def fresh(plan: Plan, store: Store, *, clock: Clock) -> list[Finding]:
     return findings
 
 
-def _newest_verified(plan: Plan, store: Store) -> tuple[str, datetime] | None:
-    for each in reversed(of_plan(store, plan.id)):
+@dataclass(frozen=True, slots=True)
+class _Newest:
+    """The newest verified snapshot. `opened`: an encrypted one of the plan was read by somebody."""
+
+    name: str
+    started: datetime
+    opened: bool
+
+
+def _newest_verified(plan: Plan, store: Store) -> _Newest | None:
+    """A snapshot that cannot be read keeps no other from being seen."""
+    newest_, opened = None, False
+    for each in reversed(_candidates(plan, store)):
         snapshot = Snapshot(store, each)
-        if recorded(snapshot):
-            return each.name, snapshot.started
-    return None
+        try:
+            found = latest(snapshot)
+            if found and not newest_:
+                newest_ = (each.name, snapshot.started)
+        except (Tampered, UnknownFormat, Missing):
+            continue
+        opened = opened or bool(found and found.opened)
+        if newest_ and opened:
+            break
+    return _Newest(*newest_, opened) if newest_ else None
 
 
-def _age(plan: Plan, verified: tuple[str, datetime] | None, store: Store, now: datetime) -> Finding:
+def _candidates(plan: Plan, store: Store) -> list[Listed]:
+    return of_plan(store, plan.id) or named_for(store, plan.id)
+
+
+def _age(plan: Plan, verified: _Newest | None, store: Store, now: datetime) -> Finding:
     rpo = plan.objective.rpo
     promised = f"a verified snapshot younger than {rpo}" if rpo else "a verified snapshot"
     if not verified:
-        some = len(of_plan(store, plan.id))
+        some = len(_candidates(plan, store))
         measured = f"none of {some} snapshots was ever verified" if some else "no snapshot at all"
         return Finding(
             name="rpo",
@@ -52,19 +83,24 @@ def _age(plan: Plan, verified: tuple[str, datetime] | None, store: Store, now: d
             detail=(f"store {store.url}",),
             place=plan.place,
         )
-    name, started = verified
-    age = (now - started).total_seconds()
+    age = (now - verified.started).total_seconds()
     good = rpo is None or age <= rpo.seconds
+    measured = f"{verified.name} is {_text(age)} old"
+    result, reason = Result.PASSED if good else Result.FAILED, None
+    if good and not verified.opened and UNOPENED not in plan.accept:
+        result, reason = Result.NOT_MEASURED, Reason.UNOBSERVED
+        measured += f"; no snapshot of the plan was ever opened with its identity ({_ADVICE})"
     return Finding(
         name="rpo",
-        result=Result.PASSED if good else Result.FAILED,
+        result=result,
+        reason=reason,
         promised=promised,
         limit=rpo.seconds if rpo else None,
         value=age,
         unit=Unit.SECONDS,
-        measured=f"{name} is {_text(age)} old",
+        measured=measured,
         place=plan.place,
-        detail=(f"started {started:%Y-%m-%d %H:%M:%S} UTC", f"store {store.url}"),
+        detail=(f"started {verified.started:%Y-%m-%d %H:%M:%S} UTC", f"store {store.url}"),
     )
 
 
@@ -100,35 +136,69 @@ def intact(plan: Plan, store: Store, *, clock: Clock, keys: Keys) -> list[Findin
                 place=plan.place,
             )
         ]
-    if not snapshot.listed.ours:
-        return [
-            Finding(
-                name="intact",
-                result=Result.NOT_MEASURED,
-                reason=Reason.UNOBSERVED,
-                promised=promised,
-                measured=f"{snapshot.name} was written by Velero, which keeps no hashes",
-                place=plan.place,
-            )
-        ]
-    found = verify(snapshot, trusted=keys.trusted)
+    if not snapshot.listed.ours and not snapshot.listed.leftover:
+        return _intact_velero(plan, snapshot, clock)
+    found = verify(snapshot)
     return [_verdict(plan, snapshot, found, clock)]
+
+
+def _intact_velero(plan: Plan, snapshot: Snapshot, clock: Clock) -> list[Finding]:
+    """Velero keeps no hashes: what there is to hold its archive against is its list, and what an
+    earlier verification recorded."""
+    found = check(snapshot)
+    if found.partial and PARTIAL not in plan.accept:
+        found.findings.append(f"its phase is {PARTIAL}; accept it by `accept: [{PARTIAL}]`")
+    detail = [*found.findings[:10], *found.warnings]
+    measured = f"{snapshot.name}: {many(found.objects, 'object')}, {many(found.bytes, 'byte')}"
+    if found.intact:
+        detail += _written_down(snapshot, found, clock, archive=found.archive)
+    else:
+        measured = f"{snapshot.name}: {many(len(found.findings), 'finding')}"
+    result = Result.PASSED if found.listed else Result.NOT_MEASURED
+    return [
+        Finding(
+            name="intact",
+            result=result if found.intact else Result.FAILED,
+            reason=Reason.UNOBSERVED if found.intact and not found.listed else None,
+            promised="everything that Velero listed, unchanged since it was first verified",
+            measured=measured,
+            detail=tuple(detail),
+            place=plan.place,
+        )
+    ]
+
+
+def _written_down(
+    snapshot: Snapshot, found: Verified, clock: Clock, *, archive: str = ""
+) -> list[str]:
+    """A proof may have no right to write; that is told, and changes nothing of what it saw."""
+    try:
+        record(snapshot, found, clock.now(), archive=archive)
+    except StoreError as problem:
+        return [f"could not be written down: {problem}"]
+    return []
 
 
 def _verdict(plan: Plan, snapshot: Snapshot, found: Verification, clock: Clock) -> Finding:
     detail = list(found.findings[:10])
     if found.intact:
         detail.append(f"signed by {found.signed_by}" if found.signed_by else "not signed")
-        try:
-            record(snapshot, found, clock.now())
-        except StoreError as problem:
-            detail.append(f"could not be written down: {problem}")
+        detail += _written_down(snapshot, found, clock)
     measured = f"{snapshot.name}: {many(found.objects, 'object')}, {many(found.bytes, 'byte')}"
     if not found.intact:
         measured = f"{snapshot.name}: {many(len(found.findings), 'difference')}"
+    result, reason = Result.PASSED if found.intact else Result.FAILED, None
+    if found.intact and not found.opened:
+        measured = (
+            f"{snapshot.name}: its stored bytes are what was written; its content was not opened "
+            f"({_ADVICE})"
+        )
+        if UNOPENED not in plan.accept:
+            result, reason = Result.NOT_MEASURED, Reason.UNOBSERVED
     return Finding(
         name="intact",
-        result=Result.PASSED if found.intact else Result.FAILED,
+        result=result,
+        reason=reason,
         promised="every hash, the signature and the coverage",
         measured=measured,
         detail=tuple(detail),

@@ -18,12 +18,13 @@ from functools import cached_property
 from itertools import islice
 
 from resilience.backup.catalog.catalog import Snapshot
-from resilience.backup.format.velero import Found, Reading, copy_to_read
+from resilience.backup.format.velero import Found
 from resilience.backup.objects.kind_identity import identity
 from resilience.backup.proof.diff import Change, Difference, Key, changes, compared
 from resilience.backup.proof.expected_names import expected
 from resilience.backup.proof.may_be_absent import is_derived, why_absent
 from resilience.backup.proof.may_differ import ANY, LIST, STATUS, Entry, owners
+from resilience.backup.restore.places import understood
 from resilience.backup.take.discover import discover, kind_name
 from resilience.backup.take.scope import Scope, left_out
 from resilience.cluster.errors import ClusterError, Forbidden, NotFound
@@ -48,11 +49,9 @@ def between(was: Snapshot, now: Snapshot) -> list[Change]:
 
 
 def _hashes(snapshot: Snapshot) -> dict[Key, str]:
-    if not snapshot.listed.ours:
-        return {}
     return {
         (at.resource, at.namespace, at.name): line.sha256
-        for line in snapshot.lines()
+        for line in snapshot.contents
         for at in (line.address,)
     }
 
@@ -67,8 +66,7 @@ def _key(found: Found) -> Key:
 
 def objects(snapshot: Snapshot) -> Iterator[Found]:
     """All objects of a snapshot, ours or Velero's."""
-    copy = "plain" if snapshot.listed.ours else copy_to_read(snapshot.archive())
-    return Reading(copy).objects(snapshot.archive())
+    return snapshot.contents.objects()
 
 
 def nothing_absent(obj: Object) -> str:
@@ -138,7 +136,7 @@ def added(snapshot: Snapshot, cluster: Cluster, namespaces: Mapping[str, str]) -
     scope = Scope.from_json(snapshot.manifest.scope)
     known = {
         (line.address.resource, namespaces[line.address.namespace], line.address.name)
-        for line in snapshot.lines()
+        for line in snapshot.contents
         if line.address.namespace in namespaces
     }
     found = []
@@ -197,10 +195,12 @@ class _Comparer:
     def one(self, found: Found) -> _Result:
         """Compare one recorded object with its live copy."""
         recorded = found.parsed()
-        wanted = expected(recorded, self._namespaces)
+        with understood(found.address):
+            wanted = expected(recorded, self._namespaces)
+            reason = why_absent(recorded) or self._terms.absent(recorded)
         metadata = wanted["metadata"]
         where = (found.address.resource, metadata.get("namespace", ""), metadata["name"])
-        if reason := why_absent(recorded) or self._terms.absent(recorded):
+        if reason:
             return _Result(absent=f"{where[0]} {'/'.join(filter(None, where[1:]))}: {reason}")
         resource = self._resource(found, wanted)
         if not resource:
@@ -258,11 +258,7 @@ class _Comparer:
     @cached_property
     def _uids(self) -> frozenset[str]:
         """Of all recorded objects; only read where an owner is missing."""
-        if self._snapshot.listed.ours:
-            return frozenset(line.uid for line in self._snapshot.lines())
-        return frozenset(
-            each.parsed()["metadata"].get("uid", "") for each in objects(self._snapshot)
-        )
+        return frozenset(line.uid for line in self._snapshot.contents)
 
 
 def _as_object(kind: Resource) -> Object:

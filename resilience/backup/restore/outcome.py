@@ -55,13 +55,16 @@ class Item:
 
 @dataclass(slots=True)
 class RestoreReport:
-    """A whole restore. `seconds` by part: verify, ask, create."""
+    """A whole restore. `seconds` by part: verify, ask, create. `hooks` were asked for by Pods and
+    did not run; `notes` is what else to know."""
 
     name: str
     snapshot: str
     items: list[Item] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     volumes: list[str] = field(default_factory=list)
+    hooks: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def counts(self) -> Mapping[Outcome, int]:

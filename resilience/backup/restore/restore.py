@@ -18,14 +18,16 @@ from resilience.backup.catalog.catalog import Snapshot
 from resilience.backup.format import layout
 from resilience.backup.format.backup_clock import Clock
 from resilience.backup.format.errors import BadRequest
-from resilience.backup.format.velero import Found, Reading, copy_to_read
+from resilience.backup.format.velero import Found
 from resilience.backup.objects import order
 from resilience.backup.objects.mapping import Targets
 from resilience.backup.objects.outside_owners import OutsideOwners
 from resilience.backup.objects.restore_plan import Indexed, Passes, Stage, plan
 from resilience.backup.objects.rules import Allocations, strip, with_allocations
 from resilience.backup.objects.skips import reason_to_skip
+from resilience.backup.objects.velero_hooks import restore_hooks
 from resilience.backup.restore.outcome import STATUS_LEFT, Item, Outcome, RestoreReport
+from resilience.backup.restore.places import places, require_place, understood, wanted
 from resilience.backup.restore.served_kinds import Kinds
 from resilience.backup.restore.writing import Existing, ObjectWriter, Written
 from resilience.cluster.interface import Cluster, Object, Resource
@@ -60,7 +62,9 @@ class RestoreRequest:
     `allocations`: which cluster IPs and node ports come back. `status`: globs of custom resources
     (`widgets.example.com`) whose status is written back. `outside_owners`: owners that are not in
     the snapshot are kept where they live. `before_workloads` runs once, before the first Pod or
-    workload is created.
+    workload is created. `mapped_only`: an object in a namespace that `targets` does not map refuses
+    the restore. `without_volume_data` accepts that volumes stay empty whose data only Velero can
+    read.
     """
 
     name: str
@@ -71,6 +75,8 @@ class RestoreRequest:
     ask_first: bool = True
     dry_run: bool = False
     cluster_scoped: bool = True
+    mapped_only: bool = False
+    without_volume_data: bool = False
     patience: float = 120.0
     adjust: Adjust = unadjusted
     fill: Fill = unfilled
@@ -100,7 +106,7 @@ class _Restore:
         self._report = RestoreReport(request.name, snapshot.name)
         self._uids: dict[str, str] = {}
         self._passes = Passes()
-        self._copy = ""
+        self._places = frozenset[str]()
         self._filled = False
         self._guarded = False
         self._outside = OutsideOwners(cluster)
@@ -115,9 +121,7 @@ class _Restore:
         )
 
     def run(self) -> RestoreReport:
-        self._copy = (
-            "plain" if self._snapshot.listed.ours else copy_to_read(self._snapshot.archive())
-        )
+        self._places = places(self._request, self._snapshot)
         began = self._clock.monotonic()
         self._passes = plan(self._index)
         self._kinds.expect(self._defined_kinds())
@@ -128,42 +132,28 @@ class _Restore:
                 return self._report
             self._report.require("the restore was not begun")
             self._report.items.clear()
+            self._report.hooks.clear()
         began = self._clock.monotonic()
         self._walk(self._writer.write, creating=True)
         self._report.seconds["create"] = self._clock.monotonic() - began
         return self._report
 
     def _index(self) -> Iterable[Indexed]:
-        if self._snapshot.listed.ours:
-            for line in self._snapshot.lines():
-                yield Indexed(line.address.resource, line.uid, line.owners)
-            return
-        for found in self._objects():
-            metadata = found.parsed()["metadata"]
-            owners = [each["uid"] for each in metadata.get("ownerReferences") or ()]
-            yield Indexed(found.address.resource, metadata.get("uid", ""), owners)
+        for line in self._snapshot.contents:
+            yield Indexed(line.address.resource, line.uid, line.owners)
 
     def _defined_kinds(self) -> Iterator[str]:
         crds = "customresourcedefinitions.apiextensions.k8s.io"
-        if self._snapshot.listed.ours:
-            names = (line.address for line in self._snapshot.lines())
-        else:
-            names = (found.address for found in self._objects())
+        names = (line.address for line in self._snapshot.contents)
         return (each.name for each in names if each.resource == crds)
-
-    def _objects(self) -> Iterator[Found]:
-        return Reading(self._copy).objects(self._snapshot.archive())
 
     def _walk(self, act: Callable[[Resource, Object], Written], *, creating: bool = False) -> None:
         with ThreadPoolExecutor(self._request.workers, "resilience-restore") as workers:
             for stages in self._passes.readings:
                 crew = _Crew(workers, self._request.workers, self._done)
                 current: Stage | None = None
-                for found in self._objects():
-                    obj = found.parsed()
-                    stage = self._passes.stage(
-                        found.address.resource, obj["metadata"].get("uid", "")
-                    )
+                for line, found in self._snapshot.contents.pairs():
+                    stage = self._passes.stage(line.address.resource, line.uid)
                     if stage not in stages:
                         continue
                     if stage != current:
@@ -171,7 +161,7 @@ class _Restore:
                         self._stage_ended(current, creating)
                         self._fill_before(stage, creating)
                         current = stage
-                    self._one(found, obj, act, crew)
+                    self._one(found, found.parsed(), act, crew)
                 crew.finish()
                 self._stage_ended(current, creating)
         self._fill_before(Stage(order.WAVES, 0), creating)
@@ -193,16 +183,18 @@ class _Restore:
         self, found: Found, obj: Object, act: Callable[[Resource, Object], Written], crew: _Crew
     ) -> None:
         kind, old = found.address.resource, obj["metadata"].get("uid", "")
-        if not self._wanted(found):
+        if not wanted(self._request, found.address):
             return
-        if reason := reason_to_skip(obj):
-            self._note(kind, obj, Written(Outcome.LEFT, reason), {})
-            return
-        rewrites: dict[str, list[str]] = strip(obj, self._rules)
-        status = self._status_of(kind, obj, rewrites)
-        self._relink(obj, rewrites)
-        self._request.targets.apply(obj)
-        adjusted = self._request.adjust(obj)
+        self._report.hooks += restore_hooks(obj)
+        with understood(found.address):
+            if reason := reason_to_skip(obj):
+                self._note(kind, obj, Written(Outcome.LEFT, reason), {})
+                return
+            rewrites: dict[str, list[str]] = strip(obj, self._rules)
+            status = self._status_of(kind, obj, rewrites)
+            self._relink(obj, rewrites)
+            self._request.targets.apply(obj)
+            adjusted = self._request.adjust(obj)
         if isinstance(adjusted, str):
             self._note(kind, obj, Written(Outcome.LEFT, adjusted), {})
             return
@@ -211,6 +203,7 @@ class _Restore:
         if isinstance(resource, str):
             self._note(kind, obj, Written(*self._kinds.missing(resource)), {})
             return
+        require_place(resource, obj, self._places)
         crew.give(lambda: self._acted(act, resource, obj, status), (kind, obj, old, rewrites))
 
     def _status_of(self, kind: str, obj: Object, rewrites: dict[str, list[str]]) -> Any:
@@ -234,14 +227,6 @@ class _Restore:
         if status and written.outcome in (Outcome.CREATED, Outcome.RESUMED, Outcome.UPDATED):
             return self._writer.write_status(resource, obj, status, written)
         return written
-
-    def _wanted(self, found: Found) -> bool:
-        namespace = found.address.namespace
-        if found.address.resource == "namespaces":
-            namespace = found.address.name
-        if not namespace:
-            return self._request.cluster_scoped
-        return not self._request.namespaces or namespace in self._request.namespaces
 
     def _relink(self, obj: Object, rewrites: dict[str, list[str]]) -> None:
         """Owners get their new uids. One outside of the snapshot is kept where it lives, else

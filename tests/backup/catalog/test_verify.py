@@ -11,7 +11,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from resilience.backup.catalog.catalog import opened
-from resilience.backup.catalog.verify import record, recorded, verify
+from resilience.backup.catalog.verify import verify
+from resilience.backup.catalog.verify_record import record, recorded
 from resilience.backup.format import layout
 from resilience.backup.format.errors import StoreError, Tampered, UnknownFormat
 from resilience.backup.format.sign import Signer, seal

@@ -9,7 +9,8 @@ from importlib import import_module
 import pytest
 
 from resilience.backup.catalog.catalog import Snapshot, opened
-from resilience.backup.catalog.verify import record, verify
+from resilience.backup.catalog.verify import verify
+from resilience.backup.catalog.verify_record import record
 from resilience.backup.drills.negative_controls import unseen
 from resilience.backup.format import encrypt, layout
 from resilience.backup.format.errors import BadRequest, StoreUnreachable, Tampered

@@ -151,7 +151,7 @@ def test_what_velero_has_not_finished_is_not_there() -> None:
 
 def test_the_phase_and_the_start_are_velero_s_own() -> None:
     snapshot = opened(bucket(layouts()["format 1"], phase="PartiallyFailed"), "nightly")
-    assert snapshot.phase == "PartiallyFailed"
+    assert snapshot.velero.phase == "PartiallyFailed"
     assert snapshot.started.isoformat() == "2026-02-28T01:00:00+00:00"
     assert snapshot.side("resource-list") is None
     assert snapshot.manifest is None
@@ -206,7 +206,7 @@ def test_what_the_resource_list_names_and_the_archive_lacks_is_found() -> None:
     assert len(lost) == 2
     for each in lost:
         del files[each]
-    with pytest.raises(Tampered, match="lists what its archive lacks: v1/ConfigMap shop/owned;"):
+    with pytest.raises(Tampered, match="lists what its archive lacks: ConfigMap shop/owned;"):
         require_intact(opened(with_list(files), "nightly"))
 
 

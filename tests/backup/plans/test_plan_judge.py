@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,6 +16,7 @@ from resilience.backup.catalog.verify import verify
 from resilience.backup.drills.drill import DrillReport, run
 from resilience.backup.drills.scratch import EXPIRES, LEASE, OWNER, WALL
 from resilience.backup.format import layout
+from resilience.backup.format.archive import Compressor, Writer
 from resilience.backup.format.errors import (
     BackupError,
     Busy,
@@ -97,9 +99,18 @@ def test_two_runs_at_once_make_one_snapshot() -> None:
     assert len(of_plan(store, "shop")) == 1
 
 
+def begun() -> bytes:
+    """An archive whose making was cut short."""
+    written = list[bytes]()
+    compressor = Compressor(written.append)
+    Writer(compressor.add).close()
+    compressor.close()
+    return b"".join(written)
+
+
 def test_what_was_cut_short_is_made_again_under_its_own_name() -> None:
     clock, store = clocked()
-    store.put("backups/shop-20260301020000/shop-20260301020000.tar.gz", b"half")
+    store.put("backups/shop-20260301020000/shop-20260301020000.tar.gz", begun())
     assert due(PLAN, store, clock.now())
     assert due_run(shop(), store, clock).made.name == "shop-20260301020000"
     assert verify(opened(store, "shop-20260301020000")).intact
@@ -109,7 +120,7 @@ def test_locked_remains_are_left_and_another_name_is_taken() -> None:
     clock, store = clocked()
     store.put(
         "backups/shop-20260301020000/shop-20260301020000.tar.gz",
-        b"half",
+        begun(),
         retain_until=clock.now() + timedelta(days=30),
     )
     assert due_run(shop(), store, clock).made.name == "shop-20260301020000-2"
@@ -156,7 +167,7 @@ def test_a_plan_takes_what_it_names_and_leaves_what_it_excludes() -> None:
         exclude=Exclude(namespaces=("shop-test",), kinds=("secrets",)),
     )
     make(plan, cluster, store, name="one", clock=clock, keys=KEYS)
-    lines = [line.address for line in opened(store, "one").lines()]
+    lines = [line.address for line in opened(store, "one").contents]
     assert {each.namespace for each in lines if each.namespace} == {"shop"}
     assert "secrets" not in {each.resource for each in lines}
 
@@ -249,14 +260,17 @@ def test_prune_keeps_the_plan_and_the_last_verified_and_says_what_it_did() -> No
 
 def test_remains_older_than_a_day_are_swept_and_foreign_ones_are_not() -> None:
     clock, store = clocked()
-    store.put("backups/cut/cut.tar.gz", b"half")
+    store.put("backups/cut/cut.tar.gz", begun())
     store.put("backups/foreign/readme.txt", b"not ours")
+    store.put("backups/velero/velero.tar.gz", gzip.compress(b"metadata/version" + bytes(9000)))
+    store.put("backups/velero2/velero2-logs.gz", b"")
     clock.wait(80000)
     store.put("backups/young/young.tar.gz", b"half")
     assert sweep(store, clock.now()) == []
     clock.wait(10000)
     assert sweep(store, clock.now()) == ["cut: unfinished, deleted"]
-    assert set(store.files) == {"backups/foreign/readme.txt", "backups/young/young.tar.gz"}
+    assert "backups/cut/cut.tar.gz" not in store.files
+    assert len(store.files) == 4
 
 
 def test_a_copy_is_whole_and_intact() -> None:

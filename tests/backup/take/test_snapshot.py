@@ -140,7 +140,7 @@ def test_a_list_that_breaks_off_is_continued_without_doubles(trouble: Exception)
     snapshot(cluster, store)
     lines = [
         line.address.name
-        for line in opened(store, "one").lines()
+        for line in opened(store, "one").contents
         if line.address.resource == "configmaps"
     ]
     assert lines == sorted({*lines})
@@ -208,7 +208,7 @@ def test_cluster_scoped_objects_that_are_needed_come_along() -> None:
     snapshot(cluster, store)
     names = {
         (line.address.resource, line.address.name)
-        for line in opened(store, "one").lines()
+        for line in opened(store, "one").contents
         if not line.address.namespace
     }
     assert names == {
@@ -231,7 +231,7 @@ def test_exclusions_by_label_kind_and_namespace_are_honoured() -> None:
     snapshot(cluster, store, scope=scope)
     names = {
         (line.address.namespace, line.address.name)
-        for line in opened(store, "one").lines()
+        for line in opened(store, "one").contents
         if line.address.resource in ("configmaps", "secrets")
     }
     assert names == {("shop", "settings"), ("shop-two", "there")}

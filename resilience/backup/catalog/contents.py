@@ -1,0 +1,139 @@
+"""The objects of one snapshot: their list first, and then each object held against it.
+
+The list of a snapshot of ours is the sealed one, of a snapshot of Velero's the one that a first
+reading of its archive gives. It is kept in a file of this machine, so what was once checked is what
+every later reading goes by: a store that gives other bytes the next time is refused at the first
+object that differs, before it is handed on. Each object is handed on once, and all of them or an
+error.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+
+from resilience.backup.format.archive import Address
+from resilience.backup.format.errors import BadArchive, Tampered
+from resilience.backup.format.manifest import ObjectLine
+from resilience.backup.format.object_index import Lines
+from resilience.backup.format.velero import Found, objects_in
+
+MOST_OBJECTS = 1_000_000
+"""No cluster holds so many; an archive of empty entries can."""
+
+Archive = Callable[[], Iterable[bytes]]
+
+
+class Contents:
+    """`archive` opens the tarball anew for each reading."""
+
+    def __init__(self, name: str, lines: Lines, archive: Archive) -> None:
+        self._name, self._lines, self._archive = name, lines, archive
+        held = ExitStack()
+        held.enter_context(lines)
+        weakref.finalize(self, held.close)
+        self.count, self.bytes = lines.count, lines.bytes
+
+    def __iter__(self) -> Iterator[ObjectLine]:
+        return iter(self._lines)
+
+    @property
+    def namespaces(self) -> frozenset[str]:
+        """Those that objects lie in, and those that are objects."""
+        return frozenset(filter(None, (namespace_of(line.address) for line in self)))
+
+    def objects(self) -> Iterator[Found]:
+        """The second of each of `pairs`."""
+        return (found for _, found in self.pairs())
+
+    def pairs(self) -> Iterator[tuple[ObjectLine, Found]]:
+        """Each line of the list and its object, in order; `Tampered` before an object that differs
+        is handed on, and at the end when one is missing."""
+        expected, done = iter(self), 0
+        line = next(expected, None)
+        for found in objects_in(self._archive()):
+            if line is None or _place(found.address) != _place(line.address):
+                continue  # the second copy of an object that was handed on
+            if len(found.body) != line.size or _hash(found.body) != line.sha256:
+                raise Tampered(
+                    f"snapshot {self._name}: object {found.address.plain} is not the one that was "
+                    "verified; the store gave other bytes than before"
+                )
+            yield line, found
+            line, done = next(expected, None), done + 1
+        if line is not None:
+            raise Tampered(
+                f"snapshot {self._name}: object {line.address.plain} is missing from the archive, "
+                f"which gave {done} of {self.count} objects"
+            )
+
+
+def namespace_of(address: Address) -> str:
+    """The namespace that an object lies in or is; "" for what belongs to the cluster."""
+    return address.name if address.resource == "namespaces" else address.namespace
+
+
+def sealed(name: str, lines: Iterable[ObjectLine], archive: Archive) -> Contents:
+    """By a list that was verified."""
+    return Contents(name, _kept(lines), archive)
+
+
+def scanned(name: str, archive: Archive) -> Contents:
+    """By a first reading; `BadArchive` for two different copies of one object."""
+    return Contents(name, _kept(_scan(archive())), archive)
+
+
+def _kept(lines: Iterable[ObjectLine]) -> Lines:
+    kept = Lines()
+    try:
+        for line in lines:
+            kept.add(line)
+            if kept.count > MOST_OBJECTS:
+                raise BadArchive(f"more than {MOST_OBJECTS} objects; refused")
+    except BaseException:
+        kept.close()
+        raise
+    kept.finish()
+    return kept
+
+
+def _scan(chunks: Iterable[bytes]) -> Iterator[ObjectLine]:
+    """What is held for each object is two numbers, whatever it is called and holds."""
+    seen: dict[int, int] = {}
+    for found in objects_in(chunks):
+        key, content = _short("\0".join(_place(found.address)).encode()), _short(found.body)
+        if key not in seen:
+            seen[key] = content
+            yield _line(found)
+        elif seen[key] != content:
+            raise BadArchive(f"{found.address.plain}: the archive holds two different copies of it")
+
+
+def _line(found: Found) -> ObjectLine:
+    obj = found.parsed()
+    metadata = obj["metadata"]
+    return ObjectLine(
+        found.address,
+        obj["apiVersion"],
+        obj["kind"],
+        len(found.body),
+        _hash(found.body),
+        metadata.get("uid") or "",
+        metadata.get("resourceVersion") or "",
+        tuple(owner["uid"] for owner in metadata.get("ownerReferences") or ()),
+    )
+
+
+def _place(address: Address) -> tuple[str, str, str]:
+    resource, _, where, name = address
+    return resource, where, name
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _short(data: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big")

@@ -1,0 +1,108 @@
+"""The record of a verification: `backups/NAME/verified-TIME.json`, created once, never rewritten.
+
+It refers to what was verified by hash: the manifest of a snapshot of ours, velero-backup.json of
+one of Velero's. A record of something else, or one with a flipped bit, counts as none. Records are
+evidence for whoever trusts the store: where a key is trusted, `intact` and drills verify again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Protocol
+
+from resilience.backup.catalog.catalog import Snapshot
+from resilience.backup.format import layout, limited
+from resilience.backup.format.errors import Tampered
+
+
+class Verified(Protocol):
+    """What a record is made of (`verify.Verification`, or a check of a backup of Velero's)."""
+
+    objects: int
+    bytes: int
+    signed_by: str
+    opened: bool
+
+    def require(self) -> None:
+        """`Tampered` unless it is good."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """`manifest` is the hash that it refers to, `archive` the archive's where Velero wrote it, as
+    nothing else keeps it. `opened` is false when an encrypted content was not looked at."""
+
+    snapshot: str
+    verified: datetime
+    manifest: str
+    objects: int = 0
+    bytes: int = 0
+    signer: str = ""
+    opened: bool = True
+    archive: str = ""
+
+
+def record(
+    snapshot: Snapshot, verification: Verified, moment: datetime, *, archive: str = ""
+) -> str:
+    """Write down a good verification; returns the key."""
+    verification.require()
+    made = Record(
+        snapshot=snapshot.name,
+        verified=moment,
+        manifest=_identity(snapshot),
+        objects=verification.objects,
+        bytes=verification.bytes,
+        signer=verification.signed_by,
+        opened=verification.opened,
+        archive=archive,
+    )
+    document = asdict(made) | {"verified": moment.isoformat()}
+    key = layout.verification(snapshot.name, moment)
+    snapshot.store.put(key, _with_check(json.dumps(document, sort_keys=True).encode()))
+    return key
+
+
+def _identity(snapshot: Snapshot) -> str:
+    if snapshot.listed.ours:
+        return snapshot.manifest_digest
+    marker = limited.read(snapshot.store, snapshot.listed.marker, limited.MARKER)
+    return hashlib.sha256(marker).hexdigest()
+
+
+def _with_check(text: bytes) -> bytes:
+    return text + b"\n" + hashlib.sha256(text).hexdigest().encode() + b"\n"
+
+
+def understood(data: bytes) -> Record | None:
+    """The record, None when a bit of it is not as it was written."""
+    text = data.partition(b"\n")[0]
+    if _with_check(text) != data:
+        return None
+    try:
+        return limited.record(Record, limited.parsed(text))
+    except (ValueError, KeyError):
+        return None
+
+
+def latest(snapshot: Snapshot) -> Record | None:
+    """The newest record of this very snapshot."""
+    keys = snapshot.listed.verifications
+    identity = _identity(snapshot) if keys else ""
+    for key in reversed(keys):
+        try:
+            found = understood(limited.read(snapshot.store, key, limited.SMALL))
+        except Tampered:
+            continue
+        if found and (found.manifest, found.snapshot) == (identity, snapshot.name):
+            return found
+    return None
+
+
+def recorded(snapshot: Snapshot) -> datetime | None:
+    """When the snapshot was last verified, None for never."""
+    found = latest(snapshot)
+    return found.verified if found else None

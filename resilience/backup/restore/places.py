@@ -1,0 +1,114 @@
+"""Where the objects of a snapshot go, decided before the first write and held at every write.
+
+The namespaces are those of the objects themselves, never what a document beside them says: a
+manifest or Velero's `includedNamespaces` may name fewer, or patterns. An object that lies in a
+namespace which the snapshot does not declare, or which a closed mapping does not map, refuses the
+restore as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from resilience.backup.catalog.catalog import Snapshot
+from resilience.backup.catalog.contents import namespace_of
+from resilience.backup.catalog.velero_volumes import unread
+from resilience.backup.format.archive import Address
+from resilience.backup.format.errors import BadArchive, RestoreRefused
+from resilience.cluster.interface import Object, Resource
+
+if TYPE_CHECKING:
+    from resilience.backup.restore.restore import RestoreRequest
+
+_SHOWN = 5
+
+
+def wanted(request: RestoreRequest, address: Address) -> bool:
+    """Whether a restore takes an object."""
+    namespace = namespace_of(address)
+    if not namespace:
+        return request.cluster_scoped
+    return not request.namespaces or namespace in request.namespaces
+
+
+def places(request: RestoreRequest, snapshot: Snapshot) -> frozenset[str]:
+    """The namespaces that a restore writes to; `RestoreRefused` when an object may not go where it
+    would, and when volumes would stay empty without a word."""
+    found = {
+        namespace_of(line.address) for line in snapshot.contents if wanted(request, line.address)
+    }
+    found.discard("")
+    _require_declared(snapshot, found)
+    _require_mapped(request, snapshot, found)
+    _require_data(request, snapshot, found)
+    return frozenset(map(request.targets.namespace, found))
+
+
+def _require_declared(snapshot: Snapshot, found: set[str]) -> None:
+    manifest = snapshot.manifest
+    if manifest and (outside := sorted(found - set(manifest.namespaces))):
+        raise RestoreRefused(
+            f"snapshot {snapshot.name} holds objects in {_some(outside)}, which its manifest does "
+            f"not name (it names {_some(manifest.namespaces) or 'none'}); nothing was restored"
+        )
+
+
+def _require_mapped(request: RestoreRequest, snapshot: Snapshot, found: set[str]) -> None:
+    mapping = request.targets.namespaces
+    if unknown := sorted(mapping.keys() - snapshot.contents.namespaces):
+        raise RestoreRefused(
+            f"snapshot {snapshot.name} holds no namespace {_some(unknown)}; it holds "
+            f"{_some(sorted(snapshot.contents.namespaces)) or 'none'}"
+        )
+    if request.mapped_only and (stray := sorted(found - mapping.keys())):
+        raise RestoreRefused(
+            f"snapshot {snapshot.name} holds objects in {_some(stray)}, which is mapped to no "
+            "namespace; nothing was restored"
+        )
+
+
+def _require_data(request: RestoreRequest, snapshot: Snapshot, found: set[str]) -> None:
+    if request.without_volume_data:
+        return
+    lost = [each for each in unread(snapshot) if not each.namespace or each.namespace in found]
+    if lost:
+        raise RestoreRefused(
+            f"snapshot {snapshot.name} of Velero holds data of volumes that only Velero can read: "
+            f"{_some(list(map(str, lost)))}; restore them with Velero, or restore the objects with "
+            "empty volumes by --without-volume-data"
+        )
+
+
+def _some(names: list[str] | tuple[str, ...]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{', '.join(names[:_SHOWN])}{more}"
+
+
+def require_place(resource: Resource, obj: Object, allowed: frozenset[str]) -> None:
+    """At every write: `RestoreRefused` unless the object goes where `places` said. A path that
+    claims a namespace for a kind without one would be created in the whole cluster."""
+    metadata = obj["metadata"]
+    name, namespace = metadata["name"], metadata.get("namespace", "")
+    if resource.namespaced != bool(namespace):
+        scope = "cluster-scoped" if namespace else "namespaced"
+        raise RestoreRefused(
+            f"{resource.kind} {name} is {scope} on this cluster and is not so in the snapshot"
+        )
+    where = name if resource.plural == "namespaces" and not resource.group else namespace
+    if where and where not in allowed:
+        raise RestoreRefused(f"{resource.kind} {name} would go to namespace {where}, unexpectedly")
+
+
+@contextmanager
+def understood(address: Address) -> Iterator[None]:
+    """Around the rules that look into an object: an API server stored each with its kind's shape,
+    so one that they cannot read was made by somebody else."""
+    try:
+        yield
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError) as problem:
+        raise BadArchive(
+            f"{address.plain} does not have the shape of its kind "
+            f"({type(problem).__name__}: {problem}); nothing more is done with it"
+        ) from problem
