@@ -12,10 +12,12 @@ import dataclasses
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from resilience.backup.format.errors import Tampered
-from resilience.backup.store import Store
+
+if TYPE_CHECKING:
+    from resilience.backup.store import Store
 
 T = TypeVar("T")
 

@@ -13,6 +13,7 @@ over chunks; the stream is read once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from resilience.backup.format import limited
@@ -67,6 +68,19 @@ def _identified(value: Object) -> None:
     for field in ("spec", "status"):
         if value.get(field) is None:
             value.pop(field, None)
+
+
+@contextmanager
+def understood(address: Address) -> Iterator[None]:
+    """Around the rules that look into an object: an API server stored each with its kind's shape,
+    so one that they cannot read was made by somebody else."""
+    try:
+        yield
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError) as problem:
+        raise BadArchive(
+            f"{address.plain} does not have the shape of its kind "
+            f"({type(problem).__name__}: {problem}); nothing more is done with it"
+        ) from problem
 
 
 PLAIN, PREFERRED, OTHER = "plain", "preferred", "other version"

@@ -18,13 +18,12 @@ from functools import cached_property
 from itertools import islice
 
 from resilience.backup.catalog.catalog import Snapshot
-from resilience.backup.format.velero import Found
+from resilience.backup.format.velero import Found, understood
 from resilience.backup.objects.kind_identity import identity
 from resilience.backup.proof.diff import Change, Difference, Key, changes, compared
 from resilience.backup.proof.expected_names import expected
 from resilience.backup.proof.may_be_absent import is_derived, why_absent
 from resilience.backup.proof.may_differ import ANY, LIST, STATUS, Entry, owners
-from resilience.backup.restore.places import understood
 from resilience.backup.take.discover import discover, kind_name
 from resilience.backup.take.scope import Scope, left_out
 from resilience.cluster.errors import ClusterError, Forbidden, NotFound

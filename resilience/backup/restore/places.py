@@ -8,15 +8,13 @@ restore as a whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from resilience.backup.catalog.catalog import Snapshot
 from resilience.backup.catalog.contents import namespace_of
 from resilience.backup.catalog.velero_volumes import unread
 from resilience.backup.format.archive import Address
-from resilience.backup.format.errors import BadArchive, RestoreRefused
+from resilience.backup.format.errors import RestoreRefused
 from resilience.cluster.interface import Object, Resource
 
 if TYPE_CHECKING:
@@ -99,16 +97,3 @@ def require_place(resource: Resource, obj: Object, allowed: frozenset[str]) -> N
     where = name if resource.plural == "namespaces" and not resource.group else namespace
     if where and where not in allowed:
         raise RestoreRefused(f"{resource.kind} {name} would go to namespace {where}, unexpectedly")
-
-
-@contextmanager
-def understood(address: Address) -> Iterator[None]:
-    """Around the rules that look into an object: an API server stored each with its kind's shape,
-    so one that they cannot read was made by somebody else."""
-    try:
-        yield
-    except (AttributeError, KeyError, IndexError, TypeError, ValueError) as problem:
-        raise BadArchive(
-            f"{address.plain} does not have the shape of its kind "
-            f"({type(problem).__name__}: {problem}); nothing more is done with it"
-        ) from problem

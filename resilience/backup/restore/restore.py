@@ -18,7 +18,7 @@ from resilience.backup.catalog.catalog import Snapshot
 from resilience.backup.format import layout
 from resilience.backup.format.backup_clock import Clock
 from resilience.backup.format.errors import BadRequest
-from resilience.backup.format.velero import Found
+from resilience.backup.format.velero import Found, understood
 from resilience.backup.objects import order
 from resilience.backup.objects.mapping import Targets
 from resilience.backup.objects.outside_owners import OutsideOwners
@@ -27,7 +27,7 @@ from resilience.backup.objects.rules import Allocations, strip, with_allocations
 from resilience.backup.objects.skips import reason_to_skip
 from resilience.backup.objects.velero_hooks import restore_hooks
 from resilience.backup.restore.outcome import STATUS_LEFT, Item, Outcome, RestoreReport
-from resilience.backup.restore.places import places, require_place, understood, wanted
+from resilience.backup.restore.places import places, require_place, wanted
 from resilience.backup.restore.served_kinds import Kinds
 from resilience.backup.restore.writing import Existing, ObjectWriter, Written
 from resilience.cluster.interface import Cluster, Object, Resource
