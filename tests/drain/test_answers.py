@@ -1,4 +1,4 @@
-"""Each answer of the eviction subresource leads to the decision that semantics 2.1 asks for."""
+"""Each answer of the eviction subresource leads to the decision that rules 2.1 asks for."""
 
 from __future__ import annotations
 

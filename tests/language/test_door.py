@@ -1,4 +1,4 @@
-"""The door of the language: documents of design.md load, and each file reports all its problems."""
+"""The door of the language: wanted documents load, and each file reports all its problems."""
 
 from __future__ import annotations
 

@@ -156,7 +156,7 @@ class Api(Protocol):
         uid: str | None = None,
         propagation: Literal["Background", "Foreground", "Orphan"] | None = None,
     ) -> Obj:
-        """Begin or finish deletion by the rules of semantics 3.7 and 3.11."""
+        """Begin or finish deletion by the rules of rules 3.7 and 3.11."""
 
     def subscribe(
         self, resource: Resource, callback: Callable[[Change], None]

@@ -2,7 +2,7 @@
 
 Immediate claims must be bound first. `WaitForFirstConsumer` claims are bound by the volume binder
 once the scheduler has chosen a node and written it as `volume.kubernetes.io/selected-node`; the Pod
-waits for that (semantics 3.9). A bound volume's node affinity restricts the nodes.
+waits for that (rules 3.9). A bound volume's node affinity restricts the nodes.
 """
 
 from __future__ import annotations

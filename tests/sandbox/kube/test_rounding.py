@@ -1,4 +1,4 @@
-"""The rounding of percentages (semantics 3.2)."""
+"""The rounding of percentages (rules 3.2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pods with and away from other Pods: affinity and anti-affinity (semantics 3.13)."""
+"""Pods with and away from other Pods: affinity and anti-affinity (rules 3.13)."""
 
 from __future__ import annotations
 

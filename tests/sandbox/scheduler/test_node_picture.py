@@ -1,4 +1,4 @@
-"""Which node may be taken: cordons, taints, selectors, affinity (semantics 3.13)."""
+"""Which node may be taken: cordons, taints, selectors, affinity (rules 3.13)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which Pod is looked at, and when again (semantics 3.13)."""
+"""Which Pod is looked at, and when again (rules 3.13)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which node has room: requests, what ended, ports (semantics 3.13)."""
+"""Which node has room: requests, what ended, ports (rules 3.13)."""
 
 from __future__ import annotations
 

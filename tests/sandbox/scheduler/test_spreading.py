@@ -1,4 +1,4 @@
-"""Pods over nodes and zones: spread constraints and the even default (semantics 3.13)."""
+"""Pods over nodes and zones: spread constraints and the even default (rules 3.13)."""
 
 from __future__ import annotations
 

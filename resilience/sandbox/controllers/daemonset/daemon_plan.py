@@ -1,4 +1,4 @@
-"""Which nodes a DaemonSet wants a Pod on, and which old Pods it may replace (semantics 3.4). Pure.
+"""Which nodes a DaemonSet wants a Pod on, and which old Pods it may replace (rules 3.4). Pure.
 
 Source: pkg/controller/daemon/{daemon_controller,update}.go. maxUnavailable and maxSurge both round
 up; an old Pod that is unavailable anyway is replaced without counting.

@@ -1,4 +1,4 @@
-"""The DaemonSet controller: one Pod on every node that may have it (semantics 3.4).
+"""The DaemonSet controller: one Pod on every node that may have it (rules 3.4).
 
 Pods are bound by the default scheduler, each pinned to its node by affinity. A failed Pod is
 removed and made again with a back-off per node from 1 s to 15 min.

@@ -1,4 +1,4 @@
-"""The Deployment controller: rollouts, scaling, pause, history (semantics 3.2).
+"""The Deployment controller: rollouts, scaling, pause, history (rules 3.2).
 
 The decisions are pure and live in deployment_{rolling,scaling,status,revisions}; this module runs
 them in kube-controller-manager's order and writes what they say.

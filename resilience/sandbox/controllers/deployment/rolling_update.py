@@ -1,7 +1,7 @@
 """The arithmetic of a rolling update: who grows, who shrinks, by how much.
 
 Pure: Deployment and ReplicaSets in, new sizes out. Sources: pkg/controller/deployment/rolling.go
-and util NewRSNewReplicas; semantics 3.2. Sums go over `spec.replicas`, so Pods that are still
+and util NewRSNewReplicas; rules 3.2. Sums go over `spec.replicas`, so Pods that are still
 terminating never hold a rollout back.
 """
 

@@ -1,4 +1,4 @@
-"""The arithmetic of disruption budgets (semantics 2.2). Pure.
+"""The arithmetic of disruption budgets (rules 2.2). Pure.
 
 Both fields round percentages up. An integer `minAvailable` counts the matching Pods there are now;
 everything else counts what their controllers want. Source: pkg/controller/disruption/disruption.go.

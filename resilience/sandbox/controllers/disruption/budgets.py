@@ -1,4 +1,4 @@
-"""The disruption controller: keeps the status of PodDisruptionBudgets (semantics 2.2).
+"""The disruption controller: keeps the status of PodDisruptionBudgets (rules 2.2).
 
 Evictions debit the status themselves; this controller takes a debit back when the Pod was not
 deleted within two minutes, and then also the Pod's DisruptionTarget condition.

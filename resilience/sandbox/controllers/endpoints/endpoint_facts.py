@@ -1,4 +1,4 @@
-"""One Pod as an endpoint of one Service: pure rules of semantics 3.6.
+"""One Pod as an endpoint of one Service: pure rules of rules 3.6.
 
 Sources: k8s.io/endpointslice/utils.go and util/controller_utils.go. A Pod is a member once it has
 an address and until its phase is terminal; a terminating one stays a member, not ready, while it

@@ -1,4 +1,4 @@
-"""The EndpointSlice controller: Services with a selector, seen as endpoints (semantics 3.6).
+"""The EndpointSlice controller: Services with a selector, seen as endpoints (rules 3.6).
 
 Slices are owned by their Service, named SERVICE-xxxxx and grouped by ports, as Pods may resolve a
 named target port differently. A Service whose Pods are none has one empty slice.

@@ -1,4 +1,4 @@
-"""A Job's arithmetic: how many Pods to run, when it has failed or is complete (3.5). Pure.
+"""A Job's arithmetic: how many Pods to run, when it has failed or is complete (rules 3.5).
 
 Source: pkg/controller/job/{job_controller,backoff_utils}.go. Interim conditions (FailureTarget,
 SuccessCriteriaMet) come first; the final ones when no Pod is left.

@@ -1,4 +1,4 @@
-"""The CronJob controller: starts Jobs on schedule (semantics 3.5).
+"""The CronJob controller: starts Jobs on schedule (rules 3.5).
 
 A suspended CronJob that is resumed starts its latest missed Job at once, as on a real cluster.
 """

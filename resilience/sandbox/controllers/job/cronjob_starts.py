@@ -1,4 +1,4 @@
-"""When a CronJob starts its next Job, and which old Jobs it forgets (semantics 3.5). Pure.
+"""When a CronJob starts its next Job, and which old Jobs it forgets (rules 3.5). Pure.
 
 Source: pkg/controller/cronjob/utils.go. Of several missed starts only the latest is made up for.
 """

@@ -1,4 +1,4 @@
-"""Which ended Pods of a Job count as what (semantics 3.5). Pure.
+"""Which ended Pods of a Job count as what (rules 3.5). Pure.
 
 A Pod that is deleted or evicted counts as failed as soon as it is being deleted, unless the Job
 asks to replace failed Pods only or has a podFailurePolicy. Source: pkg/controller/job.

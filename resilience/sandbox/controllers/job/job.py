@@ -1,4 +1,4 @@
-"""The Job controller (semantics 3.5): runs Pods to completion and counts each exactly once.
+"""The Job controller (rules 3.5): runs Pods to completion and counts each exactly once.
 
 A Pod holds the finalizer `batch.kubernetes.io/job-tracking` until it has been counted. Counting and
 writing the status are one step here, so `uncountedTerminatedPods` is always empty. What an Indexed

@@ -1,4 +1,4 @@
-"""The garbage collector: dependents follow their owners, in three ways (semantics 3.11).
+"""The garbage collector: dependents follow their owners, in three ways (rules 3.11).
 
 Background: the owner is gone, dependents go after it. Foreground: the owner waits, with its
 finalizer, for the dependents that block it. Orphan: dependents lose the reference and stay.

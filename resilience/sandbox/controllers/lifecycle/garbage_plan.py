@@ -1,6 +1,6 @@
 """What garbage collection does to one object, from the state of its owners. Pure.
 
-Source: attemptToDeleteItem in pkg/controller/garbagecollector/garbagecollector.go; semantics 3.11.
+Source: attemptToDeleteItem in pkg/controller/garbagecollector/garbagecollector.go; rules 3.11.
 An owner is identified by its uid: another object of the same name is no owner.
 """
 

@@ -1,6 +1,6 @@
 """Conditions of a namespace in deletion, with kube-controller-manager's own words. Pure.
 
-Source: pkg/controller/namespace/deletion/status_condition_utils.go; semantics 3.10.
+Source: pkg/controller/namespace/deletion/status_condition_utils.go; rules 3.10.
 """
 
 from __future__ import annotations

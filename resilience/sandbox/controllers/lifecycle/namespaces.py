@@ -1,4 +1,4 @@
-"""Namespace deletion: Pods first, then everything else, then the namespace (semantics 3.10).
+"""Namespace deletion: Pods first, then everything else, then the namespace (rules 3.10).
 
 It looks again when something in a terminating namespace goes, and after half the longest grace
 period in any case, as kube-controller-manager does.

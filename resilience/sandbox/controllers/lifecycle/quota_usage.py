@@ -1,4 +1,4 @@
-"""What an object uses of a ResourceQuota (semantics 3.12). Pure; admission counts the same way.
+"""What an object uses of a ResourceQuota (rules 3.12). Pure; admission counts the same way.
 
 Ended Pods and Pods lost beyond their grace are not charged, terminating ones inside it are.
 Sources: pkg/quota/v1/evaluator/core/{pods,services,persistent_volume_claims}.go.

@@ -1,4 +1,4 @@
-"""The ResourceQuota controller: keeps `status.hard` and `status.used` true (semantics 3.12).
+"""The ResourceQuota controller: keeps `status.hard` and `status.used` true (rules 3.12).
 
 Admission debits at once; this controller counts anew when something in the namespace goes or
 changes what it uses, and every five minutes.

@@ -1,6 +1,6 @@
 """Node health as pure rules: conditions to taints, silence to Unknown, zones to states.
 
-Source: pkg/controller/nodelifecycle/node_lifecycle_controller.go of Kubernetes 1.36; semantics 3.8.
+Source: pkg/controller/nodelifecycle/node_lifecycle_controller.go of Kubernetes 1.36; rules 3.8.
 """
 
 from __future__ import annotations

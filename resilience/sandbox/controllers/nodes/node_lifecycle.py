@@ -1,4 +1,4 @@
-"""The node lifecycle controller: hears kubelets, marks the silent, taints (semantics 3.8).
+"""The node lifecycle controller: hears kubelets, marks the silent, taints (rules 3.8).
 
 A node counts as heard from when its Lease or its Ready heartbeat moves, by this clock. NoSchedule
 taints follow conditions at once; NoExecute taints go through one rate-limited line per zone.

@@ -1,4 +1,4 @@
-"""Pod garbage collection: Pods that nobody else will ever remove (semantics 3.8).
+"""Pod garbage collection: Pods that nobody else will ever remove (rules 3.8).
 
 Every 20 s: ended Pods beyond 12,500, Pods on nodes that have been gone for 40 s, terminating Pods
 that were never scheduled, terminating Pods on nodes out of service. All are removed by force.

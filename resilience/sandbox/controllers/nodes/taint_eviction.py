@@ -1,4 +1,4 @@
-"""Eviction by NoExecute taints, with `tolerationSeconds` (semantics 3.8).
+"""Eviction by NoExecute taints, with `tolerationSeconds` (rules 3.8).
 
 It deletes directly: no disruption budget is asked. Pods get the condition DisruptionTarget with
 reason DeletionByTaintManager first. Source: pkg/controller/tainteviction/taint_eviction.go.

@@ -1,7 +1,7 @@
 """The ReplicaSet's arithmetic: how many to make or delete, and what its status says.
 
 Pure functions over a `Tally`. Source: pkg/controller/replicaset/{replica_set,replica_set_utils}.go
-of Kubernetes 1.36; semantics 3.1.
+of Kubernetes 1.36; rules 3.1.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The ReplicaSet controller: keeps the asked number of active Pods (semantics 3.1).
+"""The ReplicaSet controller: keeps the asked number of active Pods (rules 3.1).
 
 A terminating Pod is replaced at once, orphans are adopted, strangers released, victims chosen in
 the order of `victims`. Events and texts are replicaset-controller's own.

@@ -1,4 +1,4 @@
-"""What a StatefulSet does next, decided from its Pods (semantics 3.3). Pure.
+"""What a StatefulSet does next, decided from its Pods (rules 3.3). Pure.
 
 One walk upward over the ordinals, one downward over those to be removed, then the update. With
 OrderedReady the first thing out of order ends the sync; Parallel goes on, except in updates.

@@ -1,4 +1,4 @@
-"""The StatefulSet controller (semantics 3.3): stable names, order, one claim per ordinal.
+"""The StatefulSet controller (rules 3.3): stable names, order, one claim per ordinal.
 
 Decisions are in `statefulset_plan`, the shape of Pods and claims in `statefulset_pods`.
 """

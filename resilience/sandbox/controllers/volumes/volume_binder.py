@@ -1,4 +1,4 @@
-"""The volume binder and the provisioner of class `standard` (semantics 3.9).
+"""The volume binder and the provisioner of class `standard` (rules 3.9).
 
 A claim and a volume are bound when each names the other. Volumes it provisions are directories;
 the objects are made here, the directories by the kubelet on first use.

@@ -1,4 +1,4 @@
-"""Which volume fits a claim, and what binding writes (semantics 3.9). Pure.
+"""Which volume fits a claim, and what binding writes (rules 3.9). Pure.
 
 Source: component-helpers/storage/volume/pv_helpers.go (FindMatchingVolume, GetBindVolumeToClaim).
 """

@@ -1,4 +1,4 @@
-"""Finalizers that keep a claim while a Pod uses it and a volume while it is bound (3.9).
+"""Finalizers that keep a claim while a Pod uses it and a volume while it is bound (rules 3.9).
 
 Source: pkg/controller/volume/{pvcprotection,pvprotection}. Only Pods that have a node count as
 users: no kubelet has seen the others.

@@ -1,6 +1,6 @@
 """One Pod on its node: set-up, init containers, containers, termination, final status.
 
-A task follows the Pod from binding to removal. Deletion follows semantics 3.7: readiness probing
+A task follows the Pod from binding to removal. Deletion follows rules 3.7: readiness probing
 goes on, containers are stopped in parallel (sidecars after them, last first), then the terminal
 phase is written and the object deleted with grace 0. An object that is gone before that (grace 0)
 still gets SIGTERM at once and SIGKILL two seconds later.

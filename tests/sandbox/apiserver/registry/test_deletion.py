@@ -1,4 +1,4 @@
-"""What a DELETE does: grace, finalizers, propagation (semantics 3.7, 3.10, 3.11)."""
+"""What a DELETE does: grace, finalizers, propagation (rules 3.7, 3.10, 3.11)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The eviction subresource: each row of the table in semantics 2.1."""
+"""The eviction subresource: each row of the table in rules 2.1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The DaemonSet controller (semantics 3.4)."""
+"""The DaemonSet controller (rules 3.4)."""
 
 from __future__ import annotations
 

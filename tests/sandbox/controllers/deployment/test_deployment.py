@@ -1,4 +1,4 @@
-"""The Deployment controller at work (semantics 3.2)."""
+"""The Deployment controller at work (rules 3.2)."""
 
 from __future__ import annotations
 

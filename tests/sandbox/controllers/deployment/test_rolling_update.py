@@ -1,4 +1,4 @@
-"""The arithmetic of Deployments (semantics 3.2), table by table."""
+"""The arithmetic of Deployments (rules 3.2), table by table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Disruption budgets (semantics 2.2): the arithmetic, and the controller at work."""
+"""Disruption budgets (rules 2.2): the arithmetic, and the controller at work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""EndpointSlices and Endpoints (semantics 3.6)."""
+"""EndpointSlices and Endpoints (rules 3.6)."""
 
 from __future__ import annotations
 

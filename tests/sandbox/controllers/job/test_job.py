@@ -1,4 +1,4 @@
-"""The Job controller (semantics 3.5)."""
+"""The Job controller (rules 3.5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Garbage collection and namespace deletion (semantics 3.11, 3.10)."""
+"""Garbage collection and namespace deletion (rules 3.11, 3.10)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ResourceQuota status (semantics 3.12), and the notice about autoscalers."""
+"""ResourceQuota status (rules 3.12), and the notice about autoscalers."""
 
 from __future__ import annotations
 

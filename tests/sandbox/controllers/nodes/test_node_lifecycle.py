@@ -1,4 +1,4 @@
-"""Node lifecycle, taint eviction and Pod garbage collection (semantics 3.8)."""
+"""Node lifecycle, taint eviction and Pod garbage collection (rules 3.8)."""
 
 from __future__ import annotations
 

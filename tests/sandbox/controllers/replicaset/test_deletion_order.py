@@ -1,4 +1,4 @@
-"""Which Pods a ReplicaSet deletes first (semantics 3.1): each rule against all rules below it."""
+"""Which Pods a ReplicaSet deletes first (rules 3.1): each rule against all rules below it."""
 
 from __future__ import annotations
 

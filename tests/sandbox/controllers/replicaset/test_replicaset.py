@@ -1,4 +1,4 @@
-"""The ReplicaSet controller (semantics 3.1)."""
+"""The ReplicaSet controller (rules 3.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The StatefulSet controller (semantics 3.3)."""
+"""The StatefulSet controller (rules 3.3)."""
 
 from __future__ import annotations
 

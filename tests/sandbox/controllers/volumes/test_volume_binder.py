@@ -1,4 +1,4 @@
-"""Claims, volumes and their binding (semantics 3.9)."""
+"""Claims, volumes and their binding (rules 3.9)."""
 
 from __future__ import annotations
 
