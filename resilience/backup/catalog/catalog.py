@@ -193,11 +193,11 @@ class Snapshot:
             return self.manifest.started
         return self.velero.started or self.listed.newest
 
-    def stream(self, key: str) -> Iterator[bytes]:
+    def stream(self, key: str, *, held: bool = True) -> Iterator[bytes]:
         """A file's content, decrypted, in the version that the manifest recorded; `Tampered` at its
-        end when the stored bytes are not those that were written."""
+        end when the stored bytes are not those that were written (`held`)."""
         if not self.encrypted:
-            return self._stored(key)
+            return self._stored(key, held)
         if not self.identities:
             raise BadRequest(
                 f"snapshot {self.name} is encrypted; give its identity (--identity FILE, or "
@@ -205,10 +205,10 @@ class Snapshot:
             )
         key = layout.sealed(key)
         what = f"snapshot {self.name}: {key}"
-        return encrypt.opened(self._stored(key), self.identities, what)
+        return encrypt.opened(self._stored(key, held), self.identities, what)
 
-    def _stored(self, key: str) -> Iterator[bytes]:
-        if not self.manifest or self.unverified:
+    def _stored(self, key: str, held: bool) -> Iterator[bytes]:
+        if not self.manifest or self.unverified or not held:
             return self.store.stream(key, self._version(key))
         return held_against(self.store, self.manifest.file(key))
 

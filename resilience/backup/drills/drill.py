@@ -1,7 +1,7 @@
 """A restore into a scratch namespace, with proof and a stopwatch.
 
-    control   a changed bit and another name are refused by the verification
     verify    every hash and the signature
+    control   a changed bit and another name are refused by the verification
     wall      the scratch namespace, and the proof that nothing gets out of it
     create    everything, made harmless
     ready     until the workloads run
@@ -132,10 +132,10 @@ class _Drill:
 
     def run(self, prove: Prove) -> DrillReport:
         self._report.swept = sweep(self._cluster, clock=self._clock)
-        if self._snapshot.listed.ours:
-            self._control()
         if not self._verified():
             return self._report
+        if self._snapshot.listed.ours:
+            self._control()
         self._sources, self._targets = _mapped(self._plan, self._snapshot)
         with ExitStack() as stack:
             with self._timed(WALL):

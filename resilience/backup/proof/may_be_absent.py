@@ -36,6 +36,19 @@ _OWN_RIGHTS = frozenset(
     for kind in ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
 )
 
+_NEVER_MOVED = {
+    "Event": "tells what happened to objects that are gone",
+    "Event.events.k8s.io": "tells what happened to objects that are gone",
+    "Node": "a machine registers itself",
+    "CSINode.storage.k8s.io": "a machine registers itself",
+    "VolumeAttachment.storage.k8s.io": "made by the attach controller",
+    "Backup.velero.io": "Velero's own bookkeeping",
+    "Restore.velero.io": "Velero's own bookkeeping",
+    "ResticRepository.velero.io": "Velero's own bookkeeping",
+    "BackupRepository.velero.io": "Velero's own bookkeeping",
+}
+"""What Velero archives and never restores (its pkg/controller/restore_controller.go)."""
+
 
 def made_by_controller(obj: Object) -> str:
     """Which built-in controller makes it anew, "" for none."""
@@ -97,6 +110,8 @@ def _generated_token(obj: Object) -> str:
 def why_absent(obj: Object) -> str:
     """The reason, "" for what must be there."""
     kind, metadata = identity(obj), obj["metadata"]
+    if kind in _NEVER_MOVED:
+        return _NEVER_MOVED[kind]
     reclaim = (obj.get("spec") or {}).get("persistentVolumeReclaimPolicy")
     if kind == "PersistentVolume" and reclaim != "Retain":
         return "provisioned anew for its claim"

@@ -333,8 +333,8 @@ def test_a_drill_proves_restores_and_leaves_nothing() -> None:
     report = drilled(cluster)
     assert report.passed
     assert [each.name for each in report.findings] == [
-        "control",
         "intact",
+        "control",
         "restored",
         "ready",
         "same",
