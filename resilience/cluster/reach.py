@@ -49,8 +49,12 @@ def route(
     a Pod of the cluster); "pod", in a Pod of its own, from outside."""
     if via in ("direct", "pod"):
         return "direct" if via == "direct" else "pod"
-    inside = "KUBERNETES_SERVICE_HOST" in (os.environ if environment is None else environment)
-    return "direct" if cluster.is_sandbox or inside else "pod"
+    return "direct" if cluster.is_sandbox or is_inside(environment) else "pod"
+
+
+def is_inside(environment: Mapping[str, str] | None = None) -> bool:
+    """Whether this process runs in a Pod."""
+    return "KUBERNETES_SERVICE_HOST" in (os.environ if environment is None else environment)
 
 
 def _absent(cluster: Cluster, service: str, namespace: str, what: str) -> NotFound:

@@ -16,8 +16,9 @@ from resilience.cluster.access.access import Access
 from resilience.cluster.connection.log_lines import opened
 from resilience.cluster.connection.wire import Gate, Wire
 from resilience.cluster.discovery import Discovery
-from resilience.cluster.errors import ClusterError, Gone
-from resilience.cluster.interface import PODS, Means, Object, Resource, View
+from resilience.cluster.errors import ClusterError, Gone, NotFound
+from resilience.cluster.interface import NAMESPACES, PODS, Means, Object, Resource, View
+from resilience.cluster.permit.door import Door, Permit
 from resilience.cluster.sharing import Shared
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class HttpCluster:
         self._around: Middleware | None = None
         self._agent = f"run {run}" if run else ""
         self._wire = Wire(access, gate)
+        self._door = Door(peek=self._namespace, free=access.sandbox)
         self._discovery = Discovery(self._get)
         self._shared = Shared(self._wire, self._agent)
 
@@ -117,6 +119,7 @@ class HttpCluster:
         return self._send(call) if self._around is None else self._around(call, self._send)
 
     def _send(self, call: Call) -> Object:
+        self._door.check(call.method, call.path, call.query, call.body)
         return self._wire.send(
             call.method,
             call.path,
@@ -136,14 +139,29 @@ class HttpCluster:
         other._agent = agent or self._agent
         return other
 
+    def under(self, *permits: Permit) -> HttpCluster:
+        """The same cluster, through which leaves what one of `permits` covers and nothing more.
+        Closing it closes the original."""
+        other = copy(self)
+        other._door = Door(peek=self._namespace, permits=permits)
+        return other
+
+    def _namespace(self, name: str) -> Object | None:
+        try:
+            return self._wire.send("GET", NAMESPACES.path(name=name), agent=self._agent)
+        except NotFound:
+            return None
+
     def lines(
         self, path: str, query: Mapping[str, str] | None = None
     ) -> AbstractContextManager[Iterator[bytes]]:
         """One GET whose answer is lines of text, as they come."""
+        self._door.check("GET", path, query or {}, None)
         return opened(self._wire, path, query, self._agent)
 
     def websocket(self, path: str, protocols: Sequence[str]) -> WebSocket:
         """For `resilience.cluster.connection.container_exec`."""
+        self._door.check("CONNECT", path, {}, None)
         return self._wire.websocket(path, protocols, self._agent)
 
     def unreachable(self, request: str, error: Exception) -> ClusterError:

@@ -10,7 +10,8 @@ import argparse
 import os
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -25,20 +26,31 @@ from resilience.backup.format.errors import BackupError, BadRequest, Busy
 from resilience.backup.format.layout import stamped_name
 from resilience.backup.format.manifest import Manifest
 from resilience.backup.plans import cli_output
-from resilience.backup.plans.lifecycle import Keys, copy, due, plan_store, prune, run_due, scope
+from resilience.backup.plans.lifecycle import (
+    Keys,
+    RunReport,
+    copy,
+    due,
+    plan_store,
+    prune,
+    run_due,
+    scope,
+)
 from resilience.backup.plans.naming import under_free_name
 from resilience.backup.plans.runbook import runbook
 from resilience.backup.plans.volume_diff import volume_changes, volumes_not_compared
 from resilience.backup.proof.compare import added, between, differing, with_cluster
-from resilience.backup.store import open_store
-from resilience.backup.take.data_request import Inside, with_data
+from resilience.backup.store import Store, open_store
+from resilience.backup.take.data_request import Inside, acted_in, with_data
 from resilience.backup.take.scope import Scope
 from resilience.backup.take.snapshot import Request, create
 from resilience.commands import CommandError
+from resilience.commands.admission import admitted
 from resilience.commands.backup_means import cluster_of, existing, keys, plan_in, say
 from resilience.commands.backup_restore import bring_back
 from resilience.model.inside import Volumes
 from resilience.model.scenario import Plan
+from resilience.model.step_reach import Reach
 
 if TYPE_CHECKING:
     from resilience.cluster.transport import HttpCluster
@@ -61,9 +73,10 @@ def _create(options: argparse.Namespace) -> int:
     if not plan and not options.store:
         raise BadRequest("--namespace needs --store")
     store = plan_store(plan, options.store) if plan else open_store(options.store)
-    with cluster_of(options) as cluster:
+    inside = _inside(options, plan)
+    with _acting(options, _scope(options, plan), inside) as cluster:
         given = keys(options, cluster)
-        extend = _with_data(cluster, _inside(options, plan))
+        extend = _with_data(cluster, inside)
 
         def make(name: str) -> Manifest:
             request = extend(_requested(name, options, plan, given))
@@ -83,15 +96,16 @@ def _requested(name: str, options: argparse.Namespace, plan: Plan | None, given:
     return Request(
         name=name,
         plan=plan.id if plan else "",
-        scope=_narrowed(options, scope(plan) if plan else Scope(namespaces=(*options.namespace,))),
+        scope=_scope(options, plan),
         signer=given.signer,
         recipients=given.recipients or (plan.recipients if plan else ()),
         retain_until=now + timedelta(days=options.lock_days) if options.lock_days else None,
     )
 
 
-def _narrowed(options: argparse.Namespace, base: Scope) -> Scope:
+def _scope(options: argparse.Namespace, plan: Plan | None) -> Scope:
     """What the options say on top of the plan."""
+    base = scope(plan) if plan else Scope(namespaces=(*options.namespace,))
     return replace(
         base,
         kinds=(*options.include,) or base.kinds,
@@ -100,6 +114,20 @@ def _narrowed(options: argparse.Namespace, base: Scope) -> Scope:
         accept=(*base.accept, *options.accept),
         cluster=options.cluster_scoped or base.cluster,
     )
+
+
+@contextmanager
+def _acting(options: argparse.Namespace, wanted: Scope, inside: Inside) -> Iterator[HttpCluster]:
+    """The cluster, through which commands run where consent and a lock cover that."""
+    with cluster_of(options) as cluster, _allowed(cluster, wanted, inside) as allowed:
+        yield allowed
+
+
+def _allowed(
+    cluster: HttpCluster, wanted: Scope, inside: Inside
+) -> AbstractContextManager[HttpCluster]:
+    reach = Reach(namespaces=acted_in(cluster, wanted, inside))
+    return admitted(cluster, reach, "resilience backup")
 
 
 def _inside(options: argparse.Namespace, plan: Plan | None) -> Inside:
@@ -219,25 +247,33 @@ def _run(options: argparse.Namespace) -> int:
             plan = plan_in(path)
             store = plan_store(plan, options.store)
             try:
-                report = run_due(
-                    plan,
-                    cluster,
-                    store,
-                    clock=CLOCK,
-                    keys=given,
-                    holder=_holder(),
-                    extend=_with_data(cluster, Inside.of(plan)),
-                )
+                report = _made_if_due(plan, cluster, store, given)
             except Busy as problem:  # twice at once: the other one makes it
                 print(f"{plan.id}: left to another run: {problem}")
                 continue
-            except BackupError as problem:
+            except (BackupError, CommandError) as problem:
                 print(f"error: {plan.id}: {problem}", file=sys.stderr)
                 failed = 1
                 continue
             say([cli_output.made(report.made)] if report.made else [f"{plan.id}: nothing due"])
             say(report.pruned)
     return failed
+
+
+def _made_if_due(plan: Plan, cluster: HttpCluster, store: Store, given: Keys) -> RunReport:
+    if not due(plan, store, CLOCK.now()):
+        return RunReport(plan.id)
+    inside = Inside.of(plan)
+    with _allowed(cluster, scope(plan), inside) as allowed:
+        return run_due(
+            plan,
+            allowed,
+            store,
+            clock=CLOCK,
+            keys=given,
+            holder=_holder(),
+            extend=_with_data(allowed, inside),
+        )
 
 
 def _holder() -> str:

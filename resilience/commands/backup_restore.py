@@ -11,7 +11,6 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resilience.backup.catalog.catalog import Snapshot, opened
@@ -27,8 +26,9 @@ from resilience.backup.restore.outcome import DRY, RestoreReport
 from resilience.backup.restore.places import places
 from resilience.backup.restore.restore import RestoreRequest, restore
 from resilience.cluster.errors import ClusterError
-from resilience.cluster.interface import Cluster
+from resilience.commands.admission import admitted
 from resilience.commands.backup_means import cluster_of, existing, keys, say
+from resilience.model.step_reach import ANY, Reach
 from resilience.model.words import many
 
 if TYPE_CHECKING:
@@ -55,9 +55,11 @@ def bring_back(options: argparse.Namespace) -> int:
         status=tuple(options.status),
         without_volume_data=options.without_volume_data,
     )
-    places(request, snapshot)  # what cannot be restored at all needs no cluster to say so
-    with cluster_of(options) as cluster:
-        _require_consent(cluster, request, snapshot)
+    reach = _reach(request, snapshot)  # what cannot be restored at all needs no cluster to say so
+    with (
+        cluster_of(options) as opened_cluster,
+        admitted(opened_cluster, reach, "resilience restore", dry_run=options.dry_run) as cluster,
+    ):
         if options.local:
             request = replace(request, adjust=LocalLayer(snapshot, targets, cluster))
         with _named(request):
@@ -139,21 +141,13 @@ def _filling(request: RestoreRequest, cluster: HttpCluster) -> RestoreRequest:
     return replace(request, fill=tar.fill)
 
 
-def _require_consent(cluster: Cluster, request: RestoreRequest, snapshot: Snapshot) -> None:
+def _reach(request: RestoreRequest, snapshot: Snapshot) -> Reach:
     """A restore by hand changes a real cluster like any scenario: the namespaces of the very
     objects that it writes must consent."""
-    from resilience.config.root import project_root
-    from resilience.config.targets import BadTarget, load
-    from resilience.engine.guard.consent import consent
-    from resilience.verbs.context import Refused
-
-    if request.dry_run or cluster.is_sandbox:
-        return
-    try:
-        allowed = load(project_root(Path.cwd()))
-        consent(cluster, allowed, sorted(places(request, snapshot)))
-    except (Refused, BadTarget) as problem:
-        raise BadRequest(f"{problem}; nothing was restored") from problem
+    return Reach(
+        namespaces=frozenset(places(request, snapshot)),
+        cluster_scoped=ANY if request.cluster_scoped else frozenset(),
+    )
 
 
 def _namespaces(snapshot: Snapshot, into: str) -> Mapping[str, str]:

@@ -20,6 +20,7 @@ from resilience.config.settings import Settings
 from resilience.config.targets import Target
 from resilience.engine.guard import consent, preflight
 from resilience.engine.guard.limits import Limits
+from resilience.engine.guard.scenario_reach import of_scenario
 from resilience.model.scenario import Scenario
 from resilience.verbs.context import Refused
 
@@ -66,7 +67,7 @@ def namespaces(given: Settings, paths: Sequence[str]) -> Sequence[str]:
     """Those that the files act in; without files, the default one."""
     found = set[str]()
     for scenario in rbac.scenarios([Path(path) for path in paths], given) if paths else ():
-        found.update(consent.touched(scenario, scenario.namespace or given.namespace)[0])
+        found.update(of_scenario(scenario, scenario.namespace or given.namespace).namespaces)
     return sorted(found) or [given.namespace]
 
 
@@ -88,9 +89,10 @@ def refused(
 ) -> None:
     """Raise what a run would meet before it touches anything; locks are not tried."""
     namespace = scenario.namespace or given.namespace
-    namespaces, nodes = consent.touched(scenario, namespace)
-    consent.consent(cluster, targets, namespaces, nodes=nodes)
+    touched = of_scenario(scenario, namespace)
+    if not touched:
+        return
+    agreed = consent.consent_to(cluster, targets, touched)
     cluster.means = consent.means(cluster, targets, given.helper_image)
-    target = consent.target_of(cluster, targets)
-    Limits(target, cluster, namespace, lambda: datetime.now(UTC).timestamp()).open_now()
+    Limits(agreed.target, cluster, namespace, lambda: datetime.now(UTC).timestamp()).open_now()
     preflight.ask(cluster, scenario, namespace, given.journal_namespace)

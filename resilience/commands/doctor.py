@@ -13,12 +13,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 from resilience.cluster.errors import ClusterError, Forbidden
 from resilience.commands import settings
 from resilience.config.settings import Settings
 from resilience.model.words import many
 from resilience.verbs.context import Refused
+
+if TYPE_CHECKING:
+    from resilience.cluster.transport import HttpCluster
+    from resilience.config.targets import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +86,7 @@ def _sandbox() -> Answer:
 
 def _cluster(settings: Settings, paths: Sequence[str]) -> Iterator[Answer]:
     from resilience.cluster import open_context
-    from resilience.commands import checkup, doctor_pods
+    from resilience.commands import checkup
     from resilience.config.targets import load
     from resilience.engine.guard import consent
 
@@ -95,14 +100,27 @@ def _cluster(settings: Settings, paths: Sequence[str]) -> Iterator[Answer]:
             cluster.means = consent.means(cluster, targets, settings.helper_image)
             for namespace in checkup.namespaces(settings, paths):
                 yield _answer("images", partial(checkup.images, cluster, namespace))
-                for line in doctor_pods.helpers(cluster, [namespace]):
-                    yield Answer(*line)
+                yield _answer("helpers", partial(_helpers, cluster, targets, namespace))
             if not paths:
                 yield _try("consent", lambda: _consent(cluster, settings))
             for line in checkup.scenarios(cluster, settings, targets, paths):
                 yield Answer(*line)
     except ClusterError as error:
         yield Answer(False, "cluster", str(error))
+
+
+def _helpers(
+    cluster: HttpCluster, targets: Sequence[Target], namespace: str
+) -> tuple[bool | None, str, str]:
+    """Asked by dry runs, which consent has to cover like the Pods themselves."""
+    from resilience.commands import doctor_pods
+    from resilience.engine.guard import consent
+
+    try:
+        agreed = consent.consent(cluster, targets, [namespace])
+    except Refused as error:
+        return None, "helpers", f"not asked: {error}"
+    return doctor_pods.helpers(agreed.given_to(cluster, "doctor"), namespace)
 
 
 def _answer(what: str, ask: Callable[[], tuple[bool | None, str, str]]) -> Answer:
@@ -131,7 +149,7 @@ def _who(request: Callable[..., dict[str, object]]) -> str:
 
 def _consent(cluster: object, settings: Settings) -> str:
     from resilience.cluster.transport import HttpCluster
-    from resilience.config.targets import Target, load
+    from resilience.config.targets import load
     from resilience.engine.guard import consent
 
     assert isinstance(cluster, HttpCluster)

@@ -7,8 +7,6 @@ cannot be asked.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
 from resilience.backup.data.helper_pod import helper
 from resilience.cluster import helper_pods
 from resilience.cluster.errors import ApiError, ClusterError, Forbidden, NotFound
@@ -21,13 +19,12 @@ Line = tuple[bool | None, str, str]
 ENFORCE = "pod-security.kubernetes.io/enforce"
 
 
-def helpers(cluster: Cluster, namespaces: Sequence[str]) -> Iterator[Line]:
-    """One line for each namespace."""
-    for namespace in namespaces:
-        try:
-            yield _helpers(cluster, namespace)
-        except ClusterError as problem:
-            yield False, "helpers", f"namespace {namespace}: {problem}"
+def helpers(cluster: Cluster, namespace: str) -> Line:
+    """One namespace."""
+    try:
+        return _helpers(cluster, namespace)
+    except ClusterError as problem:
+        return False, "helpers", f"namespace {namespace}: {problem}"
 
 
 def _helpers(cluster: Cluster, namespace: str) -> Line:

@@ -85,11 +85,13 @@ def _replay(given: Settings, runs: Sequence[str]) -> int:
     from resilience.verbs.catalogue import catalogue
 
     with open_context(given.context, given.kubeconfig) as cluster:
-        cluster.means = consent.means(cluster, targets.load(given.root), given.helper_image)
+        known = targets.load(given.root)
+        cluster.means = consent.means(cluster, known, given.helper_image)
         directory = given.journal_directory
         results = replay(cluster, directory, catalogue(), clock=RealClock(), runs=runs)
         place = Place(
-            cluster=cluster,
+            cluster=consent.books(cluster, given.journal_namespace),
+            acting=consent.under_locks(cluster, known),
             namespace=given.journal_namespace,
             verbs=catalogue(),
             clock=RealClock(),

@@ -64,8 +64,8 @@ KEYS: Mapping[str, Key] = {
         "required",
     ),
     "namespaces": _texts(
-        "Namespaces that may be acted in. `kube-system`, `kube-public` and `kube-node-lease` only"
-        " where they are named here.",
+        "Namespaces that may be acted in, and created where they do not exist. `kube-system`,"
+        " `kube-public` and `kube-node-lease` only where they are named here.",
         '["shop"]',
         "those that are labelled",
     ),
@@ -75,6 +75,12 @@ KEYS: Mapping[str, Key] = {
         "none",
     ),
     "nodes": _flag("Whether nodes may be acted on: cordoned, tainted, drained, stopped."),
+    "cluster_scoped": _texts(
+        "Objects outside of namespaces that may be written, as `RESOURCE.GROUP` or"
+        " `RESOURCE.GROUP/NAME`; nodes and namespaces have keys of their own.",
+        '["clusterroles.rbac.authorization.k8s.io/shop-reader"]',
+        "none",
+    ),
     "max_pods": _number("Pods that one run may harm, over all its steps.", "5"),
     "max_nodes": _number("Nodes that one run may touch.", "1"),
     "max_share": Key(

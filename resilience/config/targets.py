@@ -7,6 +7,7 @@ the root folder. Every key is checked: a limit that is misspelt must not be a li
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -47,12 +48,13 @@ class Target:
     """One cluster with what may be done there.
 
     `cluster` is the uid of its kube-system namespace: a context name proves nothing. `namespaces`
-    may be acted in, and those whose labels one of `namespace_selectors` matches; `nodes` says
-    whether nodes may be. `max_pods`, `max_nodes` and `max_share` (of the Pods of a namespace) are
-    what one run may harm, None without limit. `rate` and `burst` are requests of actions, a second
-    and at once. `driver` is a command that stops and starts machines (`COMMAND down|up|reboot
-    NODE`); `privileged` allows Pods that reach into a node. `helper_image` is what helper Pods run
-    from on this cluster.
+    may be acted in, and created, and those whose labels one of `namespace_selectors` matches may be
+    acted in; `nodes` says whether nodes may be; `cluster_scoped` lists other objects outside of
+    namespaces (`RESOURCE.GROUP` or `RESOURCE.GROUP/NAME`). `max_pods`, `max_nodes` and `max_share`
+    (of the Pods of a namespace) are what one run may harm, None without limit. `rate` and `burst`
+    are requests of actions, a second and at once. `driver` is a command that stops and starts
+    machines (`COMMAND down|up|reboot NODE`); `privileged` allows Pods that reach into a node.
+    `helper_image` is what helper Pods run from on this cluster.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Target:
     namespaces: tuple[str, ...] = ()
     namespace_selectors: tuple[Selector, ...] = ()
     nodes: bool = False
+    cluster_scoped: tuple[str, ...] = ()
     max_pods: int | None = None
     max_nodes: int | None = None
     max_share: Share | None = None
@@ -124,6 +127,7 @@ def _decoded(where: str, body: Mapping[str, Any]) -> dict[str, Any]:
     plain = ("context", "cluster", "nodes", "max_pods", "max_nodes", "burst", "privileged",
              "helper_image")  # fmt: skip
     values: dict[str, Any] = {key: body[key] for key in plain if key in body}
+    values["cluster_scoped"] = _cluster_scoped(where, body.get("cluster_scoped", ()))
     values["driver"] = tuple(body.get("driver", ()))
     values["namespaces"] = tuple(body.get("namespaces", ()))
     values["namespace_selectors"] = tuple(
@@ -138,6 +142,22 @@ def _decoded(where: str, body: Mapping[str, Any]) -> dict[str, Any]:
     if "gate" in body:
         values["gate"] = _gate(where, body["gate"])
     return values
+
+
+_OBJECTS = re.compile(r"[a-z0-9]+(\.[a-z0-9][-a-z0-9.]*)?(/[^/\s]+)?")
+_OWN_KEYS = {"nodes": "nodes = true", "namespaces": 'namespaces = ["NAME"]'}
+
+
+def _cluster_scoped(where: str, listed: Sequence[str]) -> tuple[str, ...]:
+    for text in listed:
+        if own := _OWN_KEYS.get(text.partition("/")[0]):
+            raise BadTarget(f"{where}: cluster_scoped = {text!r}; write {own} instead")
+        if not _OBJECTS.fullmatch(text):
+            raise BadTarget(
+                f"{where}: cluster_scoped = {text!r}; expected RESOURCE.GROUP or"
+                " RESOURCE.GROUP/NAME, such as clusterroles.rbac.authorization.k8s.io"
+            )
+    return tuple(listed)
 
 
 def _parsed(where: str, key: str, text: str, parse: Callable[[str], T]) -> T:

@@ -14,7 +14,7 @@ from pathlib import Path
 from resilience.cluster.connection.pace import Bucket, paced
 from resilience.cluster.dry import READS
 from resilience.cluster.errors import ClusterError
-from resilience.cluster.interface import Object
+from resilience.cluster.interface import Cluster, Object
 from resilience.cluster.transport import Call, HttpCluster
 from resilience.config.settings import Settings
 from resilience.config.targets import BURST, RATE, Target
@@ -22,14 +22,18 @@ from resilience.engine.base.abort import Aborter, Why
 from resilience.engine.base.real_clock import EngineClock
 from resilience.engine.base.run_options import Options
 from resilience.engine.guard import consent, preflight
+from resilience.engine.guard.consent import Consent
 from resilience.engine.guard.limits import Limits
 from resilience.engine.guard.locks import Locks, ensure_namespace, holder, names
 from resilience.engine.guard.permissions import merged, of_step
+from resilience.engine.guard.scenario_reach import of_one, of_scenario
 from resilience.engine.journal import takeover
 from resilience.engine.journal.journal import Sink
 from resilience.engine.journal.journal_configmap import JournalMap, is_there
-from resilience.model.scenario import Step
+from resilience.model.scenario import Scenario, Step
+from resilience.model.step_reach import Reach
 from resilience.model.verb import Catalogue
+from resilience.verbs.context import Refused
 
 
 class LockLost(ClusterError):
@@ -55,37 +59,55 @@ class Guarding:
         *,
         title: str,
         namespace: str,
-        namespaces: Sequence[str],
-        nodes: bool,
-    ) -> Iterator[tuple[Options, Sequence[Sink]]]:
-        """The run's options and sinks beside the local file, with its locks held. Refused when
-        somebody else holds them, outside of a window, or when the gate is shut."""
-        target = consent.target_of(self.cluster, self.targets)
-        limits = Limits(target, self.cluster, namespace, self.clock.wall)
+        reach: Reach,
+    ) -> Iterator[tuple[HttpCluster, Options, Sequence[Sink]]]:
+        """The cluster through which the run may act, its options, and its sinks beside the local
+        file, with its locks held. Refused when nothing allows it, when somebody else holds them,
+        outside of a window, or when the gate is shut. A run that acts on nothing needs none."""
+        if not reach:
+            yield self.cluster.under(), options, ()
+            return
+        agreed = consent.consent_to(self.cluster, self.targets, reach)
+        limits = Limits(agreed.target, self.cluster, namespace, self.clock.wall)
         limits.open_now()
         assert options.run is not None
         journal, who = self.settings.journal_namespace, holder(options.run)
-        ensure_namespace(self.cluster, journal)
+        books = self.books
+        ensure_namespace(books, journal)
         patient = self.clock.checking(aborter.check)
-        locks = Locks(self.cluster, journal, names(namespaces, nodes=nodes), who, patient)
+        locks = Locks(books, journal, names(agreed.reach), who, patient)
         locks.acquire(self.settings.lock_wait)
         try:
             self._undo_dead(options, locks)
-            sink = JournalMap(self.cluster, options.run, journal)
+            sink = JournalMap(books, options.run, journal)
             _keep(locks, sink, aborter)
-            yield self._hung(options, aborter, target, limits, locks, sink, title), [sink]
+            acting = agreed.given_to(self.cluster, f"run {options.run}", lambda: locks.lost)
+            yield acting, self._hung(options, aborter, agreed, limits, locks, sink, title), [sink]
         finally:
             locks.release()
 
-    def limits(self, namespace: str) -> Limits:
-        """Of a run in that namespace."""
+    @property
+    def books(self) -> HttpCluster:
+        """The cluster as our own Leases and journals are written to it."""
+        return consent.books(self.cluster, self.settings.journal_namespace)
+
+    def rehearsing(self, scenario: Scenario, namespace: str) -> tuple[Limits, HttpCluster]:
+        """The limits of a dry run, and the cluster through which it asks: by the same door as the
+        run, which is shut where nothing consents."""
+        reach = of_scenario(scenario, namespace)
         target = consent.target_of(self.cluster, self.targets)
-        return Limits(target, self.cluster, namespace, self.clock.wall)
+        limits = Limits(target, self.cluster, namespace, self.clock.wall)
+        try:
+            agreed = consent.consent_to(self.cluster, self.targets, reach)
+        except Refused:
+            return limits, self.cluster.under()
+        return limits, agreed.given_to(self.cluster, "the dry run")
 
     def place(self, directory: Path) -> takeover.Place:
         """Where dead runs of this cluster are looked for."""
         return takeover.Place(
-            cluster=self.cluster,
+            cluster=self.books,
+            acting=consent.under_locks(self.cluster, self.targets),
             namespace=self.settings.journal_namespace,
             verbs=self.verbs,
             clock=self.clock,
@@ -105,14 +127,14 @@ class Guarding:
         self,
         options: Options,
         aborter: Aborter,
-        target: Target | None,
+        agreed: Consent,
         limits: Limits,
         locks: Locks,
         sink: JournalMap,
         title: str,
     ) -> Options:
         agent = _agent(f"run {options.run}; {title}")
-        own = self.clock.checking(aborter.check)
+        own, target = self.clock.checking(aborter.check), agreed.target
 
         def may_undo() -> bool:
             return not locks.lost or self._regained(locks, sink, options, aborter)
@@ -124,8 +146,8 @@ class Guarding:
             options,
             before=limits.before,
             may_harm=limits.may_harm,
-            acting=lambda _: self.cluster.through(acting, agent),
-            undoing=lambda _: self.cluster.through(undoing, agent),
+            acting=lambda cluster: _through(cluster, acting, agent),
+            undoing=lambda cluster: _through(cluster, undoing, agent),
             may_undo=may_undo,
             journalled={
                 "journal": self.settings.journal_namespace,
@@ -157,12 +179,23 @@ class Guarding:
 
         def before(step: Step) -> None:
             rights = of_step(step, namespace, Path())
-            spaces, nodes = consent.reach(rights, namespace)
-            consent.consent(self.cluster, self.targets, spaces, nodes=nodes)
+            touched = of_one(step, namespace, Path())
+            consent.consent_to(self.cluster, self.targets, touched)
+            if elsewhere := sorted(touched.namespaces - {namespace}):
+                raise Refused(
+                    f"{step.title} acts in namespace {', '.join(elsewhere)}, and a test in Python"
+                    f" holds the lock of {namespace} only; name it with --resilience-namespace, or"
+                    " write a scenario"
+                )
             preflight.require(self.cluster, merged((right, step.title) for right in rights))
             limited(step)
 
         return before
+
+
+def _through(cluster: Cluster, middleware: Middleware, agent: str) -> Cluster:
+    assert isinstance(cluster, HttpCluster)
+    return cluster.through(middleware, agent)
 
 
 Middleware = Callable[[Call, Callable[[Call], Object]], Object]

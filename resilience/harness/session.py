@@ -99,6 +99,7 @@ class Session:
     def cluster(self) -> Iterator[HttpCluster]:
         """The cluster, with signals in our hands while it is open."""
         from resilience import cluster
+        from resilience.engine.guard import consent
 
         with self.signals.installed():
             if self.wants_sandbox:
@@ -114,6 +115,8 @@ class Session:
                 with cluster.open_context(
                     settings.context, settings.kubeconfig, gate=gate
                 ) as opened:
+                    if settings.dry_run:
+                        opened.means = consent.means(opened, self.targets, settings.helper_image)
                     yield opened if settings.dry_run else self._prepared(opened)
 
     def _gate(self) -> Gate | None:
@@ -131,7 +134,7 @@ class Session:
         from resilience.engine.run import dry_run
 
         namespace = scenario.namespace or self.settings.namespace
-        limits = self._guarding(cluster).limits(namespace)
+        limits, cluster = self._guarding(cluster).rehearsing(scenario, namespace)
         options = Options(
             seed=self._seed_for(scenario),
             namespace=namespace,
@@ -164,20 +167,21 @@ class Session:
     def ask_consent(self, scenario: Scenario, cluster: HttpCluster) -> None:
         """Refused when nothing allows what the scenario would touch, or a right is missing."""
         from resilience.engine.guard import consent, preflight
+        from resilience.engine.guard.scenario_reach import of_scenario
 
         namespace = scenario.namespace or self.settings.namespace
-        namespaces, nodes = consent.touched(scenario, namespace)
-        self.ask_consent_for(cluster, namespaces, nodes=nodes)
+        reach = of_scenario(scenario, namespace)
+        if not reach:  # it reads a store, say; nothing of the cluster concerns it
+            return
+        consent.consent_to(cluster, self.targets, reach)
         if not self.wants_sandbox:
             preflight.ask(cluster, scenario, namespace, self.settings.journal_namespace)
 
-    def ask_consent_for(
-        self, cluster: HttpCluster, namespaces: Sequence[str], *, nodes: bool = False
-    ) -> None:
+    def ask_consent_for(self, cluster: HttpCluster, namespaces: Sequence[str]) -> None:
         """Refused when nothing allows acting there."""
         from resilience.engine.guard import consent
 
-        consent.consent(cluster, self.targets, namespaces, nodes=nodes)
+        consent.consent(cluster, self.targets, namespaces)
 
     def mark_incomplete(self, node: str) -> None:
         """A test of somebody's left something in the cluster."""
@@ -189,7 +193,7 @@ class Session:
         """Carry one scenario out; whatever happens, what it changed is put back first."""
         from resilience.engine.base.abort import Aborted, Aborter
         from resilience.engine.base.real_clock import RealClock
-        from resilience.engine.guard.consent import touched
+        from resilience.engine.guard.scenario_reach import of_scenario
         from resilience.engine.run.scenario import run
         from resilience.verbs.context import Refused
 
@@ -198,19 +202,13 @@ class Session:
         namespace = scenario.namespace or self.settings.namespace
 
         def work() -> RunRecord:
-            spaces, nodes = touched(scenario, namespace)
+            reach = of_scenario(scenario, namespace)
             with self._guarded(
-                cluster,
-                options,
-                aborter,
-                title=scenario.id,
-                namespace=namespace,
-                namespaces=spaces,
-                nodes=nodes,
-            ) as (hung, journal):
+                cluster, options, aborter, title=scenario.id, namespace=namespace, reach=reach
+            ) as (acting, hung, journal):
                 return run(
                     scenario,
-                    cluster=cluster,
+                    cluster=acting,
                     options=hung,
                     clock=clock,
                     journal=journal,
@@ -245,17 +243,18 @@ class Session:
     @contextmanager
     def _guarded(
         self, cluster: HttpCluster, options: Options, aborter: Aborter, **what: Any
-    ) -> Iterator[tuple[Options, Journal]]:
-        """The options and the journal of one run, with all that its cluster asks for."""
+    ) -> Iterator[tuple[HttpCluster, Options, Journal]]:
+        """The cluster as one run may use it, its options and its journal."""
         from resilience.engine.journal import journal_file
         from resilience.engine.journal.journal import Journal
 
         assert options.run is not None
         if self.wants_sandbox:
-            yield options, Journal([journal_file.create(options.journal, options.run)])
+            yield cluster, options, Journal([journal_file.create(options.journal, options.run)])
             return
-        with self._guarding(cluster).about(options, aborter, **what) as (hung, sinks):
-            yield hung, Journal([journal_file.create(options.journal, options.run), *sinks])
+        with self._guarding(cluster).about(options, aborter, **what) as (acting, hung, sinks):
+            file = journal_file.create(options.journal, options.run)
+            yield acting, hung, Journal([file, *sinks])
 
     def _guarding(self, cluster: HttpCluster) -> Guarding:
         from resilience.engine.base.real_clock import RealClock
@@ -291,6 +290,7 @@ class Session:
         from resilience.engine.base.real_clock import RealClock
         from resilience.engine.guard import consent
         from resilience.engine.python.fixture import Resilience
+        from resilience.model.step_reach import ANY, Reach
 
         options = self._options(self.seed, shown)
         aborter = Aborter()
@@ -303,19 +303,18 @@ class Session:
             aborter,
             title=title,
             namespace=namespace,
-            namespaces=[namespace],
-            nodes=nodes,
+            reach=Reach(namespaces=frozenset({namespace}), nodes=nodes, cluster_scoped=ANY),
         )
         with (
             self.signals.attached(aborter),
             self._ending_with_the_sandbox(aborter),
-            guarded as (hung, journal),
+            guarded as (acting, hung, journal),
         ):
             if not self.wants_sandbox:
                 before = self._guarding(cluster).before_each(hung.before, namespace)
                 hung = replace(hung, before=before)
             with Resilience(
-                cluster=cluster,
+                cluster=acting,
                 catalogue=self.catalogue,
                 options=hung,
                 clock=RealClock(),

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
 
+from resilience.model.step_reach import Reach
 from resilience.model.values import Duration
 
 
@@ -101,6 +102,7 @@ class Verb:
     `rehearse` is called in its place by a dry run, on a cluster that takes writes as dryRun=All
     only; it ends at the first wait for an effect. It may be `run` itself where that does nothing
     but ask the API server; a verb without it is only described.
+    `touches` says what the step changes, for consent; without it that is read from `rights`.
     `possible` raises Refused where a cluster cannot do it at all, whatever the rights; it is asked
     before anything is touched, and sends nothing.
     `may_last` lets `lasting: true` stand beside a verb that is undone as a rule, for those forms
@@ -122,6 +124,7 @@ class Verb:
     measures: bool = True
     ask: Callable[..., str] | None = None
     rights: Callable[[Any, str], Sequence[Right]] = _no_rights
+    touches: Callable[[Any, str], Reach] | None = None
     possible: Callable[[Any, Any], None] = _possible_anywhere
     may_last: bool = False
     undo: Callable[..., None] | None = None

@@ -20,6 +20,8 @@ def server() -> Iterator[FaultyServer]:
 
 @pytest.fixture
 def cluster(server: FaultyServer) -> Iterator[HttpCluster]:
-    access = Access(context="test", server=server.url, authorization=lambda: "Bearer t0k3n")
+    access = Access(
+        context="test", server=server.url, authorization=lambda: "Bearer t0k3n", sandbox=True
+    )
     with HttpCluster(access, run="r-1") as cluster:
         yield cluster

@@ -1,4 +1,4 @@
-"""`resilience restore` by hand: a real cluster must consent, the sandbox and a dry run need not."""
+"""`resilience restore` by hand: a real cluster must consent, for a dry run too."""
 
 from __future__ import annotations
 
@@ -7,24 +7,42 @@ from pathlib import Path
 import pytest
 
 from resilience.backup.catalog.catalog import opened
-from resilience.backup.format.errors import BackupError, BadRequest, RestoreRefused, VolumeFailed
+from resilience.backup.format.errors import BackupError, RestoreRefused, VolumeFailed
 from resilience.backup.objects.mapping import Targets
 from resilience.backup.restore.restore import RestoreRequest
 from resilience.backup.store.memory import MemoryStore
 from resilience.backup.take.scope import Scope
 from resilience.backup.take.snapshot import Request, create
 from resilience.cluster.errors import Unreachable
-from resilience.commands.backup_restore import _named, _require_consent
+from resilience.cluster.permit.door import Permit
+from resilience.commands import CommandError
+from resilience.commands.admission import admitted
+from resilience.commands.backup_restore import _named, _reach
 from tests.backup.fakes import FakeClock, FakeCluster, shop
 
 
-def asked(cluster: FakeCluster, into: str = "", *, dry_run: bool = False) -> None:
+class Watched(FakeCluster):
+    """Remembers the permits that it was handed."""
+
+    permits: tuple[Permit, ...] = ()
+
+    def under(self, *permits: Permit) -> FakeCluster:
+        self.permits = permits
+        return self
+
+
+def asked(cluster: FakeCluster, into: str = "") -> None:
     store = MemoryStore()
     request = Request(name="one", scope=Scope(namespaces=("shop",)))
     create(request, shop(), store, clock=FakeClock())
     targets = Targets(namespaces={"shop": into} if into else {})
-    wanted = RestoreRequest(name="r", targets=targets, dry_run=dry_run)
-    _require_consent(cluster, wanted, opened(store, "one"))
+    wanted = RestoreRequest(name="r", targets=targets, dry_run=True)
+    reach = _reach(wanted, opened(store, "one"))
+    cluster.__class__ = Watched
+    with admitted(cluster, reach, "resilience restore", dry_run=True):  # type: ignore[arg-type]
+        assert isinstance(cluster, Watched)
+        [permit] = cluster.permits
+        assert permit.namespaces == {into or "shop"}
 
 
 @pytest.fixture(autouse=True)
@@ -33,19 +51,26 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_nothing_is_restored_where_nobody_allowed_it() -> None:
-    with pytest.raises(BadRequest, match=r"acting in namespace 'shop'.*; nothing was restored"):
+    with pytest.raises(CommandError, match=r"(?s)acting in namespace 'shop'.*nothing was touched"):
         asked(shop())
 
 
-def test_a_dry_run_needs_no_consent() -> None:
-    asked(shop(), dry_run=True)
+def test_a_namespace_that_is_gone_is_allowed_by_the_target_that_the_refusal_prints(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(CommandError) as caught:
+        asked(FakeCluster())
+    text = str(caught.value)
+    printed = text[text.index("[targets") :].rpartition("\n")[0]
+    (tmp_path / "resilience.toml").write_text(printed)
+    asked(FakeCluster())
 
 
 def test_a_label_on_the_namespace_that_is_written_to_allows_it() -> None:
     cluster = shop()
     cluster.namespace("copy", labels={"resilience/consent": "allow"})
     asked(cluster, "copy")
-    with pytest.raises(BadRequest, match="namespace 'shop'"):
+    with pytest.raises(CommandError, match="namespace 'shop'"):
         asked(cluster)
 
 
@@ -64,7 +89,7 @@ def test_a_target_allows_a_namespace_that_is_gone_wherever_in_the_project_it_is_
 
 
 def test_the_systems_own_namespaces_are_never_restored_over_by_accident() -> None:
-    with pytest.raises(BadRequest, match="'kube-system' is the system's own"):
+    with pytest.raises(CommandError, match="'kube-system' is the system's own"):
         asked(shop(), "kube-system")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from resilience.cluster.errors import NotFound
+from resilience.cluster.permit.consent_keys import PROTECTED
 from resilience.config.targets import BadTarget, Target, load
 from resilience.engine.guard import consent as guard
 from resilience.verbs.context import Refused
@@ -42,7 +43,7 @@ def test_no_files_mean_no_targets(tmp_path: Path) -> None:
         ),
         (
             'context = "s"\ncluster = "u"\nzzz = 1',
-            "unknown key 'zzz'; expected blackout, burst, cluster, context, driver, gate",
+            "unknown key 'zzz'; expected blackout, burst, cluster, cluster_scoped, context",
         ),
         ('context = "s"\ncluster = "u"\nnamespaces = "a"', "expected a list of texts"),
         ('context = "s"\ncluster = "u"\nnamespaces = [1]', "expected a list of texts"),
@@ -128,7 +129,7 @@ def test_a_target_of_another_cluster_by_the_same_context_name_is_refused_even_wi
 
 
 def test_a_label_never_consents_to_the_systems_own_namespaces() -> None:
-    for name in sorted(guard.PROTECTED):
+    for name in sorted(PROTECTED):
         with pytest.raises(Refused, match="is the system's own"):
             consent(Fake(**{name: "allow"}), name)  # type: ignore[arg-type]
 

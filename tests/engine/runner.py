@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from resilience.cluster import connect
@@ -32,7 +33,7 @@ def main(kubeconfig: str, journal: str, scenario: str) -> None:
 
     record = run(
         wanted,
-        cluster=connect(access("sandbox", kubeconfig)),
+        cluster=connect(replace(access("sandbox", kubeconfig), sandbox=True)),
         options=options,
         clock=RealClock(),
         journal=Journal([journal_file.create(options.journal, identity)]),

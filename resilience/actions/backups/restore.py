@@ -16,6 +16,7 @@ from resilience.actions.undo import namespace_users, reverting
 from resilience.cluster.errors import ClusterError, Conflict, NotFound
 from resilience.cluster.interface import NAMESPACES
 from resilience.kube import objects
+from resilience.model.step_reach import ANY, Reach
 from resilience.model.timeline import What
 from resilience.model.verb import Complaint, Family, Phase, Residue, Right, Verb, parameter
 from resilience.model.words import many
@@ -255,6 +256,11 @@ def _rights(restore: Restore, namespace: str) -> Sequence[Right]:
     ]  # fmt: skip
 
 
+def _touches(restore: Restore, namespace: str) -> Reach:
+    more = frozenset[str]() if restore.into else ANY  # those that it refers to, and that are lost
+    return Reach(namespaces=frozenset({restore.into or namespace}), cluster_scoped=more)
+
+
 VERB = Verb(
     name="restore",
     family=Family.ACTION,
@@ -267,6 +273,7 @@ VERB = Verb(
     shorthand="plan",
     check=_check,
     rights=_rights,
+    touches=_touches,
     undo=undo,
     undo_text="A namespace that `into` created is deleted.",
     residue=Residue.NAMED,

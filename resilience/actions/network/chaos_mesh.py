@@ -16,7 +16,9 @@ from resilience.actions.shared import manifests
 from resilience.actions.undo import object_undo
 from resilience.cluster.errors import Invalid, NotFound
 from resilience.cluster.interface import PODS, Object, Resource
+from resilience.cluster.permit.acts_elsewhere import elsewhere
 from resilience.kube import objects
+from resilience.model.step_reach import Reach
 from resilience.model.values import Duration
 from resilience.model.verb import Family, Phase, Right, Verb, parameter
 from resilience.model.words import many
@@ -158,9 +160,29 @@ def rehearse(chaos: ChaosMesh, context: ActionContext) -> None:
     context.affected(made, f"{resource.kind} {objects.title(body)} is applied")
 
 
-def _rights(_: ChaosMesh, namespace: str) -> Sequence[Right]:
-    return [Right(verb=verb, group=GROUP, resource="*", namespace=namespace)
+def _rights(chaos: ChaosMesh, namespace: str) -> Sequence[Right]:
+    return [Right(verb=verb, group=GROUP, resource="*", namespace=where)
+            for where in sorted(_places(chaos, namespace))
             for verb in ("create", "get", "list", "watch", "delete")]  # fmt: skip
+
+
+def _touches(chaos: ChaosMesh, namespace: str) -> Reach:
+    """Where the resource is, and every namespace that its selectors name."""
+    named = map(elsewhere, _bodies(chaos))
+    return Reach(namespaces=_places(chaos, namespace).union(*named))
+
+
+def _places(chaos: ChaosMesh, namespace: str) -> frozenset[str]:
+    found = {objects.namespace(body) or namespace for body in _bodies(chaos)}
+    return frozenset(found or {namespace})
+
+
+def _bodies(chaos: ChaosMesh) -> list[Object]:
+    """An unreadable file touches nothing: it fails with its own message."""
+    try:
+        return [each.body for each in manifests.read(chaos.file)]
+    except ActionFailed:
+        return []
 
 
 VERB = Verb(
@@ -175,6 +197,7 @@ VERB = Verb(
     bounds=_bounds,
     shorthand="file",
     rights=_rights,
+    touches=_touches,
     undo=undo,
     undo_text="The resource is deleted and has recovered.",
     proof="Its condition AllInjected, with at least one target.",

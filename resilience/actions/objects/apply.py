@@ -18,8 +18,10 @@ from resilience.actions.shared.manifests import Manifest, read
 from resilience.actions.undo import object_undo, reverting
 from resilience.cluster.errors import ApiError, Conflict, NotFound, ServerTrouble
 from resilience.cluster.interface import NAMESPACES, Object, Resource
+from resilience.cluster.permit.acts_elsewhere import elsewhere
 from resilience.kube import objects
 from resilience.model.place import Place
+from resilience.model.step_reach import Reach, union
 from resilience.model.verb import Family, Phase, Residue, Right, Verb, parameter
 from resilience.model.words import many
 from resilience.verbs.context import ActionContext, ActionFailed, NothingToDo
@@ -177,6 +179,26 @@ def _rights(apply: Apply, namespace: str) -> Sequence[Right]:
     ]
 
 
+def _touches(apply: Apply, namespace: str) -> Reach:
+    """Where the objects of the file are, and where they act."""
+    try:
+        bodies = [manifest.body for manifest in read(apply.file)]
+    except ActionFailed:
+        return Reach()
+    return union(_touched_by(body, namespace) for body in bodies)
+
+
+def _touched_by(body: Object, namespace: str) -> Reach:
+    kind, group = str(body["kind"]), str(body["apiVersion"]).rpartition("/")[0]
+    if kind == "Namespace" and not group:
+        return Reach(namespaces=frozenset({objects.name(body)}), objects=(body,))
+    if kind in CLUSTER_SCOPED:
+        named = f"{plural(kind)}.{group}" if group else plural(kind)
+        return Reach(nodes=True) if kind == "Node" else Reach(cluster_scoped=frozenset({named}))
+    where = objects.namespace(body) or namespace
+    return Reach(namespaces=frozenset({where}) | elsewhere(body))
+
+
 _undo: Callable[[Mapping[str, Any], Any], None] = object_undo.undo
 
 VERB = Verb(
@@ -190,6 +212,7 @@ VERB = Verb(
     describe=_describe,
     shorthand="file",
     rights=_rights,
+    touches=_touches,
     undo=_undo,
     undo_text="What was created is deleted with all it owns; what was changed is changed back, "
     "field by field. What somebody else changed since is kept and reported.",

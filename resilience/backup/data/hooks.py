@@ -117,6 +117,12 @@ def around(
     return hooks
 
 
+def wants_hooks(cluster: Cluster, namespace: str) -> bool:
+    """Whether a Pod there asks for commands by its annotations."""
+    pods = cluster.list(PODS, namespace)
+    return any(hook(pod, when) for pod in pods for when in ("pre", "post"))
+
+
 def _of_plan(
     planned: Sequence[PlanHook], cluster: Cluster, namespaces: Sequence[str]
 ) -> tuple[list[Hook], list[Hook]]:

@@ -9,12 +9,13 @@ from typing import Self
 
 from resilience.backup.data.container_stream import Exec
 from resilience.backup.data.dumps import Dumps
-from resilience.backup.data.hooks import around
+from resilience.backup.data.hooks import around, wants_hooks
 from resilience.backup.data.sentinel import homes, line, plant
 from resilience.backup.data.volumes import TarVolumes
 from resilience.backup.format.backup_clock import Clock
 from resilience.backup.format.manifest import VolumeRecord
 from resilience.backup.store.snapshot_files import Files
+from resilience.backup.take.scope import Scope
 from resilience.backup.take.snapshot import Request
 from resilience.cluster.interface import NAMESPACES, Cluster
 from resilience.model.inside import Dump, PlanHook, Sentinel, Volumes
@@ -43,6 +44,15 @@ class Inside:
             sentinel=plan.sentinel,
             helper_image=plan.helper_image,
         )
+
+
+def acted_in(cluster: Cluster, scope: Scope, inside: Inside) -> frozenset[str]:
+    """Namespaces in which a snapshot runs commands or makes Pods: consent is asked for these. All
+    of them for data and a plan's own hooks, else those whose Pods ask for hooks."""
+    names = frozenset(scope.chosen(cluster.list(NAMESPACES, labels=scope.namespace_labels)))
+    if inside.volumes or inside.hooks or inside.dumps or inside.sentinel:
+        return names
+    return frozenset(name for name in names if wants_hooks(cluster, name))
 
 
 def with_data(

@@ -1,25 +1,33 @@
 """Consent: may this cluster, may these namespaces be broken? What is not allowed is refused.
 
-The sandbox needs none. A real cluster needs a target that lists it (by the uid of kube-system) and
+A real cluster needs a target that lists it (by the uid of kube-system, under whatever context) and
 the namespace, or the label `resilience/consent=allow` on the namespace. A label never consents to
-the system's own namespaces, nor to touching nodes.
+the system's own namespaces, to nodes, to objects outside of namespaces, nor to making a namespace.
+The embedded sandbox needs none, unless a target names it. What was consented to is a `Consent`;
+only the cluster that it gives lets writes through (`resilience.cluster.permit.door`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 
 from resilience.cluster.errors import Forbidden, NotFound
-from resilience.cluster.interface import NAMESPACES, Cluster, Means
+from resilience.cluster.interface import NAMESPACES, Cluster, Means, Object
+from resilience.cluster.permit.consent_keys import CONSENT, PROTECTED
+from resilience.cluster.permit.door import Door, NotCovered, Permit
+from resilience.cluster.transport import HttpCluster
 from resilience.config.targets import Target
-from resilience.engine.guard.permissions import flattened, of_step
-from resilience.model.scenario import Scenario
-from resilience.model.verb import Right
+from resilience.engine.guard import consent_words as words
+from resilience.engine.guard.identity import identity
+from resilience.engine.guard.locks import covered
+from resilience.kube import objects
+from resilience.model.step_reach import ANY, Reach
 from resilience.verbs.context import Refused
 
-LABEL = "resilience/consent"
-PROTECTED = frozenset({"kube-system", "kube-public", "kube-node-lease"})
+LABEL = CONSENT
+_PATTERN = set("*?[")
 
 
 def in_cluster_unnamed(context: str, environment: Mapping[str, str]) -> str:
@@ -32,42 +40,121 @@ def in_cluster_unnamed(context: str, environment: Mapping[str, str]) -> str:
     )
 
 
-def consent(
-    cluster: Cluster, targets: Sequence[Target], namespaces: Sequence[str], *, nodes: bool = False
-) -> None:
-    """Return if all of it may be acted on, else raise Refused with what would allow it."""
-    if cluster.is_sandbox:
-        return
-    target = target_of(cluster, targets)
-    for namespace in namespaces:
-        if target is None or namespace not in target.namespaces:
-            _require_label(cluster, namespace, target)
-    if nodes and (target is None or not target.nodes):
-        raise Refused(
-            f"nothing allows acting on nodes of {cluster.context!r};"
-            f" set `nodes = true` in {_some(target)}"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """What a cluster consents to. `named` are the namespaces that its target names, `listed` the
+    objects outside of namespaces; `free`: it is a sandbox of ours, where everything may be done."""
+
+    reach: Reach
+    target: Target | None = None
+    named: frozenset[str] = frozenset()
+    listed: frozenset[str] = frozenset()
+    guarded: frozenset[str] = frozenset()
+    free: bool = False
+
+    def permit(self, title: str, lost: Callable[[], str] = str) -> Permit:
+        """For the door. `lost` says why the locks are not ours any more, "" while they are."""
+        return Permit(
+            title=title,
+            namespaces=self.reach.namespaces,
+            makes=self.named,
+            nodes=self.reach.nodes,
+            cluster_scoped=self.listed,
+            guarded=self.guarded,
+            lost=lost,
         )
+
+    def given_to(
+        self, cluster: HttpCluster, title: str, lost: Callable[[], str] = str
+    ) -> HttpCluster:
+        """The cluster through which this may be done, and nothing else."""
+        return cluster if self.free else cluster.under(self.permit(title, lost))
+
+
+def consent(
+    cluster: Cluster,
+    targets: Sequence[Target],
+    namespaces: Iterable[str],
+    *,
+    nodes: bool = False,
+    cluster_scoped: Iterable[str] = (),
+) -> Consent:
+    """For commands that know what they touch. Refused with what would allow it."""
+    reach = Reach(namespaces=frozenset(namespaces), nodes=nodes,
+                  cluster_scoped=frozenset(cluster_scoped))  # fmt: skip
+    return consent_to(cluster, targets, reach)
+
+
+def consent_to(cluster: Cluster, targets: Sequence[Target], reach: Reach) -> Consent:
+    """What of the cluster may be acted on, if all of `reach` may; else Refused."""
+    target = target_of(cluster, targets)
+    found = _expanded(cluster, reach)
+    if target is None and cluster.is_sandbox:
+        return Consent(reach=found, free=True)
+    missing = [why for name in sorted(found.namespaces)
+               if (why := _not_consented(cluster, name, target))]  # fmt: skip
+    if missing:
+        raise Refused("\n".join(missing))
+    if found.nodes and (target is None or not target.nodes):
+        raise Refused(words.no_nodes(cluster.context, target))
+    listed = frozenset(target.cluster_scoped if target and found.cluster_scoped else ())
+    if unlisted := sorted(found.cluster_scoped - ANY - {each.partition("/")[0] for each in listed}):
+        raise Refused(words.not_listed(cluster.context, unlisted, target))
+    if not listed:  # ANY of nothing
+        found = replace(found, cluster_scoped=frozenset())
+    agreed = Consent(
+        reach=found,
+        target=target,
+        listed=listed,
+        named=found.namespaces & frozenset(target.namespaces if target else ()),
+        guarded=_selecting(targets),
+    )
+    _require_no_consent_written(cluster, agreed)
+    return agreed
+
+
+def under_locks(
+    cluster: HttpCluster, targets: Sequence[Target]
+) -> Callable[[Sequence[str]], Cluster]:
+    """For undos of runs that died: the cluster through which what such Leases stand for may be
+    written, as far as consent covers it now; else Refused."""
+
+    def allowed(locks: Sequence[str]) -> Cluster:
+        held = covered(locks)
+        named = {name for target in targets for name in target.namespaces}
+        there = {name for name in held.namespaces - named if _live(cluster, name) is not None}
+        # In a namespace that is gone there is nothing to undo, and nothing to ask consent for.
+        kept = frozenset(there | (held.namespaces & named))
+        agreed = consent_to(cluster, targets, replace(held, namespaces=kept))
+        return agreed.given_to(cluster, f"the undo under {', '.join(sorted(locks))}")
+
+    return allowed
+
+
+def books(cluster: HttpCluster, journal: str) -> HttpCluster:
+    """The cluster as our own Leases and journals are written to it: they need no consent."""
+    return cluster.under(Permit(title="the journal", journal=journal))
 
 
 def target_of(cluster: Cluster, targets: Sequence[Target]) -> Target | None:
-    """The target that means this very cluster; Refused when its context leads elsewhere."""
-    named = [target for target in targets if target.context == cluster.context]
-    if not named:
+    """The target that means this very cluster, by its uid; Refused when the context's own target
+    means another one, or when several do and none of them names the context."""
+    if not targets:
         return None
     try:
-        uid = str(cluster.get(NAMESPACES, "kube-system")["metadata"]["uid"])
+        uid = identity(cluster)
     except Forbidden as error:
-        raise Refused(
-            f"which cluster {cluster.context!r} is cannot be told ({error}); it takes the right to"
-            " get namespaces kube-system (`resilience rbac` prints it)"
-        ) from error
-    for target in named:
-        if target.cluster == uid:
-            return target
-    raise Refused(
-        f"context {cluster.context!r} leads to another cluster than target {named[0].name!r} means:"
-        f" its kube-system has uid {uid}, the target says {named[0].cluster}"
-    )
+        raise Refused(words.unknown_cluster(cluster.context, error)) from error
+    found = [target for target in targets if target.cluster == uid]
+    named = [target for target in targets if target.context == cluster.context]
+    chosen = [target for target in found if target in named]
+    if named and not chosen:
+        raise Refused(words.elsewhere(cluster.context, named[0], uid))
+    if chosen or len(found) == 1:
+        return (chosen or found)[0]
+    if found:
+        raise Refused(words.ambiguous(cluster.context, found))
+    return None
 
 
 def means(cluster: Cluster, targets: Sequence[Target], helper_image: str = "") -> Means:
@@ -86,50 +173,55 @@ def means(cluster: Cluster, targets: Sequence[Target], helper_image: str = "") -
     )
 
 
-def _require_label(cluster: Cluster, namespace: str, target: Target | None) -> None:
+def _not_consented(cluster: Cluster, namespace: str, target: Target | None) -> str:
+    """Why a namespace may not be acted in; "" where it may."""
+    if target is not None and namespace in target.namespaces:
+        return ""
     if namespace in PROTECTED:
-        raise Refused(
-            f"namespace {namespace!r} is the system's own; only {_some(target)} that lists it in"
-            " `namespaces` can allow it"
-        )
+        return words.protected(namespace, target)
     try:
-        labels = cluster.get(NAMESPACES, namespace)["metadata"].get("labels") or {}
+        labels = objects.labels(cluster.get(NAMESPACES, namespace))
     except NotFound:
-        labels = {}
-    if target is not None and any(each.matches(labels) for each in target.namespace_selectors):
-        return
-    if labels.get(LABEL) != "allow":
-        raise Refused(
-            f"nothing allows acting in namespace {namespace!r} of {cluster.context!r}; list it in"
-            f" {_some(target)}, or label it: kubectl --context {cluster.context} label namespace"
-            f" {namespace} {LABEL}=allow"
-        )
+        return words.absent(cluster.context, namespace, target, lambda: identity(cluster))
+    selected = target is not None and any(s.matches(labels) for s in target.namespace_selectors)
+    if selected or labels.get(LABEL) == "allow":
+        return ""
+    return words.no_consent(cluster.context, namespace, target)
 
 
-def _some(target: Target | None) -> str:
-    if target is not None:
-        return f"[tool.resilience.targets.{target.name}]"
-    return "a target ([tool.resilience.targets.NAME] in pyproject.toml)"
+def _expanded(cluster: Cluster, reach: Reach) -> Reach:
+    """Patterns as the namespaces that fit them now."""
+    patterns = [name for name in reach.namespaces if _PATTERN & set(name)]
+    if not patterns:
+        return reach
+    there = [objects.name(each) for each in cluster.list(NAMESPACES)]
+    fitting = {name for name in there if any(fnmatchcase(name, each) for each in patterns)}
+    return replace(reach, namespaces=frozenset(fitting | (reach.namespaces - set(patterns))))
 
 
-WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection", "*"})
+def _selecting(targets: Sequence[Target]) -> frozenset[str]:
+    """Label keys by which any target selects namespaces."""
+    return frozenset(
+        each.key
+        for target in targets
+        for selector in target.namespace_selectors
+        for each in selector.requirements
+    )
 
 
-def touched(scenario: Scenario, namespace: str) -> tuple[Sequence[str], bool]:
-    """(namespaces, whether nodes too) that the scenario's steps need rights to change."""
-    directory = Path(scenario.place.file).parent
-    steps = flattened((*scenario.given, *scenario.when))
-    return reach([right for step in steps for right in of_step(step, namespace, directory)],
-                 namespace)  # fmt: skip
+def _require_no_consent_written(cluster: Cluster, agreed: Consent) -> None:
+    """The door's own answer to the Namespaces that would be written, before anything is."""
+    door = Door(peek=lambda name: _live(cluster, name), permits=(agreed.permit("the run"),))
+    for body in agreed.reach.objects:
+        path = NAMESPACES.path(name=objects.name(body))
+        try:
+            door.check("PATCH", path, {}, body)
+        except NotCovered as error:
+            raise Refused(str(error)) from error
 
 
-def reach(rights: Iterable[Right], namespace: str) -> tuple[Sequence[str], bool]:
-    """(namespaces, whether nodes too) that such rights change."""
-    namespaces = {namespace}
-    nodes = False
-    for right in rights:
-        if right.verb in WRITES and right.resource.split("/")[0] == "nodes":
-            nodes = True
-        elif right.verb in WRITES and right.namespace:
-            namespaces.add(right.namespace)
-    return sorted(namespaces), nodes
+def _live(cluster: Cluster, name: str) -> Object | None:
+    try:
+        return cluster.get(NAMESPACES, name)
+    except NotFound:
+        return None

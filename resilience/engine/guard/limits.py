@@ -12,16 +12,15 @@ from threading import Lock
 
 from resilience.cluster.errors import NotFound
 from resilience.cluster.interface import NAMESPACES, PODS, Cluster, Object
+from resilience.cluster.permit.consent_keys import PAUSED, PROTECTED
 from resilience.config.targets import Target
 from resilience.engine.guard import gate
-from resilience.engine.guard.consent import PROTECTED
 from resilience.kube import objects
 from resilience.model.scenario import Step
 from resilience.model.verb import Family, Phase
 from resilience.verbs.context import Refused
 
-PAUSED = "resilience/paused"
-"""Annotation on a namespace; any value but `false` stops runs there between steps."""
+__all__ = ["PAUSED", "Limits"]
 
 
 class Limits:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import getpass
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from resilience.cluster.errors import (
@@ -24,16 +24,34 @@ from resilience.cluster.errors import (
 from resilience.cluster.interface import NAMESPACES, Cluster
 from resilience.cluster.lease import ASK_EVERY, Held, LeaseLock
 from resilience.engine.base.real_clock import EngineClock
+from resilience.model.step_reach import ANY, Reach
 from resilience.model.values import RunId
 from resilience.verbs.context import Refused
 
 NODES = "nodes"
 
 
-def names(namespaces: Sequence[str], *, nodes: bool) -> tuple[str, ...]:
-    """Names of the Leases for what a scenario touches, in the order in which they are taken."""
-    return tuple(
-        sorted({f"namespace-{name}" for name in namespaces} | ({NODES} if nodes else set()))
+OUTSIDE = "cluster-scoped"
+"""The Lease for objects outside of namespaces, but for nodes."""
+
+_IN = "namespace-"
+
+
+def names(reach: Reach) -> tuple[str, ...]:
+    """Names of the Leases for what a run touches, in the order in which they are taken."""
+    found = {f"{_IN}{name}" for name in reach.namespaces}
+    found |= {NODES} if reach.nodes else set()
+    found |= {OUTSIDE} if reach.cluster_scoped else set()
+    return tuple(sorted(found))
+
+
+def covered(locks: Iterable[str]) -> Reach:
+    """What Leases of these names stand for: the inverse of `names`."""
+    held = frozenset(locks)
+    return Reach(
+        namespaces=frozenset(each.removeprefix(_IN) for each in held if each.startswith(_IN)),
+        nodes=NODES in held,
+        cluster_scoped=ANY if OUTSIDE in held else frozenset(),
     )
 
 

@@ -55,7 +55,7 @@ def flattened(steps: Iterable[Step]) -> Iterator[Step]:
 
 def of_step(step: Step, namespace: str, directory: Path) -> Sequence[Right]:
     """What the step's own verb declares."""
-    return step.verb.rights(_placed(step.parameters, directory), namespace)
+    return step.verb.rights(placed(step.parameters, directory), namespace)
 
 
 def of_every_run(namespace: str, journal: str = "") -> Sequence[Right]:
@@ -111,7 +111,7 @@ def _includes(wide: Right, narrow: Right) -> bool:
     )  # fmt: skip
 
 
-def _placed(parameters: Any, directory: Path) -> Any:
+def placed(parameters: Any, directory: Path) -> Any:
     """Files of a step lie relative to its scenario; rights are read where the process stands."""
     if not dataclasses.is_dataclass(parameters) or isinstance(parameters, type):
         return parameters

@@ -26,7 +26,9 @@ from resilience.verbs.context import Refused
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where locks and journals of a cluster are, and what undoing takes."""
+    """Where locks and journals of a cluster are, and what undoing takes. `cluster` writes locks
+    and journals; `acting` gives the one that undoes what was done under such locks, Refused where
+    consent does not cover that now; without it `cluster` does, as far as its door lets it."""
 
     cluster: Cluster
     namespace: str
@@ -34,6 +36,7 @@ class Place:
     clock: EngineClock
     aborter: Aborter
     directory: Path
+    acting: Callable[[Sequence[str]], Cluster] | None = None
 
 
 def recover(
@@ -99,8 +102,14 @@ def undo(left: Found, place: Place) -> Recovered:
     """Undo what one run left; its locks must be ours."""
     if left.story.begin.get("cluster") != identity(place.cluster):
         return Recovered(run=left.run, skipped="was written on another cluster; it is left alone")
+    if not left.locks:
+        return Recovered(run=left.run, skipped="names no locks; it is left alone")
+    try:
+        acting = place.acting(left.locks) if place.acting else place.cluster
+    except Refused as error:
+        return Recovered(run=left.run, skipped=f"is left alone: {error}")
     journal = left.taken_over(place.cluster)
     try:
-        return undo_all(left.run, journal, place.cluster, place.verbs, place.clock, place.aborter)
+        return undo_all(left.run, journal, acting, place.verbs, place.clock, place.aborter)
     finally:
         journal.close()

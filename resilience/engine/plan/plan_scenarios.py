@@ -11,12 +11,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from resilience.backup.format.backup_clock import BorrowedClock
 from resilience.cluster.errors import ClusterError
+from resilience.engine.guard import scenario_reach
 from resilience.engine.guard.plan_permissions import of_drill, of_plan
 from resilience.model.scenario import Plan, Scenario, Step
+from resilience.model.step_reach import Reach, union
 from resilience.model.values import Duration
 from resilience.model.verb import Family, Phase, Verb
 from resilience.model.verdict import Finding, Result
@@ -78,6 +81,7 @@ def _bound(step: Step, plan: Plan) -> Step:
         run=lambda parameters, context: make(parameters, _Own(context, plan)),
         rehearse=lambda parameters, context: rehearse(parameters, _Own(context, plan)),
         rights=lambda parameters, namespace: of_plan(plan),
+        touches=lambda parameters, namespace: scenario_reach.of_plan(plan),
     )
     return dataclasses.replace(step, verb=made)
 
@@ -252,7 +256,18 @@ def _verb(kind: str, judge: Callable[[Plan, CheckContext], Sequence[Finding]]) -
         run=_judged(judge),
         describe=lambda judgement: TITLES[judgement.kind],
         rights=lambda judgement, namespace: of_drill(judgement.plan) if kind == "drill" else (),
+        touches=lambda judgement, namespace: _touched(judgement.plan, kind),
     )
+
+
+def _touched(plan: Plan, kind: str) -> Reach:
+    """`fresh` and `intact` only read a store."""
+    if kind != "drill" or plan.drill is None:
+        return Reach()
+    directory = Path(plan.place.file).parent
+    own = scenario_reach.of_drill(plan)
+    return own | union(scenario_reach.of_one(step, each, directory)
+                       for step in plan.drill.then for each in own.namespaces)  # fmt: skip
 
 
 VERBS = {

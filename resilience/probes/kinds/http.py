@@ -15,10 +15,19 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
 from resilience.model.scenario import Step
+from resilience.model.step_reach import Reach
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
 from resilience.probes.prober.backing import doubt
-from resilience.probes.prober.launch import VIA_DOC, Launch, Via, incluster_rights, launcher, remove
+from resilience.probes.prober.launch import (
+    VIA_DOC,
+    Launch,
+    Via,
+    incluster_reach,
+    incluster_rights,
+    launcher,
+    remove,
+)
 
 if TYPE_CHECKING:
     from resilience.probes.prober.once import Asking
@@ -172,6 +181,12 @@ def _rights(http: Http, namespace: str) -> Sequence[Right]:
     return (service, *(() if http.via == "direct" else incluster_rights(where)))
 
 
+def _touches(http: Http, namespace: str) -> Reach:
+    if http.url and http.via != "pod":
+        return Reach()
+    return incluster_reach(http.via, http.namespace or namespace)
+
+
 def configuration(http: Http, host: str, port: int, name: str, directory: Path) -> dict[str, Any]:
     """What the agent is told. `name` is what a client calls the host, for Host and TLS."""
     tls = http.scheme == "https" if http.service else _url(http).scheme == "https"
@@ -250,6 +265,7 @@ VERB = Verb(
     describe=_describe,
     check=_check,
     rights=_rights,
+    touches=_touches,
     undo=remove,
     undo_text="a prober's Pod and its Secret are removed",
     example=(

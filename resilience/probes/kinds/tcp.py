@@ -11,10 +11,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from resilience.model.scenario import Step
+from resilience.model.step_reach import Reach
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
 from resilience.probes.prober.backing import doubt
-from resilience.probes.prober.launch import VIA_DOC, Launch, Via, incluster_rights, launcher, remove
+from resilience.probes.prober.launch import (
+    VIA_DOC,
+    Launch,
+    Via,
+    incluster_reach,
+    incluster_rights,
+    launcher,
+    remove,
+)
 
 if TYPE_CHECKING:
     from resilience.probes.prober.once import Asking
@@ -66,6 +75,12 @@ def _rights(tcp: Tcp, namespace: str) -> Sequence[Right]:
     where = tcp.namespace or namespace
     service = Right(verb="get", group="", resource="services", namespace=where)
     return (service, *(() if tcp.via == "direct" else incluster_rights(where)))
+
+
+def _touches(tcp: Tcp, namespace: str) -> Reach:
+    if tcp.host and tcp.via != "pod":
+        return Reach()
+    return incluster_reach(tcp.via, tcp.namespace or namespace)
 
 
 def _asked(tcp: Tcp, context: Asking) -> tuple[dict[str, Any], str]:
@@ -122,6 +137,7 @@ VERB = Verb(
     describe=_describe,
     check=lambda tcp: list(_check(tcp)),
     rights=_rights,
+    touches=_touches,
     undo=remove,
     undo_text="a prober's Pod and its Secret are removed",
     example=(

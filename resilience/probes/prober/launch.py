@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from secrets import token_hex
 from typing import Any, Literal, Protocol
 
+from resilience.cluster.reach import is_inside
+from resilience.model.step_reach import Reach
 from resilience.model.verb import Right
 from resilience.probes.prober.samples import SampleLog
 from resilience.verbs.context import ActionFailed
@@ -49,6 +51,12 @@ def incluster_rights(namespace: str) -> Sequence[Right]:
     wanted = (("create", "pods"), ("get", "pods"), ("delete", "pods"), ("get", "pods/log"),
               ("create", "secrets"), ("delete", "secrets"))  # fmt: skip
     return [Right(verb=v, group="", resource=r, namespace=namespace) for v, r in wanted]
+
+
+def incluster_reach(via: Via, namespace: str) -> Reach:
+    """Where such a prober's Pod and Secret go; nowhere where a process beside us does."""
+    beside = via == "direct" or (via == "auto" and is_inside())
+    return Reach() if beside else Reach(namespaces=frozenset({namespace}))
 
 
 def remove(data: Mapping[str, Any], context: Any) -> None:

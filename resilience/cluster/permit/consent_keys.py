@@ -1,0 +1,77 @@
+"""What decides over consent on a Namespace object, and whether a request would change it.
+
+The label `resilience/consent`, the labels that targets select namespaces by, and the annotation
+that pauses runs are a person's word to us: no run, restore or undo writes them. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+CONSENT = "resilience/consent"
+"""Label on a Namespace; `allow` lets scenarios act in it."""
+
+PAUSED = "resilience/paused"
+"""Annotation on a Namespace; any value but `false` stops runs there between steps."""
+
+PROTECTED = frozenset({"kube-system", "kube-public", "kube-node-lease"})
+"""The system's own namespaces: acted in only where a target names them."""
+
+_WHOLE = (("",), ("", "metadata"), ("", "metadata", "labels"), ("", "metadata", "annotations"))
+
+
+def changed(there: Any, body: Any, guarded: Iterable[str], verb: str) -> list[str]:
+    """The keys whose value a create, update or patch would change; `there` is the live Namespace,
+    None before its creation. A new one may have the labels of a selector: a target names it."""
+    if isinstance(body, list):
+        return _by_operations(body, guarded)
+    labels = {CONSENT, *(() if there is None else guarded)}
+    found = [
+        key
+        for field, keys in (("labels", labels), ("annotations", {PAUSED}))
+        for key in sorted(keys)
+        if _differs(there, body, field, key, whole=verb == "update")
+    ]
+    return found
+
+
+def _differs(there: Any, body: Any, field: str, key: str, *, whole: bool) -> bool:
+    metadata = body.get("metadata", {}) if isinstance(body, Mapping) else None
+    prior = _mapping(_mapping(_mapping(there).get("metadata")).get(field)).get(key)
+    if metadata is None:
+        return prior is not None
+    if not isinstance(metadata, Mapping) or _directs(metadata):
+        return True
+    said = metadata.get(field, {})
+    if said is None:
+        return prior is not None
+    if not isinstance(said, Mapping) or _directs(said):
+        return True
+    if key not in said:
+        return whole and prior is not None
+    return bool(said[key] != prior)
+
+
+def _directs(part: Mapping[str, Any]) -> bool:
+    """Directives of a strategic merge (`$patch: replace`) change more than they name."""
+    return any(str(key).startswith("$") for key in part)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _by_operations(operations: list[Any], guarded: Iterable[str]) -> list[str]:
+    """A JSON patch: any operation on a guarded key or on what holds it."""
+    found: list[str] = []
+    for each in operations:
+        if not isinstance(each, Mapping) or each.get("op") == "test":
+            continue
+        paths = [str(each.get("path", "")), *([str(each["from"])] if "from" in each else [])]
+        for path in paths:
+            parts = tuple(p.replace("~1", "/").replace("~0", "~") for p in path.split("/"))
+            if parts in _WHOLE:
+                found.append(path or "the whole object")
+            found += [key for key in (CONSENT, PAUSED, *guarded) if parts[3:4] == (key,)]
+    return found

@@ -1,0 +1,256 @@
+"""One door before every write and every exec, of every command, to each real cluster.
+
+Shut: a write leaves only through a cluster that was handed a `Permit` (`HttpCluster.under`), which
+says who acts, in which namespaces, on nodes or not, on which cluster-scoped objects, and whether
+the locks are still held. What a request changes is read from its own path and body, never from who
+sends it, so that kinds and verbs of tomorrow pass the same door. Plain reads and access reviews
+pass; a dry run (dryRun=All) needs the permit of the act itself.
+
+The embedded sandbox is ours alone: its door stands open until it is handed a permit.
+Consent is asked, and permits are made, by `resilience.engine.guard.consent`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from resilience.cluster.attributes import attributes
+from resilience.cluster.errors import ClusterError
+from resilience.cluster.interface import Object
+from resilience.cluster.permit.acts_elsewhere import elsewhere
+from resilience.cluster.permit.consent_keys import PROTECTED, changed
+
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
+REVIEWS = frozenset(
+    {
+        "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+        "/apis/authentication.k8s.io/v1/selfsubjectreviews",
+    }
+)
+STREAMS = frozenset({"exec", "attach", "portforward", "proxy"})
+"""Subresources that act inside of a container or behind a Service, by whatever method."""
+
+_SEGMENT = re.compile(r"[^/?#%\\\s\x00-\x1f\x7f]+")
+"""What a segment of a path may hold: nothing that a client or a server would read differently."""
+
+Peek = Callable[[str], "Object | None"]
+"""The live Namespace of that name, None where there is none."""
+
+
+class NotCovered(ClusterError):
+    """The door is shut for this request: nothing was sent."""
+
+
+def _held() -> str:
+    return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permit:
+    """What one run or command may write, as consent and its locks cover it.
+
+    `namespaces` may be acted in. `makes` names those of them whose Namespace object may be created
+    and deleted. `nodes` allows writes to nodes, and evictions of the Pods on them in any namespace
+    but the system's own. `cluster_scoped` holds `RESOURCE.GROUP` or `RESOURCE.GROUP/NAME`.
+    `journal` makes it the permit of our own bookkeeping, which covers nothing else: Leases and
+    journals in that namespace, and its creation. `guarded` are label keys of Namespaces that decide
+    over consent. `lost` says why the locks are not ours any more, "" while they are; it is asked
+    for each request.
+    """
+
+    title: str
+    namespaces: frozenset[str] = frozenset()
+    makes: frozenset[str] = frozenset()
+    nodes: bool = False
+    cluster_scoped: frozenset[str] = frozenset()
+    journal: str = ""
+    guarded: frozenset[str] = frozenset()
+    lost: Callable[[], str] = _held
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """What is let through: all (`free`), or what one of the permits covers now."""
+
+    peek: Peek
+    permits: tuple[Permit, ...] = ()
+    free: bool = False
+
+    def check(self, method: str, path: str, query: Mapping[str, str], body: Any) -> None:
+        """NotCovered unless the request changes nothing, or a permit covers it now."""
+        if self.free or is_read(method, path):
+            return
+        try:
+            act = Act.of(method, path, query, body)
+        except Unreadable as error:
+            raise NotCovered(f"{_told(method, path)} was not sent: {error}") from None
+        why = [self._why_not(act, permit) for permit in self.permits]
+        if all(why):
+            reason = why[0] if why else "it was sent without any consent having been asked for"
+            raise NotCovered(f"{_told(method, path)} was not sent: {reason}")
+
+    def _why_not(self, act: Act, permit: Permit) -> str:
+        """Why the permit does not cover it; "" where it does."""
+        if permit.journal:
+            return _not_bookkeeping(act, permit.journal)
+        return self._not_allowed(act, permit) or _not_locked(permit)
+
+    def _not_allowed(self, act: Act, permit: Permit) -> str:
+        if act.is_namespace:
+            return self._namespace(act, permit)
+        if not act.namespace:
+            return _cluster_scoped(act, permit)
+        outside = sorted({act.namespace, *elsewhere(act.body)} - permit.namespaces)
+        if not outside or (permit.nodes and act.evicts and act.namespace not in PROTECTED):
+            return ""
+        return f"{permit.title} does not cover namespace {', '.join(outside)}"
+
+    def _namespace(self, act: Act, permit: Permit) -> str:
+        name = act.name
+        if name in PROTECTED:
+            return f"Namespace {name} is one of the system's own; it is never written"
+        if name not in permit.namespaces:
+            return f"{permit.title} does not cover namespace {name or '(without a name)'}"
+        there = None if act.verb == "create" else self.peek(name)
+        makes = there is None or act.verb == "delete" or act.resource != "namespaces"
+        if makes and name not in permit.makes:
+            return f"{permit.title} may not {act.verb} namespace {name}: no target names it"
+        keys = [] if act.verb == "delete" else changed(there, act.body, permit.guarded, act.verb)
+        if keys:
+            return (
+                f"{', '.join(keys)} of Namespace {name} decides over consent, and is never written"
+            )
+        return ""
+
+
+def _not_locked(permit: Permit) -> str:
+    lost = permit.lost()
+    return f"{permit.title} does not hold its locks: {lost}" if lost else ""
+
+
+def _cluster_scoped(act: Act, permit: Permit) -> str:
+    kind = act.resource.partition("/")[0]
+    if act.verb == "deletecollection":
+        return "collections outside of a namespace are never deleted"
+    if kind == "nodes" and not act.group:
+        return "" if permit.nodes else f"{permit.title} does not cover nodes"
+    full = f"{kind}.{act.group}" if act.group else kind
+    if {full, f"{full}/{act.name}"} & permit.cluster_scoped:
+        return ""
+    return (
+        f"{full} {act.name} is outside of any namespace, and no target lists it; list {full!r} in"
+        " `cluster_scoped` of the cluster's target"
+    )
+
+
+BOOKS = frozenset({("coordination.k8s.io", "leases"), ("", "configmaps")})
+
+
+def _not_bookkeeping(act: Act, journal: str) -> str:
+    """Our own Leases and journals, and the namespace that they are in."""
+    if act.is_namespace:
+        bare = not (act.metadata.get("labels") or act.metadata.get("annotations"))
+        if act.verb == "create" and act.name == journal and bare:
+            return ""
+    elif act.namespace == journal and (act.group, act.resource) in BOOKS and act.name:
+        return ""
+    return "the journal's permit covers Leases and ConfigMaps of its namespace only"
+
+
+class Unreadable(ValueError):
+    """A write of which the door cannot tell what it changes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """What a request changes, read from its path and body. `resource` includes the subresource."""
+
+    verb: str
+    group: str
+    resource: str
+    namespace: str
+    name: str
+    body: Any
+
+    @classmethod
+    def of(cls, method: str, path: str, query: Mapping[str, str], body: Any) -> Act:
+        """Unreadable for what no API server would take, or two would read differently."""
+        bare, mark, _ = path.partition("?")
+        if (mark and method != "CONNECT") or not _plain(bare):
+            raise Unreadable("its path is not that of one object")
+        found = attributes("GET" if method == "CONNECT" else method, bare, query)
+        if found is None or not bare.startswith(("/api/v1/", "/apis/")):
+            raise Unreadable("it is no resource of Kubernetes")
+        content = _content(body)
+        act = cls(
+            verb="connect" if method == "CONNECT" else found.verb,
+            group=found.group,
+            resource=found.resource,
+            namespace=found.namespace,
+            name=found.name or _name(content),
+            body=content,
+        )
+        act._require_one_place()
+        return act
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """Of the body; {} without."""
+        found = self.body.get("metadata") if isinstance(self.body, Mapping) else None
+        return found if isinstance(found, Mapping) else {}
+
+    @property
+    def is_namespace(self) -> bool:
+        """Whether a Namespace object itself is changed."""
+        return not self.group and self.resource.partition("/")[0] == "namespaces"
+
+    @property
+    def evicts(self) -> bool:
+        """Whether it is the eviction of one Pod."""
+        return (self.verb, self.group, self.resource) == ("create", "", "pods/eviction")
+
+    def _require_one_place(self) -> None:
+        said = self.metadata.get("namespace")
+        if said and said != self.namespace and not self.is_namespace:
+            raise Unreadable(
+                f"its path says namespace {self.namespace or 'none'!r}, its body {said!r}"
+            )
+        if isinstance(self.body, Mapping) and isinstance(self.body.get("items"), list):
+            raise Unreadable("it writes a list of objects")
+
+
+def is_read(method: str, path: str) -> bool:
+    """Whether it changes nothing, whatever the cluster: plain reads and access reviews."""
+    bare = path.partition("?")[0]
+    if method in READS:
+        return not STREAMS & set(bare.split("/"))
+    return method == "POST" and bare in REVIEWS
+
+
+def _plain(path: str) -> bool:
+    parts = path.split("/")[1:]
+    return path.startswith("/") and all(
+        _SEGMENT.fullmatch(part) and part not in (".", "..") for part in parts
+    )
+
+
+def _content(body: Any) -> Any:
+    if not isinstance(body, bytes | str):
+        return body
+    try:
+        return json.loads(body)
+    except ValueError:
+        raise Unreadable("its body is not JSON") from None
+
+
+def _name(body: Any) -> str:
+    metadata = body.get("metadata") if isinstance(body, Mapping) else None
+    return str(metadata.get("name") or "") if isinstance(metadata, Mapping) else ""
+
+
+def _told(method: str, path: str) -> str:
+    return f"{'EXEC' if method == 'CONNECT' else method} {path.partition('?')[0]}"

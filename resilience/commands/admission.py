@@ -1,0 +1,68 @@
+"""How a command is let through the door: consent for what it touches, and its locks, for a block.
+
+The same as for a run: by target or by label, for every namespace; on a real cluster under the
+Leases that scenarios take too, so that a restore and a scenario never meet. A dry run asks for
+consent and takes no locks. What reads only needs neither, and gets a cluster that writes nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from resilience.commands import CommandError
+from resilience.model.step_reach import Reach
+from resilience.verbs.context import Refused
+
+if TYPE_CHECKING:
+    from resilience.cluster.transport import HttpCluster
+    from resilience.engine.guard.consent import Consent
+
+
+@contextmanager
+def admitted(
+    cluster: HttpCluster, reach: Reach, title: str, *, dry_run: bool = False
+) -> Iterator[HttpCluster]:
+    """The cluster through which the command may act. CommandError when consent or a lock is
+    missing: then nothing was touched."""
+    from resilience.config.root import project_root
+    from resilience.config.targets import BadTarget, load
+    from resilience.engine.guard.consent import consent_to
+
+    try:
+        agreed = consent_to(cluster, load(project_root(Path.cwd())), reach)
+    except (Refused, BadTarget) as problem:
+        raise CommandError(f"{problem}\n{title}: nothing was touched") from problem
+    if agreed.free or dry_run or not agreed.reach:
+        yield agreed.given_to(cluster, title)
+        return
+    with _locked(cluster, agreed, title) as allowed:
+        yield allowed
+
+
+@contextmanager
+def _locked(cluster: HttpCluster, agreed: Consent, title: str) -> Iterator[HttpCluster]:
+    from resilience.config.root import project_root
+    from resilience.config.settings import nothing, resolve
+    from resilience.engine.base.real_clock import RealClock
+    from resilience.engine.guard.consent import books
+    from resilience.engine.guard.locks import Locks, ensure_namespace, holder, names
+    from resilience.engine.run.scenario import new_id
+
+    given = resolve(root=project_root(Path.cwd()), cli=lambda option: None, ini=nothing)
+    own, journal = books(cluster, given.journal_namespace), given.journal_namespace
+    who = holder(new_id(time.time()))
+    try:
+        ensure_namespace(own, journal)
+        locks = Locks(own, journal, names(agreed.reach), who, RealClock())
+        locks.acquire(given.lock_wait)
+    except Refused as problem:
+        raise CommandError(f"{problem}\n{title}: nothing was touched") from problem
+    try:
+        locks.keep(lambda why: None)  # the door asks `lost` before each write
+        yield agreed.given_to(cluster, title, lambda: locks.lost)
+    finally:
+        locks.release()

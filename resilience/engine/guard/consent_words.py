@@ -1,0 +1,108 @@
+"""What a refusal for lack of consent says: what was wanted, and what would allow it. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from resilience.cluster.errors import ClusterError
+from resilience.cluster.permit.consent_keys import CONSENT
+from resilience.config.targets import Target
+
+
+def no_consent(context: str, namespace: str, target: Target | None) -> str:
+    """An existing namespace: a label is enough."""
+    return (
+        f"nothing allows acting in namespace {namespace!r} of {context!r}; list it in"
+        f" {some(target)}, or label it: kubectl --context {context} label namespace"
+        f" {namespace} {CONSENT}=allow"
+    )
+
+
+def absent(context: str, namespace: str, target: Target | None, uid: Callable[[], str]) -> str:
+    """A namespace that does not exist cannot be labelled: the finished target is printed."""
+    said = (
+        f"nothing allows acting in namespace {namespace!r} of {context!r}, which does not exist;"
+        " only a target that names a namespace lets it be created; "
+    )
+    if target is not None:
+        names = ", ".join(f'"{each}"' for each in (*target.namespaces, namespace))
+        return f"{said}in {some(target)} write:\nnamespaces = [{names}]"
+    return f"{said}append this to resilience.toml:\n{finished(context, namespace, _known(uid))}"
+
+
+def finished(context: str, namespace: str, uid: str) -> str:
+    """A whole target, ready to be pasted."""
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", context).strip("-") or "here"
+    return (
+        f"[targets.{name}]\ncontext = {_quoted(context)}\ncluster = {_quoted(uid)}\n"
+        f"namespaces = [{_quoted(namespace)}]"
+    )
+
+
+def protected(namespace: str, target: Target | None) -> str:
+    """The system's own."""
+    return (
+        f"namespace {namespace!r} is the system's own; only {some(target)} that lists it in"
+        " `namespaces` can allow it"
+    )
+
+
+def no_nodes(context: str, target: Target | None) -> str:
+    """Nodes."""
+    return f"nothing allows acting on nodes of {context!r}; set `nodes = true` in {some(target)}"
+
+
+def not_listed(context: str, kinds: Sequence[str], target: Target | None) -> str:
+    """Objects without a namespace."""
+    listed = ", ".join(f'"{each}"' for each in kinds)
+    return (
+        f"nothing allows writing {', '.join(kinds)} of {context!r}, which belong to no namespace;"
+        f" set `cluster_scoped = [{listed}]` in {some(target)}"
+    )
+
+
+def unknown_cluster(context: str, error: ClusterError) -> str:
+    """Targets go by a uid that we may not read."""
+    return (
+        f"the targets name clusters by the uid of namespace kube-system, which cannot be read in"
+        f" {context!r} ({error}); grant the right to get namespaces kube-system (`resilience rbac`"
+        " prints it)"
+    )
+
+
+def elsewhere(context: str, target: Target, uid: str) -> str:
+    """The same context's name, another cluster."""
+    return (
+        f"context {context!r} leads to another cluster than target {target.name!r} means:"
+        f" its kube-system has uid {uid}, the target says {target.cluster}"
+    )
+
+
+def ambiguous(context: str, targets: Sequence[Target]) -> str:
+    """Several targets for one cluster."""
+    names = ", ".join(each.name for each in targets)
+    contexts = ", ".join(repr(each.context) for each in targets)
+    return (
+        f"targets {names} all mean the cluster of context {context!r}, and none of them names this"
+        f" context; use one of theirs: {contexts}"
+    )
+
+
+def some(target: Target | None) -> str:
+    """The target's table, or how one is written."""
+    if target is not None:
+        return f"[tool.resilience.targets.{target.name}]"
+    return "a target ([tool.resilience.targets.NAME] in pyproject.toml)"
+
+
+def _known(uid: Callable[[], str]) -> str:
+    try:
+        return uid()
+    except ClusterError:
+        return "UID: kubectl get namespace kube-system -o jsonpath={.metadata.uid}"
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -1,0 +1,77 @@
+"""What a scenario changes, in all of its phases, from the file alone.
+
+By what each verb says (`Verb.touches`), else by the rights that it declares: whoever needs the
+right to write in a namespace, to nodes, or to a kind without a namespace acts there. The scenario's
+own namespace belongs to it as soon as anything is done or probed; a check alone acts on nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from resilience.engine.guard.permissions import every_step, of_step, placed
+from resilience.engine.plan.find_plan import find
+from resilience.model.scenario import Plan, Scenario, Step
+from resilience.model.step_reach import Reach, union
+from resilience.model.verb import Right
+from resilience.verbs.context import ActionFailed, Refused
+
+WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection", "*"})
+
+
+def of_scenario(scenario: Scenario, namespace: str) -> Reach:
+    """Refused where a plan or a manifest that it names cannot be read."""
+    directory = Path(scenario.place.file).parent
+    acts = bool(scenario.given or scenario.probes or scenario.when)
+    own = Reach(namespaces=frozenset({namespace} if acts else ()))
+    return own | union(of_one(step, namespace, directory) for step in every_step(scenario))
+
+
+def of_one(step: Step, namespace: str, directory: Path) -> Reach:
+    """One step's."""
+    name = str(getattr(step.parameters, "plan", "") or "")
+    if step.verb.name == "snapshot" and name and name != "this":
+        return of_plan(_plan(name, directory))
+    if step.verb.touches is not None:
+        return step.verb.touches(placed(step.parameters, directory), namespace)
+    return of_rights(of_step(step, namespace, directory))
+
+
+def of_plan(plan: Plan) -> Reach:
+    """To make a plan's snapshot: a command or a Pod of ours in its namespaces, if it wants any."""
+    inside = bool(plan.volumes or plan.dumps or plan.hooks or plan.sentinel)
+    return Reach(namespaces=frozenset(plan.namespaces if inside else ()))
+
+
+def of_drill(plan: Plan) -> Reach:
+    """To drill a plan: its scratch namespaces, patterns where the plan has patterns."""
+    into = plan.drill.into if plan.drill else ""
+    return Reach(
+        namespaces=frozenset(into.replace("${namespace}", each) for each in plan.namespaces)
+    )
+
+
+def of_rights(rights: Iterable[Right]) -> Reach:
+    """What such rights change. Evictions everywhere belong to the nodes that are emptied."""
+    return union(_of_right(right) for right in rights if right.verb in WRITES)
+
+
+def _of_right(right: Right) -> Reach:
+    kind = right.resource.partition("/")[0]
+    if kind == "nodes" and not right.group:
+        return Reach(nodes=True)
+    if kind == "namespaces" and not right.group:
+        return Reach(namespaces=frozenset({right.name} if right.name else ()))
+    if right.namespace:
+        return Reach(namespaces=frozenset({right.namespace}))
+    if kind in ("*", "pods"):
+        return Reach()
+    return Reach(cluster_scoped=frozenset({f"{kind}.{right.group}" if right.group else kind}))
+
+
+def _plan(name: str, directory: Path) -> Plan:
+    try:
+        return find(name, directory)
+    except ActionFailed as error:
+        raise Refused(str(error)) from error

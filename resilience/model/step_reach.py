@@ -1,0 +1,40 @@
+"""What a step changes in a cluster, known before it is carried out: what consent is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+ANY = frozenset({"*"})
+"""Objects outside of namespaces that are known only once they are there, such as a restore's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """`namespaces` by name or pattern; `cluster_scoped` as `RESOURCE.GROUP`, or ANY that the
+    target lists; `objects` are whole Namespace objects that would be written."""
+
+    namespaces: frozenset[str] = frozenset()
+    nodes: bool = False
+    cluster_scoped: frozenset[str] = frozenset()
+    objects: tuple[dict[str, Any], ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.namespaces or self.nodes or self.cluster_scoped)
+
+    def __or__(self, other: Reach) -> Reach:
+        return Reach(
+            namespaces=self.namespaces | other.namespaces,
+            nodes=self.nodes or other.nodes,
+            cluster_scoped=self.cluster_scoped | other.cluster_scoped,
+            objects=(*self.objects, *other.objects),
+        )
+
+
+def union(parts: Iterable[Reach]) -> Reach:
+    """All of them together."""
+    whole = Reach()
+    for part in parts:
+        whole |= part
+    return whole

@@ -1,0 +1,230 @@
+"""No write leaves without a permit that covers its very object, whatever verb, path or body."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from resilience.cluster.interface import Object
+from resilience.cluster.permit.consent_keys import CONSENT, PAUSED
+from resilience.cluster.permit.door import Door, NotCovered, Permit
+
+SHOP = Permit(title="the run", namespaces=frozenset({"shop"}))
+NAMED = Permit(
+    title="the run",
+    namespaces=frozenset({"shop", "lab"}),
+    makes=frozenset({"lab"}),
+    nodes=True,
+    cluster_scoped=frozenset({"clusterroles.rbac.authorization.k8s.io/shop-reader"}),
+    guarded=frozenset({"team"}),
+)
+JOURNAL = Permit(title="the journal", journal="resilience-journal")
+IN_SHOP = "/api/v1/namespaces/shop"
+
+
+def live(name: str) -> Object | None:
+    labels = {"shop": {CONSENT: "allow", "team": "shop"}, "bank": {}}
+    if name not in labels:
+        return None
+    return {"metadata": {"name": name, "uid": "1", "labels": labels[name]}}
+
+
+def asked(method: str, path: str, body: Any = None, *permits: Permit) -> str:
+    """What the door says against it; "" where it lets it through."""
+    try:
+        Door(peek=live, permits=permits or (SHOP,)).check(method, path, {}, body)
+    except NotCovered as error:
+        return str(error)
+    return ""
+
+
+def namespace(name: str, **metadata: Any) -> Object:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, **metadata}}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/api/v1/pods"),
+        ("HEAD", "/version"),
+        ("GET", "/api/v1/namespaces/kube-system/pods/a/log"),
+        ("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"),
+    ],
+)
+def test_what_only_reads_passes_a_shut_door(method: str, path: str) -> None:
+    Door(peek=live).check(method, path, {}, None)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", f"{IN_SHOP}/pods"),
+        ("CONNECT", f"{IN_SHOP}/pods/a/exec?command=ls"),
+        ("GET", f"{IN_SHOP}/pods/a/exec"),
+        ("GET", f"{IN_SHOP}/services/web:80/proxy/restart"),
+        ("DELETE", f"{IN_SHOP}/pods"),
+        ("PURGE", f"{IN_SHOP}/pods"),
+    ],
+)
+def test_without_a_permit_nothing_else_does(method: str, path: str) -> None:
+    with pytest.raises(NotCovered, match="without any consent"):
+        Door(peek=live).check(method, path, {"dryRun": "All"}, None)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", f"{IN_SHOP}/pods", {"metadata": {"name": "a"}}),
+        ("POST", f"{IN_SHOP}/pods", {"metadata": {"generateName": "a-"}}),
+        ("POST", f"{IN_SHOP}/pods/a/eviction", {"metadata": {"name": "a", "namespace": "shop"}}),
+        ("DELETE", f"{IN_SHOP}/configmaps", None),
+        ("PATCH", f"{IN_SHOP}/secrets/a", b'{"data": {}}'),
+        ("CONNECT", f"{IN_SHOP}/pods/a/exec?command=ls", None),
+        ("POST", "/apis/new.example.com/v1/namespaces/shop/widgets", {"kind": "Widget"}),
+        ("PATCH", "/api/v1/namespaces/shop", namespace("shop", labels={"colour": "red"})),
+    ],
+)
+def test_what_is_covered_passes(method: str, path: str, body: Any) -> None:
+    assert asked(method, path, body) == ""
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "why"),
+    [
+        ("POST", "/api/v1/namespaces/bank/pods", {}, "namespace bank"),
+        ("CONNECT", "/api/v1/namespaces/bank/pods/a/exec?command=ls", None, "namespace bank"),
+        ("POST", f"{IN_SHOP}/pods", {"metadata": {"namespace": "bank"}}, "its body 'bank'"),
+        ("POST", f"{IN_SHOP}/pods", {"items": [{"kind": "Pod"}]}, "a list of objects"),
+        ("POST", f"{IN_SHOP}/../bank/pods", {}, "its path"),
+        ("POST", f"{IN_SHOP}/pods/a%2f..%2f..%2fbank", {}, "its path"),
+        ("POST", f"{IN_SHOP}//pods", {}, "its path"),
+        ("DELETE", f"{IN_SHOP}/pods/a?force", None, "its path"),
+        ("PATCH", f"{IN_SHOP}/pods/a", b"metadata: {}", "not JSON"),
+        ("POST", "/logs", {}, "no resource"),
+        ("POST", "/api/v1/pods", {}, "outside of any namespace"),
+        ("PATCH", "/api/v1/nodes/n1", {}, "does not cover nodes"),
+        ("GET", "/api/v1/nodes/n1/proxy/run/shop/a/c", None, "does not cover nodes"),
+        ("POST", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+         {"metadata": {"name": "all"}}, "clusterrolebindings.rbac.authorization.k8s.io all"),
+        ("POST", "/api/v1/namespaces", namespace("lab"), "does not cover namespace lab"),
+        ("POST", "/api/v1/namespaces", namespace("shop"), "no target names it"),
+        ("DELETE", "/api/v1/namespaces/shop", None, "no target names it"),
+        ("PUT", "/api/v1/namespaces/shop/finalize", namespace("shop"), "no target names it"),
+        ("PATCH", "/api/v1/namespaces/kube-system", {}, "system's own"),
+        ("POST", "/apis/chaos-mesh.org/v1alpha1/namespaces/shop/podchaos",
+         {"apiVersion": "chaos-mesh.org/v1alpha1", "kind": "PodChaos",
+          "spec": {"selector": {"namespaces": ["bank"]}}}, "namespace bank"),
+        ("POST", "/apis/chaos-mesh.org/v1alpha1/namespaces/shop/workflows",
+         {"apiVersion": "chaos-mesh.org/v1alpha1", "kind": "Workflow",
+          "spec": {"templates": [{"podChaos": {"selector": {"pods": {"bank": ["a"]}}}}]}},
+         "namespace bank"),
+        ("POST", "/apis/chaos-mesh.org/v1alpha1/namespaces/shop/podchaos",
+         {"apiVersion": "chaos-mesh.org/v1alpha1", "kind": "PodChaos",
+          "spec": {"remoteCluster": "prod"}}, "another cluster"),
+    ],
+)  # fmt: skip
+def test_what_is_not_covered_is_refused(method: str, path: str, body: Any, why: str) -> None:
+    assert why in asked(method, path, body)
+
+
+@pytest.mark.parametrize(
+    ("method", "body"),
+    [
+        ("PATCH", namespace("lab")),
+        ("POST", namespace("lab", labels={"team": "lab"})),
+        ("DELETE", None),
+    ],
+)
+def test_a_namespace_that_a_target_names_may_be_made_and_deleted(method: str, body: Any) -> None:
+    path = "/api/v1/namespaces" + ("" if method == "POST" else "/lab")
+    assert asked(method, path, body, NAMED) == ""
+
+
+ALLOWED = {CONSENT: "allow", "team": "shop"}
+
+
+@pytest.mark.parametrize(
+    ("method", "body"),
+    [
+        ("PATCH", {"metadata": {"labels": {CONSENT: "allow", "colour": "red"}}}),
+        ("PUT", namespace("shop", labels=ALLOWED)),
+        ("PATCH", [{"op": "test", "path": "/metadata/labels"},
+                   {"op": "add", "path": "/metadata/labels/colour", "value": "red"}]),
+        ("PATCH", {"metadata": None} if False else {"spec": {}}),
+    ],
+)  # fmt: skip
+def test_a_namespace_is_written_where_consent_stays_as_it_is(method: str, body: Any) -> None:
+    assert asked(method, "/api/v1/namespaces/shop", body, NAMED) == ""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("PATCH", {"metadata": {"labels": {CONSENT: "deny"}}}),
+        ("PATCH", {"metadata": {"labels": {CONSENT: None}}}),
+        ("PATCH", {"metadata": {"labels": None}}),
+        ("PATCH", {"metadata": None}),
+        ("PATCH", {"metadata": {"labels": {"team": "bank"}}}),
+        ("PATCH", {"metadata": {"labels": {"$patch": "replace", "colour": "red"}}}),
+        ("PATCH", {"metadata": {"$patch": "delete"}}),
+        ("PATCH", {"metadata": {"annotations": {PAUSED: "false"}}}),
+        ("PATCH", [{"op": "remove", "path": "/metadata/labels/resilience~1consent"}]),
+        ("PATCH", [{"op": "replace", "path": "/metadata", "value": {}}]),
+        ("PATCH", [{"op": "move", "from": "/metadata/labels/team", "path": "/metadata/labels/x"}]),
+        ("PATCH", json.dumps({"metadata": {"labels": {CONSENT: "deny"}}}).encode()),
+        ("PUT", namespace("shop", labels={"team": "shop"})),
+        ("PUT", namespace("shop")),
+    ],
+)
+def test_what_decides_over_consent_is_never_written(change: tuple[str, Any]) -> None:
+    method, body = change
+    assert "decides over consent" in asked(method, "/api/v1/namespaces/shop", body, NAMED)
+
+
+def test_a_new_namespace_does_not_consent_by_itself() -> None:
+    body = namespace("lab", labels={CONSENT: "allow"})
+    assert CONSENT in asked("POST", "/api/v1/namespaces", body, NAMED)
+
+
+def test_cluster_scoped_objects_are_written_where_the_target_lists_them() -> None:
+    path = "/apis/rbac.authorization.k8s.io/v1/clusterroles"
+    assert asked("PATCH", f"{path}/shop-reader", {}, NAMED) == ""
+    assert "no target lists it" in asked("PATCH", f"{path}/cluster-admin", {}, NAMED)
+    assert "collections" in asked("DELETE", path, None, NAMED)
+
+
+def test_whoever_may_empty_nodes_may_evict_from_them_but_not_the_systems_own() -> None:
+    assert asked("PATCH", "/api/v1/nodes/n1", {}, NAMED) == ""
+    assert asked("POST", "/api/v1/namespaces/bank/pods/a/eviction", {}, NAMED) == ""
+    assert asked("POST", "/api/v1/namespaces/kube-system/pods/a/eviction", {}, NAMED)
+    assert asked("DELETE", "/api/v1/namespaces/bank/pods/a", None, NAMED)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "good"),
+    [
+        ("POST", "/api/v1/namespaces", namespace("resilience-journal"), True),
+        ("PUT", "/apis/coordination.k8s.io/v1/namespaces/resilience-journal/leases/a", {}, True),
+        ("POST", "/api/v1/namespaces/resilience-journal/configmaps",
+         {"metadata": {"name": "run-1"}}, True),
+        ("POST", "/api/v1/namespaces", namespace("resilience-journal", labels={"a": "b"}), False),
+        ("POST", "/api/v1/namespaces", namespace("shop"), False),
+        ("DELETE", "/api/v1/namespaces/resilience-journal", None, False),
+        ("DELETE", "/api/v1/namespaces/resilience-journal/configmaps", None, False),
+        ("POST", "/api/v1/namespaces/resilience-journal/secrets", {"metadata": {}}, False),
+        ("POST", f"{IN_SHOP}/configmaps", {"metadata": {"name": "run-1"}}, False),
+    ],
+)  # fmt: skip
+def test_bookkeeping_covers_leases_and_journals_alone(
+    method: str, path: str, body: Any, good: bool
+) -> None:
+    assert (asked(method, path, body, JOURNAL) == "") is good
+
+
+def test_a_lost_lock_shuts_the_door_at_once() -> None:
+    why = ["", "the Lease was taken by another run"]
+    permit = Permit(title="the run", namespaces=frozenset({"shop"}), lost=lambda: why.pop(0))
+    assert asked("POST", f"{IN_SHOP}/pods", {}, permit) == ""
+    assert "taken by another run" in asked("POST", f"{IN_SHOP}/pods", {}, permit)
