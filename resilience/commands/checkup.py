@@ -20,7 +20,7 @@ from resilience.config.settings import Settings
 from resilience.config.targets import Target
 from resilience.engine.guard import consent, preflight
 from resilience.engine.guard.limits import Limits
-from resilience.engine.guard.scenario_reach import of_scenario
+from resilience.engine.plan.scenario_reach import of_scenario
 from resilience.model.scenario import Scenario
 from resilience.verbs.context import Refused
 

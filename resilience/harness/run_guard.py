@@ -26,10 +26,10 @@ from resilience.engine.guard.consent import Consent
 from resilience.engine.guard.limits import Limits
 from resilience.engine.guard.locks import Locks, ensure_namespace, holder, names
 from resilience.engine.guard.permissions import merged, of_step
-from resilience.engine.guard.scenario_reach import of_one, of_scenario
 from resilience.engine.journal import takeover
 from resilience.engine.journal.journal import Sink
 from resilience.engine.journal.journal_configmap import JournalMap, is_there
+from resilience.engine.plan.scenario_reach import of_one, of_scenario
 from resilience.model.scenario import Scenario, Step
 from resilience.model.step_reach import Reach
 from resilience.model.verb import Catalogue

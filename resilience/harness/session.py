@@ -167,7 +167,7 @@ class Session:
     def ask_consent(self, scenario: Scenario, cluster: HttpCluster) -> None:
         """Refused when nothing allows what the scenario would touch, or a right is missing."""
         from resilience.engine.guard import consent, preflight
-        from resilience.engine.guard.scenario_reach import of_scenario
+        from resilience.engine.plan.scenario_reach import of_scenario
 
         namespace = scenario.namespace or self.settings.namespace
         reach = of_scenario(scenario, namespace)
@@ -193,7 +193,7 @@ class Session:
         """Carry one scenario out; whatever happens, what it changed is put back first."""
         from resilience.engine.base.abort import Aborted, Aborter
         from resilience.engine.base.real_clock import RealClock
-        from resilience.engine.guard.scenario_reach import of_scenario
+        from resilience.engine.plan.scenario_reach import of_scenario
         from resilience.engine.run.scenario import run
         from resilience.verbs.context import Refused
 

@@ -16,8 +16,8 @@ from typing import Any
 
 from resilience.backup.format.backup_clock import BorrowedClock
 from resilience.cluster.errors import ClusterError
-from resilience.engine.guard import scenario_reach
 from resilience.engine.guard.plan_permissions import of_drill, of_plan
+from resilience.engine.plan import scenario_reach
 from resilience.model.scenario import Plan, Scenario, Step
 from resilience.model.step_reach import Reach, union
 from resilience.model.values import Duration
