@@ -13,53 +13,24 @@ from dataclasses import dataclass
 
 from resilience.actions.network.network_policies import Wall, Way, policy
 from resilience.actions.undo import object_undo
-from resilience.cluster import helper_pods
+from resilience.cluster import helper_pods, wall_canary
 from resilience.cluster.errors import NotFound
 from resilience.cluster.helper_pods import HelperPod
 from resilience.cluster.interface import PODS, Object, Resource
 from resilience.cluster.stand_in import StandIn
 from resilience.kube import objects
 from resilience.kube.selectors import Selector
-from resilience.verbs.context import ActionContext, ActionFailed
+from resilience.verbs.context import ActionContext, ActionFailed, Refused
 
 POLICIES = Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
 PORT = 18080
 PART = "resilience/canary"
-SHUT, STILL_OPEN, NEVER_OPEN = 0, 7, 8
-PATIENCE = 20
-"""Seconds that a policy may take to be in force, once it was accepted."""
-
 _LISTEN = f"""
 import signal, socket, sys
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 server = socket.create_server(("0.0.0.0", {PORT}), backlog=64)
 while True:
     server.accept()[0].close()
-"""
-
-_CONNECT = f"""
-import socket, sys, time
-
-def opens():
-    try:
-        socket.create_connection((sys.argv[1], {PORT}), 1).close()
-    except OSError:
-        return False
-    return True
-
-end = time.monotonic() + 60
-while not opens():
-    if time.monotonic() > end:
-        sys.exit({NEVER_OPEN})
-    time.sleep(0.1)
-print("open", flush=True)
-end, shut = time.monotonic() + 60 + {PATIENCE}, 0
-while shut < 2:
-    if time.monotonic() > end:
-        sys.exit({STILL_OPEN})
-    shut = 0 if opens() else shut + 1
-    time.sleep(0.1)
-sys.exit({SHUT})
 """
 
 
@@ -73,14 +44,14 @@ class Made:
 
 
 def prove(wall: Wall, ways: Sequence[Way], stands_in: StandIn, context: ActionContext) -> str:
-    """Return what was seen; ActionFailed unless walls of this kind hold. All is taken away."""
+    """Return what was seen; Refused unless walls of this kind hold. All is taken away."""
     made: list[Made] = []
     try:
-        server = _create(PODS, _pod("server", [_LISTEN], stands_in, context), made, context)
+        listen = ["python", "-u", "-c", _LISTEN]
+        server = _create(PODS, _pod("server", listen, stands_in, context), made, context)
         address = _address(server, context)
-        client = _create(
-            PODS, _pod("client", [_CONNECT, address], stands_in, context), made, context
-        )
+        connect = wall_canary.command(address, str(PORT), control=True)
+        client = _create(PODS, _pod("client", connect, stands_in, context), made, context)
         _opened(client, context)
         others = {"ingress": _address(client, context), "egress": address}
         for way in ways:
@@ -142,12 +113,12 @@ def _name(part: str, context: ActionContext) -> str:
     return f"resilience-canary-{part}-{context.random.randrange(16**6):06x}"
 
 
-def _pod(part: str, program: Sequence[str], stands_in: StandIn, context: ActionContext) -> Object:
+def _pod(part: str, command: Sequence[str], stands_in: StandIn, context: ActionContext) -> Object:
     helper = HelperPod(
         name=_name(part, context),
         namespace=context.namespace,
         purpose="canary",
-        command=["python", "-u", "-c", *program],
+        command=command,
         image=helper_pods.image(context.cluster),
         labels={PART: part},
         annotations={object_undo.RUN: str(context.run)},
@@ -216,11 +187,7 @@ def _shut(client: Object, context: ActionContext) -> None:
     def ended() -> bool:
         return objects.is_finished(_seen(client, context))
 
-    end = min(context.deadline, context.clock.monotonic() + PATIENCE)
+    end = min(context.deadline, context.clock.monotonic() + wall_canary.PATIENCE)
     context.clock.until(ended, end)
-    if helper_pods.exit_code(_seen(client, context)) != SHUT:
-        raise ActionFailed(
-            f"the network plugin accepted the policy and ignores it: {PATIENCE} s later a canary "
-            "still connects. NetworkPolicies need a plugin that enforces them (Calico, Cilium ...);"
-            " nobody was cut off"
-        )
+    if helper_pods.exit_code(_seen(client, context)) != wall_canary.SHUT:
+        raise Refused(f"{wall_canary.NOT_ENFORCED}; no Pod was cut off")

@@ -1,58 +1,68 @@
-"""Does the wall hold? Asked by a Pod inside it, before any workload is let in.
+"""Does the wall hold? Asked by Pods inside it, before any workload is let in.
 
-A cluster whose network plugin knows no policies accepts the NetworkPolicy and ignores it. The
-canary tries to reach the API server's Service, which is outside the wall; it must fail to, twice in
-a row. A plugin may need a moment for a new Pod, so it tries for a while.
+Each canary tries to reach the API server's Service, which is outside of the wall, and must fail.
+One without labels is asked when the namespace is empty. One in the guise of each workload (its
+labels, its account) is asked once the restored policies exist and before anything runs. These
+belong to the drill's Lease, so that no controller adopts them, and are never ready, so that no
+Service sends them traffic.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from resilience.backup.drills.canary_guises import PLAIN, Guise
 from resilience.backup.format.backup_clock import Clock
-from resilience.backup.format.errors import RestoreRefused
-from resilience.cluster import helper_pods
+from resilience.backup.format.errors import NoWall
+from resilience.cluster import helper_pods, wall_canary
 from resilience.cluster.helper_pods import HelperPod
-from resilience.cluster.interface import PODS, Cluster, Object
+from resilience.cluster.interface import LEASES, PODS, Cluster, Object
 from resilience.cluster.stand_in import NOBODY, StandIn
 
-_BLOCKED, _REACHED = 0, 7
+NAME = "resilience-canary"
 _WITHIN = 120.0
 _PAUSE = 0.25
-
-PATIENCE = 20
-"""Seconds that a policy may take to be in force for a new Pod, once it was accepted."""
-
-_PROGRAM = f"""
-import os, socket, sys, time
-
-def gets_out():
-    try:
-        socket.create_connection((os.environ["KUBERNETES_SERVICE_HOST"],
-                                  int(os.environ["KUBERNETES_SERVICE_PORT"])), 2).close()
-    except OSError:
-        return False
-    return True
-
-end, kept = time.monotonic() + {PATIENCE}, 0
-while kept < 2:
-    if time.monotonic() > end:
-        sys.exit({_REACHED})
-    kept = 0 if gets_out() else kept + 1
-    time.sleep(0.1)
-sys.exit({_BLOCKED})
-"""
+_AT_ONCE = 8
+_NEVER_READY = [{"conditionType": "resilience/never-ready"}]
 
 
-def canary(namespace: str, image: str, stands_in: StandIn = NOBODY) -> Object:
-    """The Pod."""
-    helper = HelperPod(
-        name="resilience-canary",
+def canary(
+    namespace: str,
+    image: str,
+    stands_in: StandIn = NOBODY,
+    guise: Guise = PLAIN,
+    owner: Object | None = None,
+    number: int = 0,
+) -> Object:
+    """The Pod. `owner` is the drill's Lease."""
+    body = HelperPod(
+        name=f"{NAME}-{number}" if number else NAME,
         namespace=namespace,
         purpose="canary",
-        command=["python", "-c", _PROGRAM],
+        command=wall_canary.command(
+            "$KUBERNETES_SERVICE_HOST", "$KUBERNETES_SERVICE_PORT", control=False
+        ),
         image=image,
         stands_in=stands_in,
-    )
-    return helper.body()
+    ).body()
+    if guise != PLAIN:
+        body["metadata"]["labels"] |= dict(guise.labels)
+        body["spec"]["readinessGates"] = _NEVER_READY
+    if guise.account:
+        body["spec"]["serviceAccountName"] = guise.account
+    if owner:
+        metadata = owner["metadata"]
+        body["metadata"]["ownerReferences"] = [
+            {
+                "apiVersion": LEASES.api_version,
+                "kind": LEASES.kind,
+                "name": metadata["name"],
+                "uid": metadata["uid"],
+                "controller": True,
+            }
+        ]
+    return body
 
 
 def require_wall(
@@ -62,31 +72,63 @@ def require_wall(
     clock: Clock,
     helper_image: str = "",
     stands_in: StandIn = NOBODY,
+    guises: Sequence[Guise] = (PLAIN,),
+    owner: Object | None = None,
 ) -> None:
-    """`RestoreRefused` unless the canary was kept in. `stands_in` is for the Pods behind it."""
-    body = canary(namespace, helper_pods.image(cluster, helper_image), stands_in)
-    created = cluster.create(PODS, body, namespace)
-    try:
-        code = _exit_code(cluster, namespace, clock)
-    finally:
-        helper_pods.remove(cluster, created)
-    if code != _BLOCKED:
-        what = "reached the API server" if code == _REACHED else f"ended with {code}"
-        raise RestoreRefused(
-            f"the canary in {namespace} {what} through the NetworkPolicy: this cluster does not "
-            "enforce policies, so a restored copy could reach the real world; nothing was restored"
+    """`NoWall` unless every canary was kept in. `stands_in` is for the Pods behind the wall."""
+    image = helper_pods.image(cluster, helper_image)
+    bodies = (
+        (guise, canary(namespace, image, stands_in, guise, owner, number))
+        for number, guise in enumerate(guises)
+    )
+    while batch := list(islice(bodies, _AT_ONCE)):
+        made: list[Object] = []
+        try:
+            for _, body in batch:
+                made.append(cluster.create(PODS, body, namespace))
+            for guise, pod in zip((guise for guise, _ in batch), made, strict=True):
+                _require_kept_in(cluster, pod, guise, clock)
+        finally:
+            for pod in made:
+                helper_pods.remove(cluster, pod)
+
+
+def _require_kept_in(cluster: Cluster, pod: Object, guise: Guise, clock: Clock) -> None:
+    code = _exit_code(cluster, pod, clock)
+    if code == wall_canary.SHUT:
+        return
+    namespace, whose = pod["metadata"]["namespace"], " ".join(_whose(guise))
+    if code == wall_canary.STILL_OPEN and guise == PLAIN:
+        raise NoWall(
+            f"the canary in {namespace} reached the API server through the drill's NetworkPolicy: "
+            f"{wall_canary.NOT_ENFORCED}. A restored copy could reach the real world; nothing was "
+            "restored"
         )
+    what = "reached the API server" if code == wall_canary.STILL_OPEN else f"ended with {code}"
+    raise NoWall(
+        f"the canary in {namespace}{whose} {what}: another policy lets these Pods out past the "
+        "drill's NetworkPolicy. No workload was created; look for cluster-wide policies that "
+        "select them"
+    )
 
 
-def _exit_code(cluster: Cluster, namespace: str, clock: Clock) -> int:
+def _whose(guise: Guise) -> Iterator[str]:
+    if guise.labels:
+        yield " with the labels " + ",".join(f"{key}={value}" for key, value in guise.labels)
+    if guise.account:
+        yield f" of ServiceAccount {guise.account}"
+
+
+def _exit_code(cluster: Cluster, created: Object, clock: Clock) -> int:
     until = clock.monotonic() + _WITHIN
+    name, namespace = created["metadata"]["name"], created["metadata"]["namespace"]
     while True:
-        pod = cluster.get(PODS, "resilience-canary", namespace)
+        pod = cluster.get(PODS, name, namespace)
         if (code := helper_pods.exit_code(pod)) is not None:
             return code
         if clock.monotonic() >= until or helper_pods.hopeless(pod):
-            raise RestoreRefused(
-                f"the canary in {namespace} did not end within {_WITHIN:.0f}s: "
+            raise NoWall(
+                f"the canary {namespace}/{name} did not end within {_WITHIN:.0f}s: "
                 f"{helper_pods.why_not_running(pod)}; without its proof nothing is restored"
             )
         clock.wait(_PAUSE)

@@ -2,7 +2,8 @@
 
     verify    every hash and the signature
     control   a changed bit and another name are refused by the verification
-    wall      the scratch namespace, and the proof that nothing gets out of it
+    wall      the scratch namespace, and the proof that nothing gets out of it: before anything is
+              restored, and again in the guise of each workload before any of them is created
     create    everything, made harmless
     ready     until the workloads run
     load      the application's own dumps, where the snapshot holds any
@@ -28,22 +29,28 @@ from resilience.backup.catalog.verify_record import record
 from resilience.backup.data.dumps import of
 from resilience.backup.data.sentinel import flaw
 from resilience.backup.drills.canary import require_wall
+from resilience.backup.drills.canary_guises import PLAIN, Guise, guises
 from resilience.backup.drills.drill_data import OBJECTS_ONLY, Data
 from resilience.backup.drills.negative_controls import unseen
 from resilience.backup.drills.ready import not_ready
 from resilience.backup.drills.safety import Harmless
-from resilience.backup.drills.scratch import Origin, scratch, sweep
+from resilience.backup.drills.scratch import Origin, lease, require_standing, scratch, sweep
 from resilience.backup.format.backup_clock import Clock
-from resilience.backup.format.errors import BackupError, RestoreRefused, SentinelFailed
+from resilience.backup.format.errors import (
+    BackupError,
+    NoWall,
+    RestoreRefused,
+    SentinelFailed,
+)
 from resilience.backup.format.velero_backup import PARTIAL
 from resilience.backup.objects.mapping import Targets
 from resilience.backup.plans.lifecycle import Keys
-from resilience.backup.proof.compare import differing, with_cluster
+from resilience.backup.proof.compare import differing, objects, with_cluster
 from resilience.backup.proof.drill_terms import drill_terms, plural_names
 from resilience.backup.restore.outcome import Outcome, RestoreReport
 from resilience.backup.restore.restore import RestoreRequest, restore
 from resilience.cluster.errors import ClusterError
-from resilience.cluster.interface import Cluster
+from resilience.cluster.interface import PODS, Cluster, Object
 from resilience.model.scenario import Plan
 from resilience.model.values import Duration
 from resilience.model.verdict import Finding, Result, Unit
@@ -126,6 +133,8 @@ class _Drill:
         self._clock, self._keys = clock, keys
         self._report = DrillReport(plan.id, snapshot.name)
         self._names = plural_names(cluster)
+        self._known: dict[str, set[Guise]] = {}
+        self._wall_again = 0.0
         self._custom = plan.drill.custom if plan.drill else ()
         self._sources = tuple[str, ...]()
         self._targets = Targets()
@@ -143,9 +152,12 @@ class _Drill:
                     stack.enter_context(self._scratch(source))
             with self._timed("create"):
                 restored = self._restored()
+            self._report.seconds["create"] -= self._wall_again
+            self._report.seconds[WALL] += self._wall_again
             if restored.complete:
                 with self._timed("ready"):
                     self._ready()
+                self._asked_at_last()
                 if of(self._snapshot):
                     with self._timed("load"):
                         self._loaded()
@@ -163,7 +175,8 @@ class _Drill:
         try:
             yield
         finally:
-            self._report.seconds[part] = self._clock.monotonic() - began
+            spent = self._report.seconds.get(part, 0.0)
+            self._report.seconds[part] = spent + self._clock.monotonic() - began
 
     def _find(
         self,
@@ -262,10 +275,51 @@ class _Drill:
         with scratch(
             self._cluster, self._targets.namespace(source), origin, clock=self._clock, ttl=TTL
         ) as name:
-            require_wall(
-                self._cluster, name, clock=self._clock, helper_image=self._plan.helper_image
-            )
+            self._asked(name, (PLAIN,))
             yield name
+
+    def _asked(self, scratch: str, guises: Sequence[Guise], owner: Object | None = None) -> None:
+        require_wall(
+            self._cluster,
+            scratch,
+            clock=self._clock,
+            helper_image=self._plan.helper_image,
+            guises=guises,
+            owner=owner,
+        )
+
+    def _asked_again(self) -> None:
+        """With the restored policies in force, and in the guise of each workload."""
+        began = self._clock.monotonic()
+        found: dict[str, set[Guise]] = {source: set() for source in self._sources}
+        for each in objects(self._snapshot):
+            if each.address.namespace in found:
+                found[each.address.namespace].update(guises([each.parsed()]))
+        for source, held in found.items():
+            scratch = self._targets.namespace(source)
+            self._known[scratch] = held
+            self._asked(scratch, sorted(held), lease(self._cluster, scratch))
+        self._wall_again = self._clock.monotonic() - began
+
+    def _asked_at_last(self) -> None:
+        """Of Pods that no recorded template announced, and of all where custom resources came."""
+        with self._timed(WALL):
+            try:
+                self._ask_what_lives()
+            except NoWall as problem:
+                self._find("wall", False, "nothing gets out of the copy", str(problem))
+
+    def _ask_what_lives(self) -> None:
+        for source in self._sources:
+            scratch = self._targets.namespace(source)
+            living = guises(
+                {"apiVersion": "v1", "kind": "Pod"} | pod
+                for pod in self._cluster.list(PODS, scratch)
+            )
+            known = set() if self._custom else self._known.get(scratch, set())
+            if new := [each for each in living if each not in known]:
+                self._asked(scratch, new, lease(self._cluster, scratch))
+            require_standing(self._cluster, scratch)
 
     def _restored(self) -> RestoreReport:
         request = RestoreRequest(
@@ -277,6 +331,7 @@ class _Drill:
             mapped_only=True,
             without_volume_data=True,
             fill=self._data.fill,
+            before_workloads=self._asked_again,
         )
         report = restore(request, self._snapshot, self._cluster, clock=self._clock)
         self._report.objects = sum(

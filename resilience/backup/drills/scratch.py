@@ -3,7 +3,8 @@
 Its labels say whose it is, its annotations until when and from which snapshot, so that whoever
 comes next can sweep what a killed drill left, and can compare what is in it without being told.
 Egress is limited to the namespace itself and to DNS. Only namespaces that bear our label are ever
-deleted, by uid.
+deleted, by uid. While one is deleted, a finalizer keeps its wall until no Pod is left in it: the
+namespace controller deletes in any order, and a Pod may take long to end.
 
 A Lease in the namespace says that the drill lives. A namespace that the next drill wants, and whose
 Lease nobody renews any more, was left by a run that was killed: it is swept at once.
@@ -16,10 +17,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from resilience.backup.format.backup_clock import Clock
-from resilience.backup.format.errors import RestoreRefused
+from resilience.backup.format.backup_clock import Clock, SystemClock
+from resilience.backup.format.errors import NoWall, RestoreRefused
 from resilience.cluster.errors import ClusterError, Conflict, NotFound
-from resilience.cluster.interface import NAMESPACES, Cluster, Object, Resource
+from resilience.cluster.interface import LEASES, NAMESPACES, PODS, Cluster, Object, Resource
 from resilience.cluster.lease import ASK_EVERY, DURATION, Held, LeaseLock
 
 OWNER = "resilience/drill"
@@ -34,6 +35,9 @@ WALL = "resilience-drill"
 LEASE = "resilience-drill"
 _POLICIES = Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
 _GONE_WITHIN = 120.0
+_ABORTED_WITHIN = 15.0
+_PAUSE = 0.2
+_FINALIZER = "resilience/wall"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,16 +74,39 @@ def scratch(
 ) -> Iterator[str]:
     """The namespace for the block; refuses a name that is not a dead drill's."""
     uid = _created(cluster, name, origin, clock, ttl)
+    walled = False
     alive = LeaseLock(cluster, name, LEASE, origin.holder or "a drill", _Lent(clock))
     try:
         alive.acquire(0)
         alive.keep(_lost)
         cluster.create(_POLICIES, wall(name), name)
+        walled = True
         yield name
     finally:
         with suppress(ClusterError):  # it goes with the namespace, which is deleted next
             alive.release()
-        _deleted(cluster, name, uid)
+        if walled:
+            torn_down(cluster, name, uid, clock=clock)
+        else:
+            _deleted(cluster, name, uid)
+
+
+def lease(cluster: Cluster, name: str) -> Object:
+    """The drill's Lease, which owns what must not be adopted."""
+    return cluster.get(LEASES, LEASE, name)
+
+
+def require_standing(cluster: Cluster, name: str) -> None:
+    """`NoWall` unless the wall is as it was built."""
+    try:
+        found = cluster.get(_POLICIES, WALL, name).get("spec")
+    except NotFound:
+        found = None
+    if found != wall(name)["spec"]:
+        raise NoWall(
+            f"NetworkPolicy {name}/{WALL}, the drill's wall, was changed or deleted during the "
+            "drill; what it restored may have reached the real world"
+        )
 
 
 def _lost(why: str) -> None:
@@ -135,7 +162,7 @@ def _make_way(cluster: Cluster, name: str, origin: Origin, clock: Clock) -> None
         raise _in_use(name, "it is not a drill's")
     if not found.get("deletionTimestamp"):
         _require_dead(cluster, name, held, origin, clock)
-        _deleted(cluster, name, str(found["uid"]))
+    torn_down(cluster, name, str(found["uid"]), clock=clock)
     wait_gone(cluster, name, clock=clock)
 
 
@@ -164,13 +191,64 @@ def _deleted(cluster: Cluster, name: str, uid: str) -> bool:
     return True
 
 
+def torn_down(cluster: Cluster, name: str, uid: str, *, clock: Clock) -> None:
+    """Delete a scratch namespace; its wall falls when the last Pod is gone. May be called again
+    for one that is being deleted already. `RestoreRefused` names Pods that do not end: their wall
+    stays, and the next drill's sweep goes on."""
+    _keep_wall(cluster, name, [_FINALIZER])
+    if not _deleted(cluster, name, uid) and _gone(cluster, name):
+        return
+    try:
+        left = _wait_without_pods(cluster, name, clock, _GONE_WITHIN)
+    except BaseException:  # an aborted run: what runs in there must still end behind its wall
+        if not _wait_without_pods(cluster, name, SystemClock(), _ABORTED_WITHIN):
+            _keep_wall(cluster, name, None)
+        raise
+    if left:
+        raise RestoreRefused(
+            f"namespace {name} is being deleted, but these Pods have not ended after "
+            f"{_GONE_WITHIN:.0f}s: {', '.join(left)}; the drill's NetworkPolicy stays until they "
+            "do. Look at their nodes; the next drill continues the deletion"
+        )
+    _keep_wall(cluster, name, None)
+
+
+def _keep_wall(cluster: Cluster, name: str, finalizers: list[str] | None) -> None:
+    body = {"metadata": {"finalizers": finalizers}}
+    with suppress(NotFound):  # no wall yet, or gone
+        cluster.patch(_POLICIES, WALL, body, name)
+
+
+def _gone(cluster: Cluster, name: str) -> bool:
+    try:
+        cluster.get(NAMESPACES, name)
+    except NotFound:
+        return True
+    return False
+
+
+def _wait_without_pods(cluster: Cluster, name: str, clock: Clock, within: float) -> list[str]:
+    """Pods that are left. Nobody is served there any more, so they are given a second."""
+    until, hurried = clock.monotonic() + within, set[str]()
+    while pods := cluster.list(PODS, name):
+        for metadata in (each["metadata"] for each in pods):
+            if metadata["uid"] not in hurried:
+                hurried.add(metadata["uid"])
+                with suppress(NotFound, Conflict):
+                    cluster.delete(PODS, metadata["name"], name, grace=1, uid=metadata["uid"])
+        if clock.monotonic() >= until:
+            return sorted(each["metadata"]["name"] for each in pods)
+        clock.wait(_PAUSE)
+    return []
+
+
 def sweep(cluster: Cluster, *, clock: Clock) -> list[str]:
     """Delete what earlier drills left and is past its time, and wait until it is gone."""
     swept = []
     for each in cluster.list(NAMESPACES, labels=OWNER):
         metadata = each["metadata"]
         if OWNER in (metadata.get("labels") or {}) and _expired(metadata, clock.now()):
-            _deleted(cluster, metadata["name"], metadata["uid"])
+            torn_down(cluster, metadata["name"], metadata["uid"], clock=clock)
             wait_gone(cluster, metadata["name"], clock=clock)
             swept.append(metadata["name"])
     return swept

@@ -15,6 +15,7 @@ BackupError
 ├── UnknownFormat           written by a newer version: read it with that version
 ├── BadArchive              the tarball cannot be read safely
 ├── RestoreRefused          nothing was created, and why
+│   └── NoWall              a drill's wall is not proven: no workload was created
 ├── HookFailed              a hook of the application failed
 ├── VolumeFailed            a volume's stream lacks one of its four proofs
 │   └── HelperLost          its helper Pod was taken away meanwhile: it can be begun again
@@ -84,6 +85,10 @@ class BadArchive(BackupError):
 
 class RestoreRefused(BackupError):
     """Nothing was created."""
+
+
+class NoWall(RestoreRefused):
+    """A drill's wall is not proven."""
 
 
 class HookFailed(BackupError):

@@ -24,7 +24,7 @@ from resilience.model.values import Duration
 from resilience.model.verb import Family, Phase, Verb
 from resilience.model.verdict import Finding, Result
 from resilience.report import wording
-from resilience.verbs.context import CheckContext, NotMet
+from resilience.verbs.context import CheckContext, NotMet, Refused
 
 TITLES = {
     "fresh": "the newest verified snapshot is young enough and no fire was missed",
@@ -128,10 +128,12 @@ def _judged(
     """A check out of findings: all are kept, one that is not passed fails it for good."""
 
     def run(parameters: Judgement, context: CheckContext) -> str:
-        from resilience.backup.format.errors import BackupError
+        from resilience.backup.format.errors import BackupError, NoWall
 
         try:
             findings = judge(parameters.plan, context)
+        except NoWall as problem:
+            raise Refused(str(problem)) from problem
         except (BackupError, ClusterError) as problem:
             raise NotMet(str(problem), final=True) from problem
         for finding in findings:

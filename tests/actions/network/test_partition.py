@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from resilience.actions.network.canary import PART, POLICIES, SHUT, STILL_OPEN
+from resilience.actions.network.canary import PART, POLICIES
 from resilience.actions.network.partition import VERB as PARTITION
 from resilience.cluster.interface import PODS, Object, Resource
+from resilience.cluster.wall_canary import SHUT
 from resilience.kube import objects
 from resilience.kube.selectors import Selector
 from resilience.model.scenario import Step
@@ -104,16 +105,15 @@ def test_a_cut_is_proven_by_a_canary_then_lasts_and_is_taken_away(
     assert ours(here) == []
 
 
-def test_a_policy_that_the_network_ignores_is_an_error_and_nobody_is_cut_off(
+def test_a_policy_that_the_network_ignores_is_refused_and_nobody_is_cut_off(
     here: World, network: Network
 ) -> None:
     network.keeps = False
     record = here.run(when=[cut()])
-    assert record.outcome is Outcome.HARNESS_ERROR
-    assert "the network plugin accepted the policy and ignores it" in record.message
+    assert record.outcome is Outcome.REFUSED
+    assert "accepted the NetworkPolicy and does not enforce it" in record.message
     assert not [entry for entry in record.timeline if entry.what is What.VICTIM]
     assert ours(here) == []
-    assert STILL_OPEN != SHUT
 
 
 def test_without_a_connection_beforehand_nothing_would_be_proven(

@@ -8,16 +8,17 @@ import subprocess
 import sys
 import threading
 
-from resilience.backup.drills import canary
+from resilience.cluster import wall_canary
 
 
-def ended(port: int, patience: float = canary.PATIENCE) -> int:
+def ended(port: int, patience: float = wall_canary.PATIENCE) -> int:
     """The exit code of the canary, with the API server at this port."""
-    container = canary.canary("shop-drill", "python:3")["spec"]["containers"][0]
-    program = container["command"][-1].replace(f"+ {canary.PATIENCE},", f"+ {patience},")
+    words = wall_canary.command(
+        "$KUBERNETES_SERVICE_HOST", "$KUBERNETES_SERVICE_PORT", control=False, patience=patience
+    )
     where = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(port)}
     done = subprocess.run(
-        [sys.executable, "-c", program], env={**os.environ, **where}, timeout=60, check=False
+        [sys.executable, *words[1:]], env={**os.environ, **where}, timeout=60, check=False
     )
     return done.returncode
 

@@ -1,0 +1,72 @@
+"""For which Pods a drill's wall has to hold: every set of labels and account of its workloads.
+
+Policies choose Pods by labels, some plugins' by account. A canary without a workload's labels
+proves nothing about that workload. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from resilience.backup.objects.kind_identity import identity
+from resilience.cluster.interface import Object
+
+_GENERATED = (
+    "apps.kubernetes.io/pod-index",
+    "batch.kubernetes.io/controller-uid",
+    "batch.kubernetes.io/job-completion-index",
+    "batch.kubernetes.io/job-name",
+    "controller-revision-hash",
+    "controller-uid",
+    "job-name",
+    "pod-template-generation",
+    "pod-template-hash",
+    "statefulset.kubernetes.io/pod-name",
+)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Guise:
+    """What a policy sees of a Pod. Labels that differ from Pod to Pod are left out."""
+
+    labels: tuple[tuple[str, str], ...] = ()
+    account: str = ""
+
+
+PLAIN = Guise()
+
+
+def guises(objects: Iterable[Object]) -> list[Guise]:
+    """Of all Pods and Pod templates, each once."""
+    return sorted({each for obj in objects for each in _of(obj)})
+
+
+def _of(obj: Object) -> Iterator[Guise]:
+    if identity(obj) == "Pod":
+        yield _guise(obj)
+        return
+    for template in _templates(obj.get("spec")):
+        yield _guise(template)
+
+
+def _templates(value: Any) -> Iterator[Mapping[str, Any]]:
+    """What has a Pod spec under `spec`, however deep and whatever it is called."""
+    if isinstance(value, dict):
+        spec = value.get("spec")
+        if isinstance(spec, dict) and isinstance(spec.get("containers"), list):
+            yield value
+        for inner in value.values():
+            yield from _templates(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _templates(inner)
+
+
+def _guise(pod: Mapping[str, Any]) -> Guise:
+    labels = (pod.get("metadata") or {}).get("labels") or {}
+    spec = pod.get("spec") or {}
+    kept = sorted((key, value) for key, value in labels.items() if key not in _GENERATED)
+    account = str(spec.get("serviceAccountName") or "")
+    return Guise(tuple(kept), "" if account == "default" else account)

@@ -1,0 +1,67 @@
+"""The program by which a Pod proves that a NetworkPolicy is enforced, and its exit codes.
+
+A network plugin that knows no policies accepts one and ignores it. So no Pod is cut off, and no
+copy is restored, before a Pod has tried to get out and failed twice in a row. A policy takes a
+moment to be in force for a new Pod, so the Pod keeps trying for `PATIENCE` seconds. `partition` and
+drills run the same program; `partition` first asks for the control, a connection that succeeds.
+"""
+
+from __future__ import annotations
+
+SHUT, STILL_OPEN, NEVER_OPEN = 0, 7, 8
+"""Exit codes: kept in; got out to the end; could not connect even before there was a policy."""
+
+PATIENCE = 20
+"""Seconds that a policy may take to be in force, once it was accepted."""
+
+CONTROL_WITHIN = 60
+"""Seconds for the control's first connection."""
+
+_PROGRAM = """
+import os, socket, sys, time
+
+host, port = (os.environ.get(word[1:], "") if word[0] == "$" else word for word in sys.argv[1:3])
+control = sys.argv[3] == "control"
+
+def opens():
+    try:
+        socket.create_connection((host, int(port)), 2).close()
+    except OSError:
+        return False
+    return True
+
+if control:
+    end = time.monotonic() + %(control)d
+    while not opens():
+        if time.monotonic() > end:
+            sys.exit(%(never)d)
+        time.sleep(0.1)
+    print("open", flush=True)
+end, kept = time.monotonic() + %(patience)g + (%(control)d if control else 0), 0
+while kept < 2:
+    if time.monotonic() > end:
+        sys.exit(%(still)d)
+    kept = 0 if opens() else kept + 1
+    time.sleep(0.1)
+sys.exit(%(shut)d)
+"""
+
+
+def command(host: str, port: str, *, control: bool, patience: float = PATIENCE) -> list[str]:
+    """What the Pod runs. `$NAME` for host or port is read from the Pod's environment. With
+    `control` it prints `open` once it could connect, and waits for the policy from then on."""
+    values = {
+        "control": CONTROL_WITHIN,
+        "patience": patience,
+        "shut": SHUT,
+        "still": STILL_OPEN,
+        "never": NEVER_OPEN,
+    }
+    how = "control" if control else "at once"
+    return ["python", "-u", "-c", _PROGRAM % values, host, port, how]
+
+
+NOT_ENFORCED = (
+    "the cluster accepted the NetworkPolicy and does not enforce it: a canary still connects after "
+    f"{PATIENCE} s. NetworkPolicies need a network plugin that enforces them (Calico, Cilium ...)"
+)
