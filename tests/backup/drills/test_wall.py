@@ -41,8 +41,8 @@ def policy(name: str, **spec: Any) -> Object:
     }
 
 
-OUT = [{"to": [{"namespaceSelector": {}}]}]
-IN = [{"from": [{"podSelector": {}}]}]
+OUT: list[Any] = [{"to": [{"namespaceSelector": {}}]}]
+IN: list[Any] = [{"from": [{"podSelector": {}}]}]
 
 
 def restored(cluster: FakeCluster, **changed: Any) -> tuple[DrillReport, dict[str, Object]]:
