@@ -75,9 +75,14 @@ def check_options(config: pytest.Config) -> None:
 
 
 def headlines(config: pytest.Config, items: Sequence[pytest.Item]) -> list[str]:
-    """Where and with what seed; nothing when no item of ours was selected."""
-    ours = [item for item in items if isinstance(item, ScenarioItem)]
-    return [f"resilience: {session(config).headline()}"] if ours else []
+    """Where, with what seed, and which words will go; nothing when no scenario was selected."""
+    if not any(isinstance(item, ScenarioItem) for item in items):
+        return []
+    current = session(config)
+    return [
+        f"resilience: {line}"
+        for line in (current.headline(), *(f"warning: {text}" for text in current.notices))
+    ]
 
 
 def open_cluster(asking: pytest.Session) -> Iterator[HttpCluster]:

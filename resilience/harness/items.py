@@ -52,6 +52,8 @@ class ScenarioFile(pytest.File):
         )
         if loaded.problems:
             raise Problems("\n".join(str(problem) for problem in loaded.problems))
+        for notice in loaded.notices:
+            session.notices.setdefault(str(notice))
         for scenario in (*loaded.scenarios, *(s for plan in loaded.plans for s in compiled(plan))):
             yield ScenarioItem.make(self, scenario)
 

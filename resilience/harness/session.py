@@ -47,6 +47,8 @@ class Session:
         self.records: list[RunRecord] = []
         self.outcomes: dict[str, Outcome] = {}
         """By node id: how each item that we ran, or refused to run, ended."""
+        self.notices: dict[str, None] = {}
+        """What files say that will not be read any more, each once."""
         self.files: list[str] = []
         """Lines that say where the report lies."""
         self._tell = tell

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -53,24 +53,34 @@ class File:
         )
 
 
-def read(roots: Sequence[Node], file: File) -> tuple[list[Scenario], list[Plan], list[Problem]]:
+@dataclass(slots=True, kw_only=True)
+class Read:
+    """What the documents of one file hold. Notices are of words that will go."""
+
+    scenarios: list[Scenario] = field(default_factory=list)
+    plans: list[Plan] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    notices: list[Problem] = field(default_factory=list)
+
+
+def read(roots: Sequence[Node], file: File) -> Read:
     """Everything in the file; ids are unique over it."""
-    scenarios: list[Scenario] = []
-    plans: list[Plan] = []
-    problems: list[Problem] = []
+    found = Read()
     for root in roots:
         reading = file.reading()
         entries, kind = _kind(root, reading)
         if kind:
             entries = spelling.mended(entries, record_of(_FORMS[kind]), reading, kind)
         if kind == "scenario":
-            scenarios += _scenarios(root, entries, file, reading)
+            found.scenarios += _scenarios(root, entries, file, reading)
         elif kind == "plan":
-            plans += _plan(root, entries, file, reading)
-        problems += reading.problems
-    scenarios, again = rules.unique(scenarios)
-    plans, too = rules.unique(plans)
-    return scenarios, plans, [*problems, *again, *too]
+            found.plans += _plan(root, entries, file, reading)
+        found.problems += reading.problems
+        found.notices += reading.notices
+    found.scenarios, again = rules.unique(found.scenarios)
+    found.plans, too = rules.unique(found.plans)
+    found.problems += [*again, *too]
+    return found
 
 
 def _kind(root: Node, reading: Reading) -> tuple[Mapping[str, Entry], str]:
@@ -115,6 +125,7 @@ def _scenarios(
         one = file.reading(_variables(entries, file, combination, asked))
         made.append(_scenario(root, entries, combination, one))
         reading.problems += one.problems
+        reading.notices += one.notices
     if matrix and every:
         rules.unasked(matrix, every[0], asked, reading)
     return [] if reading.problems else [scenario for scenario in made if scenario]

@@ -23,11 +23,15 @@ MOST = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """What a file holds. Problems are sorted by place; `problems` empty means that all is well."""
+    """What a file holds. Problems are sorted by place; without any, the file can be used.
+
+    Notices are of words that still work and will not after the next release.
+    """
 
     scenarios: tuple[Scenario, ...] = ()
     plans: tuple[Plan, ...] = ()
     problems: tuple[Problem, ...] = field(default=())
+    notices: tuple[Problem, ...] = field(default=())
 
 
 def load(
@@ -56,9 +60,13 @@ def load(
         )
         return Loaded(problems=(nothing,))
     file = File(path=path, catalogue=catalogue, environment=environment, namespace=namespace)
-    scenarios, plans, found = read(roots, file)
-    told = _told([*problems, *found], decoded)
-    return Loaded(scenarios=tuple(scenarios), plans=tuple(plans), problems=told)
+    found = read(roots, file)
+    return Loaded(
+        scenarios=tuple(found.scenarios),
+        plans=tuple(found.plans),
+        problems=_told([*problems, *found.problems], decoded),
+        notices=tuple(sorted(set(found.notices))),
+    )
 
 
 def _told(problems: Sequence[Problem], text: str) -> tuple[Problem, ...]:

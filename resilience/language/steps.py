@@ -85,7 +85,21 @@ def _read(node: MappingNode, reading: Reading) -> Step | Wrong:
             f"the verb {quoted(name)} cannot be loaded: {verb.reason}",
             "a working one",
         )
+    if name != verb.name:
+        entries = _renamed(entries, name, verb.name, reading)
     return _step(node, verb, entries, reading)
+
+
+def _renamed(
+    entries: Mapping[str, Entry], former: str, name: str, reading: Reading
+) -> Mapping[str, Entry]:
+    """The step under the verb's present name, with a notice."""
+    reading.notice(
+        entries[former].key_node,
+        f"the verb `{former}` is now called `{name}`; the next release does not read `{former}`",
+        f"`{name}`",
+    )
+    return {name if key == former else key: entry for key, entry in entries.items()}
 
 
 def _step(

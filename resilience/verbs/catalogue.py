@@ -25,31 +25,31 @@ GROUP = "resilience.verbs"
 
 BUILTIN: Mapping[str, str] = {
     "apply": "resilience.actions.objects.apply",
-    "budget": "resilience.probes.kinds.budget",
     "chaos_mesh": "resilience.actions.network.chaos_mesh",
+    "choose": "resilience.actions.flow.choose",
     "cordon": "resilience.actions.nodes.cordon",
     "crash": "resilience.actions.pods.crash",
+    "delete": "resilience.actions.objects.delete",
+    "disruption_budget": "resilience.probes.kinds.disruption_budget",
     "drain": "resilience.actions.nodes.drain",
     "evict": "resilience.actions.pods.evict",
     "exec": "resilience.actions.pods.exec",
+    "expect_refused": "resilience.actions.flow.expect_refused",
     "http": "resilience.probes.kinds.http",
     "kill": "resilience.actions.pods.kill",
-    "lose": "resilience.actions.objects.lose",
+    "matches_snapshot": "resilience.checks.matches_snapshot",
     "node_down": "resilience.actions.nodes.node_down",
-    "one_of": "resilience.actions.flow.one_of",
     "parallel": "resilience.actions.flow.parallel",
     "partition": "resilience.actions.network.partition",
     "quarantine": "resilience.actions.pods.quarantine",
     "ready": "resilience.checks.ready",
-    "recovered": "resilience.checks.recovered",
     "reboot": "resilience.actions.nodes.reboot",
-    "refused": "resilience.actions.flow.refused",
+    "recovered": "resilience.checks.recovered",
     "repeat": "resilience.actions.flow.repeat",
     "restart": "resilience.actions.workloads.restart",
     "restarts": "resilience.checks.restarts",
     "restore": "resilience.actions.backups.restore",
     "run_job": "resilience.actions.workloads.run_job",
-    "same": "resilience.checks.same",
     "scale": "resilience.actions.workloads.scale",
     "set_image": "resilience.actions.workloads.set_image",
     "sleep": "resilience.actions.flow.sleep",
@@ -60,6 +60,15 @@ BUILTIN: Mapping[str, str] = {
     "zone": "resilience.actions.nodes.zone",
 }
 """Verb to the module that holds it as `VERB`."""
+
+FORMER: Mapping[str, str] = {
+    "budget": "disruption_budget",
+    "lose": "delete",
+    "one_of": "choose",
+    "refused": "expect_refused",
+    "same": "matches_snapshot",
+}
+"""Names that verbs had before; they are read with a warning until the next release."""
 
 
 def _installed() -> Iterable[EntryPoint]:
@@ -79,7 +88,8 @@ class Verbs:
         return sorted({*self.builtin, *self._third})
 
     def find(self, name: str) -> Verb | Unusable | None:
-        """The verb of that name; None when there is none."""
+        """The verb of that name, or the one that had it before; None when there is none."""
+        name = FORMER.get(name, name)
         if name not in self._found:
             self._found[name] = self._load(name)
         return self._found[name]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from resilience.actions.objects.lose import VERB as LOSE
+from resilience.actions.objects.delete import VERB as LOSE
 from resilience.actions.pods.exec import VERB as EXEC
 from resilience.actions.pods.kill import VERB as KILL
 from resilience.checks.ready import VERB as READY

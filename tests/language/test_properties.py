@@ -125,7 +125,7 @@ def test_any_value_may_be_replaced_by_any_other(path: Path, data: st.DataObject)
         + "".join(f"a{n + 1}: &a{n + 1} [{', '.join([f'*a{n}'] * 8)}]\n" for n in range(6))
         + "scenario: *a6\n",
         "scenario: x\nwhen:\n  - &a\n    repeat: {times: 2, steps: [*a, *a]}\n",
-        "scenario: x\nwhen: [" + "{refused: " * 60 + "1" + "}" * 60 + "]",
+        "scenario: x\nwhen: [" + "{expect_refused: " * 60 + "1" + "}" * 60 + "]",
         "scenario: " + "x" * 100_000,
         "${" * 50_000,
         "scenario: x\nmatrix: {a: [" + ", ".join(map(str, range(300))) + "]}\n",

@@ -11,7 +11,7 @@ import pytest
 
 from resilience.language import load
 from resilience.model.verb import Unusable, Verb
-from resilience.verbs.catalogue import GROUP, Verbs
+from resilience.verbs.catalogue import FORMER, GROUP, Verbs
 from tests.language.toys import VERBS
 
 UNPLUG = VERBS["kill"]
@@ -103,3 +103,27 @@ def test_nothing_is_imported_before_it_is_asked_for() -> None:
         "['resilience.verbs', 'resilience.verbs.catalogue']",
         "False False",
     ]
+
+
+@pytest.mark.parametrize(("former", "name"), sorted(FORMER.items()))
+def test_a_former_name_still_leads_to_its_verb(former: str, name: str) -> None:
+    verbs = Verbs()
+    assert verbs.find(former) is verbs.find(name)
+    assert former not in verbs.names()
+
+
+def test_a_file_with_a_former_name_is_read_and_says_so() -> None:
+    text = (
+        b"scenario: x\nwhen:\n  - lose: [configmap/a]\n    lasting: true\nthen:\n  - ready: all\n"
+    )
+    loaded = load(Path("a.scenario.yaml"), text, Verbs(), {})
+    assert not loaded.problems
+    assert [step.verb.name for step in loaded.scenarios[0].when] == ["delete"]
+    assert [(notice.place.line, notice.expected) for notice in loaded.notices] == [(3, "`delete`")]
+
+
+def test_a_present_name_gives_no_notice() -> None:
+    text = (
+        b"scenario: x\nwhen:\n  - delete: [configmap/a]\n    lasting: true\nthen:\n  - ready: all\n"
+    )
+    assert load(Path("a.scenario.yaml"), text, Verbs(), {}).notices == ()

@@ -57,6 +57,7 @@ class Reading:
     variables: Variables
     record_of: Callable[[type[Any]], Record]
     problems: list[Problem] = field(default_factory=list)
+    notices: list[Problem] = field(default_factory=list)
     phase: Phase | None = None
     path: str = ""
     namespaces: Mapping[Phase, str | None] = field(default_factory=dict)
@@ -71,6 +72,10 @@ class Reading:
         """Record a problem at a node."""
         self.problems.append(Problem(self.place(node), message, expected, suggestion))
         return WRONG
+
+    def notice(self, node: Node, message: str, expected: str) -> None:
+        """Record what still works and should be changed."""
+        self.notices.append(Problem(self.place(node), message, expected))
 
     def text(self, node: ScalarNode) -> str | Wrong:
         """A scalar's text with its references replaced."""

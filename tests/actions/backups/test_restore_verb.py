@@ -15,8 +15,8 @@ from resilience.backup.drills.scratch import SNAPSHOT
 from resilience.backup.store.directory import DirectoryStore
 from resilience.backup.take.scope import Scope
 from resilience.backup.take.snapshot import Request, create
-from resilience.checks.same import Same
-from resilience.checks.same import run as same
+from resilience.checks.matches_snapshot import Same
+from resilience.checks.matches_snapshot import run as same
 from resilience.cluster.interface import NAMESPACES
 from resilience.model.scenario import Plan
 from resilience.verbs.context import ActionFailed, NotMet

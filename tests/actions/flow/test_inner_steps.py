@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from resilience.actions.flow.one_of import VERB as ONE_OF
+from resilience.actions.flow.choose import VERB as ONE_OF
+from resilience.actions.flow.expect_refused import VERB as REFUSED
 from resilience.actions.flow.parallel import VERB as PARALLEL
-from resilience.actions.flow.refused import VERB as REFUSED
 from resilience.actions.flow.repeat import VERB as REPEAT
 from resilience.actions.flow.sleep import VERB as SLEEP
 from resilience.actions.pods.evict import VERB as EVICT

@@ -70,7 +70,7 @@ def test_a_plan_without_any_snapshot_fails_in_one_sentence(tmp_path: Path) -> No
     plan.write_text(
         "plan: empty\nnamespaces: [default]\nstore: file:./nothing\n"
         "objective: {rpo: 1h, rto: 1m}\n"
-        "drill: {then: [{same: {as: snapshot}}]}\n"
+        "drill: {then: [{matches_snapshot: {as: snapshot}}]}\n"
     )
     done = run(plan, store=tmp_path / "store", cwd=tmp_path)
     assert done.returncode == 1, done.stdout

@@ -216,11 +216,11 @@ given:
   - ready: deployment/checkout
   - snapshot: {store: 'file:./store'}
 when:
-  - lose: [service/checkout]
+  - delete: [service/checkout]
     lasting: true
   - restore: {store: 'file:./store', existing: skip}
 then:
-  - same: {as: snapshot}
+  - matches_snapshot: {as: snapshot}
 """
 
 PLAN = """\
@@ -235,7 +235,7 @@ drill:
   then:
     - ready: all
       within: 60s
-    - same: {as: snapshot}
+    - matches_snapshot: {as: snapshot}
 """
 
 

@@ -125,7 +125,7 @@ def _versions(admin: HttpCluster) -> list[tuple[str, str]]:
         "cordon: {node: {running: app=checkout}}",
         "taint: {node: {running: app=checkout}, taint: a=b:NoExecute}",
         "drain: {node: {running: app=checkout}}",
-        "{lose: [deployment/checkout], lasting: true}",
+        "{delete: [deployment/checkout], lasting: true}",
         "{exec: {pods: app=checkout, count: 1, command: [true]}, lasting: true}",
         "repeat: {steps: [{kill: {pods: app=checkout}}], times: 3, every: 30s}",
         "parallel: [{kill: {pods: app=checkout}}, {cordon: {node: biggest}}]",

@@ -164,7 +164,7 @@ def test_what_the_environment_puts_in_is_text_and_never_yaml() -> None:
 
 def test_steps_may_be_nested_eight_deep_and_no_deeper() -> None:
     def nested(depth: int) -> Loaded:
-        inner = "{refused: " * depth + "{sleep: 1s}" + "}" * depth
+        inner = "{expect_refused: " * depth + "{sleep: 1s}" + "}" * depth
         text = f"scenario: x\nwhen:\n  - {inner}\nthen:\n  - ready: all\n"
         return load(Path("a.scenario.yaml"), text.encode(), TOYS, {})
 

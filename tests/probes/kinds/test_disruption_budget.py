@@ -22,7 +22,7 @@ from resilience.model.values import Duration, Reference
 from resilience.model.verb import Phase
 from resilience.model.verdict import Outcome
 from resilience.probes.healthy import Deed, Reading, breaches
-from resilience.probes.kinds.budget import VERB as BUDGET
+from resilience.probes.kinds.disruption_budget import VERB as BUDGET
 from tests.actions.pods.test_pod_actions import let_go
 from tests.engine.fake_budgets import Disruptions
 from tests.engine.helpers import World, step, world

@@ -1,4 +1,4 @@
-"""`one_of`: one of several steps, chosen by the seed."""
+"""`choose`: one of several steps, chosen by the seed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _bounds(one_of: OneOf) -> tuple[Duration, Duration]:
 
 
 VERB = Verb(
-    name="one_of",
+    name="choose",
     family=Family.FLOW,
     summary="Carry out one of several steps, chosen by the seed.",
     parameters=OneOf,
@@ -39,5 +39,5 @@ VERB = Verb(
     describe=lambda one_of: "one of: " + ", ".join(step.title for step in one_of.steps),
     shorthand="steps",
     bounds=_bounds,
-    example="one_of: [{kill: {pods: app=web}}, {restart: deployment/web}]",
+    example="choose: [{kill: {pods: app=web}}, {restart: deployment/web}]",
 )

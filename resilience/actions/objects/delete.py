@@ -1,4 +1,4 @@
-"""`lose`: delete objects, as a mistake or a broken disk would, so that a restore can be proven.
+"""`delete`: delete objects, as a mistake or a broken disk would, so that a restore can be proven.
 
 Cannot be undone, so the step needs `lasting: true`. What controllers keep (a Deployment's
 ReplicaSets and Pods) goes with its owner.
@@ -99,19 +99,19 @@ def rehearse(lose: Lose, context: ActionContext) -> None:
 
 
 VERB = Verb(
-    name="lose",
+    name="delete",
     family=Family.ACTION,
     summary="Delete objects for good.",
     parameters=Lose,
     phases=frozenset({Phase.WHEN}),
     run=run,
     rehearse=rehearse,
-    describe=lambda lose: f"lose {', '.join(lose.objects)}",
+    describe=lambda lose: f"delete {', '.join(lose.objects)}",
     check=_check,
     shorthand="objects",
     rights=_rights,
     residue=Residue.EVERYTHING,
     residue_text="what was deleted stays deleted",
     proof="The API server no longer knows the object's uid.",
-    example="lose: [deployment/shop, configmap/shop]\nlasting: true",
+    example="delete: [deployment/shop, configmap/shop]\nlasting: true",
 )

@@ -1,4 +1,4 @@
-"""`refused`: this step must be refused by the API server, for instance by a disruption budget.
+"""`expect_refused`: the API server must refuse this step, for instance because of a budget.
 
 For proving that a guard rail holds. A step that goes through fails the service; one that fails for
 another reason (nothing to do, a missing Pod, our own guard) is an error, because it proves nothing.
@@ -39,15 +39,15 @@ def run(refused: Refused, context: FlowContext) -> None:
 
 
 VERB = Verb(
-    name="refused",
+    name="expect_refused",
     family=Family.FLOW,
     summary="A step that the API server must refuse, for instance by a budget.",
     parameters=Refused,
     phases=frozenset({Phase.WHEN}),
     run=run,
     rehearse=run,
-    describe=lambda refused: f"refused: {refused.step.title}",
+    describe=lambda refused: f"expect refusal of: {refused.step.title}",
     shorthand="step",
     bounds=lambda refused: inner_steps.bounds(refused.step),
-    example="refused: {evict: {pods: app=web, count: all}}",
+    example="expect_refused: {evict: {pods: app=web, count: all}}",
 )

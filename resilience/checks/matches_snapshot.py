@@ -1,4 +1,4 @@
-"""`same`: what lives in a restored namespace is what the snapshot recorded, field by field.
+"""`matches_snapshot`: a restored namespace holds what the snapshot recorded, field by field.
 
 The namespace's annotations say which snapshot it came from. What may differ (uids, allocated
 addresses, what a drill rewrites) is on closed lists by kind and field; the entries that were used
@@ -84,12 +84,12 @@ def run(same: Same, context: CheckContext) -> str:
 
 
 VERB = Verb(
-    name="same",
+    name="matches_snapshot",
     family=Family.CHECK,
     summary="Compare a restored namespace with its snapshot, field by field.",
     parameters=Same,
     phases=frozenset({Phase.THEN}),
     run=run,
-    describe=lambda same: "what came back is what was there",
-    example="same: {as: snapshot}",
+    describe=lambda same: "the restored objects match the snapshot",
+    example="matches_snapshot: {as: snapshot}",
 )

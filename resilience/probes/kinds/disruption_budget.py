@@ -1,4 +1,4 @@
-"""`budget`: no disruption budget falls below its desired health by our own doing.
+"""`disruption_budget`: no disruption budget falls below its desired health by our own doing.
 
 A DELETE, a crash, a taint and a rollout all pass budgets by; only evictions honour them. This probe
 watches the budgets all the time and fails the scenario when fewer Pods were healthy than a budget
@@ -67,7 +67,7 @@ def run(step: Step, context: ProbeContext) -> RunningProbe:
 
 
 VERB = Verb(
-    name="budget",
+    name="disruption_budget",
     family=Family.PROBE,
     summary="No disruption budget falls below its desired health by our own doing.",
     parameters=Budget,
@@ -77,5 +77,5 @@ VERB = Verb(
     check=_check,
     measures=False,
     rights=_rights,
-    example="budget: {selector: app=checkout}",
+    example="disruption_budget: {selector: app=checkout}",
 )
