@@ -22,7 +22,9 @@ from resilience.cluster.access.embedded import Embedded
 from resilience.cluster.interface import CONFIGMAPS, DEPLOYMENTS, NAMESPACES
 from resilience.cluster.transport import HttpCluster
 from tests.engine.guard.test_permissions import everything
-from tests.real_cluster import applied, called, resilience, scenarios
+from tests.real_cluster import admin, applied, called, embedded, folder, resilience, scenarios
+
+__all__ = ["admin", "embedded", "folder"]  # fixtures
 
 SUBJECT = """
 apiVersion: v1

@@ -24,7 +24,9 @@ from resilience.cluster.transport import HttpCluster
 from tests.engine.guard.test_locks import HURRIED
 from tests.engine.journal import test_kill_nine as subject
 from tests.harness.sandboxed import Inner
-from tests.real_cluster import applied, deleted, resilience
+from tests.real_cluster import admin, applied, deleted, embedded, folder, resilience
+
+__all__ = ["admin", "embedded", "folder"]  # fixtures
 
 JOURNAL = "resilience-journal"
 SECRETS = Resource("", "v1", "secrets", "Secret")

@@ -96,13 +96,13 @@ def test_flow_verbs_hold_steps_with_paths_of_their_own() -> None:
     parallel, one_of, _ = scenario("17").when
     assert [step.verb.name for step in parallel.parameters.steps] == ["kill", "restart"]
     assert [step.path for step in one_of.parameters.steps] == [
-        "when[1].one_of[0]",
-        "when[1].one_of[1]",
+        "when[1].choose[0]",
+        "when[1].choose[1]",
     ]
     refused = scenario("18").when[0].parameters.step
     assert (refused.verb.name, refused.path, refused.phase) == (
         "evict",
-        "when[0].refused",
+        "when[0].expect_refused",
         Phase.WHEN,
     )
 
@@ -122,7 +122,7 @@ def test_a_probe_without_rate_has_the_default_one_and_is_called_by_its_verb() ->
 
 def test_a_probe_that_does_not_measure_needs_no_objective() -> None:
     budget = scenario("08").probes[0]
-    assert (budget.rate, budget.objective, budget.name) == (None, None, "budget")
+    assert (budget.rate, budget.objective, budget.name) == (None, None, "disruption_budget")
 
 
 def test_a_step_that_lasts_longer_than_the_default_gets_the_time_it_needs() -> None:

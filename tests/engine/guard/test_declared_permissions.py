@@ -121,7 +121,7 @@ WHEN = {
     "exec": "exec: {pods: app=web, count: 1, command: [hostname]}\n    lasting: true",
     "kill": f"kill: {ANY}",
     "kill-of-an-owner": "kill: {owner: deployment/web, count: 1}",
-    "lose": "lose: [configmap/to-lose]\n    lasting: true",
+    "delete": "delete: [configmap/to-lose]\n    lasting: true",
     "partition": "partition: {pods: app=web, direction: ingress, duration: 10ms}",
     "quarantine": f"quarantine: {ANY}",
     "restart": "restart: deployment/web",
@@ -132,10 +132,10 @@ WHEN = {
     "suspend": "suspend: cronjob/report",
     "taint": "taint: {node: node-1, taint: 'fire:NoSchedule'}",
     "zone": "zone: {value: a, act: drain}",
-    "one_of": f"one_of: [{{kill: {ANY}}}, {{evict: {ANY}}}]",
+    "choose": f"choose: [{{kill: {ANY}}}, {{evict: {ANY}}}]",
     "parallel": f"parallel: [{{kill: {ANY}}}, {{sleep: 10ms}}]",
     "repeat": f"repeat: {{steps: [{{kill: {ANY}}}], times: 1}}",
-    "refused": "refused: {evict: {pods: app=held, count: 1}}\n    within: 1s",
+    "expect_refused": "expect_refused: {evict: {pods: app=held, count: 1}}\n    within: 1s",
     "ready": "ready: deployment/web",
     "ready-all": "ready: all",
     "restarts": "restarts: {pods: app=web, at_most: 99}",
@@ -144,13 +144,21 @@ WHEN = {
 
 PROMISED = "\n    name: p\n    rate: 10/s\n    objective: {longest_outage: 60s}"
 WHILE = {
-    "budget": "budget: {selector: app=web}",
+    "disruption_budget": "disruption_budget: {selector: app=web}",
     "http": "http: {service: web, port: http, path: /hostname}" + PROMISED,
     "http-via-pod": "http: {service: web, port: http, path: /hostname, via: pod}" + PROMISED,
     "tcp": "tcp: {service: web, port: http}" + PROMISED,
 }
 
-ELSEWHERE = {"chaos_mesh", "node_down", "reboot", "sleep", "recovered", "restore", "same"}
+ELSEWHERE = {
+    "chaos_mesh",
+    "node_down",
+    "reboot",
+    "sleep",
+    "recovered",
+    "restore",
+    "matches_snapshot",
+}
 """`recovered` ends each of these scenarios; `restore` and `same` are held to theirs by a drill."""
 
 Unasked = set[tuple[str, str]]
@@ -173,8 +181,11 @@ UNASKED: dict[str, Unasked] = {
     "partition": {("get", "pods"), ("get", "networkpolicies")},  # an undo asks, after an abort
     "evict": WAITING,  # nothing had to be waited for
     "evict-of-an-owner": WAITING,
-    "refused": {("create", "pods/eviction"), *WAITING},  # that it can never succeed is known before
-    "one_of": {
+    "expect_refused": {
+        ("create", "pods/eviction"),
+        *WAITING,
+    },  # that it can never succeed is known before
+    "choose": {
         ("delete", "pods"),
         ("create", "pods/eviction"),
         ("list", "poddisruptionbudgets"),
