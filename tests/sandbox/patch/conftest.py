@@ -1,4 +1,4 @@
-"""The API server of `tests.sandbox.apiserver`, for the rules of this room that are seen through it."""
+"""The API server of `tests.sandbox.apiserver`, for what is tested through it."""
 
 from __future__ import annotations
 
