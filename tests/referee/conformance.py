@@ -113,6 +113,8 @@ def _specs(report: Path) -> list[tuple[str, str, str]]:
     out = []
     for suite in json.loads(report.read_bytes()):
         for spec in suite.get("SpecReports") or ():
+            if spec["LeafNodeType"] != "It":
+                continue
             words = [*(spec.get("ContainerHierarchyTexts") or ()), spec.get("LeafNodeText", "")]
             why = (spec.get("Failure") or {}).get("Message", "")
             out.append((" ".join(words), spec["State"], why))

@@ -23,20 +23,35 @@ class Image:
     repository: str
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+    """Other repositories of the same image."""
     programs: dict[str, str]
     working_directory: str = "/"
     environment: dict[str, str]
 
 
 PATH = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
-_TOOLBOX = (
-    "cat", "date", "echo", "env", "false", "hostname", "kill", "ls", "mkdir", "rm", "sh", "sleep",
-    "test", "touch", "true",
-)  # fmt: skip
-TOOLS = {
-    **{name: f"resilience.sandbox.images.toolbox:{name}_" for name in _TOOLBOX},
-    "tar": "resilience.sandbox.images.tar:tar_",
+_HERE = "resilience.sandbox.images"
+_TOOLS = {
+    "toolbox": "cat date echo env false hostname kill ls mkdir rm sh sleep test touch true",
+    "text_tools": "base64 cut expr grep head md5sum printf rev seq sha1sum sha256sum sha512sum sort"
+    " tail tee tr uniq wc yes",
+    "stream_editor": "awk nproc sed xargs",
+    "file_tools": "basename chmod chown cp dd dirname du find id ln mktemp mv printenv readlink"
+    " rmdir stat sync timeout uname usleep which whoami",
+    "tar": "tar",
 }
+TOOLS = {
+    name: f"{_HERE}.{module}:{name}_" for module, names in _TOOLS.items() for name in names.split()
+}
+TOOLS |= {
+    "ash": TOOLS["sh"],
+    "bash": TOOLS["sh"],
+    "chgrp": TOOLS["chown"],
+    "egrep": TOOLS["grep"],
+    "fgrep": TOOLS["grep"],
+}
+_NETWORK = {name: f"{_HERE}.net_tools:{name}_" for name in ("nc", "nslookup", "wget")}
 _PYTHON = "resilience.sandbox.images.python:main"
 PAUSE = Image(
     name="pause",
@@ -50,7 +65,11 @@ AGNHOST = Image(
     repository="registry.k8s.io/e2e-test-images/agnhost",
     entrypoint=("/agnhost",),
     command=("pause",),
-    programs={"/agnhost": "resilience.sandbox.images.agnhost.agnhost_main:main", **TOOLS},
+    programs={
+        "/agnhost": "resilience.sandbox.images.agnhost.agnhost_main:main",
+        **TOOLS,
+        **_NETWORK,
+    },
     environment=PATH,
 )
 PYTHON = Image(
@@ -60,8 +79,44 @@ PYTHON = Image(
     programs={"python": _PYTHON, "python3": _PYTHON, **TOOLS},
     environment={**PATH, "LANG": "C.UTF-8"},
 )
-IMAGES = {image.name: image for image in (AGNHOST, PAUSE, PYTHON)}
-_BY_REPOSITORY = {image.repository: image for image in IMAGES.values()}
+_BUSYBOX = {**TOOLS, **_NETWORK, "busybox": f"{_HERE}.toolbox:busybox"}
+BUSYBOX = Image(
+    name="busybox",
+    repository="docker.io/library/busybox",
+    also=("registry.k8s.io/e2e-test-images/busybox", "docker.io/library/alpine"),
+    command=("sh",),
+    programs=_BUSYBOX,
+    environment=PATH,
+)
+NGINX = Image(
+    name="nginx",
+    repository="docker.io/library/nginx",
+    also=("registry.k8s.io/e2e-test-images/nginx",),
+    command=("nginx", "-g", "daemon off;"),
+    programs={
+        "nginx": f"{_HERE}.webserver:nginx",
+        "/docker-entrypoint.sh": f"{_HERE}.toolbox:env_run",
+        **_BUSYBOX,
+    },
+    environment=PATH,
+)
+HTTPD = Image(
+    name="httpd",
+    repository="docker.io/library/httpd",
+    also=("registry.k8s.io/e2e-test-images/httpd",),
+    command=("httpd-foreground",),
+    programs={
+        "httpd": f"{_HERE}.webserver:httpd",
+        "httpd-foreground": f"{_HERE}.webserver:httpd",
+        **_BUSYBOX,
+    },
+    working_directory="/usr/local/apache2",
+    environment={"PATH": "/usr/local/apache2/bin:" + PATH["PATH"]},
+)
+IMAGES = {image.name: image for image in (AGNHOST, BUSYBOX, HTTPD, NGINX, PAUSE, PYTHON)}
+_BY_REPOSITORY = {
+    name: image for image in IMAGES.values() for name in (image.repository, *image.also)
+}
 _REFERENCE = re.compile(
     r"(?P<name>[a-z0-9][a-z0-9._/:-]*?)(:(?P<tag>[\w][\w.-]{0,127}))?(@sha256:[0-9a-f]{64})?"
 )

@@ -1,179 +1,487 @@
-"""`sh -c` for hooks and probes: words, quotes, $VARIABLES, `;`, `&&`, `||`, `>` and `<`.
+"""`sh`: the shell of the images, for entrypoints, hooks, probes and `kubectl exec`.
 
-Enough for `sh -c "sleep 5 && touch /tmp/x"` and to look around with `kubectl exec -it`; pipes,
-loops and substitutions are refused with exit code 2 and a line that says so, never run half.
+The language of POSIX (XCU 2) as scripts in manifests use it: pipes, loops, functions, traps,
+here-documents, substitutions. Programs are those of the image (see `toolbox`), run in this process
+where nothing stands in the way, else in a fork. Not here: job control, aliases, arrays, `getopts`.
 """
 
 from __future__ import annotations
 
 import os
-import re
-import shlex
+import signal
 import sys
 from collections.abc import Callable
+from functools import partial
+from types import FrameType
+from typing import NoReturn
 
-REFUSED = re.compile(r"[`|]|\$\(|\b(for|while|if|case|until)\b|<<")
-_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+)|([?$]))")
+from resilience.sandbox.host import linux
+from resilience.sandbox.images import shell_builtins, shell_redirect
+from resilience.sandbox.images.shell_arithmetic import ArithmeticFault
+from resilience.sandbox.images.shell_control import Interrupted, Jump, Return
+from resilience.sandbox.images.shell_expansion import Expansion, ExpansionError, matches
+from resilience.sandbox.images.shell_parser import parse
+from resilience.sandbox.images.shell_tree import (
+    AndOr,
+    Case,
+    For,
+    Function,
+    Group,
+    If,
+    Loop,
+    Node,
+    Pipeline,
+    Sequence,
+    Simple,
+)
+from resilience.sandbox.images.shell_words import ShellSyntaxError, Unclosed
+
 USAGE = 2
+CANNOT_RUN = 126
 NOT_FOUND = 127
 INTERRUPTED = 130
+PIECE = 1 << 16
 
 
-def run_line(line: str, arguments: list[str]) -> int:
-    """Run one line; returns the exit code of the last command that ran."""
-    tokens = _tokens(line)
-    if tokens is None:
-        print(
-            f"sh: the sandbox's shell has no pipes, loops or substitutions: {line}", file=sys.stderr
-        )
-        return USAGE
-    code, wanted = 0, True
-    for operator, command in _commands(tokens):
-        wanted = operator == ";" or (code == 0) == (operator == "&&")
-        if wanted and command:
-            code = _run(command, code)
-    return code
+class Shell:
+    """One shell: its variables, functions, options and children."""
+
+    def __init__(self, name: str = "sh", arguments: list[str] | None = None) -> None:
+        self.name = name
+        self.arguments = arguments or []
+        self.status = 0
+        self.strict = self.stops = self.traces = self.pipefail = False
+        """`set -u`, `-e`, `-x` and `-o pipefail`."""
+        self.own: dict[str, str] = {}
+        """Variables that are not exported; the others are the environment."""
+        self.locals: list[dict[str, str | None]] = []
+        """Of each function that runs, what its `local` variables were before."""
+        self.functions: dict[str, Node] = {}
+        self.traps: dict[str, str] = {}
+        self.jobs: list[int] = []
+        self.waiting = False
+        self._due: list[str] = []
+        self._tested = 0
+        self._expansion = Expansion(self)
+
+    # -- variables -------------------------------------------------------------------------------
+
+    def variable(self, name: str) -> str | None:
+        """The value of a variable or special parameter, None where it is not set."""
+        if name.isdigit():
+            number = int(name)
+            if number == 0:
+                return self.name
+            return self.arguments[number - 1] if number <= len(self.arguments) else None
+        special: dict[str, Callable[[], str | None]] = {
+            "?": lambda: str(self.status),
+            "#": lambda: str(len(self.arguments)),
+            "@": lambda: " ".join(self.arguments) if self.arguments else None,
+            "*": lambda: " ".join(self.arguments) if self.arguments else None,
+            "$": lambda: "1" if os.environ.get("RESILIENCE_MAIN") is None else str(os.getpid()),
+            "!": lambda: str(self.jobs[-1]) if self.jobs else None,
+            "-": lambda: "e" * self.stops + "u" * self.strict + "x" * self.traces,
+        }
+        if name in special:
+            return special[name]()
+        return self.own.get(name, os.environ.get(name))
+
+    def assign(self, name: str, value: str) -> None:
+        """Set a variable; one that is exported stays so."""
+        if name in os.environ:
+            os.environ[name] = value
+        else:
+            self.own[name] = value
+
+    # -- running ---------------------------------------------------------------------------------
+
+    def script(self, text: str) -> int:
+        """Run a whole script; its exit code. What is no script runs not at all."""
+        try:
+            return self.run(parse(text))
+        except ShellSyntaxError as error:
+            return self._complain(str(error), USAGE)
+        except (ExpansionError, ArithmeticFault) as error:
+            self._complain(str(error), USAGE)
+            raise SystemExit(USAGE) from None
+
+    def run(self, node: Node) -> int:
+        """Run one command of any kind; its exit code, which is `$?` from then on."""
+        kinds: dict[type, Callable[..., int]] = {
+            Simple: self._simple, Pipeline: self._pipeline, AndOr: self._and_or,
+            Sequence: self._sequence, If: self._if, Loop: self._loop, For: self._for,
+            Case: self._case, Group: self._group, Function: self._define,
+        }  # fmt: skip
+        self.status = kinds[type(node)](node)
+        self._run_traps()
+        return self.status
+
+    def _sequence(self, node: Sequence) -> int:
+        code = 0
+        for inner, background in node.items:
+            if background:
+                self.jobs.append(self.fork(partial(self.run, inner), quiet=True))
+                code = 0
+                continue
+            code = self.run(inner)
+            if code and self.stops and not self._tested and isinstance(inner, Simple | Pipeline):
+                raise SystemExit(code)
+        return code
+
+    def _and_or(self, node: AndOr) -> int:
+        code = 0
+        for number, (operator, inner) in enumerate(node.members):
+            if operator and (code == 0) != (operator == "&&"):
+                continue
+            last = number == len(node.members) - 1
+            code = self.run(inner) if last else self._asked(inner)
+            if last and code and self.stops and not self._tested:
+                raise SystemExit(code)
+        return code
+
+    def _asked(self, node: Node) -> int:
+        """Run what is a question: its failure ends no script."""
+        self._tested += 1
+        try:
+            return self.run(node)
+        finally:
+            self._tested -= 1
+
+    def _pipeline(self, node: Pipeline) -> int:
+        if node.negated:
+            inner = node.commands[0] if len(node.commands) == 1 else Pipeline(node.commands, False)
+            return int(not self._asked(inner))
+        source, children = 0, []
+        for number, command in enumerate(node.commands):
+            last = number == len(node.commands) - 1
+            reading, target = (-1, 1) if last else os.pipe()
+            children.append(self.fork(partial(self.run, command), source, target, close=reading))
+            for descriptor in (source, target):
+                if descriptor > 2:
+                    os.close(descriptor)
+            source = reading
+        codes = [wait_for(child) for child in children]
+        failed = [code for code in codes if code]
+        return failed[-1] if self.pipefail and failed else codes[-1]
+
+    def _if(self, node: If) -> int:
+        for condition, body in node.branches:
+            if self._asked(condition) == 0:
+                return self.run(body)
+        return self.run(node.otherwise) if node.otherwise is not None else 0
+
+    def _loop(self, node: Loop) -> int:
+        code = 0
+        while (self._asked(node.condition) == 0) != node.until:
+            done, code = self._round(node.body)
+            if done:
+                break
+        return code
+
+    def _for(self, node: For) -> int:
+        words = self.arguments if node.words is None else self._expansion.fields(node.words)
+        code = 0
+        for word in list(words):
+            self.assign(node.name, word)
+            done, code = self._round(node.body)
+            if done:
+                break
+        return code
+
+    def _round(self, body: Node) -> tuple[bool, int]:
+        """One round of a loop: whether it was the last, and its code."""
+        try:
+            return False, self.run(body)
+        except Jump as jump:
+            if jump.levels > 1:
+                raise Jump(jump.levels - 1, again=jump.again) from None
+            return not jump.again, 0
+
+    def _case(self, node: Case) -> int:
+        subject = self._expansion.text(node.subject)
+        for patterns, body in node.branches:
+            if any(matches(self._expansion.pattern(pattern), subject) for pattern in patterns):
+                return self.run(body)
+        return 0
+
+    def _group(self, node: Group) -> int:
+        if node.subshell:
+            return wait_for(self.fork(lambda: self._redirected(node)))
+        return self._redirected(node)
+
+    def _redirected(self, node: Group) -> int:
+        try:
+            with shell_redirect.applied(node.redirections, self._expansion.text):
+                return self.run(node.body)
+        except OSError as error:
+            return self._complain(f"{error.filename}: {error.strerror}", 1)
+
+    def _define(self, node: Function) -> int:
+        self.functions[node.name] = node.body
+        return 0
+
+    def _simple(self, node: Simple) -> int:
+        before = self.status
+        words = self._expansion.fields(node.words)
+        values = [(name, self._expansion.text(word)) for name, word in node.assignments]
+        if self.traces and words:
+            print("+", *words, file=sys.stderr)
+        if not words:
+            for name, value in values:
+                self.assign(name, value)
+            substituted = self.status if self.status != before else 0
+            return self._nothing(node) or (substituted if values else 0)
+        try:
+            if words[0] == "exec":
+                shell_redirect.for_good(node.redirections, self._expansion.text)
+                if words[1:]:
+                    raise SystemExit(self._with(values, words[1:]))
+                return 0
+            with shell_redirect.applied(node.redirections, self._expansion.text):
+                return self._with(values, words)
+        except OSError as error:
+            return self._complain(f"{error.filename or words[0]}: {error.strerror}", 1)
+
+    def _nothing(self, node: Simple) -> int:
+        """Redirections of no command: files are made, or found missing."""
+        try:
+            with shell_redirect.applied(node.redirections, self._expansion.text):
+                return 0
+        except OSError as error:
+            return self._complain(f"{error.filename}: {error.strerror}", 1)
+
+    def _with(self, values: list[tuple[str, str]], words: list[str]) -> int:
+        """Run a command with variables of its own."""
+        saved = {name: os.environ.get(name) for name, _ in values}
+        os.environ.update(values)
+        try:
+            return self.start(words)
+        finally:
+            for name, value in saved.items():
+                os.environ.pop(name, None)
+                if value is not None:
+                    os.environ[name] = value
+
+    def start(self, words: list[str]) -> int:
+        """A function, a builtin or a program of the image."""
+        function = self.functions.get(words[0])
+        if function is not None:
+            return self._call(function, words[1:])
+        builtin = shell_builtins.BUILTINS.get(words[0])
+        if builtin is not None:
+            return builtin(self, words)
+        return self.program(words)
+
+    def _call(self, body: Node, arguments: list[str]) -> int:
+        saved, self.arguments = self.arguments, arguments
+        self.locals.append({})
+        try:
+            return self.run(body)
+        except Return as leaving:
+            return leaving.code
+        finally:
+            self.arguments = saved
+            for name, value in self.locals.pop().items():
+                self.own.pop(name, None) if value is None else self.assign(name, value)
+
+    def program(self, words: list[str]) -> int:
+        """A program of the image, or a script that is a file."""
+        from resilience.sandbox.images import catalogue
+
+        image = os.environ.get("RESILIENCE_IMAGE", "python")
+        if not catalogue.has_program(catalogue.IMAGES[image], words[0]):
+            if "/" in words[0] and os.path.isfile(words[0]):
+                return run_file(words[0], words[1:])
+            return self._complain(f"{words[0]}: not found", NOT_FOUND)
+        try:
+            return catalogue.run(image, words)
+        except SystemExit as leaving:
+            return exit_code(leaving)
+        except BrokenPipeError:
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115  nobody reads it any more
+            return 128 + signal.SIGPIPE
+        finally:
+            sys.stdout.flush()
+
+    def output_of(self, body: Node) -> str:
+        """What a command prints; its code is `$?`."""
+        reading, writing = os.pipe()
+        child = self.fork(lambda: self.run(body), target=writing, close=reading)
+        os.close(writing)
+        pieces = []
+        while piece := os.read(reading, PIECE):
+            pieces.append(piece)
+        os.close(reading)
+        self.status = wait_for(child)
+        return b"".join(pieces).decode(errors="replace")
+
+    # -- children --------------------------------------------------------------------------------
+
+    def fork(
+        self,
+        body: Callable[[], int],
+        source: int = 0,
+        target: int = 1,
+        *,
+        close: int = -1,
+        quiet: bool = False,
+    ) -> int:
+        """A child that runs `body` between two descriptors; `quiet` ones do not read our input."""
+        sys.stdout.flush()
+        parent = os.getpid()
+        child = os.fork()
+        if child == 0:
+            self._become(body, source, target, close, parent, quiet=quiet)
+        return child
+
+    def _become(
+        self,
+        body: Callable[[], int],
+        source: int,
+        target: int,
+        close: int,
+        parent: int,
+        *,
+        quiet: bool,
+    ) -> NoReturn:
+        code = 1
+        try:
+            linux.die_with_parent(parent)
+            self.traps.clear()
+            if quiet:
+                source = os.open(os.devnull, os.O_RDONLY)
+            if close > 2:
+                os.close(close)
+            for descriptor, own in ((source, 0), (target, 1)):
+                if descriptor != own:
+                    os.dup2(descriptor, own)
+                    if descriptor > 2:
+                        os.close(descriptor)
+            code = self.at_exit(self._guarded(body))
+        finally:
+            try:
+                sys.stdout.flush()
+            except OSError:
+                pass  # nobody reads it any more
+            os._exit(code & 0xFF)
+
+    def _guarded(self, body: Callable[[], int]) -> int:
+        try:
+            return body()
+        except SystemExit as leaving:
+            return exit_code(leaving)
+        except Return as leaving:
+            return leaving.code
+        except (ExpansionError, ArithmeticFault) as error:
+            return self._complain(str(error), USAGE)
+
+    # -- traps -----------------------------------------------------------------------------------
+
+    def hear(self, number: int, _frame: FrameType | None) -> None:
+        """A trapped signal: what it says is done after the command that runs now."""
+        self._due.append(signal.Signals(number).name.removeprefix("SIG"))
+        if self.waiting:
+            raise Interrupted(number)
+
+    def _run_traps(self) -> None:
+        while self._due:
+            status = self.status
+            self.script(self.traps.get(self._due.pop(0), ""))
+            self.status = status
+
+    def at_exit(self, code: int) -> int:
+        """Run `trap ... EXIT`; the code the shell ends with."""
+        action = self.traps.pop("EXIT", None)
+        if action is None:
+            return code
+        self.status = code
+        try:
+            self.script(action)
+        except SystemExit as leaving:
+            return exit_code(leaving)
+        return code
+
+    def _complain(self, why: str, code: int) -> int:
+        sys.stdout.flush()
+        print(f"{self.name}: {why}", file=sys.stderr)
+        return code
+
+
+def run_line(line: str, arguments: list[str], options: str = "") -> int:
+    """`sh -c LINE NAME ARGUMENTS`; the exit code."""
+    shell = Shell(arguments[0] if arguments else "sh", arguments[1:])
+    shell_builtins.switch(shell, options)
+    return _whole(shell, line)
+
+
+def run_file(path: str, arguments: list[str], options: str = "") -> int:
+    """`sh FILE ARGUMENTS`; the exit code."""
+    try:
+        with open(path, errors="replace") as file:
+            text = file.read()
+    except OSError as error:
+        print(f"sh: {path}: {error.strerror}", file=sys.stderr)
+        return NOT_FOUND if isinstance(error, FileNotFoundError) else CANNOT_RUN
+    shell = Shell(path, arguments)
+    shell_builtins.switch(shell, options)
+    return _whole(shell, text)
+
+
+def _whole(shell: Shell, text: str) -> int:
+    try:
+        code = shell.script(text)
+    except SystemExit as leaving:
+        code = exit_code(leaving)
+    except (Return, Jump):
+        code = shell.status
+    return shell.at_exit(code)
 
 
 def converse() -> int:
     """Run the lines of stdin until it ends or one says `exit`; at a terminal there is a prompt."""
-    prompt = ("# " if os.geteuid() == 0 else "$ ") if os.isatty(0) else ""
-    code = 0
+    terminal = os.isatty(0)
+    first = ("# " if os.geteuid() == 0 else "$ ") if terminal else ""
+    shell, text = Shell(), ""
     while True:
-        print(prompt, end="", flush=True)
+        print(("> " if text else first) if terminal else "", end="", flush=True)
         try:
             line = sys.stdin.readline()
             if not line:
-                return code
-            code = run_line(line.strip(), [])
+                return shell.at_exit(shell.script(text) if text else shell.status)
+            text += line
+            if not _is_open(text):
+                line, text = text, ""
+                shell.status = shell.script(line)
         except KeyboardInterrupt:
             print()
-            code = INTERRUPTED
+            text, shell.status = "", INTERRUPTED
+        except SystemExit as leaving:
+            code = shell.at_exit(exit_code(leaving))
+            if not terminal or not isinstance(leaving.__context__, ExpansionError):
+                return code
 
 
-def _tokens(line: str) -> list[str] | None:
-    unquoted = re.sub(r"'[^']*'|\"(?:\\.|[^\"\\])*\"", "", line)
-    if REFUSED.search(unquoted.replace("||", "")):
-        return None
-    lexer = shlex.shlex(line.replace("\n", " ; "), posix=False, punctuation_chars=";&|<>")
-    lexer.whitespace_split = True
+def _is_open(text: str) -> bool:
     try:
-        return list(lexer)
-    except ValueError:
-        return None
+        parse(text)
+    except Unclosed:
+        return True
+    except ShellSyntaxError:
+        pass
+    return False
 
 
-def _commands(tokens: list[str]) -> list[tuple[str, list[str]]]:
-    """Commands with the operator before each; the first has ";"."""
-    found: list[tuple[str, list[str]]] = [(";", [])]
-    for token in tokens:
-        if token in (";", "&&", "||"):
-            found.append((token, []))
-        else:
-            found[-1][1].append(token)
-    return found
-
-
-def _run(command: list[str], last: int) -> int:
-    words, targets = _redirections([_expand(word, last) for word in command])
-    saved: list[tuple[int, int]] = []
-    sys.stdout.flush()
+def wait_for(child: int) -> int:
+    """The exit code of a child; 128 and the signal where one ended it."""
     try:
-        for descriptor, path, flags in targets:
-            opened = os.open(path, flags, 0o644)
-            saved.append((descriptor, os.dup(descriptor)))
-            os.dup2(opened, descriptor)
-            os.close(opened)
-        return _start(words) if words else 0
-    except OSError as error:
-        print(f"sh: {error.filename or words[0]}: {error.strerror}", file=sys.stderr)
-        return 1
-    finally:
-        sys.stdout.flush()
-        for descriptor, copy in saved:
-            os.dup2(copy, descriptor)
-            os.close(copy)
-
-
-def _expand(word: str, last: int) -> str:
-    if word.startswith("'"):
-        return word[1:-1]
-
-    def value(match: re.Match[str]) -> str:
-        special = {"?": str(last), "$": "1"}
-        name = match[1] or match[2]
-        return os.environ.get(name, "") if name else special[match[3]]
-
-    return "".join(shlex.split(_VARIABLE.sub(value, word)) or [""])
-
-
-def _redirections(words: list[str]) -> tuple[list[str], list[tuple[int, str, int]]]:
-    kept: list[str] = []
-    targets: list[tuple[int, str, int]] = []
-    kinds = {
-        ">": (1, os.O_WRONLY | os.O_CREAT | os.O_TRUNC),
-        ">>": (1, os.O_WRONLY | os.O_CREAT | os.O_APPEND),
-        "<": (0, os.O_RDONLY),
-    }
-    ahead = iter(words)
-    for word in ahead:
-        if word in kinds:
-            descriptor, flags = kinds[word]
-            targets.append((descriptor, next(ahead, ""), flags))
-        else:
-            kept.append(word)
-    return kept, targets
-
-
-def _start(words: list[str]) -> int:
-    builtin = BUILTINS.get(words[0])
-    if builtin is not None:
-        return builtin(words)
-    from resilience.sandbox.images import catalogue
-
-    image = os.environ.get("RESILIENCE_IMAGE", "python")
-    if not catalogue.has_program(catalogue.IMAGES[image], words[0]):
-        print(f"sh: {words[0]}: not found", file=sys.stderr)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    except ChildProcessError:
         return NOT_FOUND
-    try:
-        return catalogue.run(image, words)
-    except SystemExit as leaving:
-        return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    return code if code >= 0 else 128 - code
 
 
-def _exit(words: list[str]) -> int:
-    raise SystemExit(int(words[1]) if len(words) > 1 else 0)
-
-
-def _cd(words: list[str]) -> int:
-    os.chdir(words[1] if len(words) > 1 else "/")
-    return 0
-
-
-def check(words: list[str]) -> int:
-    """`test` and `[`: -e -f -d -n -z, = and !=, each maybe after `!`."""
-    checks: dict[str, Callable[[str], bool]] = {
-        "-e": os.path.exists,
-        "-f": os.path.isfile,
-        "-d": os.path.isdir,
-        "-n": bool,
-        "-z": lambda text: not text,
-    }
-    rest = [word for word in words[1:] if word != "]"]
-    negate = rest[:1] == ["!"]
-    rest = rest[1:] if negate else rest
-    if len(rest) == 2 and rest[0] in checks:
-        return int(checks[rest[0]](rest[1]) == negate)
-    if len(rest) == 3 and rest[1] in ("=", "!="):
-        return int(((rest[0] == rest[2]) == (rest[1] == "=")) == negate)
-    print(f"test: not understood: {' '.join(rest)}", file=sys.stderr)
-    return USAGE
-
-
-BUILTINS: dict[str, Callable[[list[str]], int]] = {
-    "exit": _exit,
-    "cd": _cd,
-    ":": lambda _: 0,
-    "exec": lambda words: _start(words[1:]),
-    "[": check,
-}
+def exit_code(leaving: SystemExit) -> int:
+    """What `sys.exit` was given, as a number."""
+    if isinstance(leaving.code, int):
+        return leaving.code
+    return int(leaving.code is not None)

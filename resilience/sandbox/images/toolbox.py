@@ -13,7 +13,9 @@ import socket
 import sys
 import time
 
-from resilience.sandbox.images.shell import check, converse, run_line
+from resilience.sandbox.images.shell import converse, run_file, run_line
+from resilience.sandbox.images.shell_test import check
+from resilience.sandbox.images.text_tools import unescaped
 
 PIECE = 1 << 16
 
@@ -41,14 +43,29 @@ def cat_(argv: list[str]) -> int:
 
 
 def echo_(argv: list[str]) -> int:
-    """Print the arguments; `-n` leaves the newline out."""
-    bare = argv[1:2] == ["-n"]
-    print(" ".join(argv[2:] if bare else argv[1:]), end="" if bare else "\n")
+    """Print the arguments; `-n` leaves the newline out, `-e` reads backslashes."""
+    rest, flags = argv[1:], ""
+    while rest and rest[0][:1] == "-" and rest[0][1:] and not set(rest[0][1:]) - set("neE"):
+        flags += rest.pop(0)[1:]
+    text = " ".join(rest)
+    print(unescaped(text) if "e" in flags else text, end="" if "n" in flags else "\n")
     return 0
 
 
 def env_(argv: list[str]) -> int:
-    """Print the environment."""
+    """Print the environment, or run a command with variables of its own."""
+    from resilience.sandbox.images.shell import Shell
+
+    rest = argv[1:]
+    while rest and ("=" in rest[0] or rest[0] in ("-i", "-", "--")):
+        word = rest.pop(0)
+        if word in ("-i", "-"):
+            os.environ.clear()
+        elif word != "--":
+            name, _, value = word.partition("=")
+            os.environ[name] = value
+    if rest:
+        return Shell("env").start(rest)
     for key, value in os.environ.items():
         print(f"{key}={value}")
     return 0
@@ -183,10 +200,33 @@ def _signal_main(main: int, number: signal.Signals) -> None:
 
 
 def sh_(argv: list[str]) -> int:
-    """`sh -c LINE`, or lines from stdin: see `shell`."""
-    if all(word.startswith("-") and "c" not in word for word in argv[1:]):
+    """`sh -c LINE`, `sh FILE`, or lines from stdin: see `shell`."""
+    letters, rest = "", list(argv[1:])
+    while rest and rest[0][:1] == "-" and len(rest[0]) > 1:
+        word = rest.pop(0)
+        if word == "--":
+            break
+        if not word.startswith("--"):
+            letters += word[1:]
+        if word.endswith("o") and rest:
+            rest.pop(0)
+    if "c" in letters:
+        if not rest:
+            print("sh: -c requires an argument", file=sys.stderr)
+            return 2
+        return run_line(rest[0], rest[1:], letters)
+    if not rest or "s" in letters:
         return converse()
-    if len(argv) < 3 or not argv[1].startswith("-") or not argv[1].endswith("c"):
-        print("sh: only `sh` and `sh -c COMMAND` are understood in the sandbox", file=sys.stderr)
-        return 2
-    return run_line(argv[2], argv[3:])
+    return run_file(rest[0], rest[1:], letters)
+
+
+def busybox(argv: list[str]) -> int:
+    """`busybox PROGRAM ARGUMENTS`."""
+    return env_run(argv)
+
+
+def env_run(argv: list[str]) -> int:
+    """Run the program that the arguments name."""
+    from resilience.sandbox.images.shell import Shell
+
+    return Shell(argv[0]).start(argv[1:]) if argv[1:] else 0

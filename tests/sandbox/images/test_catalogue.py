@@ -32,7 +32,13 @@ def test_names_are_completed_as_a_runtime_completes_them(reference: str, full: s
         ("registry.k8s.io/e2e-test-images/agnhost:2.53", "agnhost"),
         ("registry.k8s.io/pause:3.10", "pause"),
         ("agnhost:2.53", None),
-        ("nginx", None),
+        ("nginx", "nginx"),
+        ("registry.k8s.io/e2e-test-images/nginx:1.14-4", "nginx"),
+        ("httpd:2.4", "httpd"),
+        ("busybox", "busybox"),
+        ("docker.io/library/busybox:1.36", "busybox"),
+        ("alpine:3", "busybox"),
+        ("postgres:16", None),
     ],
 )
 def test_only_known_repositories_are_found(reference: str, name: str | None) -> None:
@@ -63,7 +69,8 @@ def test_command_and_args_replace_what_the_image_says(
         ("/usr/local/bin/python3.12", True),
         ("/bin/sh", True),
         ("/opt/python", False),
-        ("bash", False),
+        ("bash", True),
+        ("zsh", False),
     ],
 )
 def test_programs_are_found_by_name_and_in_bin_directories(executable: str, found: bool) -> None:

@@ -1,0 +1,314 @@
+"""Programs about files and about the machine: cp, mv, ln, chmod, find, stat, dd, id, uname ...
+
+The options that scripts in manifests use. Owners are accepted and not changed: every Pod of the
+sandbox runs as the user who started it.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import platform
+import re
+import shutil
+import signal
+import stat
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+
+from resilience.sandbox.images.text_tools import complain, options
+
+
+def _each(name: str, paths: list[str], act: Callable[[str], object]) -> int:
+    code = 0
+    for path in paths:
+        try:
+            act(path)
+        except OSError as error:
+            code = complain(name, path, error)
+    return code
+
+
+def _to(target: str, source: str) -> str:
+    return os.path.join(target, os.path.basename(source)) if os.path.isdir(target) else target
+
+
+def cp_(argv: list[str]) -> int:
+    """Copy files; -r and -a directories too."""
+    given, paths = options(argv)
+    *sources, target = paths
+
+    def copy(source: str) -> None:
+        end = _to(target, source)
+        if os.path.isdir(source) and given.keys() & {"r", "R", "a"}:
+            shutil.copytree(source, end, symlinks=True, dirs_exist_ok=True)
+        else:
+            shutil.copyfile(source, end)
+            shutil.copymode(source, end)
+
+    return _each("cp", sources, copy)
+
+
+def mv_(argv: list[str]) -> int:
+    """Move files and directories."""
+    *sources, target = options(argv)[1]
+    return _each("mv", sources, lambda source: shutil.move(source, _to(target, source)))
+
+
+def ln_(argv: list[str]) -> int:
+    """Link; -s by name, -f over what is there."""
+    given, paths = options(argv)
+    source, target = paths[0], _to(paths[1], paths[0]) if len(paths) > 1 else paths[0]
+
+    def link(_path: str) -> None:
+        if "f" in given and os.path.lexists(target):
+            os.remove(target)
+        (os.symlink if "s" in given else os.link)(source, target)
+
+    return _each("ln", [target], link)
+
+
+def chmod_(argv: list[str]) -> int:
+    """Change modes, as 0644 or u+x,go-w; -R below directories."""
+    words = [word for word in argv[1:] if word not in ("-R", "-f", "-v")]
+    mode, paths = words[0], words[1:]
+    if "-R" in argv:
+        paths = [path for top in paths for path in _below(top)]
+    return _each("chmod", paths, lambda path: os.chmod(path, _mode(mode, path)))
+
+
+def _mode(text: str, path: str) -> int:
+    if re.fullmatch(r"[0-7]+", text):
+        return int(text, 8)
+    found = stat.S_IMODE(os.stat(path).st_mode)
+    for part in text.split(","):
+        match = re.fullmatch(r"([ugoa]*)([-+=])([rwxX]*)", part)
+        if match is None:
+            raise OSError(22, f"invalid mode '{text}'")
+        bits = sum({"r": 4, "w": 2, "x": 1, "X": 1}[letter] for letter in set(match[3]))
+        who = match[1].replace("a", "ugo") or "ugo"
+        mask = sum(bits << {"u": 6, "g": 3, "o": 0}[letter] for letter in set(who))
+        every = sum(7 << {"u": 6, "g": 3, "o": 0}[letter] for letter in set(who))
+        found = {"+": found | mask, "-": found & ~mask, "=": (found & ~every) | mask}[match[2]]
+    return found
+
+
+def _below(top: str) -> list[str]:
+    inner = [os.path.join(at, name) for at, dirs, names in os.walk(top) for name in dirs + names]
+    return [top, *sorted(inner)]
+
+
+def chown_(argv: list[str]) -> int:
+    """Check that the files are there: owners are always one's own here."""
+    return _each(argv[0], options(argv)[1][1:], os.stat)
+
+
+def find_(argv: list[str]) -> int:
+    """Print what lies below: -name, -type f or d, -maxdepth."""
+    words = argv[1:]
+    tops = [word for word in words[: next((i for i, w in enumerate(words) if w[:1] == "-"),
+                                          len(words))]] or ["."]  # fmt: skip
+    wanted = {words[i][1:]: words[i + 1] for i in range(len(words) - 1) if words[i][:1] == "-"}
+    for top in tops:
+        if not os.path.lexists(top):
+            print(f"find: {top}: No such file or directory", file=sys.stderr)
+            return 1
+        for path in _below(top):
+            depth = path.removeprefix(top).count("/")
+            kind = "d" if os.path.isdir(path) else "f"
+            fits = fnmatch.fnmatch(os.path.basename(path), wanted.get("name", "*"))
+            if fits and wanted.get("type", kind) == kind and (
+                depth <= int(wanted.get("maxdepth", depth))
+            ):  # fmt: skip
+                print(path)
+    return 0
+
+
+def stat_(argv: list[str]) -> int:
+    """Print facts about files; -c FORMAT with %a %A %n %s %u %g %F %U %G."""
+    given, paths = options(argv, "cf")
+
+    def show(path: str) -> None:
+        about = os.stat(path) if "L" in given else os.lstat(path)
+        kinds = {"directory": stat.S_ISDIR, "symbolic link": stat.S_ISLNK}
+        kind = next((name for name, is_ in kinds.items() if is_(about.st_mode)), "regular file")
+        facts = {
+            "a": f"{stat.S_IMODE(about.st_mode):o}", "A": stat.filemode(about.st_mode), "n": path,
+            "s": str(about.st_size), "u": str(about.st_uid), "g": str(about.st_gid), "F": kind,
+            "U": "root", "G": "root", "Y": str(int(about.st_mtime)),
+        }  # fmt: skip
+        form = given.get("c") or "  File: %n\n  Size: %s\tMode: %a\t%F"
+        print(re.sub(r"%([aAnsugFUGY])", lambda m: facts[m[1]], form))
+
+    return _each("stat", paths, show)
+
+
+def readlink_(argv: list[str]) -> int:
+    """Print where links lead; -f the whole way."""
+    given, paths = options(argv)
+    return _each(
+        "readlink",
+        paths,
+        lambda path: print(os.path.realpath(path) if "f" in given else os.readlink(path)),
+    )
+
+
+def basename_(argv: list[str]) -> int:
+    """Print the last part of a path, without a suffix."""
+    name = os.path.basename(argv[1].rstrip("/")) or "/"
+    print(name.removesuffix(argv[2]) if len(argv) > 2 and name != argv[2] else name)
+    return 0
+
+
+def dirname_(argv: list[str]) -> int:
+    """Print all but the last part of a path."""
+    print(os.path.dirname(argv[1].rstrip("/")) or ("/" if argv[1][:1] == "/" else "."))
+    return 0
+
+
+def mktemp_(argv: list[str]) -> int:
+    """Make a file, with -d a directory, of a new name in /tmp."""
+    made = tempfile.mkdtemp(dir="/tmp") if "-d" in argv else tempfile.mkstemp(dir="/tmp")[1]
+    print(made)
+    return 0
+
+
+def dd_(argv: list[str]) -> int:
+    """Copy blocks: if= of= bs= count= skip= seek= conv=notrunc."""
+    given = dict(word.partition("=")[::2] for word in argv[1:])
+    units = {"k": 1 << 10, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+    def number(name: str, default: str) -> int:
+        text = given.get(name, default)
+        return int(re.sub(r"\D+$", "", text)) * units.get(text[-1], 1)
+
+    size, skip = number("bs", "512"), number("skip", "0")
+    count = number("count", "-1") if "count" in given else -1
+    flags = os.O_WRONLY | os.O_CREAT | (0 if "notrunc" in given.get("conv", "") else os.O_TRUNC)
+    done = 0
+    try:
+        source = os.open(given["if"], os.O_RDONLY) if "if" in given else 0
+        target = os.open(given["of"], flags, 0o644) if "of" in given else 1
+        if skip:
+            os.lseek(source, skip * size, os.SEEK_SET)
+        if number("seek", "0"):
+            os.lseek(target, number("seek", "0") * size, os.SEEK_SET)
+        sys.stdout.flush()
+        while (count < 0 or done < count) and (piece := os.read(source, size)):
+            os.write(target, piece)
+            done += 1
+    except OSError as error:
+        return complain("dd", str(error.filename), error)
+    print(f"{done}+0 records in\n{done}+0 records out", file=sys.stderr)
+    return 0
+
+
+def sync_(argv: list[str]) -> int:
+    """Nothing to do: files are the machine's own."""
+    return 0
+
+
+def id_(argv: list[str]) -> int:
+    """Print user and groups: -u -g -G -n."""
+    given, _ = options(argv)
+    user, group = os.geteuid(), os.getegid()
+    names = {"u": "root" if user == 0 else str(user), "g": "root" if group == 0 else str(group)}
+    groups = " ".join(map(str, sorted({group, *os.getgroups()})))
+    if "u" in given or "g" in given:
+        key = "u" if "u" in given else "g"
+        print(names[key] if "n" in given else {"u": user, "g": group}[key])
+    elif "G" in given:
+        print(groups)
+    else:
+        print(f"uid={user}({names['u']}) gid={group}({names['g']}) groups={groups}")
+    return 0
+
+
+def whoami_(argv: list[str]) -> int:
+    """Print the user's name."""
+    print("root" if os.geteuid() == 0 else os.geteuid())
+    return 0
+
+
+def uname_(argv: list[str]) -> int:
+    """Print the system: -a -n -r -m -s."""
+    about = platform.uname()
+    values = {"s": about.system, "n": os.environ.get("HOSTNAME", about.node), "r": about.release,
+              "m": about.machine}  # fmt: skip
+    given, _ = options(argv)
+    chosen = [value for key, value in values.items() if key in given or "a" in given]
+    print(" ".join(chosen or [values["s"]]))
+    return 0
+
+
+def printenv_(argv: list[str]) -> int:
+    """Print variables; 1 where one is not set."""
+    if not argv[1:]:
+        print("\n".join(f"{name}={value}" for name, value in os.environ.items()))
+    for name in argv[1:]:
+        if name not in os.environ:
+            return 1
+        print(os.environ[name])
+    return 0
+
+
+def timeout_(argv: list[str]) -> int:
+    """Run a command for so many seconds at most: 124 or 143 where it took longer."""
+    from resilience.sandbox.images.shell import Shell, wait_for
+
+    given, words = options([argv[0], *_until_command(argv[1:])], "sk")
+    rest = argv[1 + len(_until_command(argv[1:])) :]
+    seconds = float(words[0].rstrip("smh")) * {"m": 60, "h": 3600}.get(words[0][-1:], 1)
+    shell = Shell("timeout")
+    child, end = shell.fork(lambda: shell.start(rest)), time.monotonic() + seconds
+    while time.monotonic() < end:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            code = os.waitstatus_to_exitcode(status)
+            return code if code >= 0 else 128 - code
+        time.sleep(0.01)
+    name = (given.get("s") or "TERM").removeprefix("SIG")
+    os.kill(child, signal.Signals[f"SIG{name}"])
+    wait_for(child)
+    return 143
+
+
+def _until_command(words: list[str]) -> list[str]:
+    """Options and the time, which stand before the command."""
+    for at, word in enumerate(words):
+        if re.fullmatch(r"[\d.]+[smh]?", word) and (at == 0 or words[at - 1] not in ("-k", "-s")):
+            return words[: at + 1]
+    return words
+
+
+def which_(argv: list[str]) -> int:
+    """Print where programs are."""
+    from resilience.sandbox.images import catalogue
+
+    image = catalogue.IMAGES[os.environ.get("RESILIENCE_IMAGE", "python")]
+    missing = [word for word in argv[1:] if not catalogue.has_program(image, word)]
+    for word in argv[1:]:
+        if word not in missing:
+            print(word if "/" in word else f"/bin/{word}")
+    return int(bool(missing))
+
+
+def rmdir_(argv: list[str]) -> int:
+    """Remove empty directories."""
+    return _each("rmdir", options(argv)[1], os.rmdir)
+
+
+def du_(argv: list[str]) -> int:
+    """Print how much lies below, in KiB."""
+    for top in options(argv)[1] or ["."]:
+        size = sum(os.lstat(path).st_blocks for path in _below(top)) // 2
+        print(f"{size}\t{top}")
+    return 0
+
+
+def usleep_(argv: list[str]) -> int:
+    """Sleep for microseconds."""
+    time.sleep(int(argv[1]) / 1e6)
+    return 0
