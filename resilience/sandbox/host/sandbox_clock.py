@@ -24,12 +24,13 @@ def stamp(seconds: float) -> str:
 @lru_cache(maxsize=64)
 def _whole_stamp(seconds: int) -> str:
     """Many writes fall into one second."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat()}Z"
 
 
 def stamp_micro(seconds: float) -> str:
     """A `metav1.MicroTime`: RFC 3339 in UTC with six digits."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    moment = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
+    return f"{moment.isoformat(timespec='microseconds')}Z"
 
 
 def parse_stamp(text: str) -> float:

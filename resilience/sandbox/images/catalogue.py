@@ -52,6 +52,7 @@ TOOLS |= {
     "fgrep": TOOLS["grep"],
 }
 _NETWORK = {name: f"{_HERE}.net_tools:{name}_" for name in ("nc", "nslookup", "wget")}
+_AGNHOST = "resilience.sandbox.images.agnhost.agnhost_main:main"
 _PYTHON = "resilience.sandbox.images.python:main"
 PAUSE = Image(
     name="pause",
@@ -65,11 +66,7 @@ AGNHOST = Image(
     repository="registry.k8s.io/e2e-test-images/agnhost",
     entrypoint=("/agnhost",),
     command=("pause",),
-    programs={
-        "/agnhost": "resilience.sandbox.images.agnhost.agnhost_main:main",
-        **TOOLS,
-        **_NETWORK,
-    },
+    programs={"/agnhost": _AGNHOST, "/agnhost-2": _AGNHOST, **TOOLS, **_NETWORK},
     environment=PATH,
 )
 PYTHON = Image(

@@ -20,12 +20,13 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 _PAGES = {
+    "agnhost": "<pre>\n</pre>\n",
     "nginx": "<html><head><title>Welcome to nginx!</title></head>"
     "<body><h1>Welcome to nginx!</h1></body></html>\n",
     "httpd": "<html><body><h1>It works!</h1></body></html>\n",
 }
 _ROOTS = {"nginx": "/usr/share/nginx/html", "httpd": "/usr/local/apache2/htdocs"}
-_SERVERS = {"nginx": "nginx/1.27", "httpd": "Apache/2.4 (Unix)"}
+_SERVERS = {"nginx": "nginx/1.27", "httpd": "Apache/2.4 (Unix)", "agnhost": "agnhost"}
 _CONFIGURATIONS = ("/etc/nginx/conf.d", "/etc/nginx")
 
 
@@ -86,7 +87,7 @@ def nginx(argv: list[str]) -> int:
     if "-t" in argv:
         print("nginx: configuration file /etc/nginx/nginx.conf test is successful", file=sys.stderr)
         return 0
-    return _serve("nginx", found or [(80, _ROOTS["nginx"])])
+    return serve("nginx", found or [(80, _ROOTS["nginx"])])
 
 
 def httpd(argv: list[str]) -> int:
@@ -94,7 +95,7 @@ def httpd(argv: list[str]) -> int:
     if "-v" in argv:
         print("Server version: Apache/2.4 (the sandbox's own)")
         return 0
-    return _serve("httpd", [(80, _ROOTS["httpd"])])
+    return serve("httpd", [(80, _ROOTS["httpd"])])
 
 
 def _sites() -> list[tuple[int, str]]:
@@ -111,7 +112,8 @@ def _sites() -> list[tuple[int, str]]:
     return sorted(dict(found).items())
 
 
-def _serve(kind: str, sites: list[tuple[int, str]]) -> int:
+def serve(kind: str, sites: list[tuple[int, str]]) -> int:
+    """Serve sites, by port and root, until a signal ends it."""
     done = threading.Event()
     for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT, signal.SIGWINCH):
         signal.signal(number, lambda *_: done.set())

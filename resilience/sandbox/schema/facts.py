@@ -44,6 +44,19 @@ class Model:
     atomic: bool
 
 
+MICRO_TIMES = frozenset(
+    {
+        ("CoreV1Event", "eventTime"),
+        ("EventsV1Event", "eventTime"),
+        ("CoreV1EventSeries", "lastObservedTime"),
+        ("EventsV1EventSeries", "lastObservedTime"),
+        ("V1LeaseSpec", "acquireTime"),
+        ("V1LeaseSpec", "renewTime"),
+    }
+)
+"""The fields that are a `metav1.MicroTime`; every other time has whole seconds."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Kind:
     """One served resource with what discovery says of it; `model` is None for custom resources."""

@@ -88,3 +88,20 @@ def test_an_empty_message_is_there() -> None:
     body = field(2, field(7, version))
     decoded = protobuf.decode(message("apiextensions.k8s.io/v1", "CustomResourceDefinition", body))
     assert decoded["spec"]["versions"][0]["subresources"] == {"status": {}}
+
+
+def test_a_micro_time_always_has_six_digits() -> None:
+    lease = field(2, field(3, field(1, 2)))
+    decoded = protobuf.decode(message("coordination.k8s.io/v1", "Lease", lease))
+    assert decoded["spec"]["acquireTime"] == "1970-01-01T00:00:02.000000Z"
+    long_ago = varint(2**64 - 62135596798)
+    lease = field(2, field(3, varint(8) + long_ago))
+    decoded = protobuf.decode(message("coordination.k8s.io/v1", "Lease", lease))
+    assert decoded["spec"]["acquireTime"] == "0001-01-01T00:00:02.000000Z"
+
+
+def test_a_node_keeps_its_empty_spec(wire: Wire) -> None:
+    made = wire("POST", "/api/v1/nodes", {"metadata": {"name": "bare"}}).json
+    body = {"metadata": made["metadata"], "status": made.get("status") or {}}
+    assert wire("PUT", "/api/v1/nodes/bare", body).json["spec"] == {}
+    wire("DELETE", "/api/v1/nodes/bare")

@@ -25,6 +25,7 @@ from resilience.sandbox.apiserver.kinds import crds
 from resilience.sandbox.apiserver.kinds.crds import Definitions
 from resilience.sandbox.apiserver.validation import kind_rules
 from resilience.sandbox.apiserver.validation.admission_request import Request
+from resilience.sandbox.schema.facts import builtin
 
 if TYPE_CHECKING:
     from resilience.sandbox.apiserver.registry.registry import Registry
@@ -67,6 +68,7 @@ class Chain:
 
     def create(self, request: Request) -> None:
         """Default, admit and validate a new object."""
+        _complete(request)
         defaults.apply(request.key, request.obj)
         for plugin in self._create.get(request.key, ()):
             plugin(request)
@@ -81,6 +83,7 @@ class Chain:
             if not request.kind.model:
                 self.definitions.check(request)
             return
+        _complete(request)
         defaults.apply(request.key, request.obj)
         if request.subresource in pod_updates.DOORS:
             pod_updates.check(request)
@@ -101,6 +104,12 @@ class Chain:
     def delete(self, request: Request) -> None:
         """Refuse a deletion that may not be."""
         namespace_lifecycle.check_delete(request)
+
+
+def _complete(request: Request) -> None:
+    """A built-in kind's `spec` is a struct: where the client left it out, it is there and empty."""
+    if request.kind.model and "spec" in builtin().model(request.kind.model).fields:
+        request.obj.setdefault("spec", {})
 
 
 def _job_selector(request: Request) -> None:

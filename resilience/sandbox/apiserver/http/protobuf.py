@@ -16,7 +16,7 @@ from typing import Any
 
 from resilience.sandbox.apiserver.http.json_body import decode_json
 from resilience.sandbox.apiserver.http.protobuf_unions import UNIONS
-from resilience.sandbox.host.sandbox_clock import stamp, stamp_micro
+from resilience.sandbox.host.sandbox_clock import parse_stamp, stamp, stamp_micro
 from resilience.sandbox.kube import refusals
 from resilience.sandbox.kube.api import ApiError
 from resilience.sandbox.schema import facts
@@ -155,7 +155,10 @@ def _of_field(model: str, name: str, wires: list[Wire], depth: int) -> Any:
     kind = facts.builtin().model(model).fields[name]
     union = UNIONS.get((model, name))
     if union is None:
-        return _value(kind, wires, depth)
+        found = _value(kind, wires, depth)
+        if kind == "time" and found is not None and (model, name) in facts.MICRO_TIMES:
+            return stamp_micro(parse_stamp(found))
+        return found
 
     def decode(kind: str, inner: Sequence[Wire]) -> Any:
         return _value(kind, list(inner), depth + 1)

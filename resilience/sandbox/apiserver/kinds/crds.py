@@ -115,7 +115,7 @@ class Definitions:
         """Status as the real controllers write it."""
         spec, before = crd["spec"], crd.get("status") or {}
         now = stamp(self._registry.clock.now())
-        known = {entry["type"]: entry for entry in before.get("conditions") or ()}
+        known = {entry.get("type"): entry for entry in before.get("conditions") or ()}
         fresh = [
             {
                 "type": "NamesAccepted",
@@ -134,8 +134,11 @@ class Definitions:
         ]
         stored = [version["name"] for version in spec["versions"] if version.get("storage")]
         past = [name for name in before.get("storedVersions") or () if name not in stored]
+        others = [
+            entry for kind, entry in known.items() if kind not in {"NamesAccepted", "Established"}
+        ]
         status = {
-            "conditions": [known.get(entry["type"], entry) for entry in fresh],
+            "conditions": [*others, *(known.get(entry["type"], entry) for entry in fresh)],
             "acceptedNames": spec["names"],
             "storedVersions": [*past, *stored],
         }

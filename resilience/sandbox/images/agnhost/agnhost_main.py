@@ -12,12 +12,20 @@ from typing import Any
 
 SUBCOMMANDS = {
     "connect": "connect",
+    "crd-conversion-webhook": "hooks",
+    "dns-server-list": "files",
+    "dns-suffix": "files",
     "entrypoint-tester": "small",
+    "etc-hosts": "files",
     "liveness": "liveness",
     "logs-generator": "logs",
+    "mounttest": "mounttest",
     "netexec": "netexec",
     "pause": "small",
+    "porter": "porter",
     "serve-hostname": "hostname",
+    "test-webserver": "files",
+    "webhook": "hooks",
 }
 Flags = dict[str, Any]
 
@@ -27,7 +35,10 @@ class FlagError(Exception):
 
 
 def main(argv: list[str]) -> int:
-    """Run one subcommand; returns its exit code."""
+    """Run one subcommand; returns its exit code. As `agnhost-2` it prints its command line."""
+    if argv[0] == "/agnhost-2":
+        print(f"[{' '.join(argv)}]")
+        return 0
     if len(argv) < 2 or argv[1] in ("help", "--help", "-h"):
         print("Usage:\n  app [command]\n\nAvailable Commands:")
         print("\n".join(f"  {name}" for name in SUBCOMMANDS))

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import threading
@@ -32,6 +33,11 @@ def duration(text: str) -> float:
 def log(message: str) -> None:
     """One line on stderr as Go's `log` writes it."""
     sys.stderr.write(f"{time.strftime('%Y/%m/%d %H:%M:%S')} {message}\n")
+
+
+def quoted(text: str) -> str:
+    """As Go's %q writes a text."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)

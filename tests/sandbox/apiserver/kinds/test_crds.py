@@ -218,3 +218,11 @@ def test_a_definition_is_named_after_its_plural_and_group(wire: Wire) -> None:
     body = definition()
     body["metadata"]["name"] = "other.test.example.org"
     assert 'must be spec.names.plural+"."+spec.group' in wire("POST", CRDS, body).message
+
+
+def test_a_definition_keeps_conditions_of_others(things: Wire) -> None:
+    path = f"{CRDS}/things.test.example.org"
+    odd = {"status": {"conditions": [{"message": "patched", "reason": "Test"}]}}
+    assert things.patch(f"{path}/status", odd).status == 200
+    conditions = things("GET", path).json["status"]["conditions"]
+    assert [entry.get("type") for entry in conditions] == [None, "NamesAccepted", "Established"]
