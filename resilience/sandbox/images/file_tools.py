@@ -256,7 +256,8 @@ def printenv_(argv: list[str]) -> int:
 
 def timeout_(argv: list[str]) -> int:
     """Run a command for so many seconds at most: 124 or 143 where it took longer."""
-    from resilience.sandbox.images.shell import Shell, wait_for
+    from resilience.sandbox.images.sh.shell import Shell
+    from resilience.sandbox.images.sh.shell_control import wait_for
 
     given, words = options([argv[0], *_until_command(argv[1:])], "sk")
     rest = argv[1 + len(_until_command(argv[1:])) :]

@@ -315,7 +315,7 @@ def _value(term: str, fields: list[str], number: int) -> str:
 
 def xargs_(argv: list[str]) -> int:
     """Run a command with the words of stdin: -n MOST, -I NAME."""
-    from resilience.sandbox.images.shell import Shell
+    from resilience.sandbox.images.sh.shell import Shell
 
     words, ahead, most, name = [], list(argv[1:]), 0, ""
     while ahead and ahead[0].startswith("-"):

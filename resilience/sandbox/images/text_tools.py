@@ -423,7 +423,7 @@ def rev_(argv: list[str]) -> int:
 
 def expr_(argv: list[str]) -> int:
     """Calculate with whole numbers and compare: `expr 1 + 2`."""
-    from resilience.sandbox.images.shell_arithmetic import ArithmeticFault, evaluate
+    from resilience.sandbox.images.sh.shell_arithmetic import ArithmeticFault, evaluate
 
     class Nothing:
         def variable(self, name: str) -> str | None:

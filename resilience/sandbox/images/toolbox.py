@@ -13,8 +13,8 @@ import socket
 import sys
 import time
 
-from resilience.sandbox.images.shell import converse, run_file, run_line
-from resilience.sandbox.images.shell_test import check
+from resilience.sandbox.images.sh.shell import converse, run_file, run_line
+from resilience.sandbox.images.sh.shell_test import check
 from resilience.sandbox.images.text_tools import unescaped
 
 PIECE = 1 << 16
@@ -54,7 +54,7 @@ def echo_(argv: list[str]) -> int:
 
 def env_(argv: list[str]) -> int:
     """Print the environment, or run a command with variables of its own."""
-    from resilience.sandbox.images.shell import Shell
+    from resilience.sandbox.images.sh.shell import Shell
 
     rest = argv[1:]
     while rest and ("=" in rest[0] or rest[0] in ("-i", "-", "--")):
@@ -227,6 +227,6 @@ def busybox(argv: list[str]) -> int:
 
 def env_run(argv: list[str]) -> int:
     """Run the program that the arguments name."""
-    from resilience.sandbox.images.shell import Shell
+    from resilience.sandbox.images.sh.shell import Shell
 
     return Shell(argv[0]).start(argv[1:]) if argv[1:] else 0

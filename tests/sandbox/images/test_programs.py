@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from resilience.sandbox.images import python as interpreter
-from resilience.sandbox.images import shell, toolbox
+from resilience.sandbox.images import toolbox
 from resilience.sandbox.images.agnhost import agnhost_main, golang
+from resilience.sandbox.images.sh import shell
 
 
 @pytest.mark.parametrize(

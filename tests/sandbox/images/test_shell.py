@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from resilience.sandbox.images import shell_parser
-from resilience.sandbox.images.shell_words import ShellSyntaxError, Unclosed
+from resilience.sandbox.images.sh import shell_parser
+from resilience.sandbox.images.sh.shell_words import ShellSyntaxError, Unclosed
 
 RUN = """
 import sys

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from resilience.sandbox.images.shell_tree import (
+from resilience.sandbox.images.sh.shell_tree import (
     AndOr,
     Case,
     For,
@@ -24,7 +24,7 @@ from resilience.sandbox.images.shell_tree import (
     Simple,
     Word,
 )
-from resilience.sandbox.images.shell_words import Reader, ShellSyntaxError, Unclosed
+from resilience.sandbox.images.sh.shell_words import Reader, ShellSyntaxError, Unclosed
 
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=")
 _REDIRECTION = re.compile(r"(\d*)(<<-|<<|<&|<>|<|>>|>&|>\||>|&>)")

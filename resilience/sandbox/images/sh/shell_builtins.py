@@ -8,11 +8,11 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from resilience.sandbox.images.shell_control import Interrupted, Jump, Return
-from resilience.sandbox.images.shell_test import check
+from resilience.sandbox.images.sh.shell_control import Interrupted, Jump, Return, wait_for
+from resilience.sandbox.images.sh.shell_test import check
 
 if TYPE_CHECKING:
-    from resilience.sandbox.images.shell import Shell
+    from resilience.sandbox.images.sh.shell import Shell
 
 Builtin = Callable[["Shell", list[str]], int]
 _OPTIONS = {"e": "stops", "u": "strict", "x": "traces"}
@@ -191,8 +191,6 @@ def _signal_name(word: str) -> str | None:
 
 
 def _wait(shell: Shell, words: list[str]) -> int:
-    from resilience.sandbox.images.shell import wait_for
-
     wanted = [int(word) for word in words[1:] if word.isdigit()] or list(shell.jobs)
     code = 0
     shell.waiting = True

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from resilience.sandbox.images.shell_tree import Redirection, Word
+from resilience.sandbox.images.sh.shell_tree import Redirection, Word
 
 Expand = Callable[[Word], str]
 _TRUNCATE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC

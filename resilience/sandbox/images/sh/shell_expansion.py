@@ -11,8 +11,8 @@ import glob
 import re
 from typing import TYPE_CHECKING
 
-from resilience.sandbox.images.shell_arithmetic import evaluate
-from resilience.sandbox.images.shell_tree import (
+from resilience.sandbox.images.sh.shell_arithmetic import evaluate
+from resilience.sandbox.images.sh.shell_tree import (
     Arithmetic,
     Literal,
     Parameter,
@@ -24,7 +24,7 @@ from resilience.sandbox.images.shell_tree import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from resilience.sandbox.images.shell import Shell
+    from resilience.sandbox.images.sh.shell import Shell
 
 BROUGHT, PLAIN, QUOTED = range(3)
 Field = list[tuple[str, int]]

@@ -16,12 +16,18 @@ from types import FrameType
 from typing import NoReturn
 
 from resilience.sandbox.host import linux
-from resilience.sandbox.images import shell_builtins, shell_redirect
-from resilience.sandbox.images.shell_arithmetic import ArithmeticFault
-from resilience.sandbox.images.shell_control import Interrupted, Jump, Return
-from resilience.sandbox.images.shell_expansion import Expansion, ExpansionError, matches
-from resilience.sandbox.images.shell_parser import parse
-from resilience.sandbox.images.shell_tree import (
+from resilience.sandbox.images.sh import shell_builtins, shell_redirect
+from resilience.sandbox.images.sh.shell_arithmetic import ArithmeticFault
+from resilience.sandbox.images.sh.shell_control import (
+    Interrupted,
+    Jump,
+    Return,
+    exit_code,
+    wait_for,
+)
+from resilience.sandbox.images.sh.shell_expansion import Expansion, ExpansionError, matches
+from resilience.sandbox.images.sh.shell_parser import parse
+from resilience.sandbox.images.sh.shell_tree import (
     AndOr,
     Case,
     For,
@@ -34,7 +40,7 @@ from resilience.sandbox.images.shell_tree import (
     Sequence,
     Simple,
 )
-from resilience.sandbox.images.shell_words import ShellSyntaxError, Unclosed
+from resilience.sandbox.images.sh.shell_words import ShellSyntaxError, Unclosed
 
 USAGE = 2
 CANNOT_RUN = 126
@@ -469,19 +475,3 @@ def _is_open(text: str) -> bool:
     except ShellSyntaxError:
         pass
     return False
-
-
-def wait_for(child: int) -> int:
-    """The exit code of a child; 128 and the signal where one ended it."""
-    try:
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    except ChildProcessError:
-        return NOT_FOUND
-    return code if code >= 0 else 128 - code
-
-
-def exit_code(leaving: SystemExit) -> int:
-    """What `sys.exit` was given, as a number."""
-    if isinstance(leaving.code, int):
-        return leaving.code
-    return int(leaving.code is not None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from resilience.sandbox.images.shell_tree import (
+from resilience.sandbox.images.sh.shell_tree import (
     Arithmetic,
     Literal,
     Node,

@@ -1,0 +1,1 @@
+"""The shell of the images: syntax, words, commands, builtins."""

@@ -1,0 +1,45 @@
+"""How a shell leaves what it runs: `return`, `break`, a signal while it waits; and exit codes."""
+
+from __future__ import annotations
+
+import os
+
+NOT_FOUND = 127
+
+
+class Return(Exception):
+    """`return CODE`: the function, or the sourced script, is over."""
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+
+
+class Jump(Exception):
+    """`break LEVELS`, or with `again` `continue LEVELS`."""
+
+    def __init__(self, levels: int, *, again: bool) -> None:
+        self.levels = levels
+        self.again = again
+
+
+class Interrupted(Exception):
+    """A trapped signal came while `wait` waited."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+def wait_for(child: int) -> int:
+    """The exit code of a child; 128 and the signal where one ended it."""
+    try:
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    except ChildProcessError:
+        return NOT_FOUND
+    return code if code >= 0 else 128 - code
+
+
+def exit_code(leaving: SystemExit) -> int:
+    """What `sys.exit` was given, as a number."""
+    if isinstance(leaving.code, int):
+        return leaving.code
+    return int(leaving.code is not None)
