@@ -282,8 +282,11 @@ class _Reader:
             yield Entry(path, self._body(size, path))
         if not head:
             raise BadArchive("the archive ends without its end marker")
-        for _ in self._blocks:  # so that the gzip checksum at the end is read and checked
-            pass
+        rest = len(self._buffer) - self._at
+        for block in self._blocks:  # so that the gzip checksum at the end is read and checked
+            rest += len(block)
+            if rest > _LONGEST_HEADER:  # tar pads to records of 10 KiB
+                raise BadArchive("the archive goes on after its end marker")
 
     def _body(self, size: int, what: str, most: int = LARGEST_OBJECT) -> bytes:
         if size > most:

@@ -65,9 +65,9 @@ def _identified(value: Object) -> None:
         for field in ("apiVersion", "kind", "name", "uid"):
             if not limited.name(owner.get(field), f"{field} of an owner"):
                 raise ValueError(f"an owner of it has no {field}")
-    for field in ("spec", "status"):
-        if value.get(field) is None:
-            value.pop(field, None)
+    for holder in (value, metadata):  # null is what is not there, and rules look for that
+        for field in [field for field, each in holder.items() if each is None]:
+            del holder[field]
 
 
 @contextmanager
