@@ -160,7 +160,8 @@ def message(
         return ""
     brief = cause_of(outcome, abort, leftovers, failures, findings)
     head = [f"{outcome.value}: {brief}" if brief else f"{outcome.value}:"]
-    lines = head + [f"  {line}" for line in abort.splitlines()[1:]]
+    more = abort.splitlines()
+    lines = head + [f"  {line}" for line in (more[1:] if more[:1] == [brief] else more)]
     for step in failures:
         ended = started if step.ended is None else step.ended
         lines += [
