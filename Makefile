@@ -8,7 +8,7 @@ WORKERS ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint zoo bench bench-backup matrix docs clean
+.PHONY: help demo test lint zoo bench bench-verdicts bench-backup matrix docs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,11 +25,14 @@ lint: $(VENV)/.lint  ## types and style
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-zoo: $(VENV)/.test  ## five services that hold and five that must fail, ten times each
+zoo: $(VENV)/.test  ## five services that hold and six that must fail, ten times each
 	$(BIN)/python -m pytest tests/zoo --zoo-rounds 10
 
 bench: $(VENV)/.test  ## speed, memory and growth, beside a peer or the physical limit
 	$(BIN)/python -m benchmarks
+
+bench-verdicts: $(VENV)/.test  ## verdicts beside 4 and 8 busy processes: wrong ones and usable ones (ROUNDS=5)
+	$(BIN)/python -m benchmarks verdicts
 
 bench-backup: $(VENV)/.test  ## snapshots and restores beside the raw requests they are made of
 	$(BIN)/python -m benchmarks backup

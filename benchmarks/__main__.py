@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME ...]`: modules whose name starts so, else all but backup."""
+"""`python -m benchmarks [NAME ...]`: modules whose name starts so, else all but backup and verdicts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def main(wanted: list[str]) -> int:
         and (
             any(name.startswith(word) for word in wanted)
             if wanted
-            else not name.startswith("backup")
+            else not name.startswith(("backup", "verdicts"))
         )
     ]
     if not chosen:

@@ -54,6 +54,7 @@ class Reason(Enum):
     UNCOVERED = "window not covered"
     UNPLANNED = "no request planned"
     TOO_FEW = "too few requests"
+    UNANSWERED = "too few answers"
     RESOLUTION = "limit below the interval"
     STILL_OUT = "outage not over"
     TIMEOUT = "limit above the timeout"

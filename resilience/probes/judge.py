@@ -128,7 +128,9 @@ class _Case:
         reason: Reason | None = None
         if not broken:
             allowed = bounds.allowed(possible, percentile)
-            reason = self._too_few(possible, needed)
+            reason = self._too_few(self.seen.planned, needed)
+            if not reason and possible < needed:
+                reason = Reason.UNANSWERED
             reason = reason or self._doubt(answered < needed)
             if not reason and found.slow_worst > allowed:
                 timeouts = found.slow_worst - found.censored <= allowed

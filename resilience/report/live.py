@@ -38,6 +38,12 @@ class Live:
         self._probes: list[Measuring] = []
         self.step = ""
 
+    def restart(self) -> None:
+        """What follows belongs to another run."""
+        self._zero = None
+        self._probes.clear()
+        self.step = ""
+
     def entry(self, entry: Entry) -> None:
         """One thing that happened."""
         if self._zero is None:

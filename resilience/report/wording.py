@@ -187,6 +187,11 @@ def _too_few(finding: Finding, evidence: Evidence) -> str:
     return f"{there} in {span(evidence.window)} are too few, {name} needs {evidence.needed:,}"
 
 
+def _unanswered(finding: Finding, evidence: Evidence) -> str:
+    answers = f"{evidence.answered:,} of {many(evidence.planned, 'request')} answered"
+    return f"{answers}, {_metric(finding)} needs {evidence.needed:,} answers"
+
+
 def _resolution(finding: Finding, evidence: Evidence) -> str:
     return f"an outage of {Duration.of(finding.limit or 0)} fits between two requests"
 
@@ -207,6 +212,7 @@ _REASONS: Mapping[Reason, Callable[[Finding, Evidence], str]] = {
     Reason.UNCOVERED: _uncovered,
     Reason.UNPLANNED: lambda finding, evidence: "no request was planned in that time",
     Reason.TOO_FEW: _too_few,
+    Reason.UNANSWERED: _unanswered,
     Reason.RESOLUTION: _resolution,
     Reason.STILL_OUT: _still_out,
     Reason.TIMEOUT: _timeout,
@@ -288,6 +294,9 @@ _REMEDIES: Mapping[Reason, Callable[[Finding, Evidence], str]] = {
         "the machine that runs pytest lacks ports or file descriptors; use a lower `rate`"
     ),
     Reason.TOO_FEW: _more_requests,
+    Reason.UNANSWERED: lambda finding, evidence: (
+        "a request that is refused has no latency; promise `availability` as well"
+    ),
     Reason.RESOLUTION: _finer,
     Reason.STILL_OUT: lambda finding, evidence: (
         "let `when` or `settle` last longer, to see the service come back"

@@ -310,6 +310,12 @@ def test_a_percentile_with_fewer_than_ten_answers_above_is_not_measured() -> Non
     assert "are too few, p99 needs 1,000" in wording.measured(found)
 
 
+def test_a_service_that_refuses_everything_has_no_percentile() -> None:
+    found = judged("-" * 504, objective(p50="1s"))
+    assert (found.result, found.reason) == (NOT_MEASURED, Reason.UNANSWERED)
+    assert wording.measured(found) == "0 of 504 requests answered, p50 needs 20 answers"
+
+
 def test_too_few_answers_fail_a_percentile_that_no_others_could_save() -> None:
     slow = made("+" * 11, took=0.9)
     assert judged(slow, objective(p99="300ms")).result is FAILED

@@ -351,3 +351,26 @@ def test_plain_http_where_tls_is_expected_is_a_tls_failure() -> None:
     with Server(answer()) as server:
         with running(http(scheme="https"), server.port) as probe:
             wait_for(probe, Answer.TLS, 3)
+
+
+def permitted(rate: float) -> str:
+    """What the kernel allows a process of ours, asked of one that is none of the prober's."""
+    program = (
+        "import os\n"
+        "try: os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1)); print('real time')\n"
+        "except OSError: print('')\n"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    return said.stdout.strip() if rate <= 1000 else ""
+
+
+@pytest.mark.parametrize("rate", [100, 1500])
+def test_a_prober_runs_in_real_time_where_that_is_permitted_and_its_rate_is_low(rate: int) -> None:
+    with Server() as server, running(http(), server.port, rate=f"{rate}/s") as probe:
+        wait_for(probe, Answer.GOOD, 5)
+        policy = os.sched_getscheduler(pid_of(probe))
+        probe.stop()
+        own = probe.record().facts["prober"]
+    real_time = policy & ~os.SCHED_RESET_ON_FORK == os.SCHED_RR
+    assert real_time == (permitted(rate) == "real time")
+    assert (own["priority"] == "real time") == real_time

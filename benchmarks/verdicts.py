@@ -1,0 +1,104 @@
+"""Verdicts beside busy processes: how many are wrong, and how many are usable.
+
+The scenarios that are shipped hold and the zoo's services fail, so every verdict is known before.
+Pinned to two processors and beside so many processes that never sleep, each round runs all of them
+as a user does. Wrong is a pass of what fails or a failure of what holds; usable is the right verdict;
+the rest was not measured, twice. ROUNDS in the environment sets how many rounds count (5).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks import Row
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = {"passed": ROOT / "scenarios", "service failed": ROOT / "tests/zoo/services"}
+"""The verdict that is right, and the scenarios of which it is."""
+
+BUSY = "while True:\n    sum(range(1000))\n"
+REACH = {4: 0.95, 8: 0.85}
+"""Busy processes, and the least part of usable verdicts."""
+
+PATIENCE = 1200.0
+"""Seconds for one folder; a run that hangs counts as no verdict."""
+
+
+def measure() -> Iterator[Row]:
+    """For 4 and for 8 busy processes."""
+    rounds = int(os.environ.get("ROUNDS", "5"))
+    for count, reach in REACH.items():
+        ended = Counter[str]()
+        with _busy(count), tempfile.TemporaryDirectory() as directory:
+            for number in range(rounds):
+                for right, folder in FOLDERS.items():
+                    ended += _verdicts(right, folder, Path(directory, f"{number}-{folder.name}"))
+        yield from _rows(count, reach, ended)
+
+
+def _rows(count: int, reach: float, ended: Counter[str]) -> Iterator[Row]:
+    total = sum(ended[each] for each in ("right", "wrong", "none"))
+    where = f"beside {count} busy processes, of {total}"
+    yield Row(what=f"wrong verdicts, {where}", measured=str(ended["wrong"]), reach="0")
+    usable = ended["right"] / total if total else 0.0
+    yield Row(what=f"usable verdicts, {where}", measured=f"{usable:.0%}", reach=f"{reach:.0%}")
+    yield Row(what=f"measured once more, {where}", measured=str(ended["again"]))
+
+
+def _verdicts(right: str, folder: Path, report: Path) -> Counter[str]:
+    """Right, wrong and none; and how many runs were measured once more."""
+    command: list[str | Path] = [sys.executable, "-m", "pytest", folder, "-q", "-p", "no:randomly"]
+    subprocess.run(
+        [*command, "--resilience-report", report],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+        timeout=PATIENCE,
+    )
+    ended = Counter[str]()
+    for run in _runs(report):
+        kind = _kind(run, right)
+        ended[kind] += 1
+        if kind in ("wrong", "none"):
+            print(f"  {run['scenario']['id']}: {run['verdict']}", file=sys.stderr)
+    return ended
+
+
+def _runs(report: Path) -> list[Mapping[str, Any]]:
+    written = report / "report.json"
+    runs: list[Mapping[str, Any]] = (
+        json.loads(written.read_text())["runs"] if written.exists() else []
+    )
+    return runs
+
+
+def _kind(run: Mapping[str, Any], right: str) -> str:
+    if run["again"]:
+        return "again"
+    if run["outcome"] == right:
+        return "right"
+    return "wrong" if run["outcome"] in FOLDERS else "none"
+
+
+@contextmanager
+def _busy(count: int) -> Iterator[None]:
+    """So many processes that never sleep, on the two processors that everything here shares."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(before)[:2])
+    try:
+        with ExitStack() as stack:
+            for _ in range(count):
+                child = stack.enter_context(subprocess.Popen([sys.executable, "-c", BUSY]))
+                stack.callback(child.kill)
+            yield
+    finally:
+        os.sched_setaffinity(0, before)

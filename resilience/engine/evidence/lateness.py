@@ -1,0 +1,26 @@
+"""Whether a run lacks a verdict for one reason alone: its probers were late. Pure.
+
+Such a run says nothing against the service, and a second one may say something. A run in which
+anything failed is never a candidate: repeating it would let chance overrule a failure.
+"""
+
+from __future__ import annotations
+
+from resilience.model.report import RunRecord
+from resilience.model.verdict import Outcome, Reason, Result
+
+
+def only_late(record: RunRecord) -> bool:
+    """Not measured, no step failed, and every promise without a verdict waits for a late prober."""
+    open_ = [finding for finding in record.findings if finding.result is not Result.PASSED]
+    steps = [
+        step for step in record.steps if step.result is not Result.PASSED and not step.optional
+    ]
+    return (
+        record.outcome is Outcome.NOT_MEASURED
+        and bool(open_)
+        and all(finding.reason is Reason.LATE for finding in open_)
+        and not steps
+        and not record.reason
+        and not record.leftovers
+    )

@@ -1,0 +1,42 @@
+"""One scenario measured once more, where lateness of the prober is all that kept a verdict from it.
+
+The second attempt is a whole run: consent, lock, journal, `given`, undo, and an id of its own. Both
+records are kept and name each other; the second one decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from resilience.engine.evidence.lateness import only_late
+from resilience.verbs.context import Refused
+
+if TYPE_CHECKING:
+    from resilience.model.report import RunRecord
+
+TEXT = "the prober was late and nothing failed: the scenario is measured once more"
+
+
+def run(
+    attempt: Callable[[], RunRecord],
+    records: list[RunRecord],
+    announce: Callable[[str], None],
+    interrupted: Callable[[], bool],
+) -> RunRecord:
+    """The record that decides; `records` gets every one."""
+    first = attempt()
+    records.append(first)
+    if not only_late(first) or interrupted():
+        return first
+    announce(TEXT)
+    place = len(records) - 1
+    try:
+        second = replace(attempt(), before=first.run)
+    except Refused as error:  # a window closed, say: the first run stands as it is
+        announce(f"it was refused: {error}")
+        return first
+    records[place] = replace(first, again=second.run)
+    records.append(second)
+    return second
