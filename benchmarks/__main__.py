@@ -1,4 +1,7 @@
-"""`python -m benchmarks [NAME ...]`: modules whose name starts so, else all but backup and verdicts."""
+"""`python -m benchmarks [NAME ...]`: modules by the start of their name, else all short ones.
+
+Backup and verdicts take minutes and run when they are named.
+"""
 
 from __future__ import annotations
 

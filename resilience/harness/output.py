@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 TERMINAL = pytest.StashKey[Terminal]()
 
+MARKUP = {"good": {"green": True}, "bad": {"red": True}, "doubt": {"yellow": True}}
+"""How pytest colours lines, where it colours at all."""
+
 
 def terminal(config: pytest.Config) -> Terminal:
     """The one of this session."""
@@ -99,5 +102,7 @@ def summary(reporter: Any, records: Sequence[RunRecord], files: Sequence[str]) -
     from resilience import report
 
     reporter.section("resilience")
-    for line in (*report.summary(records), *files):
-        reporter.write_line(line)
+    for line in report.summary(records, reporter._tw.fullwidth):
+        reporter.write_line(line.text, **MARKUP.get(line.tone, {}))
+    for text in files:
+        reporter.write_line(text)

@@ -9,16 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from resilience.report.chart import chart, steps_of
-from resilience.report.shape import EntryJson, ReportJson, RunJson
-
-TONES = {
-    "passed": "good",
-    "service failed": "bad",
-    "failed": "bad",
-    "undo incomplete": "bad",
-    "harness error": "bad",
-}
-"""Outcomes and results by colour; all others are doubtful."""
+from resilience.report.shape import EntryJson, FindingJson, ReportJson, RunJson
+from resilience.report.tones import tone
 
 MOST_OPEN = 8
 """Runs of which all are shown in full; among more, those that passed are folded."""
@@ -39,7 +31,7 @@ def html(document: ReportJson) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["tone"] = lambda text: TONES.get(text, "doubt")
+    environment.filters["tone"] = tone
     environment.filters["signed"] = lambda seconds: f"{seconds:+.2f}s"
     environment.globals["chart"] = lambda probe, run: Markup(chart(probe, run))
     environment.globals["steps_of"] = steps_of
@@ -47,7 +39,8 @@ def html(document: ReportJson) -> str:
     environment.globals["counted"] = counted
     environment.globals["overview"] = overview
     environment.globals["folds"] = folds
-    environment.globals["kept"] = kept
+    environment.globals["once"] = once
+    environment.globals["explained"] = explained
     return environment.get_template("report.html").render(report=document)
 
 
@@ -62,10 +55,21 @@ def folds(document: ReportJson, run: RunJson) -> bool:
     return run["outcome"] == "passed" and len(document["runs"]) > MOST_OPEN
 
 
-def kept(run: RunJson) -> str:
-    """`4 kept`; where nothing was promised by a number, that."""
-    count = len(run["findings"])
-    return f"all {count} kept" if count > 1 else "kept" if count else "no number was promised"
+def once(run: RunJson) -> list[tuple[FindingJson, list[str]]]:
+    """Each finding with its evidence; a line that several share stands beside the first alone."""
+    said: set[str] = set()
+    rows = []
+    for finding in run["findings"]:
+        rows.append((finding, [line for line in finding["detail"] if line not in said]))
+        said.update(finding["detail"])
+    return rows
+
+
+def explained(run: RunJson) -> bool:
+    """Whether the tables say all of the message: what the findings and steps have is not printed
+    again above them."""
+    wrong = [each["result"] for each in (*run["findings"], *run["steps"])]
+    return any(result != "passed" for result in wrong)
 
 
 def told(run: RunJson) -> list[EntryJson]:
@@ -77,5 +81,7 @@ def counted(document: ReportJson) -> list[tuple[str, int]]:
     """Outcomes and how many runs ended so, passed first."""
     outcomes: dict[str, Any] = {}
     for run in document["runs"]:
+        if run["again"]:
+            continue  # the run that measured it once more counts
         outcomes[run["outcome"]] = outcomes.get(run["outcome"], 0) + 1
     return sorted(outcomes.items(), key=lambda item: (item[0] != "passed", item[0]))

@@ -1,8 +1,10 @@
-"""The summary at the end of a terminal session: one line per scenario, promises beside it."""
+"""The summary at the end of a terminal session: a line per scenario, its numbers below it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from resilience.model.finding import Reason
 from resilience.model.report import RunRecord
@@ -10,35 +12,66 @@ from resilience.model.verdict import Outcome
 from resilience.model.words import many
 from resilience.report import wording
 from resilience.report.cause import cause
+from resilience.report.tones import tone
 
-MOST_TITLE = 56
-MOST_TOLD = 120
-"""Characters of kept promises on one line; the report has all of them."""
+WIDTH = 100
+"""Columns, where the terminal does not say."""
 
-
-def summary(records: Sequence[RunRecord]) -> list[str]:
-    """Aligned lines of plain text, and what to do where that is the same for several."""
-    return [*_table(records), *_advice(records)]
+LEAST = 40
+"""Columns below which nothing is wrapped: the terminal's own breaks read as well."""
 
 
-def _table(records: Sequence[RunRecord]) -> list[str]:
-    rows = [
-        (
-            record.outcome.value,
-            _cut(wording.title(record.scenario)),
-            f"{record.ended - record.started:.1f}s",
-            _told(record),
-        )
-        for record in records
-    ]
-    widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of text. `tone` is good, bad, doubt, or "" for plain."""
+
+    text: str
+    tone: str = ""
+
+
+def summary(records: Sequence[RunRecord], width: int = WIDTH) -> list[Line]:
+    """Each scenario with its numbers, and what to do where that is the same for several."""
+    outcomes = max((len(_outcome(record)) for record in records), default=0)
+    times = max((len(_time(record)) for record in records), default=0)
     return [
-        f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]:>{widths[2]}}  {row[3]}".rstrip()
-        for row in rows
+        *(line for record in records for line in _lines(record, outcomes, times, width)),
+        *(Line(text) for text in _wrapped(_advice(records), 0, width)),
     ]
 
 
-def _advice(records: Sequence[RunRecord]) -> list[str]:
+def _lines(record: RunRecord, outcomes: int, times: int, width: int) -> Iterator[Line]:
+    head = f"{_outcome(record):<{outcomes}}  {_time(record):>{times}}  "
+    first, *more = _wrapped(wording.title(record.scenario), len(head), width) or [""]
+    yield Line(head + first.lstrip(), tone(record.outcome.value))
+    yield from (Line(text) for text in [*more, *_wrapped(_numbers(record), len(head), width)])
+
+
+def _outcome(record: RunRecord) -> str:
+    return record.outcome.value
+
+
+def _time(record: RunRecord) -> str:
+    return f"{record.ended - record.started:.1f}s"
+
+
+def _numbers(record: RunRecord) -> str:
+    if record.again:
+        return f"{cause(record)}; measured once more"
+    if record.outcome is not Outcome.PASSED:
+        return cause(record)
+    return "; ".join(wording.kept(record.findings))
+
+
+def _wrapped(text: str, indent: int, width: int) -> list[str]:
+    """Lines that fit beside an indent."""
+    room = width - indent
+    if room < LEAST:
+        return [" " * indent + text] if text else []
+    parts = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False)
+    return [" " * indent + part for part in parts]
+
+
+def _advice(records: Sequence[RunRecord]) -> str:
     busy = [
         record
         for record in records
@@ -47,28 +80,8 @@ def _advice(records: Sequence[RunRecord]) -> list[str]:
         and any(finding.reason is Reason.LATE for finding in record.findings)
     ]
     if not busy:
-        return []
-    return [
-        f"this machine was too busy to measure {many(len(busy), 'scenario')}: that is no verdict "
-        "about the service; run again with less beside it (--lf), or lower `rate`"
-    ]
-
-
-def _told(record: RunRecord) -> str:
-    if record.again:
-        return f"{cause(record)}; measured once more"
-    if record.outcome is not Outcome.PASSED:
-        return cause(record)
-    return _some(wording.kept(record.findings))
-
-
-def _some(texts: Sequence[str]) -> str:
-    """As many as fit on a line, at least one."""
-    shown = [text for number, text in enumerate(texts)
-             if not number or len("; ".join(texts[: number + 1])) <= MOST_TOLD]  # fmt: skip
-    more = len(texts) - len(shown)
-    return "; ".join([*shown, f"and {more} more"] if more else shown)
-
-
-def _cut(title: str) -> str:
-    return title if len(title) <= MOST_TITLE else title[: MOST_TITLE - 1] + "…"
+        return ""
+    return (
+        f"This machine was too busy to measure {many(len(busy), 'scenario')}. That is no verdict "
+        "about the service: run again with fewer processes beside it (--lf), or lower `rate`."
+    )

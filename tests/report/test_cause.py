@@ -35,7 +35,7 @@ def test_a_step_that_could_not_be_done_is_told_before_what_was_not_measured(
 ) -> None:
     made = unmeasured(outcome)
     assert cause(made) == f"drain the node that runs app=checkout: {WRONG}"
-    assert summary([made])[0].endswith(f"drain the node that runs app=checkout: {WRONG}")
+    assert summary([made], 500)[1].text.endswith(f"drain the node that runs app=checkout: {WRONG}")
 
 
 def test_what_was_interrupted_says_by_whom() -> None:

@@ -54,7 +54,9 @@ def test_the_properties_are_as_recorded() -> None:
 
 
 def test_the_terminal_summary_is_as_recorded() -> None:
-    same("terminal.txt", "\n".join(summary([record(True), record(False)])) + "\n")
+    same(
+        "terminal.txt", "".join(f"{each.text}\n" for each in summary([record(True), record(False)]))
+    )
 
 
 def test_the_lines_of_progress_are_as_recorded() -> None:

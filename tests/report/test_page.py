@@ -11,6 +11,9 @@ import pytest
 
 from resilience.model.report import ProbeRecord, RunRecord
 from resilience.model.samples import Answer
+from resilience.model.values import RunId
+from resilience.model.verdict import Outcome
+from resilience.report import wording
 from resilience.report.chart import chart
 from resilience.report.document import document, run
 from resilience.report.html import html
@@ -149,8 +152,44 @@ def test_the_page_is_balanced() -> None:
             assert text.count(f"<{tag}") == text.count(f"</{tag}>"), tag
 
 
-@pytest.mark.parametrize(("count", "text"), [(0, "no number"), (1, ">kept<"), (2, "all 2 kept")])
-def test_the_overview_says_how_much_was_kept(count: int, text: str) -> None:
+def test_the_overview_shows_the_numbers_of_what_passed() -> None:
     made = record(broken=False)
-    few = dataclasses.replace(made, findings=made.findings[:count])
-    assert text in page(few, made)
+    numbers = "availability 100%, longest outage none, p95 5ms"
+    assert page(made, record()).count(f"All 4 promises were kept: checkout: {numbers}") == 2
+    assert "no number was promised" in page(dataclasses.replace(made, findings=[]), made)
+
+
+def test_cases_of_a_matrix_are_told_apart_everywhere() -> None:
+    made = record(broken=False)
+    case = dataclasses.replace(made, scenario=dataclasses.replace(
+        made.scenario, matrix={"share": "33%", "grace": "0s"}))  # fmt: skip
+    text = page(case, record())
+    assert text.count("[share=33%,grace=0s]") == 2, "in the overview and above the run"
+    assert "share=33%,grace=0s" in markdown(document([case], 0.0))
+
+
+def test_evidence_is_on_the_page_once() -> None:
+    made = record()
+    line = wording.detail(made.findings[0])[0]
+    message = f"{made.message}\n    {line}"
+    text = page(dataclasses.replace(made, message=message, findings=[*made.findings] * 2))
+    assert text.count(line) == 1
+
+
+def test_a_run_that_was_stopped_shows_its_message() -> None:
+    made = dataclasses.replace(
+        record(broken=False), outcome=Outcome.INTERRUPTED, message="interrupted: Ctrl-C, by hand"
+    )
+    assert "interrupted: Ctrl-C, by hand" in page(made)
+
+
+def test_both_measurements_are_shown_and_the_second_one_counts() -> None:
+    second = record(broken=False)
+    first = dataclasses.replace(
+        second, run=RunId("one"), outcome=Outcome.NOT_MEASURED, again=second.run
+    )
+    text = page(first, dataclasses.replace(second, before="one"))
+    assert "1 passed</span>" in text
+    assert "1 not measured</span>" not in text
+    assert f"measured once more, as run {second.run}" in text
+    assert "run one was not measured because the prober was late" in text

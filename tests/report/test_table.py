@@ -11,7 +11,6 @@ from resilience.model.values import Availability
 from resilience.model.verdict import Finding, Outcome, Result
 from resilience.probes.judge import Observed, judge
 from resilience.report import summary
-from resilience.report.table import MOST_TOLD
 from tests.report.made import INTERVAL, record, samples
 
 
@@ -19,18 +18,42 @@ def finding(name: str, measured: str, value: float | None = None) -> Finding:
     return Finding(name=name, result=Result.PASSED, promised="p", measured=measured, value=value)
 
 
-def test_a_plans_promises_are_told_with_their_names_and_numbers_first() -> None:
+def text(*records: RunRecord, width: int = 500) -> list[str]:
+    """Everything, a line per line, without wrapping unless told."""
+    return [line.text for line in summary(list(records), width)]
+
+
+def test_a_plans_promises_are_listed_with_their_names_and_numbers_first() -> None:
     findings = [finding("control", "all were refused"), finding("rto", "2.83s", 2.83)]
-    [line] = summary([replace(record(broken=False), findings=findings)])
-    assert line.endswith("rto: 2.83s; control: all were refused")
+    _, numbers = text(replace(record(broken=False), findings=findings))
+    assert numbers.strip() == "rto: 2.83s; control: all were refused"
 
 
-def test_a_line_tells_as_much_as_fits_and_how_much_it_left_out() -> None:
+def test_every_number_of_a_pass_is_there_and_fits_the_terminal() -> None:
     findings = [finding(f"stage{number}", "x" * 30) for number in range(9)]
-    [line] = summary([replace(record(broken=False), findings=findings)])
-    told = line[line.index("stage0") :]
-    assert told.endswith("; and 6 more")
-    assert len(told) <= MOST_TOLD + len("; and 6 more")
+    lines = text(replace(record(broken=False), findings=findings), width=80)
+    assert max(len(line) for line in lines) <= 80
+    assert sum(line.count("stage") for line in lines) == 9
+
+
+def test_a_very_narrow_terminal_breaks_its_own_lines() -> None:
+    assert len(text(record(broken=False), width=44)) == 2
+
+
+def test_a_line_has_the_colour_of_its_outcome() -> None:
+    tones = [line.tone for line in summary([record(broken=False), record()]) if line.tone]
+    assert tones == ["good", "bad"]
+
+
+def test_cases_of_a_matrix_are_told_apart_by_their_values() -> None:
+    made = record(broken=False)
+    cases = [
+        replace(made, scenario=replace(made.scenario, matrix={"share": share, "grace": "0s"}))
+        for share in ("33%", "50%")
+    ]
+    joined = "\n".join(text(*cases))
+    assert "[share=33%,grace=0s]" in joined
+    assert "[share=50%,grace=0s]" in joined
 
 
 def busy(made: RunRecord) -> RunRecord:
@@ -47,13 +70,20 @@ def busy(made: RunRecord) -> RunRecord:
 
 def test_a_machine_that_was_too_busy_is_told_once_for_all_scenarios() -> None:
     late = busy(record(broken=False))
-    *_, advice = summary([late, late, record(broken=False)])
-    assert advice.startswith("this machine was too busy to measure 2 scenarios")
-    assert sum("too busy" in line for line in summary([late, late])) == 1
-    assert not any("too busy" in line for line in summary([record()]))
+    *_, advice = text(late, late, record(broken=False))
+    assert advice.startswith("This machine was too busy to measure 2 scenarios")
+    assert sum("too busy" in line for line in text(late, late)) == 1
+    assert not any("too busy" in line for line in text(record()))
+
+
+def test_a_run_that_was_measured_once_more_gives_no_advice() -> None:
+    late = replace(busy(record(broken=False)), again="other")
+    lines = text(late, record(broken=False))
+    assert not any("too busy" in line for line in lines)
+    assert any(line.endswith("measured once more") for line in lines)
 
 
 def test_not_measured_is_said_once_on_its_line() -> None:
-    [line, _] = summary([busy(record(broken=False))])
-    assert line.count("not measured") == 1
-    assert "checkout.availability: between 0% and 100%, promised 99%" in line
+    outcome, numbers, _ = text(busy(record(broken=False)))
+    assert f"{outcome} {numbers}".count("not measured") == 1
+    assert "checkout.availability: between 0% and 100%, promised 99%" in numbers

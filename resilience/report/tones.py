@@ -1,0 +1,16 @@
+"""Outcomes and results by colour: good, bad, or doubt for all others. Pure."""
+
+from __future__ import annotations
+
+_TONES = {
+    "passed": "good",
+    "service failed": "bad",
+    "failed": "bad",
+    "undo incomplete": "bad",
+    "harness error": "bad",
+}
+
+
+def tone(result: str) -> str:
+    """Of an outcome or a result, as text."""
+    return _TONES.get(result, "doubt")
