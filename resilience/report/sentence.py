@@ -40,4 +40,6 @@ def _counted(findings: Sequence[Finding], result: Result, several: str, one: str
     found = sum(finding.result is result for finding in findings)
     if not found:
         return "A step failed"
+    if len(findings) == 1:
+        return f"The promise {one}"
     return f"{found} of {many(len(findings), 'promise')} {one if found == 1 else several}"
