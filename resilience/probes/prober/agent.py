@@ -657,7 +657,8 @@ class Prober:
 def _take_priority(rate: float) -> str:
     """The best that is permitted: it sleeps nearly always, and must wake in time.
 
-    Real time only for rates that leave a processor nearly all of its time; the lag says how it went.
+    Real time only for rates that leave a processor nearly all of its time. The lag says how it
+    went.
     """
     if rate <= REAL_TIME_RATE:
         try:
@@ -670,7 +671,7 @@ def _take_priority(rate: float) -> str:
         os.setpriority(os.PRIO_PROCESS, 0, NICE)
     except OSError:
         return "normal"  # it takes CAP_SYS_NICE or RLIMIT_NICE
-    return "nice %d" % NICE
+    return f"nice {NICE}"
 
 
 def _peak() -> int:
