@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from resilience.report.cause import cause
 from resilience.report.files import Paths, write, write_metrics
-from resilience.report.properties import properties
+from resilience.report.machine.properties import properties
 from resilience.report.table import summary
 
 __all__ = ["Paths", "cause", "properties", "summary", "write", "write_metrics"]

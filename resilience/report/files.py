@@ -49,7 +49,7 @@ def write(
 def write_metrics(records: Sequence[RunRecord], path: Path) -> None:
     """Write the metrics of these runs, and keep there what is still true of others, also of those
     that end at the same moment. OSError where the file cannot be written."""
-    from resilience.report.metrics import metrics
+    from resilience.report.machine.metrics import metrics
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with _alone_in(path.parent):

@@ -6,7 +6,7 @@ from resilience.harness import remeasuring
 from resilience.model.report import RunRecord
 from resilience.model.verdict import Outcome
 from resilience.verbs.context import Refused
-from tests.engine.test_lateness import FAILED, LATE, PASSED, ended, finding
+from tests.engine.evidence.test_lateness import FAILED, LATE, PASSED, ended, finding
 
 
 class Attempts:

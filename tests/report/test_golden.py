@@ -16,8 +16,8 @@ from resilience.report import properties, summary
 from resilience.report.document import document
 from resilience.report.html import html
 from resilience.report.live import lines
+from resilience.report.machine.schema import schema
 from resilience.report.markdown import markdown
-from resilience.report.schema import schema
 from resilience.report.shape import ReportJson
 from tests.report.made import WALL, ZERO, record
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from resilience.model.report import RunRecord
 from resilience.model.verdict import Outcome, Result
 from resilience.report import write_metrics
-from resilience.report.metrics import metrics
+from resilience.report.machine.metrics import metrics
 from tests.report.made import record
 
 LINE = re.compile(r"resilience_(\w+)(\{.*\}) (-?[0-9.e+-]+)")

@@ -1,0 +1,1 @@
+"""Reports for machines: metrics, JUnit properties, the schema of `report.json`."""
