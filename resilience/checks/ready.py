@@ -2,7 +2,8 @@
 
 After an action that means more than a number in a status: each victim's harm shows in our own
 watch, the controller has seen the newest spec, and as many Pods as wanted serve, all of the newest
-revision. A workload of zero Pods is not ready, since nothing would be proven.
+revision (`resilience.kube.readiness`). A workload of zero Pods is not ready, since nothing would
+be proven. `all` looks at every Pod, whoever owns it (`resilience.cluster.survey`).
 """
 
 from __future__ import annotations
@@ -13,24 +14,27 @@ from typing import Any, Literal
 
 from resilience.actions.pods.members import pods_of
 from resilience.actions.shared.workload import RESOURCES
-from resilience.checks import events, rollout
-from resilience.checks.recovery import recoveries
+from resilience.checks import events, recovering
 from resilience.checks.struck import not_yet
+from resilience.cluster.errors import NotFound
 from resilience.cluster.interface import (
-    DAEMONSETS,
     DEPLOYMENTS,
+    JOBS,
     NODES,
     PODS,
     REPLICASETS,
-    STATEFULSETS,
     Object,
     Resource,
 )
-from resilience.kube import objects
+from resilience.cluster.survey import WORKLOADS, survey
+from resilience.kube import objects, readiness
 from resilience.kube.selectors import Selector
 from resilience.model.values import Reference
 from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
 from resilience.verbs.context import CheckContext, NotMet, Victim
+
+_ROLLED = {resource.kind: resource for resource in WORKLOADS if resource != JOBS}
+"""Workloads that make their Pods anew after a change, by kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,23 +82,43 @@ def run(ready: Ready, context: CheckContext) -> str:
 
 
 def _all(context: CheckContext) -> str:
-    texts = [
-        _one(resource, objects.name(obj), context)
-        for resource in (DEPLOYMENTS, STATEFULSETS, DAEMONSETS)
-        for obj in context.view(resource, context.namespace).objects()
-        if rollout.wanted(resource, obj)
+    found = survey(
+        (obj for each in WORKLOADS for obj in context.view(each, context.namespace).objects()),
+        _pods_of(context),
+    )
+    missing = [
+        text
+        for each in found.short
+        for text in (
+            f"{_title(each.workload)}: {each.shortfall.text}",
+            *events.about_unready(each.pods, context),
+        )
     ]
-    bare = [
-        pod
-        for pod in _pods_of(context)
-        if objects.controller(pod) is None
-        and not objects.is_finished(pod)
-        and not objects.is_ours(pod)
+    missing += events.about_unready(found.unready, context, terminating=True)
+    if late := _late(context, None):
+        missing.append(late)
+    if missing := missing or _unhealed(context):
+        raise NotMet("; ".join(missing), final=any(each.shortfall.final for each in found.short))
+    if found.empty:
+        raise NotMet(f"namespace {context.namespace} holds no workload and no unfinished Pod")
+    return "; ".join(
+        [
+            *(f"{_title(each)}: {readiness.summary(each)}" for each in found.complete),
+            *(f"{objects.title(pod)} is ready" for pod in found.serving),
+        ]
+    )
+
+
+def _unhealed(context: CheckContext) -> list[str]:
+    """Owners that nobody here knows have not replaced yet what was taken from them: how many Pods
+    they want is not known, so as many as before."""
+    known = {resource.kind.lower() for resource in WORKLOADS}
+    theirs = [
+        victim
+        for victim in context.victims
+        if victim.workload and victim.workload_title.partition("/")[0] not in known
     ]
-    _serving(bare, context)
-    if not texts and not bare:
-        raise NotMet(f"namespace {context.namespace} holds no workload and no bare Pod")
-    return "; ".join([*texts, *(f"{objects.title(pod)} is ready" for pod in bare)])
+    return [each.text for each in recovering.found(theirs, context) if each.seconds is None]
 
 
 def _one(resource: Resource, name: str, context: CheckContext) -> str:
@@ -108,19 +132,25 @@ def _one(resource: Resource, name: str, context: CheckContext) -> str:
     if resource in (PODS, NODES):
         return _simple(found, title, context)
     pods = pods_of(found, context)
-    missing = rollout.missing(resource, found, pods)
-    late = _late(context, {objects.uid(found)})
-    if missing or late:
+    shortfall = readiness.shortfall(found, pods)
+    missing = shortfall.text if shortfall else _late(context, {objects.uid(found)})
+    if not missing and resource != JOBS and readiness.wanted(found) == 0:
+        missing = "it wants 0 Pods, so being ready would prove nothing"
+    if missing:
+        why = events.about_unready(pods, context) or events.about_creation(found, context)
         raise NotMet(
-            "; ".join(
-                [f"{title} in {namespace}: {missing or late}", *events.about_unready(pods, context)]
-            )
+            "; ".join([f"{title} in {namespace}: {missing}", *why]),
+            final=shortfall is not None and shortfall.final,
         )
-    return f"{title}: {rollout.summary(resource, found)}"
+    return f"{title}: {readiness.summary(found)}"
+
+
+def _title(workload: Object) -> str:
+    return f"{str(workload.get('kind', '')).lower()}/{objects.name(workload)}"
 
 
 def _simple(obj: Object, title: str, context: CheckContext) -> str:
-    if not objects.is_ready(obj) or objects.is_terminating(obj):
+    if not readiness.is_ready(obj) or objects.is_terminating(obj):
         condition = objects.condition(obj, "Ready")
         said = condition.get("message") or condition.get("reason") or objects.phase(obj)
         raise NotMet(
@@ -147,9 +177,28 @@ def _pods(selector: Selector, at_least: int, context: CheckContext) -> str:
             f"observed {len(matching)}"
         )
     _serving(matching, context)
-    if healing := _healing(selector, context):
-        raise NotMet(healing)
+    if missing := _rolling(selector, context) or _healing(selector, context):
+        raise NotMet(missing)
     return f"{len(matching)} Pods {selector} are ready"
+
+
+def _rolling(selector: Selector, context: CheckContext) -> str:
+    """Non-empty while a workload that this run changed has not made all such Pods anew: until then
+    the old ones are ready, and prove nothing."""
+    changed = {
+        (change.kind, change.name)
+        for change in context.changes
+        if change.namespace == context.namespace and selector.matches(change.pod_labels)
+        and change.pod_labels and change.kind in _ROLLED
+    }  # fmt: skip
+    for kind, name in sorted(changed):
+        try:
+            workload = context.cluster.get(_ROLLED[kind], name, context.namespace)
+        except NotFound:
+            continue
+        if shortfall := readiness.shortfall(workload, None):
+            return f"{_title(workload)}: {shortfall.text}"
+    return ""
 
 
 def _healing(selector: Selector, context: CheckContext) -> str:
@@ -158,14 +207,12 @@ def _healing(selector: Selector, context: CheckContext) -> str:
     hit = {objects.uid(event.object) for event in context.history(PODS)
            if selector.matches(objects.labels(event.object))}  # fmt: skip
     victims = [victim for victim in context.victims if victim.uid in hit]
-    if victims:
-        context.view(REPLICASETS, context.namespace)
-    found = recoveries(victims, context.history(PODS), context.history(REPLICASETS))
+    found = recovering.found(victims, context)
     return "; ".join(each.text for each in found if each.seconds is None)
 
 
 def _serving(pods: Iterable[Object], context: CheckContext) -> None:
-    unready = [pod for pod in pods if not objects.serves(pod)]
+    unready = [pod for pod in pods if not readiness.serves(pod)]
     if unready:
         raise NotMet("; ".join(events.about_unready(unready, context)))
 
@@ -195,7 +242,7 @@ def _rights(ready: Any, namespace: str) -> Sequence[Right]:
     if isinstance(ready.target, Reference):
         resources.add(RESOURCES[ready.target.kind])
     elif ready.target == "all":
-        resources |= {DEPLOYMENTS, STATEFULSETS, DAEMONSETS}
+        resources |= set(WORKLOADS)
     if DEPLOYMENTS in resources:
         resources.add(REPLICASETS)
     return [

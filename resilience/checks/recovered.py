@@ -1,8 +1,9 @@
 """`recovered`: how long each action's harm lasted, read from the watch.
 
 For every action and every workload that it hit: the seconds from the strike until the harm showed
-and the workload again had as many serving Pods as before. A written `within` is the promise that
-each of these numbers is held against; without one it is enough that it recovered.
+and the workload again had as many serving Pods as before, or as many as it wants now if that is
+fewer. A written `within` is the promise that each of these numbers is held against; without one it
+is enough that it recovered. What did not serve before does not have to come back.
 """
 
 from __future__ import annotations
@@ -10,8 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from resilience.checks.recovery import Recovery, recoveries
-from resilience.cluster.interface import PODS, REPLICASETS
+from resilience.checks import events, recovering
+from resilience.checks.recovery import Recovery
+from resilience.cluster.interface import PODS
+from resilience.cluster.survey import WORKLOADS
+from resilience.kube import objects
+from resilience.model.timeline import What
 from resilience.model.verb import Family, Phase, Right, Verb
 from resilience.model.verdict import Finding, Result, Unit
 from resilience.verbs.context import CheckContext, NotMet
@@ -25,21 +30,43 @@ class Recovered:
 def run(_: Recovered, context: CheckContext) -> str:
     """One sentence with all times; NotMet while a workload has not recovered."""
     if not context.victims:
-        raise NotMet("no Pod was harmed, so nothing could recover", final=True)
-    context.view(REPLICASETS, context.namespace)
-    found = recoveries(context.victims, context.history(PODS), context.history(REPLICASETS))
+        return _nobody(context)
+    found = recovering.found(context.victims, context)
     open_ = [each for each in found if each.seconds is None]
     over = context.clock.monotonic() >= _last_moment(context)
     if open_ and not over:
-        raise NotMet("; ".join(each.text for each in open_))
+        raise NotMet("; ".join(_why(open_, context)))
     promise = context.step.within.seconds if context.step.within_given else None
-    findings = [_finding(each, promise, context) for each in found]
+    for vain in (each for each in found if each.vain and each.seconds is not None):
+        context.note(What.NOTE, vain.text)
+    judged = [each for each in found if each.seconds is None or not each.vain]
+    findings = [_finding(each, promise, context) for each in judged]
     for finding in findings:
         context.add_finding(finding)
     wrong = [finding for finding in findings if finding.result is not Result.PASSED]
     if wrong:
-        raise NotMet("; ".join(f"{each.name}: {each.measured}" for each in wrong), final=True)
+        texts = [f"{each.name}: {each.measured}" for each in wrong]
+        raise NotMet("; ".join([*texts, *_reasons(open_, context)]), final=True)
     return "; ".join(each.text for each in found)
+
+
+def _nobody(context: CheckContext) -> str:
+    """Without a victim: fine where all that was removed had finished before."""
+    if not context.finished:
+        raise NotMet("no Pod was harmed, so nothing could recover", final=True)
+    text = f"only finished Pods were removed ({', '.join(context.finished)}): none has to come back"
+    context.note(What.NOTE, text)
+    return text
+
+
+def _why(open_: Sequence[Recovery], context: CheckContext) -> list[str]:
+    return [*(each.text for each in open_), *_reasons(open_, context)]
+
+
+def _reasons(open_: Sequence[Recovery], context: CheckContext) -> list[str]:
+    """Why what should have come back does not serve, in the words of `ready`."""
+    unready = {objects.uid(pod): pod for each in open_ for pod in each.unready}
+    return events.about_unready(unready.values(), context)
 
 
 def _last_moment(context: CheckContext) -> float:
@@ -66,16 +93,16 @@ def _finding(recovery: Recovery, promise: float | None, context: CheckContext) -
 
 
 def _rights(_: Recovered, namespace: str) -> Sequence[Right]:
-    return [Right(verb=verb, group=group, resource=resource, namespace=namespace)
-            for group, resource in (("", PODS.plural), ("apps", REPLICASETS.plural))
-            for verb in ("list", "watch")]  # fmt: skip
+    return [Right(verb=verb, group=each.group, resource=each.plural, namespace=namespace)
+            for each in (PODS, *WORKLOADS) for verb in ("list", "watch")]  # fmt: skip
 
 
 VERB = Verb(
     name="recovered",
     family=Family.CHECK,
     parameters=Recovered,
-    summary="Every workload that was hit has as many serving Pods as before; says after how long.",
+    summary="Every workload that was hit has as many serving Pods as before, or as many as it"
+    " wants now; says after how long.",
     phases=frozenset({Phase.WHEN, Phase.THEN}),
     run=run,
     describe=lambda _: "every action's harm is healed",

@@ -1,54 +1,72 @@
 """Time to recover, computed from what the watch has shown. Pure.
 
-"As before" is the number of serving Pods (Ready, not terminating) of the workload at the strike. A
-Pod belongs to the workload over its ReplicaSet, so a rollout's new Pods count. Recovery is the
-first moment at which the harm to every victim shows and that many serve again; a Pod that still
-terminates counts for nobody.
+What has to come back is the smaller of two numbers: how many Pods of the workload served (Ready,
+not terminating) at the strike, and how many it wants now, since nothing brings back what nobody
+wants any more. Where none served before, nothing has to come back. A Pod belongs to the workload
+over its ReplicaSet, so a rollout's new Pods count. Recovery is the first moment at which the harm
+to every victim shows and that many serve; a Pod that still terminates counts for nobody.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from resilience.checks.struck import shows
 from resilience.cluster.interface import Object, WatchEvent
-from resilience.kube import objects
+from resilience.kube import objects, readiness
 from resilience.verbs.context import Fate, Victim
+
+Wanting = Callable[[Victim, float], int | None]
+"""How many Pods the victim's workload wanted at that moment; None when nobody can say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovery:
-    """One action's harm to one workload. `seconds` None: not recovered (yet)."""
+    """One action's harm to one workload. `before` served at the strike, `due` have to serve now.
+    `seconds` None: not recovered (yet). `unready` are Pods of it that do not serve."""
 
     step: str
     workload: str
     victims: tuple[str, ...]
     before: int
+    due: int
     serving: int
     seconds: float | None
+    struck: float = 0.0
+    unready: tuple[Object, ...] = field(default=())
+
+    @property
+    def vain(self) -> bool:
+        """Whether nothing served before, so that nothing has to come back."""
+        return self.before == 0
 
     @property
     def text(self) -> str:
         """For people."""
         if self.seconds is None:
-            return f"{self.workload} has {self.serving} of {self.before} serving Pods back"
-        return f"{self.workload} recovered in {self.seconds:.2f}s"
+            return f"{self.workload} has {self.serving} of {self.due} serving Pods back"
+        if self.vain:
+            return f"{self.workload} had no serving Pod when it was hit: none has to come back"
+        fewer = f", with {self.due} of {self.before} Pods wanted" if self.due < self.before else ""
+        return f"{self.workload} recovered in {self.seconds:.2f}s{fewer}"
 
 
 def recoveries(
     victims: Sequence[Victim],
     pods: Sequence[WatchEvent],
     replicasets: Sequence[WatchEvent] = (),
+    wanting: Wanting = lambda victim, moment: None,
 ) -> list[Recovery]:
-    """One per action and workload, in order of the strikes."""
+    """One per action and workload, in order of the strikes. `pods` may hold events of workloads
+    too: each is a moment at which what is wanted may have changed."""
     groups: dict[tuple[str, str], list[Victim]] = {}
     for victim in victims:
         groups.setdefault((victim.step, victim.workload or victim.uid), []).append(victim)
     # Of another namespace than the run's no ReplicaSets are watched: what was harmed names its own.
     own = {victim.owner: victim.workload for victim in victims if victim.owner and victim.workload}
     above = own | _above(replicasets)
-    return [_recovery(group, pods, above) for group in groups.values()]
+    return [_Harm(group, above, wanting).recovery(pods) for group in groups.values()]
 
 
 def _above(replicasets: Iterable[WatchEvent]) -> dict[str, str]:
@@ -57,72 +75,84 @@ def _above(replicasets: Iterable[WatchEvent]) -> dict[str, str]:
             objects.uid(event.object) for event in replicasets}  # fmt: skip
 
 
-def _recovery(
-    victims: Sequence[Victim], events: Sequence[WatchEvent], above: Mapping[str, str]
-) -> Recovery:
-    workload = victims[0].workload
-    struck = min(victim.struck for victim in victims)
-    now: dict[str, Object] = {}
-    later: list[WatchEvent] = []
-    for event in events:
-        if event.received < struck:
-            _turn(now, event)
+class _Harm:
+    """What one action did to one workload, followed through the events."""
+
+    def __init__(
+        self, victims: Sequence[Victim], above: Mapping[str, str], wanting: Wanting
+    ) -> None:
+        self._victims = victims
+        self._workload = victims[0].workload
+        self._above = above
+        self._wanting = wanting
+        self._names = {(victim.namespace, victim.name) for victim in victims}
+        self._now: dict[str, Object] = {}
+        self._served: frozenset[str] = frozenset()
+
+    def recovery(self, events: Sequence[WatchEvent]) -> Recovery:
+        struck = min(victim.struck for victim in self._victims)
+        for event in events:
+            if event.received < struck:
+                self._turn(event)
+        self._served = frozenset(objects.uid(pod) for pod in self._serving())
+        before, seconds = len(self._served), None
+        due = self._due(before, struck)
+        for event in events:
+            if event.received < struck:
+                continue
+            self._turn(event)
+            due = self._due(before, event.received)
+            if seconds is None and self._healed(due):
+                seconds = event.received - struck
+        return Recovery(
+            step=self._victims[0].step,
+            workload=self._victims[0].workload_title,
+            victims=tuple(f"{victim.namespace}/{victim.name}" for victim in self._victims),
+            before=before,
+            due=due,
+            serving=len(self._serving()),
+            seconds=seconds,
+            struck=struck,
+            unready=tuple(pod for pod in self._mine() if not readiness.serves(pod)),
+        )
+
+    def _due(self, before: int, moment: float) -> int:
+        wanted = self._wanting(self._victims[0], moment)
+        return before if wanted is None else min(before, wanted)
+
+    def _turn(self, event: WatchEvent) -> None:
+        if event.type == "DELETED":
+            self._now.pop(objects.uid(event.object), None)
         else:
-            later.append(event)
-    before = max(len(_serving(now, workload, above, victims)), 1)
-    seconds = None
-    for event in later:
-        _turn(now, event)
-        if seconds is None and _healed(victims, now, workload, above, before):
-            seconds = event.received - struck
-    return Recovery(
-        step=victims[0].step,
-        workload=victims[0].workload_title,
-        victims=tuple(f"{victim.namespace}/{victim.name}" for victim in victims),
-        before=before,
-        serving=len(_serving(now, workload, above, victims)),
-        seconds=seconds,
-    )
+            self._now[objects.uid(event.object)] = event.object
 
+    def _healed(self, due: int) -> bool:
+        now = self._now
+        if not all(shows(victim, now.get(victim.uid)) for victim in self._victims):
+            return False
+        if not all(self._whole(victim, now.get(victim.uid)) for victim in self._victims):
+            return False
+        return len(self._serving()) >= due
 
-def _turn(now: dict[str, Object], event: WatchEvent) -> None:
-    if event.type == "DELETED":
-        now.pop(objects.uid(event.object), None)
-    else:
-        now[objects.uid(event.object)] = event.object
+    def _whole(self, victim: Victim, pod: Object | None) -> bool:
+        """A crashed Pod that is still there has to serve again itself, in a new container, if it
+        served before."""
+        if victim.fate is not Fate.RESTARTED or pod is None or objects.is_terminating(pod):
+            return True
+        if victim.uid not in self._served:
+            return True
+        return objects.restarts(pod) > victim.restarts and readiness.serves(pod)
 
+    def _serving(self) -> list[Object]:
+        return [pod for pod in self._mine() if readiness.serves(pod)]
 
-def _healed(
-    victims: Sequence[Victim],
-    now: Mapping[str, Object],
-    workload: str,
-    above: Mapping[str, str],
-    before: int,
-) -> bool:
-    if not all(shows(victim, now.get(victim.uid)) for victim in victims):
-        return False
-    if any(not _whole(victim, now.get(victim.uid)) for victim in victims):
-        return False
-    return len(_serving(now, workload, above, victims)) >= before
+    def _mine(self) -> list[Object]:
+        """Pods of the workload; of a bare Pod, those of its name."""
+        pods = [obj for obj in self._now.values() if obj.get("kind", "Pod") == "Pod"]
+        return [pod for pod in pods if self._is_mine(pod)]
 
-
-def _whole(victim: Victim, pod: Object | None) -> bool:
-    """A crashed Pod that is still there has to serve again itself, in a new container."""
-    if victim.fate is not Fate.RESTARTED or pod is None or objects.is_terminating(pod):
-        return True
-    return objects.restarts(pod) > victim.restarts and objects.serves(pod)
-
-
-def _serving(
-    now: Mapping[str, Object], workload: str, above: Mapping[str, str], victims: Sequence[Victim]
-) -> list[Object]:
-    """Serving Pods of the workload; of a bare Pod, those of its name."""
-    names = {(victim.namespace, victim.name) for victim in victims}
-    found = []
-    for pod in now.values():
-        owner = objects.controller_uid(pod)
-        mine = above.get(owner, owner) == workload if workload else (
-            (objects.namespace(pod), objects.name(pod)) in names)  # fmt: skip
-        if mine and objects.serves(pod):
-            found.append(pod)
-    return found
+    def _is_mine(self, pod: Object) -> bool:
+        if self._workload:
+            owner = objects.controller_uid(pod)
+            return self._above.get(owner, owner) == self._workload
+        return (objects.namespace(pod), objects.name(pod)) in self._names

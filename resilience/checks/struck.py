@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from resilience.cluster.interface import Object
-from resilience.kube import objects
+from resilience.kube import objects, readiness
 from resilience.verbs.context import Fate, Victim
 
 
@@ -24,7 +24,7 @@ def shows(victim: Victim, pod: Object | None) -> bool:
     return (
         objects.is_terminating(pod)
         or objects.restarts(pod) > victim.restarts
-        or not objects.is_ready(pod)
+        or not readiness.is_ready(pod)
     )
 
 

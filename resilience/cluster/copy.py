@@ -33,6 +33,10 @@ class Copy:
         name = self._names.get(uid)
         return None if name is None else self._objects[name]
 
+    def by_name(self, namespace: str, name: str) -> Object | None:
+        """None when there is no object of that name."""
+        return self._objects.get((namespace, name))
+
     def apply(self, event: WatchEvent) -> Sequence[WatchEvent]:
         """Take one event in; returns what listeners are told: nothing if it was known already."""
         if event.type == "DELETED":

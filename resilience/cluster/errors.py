@@ -2,6 +2,7 @@
 
 ClusterError
 ├── Unreachable          no answer: connection refused, timed out, TLS failed. Try again later
+├── Behind               a watch does not show yet what was written: what it says is out of date
 ├── ClusterEnded         the embedded cluster is gone, and all that was in it
 └── ApiError             an answer that says no
     ├── NotFound         404
@@ -25,6 +26,10 @@ class ClusterError(Exception):
 
 class Unreachable(ClusterError):
     """No usable answer. The request may or may not have been carried out."""
+
+
+class Behind(ClusterError):
+    """A view did not catch up with our own writes: nothing can be said about the cluster now."""
 
 
 class ClusterEnded(ClusterError):

@@ -1,4 +1,8 @@
-"""Live copies of one cluster, shared: the same resource, namespace and selectors are one watch."""
+"""Live copies of one cluster, shared: the same resource, namespace and selectors are one watch.
+
+Every write that goes through the cluster is reported here, so that no view answers before it has
+shown that write.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from resilience.cluster.connection.wire import Wire
 from resilience.cluster.errors import ClusterError
 from resilience.cluster.interface import Resource, View
 from resilience.cluster.watch import LiveView
+from resilience.cluster.written import Write
 
 Key = tuple[Resource, str, str, str]
 
@@ -35,6 +40,18 @@ class Shared:
             yield view
         finally:
             self._leave(key)
+
+    def wrote(self, write: Write) -> None:
+        """From now on the views of that resource answer only once they show this write."""
+        where = write.address
+        with self._lock:
+            views = [
+                view
+                for (resource, *_), view in self._views.items()
+                if (resource.group, resource.plural) == (where.group, where.plural)
+            ]
+        for view in views:
+            view.expect(write)
 
     def close(self) -> None:
         """End every watch, whoever still uses it."""

@@ -6,17 +6,25 @@ Nothing is retried here; a caller that wants to wait reads `retry_after` of the 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from resilience.cluster import written
 from resilience.cluster.access.access import Access
 from resilience.cluster.connection.log_lines import opened
 from resilience.cluster.connection.wire import Gate, Wire
 from resilience.cluster.discovery import Discovery
-from resilience.cluster.errors import ClusterError, Gone, NotFound
+from resilience.cluster.errors import (
+    ClusterError,
+    Gone,
+    NotFound,
+    ServerTrouble,
+    Unreachable,
+)
 from resilience.cluster.interface import NAMESPACES, PODS, Means, Object, Resource, View
 from resilience.cluster.permit.door import Door, Permit
 from resilience.cluster.sharing import Shared
@@ -119,16 +127,27 @@ class HttpCluster:
         return self._send(call) if self._around is None else self._around(call, self._send)
 
     def _send(self, call: Call) -> Object:
-        self._door.check(call.method, call.path, call.query, call.body)
-        return self._wire.send(
-            call.method,
-            call.path,
-            query=call.query,
-            body=call.body,
-            content_type=call.content_type,
-            timeout=call.timeout,
-            agent=self._agent,
-        )
+        what = call.method, call.path, call.query, call.body
+        self._door.check(*what)
+        try:
+            answer = self._wire.send(
+                call.method,
+                call.path,
+                query=call.query,
+                body=call.body,
+                content_type=call.content_type,
+                timeout=call.timeout,
+                agent=self._agent,
+            )
+        except (Unreachable, ServerTrouble):
+            self._wrote(written.lost(*what, time.monotonic()))
+            raise
+        self._wrote(written.answered(*what, answer, time.monotonic()))
+        return answer
+
+    def _wrote(self, write: written.Write | None) -> None:
+        if write is not None:
+            self._shared.wrote(write)
 
     def through(self, around: Middleware, agent: str = "") -> HttpCluster:
         """The same cluster over the same connections, views and discovery, with `around` about

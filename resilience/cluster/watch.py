@@ -4,6 +4,10 @@ It lists, then watches from the list's version. A watch that ends is resumed fro
 seen; one that the server calls too old (410) is replaced by a new list; trouble is waited out
 with growing pauses, or as long as the server's Retry-After says. So what the view holds is never
 staler than one reconnect, and `trouble` says while it may be. It ends with `stop`.
+
+A view answers only once it shows every write of this process (`resilience.cluster.written`): it
+waits for its watch, lists again when the watch takes long, and raises `Behind` when that does not
+help. Listeners, which run on the view's own thread, are never made to wait.
 """
 
 from __future__ import annotations
@@ -16,8 +20,17 @@ from collections.abc import Callable, Sequence
 from resilience.cluster.connection.watch_stream import Stream
 from resilience.cluster.connection.wire import Wire
 from resilience.cluster.copy import Copy
-from resilience.cluster.errors import ApiError, ClusterEnded, ClusterError, Gone, Unreachable
+from resilience.cluster.errors import (
+    ApiError,
+    Behind,
+    ClusterEnded,
+    ClusterError,
+    Gone,
+    Unreachable,
+)
 from resilience.cluster.interface import Object, Resource, WatchEvent
+from resilience.cluster.viewing import selection
+from resilience.cluster.written import Unseen, Write
 
 Listener = Callable[[WatchEvent], None]
 
@@ -27,6 +40,16 @@ LONGEST_PAUSE = 5.0
 PATIENCE = 3
 """Refusals of one version in a row, then it is given up: an API server restored from a backup
 counts from an older version and would answer ResourceVersionTooLarge for days."""
+
+CATCHES_UP_WITHIN = 3.0
+"""Seconds that the watch may take to show a write of ours; then the view lists again."""
+
+LISTS_WITHIN = 20.0
+"""Seconds that this list may take, pauses between tries included; then the reader gets `Behind`."""
+
+
+class ViewThread(threading.Thread):
+    """Keeps one view. What runs on it reads any view as it is: views must not wait for another."""
 
 
 class LiveView:
@@ -57,21 +80,31 @@ class LiveView:
         self._numbered = 0
         self._stopped = threading.Event()
         self._starting = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._thread: ViewThread | None = None
         self._stream: Stream | None = None
         self._random = random.Random()
+        self._unseen = Unseen(namespace, selection(labels, fields))
+        self._told = ""
+        self._wants_list = False
 
     # What users see
 
     def objects(self) -> Sequence[Object]:
         """Present objects, sorted by namespace and name."""
+        self._catch_up()
         with self._changed:
             return self._copy.objects()
 
     def by_uid(self, uid: str) -> Object | None:
         """The object of that uid, None once it is gone."""
+        self._catch_up()
         with self._changed:
             return self._copy.by_uid(uid)
+
+    def expect(self, write: Write) -> None:
+        """Answer only once this write shows."""
+        with self._changed:
+            self._unseen.expect(write, self._copy, self._told)
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call back on the view's thread, in order of subscription; returns cancel."""
@@ -89,6 +122,7 @@ class LiveView:
     def wait(self, holds: Callable[[Sequence[Object]], bool], timeout: float) -> bool:
         """Block until `holds` is true; False when `timeout` seconds passed or the view ended."""
         end = time.monotonic() + timeout
+        self._catch_up()
         while True:
             with self._changed:
                 seen, objects = self._changes, self._copy.objects()
@@ -117,6 +151,28 @@ class LiveView:
 
     # How it is kept
 
+    def _catch_up(self) -> None:
+        """Return once every write of ours shows; Behind when it does not."""
+        if isinstance(threading.current_thread(), ViewThread):
+            return
+        with self._changed:
+            if self._changed.wait_for(self._shows_all, CATCHES_UP_WITHIN):
+                return
+            self._wants_list = True
+            stream = self._stream
+        if stream is not None:
+            stream.shut()
+        with self._changed:
+            if self._changed.wait_for(self._shows_all, LISTS_WITHIN):
+                return
+            raise Behind(
+                f"the watch of {self._path} has not shown the change to {self._unseen.names()} for "
+                f"{CATCHES_UP_WITHIN + LISTS_WITHIN:g}s{self._trouble and f': {self._trouble}'}"
+            )
+
+    def _shows_all(self) -> bool:
+        return not self._unseen or self._stopped.is_set()
+
     def start(self) -> None:
         """List, so that the view is complete, then watch in the background. Idempotent."""
         with self._starting:
@@ -124,7 +180,7 @@ class LiveView:
                 return
             self._relist()
             name = f"view {self._path}"
-            self._thread = threading.Thread(target=self._keep, name=name, daemon=True)
+            self._thread = ViewThread(target=self._keep, name=name, daemon=True)
             self._thread.start()
 
     def stop(self) -> None:
@@ -156,6 +212,8 @@ class LiveView:
         failures = 0
         while not self._stopped.is_set():
             try:
+                if self._wants_list:
+                    self._relist()
                 lively = self._watch()
                 failures = 0 if lively else failures + 1
                 pause = 0.0 if lively else self._backoff(failures)
@@ -203,7 +261,8 @@ class LiveView:
         )
         with self._changed:
             self._stream = stream
-        if self._stopped.is_set():
+            wants_list = self._wants_list
+        if self._stopped.is_set() or wants_list:
             return True
         lively = False
         for event in stream:
@@ -216,15 +275,26 @@ class LiveView:
         event = WatchEvent(event.type, {**kinds, **event.object}, event.received)
         with self._changed:
             told = () if event.type == "BOOKMARK" else self._copy.apply(event)
-            self._commit(str(event.object["metadata"]["resourceVersion"]))
+            version = str(event.object["metadata"]["resourceVersion"])
+            self._commit(version)
         self._tell(told)
+        with self._changed:
+            self._told = version
+            self._unseen.told(event)
+            self._changed.notify_all()
 
     def _relist(self) -> None:
+        began = time.monotonic()
         objects, version = self._list()
         with self._changed:
             told = self._copy.replace(objects, time.monotonic())
             self._commit(version)
         self._tell(told)
+        with self._changed:
+            self._told = version
+            self._unseen.listed(began, version)
+            self._wants_list = False
+            self._changed.notify_all()
 
     def _list(self) -> tuple[list[Object], str]:
         kinds = {"apiVersion": self.resource.api_version, "kind": self.resource.kind}

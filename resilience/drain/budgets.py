@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from resilience.cluster.interface import Object
+from resilience.kube.readiness import is_ready
 
 DOUBT = 0.5
 """Seconds after which the budget itself is asked about an accepted eviction whose entry was never
@@ -73,12 +74,6 @@ def needs_budget(pod: Object, budget: Object) -> bool:
     counts = budget.get("status") or {}
     healthy, desired = counts.get("currentHealthy", 0), counts.get("desiredHealthy", 0)
     return not (healthy >= desired and desired > 0)
-
-
-def is_ready(pod: Object) -> bool:
-    """The Pod's Ready condition."""
-    conditions = (pod.get("status") or {}).get("conditions") or ()
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
 
 
 @dataclass(slots=True)

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from resilience.cluster.interface import Object
-from resilience.drain.budgets import Allowance, is_ready, needs_budget
+from resilience.drain.budgets import Allowance, needs_budget
+from resilience.kube.readiness import is_ready
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
-"""Reading raw API objects: identity, ownership, readiness. Pure; missing fields read as empty.
+"""Reading raw API objects: identity, ownership, state. Pure; missing fields read as empty.
 
-Rules from Kubernetes: a Pod counts as ready by its Ready condition and goes on saying so while it
-terminates, so whoever asks "does it still serve its owner?" wants `serves`, not `is_ready`.
+What "ready" means is said in `resilience.kube.readiness`.
 """
 
 from __future__ import annotations
@@ -91,16 +90,6 @@ def condition(obj: Object, kind: str) -> Mapping[str, Any]:
         if entry.get("type") == kind:
             return dict(entry)
     return {}
-
-
-def is_ready(pod: Object) -> bool:
-    """Whether its Ready condition is True, terminating or not."""
-    return condition(pod, "Ready").get("status") == "True"
-
-
-def serves(pod: Object) -> bool:
-    """Ready and not on its way out."""
-    return is_ready(pod) and not is_terminating(pod) and not is_finished(pod)
 
 
 def restarts(pod: Object) -> int:

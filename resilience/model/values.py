@@ -213,6 +213,8 @@ class Reference:
         "daemonsets": "daemonset",
         "rs": "replicaset",
         "replicasets": "replicaset",
+        "rc": "replicationcontroller",
+        "replicationcontrollers": "replicationcontroller",
         "po": "pod",
         "pods": "pod",
         "jobs": "job",

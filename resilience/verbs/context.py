@@ -139,7 +139,8 @@ class ActionContext(Context, Protocol):
 
     def victim(self, obj: Object, why: str, fate: Fate = Fate.GONE) -> None:
         """One Pod that this action is about to harm, before it is harmed. At least one victim
-        (or `affected`) per action under `when`, else the engine fails the step."""
+        (or `affected`) per action under `when`, else the engine fails the step. A finished Pod is
+        no victim: it is only noted."""
 
     def spare(self, obj: Object) -> None:
         """It was not harmed after all: it was gone before, or the API server refused."""
@@ -221,6 +222,10 @@ class Change(Protocol):
     @property
     def namespace(self) -> str: ...
     @property
+    def kind(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
     def since(self) -> float:
         """Monotonic seconds at which the action was sent."""
 
@@ -235,6 +240,14 @@ class CheckContext(Context, Protocol):
     @property
     def victims(self) -> Sequence[Victim]:
         """All Pods harmed so far, in order."""
+
+    @property
+    def finished(self) -> Sequence[str]:
+        """Finished Pods that actions removed: `namespace/name`. They harm nobody."""
+
+    @property
+    def changes(self) -> Sequence[Change]:
+        """What else actions have changed so far, in order."""
 
     @property
     def asked_since(self) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from resilience.cluster.interface import BUDGETS, PODS, Object, Resource
 from resilience.drain.budgets import selects
-from resilience.kube import objects
+from resilience.kube import objects, readiness
 from tests.engine.fakes import FakeCluster
 
 LAG = 0.02
@@ -24,7 +24,7 @@ class Disruptions:
     def _sync(self) -> None:
         for budget in self._cluster.find(BUDGETS):
             pods = [pod for pod in self._cluster.find(PODS) if selects(budget, pod)]
-            healthy = sum(objects.serves(pod) for pod in pods)
+            healthy = sum(readiness.serves(pod) for pod in pods)
             desired = int(budget["spec"]["minAvailable"])
             status = {"currentHealthy": healthy, "desiredHealthy": desired,
                       "expectedPods": len(pods), "disruptionsAllowed": max(0, healthy - desired),

@@ -15,7 +15,7 @@ from resilience.cluster.interface import (
     Object,
     Resource,
 )
-from resilience.kube import objects
+from resilience.kube import objects, readiness
 from tests.engine.fakes import KNOWN, FakeCluster
 
 
@@ -55,7 +55,7 @@ class Controllers:
                 self._stopping.add(uid)
                 seconds = min(self.stop_after, objects.grace(pod))
                 self.cluster.clock.after(seconds, lambda: self._gone(uid, *where))
-        elif not objects.is_ready(pod) and uid not in self._starting:
+        elif not readiness.is_ready(pod) and uid not in self._starting:
             self._starting.add(uid)
             self.cluster.clock.after(self.ready_after, lambda: self._ready(uid, *where))
 
@@ -100,7 +100,7 @@ class Controllers:
         old = [pod for pod in pods if pod not in fresh]
         for _ in range(max(0, min(wanted - len(fresh), wanted + 1 - len(pods)))):
             self._pod(new)
-        spare = sum(objects.is_ready(pod) for pod in pods) - wanted
+        spare = sum(readiness.is_ready(pod) for pod in pods) - wanted
         for pod in old[: max(0, spare)] if old else fresh[wanted:]:
             self.cluster.take(PODS, objects.name(pod), objects.namespace(pod))
         self._status(deployment, wanted, pods, fresh)
@@ -108,7 +108,7 @@ class Controllers:
     def _status(
         self, deployment: Object, wanted: int, pods: list[Object], fresh: list[Object]
     ) -> None:
-        ready = sum(objects.is_ready(pod) for pod in pods)
+        ready = sum(readiness.is_ready(pod) for pod in pods)
         status = {
             "observedGeneration": deployment["metadata"].get("generation", 1),
             "replicas": len(pods),

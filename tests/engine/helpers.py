@@ -13,7 +13,7 @@ from resilience.engine.base.abort import Aborter
 from resilience.engine.base.run_options import Options
 from resilience.engine.journal.journal import Journal, Line, Sink
 from resilience.engine.run.scenario import run
-from resilience.kube import objects
+from resilience.kube import objects, readiness
 from resilience.model.place import Place
 from resilience.model.report import RunRecord
 from resilience.model.scenario import Scenario, Step
@@ -97,7 +97,7 @@ class World:
         """A Deployment whose Pods are all ready."""
         made = self.cluster.put(DEPLOYMENTS, deployment(name, replicas))
         self.clock.until(lambda: False, self.clock.now + 3)
-        assert sum(objects.serves(pod) for pod in self.pods()) >= replicas
+        assert sum(readiness.serves(pod) for pod in self.pods()) >= replicas
         return made
 
 

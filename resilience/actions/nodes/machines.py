@@ -16,7 +16,7 @@ from typing import Any, Literal
 from resilience.actions.nodes import drain, node_choice
 from resilience.cluster.errors import NotFound
 from resilience.cluster.interface import NODES, Cluster, Object
-from resilience.kube import objects
+from resilience.kube import objects, readiness
 from resilience.model.verb import Right
 from resilience.verbs.context import (
     ActionContext,
@@ -127,7 +127,7 @@ def undo(data: Mapping[str, Any], context: UndoContext) -> None:
             last = cluster.get(NODES, name)
         except NotFound:  # a cloud forgets machines that are off; it registers itself again
             last = {}
-        if objects.is_ready(last):
+        if readiness.is_ready(last):
             break
         if context.clock.monotonic() + LOOK_EVERY > context.deadline:
             what = "has not come back by itself" if data.get("by_itself") else (

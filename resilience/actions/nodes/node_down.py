@@ -17,7 +17,7 @@ from typing import Any, Literal
 from resilience.actions.nodes import host_timer, machines, node_choice
 from resilience.actions.undo import object_undo
 from resilience.cluster.interface import Cluster, Object
-from resilience.kube import objects
+from resilience.kube import objects, readiness
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Residue, Right, Verb, parameter
 from resilience.model.words import many
@@ -119,7 +119,7 @@ def run(down: NodeDown, context: ActionContext) -> None:
 
 
 def _silent(name: str, node: Object | None) -> bool:
-    return node is None or not objects.is_ready(node)
+    return node is None or not readiness.is_ready(node)
 
 
 def rehearse(down: NodeDown, context: ActionContext) -> None:

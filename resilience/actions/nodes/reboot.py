@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from resilience.actions.nodes import machines, node_choice
 from resilience.cluster.interface import PODS, Object
-from resilience.kube import objects
+from resilience.kube import objects, readiness
 from resilience.model.values import Duration
 from resilience.model.verb import Family, Phase, Residue, Verb, parameter
 from resilience.model.words import many
@@ -47,7 +47,7 @@ def run(reboot: Reboot, context: ActionContext) -> None:
     _send(list(before), context)
 
     def is_back(name: str, node: Object | None) -> bool:
-        if node is None or not objects.is_ready(node):
+        if node is None or not readiness.is_ready(node):
             return False
         return _boot(node) != before[name] or _restarted(carried[name], context)
 

@@ -16,7 +16,7 @@ from resilience.actions.pods import host_kill, pod_action
 from resilience.actions.pods.choice import PodChoice, complaints
 from resilience.actions.undo import object_undo
 from resilience.cluster.interface import Cluster, Object
-from resilience.kube import objects
+from resilience.kube import objects, readiness
 from resilience.model.verb import Complaint, Family, Phase, Residue, Verb, parameter
 from resilience.verbs.context import ActionContext, Fate, Refused
 
@@ -70,7 +70,7 @@ def _lost(chosen: Sequence[Object]) -> Callable[[Object | None], bool]:
     before = {objects.uid(pod): objects.restarts(pod) for pod in chosen}
 
     def shows(now: Object | None) -> bool:
-        if now is None or objects.is_terminating(now) or not objects.is_ready(now):
+        if now is None or objects.is_terminating(now) or not readiness.is_ready(now):
             return True
         return objects.restarts(now) > before[objects.uid(now)]
 

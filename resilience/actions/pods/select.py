@@ -14,7 +14,7 @@ from random import Random
 
 from resilience.actions.pods.choice import PodChoice
 from resilience.cluster.interface import Object
-from resilience.kube import objects
+from resilience.kube import objects, readiness
 from resilience.model.words import many
 from resilience.verbs.context import ActionFailed, NothingToDo
 
@@ -129,7 +129,7 @@ def _filters(choice: PodChoice, around: Surroundings) -> Iterable[_Filter]:
     if choice.ready is not None:
         yield (
             f"ready: {str(choice.ready).lower()}",
-            lambda pods: [pod for pod in pods if objects.is_ready(pod) is choice.ready],
+            lambda pods: [pod for pod in pods if readiness.is_ready(pod) is choice.ready],
         )
     if choice.min_age is not None:
         youngest = around.wall - choice.min_age.seconds

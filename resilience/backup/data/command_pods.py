@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from resilience.backup.format.errors import BadRequest
 from resilience.cluster.interface import PODS, Cluster, Object
-from resilience.kube.objects import is_finished, is_terminating, serves
+from resilience.kube.objects import is_finished, is_terminating
+from resilience.kube.readiness import serves
 from resilience.kube.selectors import Selector
 
 _OURS = "app.kubernetes.io/managed-by"

@@ -1,40 +1,28 @@
-"""Does what was restored run? Asked of the controllers' own status. Pure but for the lists."""
+"""Does what was restored run? The same question as `ready: all`, asked by lists."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from resilience.cluster.errors import NotFound
-from resilience.cluster.interface import (
-    DAEMONSETS,
-    DEPLOYMENTS,
-    STATEFULSETS,
-    Cluster,
-    Object,
-)
+from resilience.cluster.interface import PODS, Cluster, Object, Resource
+from resilience.cluster.survey import WORKLOADS, survey
+from resilience.kube import objects
 
 
 def not_ready(cluster: Cluster, namespace: str) -> list[str]:
-    """One line for each workload whose Pods are not all ready, [] when all are."""
-    found = []
-    for resource in (DEPLOYMENTS, STATEFULSETS, DAEMONSETS):
-        try:
-            objects = cluster.list(resource, namespace)
-        except NotFound:  # a cluster without that kind has nothing to wait for
-            continue
-        for obj in objects:
-            found += [f"{resource.kind} {obj['metadata']['name']}: {why}" for why in _why(obj)]
-    return found
+    """One line for each workload and each other Pod that is not ready, [] when all are."""
+    workloads = [obj for resource in WORKLOADS for obj in _listed(cluster, resource, namespace)]
+    found = survey(workloads, cluster.list(PODS, namespace))
+    return [
+        *(f"{each.workload['kind']} {objects.name(each.workload)}: {each.shortfall.text}"
+          for each in found.short),
+        *(f"Pod {objects.name(pod)}: not ready" for pod in found.unready),
+    ]  # fmt: skip
 
 
-def _why(obj: Object) -> Iterator[str]:
-    spec, status = obj.get("spec") or {}, obj.get("status") or {}
-    if status.get("observedGeneration", 0) < obj["metadata"].get("generation", 0):
-        yield "its controller has not seen it yet"
+def _listed(cluster: Cluster, resource: Resource, namespace: str) -> Iterator[Object]:
+    try:
+        yield from cluster.list(resource, namespace)
+    except NotFound:  # a cluster without that kind has nothing to wait for
         return
-    wanted = spec.get("replicas", 1)
-    ready = status.get("readyReplicas", 0)
-    if "desiredNumberScheduled" in status:
-        wanted, ready = status["desiredNumberScheduled"], status.get("numberReady", 0)
-    if ready < wanted:
-        yield f"{ready} of {wanted} ready"

@@ -44,6 +44,8 @@ class Affected:
     step: str
     since: float
     namespace: str = ""
+    kind: str = ""
+    name: str = ""
     pod_labels: Mapping[str, str] = field(default_factory=dict)
 
 

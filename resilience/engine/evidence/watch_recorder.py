@@ -11,7 +11,7 @@ from typing import Any
 
 from resilience.cluster.interface import EVENTS, PODS, Object, Resource, WatchEvent
 from resilience.engine.base.timeline import Timeline
-from resilience.kube import objects
+from resilience.kube import objects, readiness
 from resilience.model.timeline import What
 
 
@@ -72,10 +72,10 @@ def _named(about: Mapping[str, Any]) -> str:
 
 def _state(pod: Object) -> str:
     if objects.is_terminating(pod):
-        return "terminating" if objects.is_ready(pod) else "terminating, not ready"
+        return "terminating" if readiness.is_ready(pod) else "terminating, not ready"
     if objects.is_finished(pod):
         return objects.phase(pod).lower()
-    if objects.is_ready(pod):
+    if readiness.is_ready(pod):
         return "ready"
     return "running, not ready" if objects.phase(pod) == "Running" else "pending"
 
@@ -88,7 +88,7 @@ def _facts(event: WatchEvent) -> Mapping[str, Any]:
         "namespace": objects.namespace(pod),
         "name": objects.name(pod),
         "uid": objects.uid(pod),
-        "ready": objects.is_ready(pod),
+        "ready": readiness.is_ready(pod),
         "deleted": event.type == "DELETED" or objects.is_terminating(pod),
         "gone": event.type == "DELETED",
         "node": objects.node(pod),

@@ -63,23 +63,24 @@ class Limits:
             gate.require(self._target.gate, self._fetch)
 
     def may_harm(self, chosen: Sequence[Object]) -> None:
-        """Count these Pods or nodes in, or refuse all of them."""
+        """Count these Pods or nodes in, or refuse all of them. Finished Pods count for nothing but
+        the system's namespaces."""
         if self._target is None:
             return
         pods = [obj for obj in chosen if obj.get("kind", "Pod") == "Pod"]
         nodes = {objects.uid(obj) for obj in chosen if obj.get("kind") == "Node"}
         with self._lock:
             harmed = {space: set(uids) for space, uids in self._harmed.items()}
-            for pod in pods:
+            for pod in (each for each in pods if not objects.is_finished(each)):
                 harmed.setdefault(objects.namespace(pod), set()).add(objects.uid(pod))
-            self._check_system(harmed, self._target)
+            self._check_system({objects.namespace(pod) for pod in pods}, self._target)
             self._check_pods(harmed, self._target)
             self._check_share(harmed, self._target)
             self._check_nodes(self._nodes | nodes, self._target)
             self._harmed, self._nodes = harmed, self._nodes | nodes
 
-    def _check_system(self, harmed: dict[str, set[str]], target: Target) -> None:
-        for namespace in sorted(harmed.keys() & PROTECTED - set(target.namespaces)):
+    def _check_system(self, touched: set[str], target: Target) -> None:
+        for namespace in sorted(touched & PROTECTED - set(target.namespaces)):
             raise Refused(
                 f"Pods of {namespace} would be harmed, the system's own; list it in `namespaces` of"
                 f" target {target.name} if that is meant"

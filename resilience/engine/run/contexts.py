@@ -78,6 +78,10 @@ class StepContext:
     def changes(self) -> Sequence[Affected]:
         return tuple(self._state.affected)
 
+    @property
+    def finished(self) -> Sequence[str]:
+        return tuple(self._state.finished)
+
     def view(self, resource: Resource, namespace: str = "", *, labels: str = "") -> View:
         return self._state.views.open(resource, namespace, labels)
 
@@ -115,6 +119,9 @@ class StepContext:
         self._state.options.may_harm(objects)
 
     def victim(self, obj: Object, why: str, fate: Fate = Fate.GONE) -> None:
+        if objects.is_finished(obj):
+            self._finished(obj)
+            return
         if namespace := objects.namespace(obj):
             # A node's Pods are of any namespace; seen from here on, so that they can recover.
             self.view(PODS, namespace)
@@ -149,6 +156,12 @@ class StepContext:
             },
         )
 
+    def _finished(self, pod: Object) -> None:
+        """A Pod that has ended serves nobody: it is removed, and that harms nobody."""
+        title = objects.title(pod)
+        self._state.finished.append(title)
+        self.note(What.NOTE, f"{title} has finished already: it is removed, and is no victim")
+
     def spare(self, obj: Object) -> None:
         mine = [each for each in self._state.victims
                 if each.uid == objects.uid(obj) and each.step == self.step.path]  # fmt: skip
@@ -166,6 +179,8 @@ class StepContext:
                 step=self.step.path,
                 since=self.clock.monotonic(),
                 namespace=objects.namespace(obj),
+                kind=str(obj.get("kind", "")),
+                name=objects.name(obj),
                 pod_labels=objects.labels((obj.get("spec") or {}).get("template") or {}),
             )
         )

@@ -15,7 +15,7 @@ from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING
 
-from resilience.cluster.errors import ClusterError
+from resilience.cluster.errors import Behind, ClusterError
 from resilience.cluster.interface import Cluster
 from resilience.engine.base import seeds
 from resilience.engine.base.abort import Aborted, Aborter, Why
@@ -200,6 +200,8 @@ class _Run:
             first, end, rest = str(error).partition("\n")
             told = f"{first}; nothing was broken{end}{rest}"
             self._trouble = _Trouble(Outcome.NOT_MEASURED, told)
+        except Behind as error:
+            self._trouble = _Trouble(Outcome.NOT_MEASURED, str(error))
         except (ClusterError, ActionFailed) as error:
             self._trouble = _Trouble(Outcome.HARNESS_ERROR, str(error))
         except Exception as error:  # noqa: BLE001  a defect of ours: undone and told as one

@@ -49,6 +49,7 @@ class RunState:
     owners: Owners
     victims: list[Struck] = field(default_factory=list)
     affected: list[Affected] = field(default_factory=list)
+    finished: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     done: list[Done] = field(default_factory=list)
     verbs: dict[str, Verb] = field(default_factory=dict)

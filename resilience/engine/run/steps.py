@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from math import inf
 from threading import Lock
 
-from resilience.cluster.errors import ClusterError, Forbidden, Invalid, Throttled
+from resilience.cluster.errors import Behind, ClusterError, Forbidden, Invalid, Throttled
 from resilience.engine.base.defect import defect
 from resilience.engine.run.contexts import StepContext
 from resilience.engine.run.state import Done, RunState
@@ -87,6 +87,8 @@ class Steps:
             return _Ended(Outcome.REFUSED, str(error))
         except Blocked as error:
             return _Ended(Outcome.BLOCKED, str(error), denied=True)
+        except Behind as error:
+            return _Ended(Outcome.NOT_MEASURED, str(error))
         except (ActionFailed, ClusterError) as error:
             denied = isinstance(error, Forbidden | Invalid | Throttled)
             return _Ended(Outcome.HARNESS_ERROR, str(error), denied=denied)
@@ -111,7 +113,7 @@ class Steps:
     def _check(self, step: Step, context: StepContext) -> _Ended:
         once = step.phase is Phase.THEN and not step.within_given
         deadline = context.asked_since if once else context.deadline
-        last: list[NotMet] = []
+        last: list[NotMet | Behind] = []
         texts: list[str] = []
 
         ask = step.verb.ask if step.verb.family is Family.PROBE else step.verb.run
@@ -124,11 +126,16 @@ class Steps:
             except NotMet as error:
                 last[:] = [error]
                 return error.final
+            except Behind as error:  # blind is not wrong: ask again until the deadline
+                last[:] = [error]
+                return False
             last.clear()
             return True
 
         if self._state.clock.until(holds, deadline) and not last:
             return _Ended(Outcome.PASSED, texts[-1])
+        if isinstance(last[0], Behind):
+            return _Ended(Outcome.NOT_MEASURED, str(last[0]))
         waited = "" if once or last[0].final else f"not within {step.within}: "
         return _Ended(_of_check(step), f"{waited}{last[0]}")
 

@@ -2,7 +2,7 @@
 
 Every event is remembered with the moment it was received, from the first listing on, because
 checks ask for what happened while they were not looking (`recovered`, `restarts`). Each event also
-wakes whoever waits.
+wakes every wait. A history, like a view, is never older than the run's own writes.
 """
 
 from __future__ import annotations
@@ -51,7 +51,12 @@ class Views:
             return self._views[key]
 
     def history(self, resource: Resource) -> Sequence[WatchEvent]:
-        """Events of all views of that resource, in order of receipt."""
+        """Events of all views of that resource, in order of receipt: with all of what this run
+        wrote, because each view is read first, and answers only once it shows that."""
+        with self._lock:
+            views = [view for key, view in self._views.items() if key[0] == resource]
+        for view in views:
+            view.objects()
         with self._lock:
             found = [
                 event

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from resilience.cluster.errors import ClusterError
 from resilience.cluster.interface import PODS, SERVICES, Cluster, Object, Resource, View
-from resilience.kube import objects
+from resilience.kube import objects, readiness
 from resilience.model.words import many
 
 
@@ -51,6 +51,6 @@ def _told(service: Object, pods: Any) -> str:
     name = f"the Service {objects.namespace(service)}/{objects.name(service)}"
     if not matching:
         return f"{name} has no endpoints: {text} matches none of {many(len(pods), 'Pod')} there"
-    if not any(objects.serves(pod) for pod in matching):
+    if not any(readiness.serves(pod) for pod in matching):
         return f"{name} has no endpoints: of {many(len(matching), 'Pod')} with {text} none is ready"
     return ""

@@ -12,7 +12,7 @@ from resilience.actions.nodes.machines import FAULT
 from resilience.actions.nodes.node_down import VERB as NODE_DOWN
 from resilience.actions.nodes.reboot import VERB as REBOOT
 from resilience.cluster.interface import NODES, PODS, Means, Object
-from resilience.kube import objects
+from resilience.kube import objects, readiness
 from resilience.model.timeline import What
 from resilience.model.verb import Phase
 from resilience.model.verdict import Outcome
@@ -81,7 +81,7 @@ def test_a_stopped_node_is_noticed_then_started_again(here: World, power: Power)
     assert done.ended - done.started == pytest.approx(50.0, abs=1)
     assert len([entry for entry in record.timeline if entry.what is What.VICTIM]) == 3
     assert power.orders == ["dead node-1", "running node-1"]
-    assert all(objects.is_ready(each) for each in here.cluster.find(NODES))
+    assert all(readiness.is_ready(each) for each in here.cluster.find(NODES))
 
 
 def test_a_node_that_does_not_stop_is_no_proof(here: World, power: Power) -> None:

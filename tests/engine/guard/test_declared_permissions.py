@@ -225,10 +225,10 @@ def ready(subject: HttpCluster) -> HttpCluster:
 
 
 def _three(pods: object) -> bool:
-    from resilience.kube import objects
+    from resilience.kube import readiness
 
     assert isinstance(pods, list | tuple)
-    return sum(objects.serves(pod) for pod in pods) == 3 == len(pods)
+    return sum(readiness.serves(pod) for pod in pods) == 3 == len(pods)
 
 
 def scenario(folder: Path, name: str) -> Scenario:

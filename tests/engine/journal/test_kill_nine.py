@@ -40,7 +40,7 @@ from resilience.cluster.interface import (
 )
 from resilience.engine.base.real_clock import RealClock
 from resilience.engine.journal.recover import left_behind, replay
-from resilience.kube import objects
+from resilience.kube import objects, readiness
 from resilience.verbs.catalogue import catalogue
 
 MOMENTS = int(os.environ.get("RESILIENCE_MOMENTS", "6"))
@@ -159,14 +159,14 @@ def _settled(cluster: Cluster) -> None:
     deadline = time.monotonic() + 60
     with cluster.view(PODS, "subject") as pods:
         assert pods.wait(_three, deadline - time.monotonic()), [
-            (objects.name(pod), objects.is_ready(pod), objects.is_terminating(pod))
+            (objects.name(pod), readiness.is_ready(pod), objects.is_terminating(pod))
             for pod in pods.objects()]  # fmt: skip
 
 
 def _three(pods: object) -> bool:
     assert isinstance(pods, list | tuple)
     images = {pod["spec"]["containers"][0]["image"] for pod in pods}
-    return (len(pods) == 3 and all(objects.serves(pod) for pod in pods)
+    return (len(pods) == 3 and all(readiness.serves(pod) for pod in pods)
             and images == {"registry.k8s.io/pause:3.10"})  # fmt: skip
 
 

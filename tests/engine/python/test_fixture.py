@@ -12,7 +12,7 @@ from resilience.engine.journal.journal import Journal
 from resilience.engine.python.fixture import NotHeld, Resilience, StepFailed, UndoIncomplete
 from resilience.engine.python.measured import NotMeasured
 from resilience.engine.python.python_calls import Misspoken
-from resilience.kube import objects
+from resilience.kube import readiness
 from resilience.model.values import RunId
 from resilience.model.verb import Unusable, Verb
 from resilience.verbs.catalogue import Verbs, catalogue
@@ -55,7 +55,7 @@ def test_calls_are_steps_and_everything_is_undone_at_the_end(here: World) -> Non
         resilience.kill(pods="app=web", share="40%", grace="0s")
         assert len(resilience.victims) == 2
     here.clock.until(lambda: False, here.clock.now + 5)
-    assert sum(objects.serves(pod) for pod in here.pods()) == 3
+    assert sum(readiness.serves(pod) for pod in here.pods()) == 3
     assert here.sink.finished is True
 
 

@@ -13,7 +13,7 @@ from resilience.checks.ready import VERB as READY
 from resilience.checks.recovered import VERB as RECOVERED
 from resilience.cluster import errors
 from resilience.cluster.interface import DEPLOYMENTS, PODS
-from resilience.kube import objects
+from resilience.kube import objects, readiness
 from resilience.kube.selectors import Selector
 from resilience.model.report import RunRecord
 from resilience.model.scenario import Step
@@ -116,7 +116,7 @@ def test_zero_victims_are_never_a_pass(here: World) -> None:
     record = here.run(when=[kill(share=Share.parse("1/3"))])
     assert record.outcome is Outcome.HARNESS_ERROR
     assert "count: 1" in record.message
-    assert len([pod for pod in here.pods() if objects.serves(pod)]) == 2
+    assert len([pod for pod in here.pods() if readiness.serves(pod)]) == 2
 
 
 def test_where_nobody_was_struck_nothing_settles_and_nothing_is_judged(here: World) -> None:

@@ -1,0 +1,82 @@
+"""Recoveries of a run, with all that they are computed from: Pods, ReplicaSets, what is wanted.
+
+How many Pods a workload wants is read from the run's watches in its own namespace; elsewhere it is
+asked for, and where the right for that is missing, as many as before are expected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from resilience.checks.recovery import Recovery, recoveries
+from resilience.cluster.errors import ApiError
+from resilience.cluster.interface import PODS, REPLICASETS, Resource, WatchEvent
+from resilience.cluster.survey import WORKLOADS
+from resilience.kube import objects, readiness
+from resilience.verbs.context import CheckContext, Victim
+
+_KINDS = {resource.kind.lower(): resource for resource in WORKLOADS}
+
+
+def found(victims: Sequence[Victim], context: CheckContext) -> list[Recovery]:
+    """One per action and workload, as of now."""
+    if not victims:
+        return []
+    wanting = _Wanting(victims, context)
+    context.view(REPLICASETS, context.namespace)
+    events = [*context.history(PODS), *wanting.events]
+    return recoveries(
+        victims,
+        sorted(events, key=lambda event: event.received),
+        context.history(REPLICASETS),
+        wanting.of,
+    )
+
+
+class _Wanting:
+    """What workloads want. `events` are of those in the run's own namespace; each of another one is
+    asked for once."""
+
+    def __init__(self, victims: Sequence[Victim], context: CheckContext) -> None:
+        self._context = context
+        self._asked: dict[str, int | None] = {}
+        uids = {victim.workload for victim in victims if victim.workload}
+        near = {_resource(each) for each in victims if each.namespace == context.namespace}
+        self.events: list[WatchEvent] = []
+        for resource in sorted(each for each in near if each is not None):
+            context.view(resource, context.namespace)
+            self.events += [
+                event for event in context.history(resource) if objects.uid(event.object) in uids
+            ]
+
+    def of(self, victim: Victim, moment: float) -> int | None:
+        """At that moment, None when nobody can say."""
+        if _resource(victim) is None:
+            return None
+        if victim.namespace == self._context.namespace:
+            return self._watched(victim.workload, moment)
+        if victim.workload not in self._asked:
+            self._asked[victim.workload] = self._ask(victim)
+        return self._asked[victim.workload]
+
+    def _watched(self, uid: str, moment: float) -> int | None:
+        """By the last event until then; before the first, what that one says."""
+        events = [event for event in self.events if objects.uid(event.object) == uid]
+        until = [event for event in events if event.received <= moment]
+        return readiness.wanted((until or events)[-1 if until else 0].object) if events else None
+
+    def _ask(self, victim: Victim) -> int | None:
+        resource, name = _resource(victim), victim.workload_title.partition("/")[2]
+        assert resource is not None
+        try:
+            obj = self._context.cluster.get(resource, name, victim.namespace)
+        except ApiError:
+            return None
+        return readiness.wanted(obj) if objects.uid(obj) == victim.workload else None
+
+
+def _resource(victim: Victim) -> Resource | None:
+    """The kind of its workload; None for a bare Pod and for kinds that are not known here."""
+    if not victim.workload:
+        return None
+    return _KINDS.get(victim.workload_title.partition("/")[0])

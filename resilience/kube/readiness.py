@@ -1,0 +1,166 @@
+"""What "ready" means, for a Pod and for a workload. Pure; the one place that says so.
+
+A Pod is ready by its Ready condition, which stays True while it terminates: whether it still serves
+its owner is another question (`serves`).
+
+The rules for workloads are those of `kubectl rollout status` (in kubectl's module
+pkg/polymorphichelpers/rollout_status.go) made stricter: the controller has seen the newest spec,
+every Pod that is wanted is updated, ready and available, no old Pod is left, and as many serve in
+our own watch, because a status may still describe the time before a DELETE. A Deployment past its
+progress deadline is not waited for, as kubectl does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from resilience.cluster.interface import Object
+from resilience.kube import objects
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """What a workload lacks. `final`: waiting cannot help."""
+
+    text: str
+    final: bool = False
+
+
+def is_ready(obj: Object) -> bool:
+    """Whether the Ready condition of a Pod or a node is True, terminating or not."""
+    return objects.condition(obj, "Ready").get("status") == "True"
+
+
+def serves(pod: Object) -> bool:
+    """Ready and not on its way out."""
+    return is_ready(pod) and not objects.is_terminating(pod) and not objects.is_finished(pod)
+
+
+def wanted(workload: Object) -> int | None:
+    """How many Pods it wants at this moment, None for a kind that is not known here."""
+    spec, status = workload.get("spec") or {}, _status(workload)
+    match workload.get("kind"):
+        case "DaemonSet":
+            return int(status.get("desiredNumberScheduled", 0))
+        case "Job":
+            return _wanted_by_job(spec, status, ended=bool(_ending(workload)))
+        case "Deployment" | "StatefulSet" | "ReplicaSet" | "ReplicationController":
+            replicas = spec.get("replicas")
+            return 1 if replicas is None else int(replicas)
+    return None
+
+
+def shortfall(workload: Object, pods: Sequence[Object] | None) -> Shortfall | None:
+    """What is missing, None when nothing is. `pods` are all of the workload's, None when nobody
+    watched them: then its status alone is believed."""
+    if workload.get("kind") == "Job":
+        return _of_job(workload)
+    if objects.is_terminating(workload):
+        return Shortfall("it is being deleted")
+    generation = int(objects.metadata(workload).get("generation") or 0)
+    observed = int(_status(workload).get("observedGeneration") or 0)
+    if observed < generation:
+        return Shortfall(
+            f"its controller has not seen the newest spec ({observed} of {generation})"
+        )
+    progress = objects.condition(workload, "Progressing")
+    if progress.get("reason") == "ProgressDeadlineExceeded":
+        said = progress.get("message") or "ProgressDeadlineExceeded"
+        return Shortfall(f"its rollout exceeded its progress deadline: {said}", final=True)
+    return _missing_pods(workload, pods)
+
+
+def _missing_pods(workload: Object, pods: Sequence[Object] | None) -> Shortfall | None:
+    want = wanted(workload) or 0
+    wrong = [
+        f"{value} {word}" for word, value, expected in _counts(workload, want) if value != expected
+    ]
+    serving = want if pods is None else sum(serves(pod) for pod in pods)
+    if serving < want:
+        wrong.append(f"{serving} serving by our own watch")
+    if not wrong:
+        return None
+    return Shortfall(f"expected {want} of {want} Pods, observed " + ", ".join(wrong))
+
+
+def summary(workload: Object) -> str:
+    """What is said when nothing is missing."""
+    if workload.get("kind") == "Job":
+        return "complete"
+    return f"{wanted(workload)} of {wanted(workload)} Pods ready"
+
+
+def _counts(workload: Object, want: int) -> Iterator[tuple[str, int, int]]:
+    """(word, observed, expected) of each number that the controller reports."""
+    status, kind = _status(workload), workload.get("kind")
+    if kind == "DaemonSet":
+        fields = {"numberReady": "ready", "numberAvailable": "available"}
+        if _strategy(workload).get("type") != "OnDelete":
+            fields = {"updatedNumberScheduled": "updated"} | fields
+    else:
+        fields = {"replicas": "present", "readyReplicas": "ready", "availableReplicas": "available"}
+        if kind in ("Deployment", "StatefulSet"):
+            fields = {"replicas": "present", "updatedReplicas": "updated"} | fields
+    for field, word in fields.items():
+        value, expected = int(status.get(field) or 0), want
+        if kind == "StatefulSet" and field == "updatedReplicas":
+            expected = max(0, want - _partition(workload, want))
+            value = min(value, expected)
+        yield word, value, expected
+
+
+def _partition(workload: Object, want: int) -> int:
+    strategy = _strategy(workload)
+    if strategy.get("type") == "OnDelete":
+        return want
+    return int((strategy.get("rollingUpdate") or {}).get("partition") or 0)
+
+
+def _strategy(workload: Object) -> dict[str, Any]:
+    return (workload.get("spec") or {}).get("updateStrategy") or {}
+
+
+def _wanted_by_job(spec: dict[str, Any], status: dict[str, Any], *, ended: bool) -> int:
+    if ended or spec.get("suspend"):
+        return 0
+    parallelism = spec.get("parallelism")
+    at_once = 1 if parallelism is None else int(parallelism)
+    completions = spec.get("completions")
+    if completions is None:  # a work queue: once one has succeeded, no new Pod is started
+        return 0 if status.get("succeeded") else at_once
+    return max(0, min(at_once, int(completions) - int(status.get("succeeded") or 0)))
+
+
+def _of_job(job: Object) -> Shortfall | None:
+    match _ending(job):
+        case "Complete":
+            return None
+        case "Failed":
+            failed = objects.condition(job, "Failed")
+            said = failed.get("message") or failed.get("reason")
+            return Shortfall(f"it failed: {said}", final=True)
+    return Shortfall(f"it is not complete ({_status(job).get('succeeded', 0)} Pods succeeded)")
+
+
+def _ending(job: Object) -> str:
+    """How it ended, "" while it runs."""
+    for kind in ("Complete", "Failed"):
+        if objects.condition(job, kind).get("status") == "True":
+            return kind
+    return ""
+
+
+def has_failed(job: Object) -> bool:
+    """Whether the Job ended without what it was for."""
+    return _ending(job) == "Failed"
+
+
+def has_ended(job: Object) -> bool:
+    """Whether the Job starts no Pods any more."""
+    return bool(_ending(job))
+
+
+def _status(obj: Object) -> dict[str, Any]:
+    return obj.get("status") or {}
