@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from resilience.actions.pods.crash import VERB as CRASH
@@ -11,12 +13,13 @@ from resilience.actions.workloads.scale import VERB as SCALE
 from resilience.checks.ready import VERB as READY
 from resilience.checks.recovered import VERB as RECOVERED
 from resilience.checks.restarts import VERB as RESTARTS
-from resilience.cluster.interface import DEPLOYMENTS
+from resilience.cluster.interface import DEPLOYMENTS, PODS
 from resilience.kube.selectors import Selector
 from resilience.model.scenario import Step
 from resilience.model.values import Reference
 from resilience.model.verb import Phase
 from resilience.model.verdict import Outcome, Result
+from resilience.verbs.context import ActionContext
 from tests.engine.helpers import World, step, world
 
 WEB = Reference.parse("deployment/web")
@@ -59,6 +62,55 @@ def test_what_has_not_recovered_fails_and_says_how_far_it_got(here: World) -> No
     assert record.outcome is Outcome.SERVICE_FAILED
     assert record.findings[0].result is Result.FAILED
     assert "deployment/web has 2 of 3 serving Pods back" in record.message
+
+
+def test_what_has_not_recovered_says_why_in_the_words_of_ready(here: World) -> None:
+    here.controllers.ready_after = 1000.0
+    record = here.run(when=[kill()], then=[step(RECOVERED, Phase.THEN, within=3.0)])
+    assert "serving Pods back" in record.message
+    assert "is Pending and not ready" in record.message
+
+
+def finished(here: World, name: str = "once") -> None:
+    here.cluster.put(
+        PODS,
+        {
+            "metadata": {"name": name, "namespace": "shop", "labels": {"app": "once"}},
+            "spec": {"nodeName": "node-1"},
+            "status": {"phase": "Succeeded"},
+        },
+    )
+
+
+def removes(context: ActionContext) -> None:
+    for pod in context.view(PODS, "shop").objects():
+        if pod["metadata"]["labels"] == {"app": "once"}:
+            context.affected({"kind": "Node", "metadata": {"name": "n"}}, "Node n is cordoned")
+            context.victim(pod, "evicted")
+            context.cluster.delete(PODS, pod["metadata"]["name"], "shop", grace=0)
+            context.proof("gone", {})
+
+
+def test_finished_pods_are_neither_harm_nor_victims(here: World) -> None:
+    finished(here)
+    removal = dataclasses.replace(KILL, run=lambda _, context: removes(context))
+    record = here.run(
+        when=[step(removal, Phase.WHEN, pods=APP), kill(1)],
+        then=[step(RECOVERED, Phase.THEN, within=9.0)],
+    )
+    assert record.outcome is Outcome.PASSED, record.message
+    assert [finding.name for finding in record.findings] == ["recovered.when[1].deployment/web"]
+    assert any("shop/once has finished already" in each.text for each in record.timeline)
+
+
+def test_where_only_finished_pods_were_removed_none_has_to_come_back(here: World) -> None:
+    finished(here)
+    removal = dataclasses.replace(KILL, run=lambda _, context: removes(context))
+    record = here.run(
+        when=[step(removal, Phase.WHEN, pods=APP)], then=[step(RECOVERED, Phase.THEN)]
+    )
+    assert record.outcome is Outcome.PASSED, record.message
+    assert any("only finished Pods were removed" in each.text for each in record.timeline)
 
 
 def test_recovered_without_a_victim_is_no_pass(here: World) -> None:

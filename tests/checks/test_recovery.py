@@ -113,3 +113,58 @@ def test_each_action_and_each_workload_has_a_number_of_its_own() -> None:
         ("when[0]", ("shop/a", "shop/b")),
         ("when[2]", ("shop/c",)),
     ]
+
+
+def wanting(number: int | None) -> Any:
+    return lambda victim, moment: number
+
+
+def of(events: list[WatchEvent], wanted: int | None, *victims: Struck) -> Recovery:
+    [found] = recoveries(victims or (victim("a"),), [*START, *events], SETS, wanting(wanted))
+    return found
+
+
+def test_nothing_brings_back_what_nobody_wants_any_more() -> None:
+    gone = [change(10.1, pod("a", dying=True)), change(11.0, pod("a"), "DELETED")]
+    assert of(gone, 3).seconds is None
+    found = of(gone, 2)
+    assert found.seconds == pytest.approx(0.1)
+    assert found.text == "deployment/web recovered in 0.10s, with 2 of 3 Pods wanted"
+
+
+def test_more_wanted_than_before_is_not_demanded() -> None:
+    back = [change(10.1, pod("a", dying=True)), change(12.0, pod("n"))]
+    assert of(back, 5).seconds == pytest.approx(2.0)
+
+
+def test_what_is_wanted_may_change_after_the_last_pod_did() -> None:
+    workload = {"kind": "Deployment", "metadata": {"uid": "d"}}
+    events = [change(10.1, pod("a", dying=True)), WatchEvent("MODIFIED", workload, 14.0)]
+    wants = {True: 3, False: 2}
+    [found] = recoveries(
+        [victim("a")], [*START, *events], SETS, lambda victim, moment: wants[moment < 14.0]
+    )
+    assert found.seconds == pytest.approx(4.0)
+
+
+def test_where_none_served_before_none_has_to_come_back() -> None:
+    sick = [WatchEvent("ADDED", pod("a", ready=False), 1.0)]
+    gone = [change(10.1, pod("a", dying=True))]
+    [found] = recoveries([victim("a")], [*sick, *gone], SETS, wanting(1))
+    assert found.vain
+    assert found.seconds == pytest.approx(0.1)
+    assert found.text == "deployment/web had no serving Pod when it was hit: none has to come back"
+
+
+def test_a_sick_victim_beside_healthy_ones_leaves_those_to_be_counted() -> None:
+    sick = WatchEvent("ADDED", pod("s", ready=False), 1.0)
+    struck = victim("s", fate=Fate.RESTARTED)
+    events = [*START, sick, change(10.1, pod("s", ready=False, restarts=1))]
+    [found] = recoveries([struck], events, SETS, wanting(4))
+    assert (found.before, found.due) == (3, 3)
+    assert found.seconds == pytest.approx(0.1)
+
+
+def test_the_pods_that_do_not_serve_are_named() -> None:
+    found = recovery([change(10.1, pod("a", dying=True)), change(10.2, pod("n", ready=False))])
+    assert {each["metadata"]["name"] for each in found.unready} == {"a", "n"}

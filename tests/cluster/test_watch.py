@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import queue
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
-from resilience.cluster import errors
+from resilience.cluster import errors, watch
 from resilience.cluster.interface import PODS, View, WatchEvent
 from resilience.cluster.transport import HttpCluster
 from tests.cluster.faulty import FaultyServer, Feed, reply, reset, status
@@ -359,3 +360,79 @@ def test_a_half_open_connection_is_noticed_and_replaced(
     second.event("ADDED", pod("a", 8))
     until(view, ["a"])
     second.end()
+
+
+PATH = "/api/v1/namespaces/shop/pods"
+
+
+def labelled(name: str, version: int) -> dict[str, Any]:
+    made = pod(name, version)
+    made["metadata"]["labels"] = {"app": "x"}
+    return made
+
+
+def test_a_view_answers_only_once_it_shows_what_was_written(
+    server: FaultyServer, cluster: HttpCluster, stack: ExitStack, feed: Feed
+) -> None:
+    server.on("LIST", reply(listing(7, labelled("a", 1))))
+    server.on("WATCH", feed)
+    server.on(f"PATCH {PATH}/a", reply(labelled("a", 9)))
+    view = opened(server, cluster, stack)
+    feed.wait_open()
+    cluster.patch(PODS, "a", {}, "shop")
+    threading.Timer(0.3, lambda: feed.event("MODIFIED", labelled("a", 9))).start()
+    assert view.objects()[0]["metadata"]["resourceVersion"] == "9"
+    assert server.count("LIST") == 1
+
+
+def test_a_watch_that_never_shows_it_is_replaced_by_a_list(
+    server: FaultyServer,
+    cluster: HttpCluster,
+    stack: ExitStack,
+    feed: Feed,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(watch, "CATCHES_UP_WITHIN", 0.1)
+    server.on("LIST", reply(listing(7, labelled("a", 1))), reply(listing(9, labelled("a", 9))))
+    server.on("WATCH", feed)
+    server.on(f"PATCH {PATH}/a", reply(labelled("a", 9)))
+    view = opened(server, cluster, stack)
+    feed.wait_open()
+    told = Told(view)
+    cluster.patch(PODS, "a", {}, "shop")
+    assert view.objects()[0]["metadata"]["resourceVersion"] == "9"
+    assert told.next(1) == ["MODIFIED a"]
+
+
+def test_a_view_that_cannot_catch_up_says_so_and_answers_nothing(
+    server: FaultyServer,
+    cluster: HttpCluster,
+    stack: ExitStack,
+    feed: Feed,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(watch, "CATCHES_UP_WITHIN", 0.1)
+    monkeypatch.setattr(watch, "LISTS_WITHIN", 0.3)
+    server.on("LIST", reply(listing(7, labelled("a", 1))), reset)
+    server.on("WATCH", feed)
+    server.on(f"PATCH {PATH}/a", reply(labelled("a", 9)))
+    view = opened(server, cluster, stack)
+    feed.wait_open()
+    cluster.patch(PODS, "a", {}, "shop")
+    with pytest.raises(errors.Behind, match="has not shown the change to a"):
+        view.objects()
+
+
+def test_a_listener_is_never_made_to_wait(
+    server: FaultyServer, cluster: HttpCluster, stack: ExitStack, feed: Feed
+) -> None:
+    server.on("LIST", reply(listing(7, labelled("a", 1))))
+    server.on("WATCH", feed)
+    server.on(f"PATCH {PATH}/a", reply(labelled("a", 9)))
+    view = opened(server, cluster, stack)
+    feed.wait_open()
+    seen: queue.Queue[str] = queue.Queue()
+    view.subscribe(lambda event: seen.put(names(view.objects())[0]))
+    cluster.patch(PODS, "a", {}, "shop")
+    feed.event("MODIFIED", labelled("a", 8))
+    assert seen.get(timeout=1.0) == "a"

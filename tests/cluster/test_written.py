@@ -216,7 +216,7 @@ def test_a_view_waits_for_its_own_namespace_only() -> None:
 
 
 def test_a_view_with_selectors_waits_for_what_it_holds_or_takes() -> None:
-    app = {"labels": {"app": "x"}}
+    app: Any = {"labels": {"app": "x"}}
     path = "/api/v1/namespaces/shop/pods"
     assert Watch(labels="app=x").expect(wrote("POST", path, pod("b", 12)))
     assert not Watch(labels="app=x").expect(wrote("POST", path, pod("b", 12, **app)))

@@ -15,7 +15,7 @@ import pytest
 
 from resilience.cluster import connect, watch
 from resilience.cluster.access.embedded import sandbox
-from resilience.cluster.interface import DEPLOYMENTS, NODES, PODS, Object
+from resilience.cluster.interface import DEPLOYMENTS, NODES, PODS, Cluster, Object
 from resilience.cluster.transport import HttpCluster
 from resilience.engine.base.abort import Aborter
 from resilience.engine.base.real_clock import RealClock
@@ -23,11 +23,12 @@ from resilience.engine.base.run_options import Options
 from resilience.engine.journal.journal import Journal
 from resilience.engine.python.fixture import NotHeld, Resilience
 from resilience.engine.run.scenario import new_id
-from resilience.kube import objects
+from resilience.kube import objects, readiness
 from resilience.verbs.catalogue import catalogue
 from tests.cluster.delays import late
 from tests.engine.helpers import MemorySink
 
+changes = itertools.count()
 LATE = 0.5
 """Seconds: a hundred times what the sandbox takes."""
 
@@ -98,7 +99,6 @@ def _late(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "Stream", late(LATE))
 
 
-changes = itertools.count()
 numbers = itertools.count(1)
 
 
@@ -126,13 +126,13 @@ def run(cluster: HttpCluster, tmp_path: Path) -> Iterator[Resilience]:
         yield opened
 
 
-def truth(cluster: HttpCluster, namespace: str) -> tuple[Object, list[Object]]:
+def truth(cluster: Cluster, namespace: str) -> tuple[Object, list[Object]]:
     """The Deployment and its serving Pods as the API server has them now."""
     web = cluster.get(DEPLOYMENTS, "web", namespace)
     pods = [
         pod
         for pod in cluster.list(PODS, namespace, labels="app=web")
-        if objects.serves(pod) and objects.controller(pod)
+        if readiness.serves(pod) and objects.controller(pod)
     ]
     return web, pods
 

@@ -1,8 +1,8 @@
 """The `budget` probe at work: the run's own watches of budgets and Pods, read when it stops.
 
-Steady means that there is a budget to watch, that its status is current and that it is not short
-already: else nothing could be said about us. A budget that is taken away meanwhile makes the answer
-"not measured".
+Steady means that there is a budget that covers a Pod, that its status is current and that it is not
+short already: else nothing could be said about us. A budget that covers no Pod is not measured, and
+is named; so is one that is deleted meanwhile.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ class BudgetProbe:
         self._selector, self._namespace = selector, namespace
         self._events: list[WatchEvent] = []
         self._deeds: dict[Key, list[Deed]] = {}
+        self._without: list[str] = []
         self._stopped: float | None = None
         self._pods = context.view(PODS, namespace)
         self._budgets = context.view(BUDGETS, namespace)
@@ -72,6 +73,7 @@ class BudgetProbe:
             self._stopped = self._context.clock.monotonic()
             self._events = self._heard()
             self._deeds = self._done()
+            self._without = self._idle()
 
     def judge(self, window: Window) -> Sequence[Finding]:
         """One finding over all budgets."""
@@ -94,14 +96,27 @@ class BudgetProbe:
         )
 
     def _watched(self, budget: Object) -> bool:
-        if self._namespace not in ("", objects.namespace(budget)):
-            return False
-        if self._selector is None:
-            return True
-        return any(
-            selects(budget, event.object) and self._selector.matches(objects.labels(event.object))
+        return self._is_here(budget) and any(
+            selects(budget, event.object)
+            and not objects.is_finished(event.object)
+            and (self._selector is None or self._selector.matches(objects.labels(event.object)))
             for event in self._context.history(PODS)
         )
+
+    def _is_here(self, budget: Object) -> bool:
+        return self._namespace in ("", objects.namespace(budget))
+
+    def _idle(self) -> list[str]:
+        """Budgets in sight that cover no Pod: nothing can be said about them."""
+        if self._selector is not None:
+            return []
+        budgets = {
+            _key(event.object): event.object
+            for event in self._context.history(BUDGETS)
+            if event.type != "DELETED" and self._is_here(event.object)
+        }
+        idle = [objects.title(each) for each in budgets.values() if not self._watched(each)]
+        return [f"budget {title} covers no Pod" for title in sorted(idle)]
 
     def _heard(self) -> list[WatchEvent]:
         """Each version of each watched budget once: several views may have shown it."""
@@ -116,6 +131,8 @@ class BudgetProbe:
     def _unsteady(self) -> str:
         there = [each for each in self._budgets.objects() if self._watched(each)]
         place = self._namespace or "any namespace"
+        if not there and (idle := self._idle()):
+            return f"{', '.join(idle)}: nothing could fall short; is its selector right?"
         if not there:
             which = f" that covers Pods {self._selector}" if self._selector else ""
             return f"there is no disruption budget{which} in {place}: nothing could fall short"
@@ -174,12 +191,13 @@ class BudgetProbe:
                  for key, spans in sorted(found.items()) for each in spans]  # fmt: skip
         spare = {key: min(each.healthy - each.desired for each in series)
                  for key, series in readings(self._events).items() if series}  # fmt: skip
-        if alone:
+        alone += [f"{text}: not measured" for text in self._without]
+        if any(found.values()):
             return self._finding(Result.PASSED, alone[0], alone)
         key, least = min(spare.items(), key=lambda each: (each[1], each[0]))
         many = f"{len(spare)} budget{'s' * (len(spare) != 1)}"
         text = f"{many} held, {'/'.join(key)} with {least} to spare at the least"
-        return self._finding(Result.PASSED, text, (), (), float(least))
+        return self._finding(Result.PASSED, text, alone, (), float(least))
 
     def _span(self, key: Key, breach: Breach) -> str:
         worst = breach.worst

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -38,7 +39,7 @@ from resilience.backup.plans.lifecycle import (
 from resilience.backup.plans.plan_judge import fresh, intact
 from resilience.backup.store.memory import MemoryStore
 from resilience.backup.store.store_lock import Lock
-from resilience.cluster.interface import Object
+from resilience.cluster.interface import PODS, Object
 from resilience.model.place import Place
 from resilience.model.scenario import Exclude, Keep, Plan, PlanObjective
 from resilience.model.values import Duration
@@ -281,13 +282,26 @@ def test_a_copy_is_whole_and_intact() -> None:
     assert verify(opened(other, "shop-20260301020000")).intact
 
 
-def running(obj: Object) -> None:
+def running(obj: Object, cluster: FakeCluster, ready: int | None = None) -> None:
     """Workloads of this cluster are ready at once, its canary is kept in."""
     if obj["kind"] == "Deployment":
-        ready = {"readyReplicas": obj["spec"]["replicas"]}
-        obj["status"] = ready | {"observedGeneration": obj["metadata"]["generation"]}
+        metadata, want = obj["metadata"], obj["spec"]["replicas"]
+        metadata.setdefault("uid", f"of {metadata['namespace']}/{metadata['name']}")
+        obj["status"] = {"observedGeneration": metadata["generation"], "replicas": want,
+                         "updatedReplicas": want, "availableReplicas": want,
+                         "readyReplicas": want if ready is None else ready}  # fmt: skip
+        for number in range(want):
+            cluster.put(PODS, _of(metadata, number))
     if obj["metadata"]["name"].startswith("resilience-canary"):
         obj["status"] = {"containerStatuses": [{"state": {"terminated": {"exitCode": 0}}}]}
+
+
+def _of(owner: dict[str, Any], number: int) -> Object:
+    reference = {"kind": "Deployment", "name": owner["name"], "uid": owner["uid"]}
+    metadata = {"name": f"{owner['name']}-{number}", "namespace": owner["namespace"],
+                "ownerReferences": [reference | {"controller": True}]}  # fmt: skip
+    conditions = [{"type": "Ready", "status": "True"}]
+    return {"metadata": metadata, "status": {"phase": "Running", "conditions": conditions}}
 
 
 def drilled(cluster: FakeCluster, **changed: Any) -> DrillReport:
@@ -299,7 +313,7 @@ def drilled(cluster: FakeCluster, **changed: Any) -> DrillReport:
 
 def lived_in() -> FakeCluster:
     cluster = shop()
-    cluster.on_create = running
+    cluster.on_create = partial(running, cluster=cluster)
     cluster.add(
         {
             "apiVersion": "batch/v1",
@@ -393,14 +407,9 @@ def test_a_canary_that_gets_out_stops_the_drill_before_anything_is_restored() ->
 def test_a_workload_that_does_not_become_ready_fails_with_its_name() -> None:
     cluster = lived_in()
 
-    def unready(obj: Object) -> None:
-        running(obj)
-        if obj["kind"] == "Deployment":
-            obj["status"]["readyReplicas"] = 0
-
-    cluster.on_create = unready
+    cluster.on_create = partial(running, cluster=cluster, ready=0)
     found = {each.name: each for each in drilled(cluster).findings}
-    assert found["ready"].detail == ("Deployment checkout: 0 of 1 ready",)
+    assert found["ready"].detail == ("Deployment checkout: expected 1 of 1 Pods, observed 0 ready",)
     assert found["rto"].result is Result.FAILED
 
 
@@ -408,7 +417,7 @@ def test_what_came_back_otherwise_fails_with_the_pointer() -> None:
     cluster = lived_in()
 
     def mutated(obj: Object) -> None:
-        running(obj)
+        running(obj, cluster)
         if obj["kind"] == "ConfigMap" and obj["metadata"]["namespace"] == "shop-drill":
             obj["data"]["greeting"] = "changed by a webhook"
 

@@ -59,6 +59,14 @@ def test_pods_of_all_steps_count_together_and_each_once(cluster: FakeCluster) ->
         ours.may_harm([pod("c")])
 
 
+def test_finished_pods_are_not_harmed(cluster: FakeCluster) -> None:
+    finished = [{**pod(name), "status": {"phase": "Succeeded"}} for name in ("x", "y", "z")]
+    limits(cluster, target(max_pods=2)).may_harm([pod("a"), pod("b"), *finished])
+    done = {**pod("dns", "kube-system"), "status": {"phase": "Failed"}}
+    with pytest.raises(Refused, match="kube-system"):
+        limits(cluster, target(namespaces=("shop",))).may_harm([done])
+
+
 def test_what_was_refused_does_not_count(cluster: FakeCluster) -> None:
     ours = limits(cluster, target(max_pods=2))
     with pytest.raises(Refused):

@@ -9,6 +9,7 @@ import pytest
 from resilience.cluster.access.embedded import Embedded
 from resilience.cluster.attributes import Attributes, attributes
 from resilience.cluster.interface import Object, Resource
+from resilience.cluster.survey import WORKLOADS
 from resilience.cluster.transport import HttpCluster
 from resilience.engine.guard import preflight, rbac
 from resilience.engine.guard.permissions import Need, merged, needed
@@ -171,6 +172,9 @@ def test_what_a_scenario_sends_is_what_it_declares(
     unsent = [right for right in declared if not any(allows(right, each) for each in sent)]
     conditional = {("apps", "deployments", "patch"), ("apps", "deployments", "update"),
                    ("", "services", "patch"), ("", "services", "update")}  # fmt: skip
+    # `recovered` looks at the workloads that were hit, of whatever kind they turn out to be.
+    conditional |= {(each.group, each.plural, verb) for each in WORKLOADS
+                    for verb in ("list", "watch")}  # fmt: skip
     journal = {right for right in unsent if right.namespace == JOURNAL}
     left = {(right.group, right.resource, right.verb) for right in set(unsent) - journal}
     assert left <= conditional

@@ -141,6 +141,22 @@ def test_without_a_budget_nothing_is_broken(here: World) -> None:
         here, kill(1), selector=APP).message  # fmt: skip
 
 
+def test_a_budget_that_covers_no_pod_is_not_measured(here: World) -> None:
+    put(here, 1, "other", "wbe")
+    record = run(here, kill(1))
+    assert record.outcome is Outcome.NOT_MEASURED
+    assert "budget shop/other covers no Pod" in record.message
+    assert len(here.pods()) == 3, "nothing was broken"
+
+
+def test_beside_a_budget_that_covers_pods_it_is_named(here: World) -> None:
+    put(here, 1)
+    put(here, 1, "other", "wbe")
+    [finding] = run(here, kill(1)).findings
+    assert finding.measured.startswith("1 budget held, shop/web with ")
+    assert finding.detail == ("budget shop/other covers no Pod: not measured",)
+
+
 def test_a_budget_that_is_short_already_proves_nothing_about_us(here: World) -> None:
     put(here, 5)
     record = run(here, kill(1))
