@@ -194,7 +194,7 @@ def test_what_somebody_cordoned_since_stays_cordoned(here: World, power: Power) 
     record = here.run(when=[step(NODE_DOWN, Phase.WHEN, node="node-1", within=120.0)])
     assert record.outcome is Outcome.UNDO_INCOMPLETE
     assert "node-1 was cordoned by somebody else since; it stays cordoned" in record.message
-    assert objects.is_ready(here.cluster.find(NODES)[0])
+    assert readiness.is_ready(here.cluster.find(NODES)[0])
     assert here.cluster.find(NODES)[0]["spec"]["unschedulable"] is True
 
 
