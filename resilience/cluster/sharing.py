@@ -14,7 +14,7 @@ from resilience.cluster.connection.wire import Wire
 from resilience.cluster.errors import ClusterError
 from resilience.cluster.interface import Resource, View
 from resilience.cluster.watch import LiveView
-from resilience.cluster.written import Write
+from resilience.cluster.watching.written import Write
 
 Key = tuple[Resource, str, str, str]
 

@@ -13,7 +13,6 @@ from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from resilience.cluster import written
 from resilience.cluster.access.access import Access
 from resilience.cluster.connection.log_lines import opened
 from resilience.cluster.connection.wire import Gate, Wire
@@ -28,6 +27,7 @@ from resilience.cluster.errors import (
 from resilience.cluster.interface import NAMESPACES, PODS, Means, Object, Resource, View
 from resilience.cluster.permit.door import Door, Permit
 from resilience.cluster.sharing import Shared
+from resilience.cluster.watching import written
 
 if TYPE_CHECKING:
     from resilience.cluster.connection.websocket import WebSocket

@@ -5,9 +5,9 @@ seen; one that the server calls too old (410) is replaced by a new list; trouble
 with growing pauses, or as long as the server's Retry-After says. So what the view holds is never
 staler than one reconnect, and `trouble` says while it may be. It ends with `stop`.
 
-A view answers only once it shows every write of this process (`resilience.cluster.written`): it
-waits for its watch, lists again when the watch takes long, and raises `Behind` when that does not
-help. Listeners, which run on the view's own thread, are never made to wait.
+A view answers only once it shows every write of this process (see `watching.written`): it waits for
+its watch, lists again when the watch takes long, and raises `Behind` when that does not help.
+Listeners, which run on the view's own thread, are never made to wait.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from resilience.cluster.errors import (
     Unreachable,
 )
 from resilience.cluster.interface import Object, Resource, WatchEvent
-from resilience.cluster.viewing import selection
-from resilience.cluster.written import Unseen, Write
+from resilience.cluster.watching.viewing import selection
+from resilience.cluster.watching.written import Unseen, Write
 
 Listener = Callable[[WatchEvent], None]
 

@@ -16,8 +16,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from resilience.cluster.interface import Object
 from resilience.kube import objects
+from resilience.kube.objects import Object
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ import pytest
 
 from resilience.cluster.copy import Copy
 from resilience.cluster.interface import WatchEvent
-from resilience.cluster.viewing import selection
-from resilience.cluster.written import Unseen, Write, address, answered, lost, number
+from resilience.cluster.watching.viewing import selection
+from resilience.cluster.watching.written import Unseen, Write, address, answered, lost, number
 
 
 def pod(name: str, version: int, uid: str = "", **metadata: Any) -> dict[str, Any]:
