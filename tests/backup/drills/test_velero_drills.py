@@ -6,6 +6,7 @@ import gzip
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -81,7 +82,7 @@ def backup(
 
 def cluster() -> FakeCluster:
     found = shop()
-    found.on_create = running
+    found.on_create = partial(running, cluster=found)
     return found
 
 
