@@ -40,6 +40,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         parser.addini(option.key, option.help, type=option.ini_type, default=None)  # type: ignore[arg-type]
 
 
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Offer the hooks of `resilience.hookspecs`."""
+    from resilience import hookspecs
+
+    pluginmanager.add_hookspecs(hookspecs)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Read the settings; a bad one ends the run with one line."""
 

@@ -44,7 +44,16 @@ ARROWS: dict[str, set[str]] = {
 """Room to the rooms that it may import. The rooms that are not here stand outside of all: the
 plugin, the command and what is theirs. They may import any room but the sandbox."""
 
-OUTSIDE = {"__init__", "__main__", "plugin", "harness", "cli", "commands", "reference"}
+OUTSIDE = {
+    "__init__",
+    "__main__",
+    "plugin",
+    "hookspecs",
+    "harness",
+    "cli",
+    "commands",
+    "reference",
+}
 
 SANDBOX: tuple[set[str], ...] = (
     {"host"},

@@ -103,6 +103,7 @@ class ScenarioItem(pytest.Function):
             with chdir(self.config.invocation_params.dir):
                 lines = session.rehearse(self.scenario, cluster)
             self._show(lines)
+        self.ihook.pytest_resilience_run_started(item=self, scenario=self.scenario)
         # The scenario's paths begin where pytest was started, wherever tests have gone since.
         with output.live(self.config) as shown, chdir(self.config.invocation_params.dir):
             try:
@@ -114,6 +115,9 @@ class ScenarioItem(pytest.Function):
                 raise ScenarioFailed(f"{Outcome.HARNESS_ERROR.value}: {error}") from None
         session.outcomes[self.nodeid] = record.outcome
         self._keep(record)
+        for finding in record.findings:
+            self.ihook.pytest_resilience_finding(item=self, finding=finding)
+        self.ihook.pytest_resilience_run_finished(item=self, record=record)
         if session.signals.interrupted:
             self.session.shouldstop = f"{session.signals.interrupted}, after putting back"
         if record.outcome is not Outcome.PASSED:
