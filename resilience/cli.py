@@ -122,6 +122,11 @@ def _add_schema(schema: argparse.ArgumentParser) -> None:
 
 def _add_recover(recover: argparse.ArgumentParser) -> None:
     recover.add_argument("id", nargs="?", metavar="RUN", help="only this run; default: all")
+    kept = recover.add_mutually_exclusive_group()
+    kept.add_argument("--force", action="store_true",
+                      help="put back also what somebody else changed since; needs RUN")  # fmt: skip
+    kept.add_argument("--forget", action="store_true",
+                      help="keep what somebody else changed since; needs RUN")  # fmt: skip
     _add_settings(recover, {"context", "kubeconfig", "journal", "journal_namespace", "lock_wait"})
     recover.set_defaults(run=_recover)
 

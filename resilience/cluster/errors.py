@@ -1,7 +1,8 @@
 """What can go wrong between us and an API server, named for the decision it asks for.
 
 ClusterError
-├── Unreachable          no answer: connection refused, timed out, TLS failed. Try again later
+├── Unreachable          no answer: timed out, connection broken, TLS failed. Try again later
+│   └── NeverSent        no connection was made, so the request was certainly not carried out
 ├── Behind               a watch does not show yet what was written: what it says is out of date
 ├── ClusterEnded         the embedded cluster is gone, and all that was in it
 └── ApiError             an answer that says no
@@ -26,6 +27,10 @@ class ClusterError(Exception):
 
 class Unreachable(ClusterError):
     """No usable answer. The request may or may not have been carried out."""
+
+
+class NeverSent(Unreachable):
+    """No connection was made: refused, no route, no such name. Safe to send again, a POST too."""
 
 
 class Behind(ClusterError):

@@ -73,18 +73,30 @@ class LeaseLock:
     """One Lease, wanted by one holder. Not reentrant; use one per run and namespace."""
 
     def __init__(
-        self, cluster: Cluster, namespace: str, name: str, holder: str, clock: Clock
+        self,
+        cluster: Cluster,
+        namespace: str,
+        name: str,
+        holder: str,
+        clock: Clock,
+        waiting: Callable[[str], None] = lambda text: None,
     ) -> None:
         self._cluster = cluster
         self._namespace = namespace
         self._name = name
         self._holder = holder
         self._clock = clock
+        self._waiting = waiting
         self._lease: Object | None = None
         self._renewed = (0.0, 0.0)
         self._renewing = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+
+    def holder(self) -> str:
+        """Who holds it now; "" for nobody."""
+        lease = self._read()
+        return "" if lease is None else holder_of(lease)
 
     # Taking ------------------------------------------------------------------------------------
 
@@ -95,7 +107,7 @@ class LeaseLock:
         is `known_dead` costs nothing."""
         deadline = self._clock.monotonic() + within
         seen: tuple[str, str] | None = None
-        seen_at = 0.0
+        seen_at, told = 0.0, ""
         while True:
             lease = self._read()
             mark = _mark(lease)
@@ -112,6 +124,12 @@ class LeaseLock:
                 continue
             if now >= deadline:
                 raise Held(self._title, holder_of(lease), _since(lease))
+            if holder_of(lease) != told:
+                told = holder_of(lease)
+                self._waiting(
+                    f"waiting for {self._title}, held by {told} since {_since(lease)}; up to"
+                    f" {deadline - now:.0f} s"
+                )
             self._clock.wait(min(ASK_EVERY, deadline - now))
 
     @property
@@ -119,10 +137,7 @@ class LeaseLock:
         return f"the lock {self._namespace}/{self._name}"
 
     def _read(self) -> Object | None:
-        try:
-            return self._cluster.get(LEASES, self._name, self._namespace)
-        except NotFound:
-            return None
+        return _read(self._cluster, self._namespace, self._name)
 
     def _put(self, lease: Object) -> Object:
         path = LEASES.path(self._namespace, self._name)
@@ -232,9 +247,51 @@ class LeaseLock:
             self._lease = None
 
 
-def _mark(lease: Object | None) -> tuple[str, str] | None:
-    if lease is None:
+def silent(
+    cluster: Cluster,
+    namespace: str,
+    names: Collection[str],
+    clock: Clock,
+    watching: Callable[[float], None],
+    *,
+    within: float,
+    known_dead: Collection[str] = (),
+) -> set[str]:
+    """Holders of these Leases that renew none of them for as long as theirs lasts: they are dead.
+    All are watched together, up to `within` seconds; who renews is watched no longer. Nothing is
+    waited for where nobody holds any. `watching` hears for how long it may take."""
+    marks: dict[str, tuple[str, str]] = {}
+    lasts: dict[str, float] = {}
+    for name in names:
+        lease = _read(cluster, namespace, name)
+        if lease and (who := holder_of(lease)) and who not in known_dead:
+            marks[name], lasts[who] = _mark(lease), max(lasts.get(who, 0.0), _duration(lease))
+    if not lasts or not within:
+        return set()
+    began, dead = clock.monotonic(), set[str]()
+    watching(min(within, max(lasts.values())))
+    while lasts and clock.monotonic() - began < within:
+        clock.wait(ASK_EVERY)
+        passed = clock.monotonic() - began
+        for name, mark in marks.items():
+            if mark[0] in lasts and _mark(_read(cluster, namespace, name)) != mark:
+                del lasts[mark[0]]  # it lives, or has let go
+        over = {who for who, seconds in lasts.items() if passed >= seconds}
+        dead |= over
+        lasts = {who: seconds for who, seconds in lasts.items() if who not in over}
+    return dead
+
+
+def _read(cluster: Cluster, namespace: str, name: str) -> Object | None:
+    try:
+        return cluster.get(LEASES, name, namespace)
+    except NotFound:
         return None
+
+
+def _mark(lease: Object | None) -> tuple[str, str]:
+    if lease is None:
+        return "", ""
     return holder_of(lease), str((lease.get("spec") or {}).get("renewTime"))
 
 

@@ -19,9 +19,16 @@ from resilience.commands import CommandError, settings
 from resilience.config.settings import Settings
 from resilience.engine.journal.recover import Left, left_behind, replay
 
+AWAY = 300.0
+"""Seconds for which an API server that is away is waited for."""
+
+LEFT = 20
+"""Exit code when something could not be put back, as of a pytest run."""
+
 
 def recover(options: argparse.Namespace) -> int:
-    """0 when nothing is left; 1 when something could not be put back."""
+    """0 when nothing is left; 20 when something could not be put back, or somebody else changed it
+    since; 1 when a run was left alone: it lives, or it is of another cluster."""
     given = settings(options)
     found: Sequence[Left] = left_behind(given.journal_directory)
     named = bool(given.context or given.kubeconfig)
@@ -32,8 +39,10 @@ def recover(options: argparse.Namespace) -> int:
         print("nothing is left to put back")
         return 0
     runs = [options.id] if options.id else []
+    if (options.force or options.forget) and not runs:
+        raise CommandError("--force and --forget need the run: resilience recover RUN --force")
     try:
-        return _replay(replace(given, context=_context(given, found)), runs)
+        return _replay(replace(given, context=_context(given, found)), runs, options)
     except NoAccess as error:
         if named or not found:
             raise
@@ -74,8 +83,9 @@ def _context(given: Settings, found: Sequence[Left]) -> str:
     return named[0]
 
 
-def _replay(given: Settings, runs: Sequence[str]) -> int:
+def _replay(given: Settings, runs: Sequence[str], options: argparse.Namespace) -> int:
     from resilience.cluster import open_context
+    from resilience.cluster.connection.patience import patient
     from resilience.config import targets
     from resilience.engine.base.abort import Aborter
     from resilience.engine.base.real_clock import RealClock
@@ -84,11 +94,15 @@ def _replay(given: Settings, runs: Sequence[str]) -> int:
     from resilience.engine.journal.takeover import Place
     from resilience.verbs.catalogue import catalogue
 
-    with open_context(given.context, given.kubeconfig) as cluster:
-        known = targets.load(given.root)
+    wait = patient(RealClock(), AWAY, lambda text: print(text, file=sys.stderr), writes=True)
+    with open_context(given.context, given.kubeconfig) as opened:
+        cluster, known = opened.through(wait), targets.load(given.root)
         cluster.means = consent.means(cluster, known, given.helper_image)
         directory = given.journal_directory
-        results = replay(cluster, directory, catalogue(), clock=RealClock(), runs=runs)
+        results = replay(
+            cluster, directory, catalogue(), clock=RealClock(), runs=runs,
+            force=options.force, forget=options.forget,
+        )  # fmt: skip
         place = Place(
             cluster=consent.books(cluster, given.journal_namespace),
             acting=consent.under_locks(cluster, known),
@@ -97,6 +111,8 @@ def _replay(given: Settings, runs: Sequence[str]) -> int:
             clock=RealClock(),
             aborter=Aborter(),
             directory=directory,
+            force=options.force,
+            forget=options.forget,
         )
         results += takeover.recover(place, wait=given.lock_wait, runs=runs)
     if not results:
@@ -105,4 +121,6 @@ def _replay(given: Settings, runs: Sequence[str]) -> int:
         stream = sys.stdout if result.complete else sys.stderr
         for line in result.lines:
             print(line, file=stream)
+    if any(result.left or result.kept for result in results):
+        return LEFT
     return 0 if all(result.complete for result in results) else 1

@@ -31,6 +31,8 @@ def finish(session: pytest.Session, exitstatus: int) -> None:
         missing = True
     failed = output.failed_nodes(session.config)
     others = bool(failed - set(ours.outcomes))
+    if ours.left:
+        ours.outcomes["what dead runs left"] = Outcome.UNDO_INCOMPLETE
     session.exitstatus = exits.code(int(session.exitstatus), ours.outcomes.values(), others)
     if missing and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = exits.OWN[Outcome.HARNESS_ERROR]  # what was asked for is not there
@@ -59,5 +61,9 @@ def _written(ours: Session) -> list[str]:
 def summarise(reporter: Any, config: pytest.Config) -> None:
     """One table of all scenarios, and where the report lies."""
     ours = config.stash[SESSION]
+    if ours.left:
+        reporter.section("left by runs that died")
+        for line in ours.left:
+            reporter.write_line(line)
     if ours.records:
         output.summary(reporter, ours.records, ours.files)

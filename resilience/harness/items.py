@@ -119,7 +119,7 @@ class ScenarioItem(pytest.Function):
             self.ihook.pytest_resilience_finding(item=self, finding=finding)
         self.ihook.pytest_resilience_run_finished(item=self, record=record)
         if session.signals.interrupted:
-            self.session.shouldstop = f"{session.signals.interrupted}, after putting back"
+            self.session.shouldstop = session.interruption(record.outcome)
         if record.outcome is not Outcome.PASSED:
             raise ScenarioFailed(record.message)
 
@@ -127,8 +127,8 @@ class ScenarioItem(pytest.Function):
         session = self.config.stash[SESSION]
         session.outcomes[self.nodeid] = Outcome.REFUSED
         if session.signals.interrupted:
-            self.session.shouldstop = f"{session.signals.interrupted}, before anything was touched"
-        return ScenarioFailed(f"refused by guard: {str(error).rstrip()}\nnothing was touched")
+            self.session.shouldstop = f"{session.signals.interrupted}, {session.untouched}"
+        return ScenarioFailed(f"refused by guard: {str(error).rstrip()}\n{session.untouched}")
 
     def _keep(self, record: RunRecord) -> None:
         whole = self.config.get_verbosity() >= 2

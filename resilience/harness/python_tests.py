@@ -43,14 +43,14 @@ def serve(request: pytest.FixtureRequest, cluster: HttpCluster) -> Iterator[Resi
     try:
         session.ask_consent_for(cluster, [session.settings.namespace])
     except Refused as error:
-        pytest.fail(f"refused by guard: {error}; nothing was touched", pytrace=False)
+        pytest.fail(f"refused by guard: {error}; {session.untouched}", pytrace=False)
     title, directory = request.node.nodeid, request.path.parent
     with output.live(request.config, moving=False) as shown:
         serving = session.serve(cluster, shown, title, directory)
         try:
             ours = serving.__enter__()
         except Refused as error:
-            pytest.fail(f"refused by guard: {error}; nothing was touched", pytrace=False)
+            pytest.fail(f"refused by guard: {error}; {session.untouched}", pytrace=False)
         except (ActionFailed, ClusterError) as error:  # it never began
             session.outcomes[title] = Outcome.HARNESS_ERROR
             pytest.fail(f"{Outcome.HARNESS_ERROR.value}: {error}", pytrace=False)
@@ -58,11 +58,14 @@ def serve(request: pytest.FixtureRequest, cluster: HttpCluster) -> Iterator[Resi
             yield ours
         finally:
             if session.signals.interrupted:  # also where what it raised was lost on its way
-                request.session.shouldstop = f"{session.signals.interrupted}, after putting back"
+                request.session.shouldstop = session.interruption(session.outcomes.get(title))
             try:
                 serving.__exit__(None, None, None)
             except UndoIncomplete as error:
                 session.mark_incomplete(title)
+                if session.signals.interrupted:
+                    stop = session.interruption(session.outcomes[title])
+                    request.session.shouldstop = stop
                 raise pytest.fail.Exception(str(error), pytrace=False) from None
             except NotMeasured as error:
                 raise pytest.fail.Exception(str(error), pytrace=False) from None

@@ -1,7 +1,8 @@
 """Before a run: what killed runs left on this cluster is put back; nothing new is built on it.
 
-From the local journal, and on a real cluster from its own, where runs of other machines are told
-too. What cannot be put back now stays in its journal, and is told; it keeps no run from beginning.
+From the local journal, and on a real cluster from its own, where runs of other machines are found
+too: whether these still live is watched first. What cannot be put back now stays in its journal, is
+reported, and weighs in the exit code; it keeps no run from beginning.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from resilience.cluster.transport import HttpCluster
+    from resilience.engine.journal.recover import Recovered
     from resilience.engine.journal.takeover import Place
     from resilience.verbs.catalogue import Verbs
 
 Tell = Callable[[str], None]
+Heed = Callable[["Recovered"], None]
 
 
-def from_here(cluster: HttpCluster, directory: Path, verbs: Verbs, tell: Tell) -> None:
+def from_here(cluster: HttpCluster, directory: Path, verbs: Verbs, heed: Heed) -> None:
     """What runs of this machine left."""
     from resilience.engine.base.real_clock import RealClock
     from resilience.engine.journal.recover import replay
@@ -26,20 +29,19 @@ def from_here(cluster: HttpCluster, directory: Path, verbs: Verbs, tell: Tell) -
     for result in replay(cluster, directory, verbs, clock=RealClock()):
         if result.skipped and cluster.is_sandbox:
             continue  # a journal of a real cluster does not concern a run on the sandbox
-        for line in result.lines:
-            tell(f"recovering {line}")
+        heed(result)
 
 
-def from_there(place: Place, tell: Tell) -> None:
-    """What dead runs left in the cluster's own journal; those that may still live are left."""
-    from resilience.cluster.errors import ApiError
+def from_there(place: Place, wait: float, tell: Tell, heed: Heed) -> None:
+    """What dead runs left in the cluster's own journal. Whether a run lives is watched for up to
+    `wait` seconds, which is paid only where there is a journal."""
+    from resilience.cluster.errors import ClusterError
     from resilience.engine.journal import takeover
 
     try:
-        results = takeover.recover(place, wait=0.0, tell=tell)
-    except ApiError as error:
+        results = takeover.recover(place, wait=wait, tell=tell)
+    except ClusterError as error:
         tell(f"the journal in the cluster cannot be read: {error}")
         return
     for result in results:
-        for line in result.lines if not result.skipped else ():
-            tell(f"recovering {line}")
+        heed(result)

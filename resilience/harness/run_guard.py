@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from resilience.cluster.connection.pace import Bucket, paced
+from resilience.cluster.connection.patience import chained, patient
 from resilience.cluster.dry import READS
 from resilience.cluster.errors import ClusterError
 from resilience.cluster.interface import Cluster, Object
@@ -29,11 +30,15 @@ from resilience.engine.guard.permissions import merged, of_step
 from resilience.engine.journal import takeover
 from resilience.engine.journal.journal import Sink
 from resilience.engine.journal.journal_configmap import JournalMap, is_there
+from resilience.engine.journal.recover import Recovered
 from resilience.engine.plan.scenario_reach import of_one, of_scenario
 from resilience.model.scenario import Scenario, Step
 from resilience.model.step_reach import Reach
 from resilience.model.verb import Catalogue
 from resilience.verbs.context import Refused
+
+AWAY = 300.0
+"""Seconds for which an undo waits for an API server that is away: far longer than a run does."""
 
 
 class LockLost(ClusterError):
@@ -50,6 +55,8 @@ class Guarding:
     verbs: Catalogue
     clock: EngineClock
     tell: Callable[[str], None]
+    heed: Callable[[Recovered], None]
+    """Hears what became of each dead run that was found."""
 
     @contextmanager
     def about(
@@ -67,21 +74,22 @@ class Guarding:
         if not reach:
             yield self.cluster.under(), options, ()
             return
-        agreed = consent.consent_to(self.cluster, self.targets, reach)
-        limits = Limits(agreed.target, self.cluster, namespace, self.clock.wall)
+        calm = self._calm(aborter)
+        agreed = consent.consent_to(calm, self.targets, reach)
+        limits = Limits(agreed.target, calm, namespace, self.clock.wall)
         limits.open_now()
         assert options.run is not None
         journal, who = self.settings.journal_namespace, holder(options.run)
         books = self.books
         ensure_namespace(books, journal)
-        patient = self.clock.checking(aborter.check)
-        locks = Locks(books, journal, names(agreed.reach), who, patient)
+        clock = self.clock.checking(aborter.check)
+        locks = Locks(books, journal, names(agreed.reach), who, clock, self.tell)
         locks.acquire(self.settings.lock_wait)
         try:
             self._undo_dead(options, locks)
             sink = JournalMap(books, options.run, journal)
             _keep(locks, sink, aborter)
-            acting = agreed.given_to(self.cluster, f"run {options.run}", lambda: locks.lost)
+            acting = agreed.given_to(calm, f"run {options.run}", lambda: locks.lost)
             yield acting, self._hung(options, aborter, agreed, limits, locks, sink, title), [sink]
         finally:
             locks.release()
@@ -90,6 +98,11 @@ class Guarding:
     def books(self) -> HttpCluster:
         """The cluster as our own Leases and journals are written to it."""
         return consent.books(self.cluster, self.settings.journal_namespace)
+
+    def _calm(self, aborter: Aborter) -> HttpCluster:
+        """For what a run asks beside its steps: an API server that is away is waited for."""
+        clock = self.clock.checking(aborter.check)
+        return self.cluster.through(patient(clock, self.settings.lock_wait, self.tell))
 
     def rehearsing(self, scenario: Scenario, namespace: str) -> tuple[Limits, HttpCluster]:
         """The limits of a dry run, and the cluster through which it asks: by the same door as the
@@ -105,9 +118,10 @@ class Guarding:
 
     def place(self, directory: Path) -> takeover.Place:
         """Where dead runs of this cluster are looked for."""
+        wait = patient(self.clock, self.settings.lock_wait, self.tell, writes=True)
         return takeover.Place(
-            cluster=self.books,
-            acting=consent.under_locks(self.cluster, self.targets),
+            cluster=self.books.through(wait),
+            acting=consent.under_locks(self.cluster.through(wait), self.targets),
             namespace=self.settings.journal_namespace,
             verbs=self.verbs,
             clock=self.clock,
@@ -118,9 +132,8 @@ class Guarding:
     def _undo_dead(self, options: Options, locks: Locks) -> None:
         place = self.place(options.journal)
         assert options.run is not None
-        for result in takeover.under_locks(place, options.run, locks.names):
-            for line in result.lines:
-                self.tell(f"recovering {line}")
+        for result in takeover.under_locks(place, options.run, locks.names, self.tell):
+            self.heed(result)
         takeover.forget_undone_elsewhere(place)
 
     def _hung(
@@ -139,7 +152,10 @@ class Guarding:
         def may_undo() -> bool:
             return not locks.lost or self._regained(locks, sink, options, aborter)
 
-        acting = _locked(locks.still_ours, locks, self._pace(target, own))
+        acting = chained(
+            patient(own, self.settings.lock_wait, self.tell),
+            _locked(locks.still_ours, locks, self._pace(target, own)),
+        )
         undoing = _locked(lambda: locks.still_ours() or may_undo(), locks,
                           self._pace(target, self.clock))  # fmt: skip
         return replace(
@@ -149,6 +165,7 @@ class Guarding:
             acting=lambda cluster: _through(cluster, acting, agent),
             undoing=lambda cluster: _through(cluster, undoing, agent),
             may_undo=may_undo,
+            undone_elsewhere=lambda: bool(locks.lost) and self._undone_elsewhere(options),
             journalled={
                 "journal": self.settings.journal_namespace,
                 "locks": list(locks.names),
@@ -165,11 +182,18 @@ class Guarding:
 
     def _regained(self, locks: Locks, sink: JournalMap, options: Options, aborter: Aborter) -> bool:
         """The locks again, and nobody has undone our changes meanwhile."""
-        patient = self.clock.checking(aborter.check_undo)
-        if not locks.regain(self.settings.lock_wait, patient):
-            return False
-        sink.mute = not is_there(self.cluster, str(options.run), self.settings.journal_namespace)
+        clock = self.clock.checking(aborter.check_undo)
+        regained = locks.regain(self.settings.lock_wait, clock, AWAY)
+        sink.mute = not regained or self._undone_elsewhere(options)
         return not sink.mute
+
+    def _undone_elsewhere(self, options: Options) -> bool:
+        """Whether another run has undone what this one changed: its journal is gone then."""
+        run, namespace = str(options.run), self.settings.journal_namespace
+        try:
+            return not is_there(self.cluster, run, namespace)
+        except ClusterError:  # it does not answer: nobody knows
+            return False
 
     def before_each(
         self, limited: Callable[[Step], None], namespace: str

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from resilience.engine.base.abort import Aborter
     from resilience.engine.base.run_options import Options
     from resilience.engine.journal.journal import Journal
+    from resilience.engine.journal.recover import Recovered
     from resilience.engine.python.fixture import Resilience
     from resilience.harness.run_guard import Guarding
     from resilience.model.report import RunRecord
@@ -49,6 +51,10 @@ class Session:
         """By node id: how each item that we ran, or refused to run, ended."""
         self.notices: dict[str, None] = {}
         """What files say that will not be read any more, each once."""
+        self.put_back: list[str] = []
+        """Dead runs that were undone in this session, before its own."""
+        self.left: list[str] = []
+        """What dead runs left and could not be put back, in words."""
         self.files: list[str] = []
         """Lines that say where the report lies."""
         self._tell = tell
@@ -154,9 +160,10 @@ class Session:
         directory = self.settings.journal_directory
         targets = () if self.wants_sandbox else self.targets
         cluster.means = consent.means(cluster, targets, self.settings.helper_image)
-        recovering.from_here(cluster, directory, self.catalogue, self._tell)
+        recovering.from_here(cluster, directory, self.catalogue, self.heed)
         if not self.wants_sandbox:
-            recovering.from_there(self._guarding(cluster).place(directory), self._tell)
+            place = self._guarding(cluster).place(directory)
+            recovering.from_there(place, self.settings.lock_wait, self._tell, self.heed)
         self._environment = {
             "resilience": __version__,
             "python": platform.python_version(),
@@ -184,6 +191,40 @@ class Session:
         from resilience.engine.guard import consent
 
         consent.consent(cluster, self.targets, namespaces)
+
+    def heed(self, result: Recovered) -> None:
+        """What became of a dead run: told, and kept for the end where it weighs."""
+        for line in result.lines:
+            self._tell(f"recovering {line}")
+        if result.undone:
+            self.put_back.append(result.run)
+        if result.weighs:
+            self.left += result.lines
+
+    def interruption(self, outcome: Outcome | None) -> str:
+        """Why the session stops, and whether everything was put back first."""
+        from resilience.model.verdict import Outcome
+
+        incomplete = outcome is Outcome.UNDO_INCOMPLETE
+        after = "not everything was put back" if incomplete else "after putting back"
+        return f"{self.signals.interrupted}, {after}"
+
+    @property
+    def recovery(self) -> str:
+        """The command that undoes what runs of this session leave."""
+        settings, words = self.settings, ["resilience", "recover"]
+        for name, value in (("kubeconfig", settings.kubeconfig), ("context", settings.context),
+                            ("journal", settings.journal)):  # fmt: skip
+            words += [f"--{name}", str(value)] if value else []
+        return shlex.join(words)
+
+    @property
+    def untouched(self) -> str:
+        """What may be said of a scenario that was refused before it began."""
+        if not self.put_back:
+            return "nothing was touched"
+        runs = ", ".join(self.put_back)
+        return f"this scenario touched nothing; what run {runs} had left was put back before"
 
     def mark_incomplete(self, node: str) -> None:
         """A test of somebody's left something in the cluster."""
@@ -215,7 +256,7 @@ class Session:
         from resilience.verbs.context import Refused
 
         options = self._repeating(scenario, self._options(self._seed_for(scenario), shown))
-        aborter, clock = Aborter(), RealClock()
+        aborter, clock = Aborter(self.recovery), RealClock()
         namespace = scenario.namespace or self.settings.namespace
 
         def work() -> RunRecord:
@@ -283,6 +324,7 @@ class Session:
             verbs=self.catalogue,
             clock=RealClock(),
             tell=self._tell,
+            heed=self.heed,
         )
 
     def _ending_with_the_sandbox(self, aborter: Aborter) -> AbstractContextManager[None]:
@@ -309,7 +351,7 @@ class Session:
         from resilience.model.step_reach import ANY, Reach
 
         options = self._options(self.seed, shown)
-        aborter = Aborter()
+        aborter = Aborter(self.recovery)
         namespace = self.settings.namespace
         target = None if self.wants_sandbox else consent.target_of(cluster, self.targets)
         nodes = cluster.is_sandbox or (target is not None and target.nodes)
@@ -357,4 +399,5 @@ class Session:
             ephemeral=self.wants_sandbox,
             environment=self._environment,
             observe=shown.probe,
+            recovery=self.recovery,
         )

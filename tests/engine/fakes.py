@@ -25,6 +25,7 @@ from resilience.cluster.interface import (
     ENDPOINTSLICES,
     EVENTS,
     JOBS,
+    LEASES,
     NAMESPACES,
     NODES,
     PODS,
@@ -51,6 +52,7 @@ KNOWN = (
     ENDPOINTSLICES,
     EVENTS,
     JOBS,
+    LEASES,
     NAMESPACES,
     NODES,
     PODS,
@@ -239,6 +241,8 @@ class FakeCluster(Twin):
         if path == "/sandbox/v1/faults/crash":
             self._call(method, path)
             return self._crash(body)
+        if method == "PUT" and path.startswith("/apis/coordination.k8s.io/"):
+            return self.replace(LEASES, body)
         if method == "POST":
             resource, namespace = self._collection(path)
             return self.create(resource, body, namespace)

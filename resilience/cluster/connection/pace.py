@@ -74,7 +74,7 @@ def paced(bucket: Bucket) -> Callable[[Call, Callable[[Call], Object]], Object]:
             try:
                 return send(call)
             except Throttled as error:
-                if not left or not error.retry_after or _is_budget(error):
+                if not left or not error.retry_after or is_budget(error):
                     raise
                 bucket.hold(error.retry_after)
         raise AssertionError("unreachable: the last try returns or raises")
@@ -82,5 +82,6 @@ def paced(bucket: Bucket) -> Callable[[Call, Callable[[Call], Object]], Object]:
     return send_in_turn
 
 
-def _is_budget(error: Throttled) -> bool:
+def is_budget(error: Throttled) -> bool:
+    """Whether a disruption budget is why, which is an answer and no throttling."""
     return any(cause.get("reason") == BUDGET for cause in error.causes)

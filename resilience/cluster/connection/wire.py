@@ -17,11 +17,18 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 import urllib3
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProxyError
 
 from resilience import __version__
 from resilience.cluster.access.access import Access
-from resilience.cluster.errors import ApiError, ClusterEnded, ClusterError, Unreachable, error_for
+from resilience.cluster.errors import (
+    ApiError,
+    ClusterEnded,
+    ClusterError,
+    NeverSent,
+    Unreachable,
+    error_for,
+)
 
 if TYPE_CHECKING:
     from resilience.cluster.connection.websocket import WebSocket
@@ -166,7 +173,8 @@ class Wire:
         if why := self.access.ended():
             return ClusterEnded(f"{request}: {why}")
         where = f"{self.access.server} (context {self.access.context!r})"
-        return Unreachable(f"{request}: {where} gave no answer: {reason(error)}")
+        kind = NeverSent if was_never_sent(error) else Unreachable
+        return kind(f"{request}: {where} gave no answer: {reason(error)}")
 
     def websocket(self, path: str, protocols: Sequence[str], agent: str) -> WebSocket:
         """A stream into a container; HandshakeRefused with the server's answer."""
@@ -263,6 +271,14 @@ def refusal(
         retry_after=retry_after,
         request=request,
     )
+
+
+def was_never_sent(error: BaseException) -> bool:
+    """Whether no connection was made. A connection that was kept open and broke may have carried
+    the request."""
+    if isinstance(error, ProxyError):
+        return was_never_sent(error.original_error)
+    return isinstance(error, NewConnectionError | ConnectTimeoutError | ConnectionRefusedError)
 
 
 def reason(error: BaseException) -> str:

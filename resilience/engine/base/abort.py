@@ -40,7 +40,8 @@ class Abandoned(BaseException):
 class Aborter:
     """One per run, shared by the engine, its probes and the plugin's signal handlers."""
 
-    def __init__(self) -> None:
+    def __init__(self, recovery: str = "resilience recover") -> None:
+        self._recovery = recovery
         self.reason = ""
         self.why: Why | None = None
         self.cause: BaseException | None = None
@@ -80,7 +81,7 @@ class Aborter:
         left = PRESSES_TO_ABANDON - self._presses
         if left > 0:
             return f"rolling back; press {'once' if left == 1 else 'twice'} more to abandon"
-        return "rollback abandoned; `resilience recover` finishes it"
+        return f"rollback abandoned; `{self._recovery}` finishes it"
 
     def caught(self, error: BaseException) -> None:
         """A foreign exception reached the engine: the run ends as if aborted, the cause is kept."""

@@ -38,6 +38,11 @@ def _always() -> bool:
     return True
 
 
+def _never() -> bool:
+    """Without locks nobody else undoes anything."""
+    return False
+
+
 def _itself(cluster: Cluster) -> Cluster:
     """The cluster as it is."""
     return cluster
@@ -57,8 +62,10 @@ class Options:
     is asked before each step and raises `Refused` (pause, gate, windows); `may_harm` is asked with
     all Pods or nodes of an action before the first of them is touched (limits). `acting` and
     `undoing` make of the cluster what actions and what undos go through (pace, locks). `may_undo`
-    is asked before the undo: a run that lost its lock must have it again. `journalled` is added to
-    the journal's first line. `stream` gives each step its randomness (a replay repeats choices).
+    is asked before the undo: a run that lost its lock must have it again. `undone_elsewhere`: the
+    next holder has undone this run meanwhile. `recovery` is the command that undoes what is left.
+    `journalled` is added to the journal's first line. `stream` gives each step its
+    randomness (a replay repeats choices).
     `observe` is handed each probe once it runs, for who shows progress.
     """
 
@@ -76,6 +83,8 @@ class Options:
     acting: Callable[[Cluster], Cluster] = _itself
     undoing: Callable[[Cluster], Cluster] = _itself
     may_undo: Callable[[], bool] = _always
+    undone_elsewhere: Callable[[], bool] = _never
+    recovery: str = "resilience recover"
     stream: Callable[[int, str], Random] = stream
     journalled: Mapping[str, Any] = field(default_factory=dict)
     observe: Callable[[RunningProbe], None] = _unseen

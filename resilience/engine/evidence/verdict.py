@@ -154,6 +154,7 @@ def message(
     abort: str,
     leftovers: Sequence[str],
     started: float,
+    recovery: str = "resilience recover",
 ) -> str:
     """What a person reads first: promised, measured, when, during what, on which Pods."""
     if outcome is Outcome.PASSED:
@@ -190,7 +191,7 @@ def message(
         ]
     if leftovers:
         lines += [
-            "  left in the cluster; `resilience recover` tries again",
+            f"  left in the cluster; `{recovery}` tries again",
             *(f"    {text}" for text in leftovers),
         ]
     return "\n".join(lines)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import getpass
 import socket
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from resilience.cluster.errors import (
@@ -88,7 +88,13 @@ class Locks:
     """Several Leases as one. Not reentrant; one run's."""
 
     def __init__(
-        self, cluster: Cluster, namespace: str, names: Sequence[str], who: str, clock: EngineClock
+        self,
+        cluster: Cluster,
+        namespace: str,
+        names: Sequence[str],
+        who: str,
+        clock: EngineClock,
+        tell: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.names = tuple(names)
         self.who = who
@@ -97,18 +103,19 @@ class Locks:
         self._cluster = cluster
         self._namespace = namespace
         self._clock = clock
+        self._tell = tell
         self._held: list[LeaseLock] = []
         self._on_lost: Callable[[str], None] = lambda why: None
         self._given_up = False
 
-    def acquire(self, within: float) -> None:
+    def acquire(self, within: float, known_dead: Iterable[str] = ()) -> None:
         """Take all, waiting up to `within` seconds; Refused with the holder's name, and none held,
-        when one stays with another."""
+        when one stays with another. Holders that are `known_dead` are not waited for."""
         deadline = self._clock.monotonic() + within
-        dead: set[str] = set()  # who was silent on one lock is not watched on the next
+        dead = set(known_dead)  # who was silent on one lock is not watched on the next
         try:
             for name in self.names:
-                lock = LeaseLock(self._cluster, self._namespace, name, self.who, self._clock)
+                lock = self._lease(name)
                 left = max(0.0, deadline - self._clock.monotonic())
                 dead.add(lock.acquire(left, dead).after)
                 self._held.append(lock)
@@ -118,6 +125,13 @@ class Locks:
                 raise Refused(str(error)) from error
             raise
         self.lost = ""
+
+    def _lease(self, name: str) -> LeaseLock:
+        return LeaseLock(self._cluster, self._namespace, name, self.who, self._clock, self._tell)
+
+    def holders(self) -> Mapping[str, str]:
+        """Who holds each now; "" for nobody."""
+        return {name: self._lease(name).holder() for name in self.names}
 
     def keep(self, on_lost: Callable[[str], None]) -> None:
         """Renew all until `release`; `on_lost` hears of a loss, mostly on another thread."""
@@ -137,31 +151,35 @@ class Locks:
         self.lost = self.lost or why
         self._on_lost(why)
 
-    def regain(self, within: float, clock: EngineClock) -> bool:
-        """After a loss: all of them again, or none, and then never. An API server that is away is
-        waited for. `clock` is one that the run's own abort, which the loss was, does not cut short.
-        """
+    def regain(self, within: float, clock: EngineClock, away: float = 0.0) -> bool:
+        """After a loss: all of them again, or none, and then never. Another holder is waited for
+        up to `within` seconds, an API server that does not answer up to `away`. `clock` is one that
+        the run's own abort, which the loss was, does not cut short."""
         if self._given_up:
             return False
         self.release()
         self._clock = clock
         why = self.lost
         try:
-            self._acquire_patiently(clock.monotonic() + within)
+            self._acquire_patiently(within, clock.monotonic() + max(within, away))
         except (Refused, ClusterError):
             self.lost, self._given_up = why, True
             return False
         self.keep(self._on_lost)
         return True
 
-    def _acquire_patiently(self, deadline: float) -> None:
+    def _acquire_patiently(self, within: float, deadline: float) -> None:
+        told = False
         while True:
             left = deadline - self._clock.monotonic()
             try:
-                return self.acquire(max(0.0, left))
-            except (Unreachable, ServerTrouble):
+                return self.acquire(min(within, max(0.0, left)))
+            except (Unreachable, ServerTrouble) as error:
                 if left <= ASK_EVERY:
                     raise
+                if not told:
+                    self._tell(f"waiting for the API server, up to {left:.0f} s: {error}")
+                    told = True
                 self._clock.wait(ASK_EVERY)
 
     def release(self) -> None:

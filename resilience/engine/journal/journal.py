@@ -22,13 +22,13 @@ from threading import Lock
 from typing import Any, Protocol
 
 from resilience.cluster.errors import ClusterError
+from resilience.engine.journal.line_form import BadLine, checked
+from resilience.engine.journal.line_form import Line as Line
 from resilience.verbs.context import ActionFailed
 
 FORMAT = 1
 LARGEST_UNDO = 1_000_000
 """Bytes of one undo: the API server takes a mebibyte in one ConfigMap, names included."""
-
-Line = Mapping[str, Any]
 
 
 class State(Enum):
@@ -137,6 +137,11 @@ class Journal:
         for undo in self.kept():
             self._undos[undo.id] = replace(undo, state=State.FAILED)
 
+    def accept(self) -> None:
+        """What was kept stays as it is: a person said so."""
+        for undo in self.kept():
+            self.done(undo.id)
+
     def pending(self) -> Sequence[Undo]:
         """What is left to undo, newest first."""
         return [undo for undo in reversed(tuple(self._undos.values())) if undo.pending]
@@ -217,6 +222,8 @@ class Story:
     begin: Mapping[str, Any]
     undos: tuple[Undo, ...]
     ended: bool
+    broken: str = ""
+    """Which line has no form of ours, and why: what it and later ones say is not known."""
 
     @property
     def pending(self) -> tuple[Undo, ...]:
@@ -229,40 +236,39 @@ class Story:
         return tuple(undo for undo in reversed(self.undos) if undo.state is State.KEPT)
 
 
-def fold(lines: Iterable[Line]) -> Story:
-    """The state that lines add up to; unknown operations of a later version are passed over."""
-    begin: Mapping[str, Any] = {}
+def fold(lines: Iterable[Any]) -> Story:
+    """The state that lines add up to, up to the first that has no form of ours. Operations of a
+    later version are passed over."""
+    begin: Line = {}
     undos: dict[str, Undo] = {}
-    ended = False
-    for line in lines:
-        op, identity = line.get("op"), str(line.get("id", ""))
-        if op == "begin":
+    ended, broken = False, ""
+    for number, found in enumerate(lines, 1):
+        try:
+            line = checked(found)
+        except BadLine as error:
+            broken = f"line {number} is damaged: {error}"
+            break
+        identity = str(line.get("id", ""))
+        if line["op"] == "begin":
             begin = line
-        elif op == "end":
+        elif line["op"] == "end":
             ended = True
-        elif op == "undo":
+        elif line["op"] == "undo":
             undos[identity] = _undo(identity, line)
         elif identity in undos:
             undos[identity] = _turn(undos[identity], line)
-    return Story(begin=begin, undos=tuple(undos.values()), ended=ended)
+    return Story(begin=begin, undos=tuple(undos.values()), ended=ended, broken=broken)
 
 
 def _undo(identity: str, line: Line) -> Undo:
-    """What lacks a verb or its data cannot be undone by anybody: it stays, and is told."""
-    data = line.get("data")
-    return Undo(
-        id=identity,
-        verb=str(line.get("verb", "")),
-        path=str(line.get("path", "")),
-        data=data if isinstance(data, Mapping) else {},
-        text=str(line.get("text") or f"the change {identity or 'without a name'}"),
-    )
+    path, text = str(line.get("path", "")), str(line["text"])
+    return Undo(id=identity, verb=line["verb"], path=path, data=line["data"], text=text)
 
 
 def _turn(undo: Undo, line: Line) -> Undo:
     states = {"forget": State.FORGOTTEN, "done": State.DONE, "failed": State.FAILED,
               "kept": State.KEPT}  # fmt: skip
-    if line["op"] == "amend" and isinstance(line.get("data"), Mapping):
+    if line["op"] == "amend":
         return replace(undo, data=line["data"])
     if line["op"] in states:
         return replace(undo, state=states[line["op"]], failure=str(line.get("text", "")))

@@ -9,13 +9,14 @@ a local file: whoever replays says so, by the Lease that the writer held.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
 from resilience.cluster.errors import ClusterError, Conflict, NotFound
 from resilience.cluster.interface import CONFIGMAPS, Cluster, Object
-from resilience.engine.journal.journal import Journal, Line, Story, fold
+from resilience.engine.journal.journal import Journal, Story, fold
+from resilience.engine.journal.line_form import Line, parsed, printable
 from resilience.kube import objects
 
 NAMESPACE = "resilience-journal"
@@ -113,7 +114,12 @@ class Found:
     @property
     def locks(self) -> tuple[str, ...]:
         """Names of the Leases under which the run acted."""
-        return tuple(str(name) for name in self.story.begin.get("locks", ()))
+        return tuple(self.story.begin.get("locks", ()))
+
+    @property
+    def holder(self) -> str:
+        """Who held them; "" where the journal does not say."""
+        return str(self.story.begin.get("holder", ""))
 
     def taken_over(self, cluster: Cluster) -> Journal:
         """A journal that goes on where this one ends; closing it removes what is done."""
@@ -144,17 +150,12 @@ def _read(run: str, maps: list[Object], namespace: str) -> Found:
     texts: dict[str, str] = {}
     for each in maps:
         texts |= each.get("data") or {}
-    lines = list(_lines(texts))
-    return Found(run=run, story=fold(lines), lines=len(texts), maps=len(maps),
+    story = fold(parsed(texts[key]) for key in sorted(texts))
+    if story.begin and story.begin["run"] != run:
+        named = printable(str(story.begin["run"]))
+        story = Story(begin={}, undos=(), ended=False, broken=f"it says that it is of run {named}")
+    return Found(run=run, story=story, lines=len(texts), maps=len(maps),
                  namespace=namespace)  # fmt: skip
-
-
-def _lines(texts: Mapping[str, str]) -> Iterator[Line]:
-    for key in sorted(texts):
-        try:
-            yield json.loads(texts[key])
-        except ValueError:  # somebody has edited it: what comes after cannot be trusted
-            return
 
 
 def _created(maps: list[Object]) -> str:

@@ -14,7 +14,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from resilience.engine.journal.journal import Journal, Line, NotRecorded, Story, fold
+from resilience.engine.journal.journal import Journal, NotRecorded, Story, fold
+from resilience.engine.journal.line_form import Line, parsed
 from resilience.model.values import RunId
 
 
@@ -79,18 +80,9 @@ def _sync(directory: Path) -> None:
 
 
 def read(path: Path) -> Story:
-    """What a file says. A torn last line is passed over; a broken line before it ends the story
+    """What a file says. A torn last line is passed over; a damaged line before it ends the story
     there, because what came after cannot be trusted."""
-    lines: list[Line] = []
-    for text in path.read_bytes().split(b"\n")[:-1]:
-        try:
-            line = json.loads(text)
-        except ValueError:
-            break
-        if not isinstance(line, dict):
-            break
-        lines.append(line)
-    return fold(lines)
+    return fold(parsed(text) for text in path.read_bytes().split(b"\n")[:-1])
 
 
 def left_behind(directory: Path) -> Sequence[Path]:
@@ -114,7 +106,10 @@ def reopened(path: Path) -> Iterator[tuple[Story, Journal] | None]:
     try:
         yield story, journal
     finally:
-        journal.close()
+        if story.broken:
+            sink.close(finished=False)  # nobody knows what it said from there on
+        else:
+            journal.close()
 
 
 def _end_last_line(path: Path, sink: JournalFile) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 from resilience.cluster.interface import Cluster
@@ -20,6 +21,7 @@ from resilience.engine.base.timeline import Timeline
 from resilience.engine.guard.identity import identity
 from resilience.engine.journal import journal_file
 from resilience.engine.journal.journal import Journal, Story
+from resilience.engine.journal.line_form import printable
 from resilience.engine.journal.undo import Putback, shielded
 from resilience.model.timeline import Entry
 from resilience.model.values import RunId
@@ -54,27 +56,48 @@ class Left:
         )
 
 
+class Kind(Enum):
+    """Whose business it is that a run was not undone."""
+
+    OURS = "ours"  # it should be undone now; what is left of it counts
+    LIVES = "lives"  # the run is at work, or another one undoes it
+    IGNORED = "ignored"  # no journal of ours, another cluster's, or nothing that consent covers
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovered:
-    """What became of one run that was left behind. `left` is what is still in the cluster."""
+    """What became of one run that was left behind. `left` is what is still in the cluster, `kept`
+    what somebody else changed since: told once, and then only listed."""
 
     run: str
     undone: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
     skipped: str = ""
+    kind: Kind = Kind.OURS
+    news: bool = True
+    """Whether anything was tried; else all that is kept was told before."""
 
     @property
     def complete(self) -> bool:
         """Whether nothing is left."""
-        return not self.left and not self.skipped
+        return not self.left and not self.skipped and not self.kept
+
+    @property
+    def weighs(self) -> bool:
+        """Whether a session that met this must not end as if nothing were left."""
+        return self.kind is Kind.OURS and not self.complete and self.news
 
     @property
     def lines(self) -> Sequence[str]:
-        """For a terminal."""
-        if self.skipped:
-            return [f"run {self.run}: {self.skipped}"]
-        done = [f"run {self.run}: {text}: done" for text in self.undone]
-        return [*done, *(f"run {self.run}: {text}" for text in self.left)]
+        """For a terminal. The texts come from a journal, and are shown without what drives one."""
+        told = [*(f"{text}: done" for text in self.undone), *self.left]
+        told += [
+            f"{text}. To put back what was there before: resilience recover {self.run} --force;"
+            f" to keep it so: resilience recover {self.run} --forget"
+            for text in self.kept
+        ]
+        return [printable(f"run {self.run}: {text}") for text in (*told, self.skipped) if text]
 
 
 def left_behind(directory: Path) -> list[Left]:
@@ -83,7 +106,7 @@ def left_behind(directory: Path) -> list[Left]:
     found = []
     for path in reversed(journal_file.left_behind(directory)):
         story = journal_file.read(path)
-        if story.pending or story.begin.get("journal"):
+        if story.pending or story.kept or story.broken or story.begin.get("journal"):
             found.append(Left(path=path, story=story))
         else:
             path.unlink(missing_ok=True)
@@ -99,6 +122,8 @@ def replay(
     aborter: Aborter | None = None,
     runs: Iterable[str] = (),
     emit: Callable[[Entry], None] = lambda entry: None,
+    force: bool = False,
+    forget: bool = False,
 ) -> list[Recovered]:
     """Undo what died runs left on this cluster; `runs` limits it to these ids. One result per run
     that was found, those of other clusters included, with the reason why they were skipped."""
@@ -109,11 +134,11 @@ def replay(
         if (not wanted or left.run in wanted) and not left.story.begin.get("journal")
     ]
     here = identity(cluster) if found else ""
-    return [
-        result
+    results = (
+        _one(left, here, cluster, verbs, clock, aborter or Aborter(), emit, force, forget)
         for left in found
-        if (result := _one(left, here, cluster, verbs, clock, aborter or Aborter(), emit))
-    ]
+    )
+    return [result for result in results if result]
 
 
 def _one(
@@ -124,6 +149,8 @@ def _one(
     clock: EngineClock,
     aborter: Aborter,
     emit: Callable[[Entry], None],
+    force: bool,
+    forget: bool,
 ) -> Recovered | None:
     begin = left.story.begin
     if begin.get("cluster") != here:
@@ -132,14 +159,19 @@ def _one(
             return None
         return Recovered(
             run=left.run,
+            kind=Kind.IGNORED,
             skipped=f"was on another cluster ({begin.get('context')}); name that context to undo "
             f"its {many(len(left.story.pending), 'change')}",
         )
     with journal_file.reopened(left.path) as taken:
         if taken is None:
-            return Recovered(run=left.run, skipped="is being undone by another process")
-        _, journal = taken
-        return undo_all(left.run, journal, cluster, verbs, clock, aborter, emit)
+            text = "is being undone by another process"
+            return Recovered(run=left.run, kind=Kind.LIVES, skipped=text)
+        story, journal = taken
+        return undo_all(
+            left.run, journal, cluster, verbs, clock, aborter, emit,
+            force=force, forget=forget, broken=story.broken,
+        )  # fmt: skip
 
 
 def undo_all(
@@ -150,8 +182,16 @@ def undo_all(
     clock: EngineClock,
     aborter: Aborter,
     emit: Callable[[Entry], None] = lambda entry: None,
+    *,
+    force: bool = False,
+    forget: bool = False,
+    broken: str = "",
 ) -> Recovered:
-    """Undo what is pending in `journal`; the caller closes it."""
+    """Undo what is pending in `journal`; the caller closes it. What somebody else changed since is
+    overruled by `force`, and accepted as it is by `forget`. `broken` says which of its lines is
+    damaged: what that one recorded nobody knows, and the journal stays."""
+    if force:
+        journal.reopen()
     before = journal.pending()
     putback = Putback(
         cluster=cluster,
@@ -161,14 +201,23 @@ def undo_all(
         timeline=Timeline(clock, emit),
         verbs=_known(verbs, {undo.verb for undo in before}),
         within=WITHIN,
+        force=force,
     )
     shielded(putback.all, aborter)
+    accepted = [f"{undo.text}: kept as it is" for undo in journal.kept()] if forget else []
+    if forget:
+        journal.accept()
     after = journal.pending()
-    still = {undo.id for undo in after}
+    still = {undo.id for undo in (*after, *journal.kept())}
+    left = [f"{undo.text}: {undo.failure or 'not tried'}" for undo in after]
+    if broken:
+        left.append(f"the journal's {broken}; what it recorded from there on is not known")
     return Recovered(
         run=run,
-        undone=tuple(undo.text for undo in before if undo.id not in still),
-        left=tuple(f"{undo.text}: {undo.failure or 'not tried'}" for undo in after),
+        undone=(*(undo.text for undo in before if undo.id not in still), *accepted),
+        left=tuple(left),
+        kept=tuple(f"{undo.text}: {undo.failure}" for undo in journal.kept()),
+        news=bool(before) or bool(broken),
     )
 
 

@@ -1,34 +1,39 @@
 """Undoes what dead runs left in the cluster's journal: under their locks, and only then.
 
 A run whose locks can be taken is dead or over. Where its local file is here and its writer gone,
-that is known at once, and its locks are taken over in its own name; else a silent holder is watched
-for as long as a Lease lasts.
+that is known at once; else all holders are watched together, for as long as a Lease lasts, and
+whoever renews nothing meanwhile is dead. A journal is data of unknown origin: one that has another
+form, names no locks, or whose locks consent does not cover now, is left alone and reported.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from resilience.cluster.interface import Cluster
+from resilience.cluster.lease import silent
 from resilience.engine.base.abort import Aborter
 from resilience.engine.base.real_clock import EngineClock
 from resilience.engine.guard.identity import identity
 from resilience.engine.guard.locks import Locks, holder
 from resilience.engine.journal import journal_configmap, journal_file
 from resilience.engine.journal.journal_configmap import Found
-from resilience.engine.journal.recover import Recovered, undo_all
+from resilience.engine.journal.recover import Kind, Recovered, undo_all
 from resilience.model.values import RunId
 from resilience.model.verb import Catalogue
 from resilience.verbs.context import Refused
+
+Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """Where locks and journals of a cluster are, and what undoing takes. `cluster` writes locks
     and journals; `acting` gives the one that undoes what was done under such locks, Refused where
-    consent does not cover that now; without it `cluster` does, as far as its door lets it."""
+    consent does not cover that now; without it `cluster` does, as far as its door lets it. `force`
+    overrules what somebody else changed since, `forget` accepts it."""
 
     cluster: Cluster
     namespace: str
@@ -37,28 +42,33 @@ class Place:
     aborter: Aborter
     directory: Path
     acting: Callable[[Sequence[str]], Cluster] | None = None
+    force: bool = False
+    forget: bool = False
 
 
 def recover(
-    place: Place, *, wait: float, runs: Sequence[str] = (), tell: Callable[[str], None] = print
+    place: Place, *, wait: float, runs: Sequence[str] = (), tell: Tell = print
 ) -> list[Recovered]:
-    """Undo what died runs left, `runs` limits it; those whose locks are held are skipped, after
-    `wait` seconds each."""
+    """Undo what dead runs left; `runs` limits it. Whether a run lives is watched for up to `wait`
+    seconds; one that does is left to itself."""
+    found = [left for left in journal_configmap.found(place.cluster, place.namespace)
+             if not runs or left.run in runs]  # fmt: skip
     dead = _known_dead(place)
-    found = []
-    for left in journal_configmap.found(place.cluster, place.namespace):
-        if not runs or left.run in runs:
-            found.append(_recovered(left, place, dead.get(left.run, ""), wait, tell))
+    dead |= _silent([left for left in found if not _unusable(left, place)], place, wait, dead, tell)
+    results = [_recovered(left, place, dead, tell) for left in found]
     forget_undone_elsewhere(place)
-    return found
+    return results
 
 
-def under_locks(place: Place, own: RunId, held: Sequence[str]) -> list[Recovered]:
-    """The same for a run that holds `held`: what dead runs left there comes first."""
+def under_locks(
+    place: Place, own: RunId, held: Sequence[str], tell: Tell = print
+) -> list[Recovered]:
+    """The same for a run that holds the locks `held`: what dead runs left there comes first. Of
+    another's further locks its holder is dead too, since one of them could be taken."""
     return [
-        undo(left, place)
+        _with_others(left, place, held, tell)
         for left in journal_configmap.found(place.cluster, place.namespace)
-        if left.run != own and set(left.locks) <= set(held)
+        if left.run != own and set(left.locks) & set(held)
     ]
 
 
@@ -74,23 +84,62 @@ def forget_undone_elsewhere(place: Place) -> None:
             path.unlink(missing_ok=True)
 
 
-def _known_dead(place: Place) -> Mapping[str, str]:
-    """Run to holder, of runs whose writer was on this machine and is gone."""
+def _known_dead(place: Place) -> set[str]:
+    """Holders whose run was on this machine, and whose writer is gone."""
     begins = [journal_file.read(path).begin for path in journal_file.left_behind(place.directory)]
-    return {str(begin["run"]): str(begin.get("holder", "")) for begin in begins if "run" in begin}
+    return {str(begin["holder"]) for begin in begins if begin.get("holder")}
 
 
-def _recovered(
-    left: Found, place: Place, dead: str, wait: float, tell: Callable[[str], None]
-) -> Recovered:
-    who = dead or holder(RunId(f"{left.run}-recovery"))
-    locks = Locks(place.cluster, place.namespace, left.locks, who, place.clock)
-    if not dead and wait:
-        tell(f"run {left.run}: looking whether it still lives, up to {wait:.0f} s")
+def _silent(
+    left: Sequence[Found], place: Place, wait: float, dead: set[str], tell: Tell
+) -> set[str]:
+    """Holders of these runs' locks that renew none of them for as long as a Lease lasts."""
+    runs = ", ".join(each.run for each in left)
+    return silent(
+        place.cluster,
+        place.namespace,
+        sorted({name for each in left for name in each.locks}),
+        place.clock,
+        lambda seconds: tell(
+            f"run {runs} left a journal in the cluster; watching for up to {seconds:.0f} s whether"
+            " it still lives"
+        ),
+        within=wait,
+        known_dead=dead,
+    )
+
+
+def _unusable(left: Found, place: Place) -> str:
+    """Why nobody can act on this journal; "" where one can."""
+    if not left.story.begin:
+        return left.story.broken or "it has no first line"
+    if not left.locks:
+        return "it names no locks"
+    if left.story.begin.get("cluster") != identity(place.cluster):
+        return "it was written on another cluster"
+    return ""
+
+
+def _recovered(left: Found, place: Place, dead: Iterable[str], tell: Tell) -> Recovered:
+    if why := _unusable(left, place):
+        return _ignored(left, why)
+    if left.story.kept and not left.story.pending and not (place.force or place.forget):
+        kept = tuple(f"{undo.text}: {undo.failure}" for undo in left.story.kept)
+        return Recovered(run=left.run, kept=kept, news=False)
+    locks = _locks(left, place, left.locks, tell)
     try:
-        locks.acquire(0.0 if dead else wait)
+        locks.acquire(0.0, dead)
     except Refused as error:
-        return Recovered(run=left.run, skipped=str(error))
+        return _held(left, locks, str(error))
+    return _undone(left, place, locks)
+
+
+def _locks(left: Found, place: Place, names: Sequence[str], tell: Tell) -> Locks:
+    who = holder(RunId(f"{left.run}-recovery"))
+    return Locks(place.cluster, place.namespace, names, who, place.clock, tell)
+
+
+def _undone(left: Found, place: Place, locks: Locks) -> Recovered:
     try:
         locks.keep(lambda why: place.aborter.abort(why))
         return undo(left, place)
@@ -98,18 +147,55 @@ def _recovered(
         locks.release()
 
 
+def _held(left: Found, locks: Locks, why: str) -> Recovered:
+    """Its own holder lives: nothing is left yet. Whoever else holds all of its locks undoes it
+    before anything else."""
+    holders = set(locks.holders().values())
+    if holders <= {left.holder, ""}:
+        return Recovered(run=left.run, kind=Kind.LIVES, skipped=f"is still at work: {why}")
+    if len(holders) == 1:
+        return Recovered(run=left.run, kind=Kind.LIVES, skipped=f"is undone by another run: {why}")
+    return Recovered(run=left.run, skipped=f"could not be undone: {why}")
+
+
+def _with_others(left: Found, place: Place, held: Sequence[str], tell: Tell) -> Recovered:
+    """Under our locks, and those that the dead run held beside them."""
+    if why := _unusable(left, place):
+        return _ignored(left, why)
+    more = [name for name in left.locks if name not in held]
+    if not more:
+        return undo(left, place)
+    locks = _locks(left, place, more, tell)
+    try:
+        locks.acquire(0.0, {left.holder})
+    except Refused as error:
+        return Recovered(run=left.run, skipped=f"could not be undone: {error}")
+    return _undone(left, place, locks)
+
+
+def _ignored(left: Found, why: str) -> Recovered:
+    return Recovered(
+        run=left.run,
+        kind=Kind.IGNORED,
+        skipped=f"its journal is left alone: {why}. To see it: kubectl -n {left.namespace} get"
+        f" configmap -l {journal_configmap.RUN_LABEL}={left.run} -o yaml",
+    )
+
+
 def undo(left: Found, place: Place) -> Recovered:
     """Undo what one run left; its locks must be ours."""
-    if left.story.begin.get("cluster") != identity(place.cluster):
-        return Recovered(run=left.run, skipped="was written on another cluster; it is left alone")
-    if not left.locks:
-        return Recovered(run=left.run, skipped="names no locks; it is left alone")
+    if why := _unusable(left, place):
+        return _ignored(left, why)
     try:
         acting = place.acting(left.locks) if place.acting else place.cluster
     except Refused as error:
-        return Recovered(run=left.run, skipped=f"is left alone: {error}")
+        return _ignored(left, str(error))
     journal = left.taken_over(place.cluster)
     try:
-        return undo_all(left.run, journal, acting, place.verbs, place.clock, place.aborter)
+        return undo_all(
+            left.run, journal, acting, place.verbs, place.clock, place.aborter,
+            force=place.force, forget=place.forget, broken=left.story.broken,
+        )  # fmt: skip
     finally:
-        journal.close()
+        if not left.story.broken:
+            journal.close()

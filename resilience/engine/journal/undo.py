@@ -67,6 +67,9 @@ class Putback:
             return self._kept(undo, str(error))
         except (ActionFailed, ClusterError, TimeoutError) as error:
             return self._failed(undo, str(error))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            text = f"its record cannot be understood ({defect(f'`{undo.verb}`', error)})"
+            return self._failed(undo, text)
         except Exception as error:  # noqa: BLE001  one failing undo must not stop the others
             return self._failed(undo, defect(f"the undo of `{undo.verb}`", error))
         self.journal.done(undo.id)

@@ -126,7 +126,8 @@ class Resilience:
         self._cancel()
         if left:
             raise UndoIncomplete(
-                "left in the cluster; `resilience recover` tries again:\n  " + "\n  ".join(left)
+                f"left in the cluster; `{self._state.options.recovery}` tries again:\n  "
+                + "\n  ".join(left)
             ) from error
         if self._unused and error is None:
             names = ", ".join(f"`{step.name or step.verb.name}`" for step in self._unused)

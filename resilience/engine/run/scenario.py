@@ -260,6 +260,7 @@ class _Run:
             reason,
             self._leftovers,
             started,
+            state.options.recovery,
         )
 
 

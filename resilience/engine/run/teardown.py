@@ -32,6 +32,8 @@ def put_back(state: RunState, clock: EngineClock) -> list[str]:
     if state.cluster.ended():
         return _gone(state)
     if not _may_undo(state):
+        if state.options.undone_elsewhere():
+            return _undone(state)
         state.timeline.note(What.UNDO, "left to the next holder of the lock", {"state": "failed"})
         return [f"{undo.text}: left to the next holder of the lock" for undo in
                 state.journal.pending()]  # fmt: skip
@@ -50,9 +52,28 @@ def put_back(state: RunState, clock: EngineClock) -> list[str]:
         state.timeline.note(What.UNDO, "abandoned", {"state": "failed"})
     if state.cluster.ended():
         return _gone(state)
-    undos = (*state.journal.kept(), *state.journal.pending())
-    left = [f"{undo.text}: {undo.failure or 'not tried'}" for undo in undos]
-    return [*left, *_unrecorded(state)]
+    if state.journal.pending() and state.options.undone_elsewhere():
+        return _undone(state)
+    left = [f"{undo.text}: {undo.failure or 'not tried'}" for undo in state.journal.pending()]
+    return [*_kept(state), *left, *_unrecorded(state)]
+
+
+def _kept(state: RunState) -> list[str]:
+    """What somebody else changed since, and how a person overrules or accepts it."""
+    command = f"{state.options.recovery} {state.run}"
+    return [
+        f"{undo.text}: {undo.failure}. To put back what was there before: `{command} --force`; to"
+        f" keep it so: `{command} --forget`"
+        for undo in state.journal.kept()
+    ]
+
+
+def _undone(state: RunState) -> list[str]:
+    """The run that took the lock over has put everything back before it began."""
+    state.timeline.note(What.UNDO, "undone by the run that took the lock over", {"state": "done"})
+    for undo in state.journal.pending():
+        state.journal.forget(undo.id)
+    return []
 
 
 def _unrecorded(state: RunState) -> list[str]:

@@ -203,7 +203,7 @@ def test_a_run_that_loses_its_lock_writes_nothing_more(
         [before] = journals(admin)
         taken(admin, "run r2 of bob@ci")
         assert inner.end() == 20, inner.output
-    assert "was taken by run r2 of bob@ci" in inner.output
+    assert "was taken by run r2 of bob@ci" in inner.output, inner.output
     assert "left to the next holder of the lock" in inner.output
     assert exists(admin)
     [after] = journals(admin)
@@ -249,7 +249,9 @@ def test_a_run_that_was_stopped_and_robbed_meanwhile_strikes_nobody_when_it_wake
             assert not exists(admin)
             taken(admin, "run r2 of bob@ci")
             sleeper.send(signal.SIGCONT)
-            assert sleeper.end() == 20, sleeper.output
+            assert sleeper.end() == 25, sleeper.output
+        assert "undone by the run that took the lock over" in sleeper.output
+        assert "left in the cluster" not in sleeper.output
         assert "was taken by run r2 of bob@ci" in sleeper.output
         alive = admin.get(PODS, "quiet", "default")["metadata"]
         assert (alive["uid"], "deletionTimestamp" in alive) == (quiet["metadata"]["uid"], False)

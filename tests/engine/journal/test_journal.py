@@ -189,7 +189,7 @@ def test_a_line_is_on_the_disk_before_the_change_is_made(here: World, tmp_path: 
     code = f"""
 import os, signal
 from pathlib import Path
-from resilience.engine import journalfile
+from resilience.engine.journal import journal_file as journalfile
 from resilience.engine.journal.journal import Journal
 from resilience.model.values import RunId
 journal = Journal([journalfile.create(Path({str(tmp_path)!r}), RunId("r9"))])
@@ -245,7 +245,7 @@ def test_of_a_line_that_does_not_fit_nothing_stays(tmp_path: Path) -> None:
     code = f"""
 import resource
 from pathlib import Path
-from resilience.engine import journalfile
+from resilience.engine.journal import journal_file as journalfile
 from resilience.engine.journal.journal import Journal
 from resilience.model.values import RunId
 sink = journalfile.create(Path({str(tmp_path)!r}), RunId("r9"))

@@ -1,0 +1,95 @@
+"""An API server that is away for a while is waited for, as far as that is safe.
+
+A request that was never sent is sent again, whatever it is. One whose answer was lost, or that met
+a server in trouble, is repeated only where that does no harm: reads, and the writes of whoever says
+that his writes may be repeated (locks and undos, which look first). Everything else goes on to the
+caller at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from resilience.cluster.connection.pace import is_budget
+from resilience.cluster.errors import (
+    ApiError,
+    ClusterError,
+    NeverSent,
+    ServerTrouble,
+    Throttled,
+    Unreachable,
+)
+from resilience.cluster.interface import Object
+from resilience.cluster.transport import Call
+
+READS = frozenset({"GET", "HEAD"})
+AGAIN = 1.0
+"""Seconds between two tries, unless the server asks for more."""
+
+AWAY = frozenset({500, 502, 503, 504})
+"""Answers of a server, or of what stands before it, that is starting or overloaded."""
+
+TELL_AFTER = 2.0
+"""Seconds of silence that are worth a line."""
+
+
+class Clock(Protocol):
+    """Time as an argument; `wait` may raise to cut it short."""
+
+    def monotonic(self) -> float: ...
+    def wait(self, seconds: float) -> None: ...
+
+
+Middleware = Callable[[Call, Callable[[Call], Object]], Object]
+
+
+def chained(outer: Middleware, inner: Middleware) -> Middleware:
+    """Both, one about the other."""
+    return lambda call, send: outer(call, lambda again: inner(again, send))
+
+
+def may_repeat(call: Call, error: ClusterError, *, writes: bool) -> bool:
+    """Whether the same request may be sent again after that error."""
+    if isinstance(error, NeverSent):
+        return True
+    if call.method not in READS and not writes:
+        return False
+    if isinstance(error, Throttled):
+        return not is_budget(error)
+    return isinstance(error, Unreachable) or (
+        isinstance(error, ServerTrouble) and error.code in AWAY
+    )
+
+
+def patient(
+    clock: Clock, within: float, tell: Callable[[str], None], *, writes: bool = False
+) -> Middleware:
+    """For `HttpCluster.through`: wait up to `within` seconds for the API server. `writes`: writes
+    whose answer was lost may be repeated too."""
+
+    def send_patiently(call: Call, send: Callable[[Call], Object]) -> Object:
+        began, told = clock.monotonic(), False
+        while True:
+            try:
+                answer = send(call)
+            except (Unreachable, ServerTrouble, Throttled) as error:
+                waited, pause = clock.monotonic() - began, _pause(error)
+                if not may_repeat(call, error, writes=writes) or waited + pause > within:
+                    raise
+                if waited >= TELL_AFTER and not told:
+                    told = True
+                    tell(f"the API server does not answer; waiting up to {within:.0f} s: {error}")
+                clock.wait(pause)
+            else:
+                if told:
+                    waited = clock.monotonic() - began
+                    tell(f"the API server answers again, after {waited:.0f} s")
+                return answer
+
+    return send_patiently
+
+
+def _pause(error: ClusterError) -> float:
+    after = error.retry_after if isinstance(error, ApiError) else None
+    return max(AGAIN, after or 0.0)

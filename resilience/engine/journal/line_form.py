@@ -1,0 +1,108 @@
+"""The form that a journal's line must have. Pure.
+
+Whoever may write ConfigMaps in the journal's namespace may write a journal: its lines are data of
+unknown origin until each field has the type that a run of ours would have given it. A line that has
+another form is `BadLine`; the story ends before it, and whoever reads it says so by name.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Line = Mapping[str, Any]
+
+_LOCK = re.compile(r"nodes|cluster-scoped|namespace-[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_RUN = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+
+
+class BadLine(ValueError):
+    """What is wrong with a line, in words."""
+
+
+def _text(value: Any) -> str:
+    return "" if isinstance(value, str) else "a text"
+
+
+def _named(value: Any) -> str:
+    return "" if isinstance(value, str) and value else "a text that is not empty"
+
+
+def _run(value: Any) -> str:
+    return "" if isinstance(value, str) and _RUN.fullmatch(value) else "the id of a run"
+
+
+def _number(value: Any) -> str:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return "" if number else "a number"
+
+
+def _flag(value: Any) -> str:
+    return "" if isinstance(value, bool) else "true or false"
+
+
+def _mapping(value: Any) -> str:
+    return "" if isinstance(value, Mapping) else "a mapping"
+
+
+def _locks(value: Any) -> str:
+    named = isinstance(value, list) and all(
+        isinstance(each, str) and _LOCK.fullmatch(each) for each in value
+    )
+    return "" if named else "a list of names of locks"
+
+
+Wanted = Callable[[Any], str]
+"""A value -> what is expected in its place; "" where it will do."""
+
+NEEDED: Mapping[str, Mapping[str, Wanted]] = {
+    "begin": {"run": _run},
+    "undo": {"id": _named, "verb": _named, "data": _mapping, "text": _named},
+    "amend": {"id": _named, "data": _mapping},
+    "forget": {"id": _named},
+    "done": {"id": _named},
+    "failed": {"id": _named},
+    "kept": {"id": _named},
+    "end": {},
+}
+"""Operation to the fields that it has; others belong to later versions and are passed over."""
+
+TYPED: Mapping[str, Wanted] = {
+    "format": _number, "scenario": _text, "wall": _number, "context": _text, "cluster": _text,
+    "namespace": _text, "ephemeral": _flag, "journal": _text, "locks": _locks, "holder": _text,
+    "path": _text, "text": _text, "left": _number,
+}  # fmt: skip
+"""Fields that need not be there."""
+
+
+def parsed(text: str | bytes) -> Any:
+    """The JSON of one line, of whatever form; text that is no JSON stays text."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text if isinstance(text, str) else text.decode(errors="replace")
+
+
+def checked(line: Any) -> Line:
+    """The line, if it has the form of one of ours; else BadLine."""
+    if not isinstance(line, dict):
+        raise BadLine(f"it is {_shown(line)}, expected a mapping")
+    if problem := _text(line.get("op")):
+        raise BadLine(f"`op` is {_shown(line.get('op'))}, expected {problem}")
+    needed = NEEDED.get(line["op"], {})
+    for key, wanted in {**{key: TYPED[key] for key in TYPED if key in line}, **needed}.items():
+        if problem := wanted(line.get(key)):
+            raise BadLine(f"`{key}` is {_shown(line.get(key))}, expected {problem}")
+    return line
+
+
+def _shown(value: Any) -> str:
+    text = printable(repr(value)) if value is not None else "missing"
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def printable(text: str) -> str:
+    """Without what would drive a terminal: a journal's texts are shown to people."""
+    return "".join(each if each.isprintable() else "?" for each in text)
