@@ -255,6 +255,15 @@ def _restore(parser: argparse.ArgumentParser) -> None:
         default="fail",
         help="what to do with objects that are there and differ",
     )
+    parser.add_argument(
+        "--volumes",
+        choices=("fail", "skip", "fill-empty", "overwrite"),
+        default="",
+        help="what to do with claims that exist: refuse unless they are empty, leave their data, "
+        "fill only empty ones, replace their data; default: fail, with --existing skip it is "
+        "skip, with --existing update it is fill-empty",
+    )
+    _selecting(parser)
     parser.add_argument("--dry-run", action="store_true", help="ask the API server, change nothing")
     parser.add_argument(
         "--local",
@@ -299,3 +308,31 @@ def _restore(parser: argparse.ArgumentParser) -> None:
     _store(parser)
     _cluster(parser)
     _keys(parser)
+
+
+def _selecting(parser: argparse.ArgumentParser) -> None:
+    """Parts of a snapshot."""
+    parser.add_argument(
+        "-n",
+        "--namespace",
+        metavar="NS",
+        action="append",
+        default=[],
+        help="only this namespace of the snapshot, by name or pattern; may be given again",
+    )
+    parser.add_argument(
+        "--include",
+        metavar="KIND[/NAME]",
+        action="append",
+        default=[],
+        help="only these objects, such as `secrets` or `deployments/checkout`; what they cannot "
+        "exist without is created where it is missing",
+    )
+    parser.add_argument(
+        "--exclude",
+        metavar="KIND[/NAME]",
+        action="append",
+        default=[],
+        help="all but these objects; may be given again",
+    )
+    parser.add_argument("--labels", metavar="SELECTOR", help="only objects with such labels")

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from threading import Event
 from typing import TYPE_CHECKING
 
 from resilience.backup.catalog.catalog import Snapshot, opened
@@ -20,14 +21,17 @@ from resilience.backup.format.backup_clock import SystemClock
 from resilience.backup.format.errors import BackupError, BadRequest, RestoreRefused
 from resilience.backup.format.layout import stamped_name
 from resilience.backup.objects.mapping import Targets
+from resilience.backup.objects.selection import Pattern, Selection
 from resilience.backup.plans import cli_output
 from resilience.backup.plans.lifecycle import Keys
 from resilience.backup.restore.outcome import DRY, RestoreReport
 from resilience.backup.restore.places import places
 from resilience.backup.restore.restore import RestoreRequest, restore
+from resilience.backup.restore.volume_decisions import BY_EXISTING
 from resilience.cluster.errors import ClusterError
 from resilience.commands.admission import admitted
 from resilience.commands.backup_means import cluster_of, existing, keys, say
+from resilience.kube.selectors import Selector
 from resilience.model.step_reach import ANY, Reach
 from resilience.model.words import many
 
@@ -43,36 +47,50 @@ def bring_back(options: argparse.Namespace) -> int:
     snapshot = _opened(options, given)
     namespaces = _namespaces(snapshot, options.into)
     targets = Targets(namespaces=namespaces, storage_classes=_pairs(options.map_storage_class))
+    begun = Event()
     request = RestoreRequest(
         name=options.resume or stamped_name(snapshot.name[:200], CLOCK.now()),
+        selection=_selection(options),
         targets=targets,
         existing=options.existing,
         workers=options.workers,
         dry_run=options.dry_run,
         ask_first=not options.resume,
-        cluster_scoped=not options.without_cluster_scoped,
         allocations=options.allocations,
         status=tuple(options.status),
         without_volume_data=options.without_volume_data,
+        on_begin=begun.set,
     )
     reach = _reach(request, snapshot)  # what cannot be restored at all needs no cluster to say so
     with (
         cluster_of(options) as opened_cluster,
         admitted(opened_cluster, reach, "resilience restore", dry_run=options.dry_run) as cluster,
     ):
-        if options.local:
-            request = replace(request, adjust=LocalLayer(snapshot, targets, cluster))
-        with _named(request):
-            report = restore(_filling(request, cluster), snapshot, cluster, clock=CLOCK)
-            loaded = _loaded(report, snapshot, targets, cluster)
+        request = _filling(request, options, snapshot, cluster)
+        with _named(request, begun):
+            report = restore(request, snapshot, cluster, clock=CLOCK)
+            loaded = _loaded(report, request.selection, snapshot, targets, cluster)
     print(cli_output.restored(report))
+    say(report.volumes)
     say(cli_output.not_brought_back(report))
     say(loaded)
     say((f"warning: {each}" for each in report.hooks), sys.stderr)
-    if report.complete:
-        return 0
     say([str(item) for item in report.bad], sys.stderr)
-    return 1
+    return 0 if report.complete else 1
+
+
+def _selection(options: argparse.Namespace) -> Selection:
+    try:
+        labels = Selector.parse(options.labels) if options.labels else None
+    except ValueError as problem:
+        raise BadRequest(f"--labels {options.labels!r}: {problem}") from None
+    return Selection(
+        namespaces=tuple(options.namespace),
+        include=tuple(map(Pattern.parse, options.include)),
+        exclude=tuple(map(Pattern.parse, options.exclude)),
+        labels=labels,
+        cluster_scoped=not options.without_cluster_scoped,
+    )
 
 
 def _opened(options: argparse.Namespace, given: Keys) -> Snapshot:
@@ -95,50 +113,66 @@ def _opened(options: argparse.Namespace, given: Keys) -> Snapshot:
 
 
 @contextmanager
-def _named(request: RestoreRequest) -> Iterator[None]:
-    """What ends a restore in its middle says how it is gone on with: only under its own name does
+def _named(request: RestoreRequest, begun: Event) -> Iterator[None]:
+    """A restore that ends in its middle names the way to continue it: only under its own name does
     it know which objects and volumes are its work."""
     try:
         yield
     except RestoreRefused:  # nothing was created
         raise
     except (BackupError, ClusterError) as problem:
-        if request.dry_run:
+        if not begun.is_set():
             raise
         raise BackupError(
             f"{problem}; go on where it stopped with --resume {request.name}"
         ) from problem
     except KeyboardInterrupt:
-        if not request.dry_run:
+        if begun.is_set():
             print(f"go on where it stopped with --resume {request.name}", file=sys.stderr)
         raise
 
 
 def _loaded(
-    report: RestoreReport, snapshot: Snapshot, targets: Targets, cluster: HttpCluster
+    report: RestoreReport,
+    selection: Selection,
+    snapshot: Snapshot,
+    targets: Targets,
+    cluster: HttpCluster,
 ) -> list[str]:
-    """The application's own dumps, once its Pods are ready."""
+    """The application's own dumps, once its Pods are ready. A part of a namespace gets none: they
+    are of the whole."""
     from resilience.backup.data.container_stream import ClusterExec
     from resilience.backup.data.dumps import Dumps
+    from resilience.backup.data.dumps import of as dumps_of
 
     if not report.complete or any(each in DRY for each in report.counts):
         return []
+    held = dumps_of(snapshot)
+    if held and (selection.partial or selection.exclude):
+        return ["no dump was loaded: a dump belongs to a whole restore"]
     return Dumps(cluster=cluster, exec=ClusterExec(cluster), clock=CLOCK).load(snapshot, targets)
 
 
-def _filling(request: RestoreRequest, cluster: HttpCluster) -> RestoreRequest:
+def _filling(
+    request: RestoreRequest,
+    options: argparse.Namespace,
+    snapshot: Snapshot,
+    cluster: HttpCluster,
+) -> RestoreRequest:
     """Volumes are filled before anything mounts them."""
     from resilience.backup.data.container_stream import ClusterExec
     from resilience.backup.data.volumes import TarVolumes
 
+    local = LocalLayer(snapshot, request.targets, cluster) if options.local else None
     tar = TarVolumes(
         cluster=cluster,
         exec=ClusterExec(cluster),
         clock=CLOCK,
         name=request.name,
-        keep_existing=request.existing == "skip",
+        mode=options.volumes or BY_EXISTING[request.existing],
+        local=local.claims if local else (),
     )
-    return replace(request, fill=tar.fill)
+    return replace(request, volumes=tar, adjust=local or request.adjust)
 
 
 def _reach(request: RestoreRequest, snapshot: Snapshot) -> Reach:
@@ -146,7 +180,7 @@ def _reach(request: RestoreRequest, snapshot: Snapshot) -> Reach:
     objects that it writes must consent."""
     return Reach(
         namespaces=frozenset(places(request, snapshot)),
-        cluster_scoped=ANY if request.cluster_scoped else frozenset(),
+        cluster_scoped=ANY if request.selection.cluster_scoped else frozenset(),
     )
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import pytest
 
 from resilience.backup.catalog.catalog import opened
 from resilience.backup.format.errors import BackupError, RestoreRefused, VolumeFailed
 from resilience.backup.objects.mapping import Targets
+from resilience.backup.objects.selection import Selection
 from resilience.backup.restore.restore import RestoreRequest
 from resilience.backup.store.memory import MemoryStore
 from resilience.backup.take.scope import Scope
@@ -31,18 +34,20 @@ class Watched(FakeCluster):
         return self
 
 
-def asked(cluster: FakeCluster, into: str = "") -> None:
+def asked(cluster: FakeCluster, into: str = "", **selection: Any) -> None:
     store = MemoryStore()
     request = Request(name="one", scope=Scope(namespaces=("shop",)))
     create(request, shop(), store, clock=FakeClock())
     targets = Targets(namespaces={"shop": into} if into else {})
-    wanted = RestoreRequest(name="r", targets=targets, dry_run=True)
+    wanted = RestoreRequest(
+        name="r", targets=targets, dry_run=True, selection=Selection(**selection)
+    )
     reach = _reach(wanted, opened(store, "one"))
     cluster.__class__ = Watched
     with admitted(cluster, reach, "resilience restore", dry_run=True):  # type: ignore[arg-type]
         assert isinstance(cluster, Watched)
         [permit] = cluster.permits
-        assert permit.namespaces == {into or "shop"}
+        assert permit.namespaces == ({into or "shop"} if not selection else set())
 
 
 @pytest.fixture(autouse=True)
@@ -64,6 +69,10 @@ def test_a_namespace_that_is_gone_is_allowed_by_the_target_that_the_refusal_prin
     printed = text[text.index("[targets") :].rpartition("\n")[0]
     (tmp_path / "resilience.toml").write_text(printed)
     asked(FakeCluster())
+
+
+def test_a_namespace_that_was_not_chosen_need_not_consent() -> None:
+    asked(shop(), namespaces=("other",))
 
 
 def test_a_label_on_the_namespace_that_is_written_to_allows_it() -> None:
@@ -93,20 +102,26 @@ def test_the_systems_own_namespaces_are_never_restored_over_by_accident() -> Non
         asked(shop(), "kube-system")
 
 
-def request(*, dry_run: bool = False) -> RestoreRequest:
-    return RestoreRequest(name="one-20260301020000", dry_run=dry_run)
+REQUEST = RestoreRequest(name="one-20260301020000")
+
+
+def begun(*, yet: bool = True) -> Event:
+    event = Event()
+    if yet:
+        event.set()
+    return event
 
 
 @pytest.mark.parametrize("problem", [VolumeFailed("its helper was lost"), Unreachable("gone")])
 def test_a_restore_that_breaks_off_says_how_it_is_gone_on_with(problem: Exception) -> None:
     with pytest.raises(BackupError, match=f"{problem}; go on .* --resume one-20260301020000"):
-        with _named(request()):
+        with _named(REQUEST, begun()):
             raise problem
 
 
 def test_a_restore_that_never_began_needs_no_such_word() -> None:
-    for problem, dry_run in ((RestoreRefused("in the way"), False), (Unreachable("gone"), True)):
-        with pytest.raises(type(problem)) as caught, _named(request(dry_run=dry_run)):
+    for problem, yet in ((RestoreRefused("in the way"), True), (Unreachable("gone"), False)):
+        with pytest.raises(type(problem)) as caught, _named(REQUEST, begun(yet=yet)):
             raise problem
         assert "--resume" not in str(caught.value)
 
@@ -114,6 +129,6 @@ def test_a_restore_that_never_began_needs_no_such_word() -> None:
 def test_an_interrupted_restore_is_still_an_interruption(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with pytest.raises(KeyboardInterrupt), _named(request()):
+    with pytest.raises(KeyboardInterrupt), _named(REQUEST, begun()):
         raise KeyboardInterrupt
     assert "--resume one-20260301020000" in capsys.readouterr().err

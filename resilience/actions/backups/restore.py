@@ -131,8 +131,10 @@ def _brought_back(
     from resilience.backup.data.volumes import TarVolumes
     from resilience.backup.format.backup_clock import BorrowedClock
     from resilience.backup.objects.mapping import Targets
+    from resilience.backup.objects.selection import Selection
     from resilience.backup.restore.restore import RestoreRequest
     from resilience.backup.restore.restore import restore as bring_back
+    from resilience.backup.restore.volume_decisions import BY_EXISTING
 
     plan = context.plan(restore.plan) if restore.plan else None
     clock, exec_ = BorrowedClock(context.clock), exec_of(context.cluster)
@@ -140,18 +142,19 @@ def _brought_back(
     targets = Targets(namespaces={context.namespace: restore.into} if restore.into else {})
     volumes = TarVolumes(
         cluster=context.cluster, exec=exec_, clock=clock, name=name,
-        keep_existing=restore.existing == "skip", image=plan.helper_image if plan else "",
+        mode=BY_EXISTING[restore.existing], image=plan.helper_image if plan else "",
     )  # fmt: skip
     if restore.into and not dry_run:
         context.will_undo({"namespace": target, "restore": name}, f"delete namespace {target}")
     request = RestoreRequest(
         name=name,
-        namespaces=frozenset({context.namespace}),
+        selection=Selection(
+            namespaces=_part(snapshot, context.namespace), cluster_scoped=not restore.into
+        ),
         targets=targets,
         existing=restore.existing,
         dry_run=dry_run,
-        cluster_scoped=not restore.into,
-        fill=volumes.fill,
+        volumes=volumes,
     )
     report = bring_back(request, snapshot, context.cluster, clock=clock)
     if dry_run:
@@ -167,6 +170,12 @@ def _brought_back(
         for line in dumps.load(snapshot, targets):
             context.note(What.NOTE, line)
     return report
+
+
+def _part(snapshot: Snapshot, namespace: str) -> tuple[str, ...]:
+    """The namespace, where the snapshot holds others too."""
+    held = snapshot.manifest.namespaces if snapshot.manifest else ()
+    return () if tuple(held) == (namespace,) else (namespace,)
 
 
 def _read_sentinel(

@@ -146,7 +146,10 @@ class Footer:
 def proven(what: str, ended: Ended, counted: Counted) -> Footer:
     """All four proofs, or `VolumeFailed` that names the one that is missing."""
     if ended.status is None:
-        raise VolumeFailed(f"{what}: the connection ended without an exit status; nothing is kept")
+        said = f" (last words: {_tail(ended.stderr)})" if ended.stderr.strip() else ""
+        raise VolumeFailed(
+            f"{what}: the connection ended without an exit status{said}; nothing is kept"
+        )
     if ended.status != 0:
         raise VolumeFailed(f"{what}: ended with {ended.status}: {_tail(ended.stderr)}")
     footer = _footer(what, ended.stderr)
@@ -166,6 +169,11 @@ def _footer(what: str, stderr: str) -> Footer:
             except (ValueError, KeyError, TypeError):
                 break
     raise VolumeFailed(f"{what}: no end marker; the stream was cut: {_tail(stderr)}")
+
+
+def last_words(ended: Ended) -> str:
+    """What a command said before it failed."""
+    return _tail(ended.stderr)
 
 
 def _tail(text: str) -> str:

@@ -7,7 +7,7 @@ lost or spoilt while its storage lives; for everything else there is the data in
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from resilience.backup.catalog.catalog import Snapshot
 from resilience.backup.data.snapshot_clones import LOCAL, SNAPSHOTS
@@ -15,7 +15,6 @@ from resilience.backup.format.errors import RestoreRefused
 from resilience.backup.format.manifest import VolumeRecord
 from resilience.backup.objects.kind_identity import identity
 from resilience.backup.objects.mapping import Targets
-from resilience.backup.objects.rules import FILLED
 from resilience.cluster.errors import NotFound
 from resilience.cluster.interface import Cluster, Object
 
@@ -26,13 +25,17 @@ class LocalLayer:
     def __init__(self, snapshot: Snapshot, targets: Targets, cluster: Cluster) -> None:
         records = snapshot.manifest.volumes if snapshot.manifest else ()
         self._kept = {(each.namespace, each.claim): each for each in records if each.kind == LOCAL}
-        self._trees = {(each.namespace, each.claim): each.tree for each in records if each.tree}
         if not self._kept:
             raise RestoreRefused(
                 f"snapshot {snapshot.name} left no VolumeSnapshots on its cluster; restore it "
                 "without --local, from the store"
             )
         self._require(targets, cluster)
+
+    @property
+    def claims(self) -> Collection[tuple[str, str]]:
+        """Claims (namespace, name) that no stream is to be written into."""
+        return self._kept.keys()
 
     def _require(self, targets: Targets, cluster: Cluster) -> None:
         for record in self._kept.values():
@@ -56,8 +59,6 @@ class LocalLayer:
         if not record:
             return {}
         obj["spec"]["dataSource"] = _source(record)
-        if tree := self._trees.get(at):  # so that no stream is poured over it
-            metadata.setdefault("annotations", {})[FILLED] = tree
         return {"local layer": ["/spec/dataSource"]}
 
 

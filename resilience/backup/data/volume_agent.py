@@ -2,6 +2,8 @@
 
     python agent.py save DIR      tar on stdout
     python agent.py load DIR      tar on stdin; DIR must be empty
+    python agent.py look DIR      "empty" or "full" on stderr
+    python agent.py clear DIR     takes away everything in DIR
 
 The last line on stderr is the end marker with byte count, sha256 of the stream and hash of the
 tree: one line per entry, sorted by path, of path, type, mode, owner, size and content hash. Sockets
@@ -16,6 +18,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import stat
 import sys
 import tarfile
@@ -119,7 +122,7 @@ def save(root: str) -> tuple[Counting, list[str]]:
 
 def load(root: str) -> tuple[Counting, list[str]]:
     """Stdin to an empty directory."""
-    if [name for name in os.listdir(root) if name != "lost+found"]:
+    if held(root):
         sys.exit("the volume is not empty; nothing was written")
     source, tree, folders = Counting(sys.stdin.buffer), [], []
     below = Below(root)
@@ -219,7 +222,28 @@ def write(tar: tarfile.TarFile, info: tarfile.TarInfo, path: str) -> str:
     return digest.hexdigest()
 
 
+def held(root: str) -> list[str]:
+    """Names in a volume; the file system's own directory is no content."""
+    return [name for name in os.listdir(root) if name != "lost+found"]
+
+
+def clear(root: str) -> None:
+    """Remove everything, links not followed."""
+    for name in held(root):
+        path = os.path.join(root, name)
+        if stat.S_ISDIR(mode(path)):
+            shutil.rmtree(path)
+        else:
+            os.unlink(path)
+
+
 def main() -> None:
+    if sys.argv[1] == "look":
+        print("full" if held(sys.argv[2]) else "empty", file=sys.stderr)
+        return
+    if sys.argv[1] == "clear":
+        clear(sys.argv[2])
+        return
     try:
         counted, tree = {"save": save, "load": load}[sys.argv[1]](sys.argv[2])
     except tarfile.TarError as problem:

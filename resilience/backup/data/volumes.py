@@ -9,12 +9,13 @@ make it so, or a stand-in of one moment (`stand_ins`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from resilience.backup.catalog.catalog import Snapshot
-from resilience.backup.data.container_stream import Counted, Exec, packed, proven
+from resilience.backup.data.container_stream import Counted, Ended, Exec, last_words, packed, proven
 from resilience.backup.data.helper_pod import MOUNT, RUN, helper, in_place_of, uses
 from resilience.backup.data.snapshot_clones import CLAIMS, StandIns
 from resilience.backup.format import layout
@@ -22,7 +23,8 @@ from resilience.backup.format.backup_clock import Clock
 from resilience.backup.format.errors import HelperLost, VolumeFailed
 from resilience.backup.format.manifest import VolumeRecord
 from resilience.backup.objects.mapping import Targets
-from resilience.backup.objects.rules import FILLED, RESTORE
+from resilience.backup.objects.rules import FILLED, FILLING
+from resilience.backup.restore.volume_decisions import Act, Decision, VolumesMode, decide, looked
 from resilience.backup.store.snapshot_files import Files
 from resilience.cluster import helper_pods
 from resilience.cluster.errors import ClusterError, Conflict, Forbidden, NotFound
@@ -41,7 +43,7 @@ _TIMEOUT = 6 * 3600.0
 class TarVolumes:
     """Takes claims and brings them back. `name` is the snapshot's or the restore's.
 
-    `keep_existing`: a claim that this restore did not create keeps the data that it has.
+    `mode` is for claims that exist; `local` are claims that come back from VolumeSnapshots.
     """
 
     cluster: Cluster
@@ -49,7 +51,8 @@ class TarVolumes:
     clock: Clock
     name: str
     image: str = ""
-    keep_existing: bool = False
+    mode: VolumesMode = "fail"
+    local: Collection[tuple[str, str]] = ()
     wanted: Volumes = field(default_factory=Volumes)
 
     def take(self, files: Files, claims: Sequence[tuple[str, str, str]]) -> list[VolumeRecord]:
@@ -87,14 +90,7 @@ class TarVolumes:
         with self.mounted(namespace, mounted, writing=False) as pod:
             with files.data(key) as write:
                 counted = Counted(write)
-                ended = self.exec.run(
-                    namespace,
-                    pod,
-                    "volume",
-                    ["python", "-c", packed("volume_agent"), "save", MOUNT],
-                    stdout=counted.write,
-                    timeout=_TIMEOUT,
-                )
+                ended = self._agent(namespace, pod, "save", stdout=counted.write)
                 footer = proven(what, ended, counted)
         return VolumeRecord(
             namespace=namespace,
@@ -106,35 +102,85 @@ class TarVolumes:
             engine=files.engine,
         )
 
-    def fill(self, snapshot: Snapshot, targets: Targets) -> list[str]:
-        """For `RestoreRequest.fill`: every volume of the snapshot into its new claim."""
-        filled = []
-        for record in snapshot.manifest.volumes if snapshot.manifest else ():
-            if record.kind != "tar":
-                continue
-            namespace = targets.namespace(record.namespace)
-            if self._is_filled(record, namespace):
-                continue  # by the same restore, before it was interrupted
-            if self.keep_existing and not self._created_by_us(record, namespace):
-                filled.append(f"{namespace}/{record.claim}: exists and was left")
-                continue
-            self.bring_back(snapshot, record, namespace)
-            mark = {"metadata": {"annotations": {FILLED: record.tree}}}
-            self.cluster.patch(CLAIMS, record.claim, mark, namespace)
-            filled.append(f"{namespace}/{record.claim}: {record.bytes} bytes, tree {record.tree}")
-        return filled
+    def decide(
+        self,
+        snapshot: Snapshot,
+        targets: Targets,
+        wanted: Callable[[str, str], bool],
+        *,
+        look: bool,
+    ) -> list[Decision]:
+        """For `RestoreRequest.volumes`: what becomes of each volume. Nothing is written, but for
+        helper Pods that `look` into claims that exist."""
+        records = snapshot.manifest.volumes if snapshot.manifest else ()
+        decisions = [
+            self._decided(record, targets.namespace(record.namespace))
+            for record in records
+            if record.kind == "tar" and wanted(record.namespace, record.claim)
+        ]
+        if not look:
+            return decisions
+        return [self._looked(each) if each.act is Act.LOOK else each for each in decisions]
 
-    def _is_filled(self, record: VolumeRecord, namespace: str) -> bool:
-        metadata = self.cluster.get(CLAIMS, record.claim, namespace)["metadata"]
-        return (metadata.get("annotations") or {}).get(FILLED) == record.tree
+    def _decided(self, record: VolumeRecord, namespace: str) -> Decision:
+        if (record.namespace, record.claim) in self.local:
+            why = "its claim comes back from its VolumeSnapshot"
+            return Decision(record, namespace, Act.LEAVE, why)
+        claim, user = self._claim(namespace, record.claim), ""
+        if claim is not None:
+            pods = self.cluster.list(PODS, namespace)
+            using = [pod for pod in pods if uses(pod, record.claim) and not objects.is_ours(pod)]
+            user = objects.name(using[0]) if using else ""
+        return decide(record, namespace, claim, user, restore=self.name, mode=self.mode)
 
-    def _created_by_us(self, record: VolumeRecord, namespace: str) -> bool:
-        metadata = self.cluster.get(CLAIMS, record.claim, namespace)["metadata"]
-        return (metadata.get("annotations") or {}).get(RESTORE) == self.name
+    def _claim(self, namespace: str, claim: str) -> Object | None:
+        try:
+            return self.cluster.get(CLAIMS, claim, namespace)
+        except NotFound:
+            return None
 
-    def bring_back(self, snapshot: Snapshot, record: VolumeRecord, namespace: str) -> None:
-        """Into the claim of the same name in `namespace`, which must be empty; the files' own tree
-        hash must come out as it went in."""
+    def _looked(self, decision: Decision) -> Decision:
+        """Whether a claim that exists, and that no Pod uses, is empty."""
+        with self.mounted(decision.namespace, decision.record.claim, writing=False) as pod:
+            ended = self._agent(decision.namespace, pod, "look")
+        if ended.status != 0:
+            raise VolumeFailed(f"volume {decision.title} cannot be looked at: {last_words(ended)}")
+        return looked(decision, "empty" in ended.stderr.split(), self.mode)
+
+    def fill(self, snapshot: Snapshot, decisions: Sequence[Decision]) -> list[str]:
+        """For `RestoreRequest.volumes`: as it was decided; a line for each volume."""
+        return [self._carried_out(snapshot, each) for each in decisions]
+
+    def _carried_out(self, snapshot: Snapshot, decision: Decision) -> str:
+        if decision.act not in (Act.FILL, Act.REFILL):
+            return str(decision)
+        namespace, record = decision.namespace, decision.record
+        try:
+            self._mark(namespace, record.claim, {FILLING: self.name})
+        except NotFound:
+            why = "its claim was not restored"
+            return str(Decision(record, namespace, Act.LEAVE, why))
+        self.bring_back(snapshot, record, namespace, empty_first=decision.act is Act.REFILL)
+        self._mark(namespace, record.claim, {FILLED: self.name, FILLING: None})
+        return f"{decision}: {record.bytes} bytes, tree {record.tree}"
+
+    def _mark(self, namespace: str, claim: str, marks: dict[str, str | None]) -> None:
+        self.cluster.patch(CLAIMS, claim, {"metadata": {"annotations": marks}}, namespace)
+
+    def _agent(self, namespace: str, pod: str, what: str, **streams: Any) -> Ended:
+        command = ["python", "-c", packed("volume_agent"), what, MOUNT]
+        return self.exec.run(namespace, pod, "volume", command, timeout=_TIMEOUT, **streams)
+
+    def bring_back(
+        self,
+        snapshot: Snapshot,
+        record: VolumeRecord,
+        namespace: str,
+        *,
+        empty_first: bool = False,
+    ) -> None:
+        """Into the claim of the same name in `namespace`, which must be empty, or is emptied; the
+        files' own tree hash must come out as it went in."""
         what = f"volume {namespace}/{record.claim}"
         sent = Counted(lambda data: None)
 
@@ -146,14 +192,9 @@ class TarVolumes:
                 yield chunk
 
         with self.mounted(namespace, record.claim, writing=True) as pod:
-            ended = self.exec.run(
-                namespace,
-                pod,
-                "volume",
-                ["python", "-c", packed("volume_agent"), "load", MOUNT],
-                stdin=stdin(),
-                timeout=_TIMEOUT,
-            )
+            if empty_first and (ended := self._agent(namespace, pod, "clear")).status != 0:
+                raise VolumeFailed(f"{what} cannot be emptied: {last_words(ended)}")
+            ended = self._agent(namespace, pod, "load", stdin=stdin())
         footer = proven(what, ended, sent)
         if (sent.bytes, sent.sha256) != (record.bytes, record.sha256):
             raise VolumeFailed(f"{what}: the stored stream is not the one that was recorded")

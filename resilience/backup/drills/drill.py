@@ -330,7 +330,7 @@ class _Drill:
             outside_owners=False,
             mapped_only=True,
             without_volume_data=True,
-            fill=self._data.fill,
+            volumes=self._data.volumes,
             before_workloads=self._asked_again,
         )
         report = restore(request, self._snapshot, self._cluster, clock=self._clock)

@@ -8,17 +8,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from resilience.backup.catalog.catalog import Snapshot
 from resilience.backup.data.container_stream import Exec
 from resilience.backup.data.dumps import Dumps, Load
 from resilience.backup.data.sentinel import look
 from resilience.backup.data.volumes import TarVolumes
 from resilience.backup.format.backup_clock import Clock
-from resilience.backup.restore.restore import Fill, unfilled
+from resilience.backup.objects.mapping import Targets
+from resilience.backup.restore.restore import Filling
 from resilience.cluster.interface import Cluster
 from resilience.model.scenario import Plan
 
 Read = Callable[[str], str]
 """What the application in a namespace says its sentinel is."""
+
+
+def unloaded(snapshot: Snapshot, targets: Targets) -> list[str]:
+    """No dumps."""
+    return []
 
 
 def _unread(namespace: str) -> str:
@@ -29,8 +36,8 @@ def _unread(namespace: str) -> str:
 class Data:
     """Ways to put data back and to read the sentinel. Without any: objects only."""
 
-    fill: Fill = unfilled
-    load: Load = unfilled
+    volumes: Filling | None = None
+    load: Load = unloaded
     read: Read = _unread
 
 
@@ -45,9 +52,9 @@ def data(plan: Plan, cluster: Cluster, exec_: Exec, *, clock: Clock, name: str) 
         return look(sentinel, cluster, exec_, namespace) if sentinel else ""
 
     return Data(
-        fill=TarVolumes(
+        volumes=TarVolumes(
             cluster=cluster, exec=exec_, clock=clock, name=name, image=plan.helper_image
-        ).fill,
+        ),
         load=Dumps(cluster=cluster, exec=exec_, clock=clock).load,
         read=read,
     )

@@ -73,6 +73,9 @@ _WAVE_OF = {kind: wave for wave, kinds in enumerate(_WAVES) for kind in kinds} |
     kind: _OTHERS + 1 + wave for wave, kinds in enumerate(_LAST) for kind in kinds
 }
 
+NAMESPACES = _WAVE_OF["namespaces"]
+"""The last wave of what other objects are in, or are of."""
+
 CLAIMS = _WAVE_OF["persistentvolumeclaims"]
 """The wave after which volumes can be filled: claims exist, and no Pod mounts them yet."""
 

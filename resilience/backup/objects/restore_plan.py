@@ -1,8 +1,11 @@
 """In how many readings of an archive its objects can be created in order, and which in which.
 
-Each object has a stage: its wave, and within it one after its owners. Stages that follow each other
+Each object has a stage: its wave, and within it one after its owners. An object of an early wave
+(claims, Secrets, ConfigMaps, rights: what Pods mount or need) stays in it even when its owner comes
+later, else a volume could not be filled before something mounts it. Stages that follow each other
 in the archive are taken in one reading; an archive of ours needs two, one of Velero's as many as
-its random order demands. What is held is a number per stage and the uids of owners, never objects.
+its random order demands. What is held is a number per stage and the uids of owners and of kinds
+that two groups may serve, never objects.
 """
 
 from __future__ import annotations
@@ -37,10 +40,16 @@ class Passes:
     owned: dict[str, Stage] = field(default_factory=dict)
     owners: frozenset[str] = frozenset()
     count: int = 0
+    twins: dict[str, str] = field(default_factory=dict)
 
     def stage(self, kind: str, uid: str) -> Stage:
         """Where an object belongs."""
         return self.owned.get(uid) or Stage(order.wave(kind), 0)
+
+    def twin_of(self, kind: str, uid: str) -> str:
+        """Why this one is left out: the same object is in the snapshot under another group."""
+        other = self.twins.get(uid, kind)
+        return "" if other == kind else f"the same object as {other} of that name"
 
 
 def plan(index: Callable[[], Iterable[Indexed]]) -> Passes:
@@ -58,7 +67,27 @@ def plan(index: Callable[[], Iterable[Indexed]]) -> Passes:
         last[stage] = number
         found.count = number + 1
     found.readings = list(_readings(first, last))
+    found.twins = _twins(index)
     return found
+
+
+def _twins(index: Callable[[], Iterable[Indexed]]) -> dict[str, str]:
+    """Of objects that one uid has under two groups (Velero keeps `ingresses.extensions` beside
+    `ingresses.networking.k8s.io`): the kind that is restored, by uid."""
+    plurals: dict[str, set[str]] = {}
+    for each in index():
+        plurals.setdefault(each.kind.partition(".")[0], set()).add(each.kind)
+    shared = {kind for kinds in plurals.values() if len(kinds) > 1 for kind in kinds}
+    found: dict[str, str] = {}
+    for each in index() if shared else ():
+        if each.kind in shared and each.uid:
+            found[each.uid] = max(found.get(each.uid, each.kind), each.kind, key=_newer_group)
+    return found
+
+
+def _newer_group(kind: str) -> tuple[bool, str]:
+    """`extensions` was emptied into the groups of today."""
+    return not kind.endswith(".extensions"), kind
 
 
 def _readings(first: dict[Stage, int], last: dict[Stage, int]) -> Iterator[frozenset[Stage]]:
@@ -84,7 +113,9 @@ def _stages(family: dict[str, Indexed]) -> dict[str, Stage]:
                 for owner in each.owners
                 if owner in family and owner not in above | {uid}
             ]
-            wave = max([order.wave(each.kind), *(parent.wave for parent in parents)])
+            wave = order.wave(each.kind)
+            if wave > order.CLAIMS:
+                wave = max([wave, *(parent.wave for parent in parents)])
             depth = max([parent.depth + 1 for parent in parents if parent.wave == wave], default=0)
             known[uid] = Stage(wave, depth)
         return known[uid]

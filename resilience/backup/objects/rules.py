@@ -27,7 +27,10 @@ SNAPSHOT = "resilience/snapshot"
 """Annotation: the snapshot an object came from."""
 
 FILLED = "resilience/filled"
-"""Annotation on a claim whose data is back: the hash of the tree that was written."""
+"""Annotation on a claim whose data is back: the restore that wrote it."""
+
+FILLING = "resilience/filling"
+"""Annotation on a claim that a restore has begun to fill: that restore."""
 
 _METADATA = (
     "uid",
@@ -39,7 +42,7 @@ _METADATA = (
     "selfLink",
     "managedFields",
 )
-_MARKS = (RESTORE, SNAPSHOT, FILLED, "velero.io/backup-name", "velero.io/restore-name")
+_MARKS = (RESTORE, SNAPSHOT, FILLED, FILLING, "velero.io/backup-name", "velero.io/restore-name")
 _CLAIM_MARKS = (
     "pv.kubernetes.io/bind-completed",
     "pv.kubernetes.io/bound-by-controller",
@@ -127,6 +130,11 @@ def service_addresses(obj: Object) -> Iterator[str]:
 def pod_placement(obj: Object) -> Iterator[str]:
     """Bound by the scheduler; the priority is computed from its class."""
     yield from _drop(obj.get("spec"), ("nodeName", "priority"), "/spec")
+
+
+def debug_containers(obj: Object) -> Iterator[str]:
+    """Added by `kubectl debug` to a Pod that runs; a create may not set them."""
+    yield from _drop(obj.get("spec"), ("ephemeralContainers",), "/spec")
 
 
 def pod_token_volumes(obj: Object) -> Iterator[str]:
@@ -252,6 +260,12 @@ RULES: tuple[Rule, ...] = (
         frozenset({"Pod"}),
         "pkg/scheduler; plugin/pkg/admission/priority",
         pod_placement,
+    ),
+    Rule(
+        "debug containers",
+        frozenset({"Pod"}),
+        "pkg/registry/core/pod/strategy.go; validation: ephemeralContainers on create",
+        debug_containers,
     ),
     Rule(
         "Pod token volumes",

@@ -25,6 +25,7 @@ _GROWN_BY = {
     "ReplicaSet.apps": {"Deployment.apps"},
     "ControllerRevision.apps": {"StatefulSet.apps", "DaemonSet.apps"},
     "Job.batch": {"CronJob.batch"},
+    "PersistentVolumeClaim": {"Pod"},  # of a generic ephemeral volume
     "EndpointSlice.discovery.k8s.io": {"Service", "Endpoints"},
 }
 

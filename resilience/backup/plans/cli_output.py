@@ -210,14 +210,14 @@ def restored(report: RestoreReport) -> str:
 
 
 def not_brought_back(report: RestoreReport) -> list[str]:
-    """What the counts of a restore hide: objects that were not created, with the reason, grouped;
-    owners and statuses that did not come back."""
+    """What the counts of a restore hide: objects that were not created, left as they are or not
+    asked for yet, with the reason, grouped; owners and statuses that did not come back."""
     groups: dict[str, list[str]] = {}
     for item in report.items:
         where = f"{item.namespace}/" if item.namespace else ""
         name = f"{item.kind} {where}{item.name}"
-        if item.outcome is Outcome.LEFT:
-            groups.setdefault(f"not created, {item.reason}", []).append(name)
+        if item.outcome in _TOLD:
+            groups.setdefault(f"{_TOLD[item.outcome]}, {item.reason}", []).append(name)
         for rule in item.rewrites:
             if rule == STATUS_LEFT or rule.startswith("without its owner"):
                 groups.setdefault(rule, []).append(name)
@@ -226,6 +226,13 @@ def not_brought_back(report: RestoreReport) -> list[str]:
         f"{hint if reason == STATUS_LEFT else reason}: {', '.join(names)}"
         for reason, names in sorted(groups.items())
     ]
+
+
+_TOLD = {
+    Outcome.LEFT: "not created",
+    Outcome.SKIPPED: "left as it is",
+    Outcome.UNASKED: "cannot be asked yet",
+}
 
 
 def changes_as_json(changes: Sequence[Change], volumes: Sequence[str]) -> str:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from resilience.backup.catalog.catalog import Snapshot
 from resilience.backup.catalog.contents import namespace_of
 from resilience.backup.catalog.velero_volumes import unread
-from resilience.backup.format.archive import Address
 from resilience.backup.format.errors import RestoreRefused
+from resilience.backup.format.manifest import ObjectLine
 from resilience.cluster.interface import Object, Resource
 
 if TYPE_CHECKING:
@@ -23,20 +23,19 @@ if TYPE_CHECKING:
 _SHOWN = 5
 
 
-def wanted(request: RestoreRequest, address: Address) -> bool:
-    """Whether a restore takes an object."""
-    namespace = namespace_of(address)
+def wanted(request: RestoreRequest, line: ObjectLine) -> bool:
+    """Whether a restore may take an object, by what the list says of it: labels are not in it."""
+    namespace, selection = namespace_of(line.address), request.selection
     if not namespace:
-        return request.cluster_scoped
-    return not request.namespaces or namespace in request.namespaces
+        return selection.cluster_scoped
+    named = selection.names(line.address.resource, line.kind, line.address.name)
+    return named and selection.in_namespace(namespace)
 
 
 def places(request: RestoreRequest, snapshot: Snapshot) -> frozenset[str]:
     """The namespaces that a restore writes to; `RestoreRefused` when an object may not go where it
     would, and when volumes would stay empty without a word."""
-    found = {
-        namespace_of(line.address) for line in snapshot.contents if wanted(request, line.address)
-    }
+    found = {namespace_of(line.address) for line in snapshot.contents if wanted(request, line)}
     found.discard("")
     _require_declared(snapshot, found)
     _require_mapped(request, snapshot, found)

@@ -1,49 +1,74 @@
 """Bring a snapshot back: in waves, with workers, resumable, with one value per object.
 
-Order of work: verify, know the kinds, ask the API server about every object (`ask_first`), then
-create stage by stage; a stage begins when the one before it is finished. Kinds come first and are
-waited for. Owner references are linked to the new uids. Run again with the same `name` after a
+Order of work: know the kinds, decide about volumes, ask the API server about every object by a dry
+run of the very request (`ask_first`), then create stage by stage; a stage begins when the one
+before it is finished. Kinds come first and are waited for; volumes are filled before anything can
+mount them; owners that came late are linked at the end. Run again with the same `name` after a
 crash, it goes on where it stopped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, Protocol
 
 from resilience.backup.catalog.catalog import Snapshot
 from resilience.backup.format import layout
 from resilience.backup.format.backup_clock import Clock
-from resilience.backup.format.errors import BadRequest
+from resilience.backup.format.errors import BadRequest, RestoreRefused
 from resilience.backup.format.velero import Found, understood
 from resilience.backup.objects import order
 from resilience.backup.objects.mapping import Targets
 from resilience.backup.objects.outside_owners import OutsideOwners
 from resilience.backup.objects.restore_plan import Indexed, Passes, Stage, plan
-from resilience.backup.objects.rules import Allocations, strip, with_allocations
+from resilience.backup.objects.rules import RESTORE, Allocations, strip, with_allocations
+from resilience.backup.objects.selection import EVERYTHING, Chosen, Selection
 from resilience.backup.objects.skips import reason_to_skip
 from resilience.backup.objects.velero_hooks import restore_hooks
 from resilience.backup.restore.outcome import STATUS_LEFT, Item, Outcome, RestoreReport
-from resilience.backup.restore.places import places, require_place, wanted
-from resilience.backup.restore.served_kinds import Kinds
+from resilience.backup.restore.owner_links import OwnerLinks
+from resilience.backup.restore.places import places, require_place
+from resilience.backup.restore.served_kinds import CRDS, Kinds, Missing
+from resilience.backup.restore.volume_decisions import Decision
 from resilience.backup.restore.writing import Existing, ObjectWriter, Written
-from resilience.cluster.interface import Cluster, Object, Resource
+from resilience.backup.take.related import Need, needs
+from resilience.cluster.errors import Conflict, NotFound
+from resilience.cluster.interface import NAMESPACES, Cluster, Object, Resource
+from resilience.kube import objects
 
 Adjust = Callable[[Object], str | Mapping[str, list[str]]]
 """Changes an object further: returns a reason to leave it out, or the pointers it touched by rule
 (a drill's safety rules)."""
 
 
-Fill = Callable[[Snapshot, Targets], list[str]]
-"""Puts the data of volumes into the claims that were just created; says what it did."""
+_GROUND = {
+    "namespaces": NAMESPACES,
+    "customresourcedefinitions.apiextensions.k8s.io": CRDS,
+}
+_END = Stage(order.WAVES, 0)
+
+Act = Callable[[Resource, Object, Existing], Written]
 
 
-def unfilled(snapshot: Snapshot, targets: Targets) -> list[str]:
-    """No data: claims come back empty, as the driver provisions them."""
-    return []
+class Filling(Protocol):
+    """Puts the data of volumes into claims."""
+
+    def decide(
+        self,
+        snapshot: Snapshot,
+        targets: Targets,
+        wanted: Callable[[str, str], bool],
+        *,
+        look: bool,
+    ) -> Sequence[Decision]:
+        """What becomes of each volume; nothing is written. `look`: into claims that exist."""
+
+    def fill(self, snapshot: Snapshot, decisions: Sequence[Decision]) -> list[str]:
+        """When all claims are there and nothing mounts them; a line for each volume."""
 
 
 def nothing() -> None:
@@ -57,32 +82,32 @@ def unadjusted(obj: Object) -> Mapping[str, list[str]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestoreRequest:
-    """`name` marks what is created; the same name resumes. `namespaces` empty: all of them.
+    """`name` marks what is created; the same name resumes.
 
     `allocations`: which cluster IPs and node ports come back. `status`: globs of custom resources
     (`widgets.example.com`) whose status is written back. `outside_owners`: owners that are not in
-    the snapshot are kept where they live. `before_workloads` runs once, before the first Pod or
-    workload is created. `mapped_only`: an object in a namespace that `targets` does not map refuses
-    the restore. `without_volume_data` accepts that volumes stay empty whose data only Velero can
-    read.
+    the snapshot are kept where they live. `on_begin` is called once everything was asked and
+    nothing is written yet; `before_workloads` once, before the first Pod or workload is created.
+    `mapped_only`: an object in a namespace that `targets` does not map refuses the restore.
+    `without_volume_data` accepts that volumes stay empty whose data only Velero can read.
     """
 
     name: str
-    namespaces: frozenset[str] = frozenset()
+    selection: Selection = EVERYTHING
     targets: Targets = field(default_factory=Targets)
     existing: Existing = "fail"
     workers: int = 16
     ask_first: bool = True
     dry_run: bool = False
-    cluster_scoped: bool = True
     mapped_only: bool = False
     without_volume_data: bool = False
     patience: float = 120.0
     adjust: Adjust = unadjusted
-    fill: Fill = unfilled
+    volumes: Filling | None = None
     allocations: Allocations = "chosen"
     status: tuple[str, ...] = ()
     outside_owners: bool = True
+    on_begin: Callable[[], None] = nothing
     before_workloads: Callable[[], None] = nothing
 
 
@@ -104,9 +129,14 @@ class _Restore:
         self._cluster = cluster
         self._kinds = Kinds(cluster, clock)
         self._report = RestoreReport(request.name, snapshot.name)
-        self._uids: dict[str, str] = {}
+        self._links = OwnerLinks(cluster)
+        self._chosen = Chosen(request.selection)
         self._passes = Passes()
         self._places = frozenset[str]()
+        self._asking = False
+        self._unasked: set[tuple[str, str, str]] = set()
+        self._coming: set[Need] = set()
+        self._decisions: Sequence[Decision] = ()
         self._filled = False
         self._guarded = False
         self._outside = OutsideOwners(cluster)
@@ -116,7 +146,6 @@ class _Restore:
             clock=clock,
             restore=request.name,
             snapshot=snapshot.name,
-            existing=request.existing,
             patience=request.patience,
         )
 
@@ -124,19 +153,87 @@ class _Restore:
         self._places = places(self._request, self._snapshot)
         began = self._clock.monotonic()
         self._passes = plan(self._index)
+        self._links.inside = self._passes.owners & self._passes.owned.keys()
         self._kinds.expect(self._defined_kinds())
+        self._choose()
+        self._decide()
         if self._request.ask_first or self._request.dry_run:
+            self._asking = True
             self._walk(self._writer.ask)
+            self._asking = False
             self._report.seconds["ask"] = self._clock.monotonic() - began
             if self._request.dry_run:
+                self._report.volumes = [each.foretold() for each in self._decisions]
                 return self._report
             self._report.require("the restore was not begun")
+            unasked = [item for item in self._report.items if item.outcome is Outcome.UNASKED]
+            self._unasked = {(item.kind, item.namespace, item.name) for item in unasked}
             self._report.items.clear()
             self._report.hooks.clear()
+        self._report.require("the restore was not begun")
+        self._request.on_begin()
         began = self._clock.monotonic()
-        self._walk(self._writer.write, creating=True)
+        self._walk(self._writer.write, _is_ground)
+        self._ask_again()
+        self._walk(self._writer.write, lambda stage: not _is_ground(stage))
+        self._link()
         self._report.seconds["create"] = self._clock.monotonic() - began
         return self._report
+
+    def _ask_again(self) -> None:
+        """What could not be asked before its namespace or its kind was there. When one of these is
+        refused, the namespaces that were just created are taken away again."""
+        if not self._unasked:
+            return
+        written, self._report.items = self._report.items, []
+        self._asking = True
+        self._walk(self._writer.ask, lambda stage: not _is_ground(stage))
+        self._asking = False
+        try:
+            self._report.require("only namespaces and definitions were created, and they were "
+                                 "removed again; the restore was not begun")  # fmt: skip
+        except RestoreRefused:
+            self._take_back(written)
+            raise
+        self._unasked.clear()
+        self._report.items = written
+
+    def _take_back(self, written: Sequence[Item]) -> None:
+        """Namespaces and definitions of this restore: nothing is in them yet."""
+        for item in reversed(written):
+            if item.outcome is not Outcome.CREATED or item.kind not in _GROUND:
+                continue
+            with suppress(NotFound, Conflict):
+                resource = _GROUND[item.kind]
+                live = self._cluster.get(resource, item.name)
+                if objects.annotation(live, RESTORE) == self._request.name:
+                    self._cluster.delete(resource, item.name, uid=objects.uid(live))
+
+    def _choose(self) -> None:
+        if self._request.selection.partial:
+            for found in self._snapshot.contents.objects():
+                self._chosen.see(found.address.resource, found.parsed())
+            self._chosen.require_any(self._snapshot.name)
+
+    def _decide(self) -> None:
+        """Volumes, before anything is written; what is in the way is listed beside the objects."""
+        filling = self._request.volumes
+        if not filling:
+            return
+        self._decisions = filling.decide(
+            self._snapshot, self._request.targets, self._has_claim, look=not self._request.dry_run
+        )
+        self._report.items += [item for each in self._decisions if (item := each.item())]
+
+    def _has_claim(self, namespace: str, claim: str) -> bool:
+        """Whether the selection holds a claim with its data. Its labels were seen with it."""
+        selection = self._request.selection
+        if not selection.partial and not selection.exclude:
+            return True
+        obj = {"kind": "PersistentVolumeClaim", "metadata": {"name": claim, "namespace": namespace}}
+        if selection.labels:
+            return (namespace, claim) in self._chosen.claims
+        return selection.chooses("persistentvolumeclaims", obj)
 
     def _index(self) -> Iterable[Indexed]:
         for line in self._snapshot.contents:
@@ -147,49 +244,52 @@ class _Restore:
         names = (line.address for line in self._snapshot.contents)
         return (each.name for each in names if each.resource == crds)
 
-    def _walk(self, act: Callable[[Resource, Object], Written], *, creating: bool = False) -> None:
+    def _walk(self, act: Act, wanted: Callable[[Stage], bool] = lambda stage: True) -> None:
         with ThreadPoolExecutor(self._request.workers, "resilience-restore") as workers:
             for stages in self._passes.readings:
                 crew = _Crew(workers, self._request.workers, self._done)
                 current: Stage | None = None
                 for line, found in self._snapshot.contents.pairs():
                     stage = self._passes.stage(line.address.resource, line.uid)
-                    if stage not in stages:
+                    if stage not in stages or not wanted(stage):
                         continue
                     if stage != current:
                         crew.finish()
-                        self._stage_ended(current, creating)
-                        self._fill_before(stage, creating)
+                        self._stage_ended(current)
+                        self._fill_before(stage)
                         current = stage
                     self._one(found, found.parsed(), act, crew)
                 crew.finish()
-                self._stage_ended(current, creating)
-        self._fill_before(Stage(order.WAVES, 0), creating)
+                self._stage_ended(current)
+        if wanted(_END):
+            self._fill_before(_END)
 
-    def _stage_ended(self, stage: Stage | None, creating: bool) -> None:
-        if stage is not None and stage.wave == 0 and creating:
+    def _stage_ended(self, stage: Stage | None) -> None:
+        if stage is not None and stage.wave == 0 and not self._asking:
             self._kinds.wait_until_served()
 
-    def _fill_before(self, stage: Stage, creating: bool) -> None:
+    def _fill_before(self, stage: Stage) -> None:
         """Once, when all claims are there and nothing that mounts them is."""
-        if creating and not self._filled and stage.wave > order.CLAIMS:
+        filling = self._request.volumes
+        if filling and not self._asking and not self._filled and stage.wave > order.CLAIMS:
             self._filled = True
-            self._report.volumes = self._request.fill(self._snapshot, self._request.targets)
-        if creating and not self._guarded and stage.wave >= order.WORKLOADS:
+            self._report.volumes = filling.fill(self._snapshot, self._decisions)
+        if not self._asking and not self._guarded and stage.wave >= order.WORKLOADS:
             self._guarded = True
             self._request.before_workloads()
 
-    def _one(
-        self, found: Found, obj: Object, act: Callable[[Resource, Object], Written], crew: _Crew
-    ) -> None:
+    def _one(self, found: Found, obj: Object, act: Act, crew: _Crew) -> None:
         kind, old = found.address.resource, obj["metadata"].get("uid", "")
-        if not wanted(self._request, found.address):
+        if not self._chosen.holds(kind, obj) or self._asked_before(found, obj):
             return
-        self._report.hooks += restore_hooks(obj)
+        if not self._asking or not self._unasked:
+            self._report.hooks += restore_hooks(obj)
+        needed = self._chosen.only_needed(kind, obj)
         with understood(found.address):
-            if reason := reason_to_skip(obj):
+            if reason := self._passes.twin_of(kind, old) or reason_to_skip(obj):
                 self._note(kind, obj, Written(Outcome.LEFT, reason), {})
                 return
+            owners = list(obj["metadata"].get("ownerReferences") or ())
             rewrites: dict[str, list[str]] = strip(obj, self._rules)
             status = self._status_of(kind, obj, rewrites)
             self._relink(obj, rewrites)
@@ -200,11 +300,16 @@ class _Restore:
             return
         rewrites |= adjusted
         resource = self._kinds.of(kind, obj)
-        if isinstance(resource, str):
-            self._note(kind, obj, Written(*self._kinds.missing(resource)), {})
+        if isinstance(resource, Missing):
+            self._note(kind, obj, Written(resource.outcome, resource.reason), {})
             return
         require_place(resource, obj, self._places)
-        crew.give(lambda: self._acted(act, resource, obj, status), (kind, obj, old, rewrites))
+        if not self._asking:
+            self._links.later(kind, resource, obj, owners)
+        existing: Existing = "skip" if needed else self._request.existing
+        crew.give(
+            lambda: self._acted(act, resource, obj, existing, status), (kind, obj, old, rewrites)
+        )
 
     def _status_of(self, kind: str, obj: Object, rewrites: dict[str, list[str]]) -> Any:
         """The status to write back. A create ignores it where it is a subresource."""
@@ -217,27 +322,30 @@ class _Restore:
         return None
 
     def _acted(
-        self,
-        act: Callable[[Resource, Object], Written],
-        resource: Resource,
-        obj: Object,
-        status: Any,
+        self, act: Act, resource: Resource, obj: Object, existing: Existing, status: Any
     ) -> Written:
-        written = act(resource, obj)
-        if status and written.outcome in (Outcome.CREATED, Outcome.RESUMED, Outcome.UPDATED):
+        written = act(resource, obj, existing)
+        changed = (Outcome.CREATED, Outcome.RESUMED, Outcome.UPDATED)
+        if status and not self._asking and written.outcome in changed:
             return self._writer.write_status(resource, obj, status, written)
         return written
 
+    def _asked_before(self, found: Found, obj: Object) -> bool:
+        """In the second asking, what was answered in the first."""
+        if not self._asking or not self._unasked:
+            return False
+        namespace = self._request.targets.namespace(found.address.namespace)
+        return (found.address.resource, namespace, obj["metadata"]["name"]) not in self._unasked
+
     def _relink(self, obj: Object, rewrites: dict[str, list[str]]) -> None:
-        """Owners get their new uids. One outside of the snapshot is kept where it lives, else
-        dropped: the garbage collector deletes what refers to a uid that does not exist
-        (garbagecollector.go, attemptToDeleteItem)."""
+        """Owners get their new uids, some of them later. One outside of the snapshot is kept where
+        it lives, else dropped: the garbage collector deletes what refers to a uid that does not
+        exist (garbagecollector.go, attemptToDeleteItem)."""
         metadata, kept = obj["metadata"], list[Object]()
         namespace = metadata.get("namespace", "")
         for owner in metadata.pop("ownerReferences", None) or ():
-            uid = owner["uid"]
-            if uid in self._uids:
-                kept.append(owner | {"uid": self._uids[uid]})
+            if self._comes_back(owner):
+                kept += self._links.now(owner, asking=self._asking)
             elif self._outlives(owner, namespace):
                 kept.append(owner)
             else:
@@ -247,17 +355,48 @@ class _Restore:
         if kept:
             metadata["ownerReferences"] = kept
 
+    def _comes_back(self, owner: Object) -> bool:
+        """Whether the owner is in the snapshot. A part of it may have been left out."""
+        if owner["uid"] not in self._links.inside:
+            return False
+        selection = self._request.selection
+        return self._links.knows(owner) or not (selection.partial or selection.exclude)
+
     def _outlives(self, owner: Object, namespace: str) -> bool:
         if not self._request.outside_owners:
             return False
         moved = self._request.targets.namespace(namespace) != namespace
         return self._outside.lives(owner, "" if moved else namespace)
 
+    def _link(self) -> None:
+        """Owners that came after what they own. An object that was not written is left alone."""
+        written = {
+            (item.kind, item.namespace, item.name)
+            for item in self._report.items
+            if item.outcome in (Outcome.CREATED, Outcome.RESUMED, Outcome.UPDATED)
+        }
+        for late, problem in self._links.link(written):
+            reason = f"its owner is not linked: {problem}"
+            item = Item(late.kind, late.namespace, late.name, Outcome.FAILED, reason)
+            self._report.items.append(item)
+
     def _done(self, written: Written, context: _Context) -> None:
         kind, obj, old, rewrites = context
-        if old in self._passes.owners and written.uid:
-            self._uids[old] = written.uid
+        self._links.learn(old, written.uid)
+        if self._asking:
+            written = self._answered(kind, obj, written)
         self._note(kind, obj, written, rewrites)
+
+    def _answered(self, kind: str, obj: Object, written: Written) -> Written:
+        """A refusal for the lack of something that this restore creates first is no answer yet."""
+        if written.outcome in (Outcome.WOULD_CREATE, Outcome.UNASKED):
+            metadata = obj["metadata"]
+            self._coming.add(Need(kind, metadata.get("namespace", ""), metadata["name"]))
+        if written.outcome is Outcome.REJECTED:
+            for need in needs(obj):
+                if need in self._coming:
+                    return Written(Outcome.UNASKED, f"{need} is restored first: {written.reason}")
+        return written
 
     def _note(
         self, kind: str, obj: Object, written: Written, rewrites: Mapping[str, list[str]]
@@ -273,6 +412,11 @@ class _Restore:
                 rewrites,
             )
         )
+
+
+def _is_ground(stage: Stage) -> bool:
+    """Definitions and namespaces: what everything else is asked for in."""
+    return stage.wave <= order.NAMESPACES
 
 
 _Context = tuple[str, Object, str, Mapping[str, list[str]]]

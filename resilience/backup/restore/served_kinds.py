@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from resilience.backup.format.backup_clock import Clock
 from resilience.backup.format.errors import RestoreRefused
@@ -10,7 +11,7 @@ from resilience.backup.restore.outcome import Outcome
 from resilience.backup.take.discover import discover, kind_name
 from resilience.cluster.interface import Cluster, Object, Resource
 
-_CRDS = Resource(
+CRDS = Resource(
     "apiextensions.k8s.io",
     "v1",
     "customresourcedefinitions",
@@ -21,12 +22,21 @@ _PATIENCE = 60.0
 _PAUSE = 0.25
 
 
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A kind, or a version of it, that the target does not serve."""
+
+    outcome: Outcome
+    reason: str
+
+
 class Kinds:
     """`expect` names kinds (`widgets.example.com`) that the snapshot itself defines."""
 
     def __init__(self, cluster: Cluster, clock: Clock) -> None:
         self._cluster, self._clock = cluster, clock
-        self._served: dict[str, Resource] = {}
+        self._kinds: dict[str, Resource] = {}
+        self._versions: Mapping[str, frozenset[str]] = {}
         self._with_status: frozenset[str] = frozenset()
         self._expected: frozenset[str] = frozenset()
         self._discover()
@@ -37,35 +47,43 @@ class Kinds:
 
     def _discover(self) -> None:
         found = discover(self._cluster)
-        self._served = {kind_name(kind): kind for kind in found.kinds}
+        self._kinds = {kind_name(kind): kind for kind in found.kinds}
+        self._versions = found.served_in
         self._with_status = found.with_status
-
-    def of(self, kind: str, obj: Object) -> Resource | str:
-        """The resource in the version that the object is written in, or the kind's name when the
-        target does not serve it."""
-        served = self._served.get(kind)
-        if not served:
-            return kind
-        version = obj["apiVersion"].rpartition("/")[2]
-        if version == served.version:
-            return served
-        return Resource(served.group, version, served.plural, served.kind, served.namespaced)
 
     def has_status(self, kind: str) -> bool:
         """Whether the status is a subresource, which a create ignores."""
         return kind in self._with_status
 
-    def missing(self, kind: str) -> tuple[Outcome, str]:
-        """What to say of an object of such a kind."""
+    def of(self, kind: str, obj: Object) -> Resource | Missing:
+        """The resource in the version that the object is written in."""
+        served = self._kinds.get(kind)
+        version = str(obj["apiVersion"]).rpartition("/")[2]
+        if served and version in self._versions[kind]:
+            return Resource(served.group, version, served.plural, served.kind, served.namespaced)
         if kind in self._expected:
-            return Outcome.UNASKED, "its kind comes with the snapshot"
-        return Outcome.REJECTED, f"the target does not serve {kind}; install what defines it"
+            return Missing(Outcome.UNASKED, "its kind comes with the snapshot")
+        return Missing(Outcome.REJECTED, self._gone(kind, str(obj["apiVersion"])))
+
+    def _gone(self, kind: str, api_version: str) -> str:
+        """What the target serves instead, if anything."""
+        plural = kind.partition(".")[0]
+        there = [
+            f"{each.group}/{version}" if each.group else version
+            for name, each in self._kinds.items()
+            if name.partition(".")[0] == plural
+            for version in sorted(self._versions[name])
+        ]
+        leave = f"or leave it out with --exclude {kind}"
+        if there:
+            return f"{api_version} is gone here, the target serves {', '.join(there)}: {leave}"
+        return f"the target does not serve {kind}: install what defines it, {leave}"
 
     def wait_until_served(self) -> None:
         """Wait for `Established` and `NamesAccepted` of all expected kinds, then ask again."""
         until = self._clock.monotonic() + _PATIENCE
         for name in sorted(self._expected):
-            while not _established(self._cluster.get(_CRDS, name)):
+            while not _established(self._cluster.get(CRDS, name)):
                 if self._clock.monotonic() >= until:
                     raise RestoreRefused(
                         f"kind {name} was created but is not Established after {_PATIENCE:.0f}s; "

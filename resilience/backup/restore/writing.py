@@ -39,6 +39,13 @@ Existing = Literal["fail", "skip", "update"]
 
 _LONGEST_PAUSE = 8.0
 _WITHOUT_ALLOCATIONS = with_allocations("keep")
+_PATIENCE_OF_A_QUESTION = 15.0
+
+_WEBHOOK = "failed calling webhook"
+"""Nothing serves it now: it may be part of what is restored."""
+
+_NO_DRY_RUN = "does not support dry run"
+"""Of a webhook with side effects (apiserver, admission/plugin/webhook/generic)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +65,17 @@ class ObjectWriter:
     clock: Clock
     restore: str
     snapshot: str
-    existing: Existing = "fail"
     patience: float = 120.0
 
-    def write(self, resource: Resource, obj: Object) -> Written:
-        """Create it; never raises for what one object can cause."""
-        annotations = obj["metadata"].setdefault("annotations", {})
-        annotations[RESTORE], annotations[SNAPSHOT] = self.restore, self.snapshot
+    def write(self, resource: Resource, obj: Object, existing: Existing) -> Written:
+        """Create it, or deal with what is there as `existing` says; never raises for what one
+        object can cause."""
+        self._mark(obj)
         until = self.clock.monotonic() + self.patience
         pause = 0.25
         while True:
             try:
-                return self._create(resource, obj)
+                return self._create(resource, obj, existing)
             except ClusterError as problem:
                 wait = _passing(problem, pause)
                 if wait is None or self.clock.monotonic() + wait > until:
@@ -95,30 +101,45 @@ class ObjectWriter:
             return Written(Outcome.FAILED, reason, written.uid)
         return written
 
-    def ask(self, resource: Resource, obj: Object) -> Written:
-        """What would happen, by a dry run of the API server."""
-        namespace = obj["metadata"].get("namespace", "")
-        try:
-            self.cluster.create(resource, obj, namespace, dry_run=True)
-        except Conflict:
-            return self._ask_existing(resource, obj)
-        except NotFound:
-            where = f"namespace {namespace}" if resource.namespaced else "its kind"
-            return Written(Outcome.UNASKED, f"{where} is not there yet")
-        except ClusterError as problem:
-            return Written(Outcome.REJECTED, _words(problem))
-        return Written(Outcome.WOULD_CREATE)
+    def ask(self, resource: Resource, obj: Object, existing: Existing) -> Written:
+        """What `write` would come to: its own requests, as dry runs."""
+        self._mark(obj)
+        until = self.clock.monotonic() + min(self.patience, _PATIENCE_OF_A_QUESTION)
+        pause = 0.25
+        while True:
+            try:
+                return self._create(resource, obj, existing, dry_run=True)
+            except NotFound as problem:
+                return Written(Outcome.UNASKED, _words(problem))
+            except ClusterError as problem:
+                if _WEBHOOK in str(problem) or _NO_DRY_RUN in str(problem):
+                    return Written(Outcome.UNASKED, _words(problem))
+                wait = _passing(problem, pause)
+                if wait is None or self.clock.monotonic() + wait > until:
+                    return Written(Outcome.REJECTED, _words(problem, waited=wait is not None))
+                self.clock.wait(wait)
+                pause = min(2 * pause, _LONGEST_PAUSE)
 
-    def _create(self, resource: Resource, obj: Object) -> Written:
+    def _mark(self, obj: Object) -> None:
+        annotations = obj["metadata"].setdefault("annotations", {})
+        annotations[RESTORE], annotations[SNAPSHOT] = self.restore, self.snapshot
+
+    def _create(
+        self, resource: Resource, obj: Object, existing: Existing, *, dry_run: bool = False
+    ) -> Written:
         namespace = obj["metadata"].get("namespace", "")
         try:
-            created = self.cluster.create(resource, obj, namespace)
+            created = self.cluster.create(resource, obj, namespace, dry_run=dry_run)
         except Conflict as problem:
             if problem.reason not in ("AlreadyExists", ""):
                 raise
-            return self._existing(resource, obj)
+            return self._existing(resource, obj, existing, dry_run)
         except NotFound as problem:  # its namespace; a kind that is not served was found before
+            if dry_run:
+                raise
             return Written(Outcome.FAILED, _words(problem))
+        if dry_run:
+            return Written(Outcome.WOULD_CREATE)
         return Written(Outcome.CREATED, uid=created["metadata"]["uid"])
 
     def _live(self, resource: Resource, obj: Object) -> Object:
@@ -126,7 +147,9 @@ class ObjectWriter:
         live = self.cluster.get(resource, metadata["name"], metadata.get("namespace", ""))
         return live | {"apiVersion": obj["apiVersion"], "kind": obj["kind"]}
 
-    def _existing(self, resource: Resource, obj: Object) -> Written:
+    def _existing(
+        self, resource: Resource, obj: Object, existing: Existing, dry_run: bool
+    ) -> Written:
         live = self._live(resource, obj)
         uid = live["metadata"]["uid"]
         by = (live["metadata"].get("annotations") or {}).get(RESTORE, "")
@@ -135,26 +158,22 @@ class ObjectWriter:
         patch = _difference(live, obj)
         if not patch:
             return Written(Outcome.EQUAL, uid=uid)
-        if self.existing == "update" or _always_there(obj):
-            metadata = obj["metadata"]
-            self.cluster.patch(resource, metadata["name"], patch, metadata.get("namespace", ""))
-            return Written(Outcome.UPDATED, uid=uid)
-        if self.existing == "skip":
+        if existing == "update" or _always_there(obj):
+            return self._update(resource, obj, patch, uid, dry_run)
+        if existing == "skip":
             return Written(Outcome.SKIPPED, _differs(patch), uid)
         hint = f", created by restore {by}: --resume {by} continues it" if by else ""
-        return Written(Outcome.FAILED, f"exists already{hint}; {_differs(patch)}", uid)
+        outcome = Outcome.REJECTED if dry_run else Outcome.FAILED
+        return Written(outcome, f"exists already{hint}; {_differs(patch)}", uid)
 
-    def _ask_existing(self, resource: Resource, obj: Object) -> Written:
-        live = self._live(resource, obj)
-        by = (live["metadata"].get("annotations") or {}).get(RESTORE, "")
-        patch = _difference(live, obj)
-        if by == self.restore or not patch:
-            return Written(Outcome.EQUAL)
-        if self.existing == "skip":
-            return Written(Outcome.SKIPPED, _differs(patch))
-        if self.existing == "update" or _always_there(obj):
+    def _update(
+        self, resource: Resource, obj: Object, patch: Object, uid: str, dry_run: bool
+    ) -> Written:
+        name, namespace = obj["metadata"]["name"], obj["metadata"].get("namespace", "")
+        self.cluster.patch(resource, name, patch, namespace, dry_run=dry_run)
+        if dry_run:
             return Written(Outcome.WOULD_UPDATE, _differs(patch))
-        return Written(Outcome.REJECTED, f"exists already; {_differs(patch)}")
+        return Written(Outcome.UPDATED, uid=uid)
 
 
 def _difference(live: Object, obj: Object) -> Object:
@@ -162,6 +181,8 @@ def _difference(live: Object, obj: Object) -> Object:
     strip(mine, _WITHOUT_ALLOCATIONS)
     strip(theirs, _WITHOUT_ALLOCATIONS)
     leave_allocated(theirs, mine)
+    for each in (mine, theirs):  # linked by uid, and of no other worth
+        each["metadata"].pop("ownerReferences", None)
     return merge_patch(theirs, mine)
 
 

@@ -6,8 +6,8 @@ group whose discovery fails (a dead aggregated API server) is a value, never lef
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from resilience.backup.format.coverage import FORBIDDEN, UNDISCOVERABLE, Coverage
@@ -26,12 +26,14 @@ _TWINS = {
 @dataclass(frozen=True, slots=True)
 class Discovery:
     """`kinds` can be listed and created again; sorted. `failures` could not be asked. `versions`
-    are all that are served (`apps/v1`); `with_status` the kinds that have a status subresource."""
+    are all that are served (`apps/v1`), `served_in` those that serve a kind, by its name;
+    `with_status` the kinds that have a status subresource."""
 
     kinds: tuple[Resource, ...]
     failures: tuple[Coverage, ...]
     versions: frozenset[str] = frozenset()
     with_status: frozenset[str] = frozenset()
+    served_in: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 def kind_name(resource: Resource) -> str:
@@ -42,6 +44,7 @@ def kind_name(resource: Resource) -> str:
 def discover(cluster: Cluster) -> Discovery:
     """Ask for all groups and their versions."""
     found: dict[str, Resource] = {}
+    served_in: dict[str, frozenset[str]] = {}
     failures: list[Coverage] = []
     versions, with_status = set[str](), set[str]()
     for group, version in _versions(cluster):
@@ -56,7 +59,9 @@ def discover(cluster: Cluster) -> Discovery:
         listed = answer.get("resources") or ()
         versions.add(f"{group}/{version}" if group else version)
         for resource in _storable(listed, group, version):
-            found.setdefault(kind_name(resource), resource)
+            name = kind_name(resource)
+            found.setdefault(name, resource)
+            served_in[name] = served_in.get(name, frozenset()) | {resource.version}
         with_status |= {
             f"{plural}.{group}" if group else plural
             for each in listed
@@ -68,6 +73,7 @@ def discover(cluster: Cluster) -> Discovery:
         tuple(failures),
         frozenset(versions),
         frozenset(with_status),
+        served_in,
     )
 
 

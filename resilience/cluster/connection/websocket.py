@@ -89,7 +89,10 @@ class WebSocket:
     def step(self, seconds: float) -> list[bytes]:
         """Send and receive what is possible within `seconds`; complete messages that arrived."""
         self._wait(seconds)
-        self._write()
+        try:
+            self._write()
+        except (BrokenPipeError, ConnectionResetError):
+            self._output.clear()  # it takes no more; what it said before can still be read
         self._read()
         return list(self._messages())
 

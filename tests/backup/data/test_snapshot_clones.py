@@ -18,7 +18,6 @@ from resilience.backup.data.local_layer import LocalLayer
 from resilience.backup.data.snapshot_clones import CLAIMS, LOCAL, SNAPSHOTS
 from resilience.backup.format.errors import RestoreRefused, StoreError, VolumeFailed
 from resilience.backup.objects.mapping import Targets
-from resilience.backup.objects.rules import FILLED
 from resilience.backup.store.memory import MemoryStore
 from resilience.backup.take.data_request import Inside, with_data
 from resilience.backup.take.snapshot import Request, create
@@ -242,11 +241,11 @@ def claim() -> Object:
 def test_a_lost_claim_is_made_from_what_stayed(root: Path) -> None:
     cluster = driven()
     found = taken(cluster, root, Volumes(local=1))
-    kept, stream = (found.manifest or pytest.fail("none")).volumes
-    body = claim()
-    assert LocalLayer(found, Targets(), cluster)(body)
+    kept, _ = (found.manifest or pytest.fail("none")).volumes
+    body, local = claim(), LocalLayer(found, Targets(), cluster)
+    assert local(body)
     assert body["spec"]["dataSource"]["name"] == kept.key
-    assert body["metadata"]["annotations"][FILLED] == stream.tree
+    assert set(local.claims) == {(kept.namespace, kept.claim)}
 
 
 def test_what_is_gone_or_elsewhere_is_said_before_anything_is_created(root: Path) -> None:

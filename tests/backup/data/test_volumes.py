@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -13,13 +14,19 @@ from typing import Any
 
 import pytest
 
-from resilience.backup.catalog.catalog import opened
+from resilience.backup.catalog.catalog import Snapshot, opened
 from resilience.backup.catalog.verify import verify
 from resilience.backup.data.container_stream import Ended
 from resilience.backup.data.hooks import around
 from resilience.backup.data.volumes import TarVolumes
-from resilience.backup.format.errors import BackupError, BadRequest, HookFailed, VolumeFailed
-from resilience.backup.objects.mapping import Targets
+from resilience.backup.format.errors import (
+    BackupError,
+    BadRequest,
+    HookFailed,
+    RestoreRefused,
+    VolumeFailed,
+)
+from resilience.backup.restore.outcome import RestoreReport
 from resilience.backup.restore.restore import RestoreRequest, restore
 from resilience.backup.store.memory import MemoryStore
 from resilience.backup.take.scope import Scope
@@ -71,18 +78,23 @@ def claimed() -> FakeCluster:
             "metadata": {"name": "data", "namespace": "shop"},
             "spec": {"volumeName": "pv-1", "accessModes": ["ReadWriteOnce"]},
         },
-        {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {"name": "db-0", "namespace": "shop"},
-            "spec": {
-                "nodeName": "node-3",
-                "containers": [{"name": "db"}],
-                "volumes": [{"name": "d", "persistentVolumeClaim": {"claimName": "data"}}],
-            },
-        },
+        user("db-0"),
     )
     return cluster
+
+
+def user(name: str) -> Object:
+    """A Pod that mounts the claim."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": "shop"},
+        "spec": {
+            "nodeName": "node-3",
+            "containers": [{"name": "db"}],
+            "volumes": [{"name": "d", "persistentVolumeClaim": {"claimName": "data"}}],
+        },
+    }
 
 
 @pytest.fixture
@@ -102,8 +114,8 @@ def volume(tmp_path: Path) -> Path:
     return root
 
 
-def volumes(cluster: FakeCluster, exec_: LocalExec) -> TarVolumes:
-    return TarVolumes(cluster=cluster, exec=exec_, clock=FakeClock(), name="one")
+def volumes(cluster: FakeCluster, exec_: LocalExec, name: str = "one", **more: Any) -> TarVolumes:
+    return TarVolumes(cluster=cluster, exec=exec_, clock=FakeClock(), name=name, **more)
 
 
 def taken(cluster: FakeCluster, exec_: LocalExec, **options: Any) -> MemoryStore:
@@ -151,16 +163,17 @@ def test_a_restore_fills_volumes_before_anything_mounts_them_and_once(
     exec_.directories = {"shop/resilience-volume-data": back}
     target = FakeCluster()
     target.on_create = cluster.on_create
-    request = RestoreRequest(name="r", fill=volumes(target, exec_).fill, workers=1, ask_first=False)
+    filling = volumes(target, exec_, name="r")
+    request = RestoreRequest(name="r", volumes=filling, workers=1, ask_first=False)
     report = restore(request, snapshot, target, clock=FakeClock())
     assert report.complete
-    assert report.volumes[0].startswith("shop/data: ")
+    assert report.volumes[0].startswith("volume shop/data: filled: its claim is created")
     assert contents(back) == contents(volume)
     pods = [name for verb, kind, _, name in target.requests if (verb, kind) == ("create", "pods")]
     assert pods == ["resilience-volume-data", "db-0"]
     again = restore(request, snapshot, target, clock=FakeClock())
     assert again.complete
-    assert again.volumes == []
+    assert again.volumes == ["volume shop/data: left: this restore has filled it already"]
 
 
 def test_the_helper_stands_where_the_volume_is_and_only_reads(volume: Path) -> None:
@@ -264,15 +277,128 @@ def test_the_helper_follows_the_volumes_user_to_another_node(volume: Path) -> No
     assert nodes == ["node-3", "node-1"]
 
 
-def test_data_of_a_claim_that_was_there_before_is_left_alone_when_asked(volume: Path) -> None:
-    cluster, exec_ = claimed(), LocalExec({"shop/resilience-volume-data": volume})
+def restored(
+    name: str, snapshot: Snapshot, target: FakeCluster, exec_: LocalExec, **options: Any
+) -> RestoreReport:
+    mode = options.pop("mode", "fail")
+    filling = volumes(target, exec_, name, mode=mode)
+    request = RestoreRequest(name=name, volumes=filling, workers=1, **options)
+    return restore(request, snapshot, target, clock=FakeClock())
+
+
+@pytest.fixture
+def twice(volume: Path, tmp_path: Path) -> tuple[Snapshot, FakeCluster, LocalExec, Path]:
+    """A snapshot, and a cluster where it was restored once; its volume was spoilt since."""
+    cluster, back = claimed(), tmp_path / "back"
+    back.mkdir()
+    exec_ = LocalExec({"shop/resilience-volume-data": volume})
     snapshot = opened(taken(cluster, exec_), "one")
-    keeping = TarVolumes(
-        cluster=cluster, exec=exec_, clock=FakeClock(), name="r", keep_existing=True
-    )
+    exec_.directories = {"shop/resilience-volume-data": back}
+    target = FakeCluster()
+    target.on_create = cluster.on_create
+    assert restored("first", snapshot, target, exec_).complete
+    (back / "script").write_text("SPOILT")
+    claim = target.objects["persistentvolumeclaims", "shop", "data"]
+    claim["spec"]["volumeName"] = "pv-7"
+    del target.objects["pods", "shop", "db-0"]
     exec_.calls.clear()
-    assert keeping.fill(snapshot, Targets()) == ["shop/data: exists and was left"]
+    return snapshot, target, exec_, back
+
+
+Twice = tuple[Snapshot, FakeCluster, LocalExec, Path]
+
+
+def test_a_second_restore_refuses_a_volume_that_is_not_empty_before_it_writes(twice: Twice) -> None:
+    snapshot, target, exec_, back = twice
+    before = set(target.objects)
+    with pytest.raises(RestoreRefused, match=r"volume shop/data.*not empty.*--volumes overwrite"):
+        restored("second", snapshot, target, exec_)
+    assert set(target.objects) == before
+    assert (back / "script").read_text() == "SPOILT"
+
+
+def test_a_second_restore_puts_the_data_back_when_told_to(twice: Twice, volume: Path) -> None:
+    snapshot, target, exec_, back = twice
+    report = restored("second", snapshot, target, exec_, mode="overwrite")
+    assert report.volumes[0].startswith("volume shop/data: emptied and filled again")
+    assert contents(back) == contents(volume)
+
+
+def test_a_second_restore_fills_a_claim_that_is_empty(twice: Twice, volume: Path) -> None:
+    snapshot, target, exec_, back = twice
+    shutil.rmtree(back)
+    back.mkdir()
+    report = restored("second", snapshot, target, exec_, mode="fill-empty", existing="update")
+    assert report.volumes[0].startswith("volume shop/data: filled: its claim exists and is empty")
+    assert contents(back) == contents(volume)
+
+
+def test_an_update_leaves_what_is_in_use_and_names_it(twice: Twice) -> None:
+    snapshot, target, exec_, back = twice
+    target.add(user("db-0"))
+    for mode in ("fill-empty", "skip"):
+        report = restored("second", snapshot, target, exec_, mode=mode, existing="update")
+        assert report.complete
+        assert report.volumes[0].startswith("volume shop/data: left: ")
     assert exec_.calls == []
+    assert (back / "script").read_text() == "SPOILT"
+
+
+@pytest.mark.parametrize("mode", ["fail", "overwrite"])
+def test_a_volume_in_use_is_never_written_to(twice: Twice, mode: str) -> None:
+    snapshot, target, exec_, _ = twice
+    target.add(user("db-0"))
+    rehearsed = restored("x", snapshot, target, exec_, mode=mode, dry_run=True)
+    assert [each.kind for each in rehearsed.bad] == ["volume"]
+    with pytest.raises(RestoreRefused, match="Pod db-0 uses it"):
+        restored("x", snapshot, target, exec_, mode=mode)
+    assert exec_.calls == []
+
+
+def test_a_rehearsal_mounts_nothing_and_says_what_it_cannot_know(twice: Twice) -> None:
+    snapshot, target, exec_, _ = twice
+    report = restored("second", snapshot, target, exec_, dry_run=True)
+    assert exec_.calls == []
+    assert "volume shop/data: cannot be asked yet: its claim exists" in report.volumes[0]
+
+
+def test_a_restore_that_died_while_it_filled_a_volume_is_resumed(
+    volume: Path, tmp_path: Path
+) -> None:
+    cluster, back = claimed(), tmp_path / "back"
+    back.mkdir()
+    exec_ = LocalExec({"shop/resilience-volume-data": volume})
+    snapshot = opened(taken(cluster, exec_), "one")
+    exec_.directories = {"shop/resilience-volume-data": back}
+    target = FakeCluster()
+    target.on_create = cluster.on_create
+
+    def dies(out: bytes, ended: Ended) -> tuple[bytes, Ended]:
+        if exec_.calls[-1][2] == "load":
+            raise KeyboardInterrupt
+        return out, ended
+
+    exec_.after = dies
+    with pytest.raises(KeyboardInterrupt):
+        restored("r", snapshot, target, exec_)
+    (back / "large").write_bytes(b"half of it")
+    (back / "not of the snapshot").mkdir()
+    exec_.after = lambda out, ended: (out, ended)
+    report = restored("r", snapshot, target, exec_, ask_first=False)
+    assert report.complete
+    assert report.volumes[0].startswith(
+        "volume shop/data: emptied and filled again: this restore began to fill it"
+    )
+    assert contents(back) == contents(volume)
+
+
+def test_a_claim_that_somebody_else_made_is_never_emptied_by_a_resumed_restore(
+    twice: Twice,
+) -> None:
+    snapshot, target, exec_, back = twice
+    with pytest.raises(RestoreRefused, match="not empty"):
+        restored("second", snapshot, target, exec_, ask_first=False, existing="update")
+    assert (back / "script").read_text() == "SPOILT"
 
 
 def test_an_unreadable_volume_fails_and_is_named(tmp_path: Path) -> None:

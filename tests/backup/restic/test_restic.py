@@ -133,7 +133,7 @@ def test_each_snapshot_is_intact_and_comes_back_file_by_file(
     cluster.on_create = lambda obj: obj.setdefault("status", {"phase": "Running"})
     filling = volumes(cluster, LocalExec({"copy/resilience-volume-data": copy_of}))
     request = RestoreRequest(
-        name="r", targets=Targets(namespaces={"shop": "copy"}), fill=filling.fill
+        name="r", targets=Targets(namespaces={"shop": "copy"}), volumes=filling
     )
     assert restore(request, found, cluster, clock=FakeClock()).complete
     assert contents(copy_of) == contents(root)

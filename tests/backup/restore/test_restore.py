@@ -477,3 +477,59 @@ def test_a_thousand_objects_are_created_once_each_by_many_workers() -> None:
     report = brought_back(stored(source), target, workers=16, ask_first=False)
     assert report.counts == {Outcome.CREATED: 1055}
     assert len(set(target.requests)) == len(target.requests)
+
+
+def test_a_claim_keeps_its_wave_and_is_linked_to_an_owner_that_comes_later() -> None:
+    source = shop()
+    owner = source.objects["deployments.apps", "shop", "checkout"]
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "data", "namespace": "shop"},
+        "spec": {"volumeName": "pv-1"},
+    }
+    source.add(owned(claim, owner), owned(secret("generated", value="eA=="), owner))
+    target = FakeCluster()
+    target.version = 5000
+    assert brought_back(stored(source), target, workers=1).complete
+    order = created(target)
+    assert order.index("persistentvolumeclaims") < order.index("services")
+    assert order[-1] == "deployments.apps"
+    uid = target.objects["deployments.apps", "shop", "checkout"]["metadata"]["uid"]
+    for kind, name in (("persistentvolumeclaims", "data"), ("secrets", "generated")):
+        owners = target.objects[kind, "shop", name]["metadata"]["ownerReferences"]
+        assert [each["uid"] for each in owners] == [uid]
+
+
+def test_an_owner_outside_the_snapshot_that_lives_is_kept() -> None:
+    source, target = shop(), shop()
+    for cluster in (source, target):
+        cluster.put(RESOURCES[0], {"metadata": {"name": "tenant", "uid": "u-t"}})
+    tenant = source.objects["namespaces", "", "tenant"]
+    source.add(owned(config_map("mine"), tenant))
+    report = brought_back(stored(source), target)
+    assert report.complete
+    owners = target.objects["configmaps", "shop", "mine"]["metadata"]["ownerReferences"]
+    assert [each["uid"] for each in owners] == ["u-t"]
+    assert brought_back(stored(source), target, name="again").counts[Outcome.EQUAL] == 6
+
+
+def test_the_claim_of_a_generic_ephemeral_volume_is_left_to_its_pod() -> None:
+    source = shop()
+    pod = {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"name": "a"}]},
+           "metadata": {"name": "w-0", "namespace": "shop", "uid": "u-w"}}  # fmt: skip
+    claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "spec": {},
+             "metadata": {"name": "w-0-scratch", "namespace": "shop"}}  # fmt: skip
+    source.add(pod, owned(claim, pod, controller=True))
+    report = brought_back(stored(source), FakeCluster())
+    left = {item.name: item.reason for item in report.items if item.outcome is Outcome.LEFT}
+    assert left == {"w-0-scratch": "made anew by Pod w-0"}
+
+
+def test_a_pod_that_was_debugged_comes_back_without_the_debug_container() -> None:
+    source, target = shop(), FakeCluster()
+    source.add({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "shop"},
+                "spec": {"containers": [{"name": "a"}],
+                         "ephemeralContainers": [{"name": "debugger"}]}})  # fmt: skip
+    assert brought_back(stored(source), target).complete
+    assert "ephemeralContainers" not in target.objects["pods", "shop", "p"]["spec"]

@@ -1,0 +1,155 @@
+"""Which objects of a snapshot a restore is about. Pure.
+
+Kinds are written as `kubectl get` takes them: `deployments`, `deployments.apps` or `Deployment`,
+with a name behind a slash for one object (`deployments/checkout`), patterns allowed. A selection of
+some brings along what the chosen objects cannot exist without: their namespaces and the definitions
+of their kinds; a selection of whole namespaces also what is in no namespace and concerns them. All
+of that is created where it is missing, and otherwise left as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from resilience.backup.format.errors import BadRequest
+from resilience.cluster.interface import Object
+from resilience.kube.selectors import Selector
+
+_CRDS = "customresourcedefinitions.apiextensions.k8s.io"
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """`KIND` or `KIND/NAME`."""
+
+    kind: str
+    name: str = "*"
+
+    @classmethod
+    def parse(cls, text: str) -> Pattern:
+        """`BadRequest` for what is neither."""
+        kind, slash, name = text.partition("/")
+        if not kind or (slash and not name) or "/" in name:
+            raise BadRequest(f"{text!r} is no kind; expected KIND or KIND/NAME, as in "
+                             "`deployments` or `configmaps/settings`")  # fmt: skip
+        return cls(kind.lower(), name or "*")
+
+    def matches(self, resource: str, kind: str, name: str) -> bool:
+        """`resource` is `deployments.apps`, `kind` is `Deployment`."""
+        plural, _, group = resource.partition(".")
+        words = (resource, plural, kind.lower(), f"{kind.lower()}.{group}" if group else "")
+        return any(word and fnmatchcase(word, self.kind) for word in words) and fnmatchcase(
+            name, self.name
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Empty: everything. `namespaces` are names or patterns of the snapshot's own namespaces.
+    `cluster_scoped` false leaves out what lies in no namespace."""
+
+    namespaces: Sequence[str] = ()
+    include: Sequence[Pattern] = ()
+    exclude: Sequence[Pattern] = ()
+    labels: Selector | None = None
+    cluster_scoped: bool = True
+
+    @property
+    def partial(self) -> bool:
+        """Whether what was not chosen must not stand in the way."""
+        return bool(self.namespaces or self.include or self.labels)
+
+    @property
+    def whole_namespaces(self) -> bool:
+        """Whether a namespace that is chosen is chosen with all that is in it."""
+        return not (self.include or self.labels)
+
+    def in_namespace(self, namespace: str) -> bool:
+        """Whether objects of that namespace may be chosen."""
+        return not self.namespaces or any(
+            fnmatchcase(namespace, pattern) for pattern in self.namespaces
+        )
+
+    def names(self, resource: str, kind: str, name: str) -> bool:
+        """Whether the kind, and the name, are asked for."""
+        if any(each.matches(resource, kind, name) for each in self.exclude):
+            return False
+        return not self.include or any(each.matches(resource, kind, name) for each in self.include)
+
+    def chooses(self, resource: str, obj: Object) -> bool:
+        """Whether an object was asked for."""
+        metadata: Mapping[str, Any] = obj["metadata"]
+        namespace, name = metadata.get("namespace", ""), metadata["name"]
+        if not self.names(resource, obj["kind"], name):
+            return False
+        if self.labels and not self.labels.matches(metadata.get("labels") or {}):
+            return False
+        if resource == "namespaces":
+            return self.in_namespace(name)
+        if namespace:
+            return self.in_namespace(namespace)
+        named = bool(self.include) or not self.namespaces
+        return named and self.cluster_scoped
+
+
+EVERYTHING = Selection()
+
+
+class Chosen:
+    """What a selection comes to in one snapshot: found in a first look at all its objects."""
+
+    def __init__(self, selection: Selection) -> None:
+        self._selection = selection
+        self._namespaces: set[str] = set()
+        self._definitions: set[str] = set()
+        self.claims: set[tuple[str, str]] = set()
+        self._found = False
+
+    def see(self, resource: str, obj: Object) -> None:
+        """Look at one object."""
+        if not self._selection.chooses(resource, obj):
+            return
+        self._found = True
+        self._definitions.add(resource)
+        if namespace := obj["metadata"].get("namespace", ""):
+            self._namespaces.add(namespace)
+        if resource == "persistentvolumeclaims":
+            self.claims.add((namespace, obj["metadata"]["name"]))
+
+    def require_any(self, snapshot: str) -> None:
+        """`BadRequest` when nothing was chosen: a restore of nothing must not look like one."""
+        if not self._found and self._selection.partial:
+            raise BadRequest(
+                f"nothing in snapshot {snapshot} matches what was chosen; `resilience backup show "
+                f"{snapshot}` lists what it holds"
+            )
+
+    def holds(self, resource: str, obj: Object) -> bool:
+        """Whether the object is restored, as chosen or as needed."""
+        return self._selection.chooses(resource, obj) or self.only_needed(resource, obj)
+
+    def only_needed(self, resource: str, obj: Object) -> bool:
+        """It is there for what was chosen: created where it is missing, else left as it is."""
+        if not self._selection.partial or self._selection.chooses(resource, obj):
+            return False
+        name = obj["metadata"]["name"]
+        if any(each.matches(resource, obj["kind"], name) for each in self._selection.exclude):
+            return False
+        if resource == "namespaces":
+            return name in self._namespaces
+        if obj["metadata"].get("namespace") or not self._selection.cluster_scoped:
+            return False
+        if resource == _CRDS:
+            return name in self._definitions
+        return self._selection.whole_namespaces and self._concerns(obj)
+
+    def _concerns(self, obj: Object) -> bool:
+        """Whether an object without a namespace is nobody else's: it names no namespace, or one
+        that was chosen."""
+        claim = (obj.get("spec") or {}).get("claimRef")
+        named = [each.get("namespace") for each in (claim, *(obj.get("subjects") or ())) if each]
+        places = [str(each) for each in named if each]
+        return not places or any(map(self._selection.in_namespace, places))

@@ -1,0 +1,90 @@
+"""Owner references between restored objects: to the new uids, as soon as the owners have them.
+
+A reference to an owner that is created first is set at once, and otherwise by a patch when
+everything is there: claims, Secrets and ConfigMaps come before what owns them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from resilience.cluster.errors import ClusterError, Conflict, NotFound
+from resilience.cluster.interface import Cluster, Object, Resource
+
+Owner = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """An object whose owners were not all there when it was created."""
+
+    kind: str
+    resource: Resource
+    namespace: str
+    name: str
+    owners: Sequence[Owner]
+
+
+class OwnerLinks:
+    """`inside`: uids of owners that the snapshot holds. Not safe to use from several threads."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.inside: Collection[str] = ()
+        self._cluster = cluster
+        self._new: dict[str, str] = {}
+        self._late: list[Late] = []
+
+    def learn(self, old: str, new: str) -> None:
+        """An owner has been restored, or was there."""
+        if old in self.inside and new:
+            self._new[old] = new
+
+    def knows(self, owner: Owner) -> bool:
+        """Whether its new uid is known."""
+        return str(owner["uid"]) in self._new
+
+    def now(self, owner: Owner, *, asking: bool) -> list[Object]:
+        """The reference as it can be set at once, if it can. A rehearsal sends the uid that the
+        owner had."""
+        if asking:
+            return [dict(owner)]
+        new = self._new.get(str(owner["uid"]))
+        return [{**owner, "uid": new}] if new else []
+
+    def later(self, kind: str, resource: Resource, obj: Object, owners: Sequence[Owner]) -> None:
+        """Link this one at the end, if owners of it are not there yet."""
+        inside = [each for each in owners if each["uid"] in self.inside]
+        if any(each["uid"] not in self._new for each in inside):
+            metadata = obj["metadata"]
+            late = Late(kind, resource, metadata.get("namespace", ""), metadata["name"], inside)
+            self._late.append(late)
+
+    def link(self, written: Collection[tuple[str, str, str]]) -> list[tuple[Late, str]]:
+        """Set what was late, of what was `written` (kind, namespace, name); returns what failed,
+        and why."""
+        return [
+            (late, problem)
+            for late in self._late
+            if (late.kind, late.namespace, late.name) in written and (problem := self._link(late))
+        ]
+
+    def _link(self, late: Late) -> str:
+        wanted = [
+            {**owner, "uid": self._new[owner["uid"]]}
+            for owner in late.owners
+            if owner["uid"] in self._new
+        ]
+        try:
+            live = self._cluster.get(late.resource, late.name, late.namespace)
+            there = list(live["metadata"].get("ownerReferences") or ())
+            missing = [each for each in wanted if all(each["uid"] != o["uid"] for o in there)]
+            if missing:
+                body = {"metadata": {"ownerReferences": [*there, *missing]}}
+                self._cluster.patch(late.resource, late.name, body, late.namespace)
+        except (NotFound, Conflict):  # deleted meanwhile
+            return ""
+        except ClusterError as problem:
+            return str(problem)
+        return ""

@@ -1,0 +1,130 @@
+"""What becomes of each volume, decided before a restore writes anything.
+
+A claim that is not there is created and filled. One that this very restore began to fill is emptied
+and filled again; one that it has filled is done. Any other claim that exists is somebody's: by
+default a restore refuses it, and `VolumesMode` says what else to do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal
+
+from resilience.backup.format.manifest import VolumeRecord
+from resilience.backup.objects.rules import FILLED, FILLING
+from resilience.backup.restore.outcome import Item, Outcome
+from resilience.cluster.interface import Object
+from resilience.kube import objects
+
+VolumesMode = Literal["fail", "skip", "fill-empty", "overwrite"]
+"""What to do with a claim that exists: refuse the restore unless it is empty, leave its data alone,
+fill it if it is empty and leave it otherwise, or replace its data."""
+
+BY_EXISTING: dict[str, VolumesMode] = {"fail": "fail", "skip": "skip", "update": "fill-empty"}
+"""The mode where only `existing` is given."""
+
+
+class Act(Enum):
+    """What a restore does with one volume."""
+
+    FILL = "filled"
+    REFILL = "emptied and filled again"
+    LEAVE = "left"
+    REFUSE = "refused"
+    LOOK = "looked at"  # whether it is empty decides; a rehearsal mounts nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One volume: `namespace` is the target's."""
+
+    record: VolumeRecord
+    namespace: str
+    act: Act
+    why: str
+
+    @property
+    def title(self) -> str:
+        """The target's claim."""
+        return f"{self.namespace}/{self.record.claim}"
+
+    def item(self) -> Item | None:
+        """What a report lists beside the objects."""
+        outcomes = {Act.REFUSE: Outcome.REJECTED, Act.LOOK: Outcome.UNASKED}
+        if outcome := outcomes.get(self.act):
+            return Item("volume", self.namespace, self.record.claim, outcome, self.why)
+        return None
+
+    def foretold(self) -> str:
+        """For a rehearsal."""
+        would = {
+            Act.FILL: "would be filled",
+            Act.REFILL: "would be emptied and filled again",
+            Act.LEAVE: "would be left",
+            Act.REFUSE: "would be refused",
+            Act.LOOK: "cannot be asked yet",
+        }
+        return f"volume {self.title}: {would[self.act]}: {self.why}"
+
+    def __str__(self) -> str:
+        return f"volume {self.title}: {self.act.value}: {self.why}"
+
+
+def decide(
+    record: VolumeRecord,
+    namespace: str,
+    claim: Object | None,
+    user: str,
+    *,
+    restore: str,
+    mode: VolumesMode,
+) -> Decision:
+    """`claim` as it is now, None where it is not there; `user` is a Pod that mounts it, if any."""
+
+    def so(act: Act, why: str) -> Decision:
+        return Decision(record, namespace, act, why)
+
+    if claim is None:
+        return so(Act.FILL, "its claim is created")
+    if objects.annotation(claim, FILLED) == restore:
+        return so(Act.LEAVE, "this restore has filled it already")
+    used = f"Pod {user} uses it" if user else ""
+    if objects.annotation(claim, FILLING) == restore:
+        if used:
+            return so(Act.REFUSE, f"this restore began to fill it, and {used}: stop that Pod first")
+        return so(Act.REFILL, "this restore began to fill it")
+    if mode == "skip":
+        return so(Act.LEAVE, "its claim exists")
+    if used:
+        return so(*_in_use(used, mode))
+    if mode == "overwrite":
+        return so(Act.REFILL, "its claim exists, and its data is to be overwritten")
+    if not (claim.get("spec") or {}).get("volumeName"):
+        return so(Act.FILL, "its claim exists and has no volume yet")
+    return so(Act.LOOK, "its claim exists; whether it is empty is checked before any write")
+
+
+def _in_use(used: str, mode: VolumesMode) -> tuple[Act, str]:
+    if mode == "fill-empty":
+        return Act.LEAVE, f"{used}; its data stays as it is"
+    if mode == "overwrite":
+        return Act.REFUSE, f"{used}: scale its workload down first, then restore again"
+    return Act.REFUSE, (
+        f"its claim exists and {used}: leave its data with --volumes skip, or scale the workload "
+        "down and replace the data with --volumes overwrite"
+    )
+
+
+def looked(decision: Decision, empty: bool, mode: VolumesMode) -> Decision:
+    """What a look into the volume decides."""
+    record, namespace = decision.record, decision.namespace
+    if empty:
+        return Decision(record, namespace, Act.FILL, "its claim exists and is empty")
+    if mode == "fill-empty":
+        why = "it is not empty; --volumes overwrite replaces its data"
+        return Decision(record, namespace, Act.LEAVE, why)
+    return Decision(record, namespace, Act.REFUSE, (
+        "its claim exists and is not empty: leave its data with --volumes skip, or replace it with "
+        "--volumes overwrite"
+    ))  # fmt: skip

@@ -1,0 +1,109 @@
+"""A part of a snapshot: what was chosen comes back, and nothing else stands in its way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from resilience.backup.catalog.catalog import opened
+from resilience.backup.format.errors import BadRequest, RestoreRefused
+from resilience.backup.objects.selection import Pattern, Selection
+from resilience.backup.restore.outcome import Outcome, RestoreReport
+from resilience.backup.restore.restore import RestoreRequest, restore
+from resilience.backup.store.memory import MemoryStore
+from resilience.backup.take.scope import Scope
+from resilience.backup.take.snapshot import Request, create
+from resilience.kube.selectors import Selector
+from tests.backup.fakes import FakeClock, FakeCluster, config_map, shop
+
+
+def kept() -> MemoryStore:
+    source, store = shop(), MemoryStore()
+    source.namespace("other")
+    source.add(config_map("theirs", "other", a="1"), config_map("more", "shop", a="1"))
+    source.add({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass",
+                "metadata": {"name": "fast"}})  # fmt: skip
+    scope = Scope(namespaces=("shop", "other"), cluster="all")
+    create(Request(name="one", scope=scope), source, store, clock=FakeClock())
+    return store
+
+
+def back(target: FakeCluster, **selection: Any) -> RestoreReport:
+    for key in ("include", "exclude"):
+        selection[key] = tuple(map(Pattern.parse, selection.get(key, ())))
+    request = RestoreRequest(name="r", workers=1, selection=Selection(**selection))
+    return restore(request, opened(kept(), "one"), target, clock=FakeClock())
+
+
+def created(target: FakeCluster) -> set[str]:
+    return {"/".join(filter(None, key)) for key in target.objects} - {"namespaces/kube-system"}
+
+
+def test_one_namespace_comes_back_although_another_differs() -> None:
+    target = FakeCluster()
+    target.namespace("other")
+    target.add(config_map("theirs", "other", a="changed"))
+    with pytest.raises(RestoreRefused):
+        back(target)
+    assert back(target, namespaces=("shop",)).complete
+    assert target.objects["configmaps", "other", "theirs"]["data"] == {"a": "changed"}
+    assert ("deployments.apps", "shop", "checkout") in target.objects
+    assert ("storageclasses.storage.k8s.io", "", "fast") in target.objects
+
+
+def test_what_is_in_no_namespace_and_differs_does_not_stop_one_namespace() -> None:
+    target = FakeCluster()
+    target.add({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "provisioner": "other",
+                "metadata": {"name": "fast"}})  # fmt: skip
+    assert back(target, namespaces=("shop",)).complete
+    key = ("storageclasses.storage.k8s.io", "", "fast")
+    assert target.objects[key]["provisioner"] == "other"
+
+
+@pytest.mark.parametrize("kind", ["secrets", "Secret", "secret", "secrets/password", "sec*/pass*"])
+def test_one_kind_or_object_comes_back_with_its_namespace(kind: str) -> None:
+    target = FakeCluster()
+    assert back(target, include=[kind]).complete
+    assert created(target) == {"namespaces/shop", "secrets/shop/password"}
+
+
+def test_a_namespace_that_differs_is_left_when_only_something_in_it_was_chosen() -> None:
+    target = FakeCluster()
+    target.namespace("shop", labels={"team": "another"})
+    assert back(target, include=["configmaps/settings"]).complete
+    assert target.objects["namespaces", "", "shop"]["metadata"]["labels"] == {"team": "another"}
+
+
+def test_what_is_excluded_stays_away() -> None:
+    target = FakeCluster()
+    back(target, exclude=["deployments.apps", "configmaps/more"])
+    assert "deployments.apps/shop/checkout" not in created(target)
+    assert "configmaps/shop/more" not in created(target)
+    assert "configmaps/shop/settings" in created(target)
+
+
+def test_labels_choose_among_all_kinds() -> None:
+    target = FakeCluster()
+    assert back(target, labels=Selector.parse("team=checkout")).complete
+    assert created(target) == {"namespaces/shop"}
+
+
+def test_a_choice_that_matches_nothing_is_an_error() -> None:
+    target = FakeCluster()
+    with pytest.raises(BadRequest, match="nothing in snapshot one matches"):
+        back(target, include=["configmaps/setings"])
+    assert created(target) == set()
+
+
+@pytest.mark.parametrize("text", ["", "/name", "configmaps/", "a/b/c"])
+def test_what_is_no_kind_is_refused(text: str) -> None:
+    with pytest.raises(BadRequest, match="is no kind"):
+        Pattern.parse(text)
+
+
+def test_a_whole_restore_leaves_nothing_out() -> None:
+    target = FakeCluster()
+    report = back(target)
+    assert report.counts[Outcome.CREATED] == len(report.items)
+    assert "storageclasses.storage.k8s.io/fast" in created(target)

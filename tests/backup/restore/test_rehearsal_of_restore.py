@@ -1,0 +1,232 @@
+"""A rehearsal asks what the act will do: where it passes, nothing already there refuses it."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
+
+from resilience.backup.catalog.catalog import opened
+from resilience.backup.format.errors import RestoreRefused
+from resilience.backup.restore.outcome import Outcome, RestoreReport
+from resilience.backup.restore.restore import RestoreRequest, restore
+from resilience.backup.store.memory import MemoryStore
+from resilience.backup.take.scope import Scope
+from resilience.backup.take.snapshot import Request, create
+from resilience.cluster.errors import Forbidden, Invalid, ServerTrouble
+from resilience.cluster.interface import Object, Resource
+from tests.backup.fakes import RESOURCES, FakeClock, FakeCluster, config_map, deployment
+
+OLD = Resource("networking.k8s.io", "v1beta1", "ingresses", "Ingress")
+TWIN = Resource("extensions", "v1beta1", "ingresses", "Ingress")
+
+
+class Strict(FakeCluster):
+    """Refuses what a real API server would, asked or done."""
+
+    def create(
+        self, resource: Resource, body: Object, namespace: str = "", *, dry_run: bool = False
+    ) -> Object:
+        there = not resource.namespaced or ("namespaces", "", namespace) in self.objects
+        if there and (body.get("data") or {}).get("evil"):
+            raise Forbidden(403, 'admission webhook "policy" denied the request')
+        account = (body.get("spec") or {}).get("serviceAccountName")
+        if account and ("serviceaccounts", namespace, account) not in self.objects:
+            raise Forbidden(403, f"error looking up service account {namespace}/{account}")
+        return super().create(resource, body, namespace, dry_run=dry_run)
+
+    def patch(
+        self, resource: Resource, name: str, body: Any, namespace: str = "", **options: Any
+    ) -> Object:
+        old = self.have(resource, name, namespace)
+        if old.get("immutable") and "data" in body:
+            raise Invalid(422, "data: Forbidden: field is immutable when `immutable` is set")
+        if "selector" in body.get("spec", {}):
+            raise Invalid(422, "spec.selector: field is immutable")
+        if (body.get("data") or {}).get("evil"):
+            raise Forbidden(403, 'admission webhook "policy" denied the request')
+        return super().patch(resource, name, body, namespace, **options)
+
+
+def kept(*objects: Object) -> MemoryStore:
+    source, store = FakeCluster(), MemoryStore()
+    source.namespace("shop")
+    source.add(*copy.deepcopy(objects))
+    create(Request(name="one", scope=Scope(namespaces=("shop",))), source, store, clock=FakeClock())
+    return store
+
+
+def act(store: MemoryStore, target: FakeCluster, **options: Any) -> RestoreReport:
+    given: dict[str, Any] = {"name": "back", "workers": 1} | options
+    request = RestoreRequest(**given)
+    return restore(request, opened(store, "one"), target, clock=FakeClock())
+
+
+def frozen(name: str, value: str) -> Object:
+    return config_map(name, value=value) | {"immutable": True}
+
+
+def test_a_patch_that_the_server_refuses_is_refused_in_the_rehearsal() -> None:
+    target = Strict()
+    target.namespace("shop")
+    target.add(frozen("settings", "other"), deployment("web"))
+    target.objects["deployments.apps", "shop", "web"]["spec"]["selector"] = {"matchLabels": {}}
+    store = kept(frozen("settings", "mine"), deployment("web"))
+    report = act(store, target, existing="update", dry_run=True)
+    reasons = {item.name: item.reason for item in report.bad}
+    assert "field is immutable when" in reasons["settings"]
+    assert "spec.selector" in reasons["web"]
+    with pytest.raises(RestoreRefused, match="field is immutable"):
+        act(store, target, existing="update")
+
+
+def test_the_rehearsal_sends_the_requests_of_the_act() -> None:
+    """The same bodies, marks included: what differs is dryRun alone."""
+    sent: dict[bool, list[Object]] = {True: [], False: []}
+
+    class Recording(FakeCluster):
+        def create(
+            self, resource: Resource, body: Object, namespace: str = "", *, dry_run: bool = False
+        ) -> Object:
+            sent[dry_run].append(copy.deepcopy(body))
+            return super().create(resource, body, namespace, dry_run=dry_run)
+
+        def patch(
+            self, resource: Resource, name: str, body: Any, *rest: Any, **more: Any
+        ) -> Object:
+            sent[bool(more.get("dry_run"))].append(copy.deepcopy(body))
+            return super().patch(resource, name, body, *rest, **more)
+
+    target = Recording()
+    target.namespace("shop")
+    target.add(config_map("settings", greeting="bye"))
+    for records in sent.values():
+        records.clear()
+    store = kept(config_map("settings", greeting="hello"), deployment("web"))
+    act(store, target, existing="update", dry_run=True)
+    act(store, target, existing="update", ask_first=False)
+    assert sent[True] == sent[False]
+    assert sent[True]
+
+
+def test_what_cannot_be_asked_before_its_namespace_exists_is_asked_as_soon_as_it_does() -> None:
+    target, store = Strict(), kept(config_map("good"), config_map("settings", evil="yes"))
+    before = set(target.objects)
+    assert act(store, target, dry_run=True).counts[Outcome.UNASKED] == 2
+    with pytest.raises(RestoreRefused, match=r"settings.*denied the request") as told:
+        act(store, target)
+    assert "only namespaces and definitions were created" in str(told.value)
+    assert set(target.objects) == before
+
+
+def test_a_refusal_for_lack_of_what_is_restored_first_stops_nothing() -> None:
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "robot",
+               "namespace": "shop"}}  # fmt: skip
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "bare", "namespace": "shop"},
+           "spec": {"serviceAccountName": "robot", "containers": [{"name": "a"}]}}  # fmt: skip
+    target = Strict()
+    target.namespace("shop")
+    report = act(kept(account, pod), target, dry_run=True)
+    assert not list(report.bad)
+    (asked,) = [item for item in report.items if item.outcome is Outcome.UNASKED]
+    assert "serviceaccounts shop/robot is restored first" in asked.reason
+    assert act(kept(account, pod), target).complete
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        ServerTrouble(500, 'Internal error: failed calling webhook "check": connection refused'),
+        Invalid(400, 'admission webhook "check" does not support dry run'),
+    ],
+)
+def test_a_webhook_that_cannot_be_asked_is_no_refusal(trouble: Exception) -> None:
+    target = FakeCluster()
+    target.namespace("shop")
+
+    def fault(verb: str, kind: str, namespace: str, name: str) -> None:
+        if (verb, kind) == ("dry-create", "configmaps"):
+            raise trouble
+
+    target.faults.append(fault)
+    assert act(kept(config_map("a")), target).complete
+
+
+def ingress(resource: Resource, uid: str = "") -> Object:
+    metadata = {"name": "front", "namespace": "shop"} | ({"uid": uid} if uid else {})
+    return {"apiVersion": resource.api_version, "kind": "Ingress", "metadata": metadata,
+            "spec": {"rules": []}}  # fmt: skip
+
+
+def of_an_older_cluster(*served: Resource) -> MemoryStore:
+    others = [each for each in RESOURCES if each.plural != "ingresses"]
+    source, store = FakeCluster((*others, *served)), MemoryStore()
+    source.namespace("shop")
+    source.add(config_map("a"))
+    for each in served:
+        source.put(each, ingress(each, "uid-of-both"))
+    scope = Scope(namespaces=("shop",))
+    create(Request(name="one", scope=scope), source, store, clock=FakeClock())
+    return store
+
+
+def test_a_version_that_is_gone_is_known_before_anything_is_written() -> None:
+    target, store = FakeCluster(), of_an_older_cluster(OLD)
+    for dry_run in (True, False):
+        try:
+            found = [str(each) for each in act(store, target, dry_run=dry_run).bad]
+        except RestoreRefused as problem:
+            found = [str(problem)]
+        assert (
+            "networking.k8s.io/v1beta1 is gone here, the target serves networking.k8s.io/v1"
+            in (found[0])
+        )
+    assert ("namespaces", "", "shop") not in target.objects
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    theirs=some.dictionaries(some.sampled_from("abcd"), some.sampled_from(["1", "2"])),
+    mine=some.dictionaries(some.sampled_from("abcd"), some.sampled_from(["1", "2"])),
+    frozen_ones=some.sets(some.sampled_from("abcd")),
+    evil=some.sets(some.sampled_from("abcd"), max_size=1),
+    existing=some.sampled_from(["fail", "skip", "update"]),
+    there=some.booleans(),
+)
+def test_a_restore_is_complete_or_refused_with_nothing_changed(
+    theirs: dict[str, str],
+    mine: dict[str, str],
+    frozen_ones: set[str],
+    evil: set[str],
+    existing: str,
+    there: bool,
+) -> None:
+    def made(values: dict[str, str]) -> list[Object]:
+        return [
+            config_map(name, value=value) | ({"immutable": True} if name in frozen_ones else {})
+            for name, value in values.items()
+        ]
+
+    own = made(mine)
+    for obj in own:
+        if obj["metadata"]["name"] in evil:
+            obj["data"]["evil"] = "yes"
+    store, target = kept(*own), Strict()
+    if there:
+        target.namespace("shop")
+        target.add(*made(theirs))
+    before = copy.deepcopy(target.objects)
+    rehearsed = act(store, target, existing=existing, dry_run=True)
+    assert target.objects == before
+    asked_all = not rehearsed.counts[Outcome.UNASKED]
+    try:
+        report = act(store, target, existing=existing)
+    except RestoreRefused:
+        assert target.objects == before
+        assert not (rehearsed.complete and asked_all)
+    else:
+        assert report.complete
+        assert rehearsed.complete
