@@ -18,7 +18,7 @@ REFERRED = (
     ("scheduling.k8s.io", "priorityclasses"),
     ("storage.k8s.io", "storageclasses"),
 )
-"""Kinds without a namespace that objects in one refer to (`resilience.backup.take.related`)."""
+"""Kinds without a namespace that objects in one refer to (`resilience.backup.objects.related`)."""
 
 HELPER = (("get", "pods"), ("create", "pods"), ("delete", "pods"),
           ("get", "pods/exec"), ("create", "pods/exec"))  # fmt: skip

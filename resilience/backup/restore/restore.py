@@ -24,6 +24,7 @@ from resilience.backup.format.velero import Found, understood
 from resilience.backup.objects import order
 from resilience.backup.objects.mapping import Targets
 from resilience.backup.objects.outside_owners import OutsideOwners
+from resilience.backup.objects.related import Need, needs
 from resilience.backup.objects.restore_plan import Indexed, Passes, Stage, plan
 from resilience.backup.objects.rules import RESTORE, Allocations, strip, with_allocations
 from resilience.backup.objects.selection import EVERYTHING, Chosen, Selection
@@ -35,7 +36,6 @@ from resilience.backup.restore.places import places, require_place
 from resilience.backup.restore.served_kinds import CRDS, Kinds, Missing
 from resilience.backup.restore.volume_decisions import Decision
 from resilience.backup.restore.writing import Existing, ObjectWriter, Written
-from resilience.backup.take.related import Need, needs
 from resilience.cluster.errors import Conflict, NotFound
 from resilience.cluster.interface import NAMESPACES, Cluster, Object, Resource
 from resilience.kube import objects

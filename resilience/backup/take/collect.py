@@ -15,9 +15,9 @@ from resilience.backup.format.coverage import EXCLUDED, FORBIDDEN, LISTED, Cover
 from resilience.backup.format.errors import BadRequest, Incomplete
 from resilience.backup.format.pipe import ahead
 from resilience.backup.objects import order
+from resilience.backup.objects.related import Need, bound_roles, needs
 from resilience.backup.take.discover import discover, kind_name
 from resilience.backup.take.listing import Listing, Page
-from resilience.backup.take.related import Need, bound_roles, needs
 from resilience.backup.take.scope import Scope, left_out
 from resilience.cluster.errors import Forbidden, NotFound
 from resilience.cluster.interface import NAMESPACES, Cluster, Object, Resource

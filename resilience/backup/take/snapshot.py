@@ -24,13 +24,13 @@ from resilience.backup.format.manifest import FileRecord, Manifest, ObjectLine, 
 from resilience.backup.format.object_index import Lines
 from resilience.backup.format.pipe import Stage
 from resilience.backup.format.sign import Signer, seal
+from resilience.backup.objects.related import Need
 from resilience.backup.store import Store
 from resilience.backup.store.create_only import require_create_only
 from resilience.backup.store.snapshot_files import Files, Repository
 from resilience.backup.take.collect import Collected, collect
 from resilience.backup.take.discover import kind_name
 from resilience.backup.take.recheck import Recheck
-from resilience.backup.take.related import Need
 from resilience.backup.take.scope import Scope
 from resilience.cluster.errors import ApiError
 from resilience.cluster.interface import NAMESPACES, Cluster, Object, Resource

@@ -13,11 +13,11 @@ from resilience.backup.catalog.catalog import opened
 from resilience.backup.drills.safety import RULES as SAFETY
 from resilience.backup.objects.kind_identity import identity, is_built_in
 from resilience.backup.objects.mapping import Targets
+from resilience.backup.objects.related import needs
 from resilience.backup.objects.rules import strip
 from resilience.backup.objects.skips import reason_to_skip
 from resilience.backup.proof.compare import with_cluster
 from resilience.backup.restore.restore import RestoreRequest, restore
-from resilience.backup.take.related import needs
 from resilience.cluster.interface import Object, Resource
 from tests.backup.fakes import RESOURCES, FakeClock, FakeCluster
 from tests.backup.restore.test_restore import stored
