@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from resilience.backup.catalog.catalog import Snapshot, opened
 from resilience.backup.catalog.velero_check import require_intact
 from resilience.backup.data.local_layer import LocalLayer
+from resilience.backup.data.volume_decisions import BY_EXISTING
 from resilience.backup.format.backup_clock import SystemClock
 from resilience.backup.format.errors import BackupError, BadRequest, RestoreRefused
 from resilience.backup.format.layout import stamped_name
@@ -27,7 +28,6 @@ from resilience.backup.plans.lifecycle import Keys
 from resilience.backup.restore.outcome import DRY, RestoreReport
 from resilience.backup.restore.places import places
 from resilience.backup.restore.restore import RestoreRequest, restore
-from resilience.backup.restore.volume_decisions import BY_EXISTING
 from resilience.cluster.errors import ClusterError
 from resilience.commands.admission import admitted
 from resilience.commands.backup_means import cluster_of, existing, keys, say

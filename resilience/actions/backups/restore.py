@@ -128,13 +128,13 @@ def _brought_back(
 ) -> RestoreReport:
     from resilience.backup.data.container_stream import exec_of
     from resilience.backup.data.dumps import Dumps
+    from resilience.backup.data.volume_decisions import BY_EXISTING
     from resilience.backup.data.volumes import TarVolumes
     from resilience.backup.format.backup_clock import BorrowedClock
     from resilience.backup.objects.mapping import Targets
     from resilience.backup.objects.selection import Selection
     from resilience.backup.restore.restore import RestoreRequest
     from resilience.backup.restore.restore import restore as bring_back
-    from resilience.backup.restore.volume_decisions import BY_EXISTING
 
     plan = context.plan(restore.plan) if restore.plan else None
     clock, exec_ = BorrowedClock(context.clock), exec_of(context.cluster)

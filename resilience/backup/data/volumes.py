@@ -18,13 +18,13 @@ from resilience.backup.catalog.catalog import Snapshot
 from resilience.backup.data.container_stream import Counted, Ended, Exec, last_words, packed, proven
 from resilience.backup.data.helper_pod import MOUNT, RUN, helper, in_place_of, uses
 from resilience.backup.data.snapshot_clones import CLAIMS, StandIns
+from resilience.backup.data.volume_decisions import Act, Decision, VolumesMode, decide, looked
 from resilience.backup.format import layout
 from resilience.backup.format.backup_clock import Clock
 from resilience.backup.format.errors import HelperLost, VolumeFailed
 from resilience.backup.format.manifest import VolumeRecord
 from resilience.backup.objects.mapping import Targets
 from resilience.backup.objects.rules import FILLED, FILLING
-from resilience.backup.restore.volume_decisions import Act, Decision, VolumesMode, decide, looked
 from resilience.backup.store.snapshot_files import Files
 from resilience.cluster import helper_pods
 from resilience.cluster.errors import ClusterError, Conflict, Forbidden, NotFound

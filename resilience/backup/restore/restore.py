@@ -17,6 +17,8 @@ from fnmatch import fnmatchcase
 from typing import Any, Protocol
 
 from resilience.backup.catalog.catalog import Snapshot
+from resilience.backup.data.volume_decisions import Act as VolumeAct
+from resilience.backup.data.volume_decisions import Decision
 from resilience.backup.format import layout
 from resilience.backup.format.backup_clock import Clock
 from resilience.backup.format.errors import BadRequest, RestoreRefused
@@ -34,7 +36,6 @@ from resilience.backup.restore.outcome import STATUS_LEFT, Item, Outcome, Restor
 from resilience.backup.restore.owner_links import OwnerLinks
 from resilience.backup.restore.places import places, require_place
 from resilience.backup.restore.served_kinds import CRDS, Kinds, Missing
-from resilience.backup.restore.volume_decisions import Decision
 from resilience.backup.restore.writing import Existing, ObjectWriter, Written
 from resilience.cluster.errors import Conflict, NotFound
 from resilience.cluster.interface import NAMESPACES, Cluster, Object, Resource
@@ -49,6 +50,7 @@ _GROUND = {
     "namespaces": NAMESPACES,
     "customresourcedefinitions.apiextensions.k8s.io": CRDS,
 }
+_UNDECIDED = {VolumeAct.REFUSE: Outcome.REJECTED, VolumeAct.LOOK: Outcome.UNASKED}
 _END = Stage(order.WAVES, 0)
 
 Act = Callable[[Resource, Object, Existing], Written]
@@ -223,7 +225,11 @@ class _Restore:
         self._decisions = filling.decide(
             self._snapshot, self._request.targets, self._has_claim, look=not self._request.dry_run
         )
-        self._report.items += [item for each in self._decisions if (item := each.item())]
+        self._report.items += [
+            Item("volume", each.namespace, each.record.claim, _UNDECIDED[each.act], each.why)
+            for each in self._decisions
+            if each.act in _UNDECIDED
+        ]
 
     def _has_claim(self, namespace: str, claim: str) -> bool:
         """Whether the selection holds a claim with its data. Its labels were seen with it."""

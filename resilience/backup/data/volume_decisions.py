@@ -13,7 +13,6 @@ from typing import Literal
 
 from resilience.backup.format.manifest import VolumeRecord
 from resilience.backup.objects.rules import FILLED, FILLING
-from resilience.backup.restore.outcome import Item, Outcome
 from resilience.cluster.interface import Object
 from resilience.kube import objects
 
@@ -48,13 +47,6 @@ class Decision:
     def title(self) -> str:
         """The target's claim."""
         return f"{self.namespace}/{self.record.claim}"
-
-    def item(self) -> Item | None:
-        """What a report lists beside the objects."""
-        outcomes = {Act.REFUSE: Outcome.REJECTED, Act.LOOK: Outcome.UNASKED}
-        if outcome := outcomes.get(self.act):
-            return Item("volume", self.namespace, self.record.claim, outcome, self.why)
-        return None
 
     def foretold(self) -> str:
         """For a rehearsal."""
