@@ -238,4 +238,5 @@ KINDS = {
     "endpointslices": "EndpointSlice", "endpoints": "Endpoints",
     "storageclasses": "StorageClass", "events": "Event", "leases": "Lease",
     "priorityclasses": "PriorityClass", "limitranges": "LimitRange",
+    "replicationcontrollers": "ReplicationController",
 }  # fmt: skip

@@ -50,8 +50,10 @@ def _read() -> dict[str, list[Obj]]:
         if not line.startswith(" "):
             rules = out[line.rstrip(":")] = []
             continue
-        verbs, groups, names = (part.split() for part in line.split("|"))
+        verbs, groups, names, *only = (part.split() for part in line.split("|"))
         rule: dict[str, Any] = {"verbs": verbs}
+        if only:
+            rule["resourceNames"] = only[0]
         if groups:
             rule["apiGroups"] = ["" if group == "-" else group for group in groups]
             rule["resources"] = names

@@ -16,9 +16,10 @@ from resilience.sandbox.controllers.endpoints.endpoints import EndpointsControll
 from resilience.sandbox.controllers.endpoints.endpointslice import EndpointSliceController
 from resilience.sandbox.controllers.job.cronjob import CronJobController
 from resilience.sandbox.controllers.job.job import JobController
-from resilience.sandbox.controllers.lifecycle.autoscalers import AutoscalerNotice
+from resilience.sandbox.controllers.lifecycle.autoscalers import HorizontalController
 from resilience.sandbox.controllers.lifecycle.cluster_bootstrap import bootstrap
 from resilience.sandbox.controllers.lifecycle.garbage_collector import GarbageCollector
+from resilience.sandbox.controllers.lifecycle.lasting_objects import LastingObjects
 from resilience.sandbox.controllers.lifecycle.namespaces import NamespaceController
 from resilience.sandbox.controllers.lifecycle.quotas import QuotaController
 from resilience.sandbox.controllers.lifecycle.service_accounts import NamespaceDefaults
@@ -26,6 +27,9 @@ from resilience.sandbox.controllers.nodes.node_lifecycle import NodeLifecycle
 from resilience.sandbox.controllers.nodes.pod_gc import PodGarbageCollector
 from resilience.sandbox.controllers.nodes.taint_eviction import TaintEviction
 from resilience.sandbox.controllers.replicaset.replicaset import ReplicaSetController
+from resilience.sandbox.controllers.replicaset.replication_controller import (
+    ReplicationControllerController,
+)
 from resilience.sandbox.controllers.statefulset.statefulset import StatefulSetController
 from resilience.sandbox.controllers.volumes.volume_binder import VolumeBinder
 from resilience.sandbox.controllers.volumes.volume_protection import VolumeProtection
@@ -43,6 +47,7 @@ CONTROLLERS: Sequence[type[Controller]] = (
     PodGarbageCollector,
     Scheduler,
     ReplicaSetController,
+    ReplicationControllerController,
     DeploymentController,
     DisruptionController,
     StatefulSetController,
@@ -53,7 +58,8 @@ CONTROLLERS: Sequence[type[Controller]] = (
     VolumeProtection,
     SnapshotController,
     QuotaController,
-    AutoscalerNotice,
+    HorizontalController,
+    LastingObjects,
     EndpointSliceController,
     EndpointsController,
     NamespaceController,

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import hmac
 import json
+import math
 import secrets
 import time
 from typing import TYPE_CHECKING, Any
@@ -92,6 +93,20 @@ class Tokens:
             "status": {"token": self._sign(claims), "expirationTimestamp": stamp},
         }
 
+    def lasting(self, namespace: str, account: Obj, secret: Obj) -> str:
+        """A token without an end, bound to a Secret that holds it."""
+        name, held = account["metadata"]["name"], secret["metadata"]
+        claims = {
+            "iss": "kubernetes/serviceaccount",
+            "sub": f"system:serviceaccount:{namespace}:{name}",
+            "kubernetes.io": {
+                "namespace": namespace,
+                "serviceaccount": {"name": name, "uid": account["metadata"]["uid"]},
+                "secret": {"name": held["name"], "uid": held["uid"]},
+            },
+        }
+        return self._sign(claims)
+
     def _bound(self, namespace: str, spec: Obj) -> dict[str, Any]:
         """The claim of a token that dies with a Pod or a Secret."""
         reference = spec.get("boundObjectRef")
@@ -131,7 +146,7 @@ class Tokens:
         except ValueError:
             return None
         about = claims["kubernetes.io"]
-        if claims["exp"] <= time.time() or not self._alive(about):
+        if claims.get("exp", math.inf) <= time.time() or not self._alive(about):
             return None
         return identity(about["namespace"], about["serviceaccount"]["name"])
 

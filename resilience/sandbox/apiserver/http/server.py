@@ -10,6 +10,7 @@ import asyncio
 import dataclasses
 import logging
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -17,6 +18,7 @@ from aiohttp import web
 from resilience.sandbox.apiserver.access.authentication import Authenticator
 from resilience.sandbox.apiserver.access.authorization import Attributes, Authorizer, impersonated
 from resilience.sandbox.apiserver.access.reviews import Reviews
+from resilience.sandbox.apiserver.access.token_secrets import TokenSecrets
 from resilience.sandbox.apiserver.access.tokens import Tokens
 from resilience.sandbox.apiserver.http import (
     answer,
@@ -87,6 +89,7 @@ class Server:
         self.ready = True
         self._config = config
         self._tokens = Tokens(registry)
+        self._token_secrets = TokenSecrets(registry, self._tokens, _text(config.ca_file))
         self._authenticator = Authenticator(config.tokens, self._tokens.check)
         self._authorizer = Authorizer(registry)
         self._reviews = Reviews(self._authenticator, self._authorizer)
@@ -290,6 +293,11 @@ class Server:
             raise refusals.unsupported_method()
         response: web.StreamResponse = await handler(request, kind, target, user)
         return response
+
+
+def _text(file: Path) -> bytes:
+    """The authority's certificate; a server without TLS has none."""
+    return file.read_bytes() if file.exists() else b""
 
 
 def _attributes(request: web.BaseRequest, kind: Kind, target: Route) -> Attributes:

@@ -30,6 +30,7 @@ _RULES: dict[tuple[str, str], Rule] = {
     ("", "persistentvolumeclaims"): core_rules.claim,
     ("", "persistentvolumes"): core_rules.volume,
     ("apps", "deployments"): workload_rules.deployment,
+    ("", "replicationcontrollers"): workload_rules.replication_controller,
     ("apps", "replicasets"): workload_rules.replica_set,
     ("apps", "statefulsets"): workload_rules.stateful_set,
     ("apps", "daemonsets"): workload_rules.daemon_set,

@@ -175,6 +175,17 @@ def _same_selector(obj: Obj, old: Obj | None) -> list[Cause]:
     return []
 
 
+def replication_controller(obj: Obj, old: Obj | None) -> list[Cause]:
+    """A ReplicaSet with a plain map as selector, which may change."""
+    spec = obj["spec"]
+    causes = _counts(spec, "replicas", "minReadySeconds")
+    if not spec.get("selector"):
+        causes.append(refusals.value_required("spec.selector"))
+        return causes
+    causes += metadata_names.pairs(spec["selector"], "spec.selector")
+    return causes + template({**spec, "selector": {"matchLabels": spec["selector"]}})
+
+
 def replica_set(obj: Obj, old: Obj | None) -> list[Cause]:
     spec = obj["spec"]
     return [

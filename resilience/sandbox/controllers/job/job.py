@@ -182,11 +182,12 @@ class JobController(Controller):
                 sync.succeeded += 1
             return
         match = judge(job, pod)
+        moment = self._ended_or_now(pod)
+        # What is ignored does not count against the limit, but the back-off knows every failure.
+        self._failures[uid_of(job)] = (failures + 1, moment)
         if match.action is Action.IGNORE:
             return
         sync.failed += 1
-        moment = self._ended_or_now(pod)
-        self._failures[uid_of(job)] = (failures + 1, moment)
         if match.action is Action.FAIL_JOB and sync.verdict is None:
             sync.verdict = Verdict("PodFailurePolicy", match.message)
 

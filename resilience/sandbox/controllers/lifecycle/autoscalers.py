@@ -1,37 +1,113 @@
-"""HorizontalPodAutoscalers: stored, and told in an Event that nothing will come of them.
+"""HorizontalPodAutoscalers: replicas are kept within minReplicas and maxReplicas.
 
-The sandbox has no metrics to scale by; being silent about it would teach people to wait.
+That comes before any metric in the real controller too (pkg/controller/podautoscaler), for which a
+target of 0 replicas is switched off. The sandbox has no metrics to scale by, and says so in an
+Event and in the condition ScalingActive.
 """
 
 from __future__ import annotations
 
-from resilience.sandbox.kube.api import Change
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from resilience.sandbox.kube.api import Change, Obj, Resource
+from resilience.sandbox.kube.object_edits import set_condition, with_status
 from resilience.sandbox.kube.selector_index import Key
 from resilience.sandbox.reconcile.controller_context import Controller
 
+PERIOD = 15.0
 TEXT = (
-    "the sandbox has no metrics: this HorizontalPodAutoscaler is stored and never scales anything"
+    "the sandbox has no metrics: replicas are kept within minReplicas and maxReplicas, and are not"
+    " scaled otherwise"
 )
+_BELOW = "Current number of replicas below Spec.MinReplicas"
+_ABOVE = "Current number of replicas above Spec.MaxReplicas"
+_ABLE = "the HPA controller was able to get the target's current scale"
+Condition = tuple[str, Literal["True", "False"], str, str]
+"""Type, status, reason and message."""
 
 
-class AutoscalerNotice(Controller):
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How many replicas there should be; `reason` is "" where that is how many there are."""
+
+    replicas: int
+    reason: str = ""
+    active: bool = True
+
+
+def wish(spec: Obj, current: int) -> Wish:
+    """What bounds alone make of the number of replicas."""
+    least, most = spec.get("minReplicas", 1), spec["maxReplicas"]
+    if current == 0 and least != 0:
+        return Wish(0, active=False)
+    if current > most:
+        return Wish(most, _ABOVE)
+    if current < least:
+        return Wish(least, _BELOW)
+    return Wish(current)
+
+
+class HorizontalController(Controller):
     """See the module."""
 
     name = "horizontal-pod-autoscaler"
 
     def start(self) -> None:
-        """Watch autoscalers."""
-        kind = self.context.kind("horizontalpodautoscalers", "autoscaling")
-        self.context.watch(kind, self._changed)
+        """Watch autoscalers; their targets are looked at now and then, as the real one does."""
+        self._told: set[str] = set()
+        self.kind = self.context.kind("horizontalpodautoscalers", "autoscaling")
+        self.context.watch(self.kind, self._changed)
 
     def reconcile(self, key: Key) -> float | None:
-        """Say it."""
-        kind = self.context.kind("horizontalpodautoscalers", "autoscaling")
-        found = self.api.find(kind, *key)
-        if found is not None:
-            self.event(found, "NotSupported", TEXT, warning=True)
-        return None
+        """Scale the target where it is out of bounds, and report."""
+        hpa = self.api.find(self.kind, *key)
+        if hpa is None:
+            return None
+        if hpa["metadata"]["uid"] not in self._told:
+            self._told.add(hpa["metadata"]["uid"])
+            self.event(hpa, "NotSupported", TEXT, warning=True)
+        reference = hpa["spec"]["scaleTargetRef"]
+        resource = self._resource(reference)
+        target = self.api.find(resource, key[0], reference["name"]) if resource else None
+        if resource is None or target is None:
+            why = f'{reference["kind"].lower()}s "{reference["name"]}" not found'
+            self._report(hpa, None, Wish(0), ("AbleToScale", "False", "FailedGetScale", why))
+            return PERIOD
+        current = (target.get("spec") or {}).get("replicas", 1)
+        wanted = wish(hpa["spec"], current)
+        if wanted.reason:
+            patch = {"spec": {"replicas": wanted.replicas}}
+            self.api.patch(resource, key[0], reference["name"], patch)
+            text = f"New size: {wanted.replicas}; reason: {wanted.reason}"
+            self.event(hpa, "SuccessfulRescale", text)
+        condition: Condition = ("AbleToScale", "True", "SucceededGetScale", _ABLE)
+        self._report(hpa, current, wanted, condition)
+        return PERIOD
 
     def _changed(self, change: Change) -> None:
-        if change.old is None:
+        if change.type != "DELETED":
             self.enqueue_object(change)
+
+    def _resource(self, reference: Obj) -> Resource | None:
+        """The kind that the target is of, if it is served."""
+        group = reference.get("apiVersion", "").rpartition("/")[0]
+        for resource in self.api.served():
+            if (resource.group, resource.kind) == (group, reference["kind"]):
+                return resource
+        return None
+
+    def _report(self, hpa: Obj, current: int | None, wanted: Wish, condition: Condition) -> None:
+        now = self.clock.now()
+        before = hpa.get("status") or {}
+        conditions = set_condition(before.get("conditions") or [], *condition, now)
+        active: Condition = ("ScalingActive", "False", "FailedGetResourceMetric", TEXT)
+        if not wanted.active:
+            text = "scaling is disabled since the replica count of the target is zero"
+            active = ("ScalingActive", "False", "ScalingDisabled", text)
+        conditions = set_condition(conditions, *active, now)
+        status: dict[str, Any] = {**before, "conditions": conditions}
+        if current is not None:
+            status |= {"currentReplicas": current, "desiredReplicas": wanted.replicas}
+        if status != before:
+            self.api.update(self.kind, with_status(hpa, status), "status")

@@ -30,14 +30,14 @@ PROVISIONER: Final = "sandbox.resilience/directory"
 SNAPSHOTTER: Final = PROVISIONER
 
 
-def bootstrap(api: Api) -> None:
-    """Create what is missing."""
+def bootstrap(api: Api, service_address: str = "") -> None:
+    """Create what is missing; Service kubernetes at `service_address`, if that is given."""
     for plural, group, obj in (
         *_namespaces(),
         *_priorities(),
         *_storage(),
         *_snapshots(),
-        *_service(),
+        *_service(service_address),
     ):
         _ensure(api, plural, group, obj)
 
@@ -92,11 +92,13 @@ def _snapshots() -> Iterator[Entry]:
     )
 
 
-def _service() -> Iterator[Entry]:
+def _service(address: str) -> Iterator[Entry]:
     labels = {"component": "apiserver", "provider": "kubernetes"}
     port = {"name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443}
-    body = {
+    body: dict[str, Any] = {
         "metadata": {"name": "kubernetes", "namespace": "default", "labels": labels},
         "spec": {"type": "ClusterIP", "ports": [port], "sessionAffinity": "None"},
     }
+    if address:
+        body["spec"] = {**body["spec"], "clusterIP": address}
     yield "services", "", body

@@ -7,9 +7,9 @@ is each controller's own.
 
 from __future__ import annotations
 
-from resilience.sandbox.kube.api import Change
+from resilience.sandbox.kube.api import Change, Obj
 from resilience.sandbox.kube.object_edits import controller_of, is_deleting, key_of, labels_of
-from resilience.sandbox.kube.selector_index import SelectorIndex, from_spec
+from resilience.sandbox.kube.selector_index import Selector, SelectorIndex, from_spec
 from resilience.sandbox.reconcile.controller_context import Context, Controller
 
 
@@ -20,13 +20,17 @@ class ClaimingController(Controller):
         super().__init__(context)
         self.selectors = SelectorIndex()
 
+    def selector_of(self, obj: Obj) -> Selector:
+        """What an object selects."""
+        return from_spec(obj["spec"]["selector"])
+
     def selector_changed(self, change: Change) -> None:
         """A watch callback for the objects that select."""
         key = key_of(change.obj)
         if change.type == "DELETED":
             self.selectors.discard(key)
         else:
-            self.selectors.put(key, from_spec(change.obj["spec"]["selector"]))
+            self.selectors.put(key, self.selector_of(change.obj))
         self.enqueue(key)
 
     def orphan_changed(self, change: Change) -> None:

@@ -7,6 +7,7 @@ the order of `victims`. Events and texts are replicaset-controller's own.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from resilience.sandbox.controllers.podsets import pod_creation
 from resilience.sandbox.controllers.podsets.adoption import adopt, release
@@ -28,7 +29,7 @@ from resilience.sandbox.kube.object_edits import (
     with_status,
 )
 from resilience.sandbox.kube.pod_facts import available_in, is_active
-from resilience.sandbox.kube.selector_index import Key, from_spec
+from resilience.sandbox.kube.selector_index import Key
 from resilience.sandbox.reconcile.controller_context import Context
 from resilience.sandbox.reconcile.pod_index import changed_owners
 
@@ -64,13 +65,17 @@ class ReplicaSetController(ClaimingController):
             raise batch.error
         return 0 if difference(rs, counts) and batch.done else wait
 
+    def shown(self, status: dict[str, Any]) -> dict[str, Any]:
+        """The status as this kind has it."""
+        return status
+
     def _pod_changed(self, change: Change) -> None:
         for key in changed_owners(change, self.kind):
             self.enqueue(key)
         self.orphan_changed(change)
 
     def _claim(self, rs: Obj) -> None:
-        selector = from_spec(rs["spec"]["selector"])
+        selector = self.selector_of(rs)
         owner = uid_of(rs)
         if any(not selector.matches(dict(kind.labels)) for kind in self.context.pods.tally(owner)):
             for pod in self._owned(rs):
@@ -125,6 +130,6 @@ class ReplicaSetController(ClaimingController):
         failure = None
         if error is not None:
             failure = ("FailedCreate" if wanted > 0 else "FailedDelete", error.message)
-        status = status_of(rs, counts, failure, self.clock.now())
+        status = self.shown(status_of(rs, counts, failure, self.clock.now()))
         if status != rs.get("status"):
             self.api.update(self.kind, with_status(rs, status), "status")

@@ -95,10 +95,10 @@ def test_scopes_choose_pods(world: World, scope: str, number: str) -> None:
     assert used(world) == {"pods": number}
 
 
-def test_an_autoscaler_is_told_that_it_does_nothing(world: World) -> None:
+def test_an_autoscaler_without_metrics_says_so(world: World) -> None:
     target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
     spec = {"scaleTargetRef": target, "maxReplicas": 5}
     kind = "horizontalpodautoscalers.autoscaling"
     world.create(kind, {"metadata": {"name": "web"}, "spec": spec})
     world.run(0)
-    assert "never scales anything" in world.events("NotSupported", "web")[0]
+    assert "the sandbox has no metrics" in world.events("NotSupported", "web")[0]
