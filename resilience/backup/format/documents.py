@@ -35,8 +35,10 @@ def backup_document(
     finished: datetime,
     server_version: str,
     objects: int,
+    warnings: int = 0,
 ) -> bytes:
-    """velero-backup.json: indented and not compressed, unlike everything else."""
+    """velero-backup.json: indented and not compressed, unlike everything else. `warnings` is what
+    makes `velero backup describe` read the results. A ttl of 0 is shown as no expiry."""
     major, _, minor = server_version.lstrip("v").partition(".")
     annotations = {
         "velero.io/source-cluster-k8s-gitversion": server_version,
@@ -58,7 +60,7 @@ def backup_document(
         "spec": {
             "includedNamespaces": sorted(namespaces) or ["*"],
             "storageLocation": "default",
-            "ttl": "720h0m0s",
+            "ttl": "0s",
             "snapshotVolumes": False,
         },
         "status": {
@@ -67,10 +69,44 @@ def backup_document(
             "phase": "Completed",
             "startTimestamp": _time(started),
             "completionTimestamp": _time(finished),
+            "warnings": warnings,
             "progress": {"totalItems": objects, "itemsBackedUp": objects},
         },
     }
     return json.dumps(document, indent=2).encode() + b"\n"
+
+
+def warnings_for_velero(warnings: Iterable[str], volumes: Iterable[VolumeRecord]) -> list[str]:
+    """What a reader of Velero's must know: its restore ends Completed and leaves volumes empty."""
+    return [
+        *warnings,
+        *(
+            f"{_KINDS[each.kind]} {each.namespace}/{each.claim}: Velero restores the "
+            "objects only; `resilience restore` restores the data"
+            for each in volumes
+            if each.kind in _KINDS
+        ),
+    ]
+
+
+_KINDS = {"tar": "volume", "dump": "dump"}
+"""A VolumeSnapshot that stays on the cluster stands beside the stream of the same volume."""
+
+
+def log_document(
+    name: str, started: datetime, finished: datetime, objects: int, warnings: Iterable[str]
+) -> bytes:
+    """B-logs.gz, for `velero backup logs`, in the form of Velero's own."""
+    lines = [
+        (started, "info", f"pytest-resilience began snapshot {name}"),
+        *((finished, "warning", each) for each in warnings),
+        (finished, "info", f"snapshot {name} holds {objects} objects"),
+    ]
+    text = "".join(
+        f"time={json.dumps(_time(moment))} level={level} msg={json.dumps(message)}\n"
+        for moment, level, message in lines
+    )
+    return gzip.compress(text.encode(), 6, mtime=0)
 
 
 def results_document(warnings: Iterable[str]) -> bytes:

@@ -173,11 +173,19 @@ def _children(folder: Path) -> Iterable[Path]:
     return folder.iterdir() if folder.is_dir() else ()
 
 
-def _files(folder: Path, *, unfinished: bool = False) -> Iterator[Path]:
+def _files(
+    folder: Path, *, unfinished: bool = False, above: frozenset[tuple[int, int]] = frozenset()
+) -> Iterator[Path]:
+    """Links are followed, as a store may lie on several disks; one that leads back is not, and one
+    that leads nowhere is no file."""
+    status = os.stat(folder) if folder.is_dir() else None
+    if status is None or (status.st_dev, status.st_ino) in above:
+        return
+    above |= {(status.st_dev, status.st_ino)}
     for path in _children(folder):
         if path.is_dir():
-            yield from _files(path, unfinished=unfinished)
-        elif path.name.startswith(_TEMPORARY) == unfinished:
+            yield from _files(path, unfinished=unfinished, above=above)
+        elif path.is_file() and path.name.startswith(_TEMPORARY) == unfinished:
             yield path
 
 

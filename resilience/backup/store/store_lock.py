@@ -14,10 +14,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from resilience.backup.format import layout
+from resilience.backup.format import layout, limited
 from resilience.backup.format.backup_clock import Clock
-from resilience.backup.format.errors import Busy, Exists, Missing, StoreError
+from resilience.backup.format.errors import Busy, Exists, Missing, StoreError, Tampered
 from resilience.backup.store import Store
 
 MARGIN = timedelta(seconds=30)
@@ -124,9 +125,25 @@ class Lock:
         if not keys:
             return None
         try:
-            document = json.loads(self._store.read(keys[-1]))
+            data = limited.read(self._store, keys[-1], limited.SMALL)
         except Missing:  # swept by a holder that went on meanwhile
             return self._last()
-        until = document["until"] and datetime.fromisoformat(document["until"])
-        number = int(keys[-1].rpartition("/")[2].removesuffix(".json"))
-        return _Record(number, document["holder"], until or None)
+        try:
+            return _understood(keys[-1], limited.mapping(limited.parsed(data), "it"))
+        except ValueError as problem:
+            raise Tampered(
+                f"{keys[-1]}, the record of a lock, is damaged ({problem}); delete it if nobody is "
+                "at work"
+            ) from None
+
+
+def _understood(key: str, document: dict[str, Any]) -> _Record:
+    number = key.rpartition("/")[2].removesuffix(".json")
+    if not number.isdigit():
+        raise ValueError("its name is no number")
+    until = document.get("until")
+    return _Record(
+        int(number),
+        limited.name(document.get("holder"), "holder"),
+        limited.moment(until, "until") if until else None,
+    )

@@ -127,8 +127,10 @@ class _Making:
             self._require_coverage(found.coverage)
             coverage = self._rechecked(found.coverage, lines)
             found.dangling += _dangling(found.needed, lines)
-            self._side_files(lines, found, volumes)
-            return self._seal(lines, found, coverage, volumes, started)
+            told = documents.warnings_for_velero(_warnings(found), volumes)
+            self._side_files(lines, found, volumes, told)
+            self._log(lines, told, started)
+            return self._seal(lines, found, coverage, volumes, started, told)
 
     def _archive(self, lines: Lines) -> Collected:
         with self._files.streamed(layout.archive(self._request.name)) as write:
@@ -187,13 +189,24 @@ class _Making:
             clock=self._clock,
         ).run(coverage, lines)
 
-    def _side_files(self, lines: Lines, found: Collected, volumes: Sequence[VolumeRecord]) -> None:
+    def _log(self, lines: Lines, told: Sequence[str], started: datetime) -> None:
+        name = self._request.name
+        log = documents.log_document(name, started, self._clock.now(), lines.count, told)
+        self._files.put(layout.side(name, "logs"), log)
+
+    def _side_files(
+        self,
+        lines: Lines,
+        found: Collected,
+        volumes: Sequence[VolumeRecord],
+        told: Sequence[str],
+    ) -> None:
         name = self._request.name
         with self._files.streamed(layout.objects(name)) as write:
             for chunk in lines.chunks():
                 write(chunk)
         self._files.put(layout.side(name, "resource-list"), lines.resource_list())
-        self._files.put(layout.side(name, "results"), documents.results_document(_warnings(found)))
+        self._files.put(layout.side(name, "results"), documents.results_document(told))
         self._files.put(
             layout.side(name, "volumeinfo"), documents.volumes_document(volumes, found.claims)
         )
@@ -207,6 +220,7 @@ class _Making:
         coverage: Sequence[Coverage],
         volumes: tuple[VolumeRecord, ...],
         started: datetime,
+        told: Sequence[str],
     ) -> Manifest:
         request, finished = self._request, self._clock.now()
         version = self._cluster.server_version()
@@ -218,6 +232,7 @@ class _Making:
             finished=finished,
             server_version=version,
             objects=lines.count,
+            warnings=len(told),
         )
         key = (layout.sealed_marker if request.recipients else layout.marker)(request.name)
         announced = FileRecord(key=key, size=len(marker), sha256=hashlib.sha256(marker).hexdigest())

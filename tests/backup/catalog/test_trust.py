@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -197,8 +198,9 @@ def test_where_every_namespace_must_be_mapped_one_that_is_not_refuses_all() -> N
 def test_a_manifest_of_the_wrong_types_is_damaged_and_no_traceback() -> None:
     store = stored(signer=None)
     document = json.loads(store.files[layout.manifest("one")])
+    wrongs: list[Any] = [7, "x", [], {}, None, [7], ["x"], [{}], -1, 1e400, {"a": []}, True]
     for field in document:
-        for wrong in (7, "x", [], {}, None, [7], ["x"], [{}], -1, 1e400, {"a": []}, True):
+        for wrong in wrongs:
             data = json.dumps(document | {field: wrong}).encode()
             for key, content in (
                 (layout.manifest("one"), data),

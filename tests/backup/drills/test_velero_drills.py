@@ -26,7 +26,7 @@ from resilience.backup.restore.outcome import Outcome
 from resilience.backup.restore.restore import RestoreRequest, restore
 from resilience.backup.store.memory import MemoryStore
 from resilience.cluster.interface import Object
-from resilience.commands.backup_restore import _namespaces, _require_consent
+from resilience.commands.backup_restore import _namespaces, _reach
 from resilience.model.finding import Result
 from resilience.model.scenario import Drill
 from tests.backup.fakes import FakeClock, FakeCluster, config_map, shop
@@ -121,11 +121,10 @@ def test_a_namespace_without_a_scratch_of_its_own_stops_the_drill() -> None:
 
 
 def test_consent_is_asked_for_the_namespaces_of_the_objects() -> None:
-    """Neither a list that names fewer namespaces, nor a pattern, nor none at all."""
-    store = backup([*BY_KIND, ("configmaps", config_map("x", "kube-system"))], included=[])
+    """Neither for those of a list that names fewer, nor for a pattern, nor for none at all."""
+    store = backup([*BY_KIND, ("configmaps", config_map("x", "kube-system"))], included=["sho*"])
     for request in (RestoreRequest(name="r"), RestoreRequest(name="r", existing="skip")):
-        with pytest.raises(BadRequest, match="'kube-system' is the system's own"):
-            _require_consent(cluster(), request, opened(store, NAME))
+        assert _reach(request, opened(store, NAME)).namespaces == {"shop", "kube-system"}
 
 
 def test_a_path_that_gives_a_namespace_to_a_kind_without_one_is_refused() -> None:
