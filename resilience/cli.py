@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from resilience import __version__
 from resilience.commands import CommandError
 from resilience.commands import backup_parsers as backup
+from resilience.commands.parsing import Parser
 from resilience.config.settings import OPTIONS, BadSetting
 
 
@@ -29,9 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         shown = parser() if not given else _group(parser(), given[0])
         shown.print_help(sys.stderr)
         return 2
-    options, rest = parser().parse_known_args(given)
+    top = parser()
+    options, rest = top.parse_known_args(given)
     if rest and options.command != "run":
-        parser().error(f"unrecognized arguments: {' '.join(rest)}")
+        top.typed(given).unknown(rest)
     options.rest = rest
     return _carry_out(options)
 
@@ -63,12 +65,12 @@ def _carry_out(options: argparse.Namespace) -> int:
         return 0
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """All commands."""
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="resilience",
         description="Prove that a Kubernetes service survives losing Pods and nodes.",
-        epilog="What passes or fails is a pytest item: `pytest scenarios/`.",
+        epilog="Scenarios are pytest tests: run them with `pytest scenarios/`.",
     )
     top.add_argument("--version", action="version", version=f"resilience {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -76,23 +78,35 @@ def parser() -> argparse.ArgumentParser:
         commands.add_parser(
             "run",
             help="run scenarios: pytest with short option names",
-            epilog="Everything else is passed on to pytest, for example -k, -m, -x, -v, --lf.",
+            epilog="All other options go to pytest, for example -k, -m, -x, -v, --lf.",
         )
     )
     _add_schema(commands.add_parser("schema", help="print the JSON Schema for editors"))
     commands.add_parser(
-        "sandbox", help="up, down, status, fault: the embedded cluster on its own", add_help=False
+        "sandbox", help="start, stop and inspect the embedded cluster", add_help=False
     )
-    _add_recover(commands.add_parser("recover", help="put back what a killed run left changed"))
-    _add_doctor(commands.add_parser("doctor", help="check this machine and the cluster's access"))
+    _add_recover(commands.add_parser("recover", help="undo what a killed run left changed"))
+    _add_doctor(
+        commands.add_parser("doctor", help="check this machine and the access to a cluster")
+    )
     backup.add_parsers(commands)
-    _add_rbac(commands.add_parser("rbac", help="print the least rights that files need, as YAML"))
+    _add_rbac(
+        commands.add_parser("rbac", help="print the least permissions that files need, as YAML")
+    )
+    _add_completion(
+        commands.add_parser("completion", help="print the completion script for a shell")
+    )
     _add_init(commands.add_parser("init", help="write a first scenario, with comments"))
     return top
 
 
 def _add_run(run: argparse.ArgumentParser) -> None:
-    run.add_argument("paths", nargs="*", metavar="PATH", help="files or folders; default: here")
+    run.add_argument(
+        "paths",
+        nargs="*",
+        metavar="PATH",
+        help="files or directories (default: the current directory)",
+    )
     _add_settings(run, {option.name for option in OPTIONS})
     run.set_defaults(run=_run)
 
@@ -121,20 +135,18 @@ def _add_schema(schema: argparse.ArgumentParser) -> None:
 
 
 def _add_recover(recover: argparse.ArgumentParser) -> None:
-    recover.add_argument("id", nargs="?", metavar="RUN", help="only this run; default: all")
+    recover.add_argument("id", nargs="?", metavar="RUN", help="only this run (default: all)")
     kept = recover.add_mutually_exclusive_group()
     kept.add_argument("--force", action="store_true",
-                      help="put back also what somebody else changed since; needs RUN")  # fmt: skip
+                      help="undo even what somebody else has changed since; needs RUN")  # fmt: skip
     kept.add_argument("--forget", action="store_true",
-                      help="keep what somebody else changed since; needs RUN")  # fmt: skip
+                      help="keep what somebody else has changed since; needs RUN")  # fmt: skip
     _add_settings(recover, {"context", "kubeconfig", "journal", "journal_namespace", "lock_wait"})
     recover.set_defaults(run=_recover)
 
 
 def _add_doctor(doctor: argparse.ArgumentParser) -> None:
-    doctor.add_argument(
-        "paths", nargs="*", metavar="PATH", help="scenarios and plans: would they be refused?"
-    )
+    doctor.add_argument("paths", nargs="*", metavar="PATH", help="scenarios and plans to check")
     _add_settings(
         doctor,
         {
@@ -151,28 +163,43 @@ def _add_doctor(doctor: argparse.ArgumentParser) -> None:
 
 
 def _add_rbac(rbac: argparse.ArgumentParser) -> None:
-    rbac.add_argument("paths", nargs="+", metavar="PATH", help="files or folders")
+    rbac.add_argument("paths", nargs="+", metavar="PATH", help="files or directories")
     who = rbac.add_mutually_exclusive_group()
     who.add_argument(
         "--service-account",
         metavar="NS:NAME",
-        help="whom to give them (resilience-journal:resilience, which is made too)",
+        help="ServiceAccount to bind the roles to (default: resilience-journal:resilience, "
+        "created as well)",
     )
-    who.add_argument("--user", metavar="NAME", help="a user instead")
-    who.add_argument("--group", metavar="NAME", help="a group instead")
+    who.add_argument("--user", metavar="NAME", help="user to bind the roles to")
+    who.add_argument("--group", metavar="NAME", help="group to bind the roles to")
     rbac.add_argument(
         "--without-namespaces",
         action="store_true",
-        help="leave out the namespaces that the roles stand in: who deletes what is printed would "
-        "delete them",
+        help="omit the Namespace objects, so that `kubectl delete -f` on this output does not "
+        "delete your namespaces",
     )
     _add_settings(rbac, {"namespace", "journal_namespace", "scenarios", "plans"})
     rbac.set_defaults(run=_rbac)
 
 
 def _add_init(init: argparse.ArgumentParser) -> None:
-    init.add_argument("folder", nargs="?", default="scenarios", help="default: scenarios")
+    init.add_argument(
+        "folder", nargs="?", default="scenarios", help="directory to write to (default: scenarios)"
+    )
     init.set_defaults(run=_init)
+
+
+def _add_completion(completion: argparse.ArgumentParser) -> None:
+    completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
+    completion.set_defaults(run=_completion)
+
+
+def _completion(options: argparse.Namespace) -> int:
+    import shtab
+
+    print(shtab.complete(parser(), options.shell))
+    return 0
 
 
 def _run(options: argparse.Namespace) -> int:

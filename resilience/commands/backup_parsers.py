@@ -16,21 +16,47 @@ Subparsers = Any
 
 def add_parsers(subparsers: Subparsers) -> None:
     """Add the three commands."""
-    backup = subparsers.add_parser("backup", help="make, list, verify, compare, prune snapshots")
+    backup = subparsers.add_parser(
+        "backup", help="create, list, verify, compare and prune snapshots"
+    )
     actions = backup.add_subparsers(dest="action", required=True, metavar="ACTION")
-    _create(_added(actions, "create", "make a snapshot of a plan, or of namespaces"))
-    _listing(_added(actions, "list", "the snapshots of a store, with age, size, verification"))
-    _show(_added(actions, "show", "what one snapshot holds and covers"))
-    _verify(_added(actions, "verify", "check every bit of a snapshot, and write that down"))
-    _diff(_added(actions, "diff", "what changed between two snapshots, or one and now"))
-    _prune(_added(actions, "prune", "delete what the plan's retention lets go, and remains"))
-    _due(_added(actions, "due", "which fires of plans have no snapshot yet"))
-    _run(_added(actions, "run", "make what is due; safe to call at any time, twice at once"))
+    _create(_added(actions, "create", "create a snapshot of a plan or of namespaces"))
+    _listing(_added(actions, "list", "list the snapshots of a store"))
+    _show(_added(actions, "show", "show what a snapshot contains and covers"))
+    _verify(
+        _added(
+            actions,
+            "verify",
+            "verify a snapshot against its checksums, and record it",
+        )
+    )
+    _diff(
+        _added(
+            actions,
+            "diff",
+            "show what changed between two snapshots, or since one",
+        )
+    )
+    _prune(
+        _added(
+            actions,
+            "prune",
+            "delete snapshots that the retention policy no longer keeps",
+        )
+    )
+    _due(_added(actions, "due", "list scheduled snapshots that are not taken yet"))
+    _run(
+        _added(
+            actions,
+            "run",
+            "take the snapshots that are due; safe to run at any time",
+        )
+    )
     _copy(_added(actions, "copy", "copy a snapshot to another store"))
-    restore = subparsers.add_parser("restore", help="bring a snapshot back")
+    restore = subparsers.add_parser("restore", help="restore a snapshot")
     _restore(restore)
     runbook = subparsers.add_parser(
-        "runbook", help="a restore procedure for a person who has never done it"
+        "runbook", help="print a step-by-step restore procedure for a plan"
     )
     runbook.add_argument("plan", metavar="PLAN", help="a plan file")
     runbook.set_defaults(run=_act("runbook"))
@@ -65,16 +91,19 @@ def _cluster(parser: argparse.ArgumentParser) -> None:
         "--context",
         metavar="NAME",
         default="",
-        help="kubeconfig context; `in-cluster` for the Pod's own",
+        help="kubeconfig context; `in-cluster` uses the Pod's ServiceAccount",
     )
     parser.add_argument(
-        "--kubeconfig", metavar="FILE", default="", help="instead of KUBECONFIG and ~/.kube/config"
+        "--kubeconfig",
+        metavar="FILE",
+        default="",
+        help="kubeconfig file to use instead of $KUBECONFIG or ~/.kube/config",
     )
     parser.add_argument(
         "--helper-image",
         metavar="IMAGE",
         dest="resilience_helper_image",
-        help="image of helper Pods where neither plan nor target names one (python:3.13-slim)",
+        help="image of helper Pods if neither plan nor target sets one (default python:3.13-slim)",
     )
 
 
@@ -91,8 +120,7 @@ def _keys(parser: argparse.ArgumentParser, *, writing: bool = False) -> None:
             metavar="AGE",
             action="append",
             default=[],
-            help="encrypt for this age public key; may be given again; default: "
-            "RESILIENCE_RECIPIENTS",
+            help="encrypt for this age public key (repeatable); default: RESILIENCE_RECIPIENTS",
         )
     parser.add_argument(
         "--trusted-key",
@@ -106,7 +134,7 @@ def _keys(parser: argparse.ArgumentParser, *, writing: bool = False) -> None:
         metavar="FILE",
         action="append",
         default=[],
-        help="file with the age private key of encrypted snapshots; may be given again; default: "
+        help="file with the age private key of encrypted snapshots (repeatable); default: "
         "RESILIENCE_IDENTITY (its text) or RESILIENCE_IDENTITY_FILE",
     )
 
@@ -119,7 +147,7 @@ def _create(parser: argparse.ArgumentParser) -> None:
         metavar="NS",
         action="append",
         default=[],
-        help="instead of a plan: a name or a glob; may be given again",
+        help="namespace to back up, a name or a glob, instead of a plan (repeatable)",
     )
     parser.add_argument("--name", help="default: PLAN-YYYYMMDDhhmmss")
     parser.add_argument(
@@ -127,24 +155,30 @@ def _create(parser: argparse.ArgumentParser) -> None:
         metavar="KIND",
         action="append",
         default=[],
-        help="only these kinds, for example deployments.apps; globs",
+        help="only these kinds, for example deployments.apps; globs allowed (repeatable)",
     )
     parser.add_argument(
-        "--exclude", metavar="KIND", action="append", default=[], help="not these kinds"
+        "--exclude",
+        metavar="KIND",
+        action="append",
+        default=[],
+        help="leave out these kinds (repeatable)",
     )
-    parser.add_argument("--labels", metavar="SELECTOR", default="", help="only objects that fit")
+    parser.add_argument(
+        "--labels", metavar="SELECTOR", default="", help="only objects matching this label selector"
+    )
     parser.add_argument(
         "--accept",
         metavar="KIND",
         action="append",
         default=[],
-        help="a kind or group/version that may be missing",
+        help="kind or group/version that may be unreadable (repeatable)",
     )
     parser.add_argument(
         "--cluster-scoped",
         choices=("related", "all", "none"),
         default="",
-        help="which cluster-scoped objects come along",
+        help="which cluster-scoped objects to include",
     )
     parser.add_argument(
         "--lock-days",
@@ -154,19 +188,19 @@ def _create(parser: argparse.ArgumentParser) -> None:
         help="retention lock (S3 Object Lock, compliance) for N days",
     )
     parser.add_argument(
-        "--volumes", action="store_true", help="the data of bound claims too, by tar stream"
+        "--volumes", action="store_true", help="include the data of bound claims, as a tar stream"
     )
     parser.add_argument(
         "--volumes-from",
         choices=("live", "snapshot", "clone"),
         default="",
-        help="the same, out of a VolumeSnapshot or clone of each claim",
+        help="read that data from the claim, a VolumeSnapshot or a clone of it",
     )
     parser.add_argument(
         "--engine",
         choices=("restic",),
         default="",
-        help="keep that data in a repository of restic, which stores what is equal once",
+        help="store volume data in a restic repository (deduplicated)",
     )
     _store(parser, required=False)
     _cluster(parser)
@@ -175,20 +209,22 @@ def _create(parser: argparse.ArgumentParser) -> None:
 
 def _listing(parser: argparse.ArgumentParser) -> None:
     _store(parser)
-    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument("--json", action="store_true", help="machine-readable output")
 
 
 def _show(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME")
     _store(parser)
-    parser.add_argument("--json", action="store_true", help="the manifest itself")
+    parser.add_argument("--json", action="store_true", help="print the manifest")
 
 
 def _verify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME")
     _store(parser)
     _keys(parser)
-    parser.add_argument("--no-record", action="store_true", help="do not write the result down")
+    parser.add_argument(
+        "--no-record", action="store_true", help="do not record the result in the store"
+    )
 
 
 def _diff(parser: argparse.ArgumentParser) -> None:
@@ -209,7 +245,9 @@ def _diff(parser: argparse.ArgumentParser) -> None:
 
 def _prune(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("plan", metavar="PLAN", nargs="+", help="plan files")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be deleted")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="show what would be deleted; delete nothing"
+    )
     _store(parser, required=False)
 
 
@@ -221,7 +259,7 @@ def _due(parser: argparse.ArgumentParser) -> None:
 def _run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("plan", metavar="PLAN", nargs="+", help="plan files")
     parser.add_argument(
-        "--due", action="store_true", required=True, help="what is due and nothing else"
+        "--due", action="store_true", required=True, help="take the snapshots that are due"
     )
     _store(parser, required=False)
     _cluster(parser)
@@ -231,7 +269,7 @@ def _run(parser: argparse.ArgumentParser) -> None:
 def _copy(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME")
     _store(parser)
-    parser.add_argument("--to", metavar="URL", required=True, help="the other store")
+    parser.add_argument("--to", metavar="URL", required=True, help="store to copy to")
 
 
 def _restore(parser: argparse.ArgumentParser) -> None:
@@ -240,20 +278,20 @@ def _restore(parser: argparse.ArgumentParser) -> None:
         "--into",
         metavar="NS",
         default="",
-        help="another namespace; OLD=NEW where the snapshot holds several",
+        help="restore into this namespace; OLD=NEW if the snapshot has several",
     )
     parser.add_argument(
         "--map-storage-class",
         metavar="OLD=NEW",
         action="append",
         default=[],
-        help="claims of the class OLD get NEW; may be given again",
+        help="use storage class NEW for claims of class OLD (repeatable)",
     )
     parser.add_argument(
         "--existing",
         choices=("fail", "skip", "update"),
         default="fail",
-        help="what to do with objects that are there and differ",
+        help="what to do with objects that exist and differ (default fail)",
     )
     parser.add_argument(
         "--volumes",
@@ -264,18 +302,24 @@ def _restore(parser: argparse.ArgumentParser) -> None:
         "skip, with --existing update it is fill-empty",
     )
     _selecting(parser)
-    parser.add_argument("--dry-run", action="store_true", help="ask the API server, change nothing")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="send every request as a dry run; change nothing"
+    )
     parser.add_argument(
         "--local",
         action="store_true",
-        help="claims from the VolumeSnapshots that the snapshot left on its cluster: quick, and "
-        "held against no hash",
+        help="restore claims from VolumeSnapshots kept on this cluster: fast, but not verified "
+        "against checksums",
     )
     parser.add_argument(
-        "--resume", metavar="RESTORE", default="", help="go on with a restore that was interrupted"
+        "--resume", metavar="RESTORE", default="", help="continue an interrupted restore"
     )
     parser.add_argument(
-        "--workers", type=int, default=16, metavar="N", help="objects created at once (16)"
+        "--workers",
+        type=int,
+        default=16,
+        metavar="N",
+        help="number of objects created at the same time (default 16)",
     )
     parser.add_argument(
         "--allocations",

@@ -125,90 +125,92 @@ OPTIONS: tuple[Option, ...] = (
         name="context",
         metavar="NAME",
         help=(
-            "kubeconfig context of the cluster to act on; `in-cluster` for the Pod's own; "
-            "without it and without a kubeconfig the embedded sandbox is started"
+            "kubeconfig context of the cluster to use; `in-cluster` uses the Pod's ServiceAccount; "
+            "without a context and a kubeconfig, the embedded sandbox is started"
         ),
     ),
     Option(
         name="kubeconfig",
         metavar="FILE",
-        help="instead of KUBECONFIG and ~/.kube/config; alone it means its current context",
+        help="kubeconfig file to use instead of $KUBECONFIG or ~/.kube/config; without a context, "
+        "its current context",
     ),
-    Option(name="namespace", metavar="NAME", help="where scenarios act that name none"),
+    Option(name="namespace", metavar="NAME", help="namespace for scenarios that do not set one"),
     Option(
         name="seed",
         metavar="N",
         parse=_seed,
-        help=("choose the same victims again; wins over a scenario's own seed"),
+        help="seed of all random choices; takes precedence over the scenario's own seed",
     ),
-    Option(name="report", metavar="DIR", help="write report.json and report.html there"),
+    Option(name="report", metavar="DIR", help="directory for report.json and report.html"),
     Option(
         name="metrics",
         metavar="FILE",
-        help="write the last run of each scenario there, for Prometheus' textfile collector",
+        help="file for metrics of the last run of each scenario, in Prometheus' text format",
     ),
     Option(
         name="dry_run",
         flag=True,
         parse=_flag,
-        help=("say what each scenario would do and change nothing"),
+        help="show what each scenario would do; change nothing",
     ),
     Option(
         name="sandbox_nodes",
         metavar="N",
         parse=_nodes,
-        help=("how many nodes the embedded sandbox has (3)"),
+        help="number of nodes of the embedded sandbox (default 3)",
     ),
     Option(
         name="live",
         metavar="auto|on|off",
         parse=_live,
-        help=("print steps while they run; auto: unless -q is given"),
+        help="print steps while they run; auto means unless -q is given",
     ),
     Option(
         name="journal",
         metavar="DIR",
-        help=("where undos are recorded before anything is changed (.resilience/journal)"),
+        help="directory of the local journal (default .resilience/journal)",
     ),
     Option(
         name="journal_namespace",
         metavar="NAME",
         parse=_named,
-        help="namespace of a cluster for locks and the journal (resilience-journal)",
+        help="namespace for locks and the journal in the cluster (default resilience-journal)",
     ),
     Option(
         name="lock_wait",
         metavar="DURATION",
         parse=_seconds,
-        help="how long to wait for a cluster that another run holds (45s: a dead one is found out)",
+        help="how long to wait for another run's lock (default 45s, long enough to detect a "
+        "dead holder)",
     ),
     Option(
         name="helper_image",
         metavar="IMAGE",
         parse=_image,
         help=(
-            "image of helper Pods (python:3.13-slim), for clusters that pull from a mirror; a"
-            " target's or a plan's own helper_image takes precedence"
+            "image of helper Pods (default python:3.13-slim); a target's or a plan's helper_image"
+            " takes precedence"
         ),
     ),
     Option(
         name="replay",
         metavar="FILE",
-        help="choose the victims that this report.json names, with its seeds",
+        help="choose the victims of this report.json again, with its seeds",
     ),
     Option(
         name="scenarios",
         metavar="GLOB",
         parse=_globs,
         many=True,
-        help=("file names that hold scenarios (" + " ".join(SCENARIOS) + ")"),
+        help=("file name patterns of scenarios (default " + " ".join(SCENARIOS) + ")"),
     ),
     Option(
         name="plans",
         metavar="GLOB",
         parse=_globs,
         many=True,
-        help=("file names that hold plans (" + " ".join(PLANS) + ")"),
+        help=("file name patterns of plans (default " + " ".join(PLANS) + ")"),
     ),
 )
 

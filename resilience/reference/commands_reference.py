@@ -18,22 +18,22 @@ HEAD = """\
 
 <!-- Made by `make docs` from the code. -->
 
-What passes or fails is a pytest item; the command `resilience` holds the rest. Its exit codes are
-in [Options and exit codes](options.md).
+Scenarios and plans are pytest tests; the command `resilience` does everything else. Its exit codes
+are in [Options and exit codes](options.md).
 """
 
 SANDBOX = """
 ## resilience sandbox
 
-The embedded cluster on its own.
+Start, stop and inspect the embedded cluster.
 
 | command | what it does |
 |---|---|
 | `up [--nodes N] [--kubeconfig FILE] [--detach] [--ttl 1h] [--time-scale X] [--json]` \
-| starts one; in the background with `--detach`, where it ends by itself |
-| `down [ID] [--kubeconfig FILE] [--all]` | ends one that is in the background |
-| `status [--json]` | says which ones run |
-| `fault crash\\|freeze\\|thaw\\|node\\|apiserver` | makes it fail; `--help` says how |
+| starts a sandbox; with `--detach` in the background, where it ends by itself |
+| `down [ID] [--kubeconfig FILE] [--all]` | ends a sandbox that runs in the background |
+| `status [--json]` | lists the running sandboxes |
+| `fault crash\\|freeze\\|thaw\\|node\\|apiserver` | injects a fault; see `--help` |
 """
 
 _SKIPPED = frozenset({"sandbox"})

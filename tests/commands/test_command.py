@@ -62,7 +62,8 @@ def test_a_bare_command_shows_what_there_is(arguments: list[str], one: str, tmp_
 def test_wrong_usage_is_two(arguments: list[str], tmp_path: Path) -> None:
     done = resilience(*arguments, cwd=tmp_path)
     assert done.returncode == 2
-    assert "usage: resilience" in done.stderr
+    assert "error: " in done.stderr
+    assert "--help`" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -23,7 +23,7 @@ def test_every_command_and_every_option_is_on_the_page() -> None:
     page = commands_reference.text()
     for title in ("run", "schema", "recover", "doctor", "backup create", "restore", "rbac", "init"):
         assert f"\n## resilience {title}\n" in page
-    assert "| `--dry-run` | ask the API server, change nothing |" in page
+    assert "| `--dry-run` | send every request as a dry run; change nothing |" in page
     assert "%(default)s" not in page
 
 

@@ -1,0 +1,117 @@
+"""The argument parser of all commands: examples in every --help, and the nearest word on a mistake.
+
+argparse does the parsing. This adds what kubectl's and Velero's users expect: `-h` shows examples,
+the error for a misspelt command or option names the closest one and points to the help of the
+command that was typed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from typing import Any, NoReturn
+
+EXAMPLES = {
+    "run": ("scenarios/", "scenarios/ --context staging --dry-run", "scenarios/ -k rolling"),
+    "recover": ("", "--context staging"),
+    "doctor": ("", "scenarios/ backups/ --context staging"),
+    "rbac": ("scenarios/ --service-account ci:resilience | kubectl apply -f -",),
+    "completion": ("bash > ~/.local/share/bash-completion/completions/resilience",),
+    "init": ("", "mine"),
+    "schema": ("scenario > scenario.schema.json",),
+    "backup create": (
+        "backups/shop.plan.yaml --context staging",
+        "--namespace shop --store file:./store --context staging",
+    ),
+    "backup list": ("--store s3://backups/staging",),
+    "backup show": ("shop-20260301020000 --store s3://backups/staging",),
+    "backup verify": ("shop-20260301020000 --store s3://backups/staging",),
+    "backup diff": (
+        "shop-20260301020000 shop-20260302020000 --store s3://backups/staging",
+        "shop-20260301020000 --store s3://backups/staging --context staging",
+    ),
+    "backup prune": ("backups/shop.plan.yaml --dry-run",),
+    "backup due": ("backups/shop.plan.yaml",),
+    "backup run": ("backups/*.plan.yaml --due --context in-cluster",),
+    "backup copy": ("shop-20260301020000 --store s3://backups/staging --to s3://offsite/staging",),
+    "restore": (
+        "shop-20260301020000 --store s3://backups/staging --context staging --dry-run",
+        "shop-20260301020000 --store s3://backups/staging --context staging --into shop-copy",
+        "shop-20260301020000 --store s3://backups/staging --context staging --include secrets/db",
+    ),
+    "runbook": ("backups/shop.plan.yaml > RUNBOOK.md",),
+}
+"""Command to what is typed after it; a test runs each through the parser."""
+
+_REQUIRED = "the following arguments are required"
+_INVALID_CHOICE = re.compile(r"invalid choice: '?([^' ]+)'? \(choose from (.*)\)")
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse's parser with examples and suggestions."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        options.setdefault("allow_abbrev", False)
+        super().__init__(*arguments, **options)
+
+    @property
+    def command(self) -> str:
+        """What was typed after `resilience`."""
+        return self.prog.partition(" ")[2]
+
+    def format_help(self) -> str:
+        shown = super().format_help()
+        given = EXAMPLES.get(self.command, ())
+        lines = "".join(f"  {f'{self.prog} {example}'.rstrip()}\n" for example in given)
+        return f"{shown}\nexamples:\n{lines}" if lines else shown
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        self._typed = list(sys.argv[1:] if args is None else args)
+        return super().parse_known_args(args, namespace)
+
+    def error(self, message: str) -> NoReturn:
+        """Exit code 2, one line with the nearest word."""
+        if wrong := _INVALID_CHOICE.search(message):
+            known = re.findall(r"[\w-]+", wrong[2])
+            message = f"unknown command or value {wrong[1]!r}; expected {_listed(known)}"
+            message += _meant(wrong[1], known)
+        elif message.startswith(_REQUIRED) and (stray := self._stray(self._typed)):
+            message = f"unknown option {stray!r}" + _meant(stray, list(self._flags()))
+        self.exit(2, f"error: {message}; see `{self.prog} --help`\n")
+
+    def unknown(self, rest: Sequence[str]) -> NoReturn:
+        """For arguments that no option and no parameter took."""
+        first = self._stray(rest) or rest[0]
+        self.error(f"unknown argument {first!r}" + _meant(first, list(self._flags())))
+
+    def _stray(self, words: Sequence[str]) -> str:
+        known = set(self._flags())
+        options = (each.partition("=")[0] for each in words if each.startswith("--"))
+        return next((each for each in options if len(each) > 2 and each not in known), "")
+
+    def _flags(self) -> Iterator[str]:
+        for action in self._actions:
+            yield from action.option_strings
+
+    def typed(self, given: Sequence[str]) -> Parser:
+        """The parser of the command that `given` names, as far as it is known."""
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                for place, word in enumerate(given):
+                    found = action.choices.get(word)
+                    if isinstance(found, Parser):
+                        return found.typed(given[place + 1 :])
+        return self
+
+
+def _listed(words: Sequence[str]) -> str:
+    return ", ".join(words[:-1]) + " or " + words[-1] if len(words) > 1 else "".join(words)
+
+
+def _meant(word: str, known: Sequence[str]) -> str:
+    close = get_close_matches(word.partition("=")[0], known, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,84 @@
+"""Mistakes on the command line are answered with the nearest word; every help has examples."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from resilience.cli import main, parser
+from resilience.commands.parsing import EXAMPLES, Parser
+
+
+def commands(found: Parser) -> Iterator[Parser]:
+    groups = [each for each in found._actions if isinstance(each, argparse._SubParsersAction)]
+    for group in groups:
+        for inner in group.choices.values():
+            yield from commands(inner)
+    if not groups and found.command != "sandbox":
+        yield found
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    return capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("backups",), "did you mean 'backup'?"),
+        (("doctr",), "did you mean 'doctor'?"),
+        (("backup", "lst"), "did you mean 'list'?"),
+        (
+            ("backup", "list", "--stor", "file:x"),
+            "unknown option '--stor'; did you mean '--store'?",
+        ),
+        (("doctor", "--contxt", "a"), "unknown argument '--contxt'; did you mean '--context'?"),
+        (("restore", "a", "--store", "file:x", "--existing", "updat"), "did you mean 'update'?"),
+        (("schema", "plans"), "expected scenario or plan; did you mean 'plan'?"),
+    ],
+)
+def test_a_misspelt_word_is_answered_with_the_nearest(
+    arguments: tuple[str, ...], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = said(capsys, *arguments)
+    assert expected in line
+    assert line.count("\n") == 1
+
+
+def test_a_mistake_points_to_the_help_of_the_command_that_was_typed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert "see `resilience backup list --help`" in said(capsys, "backup", "list")
+
+
+def test_an_abbreviated_option_is_not_taken_for_another(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "'--cont'" in said(capsys, "doctor", "--cont", "a")
+
+
+def test_every_command_has_examples_that_its_own_parser_takes() -> None:
+    for command in commands(parser()):
+        examples = EXAMPLES[command.command]
+        assert examples, command.command
+        for example in examples:
+            words = shlex.split(example.partition(" | ")[0].partition(" > ")[0])
+            _, rest = command.parse_known_args(words)
+            assert command.command == "run" or rest == [], example
+            assert example in command.format_help()
+
+
+def test_no_example_is_of_a_command_that_is_gone() -> None:
+    assert set(EXAMPLES) == {command.command for command in commands(parser())}
+
+
+def test_the_completion_script_is_one_that_bash_accepts(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", "bash"]) == 0
+    script = capsys.readouterr().out
+    assert "resilience" in script
+    subprocess.run(["bash", "-n"], input=script, text=True, check=True)
