@@ -7,6 +7,7 @@ Terminal capabilities are never forced. `out` prints past pytest's capture and i
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
@@ -14,6 +15,9 @@ from typing import IO, Any, Protocol
 
 from resilience.model.timeline import Entry, What
 from resilience.model.words import percent
+
+SETTLING = "settling"
+"""What is shown as the step between the end of `when` and the end of measuring."""
 
 REDRAW = 0.15
 """Seconds between two drawings of the moving line."""
@@ -36,6 +40,7 @@ class Live:
         self._out = out
         self._zero: float | None = None
         self._probes: list[Measuring] = []
+        self._settled = 0.0
         self.step = ""
 
     def restart(self) -> None:
@@ -51,7 +56,8 @@ class Live:
         if entry.what is What.STEP:
             self.step = entry.text if entry.facts.get("state") == "started" else ""
         elif entry.what is What.RUN:
-            self.step = "settling" if entry.facts.get("state") == "when ended" else ""
+            self.step = SETTLING if entry.facts.get("state") == "when ended" else ""
+            self._settled = entry.monotonic + float(entry.facts.get("settle", 0.0))
         elif entry.what is What.UNDO and entry.facts.get("state") != "recorded":
             self.step = "putting back"
         if tells(entry):
@@ -62,10 +68,14 @@ class Live:
         """Show this probe's availability from now on."""
         self._probes.append(probe)
 
-    def moving(self) -> str:
-        """The line that moves: what is being done, and how every probe fares."""
-        told = [f"{probe.name} {so_far(*probe.progress())}" for probe in self._probes]
-        return "   ".join([self.step or "…", *told])
+    def moving(self, now: float) -> str:
+        """The line that moves: the step, and how every probe fares. `now` is monotonic."""
+        step = self.step or "…"
+        if self.step == SETTLING:
+            left = self._settled - now
+            step += f", {left:.0f}s left" if left > 0 else ", until every victim is gone"
+        shares = [f"{probe.name} {so_far(*probe.progress())}" for probe in self._probes]
+        return "   ".join([step, *shares])
 
 
 def tells(entry: Entry) -> bool:
@@ -112,7 +122,7 @@ def animated(stream: IO[str]) -> Iterator[Live]:
 
         def draw() -> None:
             while not over.wait(REDRAW):
-                text = Text(live.moving(), no_wrap=True, overflow="ellipsis")
+                text = Text(live.moving(time.monotonic()), no_wrap=True, overflow="ellipsis")
                 spinner.update(text=text)
                 with suppress(OSError):
                     screen.refresh()

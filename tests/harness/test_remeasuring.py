@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 from resilience.harness import remeasuring
 from resilience.model.report import RunRecord
 from resilience.model.verdict import Outcome
 from resilience.verbs.context import Refused
 from tests.engine.evidence.test_lateness import FAILED, LATE, PASSED, ended, finding
+
+ROOT = Path(__file__).parents[2]
 
 
 class Attempts:
@@ -60,3 +68,26 @@ def test_a_second_run_that_is_refused_leaves_the_first_as_it_was() -> None:
     [only] = attempts.records
     assert only.again == ""
     assert "the window is closed" in attempts.said[-1]
+
+
+def test_a_prober_that_was_stopped_costs_one_more_run_and_no_verdict(tmp_path: Path) -> None:
+    """Where this machine is too busy for the second run as well, that one is not measured."""
+    wanted: list[str | Path] = [ROOT / "scenarios/lose-one-pod.scenario.yaml", "-q"]
+    plugins: list[str | Path] = ["-p", "no:randomly", "-p", "tests.harness.stopper"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *wanted, *plugins, "--resilience-report", tmp_path],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")},
+        timeout=400,
+    )
+    assert "the scenario is measured once more" in done.stdout, done.stdout
+    first, second = json.loads((tmp_path / "report.json").read_text())["runs"]
+    assert (first["outcome"], first["again"], first["before"]) == (
+        "not measured", second["run"], "")  # fmt: skip
+    open_ = [each for each in first["findings"] if each["result"] != "passed"]
+    assert {each["reason"] for each in open_} == {"prober late"}
+    assert first["leftovers"] == []
+    assert second["before"] == first["run"]
+    assert done.returncode == {"passed": 0, "not measured": 21}[second["outcome"]]

@@ -53,7 +53,25 @@ def test_the_moving_line_names_the_step_and_each_probe() -> None:
     live = Live(lambda line: None)
     live.probe(Probe())
     live.entry(entry(What.STEP, "kill one Pod", state="started"))
-    assert live.moving() == "kill one Pod   checkout 99.804% of 512"
+    assert live.moving(ZERO) == "kill one Pod   checkout 99.804% of 512"
+
+
+def test_settling_says_how_long_it_still_takes() -> None:
+    live = Live(lambda line: None)
+    live.entry(entry(What.RUN, "when ended", state="when ended", settle="5.0"))
+    assert live.moving(ZERO + 2) == "settling, 3s left"
+    assert live.moving(ZERO + 5.5) == "settling, until every victim is gone"
+
+
+def test_another_run_begins_at_its_own_zero() -> None:
+    lines: list[str] = []
+    live = Live(lines.append)
+    live.entry(entry(What.RUN, "begins"))
+    live.probe(Probe())
+    live.restart()
+    live.entry(entry(What.RUN, "begins again", 20.0))
+    assert lines[-1] == "   +0.00s   begins again"
+    assert live.moving(ZERO) == "…"
 
 
 def test_no_answer_yet_is_no_share() -> None:

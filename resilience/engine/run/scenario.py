@@ -159,7 +159,8 @@ class _Run:
             with self._stopping():
                 self._all(self._scenario.when)
             ended = until = state.clock.monotonic()
-            state.timeline.note(What.RUN, "when ended", {"state": "when ended"})
+            facts = {"state": "when ended", "settle": settle}
+            state.timeline.note(What.RUN, "when ended", facts)
             if not self._vain():
                 until = harm.wait_until_over(state, ended + settle)
                 state.timeline.note(What.RUN, "settled", {"state": "settled"})

@@ -42,6 +42,10 @@ class AgentProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            # Linux groups processes by session (sched_autogroup): alone in its own, the prober gets
+            # a processor at once beside any number of busy ones, without any privilege. It ends
+            # with us all the same, by its lifeline.
+            start_new_session=True,
         )
         self._reader = Thread(target=self._read, daemon=True, name="resilience-probe")
         self._reader.start()

@@ -364,6 +364,12 @@ def permitted(rate: float) -> str:
     return said.stdout.strip() if rate <= 1000 else ""
 
 
+def test_a_prober_has_a_session_of_its_own_so_that_busy_processes_do_not_delay_it() -> None:
+    with Server() as server, running(http(), server.port) as probe:
+        wait_for(probe, Answer.GOOD, 1)
+        assert os.getsid(pid_of(probe)) == pid_of(probe)
+
+
 @pytest.mark.parametrize("rate", [100, 1500])
 def test_a_prober_runs_in_real_time_where_that_is_permitted_and_its_rate_is_low(rate: int) -> None:
     with Server() as server, running(http(), server.port, rate=f"{rate}/s") as probe:
