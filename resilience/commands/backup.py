@@ -26,6 +26,7 @@ from resilience.backup.format.errors import BackupError, BadRequest, Busy
 from resilience.backup.format.layout import stamped_name
 from resilience.backup.format.manifest import Manifest
 from resilience.backup.plans import cli_output
+from resilience.backup.plans.enough import untaken
 from resilience.backup.plans.lifecycle import (
     Keys,
     RunReport,
@@ -88,6 +89,8 @@ def _create(options: argparse.Namespace) -> int:
     snapshot = opened(store, manifest.name, given.identities, trusted=given.trusted)
     record(snapshot, verify(snapshot), CLOCK.now())
     print(cli_output.made(manifest))
+    if text := untaken(manifest):
+        print(f"warning: {text}", file=sys.stderr)
     return 0
 
 
@@ -256,6 +259,8 @@ def _run(options: argparse.Namespace) -> int:
                 failed = 1
                 continue
             say([cli_output.made(report.made)] if report.made else [f"{plan.id}: nothing due"])
+            if report.made and (text := untaken(report.made)) and not plan.without_volumes:
+                print(f"warning: {text}", file=sys.stderr)
             say(report.pruned)
     return failed
 

@@ -211,6 +211,8 @@ def _plan(root: Node, entries: Mapping[str, Entry], file: File, reading: Reading
             grace=form.grace,
             recipients=form.recipients,
             volumes=Volumes() if form.volumes is True else form.volumes or None,
+            without_volumes=form.volumes is False,
+            source_cluster=form.source_cluster,
             engine=form.engine,
             hooks=form.hooks,
             dumps=form.dumps,

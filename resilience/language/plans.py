@@ -7,7 +7,7 @@ room's business.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -16,7 +16,7 @@ from yaml.nodes import Node
 from resilience.language.shape.reading import Reading, child
 from resilience.language.text.near import nearest, quoted
 from resilience.model.inside import Dump, PlanHook
-from resilience.model.scenario import Drill, Exclude, Keep, PlanObjective
+from resilience.model.scenario import Drill, Exclude, Keep, PlanObjective, Step
 
 _PATTERN = re.compile(r"[a-z0-9*?]([-a-z0-9*?]{0,61}[a-z0-9*?])?")
 _SCRATCH = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -208,6 +208,44 @@ def apart(
                 "a scratch namespace of its own, or one that `exclude: {namespaces: [...]}` names",
             )
             return
+
+
+def asks_the_copy(node: Node, value: Drill, taken: Sequence[str], reading: Reading) -> None:
+    """A check of a drill that asks the original, or anything outside, proves nothing of the copy.
+    Patterns are namespaces that are not known here: a name that one of them gives is accepted."""
+    copies = [value.into.replace("${namespace}", each) for each in taken]
+    steps = child(node, "then")
+    for item, step in zip(steps.value if steps else (), value.then, strict=False):
+        for field, text in _elsewhere(step, copies):
+            reading.wrong(
+                item,
+                f"`{step.verb.name}` under `drill.then` asks {field} {quoted(text)}, which is not "
+                "the drill's copy",
+                f"a Service of the scratch namespace (leave `{field}` out)",
+            )
+
+
+def _elsewhere(step: Step, copies: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Parameters that lead out of the scratch namespaces, of steps inside a step too."""
+    for name in getattr(step.parameters, "__dataclass_fields__", ()):
+        found = getattr(step.parameters, name)
+        for inner in found if isinstance(found, tuple) else (found,):
+            if isinstance(inner, Step):
+                yield from _elsewhere(inner, copies)
+        named = name == "namespace" and isinstance(found, str) and found
+        if named and not any(fnmatchcase(found, copy) for copy in copies):
+            yield name, found
+        if name in ("url", "host") and found and not _is_inside(str(found), copies):
+            yield name, str(found)
+
+
+def _is_inside(address: str, copies: Sequence[str]) -> bool:
+    """`SERVICE.NAMESPACE`, with or without `.svc` and the cluster's domain, or a URL of such."""
+    host = address.partition("://")[2] or address
+    host = re.split(r"[/:?#]", host.rpartition("@")[2], maxsplit=1)[0]
+    labels = host.split(".")
+    inside = len(labels) == 2 or (len(labels) > 2 and labels[2] == "svc")
+    return inside and any(fnmatchcase(labels[1], copy) for copy in copies)
 
 
 RULES: Mapping[str, Callable[[Node, Any, Reading], None]] = {

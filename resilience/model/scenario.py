@@ -159,7 +159,8 @@ DEFAULT_GRACE = Duration.of(3600)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is backed up, when, to where, how long kept, and how its restore is proven."""
+    """What is backed up, when, to where, how long kept, and how its restore is proven.
+    `without_volumes`: the plan says `volumes: false`, in these words."""
 
     id: str
     title: str
@@ -180,6 +181,8 @@ class Plan:
     grace: Duration = DEFAULT_GRACE
     recipients: tuple[str, ...] = ()
     volumes: Volumes | None = None
+    without_volumes: bool = False
+    source_cluster: str = ""
     engine: Literal["files", "restic"] = "files"
     hooks: tuple[PlanHook, ...] = ()
     dumps: tuple[Dump, ...] = ()

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from resilience.language import Loaded, load
+from tests.language.real import REAL
 from tests.language.test_door import read
 
 PLAN = "plan: shop\nnamespaces: [shop]\nstore: file:./data\n"
+
+
+def read_real(text: str) -> Loaded:
+    return load(Path("a.plan.yaml"), text.encode(), REAL, {})
 
 
 def told(more: str) -> list[str]:
@@ -127,3 +135,33 @@ def test_a_plan_says_what_runs_inside_of_containers() -> None:
 )
 def test_what_runs_nothing_or_cannot_be_told_apart_is_refused(more: str, says: str) -> None:
     assert told(more) == [says]
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        "http: {service: checkout, namespace: shop, path: /}",
+        "http: {url: 'https://shop.example.com/'}",
+        "http: {url: 'http://checkout.shop.svc/'}",
+        "tcp: {host: db.shop.svc.cluster.local, port: 5432}",
+    ],
+)
+def test_a_drill_that_asks_anything_but_its_copy_is_refused(check: str) -> None:
+    more = f"drill: {{into: shop-drill, then: [{{{check}}}]}}\n"
+    (problem,) = read_real(PLAN + more).problems
+    assert "under `drill.then` asks" in problem.message
+    assert "which is not the drill's copy" in problem.message
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        "http: {service: checkout, path: /}",
+        "http: {service: checkout, namespace: shop-drill, path: /}",
+        "http: {url: 'http://checkout.shop-drill.svc:8080/healthz'}",
+        "tcp: {host: db.shop-drill, port: 5432}",
+    ],
+)
+def test_a_drill_may_ask_its_copy_in_every_way(check: str) -> None:
+    more = f"drill: {{into: '${{namespace}}-drill', then: [{{{check}}}]}}\n"
+    assert read_real(PLAN + more).problems == ()

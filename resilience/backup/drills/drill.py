@@ -32,7 +32,7 @@ from resilience.backup.drills.canary import require_wall
 from resilience.backup.drills.canary_guises import PLAIN, Guise, guises
 from resilience.backup.drills.drill_data import OBJECTS_ONLY, Data
 from resilience.backup.drills.negative_controls import unseen
-from resilience.backup.drills.ready import not_ready
+from resilience.backup.drills.ready import not_ready, workloads
 from resilience.backup.drills.safety import Harmless
 from resilience.backup.drills.scratch import Origin, lease, require_standing, scratch, sweep
 from resilience.backup.format.backup_clock import Clock
@@ -44,6 +44,7 @@ from resilience.backup.format.errors import (
 )
 from resilience.backup.format.velero_backup import PARTIAL
 from resilience.backup.objects.mapping import Targets
+from resilience.backup.plans.enough import holds_enough, is_empty, takes_workloads
 from resilience.backup.plans.lifecycle import Keys
 from resilience.backup.proof.compare import differing, objects, with_cluster
 from resilience.backup.proof.drill_terms import drill_terms, plural_names
@@ -145,6 +146,9 @@ class _Drill:
             return self._report
         if self._snapshot.listed.ours:
             self._control()
+        self._report.findings += holds_enough(self._snapshot, self._plan)
+        if is_empty(self._snapshot):
+            return self._report
         self._sources, self._targets = _mapped(self._plan, self._snapshot)
         with ExitStack() as stack:
             with self._timed(WALL):
@@ -359,11 +363,21 @@ class _Drill:
             if self._clock.monotonic() >= until:
                 break
             self._clock.wait(_PAUSE)
+        count = sum(workloads(self._cluster, name) for name in names)
+        if not count and takes_workloads(self._plan):
+            self._find(
+                "ready",
+                False,
+                "all workloads are ready",
+                "the copy holds no workload, so nothing in it can serve",
+                self._report.left[:10],
+            )
+            return
         self._find(
             "ready",
             not waiting,
             "all workloads are ready",
-            f"{many(len(waiting), 'workload')} not" if waiting else "all are",
+            f"{many(len(waiting), 'workload')} not" if waiting else f"all are ({count})",
             waiting[:10],
         )
 

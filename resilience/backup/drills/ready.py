@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from resilience.cluster.errors import NotFound
-from resilience.cluster.interface import PODS, Cluster, Object, Resource
+from resilience.cluster.interface import JOBS, PODS, Cluster, Object, Resource
 from resilience.cluster.survey import WORKLOADS, survey
 from resilience.kube import objects
 
@@ -19,6 +19,16 @@ def not_ready(cluster: Cluster, namespace: str) -> list[str]:
           for each in found.short),
         *(f"Pod {objects.name(pod)}: not ready" for pod in found.unready),
     ]  # fmt: skip
+
+
+def workloads(cluster: Cluster, namespace: str) -> int:
+    """How many there are that should run something, bare Pods and Jobs included."""
+    return sum(
+        (each.get("spec") or {}).get("replicas", 1) != 0
+        for resource in (*WORKLOADS, JOBS, PODS)
+        for each in _listed(cluster, resource, namespace)
+        if not objects.is_ours(each)
+    )
 
 
 def _listed(cluster: Cluster, resource: Resource, namespace: str) -> Iterator[Object]:

@@ -58,7 +58,9 @@ class VolumeRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """See the module. Times are UTC. `sentinels`: the namespaces that hold a sentinel."""
+    """See the module. Times are UTC. `sentinels`: the namespaces that hold a sentinel.
+    `own_objects`: how many there are without namespaces and what the cluster itself puts into them,
+    -1 in snapshots of earlier versions. `claims_without_data`: bound claims, as NAMESPACE/NAME."""
 
     name: str
     plan: str
@@ -75,6 +77,8 @@ class Manifest:
     warnings: tuple[str, ...] = ()
     volumes: tuple[VolumeRecord, ...] = ()
     sentinels: tuple[str, ...] = ()
+    own_objects: int = -1
+    claims_without_data: tuple[str, ...] = ()
     scope: Mapping[str, Any] = field(default_factory=dict)
     encryption: str = ""
     signer: str = ""

@@ -18,6 +18,7 @@ from resilience.backup.data.dumps import KIND
 from resilience.backup.data.snapshot_clones import LOCAL
 from resilience.backup.format.errors import Missing, Tampered, UnknownFormat
 from resilience.backup.format.manifest import Manifest, VolumeRecord
+from resilience.backup.plans.enough import untaken
 from resilience.backup.proof.diff import Change
 from resilience.backup.restore.outcome import STATUS_LEFT, Outcome, RestoreReport
 from resilience.model.words import many
@@ -117,6 +118,7 @@ def shown(snapshot: Snapshot) -> str:
     ]
     lines += _held(snapshot, manifest)
     lines += [f"  {_data(each)}" for each in manifest.volumes]
+    lines += [text] if (text := untaken(manifest)) else []
     lines += ["accepted as missing:", *(f"  {each}" for each in others)] if others else []
     lines += ["changed while it was made:", *changed] if changed else []
     lines += (

@@ -24,13 +24,23 @@ from resilience.backup.format.backup_clock import Clock
 from resilience.backup.format.errors import Missing, NoSnapshot, Retained, Tampered, UnknownFormat
 from resilience.backup.format.manifest import Manifest
 from resilience.backup.format.sign import Signer
+from resilience.backup.plans.own_snapshots import (
+    ANYWHERE,
+    Here,
+    advice,
+    is_early,
+    newest_own,
+    others,
+    own,
+)
 from resilience.backup.store import Store, open_store
 from resilience.backup.store.store_lock import Lock
 from resilience.backup.take.scope import Scope
-from resilience.backup.take.snapshot import Request, create
+from resilience.backup.take.snapshot import Request, cluster_uid, create
 from resilience.cluster.interface import Cluster
 from resilience.kube.cron import Cron
 from resilience.model.scenario import Plan
+from resilience.model.words import many
 
 UNFINISHED_FOR = timedelta(days=1)
 """Remains without a marker are swept when nothing was written to them for so long."""
@@ -67,16 +77,24 @@ def plan_store(plan: Plan, url: str = "") -> Store:
     return open_store(url) if url else open_store(plan.store, base=Path(plan.place.file).parent)
 
 
-def newest(store: Store, plan: Plan, keys: Keys = Keys()) -> Snapshot:
-    """The newest visible snapshot of a plan; where the plan made none, the newest backup of the
-    schedule of Velero's that has its name. `NoSnapshot` says what to do when there is none."""
+def newest(store: Store, plan: Plan, keys: Keys = Keys(), here: Here = ANYWHERE) -> Snapshot:
+    """The newest visible snapshot of a plan that counts `here`; where the plan made none, the
+    newest backup of the schedule of Velero's that has its name. `NoSnapshot` says what to do when
+    there is none."""
     found = of_plan(store, plan.id) or named_for(store, plan.id)
-    if not found:
+    last = newest_own(store, found, here)
+    if last:
+        return Snapshot(store, last, keys.identities, keys.trusted)
+    if found:
+        lines = others(store, found, here)
         raise NoSnapshot(
-            f"plan {plan.id} has no snapshot in {store.url}; make one with "
-            f"`resilience backup create {plan.place.file}`"
+            f"plan {plan.id} has {many(len(found), 'snapshot')} in {store.url}, and none counts: "
+            f"{lines[-1]}{advice(lines)}"
         )
-    return Snapshot(store, found[-1], keys.identities, keys.trusted)
+    raise NoSnapshot(
+        f"plan {plan.id} has no snapshot in {store.url}; make one with "
+        f"`resilience backup create {plan.place.file}`"
+    )
 
 
 def scope(plan: Plan) -> Scope:
@@ -97,21 +115,23 @@ def cron(plan: Plan) -> Cron | None:
     return Cron.parse(plan.schedule, plan.timezone) if plan.schedule else None
 
 
-def due(plan: Plan, store: Store, now: datetime) -> datetime | None:
+def due(plan: Plan, store: Store, now: datetime, here: Here = ANYWHERE) -> datetime | None:
     """The latest fire time that has no snapshot yet, None when there is nothing to do."""
     schedule = cron(plan)
     if not schedule:
         return None
     fire = schedule.previous_before(now + timedelta(microseconds=1))
     base = layout.stamped_name(plan.id, fire)
-    done = any(each.name.startswith(base) for each in of_plan(store, plan.id))
-    return None if done else fire
+    made = [each for each in of_plan(store, plan.id) if each.name.startswith(base)]
+    return None if own(store, made, here) else fire
 
 
-def missed(plan: Plan, store: Store, now: datetime, *, within: timedelta) -> list[datetime]:
+def missed(
+    plan: Plan, store: Store, now: datetime, *, within: timedelta, here: Here = ANYWHERE
+) -> list[datetime]:
     """Fire times of the last `within` that have no snapshot, except those still in their grace and
     those from before the plan's first snapshot."""
-    schedule, have = cron(plan), of_plan(store, plan.id)
+    schedule, have = cron(plan), own(store, of_plan(store, plan.id), here)
     if not schedule or not have:
         return []
     names = {each.name[: len(plan.id) + 15] for each in have}
@@ -153,11 +173,12 @@ def run_due(
     """Make what is due, verify it, prune; nothing when nothing is due. `Busy` when another run
     holds the plan's lock, or took it from us: then nothing of ours becomes visible."""
     report = RunReport(plan.id)
-    if not due(plan, store, clock.now()):
+    here = Here(cluster=cluster_uid(cluster))
+    if not due(plan, store, clock.now(), here):
         return report
     lock = Lock(store, f"plan-{plan.id}", holder, clock=clock)
     with lock.held():
-        fire = due(plan, store, clock.now())  # somebody may have been faster than our lock
+        fire = due(plan, store, clock.now(), here)  # somebody may have been faster than our lock
         if not fire:
             return report
         name = _free_name(store, layout.stamped_name(plan.id, fire))
@@ -216,10 +237,12 @@ def _free_name(store: Store, base: str) -> str:
     return name
 
 
-def decisions(plan: Plan, store: Store) -> tuple[list[Decision], list[str]]:
+def decisions(plan: Plan, store: Store, now: datetime) -> tuple[list[Decision], list[str]]:
     """What retention says of each snapshot of a plan; and a line for each that it cannot judge,
-    which is kept."""
-    candidates, kept = [], []
+    which is kept. Snapshots of different clusters do not compete, and one from the future competes
+    with none."""
+    candidates: dict[str, list[Candidate]] = {}
+    kept = []
     for each in named_for(store, plan.id):
         if not each.ours and not each.leftover:
             kept.append(f"{each.name}: kept: Velero's")
@@ -227,15 +250,25 @@ def decisions(plan: Plan, store: Store) -> tuple[list[Decision], list[str]]:
         try:
             snapshot = Snapshot(store, each)
             verified = recorded(snapshot) is not None
-            candidates.append(Candidate(snapshot.started, each.name, verified))
+            if is_early(snapshot.started, now):
+                kept.append(f"{each.name}: kept: it began in the future")
+                continue
+            uid = snapshot.manifest.cluster_uid if snapshot.manifest else ""
+            candidate = Candidate(snapshot.started, each.name, verified)
+            candidates.setdefault(uid, []).append(candidate)
         except (Tampered, UnknownFormat, Missing) as problem:
             kept.append(f"{each.name}: kept: {problem}")
-    return decide(candidates, plan.keep, timezone=plan.timezone), kept
+    decided = [
+        each
+        for group in candidates.values()
+        for each in decide(group, plan.keep, timezone=plan.timezone)
+    ]
+    return decided, kept
 
 
 def prune(plan: Plan, store: Store, *, clock: Clock, dry_run: bool = False) -> list[str]:
     """Delete what retention lets go and remains older than a day; returns a line for each."""
-    decided, kept = decisions(plan, store)
+    decided, kept = decisions(plan, store, clock.now())
     names = [each.candidate.name for each in decided if not each.keep]
     done = {name: remove(store, name, dry_run) for name in names}
     gone = [name for name, what in done.items() if not what.startswith("kept")]

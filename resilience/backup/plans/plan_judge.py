@@ -6,6 +6,7 @@ moment is lost, and what was never verified is not there.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,7 +17,9 @@ from resilience.backup.catalog.verify_record import Verified, latest, record
 from resilience.backup.format.backup_clock import Clock
 from resilience.backup.format.errors import Missing, NoSnapshot, StoreError, Tampered, UnknownFormat
 from resilience.backup.format.velero_backup import PARTIAL
+from resilience.backup.plans.enough import holds_enough, is_empty
 from resilience.backup.plans.lifecycle import Keys, missed, named_for, newest, of_plan
+from resilience.backup.plans.own_snapshots import Here, advice, others, why_not
 from resilience.backup.store import Store
 from resilience.model.scenario import Plan
 from resilience.model.values import Duration
@@ -29,14 +32,30 @@ UNOPENED = "unopened"
 _ADVICE = f"set RESILIENCE_IDENTITY, or accept it by `accept: [{UNOPENED}]`"
 
 
-def fresh(plan: Plan, store: Store, *, clock: Clock) -> list[Finding]:
-    """Is the newest verified snapshot younger than the RPO, and was no fire missed?"""
+def fresh(plan: Plan, store: Store, *, clock: Clock, cluster: str = "") -> list[Finding]:
+    """Is the newest verified snapshot younger than the RPO, and was no fire missed? `cluster` is
+    the uid of the kube-system whose snapshots count, "" for any."""
     now = clock.now()
-    verified = _newest_verified(plan, store)
-    findings = [_age(plan, verified, store, now)]
+    here = Here(cluster=cluster, now=now)
+    verified = _newest_verified(plan, store, here)
+    findings = [_age(plan, verified, store, here), *_early(plan, store, now)]
     if plan.schedule:
-        findings.append(_fires(plan, store, now))
+        findings.append(_fires(plan, store, here))
     return findings
+
+
+def _early(plan: Plan, store: Store, now: datetime) -> Iterator[Finding]:
+    """A snapshot from the future means a clock that is wrong, now or then."""
+    lines = others(store, _candidates(plan, store), Here(now=now))
+    if lines:
+        yield Finding(
+            name="clock",
+            result=Result.FAILED,
+            promised="no snapshot began in the future",
+            measured=f"{many(len(lines), 'snapshot')} did",
+            detail=tuple(lines[-5:]),
+            place=plan.place,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +67,13 @@ class _Newest:
     opened: bool
 
 
-def _newest_verified(plan: Plan, store: Store) -> _Newest | None:
+def _newest_verified(plan: Plan, store: Store, here: Here) -> _Newest | None:
     """A snapshot that cannot be read keeps no other from being seen."""
     newest_, opened = None, False
     for each in reversed(_candidates(plan, store)):
         snapshot = Snapshot(store, each)
+        if why_not(snapshot, here) or is_empty(snapshot):
+            continue
         try:
             found = latest(snapshot)
             if found and not newest_:
@@ -69,12 +90,19 @@ def _candidates(plan: Plan, store: Store) -> list[Listed]:
     return of_plan(store, plan.id) or named_for(store, plan.id)
 
 
-def _age(plan: Plan, verified: _Newest | None, store: Store, now: datetime) -> Finding:
+def _age(plan: Plan, verified: _Newest | None, store: Store, here: Here) -> Finding:
     rpo = plan.objective.rpo
     promised = f"a verified snapshot younger than {rpo}" if rpo else "a verified snapshot"
     if not verified:
-        some = len(_candidates(plan, store))
-        measured = f"none of {some} snapshots was ever verified" if some else "no snapshot at all"
+        found = _candidates(plan, store)
+        lines = others(store, found, here)
+        measured = "no snapshot at all"
+        if found and len(lines) == len(found):
+            measured = f"none of {many(len(found), 'snapshot')} counts: {lines[-1]}{advice(lines)}"
+        elif found and all(is_empty(Snapshot(store, each)) for each in found):
+            measured = f"{many(len(found), 'snapshot')}, and no object in any of them"
+        elif found:
+            measured = f"none of {len(found)} snapshots was ever verified"
         return Finding(
             name="rpo",
             result=Result.FAILED,
@@ -83,6 +111,7 @@ def _age(plan: Plan, verified: _Newest | None, store: Store, now: datetime) -> F
             detail=(f"store {store.url}",),
             place=plan.place,
         )
+    now = here.now or verified.started
     age = (now - verified.started).total_seconds()
     good = rpo is None or age <= rpo.seconds
     measured = f"{verified.name} is {_text(age)} old"
@@ -104,10 +133,11 @@ def _age(plan: Plan, verified: _Newest | None, store: Store, now: datetime) -> F
     )
 
 
-def _fires(plan: Plan, store: Store, now: datetime) -> Finding:
+def _fires(plan: Plan, store: Store, here: Here) -> Finding:
+    assert here.now is not None
     rpo = plan.objective.rpo
     within = timedelta(seconds=max(rpo.seconds if rpo else 0.0, 26 * 3600.0))
-    lost = missed(plan, store, now, within=within)
+    lost = missed(plan, store, here.now, within=within, here=here)
     return Finding(
         name="missed",
         result=Result.FAILED if lost else Result.PASSED,
@@ -121,11 +151,13 @@ def _fires(plan: Plan, store: Store, now: datetime) -> Finding:
     )
 
 
-def intact(plan: Plan, store: Store, *, clock: Clock, keys: Keys) -> list[Finding]:
+def intact(
+    plan: Plan, store: Store, *, clock: Clock, keys: Keys, cluster: str = ""
+) -> list[Finding]:
     """Is every bit of the newest snapshot as it was written? A good answer is written down."""
     promised = "every hash, the signature and the coverage"
     try:
-        snapshot = newest(store, plan, keys)
+        snapshot = newest(store, plan, keys, Here(cluster=cluster, now=clock.now()))
     except NoSnapshot as problem:
         return [
             Finding(
@@ -139,7 +171,8 @@ def intact(plan: Plan, store: Store, *, clock: Clock, keys: Keys) -> list[Findin
     if not snapshot.listed.ours and not snapshot.listed.leftover:
         return _intact_velero(plan, snapshot, clock)
     found = verify(snapshot)
-    return [_verdict(plan, snapshot, found, clock)]
+    verdict = _verdict(plan, snapshot, found, clock)
+    return [verdict, *holds_enough(snapshot, plan)] if found.intact else [verdict]
 
 
 def _intact_velero(plan: Plan, snapshot: Snapshot, clock: Clock) -> list[Finding]:

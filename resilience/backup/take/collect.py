@@ -7,8 +7,10 @@ Kubernetes has no snapshot over kinds, so `recheck` names what changed in betwee
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
 from resilience.backup.format.backup_clock import Clock
 from resilience.backup.format.coverage import EXCLUDED, FORBIDDEN, LISTED, Coverage
@@ -16,9 +18,9 @@ from resilience.backup.format.errors import BadRequest, Incomplete
 from resilience.backup.format.pipe import ahead
 from resilience.backup.objects import order
 from resilience.backup.objects.related import Need, bound_roles, needs
-from resilience.backup.take.discover import discover, kind_name
+from resilience.backup.take.discover import Discovery, discover, kind_name
 from resilience.backup.take.listing import Listing, Page
-from resilience.backup.take.scope import Scope, left_out
+from resilience.backup.take.scope import NEVER, Scope, left_out
 from resilience.cluster.errors import Forbidden, NotFound
 from resilience.cluster.interface import NAMESPACES, Cluster, Object, Resource
 
@@ -59,6 +61,7 @@ class _Walk:
         discovery = discover(self._cluster)
         self._kinds = {kind_name(kind): kind for kind in discovery.kinds}
         self._found.coverage += discovery.failures
+        self._require_kinds(discovery)
         namespaces = self._namespaces()
         self._listed(self._namespaced_kinds(), self._lists(namespaces))
         if self._scope.cluster == "all":
@@ -67,6 +70,26 @@ class _Walk:
         if self._scope.cluster == "related":
             self._related()
         return self._found
+
+    def _require_kinds(self, discovery: Discovery) -> None:
+        """A pattern that means no kind is a mistake, and would take nothing in silence."""
+        unknown = {each.kind.partition("/")[0] for each in discovery.failures}
+        for pattern in self._scope.kinds:
+            group = pattern.partition(".")[2]
+            accepted = any(fnmatchcase(pattern, each) for each in self._scope.accept)
+            if accepted or group in unknown or fnmatch_any(self._kinds, pattern):
+                continue
+            near = [name for name in self._kinds if _means(pattern, name)]
+            near = near or difflib.get_close_matches(pattern, self._kinds, 3)
+            hint = f"; did you mean {', '.join(near)}?" if near else ""
+            raise BadRequest(
+                f"kinds: {pattern} matches no kind that {self._cluster.context} serves{hint}"
+            )
+        self._found.left_out += [
+            f"exclude: {pattern} matches no kind that is served"
+            for pattern in self._scope.exclude_kinds
+            if not fnmatch_any([*self._kinds, *NEVER], pattern)
+        ]
 
     def _namespaces(self) -> list[Object]:
         """The namespaces' own objects. Who may not list them can still name them."""
@@ -204,6 +227,17 @@ class _Walk:
         )
         if not default:
             self._take(resource, item | {"apiVersion": resource.api_version, "kind": resource.kind})
+
+
+def fnmatch_any(names: Iterable[str], pattern: str) -> bool:
+    """Whether the pattern fits one of the names."""
+    return any(fnmatchcase(name, pattern) for name in names)
+
+
+def _means(pattern: str, name: str) -> bool:
+    """`deployment`, `deployments` or `Deployment` for `deployments.apps`."""
+    plural = name.partition(".")[0]
+    return pattern.lower() in (plural, plural.removesuffix("s"), plural.removesuffix("es"))
 
 
 def _require_taken(namespace: Object) -> None:

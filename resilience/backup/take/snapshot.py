@@ -117,6 +117,7 @@ class _Making:
         self._request, self._cluster, self._clock = request, cluster, clock
         self._store, self._files = store, files
         self._kinds: dict[str, Resource] = {}
+        self._own = 0
 
     def run(self) -> Manifest:
         started = self._clock.now()
@@ -125,6 +126,7 @@ class _Making:
                 found = self._archive(lines)
                 volumes = tuple(self._request.volumes(self._files, sorted(found.claims)))
             self._require_coverage(found.coverage)
+            self._require_content()
             coverage = self._rechecked(found.coverage, lines)
             found.dangling += _dangling(found.needed, lines)
             told = documents.warnings_for_velero(_warnings(found), volumes)
@@ -155,6 +157,7 @@ class _Making:
         self._kinds.setdefault(kind, resource)
         address = Address(kind, resource.version, metadata.get("namespace", ""), metadata["name"])
         writer.add(address, body)
+        self._own += not is_of_the_cluster(kind, metadata["name"])
         owners = metadata.get("ownerReferences")
         lines.add(
             ObjectLine(
@@ -178,6 +181,18 @@ class _Making:
                 f"  {shown}\ngrant the rights, or accept what is missing by name: "
                 f"{', '.join(sorted({each.kind for each in missing}))}"
             )
+
+    def _require_content(self) -> None:
+        if self._own:
+            return
+        scope = self._request.scope
+        limits = [f"kinds {', '.join(scope.kinds)}"] if scope.kinds != ("*",) else []
+        limits += [f"labels {scope.labels}"] if scope.labels else []
+        why = f"no object matches {' and '.join(limits)}" if limits else "they are empty"
+        raise Incomplete(
+            f"snapshot {self._request.name} would hold nothing but the namespaces themselves: "
+            f"{why}. It was not made"
+        )
 
     def _rechecked(self, coverage: Sequence[Coverage], lines: Lines) -> Sequence[Coverage]:
         if not self._request.recheck:
@@ -252,6 +267,8 @@ class _Making:
             warnings=tuple(_warnings(found)),
             volumes=volumes,
             sentinels=request.sentinels,
+            own_objects=self._own,
+            claims_without_data=_without_data(found, volumes),
             scope=request.scope.as_json(),
             encryption=encrypt.KIND if request.recipients else "",
             signer=request.signer.public if request.signer else "",
@@ -278,6 +295,25 @@ def cluster_uid(cluster: Cluster) -> str:
     except ApiError:
         return ""
     return str(metadata.get("uid", ""))
+
+
+_ROOT_CERTIFICATES = ("kube-root-ca.crt", "openshift-service-ca.crt")
+
+
+def is_of_the_cluster(kind: str, name: str) -> bool:
+    """Whether it says nothing about an application: every namespace has it."""
+    if kind == "serviceaccounts":
+        return name == "default"
+    return kind == "namespaces" or (kind == "configmaps" and name in _ROOT_CERTIFICATES)
+
+
+def _without_data(found: Collected, volumes: Sequence[VolumeRecord]) -> tuple[str, ...]:
+    taken = {(each.namespace, each.claim) for each in volumes if each.kind != "dump"}
+    return tuple(
+        f"{namespace}/{name}"
+        for namespace, name, volume in sorted(found.claims)
+        if volume and (namespace, name) not in taken
+    )
 
 
 def _warnings(found: Collected) -> list[str]:

@@ -153,25 +153,42 @@ def _told(finding: Finding) -> str:
 def _fresh(plan: Plan, context: CheckContext) -> Sequence[Finding]:
     from resilience.backup.plans.plan_judge import fresh
 
-    return fresh(plan, _store(plan), clock=BorrowedClock(context.clock))
+    return fresh(
+        plan, _store(plan), clock=BorrowedClock(context.clock), cluster=_cluster(plan, context)
+    )
 
 
 def _intact(plan: Plan, context: CheckContext) -> Sequence[Finding]:
     from resilience.backup.plans.plan_judge import intact
 
-    return intact(plan, _store(plan), clock=BorrowedClock(context.clock), keys=_keys(context))
+    return intact(
+        plan,
+        _store(plan),
+        clock=BorrowedClock(context.clock),
+        keys=_keys(context),
+        cluster=_cluster(plan, context),
+    )
+
+
+def _cluster(plan: Plan, context: CheckContext) -> str:
+    """The uid of the cluster whose snapshots count."""
+    from resilience.backup.take.snapshot import cluster_uid
+
+    return plan.source_cluster or cluster_uid(context.cluster)
 
 
 def _drill(plan: Plan, context: CheckContext) -> Sequence[Finding]:
     from resilience.backup.drills import drill
     from resilience.backup.plans.lifecycle import newest
+    from resilience.backup.plans.own_snapshots import Here
 
-    keys = _keys(context)
+    keys, clock = _keys(context), BorrowedClock(context.clock)
+    here = Here(cluster=_cluster(plan, context), now=clock.now())
     report = drill.run(
         plan,
-        newest(_store(plan), plan, keys),
+        newest(_store(plan), plan, keys, here),
         context.cluster,
-        clock=BorrowedClock(context.clock),
+        clock=clock,
         keys=keys,
         prove=lambda namespace: list(_asked(plan, namespace, context)),
         data=_data(plan, context),

@@ -123,9 +123,10 @@ class PlanForm:
         default=(),
         example="[age1...]",
     )
-    volumes: bool | Volumes = parameter(
-        "The data of bound claims too, by tar stream.",
-        default=False,
+    volumes: bool | Volumes | None = parameter(
+        "The data of bound claims too, by tar stream. A plan that takes none although there are "
+        "bound claims passes no proof unless it says `false`.",
+        default=None,
         example="{from: snapshot, local: 2}",
     )
     engine: Literal["files", "restic"] = parameter(
@@ -151,6 +152,12 @@ class PlanForm:
         " the target's, or the option's.",
         default="",
         example="registry.example.com/mirror/python:3.13-slim",
+    )
+    source_cluster: str = parameter(
+        "The uid of the kube-system namespace of the cluster whose snapshots are judged and "
+        "drilled, where it is not the cluster that is tested.",
+        default="",
+        example="0b7c2a5e-58a5-4d2b-9a51-6a9d2f1c7c11",
     )
     keep: Keep | None = parameter(
         "How many snapshots of each period are kept; without it none is ever removed.",

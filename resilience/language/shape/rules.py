@@ -168,6 +168,7 @@ def _drill_apart(values: Values, entries: Entries, reading: Reading) -> None:
         left = given(values, "exclude")
         names = left.namespaces if left else ()
         plans.apart(entries["drill"].node, drill.into, taken, names, reading)
+        plans.asks_the_copy(entries["drill"].node, drill, taken, reading)
 
 
 def only_namespace(entries: Entries) -> str | None:
