@@ -320,7 +320,7 @@ class _Drill:
                 {"apiVersion": "v1", "kind": "Pod"} | pod
                 for pod in self._cluster.list(PODS, scratch)
             )
-            known = set() if self._custom else self._known.get(scratch, set())
+            known = set() if self._custom else {PLAIN, *self._known.get(scratch, ())}
             if new := [each for each in living if each not in known]:
                 self._asked(scratch, new, lease(self._cluster, scratch))
             require_standing(self._cluster, scratch)

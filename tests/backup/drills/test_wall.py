@@ -121,7 +121,7 @@ def canaries(cluster: FakeCluster, code: Callable[[Object], int]) -> None:
     """Canaries of this cluster end with `code`."""
 
     def ended(obj: Object) -> None:
-        running(obj)
+        running(obj, cluster)
         if obj["metadata"]["name"].startswith(NAME):
             state = {"terminated": {"exitCode": code(obj)}}
             obj["status"] = {"containerStatuses": [{"state": state}]}
@@ -131,6 +131,7 @@ def canaries(cluster: FakeCluster, code: Callable[[Object], int]) -> None:
 
 def test_each_workload_is_asked_for_before_any_exists() -> None:
     cluster = lived_in()
+    cluster.on_create = lambda obj: None
     cluster.add(deployment("mailer", serviceAccountName="postman"))
     asked: list[tuple[str, str, bool]] = []
 
