@@ -57,19 +57,26 @@ def check_targets(session: Session) -> None:
 
 
 def check_distributed(config: pytest.Config, ids: Sequence[str]) -> None:
-    """On the controller of pytest-xdist, which sees only ids: read the files again."""
+    """On the controller of pytest-xdist, which sees only ids: read the files again. Where other
+    tests are among them, those run, and each scenario is refused by the fixture."""
     settings = config.stash[SETTINGS]
+    if settings.dry_run:
+        return
+    ours, mutating = set[str](), False
     for name in sorted({id.partition("::")[0] for id in ids}):
         path = config.rootpath / name
         if path.suffix in (".yaml", ".yml") and path.exists():
             loaded = load(path, None, session(config).catalogue, {}, namespace=settings.namespace)
-            if any(scenario.mutates for scenario in loaded.scenarios):
-                check_options(config)
+            ours.add(name)
+            mutating |= any(scenario.mutates for scenario in loaded.scenarios)
+    if mutating:
+        mixed = any(id.partition("::")[0] not in ours for id in ids)
+        check_options(config, distributed=not mixed)
 
 
-def check_options(config: pytest.Config) -> None:
+def check_options(config: pytest.Config, *, distributed: bool = True) -> None:
     """UsageError when these options and a fault do not go together."""
-    reasons = list(refusals.reasons(config))
+    reasons = list(refusals.reasons(config, distributed=distributed))
     if reasons:
         raise pytest.UsageError("\n".join(f"resilience: {reason}" for reason in reasons))
 
@@ -93,7 +100,7 @@ def open_cluster(asking: pytest.Session) -> Iterator[HttpCluster]:
 
     config = asking.config
     ours = session(config)
-    if hasattr(config, "workerinput"):
+    if hasattr(config, "workerinput") and not ours.settings.dry_run:
         pytest.fail("\n".join(refusals.reasons(config)), pytrace=False)
     if text := ours.refusal():
         pytest.exit(f"resilience: {text}", returncode=pytest.ExitCode.USAGE_ERROR)

@@ -29,11 +29,17 @@ def finish(session: pytest.Session, exitstatus: int) -> None:
         why = str(error) if isinstance(error, OSError) else defect("the report", error)
         ours.files = [f"the report could not be written: {why}"]
         missing = True
-    failed = output.failed_nodes(session.config)
+    failed = output.nodes(session.config, "failed", "error")
     others = bool(failed - set(ours.outcomes))
     if ours.left:
         ours.outcomes["what dead runs left"] = Outcome.UNDO_INCOMPLETE
-    session.exitstatus = exits.code(int(session.exitstatus), ours.outcomes.values(), others)
+    expected = output.nodes(session.config, "xfailed")
+    outcomes = [
+        outcome
+        for node, outcome in ours.outcomes.items()
+        if node not in expected or outcome is Outcome.UNDO_INCOMPLETE
+    ]
+    session.exitstatus = exits.code(int(session.exitstatus), outcomes, others)
     if missing and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = exits.OWN[Outcome.HARNESS_ERROR]  # what was asked for is not there
 

@@ -26,12 +26,16 @@ OWN = {
     Outcome.INTERRUPTED: 25,
 }
 
+_OK = 0
 _TESTS_FAILED = 1
 
 
 def code(pytest_code: int, outcomes: Iterable[Outcome], others_failed: bool) -> int:
-    """The session's exit code. `others_failed`: some failed test was none of our items."""
+    """The session's exit code. `others_failed`: some failed test was none of our items. What a run
+    recorded counts, also where pytest was made to report a pass."""
     seen = set(outcomes)
+    if pytest_code == _OK and seen - {Outcome.PASSED}:
+        pytest_code = _TESTS_FAILED
     if Outcome.UNDO_INCOMPLETE in seen:
         return UNDO_INCOMPLETE
     if pytest_code != _TESTS_FAILED or others_failed or Outcome.SERVICE_FAILED in seen:

@@ -91,6 +91,23 @@ class ScenarioItem(pytest.Function):
             return str(excinfo.value)
         return super().repr_failure(excinfo, *args, **kw)
 
+    def runtest(self) -> None:
+        """Passes only if its own run recorded a pass; a failed one is not carried out again."""
+        session = self.config.stash[SESSION]
+        if (before := session.outcomes.get(self.nodeid, Outcome.PASSED)) is not Outcome.PASSED:
+            raise ScenarioFailed(
+                f"{before.value}: that is how it ended earlier in this session, and a retry cannot"
+                " change it; nothing was touched this time"
+            )
+        session.outcomes.pop(self.nodeid, None)
+        super().runtest()
+        if self.nodeid not in session.outcomes:
+            session.outcomes[self.nodeid] = Outcome.NOT_MEASURED
+            raise ScenarioFailed(
+                f"{Outcome.NOT_MEASURED.value}: no step was carried out; a plugin or an option such"
+                " as --trace kept the scenario from running"
+            )
+
     def carry_out(self, cluster: HttpCluster) -> None:
         """Run it, keep what is known, fail with what a person should read."""
         session = self.config.stash[SESSION]

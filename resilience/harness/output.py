@@ -81,12 +81,12 @@ def timeline(record: RunRecord, *, whole: bool) -> str:
     return "\n".join([*told, f"({len(record.timeline) - len(told)} more with -vv)"])
 
 
-def failed_nodes(config: pytest.Config) -> set[str]:
-    """Node ids of everything that failed or erred in this session."""
+def nodes(config: pytest.Config, *categories: str) -> set[str]:
+    """Node ids of everything that pytest reported in these categories of its own."""
     reporter: Any = config.pluginmanager.getplugin("terminalreporter")
     if reporter is None:
         return set()
-    reports = [*reporter.stats.get("failed", ()), *reporter.stats.get("error", ())]
+    reports = [each for category in categories for each in reporter.stats.get(category, ())]
     return {str(report.nodeid) for report in reports}
 
 

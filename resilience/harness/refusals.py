@@ -12,9 +12,11 @@ from collections.abc import Iterator
 import pytest
 
 
-def reasons(config: pytest.Config) -> Iterator[str]:
-    """Why mutating items may not run with these options; nothing when they may."""
-    yield from _xdist(config)
+def reasons(config: pytest.Config, *, distributed: bool = True) -> Iterator[str]:
+    """Why mutating items may not run with these options; nothing when they may. `distributed`
+    False leaves out that there are several workers."""
+    if distributed:
+        yield from _xdist(config)
     yield from _reruns(config)
     yield from _timeout(config)
     yield from _faulthandler(config)
@@ -24,7 +26,7 @@ def _xdist(config: pytest.Config) -> Iterator[str]:
     if hasattr(config, "workerinput") or config.getoption("dist", "no") != "no":
         yield (
             "-n (pytest-xdist) would break one cluster from several workers at once, and"
-            " xdist_group is no lock; run scenarios without -n, or with -p no:xdist"
+            " xdist_group is no lock; run scenarios in a pytest run of their own, with -n0"
         )
 
 

@@ -26,6 +26,8 @@ from resilience.model.verdict import Outcome
         (143, [Outcome.INTERRUPTED], False, 143),
         (1, [Outcome.UNDO_INCOMPLETE, Outcome.SERVICE_FAILED], True, 20),
         (2, [Outcome.UNDO_INCOMPLETE], False, 20),
+        (0, [Outcome.SERVICE_FAILED], False, 1),
+        (0, [Outcome.PASSED, Outcome.NOT_MEASURED], False, 21),
         (0, [], False, 0),
         (5, [], False, 5),
     ],

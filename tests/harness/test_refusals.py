@@ -25,7 +25,102 @@ def refused(result: pytest.RunResult, text: str) -> None:
 
 def test_xdist_is_refused(run: Run) -> None:
     pytest.importorskip("xdist")
-    refused(run("-n2"), "would break one cluster from several workers at once")
+    result = run("-n2")
+    refused(result, "would break one cluster from several workers at once")
+    assert "in a pytest run of their own, with -n0" in result.stderr.str() + result.stdout.str()
+
+
+def test_the_advice_holds_where_the_ini_file_asks_for_workers(
+    pytester: pytest.Pytester, run: Run
+) -> None:
+    pytest.importorskip("xdist")
+    result = run("-o", "addopts=-n2", "-n0", "--resilience-dry-run")
+    result.assert_outcomes(skipped=1)
+    assert run("-o", "addopts=-n2").ret == pytest.ExitCode.USAGE_ERROR
+
+
+def test_beside_scenarios_other_tests_run_on_workers(pytester: pytest.Pytester, run: Run) -> None:
+    pytest.importorskip("xdist")
+    pytester.makepyfile("def test_it(): pass")
+    result = run("-n2")
+    result.assert_outcomes(passed=1, errors=1)
+    assert "in a pytest run of their own, with -n0" in result.stdout.str()
+
+
+def test_a_dry_run_may_be_distributed(run: Run) -> None:
+    pytest.importorskip("xdist")
+    run("-n2", "--resilience-dry-run").assert_outcomes(skipped=1)
+
+
+RETRIES = """
+import pytest
+from _pytest.runner import runtestprotocol
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item, nextitem):
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    for attempt in range(3):
+        reports = runtestprotocol(item, nextitem=nextitem, log=False)
+        if not any(report.failed for report in reports):
+            break
+    for report in reports:
+        item.ihook.pytest_runtest_logreport(report=report)
+    return True
+"""
+
+
+def test_a_retry_cannot_hide_a_failed_run(pytester: pytest.Pytester, run: Run) -> None:
+    """By whatever plugin: the second run is not carried out, and cannot pass."""
+    pytester.makeconftest(RETRIES)
+    failing = plain().replace("ready: all", "ready: deployment/none")
+    (pytester.path / "a.scenario.yaml").write_text(failing)
+    result = run()
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert "a retry cannot change it; nothing was touched this time" in result.stdout.str()
+
+
+def test_a_report_that_is_changed_to_a_pass_hides_nothing(
+    pytester: pytest.Pytester, run: Run
+) -> None:
+    pytester.makeconftest(
+        """
+        import pytest
+
+        @pytest.hookimpl(wrapper=True)
+        def pytest_runtest_makereport(item, call):
+            report = yield
+            report.outcome = "passed"
+            return report
+        """
+    )
+    failing = plain().replace("ready: all", "ready: deployment/none")
+    (pytester.path / "a.scenario.yaml").write_text(failing)
+    assert run().ret == pytest.ExitCode.TESTS_FAILED
+
+
+def test_a_failure_that_is_expected_by_a_mark_is_one(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makeconftest(
+        """
+        import pytest
+
+        def pytest_collection_modifyitems(items):
+            for item in items:
+                item.add_marker(pytest.mark.xfail)
+        """
+    )
+    failing = plain().replace("ready: all", "ready: deployment/none")
+    (pytester.path / "a.scenario.yaml").write_text(failing)
+    assert run().ret == pytest.ExitCode.OK
+
+
+def test_a_scenario_that_nothing_carried_out_does_not_pass(
+    pytester: pytest.Pytester, run: Run
+) -> None:
+    """As `pytest --trace` does when its input has ended."""
+    pytester.makeconftest("def pytest_pyfunc_call(pyfuncitem): return True")
+    result = run()
+    assert result.ret == exits.OWN[Outcome.NOT_MEASURED]
+    assert "no step was carried out" in result.stdout.str()
 
 
 def test_xdist_is_not_minded_where_no_scenario_is(pytester: pytest.Pytester, run: Run) -> None:

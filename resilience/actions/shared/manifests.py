@@ -1,11 +1,13 @@
 """Reading manifests as kubectl does: several documents, `List` kinds, JSON too. Each object knows
 the line where it begins. Nothing is substituted in them.
 
-PyYAML's resolver would turn `2024-01-01` into a date, which JSON cannot carry; here it stays text.
+What a scalar means is said in `go_yaml`. A text that begins with `{` is tried as JSON first, as
+kubectl does, also where YAML could not read it.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,14 +63,45 @@ def _file(path: Path) -> Iterator[Manifest]:
 
 def documents(text: str, file: str) -> Iterator[Manifest]:
     """The objects of one text; `file` is only for places."""
-    loader = _loader()(text)
+    from resilience.actions.shared import go_yaml
+
+    if (found := _json(text)) is not None:
+        for value, place in found:
+            yield from _objects(value, Place(file, *place))
+        return
+    loader = go_yaml.loader()(text)
     try:
         while loader.check_node():
             node = loader.get_node()
             place = Place(file, node.start_mark.line + 1, node.start_mark.column + 1)
-            yield from _objects(loader.construct_document(node), place)
+            yield from _objects(go_yaml.value(node, text), place)
     finally:
         loader.dispose()
+
+
+def _json(text: str) -> list[tuple[Any, tuple[int, int]]] | None:
+    """JSON values one behind the other, each with line and column; None when it is no JSON."""
+    found, at = [], _next(text, 0)
+    if text[at : at + 1] != "{":
+        return None
+    decoder = json.JSONDecoder(parse_constant=_no_constant)
+    while at < len(text):
+        try:
+            value, end = decoder.raw_decode(text, at)
+        except ValueError:
+            return None
+        line = text.count("\n", 0, at)
+        found.append((value, (line + 1, at - text.rfind("\n", 0, at))))
+        at = _next(text, end)
+    return found
+
+
+def _next(text: str, at: int) -> int:
+    return len(text) - len(text[at:].lstrip("\ufeff \t\r\n"))
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"JSON has no {name}")
 
 
 def _objects(value: Any, place: Place) -> Iterator[Manifest]:
@@ -87,14 +120,3 @@ def _objects(value: Any, place: Place) -> Iterator[Manifest]:
             "supported, because such an object could not be found again"
         )
     yield Manifest(body=value, place=place)
-
-
-def _loader() -> Any:
-    import yaml
-
-    base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    resolvers = {
-        first: [(tag, pattern) for tag, pattern in each if tag != "tag:yaml.org,2002:timestamp"]
-        for first, each in base.yaml_implicit_resolvers.items()
-    }
-    return type("ManifestLoader", (base,), {"yaml_implicit_resolvers": resolvers})
