@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from resilience.sandbox.host.sandbox_config import Identity
 
@@ -22,6 +23,8 @@ class Call:
     validation: str = ""
     force: bool = False
     warnings: list[str] = field(default_factory=list)
+    answers: dict[str, Any] = field(default_factory=dict)
+    """What webhooks have answered about this request."""
 
 
 SYSTEM = Call(user=Identity("system:kube-controller-manager", ("system:masters",)))

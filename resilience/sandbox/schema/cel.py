@@ -45,14 +45,19 @@ def uses_old(expression: str) -> bool:
     return _OLD.search(_STRING.sub("''", expression)) is not None
 
 
-@lru_cache(maxsize=1)
-def _environment() -> Any:
+RULES = ("self", "oldSelf", "_hasOld", "_old")
+"""The names in rules of custom resources."""
+ADMISSION = ("object", "oldObject", "request", "params", "namespaceObject", "variables")
+"""The names in conditions of webhooks and in admission policies."""
+
+
+@lru_cache(maxsize=2)
+def _environment(names: tuple[str, ...]) -> Any:
     from cel_expr_python import cel
     from cel_expr_python.ext import ext_bindings, ext_math, ext_optional, ext_strings
 
     from resilience.sandbox.schema import cel_library
 
-    names = ("self", "oldSelf", "_hasOld", "_old")
     return cel.NewEnv(
         variables=dict.fromkeys(names, cel.Type.DYN),
         extensions=[
@@ -66,18 +71,18 @@ def _environment() -> Any:
 
 
 @lru_cache(maxsize=4096)
-def compiled(expression: str) -> Any:
+def compiled(expression: str, names: tuple[str, ...] = RULES) -> Any:
     """The program of an expression; CelError with the compiler's own text."""
     try:
-        return _environment().compile(expression)
+        return _environment(names).compile(expression)
     except RuntimeError as error:
         text = str(error).removeprefix("INVALID_ARGUMENT: ").removesuffix(" [INVALID_ARGUMENT]")
         raise CelError(text) from error
 
 
-def kind_of(expression: str) -> str:
+def kind_of(expression: str, names: tuple[str, ...] = RULES) -> str:
     """BOOL, STRING and so on, DYN where only values tell; CelError."""
-    return str(compiled(expression).return_type().name())
+    return str(compiled(expression, names).return_type().name())
 
 
 def with_optional_old(expression: str) -> str:
@@ -85,16 +90,16 @@ def with_optional_old(expression: str) -> str:
     return f"cel.bind(oldSelf, _hasOld ? optional.of(_old) : optional.none(), {expression})"
 
 
-def evaluate(expression: str, names: Mapping[str, Any]) -> Any:
+def evaluate(expression: str, names: Mapping[str, Any], known: tuple[str, ...] = RULES) -> Any:
     """The value of an expression over plain values; CelError when it fails."""
     timed = {name: value for name, value in names.items() if _has_times(value)}
     if timed:
         # The library takes no times as values, so they are written into the expression.
         for name, value in timed.items():
             expression = f"cel.bind({name}, dyn({_literal(value)}), {expression})"
-        program = compiled.__wrapped__(expression)
+        program = compiled.__wrapped__(expression, known)
     else:
-        program = compiled(expression)
+        program = compiled(expression, known)
     result = program.eval(data={name: value for name, value in names.items() if name not in timed})
     value = result.plain_value()
     if result.type().name() in ("*error*", "ERROR", "error", "*unknown*"):

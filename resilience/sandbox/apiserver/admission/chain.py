@@ -25,12 +25,18 @@ from resilience.sandbox.apiserver.kinds import crds
 from resilience.sandbox.apiserver.kinds.crds import Definitions
 from resilience.sandbox.apiserver.validation import kind_rules
 from resilience.sandbox.apiserver.validation.admission_request import Request
+from resilience.sandbox.apiserver.webhooks.admission_hooks import AdmissionHooks
+from resilience.sandbox.apiserver.webhooks.hook_matching import Attempt
+from resilience.sandbox.kube.api import Obj
+from resilience.sandbox.kube.call import SYSTEM, Call
+from resilience.sandbox.schema import strict
 from resilience.sandbox.schema.facts import builtin
 
 if TYPE_CHECKING:
     from resilience.sandbox.apiserver.registry.registry import Registry
 
 _LIMITED = frozenset({("", "pods"), ("", "persistentvolumeclaims")})
+_LENIENT = Call(user=SYSTEM.user, validation="Ignore")
 Plugin = Callable[[Request], None]
 
 
@@ -53,6 +59,7 @@ class Chain:
             ("apps", "daemonsets"): (_template_generation,),
         }
         self._quotas = Quotas(registry)
+        self.hooks = AdmissionHooks(registry)
         self.definitions = Definitions(registry)
         self._create[("apiextensions.k8s.io", "customresourcedefinitions")] = (crds.prepare,)
         self._update: dict[tuple[str, str], tuple[Plugin, ...]] = {
@@ -70,15 +77,22 @@ class Chain:
         """Default, admit and validate a new object."""
         _complete(request)
         defaults.apply(request.key, request.obj)
-        for plugin in self._create.get(request.key, ()):
+        plugins = self._create.get(request.key, ())
+        for plugin in plugins:
             plugin(request)
+        self._mutate(request, "CREATE", plugins)
         self._validate(request)
         if request.key in _LIMITED:
             limit_ranges.check(request)
+        self.hooks.validate(_attempt(request, "CREATE"))
         self._quotas.admit(request)
 
     def update(self, request: Request) -> None:
         """The same for a changed one. Status writes only pass through."""
+        self._update_only(request)
+        self.hooks.validate(_attempt(request, "UPDATE"))
+
+    def _update_only(self, request: Request) -> None:
         if request.subresource in ("status", "binding", "finalize"):
             if not request.kind.model:
                 self.definitions.check(request)
@@ -89,10 +103,28 @@ class Chain:
             pod_updates.check(request)
             self._quotas.admit(request)
             return
-        for plugin in self._update.get(request.key, ()):
+        plugins = self._update.get(request.key, ())
+        for plugin in plugins:
             plugin(request)
+        self._mutate(request, "UPDATE", plugins)
         self._validate(request)
         self._quotas.admit(request)
+
+    def _mutate(self, request: Request, operation: str, plugins: tuple[Plugin, ...]) -> None:
+        """Ask the mutating webhooks; what they change is completed as a client's object is."""
+
+        def again(obj: Obj) -> None:
+            request.obj = obj
+            if request.kind.model:
+                strict.check(request.kind.model, obj, _LENIENT)
+            defaults.apply(request.key, obj)
+            for plugin in plugins:
+                plugin(request)
+
+        attempt = _attempt(request, operation)
+        obj = self.hooks.mutate(attempt, again)
+        if obj is not attempt.obj:
+            request.obj = obj
 
     def _validate(self, request: Request) -> None:
         """Clients' writes only: the controllers' objects come from templates checked before."""
@@ -104,6 +136,21 @@ class Chain:
     def delete(self, request: Request) -> None:
         """Refuse a deletion that may not be."""
         namespace_lifecycle.check_delete(request)
+        self.hooks.validate(_attempt(request, "DELETE"))
+
+
+def _attempt(request: Request, operation: str) -> Attempt:
+    deleted = operation == "DELETE"
+    return Attempt(
+        kind=request.kind,
+        operation=operation,
+        namespace=request.namespace,
+        name=request.name,
+        obj=None if deleted else request.obj,
+        old=request.old,
+        call=request.call,
+        subresource=request.subresource,
+    )
 
 
 def _complete(request: Request) -> None:

@@ -7,6 +7,7 @@ k8s.io/apiserver/pkg/endpoints/handlers/{get,create,update,patch,delete}.go.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -29,7 +30,7 @@ from resilience.sandbox.kube.api import ApiError, Obj, PatchType, Resource
 from resilience.sandbox.kube.call import Call
 from resilience.sandbox.schema import strict
 from resilience.sandbox.schema.facts import Kind
-from resilience.sandbox.store.store import Record, encode
+from resilience.sandbox.store.store import Record, clone, encode
 
 _PATCHES: dict[str, PatchType] = {
     "application/json-patch+json": "json",
@@ -82,6 +83,7 @@ class Resources:
         self._registry = registry
         self._lister = Lister(registry.store, registry.clock)
         self._hub = hub
+        self._hooks = registry.chain.hooks
 
     # -- reads -----------------------------------------------------------------------------------
 
@@ -157,7 +159,8 @@ class Resources:
         call = requests.call(request, user, "CreateOptions")
         obj = await self._object(request, kind, route, call)
         check_names(kind.resource, obj, route.namespace, route.name)
-        made = self._registry.create(self._stored(kind.resource), obj, call=call)
+        stored = self._stored(kind.resource)
+        made = await self._hooks.settle(lambda: self._registry.create(stored, obj, call=call), call)
         return self._written(request, kind.resource, made, call, 201)
 
     async def create_subresource(
@@ -170,8 +173,11 @@ class Resources:
         if route.subresource == "binding":
             check_names(kind.resource, obj, route.namespace, route.name)
         obj["metadata"] = {**(obj.get("metadata") or {}), "namespace": route.namespace}
-        made = self._registry.subresource(
-            kind.resource, route.namespace, route.name, obj, route.subresource, call
+        made = await self._hooks.settle(
+            lambda: self._registry.subresource(
+                kind.resource, route.namespace, route.name, obj, route.subresource, call
+            ),
+            call,
         )
         return answer.plain(made, 201, call.warnings)
 
@@ -185,7 +191,10 @@ class Resources:
             obj = requests.mapping(await requests.decoded(request))
             strict.check("V1Scale", obj, call)
             check_names(resource, obj, route.namespace, route.name)
-            return answer.plain(self._registry.update(resource, obj, "scale", call=call))
+            done = await self._hooks.settle(
+                lambda: self._registry.update(resource, obj, "scale", call=call), call
+            )
+            return answer.plain(done)
         obj = await self._object(request, kind, route, call)
         check_names(resource, obj, route.namespace, route.name)
         about = obj["metadata"]
@@ -196,7 +205,9 @@ class Resources:
             and not about.get("resourceVersion")
             and self._registry.find(resource, route.namespace, route.name) is None
         ):
-            made = self._registry.create(resource, obj, call=call)
+            made = await self._hooks.settle(
+                lambda: self._registry.create(resource, obj, call=call), call
+            )
             return self._written(request, resource, made, call, 201)
         if not about.get("resourceVersion") and kind.model == "":
             raise refusals.invalid(
@@ -208,7 +219,10 @@ class Resources:
                     )
                 ],
             )
-        done = self._registry.update(self._stored(resource), obj, _door(route), call=call)
+        door = _door(route)
+        done = await self._hooks.settle(
+            lambda: self._registry.update(self._stored(resource), obj, door, call=call), call
+        )
         return self._written(request, resource, done, call)
 
     async def patch(
@@ -226,14 +240,17 @@ class Resources:
             patch = aliases.from_alias(patch, resource)
             patch.pop("apiVersion")
         existed = self._registry.find(resource, route.namespace, route.name) is not None
-        done = self._registry.patch(
-            self._stored(resource),
-            route.namespace,
-            route.name,
-            patch,
-            type=type_,
-            subresource=_door(route),
-            call=call,
+        done = await self._hooks.settle(
+            lambda: self._registry.patch(
+                self._stored(resource),
+                route.namespace,
+                route.name,
+                clone(patch),
+                type=type_,
+                subresource=_door(route),
+                call=call,
+            ),
+            call,
         )
         if route.subresource == "scale":
             return answer.plain(done, 200, call.warnings)
@@ -245,8 +262,11 @@ class Resources:
         """DELETE of one object."""
         wanted, call = await requests.delete_options(request, user)
         resource = kind.resource
-        obj, gone = self._registry.delete_object(
-            resource, route.namespace, route.name, call=call, **wanted
+        obj, gone = await self._hooks.settle(
+            lambda: self._registry.delete_object(
+                resource, route.namespace, route.name, call=call, **wanted
+            ),
+            call,
         )
         if gone and resource.plural not in _RETURNED:
             return answer.plain(answer.success(resource, obj), 200, call.warnings)
@@ -264,7 +284,11 @@ class Resources:
         )
         for record in page.records:
             try:
-                self._registry.delete_object(resource, *record.key, call=call, **wanted)
+                key = record.key
+                await self._hooks.settle(
+                    partial(self._registry.delete_object, resource, *key, call=call, **wanted),
+                    call,
+                )
             except ApiError as error:
                 if error.code != 404:
                     raise

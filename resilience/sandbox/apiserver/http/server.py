@@ -40,9 +40,11 @@ from resilience.sandbox.apiserver.registry.registry import Registry
 from resilience.sandbox.apiserver.request import query_options
 from resilience.sandbox.apiserver.watch import watch_stream
 from resilience.sandbox.apiserver.watch.watching import Hub
+from resilience.sandbox.apiserver.webhooks.hook_matching import Attempt
 from resilience.sandbox.host.sandbox_config import Identity, SandboxConfig
 from resilience.sandbox.kube import refusals
 from resilience.sandbox.kube.api import ApiError
+from resilience.sandbox.kube.call import Call
 from resilience.sandbox.schema.facts import Kind, builtin
 
 _log = logging.getLogger(__name__)
@@ -102,6 +104,7 @@ class Server:
     async def close(self) -> None:
         """End every watch and give back what is held."""
         self.hub.end_all()
+        await self.registry.chain.hooks.caller.close()
         await self._kubelet.close()
         await self._proxy.close()
 
@@ -256,6 +259,26 @@ class Server:
             raise refusals.unknown_path()
         return answer.raw(data)
 
+    async def _ask_hooks(
+        self, request: web.BaseRequest, kind: Kind, target: Route, user: Identity
+    ) -> None:
+        """ApiError where a webhook denies a CONNECT."""
+        if target.subresource == "log":
+            return
+        call = Call(user=user, validation="Ignore")
+        attempt = Attempt(
+            kind=kind,
+            operation="CONNECT",
+            namespace=target.namespace,
+            name=target.name,
+            obj=_connect_options(request, target),
+            old=None,
+            call=call,
+            subresource=target.subresource,
+        )
+        hooks = self.registry.chain.hooks
+        await hooks.settle(lambda: hooks.validate(attempt), call)
+
     async def _resource(
         self, request: web.BaseRequest, kind: Kind, target: Route, user: Identity
     ) -> web.StreamResponse:
@@ -265,6 +288,7 @@ class Server:
         if target.subresource == "proxy" and target.plural in service_proxy.SERVED:
             return await self._proxy.connect(request, target)
         if target.subresource in _CONNECT:
+            await self._ask_hooks(request, kind, target, user)
             return await self._kubelet.connect(request, target)
         method = request.method
         if not kind.stored and method == "POST" and kind.resource.plural != "bindings":
@@ -293,6 +317,21 @@ class Server:
             raise refusals.unsupported_method()
         response: web.StreamResponse = await handler(request, kind, target, user)
         return response
+
+
+def _connect_options(request: web.BaseRequest, target: Route) -> dict[str, Any]:
+    """The object that a CONNECT is about: what the query asks for."""
+    kind = {"exec": "PodExecOptions", "attach": "PodAttachOptions"}.get(
+        target.subresource, "PodPortForwardOptions"
+    )
+    flags = {name: True for name in ("stdin", "stdout", "stderr", "tty")
+             if query_options.flag(request.query, name)}  # fmt: skip
+    out: dict[str, Any] = {"kind": kind, "apiVersion": "v1", **flags}
+    if request.query.get("container"):
+        out["container"] = request.query["container"]
+    if target.subresource == "exec":
+        out["command"] = request.query.getall("command", [])
+    return out
 
 
 def _text(file: Path) -> bytes:

@@ -93,6 +93,7 @@ class Registry(Reader):
         if key in self.table(resource).records:
             raise refusals.already_exists(resource, key[1])
         self.chain.create(request)
+        obj = request.obj
         if entry is not None:
             managed_fields.store(obj, [entry])
         else:

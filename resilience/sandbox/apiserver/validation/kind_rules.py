@@ -15,6 +15,7 @@ from resilience.sandbox.apiserver.validation import (
     workload_rules,
 )
 from resilience.sandbox.apiserver.validation.admission_request import Request
+from resilience.sandbox.apiserver.webhooks import hook_conditions
 from resilience.sandbox.kube import refusals
 from resilience.sandbox.kube.refusals import Cause
 
@@ -30,6 +31,8 @@ _RULES: dict[tuple[str, str], Rule] = {
     ("", "persistentvolumeclaims"): core_rules.claim,
     ("", "persistentvolumes"): core_rules.volume,
     ("apps", "deployments"): workload_rules.deployment,
+    ("admissionregistration.k8s.io", "mutatingwebhookconfigurations"): hook_conditions.check,
+    ("admissionregistration.k8s.io", "validatingwebhookconfigurations"): hook_conditions.check,
     ("", "replicationcontrollers"): workload_rules.replication_controller,
     ("apps", "replicasets"): workload_rules.replica_set,
     ("apps", "statefulsets"): workload_rules.stateful_set,

@@ -24,18 +24,29 @@ _TEST = "webhook-e2e-test"
 def webhook(arguments: list[str]) -> int:
     """Serve admission reviews until killed."""
     flags, _ = parse(arguments, FLAGS)
-    return _serve(flags, {path: _admission(judge) for path, judge in _JUDGES.items()} | {
-        "/mutating-pods-sidecar": _admission(_adds_sidecar(flags["sidecar-image"]))
-    })  # fmt: skip
+    paths = admission_paths(flags["sidecar-image"])
+    server(("0.0.0.0", flags["port"]), flags, paths).serve_forever()
+    return 0
+
+
+def admission_paths(sidecar_image: str = "") -> dict[str, Callable[[Obj], Obj]]:
+    """What answers at each path."""
+    paths = {path: _admission(judge) for path, judge in _JUDGES.items()}
+    return {**paths, "/mutating-pods-sidecar": _admission(_adds_sidecar(sidecar_image))}
 
 
 def crd_conversion_webhook(arguments: list[str]) -> int:
     """Serve conversion reviews until killed."""
     flags, _ = parse(arguments, FLAGS)
-    return _serve(flags, {"/crdconvert": _conversion})
+    server(("0.0.0.0", flags["port"]), flags, {"/crdconvert": _conversion}).serve_forever()
+    return 0
 
 
-def _serve(flags: Obj, paths: dict[str, Callable[[Obj], Obj]]) -> int:
+def server(
+    address: tuple[str, int], flags: Obj, paths: dict[str, Callable[[Obj], Obj]]
+) -> ThreadingHTTPServer:
+    """A server with the certificate that the flags name; run its `serve_forever`."""
+
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -65,16 +76,15 @@ def _serve(flags: Obj, paths: dict[str, Callable[[Obj], Obj]]) -> int:
 
         def finish_request(self, request: Any, client_address: Any) -> None:
             # The handshake is the connection's own: one that never ends must not stop the others.
-            wrapped = context.wrap_socket(request, server_side=True)
-            super().finish_request(wrapped, client_address)
+            with context.wrap_socket(request, server_side=True) as wrapped:
+                super().finish_request(wrapped, client_address)
 
         def handle_error(self, request: Any, client_address: Any) -> None:
             """A client that goes away is nothing to tell."""
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(flags["tls-cert-file"], flags["tls-private-key-file"])
-    Server(("0.0.0.0", flags["port"]), Handler).serve_forever()
-    return 0
+    return Server(address, Handler)
 
 
 def _admission(judge: Callable[[Obj], Obj]) -> Callable[[Obj], Obj]:

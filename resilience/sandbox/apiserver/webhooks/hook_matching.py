@@ -1,0 +1,126 @@
+"""Which webhooks a request concerns: rules, selectors, and the kinds that no webhook may judge.
+
+Source: k8s.io/apiserver/pkg/admission/plugin/webhook/{predicates,generic}. Pure functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from resilience.sandbox.kube.api import Obj
+from resilience.sandbox.kube.call import Call
+from resilience.sandbox.kube.labels import matches
+from resilience.sandbox.schema.facts import Kind
+
+GROUP = "admissionregistration.k8s.io"
+_EXEMPT = frozenset(
+    {
+        "mutatingwebhookconfigurations",
+        "validatingwebhookconfigurations",
+        "validatingadmissionpolicies",
+        "validatingadmissionpolicybindings",
+        "mutatingadmissionpolicies",
+        "mutatingadmissionpolicybindings",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """What somebody wants to do: CREATE, UPDATE, DELETE or CONNECT. Of a deletion `obj` is None."""
+
+    kind: Kind
+    operation: str
+    namespace: str
+    name: str
+    obj: Obj | None
+    old: Obj | None
+    call: Call
+    subresource: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hook:
+    """One webhook of one configuration."""
+
+    configuration: str
+    mutating: bool
+    spec: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        return str(self.spec["name"])
+
+    @property
+    def fails_open(self) -> bool:
+        """Whether a request passes where the webhook cannot be asked."""
+        return str(self.spec.get("failurePolicy")) == "Ignore"
+
+    @property
+    def timeout(self) -> int:
+        return int(self.spec.get("timeoutSeconds") or 10)
+
+
+def concerns(hook: Hook, attempt: Attempt, namespace: Obj | None) -> bool:
+    """Whether a webhook is to be asked; `namespace` is the object's own, if it has one."""
+    resource = attempt.kind.resource
+    if resource.group == GROUP and resource.plural in _EXEMPT:
+        return False
+    rules = hook.spec.get("rules") or ()
+    return (
+        any(_fits(rule, attempt) for rule in rules)
+        and _in_namespace(hook.spec.get("namespaceSelector"), attempt, namespace)
+        and _labelled(hook.spec.get("objectSelector"), attempt)
+    )
+
+
+def _fits(rule: Mapping[str, Any], attempt: Attempt) -> bool:
+    resource = attempt.kind.resource
+    scope = rule.get("scope") or "*"
+    namespaced = bool(attempt.namespace) and resource.plural != "namespaces"
+    return (
+        (scope == "*" or (scope == "Namespaced") == namespaced)
+        and _among(rule.get("operations"), attempt.operation)
+        and _among(rule.get("apiGroups"), resource.group)
+        and (_among(rule.get("apiVersions"), resource.version) or resource.group != "")
+        and any(
+            _is_resource(text, resource.plural, attempt.subresource)
+            for text in rule.get("resources") or ()
+        )
+    )
+
+
+def _among(wanted: Any, value: str) -> bool:
+    return any(text in ("*", value) for text in wanted or ())
+
+
+def _is_resource(text: str, plural: str, subresource: str) -> bool:
+    wanted, slash, inner = text.partition("/")
+    if wanted not in ("*", plural):
+        return False
+    if not slash:
+        return not subresource
+    return inner in ("*", subresource)
+
+
+def _in_namespace(selector: Any, attempt: Attempt, namespace: Obj | None) -> bool:
+    if not selector:
+        return True
+    if attempt.kind.resource.plural == "namespaces" and not attempt.kind.resource.group:
+        namespace = attempt.obj or attempt.old
+    elif not attempt.namespace:
+        return True
+    labels = ((namespace or {}).get("metadata") or {}).get("labels") or {}
+    return matches(selector, labels)
+
+
+def _labelled(selector: Any, attempt: Attempt) -> bool:
+    if not selector:
+        return True
+    return any(
+        matches(selector, (obj.get("metadata") or {}).get("labels") or {})
+        for obj in (attempt.obj, attempt.old)
+        if obj is not None
+    )
