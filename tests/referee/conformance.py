@@ -97,7 +97,8 @@ class Suite:
     def _command(self, focus: str) -> list[str]:
         return [
             str(self.binary), "--provider=skeleton", f"--kubeconfig={self.kubeconfig}",
-            "--dump-logs-on-failure=false", "--node-schedulable-timeout=20s", "--ginkgo.no-color", f"--ginkgo.focus={focus}",
+            "--dump-logs-on-failure=false", "--node-schedulable-timeout=20s",
+            "--ginkgo.no-color", f"--ginkgo.focus={focus}",
             f"--kubectl-path={os.environ.get('KUBECTL', 'kubectl')}",
         ]  # fmt: skip
 

@@ -24,9 +24,9 @@ Configure = Callable[..., None]
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     """A webhook server on loopback: its URL and whom its certificate is signed by."""
     directory: Path = tmp_path_factory.mktemp("webhook")
-    files = [directory / name for name in ("ca.crt", "tls.crt", "tls.key")]
-    pki.write(*files, ["127.0.0.1"])
-    flags = {"tls-cert-file": files[1], "tls-private-key-file": files[2]}
+    authority, certificate, key = (directory / name for name in ("ca.crt", "tls.crt", "tls.key"))
+    pki.write(authority, certificate, key, ["127.0.0.1"])
+    flags = {"tls-cert-file": certificate, "tls-private-key-file": key}
     server = hooks.server(("127.0.0.1", 0), flags, hooks.admission_paths("sidecar:1"))
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     yield (
