@@ -31,7 +31,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     yield (
         f"https://127.0.0.1:{server.server_address[1]}",
-        base64.b64encode(files[0].read_bytes()).decode(),
+        base64.b64encode(authority.read_bytes()).decode(),
     )
     server.shutdown()
 
