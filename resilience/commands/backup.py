@@ -44,7 +44,7 @@ from resilience.backup.proof.compare import added, between, differing, with_clus
 from resilience.backup.store import Store, open_store
 from resilience.backup.take.data_request import Inside, acted_in, with_data
 from resilience.backup.take.scope import Scope
-from resilience.backup.take.snapshot import Request, create
+from resilience.backup.take.snapshot import Request, create, volume_warnings
 from resilience.commands import CommandError
 from resilience.commands.admission import admitted
 from resilience.commands.backup_means import cluster_of, existing, keys, plan_in, say
@@ -91,6 +91,8 @@ def _create(options: argparse.Namespace) -> int:
     print(cli_output.made(manifest))
     if text := untaken(manifest):
         print(f"warning: {text}", file=sys.stderr)
+    for warning in volume_warnings(manifest.volumes):
+        _warn(warning)
     return 0
 
 

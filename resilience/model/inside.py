@@ -50,6 +50,11 @@ class Volumes:
     class_: str = parameter(
         "The VolumeSnapshotClass; the driver's default if left out.", key="class", default=""
     )
+    changing: Literal["warn", "fail"] = parameter(
+        "What to do when files vanish or shrink while they are read, or are no files (sockets, "
+        "pipes): leave them out with a warning in the manifest, or fail the snapshot.",
+        default="warn",
+    )
     local: int = parameter(
         "So many VolumeSnapshots of each claim stay on the cluster, for a quick way back. They are "
         "lost together with its storage, so they come on top of the data in the store.",

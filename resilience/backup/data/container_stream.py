@@ -7,6 +7,7 @@ was closed early: each lacks at least one (kubernetes #60140, kubectl #1361, k8u
 
 from __future__ import annotations
 
+import ast
 import base64
 import hashlib
 import json
@@ -14,7 +15,7 @@ import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files as package_files
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from resilience.backup.format.errors import VolumeFailed
 
@@ -36,10 +37,25 @@ class Ended:
 
 def packed(agent: str) -> str:
     """A program of ours that runs in a container, for `python -c`: it travels in a URL, as the
-    commands of exec do."""
-    source = package_files("resilience.backup.data").joinpath(f"{agent}.py").read_bytes()
-    text = base64.b64encode(zlib.compress(source, 9)).decode()
+    commands of exec do, and proxies take few kilobytes of it."""
+    source = package_files("resilience.backup.data").joinpath(f"{agent}.py").read_text("utf-8")
+    text = base64.b64encode(zlib.compress(_bare(source).encode(), 9)).decode()
     return f"import base64, zlib; exec(zlib.decompress(base64.b64decode('{text}')))"
+
+
+def _bare(source: str) -> str:
+    """A program without its docstrings and annotations."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            first = node.body[0]
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                node.body = node.body[1:] or [ast.Pass()]
+        if isinstance(node, ast.FunctionDef):
+            node.returns = None
+            for each in (*node.args.args, *node.args.kwonlyargs):
+                each.annotation = None
+    return ast.unparse(tree)
 
 
 class Exec(Protocol):
@@ -136,11 +152,13 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Footer:
-    """What the producer said of its stream. `tree` is the hash of the files themselves."""
+    """What the producer said of its stream. `tree` is the hash of the files themselves; `warnings`
+    name what is not in it, or could not be restored."""
 
     bytes: int
     sha256: str
     tree: str
+    warnings: tuple[str, ...] = ()
 
 
 def proven(what: str, ended: Ended, counted: Counted) -> Footer:
@@ -165,10 +183,18 @@ def _footer(what: str, stderr: str) -> Footer:
         if line.startswith(MARKER):
             try:
                 found = json.loads(line.removeprefix(MARKER))
-                return Footer(found["bytes"], found["sha256"], found.get("tree", ""))
+                return Footer(
+                    found["bytes"], found["sha256"], found.get("tree", ""), _warnings(found)
+                )
             except (ValueError, KeyError, TypeError):
                 break
     raise VolumeFailed(f"{what}: no end marker; the stream was cut: {_tail(stderr)}")
+
+
+def _warnings(found: dict[str, Any]) -> tuple[str, ...]:
+    named = tuple(map(str, found.get("warnings", ())))
+    more = int(found.get("warned", len(named))) - len(named)
+    return (*named, f"and {more} more") if more > 0 else named
 
 
 def last_words(ended: Ended) -> str:

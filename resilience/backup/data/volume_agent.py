@@ -2,19 +2,24 @@
 
     python agent.py save DIR      tar on stdout
     python agent.py load DIR      tar on stdin; DIR must be empty
+    python agent.py load-1 DIR    the same for a stream of an earlier version
     python agent.py look DIR      "empty" or "full" on stderr
     python agent.py clear DIR     takes away everything in DIR
 
-The last line on stderr is the end marker with byte count, sha256 of the stream and hash of the
-tree: one line per entry, sorted by path, of path, type, mode, owner, size and content hash. Sockets
-and devices are named on stderr and left out.
+The last line on stderr is the end marker with byte count, sha256 of the stream, hash of the tree
+and warnings. The tree is one line for each entry, the directory itself included: path, type, mode,
+owner, time, size, target, extended attributes and content. A hole counts as the zeros that it
+reads as. Files that vanish under way, sockets, pipes and devices are left out with a warning.
 
 `load` writes below DIR and nowhere else, whatever the stream holds: a member is refused unless it
 is a file, directory or link whose directory this same stream has made, under a name that is new.
+Then it reads the disk back, and every entry must be what the stream said.
 """
 
 from __future__ import annotations
 
+import copy
+import errno
 import hashlib
 import json
 import os
@@ -22,13 +27,24 @@ import shutil
 import stat
 import sys
 import tarfile
+from array import array
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import NoReturn
 
 BLOCK = 1 << 20
+PART = 1 << 16
+ZEROS = bytes(PART)
+XATTR = "SCHILY.xattr."
+SPARSE = "RESILIENCE.sparse"
+MOST_SEGMENTS = 10_000
+LARGEST = 8 << 30
+"""A ustar header can say no more: a sparse file with more data is sent with its zeros."""
+
+LOCAL = {"security.selinux"}
+"""Attributes that a node itself gives to files."""
 
 
 class Counting:
@@ -50,103 +66,484 @@ class Counting:
         return data
 
 
-class Hashing:
-    """A file that is hashed while tar reads or writes it."""
+class Warned:
+    """What did not come along: the first hundred by name, and how many."""
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self.file, self.hash = file, hashlib.sha256()
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.count = 0
 
-    def read(self, size: int = -1) -> bytes:
-        data = self.file.read(size)
+    def add(self, path: str, why: str) -> None:
+        self.count += 1
+        if len(self.lines) < 100:
+            self.lines.append(f"{shown(path)}: {why}")
+
+
+class Content:
+    """The hash of a file's content, the same whether zeros are written or are a hole."""
+
+    def __init__(self) -> None:
+        self.hash, self.at, self.pending = hashlib.sha256(), 0, bytearray()
+
+    def feed(self, offset: int, data: bytes) -> None:
+        """`data` begins at `offset`; what was passed over is zeros."""
+        self.pass_over(offset)
+        start, view = 0, memoryview(data)
+        while start < len(data):
+            piece = view[start : start + PART - len(self.pending)]
+            self.pending += piece
+            start += len(piece)
+            self.at += len(piece)
+            self.full()
+
+    def pass_over(self, offset: int) -> None:
+        if self.pending and offset > self.at:
+            gap = min(offset - self.at, PART - len(self.pending))
+            self.pending += ZEROS[:gap]
+            self.at += gap
+            self.full()
+        if offset > self.at:
+            self.pending += ZEROS[: offset % PART]
+            self.at = offset
+
+    def full(self) -> None:
+        if len(self.pending) == PART:
+            self.part()
+
+    def part(self) -> None:
+        if self.pending != ZEROS[: len(self.pending)]:
+            self.hash.update(b"%d\0" % ((self.at - 1) // PART))
+            self.hash.update(self.pending)
+        self.pending.clear()
+
+    def end(self, size: int) -> str:
+        self.pass_over(size)
+        if self.pending:
+            self.part()
+        return self.hash.hexdigest()
+
+
+class Plain:
+    """The hash of content as earlier versions took it."""
+
+    def __init__(self) -> None:
+        self.hash, self.at = hashlib.sha256(), 0
+
+    def feed(self, offset: int, data: bytes) -> None:
+        self.pass_over(offset)
         self.hash.update(data)
-        return data
+        self.at = offset + len(data)
+
+    def pass_over(self, offset: int) -> None:
+        while self.at < offset:
+            gap = min(offset - self.at, PART)
+            self.hash.update(ZEROS[:gap])
+            self.at += gap
+
+    def end(self, size: int) -> str:
+        self.pass_over(size)
+        return self.hash.hexdigest()
 
 
-def line(info: tarfile.TarInfo, digest: str) -> str:
-    """One entry of the tree."""
-    link = info.linkname if info.issym() or info.islnk() else ""
-    return "\0".join(
-        map(
-            str,
-            (
-                info.name,
-                info.type.decode(),
-                info.mode & 0o7777,
-                info.uid,
-                info.gid,
-                info.size if info.isreg() else 0,
-                link,
-                digest,
-            ),
-        )
+class Tree:
+    """Lines of entries: their sum is the hash of the tree, so that no order is needed; each alone
+    is kept in eight bytes, to name what differs. `first` is the form of earlier versions."""
+
+    def __init__(self, *, first: bool = False) -> None:
+        self.first, self.sum, self.lines = first, 0, list[str]()
+        self.each = array("Q")
+
+    def content(self) -> Any:
+        return Plain() if self.first else Content()
+
+    def add(self, info: tarfile.TarInfo, digest: str, kept: tarfile.TarInfo | None = None) -> None:
+        """`kept` is what could be restored of the entry, where that is less."""
+        line = self.line(info, digest)
+        if self.first:
+            self.lines.append(line)
+        else:
+            self.sum += int.from_bytes(hashed(line), "big")
+        self.each.append(short(self.line(kept or info, digest)))
+
+    def line(self, info: tarfile.TarInfo, digest: str) -> str:
+        link = info.linkname if info.issym() or info.islnk() else ""
+        size = info.size if info.isreg() else 0
+        words = [info.name, info.type.decode(), info.mode & 0o7777, info.uid, info.gid, size, link]
+        if not self.first:
+            words += [int(moment(info) // 10**9), *attributes(info)]
+        return "\0".join(map(str, [*words, digest]))
+
+    def whole(self) -> str:
+        if not self.first:
+            return f"2:{self.sum % 2**256:064x}"
+        text = "\n".join(sorted(self.lines))
+        return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def hashed(line: str) -> bytes:
+    return hashlib.sha256(line.encode("utf-8", "surrogateescape")).digest()
+
+
+def short(line: str) -> int:
+    return int.from_bytes(hashed(line)[:8], "big")
+
+
+def shown(path: str) -> str:
+    """A name for people and JSON, whatever its bytes are."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def moment(info: tarfile.TarInfo) -> int:
+    """Nanoseconds."""
+    whole, _, part = str(info.pax_headers.get("mtime", info.mtime)).partition(".")
+    return int(whole) * 10**9 + int((part + "0" * 9)[:9])
+
+
+def attributes(info: tarfile.TarInfo) -> list[str]:
+    return sorted(
+        f"{key[len(XATTR) :]}={value}"
+        for key, value in info.pax_headers.items()
+        if key.startswith(XATTR)
     )
 
 
-def paths(root: str) -> Iterator[str]:
-    """Everything below, sorted; a directory before what is in it."""
-    for folder, names, files in os.walk(root):
+def paths(root: str, warned: Warned, *, lost: bool) -> Iterator[str]:
+    """The directory itself and everything below, sorted; a directory before what is in it."""
+
+    def trouble(problem: OSError) -> None:
+        if not isinstance(problem, FileNotFoundError):
+            raise problem
+        warned.add(os.path.relpath(problem.filename, root), "vanished while it was read")
+
+    yield root
+    for folder, names, files in os.walk(root, onerror=trouble):
         names.sort()
-        for name in sorted(files + [n for n in names if os.path.islink(os.path.join(folder, n))]):
+        links = [name for name in names if os.path.islink(os.path.join(folder, name))]
+        for name in sorted(files + links):
             yield os.path.join(folder, name)
         for name in names:
-            if not os.path.islink(os.path.join(folder, name)):
-                yield os.path.join(folder, name)
+            path = os.path.join(folder, name)
+            if name not in links and (lost or not is_the_file_systems(root, path)):
+                yield path
 
 
-def save(root: str) -> tuple[Counting, list[str]]:
+def is_the_file_systems(root: str, path: str) -> bool:
+    """An empty lost+found is made with the file system, and is no content."""
+    return path == os.path.join(root, "lost+found") and not os.listdir(path)
+
+
+class Reader:
+    """What the disk says of each entry, as a member of the stream."""
+
+    def __init__(self, root: str, warned: Warned, *, lost: bool = False) -> None:
+        self.root, self.warned, self.lost = root, warned, lost
+        self.seen: dict[tuple[int, int], str] = {}
+
+    def members(self) -> Iterator[tuple[tarfile.TarInfo, int]]:
+        """Each with an open descriptor of a file, else -1; the caller closes it."""
+        for path in paths(self.root, self.warned, lost=self.lost):
+            name = os.path.relpath(path, self.root)
+            try:
+                found = self.member(path, name)
+            except FileNotFoundError:
+                self.warned.add(name, "vanished while it was read")
+                continue
+            if found:
+                yield found
+
+    def member(self, path: str, name: str) -> tuple[tarfile.TarInfo, int] | None:
+        status, file = os.lstat(path), -1
+        if stat.S_ISREG(status.st_mode):
+            file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            status = os.fstat(file)
+        info = tarfile.TarInfo(name)
+        info.mode, info.uid, info.gid = stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid
+        info.mtime = status.st_mtime_ns // 10**9
+        seconds, rest = divmod(status.st_mtime_ns, 10**9)
+        info.pax_headers = {"mtime": f"{seconds}.{rest:09d}"}
+        if not self.typed(info, status, path):
+            self.warned.add(name, "left out: no file, directory or link")
+            if file >= 0:
+                os.close(file)
+            return None
+        if info.islnk() and file >= 0:
+            os.close(file)
+            file = -1
+        info.pax_headers = {**info.pax_headers, **read_attributes(path)}
+        return info, file
+
+    def typed(self, info: tarfile.TarInfo, status: os.stat_result, path: str) -> bool:
+        """Set its type; False for what a stream does not hold."""
+        if stat.S_ISDIR(status.st_mode):
+            info.type = tarfile.DIRTYPE
+        elif stat.S_ISLNK(status.st_mode):
+            info.type, info.linkname = tarfile.SYMTYPE, os.readlink(path)
+        elif stat.S_ISREG(status.st_mode):
+            key = (status.st_dev, status.st_ino)
+            first = self.seen.get(key)
+            if first is None:
+                info.type, info.size = tarfile.REGTYPE, status.st_size
+                if status.st_nlink > 1:
+                    self.seen[key] = info.name
+            else:
+                info.type, info.linkname = tarfile.LNKTYPE, first
+        else:
+            return False
+        return True
+
+
+def read_attributes(path: str) -> dict[str, str]:
+    try:
+        names = os.listxattr(path, follow_symlinks=False)
+    except OSError as problem:
+        if problem.errno in (errno.ENOTSUP, errno.EPERM, errno.EACCES):
+            return {}
+        raise
+    found = {}
+    for name in names:
+        if name not in LOCAL:
+            value = os.getxattr(path, name, follow_symlinks=False)
+            found[XATTR + name] = value.decode("utf-8", "surrogateescape")
+    return found
+
+
+def segments(file: int, size: int) -> Iterator[tuple[int, int]]:
+    """(offset, length) of what is no hole."""
+    status, at = os.fstat(file), 0
+    if status.st_blocks * 512 >= size:
+        yield 0, size
+        return
+    while at < size:
+        try:
+            start = os.lseek(file, at, os.SEEK_DATA)
+        except OSError as problem:
+            if problem.errno != errno.ENXIO:
+                raise
+            return
+        at = min(os.lseek(file, start, os.SEEK_HOLE), size)
+        if start < at:
+            yield start, at - start
+
+
+def pieces(file: int, parts: Iterable[tuple[int, int]]) -> Iterator[tuple[int, bytes]]:
+    """(offset, data); a file that ends early gives zeros."""
+    for start, length in parts:
+        at, end = start, start + length
+        while at < end:
+            data = os.pread(file, min(BLOCK, end - at), at)
+            yield at, data or bytes(min(BLOCK, end - at))
+            at += len(data) or min(BLOCK, end - at)
+
+
+class Sent:
+    """A file's data as tarfile reads it, hashed on its way."""
+
+    def __init__(self, head: bytes, source: Iterator[tuple[int, bytes]], content: Any) -> None:
+        self.waiting, self.source, self.content = bytearray(head), source, content
+
+    def read(self, size: int) -> bytes:
+        while len(self.waiting) < size:
+            offset, data = next(self.source, (0, b""))
+            if not data:
+                break
+            self.content.feed(offset, data)
+            self.waiting += data
+        data = bytes(self.waiting[:size])
+        del self.waiting[:size]
+        return data
+
+
+def save(root: str, warned: Warned) -> tuple[Counting, Tree]:
     """A directory to stdout."""
-    out, tree = Counting(sys.stdout.buffer), []
+    out, tree = Counting(sys.stdout.buffer), Tree()
     # What tarfile needs of a file, and its `copybufsize`, are not in its stubs.
     options: Any = {"fileobj": out, "mode": "w|", "bufsize": BLOCK, "copybufsize": BLOCK}
     with tarfile.open(format=tarfile.PAX_FORMAT, **options) as tar:
-        for path in paths(root):
-            if stat.S_IFMT(os.lstat(path).st_mode) not in (
-                stat.S_IFREG,
-                stat.S_IFDIR,
-                stat.S_IFLNK,
-            ):
-                print("left out, no file:", path, file=sys.stderr)
-                continue
-            info = tar.gettarinfo(path, arcname=os.path.relpath(path, root))
-            if not info.isreg():
+        for info, file in Reader(root, warned).members():
+            if file < 0:
                 tar.addfile(info)
-                tree.append(line(info, ""))
-                continue
-            with open(path, "rb") as file:
-                content: Any = Hashing(file)
-                tar.addfile(info, content)
-                tree.append(line(info, content.hash.hexdigest()))
+                tree.add(info, "")
+            else:
+                tree.add(info, send(tar, info, file, warned))
+                os.close(file)
+            forget(tar)
     sys.stdout.buffer.flush()
     return out, tree
 
 
-def load(root: str) -> tuple[Counting, list[str]]:
-    """Stdin to an empty directory."""
+def forget(tar: Any) -> None:
+    """tarfile would hold every member until the end."""
+    tar.members.clear()
+
+
+def send(tar: tarfile.TarFile, info: tarfile.TarInfo, file: int, warned: Warned) -> str:
+    """One file. With holes it goes in the form of GNU tar's sparse files, 1.0."""
+    parts, size, content = list(segments(file, info.size)), info.size, Content()
+    holes = sum(length for _, length in parts) < size
+    head, sent = b"", info
+    if holes and len(parts) <= MOST_SEGMENTS and sum(length for _, length in parts) < LARGEST:
+        ends = [*parts, (size, 0)]  # GNU tar takes the last entry for the end of the file
+        numbers = [len(ends), *(number for part in ends for number in part)]
+        head = "".join(f"{number}\n" for number in numbers).encode()
+        head += bytes(-len(head) % tarfile.BLOCKSIZE)
+        sent = tarfile.TarInfo(info.name)
+        for key in ("mode", "uid", "gid", "mtime", "type"):
+            setattr(sent, key, getattr(info, key))
+        sent.size = len(head) + sum(length for _, length in parts)
+        sent.pax_headers = {
+            **info.pax_headers,
+            "GNU.sparse.major": "1",
+            "GNU.sparse.minor": "0",
+            "GNU.sparse.name": info.name,
+            "GNU.sparse.realsize": str(size),
+        }
+        sent.name = "GNUSparseFile.0/data"
+    elif holes:
+        parts, sent.pax_headers = [(0, size)], {**info.pax_headers, SPARSE: "1"}
+    data: Any = Sent(head, pieces(file, parts), content)
+    tar.addfile(sent, data)
+    if os.fstat(file).st_size < size:
+        warned.add(info.name, "shrank while it was read: its end is zeros")
+    return content.end(size)
+
+
+def load(root: str, warned: Warned, *, first: bool = False) -> tuple[Counting, Tree]:
+    """Stdin to an empty directory, which is then read back."""
     if held(root):
         sys.exit("the volume is not empty; nothing was written")
-    source, tree, folders = Counting(sys.stdin.buffer), [], []
-    below = Below(root)
+    source, tree, below = Counting(sys.stdin.buffer), Tree(first=first), Below(root)
+    folders: list[tuple[tarfile.TarInfo, str, int]] = []
+    names: set[str] = set()
     pipe: Any = source
     with tarfile.open(fileobj=pipe, mode="r|", bufsize=BLOCK) as tar:
-        if hasattr(tarfile, "fully_trusted_filter"):
-            # `Below` decides what may be written; the other filters change modes.
-            tar.extraction_filter = tarfile.fully_trusted_filter
         for info in tar:
+            forget(tar)
             path = below.place(info)
-            if info.isreg():
-                tree.append(line(info, write(tar, info, path)))
+            if info.name in (".", "lost+found"):
+                names.add(info.name)
+            digest = create(tar, info, path, root, tree)
+            if info.isdir():  # what it holds comes first
+                folders.append((info, path, len(tree.each)))
+                tree.add(info, digest)
             else:
-                tar.extract(info, root, numeric_owner=True)
-                tree.append(line(info, ""))
-                if info.isdir():
-                    folders.append(info)
-                if info.issym():  # tarfile leaves the times of links alone
-                    os.utime(path, (info.mtime, info.mtime), follow_symlinks=False)
+                kept = there(info, path) if info.islnk() else finish(info, path, warned)
+                tree.add(info, digest, kept)
     while source.read(BLOCK):
         pass
-    for info in reversed(folders):  # their times changed when they were filled
-        os.utime(os.path.join(root, info.name), (info.mtime, info.mtime))
+    for info, path, number in reversed(folders):
+        tree.each[number] = short(tree.line(finish(info, path, warned), ""))
+    read_back(root, tree, names)
     return source, tree
+
+
+def create(tar: tarfile.TarFile, info: tarfile.TarInfo, path: str, root: str, tree: Tree) -> str:
+    """Make one entry; the hash of its content."""
+    if info.isreg():
+        return write(tar, info, path, tree.content())
+    if info.isdir():
+        if not mode(path):
+            os.mkdir(path, 0o700)
+    elif info.issym():
+        os.symlink(info.linkname, path)
+    else:
+        os.link(os.path.join(root, info.linkname), path, follow_symlinks=False)
+    return ""
+
+
+def write(tar: tarfile.TarFile, info: tarfile.TarInfo, path: str, content: Any) -> str:
+    """One file, with its holes, hashed on its way to the disk."""
+    source: Any = getattr(tar.extractfile(info), "raw", None)  # its buffer cannot seek in a stream
+    with open(path, "xb") as file:
+        for start, length in parts_of(info):
+            source.seek(start)
+            at, end = start, start + length
+            while at < end:
+                data = source.read(min(BLOCK, end - at))
+                if not data:
+                    raise tarfile.ReadError("unexpected end of data")
+                content.feed(at, data)
+                if SPARSE not in info.pax_headers or data != bytes(len(data)):
+                    file.seek(at)
+                    file.write(data)
+                at += len(data)
+        file.truncate(info.size)
+        file.flush()
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)  # read back from the disk
+    return str(content.end(info.size))
+
+
+def parts_of(info: Any) -> list[tuple[int, int]]:
+    """(offset, length) of what is no hole."""
+    return [(0, info.size)] if info.sparse is None else info.sparse
+
+
+def finish(info: tarfile.TarInfo, path: str, warned: Warned) -> tarfile.TarInfo:
+    """Owner, mode, attributes and times, in this order: a change of owner takes the setuid bit and
+    the file's capabilities away. What could not be restored is warned about; what could is
+    returned."""
+    failed = []
+    if (info.uid, info.gid) != owner(path):
+        try:
+            os.chown(path, info.uid, info.gid, follow_symlinks=False)
+        except OSError as problem:
+            failed.append(f"its owner {info.uid}:{info.gid} ({problem.strerror})")
+    if not info.issym():
+        try:
+            os.chmod(path, info.mode)
+        except OSError as problem:
+            failed.append(f"its mode {info.mode:o} ({problem.strerror})")
+        if not failed and stat.S_IMODE(mode(path)) != info.mode & 0o7777:
+            failed.append(f"its mode {info.mode:o}")
+    for key, value in info.pax_headers.items():
+        if key.startswith(XATTR):
+            name, data = key[len(XATTR) :], value.encode("utf-8", "surrogateescape")
+            try:
+                os.setxattr(path, name, data, follow_symlinks=False)
+            except OSError as problem:
+                failed.append(f"its attribute {name} ({problem.strerror})")
+    try:
+        os.utime(path, ns=(moment(info), moment(info)), follow_symlinks=False)
+    except OSError as problem:
+        failed.append(f"its time ({problem.strerror})")
+    for each in failed:
+        warned.add(info.name, f"{each} could not be restored")
+    return there(info, path) if failed else info
+
+
+def owner(path: str) -> tuple[int, int]:
+    status = os.lstat(path)
+    return status.st_uid, status.st_gid
+
+
+def there(info: tarfile.TarInfo, path: str) -> tarfile.TarInfo:
+    """The same entry as the disk has it."""
+    kept, status = copy.copy(info), os.lstat(path)
+    kept.mode, (kept.uid, kept.gid) = stat.S_IMODE(status.st_mode), owner(path)
+    kept.pax_headers = {"mtime": str(status.st_mtime_ns // 10**9), **read_attributes(path)}
+    return kept
+
+
+def read_back(root: str, tree: Tree, names: set[str]) -> None:
+    """Every entry on the disk against what the stream said of it."""
+    wrong, number = list[str](), 0
+    reader = Reader(root, Warned(), lost="lost+found" in names)
+    for info, file in reader.members():
+        digest = ""
+        if file >= 0:
+            content = tree.content()
+            for offset, data in pieces(file, segments(file, info.size)):
+                content.feed(offset, data)
+            digest = content.end(info.size)
+            os.close(file)
+        if info.name == "." and "." not in names:
+            continue
+        if number >= len(tree.each) or tree.each[number] != short(tree.line(info, digest)):
+            wrong.append(shown(info.name))
+        number += 1
+    if wrong or number != len(tree.each):
+        more = ", ".join(wrong[:5]) or f"{number} entries of {len(tree.each)}"
+        sys.exit(f"what is on the disk is not what the stream held: {more}")
 
 
 class Below:
@@ -162,13 +559,20 @@ class Below:
     def place(self, info: tarfile.TarInfo) -> str:
         """The path of a member. Existing names are refused: a file would be written through a link
         of the same name."""
+        if info.isdir() and info.name == ".":
+            return self.root
         name = self.checked(info, info.name, "its name")
         path = os.path.join(self.root, name)
         if info.type not in (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE,
-                             tarfile.LNKTYPE) or info.issparse():  # fmt: skip
+                             tarfile.LNKTYPE):  # fmt: skip
             refuse(info, "it is no file, directory or link")
         if info.size < 0:
             refuse(info, f"its size is {info.size}")
+        at = 0
+        for start, length in parts_of(info):
+            if start < at or length < 0 or start + length > info.size:
+                refuse(info, "its map of holes makes no sense")
+            at = start + length
         if info.islnk():
             target = os.path.join(self.root, self.checked(info, info.linkname, "its target"))
             if not stat.S_ISREG(mode(target)):
@@ -202,26 +606,6 @@ def refuse(info: tarfile.TarInfo, why: str) -> NoReturn:
     sys.exit(f"the stream is no volume that this program saved: member {info.name!r}: {why}")
 
 
-def write(tar: tarfile.TarFile, info: tarfile.TarInfo, path: str) -> str:
-    """One file, hashed on its way to the disk."""
-    digest, content = hashlib.sha256(), tar.extractfile(info)
-    assert content is not None
-    with open(path, "xb") as file:
-        while True:
-            block = content.read(BLOCK)
-            if not block:
-                break
-            digest.update(block)
-            file.write(block)
-        file.flush()
-        os.fsync(file.fileno())
-    if os.geteuid() == 0:
-        os.chown(path, info.uid, info.gid)
-    os.chmod(path, info.mode)  # last: a change of owner takes the setuid bit away
-    os.utime(path, (info.mtime, info.mtime))
-    return digest.hexdigest()
-
-
 def held(root: str) -> list[str]:
     """Names in a volume; the file system's own directory is no content."""
     return [name for name in os.listdir(root) if name != "lost+found"]
@@ -238,23 +622,31 @@ def clear(root: str) -> None:
 
 
 def main() -> None:
-    if sys.argv[1] == "look":
-        print("full" if held(sys.argv[2]) else "empty", file=sys.stderr)
+    what, root = sys.argv[1:3]
+    if what == "look":
+        print("full" if held(root) else "empty", file=sys.stderr)
         return
-    if sys.argv[1] == "clear":
-        clear(sys.argv[2])
+    if what == "clear":
+        clear(root)
         return
+    warned = Warned()
     try:
-        counted, tree = {"save": save, "load": load}[sys.argv[1]](sys.argv[2])
+        if what == "save":
+            counted, tree = save(root, warned)
+        else:
+            counted, tree = load(root, warned, first=what == "load-1")
     except tarfile.TarError as problem:
         sys.exit(f"the stream is no intact tar: {problem}")
-    whole = hashlib.sha256("\n".join(sorted(tree)).encode("utf-8", "surrogateescape")).hexdigest()
-    print(
-        "resilience-end "
-        + json.dumps({"bytes": counted.bytes, "sha256": counted.hash.hexdigest(), "tree": whole}),
-        file=sys.stderr,
-        flush=True,
-    )
+    except OSError as problem:
+        sys.exit(f"{shown(str(problem.filename or root))}: {problem.strerror or problem}")
+    footer = {
+        "bytes": counted.bytes,
+        "sha256": counted.hash.hexdigest(),
+        "tree": tree.whole(),
+        "warnings": warned.lines,
+        "warned": warned.count,
+    }
+    print("resilience-end " + json.dumps(footer), file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

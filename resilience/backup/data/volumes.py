@@ -92,6 +92,8 @@ class TarVolumes:
                 counted = Counted(write)
                 ended = self._agent(namespace, pod, "save", stdout=counted.write)
                 footer = proven(what, ended, counted)
+                if footer.warnings and self.wanted.changing == "fail":
+                    raise VolumeFailed(f"{what}: {'; '.join(footer.warnings[:5])}")
         return VolumeRecord(
             namespace=namespace,
             claim=claim,
@@ -100,6 +102,7 @@ class TarVolumes:
             sha256=footer.sha256,
             tree=footer.tree,
             engine=files.engine,
+            warnings=footer.warnings,
         )
 
     def decide(
@@ -160,9 +163,12 @@ class TarVolumes:
         except NotFound:
             why = "its claim was not restored"
             return str(Decision(record, namespace, Act.LEAVE, why))
-        self.bring_back(snapshot, record, namespace, empty_first=decision.act is Act.REFILL)
+        warned = self.bring_back(
+            snapshot, record, namespace, empty_first=decision.act is Act.REFILL
+        )
         self._mark(namespace, record.claim, {FILLED: self.name, FILLING: None})
-        return f"{decision}: {record.bytes} bytes, tree {record.tree}"
+        told = f"; warning: {'; '.join(warned)}" if warned else ""
+        return f"{decision}: {record.bytes} bytes, tree {record.tree}{told}"
 
     def _mark(self, namespace: str, claim: str, marks: dict[str, str | None]) -> None:
         self.cluster.patch(CLAIMS, claim, {"metadata": {"annotations": marks}}, namespace)
@@ -178,9 +184,9 @@ class TarVolumes:
         namespace: str,
         *,
         empty_first: bool = False,
-    ) -> None:
-        """Into the claim of the same name in `namespace`, which must be empty, or is emptied; the
-        files' own tree hash must come out as it went in."""
+    ) -> Sequence[str]:
+        """Into the claim of the same name in `namespace`, which must be empty, or is emptied. The
+        helper reads the disk back and holds it against the stream; returns what it warns of."""
         what = f"volume {namespace}/{record.claim}"
         sent = Counted(lambda data: None)
 
@@ -194,12 +200,14 @@ class TarVolumes:
         with self.mounted(namespace, record.claim, writing=True) as pod:
             if empty_first and (ended := self._agent(namespace, pod, "clear")).status != 0:
                 raise VolumeFailed(f"{what} cannot be emptied: {last_words(ended)}")
-            ended = self._agent(namespace, pod, "load", stdin=stdin())
+            form = "load" if record.tree.startswith("2:") else "load-1"
+            ended = self._agent(namespace, pod, form, stdin=stdin())
         footer = proven(what, ended, sent)
         if (sent.bytes, sent.sha256) != (record.bytes, record.sha256):
             raise VolumeFailed(f"{what}: the stored stream is not the one that was recorded")
         if footer.tree != record.tree:
             raise VolumeFailed(f"{what}: the files that were written are not those that were read")
+        return footer.warnings
 
     @contextmanager
     def mounted(self, namespace: str, claim: str, *, writing: bool) -> Iterator[str]:

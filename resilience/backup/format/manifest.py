@@ -39,8 +39,9 @@ class VolumeRecord:
     """One volume's data, or an application's dump (`kind`), whose name stands for the claim's.
 
     `engine` is "" for a file of the snapshot, else who keeps the data under `key`.
-    `tree` is the hash of a volume's files: paths, modes, sizes, contents. `pods` (a selector),
-    `container` and `load` say how a dump is brought back.
+    `tree` is the hash of a volume's files: paths, modes, owners, times, attributes, contents.
+    `warnings` name files that are not in it. `pods` (a selector), `container` and `load` say how a
+    dump is brought back.
     """
 
     namespace: str
@@ -54,6 +55,7 @@ class VolumeRecord:
     container: str = ""
     load: tuple[str, ...] = ()
     engine: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -171,13 +171,22 @@ class _Walk:
             return
         self._found.needed.update(needs(item))
         if kind_name(resource) == "persistentvolumeclaims":
-            metadata, spec = item["metadata"], item.get("spec") or {}
-            self._found.claims.append(
-                (metadata["namespace"], metadata["name"], spec.get("volumeName", ""))
-            )
+            self._claim(resource, item)
         if "." in resource.group:
             self._custom.add(kind_name(resource))
         self._take(resource, item)
+
+    def _claim(self, resource: Resource, item: Object) -> None:
+        """Its data is taken, but for a generic ephemeral volume: that ends with its Pod."""
+        metadata, spec = item["metadata"], item.get("spec") or {}
+        for owner in metadata.get("ownerReferences") or ():
+            if owner.get("controller") and owner["kind"] == "Pod":
+                why = f"its data is not taken: it is an ephemeral volume of Pod {owner['name']}"
+                self._found.left_out.append(f"{_shown(resource, item)}: {why}")
+                return
+        self._found.claims.append(
+            (metadata["namespace"], metadata["name"], spec.get("volumeName", ""))
+        )
 
     def _objects_of_namespaces(self, namespaces: Sequence[Object]) -> None:
         kind = self._kinds.get("namespaces", NAMESPACES)

@@ -264,7 +264,7 @@ class _Making:
             object_bytes=lines.bytes,
             files=(*self._files.records, announced),
             coverage=tuple(coverage),
-            warnings=tuple(_warnings(found)),
+            warnings=(*_warnings(found), *volume_warnings(volumes)),
             volumes=volumes,
             sentinels=request.sentinels,
             own_objects=self._own,
@@ -314,6 +314,15 @@ def _without_data(found: Collected, volumes: Sequence[VolumeRecord]) -> tuple[st
         for namespace, name, volume in sorted(found.claims)
         if volume and (namespace, name) not in taken
     )
+
+
+def volume_warnings(volumes: Sequence[VolumeRecord]) -> list[str]:
+    """What is not in the data of volumes."""
+    return [
+        f"volume {each.namespace}/{each.claim}: {warning}"
+        for each in volumes
+        for warning in each.warnings
+    ]
 
 
 def _warnings(found: Collected) -> list[str]:

@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import tarfile
+from collections.abc import Sequence
 
 import pytest
 
@@ -19,7 +20,9 @@ from resilience.backup.format.errors import (
     OverwritesSilently,
     StoreFull,
 )
+from resilience.backup.format.manifest import VolumeRecord
 from resilience.backup.store.memory import MemoryStore
+from resilience.backup.store.snapshot_files import Files
 from resilience.backup.take.scope import Scope
 from resilience.backup.take.snapshot import Request, create
 from resilience.cluster.errors import Forbidden, Gone, ServerTrouble, Throttled
@@ -55,6 +58,24 @@ def test_a_snapshot_holds_what_velero_reads_and_is_intact() -> None:
     with tarfile.open(fileobj=io.BytesIO(store.files["backups/one/one.tar.gz"])) as tar:
         assert "resources/namespaces/cluster/shop.json" in tar.getnames()
     assert verify(opened(store, "one")).intact
+
+
+def test_the_data_of_a_generic_ephemeral_volume_is_left_to_its_pod() -> None:
+    cluster, store, seen = shop(), MemoryStore(), list[tuple[str, str, str]]()
+    owner = {"apiVersion": "v1", "kind": "Pod", "name": "w-0", "uid": "u", "controller": True}
+    for name, owners in (("data", []), ("w-0-scratch", [owner])):
+        metadata = {"name": name, "namespace": "shop", "ownerReferences": owners}
+        cluster.add({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata,
+                     "spec": {"volumeName": f"pv-{name}"}})  # fmt: skip
+
+    def take(files: Files, claims: Sequence[tuple[str, str, str]]) -> list[VolumeRecord]:
+        seen.extend(claims)
+        return []
+
+    request = Request(name="one", scope=SHOP, volumes=take)
+    manifest = create(request, cluster, store, clock=FakeClock())
+    assert seen == [("shop", "data", "pv-data")]
+    assert any("an ephemeral volume of Pod w-0" in each for each in manifest.warnings)
 
 
 def test_the_marker_is_written_last() -> None:
