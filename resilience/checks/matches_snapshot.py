@@ -24,7 +24,9 @@ class Same:
     """Parameters of `same`."""
 
     as_: Literal["snapshot"] = parameter(
-        "`snapshot`: the one that the namespace was restored from.", key="as", default="snapshot"
+        "`snapshot`: the snapshot that the namespace was restored from.",
+        key="as",
+        default="snapshot",
     )
 
 

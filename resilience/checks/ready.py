@@ -53,7 +53,7 @@ class Ready:
         example="app=checkout",
         one_of="what",
     )
-    at_least: int = parameter("So many Pods at least (with `pods`).", default=1, at_least=1)
+    at_least: int = parameter("At least this many Pods (with `pods`).", default=1, at_least=1)
 
 
 def _check(ready: Ready) -> Sequence[Complaint]:

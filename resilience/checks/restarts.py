@@ -23,7 +23,9 @@ class Restarts:
     """Parameters of `restarts`."""
 
     pods: Selector = parameter("Pods with these labels.", example="app=checkout")
-    at_most: int = parameter("So many restarts of all of them together.", default=0, at_least=0)
+    at_most: int = parameter(
+        "The allowed number of restarts, summed over all Pods.", default=0, at_least=0
+    )
 
 
 def run(restarts: Restarts, context: CheckContext) -> str:
@@ -81,7 +83,7 @@ VERB = Verb(
     name="restarts",
     family=Family.CHECK,
     parameters=Restarts,
-    summary="Containers were restarted at most so often since the run began.",
+    summary="Containers were restarted at most this many times since the run began.",
     phases=frozenset({Phase.WHEN, Phase.THEN}),
     run=run,
     describe=lambda restarts: f"at most {many(restarts.at_most, 'restart')} of {restarts.pods}",

@@ -123,7 +123,7 @@ def _tagged(file: str, root: Node) -> Problem | None:
     waiting = [root]
     while waiting:
         node = waiting.pop()
-        if node.tag not in _TAGS:
+        if node.tag not in _TAGS or not _suits(node):
             return Problem(
                 _place(file, node),
                 f"the YAML tag {quoted(node.tag)} means nothing here",
@@ -133,6 +133,14 @@ def _tagged(file: str, root: Node) -> Problem | None:
         known |= {id(child): child for child in fresh}
         waiting += reversed(fresh)
     return None
+
+
+def _suits(node: Node) -> bool:
+    """Whether a tag names the form that its node has: `!!int {a: b}` does not."""
+    form = node.tag.rpartition(":")[2]
+    if isinstance(node, MappingNode):
+        return form == "map"
+    return form == "seq" if isinstance(node, yaml.SequenceNode) else form not in ("map", "seq")
 
 
 _Check = Callable[[str, Node], Problem | None]

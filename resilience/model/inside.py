@@ -22,7 +22,7 @@ class PlanHook:
     """Commands before and after a snapshot."""
 
     pods: Selector = parameter("Which Pods: all that fit and run.", example="app=db")
-    container: str = parameter("Which container; the Pod's first if left out.", default="")
+    container: str = parameter("The container; the Pod's first by default.", default="")
     before: tuple[str, ...] = parameter(
         "Run before anything is read.", default=(), example="[fsfreeze, -f, /data]"
     )
@@ -69,7 +69,7 @@ class Dump:
 
     name: str = parameter("What it is called in the store.", example="orders")
     pods: Selector = parameter("Which Pods; the first that is ready is asked.", example="app=db")
-    container: str = parameter("Which container; the Pod's first if left out.", default="")
+    container: str = parameter("The container; the Pod's first by default.", default="")
     take: tuple[str, ...] = parameter(
         "Prints the dump.", at_least=1, example="[pg_dump, -Fc, orders]"
     )
@@ -85,7 +85,7 @@ class Sentinel:
     """A record that the application keeps: written before a snapshot, read after its restore."""
 
     pods: Selector = parameter("Which Pods; the first that is ready is asked.", example="app=db")
-    container: str = parameter("Which container; the Pod's first if left out.", default="")
+    container: str = parameter("The container; the Pod's first by default.", default="")
     write: tuple[str, ...] = parameter(
         "Reads the record, one line, and keeps it.", at_least=1, example="[tee, /data/sentinel]"
     )

@@ -30,9 +30,9 @@ _NOTE = "<!-- Made by `make docs` from the code. -->\n"
 
 _FAMILIES = {
     Family.ACTION: "Actions change the cluster",
-    Family.FLOW: "Flow verbs hold other steps, or wait",
+    Family.FLOW: "Flow verbs contain other steps, or wait",
     Family.CHECK: "Checks are facts that must hold",
-    Family.PROBE: "Probes measure without pause",
+    Family.PROBE: "Probes measure for the whole scenario",
 }
 
 
@@ -104,12 +104,12 @@ def _verbs_page(catalogue: Catalogue) -> Iterator[str]:
 def _verb(verb: Verb) -> str:
     record = record_of(verb.parameters)
     phases = listed((f"`{phase.value}:`" for phase in Phase if phase in verb.phases), "and")
-    parts = [f"### {verb.name}\n", f"{verb.summary}\n", f"Stands under {phases}.\n"]
+    parts = [f"### {verb.name}\n", f"{verb.summary}\n", f"Used under {phases}.\n"]
     if verb.example:
         parts.append(f"```yaml\n{as_step(verb.example)}\n```\n")
     if verb.shorthand:
         key = next(key for key, item in record.fields.items() if item.name == verb.shorthand)
-        parts.append(f"A value without keys is its `{key}`.\n")
+        parts.append(f"A plain value sets `{key}`.\n")
     if record.fields:
         parts.append(_table(record) + "\n")
     parts += _promises(verb)
@@ -128,13 +128,15 @@ def _promises(verb: Verb) -> Sequence[str]:
     """What an action leaves and how it proves itself."""
     told = []
     if verb.residue is Residue.EVERYTHING:
-        told.append(f"Cannot be undone: needs `lasting: true`. {verb.residue_text}".strip() + "\n")
+        told.append(
+            f"Cannot be undone, so it requires `lasting: true`. {verb.residue_text}".strip() + "\n"
+        )
     elif verb.undo_text:
         told.append(f"Undo: {verb.undo_text}\n")
     if verb.residue is Residue.NAMED and verb.residue_text:
-        told.append(f"Leaves behind: {verb.residue_text}\n")
+        told.append(f"Remains after the undo: {verb.residue_text}\n")
     if verb.proof:
-        told.append(f"Proof that it took effect: {verb.proof}\n")
+        told.append(f"Evidence of the effect: {verb.proof}\n")
     return told
 
 

@@ -98,7 +98,18 @@ def test_a_matrix_with_one_wrong_combination_gives_no_test_at_all() -> None:
     ]
 
 
-@pytest.mark.parametrize("place", ["tags: [!x a]", "!x tags: [a]", "seed: !x 5", "tags: !x [a]"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "tags: [!x a]",
+        "!x tags: [a]",
+        "seed: !x 5",
+        "tags: !x [a]",
+        "tags: !!int [a]",
+        "objective: !!str {availability: 99%}",
+        "seed: !!map 5",
+    ],
+)
 def test_a_yaml_tag_is_told_wherever_it_stands(place: str) -> None:
     loaded = read(SCENARIO.replace(b"seed: 7", b"").replace(b"tags: [pods, smoke]", place.encode()))
     assert [problem.message for problem in loaded.problems] == [

@@ -76,14 +76,14 @@ class Taint(Nodes):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Zone:
-    label: str = parameter("The label that names zones.", default="topology.kubernetes.io/zone")
+    label: str = parameter("The label that holds the zone.", default="topology.kubernetes.io/zone")
     value: str = parameter("Which zone.")
-    act: Literal["cordon", "drain"] = parameter("What happens to its nodes.", default="drain")
+    act: Literal["cordon", "drain"] = parameter("What to do with its nodes.", default="drain")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partition:
-    pods: Selector = parameter("Who is cut off.")
+    pods: Selector = parameter("The Pods to isolate.")
     from_: Selector | None = parameter("From whom; else from all.", default=None, key="from")
     direction: Literal["ingress", "egress", "both"] = parameter("Which way.", default="both")
     ports: tuple[int | str, ...] = parameter("Which ports.", default=())

@@ -82,7 +82,7 @@ def record(broken: bool = True) -> RunRecord:
         ],
         timeline=_timeline(),
         environment={"resilience": "0.1.0", "context": "sandbox", "sandbox": True},
-        residues=("other Pods stand in place of the killed ones",),
+        residues=("new Pods replaced the killed ones",),
         leftovers=("Namespace shop: still terminating <after> 180s",) if failed else (),
     )  # fmt: skip
 

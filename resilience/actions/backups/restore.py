@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 class Restore:
     """Parameters of `restore`."""
 
-    plan: str = parameter("A plan, by its id: from its store.", default="", one_of="what")
+    plan: str = parameter("The id of a plan; its store is used.", default="", one_of="what")
     store: str = parameter(
-        "Where from: s3://BUCKET/PREFIX or file:DIRECTORY.",
+        "The store: s3://BUCKET/PREFIX or file:DIRECTORY.",
         default="",
         example="file:./backups-data",
         one_of="what",
     )
-    name: str = parameter("Which snapshot; else the newest of this namespace.", default="")
+    name: str = parameter("The snapshot; the newest of this namespace by default.", default="")
     into: str = parameter("Another namespace, which must not exist.", default="")
     existing: Literal["fail", "skip", "update"] = parameter(
         "What to do with objects that are there and differ; `skip` also leaves their data alone.",
@@ -273,7 +273,7 @@ def _touches(restore: Restore, namespace: str) -> Reach:
 VERB = Verb(
     name="restore",
     family=Family.ACTION,
-    summary="Bring a namespace back from a snapshot.",
+    summary="Restore a namespace from a snapshot.",
     parameters=Restore,
     phases=frozenset({Phase.GIVEN, Phase.WHEN}),
     run=run,
@@ -286,7 +286,7 @@ VERB = Verb(
     undo=undo,
     undo_text="A namespace that `into` created is deleted.",
     residue=Residue.NAMED,
-    residue_text="what was brought back in its own namespace stays",
+    residue_text="restored objects stay in their namespace",
     proof="what became of each object, and of each volume's stream",
     example="restore: {store: file:./backups-data, existing: skip}",
 )

@@ -29,18 +29,22 @@ class Snapshot:
     """Parameters of `snapshot`."""
 
     plan: str = parameter(
-        "A plan, by its id; `this` is the one in whose `given` it stands.",
+        "The id of a plan; `this` is the plan that contains the step.",
         default="",
         one_of="what",
     )
     store: str = parameter(
-        "Where to: s3://BUCKET/PREFIX or file:DIRECTORY.",
+        "The store: s3://BUCKET/PREFIX or file:DIRECTORY.",
         default="",
         example="file:./backups-data",
         one_of="what",
     )
-    name: str = parameter("Its name; else the plan or the namespace, and the time.", default="")
-    volumes: bool = parameter("The data of bound claims too; a plan says so itself.", default=False)
+    name: str = parameter(
+        "The snapshot's name; by default the plan or namespace, and the time.", default=""
+    )
+    volumes: bool = parameter(
+        "Include the data of bound claims; a plan sets this itself.", default=False
+    )
 
 
 def _check(snapshot: Snapshot) -> Sequence[Complaint]:
@@ -190,7 +194,7 @@ def _extended(request: Request, inside: Inside, context: ActionContext, clock: C
 VERB = Verb(
     name="snapshot",
     family=Family.ACTION,
-    summary="Make a verified backup of the namespace, or of a plan.",
+    summary="Take a snapshot of the namespace or of a plan, and verify it.",
     parameters=Snapshot,
     phases=frozenset({Phase.GIVEN, Phase.WHEN}),
     run=run,

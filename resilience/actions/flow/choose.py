@@ -31,7 +31,7 @@ def _bounds(one_of: OneOf) -> tuple[Duration, Duration]:
 VERB = Verb(
     name="choose",
     family=Family.FLOW,
-    summary="Carry out one of several steps, chosen by the seed.",
+    summary="Run one of several steps, chosen by the seed.",
     parameters=OneOf,
     phases=frozenset({Phase.WHEN}),
     run=run,

@@ -41,7 +41,7 @@ def run(refused: Refused, context: FlowContext) -> None:
 VERB = Verb(
     name="expect_refused",
     family=Family.FLOW,
-    summary="A step that the API server must refuse, for instance by a budget.",
+    summary="Expect the API server to refuse a step, for instance because of a budget.",
     parameters=Refused,
     phases=frozenset({Phase.WHEN}),
     run=run,

@@ -15,7 +15,7 @@ from resilience.verbs.context import FlowContext
 class Parallel:
     """Parameters of `parallel`."""
 
-    steps: tuple[Step, ...] = parameter("Steps to begin at the same time.", at_least=2)
+    steps: tuple[Step, ...] = parameter("Steps to start at the same time.", at_least=2)
 
 
 def run(parallel: Parallel, context: FlowContext) -> None:
@@ -29,7 +29,7 @@ def run(parallel: Parallel, context: FlowContext) -> None:
 VERB = Verb(
     name="parallel",
     family=Family.FLOW,
-    summary="Carry out several steps at the same time.",
+    summary="Run several steps at the same time.",
     parameters=Parallel,
     phases=frozenset({Phase.WHEN}),
     run=run,

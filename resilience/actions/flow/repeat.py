@@ -22,16 +22,16 @@ class Repeat:
 
     steps: tuple[Step, ...] = parameter("Steps of one round, one after another.", at_least=1)
     times: int | None = parameter(
-        "How many rounds.", default=None, example="5", at_least=1, one_of="how long"
+        "The number of rounds.", default=None, example="5", at_least=1, one_of="how long"
     )
     for_: Duration | None = parameter(
-        "No round begins after so long.", default=None, key="for", example="5m", one_of="how long"
+        "Start no round after this time.", default=None, key="for", example="5m", one_of="how long"
     )
     every: Duration | None = parameter(
-        "From the start of a round to the start of the next.", default=None, example="30s"
+        "Time from the start of a round to the start of the next.", default=None, example="30s"
     )
     jitter: Share | Duration | None = parameter(
-        "Each start is up to so much later, by the seed; a share is one of `every`.",
+        "Random delay of each start (seeded), at most this much; a share is relative to `every`.",
         default=None,
         example="20%",
     )
@@ -100,7 +100,7 @@ def rehearse(repeat: Repeat, context: FlowContext) -> None:
 VERB = Verb(
     name="repeat",
     family=Family.FLOW,
-    summary="Carry out steps again and again.",
+    summary="Run steps several times.",
     parameters=Repeat,
     phases=frozenset({Phase.WHEN}),
     run=run,

@@ -24,7 +24,7 @@ def run(sleep: Sleep, context: FlowContext) -> None:
 VERB = Verb(
     name="sleep",
     family=Family.FLOW,
-    summary="Let time pass.",
+    summary="Wait for a fixed time.",
     parameters=Sleep,
     phases=frozenset({Phase.GIVEN, Phase.WHEN}),
     run=run,

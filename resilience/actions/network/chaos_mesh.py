@@ -36,7 +36,7 @@ class ChaosMesh:
         "A manifest with one resource of Chaos Mesh.", example="manifests/checkout.yaml"
     )
     duration: Duration | None = parameter(
-        "How long; until the scenario ends if left out.", default=None, example="30s"
+        "How long; until the end of the scenario by default.", default=None, example="30s"
     )
 
 
@@ -188,7 +188,7 @@ def _bodies(chaos: ChaosMesh) -> list[Object]:
 VERB = Verb(
     name="chaos_mesh",
     family=Family.ACTION,
-    summary="Apply a resource of Chaos Mesh and take it away again.",
+    summary="Apply a Chaos Mesh resource and delete it again.",
     parameters=ChaosMesh,
     phases=frozenset({Phase.WHEN}),
     run=run,
@@ -199,7 +199,7 @@ VERB = Verb(
     rights=_rights,
     touches=_touches,
     undo=undo,
-    undo_text="The resource is deleted and has recovered.",
+    undo_text="The resource is deleted, and its fault has recovered.",
     proof="Its condition AllInjected, with at least one target.",
     example="chaos_mesh: {file: manifests/checkout.yaml, duration: 30s}",
 )

@@ -32,22 +32,24 @@ LONGEST_PROOF = Duration.of(90)
 class Partition:
     """Parameters of `partition`."""
 
-    pods: Selector = parameter("Who is cut off.", example="app=checkout")
+    pods: Selector = parameter("The Pods to isolate.", example="app=checkout")
     from_: Selector | None = parameter(
-        "From whom, in the same namespace; else from everybody.",
+        "Isolate them only from these Pods of the namespace; from everything by default.",
         default=None,
         key="from",
         example="app=db",
     )
     direction: Literal["ingress", "egress", "both"] = parameter(
-        "Whether they cannot be reached (ingress), cannot reach (egress), or both.", default="both"
+        "Block incoming connections (ingress), outgoing ones (egress), or both.", default="both"
     )
     ports: tuple[int | str, ...] = parameter(
-        "Only these ports, by number or name; else all.", default=(), example="[5432, metrics]"
+        "Only these ports, by number or name; all by default.",
+        default=(),
+        example="[5432, metrics]",
     )
-    dns: bool = parameter("Cut name resolution too, where all ports are cut.", default=False)
+    dns: bool = parameter("Also block DNS, if all ports are blocked.", default=False)
     duration: Duration | None = parameter(
-        "How long; until the scenario ends if left out.", default=None, example="30s"
+        "How long; until the end of the scenario by default.", default=None, example="30s"
     )
 
     @property
@@ -188,7 +190,7 @@ def _rights(_: Partition, namespace: str) -> Sequence[Right]:
 VERB = Verb(
     name="partition",
     family=Family.ACTION,
-    summary="Cut Pods off by NetworkPolicy.",
+    summary="Isolate Pods with a NetworkPolicy.",
     parameters=Partition,
     phases=frozenset({Phase.WHEN}),
     run=run,

@@ -22,7 +22,7 @@ class Cordon:
     """Parameters of `cordon`."""
 
     node: str | node_choice.NodeQuery = parameter(
-        "A node's name, `biggest`, or which nodes.", example="{running: app=checkout}"
+        "A node's name, `biggest`, or a selection of nodes.", example="{running: app=checkout}"
     )
 
 
@@ -60,7 +60,7 @@ def put_on(node: Object, context: ActionContext) -> None:
 VERB = Verb(
     name="cordon",
     family=Family.ACTION,
-    summary="Let no new Pods onto a node.",
+    summary="Mark a node unschedulable, so that no new Pods start on it.",
     parameters=Cordon,
     phases=frozenset({Phase.GIVEN, Phase.WHEN}),
     run=run,

@@ -39,18 +39,16 @@ class Drain:
     """Parameters of `drain`."""
 
     node: str | node_choice.NodeQuery = parameter(
-        "A node's name, `biggest`, or which nodes.", example="{running: app=checkout}"
+        "A node's name, `biggest`, or a selection of nodes.", example="{running: app=checkout}"
     )
     grace: Duration | None = parameter(
-        "Grace period in whole seconds; each Pod's own if left out.", default=None, example="30s"
+        "Grace period in whole seconds; each Pod's own by default.", default=None, example="30s"
     )
     empty_dir: bool = parameter(
-        "Evict Pods with emptyDir volumes too, whose data is lost.", default=False
+        "Also evict Pods with emptyDir volumes; their data is lost.", default=False
     )
-    bare: bool = parameter("Evict Pods that nothing replaces too.", default=False)
-    overflow: bool = parameter(
-        "Drain although the nodes that stay have no room for all that moves.", default=False
-    )
+    bare: bool = parameter("Also evict bare Pods (no controller recreates them).", default=False)
+    overflow: bool = parameter("Drain even if the remaining nodes lack capacity.", default=False)
 
 
 def _check(drain: Drain) -> list[Complaint]:
@@ -218,7 +216,7 @@ def _leaving(moving: Sequence[Object]) -> list[Object]:
 VERB = Verb(
     name="drain",
     family=Family.ACTION,
-    summary="Empty nodes within their disruption budgets.",
+    summary="Drain nodes as fast as their disruption budgets allow.",
     parameters=Drain,
     phases=frozenset({Phase.WHEN}),
     run=run,

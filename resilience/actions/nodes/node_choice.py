@@ -37,7 +37,7 @@ class NodeQuery:
         "How many of them.", default=None, at_least=1, one_of="how many", example="1"
     )
     share: Share | None = parameter(
-        "Which part of them, rounded down.", default=None, one_of="how many", example="1/3"
+        "Which share of the Pods, rounded down.", default=None, one_of="how many", example="1/3"
     )
 
 

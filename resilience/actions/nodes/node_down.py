@@ -36,7 +36,7 @@ class NodeDown:
     """Parameters of `node_down`."""
 
     node: str | node_choice.NodeQuery = parameter(
-        "A node's name, `biggest`, or which nodes.", example="{running: app=checkout}"
+        "A node's name, `biggest`, or a selection of nodes.", example="{running: app=checkout}"
     )
     only: Literal["kubelet"] | None = parameter(
         "Stop only the kubelet; its Pods run on. On a real cluster a privileged Pod asks a timer "
@@ -146,7 +146,7 @@ def undo(data: Mapping[str, Any], context: UndoContext) -> None:
 VERB = Verb(
     name="node_down",
     family=Family.ACTION,
-    summary="Stop a machine without notice.",
+    summary="Stop a node's machine without warning.",
     parameters=NodeDown,
     phases=frozenset({Phase.WHEN}),
     run=run,
@@ -161,7 +161,7 @@ VERB = Verb(
     undo=undo,
     undo_text="The machine is started, and is Ready and uncordoned as before.",
     residue=Residue.NAMED,
-    residue_text="Pods of the stopped node were restarted or stand elsewhere",
-    proof="The node's Ready condition is not True any more.",
+    residue_text="Pods of the stopped node were restarted or moved",
+    proof="The node's Ready condition is no longer True.",
     example="node_down: {node: {running: app=checkout}}",
 )

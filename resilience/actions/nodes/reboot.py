@@ -29,7 +29,7 @@ class Reboot:
     """Parameters of `reboot`."""
 
     node: str | node_choice.NodeQuery = parameter(
-        "A node's name, `biggest`, or which nodes.", example="{running: app=checkout}"
+        "A node's name, `biggest`, or a selection of nodes.", example="{running: app=checkout}"
     )
 
 
@@ -101,7 +101,7 @@ def rehearse(reboot: Reboot, context: ActionContext) -> None:
 VERB = Verb(
     name="reboot",
     family=Family.ACTION,
-    summary="Restart a machine without notice.",
+    summary="Restart a node's machine without warning.",
     parameters=Reboot,
     phases=frozenset({Phase.WHEN}),
     run=run,

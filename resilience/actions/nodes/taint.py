@@ -27,10 +27,10 @@ class Taint:
     """Parameters of `taint`."""
 
     node: str | node_choice.NodeQuery = parameter(
-        "A node's name, `biggest`, or which nodes.", example="{running: app=checkout}"
+        "A node's name, `biggest`, or a selection of nodes.", example="{running: app=checkout}"
     )
     taint: str = parameter(
-        "KEY=VALUE:EFFECT or KEY:EFFECT, as kubectl writes it.", example="maintenance:NoExecute"
+        "KEY=VALUE:EFFECT or KEY:EFFECT, as in kubectl.", example="maintenance:NoExecute"
     )
 
     @property
@@ -102,7 +102,7 @@ def _same(taints: Sequence[Mapping[str, Any]], one: Mapping[str, Any]) -> bool:
 VERB = Verb(
     name="taint",
     family=Family.ACTION,
-    summary="Put a taint on nodes.",
+    summary="Add a taint to nodes.",
     parameters=Taint,
     phases=frozenset({Phase.GIVEN, Phase.WHEN}),
     run=run,
@@ -111,7 +111,7 @@ VERB = Verb(
     check=_check,
     rights=node_choice.rights,
     undo=reverting.undo,
-    undo_text="Exactly this taint is taken off again, unless somebody changed it since.",
-    proof="The API server's answer holds the taint.",
+    undo_text="This taint is removed, unless somebody changed it since.",
+    proof="The API server's answer contains the taint.",
     example="taint: {node: node-1, taint: maintenance=true:NoExecute}",
 )

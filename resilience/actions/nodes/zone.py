@@ -23,19 +23,17 @@ from resilience.verbs.context import ActionContext
 class Zone:
     """Parameters of `zone`."""
 
-    value: str = parameter("Which zone: the label's value.", example="eu-central-1a")
-    label: str = parameter("The label that names zones.", default=nodes.ZONE)
-    act: Literal["cordon", "drain"] = parameter("What happens to its nodes.", default="drain")
+    value: str = parameter("The zone: the value of the label.", example="eu-central-1a")
+    label: str = parameter("The label that holds the zone.", default=nodes.ZONE)
+    act: Literal["cordon", "drain"] = parameter("What to do with its nodes.", default="drain")
     grace: Duration | None = parameter(
-        "Grace period in whole seconds; each Pod's own if left out.", default=None, example="30s"
+        "Grace period in whole seconds; each Pod's own by default.", default=None, example="30s"
     )
     empty_dir: bool = parameter(
-        "Evict Pods with emptyDir volumes too, whose data is lost.", default=False
+        "Also evict Pods with emptyDir volumes; their data is lost.", default=False
     )
-    bare: bool = parameter("Evict Pods that nothing replaces too.", default=False)
-    overflow: bool = parameter(
-        "Drain although the other zones have no room for all that moves.", default=False
-    )
+    bare: bool = parameter("Also evict bare Pods (no controller recreates them).", default=False)
+    overflow: bool = parameter("Drain even if the other zones lack capacity.", default=False)
 
     @property
     def nodes(self) -> nodes.NodeQuery:

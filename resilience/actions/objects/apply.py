@@ -34,10 +34,10 @@ class Apply:
     """Parameters of `apply`."""
 
     file: Path = parameter(
-        "A manifest, or a folder of manifests; relative to the scenario.",
+        "A manifest or a directory of manifests, relative to the scenario.",
         example="manifests/checkout.yaml",
     )
-    keep: bool = parameter("Leave everything in place at the end.", default=False)
+    keep: bool = parameter("Do not delete the objects at the end.", default=False)
 
 
 def _describe(apply: Apply) -> str:

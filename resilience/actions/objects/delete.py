@@ -23,7 +23,7 @@ class Lose:
     """Parameters of `lose`."""
 
     objects: tuple[str, ...] = parameter(
-        "KIND/NAME of each, as kubectl writes it.", at_least=1, example="[deployment/shop]"
+        "KIND/NAME of each object, as in kubectl.", at_least=1, example="[deployment/shop]"
     )
 
 
@@ -101,7 +101,7 @@ def rehearse(lose: Lose, context: ActionContext) -> None:
 VERB = Verb(
     name="delete",
     family=Family.ACTION,
-    summary="Delete objects for good.",
+    summary="Delete objects permanently.",
     parameters=Lose,
     phases=frozenset({Phase.WHEN}),
     run=run,
@@ -111,7 +111,7 @@ VERB = Verb(
     shorthand="objects",
     rights=_rights,
     residue=Residue.EVERYTHING,
-    residue_text="what was deleted stays deleted",
+    residue_text="Deleted objects stay deleted.",
     proof="The API server no longer knows the object's uid.",
     example="delete: [deployment/shop, configmap/shop]\nlasting: true",
 )

@@ -23,35 +23,35 @@ class PodChoice:
     """Match, filter, choose. At least one way to match is needed."""
 
     pods: Selector | None = parameter("Pods with these labels.", default=None, example="app=shop")
-    name: str | None = parameter("The one Pod of this name.", default=None, example="db-0")
+    name: str | None = parameter("The Pod with this name.", default=None, example="db-0")
     owner: Reference | None = parameter(
-        "Pods that this workload keeps.", default=None, example="deployment/checkout"
+        "Pods of this workload.", default=None, example="deployment/checkout"
     )
     node: str | None = parameter("Only Pods on this node.", default=None, example="node-1")
     phase: Literal["Pending", "Running"] | None = parameter(
         "Only Pods in this phase.", default=None
     )
     ready: bool | None = parameter("Only Pods that are (or are not) ready.", default=None)
-    min_age: Duration | None = parameter("Only Pods at least so old.", default=None, example="5m")
+    min_age: Duration | None = parameter("Only Pods at least this old.", default=None, example="5m")
     exclude: Selector | None = parameter(
-        "But not Pods with these labels.", default=None, example="canary"
+        "Except Pods with these labels.", default=None, example="canary"
     )
     one_per: Literal["owner", "node"] | None = parameter(
         "At most one Pod of each workload, or on each node.", default=None
     )
-    bare: bool = parameter("Also Pods that nothing would bring back.", default=False)
+    bare: bool = parameter("Include bare Pods (no controller recreates them).", default=False)
     count: Count | None = parameter(
-        "How many: a number, all, one, minority (fewer than half) or majority.",
+        "How many Pods: a number, all, one, minority (fewer than half) or majority.",
         default=None,
         example="1",
         at_least=1,
         one_of="how many",
     )
     share: Share | None = parameter(
-        "Which part of them, rounded down.", default=None, example="1/3", one_of="how many"
+        "Which share of the Pods, rounded down.", default=None, example="1/3", one_of="how many"
     )
     order: Order = parameter(
-        "Who goes first: random (by the seed), oldest or newest.", default="random"
+        "Which Pods to pick first: random (seeded), oldest or newest.", default="random"
     )
 
     @property

@@ -28,7 +28,7 @@ class Crash(PodChoice):
     """Parameters of `crash`."""
 
     container: str = parameter(
-        "Which container; without it, all of the Pod.", default="", example="web"
+        "The container; all containers of the Pod by default.", default="", example="web"
     )
 
 
@@ -113,7 +113,7 @@ def rehearse(crash: Crash, context: ActionContext) -> None:
 VERB = Verb(
     name="crash",
     family=Family.ACTION,
-    summary="End a Pod's process at once, without notice.",
+    summary="Kill the process of a Pod's container without warning.",
     parameters=Crash,
     phases=frozenset({Phase.WHEN}),
     run=run,

@@ -33,7 +33,7 @@ class Evict(PodChoice):
     """Parameters of `evict`."""
 
     grace: Duration | None = parameter(
-        "Grace period in whole seconds; the Pod's own if left out.", default=None, example="30s"
+        "Grace period in whole seconds; the Pod's own by default.", default=None, example="30s"
     )
 
 
@@ -148,7 +148,7 @@ def _rights(evict: Evict, namespace: str) -> Sequence[Right]:
 VERB = Verb(
     name="evict",
     family=Family.ACTION,
-    summary="Ask Pods to leave, within their disruption budgets.",
+    summary="Evict Pods within their disruption budgets.",
     parameters=Evict,
     phases=frozenset({Phase.WHEN}),
     run=run,
@@ -158,7 +158,7 @@ VERB = Verb(
     shorthand="pods",
     rights=_rights,
     residue=Residue.NAMED,
-    residue_text="other Pods stand in place of the evicted ones",
+    residue_text="new Pods replaced the evicted ones",
     proof="The watch shows each victim terminating or gone.",
     example="evict: {pods: app=checkout, count: 1}",
 )

@@ -27,8 +27,8 @@ class Exec(PodChoice):
     command: tuple[str, ...] = parameter(
         "The program and its arguments.", at_least=1, example="[sh, -c, 'rm /tmp/cache']"
     )
-    container: str = parameter("Which container; the Pod's first if left out.", default="")
-    code: int = parameter("The exit code it must have.", default=0, at_least=0, at_most=255)
+    container: str = parameter("The container; the Pod's first by default.", default="")
+    code: int = parameter("The expected exit code.", default=0, at_least=0, at_most=255)
 
 
 def _check(exec_: Exec) -> Sequence[Complaint]:
@@ -84,7 +84,7 @@ def rehearse(exec_: Exec, context: ActionContext) -> None:
 VERB = Verb(
     name="exec",
     family=Family.ACTION,
-    summary="Run a command inside of Pods.",
+    summary="Run a command in Pods, as `kubectl exec` does.",
     parameters=Exec,
     phases=frozenset({Phase.WHEN}),
     run=run,
@@ -93,7 +93,7 @@ VERB = Verb(
     check=_check,
     rights=pod_action.rights(("create", "pods/exec"), ("get", "pods/exec")),
     residue=Residue.EVERYTHING,
-    residue_text="whatever the command did",
+    residue_text="The effect of the command stays.",
     proof="The exit code that the API server reports.",
     example="exec: {pods: app=checkout, command: [sh, -c, 'rm -rf /tmp/cache']}\nlasting: true",
 )

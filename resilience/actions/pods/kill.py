@@ -30,7 +30,7 @@ class Kill(PodChoice):
     """Parameters of `kill`."""
 
     grace: Duration | Literal["own"] = parameter(
-        "Grace period in whole seconds; `own` is what the Pod itself says.",
+        "Grace period in whole seconds; `own` uses the Pod's own.",
         default="own",
         example="0s",
     )
@@ -96,7 +96,7 @@ VERB = Verb(
     shorthand="pods",
     rights=pod_action.rights(("delete", "pods")),
     residue=Residue.NAMED,
-    residue_text="other Pods stand in place of the killed ones",
+    residue_text="new Pods replaced the killed ones",
     proof="The watch shows each victim terminating or gone.",
     example="kill: {pods: app=checkout, share: 1/3, grace: 0s}",
 )

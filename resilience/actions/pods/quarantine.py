@@ -57,7 +57,7 @@ def _let_go(pod: Object | None) -> bool:
 VERB = Verb(
     name="quarantine",
     family=Family.ACTION,
-    summary="Cut Pods off from their Service and their workload, without ending them.",
+    summary="Detach Pods from their Service and their workload without stopping them.",
     parameters=Quarantine,
     phases=frozenset({Phase.WHEN}),
     run=run,

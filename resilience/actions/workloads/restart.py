@@ -103,7 +103,7 @@ def _rights(restart: Restart, namespace: str) -> Sequence[Right]:
 VERB = Verb(
     name="restart",
     family=Family.ACTION,
-    summary="Restart a workload's Pods one after another, as its own strategy says.",
+    summary="Do a rolling restart of a workload.",
     parameters=Restart,
     phases=frozenset({Phase.WHEN}),
     run=run,

@@ -28,7 +28,7 @@ class RunJob:
     """Parameters of `run_job`."""
 
     cronjob: str = parameter("Name of the CronJob.", example="report")
-    wait: bool = parameter("Wait until it is complete.", default=True)
+    wait: bool = parameter("Wait until the Job is complete.", default=True)
 
 
 def run(job: RunJob, context: ActionContext) -> None:

@@ -29,7 +29,7 @@ class Scale:
     workload: Reference = parameter(
         "A Deployment, StatefulSet or ReplicaSet.", example="deployment/checkout"
     )
-    replicas: int = parameter("How many there shall be.", at_least=0, example="5")
+    replicas: int = parameter("The number of replicas.", at_least=0, example="5")
 
 
 def _check(scale: Scale) -> Sequence[Complaint]:
@@ -86,7 +86,7 @@ def _rights(scale: Scale, namespace: str) -> Sequence[Right]:
 VERB = Verb(
     name="scale",
     family=Family.ACTION,
-    summary="Change how many replicas a workload has.",
+    summary="Change the number of replicas of a workload.",
     parameters=Scale,
     phases=frozenset({Phase.GIVEN, Phase.WHEN}),
     run=run,
@@ -95,7 +95,7 @@ VERB = Verb(
     check=_check,
     rights=_rights,
     undo=reverting.undo,
-    undo_text="The prior number of replicas is put back, unless somebody changed it since.",
+    undo_text="The previous replica count is restored, unless somebody changed it since.",
     proof="The watch shows as many living Pods as asked for.",
     example="scale: {workload: deployment/checkout, replicas: 5}",
 )

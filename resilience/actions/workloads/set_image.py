@@ -30,7 +30,7 @@ class SetImage:
         "A Deployment, StatefulSet or DaemonSet.", example="deployment/checkout"
     )
     image: str = parameter("The image.", example="registry.example/shop:no-such-tag")
-    container: str = parameter("Which container; its only one if left out.", default="")
+    container: str = parameter("The container; required if there are several.", default="")
 
 
 def _check(chosen: SetImage) -> Sequence[Complaint]:
@@ -94,7 +94,7 @@ def _rights(chosen: SetImage, namespace: str) -> Sequence[Right]:
 VERB = Verb(
     name="set_image",
     family=Family.ACTION,
-    summary="Roll a workload out with another image.",
+    summary="Roll out another image of a workload.",
     parameters=SetImage,
     phases=frozenset({Phase.WHEN}),
     run=run,
@@ -103,7 +103,7 @@ VERB = Verb(
     check=_check,
     rights=_rights,
     undo=reverting.undo,
-    undo_text="The prior image is rolled out again, unless somebody changed it since.",
+    undo_text="The previous image is rolled out again, unless somebody changed it since.",
     residue=Residue.NAMED,
     residue_text="two more revisions",
     proof="The watch shows a Pod with the image.",

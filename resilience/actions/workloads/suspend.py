@@ -53,7 +53,7 @@ def _rights(suspend: Suspend, namespace: str) -> Sequence[Right]:
 VERB = Verb(
     name="suspend",
     family=Family.ACTION,
-    summary="Keep a CronJob or a Job from running.",
+    summary="Suspend a CronJob or a Job.",
     parameters=Suspend,
     phases=frozenset({Phase.GIVEN, Phase.WHEN}),
     run=run,
@@ -65,7 +65,7 @@ VERB = Verb(
     undo=reverting.undo,
     undo_text="It is resumed, unless it was suspended before or somebody changed it since.",
     residue=Residue.NAMED,
-    residue_text="a run that a CronJob missed meanwhile may start at once",
+    residue_text="a missed run of the CronJob may start at once",
     proof="The API server's answer says suspend: true.",
     example="suspend: cronjob/report",
 )

@@ -25,11 +25,11 @@ class Budget:
     """Parameters of `budget`."""
 
     selector: Selector | None = parameter(
-        "Only budgets that cover Pods with these labels.", default=None, example="app=checkout"
+        "Only budgets that select Pods with these labels.", default=None, example="app=checkout"
     )
     namespace: str = parameter("Namespace of the budgets, if not the scenario's.", default="")
     everywhere: bool = parameter(
-        "Budgets of all namespaces, as a drained node takes Pods of many.", default=False
+        "Budgets of all namespaces, since a drain evicts Pods of many.", default=False
     )
 
 
@@ -69,7 +69,7 @@ def run(step: Step, context: ProbeContext) -> RunningProbe:
 VERB = Verb(
     name="disruption_budget",
     family=Family.PROBE,
-    summary="No disruption budget falls below its desired health by our own doing.",
+    summary="This run never pushes a PodDisruptionBudget below its desired healthy count.",
     parameters=Budget,
     phases=frozenset({Phase.WHILE}),
     run=run,

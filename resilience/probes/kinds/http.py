@@ -44,24 +44,24 @@ class Http:
     """What to ask, and which answer is good."""
 
     service: str = parameter(
-        "Service to ask, through its address as its clients see it.",
+        "The Service to send requests to, at the address its clients use.",
         default="",
         example="checkout",
         one_of="target",
     )
     url: str = parameter(
-        "URL to ask, for an Ingress, a Gateway or anything outside the cluster.",
+        "The URL to send requests to: an Ingress, a Gateway or anything outside the cluster.",
         default="",
         example="https://shop.example.com/healthz",
         one_of="target",
     )
     port: int | str = parameter(
-        "Port of the Service, by name or number; its only port if left out.",
+        "Port of the Service, by name or number; required if there are several.",
         default="",
         example="http",
     )
     namespace: str = parameter("Namespace of the Service, if not the scenario's.", default="")
-    scheme: Literal["http", "https"] = parameter("Scheme towards the Service.", default="http")
+    scheme: Literal["http", "https"] = parameter("The scheme of the requests.", default="http")
     path: str = parameter("Path and query.", default="/", example="/healthz")
     method: Literal["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"] = parameter(
         "Method of the request.", default="GET"
@@ -69,21 +69,25 @@ class Http:
     headers: Mapping[str, str] = parameter("Headers to send.", default_factory=dict)
     body: str = parameter("Body to send.", default="")
     status: int | tuple[int, ...] = parameter(
-        "Status, or list of statuses, of a good answer; 200 to 299 if left out.",
+        "Expected status or list of statuses; 200 to 299 by default.",
         default=(),
         example="200",
     )
-    contains: str = parameter("Text that a good answer's body contains.", default="")
-    matches: str = parameter("Regular expression that a good answer's body matches.", default="")
+    contains: str = parameter("Text that the body must contain.", default="")
+    matches: str = parameter("Regular expression that the body must match.", default="")
     timeout: Duration = parameter(
-        "After this a request has failed.", default=Duration.of(1), example="1s"
+        "A request without an answer after this time has failed.",
+        default=Duration.of(1),
+        example="1s",
     )
     keepalive: bool = parameter("Keep connections open between requests.", default=False)
-    ca: Path | None = parameter("Certificates to trust, a PEM file.", default=None)
-    server_name: str = parameter("Name that the certificate must bear, if another.", default="")
+    ca: Path | None = parameter("PEM file with the certificates to trust.", default=None)
+    server_name: str = parameter(
+        "Name expected in the certificate, if it differs from the host.", default=""
+    )
     via: Via = parameter(VIA_DOC, default="auto")
     answered_by: str = parameter(
-        "Response header that names the Pod; `body` where the body does, as under /hostname.",
+        "Response header with the Pod's name; `body` if the body is the name, as under /hostname.",
         default="",
         example="x-pod-name",
     )
@@ -257,7 +261,7 @@ def ask(http: Http, context: Asking) -> str:
 VERB = Verb(
     name="http",
     family=Family.PROBE,
-    summary="Ask a Service or a URL at a fixed rate, and judge availability, outages and latency.",
+    summary="Send HTTP requests at a fixed rate, and judge availability, outages and latency.",
     parameters=Http,
     phases=frozenset(Phase),
     run=run,
@@ -267,7 +271,7 @@ VERB = Verb(
     rights=_rights,
     touches=_touches,
     undo=remove,
-    undo_text="a prober's Pod and its Secret are removed",
+    undo_text="The prober's Pod and its Secret are deleted.",
     example=(
         "- http: {service: checkout, port: http, path: /healthz, status: 200}\n"
         "  name: checkout\n"

@@ -36,17 +36,19 @@ class Tcp:
 
     service: str = parameter("Service to connect to.", default="", example="db", one_of="target")
     host: str = parameter(
-        "Host to connect to, for what is outside the cluster.",
+        "The host to connect to, outside the cluster.",
         default="", example="db.example.com", one_of="target",
     )  # fmt: skip
     port: int | str = parameter(
-        "Port, by name or number; a Service's only port if left out.", default="", example="5432"
+        "Port, by name or number; required if the Service has several.", default="", example="5432"
     )
     namespace: str = parameter("Namespace of the Service, if not the scenario's.", default="")
     send: str = parameter("Text to send once connected.", default="", example="PING\r\n")
-    expect: str = parameter("Text that must come back.", default="", example="PONG")
+    expect: str = parameter("Text that the answer must contain.", default="", example="PONG")
     timeout: Duration = parameter(
-        "After this a connection has failed.", default=Duration.of(1), example="1s"
+        "A connection without an answer after this time has failed.",
+        default=Duration.of(1),
+        example="1s",
     )
     via: Via = parameter(VIA_DOC, default="auto")
 
@@ -139,7 +141,7 @@ VERB = Verb(
     rights=_rights,
     touches=_touches,
     undo=remove,
-    undo_text="a prober's Pod and its Secret are removed",
+    undo_text="The prober's Pod and its Secret are deleted.",
     example=(
         '- tcp: {service: cache, port: 6379, send: "PING\\r\\n", expect: PONG}\n'
         "  rate: 20/s\n"

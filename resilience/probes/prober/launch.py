@@ -20,8 +20,8 @@ _NAME = re.compile(re.escape(PREFIX) + "[0-9a-f]{8}")
 Via = Literal["auto", "direct", "pod"]
 
 VIA_DOC = (
-    "Where the prober stands: `direct` beside the test, `pod` in a Pod of the cluster; `auto` takes"
-    " a Pod only where a Service cannot be reached from here."
+    "Where the prober runs: `direct` beside the test, `pod` in the cluster; `auto` uses a Pod only"
+    " if the Service cannot be reached from here."
 )
 
 
