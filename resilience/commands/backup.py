@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resilience.backup.catalog.catalog import Snapshot, opened, snapshots
+from resilience.backup.catalog.hidden_snapshots import hidden_snapshots, undelete
 from resilience.backup.catalog.velero_check import check
 from resilience.backup.catalog.verify import verify
 from resilience.backup.catalog.verify_record import record
@@ -31,6 +32,7 @@ from resilience.backup.plans.lifecycle import (
     Keys,
     RunReport,
     copy,
+    decisions,
     due,
     plan_store,
     prune,
@@ -52,6 +54,7 @@ from resilience.commands.backup_restore import bring_back
 from resilience.model.inside import Volumes
 from resilience.model.scenario import Plan
 from resilience.model.step_reach import Reach
+from resilience.model.words import many
 
 if TYPE_CHECKING:
     from resilience.cluster.transport import HttpCluster
@@ -163,6 +166,7 @@ def _list(options: argparse.Namespace) -> int:
     rows = [cli_output.row(Snapshot(store, each)) for each in snapshots(store)]
     print(cli_output.as_json(rows) if options.json else cli_output.table(rows, CLOCK.now()))
     say((f"error: {each.damage}" for each in rows if each.damage), sys.stderr)
+    say((f"warning: {each}" for each in hidden_snapshots(store) if each.until), sys.stderr)
     return 1 if any(each.damage for each in rows) else 0
 
 
@@ -227,12 +231,22 @@ def _own_names(snapshot: Snapshot) -> dict[str, str]:
     return {name: name for name in snapshot.manifest.namespaces} if snapshot.manifest else {}
 
 
+def _undelete(options: argparse.Namespace) -> int:
+    count = undelete(existing(options.store), options.name)
+    print(f"{options.name}: visible again, {many(count, 'file')}; verify it before you use it")
+    return 0
+
+
 def _prune(options: argparse.Namespace) -> int:
+    """What cannot be read is kept, told, and makes the exit code 1."""
+    failed = 0
     for path in options.plan:
         plan = plan_in(path)
-        told = prune(plan, plan_store(plan, options.store), clock=CLOCK, dry_run=options.dry_run)
+        store = plan_store(plan, options.store)
+        told = prune(plan, store, clock=CLOCK, dry_run=options.dry_run)
         say(told or [f"{plan.id}: nothing to delete"])
-    return 0
+        failed |= bool(decisions(plan, store, CLOCK.now()).damaged)
+    return int(failed)
 
 
 def _due(options: argparse.Namespace) -> int:
@@ -305,6 +319,7 @@ ACTS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "verify": _verify,
     "diff": _diff,
     "prune": _prune,
+    "undelete": _undelete,
     "due": _due,
     "run": _run,
     "copy": _copy,

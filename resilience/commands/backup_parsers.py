@@ -44,6 +44,7 @@ def add_parsers(subparsers: Subparsers) -> None:
             "delete snapshots that the retention policy no longer keeps",
         )
     )
+    _undelete(_added(actions, "undelete", "remove the delete markers that hide a snapshot in S3"))
     _due(_added(actions, "due", "list scheduled snapshots that are not taken yet"))
     _run(
         _added(
@@ -216,6 +217,11 @@ def _show(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME")
     _store(parser)
     parser.add_argument("--json", action="store_true", help="print the manifest")
+
+
+def _undelete(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME")
+    _store(parser)
 
 
 def _verify(parser: argparse.ArgumentParser) -> None:

@@ -263,3 +263,28 @@ def test_a_record_of_a_verification_with_wrong_types_counts_as_none() -> None:
         digest = hashlib.sha256(wrong).hexdigest().encode()
         store.files[key] = wrong + b"\n" + digest + b"\n"
         assert latest(opened(store, "a")) is None
+
+
+PLAN_FILE = """\
+plan: shop
+namespaces: [shop]
+store: file:./store
+keep: {last: 1}
+"""
+
+
+def test_prune_goes_on_past_damage_and_velero_s_and_ends_with_1(shell: Shell) -> None:
+    names = [f"shop-2026030{day}010000" for day in range(1, 6)]
+    for name in (names[0], names[1], names[3]):
+        shell.make(name)
+    for key, data in backup(name=names[2]).files.items():
+        shell.store.put(key, data)
+    shell.store.delete(layout.manifest(names[1]))
+    shell.store.put(layout.manifest(names[1]), b"")
+    (shell.root.parent / "shop.plan.yaml").write_text(PLAN_FILE)
+    code = main(["backup", "prune", "shop.plan.yaml"])
+    out = shell.capture.readouterr().out.splitlines()
+    assert code == 1
+    assert f"{names[2]}: kept: Velero's" in out
+    assert any(line.startswith(f"{names[1]}: kept: snapshot {names[1]}") for line in out)
+    assert [line for line in out if line.endswith(": deleted")] == [f"{names[0]}: deleted"]

@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import Any
 
 from resilience.backup.catalog.contents import Contents, scanned, sealed
+from resilience.backup.catalog.hidden_snapshots import hidden_snapshots
 from resilience.backup.format import encrypt, layout, limited
 from resilience.backup.format.archive import inflate
 from resilience.backup.format.errors import (
@@ -104,6 +105,8 @@ def find(store: Store, name: str) -> Listed:
     entries = tuple(store.list(layout.directory(name)))
     if entries and (found := _listed(name, entries)).marker:
         return found
+    for gone in hidden_snapshots(store, name):
+        raise NoSnapshot(f"{store.url}: {gone}")
     names = [each.name for each in snapshots(store)]
     near = difflib.get_close_matches(name, names, 3) or names[-3:]
     state = "is unfinished: its making was cut short" if entries else "does not exist"

@@ -237,44 +237,49 @@ def _free_name(store: Store, base: str) -> str:
     return name
 
 
-def decisions(plan: Plan, store: Store, now: datetime) -> tuple[list[Decision], list[str]]:
-    """What retention says of each snapshot of a plan; and a line for each that it cannot judge,
-    which is kept. Snapshots of different clusters do not compete, and one from the future competes
-    with none."""
-    candidates: dict[str, list[Candidate]] = {}
-    kept = []
+@dataclass(slots=True)
+class Decisions:
+    """What retention says of each snapshot of a plan. `kept` are those that it does not judge,
+    `damaged` those that cannot be read; each with its reason, and both stay."""
+
+    made: list[Decision] = field(default_factory=list)
+    kept: dict[str, str] = field(default_factory=dict)
+    damaged: dict[str, str] = field(default_factory=dict)
+
+
+def decisions(plan: Plan, store: Store, now: datetime) -> Decisions:
+    """Ours compete with each other alone: not with those of another cluster, and one from the
+    future competes with none."""
+    found, candidates = Decisions(), dict[str, list[Candidate]]()
     for each in named_for(store, plan.id):
         if not each.ours and not each.leftover:
-            kept.append(f"{each.name}: kept: Velero's")
+            found.kept[each.name] = "Velero's"
             continue
         try:
             snapshot = Snapshot(store, each)
             verified = recorded(snapshot) is not None
             if is_early(snapshot.started, now):
-                kept.append(f"{each.name}: kept: it began in the future")
+                found.kept[each.name] = "it began in the future"
                 continue
             uid = snapshot.manifest.cluster_uid if snapshot.manifest else ""
             candidate = Candidate(snapshot.started, each.name, verified)
             candidates.setdefault(uid, []).append(candidate)
         except (Tampered, UnknownFormat, Missing) as problem:
-            kept.append(f"{each.name}: kept: {problem}")
-    decided = [
-        each
-        for group in candidates.values()
-        for each in decide(group, plan.keep, timezone=plan.timezone)
-    ]
-    return decided, kept
+            found.damaged[each.name] = str(problem)
+    for group in candidates.values():
+        found.made += decide(group, plan.keep, timezone=plan.timezone)
+    return found
 
 
 def prune(plan: Plan, store: Store, *, clock: Clock, dry_run: bool = False) -> list[str]:
     """Delete what retention lets go and remains older than a day; returns a line for each."""
-    decided, kept = decisions(plan, store, clock.now())
-    names = [each.candidate.name for each in decided if not each.keep]
+    decided = decisions(plan, store, clock.now())
+    names = [each.candidate.name for each in decided.made if not each.keep]
     done = {name: remove(store, name, dry_run) for name in names}
     gone = [name for name, what in done.items() if not what.startswith("kept")]
     now = clock.now()
     return [
-        *kept,
+        *(f"{name}: kept: {reason}" for name, reason in (decided.kept | decided.damaged).items()),
         *(f"{name}: {what}" for name, what in done.items()),
         *sweep(store, now, dry_run=dry_run),
         *swept(store, gone, now, after=UNFINISHED_FOR, dry_run=dry_run),

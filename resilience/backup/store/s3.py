@@ -153,6 +153,14 @@ class S3Store:
                     key=key, size=item["Size"], modified=item["LastModified"].astimezone(UTC)
                 )
 
+    def full_key(self, key: str) -> str:
+        """A key as the bucket has it."""
+        return self._prefix + key
+
+    def key_of(self, full: str) -> str:
+        """The other way."""
+        return full.removeprefix(self._prefix)
+
     def directories(self) -> Iterable[str]:
         with explained(self.url, ""):
             found = self._pages("CommonPrefixes", delimiter="/")

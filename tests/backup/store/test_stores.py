@@ -17,12 +17,14 @@ from typing import Any
 import pytest
 
 from resilience.backup.catalog.catalog import opened, snapshots
+from resilience.backup.catalog.hidden_snapshots import hidden_snapshots, undelete
 from resilience.backup.catalog.verify import verify
 from resilience.backup.format import layout
 from resilience.backup.format.errors import (
     BadRequest,
     Exists,
     Missing,
+    NoSnapshot,
     OverwritesSilently,
     Retained,
     StoreError,
@@ -171,6 +173,29 @@ def test_versions_are_recorded_and_read(bucket: S3Store) -> None:
     key = "clusters/one/" + layout.archive("one")
     bucket.client.put_object(Bucket=name, Key=key, Body=b"replaced by a thief")
     assert verify(opened(bucket, "one")).intact
+
+
+def test_a_locked_snapshot_that_somebody_deleted_is_named_and_made_visible_again(
+    moto_endpoint: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = s3(moto_endpoint, "hidden")
+    bucket.client.create_bucket(Bucket="hidden", ObjectLockEnabledForBucket=True)
+    until = datetime.now(UTC) + timedelta(days=2)
+    request = Request(name="lk1", scope=Scope(namespaces=("shop",)), retain_until=until)
+    create(request, shop(), bucket, clock=FakeClock())
+    for entry in list(bucket.list(layout.directory("lk1"))):
+        bucket.client.delete_object(Bucket="hidden", Key=bucket.full_key(entry.key))
+    assert snapshots(bucket) == []
+    told = f"snapshot lk1 was deleted on .* a lock keeps it until {until:%Y-%m-%d}.*undelete lk1"
+    with pytest.raises(NoSnapshot, match=told):
+        opened(bucket, "lk1")
+    (found,) = hidden_snapshots(bucket)
+    assert found.until
+    assert undelete(bucket, "lk1") == len(list(bucket.list(layout.directory("lk1"))))
+    assert verify(opened(bucket, "lk1")).intact
+    assert hidden_snapshots(bucket) == []
+    with pytest.raises(NoSnapshot, match="no snapshot lk1 is hidden"):
+        undelete(bucket, "lk1")
 
 
 def test_a_locked_object_cannot_be_deleted_before_its_date(moto_endpoint: str) -> None:

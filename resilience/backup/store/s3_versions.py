@@ -1,0 +1,84 @@
+"""What a bucket with versions still holds behind delete markers, and how it is made visible again.
+
+A delete of a key whose version is locked succeeds: S3 puts a delete marker over it and keeps the
+version. So somebody's `delete`, `velero backup delete` or a lifecycle rule hides a locked snapshot
+from every listing, while all of its bytes are there. Needs the right to list versions; without it
+nothing is known to be hidden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from resilience.backup.format.errors import StoreRefused
+from resilience.backup.store.base import Store
+from resilience.backup.store.s3 import S3Store
+from resilience.backup.store.s3_errors import explained
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hidden:
+    """One key behind a delete marker. `marker` and `version` are VersionIds."""
+
+    key: str
+    since: datetime
+    marker: str
+    version: str
+
+
+def hidden(store: Store, prefix: str) -> Iterator[Hidden]:
+    """Keys below `prefix` that a delete marker hides and that have a version; none of a store
+    without versions."""
+    if not isinstance(store, S3Store):
+        return
+    markers, versions = dict[str, Any](), dict[str, str]()
+    try:
+        with explained(store.url, prefix):
+            for page in _pages(store, prefix):
+                markers |= {e["Key"]: e for e in page.get("DeleteMarkers") or () if e["IsLatest"]}
+                for each in page.get("Versions") or ():  # newest first
+                    versions.setdefault(each["Key"], each["VersionId"])
+    except StoreRefused:
+        return
+    for key in sorted(markers.keys() & versions.keys()):
+        yield Hidden(
+            key=store.key_of(key),
+            since=markers[key]["LastModified"].astimezone(UTC),
+            marker=markers[key]["VersionId"],
+            version=versions[key],
+        )
+
+
+def _pages(store: S3Store, prefix: str) -> Any:
+    return store.client.get_paginator("list_object_versions").paginate(
+        Bucket=store.settings.bucket, Prefix=store.full_key(prefix)
+    )
+
+
+def locked_until(store: Store, each: Hidden) -> datetime | None:
+    """Until when a lock keeps the hidden version, None where none does or nobody may ask."""
+    if not isinstance(store, S3Store):
+        return None
+    try:
+        with explained(store.url, each.key):
+            head = store.client.head_object(
+                Bucket=store.settings.bucket,
+                Key=store.full_key(each.key),
+                VersionId=each.version,
+            )
+    except StoreRefused:
+        return None
+    until: datetime | None = head.get("ObjectLockRetainUntilDate")
+    return until
+
+
+def uncover(store: Store, each: Hidden) -> None:
+    """Take the delete marker away: the version under it is the current one again."""
+    assert isinstance(store, S3Store)
+    with explained(store.url, each.key):
+        store.client.delete_object(
+            Bucket=store.settings.bucket, Key=store.full_key(each.key), VersionId=each.marker
+        )
