@@ -87,7 +87,7 @@ def cluster() -> FakeCluster:
 
 
 def drilled(store: MemoryStore, found: FakeCluster, **plan: Any) -> DrillReport:
-    changed = replace(PLAN, **plan)
+    changed = replace(PLAN, kinds=("configmaps",), **plan)
     return run(changed, newest(store, changed), found, clock=FakeClock(), keys=KEYS)
 
 
