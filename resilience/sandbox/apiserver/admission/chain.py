@@ -16,6 +16,7 @@ from resilience.sandbox.apiserver.admission import (
     limit_ranges,
     namespace_lifecycle,
     pod_plugins,
+    pod_security,
     pod_updates,
     workload_defaults,
 )
@@ -84,6 +85,7 @@ class Chain:
         self._validate(request)
         if request.key in _LIMITED:
             limit_ranges.check(request)
+        pod_security.check(request)
         self.hooks.validate(_attempt(request, "CREATE"))
         self._quotas.admit(request)
 
@@ -108,6 +110,7 @@ class Chain:
             plugin(request)
         self._mutate(request, "UPDATE", plugins)
         self._validate(request)
+        pod_security.check(request)
         self._quotas.admit(request)
 
     def _mutate(self, request: Request, operation: str, plugins: tuple[Plugin, ...]) -> None:

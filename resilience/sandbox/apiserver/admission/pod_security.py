@@ -1,0 +1,77 @@
+"""PodSecurity: Pods are refused, or warned about, as the labels of their namespace ask for.
+
+Source: k8s.io/pod-security-admission/admission. `enforce` concerns Pods, a controller's too; `warn`
+Pods and the templates of workloads that a client writes. `audit` has nowhere to go here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from resilience.sandbox.apiserver.admission.pod_security_checks import violations
+from resilience.sandbox.apiserver.validation.admission_request import Request
+from resilience.sandbox.kube import refusals
+from resilience.sandbox.kube.api import Obj
+
+PREFIX = "pod-security.kubernetes.io/"
+LEVELS = ("privileged", "baseline", "restricted")
+_MODES = ("enforce", "audit", "warn")
+_TEMPLATES = frozenset(
+    {("", "replicationcontrollers"), ("apps", "deployments"), ("apps", "replicasets"),
+     ("apps", "statefulsets"), ("apps", "daemonsets"), ("batch", "jobs"), ("batch", "cronjobs"),
+     ("", "podtemplates")}
+)  # fmt: skip
+
+
+def check(request: Request) -> None:
+    """ApiError 403 for a Pod that its namespace does not allow, 422 for labels that are none."""
+    if request.key == ("", "namespaces"):
+        _labels(request)
+        return
+    is_pod = request.key == ("", "pods")
+    if not is_pod and (request.key not in _TEMPLATES or not request.call.validation):
+        return
+    if is_pod and request.old is not None:
+        return
+    labels = _of_namespace(request)
+    spec = request.obj.get("spec") if is_pod else _template(request.obj)
+    if not isinstance(spec, dict):
+        return
+    if is_pod and (found := _violated(labels, "enforce", spec)):
+        raise refusals.forbidden(request.resource, request.name, f"violates PodSecurity {found}")
+    if found := _violated(labels, "warn", spec):
+        request.call.warnings.append(f"would violate PodSecurity {found}")
+
+
+def _of_namespace(request: Request) -> dict[str, str]:
+    namespaces = request.view.resource("namespaces")
+    found = request.view.find(namespaces, "", request.namespace)
+    return (found or {}).get("metadata", {}).get("labels") or {}
+
+
+def _violated(labels: dict[str, str], mode: str, spec: Obj) -> str:
+    """The level with its version, and what of it is violated; "" where nothing is."""
+    level = labels.get(PREFIX + mode, "privileged")
+    found = violations(level, spec)
+    version = labels.get(f"{PREFIX}{mode}-version", "latest")
+    return f'"{level}:{version}": {", ".join(found)}' if found else ""
+
+
+def _template(obj: Obj) -> Any:
+    """The Pod spec inside of a workload."""
+    spec = obj.get("spec") or {}
+    inner = ((spec.get("jobTemplate") or {}).get("spec") or spec).get("template")
+    return (inner or obj.get("template") or {}).get("spec")
+
+
+def _labels(request: Request) -> None:
+    labels = request.obj["metadata"].get("labels") or {}
+    causes = []
+    for mode in _MODES:
+        level = labels.get(PREFIX + mode)
+        if level is not None and level not in LEVELS:
+            where = f"metadata.labels[{PREFIX}{mode}]"
+            why = f"must be one of {', '.join(LEVELS)}"
+            causes.append(refusals.value_invalid(where, level, why))
+    if causes:
+        raise refusals.invalid(request.resource, request.name, causes)
