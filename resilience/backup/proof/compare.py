@@ -73,14 +73,20 @@ def nothing_absent(obj: Object) -> str:
     return ""
 
 
+def nothing_demanded(recorded: Object, live: Object) -> Iterator[Difference]:
+    """A live object may be as it was recorded."""
+    return iter(())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
     """What else a copy may lack, beyond the lists for every restore. `foreign_owners`: owners
-    outside of its namespace are expected."""
+    outside of its namespace are expected. `demands`: what a live object must not be."""
 
     entries: Sequence[Entry] = ()
     absent: Callable[[Object], str] = nothing_absent
     foreign_owners: bool = True
+    demands: Callable[[Object, Object], Iterator[Difference]] = nothing_demanded
 
 
 AS_RESTORED = Terms()
@@ -210,7 +216,11 @@ class _Comparer:
             return _Result(Change(*where, "was removed"))
         live |= {"apiVersion": wanted["apiVersion"], "kind": wanted["kind"]}
         result = compared(wanted, live, self._entries(found.address.resource, recorded))
-        differences = (*result.differences, *self._owners(wanted, live, result.used))
+        differences = (
+            *result.differences,
+            *self._owners(wanted, live, result.used),
+            *self._terms.demands(recorded, live),
+        )
         change = Change(*where, "changed", tuple(differences)) if differences else None
         return _Result(change, result.used)
 

@@ -1,24 +1,26 @@
 """What a drill's copy may differ in from its snapshot: the closed list of the proof. Pure.
 
 A drill makes its copy harmless (`safety`, `publishing`). This list says the same from the other
-side, with the value that each field must have now: a field that the drill should have rewritten and
-did not, or rewrote to something else, is a difference.
+side, with the value that each field must have now. A field of an entry with `must` that the drill
+did not rewrite, or rewrote to something else, is a difference (`not_rewritten`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
+from resilience.backup.objects.json_pointer import escaped
 from resilience.backup.objects.kind_identity import identity, is_built_in
 from resilience.backup.proof.compare import Terms
-from resilience.backup.proof.diff import ABSENT
+from resilience.backup.proof.diff import ABSENT, Difference, Path
 from resilience.backup.proof.may_differ import ANY, Entry
 from resilience.backup.take.discover import discover, kind_name
 from resilience.cluster.interface import Cluster, Object
 
 _SUFFIX = ".drill.invalid"
+_NO_CLASS = "resilience-drill"
 _INGRESS = "Ingress.networking.k8s.io"
 _POLICY = "NetworkPolicy.networking.k8s.io"
 _GATEWAY = "gateway.networking.k8s.io"
@@ -43,7 +45,14 @@ def _is(value: Any) -> Callable[[Any, Any], bool]:
 
 
 def _renamed(was: Any, now: Any) -> bool:
-    return bool(now == f"{was}{_SUFFIX}")
+    if now is ABSENT:
+        return True
+    known = isinstance(was, str) and was and not was.endswith(_SUFFIX)
+    return bool(now == f"{was}{_SUFFIX}" if known else not now or str(now).endswith(_SUFFIX))
+
+
+def _inside(was: Any, now: Any) -> bool:
+    return now is ABSENT or now in ("ClusterIP", "ExternalName")
 
 
 def _ingress(was: Any, now: Any) -> bool:
@@ -117,12 +126,14 @@ _TRACKED = (
 _NAMED = frozenset(_HOSTS) | {"IngressRoute.traefik.io", "IngressRoute.traefik.containo.us"}
 
 ENTRIES: tuple[Entry, ...] = (
-    Entry("CronJob.batch", "spec/suspend", "a copy's CronJobs do not run", now=_is(True)),
-    Entry(_POLICY, "spec/egress", _WALL, now=_gone),
-    Entry(_POLICY, "spec/policyTypes", _WALL, now=_ingress),
-    Entry("Service", "spec/type", _INSIDE, now=_is("ClusterIP")),
+    Entry(
+        "CronJob.batch", "spec/suspend", "a copy's CronJobs do not run", now=_is(True), must=True
+    ),
+    Entry(_POLICY, "spec/egress", _WALL, now=_gone, must=True),
+    Entry(_POLICY, "spec/policyTypes", _WALL, now=_ingress, must=True),
+    Entry("Service", "spec/type", _INSIDE, now=_inside, must=True),
     *(
-        Entry("Service", f"spec/{field}", _INSIDE, now=_gone)
+        Entry("Service", f"spec/{field}", _INSIDE, now=_gone, must=True)
         for field in (
             "externalTrafficPolicy",
             "healthCheckNodePort",
@@ -138,11 +149,11 @@ ENTRIES: tuple[Entry, ...] = (
         Entry("Service", f"spec/{field}", "the address belongs to the original", only=_has_address)
         for field in ("clusterIP", "clusterIPs")
     ),
-    Entry(_INGRESS, "spec/ingressClassName", _PUBLIC, now=_is("resilience-drill")),
-    Entry(f"Gateway.{_GATEWAY}", "spec/gatewayClassName", _PUBLIC, now=_is("resilience-drill")),
-    Entry(f"Gateway.{_GATEWAY}", "spec/addresses", _PUBLIC, now=_gone),
+    Entry(_INGRESS, "spec/ingressClassName", _PUBLIC, now=_is(_NO_CLASS), must=True),
+    Entry(f"Gateway.{_GATEWAY}", "spec/gatewayClassName", _PUBLIC, now=_is(_NO_CLASS), must=True),
+    Entry(f"Gateway.{_GATEWAY}", "spec/addresses", _PUBLIC, now=_gone, must=True),
     *(
-        Entry(kind, field, _PUBLIC, now=_renamed)
+        Entry(kind, field, _PUBLIC, now=_renamed, must=True)
         for kind, fields in _HOSTS.items()
         for field in fields
     ),
@@ -154,11 +165,11 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     Entry("Route.route.openshift.io", "spec/host", "one would be given to it", now=_invalid),
     *(
-        Entry(kind, "spec/routes/*/match", _PUBLIC, now=_invalid)
+        Entry(kind, "spec/routes/*/match", _PUBLIC, now=_invalid, must=True)
         for kind in ("IngressRoute.traefik.io", "IngressRoute.traefik.containo.us")
     ),
     *(
-        Entry(kind, f"{spec}/{field}", _NODE, now=_gone)
+        Entry(kind, f"{spec}/{field}", _NODE, now=_gone, must=True)
         for kind, spec in _TEMPLATES.items()
         for field in (
             "hostNetwork",
@@ -169,7 +180,7 @@ ENTRIES: tuple[Entry, ...] = (
         )
     ),
     *(
-        Entry(kind, f"{spec}/volumes/*/{source}", _NODE, now=_gone)
+        Entry(kind, f"{spec}/volumes/*/{source}", _NODE, now=_gone, must=True)
         for kind, spec in _TEMPLATES.items()
         for source in _FOREIGN_VOLUMES
     ),
@@ -178,7 +189,7 @@ ENTRIES: tuple[Entry, ...] = (
         for kind, spec in _TEMPLATES.items()
     ),
     *(
-        Entry(ANY, f"{place}metadata/annotations/*dns*~1*", _PUBLIC, now=_gone)
+        Entry(ANY, f"{place}metadata/annotations/*dns*~1*", _PUBLIC, now=_gone, must=True)
         for place in ("", "spec/template/", "spec/jobTemplate/", "spec/jobTemplate/spec/template/")
     ),
     *(
@@ -191,6 +202,35 @@ ENTRIES: tuple[Entry, ...] = (
         for name in _TRACKED
     ),
 )
+
+
+def not_rewritten(recorded: Object, live: Object) -> Iterator[Difference]:
+    """Fields of the live copy that are not what a drill must have made of them."""
+    kind = identity(recorded)
+    for entry in ENTRIES:
+        if not entry.must or entry.now is None or entry.kind not in (ANY, kind):
+            continue
+        for parts, value in _values(live, tuple(entry.field.split("/"))):
+            was = next((each for _, each in _values(recorded, parts)), ABSENT)
+            if not entry.now(was, value):
+                shown = "absent" if value is ABSENT else str(value)
+                yield Difference("/" + "/".join(parts), f"harmful: {entry.why}", shown)
+
+
+def _values(value: Any, field: Path, at: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """What lies at a path of globs; ABSENT for a plain last name that a mapping lacks."""
+    if not field:
+        yield at, value
+    elif isinstance(value, dict):
+        named = [key for key in value if fnmatchcase(escaped(str(key)), field[0])]
+        for key in named:
+            yield from _values(value[key], field[1:], (*at, escaped(str(key))))
+        if not named and len(field) == 1 and not set(field[0]) & set("*?["):
+            yield (*at, field[0]), ABSENT
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            if fnmatchcase(str(number), field[0]):
+                yield from _values(item, field[1:], (*at, str(number)))
 
 
 def drill_terms(custom: Collection[str], names: Mapping[str, str]) -> Terms:
@@ -208,7 +248,7 @@ def drill_terms(custom: Collection[str], names: Mapping[str, str]) -> Terms:
         named = any(fnmatchcase(names.get(kind, kind), pattern) for pattern in custom)
         return "" if named else "a custom resource that the plan does not name"
 
-    return Terms(entries=ENTRIES, absent=absent, foreign_owners=False)
+    return Terms(entries=ENTRIES, absent=absent, foreign_owners=False, demands=not_rewritten)
 
 
 def drill_terms_of(cluster: Cluster, custom: Collection[str]) -> Terms:

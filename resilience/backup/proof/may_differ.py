@@ -27,7 +27,8 @@ ANY = "*"
 @dataclass(frozen=True, slots=True)
 class Entry:
     """`kind` is an identity (`Service`, `Job.batch`) or `*`; `field` a path whose parts are globs.
-    `only` says for which objects it holds, `now` which new value is acceptable."""
+    `only` says for which objects it holds, `now` which new value is acceptable.
+    `must`: the live object may have no other value there, whatever was recorded."""
 
     kind: str
     field: str
@@ -35,6 +36,7 @@ class Entry:
     unless_written: bool = False
     only: Callable[[Object], bool] | None = None
     now: Callable[[Any, Any], bool] | None = None
+    must: bool = False
 
     def __str__(self) -> str:
         return f"{'all kinds' if self.kind == ANY else self.kind} {self.field}: {self.why}"
