@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from resilience.actions.backups.snapshot import complaints
 from resilience.actions.undo import namespace_users, reverting
+from resilience.actions.undo.object_undo import wait_until_gone
 from resilience.cluster.errors import ClusterError, Conflict, NotFound
 from resilience.cluster.interface import NAMESPACES
 from resilience.kube import objects
@@ -233,9 +234,11 @@ def undo(data: Mapping[str, Any], context: UndoContext) -> None:
                 f"namespace {name} holds what this restore did not bring, and is not deleted: "
                 f"{', '.join(others)}"
             )
-        context.cluster.delete(NAMESPACES, name, uid=objects.uid(found))
+        if not objects.is_terminating(found):
+            context.cluster.delete(NAMESPACES, name, uid=objects.uid(found))
     except (NotFound, Conflict):  # gone, or somebody else's of the same name by now
         return
+    wait_until_gone(NAMESPACES, found, context)
 
 
 def rehearse(restore: Restore, context: ActionContext) -> None:

@@ -69,7 +69,7 @@ def _delete(resource: Resource, data: Mapping[str, Any], context: UndoContext) -
             )
     except (NotFound, Conflict):
         return
-    _wait_until_gone(resource, there, context)
+    wait_until_gone(resource, there, context)
 
 
 def _require_unchanged(
@@ -92,7 +92,8 @@ def _require_unchanged(
         )
 
 
-def _wait_until_gone(resource: Resource, obj: Object, context: UndoContext) -> None:
+def wait_until_gone(resource: Resource, obj: Object, context: UndoContext) -> None:
+    """Return once it is gone; ActionFailed says what holds it."""
     began = context.clock.monotonic()
     while _is_there(resource, obj, context):
         waited, now = context.clock.monotonic() - began, context.clock.wall()

@@ -96,6 +96,50 @@ kind: ConfigMap
 metadata: {name: elsewhere, namespace: other}
 """
 
+MACHINES = """
+scenario: what happens to nodes and Pods
+namespace: subject
+settle: 0s
+given:
+  - apply: more.yaml
+while:
+  - tcp: {service: web, port: 80, via: pod}
+    rate: 5/s
+    objective: {availability: 0%}
+when:
+  - cordon: {node: node-3}
+  - zone: {value: there, label: test/zone, act: cordon}
+    optional: true
+  - restart: deployment/web
+  - evict: {pods: app=web, count: 1}
+    optional: true
+  - crash: {pods: app=web, count: 1}
+    optional: true
+  - reboot: {node: node-2}
+  - node_down: {node: node-2, only: kubelet}
+    within: 20s
+    optional: true
+then:
+  - ready: deployment/web
+    within: 30s
+"""
+"""The verbs of nodes, those that leave a residue, and a prober in a Pod."""
+
+BACKUPS = """
+scenario: a copy is restored beside the original
+namespace: subject
+settle: 0s
+given:
+  - apply: more.yaml
+when:
+  - snapshot: {store: "file:./snapshots"}
+  - restore: {store: "file:./snapshots", into: copy}
+  - restore: {store: "file:./snapshots", existing: skip}
+then:
+  - ready: deployment/web
+    within: 30s
+"""
+
 SCENARIO = """
 scenario: everything that can be undone
 namespace: subject
@@ -183,6 +227,8 @@ def dump(cluster: Cluster) -> list[str]:
 
 def _text(resource: Resource, obj: Object) -> str:
     kept = content(obj)
+    template = ((kept.get("spec") or {}).get("template") or {}).get("metadata") or {}
+    template.pop("annotations", None)  # a restart's residue
     notes = kept["metadata"].get("annotations") or {}
     notes.pop("deployment.kubernetes.io/revision", None)
     if not notes:
