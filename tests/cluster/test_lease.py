@@ -116,6 +116,17 @@ def test_a_held_lock_names_its_holder(leases: Leases, time: Time) -> None:
         lock(leases, time, "b").acquire(0)
 
 
+def test_whoever_waits_says_for_whom_and_since_when(leases: Leases, time: Time) -> None:
+    lock(leases, time, "run-a on host-1").acquire(0)
+    told: list[str] = []
+    waiting = LeaseLock(leases, "shop", "resilience", "b", time, told.append)  # type: ignore[arg-type]
+    with pytest.raises(Held):
+        waiting.acquire(5)
+    assert len(told) == 1
+    assert told[0].startswith("waiting for the lock shop/resilience, held by run-a on host-1 since")
+    assert told[0].endswith("; up to 5 s")
+
+
 def test_a_released_lock_is_taken_without_waiting_for_its_end(leases: Leases, time: Time) -> None:
     first = lock(leases, time, "a")
     first.acquire(0)
