@@ -43,6 +43,18 @@ def places(request: RestoreRequest, snapshot: Snapshot) -> frozenset[str]:
     return frozenset(map(request.targets.namespace, found))
 
 
+def nameless(request: RestoreRequest, snapshot: Snapshot) -> list[Object]:
+    """A Namespace for each place whose own object the snapshot lacks, as a backup by kinds does.
+    Velero's restore makes those too (its pkg/restore/restore.go)."""
+    lines = [line for line in snapshot.contents if wanted(request, line)]
+    own = {line.address.name for line in lines if line.address.resource == "namespaces"}
+    bare = {namespace_of(line.address) for line in lines} - own - {""}
+    return [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+        for name in sorted(map(request.targets.namespace, bare))
+    ]
+
+
 def _require_declared(snapshot: Snapshot, found: set[str]) -> None:
     manifest = snapshot.manifest
     if manifest and (outside := sorted(found - set(manifest.namespaces))):

@@ -34,10 +34,10 @@ from resilience.backup.objects.skips import reason_to_skip
 from resilience.backup.objects.velero_hooks import restore_hooks
 from resilience.backup.restore.outcome import STATUS_LEFT, Item, Outcome, RestoreReport
 from resilience.backup.restore.owner_links import OwnerLinks
-from resilience.backup.restore.places import places, require_place
+from resilience.backup.restore.places import nameless, places, require_place
 from resilience.backup.restore.served_kinds import CRDS, Kinds, Missing
 from resilience.backup.restore.writing import Existing, ObjectWriter, Written
-from resilience.cluster.errors import Conflict, NotFound
+from resilience.cluster.errors import Conflict, Forbidden, NotFound
 from resilience.cluster.interface import NAMESPACES, Cluster, Object, Resource
 from resilience.kube import objects
 
@@ -161,6 +161,7 @@ class _Restore:
         self._decide()
         if self._request.ask_first or self._request.dry_run:
             self._asking = True
+            self._make_room(self._writer.ask)
             self._walk(self._writer.ask)
             self._asking = False
             self._report.seconds["ask"] = self._clock.monotonic() - began
@@ -175,12 +176,23 @@ class _Restore:
         self._report.require("the restore was not begun")
         self._request.on_begin()
         began = self._clock.monotonic()
+        self._make_room(self._writer.write)
         self._walk(self._writer.write, _is_ground)
         self._ask_again()
         self._walk(self._writer.write, lambda stage: not _is_ground(stage))
         self._link()
         self._report.seconds["create"] = self._clock.monotonic() - began
         return self._report
+
+    def _make_room(self, act: Act) -> None:
+        """Namespaces that the snapshot writes to and does not hold. One that is there is left."""
+        for obj in nameless(self._request, self._snapshot):
+            try:
+                self._cluster.get(NAMESPACES, obj["metadata"]["name"])
+            except NotFound:
+                self._note("namespaces", obj, act(NAMESPACES, obj, "skip"), {})
+            except Forbidden:  # whether it is there is found out by the first object
+                continue
 
     def _ask_again(self) -> None:
         """What could not be asked before its namespace or its kind was there. When one of these is

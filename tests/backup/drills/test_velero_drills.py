@@ -393,3 +393,22 @@ def test_the_backup_of_another_name_is_refused() -> None:
     store.files[key] = store.files[key].replace(NAME.encode(), b"another")
     with pytest.raises(Tampered, match="is that of backup 'another'"):
         require_intact(opened(store, NAME))
+
+
+def test_a_namespace_that_a_backup_by_kinds_does_not_hold_is_made_where_it_is_missing() -> None:
+    found = FakeCluster()
+    request = RestoreRequest(name="r", targets=Targets(namespaces={"shop": "copy"}))
+    report = restore(request, opened(backup(BY_KIND), NAME), found, clock=FakeClock())
+    assert report.complete
+    assert [str(each) for each in report.items] == [
+        "namespaces copy: created",
+        "configmaps copy/settings: created",
+    ]
+    found = shop()
+    del found.objects["configmaps", "shop", "settings"]
+    before = dict(found.objects["namespaces", "", "shop"]["metadata"])
+    report = restore(
+        RestoreRequest(name="r"), opened(backup(BY_KIND), NAME), found, clock=FakeClock()
+    )
+    assert [str(each) for each in report.items] == ["configmaps shop/settings: created"]
+    assert found.objects["namespaces", "", "shop"]["metadata"] == before
