@@ -101,7 +101,8 @@ class PlanForm:
     )
     accept: tuple[str, ...] = parameter(
         "Kinds or group/versions that may be forbidden or undiscoverable; any other fails the "
-        "snapshot.",
+        "snapshot. Also what proofs pass over: `PartiallyFailed` and `volume-data` in backups of "
+        "Velero, `unopened` for encrypted snapshots.",
         default=(),
         example="[metrics.k8s.io/v1beta1]",
     )
