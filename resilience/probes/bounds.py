@@ -125,9 +125,17 @@ def latencies(seen: Seen, reach: float, limit: float, timeout: float) -> Latenci
             unknown += 1
         elif _answered(sample):
             worst.append(sample.latency)
-            best.append(0.0 if late else sample.latency)
+            best.append(_fastest(sample, late=late))
             censored += sample.answer is Answer.TIMEOUT and timeout <= limit >= sample.latency
     return Latencies(sorted(best), sorted(worst), unknown, censored, limit)
+
+
+def _fastest(sample: Sample, *, late: bool) -> float:
+    """What it may have taken had it left at its moment: a delay of the prober is not the service's.
+    What was given up took longer than the timeout for certain, unless it left late."""
+    if late:
+        return 0.0
+    return sample.latency if sample.answer is Answer.TIMEOUT else sample.latency - sample.lag
 
 
 def _answered(sample: Sample) -> bool:

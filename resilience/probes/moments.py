@@ -168,7 +168,9 @@ class _Left:
 
 
 def _moment(sample: Sample, left: _Left) -> Moment:
-    if sample.sent is None or sample.lag > left.reach:
+    if sample.sent is None:
+        return Moment(left.gap(sample.intended), sample, sample.answer)
+    if sample.lag > left.reach:
         return left.around(sample)
     good = sample.answer is Answer.GOOD
     return Moment(State.GOOD if good else State.BAD, sample, sample.answer)

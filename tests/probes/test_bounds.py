@@ -81,7 +81,11 @@ def test_availability_is_bounded_by_every_possible_service(
     service, sent = case
     found = bounds.failures(view(asked(service, sent), len(service)))
     failed = [guess.count(False) for guess in possible(service, sent)]
-    assert (found.least, found.most) == (min(failed), max(failed))
+    assert found.least == min(failed)
+    # A moment at which another request was answered well, while its own was never sent, stays open:
+    # the service did not get the load that was planned.
+    spared = sum(at is None and seq in sent and service[seq] for seq, at in enumerate(sent))
+    assert found.most == max(failed) + spared
 
 
 @given(stalls(), st.integers(0, 9))

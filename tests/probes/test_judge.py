@@ -5,13 +5,13 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resilience.model.samples import Answer, Sample
 from resilience.model.scenario import Objective
 from resilience.model.values import Availability, Duration
-from resilience.model.verdict import Finding, Reason, Result, Window
+from resilience.model.verdict import Finding, Kind, Reason, Result, Window
 from resilience.probes.judge import Observed, judge
 from resilience.report import wording
 from tests.probes.made import at, made
@@ -249,6 +249,21 @@ def test_late_answers_keep_a_percentile_that_they_are_too_few_to_break() -> None
     assert judged(stalled((1.0, 1.4)), objective(p95="500ms")).result is PASSED
 
 
+def test_load_that_was_never_sent_is_no_evidence_however_evenly_it_is_missing() -> None:
+    """One request in five could not be sent: the service was never asked for what was planned."""
+    found = judged("++++u" * 100, objective("99%"))
+    assert (found.result, found.reason) == (NOT_MEASURED, Reason.UNSENT)
+    assert (found.low, found.high) == (0.8, 1.0)
+
+
+def test_a_delay_of_the_prober_within_its_reach_is_not_the_services() -> None:
+    delayed_a_little = [at(i * INTERVAL, "+", lag=0.015, seq=i) for i in range(500)]
+    assert judged(delayed_a_little, objective(p95="10ms")).reason is Reason.LATE
+    assert judged(delayed_a_little, objective(p95="20ms")).result is PASSED
+    slow = [at(i * INTERVAL, "+", lag=0.015, took=0.012, seq=i) for i in range(500)]
+    assert judged(slow, objective(p95="10ms")).result is FAILED
+
+
 def test_what_never_left_is_unknown() -> None:
     pattern = "+" * 100 + "u" * 10 + "+" * 390
     found = judged(pattern, objective("99%"))
@@ -326,6 +341,34 @@ def test_a_promise_beyond_the_timeout_is_not_measured_by_requests_given_up() -> 
     found = judged([at(i * INTERVAL, "t", took=1.0) for i in range(1000)], objective(p99="3s"))
     assert found.result is NOT_MEASURED
     assert wording.detail(found) == ("raise `timeout` above 3s",)
+
+
+@settings(max_examples=25)
+@given(
+    st.lists(st.sampled_from("++++-tus"), min_size=300, max_size=320),
+    st.lists(st.tuples(st.floats(0, 3), st.floats(0, 0.4)), max_size=4),
+    st.sampled_from(["90%", "99%", "100%"]),
+    st.sampled_from(["0s", "100ms", "1s"]),
+    st.sampled_from(["1ms", "100ms", "2s"]),
+)
+def test_a_number_never_contradicts_its_verdict(
+    signs: list[str], stops: list[tuple[float, float]], share: str, outage: str, p50: str
+) -> None:
+    samples = stalled(*((since, since + length) for since, length in stops), pattern="".join(signs))
+    observed = Observed(name="shop", interval=INTERVAL, timeout=1.0, samples=samples)
+    window = Window(since=0.0, until=len(samples) * INTERVAL)
+    for found in judge(observed, objective(share, outage, p50=p50), window):
+        assert found.limit is not None
+        if found.low is not None and found.high is not None:
+            assert found.low <= found.high
+        sign = -1 if found.kind is Kind.AVAILABILITY else 1
+        if found.result is PASSED:
+            assert found.value is not None
+            assert sign * found.value <= sign * found.limit + 1e-9
+        if found.result is FAILED and found.value is not None:
+            assert sign * found.value > sign * found.limit
+        assert (found.reason is not None) == (found.result is NOT_MEASURED)
+        assert wording.measured(found)
 
 
 def test_findings_come_in_the_order_of_the_promises() -> None:
