@@ -13,6 +13,7 @@ from typing import Literal
 from resilience.cluster.errors import ClusterError
 from resilience.cluster.interface import NAMESPACES
 from resilience.model.verb import Family, Phase, Verb, parameter
+from resilience.model.verdict import Finding, Result
 from resilience.model.words import many
 from resilience.verbs.context import CheckContext, NotMet
 
@@ -33,7 +34,7 @@ class Same:
 def run(same: Same, context: CheckContext) -> str:
     """One sentence; NotMet names the objects and JSON pointers that differ."""
     from resilience.backup.catalog.catalog import opened
-    from resilience.backup.drills.scratch import CUSTOM, OWNER, SNAPSHOT, SOURCE, STORE
+    from resilience.backup.drills.scratch import CUSTOM, OWNER, SNAPSHOT, SOURCE, STORE, WALL
     from resilience.backup.format.errors import BackupError
     from resilience.backup.plans.keys import from_environment
     from resilience.backup.proof.compare import AS_RESTORED, added, differing, with_cluster
@@ -62,7 +63,7 @@ def run(same: Same, context: CheckContext) -> str:
             only=frozenset(names),
             terms=drill_terms_of(context.cluster, custom) if drilled else AS_RESTORED,
         )
-        more = [] if proof.changes else added(snapshot, context.cluster, names)
+        more = [] if proof.changes else added(snapshot, context.cluster, names, helpers=(WALL,))
     except (BackupError, ClusterError) as problem:
         raise NotMet(f"{context.namespace} cannot be compared: {problem}", final=True) from problem
     if changes := proof.changes:
@@ -72,17 +73,24 @@ def run(same: Same, context: CheckContext) -> str:
             + "\n".join(map(str, changes[:_SHOWN]))
             + rest
         )
-    excused = "; ".join(proof.excuses(of_all_kinds=False))
-    return (
+    sentence = (
         f"everything in {context.namespace} is as snapshot {snapshot.name} recorded it: "
         f"{many(proof.same, 'object')}"
-        + (
-            f"; not in the snapshot: {', '.join(f'{e.kind} {e.name}' for e in more)}"
-            if more
-            else ""
-        )
-        + (f" ({excused})" if excused else "")
     )
+    if more:
+        sentence += f"; not in the snapshot: {', '.join(f'{e.kind} {e.name}' for e in more)}"
+    context.add_finding(
+        Finding(
+            name="matches_snapshot",
+            subject=context.namespace,
+            result=Result.PASSED,
+            promised="the restored objects match the snapshot",
+            measured=sentence,
+            detail=tuple(proof.excuses()),
+            place=context.step.place,
+        )
+    )
+    return sentence
 
 
 VERB = Verb(

@@ -33,6 +33,7 @@ from resilience.backup.drills.canary_guises import PLAIN, Guise, guises
 from resilience.backup.drills.drill_data import OBJECTS_ONLY, Data
 from resilience.backup.drills.negative_controls import unseen
 from resilience.backup.drills.ready import not_ready, workloads
+from resilience.backup.drills.safety import RULES as HARMLESS
 from resilience.backup.drills.safety import Harmless
 from resilience.backup.drills.scratch import Origin, lease, require_standing, scratch, sweep
 from resilience.backup.format.backup_clock import Clock
@@ -352,9 +353,16 @@ class _Drill:
             not bad,
             "everything is created",
             f"{many(self._report.objects, 'object')}, {len(bad)} failed",
-            bad[:10],
+            [*bad[:10], *self._report.left, *self._rewritten()],
         )
         return report
+
+    def _rewritten(self) -> list[str]:
+        return [
+            f"made harmless, {rule}: {many(count, 'object')}"
+            for rule, count in sorted(self._report.rewrites.items())
+            if rule in HARMLESS
+        ]
 
     def _ready(self) -> None:
         until = self._clock.monotonic() + _PATIENCE

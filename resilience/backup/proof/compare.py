@@ -11,7 +11,7 @@ same, so that only what differs is ever parsed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -102,14 +102,9 @@ class Proof:
     absent: list[str] = field(default_factory=list)
     same: int = 0
 
-    def excuses(self, *, of_all_kinds: bool = True) -> list[str]:
-        """One line for each entry that was used, and each absent object. `of_all_kinds`: also what
-        the API server and the restore set on every object."""
-        lines = [
-            f"may differ: {entry} ({count})"
-            for entry, count in self.used.items()
-            if of_all_kinds or entry.kind != ANY
-        ]
+    def excuses(self) -> list[str]:
+        """One line for each entry that was used, and each absent object."""
+        lines = [f"may differ: {entry} ({count})" for entry, count in self.used.items()]
         return sorted(lines) + [f"not there: {each}" for each in sorted(self.absent)]
 
 
@@ -133,9 +128,15 @@ def with_cluster(
     return comparer.proof
 
 
-def added(snapshot: Snapshot, cluster: Cluster, namespaces: Mapping[str, str]) -> list[Change]:
+def added(
+    snapshot: Snapshot,
+    cluster: Cluster,
+    namespaces: Mapping[str, str],
+    helpers: Collection[str] = (),
+) -> list[Change]:
     """Objects of these namespaces (recorded to present name) within the snapshot's own scope that
-    it does not hold. What controllers and the cluster itself make is left out."""
+    it does not hold. What controllers and the cluster itself make is left out, and so are our own
+    `helpers`, by name."""
     if not snapshot.manifest:
         return []
     scope = Scope.from_json(snapshot.manifest.scope)
@@ -152,7 +153,7 @@ def added(snapshot: Snapshot, cluster: Cluster, namespaces: Mapping[str, str]) -
         for namespace in sorted(namespaces.values()):
             for obj in _listed(cluster, kind, namespace, scope.labels):
                 key = (name, namespace, obj["metadata"]["name"])
-                if key not in known and not is_derived(obj) and not left_out(obj):
+                if key not in known and not is_derived(obj, helpers) and not left_out(obj):
                     found.append(Change(*key, "was added"))
     return found
 

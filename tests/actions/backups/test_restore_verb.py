@@ -18,7 +18,9 @@ from resilience.backup.take.snapshot import Request, create
 from resilience.checks.matches_snapshot import Same
 from resilience.checks.matches_snapshot import run as same
 from resilience.cluster.interface import NAMESPACES
+from resilience.model.place import Place
 from resilience.model.scenario import Plan
+from resilience.model.verdict import Finding
 from resilience.verbs.context import ActionFailed, NotMet
 from tests.backup.fakes import FakeClock, FakeCluster, config_map, shop
 
@@ -41,6 +43,7 @@ class Time:
 
 class Step:
     path = "when[1]"
+    place = Place("a.scenario.yaml", 1, 1)
 
 
 class Context:
@@ -55,6 +58,10 @@ class Context:
         self.undos: list[Mapping[str, Any]] = []
         self.proofs: list[str] = []
         self.notes: list[str] = []
+        self.findings: list[Finding] = []
+
+    def add_finding(self, finding: Finding) -> None:
+        self.findings.append(finding)
 
     def plan(self, name: str) -> Plan:
         raise ActionFailed(f"no plan {name}")
@@ -110,6 +117,8 @@ def test_what_was_lost_comes_back_from_the_newest_snapshot_and_same_can_tell(
     settings = saved.cluster.objects["configmaps", "shop", "settings"]
     assert settings["data"] == {"greeting": "hello again"}
     assert "as snapshot a-new recorded it" in same(Same(), saved)  # type: ignore[arg-type]
+    (finding,) = saved.findings
+    assert "may differ: all kinds metadata/uid: set by the API server (1)" in finding.detail
     settings["data"] = {"greeting": "other"}
     with pytest.raises(NotMet, match="settings"):
         same(Same(), saved)  # type: ignore[arg-type]
