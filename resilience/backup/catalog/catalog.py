@@ -20,9 +20,9 @@ from resilience.backup.catalog.hidden_snapshots import hidden_snapshots
 from resilience.backup.format import encrypt, layout, limited
 from resilience.backup.format.archive import inflate
 from resilience.backup.format.errors import (
+    UNREADABLE,
     BadArchive,
     BadRequest,
-    Missing,
     NoSnapshot,
     Tampered,
     UnknownFormat,
@@ -303,7 +303,7 @@ def newest_of(
         try:
             if each.ours and (manifest := snapshot.manifest) and namespace in manifest.namespaces:
                 held.append(snapshot)
-        except (Tampered, UnknownFormat, Missing) as problem:
+        except UNREADABLE as problem:
             unreadable.append(str(problem))
     if not held:
         told = f"; {unreadable[-1]}" if unreadable else ""

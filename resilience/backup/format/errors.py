@@ -8,6 +8,7 @@ BackupError
 │   ├── Missing             no such key
 │   ├── Exists              a create-only write found the key taken
 │   ├── Retained            a lock on the object forbids its deletion until a date
+│   ├── Archived            the object is in an archive class: the store must restore it first
 │   └── OverwritesSilently  the store ignores create-only writes
 ├── NoSnapshot              no snapshot of that name; the message names the nearest
 ├── Incomplete              something was not collected: no snapshot became visible
@@ -57,6 +58,10 @@ class Exists(StoreError):
 
 class Retained(StoreError):
     """A retention lock forbids the deletion."""
+
+
+class Archived(StoreError):
+    """The object cannot be read until the store has restored it."""
 
 
 class OverwritesSilently(StoreError):
@@ -113,3 +118,7 @@ class Busy(BackupError):
 
 class BadRequest(BackupError):
     """The caller's own words are wrong."""
+
+
+UNREADABLE = (Tampered, UnknownFormat, Missing, Archived)
+"""What keeps one snapshot from being read and says nothing about any other."""

@@ -16,7 +16,7 @@ from resilience.backup.catalog.verify import Verification
 from resilience.backup.catalog.verify_record import recorded
 from resilience.backup.data.dumps import KIND
 from resilience.backup.data.snapshot_clones import LOCAL
-from resilience.backup.format.errors import Missing, Tampered, UnknownFormat
+from resilience.backup.format.errors import UNREADABLE
 from resilience.backup.format.manifest import Manifest, VolumeRecord
 from resilience.backup.plans.enough import untaken
 from resilience.backup.proof.diff import Change
@@ -53,7 +53,7 @@ def row(snapshot: Snapshot) -> Row:
             kind=kind,
             phase="Completed" if manifest else snapshot.velero.phase,
         )
-    except (Tampered, UnknownFormat, Missing) as problem:
+    except UNREADABLE as problem:
         return Row(name=name, started=snapshot.listed.newest, size=size_, damage=str(problem))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from resilience.backup.catalog.catalog import Snapshot
-from resilience.backup.format.errors import Missing, Tampered, UnknownFormat
+from resilience.backup.format.errors import UNREADABLE
 from resilience.backup.format.manifest import Manifest
 from resilience.backup.plans.lifecycle import scope
 from resilience.model.scenario import Plan
@@ -24,7 +24,7 @@ def is_empty(snapshot: Snapshot) -> bool:
     """Whether it holds nothing but namespaces and what the cluster itself puts into them."""
     try:
         manifest = snapshot.manifest
-    except (Tampered, UnknownFormat, Missing):  # somebody else's finding
+    except UNREADABLE:  # somebody else's finding
         return False
     if manifest is None:
         return False

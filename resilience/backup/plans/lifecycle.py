@@ -1,8 +1,9 @@
 """A plan's life: what is due, making it, checking it, keeping it.
 
-A scheduled snapshot is named by the moment it was due, so that a fire is done when its snapshot is
-visible, whoever made it and however late: `run_due` may be called at any time, any number of times,
-by several at once. A plan's snapshots are found by the plan in their manifests' names alone.
+A snapshot is named by the moment at which it began, never by the moment at which it was due: its
+content is that of its name. A scheduled run is done once a snapshot exists that began at or after
+it, so `run_due` may be called at any time, any number of times, by several at once. It is missed
+when none began within the plan's grace. A plan's snapshots are found by their names alone.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from resilience.backup.data.external_data import copied, swept
 from resilience.backup.format import layout
 from resilience.backup.format.archive import begun_here
 from resilience.backup.format.backup_clock import Clock
-from resilience.backup.format.errors import Missing, NoSnapshot, Retained, Tampered, UnknownFormat
+from resilience.backup.format.errors import UNREADABLE, NoSnapshot, Retained
 from resilience.backup.format.manifest import Manifest
 from resilience.backup.format.sign import Signer
 from resilience.backup.plans.own_snapshots import (
@@ -116,29 +117,39 @@ def cron(plan: Plan) -> Cron | None:
 
 
 def due(plan: Plan, store: Store, now: datetime, here: Here = ANYWHERE) -> datetime | None:
-    """The latest fire time that has no snapshot yet, None when there is nothing to do."""
+    """The latest scheduled run that no snapshot has answered yet; None when nothing is due."""
     schedule = cron(plan)
     if not schedule:
         return None
     fire = schedule.previous_before(now + timedelta(microseconds=1))
-    base = layout.stamped_name(plan.id, fire)
-    made = [each for each in of_plan(store, plan.id) if each.name.startswith(base)]
+    since = layout.stamped_name(plan.id, fire)
+    made = [each for each in of_plan(store, plan.id) if _stamp(plan, each) >= since]
     return None if own(store, made, here) else fire
+
+
+def _stamp(plan: Plan, each: Listed) -> str:
+    """PLAN-YYYYMMDDhhmmss, without the number that a second one of that moment has."""
+    return each.name[: len(plan.id) + 15]
 
 
 def missed(
     plan: Plan, store: Store, now: datetime, *, within: timedelta, here: Here = ANYWHERE
 ) -> list[datetime]:
-    """Fire times of the last `within` that have no snapshot, except those still in their grace and
-    those from before the plan's first snapshot."""
+    """Scheduled runs of the last `within` that no snapshot answered within the plan's grace, except
+    those still in their grace and those from before the plan's first snapshot."""
     schedule, have = cron(plan), own(store, of_plan(store, plan.id), here)
     if not schedule or not have:
         return []
-    names = {each.name[: len(plan.id) + 15] for each in have}
-    fires = schedule.between(now - within, now - timedelta(seconds=plan.grace.seconds))
-    first = min(names)
-    wanted = ((fire, layout.stamped_name(plan.id, fire)) for fire in fires)
-    return [fire for fire, name in wanted if name not in names and name > first]
+    stamps = sorted(_stamp(plan, each) for each in have)
+    grace = timedelta(seconds=plan.grace.seconds)
+    fires = schedule.between(now - within, now - grace)
+
+    def answered(fire: datetime) -> bool:
+        first, last = (layout.stamped_name(plan.id, each) for each in (fire, fire + grace))
+        return any(first <= stamp <= last for stamp in stamps)
+
+    began = [fire for fire in fires if layout.stamped_name(plan.id, fire) > stamps[0]]
+    return [fire for fire in began if not answered(fire)]
 
 
 @dataclass(slots=True)
@@ -181,7 +192,7 @@ def run_due(
         fire = due(plan, store, clock.now(), here)  # somebody may have been faster than our lock
         if not fire:
             return report
-        name = _free_name(store, layout.stamped_name(plan.id, fire))
+        name = _free_name(store, layout.stamped_name(plan.id, clock.now()))
         report.made = make(
             plan,
             cluster,
@@ -264,7 +275,7 @@ def decisions(plan: Plan, store: Store, now: datetime) -> Decisions:
             uid = snapshot.manifest.cluster_uid if snapshot.manifest else ""
             candidate = Candidate(snapshot.started, each.name, verified)
             candidates.setdefault(uid, []).append(candidate)
-        except (Tampered, UnknownFormat, Missing) as problem:
+        except UNREADABLE as problem:
             found.damaged[each.name] = str(problem)
     for group in candidates.values():
         found.made += decide(group, plan.keep, timezone=plan.timezone)

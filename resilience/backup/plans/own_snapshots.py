@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from resilience.backup.catalog.catalog import Listed, Snapshot
-from resilience.backup.format.errors import Missing, Tampered, UnknownFormat
+from resilience.backup.format.errors import UNREADABLE
 from resilience.backup.store import Store
 
 TOLERANCE = timedelta(minutes=5)
@@ -43,7 +43,7 @@ def why_not(snapshot: Snapshot, here: Here) -> str:
         if here.now and is_early(snapshot.started, here.now):
             return f"it began in the future, at {snapshot.started:%Y-%m-%d %H:%M:%S} UTC"
         uid = manifest.cluster_uid if manifest else ""
-    except (Tampered, UnknownFormat, Missing):
+    except UNREADABLE:
         return ""
     if here.cluster and uid and uid != here.cluster:
         return f"it is of another cluster, whose kube-system has uid {uid}"

@@ -15,7 +15,7 @@ from resilience.backup.catalog.velero_check import check
 from resilience.backup.catalog.verify import Verification, verify
 from resilience.backup.catalog.verify_record import Verified, latest, record
 from resilience.backup.format.backup_clock import Clock
-from resilience.backup.format.errors import Missing, NoSnapshot, StoreError, Tampered, UnknownFormat
+from resilience.backup.format.errors import UNREADABLE, NoSnapshot, StoreError
 from resilience.backup.format.velero_backup import PARTIAL
 from resilience.backup.plans.enough import holds_enough, is_empty
 from resilience.backup.plans.lifecycle import Keys, missed, named_for, newest, of_plan
@@ -78,7 +78,7 @@ def _newest_verified(plan: Plan, store: Store, here: Here) -> _Newest | None:
             found = latest(snapshot)
             if found and not newest_:
                 newest_ = (each.name, snapshot.started)
-        except (Tampered, UnknownFormat, Missing):
+        except UNREADABLE:
             continue
         opened = opened or bool(found and found.opened)
         if newest_ and opened:
@@ -144,10 +144,13 @@ def _fires(plan: Plan, store: Store, here: Here) -> Finding:
         limit=0.0,
         value=float(len(lost)),
         unit=Unit.COUNT,
-        promised=f"no fire of {plan.schedule} ({plan.timezone}) missed",
+        promised=f"no scheduled run of {plan.schedule} ({plan.timezone}) missed",
         measured=f"{len(lost)} missed" if lost else "none missed",
         place=plan.place,
-        detail=tuple(f"{fire:%Y-%m-%d %H:%M} UTC has no snapshot" for fire in lost[-5:]),
+        detail=tuple(
+            f"no snapshot began within {plan.grace} of {fire:%Y-%m-%d %H:%M} UTC"
+            for fire in lost[-5:]
+        ),
     )
 
 

@@ -37,6 +37,9 @@ class S3Settings:
     region: str | None = None
     profile: str | None = None
     ca: str | None = None
+    addressing: str = ""
+    sse: str = ""
+    kms_key: str = ""
     checksums: str = "when_supported"
     overwrites_accepted: bool = False
     attempts: int = 5
@@ -88,9 +91,18 @@ class S3Store:
                     retries={"mode": "standard", "total_max_attempts": given.attempts},
                     request_checksum_calculation=given.checksums,
                     response_checksum_validation="when_required",
-                    s3={"addressing_style": "path" if given.endpoint else "auto"},
+                    s3=self._addressing(),
                 ),
             )
+
+    def _addressing(self) -> dict[str, str] | None:
+        """The URL's word, else the AWS configuration's, else `path` for an endpoint of one's own:
+        few of them have a name in DNS for each bucket."""
+        if self.settings.addressing:
+            return {"addressing_style": self.settings.addressing}
+        session: Any = self._session._session
+        configured = (session.get_scoped_config().get("s3") or {}).get("addressing_style")
+        return {"addressing_style": "path"} if self.settings.endpoint and not configured else None
 
     def put(self, key: str, data: bytes, *, retain_until: datetime | None = None) -> Stored:
         write = uuid4().hex
@@ -240,7 +252,16 @@ class S3Store:
 
     def _arguments(self, key: str, write: str, retain_until: datetime | None) -> dict[str, Any]:
         lock = {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": retain_until}
-        return self._where(key) | {"Metadata": {OWNER: write}} | (lock if retain_until else {})
+        secret = {
+            "ServerSideEncryption": self.settings.sse,
+            "SSEKMSKeyId": self.settings.kms_key,
+        }
+        return (
+            self._where(key)
+            | {"Metadata": {OWNER: write}}
+            | {name: value for name, value in secret.items() if value}
+            | (lock if retain_until else {})
+        )
 
     def _pages(self, what: str, *, prefix: str = "", delimiter: str = "") -> Iterator[Any]:
         pages = self.client.get_paginator("list_objects_v2").paginate(

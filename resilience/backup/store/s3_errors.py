@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from resilience.backup.format.errors import (
+    Archived,
     BadRequest,
     Exists,
     Missing,
@@ -20,7 +21,7 @@ from resilience.backup.format.errors import (
 _REFUSED = {
     "NoSuchBucket": "the bucket does not exist; create it first",
     "InvalidBucketName": "that is no valid bucket name",
-    "AccessDenied": "access denied; the credentials lack the right",
+    "AccessDenied": "access denied",
     "AllAccessDisabled": "access to the bucket is disabled",
     "InvalidAccessKeyId": "the access key is not known to the store",
     "SignatureDoesNotMatch": "the secret key is wrong",
@@ -79,8 +80,14 @@ def _translated(url: str, key: str, answer: dict[str, Any]) -> StoreError:
         return StoreFull(f"{url}: no space left while writing {key}; nothing of it is visible")
     if "retention" in words.lower() or "object lock" in words.lower() or "WORM" in words:
         return Retained(f"{url}: {key}: {words}")
+    if code == "InvalidObjectState":
+        return Archived(
+            f"{url}: {_at(key)}the object is archived ({words or code}); restore it in the store"
+            " first"
+        )
     if code in _REFUSED:
-        return StoreRefused(f"{url}: {_at(key)}{_REFUSED[code]} ({code})")
+        said = f"{code}: {words}" if words and words != code else code
+        return StoreRefused(f"{url}: {_at(key)}{_REFUSED[code]} ({said})")
     if status in (301, 307) or (status == 400 and code == "400"):
         return StoreRefused(f"{url}: the bucket is in another region or needs another endpoint")
     if status in (401, 403):

@@ -2,8 +2,9 @@
 
 A lock is a chain of numbered records; to take, renew or free it is to create the next number, which
 exactly one writer can. The last record says who holds it until when. A holder that died is waited
-out; one that comes back late finds its number taken and knows that it has lost. Clocks of different
-machines are compared, so an expiry is believed only after a margin.
+for until its record expires; one that comes back late finds its number taken and knows that it has
+lost the lock. Clocks of different machines are compared, so an expiry counts only after a margin.
+Old records are deleted where the store allows it; a bucket with a default retention keeps them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,14 @@ from typing import Any
 
 from resilience.backup.format import layout, limited
 from resilience.backup.format.backup_clock import Clock
-from resilience.backup.format.errors import Busy, Exists, Missing, StoreError, Tampered
+from resilience.backup.format.errors import (
+    Busy,
+    Exists,
+    Missing,
+    Retained,
+    StoreError,
+    Tampered,
+)
 from resilience.backup.store import Store
 
 MARGIN = timedelta(seconds=30)
@@ -45,7 +53,7 @@ class Lock:
         holder: str,
         *,
         clock: Clock,
-        ttl: timedelta = timedelta(hours=1),
+        ttl: timedelta = timedelta(minutes=10),
     ) -> None:
         self._store, self._name, self._holder = store, name, holder
         self._clock, self._ttl = clock, ttl
@@ -99,10 +107,11 @@ class Lock:
         self._append(self._number + 1, self._clock.now() + self._ttl)
 
     def free(self) -> None:
-        """Let the next one in; a lock that was lost meanwhile is not touched."""
+        """Let the next one in. A lock that was lost meanwhile is not touched; one that the store
+        does not let us free expires by itself: the work under it is done."""
         try:
             self._append(self._number + 1, None)
-        except Busy:
+        except (Busy, StoreError):
             return
 
     def _append(self, number: int, until: datetime | None) -> None:
@@ -114,8 +123,15 @@ class Lock:
         self._number = number
         if until:
             self._until = until
-        for key in self._keys()[:-_KEPT]:
-            self._store.delete(key)
+        self._forget(self._keys()[:-_KEPT])
+
+    def _forget(self, keys: list[str]) -> None:
+        """Delete old records, as far as retention locks allow."""
+        for key in keys:
+            try:
+                self._store.delete(key)
+            except Retained:
+                continue
 
     def _keys(self) -> list[str]:
         return [entry.key for entry in self._store.list(layout.locks(self._name))]

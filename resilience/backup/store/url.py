@@ -1,9 +1,15 @@
 """A store from its URL: `file:DIR`, `s3://BUCKET/PREFIX?option=value&...`.
 
-S3 settings come from the usual AWS chain (environment, profile, instance); a URL may add
-`endpoint`, `region`, `profile`, `ca`, `checksums` (`when_required` for stores that reject the
-checksums that newer clients send) and `overwrites=accepted` (for a store that ignores create-only
-writes).
+S3 settings come from the usual AWS chain (environment, profile, instance). A URL may add:
+
+    endpoint, region, profile, ca   where the store is and how to reach it
+    addressing   path or virtual; default: the AWS configuration's own, else path with an endpoint
+    sse          AES256, aws:kms or aws:kms:dsse, for buckets that require encryption
+    kms_key      the key for aws:kms
+    checksums    when_required for stores that reject the checksums of newer clients
+    overwrites   accepted, for a store that ignores create-only writes
+
+Characters with a meaning in URLs are percent-encoded in a prefix: `#` is `%23`, `?` is `%3F`.
 """
 
 from __future__ import annotations
@@ -15,11 +21,31 @@ from resilience.backup.format.errors import BadRequest
 from resilience.backup.store.base import Store
 from resilience.backup.store.directory import DirectoryStore
 
-_OPTIONS = ("endpoint", "region", "profile", "ca", "checksums", "overwrites")
+_OPTIONS = (
+    "endpoint",
+    "region",
+    "profile",
+    "ca",
+    "addressing",
+    "sse",
+    "kms_key",
+    "checksums",
+    "overwrites",
+)
+_VALUES = {
+    "addressing": ("path", "virtual"),
+    "sse": ("AES256", "aws:kms", "aws:kms:dsse"),
+    "checksums": ("when_supported", "when_required"),
+    "overwrites": ("accepted",),
+}
 
 
 def open_store(url: str, *, base: Path | None = None) -> Store:
     """The store; no network yet. A relative directory starts at `base` (a plan's own folder)."""
+    if "#" in url:
+        raise BadRequest(
+            f"store {url!r}: a `#` would cut off what follows it; expected none; write it as %23"
+        )
     parts = urlsplit(url)
     if parts.scheme == "file":
         path = Path(parts.path if not parts.netloc else parts.netloc + parts.path)
@@ -32,11 +58,14 @@ def open_store(url: str, *, base: Path | None = None) -> Store:
         options = _options(url, parts.query)
         settings = S3Settings(
             bucket=parts.netloc,
-            prefix=parts.path.strip("/"),
+            prefix=_prefix(parts.path),
             endpoint=options.get("endpoint"),
             region=options.get("region"),
             profile=options.get("profile"),
             ca=options.get("ca"),
+            addressing=options.get("addressing", ""),
+            sse=options.get("sse", ""),
+            kms_key=options.get("kms_key", ""),
             checksums=options.get("checksums", "when_supported"),
             overwrites_accepted=options.get("overwrites") == "accepted",
         )
@@ -44,13 +73,19 @@ def open_store(url: str, *, base: Path | None = None) -> Store:
     raise BadRequest(f"store {url!r}: expected s3://BUCKET/PREFIX or file:DIRECTORY")
 
 
+def _prefix(path: str) -> str:
+    """Only what could not be written otherwise is decoded: `%2F` in a prefix stays as it is."""
+    return path.replace("%23", "#").replace("%3F", "?").replace("%3f", "?").strip("/")
+
+
 def _options(url: str, query: str) -> dict[str, str]:
     options = dict(parse_qsl(query, keep_blank_values=True))
     for key in options:
         if key not in _OPTIONS:
             raise BadRequest(f"store {url!r}: unknown option {key!r}; known: {', '.join(_OPTIONS)}")
-    if options.get("checksums", "when_supported") not in ("when_supported", "when_required"):
-        raise BadRequest(f"store {url!r}: checksums is when_supported or when_required")
-    if options.get("overwrites", "accepted") != "accepted":
-        raise BadRequest(f"store {url!r}: overwrites can only be 'accepted'")
+    for key, known in _VALUES.items():
+        if options.get(key, known[0]) not in known:
+            raise BadRequest(f"store {url!r}: {key}={options[key]}; expected {' or '.join(known)}")
+    if options.get("kms_key") and not options.get("sse", "").startswith("aws:kms"):
+        raise BadRequest(f"store {url!r}: kms_key needs sse=aws:kms or sse=aws:kms:dsse")
     return options

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resilience.backup.catalog.retention import Candidate, decide
-from resilience.backup.format.errors import Busy
+from resilience.backup.format.errors import Busy, Retained, StoreUnreachable
 from resilience.backup.store.memory import MemoryStore
 from resilience.backup.store.store_lock import MARGIN, Lock
 from resilience.model.scenario import Keep
@@ -99,7 +99,7 @@ def test_a_held_lock_names_its_holder() -> None:
 def test_a_dead_holder_is_waited_out_with_a_margin() -> None:
     store, clock = MemoryStore(), FakeClock()
     lock(store, "dead", clock).take()
-    clock.wait(3600 + MARGIN.total_seconds() - 1)
+    clock.wait(600 + MARGIN.total_seconds() - 1)
     with pytest.raises(Busy):
         lock(store, "next", clock).take()
     clock.wait(1)
@@ -123,11 +123,45 @@ def test_a_renewed_lock_holds_longer() -> None:
     store, clock = MemoryStore(), FakeClock()
     mine = lock(store, "mine", clock)
     mine.take()
-    clock.wait(3000)
+    clock.wait(500)
     mine.renew()
-    clock.wait(3000)
+    clock.wait(500)
     with pytest.raises(Busy):
         lock(store, "other", clock).take()
+
+
+class _Keeping(MemoryStore):
+    """A bucket with a default retention: nothing can be deleted."""
+
+    def delete(self, key: str) -> None:
+        raise Retained(f"{key} is locked until 2027-01-01 00:00 UTC")
+
+
+def test_records_that_a_retention_lock_keeps_are_left() -> None:
+    store, clock = _Keeping(), FakeClock()
+    for holder in ("one", "two", "three", "four"):
+        mine = lock(store, holder, clock)
+        mine.take()
+        mine.renew()
+        mine.free()
+    lock(store, "five", clock).take()
+    with pytest.raises(Busy, match="by five"):
+        lock(store, "six", clock).take()
+
+
+def test_a_lock_that_cannot_be_freed_fails_nothing() -> None:
+    down: list[str] = []
+
+    def trouble(key: str) -> None:
+        if down:
+            raise StoreUnreachable("no answer")
+
+    store, clock = MemoryStore(on_write=trouble), FakeClock()
+    with lock(store, "mine", clock).held():
+        down.append("now")
+    down.clear()
+    with pytest.raises(Busy, match="by mine"):
+        lock(store, "next", clock).take()
 
 
 def test_of_many_at_once_exactly_one_gets_it() -> None:

@@ -68,16 +68,42 @@ def clocked() -> tuple[FakeClock, MemoryStore]:
     return clock, MemoryStore(now=clock.now)
 
 
-def test_a_fire_is_made_once_and_named_by_its_moment() -> None:
+def test_a_scheduled_run_is_made_once_and_named_by_the_moment_it_began() -> None:
     clock, store = clocked()
     clock.wait(600)
     report = due_run(shop(), store, clock)
     assert report.made
-    assert report.made.name == "shop-20260301020000"
+    assert report.made.name == "shop-20260301021000"
     assert due(PLAN, store, clock.now()) is None
     assert due_run(shop(), store, clock).made is None
     clock.wait(86400)
-    assert due_run(shop(), store, clock).made.name == "shop-20260302020000"
+    assert due_run(shop(), store, clock).made.name == "shop-20260302021000"
+
+
+def test_a_snapshot_made_by_hand_after_the_schedule_answers_it() -> None:
+    clock, store = clocked()
+    clock.wait(300)
+    make(PLAN, shop(), store, name="shop-20260301020500", clock=clock, keys=KEYS)
+    clock.wait(300)
+    assert due(PLAN, store, clock.now()) is None
+
+
+def test_a_snapshot_from_before_the_schedule_does_not_answer_it() -> None:
+    clock, store = clocked()
+    make(PLAN, shop(), store, name="shop-20260301015959", clock=clock, keys=KEYS)
+    assert due(PLAN, store, clock.now()) is not None
+
+
+def test_a_snapshot_later_than_the_grace_counts_as_missed() -> None:
+    clock, store = clocked()
+    due_run(shop(), store, clock)
+    clock.wait(86400 + 5 * 3600)
+    late = due_run(shop(), store, clock)
+    assert late.made.name == "shop-20260302070000"
+    assert newest(store, PLAN).name == late.made.name
+    found = {each.name: each for each in fresh(PLAN, store, clock=clock)}
+    assert found["missed"].result is Result.FAILED
+    assert found["rpo"].result is Result.PASSED
 
 
 def test_two_runs_at_once_make_one_snapshot() -> None:
@@ -207,7 +233,7 @@ def test_an_old_snapshot_and_a_missed_fire_are_named() -> None:
     found = {each.name: each for each in fresh(PLAN, store, clock=clock)}
     assert found["rpo"].result is Result.FAILED
     assert found["missed"].result is Result.FAILED
-    assert found["missed"].detail == ("2026-03-02 02:00 UTC has no snapshot",)
+    assert found["missed"].detail == ("no snapshot began within 1h of 2026-03-02 02:00 UTC",)
 
 
 def test_no_snapshot_at_all_is_a_failure_and_says_so() -> None:

@@ -10,17 +10,19 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from resilience.backup.catalog.catalog import opened, snapshots
+from resilience.backup.catalog.catalog import Snapshot, listed, opened, snapshots
 from resilience.backup.catalog.hidden_snapshots import hidden_snapshots, undelete
 from resilience.backup.catalog.verify import verify
 from resilience.backup.format import layout
 from resilience.backup.format.errors import (
+    Archived,
     BadRequest,
     Exists,
     Missing,
@@ -36,6 +38,7 @@ from resilience.backup.store import Store, open_store
 from resilience.backup.store.create_only import require_create_only
 from resilience.backup.store.memory import MemoryStore
 from resilience.backup.store.s3 import S3Settings, S3Store
+from resilience.backup.store.s3_errors import _translated
 from resilience.backup.take.scope import Scope
 from resilience.backup.take.snapshot import Request, create
 from tests.backup.fakes import FakeClock, shop
@@ -294,6 +297,41 @@ def test_each_refusal_is_one_clear_line(moto_endpoint: str, tmp_path: Path) -> N
     blocked.write_text("no directory")
     with pytest.raises(StoreError, match=r"x: (Not a directory|File exists)"):
         open_store(f"file:{blocked}").put("x", b"1")
+
+
+def test_the_stores_own_words_are_kept() -> None:
+    answer = {
+        "Error": {"Code": "AccessDenied", "Message": "encryption is required by a policy"},
+        "ResponseMetadata": {"HTTPStatusCode": 403},
+    }
+    found = _translated("s3://b", "k", answer)
+    assert isinstance(found, StoreRefused)
+    assert "encryption is required by a policy" in str(found)
+
+
+def test_encryption_is_asked_for_with_every_write(bucket: S3Store) -> None:
+    secret = S3Store(replace(bucket.settings, sse="AES256"), url=bucket.url)
+    secret.put("small", b"1")
+    uploaded(secret, "large", LARGE)
+    assert {secret.head(key)["ServerSideEncryption"] for key in ("small", "large")} == {"AES256"}
+
+
+def test_an_archived_snapshot_hides_no_other(bucket: S3Store) -> None:
+    for name in ("old", "new"):
+        create(Request(name=name), shop(), bucket, clock=FakeClock())
+    bucket.client.copy_object(
+        Bucket=bucket.settings.bucket,
+        Key=bucket.full_key(layout.manifest("old")),
+        CopySource={
+            "Bucket": bucket.settings.bucket,
+            "Key": bucket.full_key(layout.manifest("old")),
+        },
+        StorageClass="GLACIER",
+    )
+    rows = {each.name: Snapshot(bucket, each) for each in listed(bucket)}
+    with pytest.raises(Archived, match="restore it in the store first"):
+        rows["old"].manifest  # noqa: B018
+    assert rows["new"].manifest is not None
 
 
 def test_wrong_keys_are_refused(rclone_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
