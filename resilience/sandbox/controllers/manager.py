@@ -31,6 +31,7 @@ from resilience.sandbox.controllers.replicaset.replication_controller import (
     ReplicationControllerController,
 )
 from resilience.sandbox.controllers.statefulset.statefulset import StatefulSetController
+from resilience.sandbox.controllers.volumes.ephemeral_claims import EphemeralClaims
 from resilience.sandbox.controllers.volumes.volume_binder import VolumeBinder
 from resilience.sandbox.controllers.volumes.volume_protection import VolumeProtection
 from resilience.sandbox.controllers.volumes.volume_snapshots import SnapshotController
@@ -56,6 +57,7 @@ CONTROLLERS: Sequence[type[Controller]] = (
     CronJobController,
     VolumeBinder,
     VolumeProtection,
+    EphemeralClaims,
     SnapshotController,
     QuotaController,
     HorizontalController,

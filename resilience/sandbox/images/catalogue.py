@@ -51,7 +51,7 @@ TOOLS |= {
     "egrep": TOOLS["grep"],
     "fgrep": TOOLS["grep"],
 }
-_NETWORK = {name: f"{_HERE}.net_tools:{name}_" for name in ("nc", "nslookup", "wget")}
+_NETWORK = {name: f"{_HERE}.net_tools:{name}_" for name in ("curl", "nc", "nslookup", "wget")}
 _AGNHOST = "resilience.sandbox.images.agnhost.agnhost_main:main"
 _PYTHON = "resilience.sandbox.images.python:main"
 PAUSE = Image(

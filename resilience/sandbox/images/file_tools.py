@@ -213,9 +213,9 @@ def sync_(argv: list[str]) -> int:
 def id_(argv: list[str]) -> int:
     """Print user and groups: -u -g -G -n."""
     given, _ = options(argv)
-    user, group = os.geteuid(), os.getegid()
+    user, group = _user()
     names = {"u": "root" if user == 0 else str(user), "g": "root" if group == 0 else str(group)}
-    groups = " ".join(map(str, sorted({group, *os.getgroups()})))
+    groups = " ".join(map(str, sorted({group, *_more_groups()})))
     if "u" in given or "g" in given:
         key = "u" if "u" in given else "g"
         print(names[key] if "n" in given else {"u": user, "g": group}[key])
@@ -226,9 +226,20 @@ def id_(argv: list[str]) -> int:
     return 0
 
 
+def _user() -> tuple[int, int]:
+    """Who the container is said to run as."""
+    user, colon, group = os.environ.get("RESILIENCE_USER", "").partition(":")
+    return (int(user), int(group)) if colon else (os.geteuid(), os.getegid())
+
+
+def _more_groups() -> list[int]:
+    return [] if "RESILIENCE_USER" in os.environ else os.getgroups()
+
+
 def whoami_(argv: list[str]) -> int:
     """Print the user's name."""
-    print("root" if os.geteuid() == 0 else os.geteuid())
+    user = _user()[0]
+    print("root" if user == 0 else user)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Programs that speak to others: wget, nslookup, nc. They see the Pod's network and names."""
+"""Programs that speak to others: curl, wget, nslookup, nc. They see the Pod's network and names."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import socket
 import sys
 import urllib.error
 import urllib.request
+from typing import Any
 
 from resilience.sandbox.images.text_tools import options
 
@@ -112,3 +113,119 @@ def _exchange(connection: socket.socket) -> int:
     while piece := connection.recv(1 << 16):
         os.write(1, piece)
     return 0
+
+
+_WITH_VALUE = {
+    "-o": "output", "-w": "write-out", "-X": "request", "-d": "data", "-H": "header",
+    "-m": "max-time", "-A": "user-agent", "-u": "user",
+}  # fmt: skip
+_LONG_WITH_VALUE = {*_WITH_VALUE.values(), "connect-timeout", "retry", "cacert", "interface",
+                    "data-binary", "resolve", "retry-delay"}  # fmt: skip
+
+
+def curl_(argv: list[str]) -> int:
+    """Fetch URLs to stdout: -s -S -f -k -g -L -i -I -o -w -X -d -H -m and their long names."""
+    given, headers, urls = _curl_options(argv[1:])
+    code = 0
+    for url in urls:
+        code = _curl(url if "://" in url else f"http://{url}", given, headers)
+    if not urls:
+        print("curl: no URL specified", file=sys.stderr)
+        return 2
+    return code
+
+
+def _curl_options(words: list[str]) -> tuple[dict[str, str], dict[str, str], list[str]]:
+    given: dict[str, str] = {}
+    headers: dict[str, str] = {}
+    urls: list[str] = []
+    ahead = iter(words)
+    for word in ahead:
+        if word.startswith("--"):
+            name, equals, value = word[2:].partition("=")
+            if name in _LONG_WITH_VALUE and not equals:
+                value = next(ahead, "")
+            _note(name, value, given, headers)
+        elif word.startswith("-") and len(word) > 1:
+            letters = word[1:]
+            while letters:
+                letter, letters = letters[0], letters[1:]
+                long = _WITH_VALUE.get(f"-{letter}")
+                if long:
+                    _note(long, letters or next(ahead, ""), given, headers)
+                    break
+                given[letter] = ""
+        else:
+            urls.append(word)
+    return given, headers, urls
+
+
+def _note(name: str, value: str, given: dict[str, str], headers: dict[str, str]) -> None:
+    if name == "header":
+        key, _, text = value.partition(":")
+        headers[key.strip()] = text.strip()
+    else:
+        given[{"silent": "s", "fail": "f", "insecure": "k", "head": "I", "include": "i"}.get(
+            name, name
+        )] = value  # fmt: skip
+
+
+def _curl(url: str, given: dict[str, str], headers: dict[str, str]) -> int:
+    import ssl
+
+    data = given.get("data", given.get("data-binary"))
+    method = given.get("request") or ("HEAD" if "I" in given else "POST" if data else "GET")
+    context = ssl.create_default_context()
+    if "k" in given:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    wait = given.get("max-time") or given.get("connect-timeout")
+    try:
+        request = urllib.request.Request(
+            url, None if data is None else data.encode(), headers, method=method
+        )
+        answer = urllib.request.urlopen(
+            request, timeout=float(wait) if wait else None, context=context
+        )
+    except urllib.error.HTTPError as error:
+        answer = error
+    except (OSError, ValueError) as error:
+        return _curl_failed(url, error, given)
+    with answer:
+        body = answer.read()
+    return _curl_shown(answer, body, given)
+
+
+def _curl_shown(answer: Any, body: bytes, given: dict[str, str]) -> int:
+    if "f" in given and answer.status >= 400:
+        print(f"curl: (22) The requested URL returned error: {answer.status}", file=sys.stderr)
+        return 22
+    head = b""
+    if "i" in given or "I" in given:
+        lines = "".join(f"{key}: {value}\r\n" for key, value in answer.headers.items())
+        head = f"HTTP/1.1 {answer.status} {answer.reason}\r\n{lines}\r\n".encode()
+    sys.stdout.flush()
+    path = given.get("output")
+    if path:
+        with open(path, "wb") as file:
+            file.write(head + body)
+    else:
+        os.write(1, head + body)
+    if "write-out" in given:
+        text = given["write-out"].replace("%{http_code}", str(answer.status))
+        sys.stdout.write(text.replace("\\n", "\n"))
+    return 0
+
+
+def _curl_failed(url: str, error: Exception, given: dict[str, str]) -> int:
+    reason = getattr(error, "reason", error)
+    host = url.partition("://")[2].partition("/")[0]
+    code, why = 7, f"Failed to connect to {host}: {getattr(reason, 'strerror', reason)}"
+    if isinstance(reason, socket.gaierror):
+        code, why = 6, f"Could not resolve host: {host}"
+    elif isinstance(reason, TimeoutError):
+        code, why = 28, "Operation timed out"
+    if "s" not in given or "S" in given:
+        print(f"curl: ({code}) {why}", file=sys.stderr)
+    if "write-out" in given:
+        sys.stdout.write(given["write-out"].replace("%{http_code}", "000"))
+    return code

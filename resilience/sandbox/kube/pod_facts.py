@@ -87,3 +87,10 @@ def restarts(pod: Obj) -> tuple[int, int]:
         default=0,
     )
     return regular, side
+
+
+def is_made_for(claim: Obj, pod: Obj) -> bool:
+    """Whether the claim of an ephemeral volume was made for this very Pod."""
+    owners = claim["metadata"].get("ownerReferences") or ()
+    uid = pod["metadata"]["uid"]
+    return any(owner["uid"] == uid and owner.get("controller") for owner in owners)

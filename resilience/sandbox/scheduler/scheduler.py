@@ -17,7 +17,7 @@ from resilience.sandbox.kube.object_edits import (
     uid_of,
     with_status,
 )
-from resilience.sandbox.kube.pod_facts import is_terminal, node_of
+from resilience.sandbox.kube.pod_facts import is_made_for, is_terminal, node_of
 from resilience.sandbox.kube.selector_index import Key
 from resilience.sandbox.reconcile.controller_context import Context, Controller
 from resilience.sandbox.scheduler.claim_placement import (
@@ -129,6 +129,13 @@ class Scheduler(Controller):
 
     def _volumes(self, pod: Obj) -> Volumes:
         claims = self.picture.demand(pod).claims
+        namespace, name = key_of(pod)
+        for volume in pod["spec"].get("volumes") or ():
+            if "ephemeral" in volume:
+                claim = self.api.find(self._helpful[0], namespace, f"{name}-{volume['name']}")
+                if claim is not None and not is_made_for(claim, pod):
+                    why = f"PVC {namespace}/{name}-{volume['name']} was not created for pod"
+                    return Volumes(refusal=f"{why} {namespace}/{name} (pod is not owner)")
         return self.volumes.read(pod["metadata"]["namespace"], claims) if claims else NO_VOLUMES
 
     def _place(self, key: Key, pod: Obj, decision: Decision, volumes: Volumes) -> None:

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from resilience.sandbox.images import net_tools
 from resilience.sandbox.images.agnhost import hooks
 from resilience.sandbox.images.agnhost.agnhost_main import main
+
+
+class Files(SimpleHTTPRequestHandler):
+    """A directory over HTTP, without a log."""
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing."""
 
 
 def test_mounttest_tells_of_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -59,3 +70,23 @@ def test_conversion_goes_both_ways() -> None:
     second = hooks._converted(first, "stable.example.com/v2")
     assert (second["host"], second["port"]) == ("a", "1")
     assert hooks._converted(second, "stable.example.com/v1") == first
+
+
+def test_curl_fetches_and_tells_the_status(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = tmp_path / "page"
+    page.write_text("hello\n")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Files, directory=str(tmp_path)))
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_address[1]}"
+    try:
+        assert net_tools.curl_(["curl", "-sS", f"{url}/page"]) == 0
+        assert net_tools.curl_(["curl", "-f", "-s", f"{url}/none"]) == 22
+        quiet = ["-g", "-q", "-s", "-o", "/dev/null", "-w", "%{http_code}"]
+        assert net_tools.curl_(["curl", *quiet, "--max-time", "5", f"{url}/none"]) == 0
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert capfd.readouterr().out.replace("\r", "") == "hello\n404"
+    assert net_tools.curl_(["curl", "-s", "http://127.0.0.1:1/"]) == 7

@@ -11,20 +11,38 @@ _DEEPEST = 200
 
 
 class Duplicates:
-    """Collects duplicate keys while JSON is decoded."""
+    """Collects the paths of duplicate keys, as "spec.replicas", while JSON is decoded."""
 
     def __init__(self) -> None:
         self.found: list[str] = []
+        self._any = False
 
     def __call__(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         out = dict(pairs)
-        if len(out) != len(pairs):
-            seen: set[str] = set()
-            for key, _ in pairs:
-                if key in seen and key not in self.found:
-                    self.found.append(key)
-                seen.add(key)
+        self._any = self._any or len(out) != len(pairs)
         return out
+
+    def read(self, data: bytes) -> None:
+        """Find the paths, once the whole has been decoded: that is rare, and takes a second pass."""
+        if self._any:
+            self._walk(json.loads(data, object_pairs_hook=_Pairs), "")
+
+    def _walk(self, value: Any, path: str) -> None:
+        if isinstance(value, _Pairs):
+            seen: set[str] = set()
+            for key, inner in value:
+                where = f"{path}.{key}" if path else key
+                if key in seen and where not in self.found:
+                    self.found.append(where)
+                seen.add(key)
+                self._walk(inner, where)
+        elif isinstance(value, list):
+            for at, inner in enumerate(value):
+                self._walk(inner, f"{path}[{at}]")
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """An object with all its keys, the double ones too."""
 
 
 def decode_json(data: bytes, duplicates: Duplicates | None = None) -> Any:
@@ -39,6 +57,8 @@ def decode_json(data: bytes, duplicates: Duplicates | None = None) -> Any:
         ) from None
     if data.count(b"{") + data.count(b"[") > _DEEPEST:
         check_depth(value)
+    if duplicates is not None:
+        duplicates.read(data)
     return value
 
 

@@ -122,6 +122,7 @@ class Container:
                 "HOSTNAME": self.pod.hostname,
                 "HOME": "/root",
                 "RESILIENCE_IMAGE": image.name,
+                **self._user(),
                 **environment,
             },
             cwd=spec.get("workingDir") or image.working_directory,
@@ -136,6 +137,15 @@ class Container:
             marker=self.pod.kubelet.config.id,
         )
         return launch, self.log_path(number)
+
+    def _user(self) -> dict[str, str]:
+        """Who the container runs as, for programs that say so: every Pod really is one's own."""
+        whole = self.pod.spec.get("securityContext") or {}
+        context = {**whole, **(self.state.spec.get("securityContext") or {})}
+        user, group = context.get("runAsUser"), context.get("runAsGroup")
+        if user is None and group is None:
+            return {}
+        return {"RESILIENCE_USER": f"{user or 0}:{group or 0}"}
 
     def _make_room(self, message: Path, number: int) -> None:
         message.parent.mkdir(parents=True, exist_ok=True)

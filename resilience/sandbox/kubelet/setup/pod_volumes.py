@@ -62,13 +62,14 @@ class Volumes:
         elif "persistentVolumeClaim" in volume:
             return await self._claim(volume["persistentVolumeClaim"]["claimName"], name)
         elif "ephemeral" in volume:
-            return await self._claim(f"{self._pod['metadata']['name']}-{name}", name)
+            return await self._claim(f"{self._pod['metadata']['name']}-{name}", name, own=True)
         elif "hostPath" in volume:
             node = self._pod["spec"]["nodeName"]
             place = self._root / "nodes" / node / volume["hostPath"]["path"].lstrip("/")
             place.mkdir(parents=True, exist_ok=True)
         elif "emptyDir" in volume or len(volume) == 1:
             place.mkdir(parents=True, exist_ok=True)
+            place.chmod(0o777)  # Whatever user a container runs as, it may write.
         else:
             kind = next(key for key in volume if key != "name")
             raise MountError(
@@ -76,11 +77,19 @@ class Volumes:
             )
         return place
 
-    async def _claim(self, claim: str, volume: str) -> Path:
+    async def _claim(self, claim: str, volume: str, *, own: bool = False) -> Path:
+        """The directory of a claim; `own` where it must have been made for this very Pod."""
         namespace = self._pod["metadata"]["namespace"]
         found = await self._references.find("persistentvolumeclaims", namespace, claim)
         if found is None:
             raise MountError(f'persistentvolumeclaim "{claim}" not found')
+        uid = self._pod["metadata"]["uid"]
+        owners = found["metadata"].get("ownerReferences") or ()
+        if own and not any(owner["uid"] == uid for owner in owners):
+            raise MountError(
+                f"PVC {namespace}/{claim} was not created for pod"
+                f" {namespace}/{self._pod['metadata']['name']} (pod is not owner)"
+            )
         if found.get("status", {}).get("phase") != "Bound":
             raise MountError(
                 f"Unable to attach or mount volumes: unmounted volumes=[{volume}]: "

@@ -91,7 +91,7 @@ def test_unknown_fields_are_refused_warned_about_or_dropped(wire: Wire) -> None:
 def test_duplicate_keys_are_a_strict_error(wire: Wire) -> None:
     body = b'{"metadata":{"name":"x"},"data":{"a":"1","a":"2"}}'
     answer = wire("POST", MAPS + "?fieldValidation=Strict", body)
-    assert 'duplicate field "a"' in answer.message
+    assert 'duplicate field "data.a"' in answer.message
 
 
 def test_yaml_bodies_are_understood_and_dates_stay_text(wire: Wire) -> None:
