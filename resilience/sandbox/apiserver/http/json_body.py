@@ -23,7 +23,7 @@ class Duplicates:
         return out
 
     def read(self, data: bytes) -> None:
-        """Find the paths, once the whole has been decoded: that is rare, and takes a second pass."""
+        """Find the paths once the whole has been decoded: it is rare, and takes a second pass."""
         if self._any:
             self._walk(json.loads(data, object_pairs_hook=_Pairs), "")
 
