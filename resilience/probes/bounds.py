@@ -68,7 +68,9 @@ def outages(seen: Seen, objective: Fraction, after: Sequence[Sample] = ()) -> Ou
     if not seen.moments:
         return Outages((), (), 0.0, ended=True)
     best = measures.outages([_best(m) for m in seen.moments], seen.interval, objective)
-    worst = measures.outages([_worst(m) for m in seen.moments], seen.interval, objective)
+    worst = best
+    if any(moment.state is State.BESIDE for moment in seen.moments):
+        worst = measures.outages([_worst(m) for m in seen.moments], seen.interval, objective)
     last = seen.moments[-1].sample.intended + seen.interval / 2
     open_ = bool(worst) and worst[-1].until > last
     ended = not open_ or any(sample.answer is Answer.GOOD for sample in after)

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 from resilience.model.samples import Answer, Sample
@@ -185,7 +186,12 @@ class _Case:
             return Reason.ENDED
         return Reason.UNCOVERED if self.seen.moments else Reason.UNPLANNED
 
-    def _evidence(self, **of_latency: Any) -> Evidence:
+    def _evidence(self, **of_promise: Any) -> Evidence:
+        return replace(self._common, **of_promise)
+
+    @cached_property
+    def _common(self) -> Evidence:
+        """What all promises of this window share."""
         view: Seen = self.seen
         inside = [moment.sample for moment in view.moments]
         bad = Counter(moment.answer.value for moment in view.moments if moment.state is State.BAD)
@@ -208,5 +214,4 @@ class _Case:
             timeouts=tally.answers[Answer.TIMEOUT],
             trouble=self.observed.trouble,
             notes=tuple(self.observed.reasons[:3]),
-            **of_latency,
         )

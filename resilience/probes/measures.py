@@ -84,7 +84,7 @@ def _low_spans(
 ) -> Iterator[tuple[int, int]]:
     """[first, last) of the failures in each maximal run of windows below the objective."""
     good = [0, *accumulate(sample.answer is Answer.GOOD for sample in samples)]
-    least = objective * width
+    least = math.ceil(objective * width)
     low = [good[i + width] - good[i] < least for i in range(len(samples) - width + 1)]
     for first, last in _runs(low):
         failed = [i for i in range(first, last + width - 1) if samples[i].answer is not Answer.GOOD]
