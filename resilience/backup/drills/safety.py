@@ -36,8 +36,9 @@ _VOLUMES_OF_ITS_OWN = frozenset(
 
 def suspended(obj: Object) -> Iterator[str]:
     """A CronJob would do its work a second time."""
-    if identity(obj) == "CronJob.batch" and not obj["spec"].get("suspend"):
-        obj["spec"]["suspend"] = True
+    spec = obj.get("spec")
+    if identity(obj) == "CronJob.batch" and isinstance(spec, dict) and not spec.get("suspend"):
+        spec["suspend"] = True
         yield "/spec/suspend"
 
 

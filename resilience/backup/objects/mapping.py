@@ -68,7 +68,8 @@ class Targets:
     def _subject(self, subject: dict[str, Any]) -> None:
         """An account, all accounts of a namespace, or an account by its user name."""
         self._namespace_of(subject)
-        if (parsed := account_of(subject)) and not subject.get("namespace"):
+        parsed = account_of(subject)
+        if parsed and parsed[0]:
             prefix, namespace, rest = parsed
             subject["name"] = prefix + self.namespace(namespace) + rest
 

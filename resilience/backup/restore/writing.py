@@ -164,7 +164,7 @@ class ObjectWriter:
             return Written(Outcome.SKIPPED, _differs(patch), uid)
         hint = f", created by restore {by}: --resume {by} continues it" if by else ""
         outcome = Outcome.REJECTED if dry_run else Outcome.FAILED
-        return Written(outcome, f"exists already{hint}; {_differs(patch)}", uid)
+        return Written(outcome, f"exists already{hint}; {_differs(patch)}{_shared(obj)}", uid)
 
     def _update(
         self, resource: Resource, obj: Object, patch: Object, uid: str, dry_run: bool
@@ -184,6 +184,13 @@ def _difference(live: Object, obj: Object) -> Object:
     for each in (mine, theirs):  # linked by uid, and of no other worth
         each["metadata"].pop("ownerReferences", None)
     return merge_patch(theirs, mine)
+
+
+def _shared(obj: Object) -> str:
+    """A copy beside its original cannot have its own cluster-scoped objects."""
+    if obj["metadata"].get("namespace") or identity(obj) == "Namespace":
+        return ""
+    return "; the whole cluster shares it: --without-cluster-scoped leaves it as it is"
 
 
 def _differs(patch: Object) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from resilience.backup.drills.safety import Harmless, harmless
+from resilience.backup.objects.rules import strip
 from resilience.backup.proof.diff import compared
 from resilience.backup.proof.drill_terms import ENTRIES, not_rewritten
 from resilience.backup.proof.may_differ import LIST
@@ -290,3 +291,37 @@ def test_a_copy_that_was_not_made_harmless_is_a_difference(
     rewritten = copy.deepcopy(obj)
     harmless(rewritten)
     assert list(not_rewritten(obj, rewritten)) == []
+
+
+@pytest.mark.parametrize("spec", [None, {}], ids=["null", "empty"])
+@pytest.mark.parametrize(
+    ("api", "kind"),
+    [
+        ("batch/v1", "CronJob"),
+        ("v1", "Service"),
+        ("v1", "Pod"),
+        ("networking.k8s.io/v1", "Ingress"),
+        ("networking.k8s.io/v1", "NetworkPolicy"),
+        (GATEWAY, "HTTPRoute"),
+        ("route.openshift.io/v1", "Route"),
+    ],
+)
+def test_an_object_with_next_to_nothing_in_it_breaks_no_rule(
+    api: str, kind: str, spec: Any
+) -> None:
+    obj = made(api, kind, labels=None, annotations=None) | {"spec": spec}
+    assert not isinstance(harmless(obj), str)
+
+
+def test_ports_that_differ_by_protocol_only_are_told_apart() -> None:
+    fields = {'k:{"port":80,"protocol":"UDP"}': {"f:nodePort": {}}}
+    managed = [
+        {"manager": "argocd", "operation": "Apply", "fieldsV1": {"f:spec": {"f:ports": fields}}}
+    ]
+    ports = [
+        {"port": 80, "protocol": "TCP", "nodePort": 30001},
+        {"port": 80, "protocol": "UDP", "nodePort": 30002},
+    ]
+    service = made("v1", "Service", {"ports": ports}, managedFields=managed)
+    strip(service)
+    assert [each.get("nodePort") for each in service["spec"]["ports"]] == [None, 30002]

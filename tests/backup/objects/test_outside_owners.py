@@ -87,6 +87,7 @@ OTHERS = [
     {"kind": "Group", "name": "system:serviceaccounts"},
     {"kind": "Group", "name": "system:serviceaccounts:shop2"},
     {"kind": "User", "name": "shop"},
+    {"kind": "ServiceAccount", "name": "without-a-namespace"},
 ]
 
 
