@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from resilience.backup.catalog.catalog import Listed, Snapshot, listed, opened
+from resilience.backup.catalog.catalog import Listed, Snapshot, held_against, listed, opened
 from resilience.backup.catalog.retention import Candidate, Decision, decide
 from resilience.backup.catalog.verify import verify
 from resilience.backup.catalog.verify_record import record, recorded
@@ -337,16 +337,16 @@ def remove(store: Store, name: str, dry_run: bool = False) -> str:
 
 
 def copy(source: Store, target: Store, name: str, *, clock: Clock) -> int:
-    """Copy a snapshot to another store, file by file, its marker last; returns the bytes."""
+    """Copy a snapshot to another store, file by file, its marker last; returns the bytes. A file
+    that is not what was written ends it, and the copy stays invisible."""
     snapshot = opened(source, name)
     keys = [entry.key for entry in snapshot.listed.entries if entry.key != snapshot.listed.marker]
     total = copied(snapshot, target, clock)
+    files = {each.key: each for each in snapshot.manifest.files} if snapshot.manifest else {}
     for key in (*keys, snapshot.listed.marker):
-        version = ""
-        if snapshot.manifest and any(each.key == key for each in snapshot.manifest.files):
-            version = snapshot.manifest.file(key).version
+        written = files.get(key)
         with target.upload(key) as upload:
-            for chunk in source.stream(key, version):
+            for chunk in held_against(source, written) if written else source.stream(key):
                 upload.write(chunk)
             total += upload.commit().size
     return total

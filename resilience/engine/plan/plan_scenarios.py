@@ -125,20 +125,22 @@ def _keys(context: CheckContext) -> Any:
 def _judged(
     judge: Callable[[Plan, CheckContext], Sequence[Finding]],
 ) -> Callable[[Judgement, CheckContext], str]:
-    """A check out of findings: all are kept, one that is not passed fails it for good."""
+    """A check out of findings: all are kept, one that failed fails it for good; one that was not
+    measured is left to the verdict. A key or URL that is missing or wrong says nothing of the
+    backup, so the run is refused."""
 
     def run(parameters: Judgement, context: CheckContext) -> str:
-        from resilience.backup.format.errors import BackupError, NoWall
+        from resilience.backup.format.errors import BackupError, BadRequest, NoWall
 
         try:
             findings = judge(parameters.plan, context)
-        except NoWall as problem:
+        except (NoWall, BadRequest) as problem:
             raise Refused(str(problem)) from problem
         except (BackupError, ClusterError) as problem:
             raise NotMet(str(problem), final=True) from problem
         for finding in findings:
             context.add_finding(finding)
-        bad = [each for each in findings if each.result is not Result.PASSED]
+        bad = [each for each in findings if each.result is Result.FAILED]
         if bad:
             raise NotMet("; ".join(_told(each) for each in bad), final=True)
         return "; ".join(_told(each) for each in findings)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -21,8 +22,11 @@ from resilience.backup.store.directory import DirectoryStore
 ROOT = Path(__file__).parents[3]
 
 
-def run(*words: object, store: Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+def run(
+    *words: object, store: Path, cwd: Path = ROOT, **variables: str
+) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "NOTES_STORE": f"file:{store}", "PYTHONPATH": str(ROOT)}
+    environment |= variables
     environment.pop("KUBECONFIG", None)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "-p", "no:cacheprovider"]
     return subprocess.run(
@@ -57,6 +61,46 @@ def test_an_application_that_answers_with_an_older_record_fails_the_drill(tmp_pa
     assert done.returncode == 1, done.stdout
     assert "the record was written for snapshot notes-20260101000000" in done.stdout
     assert "not proven" in done.stdout
+
+
+ENCRYPTED = """\
+plan: private
+namespaces: [private]
+kinds: [configmaps]
+given:
+  - apply: config.yaml
+  - snapshot: this
+store: file:./store
+recipients: [PUBLIC]
+drill: {then: [{matches_snapshot: {as: snapshot}}]}
+"""
+CONFIG = """\
+apiVersion: v1
+kind: Namespace
+metadata: {name: private}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings, namespace: private}
+data: {greeting: hello}
+"""
+
+
+def test_an_encrypted_plan_is_compared_with_its_identity_and_not_measured_without(
+    tmp_path: Path,
+) -> None:
+    identity = import_module("pyrage").x25519.Identity.generate()
+    (tmp_path / "id.txt").write_text(f"{identity}\n")
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    plan = tmp_path / "private.plan.yaml"
+    plan.write_text(ENCRYPTED.replace("PUBLIC", str(identity.to_public())))
+    variables = {"RESILIENCE_IDENTITY_FILE": str(tmp_path / "id.txt")}
+    done = run(plan, store=tmp_path, cwd=tmp_path, **variables)
+    assert "3 passed" in done.stdout, done.stdout
+    shutil.rmtree(tmp_path / "store")
+    done = run(plan, "-m", "intact", store=tmp_path, cwd=tmp_path)
+    assert done.returncode == 21, done.stdout
+    assert "its content was not opened" in done.stdout
 
 
 def test_a_mark_chooses_one_promise(tmp_path: Path) -> None:

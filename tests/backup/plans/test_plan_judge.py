@@ -24,6 +24,7 @@ from resilience.backup.format.errors import (
     NoSnapshot,
     RestoreRefused,
     StoreError,
+    Tampered,
 )
 from resilience.backup.plans.lifecycle import (
     Keys,
@@ -306,6 +307,17 @@ def test_a_copy_is_whole_and_intact() -> None:
     other = MemoryStore()
     copy(store, other, "shop-20260301020000", clock=FakeClock())
     assert verify(opened(other, "shop-20260301020000")).intact
+
+
+def test_a_copy_of_other_bytes_than_were_written_is_never_visible() -> None:
+    clock, store = clocked()
+    due_run(shop(), store, clock)
+    name = "shop-20260301020000"
+    store.files[layout.archive(name)] += b"x"
+    other = MemoryStore()
+    with pytest.raises(Tampered, match=r"tar\.gz was changed"):
+        copy(store, other, name, clock=FakeClock())
+    assert not any(layout.is_marker(key) for key in other.files)
 
 
 def running(obj: Object, cluster: FakeCluster, ready: int | None = None) -> None:
