@@ -4,11 +4,13 @@ From the local journal, and from the one in the cluster, which a runner that nev
 
 Without a context it goes to the one that the journal names; whether that is the same cluster is
 decided by the uid of kube-system, never by the name. What was changed on a sandbox ended with it.
+Helper Pods of backups and restores that died are removed too, by `recover_helpers`.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -36,8 +38,7 @@ def recover(options: argparse.Namespace) -> int:
         found = _wanted(found, options.id)
     found = [left for left in found if not _ended_with_its_sandbox(left)]
     if not found and not named:
-        print("nothing is left to put back")
-        return 0
+        return _helpers_alone(given)
     runs = [options.id] if options.id else []
     if (options.force or options.forget) and not runs:
         raise CommandError("--force and --forget need the run: resilience recover RUN --force")
@@ -51,6 +52,26 @@ def recover(options: argparse.Namespace) -> int:
             f"{error}\nnothing was put back yet; say how to reach the cluster of these runs"
             f" (--kubeconfig FILE, --context NAME):{told}"
         ) from None
+
+
+def _helpers_alone(given: Settings) -> int:
+    """No run left a journal here. A killed backup keeps none: its helper Pods are looked for on the
+    cluster that backups go to, which is KUBECONFIG's."""
+    from resilience.cluster import open_context
+    from resilience.cluster.errors import ClusterError
+    from resilience.commands import recover_helpers
+
+    helpers = recover_helpers.Swept()
+    if os.environ.get("KUBECONFIG"):
+        try:
+            with open_context(given.context) as cluster:
+                helpers = recover_helpers.sweep(cluster)
+        except (NoAccess, ClusterError) as problem:
+            print(f"helper Pods of backups were not looked for: {problem}", file=sys.stderr)
+    helpers.print()
+    if not helpers.removed and not helpers.kept:
+        print("nothing is left to put back")
+    return 1 if helpers.kept else 0
 
 
 def _wanted(found: Sequence[Left], run: str | None) -> Sequence[Left]:
@@ -86,6 +107,7 @@ def _context(given: Settings, found: Sequence[Left]) -> str:
 def _replay(given: Settings, runs: Sequence[str], options: argparse.Namespace) -> int:
     from resilience.cluster import open_context
     from resilience.cluster.connection.patience import patient
+    from resilience.commands import recover_helpers
     from resilience.config import targets
     from resilience.engine.base.abort import Aborter
     from resilience.engine.base.real_clock import RealClock
@@ -115,12 +137,16 @@ def _replay(given: Settings, runs: Sequence[str], options: argparse.Namespace) -
             forget=options.forget,
         )
         results += takeover.recover(place, wait=given.lock_wait, runs=runs)
-    if not results:
+        helpers = recover_helpers.sweep(cluster) if not runs else recover_helpers.Swept()
+    if not results and not helpers.removed and not helpers.kept:
         print("nothing is left to put back")
     for result in results:
         stream = sys.stdout if result.complete else sys.stderr
         for line in result.lines:
             print(line, file=stream)
+    helpers.print()
     if any(result.left or result.kept for result in results):
         return LEFT
+    if helpers.kept:
+        return 1
     return 0 if all(result.complete for result in results) else 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from resilience.backup.data.helper_holder import HOLDER, holder
 from resilience.cluster.helper_pods import Access, HelperPod, Mount
 from resilience.cluster.interface import Object
 from resilience.cluster.stand_in import NOBODY, StandIn
@@ -32,7 +33,7 @@ def helper(
         purpose="volume",
         command=["python", "-c", _SLEEP],
         image=image,
-        annotations={RUN: run},
+        annotations={RUN: run, HOLDER: holder()},
         lifetime=86400,
         cpu="250m",
         mounts=[Mount(name="it", path=MOUNT, source=source, read_only=not writing)],

@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from resilience.backup.catalog.catalog import Snapshot
+from resilience.backup.data.claim_users import ClaimUsers
 from resilience.backup.data.container_stream import Counted, Ended, Exec, last_words, packed, proven
+from resilience.backup.data.helper_holder import HOLDER, holder, runs_here
 from resilience.backup.data.helper_pod import MOUNT, RUN, helper, in_place_of, uses
 from resilience.backup.data.snapshot_clones import CLAIMS, StandIns
 from resilience.backup.data.volume_decisions import Act, Decision, VolumesMode, decide, looked
@@ -30,6 +32,7 @@ from resilience.cluster import helper_pods
 from resilience.cluster.errors import ClusterError, Conflict, Forbidden, NotFound
 from resilience.cluster.helper_pods import Access
 from resilience.cluster.interface import PODS, Cluster, Object
+from resilience.cluster.stand_in import NOBODY, StandIn
 from resilience.kube import objects
 from resilience.model.inside import Volumes
 
@@ -43,7 +46,8 @@ _TIMEOUT = 6 * 3600.0
 class TarVolumes:
     """Takes claims and brings them back. `name` is the snapshot's or the restore's.
 
-    `mode` is for claims that exist; `local` are claims that come back from VolumeSnapshots.
+    `mode` is for claims that exist; `local` are claims that come back from VolumeSnapshots;
+    `users` are stand-ins for the Pods of the snapshot that mount a target's claim.
     """
 
     cluster: Cluster
@@ -53,6 +57,7 @@ class TarVolumes:
     image: str = ""
     mode: VolumesMode = "fail"
     local: Collection[tuple[str, str]] = ()
+    users: dict[tuple[str, str], StandIn] = field(default_factory=dict)
     wanted: Volumes = field(default_factory=Volumes)
 
     def take(self, files: Files, claims: Sequence[tuple[str, str, str]]) -> list[VolumeRecord]:
@@ -121,8 +126,13 @@ class TarVolumes:
             for record in records
             if record.kind == "tar" and wanted(record.namespace, record.claim)
         ]
-        if not look:
+        if not look or all(each.act in (Act.LEAVE, Act.REFUSE) for each in decisions):
             return decisions
+        users = ClaimUsers(snapshot.contents.objects())
+        for each in decisions:
+            record = each.record
+            stand_in = users.of(record.namespace, record.claim)
+            self.users[each.namespace, record.claim] = stand_in
         return [self._looked(each) if each.act is Act.LOOK else each for each in decisions]
 
     def _decided(self, record: VolumeRecord, namespace: str) -> Decision:
@@ -244,6 +254,10 @@ class TarVolumes:
         """As root, who can read and restore the files of any user; in a namespace whose PodSecurity
         forbids that, as the user of the Pod that mounts the claim."""
 
+        stands_in = self.users.get((namespace, claim), NOBODY)
+        if user:
+            stands_in = in_place_of(user["spec"], claim)
+
         def body(access: Access) -> Object:
             return helper(
                 claim,
@@ -252,7 +266,7 @@ class TarVolumes:
                 run=self.name,
                 writing=writing,
                 node=objects.node(user),
-                stands_in=in_place_of(user.get("spec") or {}, claim),
+                stands_in=stands_in,
                 access=access,
             )
 
@@ -271,18 +285,45 @@ class TarVolumes:
         return objects.uid(now) == objects.uid(pod) and not objects.is_terminating(now)
 
     def _created(self, body: Object, namespace: str) -> Object:
-        """A helper of the same name was left by this very run, killed before, or is another's."""
+        """One of the same name was left by a run that was killed, else its process still runs."""
         try:
             return self.cluster.create(PODS, body, namespace)
         except Conflict:
             there = self.cluster.get(PODS, objects.name(body), namespace)
-        if objects.annotation(there, RUN) != self.name:
-            raise VolumeFailed(
-                f"Pod {objects.title(there)} exists: another run works on this volume, or was "
-                "killed and left it; wait for that run, or delete the Pod"
-            )
-        helper_pods.remove(self.cluster, there)
+        self._replace(there)
         return self.cluster.create(PODS, body, namespace)
+
+    def _replace(self, there: Object) -> None:
+        """Take a helper of another run away, once its process is dead, and wait until it is gone:
+        what it runs must not write beside us."""
+        title, run = objects.title(there), objects.annotation(there, RUN)
+        made_by = objects.annotation(there, HOLDER)
+        if not objects.is_ours(there) or (not made_by and run != self.name):
+            raise VolumeFailed(
+                f"Pod {title} exists, and no run says that it made it: delete it, if it is "
+                "a leftover, and try again"
+            )
+        if runs_here(made_by) and made_by != holder():
+            raise VolumeFailed(
+                f"Pod {title} exists: {run or 'another run'} works on this volume now; wait for it "
+                "to end"
+            )
+        with suppress(NotFound, Conflict):
+            self.cluster.delete(
+                PODS, objects.name(there), objects.namespace(there), grace=1, uid=objects.uid(there)
+            )
+        until = self.clock.monotonic() + _WITHIN
+        while self._is_known(there):
+            if self.clock.monotonic() >= until:
+                raise VolumeFailed(f"Pod {title} was deleted and is still there; try again later")
+            self.clock.wait(_PAUSE)
+
+    def _is_known(self, pod: Object) -> bool:
+        try:
+            now = self.cluster.get(PODS, objects.name(pod), objects.namespace(pod))
+        except NotFound:
+            return False
+        return objects.uid(now) == objects.uid(pod)
 
     def _user(self, namespace: str, claim: str) -> Object:
         """A Pod that uses the claim, on a node if any is; {} when none does."""

@@ -87,7 +87,7 @@ class RestoreReport:
         if bad:
             more = f"\n  and {len(bad) - 10} more" if len(bad) > 10 else ""
             raise RestoreRefused(
-                f"{what} of snapshot {self.snapshot}: {many(len(bad), 'object')} in the way:\n  "
+                f"snapshot {self.snapshot}: {what}: {many(len(bad), 'object')} in the way:\n  "
                 + "\n  ".join(bad[:10])
                 + more
             )

@@ -17,6 +17,8 @@ import pytest
 from resilience.backup.catalog.catalog import Snapshot, opened
 from resilience.backup.catalog.verify import verify
 from resilience.backup.data.container_stream import Ended
+from resilience.backup.data.helper_holder import HOLDER, holder
+from resilience.backup.data.helper_pod import RUN
 from resilience.backup.data.hooks import around
 from resilience.backup.data.volumes import TarVolumes
 from resilience.backup.format.errors import (
@@ -31,6 +33,7 @@ from resilience.backup.restore.restore import RestoreRequest, restore
 from resilience.backup.store.memory import MemoryStore
 from resilience.backup.take.scope import Scope
 from resilience.backup.take.snapshot import Request, create
+from resilience.cluster.helper_pods import marks
 from resilience.cluster.interface import Object
 from tests.backup.fakes import FakeClock, FakeCluster, shop
 
@@ -443,20 +446,40 @@ def test_a_volume_that_only_one_pod_may_mount_is_named_with_the_way_out() -> Non
         taken(cluster, LocalExec({}))
 
 
-def test_the_helper_of_another_run_is_not_touched_and_our_own_is_replaced(volume: Path) -> None:
+def left(cluster: FakeCluster, **annotations: str) -> None:
+    """A helper Pod of the volume."""
+    metadata = {"name": "resilience-volume-data", "namespace": "shop", "labels": marks("volume"),
+                "annotations": annotations}  # fmt: skip
+    cluster.add({"apiVersion": "v1", "kind": "Pod", "metadata": metadata,
+                 "spec": {"containers": [{"name": "volume"}]}})  # fmt: skip
+
+
+def test_the_helper_of_a_run_that_was_killed_is_replaced(volume: Path) -> None:
     cluster, exec_ = claimed(), LocalExec({"shop/resilience-volume-data": volume})
-    left = {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"name": "helper"}]}}
-    metadata = {
-        "name": "resilience-volume-data",
-        "namespace": "shop",
-        "labels": {"velero.io/exclude-from-backup": "true"},
-    }
-    cluster.add(left | {"metadata": metadata | {"annotations": {"resilience/run": "other"}}})
-    with pytest.raises(VolumeFailed, match=r"Pod shop/resilience-volume-data exists: another run"):
-        taken(cluster, exec_)
-    pod = cluster.objects["pods", "shop", "resilience-volume-data"]
-    pod["metadata"]["annotations"]["resilience/run"] = "one"
+    gone = holder().rpartition("/")[0] + "/1"
+    left(cluster, **{RUN: "other", HOLDER: gone})
     assert verify(opened(taken(cluster, exec_), "one")).intact
+    left(cluster, **{RUN: "other", HOLDER: "of another machine/4026531836/77/8000"})
+    assert verify(opened(taken(cluster, exec_), "one")).intact
+
+
+def test_the_helper_of_a_run_that_lives_is_not_touched(volume: Path) -> None:
+    cluster, exec_ = claimed(), LocalExec({"shop/resilience-volume-data": volume})
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as living:
+        stat = Path(f"/proc/{living.pid}/stat").read_text().rpartition(")")[2].split()
+        machine = holder().rpartition("/")[0].rpartition("/")[0]
+        left(cluster, **{RUN: "other", HOLDER: f"{machine}/{living.pid}/{stat[19]}"})
+        with pytest.raises(VolumeFailed, match="other works on this volume now"):
+            taken(cluster, exec_)
+        living.kill()
+    assert verify(opened(taken(cluster, exec_), "one")).intact
+
+
+def test_a_pod_that_no_run_made_is_not_touched(volume: Path) -> None:
+    cluster, exec_ = claimed(), LocalExec({"shop/resilience-volume-data": volume})
+    left(cluster)
+    with pytest.raises(VolumeFailed, match="no run says that it made it"):
+        taken(cluster, exec_)
 
 
 def test_a_helper_that_never_runs_is_told_with_its_reason() -> None:

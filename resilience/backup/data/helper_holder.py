@@ -1,0 +1,50 @@
+"""Which process made a helper Pod, and whether that process still runs.
+
+A run acts in a namespace under its lock (a Lease), so whoever holds the lock meets only helpers of
+runs that are dead. The sandbox has no locks, and all that acts on it runs on this machine: there
+the process itself tells. A process is named by machine, boot, process namespace, pid and the time
+of its start, so a pid that was given to another process since is not mistaken for it.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+HOLDER = "resilience/holder"
+"""Annotation of a helper Pod: the process that made it."""
+
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+
+
+def holder() -> str:
+    """This process."""
+    pid = os.getpid()
+    return f"{_machine()}/{pid}/{_started(pid)}"
+
+
+def runs_here(named: str) -> bool:
+    """Whether that process is one of this machine and lives."""
+    machine, _, rest = named.rpartition("/")
+    machine, _, pid = machine.rpartition("/")
+    if machine != _machine() or not pid.isdigit():
+        return False
+    return bool(rest) and _started(int(pid)) == rest
+
+
+def _machine() -> str:
+    try:
+        return f"{_BOOT.read_text().strip()}/{os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return socket.gethostname()
+
+
+def _started(pid: int) -> str:
+    """Its start in clock ticks since boot; "" when there is no such process, or it has ended and
+    is only not waited for yet."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if fields[0] in ("Z", "X") else fields[19]

@@ -1,0 +1,67 @@
+"""`resilience recover` for helper Pods: those of backups and restores that were killed.
+
+They are known by their label, in any namespace. In each, consent and the lock of the namespace come
+first: whoever holds the lock meets only what the dead left. Nothing else is deleted.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+
+from resilience.backup.data.helper_holder import HOLDER, runs_here
+from resilience.backup.data.helper_pod import RUN
+from resilience.cluster import helper_pods
+from resilience.cluster.errors import ClusterError
+from resilience.cluster.interface import PODS, Cluster, Object
+from resilience.cluster.transport import HttpCluster
+from resilience.commands import CommandError
+from resilience.commands.admission import admitted
+from resilience.kube import objects
+from resilience.model.step_reach import Reach
+
+_LABELS = f"{helper_pods.PURPOSE}=volume"
+
+
+@dataclass(slots=True)
+class Swept:
+    """A line for each helper Pod."""
+
+    removed: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+
+    def print(self) -> None:
+        """What was done to stdout, what was not to stderr."""
+        for line in self.removed:
+            print(line)
+        for line in self.kept:
+            print(line, file=sys.stderr)
+
+
+def sweep(cluster: HttpCluster) -> Swept:
+    """Remove those whose run is dead. Where Pods may not be listed, nothing is looked for."""
+    swept = Swept()
+    try:
+        found = cluster.list(PODS, labels=_LABELS)
+    except ClusterError:
+        return swept
+    for namespace in sorted({objects.namespace(pod) for pod in found}):
+        try:
+            with admitted(cluster, Reach(namespaces=frozenset({namespace})), "recover") as acting:
+                _in_namespace(acting, namespace, swept)
+        except (CommandError, ClusterError) as problem:
+            swept.kept.append(f"helper Pods in namespace {namespace} were left: {problem}")
+    return swept
+
+
+def _in_namespace(cluster: Cluster, namespace: str, swept: Swept) -> None:
+    for pod in cluster.list(PODS, namespace, labels=_LABELS):
+        if runs_here(objects.annotation(pod, HOLDER)):
+            swept.kept.append(f"{_named(pod)} was left: its run works on this machine")
+        else:
+            helper_pods.remove(cluster, pod)
+            swept.removed.append(f"{_named(pod)}: removed")
+
+
+def _named(pod: Object) -> str:
+    return f"helper Pod {objects.title(pod)} of {objects.annotation(pod, RUN) or 'a killed run'}"
