@@ -4,7 +4,7 @@ From the local journal, and from the one in the cluster, which a runner that nev
 
 Without a context it goes to the one that the journal names; whether that is the same cluster is
 decided by the uid of kube-system, never by the name. What was changed on a sandbox ended with it.
-Helper Pods of backups and restores that died are removed too, by `recover_helpers`.
+Helper Pods of backups and restores that died are removed too.
 """
 
 from __future__ import annotations
@@ -13,13 +13,19 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from resilience.backup.plans.helper_leftovers import Swept, sweep
 from resilience.cluster.access.access import NoAccess
 from resilience.commands import CommandError, settings
 from resilience.config.settings import Settings
 from resilience.engine.journal.recover import Left, left_behind, replay
+
+if TYPE_CHECKING:
+    from resilience.cluster.transport import HttpCluster
 
 AWAY = 300.0
 """Seconds for which an API server that is away is waited for."""
@@ -59,19 +65,29 @@ def _helpers_alone(given: Settings) -> int:
     cluster that backups go to, which is KUBECONFIG's."""
     from resilience.cluster import open_context
     from resilience.cluster.errors import ClusterError
-    from resilience.commands import recover_helpers
 
-    helpers = recover_helpers.Swept()
+    helpers = Swept()
     if os.environ.get("KUBECONFIG"):
         try:
             with open_context(given.context) as cluster:
-                helpers = recover_helpers.sweep(cluster)
+                helpers = _swept(cluster)
         except (NoAccess, ClusterError) as problem:
             print(f"helper Pods of backups were not looked for: {problem}", file=sys.stderr)
     helpers.print()
     if not helpers.removed and not helpers.kept:
         print("nothing is left to put back")
     return 1 if helpers.kept else 0
+
+
+def _swept(cluster: HttpCluster) -> Swept:
+    """Each namespace under consent and its lock."""
+    from resilience.commands.admission import admitted
+    from resilience.model.step_reach import Reach
+
+    def allowed(namespace: str) -> AbstractContextManager[HttpCluster]:
+        return admitted(cluster, Reach(namespaces=frozenset({namespace})), "resilience recover")
+
+    return sweep(cluster, allowed, (CommandError,))
 
 
 def _wanted(found: Sequence[Left], run: str | None) -> Sequence[Left]:
@@ -107,7 +123,6 @@ def _context(given: Settings, found: Sequence[Left]) -> str:
 def _replay(given: Settings, runs: Sequence[str], options: argparse.Namespace) -> int:
     from resilience.cluster import open_context
     from resilience.cluster.connection.patience import patient
-    from resilience.commands import recover_helpers
     from resilience.config import targets
     from resilience.engine.base.abort import Aborter
     from resilience.engine.base.real_clock import RealClock
@@ -137,7 +152,7 @@ def _replay(given: Settings, runs: Sequence[str], options: argparse.Namespace) -
             forget=options.forget,
         )
         results += takeover.recover(place, wait=given.lock_wait, runs=runs)
-        helpers = recover_helpers.sweep(cluster) if not runs else recover_helpers.Swept()
+        helpers = _swept(cluster) if not runs else Swept()
     if not results and not helpers.removed and not helpers.kept:
         print("nothing is left to put back")
     for result in results:

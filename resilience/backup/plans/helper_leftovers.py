@@ -1,4 +1,4 @@
-"""`resilience recover` for helper Pods: those of backups and restores that were killed.
+"""Helper Pods of backups and restores that were killed, for `resilience recover`.
 
 They are known by their label, in any namespace. In each, consent and the lock of the namespace come
 first: whoever holds the lock meets only what the dead left. Nothing else is deleted.
@@ -7,6 +7,8 @@ first: whoever holds the lock meets only what the dead left. Nothing else is del
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from resilience.backup.data.helper_holder import HOLDER, runs_here
@@ -14,11 +16,7 @@ from resilience.backup.data.helper_pod import RUN
 from resilience.cluster import helper_pods
 from resilience.cluster.errors import ClusterError
 from resilience.cluster.interface import PODS, Cluster, Object
-from resilience.cluster.transport import HttpCluster
-from resilience.commands import CommandError
-from resilience.commands.admission import admitted
 from resilience.kube import objects
-from resilience.model.step_reach import Reach
 
 _LABELS = f"{helper_pods.PURPOSE}=volume"
 
@@ -38,8 +36,14 @@ class Swept:
             print(line, file=sys.stderr)
 
 
-def sweep(cluster: HttpCluster) -> Swept:
-    """Remove those whose run is dead. Where Pods may not be listed, nothing is looked for."""
+def sweep(
+    cluster: Cluster,
+    admitted: Callable[[str], AbstractContextManager[Cluster]],
+    refusals: tuple[type[Exception], ...],
+) -> Swept:
+    """Remove those whose run is dead. Where Pods may not be listed, nothing is looked for.
+    `admitted` gives the cluster through which a namespace may be written to, under its lock, or
+    raises one of `refusals`."""
     swept = Swept()
     try:
         found = cluster.list(PODS, labels=_LABELS)
@@ -47,9 +51,9 @@ def sweep(cluster: HttpCluster) -> Swept:
         return swept
     for namespace in sorted({objects.namespace(pod) for pod in found}):
         try:
-            with admitted(cluster, Reach(namespaces=frozenset({namespace})), "recover") as acting:
+            with admitted(namespace) as acting:
                 _in_namespace(acting, namespace, swept)
-        except (CommandError, ClusterError) as problem:
+        except (*refusals, ClusterError) as problem:
             swept.kept.append(f"helper Pods in namespace {namespace} were left: {problem}")
     return swept
 
