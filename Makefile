@@ -3,15 +3,16 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 REPORT ?= resilience-report
+CONFORMANCE ?= conformance-report
 # Tests mostly wait, for processes that start and end: more workers than processors do no harm.
 WORKERS ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint zoo bench bench-verdicts bench-backup matrix docs clean
+.PHONY: help demo test lint zoo bench bench-verdicts bench-backup referee-conformance matrix docs clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
 
 demo: $(VENV)/.demo  ## install, break things on the embedded sandbox, restore a backup: no Kubernetes needed
 	$(BIN)/python -m pytest scenarios/ backups/ --resilience-report $(REPORT)
@@ -36,6 +37,11 @@ bench-verdicts: $(VENV)/.test  ## verdicts beside 4 and 8 busy processes: wrong 
 
 bench-backup: $(VENV)/.test  ## snapshots and restores beside the raw requests they are made of
 	$(BIN)/python -m benchmarks backup
+
+referee-conformance: $(VENV)/.test  ## Kubernetes' own [Conformance] specs against the sandbox: E2E_TEST=path of e2e.test
+	@test -x "$(E2E_TEST)" || \
+	  { echo "E2E_TEST must be the path of a binary: in a Kubernetes 1.36 tree, run 'go test -c -vet=off ./test/e2e'"; exit 2; }
+	$(BIN)/python -m tests.referee.conformance $(E2E_TEST) --out $(CONFORMANCE)
 
 matrix: $(VENV)/.test  ## the plugin's tests on each supported pytest
 	$(BIN)/python -m tests.matrix

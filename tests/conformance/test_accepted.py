@@ -117,3 +117,29 @@ def test_openapi_v2_has_a_definition_of_every_kind(cluster: Cluster) -> None:
         for mark in schema.get("x-kubernetes-group-version-kind") or ()
     }
     assert {("", "v1", "Pod"), ("apps", "v1", "Deployment"), ("batch", "v1", "Job")} <= kinds
+
+
+@pytest.mark.parametrize("name", ["foo-", "Bar", "a..b", "-x"])
+def test_a_sysctl_that_is_none_is_refused(cluster: Cluster, name: str) -> None:
+    body = pod("p")
+    body["spec"]["securityContext"] = {"sysctls": [{"name": name, "value": "1"}]}
+    status, message = answer_to(cluster, "pods", body)
+    assert status == 422
+    assert "spec.securityContext.sysctls[0].name: Invalid value" in message
+
+
+def test_a_review_is_no_table(cluster: Cluster) -> None:
+    kind = "SelfSubjectAccessReview"
+    body = {"apiVersion": "authorization.k8s.io/v1", "kind": kind,
+            "spec": {"nonResourceAttributes": {"path": "/", "verb": "get"}}}  # fmt: skip
+    found = cluster.request(
+        "POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body,
+        accept="application/json;as=Table;v=v1;g=meta.k8s.io",
+    )  # fmt: skip
+    assert (found.status, found.body["reason"]) == (406, "NotAcceptable")
+
+
+def test_services_have_a_range(cluster: Cluster) -> None:
+    found = cluster.request("GET", "/apis/networking.k8s.io/v1/servicecidrs/kubernetes")
+    assert found.status == 200
+    assert found.body["spec"]["cidrs"]

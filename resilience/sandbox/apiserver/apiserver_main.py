@@ -49,6 +49,7 @@ async def _main(arguments: ProcessArguments) -> None:
     )
     end_sweeping = registry.recorder.keep_swept()
     server_bootstrap.roles(registry)
+    server_bootstrap.service_range(registry, config.network)
     server_bootstrap.own_endpoint(registry, arguments.listener.getsockname()[1])
     attend(Pauses())
     os.write(arguments.ready, b"+")

@@ -63,6 +63,21 @@ def _read() -> dict[str, list[Obj]]:
     return out
 
 
+def service_range(registry: Registry, network: str) -> None:
+    """ServiceCIDR `kubernetes`: where Services get their addresses."""
+    resource = registry.resource("servicecidrs", "networking.k8s.io")
+    spec = {"cidrs": [f"{network}.128.0/17"]}
+    made = registry.create(resource, {"metadata": {"name": "kubernetes"}, "spec": spec})
+    ready = {
+        "type": "Ready",
+        "status": "True",
+        "reason": "",
+        "message": "Kubernetes default Service CIDR is ready",
+        "lastTransitionTime": made["metadata"]["creationTimestamp"],
+    }
+    registry.update(resource, {**made, "status": {"conditions": [ready]}}, "status")
+
+
 def own_endpoint(registry: Registry, port: int) -> None:
     """The EndpointSlice and Endpoints behind the Service `kubernetes`: this server's listener."""
     metadata = {"name": "kubernetes", "namespace": "default"}

@@ -97,6 +97,8 @@ def model(text: str) -> dict[str, Any]:
     for attribute, kind in types.items():
         either = "StrictInt | StrictStr" in annotations.get(attribute, "")
         fields[names[attribute]] = "intstr" if either else field_type(kind)
+        if names[attribute] == "podFixed":  # A ResourceList that the client takes for texts.
+            fields["podFixed"] = "{}quantity"
     required = [
         names[attribute]
         for attribute in types

@@ -105,3 +105,10 @@ def test_a_node_keeps_its_empty_spec(wire: Wire) -> None:
     body = {"metadata": made["metadata"], "status": made.get("status") or {}}
     assert wire("PUT", "/api/v1/nodes/bare", body).json["spec"] == {}
     wire("DELETE", "/api/v1/nodes/bare")
+
+
+def test_a_runtime_classs_overhead_is_quantities() -> None:
+    amount = field(1, "memory") + field(2, field(1, "64Mi"))
+    body = field(2, "handler") + field(3, field(1, amount))
+    decoded = protobuf.decode(message("node.k8s.io/v1", "RuntimeClass", body))
+    assert decoded["overhead"] == {"podFixed": {"memory": "64Mi"}}

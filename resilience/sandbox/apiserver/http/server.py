@@ -37,7 +37,7 @@ from resilience.sandbox.apiserver.openapi import discovery, openapi_v2
 from resilience.sandbox.apiserver.openapi.openapi import OpenAPI
 from resilience.sandbox.apiserver.openapi.version import version_info
 from resilience.sandbox.apiserver.registry.registry import Registry
-from resilience.sandbox.apiserver.request import query_options
+from resilience.sandbox.apiserver.request import negotiate, query_options
 from resilience.sandbox.apiserver.watch import watch_stream
 from resilience.sandbox.apiserver.watch.watching import Hub
 from resilience.sandbox.apiserver.webhooks.hook_matching import Attempt
@@ -292,6 +292,8 @@ class Server:
             return await self._kubelet.connect(request, target)
         method = request.method
         if not kind.stored and method == "POST" and kind.resource.plural != "bindings":
+            if requests.form(request).view:
+                raise negotiate.unacceptable()  # A review has no metadata to show.
             obj = await requests.review(request, kind)
             name = kind.resource.kind
             return answer.plain(self._reviews.answer(name, obj, user, target.namespace), 201)

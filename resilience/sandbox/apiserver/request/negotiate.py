@@ -43,7 +43,12 @@ def form(accept: str, include: str = "") -> Form:
             return Form(cast(View, view), include or "Metadata")
         if not view:
             return Form()
-    raise ApiError(
+    raise unacceptable()
+
+
+def unacceptable() -> ApiError:
+    """406 for what cannot be sent in any form that the client takes."""
+    return ApiError(
         406,
         "NotAcceptable",
         "only the following media types are accepted: application/json",

@@ -15,6 +15,7 @@ from resilience.sandbox.kube.refusals import Cause
 
 _PORT_NAME = re.compile(r"^[a-z0-9-]+$")
 _ENV = re.compile(r"^[^=\x00-\x1f\x7f]+$")
+_SYSCTL = re.compile(r"^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$")
 _HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc", "sleep")
 _PORT_TEXT = "must be between 1 and 65535, inclusive"
 _POSITIVE = "must be greater than or equal to 0"
@@ -66,6 +67,16 @@ def check(spec: dict[str, Any], where: str, claims: Collection[str] = ()) -> lis
                 refusals.value_invalid(f"{where}.{field}", spec[field], why)
                 for why in metadata_names.is_subdomain(spec[field])
             ]
+    for at, entry in enumerate((spec.get("securityContext") or {}).get("sysctls") or ()):
+        name = entry.get("name", "")
+        if name and (len(name) > 253 or not _SYSCTL.match(name)):
+            causes.append(
+                refusals.value_invalid(
+                    f"{where}.securityContext.sysctls[{at}].name",
+                    name,
+                    f"must have at most 253 characters and match regex {_SYSCTL.pattern}",
+                )
+            )
     for at, toleration in enumerate(spec.get("tolerations") or ()):
         _toleration(toleration, f"{where}.tolerations[{at}]", causes)
     return causes
