@@ -196,8 +196,8 @@ def _missing(inside: Sequence[Sample], interval: float, window: Window) -> tuple
     before = (inside[0].intended - window.since) / interval
     after = (window.until - inside[-1].intended) / interval
     return (
-        math.floor(before) if before > EDGE else 0,
-        math.floor(after) if after > EDGE else 0,
+        math.floor(before + MICROSECOND) if before > EDGE else 0,
+        math.ceil(after - MICROSECOND) - 1 if after > EDGE else 0,
     )
 
 

@@ -146,7 +146,7 @@ LIMIT = 0.5
 @st.composite
 def answers(draw: st.DrawFn) -> list[Sample]:
     """Fast and slow answers, refusals, late ones, unsent ones."""
-    kinds = draw(st.lists(st.sampled_from("fsrFRu"), min_size=1, max_size=6))
+    kinds = draw(st.lists(st.sampled_from("fsrFSRu"), min_size=1, max_size=6))
     return [_answer(seq, kind) for seq, kind in enumerate(kinds)]
 
 
@@ -157,7 +157,7 @@ def _answer(seq: int, kind: str) -> Sample:
         return Sample(seq, at, None, at + 3, Answer.UNSENT)
     lag = 0.6 if kind.isupper() else 0.0
     answer = Answer.REFUSED if kind.upper() == "R" else Answer.GOOD
-    took = SLOW if kind == "s" else FAST
+    took = SLOW if kind.lower() == "s" else FAST
     return Sample(seq, at, at + lag, at + lag + took, answer)
 
 

@@ -264,6 +264,20 @@ def test_a_delay_of_the_prober_within_its_reach_is_not_the_services() -> None:
     assert judged(slow, objective(p95="10ms")).result is FAILED
 
 
+def test_an_outage_may_hide_where_the_prober_did_not_get_to() -> None:
+    window = Window(since=0, until=5.0)
+    found = judged("+" * 400, objective("", "2s"), window=window, trouble="the prober was killed")
+    assert (found.result, found.reason) == (NOT_MEASURED, Reason.ENDED)
+    assert judged("+" * 400, objective("", "2s"), window=window).reason is Reason.UNCOVERED
+
+
+def test_a_share_takes_as_many_requests_that_left_as_it_needs() -> None:
+    """3 of 302 may fail, but 299 that left are too few to speak of 99 %."""
+    found = judged("u" * 3 + "+" * 299, objective("99%"))
+    assert (found.result, found.reason) == (NOT_MEASURED, Reason.UNSENT)
+    assert judged("u" * 3 + "+" * 300, objective("99%")).result is PASSED
+
+
 def test_what_never_left_is_unknown() -> None:
     pattern = "+" * 100 + "u" * 10 + "+" * 390
     found = judged(pattern, objective("99%"))
