@@ -20,6 +20,7 @@ from resilience.sandbox.apiserver.access.authorization import Attributes, Author
 from resilience.sandbox.apiserver.access.reviews import Reviews
 from resilience.sandbox.apiserver.access.token_secrets import TokenSecrets
 from resilience.sandbox.apiserver.access.tokens import Tokens
+from resilience.sandbox.apiserver.aggregation.api_services import ApiServices
 from resilience.sandbox.apiserver.http import (
     answer,
     body,
@@ -97,6 +98,7 @@ class Server:
         self._reviews = Reviews(self._authenticator, self._authorizer)
         self._resources = Resources(registry, self.hub)
         self._kubelet = KubeletProxy(config.kubelet_socket, registry)
+        self._others = ApiServices(registry, registry.chain.hooks.caller)
         self._proxy = service_proxy.Proxy(registry)
         self._faults = Faults(self._expire_watches, self.hub.end_all)
         self._openapi = OpenAPI(builtin(), registry.kinds, registry.chain.definitions.schemas)
@@ -144,6 +146,9 @@ class Server:
             self._authorizer.require(user, asked)
             return await self._other(request, path, user)
         kind = self.registry.kinds.find(target.group, target.version, target.plural)
+        if kind is None and self._others.claims(target.group, target.version):
+            self._authorizer.require(user, _of_another(request, target))
+            return await self._others.connect(request, target.group, target.version, user)
         if kind is None or (target.namespace and not kind.resource.namespaced):
             raise refusals.unknown_path()
         asked = _attributes(request, kind, target)
@@ -219,6 +224,8 @@ class Server:
         if path in ("/api", "/apis") and _AGGREGATED in accept:
             version = "v2" if ";v=v2;" in accept.replace(" ", "") else "v2beta1"
             value = discovery.aggregated(kinds, version, core=path == "/api")
+            if path == "/apis":
+                value["items"] += await self._other_groups()
             response = answer.plain(value)
             response.headers["Content-Type"] = (
                 f"application/json;g=apidiscovery.k8s.io;v={version};as={_AGGREGATED}"
@@ -227,12 +234,12 @@ class Server:
         if path == "/api":
             return answer.plain(discovery.versions(request.host))
         if path == "/apis":
-            return answer.plain(discovery.group_list(kinds))
+            return answer.plain(discovery.group_list(kinds, self._others.groups()))
         if path.startswith("/openapi"):
             return self._schema(request, path)
         parts = path.strip("/").split("/")
         if parts[0] == "apis" and len(parts) == 2:
-            versions = discovery.groups(kinds).get(parts[1])
+            versions = {**self._others.groups(), **discovery.groups(kinds)}.get(parts[1])
             if versions:
                 found = discovery.group(parts[1], versions)
                 return answer.plain({"kind": "APIGroup", "apiVersion": "v1", **found})
@@ -241,11 +248,22 @@ class Server:
             resources = discovery.resource_list(kinds, group, version)
             if resources:
                 return answer.plain(resources)
+            if self._others.claims(group, version):
+                return await self._others.connect(request, group, version, user)
         elif path == "/":
             return answer.plain(
                 {"paths": ["/api", "/apis", "/openapi/v2", "/openapi/v3", "/version"]}
             )
         return web.Response(status=404, text="404 page not found\n")
+
+    async def _other_groups(self) -> list[dict[str, Any]]:
+        """The groups of other servers for aggregated discovery."""
+        return [
+            discovery.of_another(
+                group, {each: await self._others.resources(group, each) for each in versions}
+            )
+            for group, versions in self._others.groups().items()
+        ]
 
     def _schema(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
         if path == "/openapi/v2":
@@ -319,6 +337,19 @@ class Server:
             raise refusals.unsupported_method()
         response: web.StreamResponse = await handler(request, kind, target, user)
         return response
+
+
+def _of_another(request: web.BaseRequest, target: Route) -> Attributes:
+    """What a request to another server's group asks for."""
+    verb = _VERBS.get(request.method, request.method.lower())
+    return Attributes(
+        verb="list" if verb == "get" and not target.name else verb,
+        group=target.group,
+        resource=target.plural,
+        subresource=target.subresource,
+        namespace=target.namespace,
+        name=target.name,
+    )
 
 
 def _connect_options(request: web.BaseRequest, target: Route) -> dict[str, Any]:

@@ -7,7 +7,7 @@ apidiscovery.k8s.io/v2 (and v2beta1), which kubectl asks for first.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from resilience.sandbox.apiserver.kinds.served_kinds import Kinds
@@ -143,12 +143,28 @@ def group(name: str, versions: Sequence[str]) -> dict[str, Any]:
     return {"name": name, "versions": entries, "preferredVersion": entries[0]}
 
 
-def group_list(kinds: Kinds) -> dict[str, Any]:
-    """APIGroupList, the plain answer to /apis."""
+def group_list(kinds: Kinds, others: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """APIGroupList, the plain answer to /apis; `others` are the groups of other servers."""
+    every = {**groups(kinds), **others}
     return {
         "kind": "APIGroupList",
         "apiVersion": "v1",
-        "groups": [group(name, versions) for name, versions in groups(kinds).items()],
+        "groups": [group(name, versions) for name, versions in every.items()],
+    }
+
+
+def of_another(name: str, served: Mapping[str, list[Any] | None]) -> dict[str, Any]:
+    """A group of aggregated discovery: versions with what their server says, None if nothing."""
+    return {
+        "metadata": {"name": name, "creationTimestamp": None},
+        "versions": [
+            {
+                "version": version,
+                "freshness": "Stale" if resources is None else "Current",
+                "resources": resources or [],
+            }
+            for version, resources in served.items()
+        ],
     }
 
 

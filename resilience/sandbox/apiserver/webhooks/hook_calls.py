@@ -58,11 +58,11 @@ class Caller:
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         try:
             async with asyncio.timeout(timeout):
-                async with self._client().post(
+                async with self.session().post(
                     place.url,
                     data=json.dumps(question).encode(),
                     headers=headers,
-                    ssl=_trust(config),
+                    ssl=trust(config),
                     server_hostname=place.server_name,
                 ) as response:
                     body = await response.read()
@@ -87,10 +87,11 @@ class Caller:
         port, path = int(service.get("port") or 443), service.get("path") or "/"
         host = f"{name}.{namespace}.svc"
         title = f"https://{host}:{port}{path}{query}"
-        address, number = self._endpoint(namespace, name, port, title)
+        address, number = self.endpoint(namespace, name, port, title)
         return Place(f"https://{address}:{number}{path}{query}", host, title)
 
-    def _endpoint(self, namespace: str, name: str, port: int, title: str) -> tuple[str, int]:
+    def endpoint(self, namespace: str, name: str, port: int, title: str) -> tuple[str, int]:
+        """Address and port of a ready endpoint; HookUnreachable."""
         registry = self._registry
         service = registry.find(registry.resource("services"), namespace, name)
         if service is None:
@@ -113,7 +114,8 @@ class Caller:
         address, number = random.choice(found)
         return address, published(int(number), self._shift)
 
-    def _client(self) -> aiohttp.ClientSession:
+    def session(self) -> aiohttp.ClientSession:
+        """The session, made now if there is none."""
         import aiohttp
 
         if self._session is None:
@@ -122,7 +124,7 @@ class Caller:
         return self._session
 
 
-def _trust(config: Mapping[str, Any]) -> ssl.SSLContext:
+def trust(config: Mapping[str, Any]) -> ssl.SSLContext:
     """Whom a webhook's certificate must be signed by."""
     bundle = config.get("caBundle")
     if not bundle:

@@ -1,0 +1,1 @@
+"""Groups that another server serves: APIServices that name a Service."""
