@@ -132,6 +132,15 @@ def test_a_container_of_fields_goes_only_when_nobody_else_uses_it() -> None:
     assert reverted(theirs, made) == ({"data": {}, "labels": {"theirs": "2"}}, [])
 
 
+def test_an_item_that_somebody_took_away_does_not_come_back_in_pieces() -> None:
+    before = {"spec": [{"name": "a", "image": "a:1", "env": "x"}, {"name": "b", "image": "b"}]}
+    ours = {"spec": [{"name": "a", "image": "a:1"}, {"name": "b", "image": "b"}]}
+    theirs = {"spec": [{"name": "b", "image": "b"}]}
+    found, kept = reverted(theirs, changes(before, ours))
+    assert found == theirs
+    assert [each.change.name for each in kept] == ["spec[a].env"]
+
+
 def test_lists_whose_items_changed_places_are_one_value() -> None:
     before = {"spec": [{"name": "a"}, {"name": "b"}]}
     after = {"spec": [{"name": "b"}, {"name": "a"}]}

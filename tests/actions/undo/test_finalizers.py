@@ -1,0 +1,95 @@
+"""What keeps a deleted object from going is named by what it is set on, and not waited for long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from resilience.actions.undo import finalizers, object_undo
+from resilience.cluster.interface import CONFIGMAPS, DEPLOYMENTS, NAMESPACES, PODS, Object
+from resilience.engine.journal.undo_context import Undoing
+from resilience.kube import objects
+from resilience.model.values import RunId
+from resilience.verbs.context import ActionFailed
+from tests.engine.helpers import World, world
+
+HOLD = "example.com/hold"
+
+
+@pytest.fixture
+def here() -> World:
+    made = world()
+    made.cluster.hooks.clear()  # nobody collects garbage here
+    return made
+
+
+def held_pod(here: World, *, running: bool = False) -> Object:
+    """A Pod that was deleted with its Deployment, and that a finalizer holds."""
+    meta = {"name": "web-1", "namespace": "shop", "finalizers": [HOLD],
+            "deletionTimestamp": here.cluster.stamp()}  # fmt: skip
+    state = {"running": {}} if running else {"terminated": {"exitCode": 0}}
+    return here.cluster.put(
+        PODS, {"metadata": meta, "status": {"containerStatuses": [{"state": state}]}}
+    )
+
+
+def deleting(here: World) -> dict[str, Any]:
+    """The record of a Deployment that this run created, and that waits for its Pods."""
+    notes = {object_undo.RUN: "r1"}
+    body = {"metadata": {"name": "web", "namespace": "shop", "annotations": notes,
+                         "deletionTimestamp": here.cluster.stamp(),
+                         "finalizers": ["foregroundDeletion"]}}  # fmt: skip
+    data = object_undo.creation(DEPLOYMENTS, body, "r1")
+    return object_undo.made(DEPLOYMENTS, data, here.cluster.put(DEPLOYMENTS, body))
+
+
+def undone(here: World, data: dict[str, Any]) -> float:
+    began = here.clock.now
+    context = Undoing(cluster=here.cluster, run=RunId("r1"), clock=here.clock,
+                      deadline=began + 180.0)  # fmt: skip
+    with pytest.raises(ActionFailed, match="was deleted, but is still there: ") as failure:
+        object_undo.undo(data, context)
+    assert f"Pod shop/web-1 is held by its finalizer {HOLD}" in str(failure.value)
+    assert "foregroundDeletion" not in str(failure.value)
+    return here.clock.now - began
+
+
+def test_a_pod_that_a_finalizer_holds_is_named_and_not_waited_for(here: World) -> None:
+    held_pod(here)
+    assert undone(here, deleting(here)) <= 2 * object_undo.PATIENCE
+
+
+def test_a_pod_that_still_runs_is_waited_for_until_it_is_overdue(here: World) -> None:
+    held_pod(here, running=True)
+    waited = undone(here, deleting(here))
+    assert finalizers.LATE <= waited <= 180.0
+
+
+Change = Callable[[Object], Any]
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda obj: obj["metadata"].update(finalizers=[HOLD]),
+         [f"its finalizer {HOLD} is not removed"]),
+        (lambda obj: obj["metadata"].update(finalizers=["foregroundDeletion"]),
+         ["it waits for what it owns (foregroundDeletion)"]),
+        (lambda obj: None, ["no finalizer"]),
+    ],
+)  # fmt: skip
+def test_an_objects_own_finalizer_is_named(here: World, change: Change, why: list[str]) -> None:
+    obj = here.cluster.put(CONFIGMAPS, {"metadata": {"name": "a", "namespace": "shop"}})
+    here.cluster.change(CONFIGMAPS, "shop", "a", change)
+    assert finalizers.of(here.cluster, CONFIGMAPS, obj, here.clock.wall()) == why
+
+
+def test_a_namespace_says_itself_what_it_waits_for(here: World) -> None:
+    says = "Some content in the namespace has finalizers remaining: example.com/hold in 1 resource"
+    status = {"conditions": [
+        {"type": "NamespaceFinalizersRemaining", "status": "True", "message": says}]}  # fmt: skip
+    space = here.cluster.put(NAMESPACES, {"metadata": {"name": "a"}, "status": status})
+    assert finalizers.of(here.cluster, NAMESPACES, space, here.clock.wall()) == [says]
+    assert objects.name(space) == "a"
