@@ -16,6 +16,7 @@ from resilience.backup.objects.json_pointer import escaped
 from resilience.backup.objects.kind_identity import identity, is_built_in
 from resilience.backup.objects.written_fields import is_written
 from resilience.cluster.interface import Object
+from resilience.cluster.permit.consent_keys import CONSENT, PAUSED
 
 Allocations = Literal["chosen", "keep", "new"]
 """Cluster IPs and node ports: those that a client wrote, all that were recorded, or none."""
@@ -232,6 +233,15 @@ def namespace_system_fields(obj: Object) -> Iterator[str]:
         del obj["metadata"]["labels"]
 
 
+def consent(obj: Object) -> Iterator[str]:
+    """What a namespace permits is said on its cluster by people, never by a snapshot."""
+    for field, key in (("labels", CONSENT), ("annotations", PAUSED)):
+        held = obj["metadata"].get(field)
+        yield from _drop(held, (key,), f"/metadata/{field}")
+        if held == {}:
+            del obj["metadata"][field]
+
+
 def rollout_revision(obj: Object) -> Iterator[str]:
     """Counted by the Deployment controller."""
     annotations = obj["metadata"].get("annotations")
@@ -309,6 +319,7 @@ RULES: tuple[Rule, ...] = (
         "pkg/registry/core/namespace/strategy.go",
         namespace_system_fields,
     ),
+    Rule("consent", frozenset({"Namespace"}), "resilience.engine.guard.consent", consent),
     Rule(
         "rollout revision",
         frozenset({"Deployment.apps", "ReplicaSet.apps"}),

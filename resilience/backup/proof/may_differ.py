@@ -74,6 +74,7 @@ def _is_token(secret: Object) -> bool:
     return bool(secret.get("type") == "kubernetes.io/service-account-token")
 
 
+_CONSENT = "said on the cluster by people, never by a snapshot"
 _SERVER = "set by the API server"
 _MARK = "a mark of the restore"
 _BOUND = "set when the claim is bound"
@@ -149,6 +150,8 @@ LIST: tuple[Entry, ...] = (
     ),
     Entry("Namespace", "metadata/labels/kubernetes.io~1metadata.name", _SERVER),
     Entry("Namespace", "spec/finalizers", _SERVER),
+    Entry("Namespace", "metadata/labels/resilience~1consent", _CONSENT),
+    Entry("Namespace", "metadata/annotations/resilience~1paused", _CONSENT),
 )
 
 

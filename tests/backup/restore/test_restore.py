@@ -65,6 +65,20 @@ def test_a_lost_namespace_comes_back_whole() -> None:
     assert "clusterIP" not in target.objects["services", "shop", "checkout"]["spec"]
 
 
+def test_what_a_namespace_permits_is_no_difference_and_is_never_restored() -> None:
+    source = shop()
+    source.objects["namespaces", "", "shop"]["metadata"]["labels"]["resilience/consent"] = "allow"
+    bare = FakeCluster()
+    brought_back(stored(source), bare)
+    labels = bare.objects["namespaces", "", "shop"]["metadata"].get("labels") or {}
+    assert "resilience/consent" not in labels
+    labelled = FakeCluster()
+    labelled.namespace("shop", labels={"team": "checkout", "resilience/consent": "allow"})
+    assert brought_back(stored(shop()), labelled).complete
+    kept = labelled.objects["namespaces", "", "shop"]["metadata"]["labels"]
+    assert kept["resilience/consent"] == "allow"
+
+
 def test_what_others_need_is_created_first() -> None:
     target = FakeCluster()
     brought_back(stored(shop()), target)
