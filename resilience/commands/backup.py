@@ -10,7 +10,7 @@ import argparse
 import os
 import socket
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -22,6 +22,7 @@ from resilience.backup.catalog.hidden_snapshots import hidden_snapshots, undelet
 from resilience.backup.catalog.velero_check import check
 from resilience.backup.catalog.verify import verify
 from resilience.backup.catalog.verify_record import record
+from resilience.backup.data.external_data import swept
 from resilience.backup.format.backup_clock import SystemClock
 from resilience.backup.format.errors import BackupError, BadRequest, Busy
 from resilience.backup.format.layout import stamped_name
@@ -29,6 +30,7 @@ from resilience.backup.format.manifest import Manifest
 from resilience.backup.plans import cli_output
 from resilience.backup.plans.enough import untaken
 from resilience.backup.plans.lifecycle import (
+    UNFINISHED_FOR,
     Keys,
     RunReport,
     copy,
@@ -36,6 +38,7 @@ from resilience.backup.plans.lifecycle import (
     due,
     plan_store,
     prune,
+    remove,
     run_due,
     scope,
 )
@@ -51,6 +54,7 @@ from resilience.commands import CommandError
 from resilience.commands.admission import admitted
 from resilience.commands.backup_means import cluster_of, existing, keys, plan_in, say
 from resilience.commands.backup_restore import bring_back
+from resilience.commands.store_names import located
 from resilience.model.inside import Volumes
 from resilience.model.scenario import Plan
 from resilience.model.step_reach import Reach
@@ -65,6 +69,8 @@ CLOCK = SystemClock()
 def carry_out(name: str, options: argparse.Namespace) -> int:
     """Run an action; what the library has to say becomes the command's one line."""
     try:
+        if hasattr(options, "store"):
+            options.store = located(options.store, required=name not in _OWN_STORE)
         return ACTS[name](options)
     except BackupError as problem:
         raise CommandError(str(problem)) from problem
@@ -164,7 +170,7 @@ def _list(options: argparse.Namespace) -> int:
     """A snapshot that cannot be read is a row too, and makes the exit code 1."""
     store = existing(options.store)
     rows = [cli_output.row(Snapshot(store, each)) for each in snapshots(store)]
-    print(cli_output.as_json(rows) if options.json else cli_output.table(rows, CLOCK.now()))
+    print(cli_output.overview(rows, CLOCK.now(), "json" if options.json else options.output))
     say((f"error: {each.damage}" for each in rows if each.damage), sys.stderr)
     say((f"warning: {each}" for each in hidden_snapshots(store) if each.until), sys.stderr)
     return 1 if any(each.damage for each in rows) else 0
@@ -312,6 +318,35 @@ def _runbook(options: argparse.Namespace) -> int:
     return 0
 
 
+def _delete(options: argparse.Namespace) -> int:
+    """Velero's snapshots are Velero's to delete: it keeps data elsewhere that belongs to them."""
+    store = existing(options.store)
+    for name in options.name:
+        found = opened(store, name)
+        if not found.listed.ours and not found.listed.leftover:
+            raise BadRequest(f"{name} is Velero's; delete it with `velero backup delete {name}`")
+    if not options.dry_run and not options.confirm and not _confirmed(options.name, store.url):
+        print("nothing was deleted")
+        return 1
+    done = {name: remove(store, name, options.dry_run) for name in options.name}
+    say(f"{name}: {what}" for name, what in done.items())
+    gone = [name for name, what in done.items() if what == "deleted"]
+    say(swept(store, gone, CLOCK.now(), after=UNFINISHED_FOR, dry_run=options.dry_run))
+    return int(any(what.startswith("kept") for what in done.values()))
+
+
+def _confirmed(names: Sequence[str], url: str) -> bool:
+    if not sys.stdin.isatty():
+        raise BadRequest(
+            f"{', '.join(names)} would be deleted from {url} for good; add --confirm to do it"
+        )
+    answer = input(f"Delete {', '.join(names)} from {url} for good? [y/N] ")
+    return answer.strip().lower() in ("y", "yes")
+
+
+_OWN_STORE = frozenset({"create", "prune", "due", "run"})
+"""Actions that take the store of their plan."""
+
 ACTS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "create": _create,
     "list": _list,
@@ -319,6 +354,7 @@ ACTS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "verify": _verify,
     "diff": _diff,
     "prune": _prune,
+    "delete": _delete,
     "undelete": _undelete,
     "due": _due,
     "run": _run,

@@ -45,6 +45,7 @@ def add_parsers(subparsers: Subparsers) -> None:
         )
     )
     _undelete(_added(actions, "undelete", "remove the delete markers that hide a snapshot in S3"))
+    _delete(_added(actions, "delete", "delete snapshots by name"))
     _due(_added(actions, "due", "list scheduled snapshots that are not taken yet"))
     _run(
         _added(
@@ -78,12 +79,12 @@ def _act(name: str) -> Callable[[argparse.Namespace], int]:
     return act
 
 
-def _store(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
+def _store(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--store",
-        metavar="URL",
-        required=required,
-        help="s3://BUCKET/PREFIX?endpoint=...&region=... or file:DIRECTORY",
+        metavar="STORE",
+        help="s3://BUCKET/PREFIX?option=value, file:DIRECTORY, a plan file, or a name from "
+        "[stores] in resilience.toml (default: RESILIENCE_STORE, or the plan's own)",
     )
 
 
@@ -203,14 +204,21 @@ def _create(parser: argparse.ArgumentParser) -> None:
         default="",
         help="store volume data in a restic repository (deduplicated)",
     )
-    _store(parser, required=False)
+    _store(parser)
     _cluster(parser)
     _keys(parser, writing=True)
 
 
 def _listing(parser: argparse.ArgumentParser) -> None:
     _store(parser)
-    parser.add_argument("--json", action="store_true", help="machine-readable output")
+    parser.add_argument(
+        "-o",
+        "--output",
+        choices=("table", "wide", "json", "yaml"),
+        default="table",
+        help="output format (default table)",
+    )
+    parser.add_argument("--json", action="store_true", help="same as -o json")
 
 
 def _show(parser: argparse.ArgumentParser) -> None:
@@ -254,12 +262,21 @@ def _prune(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dry-run", action="store_true", help="show what would be deleted; delete nothing"
     )
-    _store(parser, required=False)
+    _store(parser)
+
+
+def _delete(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", nargs="+")
+    parser.add_argument("--confirm", action="store_true", help="delete without asking")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="show what would be deleted; delete nothing"
+    )
+    _store(parser)
 
 
 def _due(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("plan", metavar="PLAN", nargs="+", help="plan files")
-    _store(parser, required=False)
+    _store(parser)
 
 
 def _run(parser: argparse.ArgumentParser) -> None:
@@ -267,7 +284,7 @@ def _run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--due", action="store_true", required=True, help="take the snapshots that are due"
     )
-    _store(parser, required=False)
+    _store(parser)
     _cluster(parser)
     _keys(parser, writing=True)
 

@@ -26,7 +26,7 @@ EXAMPLES = {
         "backups/shop.plan.yaml --context staging",
         "--namespace shop --store file:./store --context staging",
     ),
-    "backup list": ("--store s3://backups/staging",),
+    "backup list": ("--store s3://backups/staging", "--store backups/shop.plan.yaml -o wide"),
     "backup show": ("shop-20260301020000 --store s3://backups/staging",),
     "backup verify": ("shop-20260301020000 --store s3://backups/staging",),
     "backup diff": (
@@ -34,6 +34,8 @@ EXAMPLES = {
         "shop-20260301020000 --store s3://backups/staging --context staging",
     ),
     "backup prune": ("backups/shop.plan.yaml --dry-run",),
+    "backup undelete": ("shop-20260301020000 --store s3://backups/staging",),
+    "backup delete": ("shop-20260301020000 --store s3://backups/staging --dry-run",),
     "backup due": ("backups/shop.plan.yaml",),
     "backup run": ("backups/*.plan.yaml --due --context in-cluster",),
     "backup copy": ("shop-20260301020000 --store s3://backups/staging --to s3://offsite/staging",),

@@ -83,14 +83,15 @@ def load(root: Path) -> Sequence[Target]:
         (root / "pyproject.toml", ("tool", "resilience", "targets")),
         (root / "resilience.toml", ("targets",)),
     ):
-        for name, body in _tables(path, keys).items():
+        for name, body in tables(path, keys).items():
             if name in found:
                 raise BadTarget(f"{path}: target {name!r} is also in pyproject.toml")
             found[name] = _target(path, name, body)
     return [found[name] for name in sorted(found)]
 
 
-def _tables(path: Path, keys: Sequence[str]) -> Mapping[str, Any]:
+def tables(path: Path, keys: Sequence[str]) -> Mapping[str, Any]:
+    """What lies under these keys of a TOML file, {} without the file. BadTarget names the place."""
     try:
         table: Any = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

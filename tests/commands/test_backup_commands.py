@@ -213,6 +213,27 @@ def test_the_runbook_is_followed_to_the_letter(desk: Desk) -> None:
     assert desk.told("notes", "python", "/app/notes.py", "last").startswith("write it down")
 
 
+def test_a_snapshot_is_deleted_only_where_that_is_confirmed(desk: Desk) -> None:
+    desk.apply("{apiVersion: v1, kind: ConfigMap, metadata: {name: one}}")
+    desk.types("backup", "create", "-n", desk.namespace, "--name", "gone", "--store", "file:data")
+    words = ("backup", "delete", "gone", "--store", "file:data")
+    assert "add --confirm" in desk.types(*words, code=1)
+    assert "would be deleted" in desk.types(*words, "--dry-run")
+    assert desk.names("file:data") == ["gone"]
+    assert desk.types(*words, "--confirm") == "gone: deleted\n"
+    assert desk.names("file:data") == []
+
+
+def test_a_list_says_when_a_snapshot_began_and_of_what_it_is(desk: Desk) -> None:
+    desk.apply("{apiVersion: v1, kind: ConfigMap, metadata: {name: one}}")
+    desk.types("backup", "create", "-n", desk.namespace, "--name", "one", "--store", "file:data")
+    wide = desk.types("backup", "list", "--store", "file:data", "-o", "wide").splitlines()
+    assert wide[0].split()[:2] == ["NAME", "STARTED"]
+    assert desk.namespace in wide[1]
+    [row] = yaml.safe_load(desk.types("backup", "list", "--store", "file:data", "-o", "yaml"))
+    assert (row["name"], row["namespaces"]) == ("one", [desk.namespace])
+
+
 def test_two_snapshots_begun_in_one_second_are_two_snapshots(desk: Desk) -> None:
     desk.apply("{apiVersion: v1, kind: ConfigMap, metadata: {name: one}}")
     words = command("backup", "create", "-n", desk.namespace, "--store", "file:data")

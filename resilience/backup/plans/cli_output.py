@@ -35,6 +35,9 @@ class Row:
     verified: datetime | None = None
     kind: str = "damaged"
     phase: str = ""
+    plan: str = ""
+    namespaces: tuple[str, ...] = ()
+    cluster: str = ""
     damage: str = ""
 
 
@@ -52,28 +55,49 @@ def row(snapshot: Snapshot) -> Row:
             verified=recorded(snapshot),
             kind=kind,
             phase="Completed" if manifest else snapshot.velero.phase,
+            plan=manifest.plan if manifest else "",
+            namespaces=manifest.namespaces if manifest else (),
+            cluster=manifest.context if manifest else "",
         )
     except UNREADABLE as problem:
         return Row(name=name, started=snapshot.listed.newest, size=size_, damage=str(problem))
 
 
-def table(rows: Sequence[Row], now: datetime) -> str:
-    """For people."""
+def overview(rows: Sequence[Row], now: datetime, form: str) -> str:
+    """`form` is table, wide, json or yaml."""
+    if form == "json":
+        return as_json(rows)
+    if form == "yaml":
+        import yaml
+
+        return str(yaml.safe_dump([_plain(each) for each in rows], sort_keys=False)).rstrip()
+    return table(rows, now, wide=form == "wide")
+
+
+_WIDE = ("PLAN", "NAMESPACES", "CLUSTER")
+
+
+def table(rows: Sequence[Row], now: datetime, *, wide: bool = False) -> str:
+    """For people. `wide` adds plan, namespaces and cluster. Times are UTC."""
     if not rows:
         return "no snapshots"
-    lines = [("NAME", "AGE", "SIZE", "OBJECTS", "VERIFIED", "KIND", "PHASE")]
+    head = ("NAME", "STARTED", "AGE", "SIZE", "OBJECTS", "VERIFIED", "KIND", "PHASE")
+    lines = [head + (_WIDE if wide else ())]
     for each in rows:
         objects = "-" if each.objects is None else str(each.objects)
         verified = f"{age(now, each.verified)} ago" if each.verified else "never"
+        more = (each.plan or "-", ",".join(each.namespaces) or "-", each.cluster or "-")
         lines.append(
             (
                 each.name,
+                f"{each.started:%Y-%m-%d %H:%M}",
                 age(now, each.started),
                 size(each.size),
                 objects,
                 verified,
                 each.kind,
                 each.phase or "-",
+                *(more if wide else ()),
             )
         )
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
@@ -85,22 +109,23 @@ def table(rows: Sequence[Row], now: datetime) -> str:
 
 def as_json(rows: Sequence[Row]) -> str:
     """For programs."""
-    return json.dumps(
-        [
-            {
-                "name": each.name,
-                "started": each.started.isoformat(),
-                "bytes": each.size,
-                "objects": each.objects,
-                "kind": each.kind,
-                "phase": each.phase,
-                "damage": each.damage,
-                "verified": each.verified.isoformat() if each.verified else None,
-            }
-            for each in rows
-        ],
-        indent=1,
-    )
+    return json.dumps([_plain(each) for each in rows], indent=1)
+
+
+def _plain(each: Row) -> dict[str, object]:
+    return {
+        "name": each.name,
+        "started": each.started.isoformat(),
+        "bytes": each.size,
+        "objects": each.objects,
+        "kind": each.kind,
+        "phase": each.phase,
+        "plan": each.plan,
+        "namespaces": list(each.namespaces),
+        "cluster": each.cluster,
+        "damage": each.damage,
+        "verified": each.verified.isoformat() if each.verified else None,
+    }
 
 
 def shown(snapshot: Snapshot) -> str:

@@ -1,0 +1,82 @@
+"""Which store a command means: a URL, a plan file, a name from resilience.toml, or the environment.
+
+`--store` takes, in this order of recognition: `s3://...` or `file:...`; the path of a plan file,
+whose store is meant; a name under `[stores]` in resilience.toml (`[tool.resilience.stores]` in
+pyproject.toml). Without the option, RESILIENCE_STORE is read in the same way.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+
+from resilience.backup.format.errors import BadRequest
+from resilience.config.root import project_root
+from resilience.config.targets import BadTarget, tables
+
+VARIABLE = "RESILIENCE_STORE"
+
+
+def located(text: str | None, *, required: bool) -> str:
+    """The URL; "" where none is named and none is required."""
+    named = text or os.environ.get(VARIABLE, "")
+    if not named:
+        if required:
+            raise BadRequest(
+                "no store is named; expected --store URL, --store PLAN or --store NAME, or"
+                f" {VARIABLE}"
+            )
+        return ""
+    if named.startswith(("s3:", "file:")):
+        return named
+    if Path(named).suffix in (".yaml", ".yml"):
+        return _of_plan(named)
+    return _from_settings(named)
+
+
+def _of_plan(path: str) -> str:
+    from resilience.commands.backup_means import plan_in
+
+    plan = plan_in(path)
+    if not plan.store.startswith("file:"):
+        return plan.store
+    directory = Path(path).absolute().parent / plan.store.removeprefix("file:")
+    return f"file:{os.path.normpath(directory)}"
+
+
+def _from_settings(name: str) -> str:
+    known = stores(project_root(Path.cwd()))
+    if name in known:
+        return known[name]
+    close = get_close_matches(name, known, n=1)
+    meant = f"; did you mean {close[0]!r}?" if close else ""
+    names = ", ".join(sorted(known)) or "none"
+    raise BadRequest(
+        f"store {name!r} is neither a URL nor a plan file, and resilience.toml has no [stores]"
+        f" {name}; it has: {names}{meant}"
+    )
+
+
+def stores(root: Path) -> Mapping[str, str]:
+    """Name to URL. A relative directory starts at the project's root."""
+    found: dict[str, str] = {}
+    for path, keys in (
+        (root / "pyproject.toml", ("tool", "resilience", "stores")),
+        (root / "resilience.toml", ("stores",)),
+    ):
+        for name, url in tables(path, keys).items():
+            if not isinstance(url, str) or not url.startswith(("s3:", "file:")):
+                raise BadTarget(
+                    f"{path}: store {name!r} is {url!r}; expected s3://BUCKET/PREFIX or"
+                    " file:DIRECTORY"
+                )
+            found[name] = _from_root(url, root)
+    return found
+
+
+def _from_root(url: str, root: Path) -> str:
+    if not url.startswith("file:"):
+        return url
+    return f"file:{os.path.normpath(root / url.removeprefix('file:'))}"
