@@ -18,7 +18,7 @@ class What(Enum):
     PROOF = "proof"  # facts: path, what, uid
     WATCH = "watch"  # facts: kind, type, namespace, name, uid, ready, deleted
     EVENT = "event"  # a Kubernetes Event: reason, message, about
-    PROBE = "probe"  # facts: name, state = started | steady | blind | stopped
+    PROBE = "probe"  # facts: name, state = started | steady | stopped
     UNDO = "undo"  # facts: path, state = recorded | done | failed, text
     NOTE = "note"  # anything a person should read
 

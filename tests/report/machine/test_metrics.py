@@ -110,3 +110,10 @@ def test_what_others_wrote_into_the_file_is_not_kept(tmp_path: Path) -> None:
     assert "node_load1" not in path.read_text()
     assert values(path.read_text())
     assert [each.name for each in path.parent.iterdir()] == ["resilience.prom"]
+
+
+def test_a_run_that_was_measured_once_more_leaves_its_metrics_to_the_second() -> None:
+    second = record(broken=False)
+    first = replace(second, outcome=Outcome.NOT_MEASURED, again=second.run)
+    found = metrics([first, replace(second, before=first.run)])
+    assert found == metrics([second])
