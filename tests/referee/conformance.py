@@ -82,12 +82,16 @@ class Suite:
         return Result(name=name, state=state, seconds=seconds, message=why)
 
     def _free_nodes(self) -> None:
-        """Take from the nodes what a killed spec left: no other one would begin beside it."""
+        """Take away what a killed spec left on nodes and in kube-system: beside it none begins."""
         kubectl = [os.environ.get("KUBECTL", "kubectl"), f"--kubeconfig={self.kubeconfig}"]
         listed = subprocess.run(
             [*kubectl, "get", "nodes", "-o", "name"], capture_output=True, text=True, check=False
         )
         patch = json.dumps({"spec": {"taints": None, "unschedulable": None}})
+        subprocess.run(
+            [*kubectl, "delete", "pods", "-n", "kube-system", "--all", "--wait=false"],
+            capture_output=True, check=False,
+        )  # fmt: skip
         for node in listed.stdout.split():
             subprocess.run(
                 [*kubectl, "patch", node, "--type=merge", "-p", patch],
@@ -98,6 +102,7 @@ class Suite:
         return [
             str(self.binary), "--provider=skeleton", f"--kubeconfig={self.kubeconfig}",
             "--dump-logs-on-failure=false", "--node-schedulable-timeout=20s",
+            "--system-pods-startup-timeout=20s",
             "--ginkgo.no-color", f"--ginkgo.focus={focus}",
             f"--kubectl-path={os.environ.get('KUBECTL', 'kubectl')}",
         ]  # fmt: skip

@@ -168,7 +168,8 @@ class Pod:
             shift=self.kubelet.shift,
         )
         references = self.kubelet.references
-        self.volumes = Volumes(self.obj, config.directory, references, self.address)
+        allocatable = self.kubelet.allocatable(self.spec["nodeName"])
+        self.volumes = Volumes(self.obj, config.directory, references, self.address, allocatable)
 
     async def _set_up_volumes(self) -> None:
         tries = 0

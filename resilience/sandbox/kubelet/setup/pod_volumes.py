@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from resilience.sandbox.inside.launch import Mount
@@ -29,11 +30,19 @@ class MountError(Exception):
 class Volumes:
     """The volumes of one Pod. `root` is the sandbox's directory."""
 
-    def __init__(self, pod: Obj, root: Path, references: References, address: str) -> None:
+    def __init__(
+        self,
+        pod: Obj,
+        root: Path,
+        references: References,
+        address: str,
+        allocatable: Mapping[str, str] | None = None,
+    ) -> None:
         self._pod = pod
         self._root = root
         self._references = references
         self._address = address
+        self._allocatable = dict(allocatable or {})
         self._directory = root / "pods" / pod["metadata"]["uid"] / "volumes"
         self._sources: dict[str, Path] = {}
 
@@ -173,7 +182,7 @@ class Volumes:
                 wanted = reference.get("containerName")
                 every = self._pod["spec"]["containers"]
                 container = next((c for c in every if c["name"] == wanted), every[0])
-                text = downward_api.resource(container, reference, {})
+                text = downward_api.resource(container, reference, self._allocatable)
             files[item["path"]] = (text.encode(), item.get("mode", mode))
         return files
 
