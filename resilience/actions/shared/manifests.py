@@ -66,8 +66,8 @@ def documents(text: str, file: str) -> Iterator[Manifest]:
     from resilience.actions.shared import go_yaml
 
     if (found := _json(text)) is not None:
-        for value, place in found:
-            yield from _objects(value, Place(file, *place))
+        for value, where in found:
+            yield from _objects(value, Place(file, *where))
         return
     loader = go_yaml.loader()(text)
     try:

@@ -45,6 +45,7 @@ def sweep(
     `admitted` gives the cluster through which a namespace may be written to, under its lock, or
     raises one of `refusals`."""
     swept = Swept()
+    left: tuple[type[Exception], ...] = (*refusals, ClusterError)
     try:
         found = cluster.list(PODS, labels=_LABELS)
     except ClusterError:
@@ -53,7 +54,7 @@ def sweep(
         try:
             with admitted(namespace) as acting:
                 _in_namespace(acting, namespace, swept)
-        except (*refusals, ClusterError) as problem:
+        except left as problem:
             swept.kept.append(f"helper Pods in namespace {namespace} were left: {problem}")
     return swept
 

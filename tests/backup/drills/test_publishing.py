@@ -314,7 +314,7 @@ def test_an_object_with_next_to_nothing_in_it_breaks_no_rule(
 
 
 def test_ports_that_differ_by_protocol_only_are_told_apart() -> None:
-    fields = {'k:{"port":80,"protocol":"UDP"}': {"f:nodePort": {}}}
+    fields: dict[str, dict[str, Any]] = {'k:{"port":80,"protocol":"UDP"}': {"f:nodePort": {}}}
     managed = [
         {"manager": "argocd", "operation": "Apply", "fieldsV1": {"f:spec": {"f:ports": fields}}}
     ]
