@@ -20,7 +20,7 @@ from resilience.engine.base.real_clock import EngineClock
 from resilience.engine.base.timeline import Timeline
 from resilience.engine.guard.identity import identity
 from resilience.engine.journal import journal_file
-from resilience.engine.journal.journal import Journal, Story
+from resilience.engine.journal.journal import Journal, Story, Undo
 from resilience.engine.journal.line_form import printable
 from resilience.engine.journal.undo import Putback, shielded
 from resilience.model.timeline import Entry
@@ -186,6 +186,7 @@ def undo_all(
     force: bool = False,
     forget: bool = False,
     broken: str = "",
+    refuses: Callable[[Undo], str] = lambda undo: "",
 ) -> Recovered:
     """Undo what is pending in `journal`; the caller closes it. What somebody else changed since is
     overruled by `force`, and accepted as it is by `forget`. `broken` says which of its lines is
@@ -202,6 +203,7 @@ def undo_all(
         verbs=_known(verbs, {undo.verb for undo in before}),
         within=WITHIN,
         force=force,
+        refuses=refuses,
     )
     shielded(putback.all, aborter)
     accepted = [f"{undo.text}: kept as it is" for undo in journal.kept()] if forget else []

@@ -8,7 +8,7 @@ form, names no locks, or whose locks consent does not cover now, is left alone a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +17,11 @@ from resilience.cluster.lease import silent
 from resilience.engine.base.abort import Aborter
 from resilience.engine.base.real_clock import EngineClock
 from resilience.engine.guard.identity import identity
-from resilience.engine.guard.locks import Locks, holder
+from resilience.engine.guard.locks import Locks, covered, holder
 from resilience.engine.journal import journal_configmap, journal_file
+from resilience.engine.journal.journal import Undo
 from resilience.engine.journal.journal_configmap import Found
+from resilience.engine.journal.line_form import printable
 from resilience.engine.journal.recover import Kind, Recovered, undo_all
 from resilience.model.values import RunId
 from resilience.model.verb import Catalogue
@@ -182,6 +184,21 @@ def _ignored(left: Found, why: str) -> Recovered:
     )
 
 
+def _outside(undo: Undo, locks: Sequence[str]) -> str:
+    """An undo that reaches beyond the locks of its run is none of a run of ours."""
+    held, data = covered(locks), undo.data
+    resource = data.get("resource")
+    kind = resource.get("plural") if isinstance(resource, Mapping) else ""
+    namespace = data.get("name") if kind == "namespaces" else data.get("namespace")
+    if namespace:
+        inside, what = namespace in held.namespaces, f"in namespace {namespace}"
+    elif kind == "nodes" or "node" in data:
+        inside, what = held.nodes, f"on node {data.get('node') or data.get('name')}"
+    else:
+        inside, what = not kind or bool(held.cluster_scoped), f"on {kind} outside of namespaces"
+    return "" if inside else printable(f"it would act {what}, which its locks do not cover")
+
+
 def undo(left: Found, place: Place) -> Recovered:
     """Undo what one run left; its locks must be ours."""
     if why := _unusable(left, place):
@@ -195,6 +212,7 @@ def undo(left: Found, place: Place) -> Recovered:
         return undo_all(
             left.run, journal, acting, place.verbs, place.clock, place.aborter,
             force=place.force, forget=place.forget, broken=left.story.broken,
+            refuses=lambda undo: _outside(undo, left.locks),
         )  # fmt: skip
     finally:
         if not left.story.broken:

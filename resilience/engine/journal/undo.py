@@ -48,6 +48,8 @@ class Putback:
     verbs: Mapping[str, Verb]
     within: float
     force: bool = False
+    refuses: Callable[[Undo], str] = lambda undo: ""
+    """Why an undo must not be carried out, whatever it says; "" where it may."""
     others: set[str] = field(default_factory=set)
     """uids of objects that somebody else changed since."""
 
@@ -61,6 +63,8 @@ class Putback:
         return left
 
     def _one(self, undo: Undo) -> str:
+        if why := self.refuses(undo):
+            return self._failed(undo, why)
         try:
             self._until_done(undo)
         except ChangedSince as error:

@@ -234,7 +234,7 @@ LINES: Sequence[Any] = (
 @pytest.mark.parametrize("line", LINES)
 def test_a_bad_line_stops_nothing_and_what_follows_is_not_believed(here: World, line: Any) -> None:
     forged(here, begun(here), line, undo(here))
-    died(here, run="r1", locks=["nodes"])
+    died(here, run="r1", locks=["namespace-shop"])
     results, _ = recovered(here)
     assert replicas(here) == 3
     assert [each.undone for each in results if each.run == "r1"] == [("scale web back to 3",)]
@@ -256,6 +256,30 @@ def test_what_consent_does_not_cover_now_is_left_alone_and_reported(here: World)
     assert (replicas(here), result.kind, result.weighs) == (3, Kind.IGNORED, False)
     assert "nothing allows acting under namespace-shop" in result.lines[0]
     assert here.cluster.find(CONFIGMAPS, NAMESPACE)
+
+
+@pytest.mark.parametrize(
+    ("data", "where"),
+    [
+        ({"namespace": "kube-system"}, "in namespace kube-system"),
+        ({"namespace": "", "node": "node-1"}, "on node node-1"),
+        ({"namespace": "", "resource": {"plural": "nodes"}, "name": "n1"}, "on node n1"),
+        (
+            {"namespace": "", "resource": {"plural": "namespaces"}, "name": "other"},
+            "in namespace other",
+        ),
+        ({"namespace": "", "resource": {"plural": "clusterroles"}}, "on clusterroles outside"),
+    ],
+)
+def test_an_undo_beyond_the_locks_of_its_run_is_refused(
+    here: World, data: dict[str, Any], where: str
+) -> None:
+    whole = scaling(here.cluster.find(DEPLOYMENTS, "shop")[0], 0, 3) | data
+    forged(here, begun(here), undo(here, data=whole))
+    [result], _ = recovered(here)
+    assert f"it would act {where}" in result.left[0]
+    assert "which its locks do not cover" in result.left[0]
+    assert replicas(here) == 3
 
 
 def test_texts_of_a_journal_cannot_drive_a_terminal(here: World) -> None:
