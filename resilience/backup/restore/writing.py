@@ -28,6 +28,7 @@ from resilience.cluster.errors import (
     ClusterError,
     Conflict,
     Forbidden,
+    Invalid,
     NotFound,
     ServerTrouble,
     Throttled,
@@ -134,6 +135,10 @@ class ObjectWriter:
             if problem.reason not in ("AlreadyExists", ""):
                 raise
             return self._existing(resource, obj, existing, dry_run)
+        except Invalid as problem:
+            if not self._is_there(resource, obj):
+                raise _with_advice(problem) from problem
+            return self._existing(resource, obj, existing, dry_run)
         except NotFound as problem:  # its namespace; a kind that is not served was found before
             if dry_run:
                 raise
@@ -141,6 +146,15 @@ class ObjectWriter:
         if dry_run:
             return Written(Outcome.WOULD_CREATE)
         return Written(Outcome.CREATED, uid=created["metadata"]["uid"])
+
+    def _is_there(self, resource: Resource, obj: Object) -> bool:
+        """The API server allocates before it looks for the name: a Service that exists is refused
+        for its own node port, not as one that exists (registry/core/service/storage)."""
+        try:
+            self._live(resource, obj)
+        except NotFound:
+            return False
+        return True
 
     def _live(self, resource: Resource, obj: Object) -> Object:
         metadata = obj["metadata"]
@@ -184,6 +198,13 @@ def _difference(live: Object, obj: Object) -> Object:
     for each in (mine, theirs):  # linked by uid, and of no other worth
         each["metadata"].pop("ownerReferences", None)
     return merge_patch(theirs, mine)
+
+
+def _with_advice(problem: Invalid) -> Invalid:
+    if "already allocated" not in problem.message:
+        return problem
+    text = f"{problem.message}; `--allocations new` restores it with another one"
+    return Invalid(problem.code, text, reason=problem.reason, status=problem.status)
 
 
 def _shared(obj: Object) -> str:

@@ -12,6 +12,7 @@ from resilience.backup.catalog.catalog import opened
 from resilience.backup.objects.written_fields import LAST_APPLIED
 from resilience.backup.proof.compare import with_cluster
 from resilience.backup.restore.outcome import Outcome
+from resilience.cluster.errors import Invalid
 from resilience.cluster.interface import Object
 from tests.backup.fakes import FakeCluster, secret, shop
 from tests.backup.restore.test_restore import brought_back, stored
@@ -149,3 +150,39 @@ def test_data_of_other_secrets_is_never_excused() -> None:
     brought_back(store, target)
     target.objects["secrets", "shop", "s"]["data"] = {"token": "Yg=="}
     assert len(with_cluster(opened(store, "one"), target).changes) == 1
+
+
+def allocating(cluster: FakeCluster, owner: str) -> None:
+    """As the API server does: a taken port is refused before the name is looked at."""
+
+    def taken(verb: str, kind: str, namespace: str, name: str) -> None:
+        held = any(key[0] == "services" and key[2] == owner for key in cluster.objects)
+        if verb.endswith("create") and kind == "services" and name == "front" and held:
+            text = "spec.ports[0].nodePort: Invalid value: 31234: port is already allocated"
+            raise Invalid(422, text, reason="Invalid")
+
+    cluster.faults.append(taken)
+
+
+@pytest.mark.parametrize("existing", ["fail", "skip", "update"])
+def test_a_service_whose_own_port_is_taken_by_itself_exists(existing: str) -> None:
+    source = shop()
+    source.add(service(SPEC, **fields(PORTS)))
+    store = stored(source)
+    allocating(source, "front")
+    report = brought_back(store, source, existing=existing)
+    assert set(report.counts) == {Outcome.EQUAL}
+
+
+def test_a_port_that_another_service_has_is_refused_with_what_to_do() -> None:
+    source = shop()
+    source.add(service(SPEC, **fields(PORTS)))
+    store, target = stored(source), FakeCluster()
+    target.namespace("other")
+    squatter = service({"ports": []})
+    squatter["metadata"] |= {"name": "squatter", "namespace": "other"}
+    target.add(squatter)
+    allocating(target, "squatter")
+    report = brought_back(store, target, ask_first=False)
+    (bad,) = report.bad
+    assert "already allocated; `--allocations new`" in bad.reason

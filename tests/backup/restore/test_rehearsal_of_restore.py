@@ -190,7 +190,7 @@ def test_a_version_that_is_gone_is_known_before_anything_is_written() -> None:
 @settings(max_examples=150, deadline=None)
 @given(
     theirs=some.dictionaries(some.sampled_from("abcd"), some.sampled_from(["1", "2"])),
-    mine=some.dictionaries(some.sampled_from("abcd"), some.sampled_from(["1", "2"])),
+    mine=some.dictionaries(some.sampled_from("abcd"), some.sampled_from(["1", "2"]), min_size=1),
     frozen_ones=some.sets(some.sampled_from("abcd")),
     evil=some.sets(some.sampled_from("abcd"), max_size=1),
     existing=some.sampled_from(["fail", "skip", "update"]),
