@@ -22,6 +22,7 @@ from resilience.cluster.permit.acts_elsewhere import elsewhere
 from resilience.kube import objects
 from resilience.model.place import Place
 from resilience.model.step_reach import Reach, union
+from resilience.model.timeline import What
 from resilience.model.verb import Family, Phase, Residue, Right, Verb, parameter
 from resilience.model.words import many
 from resilience.verbs.context import ActionContext, ActionFailed, NothingToDo
@@ -47,9 +48,14 @@ def _describe(apply: Apply) -> str:
 def run(apply: Apply, context: ActionContext) -> None:
     """Create or change each object, in the order of the file."""
     manifests = read(context.directory / apply.file)
-    _Application(apply, context).all(manifests)
-    if not context.step.optional:
-        context.proof(f"{apply.file} is in place: {many(len(manifests), 'object')}", {})
+    application = _Application(apply, context)
+    application.all(manifests)
+    if context.step.phase is Phase.WHEN and not application.changed:
+        raise NothingToDo(
+            f"{apply.file} changed nothing: the cluster has {many(len(manifests), 'object')} of it"
+            " as written already. Apply it under `given:`, or change it first"
+        )
+    context.proof(f"{apply.file} is in place: {many(len(manifests), 'object')}", {})
 
 
 class _Application:
@@ -59,6 +65,7 @@ class _Application:
         self._keep = apply.keep
         self._context = context
         self._namespaces: set[str] = set()
+        self.changed = False
 
     def all(self, manifests: Sequence[Manifest]) -> None:
         """Every object, in order."""
@@ -99,7 +106,7 @@ class _Application:
             self._create(resource, body, place)
             return
         if not object_undo.differs(_unmarked(body), there):
-            self._context.affected(there, f"{resource.kind} {objects.title(there)} is unchanged")
+            self._unchanged(resource, there)
             return
         self._change(resource, there, _unmarked(body), place)
 
@@ -125,15 +132,28 @@ class _Application:
             raise ActionFailed(f"{place}: {error}") from error
         if undo:
             context.amend_undo(undo, object_undo.made(resource, data, created))
+        self.changed = True
         context.affected(created, f"{resource.kind} {objects.title(created)} created")
 
     def _change(self, resource: Resource, there: Object, body: Object, place: Place) -> None:
         context, text = self._context, f"restore {resource.kind} {objects.title(there)}"
         try:
-            reverting.merge(context, resource, there, body, "" if self._keep else text)
+            now = reverting.merge(context, resource, there, body, "" if self._keep else text)
         except ApiError as error:
             raise ActionFailed(f"{place}: {error}") from error
+        if _version(now) == _version(there):  # written otherwise, and the same to the server
+            self._unchanged(resource, there)
+            return
+        self.changed = True
         context.affected(there, f"{resource.kind} {objects.title(there)} changed")
+
+    def _unchanged(self, resource: Resource, there: Object) -> None:
+        text = f"{resource.kind} {objects.title(there)} is unchanged"
+        self._context.note(What.NOTE, text)
+
+
+def _version(obj: Object) -> str:
+    return str(objects.metadata(obj).get("resourceVersion", ""))
 
 
 def _marked(body: Object, run: str) -> Object:

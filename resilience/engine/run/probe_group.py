@@ -5,17 +5,19 @@ A probe that cannot start or never becomes steady ends the run before anything i
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from threading import Event, Thread
 
 from resilience.cluster.errors import ClusterError
 from resilience.engine.base.abort import Why
+from resilience.engine.run import vacuous
 from resilience.engine.run.contexts import StepContext
 from resilience.engine.run.state import RunState
 from resilience.model.report import ProbeRecord
 from resilience.model.scenario import Step
 from resilience.model.timeline import What
-from resilience.model.verdict import Finding, Window
+from resilience.model.verdict import Finding, Reason, Result, Window
 from resilience.verbs.context import ActionFailed, Attempt, NotMet, RunningProbe
 
 LOOK_EVERY = 0.2
@@ -36,6 +38,7 @@ class NotSteady(Exception):
 class _Member:
     step: Step
     probe: RunningProbe
+    selector: Mapping[str, str]
 
 
 class Deck:
@@ -57,7 +60,7 @@ class Deck:
                 probe = step.verb.run(step, context)
             except (NotMet, ActionFailed, ClusterError) as error:
                 raise NotSteady(f"{step.title}: {error}") from error
-            self._members.append(_Member(step, probe))
+            self._members.append(_Member(step, probe, vacuous.backing(step, self._state)))
             self._note(probe, "started")
             self._state.options.observe(probe)
 
@@ -118,8 +121,23 @@ class Deck:
         findings: list[Finding] = []
         for member in self._members:
             span = self._during(member.step, window)
-            findings += [_placed(finding, member.step) for finding in member.probe.judge(span)]
+            judged = [*member.probe.judge(span), *self._vacuous(member)]
+            findings += [_placed(finding, member.step) for finding in judged]
         return findings
+
+    def _vacuous(self, member: _Member) -> Iterator[Finding]:
+        """A promise that was kept while nothing could have broken it."""
+        step, state = member.step, self._state
+        if step.verb.measures and (
+            text := vacuous.calm(step, state) or vacuous.unrelated(step, member.selector, state)
+        ):
+            yield Finding(
+                name=f"{member.probe.name}.harmed",
+                result=Result.NOT_MEASURED,
+                reason=Reason.UNOBSERVED,
+                promised="what it measures was harmed",
+                measured=text,
+            )
 
     def records(self) -> list[ProbeRecord]:
         """What was recorded, for the report."""

@@ -29,7 +29,7 @@ from resilience.engine.evidence.watch_recorder import Witness
 from resilience.engine.journal.journal import Journal
 from resilience.engine.journal.undo import shielded
 from resilience.engine.run import settle as harm
-from resilience.engine.run import teardown
+from resilience.engine.run import teardown, vacuous
 from resilience.engine.run.probe_group import Deck, NotSteady
 from resilience.engine.run.state import RunState
 from resilience.engine.run.steps import Steps, Stopped
@@ -148,6 +148,9 @@ class _Run:
         state.timeline.note(What.RUN, "given holds, probes are steady", {"state": "given done"})
         self._deck.watch()
         self._when()
+        if text := vacuous.nothing_broken(state):
+            self._window, self._trouble = None, _Trouble(Outcome.NOT_MEASURED, text)
+            return
         self._deck.finish()
         self._all(scenario.then)
 

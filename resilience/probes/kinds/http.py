@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
+from resilience.kube.selectors import Selector
 from resilience.model.scenario import Step
 from resilience.model.step_reach import Reach
 from resilience.model.values import Duration
@@ -61,6 +62,11 @@ class Http:
         example="http",
     )
     namespace: str = parameter("Namespace of the Service, if not the scenario's.", default="")
+    depends_on: Selector | None = parameter(
+        "Other Pods that the Service depends on: harm to them counts as harm to it.",
+        default=None,
+        example="app=database",
+    )
     scheme: Literal["http", "https"] = parameter("The scheme of the requests.", default="http")
     path: str = parameter("Path and query.", default="/", example="/healthz")
     method: Literal["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"] = parameter(

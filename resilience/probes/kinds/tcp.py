@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from resilience.kube.selectors import Selector
 from resilience.model.scenario import Step
 from resilience.model.step_reach import Reach
 from resilience.model.values import Duration
@@ -43,6 +44,11 @@ class Tcp:
         "Port, by name or number; required if the Service has several.", default="", example="5432"
     )
     namespace: str = parameter("Namespace of the Service, if not the scenario's.", default="")
+    depends_on: Selector | None = parameter(
+        "Other Pods that the Service depends on: harm to them counts as harm to it.",
+        default=None,
+        example="app=database",
+    )
     send: str = parameter("Text to send once connected.", default="", example="PING\r\n")
     expect: str = parameter("Text that the answer must contain.", default="", example="PONG")
     timeout: Duration = parameter(

@@ -1,0 +1,108 @@
+"""Passes that would prove nothing: nothing was broken, or nothing that the probe could have seen.
+
+Each rule returns the sentence that says so, "" where there is something to judge. What cannot be
+told (a changed ConfigMap may concern any Service) is given the benefit of the doubt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from resilience.cluster.errors import ClusterError
+from resilience.cluster.interface import NODES, PODS, SERVICES
+from resilience.engine.run.state import RunState
+from resilience.kube import objects
+from resilience.model.scenario import Step
+from resilience.model.verb import Family, Phase
+from resilience.model.verdict import Outcome
+
+EXPECTING = ("expect_refused", "refused")
+"""Flow verbs whose inner action is meant to fail."""
+
+
+def nothing_broken(state: RunState) -> str:
+    """Every action of `when` failed and was allowed to."""
+    steps = [each.step for each in state.victims] + [each.step for each in state.affected]
+    if any(path.startswith(Phase.WHEN.value) for path in steps):
+        return ""
+    done = [each.record for each in state.done if each.record.phase == Phase.WHEN.value]
+    expecting = [each.path for each in done if each.verb in EXPECTING]
+    if expecting:
+        return ""
+    tried = [
+        each.record
+        for each in state.done
+        if each.record.phase == Phase.WHEN.value
+        and each.record.facts.get("family") == Family.ACTION.value
+    ]
+    if not tried or any(each.facts.get("outcome") == Outcome.PASSED.value for each in tried):
+        return ""
+    told = "; ".join(
+        dict.fromkeys(f"`{each.title}` ({each.place}): {each.message}" for each in tried)
+    )
+    return f"no action took effect, so nothing was broken: {told}"
+
+
+def calm(step: Step, state: RunState) -> str:
+    """The step that `during` names was over before anything was broken."""
+    ends = [
+        each.record.ended
+        for each in state.done
+        if step.during is not None and each.record.title == step.during
+    ]
+    if not ends or ends[0] is None:
+        return ""
+    moments = [each.struck for each in state.victims if each.step.startswith(Phase.WHEN.value)]
+    moments += [each.since for each in state.affected if each.step.startswith(Phase.WHEN.value)]
+    if not moments or ends[0] > min(moments):
+        return ""
+    return f"`during: {step.during}` was over before the first fault, so nothing was broken in it"
+
+
+def backing(step: Step, state: RunState) -> Mapping[str, str]:
+    """Labels by which the probed Service finds its Pods, {} where that is not known. To be asked
+    while the Service exists."""
+    service, namespace = _service(step, state)
+    if not service:
+        return {}
+    try:
+        found = state.cluster.get(SERVICES, service, namespace)
+    except ClusterError:
+        return {}
+    selector: Mapping[str, str] = (found.get("spec") or {}).get("selector") or {}
+    return selector
+
+
+def unrelated(step: Step, selector: Mapping[str, str], state: RunState) -> str:
+    """Nothing behind the probed Service was harmed or changed."""
+    service, namespace = _service(step, state)
+    changed = [each for each in state.affected if each.step.startswith(Phase.WHEN.value)]
+    if not selector or any(not each.pod_labels and each.kind != NODES.kind for each in changed):
+        return ""
+    harmed = [each for each in state.victims if each.step.startswith(Phase.WHEN.value)]
+    wider = getattr(step.parameters, "depends_on", None)
+    seen: list[Mapping[str, str]] = [
+        objects.labels(event.object)
+        for event in state.views.history(PODS)
+        for victim in harmed
+        if victim.uid == objects.uid(event.object) and victim.namespace == namespace
+    ]
+    seen += [each.pod_labels for each in changed if each.namespace == namespace]
+    if any(
+        selector.items() <= labels.items() or (wider and wider.matches(labels)) for labels in seen
+    ):
+        return ""
+    names = [each.title for each in harmed] + [each.title for each in changed]
+    labels = ",".join(f"{key}={value}" for key, value in sorted(selector.items()))
+    return (
+        f"no Pod behind the Service {namespace}/{service} ({labels}) was harmed or changed, but"
+        f" {', '.join(dict.fromkeys(names)) or 'nothing'}; if the Service depends on that, write"
+        " `depends_on: LABELS` beside it"
+    )
+
+
+def _service(step: Step, state: RunState) -> tuple[str, str]:
+    parameters: Any = step.parameters
+    namespace = str(getattr(parameters, "namespace", "") or state.namespace)
+    return str(getattr(parameters, "service", "") or ""), namespace
