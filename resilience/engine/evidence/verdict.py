@@ -12,6 +12,7 @@ from dataclasses import replace
 from resilience.engine.base.abort import Why
 from resilience.engine.evidence.victims import Struck
 from resilience.model.timeline import Entry, What
+from resilience.model.verb import Family
 from resilience.model.verdict import Finding, Outcome, Result, StepRecord
 from resilience.report import wording
 from resilience.report.cause import of as cause_of
@@ -146,6 +147,14 @@ def during(steps: Sequence[StepRecord], since: float, until: float) -> str:
     return f"{text}, while waiting for {waiting}" if waiting else text
 
 
+def _unsaid(step: StepRecord, brief: str) -> list[str]:
+    """What the first line of the message does not say already about an action."""
+    lines = step.message.splitlines()
+    acted = step.facts.get("family") == Family.ACTION.value
+    once = acted and bool(lines) and brief.endswith(lines[0])
+    return lines[1:] if once else lines
+
+
 def message(
     outcome: Outcome,
     failures: Sequence[StepRecord],
@@ -167,7 +176,7 @@ def message(
         ended = started if step.ended is None else step.ended
         lines += [
             f"  {step.phase}: {step.title} ({step.place})",
-            *(f"    {line}" for line in step.message.splitlines()),
+            *(f"    {line}" for line in _unsaid(step, brief)),
             f"    at {clock(ended, started)}",
         ]
         if step.phase == "given":

@@ -47,6 +47,8 @@ from resilience.model.verb import Catalogue, Family, Verb
 from resilience.model.verdict import Finding, Outcome, Result, Window
 from resilience.report import wording
 
+_OF_CHECKS = (Outcome.SERVICE_FAILED, Outcome.NOT_MEASURED)
+
 
 class StepFailed(Exception):
     """An action could not be carried out; `outcome` says whose fault that is."""
@@ -182,7 +184,7 @@ class Resilience:
             self._steps.perform(step)
         except Stopped as stopped:
             outcome, text = stopped.done.outcome, f"{step.title}: {stopped.done.record.message}"
-            if outcome in (Outcome.SERVICE_FAILED, Outcome.NOT_MEASURED):
+            if step.verb.family is not Family.ACTION and outcome in _OF_CHECKS:
                 raise NotHeld(text) from None
             raise StepFailed(text, outcome) from None
         # What a signal raised may have been lost inside the step (in a destructor, say): the test

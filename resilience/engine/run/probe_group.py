@@ -121,23 +121,23 @@ class Deck:
         findings: list[Finding] = []
         for member in self._members:
             span = self._during(member.step, window)
-            judged = [*member.probe.judge(span), *self._vacuous(member)]
-            findings += [_placed(finding, member.step) for finding in judged]
+            findings += [_placed(finding, member.step) for finding in member.probe.judge(span)]
         return findings
 
-    def _vacuous(self, member: _Member) -> Iterator[Finding]:
-        """A promise that was kept while nothing could have broken it."""
-        step, state = member.step, self._state
-        if step.verb.measures and (
-            text := vacuous.calm(step, state) or vacuous.unrelated(step, member.selector, state)
-        ):
-            yield Finding(
-                name=f"{member.probe.name}.harmed",
-                result=Result.NOT_MEASURED,
-                reason=Reason.UNOBSERVED,
-                promised="what it measures was harmed",
-                measured=text,
-            )
+    def vacuous(self) -> Iterator[Finding]:
+        """One for each probe whose promises were kept while nothing could have broken them."""
+        for member in self._members:
+            step, state = member.step, self._state
+            text = vacuous.calm(step, state) or vacuous.unrelated(step, member.selector, state)
+            if text and step.verb.measures:
+                yield Finding(
+                    name=f"{member.probe.name}.harmed",
+                    result=Result.NOT_MEASURED,
+                    reason=Reason.UNOBSERVED,
+                    promised="what it measures was harmed",
+                    measured=text,
+                    place=step.place,
+                )
 
     def records(self) -> list[ProbeRecord]:
         """What was recorded, for the report."""

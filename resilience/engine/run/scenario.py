@@ -15,7 +15,7 @@ from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING
 
-from resilience.cluster.errors import Behind, ClusterError
+from resilience.cluster.errors import ClusterError
 from resilience.cluster.interface import Cluster
 from resilience.engine.base import seeds
 from resilience.engine.base.abort import Aborted, Aborter, Why
@@ -32,7 +32,7 @@ from resilience.engine.run import settle as harm
 from resilience.engine.run import teardown, vacuous
 from resilience.engine.run.probe_group import Deck, NotSteady
 from resilience.engine.run.state import RunState
-from resilience.engine.run.steps import Steps, Stopped
+from resilience.engine.run.steps import Steps, Stopped, outcome_of
 from resilience.engine.run.views import Views
 from resilience.model.report import RunRecord
 from resilience.model.scenario import Scenario, Step
@@ -204,10 +204,8 @@ class _Run:
             first, end, rest = str(error).partition("\n")
             told = f"{first}; nothing was broken{end}{rest}"
             self._trouble = _Trouble(Outcome.NOT_MEASURED, told)
-        except Behind as error:
-            self._trouble = _Trouble(Outcome.NOT_MEASURED, str(error))
         except (ClusterError, ActionFailed) as error:
-            self._trouble = _Trouble(Outcome.HARNESS_ERROR, str(error))
+            self._trouble = _Trouble(outcome_of(error), str(error))
         except Exception as error:  # noqa: BLE001  a defect of ours: undone and told as one
             self._trouble = _Trouble(Outcome.HARNESS_ERROR, defect("pytest-resilience", error))
         except BaseException as error:  # noqa: BLE001  raised again by the caller, after the undo
@@ -246,7 +244,9 @@ class _Run:
         )
 
     def _findings(self) -> list[Finding]:
-        judged = [] if self._window is None else self._deck.judge(self._window)
+        if self._window is None:
+            return list(self._state.findings)
+        judged = [*self._deck.judge(self._window), *self._deck.vacuous()]
         return judged + self._state.findings
 
     def _verdict(self, findings: list[Finding], started: float, reason: str) -> tuple[Outcome, str]:

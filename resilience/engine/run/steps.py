@@ -11,7 +11,15 @@ from dataclasses import dataclass, replace
 from math import inf
 from threading import Lock
 
-from resilience.cluster.errors import Behind, ClusterError, Forbidden, Invalid, Throttled
+from resilience.cluster.errors import (
+    Behind,
+    ClusterError,
+    Forbidden,
+    Invalid,
+    ServerTrouble,
+    Throttled,
+    Unreachable,
+)
 from resilience.engine.base.defect import defect
 from resilience.engine.run.contexts import StepContext
 from resilience.engine.run.state import Done, RunState
@@ -87,11 +95,9 @@ class Steps:
             return _Ended(Outcome.REFUSED, str(error))
         except Blocked as error:
             return _Ended(Outcome.BLOCKED, str(error), denied=True)
-        except Behind as error:
-            return _Ended(Outcome.NOT_MEASURED, str(error))
         except (ActionFailed, ClusterError) as error:
             denied = isinstance(error, Forbidden | Invalid | Throttled)
-            return _Ended(Outcome.HARNESS_ERROR, str(error), denied=denied)
+            return _Ended(outcome_of(error), str(error), denied=denied)
         except Exception as error:  # noqa: BLE001  a defect in a verb must not skip the undo
             return _Ended(Outcome.HARNESS_ERROR, defect(f"the verb `{step.verb.name}`", error))
 
@@ -138,6 +144,14 @@ class Steps:
             return _Ended(Outcome.NOT_MEASURED, str(last[0]))
         waited = "" if once or last[0].final else f"not within {step.within}: "
         return _Ended(_of_check(step), f"{waited}{last[0]}")
+
+
+def outcome_of(error: ActionFailed | ClusterError) -> Outcome:
+    """What a step that could not be carried out means. The harness is at fault only where the API
+    server gave no usable answer; after a wrong selector or manifest nothing was measured."""
+    if isinstance(error, Unreachable | ServerTrouble):
+        return Outcome.HARNESS_ERROR
+    return Outcome.NOT_MEASURED
 
 
 def _is_check(step: Step) -> bool:

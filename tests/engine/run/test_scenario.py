@@ -114,7 +114,7 @@ def test_ready_after_a_kill_waits_until_the_harm_shows_and_is_healed(here: World
 def test_zero_victims_are_never_a_pass(here: World) -> None:
     here.deploy(replicas=2)
     record = here.run(when=[kill(share=Share.parse("1/3"))])
-    assert record.outcome is Outcome.HARNESS_ERROR
+    assert record.outcome is Outcome.NOT_MEASURED
     assert "count: 1" in record.message
     assert len([pod for pod in here.pods() if readiness.serves(pod)]) == 2
 
@@ -122,7 +122,7 @@ def test_zero_victims_are_never_a_pass(here: World) -> None:
 def test_where_nobody_was_struck_nothing_settles_and_nothing_is_judged(here: World) -> None:
     here.deploy()
     record = here.run(when=[step(KILL, Phase.WHEN, 0, pods=Selector.parse("app=none"))])
-    assert record.outcome is Outcome.HARNESS_ERROR
+    assert record.outcome is Outcome.NOT_MEASURED
     assert record.window is None
     assert record.ended - record.started < 1.0  # virtual seconds; settling takes five
 
@@ -131,7 +131,7 @@ def test_what_was_struck_before_the_step_that_failed_still_settles(here: World) 
     here.deploy()
     nobody = step(KILL, Phase.WHEN, 1, pods=Selector.parse("app=none"))
     record = here.run(when=[kill(count=1), nobody])
-    assert record.outcome is Outcome.HARNESS_ERROR
+    assert record.outcome is Outcome.NOT_MEASURED
     assert record.window is not None
     assert record.window.length >= 5.0
 
@@ -142,7 +142,7 @@ def test_a_kill_that_the_watch_does_not_show_is_no_proof(here: World) -> None:
     here.cluster.delete = lambda *_, **__: {}  # type: ignore[method-assign]
     record = here.run(when=[kill(count=1, within=3.0)])
     here.cluster.delete = delete  # type: ignore[method-assign]
-    assert record.outcome is Outcome.HARNESS_ERROR
+    assert record.outcome is Outcome.NOT_MEASURED
     assert "did not show" in record.message
 
 
@@ -247,7 +247,7 @@ def test_a_harness_error_is_not_blamed_on_the_service(here: World) -> None:
         )
     )
     record = here.run(when=[kill(count=1)])
-    assert record.outcome is Outcome.HARNESS_ERROR
+    assert record.outcome is Outcome.NOT_MEASURED
     assert "no right to delete pods" in record.message
 
 
