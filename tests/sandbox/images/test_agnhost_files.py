@@ -90,3 +90,10 @@ def test_curl_fetches_and_tells_the_status(
         server.server_close()
     assert capfd.readouterr().out.replace("\r", "") == "hello\n404"
     assert net_tools.curl_(["curl", "-s", "http://127.0.0.1:1/"]) == 7
+
+
+def test_mounttest_in_a_loop_is_content_with_any_content(tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("something else")
+    flags = ["--retry_time=1", f"--file_content_in_loop={tmp_path}"]
+    assert main(["/agnhost", "mounttest", flags[0], f"{flags[1]}/x"]) == 0
+    assert main(["/agnhost", "mounttest", flags[0], f"{flags[1]}/none"]) == 1

@@ -92,18 +92,20 @@ def _content(path: str) -> None:
 
 
 def _in_loop(flags: dict[str, object]) -> bool:
-    """Read again and again, for `retry_time`, or until the content is the tester's own."""
+    """Read for `retry_time`, or until the content is as expected; whether the last read worked."""
     path = str(flags["file_content_in_loop"])
     end = time.monotonic() + float(str(flags["retry_time"]))
+    read = True
     while time.monotonic() < end:
         try:
             with open(path, errors="replace") as file:
                 text = file.read()
-        except OSError as error:
-            print(f"Error reading file {path}: {error.strerror}, retrying", flush=True)
-        else:
+            read = True
             print(f"content of file {quoted(path)}: {text}", flush=True)
             if flags["break_on_expected_content"] and text == CONTENT:
-                return True
+                break
+        except OSError as error:
+            read = False
+            print(f"Error reading file {path}: {error.strerror}, retrying", flush=True)
         time.sleep(2)
-    return not flags["break_on_expected_content"]
+    return read
