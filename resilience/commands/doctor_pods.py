@@ -49,7 +49,8 @@ def _helpers(cluster: Cluster, namespace: str) -> Line:
 
 def _volumes(cluster: Cluster, namespace: str, level: str) -> Line:
     where = f"namespace {namespace} (PodSecurity: {level})"
-    if not _refusal(cluster, _of_volume(cluster, namespace, Access.FILES)):
+    refused_root = _refusal(cluster, _of_volume(cluster, namespace, Access.FILES))
+    if not refused_root and level != "restricted":
         return True, "helpers", f"{where} admits probers, canaries and volume helpers"
     if refused := _refusal(cluster, _of_volume(cluster, namespace, Access.RESTRICTED)):
         return False, "helpers", f"{where} admits canaries, but no volume helper: {refused}"

@@ -18,6 +18,17 @@ from resilience.backup.format.errors import BadRequest
 from resilience.cluster.interface import Object
 from resilience.kube.selectors import Selector
 
+_SHORT = {
+    "cm": "configmaps", "crd": "customresourcedefinitions", "cj": "cronjobs",
+    "deploy": "deployments", "ds": "daemonsets", "ep": "endpoints",
+    "hpa": "horizontalpodautoscalers", "ing": "ingresses", "limits": "limitranges",
+    "netpol": "networkpolicies", "ns": "namespaces", "pdb": "poddisruptionbudgets", "po": "pods",
+    "pv": "persistentvolumes", "pvc": "persistentvolumeclaims", "quota": "resourcequotas",
+    "rs": "replicasets", "sa": "serviceaccounts", "sc": "storageclasses", "sts": "statefulsets",
+    "svc": "services",
+}  # fmt: skip
+"""The short names of built-in kinds, as `kubectl api-resources` lists them."""
+
 _CRDS = "customresourcedefinitions.apiextensions.k8s.io"
 
 
@@ -35,7 +46,8 @@ class Pattern:
         if not kind or (slash and not name) or "/" in name:
             raise BadRequest(f"{text!r} is no kind; expected KIND or KIND/NAME, as in "
                              "`deployments` or `configmaps/settings`")  # fmt: skip
-        return cls(kind.lower(), name or "*")
+        kind = kind.lower()
+        return cls(_SHORT.get(kind, kind), name or "*")
 
     def matches(self, resource: str, kind: str, name: str) -> bool:
         """`resource` is `deployments.apps`, `kind` is `Deployment`."""

@@ -46,9 +46,13 @@ def places(request: RestoreRequest, snapshot: Snapshot) -> frozenset[str]:
 def nameless(request: RestoreRequest, snapshot: Snapshot) -> list[Object]:
     """A Namespace for each place whose own object the snapshot lacks, as a backup by kinds does.
     Velero's restore makes those too (its pkg/restore/restore.go)."""
-    lines = [line for line in snapshot.contents if wanted(request, line)]
-    own = {line.address.name for line in lines if line.address.resource == "namespaces"}
-    bare = {namespace_of(line.address) for line in lines} - own - {""}
+    own, places = set[str](), set[str]()
+    for line in snapshot.contents:
+        if line.address.resource == "namespaces":
+            own.add(line.address.name)  # comes with what is chosen in it
+        if wanted(request, line):
+            places.add(namespace_of(line.address))
+    bare = places - own - {""}
     return [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
         for name in sorted(map(request.targets.namespace, bare))

@@ -8,13 +8,14 @@ evictions do not add up on the API server, so what budgets leave is computed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 from pathlib import Path
 from typing import Any
 
-from resilience.cluster.errors import ClusterError
+from resilience.cluster.errors import ClusterError, NotFound
 from resilience.cluster.interface import BUDGETS, Cluster, Object
 from resilience.drain.budgets import needs_budget, selects
 from resilience.engine.base import seeds
@@ -154,7 +155,10 @@ class _Rehearsal:
         except _Enough:
             pass
         except (ActionFailed, NotMet, ClusterError) as error:
-            mine.trouble = str(error)
+            if namespace := _missing_namespace(error):
+                mine.lines.append(f"cannot be asked before namespace {namespace} exists")
+            else:
+                mine.trouble = str(error)
         mine.lines += self._headroom(context.chosen, step)
         if step.verb.undo_text and step.verb.family is Family.ACTION:
             mine.lines.append(f"undo: {step.verb.undo_text}")
@@ -178,6 +182,15 @@ class _Rehearsal:
                 taken = sum(selects(budget, pod) and needs_budget(pod, budget) for pod in chosen)
                 if taken:
                     yield _allowance(budget, taken)
+
+
+def _missing_namespace(error: Exception) -> str:
+    """The namespace for lack of which the API server could not answer; "" for any other reason."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, NotFound):
+        cause = cause.__cause__
+    found = re.search(r'namespaces "([^"]+)" not found', str(cause)) if cause else None
+    return found[1] if found else ""
 
 
 def _allowance(budget: Object, taken: int) -> str:

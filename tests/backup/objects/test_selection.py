@@ -64,8 +64,15 @@ def test_what_is_in_no_namespace_and_differs_does_not_stop_one_namespace() -> No
 @pytest.mark.parametrize("kind", ["secrets", "Secret", "secret", "secrets/password", "sec*/pass*"])
 def test_one_kind_or_object_comes_back_with_its_namespace(kind: str) -> None:
     target = FakeCluster()
-    assert back(target, include=[kind]).complete
+    report = back(target, include=[kind])
+    assert report.counts == {Outcome.CREATED: 2}
     assert created(target) == {"namespaces/shop", "secrets/shop/password"}
+
+
+def test_kubectls_short_names_are_understood() -> None:
+    target = FakeCluster()
+    assert back(target, include=["cm/settings"]).complete
+    assert created(target) == {"namespaces/shop", "configmaps/shop/settings"}
 
 
 def test_a_namespace_that_differs_is_left_when_only_something_in_it_was_chosen() -> None:

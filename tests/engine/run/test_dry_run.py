@@ -155,6 +155,25 @@ def test_the_rehearsed_victims_are_those_of_the_real_run(
     assert sorted(set(harmed)) == sorted(name for _, name in expected)
 
 
+def test_what_lacks_its_namespace_cannot_be_asked_and_is_no_refusal(
+    embedded: Embedded, tmp_path: Path
+) -> None:
+    (tmp_path / "settings.yaml").write_text(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\n"
+    )
+    path = tmp_path / "made.scenario.yaml"
+    path.write_text(
+        "scenario: made\nnamespace: not-there-yet\ngiven:\n  - apply: settings.yaml\n"
+        "when:\n  - {exec: {pods: app=x, count: 1, command: [true]}, lasting: true}\n"
+        "then:\n  - ready: deployment/checkout\n"
+    )
+    loaded = load(path, None, catalogue(), {})
+    assert not loaded.problems, loaded.problems
+    found = _rehearsed(embedded, loaded.scenarios[0])
+    assert found.trouble == ""
+    assert "cannot be asked before namespace not-there-yet exists" in found.lines
+
+
 def test_headroom_is_computed_though_each_eviction_alone_would_be_granted(
     folder: Path, embedded: Embedded, shop: None
 ) -> None:
