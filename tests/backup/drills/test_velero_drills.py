@@ -17,7 +17,7 @@ from resilience.backup.catalog.velero_volumes import unread
 from resilience.backup.catalog.verify_record import record, recorded
 from resilience.backup.drills.drill import DrillReport, run
 from resilience.backup.format.archive import Compressor, Writer
-from resilience.backup.format.errors import BadRequest, RestoreRefused, Tampered
+from resilience.backup.format.errors import BadRequest, NoSnapshot, RestoreRefused, Tampered
 from resilience.backup.objects.mapping import Targets
 from resilience.backup.plans.cli_output import row, shown, table
 from resilience.backup.plans.lifecycle import due, newest, of_plan, prune, run_due, sweep
@@ -412,3 +412,58 @@ def test_a_namespace_that_a_backup_by_kinds_does_not_hold_is_made_where_it_is_mi
     )
     assert [str(each) for each in report.items] == ["configmaps shop/settings: created"]
     assert found.objects["namespaces", "", "shop"]["metadata"] == before
+
+
+@pytest.mark.parametrize(
+    ("later", "words"),
+    [
+        (
+            [("configmaps", config_map("settings", greeting="evil"))],
+            "is not the one that was verif",
+        ),
+        (
+            [("namespaces", NAMESPACE)],
+            "settings.json is missing from the archive, which gave 0 of 1",
+        ),
+        ([], "is missing from the archive"),
+    ],
+)
+def test_an_archive_that_changes_after_it_was_read_first_is_never_restored(
+    later: Kinds, words: str
+) -> None:
+    """Velero's archive has no hash of its own to be held against: only its first reading."""
+    store, found = backup(BY_KIND), shop()
+    del found.objects["configmaps", "shop", "settings"]
+    snapshot = opened(store, NAME)
+    require_intact(snapshot)
+    files = {path(kind, obj): body(obj) for kind, obj in later}
+    store.files[f"backups/{NAME}/{NAME}.tar.gz"] = tarball(files)
+    with pytest.raises(Tampered, match=words):
+        restore(RestoreRequest(name="r"), snapshot, found, clock=FakeClock())
+    assert ("configmaps", "shop", "settings") not in found.objects
+
+
+def test_a_completed_backup_of_nothing_is_refused_in_words() -> None:
+    """Velero calls it Completed, and its restore ends with an error about a directory (#5910)."""
+    store = backup([])
+    with pytest.raises(Tampered, match="its archive holds no object"):
+        require_intact(opened(store, NAME))
+    assert names(drilled(store, cluster())) == ["whole"]
+
+
+def test_what_an_upload_that_failed_leaves_is_no_snapshot_and_is_left_alone() -> None:
+    """Only the log is there when the store refuses the archive (#10543)."""
+    clock = FakeClock()
+    store = MemoryStore(now=clock.now)
+    store.put(f"backups/{NAME}/{NAME}-logs.gz", gzip.compress(b"level=error"))
+    with pytest.raises(NoSnapshot, match="is unfinished"):
+        opened(store, NAME)
+    clock.wait(3 * 86400)
+    assert sweep(store, clock.now()) == []
+
+
+def test_bytes_after_the_end_of_the_gzip_stream_are_refused() -> None:
+    store = backup()
+    store.files[f"backups/{NAME}/{NAME}.tar.gz"] += b"garbage"
+    with pytest.raises(Tampered, match="gzip"):
+        require_intact(opened(store, NAME))
