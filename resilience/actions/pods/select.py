@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from difflib import get_close_matches
 from random import Random
 
 from resilience.actions.pods.choice import PodChoice
@@ -19,6 +20,16 @@ from resilience.model.words import many
 from resilience.verbs.context import ActionFailed, NothingToDo
 
 Pods = list[Object]
+
+MOST_LABELS = 8
+"""Labels listed in one message."""
+
+_GENERATED = (
+    "pod-template-hash",
+    "controller-revision-hash",
+    "controller-uid",
+    "batch.kubernetes.io/controller-uid",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,10 +177,31 @@ def _nobody(pods: Sequence[Object], choice: PodChoice, around: Surroundings) -> 
     there = f"{are} {many(len(pods), 'Pod')} ({_names(pods)})" if pods else f"{are} no Pods at all"
     if dying:
         there += f", {dying} of them terminating"
+    there += _labels(pods, choice)
     return (
         f"no living Pod in namespace {around.namespace} matches {choice.which}; {there}. "
         f"Nothing was harmed"
     )
+
+
+def _labels(pods: Sequence[Object], choice: PodChoice) -> str:
+    """Which labels there are instead, and the one that was probably meant."""
+    if choice.pods is None:
+        return ""
+    found = {
+        f"{key}={value}"
+        for pod in pods
+        for key, value in objects.labels(pod).items()
+        if key not in _GENERATED
+    }
+    if not found:
+        return ""
+    listed = sorted(found)
+    shown = ", ".join(listed[:MOST_LABELS]) + (", ..." if len(listed) > MOST_LABELS else "")
+    near = get_close_matches(str(choice.pods), listed, 1)
+    by_value = [each for each in listed if each.partition("=")[2] == str(choice.pods)]
+    meant = (by_value or near)[:1]
+    return f"; their labels: {shown}" + (f"; did you mean `{meant[0]}`?" if meant else "")
 
 
 def _all_dropped(

@@ -17,6 +17,8 @@ from resilience.cluster.interface import Object
 from resilience.model.place import Place
 from resilience.verbs.context import ActionFailed
 
+KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
@@ -33,6 +35,12 @@ class Manifest:
 
 def read(path: Path) -> list[Manifest]:
     """All objects of a file, in order; of a folder, of all its YAML and JSON files by name."""
+    built = next((each for each in KUSTOMIZATIONS if (path / each).exists()), "")
+    if path.is_dir() and built:
+        raise ActionFailed(
+            f"{path} holds a {built}, which kubectl has to build first: `kubectl kustomize {path} >"
+            " manifest.yaml`, then apply that file"
+        )
     files = (
         sorted(each for each in path.iterdir() if each.suffix in (".yaml", ".yml", ".json"))
         if path.is_dir()
@@ -56,9 +64,16 @@ def _file(path: Path) -> Iterator[Manifest]:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         column = error.problem_mark.column + 1 if error.problem_mark else 1
-        raise ActionFailed(f"{path}:{line}:{column}: {error.problem}") from error
+        raise ActionFailed(f"{path}:{line}:{column}: {error.problem}{_template(text)}") from error
     except yaml.YAMLError as error:
         raise ActionFailed(f"{path}: {error}") from error
+
+
+def _template(text: str) -> str:
+    """What to do about a template of Helm, which is no YAML yet."""
+    if "{{" not in text:
+        return ""
+    return "; it looks like a template: render it first, with `helm template CHART > manifest.yaml`"
 
 
 def documents(text: str, file: str) -> Iterator[Manifest]:

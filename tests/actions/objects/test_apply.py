@@ -225,3 +225,16 @@ def test_the_servers_own_fields_are_no_content() -> None:
         },
     }
     assert content(obj) == {"kind": "X", "metadata": {"name": "a", "labels": {"a": "b"}}}
+
+
+def test_a_kustomization_and_a_template_are_named_with_what_to_do(
+    here: World, tmp_path: Path
+) -> None:
+    (tmp_path / "kustomization.yaml").write_text("resources: [a.yaml]\n")
+    record = here.run(given=[step(APPLY, Phase.GIVEN, file=tmp_path)])
+    assert "`kubectl kustomize" in record.message
+    template = tmp_path / "t.yaml"
+    template.write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Values.x }}}\n")
+    record = here.run(given=[step(APPLY, Phase.GIVEN, file=template)])
+    assert "`helm template CHART" in record.message
+    assert "t.yaml:3:" in record.message

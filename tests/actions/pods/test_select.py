@@ -100,6 +100,19 @@ def test_nobody_matching_tells_who_is_there() -> None:
         choose([])
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("app=wbe", "did you mean `app=web`"), ("web", "did you mean `app=web`")],
+)
+def test_a_wrong_selector_is_told_the_labels_that_there_are(written: str, meant: str) -> None:
+    there = [pod("a", labels={"tier": "front", "pod-template-hash": "1"})]
+    with pytest.raises(NothingToDo) as caught:
+        choose(there, pods=Selector.parse(written))
+    assert "their labels: app=web, tier=front" in str(caught.value)
+    assert meant in str(caught.value)
+    assert "pod-template-hash" not in str(caught.value)
+
+
 def test_the_dying_and_the_finished_are_not_chosen() -> None:
     pods = [pod("a", dying=True), pod("b", phase="Succeeded"), pod("c", phase="Failed"), pod("d")]
     assert choose(pods, count="all") == ["d"]
