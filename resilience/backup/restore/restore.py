@@ -37,7 +37,7 @@ from resilience.backup.restore.owner_links import OwnerLinks
 from resilience.backup.restore.places import nameless, places, require_place
 from resilience.backup.restore.served_kinds import CRDS, Kinds, Missing
 from resilience.backup.restore.writing import Existing, ObjectWriter, Written
-from resilience.cluster.errors import Conflict, Forbidden, NotFound
+from resilience.cluster.errors import ClusterError, Forbidden, NotFound
 from resilience.cluster.interface import NAMESPACES, Cluster, Object, Resource
 from resilience.kube import objects
 
@@ -204,8 +204,8 @@ class _Restore:
         self._walk(self._writer.ask, lambda stage: not _is_ground(stage))
         self._asking = False
         try:
-            self._report.require("only namespaces and definitions were created, and they were "
-                                 "removed again; the restore was not begun")  # fmt: skip
+            self._report.require("only namespaces and definitions were created, which are removed "
+                                 "again where that is allowed")  # fmt: skip
         except RestoreRefused:
             self._take_back(written)
             raise
@@ -217,7 +217,7 @@ class _Restore:
         for item in reversed(written):
             if item.outcome is not Outcome.CREATED or item.kind not in _GROUND:
                 continue
-            with suppress(NotFound, Conflict):
+            with suppress(ClusterError):
                 resource = _GROUND[item.kind]
                 live = self._cluster.get(resource, item.name)
                 if objects.annotation(live, RESTORE) == self._request.name:
