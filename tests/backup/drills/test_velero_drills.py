@@ -418,7 +418,7 @@ def test_a_namespace_that_a_backup_by_kinds_does_not_hold_is_made_where_it_is_mi
     ("later", "words"),
     [
         (
-            [("configmaps", config_map("settings", greeting="evil"))],
+            [("configmaps", SETTINGS | {"data": {"greeting": "olleh"}})],
             "is not the one that was verif",
         ),
         (
