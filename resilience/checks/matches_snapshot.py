@@ -85,7 +85,7 @@ def run(same: Same, context: CheckContext) -> str:
             subject=context.namespace,
             result=Result.PASSED,
             promised="the restored objects match the snapshot",
-            measured=sentence,
+            measured=f"{many(proof.same, 'object')}, field by field",
             detail=tuple(proof.excuses()),
             place=context.step.place,
         )
