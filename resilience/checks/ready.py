@@ -97,8 +97,10 @@ def _all(context: CheckContext) -> str:
     missing += events.about_unready(found.unready, context, terminating=True)
     if late := _late(context, None):
         missing.append(late)
+    waiting = [pod for each in found.short for pod in each.pods] + list(found.unready)
+    final = events.hopeless(waiting, context) or any(e.shortfall.final for e in found.short)
     if missing := missing or _unhealed(context):
-        raise NotMet("; ".join(missing), final=any(each.shortfall.final for each in found.short))
+        raise NotMet("; ".join(missing), final=final)
     if found.empty:
         raise NotMet(f"namespace {context.namespace} holds no workload and no unfinished Pod")
     return "; ".join(
@@ -140,7 +142,7 @@ def _one(resource: Resource, name: str, context: CheckContext) -> str:
         why = events.about_unready(pods, context) or events.about_creation(found, context)
         raise NotMet(
             "; ".join([f"{title} in {namespace}: {missing}", *why]),
-            final=shortfall is not None and shortfall.final,
+            final=events.hopeless(pods, context) or (shortfall is not None and shortfall.final),
         )
     return f"{title}: {readiness.summary(found)}"
 
@@ -214,7 +216,8 @@ def _healing(selector: Selector, context: CheckContext) -> str:
 def _serving(pods: Iterable[Object], context: CheckContext) -> None:
     unready = [pod for pod in pods if not readiness.serves(pod)]
     if unready:
-        raise NotMet("; ".join(events.about_unready(unready, context)))
+        final = events.hopeless(unready, context)
+        raise NotMet("; ".join(events.about_unready(unready, context)), final=final)
 
 
 def _late(context: CheckContext, workloads: set[str] | None) -> str:

@@ -216,3 +216,35 @@ def test_all_and_pods_are_ready_or_not_by_every_one_of_them(here: World) -> None
     assert "Pending and not ready" in record.message
     record = here.run(when=[step(READY, Phase.WHEN, 1, pods=APP, at_least=4, within=3.0)])
     assert "expected at least 4" in record.message
+
+
+@pytest.mark.parametrize(
+    ("reason", "sandbox", "waits"),
+    [
+        ("ImagePullBackOff", True, False),
+        ("ImagePullBackOff", False, True),
+        ("InvalidImageName", False, False),
+        ("ErrImageNeverPull", False, False),
+        ("ContainerCreating", True, True),
+    ],
+)
+def test_an_image_that_never_comes_is_not_waited_for(
+    here: World, reason: str, sandbox: bool, waits: bool
+) -> None:
+    here.cluster.is_sandbox = sandbox
+    here.controllers.ready_after = 1000.0
+    waiting = {"waiting": {"reason": reason, "message": "registry: not found"}}
+    here.cluster.put(
+        PODS,
+        {
+            "metadata": {"name": "x", "namespace": "shop", "labels": {"app": "x"}},
+            "status": {
+                "phase": "Pending",
+                "containerStatuses": [{"name": "c", "state": waiting}],
+                "conditions": [{"type": "Initialized", "status": "True"}],
+            },
+        },
+    )
+    record = here.run(when=[step(READY, Phase.WHEN, target="all", within=20.0)])
+    assert f"x is not ready (c: {reason}: registry: not found)" in record.message
+    assert ("not within 20s" in record.message) is waits
