@@ -13,14 +13,13 @@ from typing import Any
 
 from resilience.cluster.errors import ClusterError
 from resilience.cluster.interface import Object
+from resilience.cluster.permit.door import READS, REVIEWS, is_read
 from resilience.cluster.transport import Call
 
-REVIEWS = (
-    "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
-    "/apis/authentication.k8s.io/v1/selfsubjectreviews",
-)
-READS = frozenset({"GET", "HEAD"})
 _ALL = ["All"]
+
+
+__all__ = ["READS", "REVIEWS", "NotSent", "ask", "gate", "is_harmless"]
 
 
 class NotSent(ClusterError):
@@ -36,9 +35,7 @@ def gate(method: str, path: str, query: Mapping[str, str], body: Any) -> None:
 def is_harmless(method: str, path: str, query: Mapping[str, str], body: Any) -> bool:
     """A DELETE with a body is read from its body alone (apiserver handlers/delete.go)."""
     bare = path.partition("?")[0]
-    if method in READS:
-        return not bare.endswith(("/exec", "/attach", "/portforward")) and "/proxy" not in bare
-    if method == "POST" and bare in REVIEWS:
+    if is_read(method, path):
         return True
     if method not in ("POST", "PUT", "PATCH", "DELETE") or not _is_resource(bare):
         return False

@@ -115,11 +115,11 @@ class ScenarioItem(pytest.Function):
             with chdir(self.config.invocation_params.dir):
                 session.ask_consent(self.scenario, cluster)
         except Refused as error:
+            if session.settings.dry_run:  # what it would do is told before anybody has to consent
+                self._tell(self._rehearsed(cluster))
             raise self._refused(error) from None
         if session.settings.dry_run:
-            with chdir(self.config.invocation_params.dir):
-                lines = session.rehearse(self.scenario, cluster)
-            self._show(lines)
+            self._show(self._rehearsed(cluster))
         self.ihook.pytest_resilience_run_started(item=self, scenario=self.scenario)
         # The scenario's paths begin where pytest was started, wherever tests have gone since.
         with output.live(self.config) as shown, chdir(self.config.invocation_params.dir):
@@ -139,6 +139,11 @@ class ScenarioItem(pytest.Function):
             self.session.shouldstop = session.interruption(record.outcome)
         if record.outcome is not Outcome.PASSED:
             raise ScenarioFailed(record.message)
+
+    def _rehearsed(self, cluster: HttpCluster) -> list[str]:
+        session = self.config.stash[SESSION]
+        with chdir(self.config.invocation_params.dir):
+            return session.rehearse(self.scenario, cluster)
 
     def _refused(self, error: Refused) -> ScenarioFailed:
         session = self.config.stash[SESSION]
@@ -169,10 +174,13 @@ class ScenarioItem(pytest.Function):
         self._show(text)
 
     def _show(self, text: Sequence[str]) -> None:
+        self._tell(text)
+        pytest.skip("dry run: nothing was changed")
+
+    def _tell(self, text: Sequence[str]) -> None:
         self.add_report_section("call", "dry run", "\n".join(text))
         lines = (f"  {line}" for line in text)
         output.write(self.config, [f"{self.nodeid}: {self.scenario.title}", *lines])
-        pytest.skip("dry run: nothing was changed")
 
 
 def _said(step: Step) -> str:

@@ -34,7 +34,7 @@ from resilience.engine.journal.recover import Recovered
 from resilience.engine.plan.scenario_reach import of_one, of_scenario
 from resilience.model.scenario import Scenario, Step
 from resilience.model.step_reach import Reach
-from resilience.model.verb import Catalogue
+from resilience.model.verb import Catalogue, Phase
 from resilience.verbs.context import Refused
 
 AWAY = 300.0
@@ -160,7 +160,7 @@ class Guarding:
                           self._pace(target, self.clock))  # fmt: skip
         return replace(
             options,
-            before=limits.before,
+            before=self._consenting(limits.before, agreed),
             may_harm=limits.may_harm,
             acting=lambda cluster: _through(cluster, acting, agent),
             undoing=lambda cluster: _through(cluster, undoing, agent),
@@ -172,6 +172,18 @@ class Guarding:
                 "holder": locks.who,
             },
         )
+
+    def _consenting(
+        self, limited: Callable[[Step], None], agreed: Consent
+    ) -> Callable[[Step], None]:
+        """Consent that is withdrawn ends the run before its next step; the undo goes on."""
+
+        def before(step: Step) -> None:
+            limited(step)
+            if step.phase is not Phase.THEN:
+                consent.consent_to(self.cluster, self.targets, replace(agreed.reach, objects=()))
+
+        return before
 
     def _pace(self, target: Target | None, clock: EngineClock) -> Middleware:
         """A bucket of its own; a sandbox that no target speaks of is not spared."""

@@ -22,6 +22,7 @@ from resilience.backup.format.errors import NoWall, RestoreRefused
 from resilience.cluster.errors import ClusterError, Conflict, NotFound
 from resilience.cluster.interface import LEASES, NAMESPACES, PODS, Cluster, Object, Resource
 from resilience.cluster.lease import ASK_EVERY, DURATION, Held, LeaseLock
+from resilience.cluster.permit.door import NotCovered
 
 OWNER = "resilience/drill"
 EXPIRES = "resilience/expires"
@@ -248,7 +249,10 @@ def sweep(cluster: Cluster, *, clock: Clock) -> list[str]:
     for each in cluster.list(NAMESPACES, labels=OWNER):
         metadata = each["metadata"]
         if OWNER in (metadata.get("labels") or {}) and _expired(metadata, clock.now()):
-            torn_down(cluster, metadata["name"], metadata["uid"], clock=clock)
+            try:
+                torn_down(cluster, metadata["name"], metadata["uid"], clock=clock)
+            except NotCovered:  # another plan's, or somebody's with our label: not ours to delete
+                continue
             wait_gone(cluster, metadata["name"], clock=clock)
             swept.append(metadata["name"])
     return swept

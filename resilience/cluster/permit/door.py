@@ -17,6 +17,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from resilience.cluster.attributes import attributes
 from resilience.cluster.errors import ClusterError
@@ -33,6 +34,9 @@ REVIEWS = frozenset(
 )
 STREAMS = frozenset({"exec", "attach", "portforward", "proxy"})
 """Subresources that act inside of a container or behind a Service, by whatever method."""
+
+SANDBOX = "/sandbox/v1/"
+"""Faults of the embedded sandbox's own; no API server serves them."""
 
 _SEGMENT = re.compile(r"[^/?#%\\\s\x00-\x1f\x7f]+")
 """What a segment of a path may hold: nothing that a client or a server would read differently."""
@@ -82,7 +86,7 @@ class Door:
 
     def check(self, method: str, path: str, query: Mapping[str, str], body: Any) -> None:
         """NotCovered unless the request changes nothing, or a permit covers it now."""
-        if self.free or is_read(method, path):
+        if self.free or is_read(method, path) or path.startswith(SANDBOX):
             return
         try:
             act = Act.of(method, path, query, body)
@@ -225,10 +229,14 @@ class Act:
 
 def is_read(method: str, path: str) -> bool:
     """Whether it changes nothing, whatever the cluster: plain reads and access reviews."""
-    bare = path.partition("?")[0]
-    if method in READS:
-        return not STREAMS & set(bare.split("/"))
-    return method == "POST" and bare in REVIEWS
+    bare = unquote(path.partition("?")[0])
+    if method not in READS:
+        return method == "POST" and path in REVIEWS
+    found = attributes("GET", bare)
+    if found is None or {".", ".."} & set(bare.split("/")):
+        return found is None
+    kind, _, subresource = found.resource.partition("/")
+    return subresource not in STREAMS and kind != "proxy"
 
 
 def _plain(path: str) -> bool:

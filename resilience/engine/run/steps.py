@@ -20,6 +20,7 @@ from resilience.cluster.errors import (
     Throttled,
     Unreachable,
 )
+from resilience.cluster.permit.door import NotCovered
 from resilience.engine.base.defect import defect
 from resilience.engine.run.contexts import StepContext
 from resilience.engine.run.state import Done, RunState
@@ -93,11 +94,15 @@ class Steps:
             return _Ended(_of_check(step), str(error))
         except Refused as error:
             return _Ended(Outcome.REFUSED, str(error))
+        except NotCovered as error:
+            return _Ended(Outcome.REFUSED, str(error))
         except Blocked as error:
             return _Ended(Outcome.BLOCKED, str(error), denied=True)
         except (ActionFailed, ClusterError) as error:
             denied = isinstance(error, Forbidden | Invalid | Throttled)
-            return _Ended(outcome_of(error), str(error), denied=denied)
+            refused = isinstance(error.__cause__, NotCovered)
+            outcome = Outcome.REFUSED if refused else outcome_of(error)
+            return _Ended(outcome, str(error), denied=denied)
         except Exception as error:  # noqa: BLE001  a defect in a verb must not skip the undo
             return _Ended(Outcome.HARNESS_ERROR, defect(f"the verb `{step.verb.name}`", error))
 

@@ -19,8 +19,10 @@ from resilience.cluster.access.embedded import Embedded
 from resilience.cluster.attributes import Attributes
 from resilience.cluster.errors import Conflict
 from resilience.cluster.interface import CONFIGMAPS, NODES, PODS
+from resilience.cluster.permit.door import Permit
 from resilience.cluster.transport import HttpCluster
 from resilience.engine.guard.permissions import every_step, needed, of_step
+from resilience.engine.plan.scenario_reach import of_scenario
 from resilience.language import load
 from resilience.model.scenario import Scenario
 from resilience.model.verb import Right
@@ -244,13 +246,15 @@ def scenario(folder: Path, name: str) -> Scenario:
 
 
 @pytest.mark.parametrize("name", [*WHEN, *WHILE])
-def test_a_verb_asks_for_what_it_declares_and_declares_what_it_asks_for(
+def test_a_verb_asks_for_what_it_declares_and_writes_only_where_consent_was_asked_for(
     folder: Path, ready: HttpCluster, embedded: Embedded, name: str
 ) -> None:
     wanted = scenario(folder, name)
     seen: set[Attributes] = set()
     with recorded(embedded, seen) as cluster:
-        carried_out(wanted, cluster, folder)
+        touched = of_scenario(wanted, SPACE)
+        permit = Permit(title=name, namespaces=touched.namespaces, nodes=touched.nodes)
+        carried_out(wanted, cluster.under(permit), folder)
     declared = [need.right for need in needed(wanted, SPACE)]
     undeclared = [each for each in seen if not any(allows(right, each) for right in declared)]
     assert [f"{each.verb} {each.resource} {each.name}" for each in undeclared] == []
