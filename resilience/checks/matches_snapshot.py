@@ -47,7 +47,7 @@ def run(same: Same, context: CheckContext) -> str:
         if not {SNAPSHOT, SOURCE, STORE} <= found.keys():
             raise NotMet(
                 f"namespace {context.namespace} does not say which snapshot it was "
-                "restored from; only what a drill or `restore` brought back can be compared",
+                "restored from; only what a drill or `restore` restored can be compared",
                 final=True,
             )
         keys = from_environment(context.cluster)

@@ -75,7 +75,7 @@ def _helpers_alone(given: Settings) -> int:
             print(f"helper Pods of backups were not looked for: {problem}", file=sys.stderr)
     helpers.print()
     if not helpers.removed and not helpers.kept:
-        print("nothing is left to put back")
+        print("nothing is left to undo")
     return 1 if helpers.kept else 0
 
 
@@ -154,7 +154,7 @@ def _replay(given: Settings, runs: Sequence[str], options: argparse.Namespace) -
         results += takeover.recover(place, wait=given.lock_wait, runs=runs)
         helpers = _swept(cluster) if not runs else Swept()
     if not results and not helpers.removed and not helpers.kept:
-        print("nothing is left to put back")
+        print("nothing is left to undo")
     for result in results:
         stream = sys.stdout if result.complete else sys.stderr
         for line in result.lines:

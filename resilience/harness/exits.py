@@ -3,7 +3,7 @@
 0-6  pytest's own: 1 a service or a test failed, 2 Ctrl-C, 4 wrong usage ...
 20   something could not be put back: `resilience recover`. Wins over everything
 21   something could not be measured          ┐
-22   the harness itself failed                │ only when nothing worse
+22   the run itself failed, not the service                │ only when nothing worse
 23   a guard refused                          │ happened in the same run
 24   a budget blocked what was asked          │
 25   a run was cut short, by a lost lock say  ┘

@@ -206,7 +206,7 @@ class Session:
         from resilience.model.verdict import Outcome
 
         incomplete = outcome is Outcome.UNDO_INCOMPLETE
-        after = "not everything was put back" if incomplete else "after putting back"
+        after = "not everything was undone" if incomplete else "after the undo"
         return f"{self.signals.interrupted}, {after}"
 
     @property
@@ -224,7 +224,7 @@ class Session:
         if not self.put_back:
             return "nothing was touched"
         runs = ", ".join(self.put_back)
-        return f"this scenario touched nothing; what run {runs} had left was put back before"
+        return f"this scenario touched nothing; what run {runs} had left was undone before"
 
     def mark_incomplete(self, node: str) -> None:
         """A test of somebody's left something in the cluster."""

@@ -114,7 +114,7 @@ class Signals:
         if self._aborter is not None:
             self.interrupted = name
             self._aborter.abort(name)
-            self._tell(f"{name}: stopping; what was changed is being put back")
+            self._tell(f"{name}: stopping; undoing what was changed")
         if raises:
             self._terminate_now(name)
 

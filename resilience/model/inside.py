@@ -33,7 +33,7 @@ class PlanHook:
     )
     timeout: Duration = parameter("How long a command may take.", default=DEFAULT_TIMEOUT)
     optional: bool = parameter(
-        "A failure is told and passed over; without it, it fails the snapshot.", default=False
+        "Report a failure and continue; by default it fails the snapshot.", default=False
     )
 
 

@@ -35,7 +35,7 @@ CODES = """
 | 3 - 6 | pytest's own: internal error, wrong usage, nothing collected, too many warnings |
 | 20 | something could not be put back: run `resilience recover`. Wins over every other code |
 | 21 | something could not be measured, and nothing worse happened |
-| 22 | the harness itself failed, and nothing worse happened |
+| 22 | the run itself failed, not the service, and nothing worse happened |
 | 23 | a guard refused, and nothing worse happened |
 | 24 | a disruption budget blocked what was asked, and nothing worse happened |
 | 25 | a run was cut short (a lost lock, a timeout) and put back, and nothing worse happened |

@@ -59,7 +59,7 @@ class Live:
             self.step = SETTLING if entry.facts.get("state") == "when ended" else ""
             self._settled = entry.monotonic + float(entry.facts.get("settle", 0.0))
         elif entry.what is What.UNDO and entry.facts.get("state") != "recorded":
-            self.step = "putting back"
+            self.step = "undoing"
         if tells(entry):
             with suppress(OSError):  # the terminal was closed; the run goes on without it
                 self._out(line(entry, self._zero))

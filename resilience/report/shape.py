@@ -54,7 +54,7 @@ class FindingJson(TypedDict):
     probe: Annotated[str, "the probe that measured it; empty for a check"]
     kind: Annotated[str, "availability, longest outage, latency; check: all else"]
     percentile: Annotated[float | None, "of a latency"]
-    limit: Annotated[float | None, "what was promised, in `unit`; null where it is no number"]
+    limit: Annotated[float | None, "what was promised, in `unit`; null if it is not a number"]
     unit: Annotated[str | None, "of limit, value, low and high: ratio, seconds, count, bytes"]
     promised: Annotated[str, "for people"]
     measured: Annotated[str, "for people"]

@@ -111,7 +111,7 @@ class Verbs:
     def shadowed(self) -> Sequence[str]:
         """Third-party verbs that can never be reached, in words; for `resilience doctor`."""
         return [
-            f"the verb `{name}` of {_owner(point)} has the name of one of ours"
+            f"the verb `{name}` of {_owner(point)} has the name of a built-in verb"
             for name in sorted(set(self._third) & set(self.builtin))
             for point in self._third[name]
         ]
@@ -127,7 +127,7 @@ def _third_party(name: str, points: Sequence[EntryPoint]) -> Verb | Unusable:
         text = str(error).partition("\n")[0]
         return Unusable(reason=f"{owners[0]} fails with {type(error).__name__}: {text}")
     if not isinstance(verb, Verb) or verb.name != name:
-        return Unusable(reason=f"{points[0].value} of {owners[0]} is no verb called {name}")
+        return Unusable(reason=f"{points[0].value} of {owners[0]} is not a verb called {name}")
     return verb
 
 

@@ -175,7 +175,7 @@ def test_run_passes_short_names_and_everything_else_on(monkeypatch: pytest.Monke
 
 def test_recover_with_nothing_left_says_so(tmp_path: Path) -> None:
     done = resilience("recover", cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (0, "nothing is left to put back\n")
+    assert (done.returncode, done.stdout) == (0, "nothing is left to undo\n")
 
 
 def test_recover_of_an_unknown_run_names_those_that_are_known(tmp_path: Path) -> None:

@@ -137,5 +137,5 @@ def test_an_interrupt_that_is_lost_inside_the_test_still_ends_the_run(
     )
     result = run()
     assert result.ret == pytest.ExitCode.INTERRUPTED
-    result.stdout.fnmatch_lines(["*Ctrl-C, after putting back*"])
+    result.stdout.fnmatch_lines(["*Ctrl-C, after the undo*"])
     assert not exists(cluster)

@@ -297,7 +297,7 @@ def test_kill_9_is_undone_by_recover(
     assert "mark" in done.stdout
     assert not exists(cluster)
     again = subprocess.run(command, cwd=pytester.path, capture_output=True, text=True, timeout=60)
-    assert again.stdout == "nothing is left to put back\n"
+    assert again.stdout == "nothing is left to undo\n"
 
 
 def test_a_dry_run_starts_and_changes_nothing(

@@ -73,7 +73,7 @@ def test_a_third_party_cannot_replace_one_of_ours() -> None:
     assert isinstance(found, Verb)
     assert found is not UNPLUG
     assert verbs.shadowed() == [
-        "the verb `sleep` of tests.verbs.test_catalogue:UNPLUG has the name of one of ours"
+        "the verb `sleep` of tests.verbs.test_catalogue:UNPLUG has the name of a built-in verb"
     ]
 
 

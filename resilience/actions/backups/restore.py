@@ -50,7 +50,13 @@ class Restore:
 
 def _check(restore: Restore) -> Sequence[Complaint]:
     if restore.plan == "this":
-        return (Complaint(field="plan", message="`this` is no plan here", expected="its id"),)
+        return (
+            Complaint(
+                field="plan",
+                message="`this` is only allowed in the `given` of a plan",
+                expected="its id",
+            ),
+        )
     return complaints(restore.plan, restore.store)
 
 

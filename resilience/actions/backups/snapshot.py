@@ -54,7 +54,9 @@ def _check(snapshot: Snapshot) -> Sequence[Complaint]:
 def complaints(plan: str, store: str) -> Sequence[Complaint]:
     """What is wrong with a plan's name, or with naming nothing."""
     if plan and not re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", plan):
-        return (Complaint(field="plan", message=f"{plan!r} is no plan's id", expected="its id"),)
+        return (
+            Complaint(field="plan", message=f"{plan!r} is not the id of a plan", expected="its id"),
+        )
     if not (plan or store):
         return (Complaint(field="", message="no store is named", expected="a plan, or store: URL"),)
     return ()

@@ -162,7 +162,7 @@ def _room(
     if texts and not overflow:
         raise NotMet(
             f"without {', '.join(names)} there is no room for {len(lost)} of {len(coming)} Pods"
-            " (nothing was touched; `overflow: true` drains all the same): " + "; ".join(texts)
+            " (nothing was touched; set `overflow: true` to drain anyway): " + "; ".join(texts)
         )
     _told(texts, context)
 

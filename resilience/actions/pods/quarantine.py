@@ -42,7 +42,7 @@ def run(quarantine: Quarantine, context: ActionContext) -> None:
 
 def _one(pod: Object, why: str, context: ActionContext) -> None:
     if not objects.labels(pod):
-        raise ActionFailed(f"{objects.title(pod)} has no labels to take away")
+        raise ActionFailed(f"{objects.title(pod)} has no labels to remove")
     context.victim(pod, why, Fate.KEPT)
     reverting.change(
         context, PODS, pod, lambda now: now["metadata"].pop("labels", None),

@@ -150,7 +150,7 @@ def _filters(choice: PodChoice, around: Surroundings) -> Iterable[_Filter]:
         )
     if not choice.bare:
         yield (
-            "bare Pods, which nothing would bring back (say `bare: true`)",
+            "bare Pods, which no controller recreates (set `bare: true`)",
             lambda pods: [pod for pod in pods if objects.controller(pod) is not None],
         )
     if choice.one_per == "owner":

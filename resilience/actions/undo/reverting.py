@@ -132,7 +132,7 @@ class _Write:
         if objects.uid(now) != objects.uid(there):
             self._forget()
             raise Conflict(
-                409, f"{self._resource.kind} {objects.title(now)} was replaced meanwhile"
+                409, f"{self._resource.kind} {objects.title(now)} was replaced in the meantime"
             )
         return now
 
@@ -246,7 +246,7 @@ def _find(resource: Resource, data: Mapping[str, Any], context: UndoContext) -> 
         return None if resource == PODS and objects.is_terminating(there) else there
     if data.get("expected"):
         raise ChangedSince(
-            f"{title} is another object by now (its uid differs); it is left as it is"
+            f"{title} was deleted and recreated since the run (different uid); left unchanged"
         )
     return None
 

@@ -230,7 +230,7 @@ class TarVolumes:
         except (VolumeFailed, ClusterError) as problem:
             if self._is_there(pod):
                 raise
-            raise HelperLost(f"{problem}; its helper Pod was taken away meanwhile") from problem
+            raise HelperLost(f"{problem}; its helper Pod was deleted in the meantime") from problem
         finally:
             helper_pods.remove(self.cluster, pod)
 

@@ -286,7 +286,7 @@ class _Reader:
         for block in self._blocks:  # so that the gzip checksum at the end is read and checked
             rest += len(block)
             if rest > _LONGEST_HEADER:  # tar pads to records of 10 KiB
-                raise BadArchive("the archive goes on after its end marker")
+                raise BadArchive("the archive continues after its end marker")
 
     def _body(self, size: int, what: str, most: int = LARGEST_OBJECT) -> bytes:
         if size > most:

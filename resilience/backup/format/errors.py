@@ -19,7 +19,7 @@ BackupError
 │   └── NoWall              a drill's wall is not proven: no workload was created
 ├── HookFailed              a hook of the application failed
 ├── VolumeFailed            a volume's stream lacks one of its four proofs
-│   └── HelperLost          its helper Pod was taken away meanwhile: it can be begun again
+│   └── HelperLost          its helper Pod was deleted in the meantime: it can be begun again
 ├── SentinelFailed          the application could not keep the sentinel, or not tell it
 ├── Busy                    somebody else holds the lock; the message names the holder
 └── BadRequest              the caller's own words are wrong: name, schedule, URL, key

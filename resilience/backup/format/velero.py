@@ -41,7 +41,7 @@ class Found:
             raise BadArchive(f"{self.address.plain} is no API object: {problem}") from problem
         metadata = value["metadata"]
         if (metadata.get("namespace") or "") != self.address.namespace:
-            raise BadArchive(f"{self.address.plain} lies in another namespace than it says")
+            raise BadArchive(f"{self.address.plain} is in another namespace than it says")
         if metadata["name"] != self.address.name:
             raise BadArchive(f"{self.address.plain} has another name than it says")
         return value

@@ -141,7 +141,7 @@ def own_rights(obj: Object) -> str:
     """What `resilience rbac` printed: the API server lets nobody grant what he does not hold."""
     rights = identity(obj) in ("Role.rbac.authorization.k8s.io", _ROLE_BINDING)
     ours = rights and obj["metadata"]["name"] == OURS
-    return "the rights of these runs themselves: `resilience rbac` prints them" if ours else ""
+    return "the permissions of these runs themselves: `resilience rbac` prints them" if ours else ""
 
 
 SKIPS: tuple[Callable[[Object], str], ...] = (

@@ -116,7 +116,7 @@ def why_absent(obj: Object) -> str:
     if kind == "PersistentVolume" and reclaim != "Retain":
         return "provisioned anew for its claim"
     if kind in _OWN_RIGHTS and metadata["name"] == "pytest-resilience":
-        return "the rights of these runs themselves"
+        return "the permissions of these runs themselves"
     return made_by_controller(obj) or _ended(obj) or of_the_cluster(obj) or _generated_token(obj)
 
 

@@ -156,7 +156,7 @@ class Lock:
 def _understood(key: str, document: dict[str, Any]) -> _Record:
     number = key.rpartition("/")[2].removesuffix(".json")
     if not number.isdigit():
-        raise ValueError("its name is no number")
+        raise ValueError("its name is not a number")
     until = document.get("until")
     return _Record(
         int(number),

@@ -178,7 +178,7 @@ class _Making:
             shown = "\n  ".join(map(str, missing[:20]))
             raise Incomplete(
                 f"snapshot {self._request.name} would be incomplete, so it was not made:\n"
-                f"  {shown}\ngrant the rights, or accept what is missing by name: "
+                f"  {shown}\ngrant these permissions, or accept what is missing by name: "
                 f"{', '.join(sorted({each.kind for each in missing}))}"
             )
 

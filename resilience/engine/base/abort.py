@@ -75,7 +75,7 @@ class Aborter:
         """Ctrl-C. Returns what to tell the person who pressed."""
         if not self._undoing:
             self.abort("Ctrl-C")
-            return "stopping; what was changed is being put back"
+            return "stopping; undoing what was changed"
         self._presses += 1
         self._tell()
         left = PRESSES_TO_ABANDON - self._presses

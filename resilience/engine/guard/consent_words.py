@@ -66,8 +66,8 @@ def unknown_cluster(context: str, error: ClusterError) -> str:
     """Targets go by a uid that we may not read."""
     return (
         f"the targets name clusters by the uid of namespace kube-system, which cannot be read in"
-        f" {context!r} ({error}); grant the right to get namespaces kube-system (`resilience rbac`"
-        " prints it)"
+        f" {context!r} ({error}); allow `get` on that"
+        " namespace (see `resilience rbac`)"
     )
 
 

@@ -93,7 +93,7 @@ class Recovered:
         """For a terminal. The texts come from a journal, and are shown without what drives one."""
         told = [*(f"{text}: done" for text in self.undone), *self.left]
         told += [
-            f"{text}. To put back what was there before: resilience recover {self.run} --force;"
+            f"{text}. To restore the previous state anyway: resilience recover {self.run} --force;"
             f" to keep it so: resilience recover {self.run} --forget"
             for text in self.kept
         ]

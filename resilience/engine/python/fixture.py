@@ -161,7 +161,7 @@ class Resilience:
     def __getattr__(self, name: str) -> Callable[..., None]:
         verb = self._catalogue.find(name)
         if not isinstance(verb, Verb) or verb.family is Family.PROBE:
-            raise AttributeError(f"there is no verb `{name}`; there are: "
+            raise AttributeError(f"unknown verb `{name}`; there are: "
                                  f"{', '.join(self._catalogue.names())}")  # fmt: skip
 
         def call(*values: Any, **keys: Any) -> None:

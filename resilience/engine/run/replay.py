@@ -82,7 +82,9 @@ def read(path: Path) -> Mapping[str, Replay]:
     except OSError as error:
         raise Refused(f"--resilience-replay {path}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Refused(f"--resilience-replay {path} is no report.json of ours: {error!r}") from None
+        raise Refused(
+            f"--resilience-replay {path} is not a report.json of this plugin: {error!r}"
+        ) from None
 
 
 def _replay(run: Mapping[str, Any]) -> Replay:

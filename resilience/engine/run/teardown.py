@@ -62,7 +62,7 @@ def _kept(state: RunState) -> list[str]:
     """What somebody else changed since, and how a person overrules or accepts it."""
     command = f"{state.options.recovery} {state.run}"
     return [
-        f"{undo.text}: {undo.failure}. To put back what was there before: `{command} --force`; to"
+        f"{undo.text}: {undo.failure}. To undo them anyway: `{command} --force`; to"
         f" keep it so: `{command} --forget`"
         for undo in state.journal.kept()
     ]
@@ -79,7 +79,7 @@ def _undone(state: RunState) -> list[str]:
 def _unrecorded(state: RunState) -> list[str]:
     """A journal that lacks lines: had this run died, nobody would have known what to put back."""
     trouble = state.journal.trouble
-    return [f"{trouble}; what was put back is not recorded there"] if trouble else []
+    return [f"{trouble}; undos are not recorded there"] if trouble else []
 
 
 def _may_undo(state: RunState) -> bool:

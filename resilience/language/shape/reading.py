@@ -89,7 +89,7 @@ class Reading:
         found: dict[str, Entry] = {}
         for key_node, value in node.value:
             if not isinstance(key_node, ScalarNode):
-                self.wrong(key_node, "a key that is no text", "`key: value`")
+                self.wrong(key_node, "a key that is not a string", "`key: value`")
             elif key_node.value in found:
                 first = self.place(found[key_node.value].key_node).line
                 self.wrong(

@@ -59,7 +59,7 @@ class Variables:
     def _namespace(self) -> str:
         if self.namespace is None:
             raise Unknown(
-                "`${namespace}` stands for nothing: not exactly one namespace is named",
+                "`${namespace}` is undefined: the plan names none or several namespaces",
                 "`namespace:` in a scenario, one namespace in a plan",
             )
         return self.namespace

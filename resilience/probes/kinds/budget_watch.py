@@ -176,7 +176,9 @@ class BudgetProbe:
         last = {_key(event.object): event for event in self._events}
         gone = [key for key, event in last.items()
                 if event.type == "DELETED" and event.received <= window.until]  # fmt: skip
-        return ", ".join(f"budget {'/'.join(key)} was deleted meanwhile" for key in sorted(gone))
+        return ", ".join(
+            f"budget {'/'.join(key)} was deleted in the meantime" for key in sorted(gone)
+        )
 
     def _broken(self, broken: Sequence[tuple[Key, Breach]]) -> Finding:
         told = sorted(broken, key=lambda each: -each[1].worst.short)

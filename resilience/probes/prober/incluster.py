@@ -173,7 +173,7 @@ class PodProber:
                 break
             self._over.wait(AGAIN)
         if self._news.ended and not self._stopping:
-            self.trouble = "the prober was told to stop by somebody else"
+            self.trouble = "somebody else stopped the prober"
         self._changed()
 
     def _follow(self) -> None:

@@ -258,7 +258,7 @@ def test_a_helper_that_is_always_taken_away_fails_the_snapshot_and_leaves_nothin
     exec_.after = evicted
     store = MemoryStore()
     request = Request(name="one", scope=SCOPE, volumes=volumes(cluster, exec_).take)
-    with pytest.raises(VolumeFailed, match="its helper Pod was taken away meanwhile"):
+    with pytest.raises(VolumeFailed, match="its helper Pod was deleted in the meantime"):
         create(request, cluster, store, clock=FakeClock())
     assert not [key for key in store.files if key.startswith("backups/")]
 

@@ -241,7 +241,7 @@ def test_what_a_controller_makes_anew_is_left_to_it() -> None:
                 "metadata": {"name": rbac.NAME, "namespace": "shop"},
                 "roleRef": {"kind": "ClusterRole", "name": "view"},
             },
-            "the rights of these runs themselves: `resilience rbac` prints them",
+            "the permissions of these runs themselves: `resilience rbac` prints them",
         ),
     ],
 )

@@ -220,7 +220,7 @@ def test_a_journal_that_fails_under_way_does_not_stop_the_undo(here: World) -> N
     assert record.outcome is Outcome.UNDO_INCOMPLETE
     assert record.leftovers == (
         "the journal r1.jsonl cannot be written: No space left on device;"
-        " what was put back is not recorded there",
+        " undos are not recorded there",
     )
     assert disk.finished
 

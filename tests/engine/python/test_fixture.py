@@ -65,7 +65,7 @@ def test_a_call_is_told_what_a_scenario_would_be_told(here: World) -> None:
             resilience.kill(pods="app=web", cuont=1)
         with pytest.raises(Misspoken, match="above 0 and up to 100%"):
             resilience.kill(pods="app=web", share="0%")
-        with pytest.raises(AttributeError, match="there is no verb `kil`"):
+        with pytest.raises(AttributeError, match="unknown verb `kil`"):
             resilience.kil(pods="app=web")
 
 

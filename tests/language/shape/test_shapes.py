@@ -139,7 +139,7 @@ def test_a_value_is_read_by_the_type_of_its_field(value: str, field: str, meant:
         ("{text: '${'}", "`${` is no reference"),
         ("{text: '${ THREE }'}", "`${ THREE }` is no reference"),
         ("{'${THREE}': x}", "unknown key `${THREE}` in `every`"),
-        ("{? [a] : x}", "a key that is no text; `key: value`"),
+        ("{? [a] : x}", "a key that is not a string; `key: value`"),
         ("{text: !secret x}", "the YAML tag `!secret` means nothing here; plain values"),
     ],
 )

@@ -171,7 +171,7 @@ def test_a_budget_that_was_taken_away_is_not_measured(here: World) -> None:
     )
     record = run(here, kill(1))
     assert record.outcome is Outcome.NOT_MEASURED
-    assert "budget shop/web was deleted meanwhile" in record.message
+    assert "budget shop/web was deleted in the meantime" in record.message
 
 
 def read(*healthy: int, desired: int = 2) -> list[Reading]:
