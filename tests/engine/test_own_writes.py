@@ -15,7 +15,7 @@ import pytest
 
 from resilience.cluster import connect, watch
 from resilience.cluster.access.embedded import sandbox
-from resilience.cluster.interface import DEPLOYMENTS, NODES, PODS, Cluster, Object
+from resilience.cluster.interface import DEPLOYMENTS, NAMESPACES, NODES, PODS, Cluster, Object
 from resilience.cluster.transport import HttpCluster
 from resilience.engine.base.abort import Aborter
 from resilience.engine.base.real_clock import RealClock
@@ -110,10 +110,12 @@ def run(cluster: HttpCluster, tmp_path: Path) -> Iterator[Resilience]:
         changed = OPEN.replace("terminationGracePeriodSeconds: 0", grace)
         (tmp_path / f"{number}.yaml").write_text(changed)
     (tmp_path / "hung.yaml").write_text(HUNG)
+    namespace = f"own-{next(numbers)}"  # not the run's: Pods in quarantine stay in it
+    cluster.create(NAMESPACES, {"metadata": {"name": namespace}})
     with Resilience(
         cluster=cluster,
         catalogue=catalogue(),
-        options=Options(run=new_id(0.0), namespace=f"own-{next(numbers)}"),
+        options=Options(run=new_id(0.0), namespace=namespace),
         clock=RealClock(),
         journal=Journal([MemorySink()]),
         emit=lambda entry: None,
