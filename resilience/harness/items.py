@@ -22,6 +22,7 @@ from resilience.harness import FIXTURE, SESSION, output
 from resilience.language import load
 from resilience.model.scenario import Scenario, Step
 from resilience.model.verdict import Outcome
+from resilience.model.words import printable
 from resilience.verbs.context import ActionFailed, Refused
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ class Problems(pytest.Collector.CollectError):
 
 class ScenarioFailed(Exception):
     """A scenario did not pass; the text is for the person who has to act on it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(printable(text))
 
 
 class ScenarioFile(pytest.File):

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from resilience.model.words import printable
+
 
 class Terminal:
     """One per session. Prints nothing where pytest has no terminal reporter (xdist's workers)."""
@@ -46,7 +48,7 @@ class Terminal:
         with suppress(OSError), self.uncaptured(), self._lock:
             reporter.ensure_newline()
             for line in lines:
-                reporter.write_line(line)
+                reporter.write_line(printable(line))
 
     def _enter(self) -> None:
         with self._lock:

@@ -6,6 +6,7 @@ Rounding never makes a broken promise look kept: a ratio is cut off, not rounded
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from fractions import Fraction
 
@@ -36,3 +37,12 @@ def counts(numbers: Mapping[str, int], most: int = 5) -> str:
     listed = [f"{count:,} {what}" for what, count in ordered[:most]]
     left = sum(count for _, count in ordered[most:])
     return ", ".join([*listed, f"{left:,} others"] if left else listed)
+
+
+def printable(text: str) -> str:
+    """Foreign text for a terminal or a CI log: no control characters but line ends and tabs, and no
+    line that GitHub would take for a workflow command (`::error ...`)."""
+    kept = "".join(
+        c if c in "\n\t" or c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text
+    )
+    return re.sub(r"(?m)^(\s*)(::|##\[)", r"\1|\2", kept)
