@@ -31,6 +31,8 @@ def located(text: str | None, *, required: bool) -> str:
         return ""
     if named.startswith(("s3:", "file:")):
         return named
+    if "://" in named:
+        raise BadRequest(f"store {named!r}: expected s3://BUCKET/PREFIX or file:DIRECTORY")
     if Path(named).suffix in (".yaml", ".yml"):
         return _of_plan(named)
     return _from_settings(named)

@@ -38,8 +38,8 @@ def test_a_wrong_token_is_forbidden_in_the_servers_words(tmp_path: Path) -> None
         text = running.kubeconfig.read_text()
         token = running.access.authorization().removeprefix("Bearer ")
         (tmp_path / "config").write_text(text.replace(token, "wrong"))
-        with open_context("", str(tmp_path / "config")) as cluster:
-            with pytest.raises(Forbidden, match="Unauthorized"):
+        with pytest.raises(Forbidden, match="Unauthorized"):
+            with open_context("", str(tmp_path / "config")) as cluster:
                 cluster.list(NODES)
 
 
