@@ -29,8 +29,9 @@ def show(options: argparse.Namespace) -> int:
     if not found:
         raise CommandError(f"no scenario and no plan in {', '.join(options.paths)}")
     needs = _needs(found, given)
-    stands_in = [] if options.without_namespaces else rbac.namespaces(needs)
-    objects = [*stands_in, *_objects(needs, _subject(options, given))]
+    subject = _subject(options, given)
+    stands_in = [] if options.without_namespaces else rbac.namespaces(needs, subject)
+    objects = [*stands_in, *_objects(needs, subject)]
     print(rbac.text(objects), end="")
     return 0
 

@@ -140,7 +140,8 @@ def provisioned_volume(obj: Object) -> str:
 def own_rights(obj: Object) -> str:
     """What `resilience rbac` printed: the API server lets nobody grant what he does not hold."""
     rights = identity(obj) in ("Role.rbac.authorization.k8s.io", _ROLE_BINDING)
-    ours = rights and obj["metadata"]["name"] == OURS
+    name = obj["metadata"]["name"]
+    ours = rights and (name == OURS or name.startswith(f"{OURS}-"))
     return "the permissions of these runs themselves: `resilience rbac` prints them" if ours else ""
 
 

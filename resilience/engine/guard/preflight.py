@@ -110,7 +110,7 @@ def explained(lacking: Sequence[Need], cluster: Cluster) -> str:
         f"{who} lacks {len(lacking)} right{'s' * (len(lacking) != 1)} in {cluster.context!r}:",
         *(f"  {phrase(need.right)}: for {_who_needs(need)}" for need in lacking),
         "to give them, an administrator pipes this to `kubectl apply -f -`:",
-        rbac.text(rbac.manifests(lacking, rbac.Subject.of(who), f"{rbac.NAME}-more")),
+        rbac.text(rbac.manifests(lacking, rbac.Subject.of(who), "-more")),
     ]
     return "\n".join(lines)
 

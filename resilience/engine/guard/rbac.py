@@ -6,6 +6,8 @@ Rules are merged where they differ in one respect only, so that a person can rea
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -34,6 +36,18 @@ class Subject:
         return cls("User", username)
 
     @property
+    def role(self) -> str:
+        """The name of its roles: rights that are printed for one subject never replace another's.
+        What does not fit an object's name is told apart by a digest."""
+        parts = [part for part in (self.namespace, self.name) if part]
+        plain = "-".join(parts)
+        kind = "" if self.kind == "ServiceAccount" else f"{self.kind.lower()}-"
+        slug = re.sub(r"[^a-z0-9.-]+", "-", plain.lower()).strip("-.")[:150]
+        exact = slug == plain and not kind and "-" not in "".join(parts)
+        digest = hashlib.sha256("\0".join((self.kind, *parts)).encode()).hexdigest()[:6]
+        return f"{NAME}-{kind}{slug}" + ("" if exact else f"-{digest}")
+
+    @property
     def body(self) -> Object:
         """As in a binding."""
         if self.kind == "ServiceAccount":
@@ -41,8 +55,9 @@ class Subject:
         return {"kind": self.kind, "name": self.name, "apiGroup": GROUP}
 
 
-def manifests(needs: Sequence[Need], subject: Subject, name: str = NAME) -> list[Object]:
+def manifests(needs: Sequence[Need], subject: Subject, suffix: str = "") -> list[Object]:
     """Roles and bindings, cluster-wide ones first, then by namespace."""
+    name = subject.role + suffix
     scopes = sorted({need.right.namespace for need in needs})
     made: list[Object] = []
     for scope in scopes:
@@ -51,9 +66,9 @@ def manifests(needs: Sequence[Need], subject: Subject, name: str = NAME) -> list
     return made
 
 
-def namespaces(needs: Sequence[Need]) -> list[Object]:
-    """The namespaces that the roles stand in: a Role needs one that exists."""
-    names = sorted({need.right.namespace for need in needs} - {""})
+def namespaces(needs: Sequence[Need], subject: Subject) -> list[Object]:
+    """The namespaces of the roles and of the ServiceAccount: both need one that exists."""
+    names = sorted({subject.namespace, *(need.right.namespace for need in needs)} - {""})
     return [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in names]
 
 

@@ -95,6 +95,32 @@ def _needs(folder: Path) -> list[Need]:
     return list(needed(loaded.scenarios[0], "shop", JOURNAL))
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("ServiceAccount", "resilience", "team-a"), ("ServiceAccount", "resilience", "team-b")),
+        (("ServiceAccount", "c", "a-b"), ("ServiceAccount", "b-c", "a")),
+        (("User", "ci"), ("Group", "ci")),
+        (("User", "ada@example.com"), ("User", "ada_example.com")),
+    ],
+)
+def test_rights_of_one_subject_never_replace_those_of_another(
+    one: tuple[str, ...], other: tuple[str, ...]
+) -> None:
+    need = Need(right=Right(verb="get", group="", resource="pods", namespace="a"), why=("x",))
+    names = [
+        {(each["kind"], each["metadata"]["name"]) for each in rbac.manifests([need], subject)}
+        for subject in (rbac.Subject(*one), rbac.Subject(*other))
+    ]
+    assert names[0].isdisjoint(names[1])
+
+
+def test_the_namespace_of_the_account_is_printed() -> None:
+    need = Need(right=Right(verb="get", group="", resource="pods", namespace="shop"), why=("x",))
+    found = rbac.namespaces([need], rbac.Subject("ServiceAccount", "resilience", "ci"))
+    assert [each["metadata"]["name"] for each in found] == ["ci", "shop"]
+
+
 def test_a_scenario_passes_with_exactly_the_rights_that_are_printed(
     folder: Path, admin: HttpCluster, embedded: Embedded
 ) -> None:
@@ -115,14 +141,12 @@ def test_without_any_one_right_the_preflight_names_that_right(
     subject = rbac.Subject("ServiceAccount", "limited", JOURNAL)
     metadata = {"name": "limited", "namespace": JOURNAL}
     service_account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}
-    applied(admin, rbac.text([*rbac.namespaces(needs), service_account]))
+    applied(admin, rbac.text([*rbac.namespaces(needs, subject), service_account]))
     required = [need for need in needs if not need.right.optional]
     assert len(required) > 20
     with opened(account(admin, embedded, folder, "limited", JOURNAL)) as cluster:
         for without in required:
-            objects = rbac.manifests(
-                [need for need in needs if need != without], subject, "limited"
-            )
+            objects = rbac.manifests([need for need in needs if need != without], subject)
             applied(admin, rbac.text(objects))
             assert preflight.missing(cluster, needs) == [without]
             deleted(admin, objects)
@@ -136,7 +160,7 @@ def test_a_missing_right_ends_the_run_before_anything_is_touched(
     service_account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}
     kept = [need for need in needs if (need.right.verb, need.right.resource) != ("delete", "pods")]
     objects = applied(admin, rbac.text(
-        [*rbac.namespaces(needs), service_account, *rbac.manifests(kept, subject, "barred")]
+        [*rbac.namespaces(needs, subject), service_account, *rbac.manifests(kept, subject)]
     ))  # fmt: skip
     try:
         kubeconfig = account(admin, embedded, folder, "barred", JOURNAL)
