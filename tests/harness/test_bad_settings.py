@@ -76,11 +76,11 @@ def asked(folder: Path, action: str, namespace: str = "shop") -> Path:
 @pytest.mark.parametrize(
     ("action", "code", "told"),
     [
-        ("kill: {pods: app=absent, count: 1}", 22,
+        ("kill: {pods: app=absent, count: 1}", 21,
          "no living Pod in namespace shop matches app=absent; there is 1 Pod (web-"),
-        ("scale: {workload: deployment/absent, replicas: 2}", 22,
+        ("scale: {workload: deployment/absent, replicas: 2}", 21,
          "deployment/absent does not exist in namespace shop; there are: deployment/web"),
-        ("drain: node-9", 22, "there is no node node-9; there are: node-1, node-2, node-3"),
+        ("drain: node-9", 21, "there is no node node-9; there are: node-1, node-2, node-3"),
         ("drain: {node: {running: app=web}}", 24,
          "shop/never wants 1 of 1 Pods healthy at all times (maxUnavailable: 0): no eviction can"),
         ("evict: {pods: app=web, count: 1}", 24,
