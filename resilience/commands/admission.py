@@ -1,8 +1,8 @@
-"""How a command is let through the door: consent for what it touches, and its locks, for a block.
+"""Admits a command to a cluster: gets consent for what it touches, and holds its locks, for a block.
 
-The same as for a run: by target or by label, for every namespace; on a real cluster under the
-Leases that scenarios take too, so that a restore and a scenario never meet. A dry run asks for
-consent and takes no locks. What reads only needs neither, and gets a cluster that writes nothing.
+The rules are those of a run: by target or by label, for every namespace; on a real cluster under
+the Leases that scenarios take, so that a restore and a scenario never overlap. A dry run needs
+consent and takes no locks. A command that only reads needs neither, and gets a read-only cluster.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What the backup commands have in common: the plan, cluster, store and keys that are named.
+"""Shared by the backup commands: resolves the plan, cluster, store and keys that are named.
 
-Whatever is not there, or not allowed, is one sentence of `BadRequest` or `CommandError`.
+Anything missing or not allowed is one sentence of `BadRequest` or `CommandError`.
 """
 
 from __future__ import annotations

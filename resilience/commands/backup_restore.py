@@ -1,7 +1,7 @@
-"""`resilience restore`: bring a snapshot back by hand, where what it writes to has consented.
+"""`resilience restore`: restores a snapshot by hand, where consent covers what it writes to.
 
 The snapshot is verified before anything is created, volumes are filled before anything mounts them,
-and dumps are loaded when the restored Pods are ready. Exit code 1 names what did not come back.
+and dumps are loaded when the restored Pods are ready. Exit code 1 names what was not restored.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What `resilience doctor` asks about a cluster and about scenarios: nothing there is changed.
+"""The checks of `resilience doctor` on a cluster and on scenarios; they change nothing.
 
-Clock skew decides whether ages, leases and certificates mean what they say. Whether an image can be
-pulled is known only once a Pod tries; what can be seen without one is reported, as no proof.
+Clock skew decides whether ages, leases and certificates can be trusted. Whether an image can be
+pulled is known only once a Pod tries; facts visible without one are reported, but prove nothing.
 """
 
 from __future__ import annotations

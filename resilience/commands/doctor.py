@@ -1,6 +1,6 @@
-"""`resilience doctor`: is this machine, and the access to a cluster, fit for scenarios?
+"""`resilience doctor`: checks that this host and its access to a cluster are ready for scenarios.
 
-One line per question. A cluster is only asked, never changed; the sandbox is started and ended.
+One line per check. A cluster is only read, never changed; the sandbox is started and stopped.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""`resilience doctor` about helper Pods: would the namespaces of the files admit them?
+"""`resilience doctor` for helper Pods: checks that the namespaces of the files would admit them.
 
-The API server is asked by a dry run of the very Pods, so PodSecurity, quotas, limit ranges and
-admission webhooks all have their say. Nothing is created. A namespace that does not exist yet
-cannot be asked.
+The API server dry-runs exactly these Pods, so PodSecurity, quotas, limit ranges and admission
+webhooks all apply. Nothing is created. A namespace that does not exist yet cannot be checked.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""`resilience rbac scenarios/ backups/`: the least rights that these files need, as YAML.
+"""`resilience rbac scenarios/ backups/`: the least permissions that these files need, as YAML.
 
-From the files alone, no cluster is asked. `kubectl apply -f` takes what is printed: the namespaces
-that roles stand in, the ServiceAccount (unless a user or group is meant), roles and bindings.
+Reads the files only, no cluster. The output is ready for `kubectl apply -f`: the namespaces of the
+Roles, the ServiceAccount (unless a user or group is named), roles and bindings.
 """
 
 from __future__ import annotations

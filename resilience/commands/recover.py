@@ -1,10 +1,10 @@
-"""`resilience recover`: put back what a killed run left changed.
+"""`resilience recover`: undoes what a killed run left changed.
 
-From the local journal, and from the one in the cluster, which a runner that never comes back left.
+Reads the local journal, and the one in the cluster, for runners that never come back.
 
-Without a context it goes to the one that the journal names; whether that is the same cluster is
-decided by the uid of kube-system, never by the name. What was changed on a sandbox ended with it.
-Helper Pods of backups and restores that died are removed too.
+Without a context it uses the one that the journal names; the uid of kube-system decides whether
+that is the same cluster, never the name. Changes on a sandbox ended with it. Helper Pods of backups
+and restores that died are removed as well.
 """
 
 from __future__ import annotations

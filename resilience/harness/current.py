@@ -1,4 +1,4 @@
-"""The one `Session` of a pytest session, made when first asked for."""
+"""The one `Session` of a pytest session, created on first use."""
 
 from __future__ import annotations
 

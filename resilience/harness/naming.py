@@ -1,4 +1,4 @@
-"""Which files are ours: by name, or, when named on the command line, by their first key."""
+"""Decides which files are scenarios or plans: by name, or, on the command line, by their first key."""
 
 from __future__ import annotations
 

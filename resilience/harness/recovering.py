@@ -1,8 +1,8 @@
-"""Before a run: what killed runs left on this cluster is put back; nothing new is built on it.
+"""Before a run: undoes what killed runs left on this cluster, so that no run builds on it.
 
-From the local journal, and on a real cluster from its own, where runs of other machines are found
-too: whether these still live is watched first. What cannot be put back now stays in its journal, is
-reported, and weighs in the exit code; it keeps no run from beginning.
+Reads the local journal and, on a real cluster, the journal in the cluster, which also has runs of
+other hosts: these are watched first to see whether they are alive. Failed undos stay in the
+journal, are reported, and affect the exit code; they do not keep a run from starting.
 """
 
 from __future__ import annotations

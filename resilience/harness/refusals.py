@@ -1,7 +1,7 @@
-"""Combinations of pytest options under which nothing may be broken, each with its reason.
+"""Combinations of pytest options under which nothing may be changed, each with its reason.
 
-Asked once items are known, and only if there are items of ours that change a cluster: the plugin is
-loaded in every run of an environment and must not mind what others do.
+Checked once items are known, and only if some of them change a cluster: the plugin is loaded in
+every pytest run of an environment and must not disturb unrelated tests.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One scenario measured once more, where lateness of the prober is all that kept a verdict from it.
+"""Measures a scenario once more if a late prober is the only reason that it has no verdict.
 
 The second attempt is a whole run: consent, lock, journal, `given`, undo, and an id of its own. Both
 records are kept and name each other; the second one decides.

@@ -1,7 +1,7 @@
-"""What stands about one run on a cluster that is not its own: limits, locks, pace, second journal.
+"""The guards of one run on a real cluster: limits, locks, pace, second journal.
 
-The embedded sandbox needs none of it: it is ours alone and ends with us. Everything is refused
-before the run begins, or hangs in the run's `Options` as functions of the engine's own making.
+The embedded sandbox needs none of them: only this session uses it, and it ends with the session.
+A guard refuses before the run begins, or is passed to the run as a function in its `Options`.
 """
 
 from __future__ import annotations

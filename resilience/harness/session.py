@@ -1,7 +1,7 @@
-"""What one pytest session of ours shares: settings, the cluster, the seed, the runs so far.
+"""State that one pytest session shares: settings, the cluster, the seed, the runs.
 
 The cluster is opened when the first item needs it and closed at the end; the embedded sandbox is
-started when no context is named. Knows pytest's names nowhere: the plugin hands in what it needs.
+started when no context is named. Does not depend on pytest: the plugin passes in what it needs.
 """
 
 from __future__ import annotations

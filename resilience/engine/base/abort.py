@@ -1,9 +1,9 @@
-"""The one way to stop a run early, whoever asks: Ctrl-C, SIGTERM, a lost lock, `abort_below`.
+"""The one way to stop a run early: on Ctrl-C, SIGTERM, a lost lock or `abort_below`.
 
-`abort` only sets a flag and wakes every wait; the run then leaves by the same path each time: stop
-acting, undo, report. The first reason wins. Undo is shielded: during it one press of Ctrl-C is
-answered with a text, two more abandon it, and what is left stays in the journal. Safe to call from
-signal handlers and from any thread.
+`abort` only sets a flag and wakes every wait. The run then leaves by the same path each time: stop
+acting, undo, report. The first reason wins. Undo is shielded: the first Ctrl-C during it prints a
+message, two more abandon it, and the journal keeps what is left. Safe to call from signal handlers
+and from any thread.
 """
 
 from __future__ import annotations

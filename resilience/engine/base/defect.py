@@ -1,4 +1,4 @@
-"""How an exception that nobody expected is told: as a defect of ours, with its innermost place."""
+"""Reports an unexpected exception as a defect of this plugin, with its innermost location."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Real time, with waits that anything watched can wake and an abort cuts short.
+"""Real time, with waits that any watched change can wake and an abort ends early.
 
-`until` asks its condition again whenever `poke` was called since the last question, and at least
-twice a second, because conditions may depend on time itself. The condition is called without any
-lock held: it may read views whose own threads poke.
+`until` checks its condition again whenever `poke` was called since the last check, and at least
+twice a second, because conditions may depend on time itself. No lock is held while the condition
+is called: it may read views whose own threads poke.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Whether a run lacks a verdict for one reason alone: its probers were late. Pure.
+"""Decides whether late probers are the only reason why a run has no verdict. Pure.
 
-Such a run says nothing against the service, and a second one may say something. A run in which
-anything failed is never a candidate: repeating it would let chance overrule a failure.
+Such a run says nothing against the service, so a second run may give a verdict. A run in which
+anything failed is never repeated: that would let chance overrule a failure.
 """
 
 from __future__ import annotations

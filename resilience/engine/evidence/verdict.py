@@ -1,7 +1,7 @@
-"""From steps, findings and leftovers to one outcome. Pure.
+"""Derives one outcome from steps, findings and leftovers. Pure.
 
-A measured failure says more than something else not having been measured, so it goes first of the
-two; otherwise the worst decides. Something left in the cluster outranks everything.
+A measured failure says more than a missing measurement, so it ranks above "not measured";
+otherwise the worst outcome decides. Leftovers in the cluster outrank everything.
 """
 
 from __future__ import annotations

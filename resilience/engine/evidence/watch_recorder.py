@@ -1,7 +1,7 @@
-"""Turns what the watches show into timeline entries: Pods changing state, Events being written.
+"""Turns watch events into timeline entries: state changes of Pods, and new Events.
 
-Only changes that a person would name are told: a Pod appears, becomes ready, stops being ready,
-begins to terminate, is gone, restarts. Events from before the run are passed over.
+Only changes that a person would name are recorded: a Pod appears, becomes ready, stops being
+ready, begins to terminate, is gone, restarts. Events from before the run are ignored.
 """
 
 from __future__ import annotations

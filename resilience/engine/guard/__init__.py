@@ -1,1 +1,1 @@
-"""Who may be touched: consent, limits, locks, permissions. Asked before every action."""
+"""What a run may touch: consent, limits, locks, permissions. Checked before every action."""

@@ -1,10 +1,10 @@
-"""Consent: may this cluster, may these namespaces be broken? What is not allowed is refused.
+"""Consent: decides whether this cluster and these namespaces may be changed; refuses the rest.
 
-A real cluster needs a target that lists it (by the uid of kube-system, under whatever context) and
+A real cluster needs a target that lists it (by the uid of kube-system, under any context) and
 the namespace, or the label `resilience/consent=allow` on the namespace. A label never consents to
-the system's own namespaces, to nodes, to objects outside of namespaces, nor to making a namespace.
-The embedded sandbox needs none, unless a target names it. What was consented to is a `Consent`;
-only the cluster that it gives lets writes through (`resilience.cluster.permit.door`).
+system namespaces, to nodes, to objects outside of namespaces, nor to creating a namespace.
+The embedded sandbox needs no consent, unless a target names it. The result is a `Consent`; only
+the cluster that it returns lets writes through (`resilience.cluster.permit.door`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a refusal for lack of consent says: what was wanted, and what would allow it. Pure."""
+"""Wording of a refusal for lack of consent: what was requested, and what would allow it. Pure."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The gate of a target: a question to Prometheus or Alertmanager before each action.
+"""The gate of a target: a query to Prometheus or Alertmanager before each action.
 
-`unless` describes trouble. Alerts that match, or a query with a result, refuse the action; so does
-a gate that cannot be reached or answers in another way: who cannot tell must not break things.
+`unless` describes trouble. Matching alerts, or a query with a result, refuse the action. A gate
+that cannot be reached or gives an unexpected answer refuses it as well: no answer, no change.
 """
 
 from __future__ import annotations

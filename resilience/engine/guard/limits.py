@@ -1,7 +1,7 @@
-"""The limits of a target, held during a run: windows, gate, pause, and how much may be harmed.
+"""The limits of a target during a run: windows, gate, pause, and how much may be harmed.
 
-One per run. What it refuses has not been touched yet: it is asked with all that an action has
-chosen, before the first of it is harmed. Nothing here bounds the undo.
+One per run. It is checked with everything that an action has chosen, before the first victim is
+harmed, so a refused action has changed nothing. Nothing here limits the undo.
 """
 
 from __future__ import annotations

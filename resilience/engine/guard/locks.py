@@ -1,9 +1,9 @@
 """The locks of one run: a Lease for each namespace it acts in, and one for nodes.
 
-All lie in the journal's namespace: a namespace that a scenario makes cannot hold the lock that it
-is made under, and one set of rights does for all. They are taken in one order, so that two runs
-that want the same cannot hold each other up for ever. Whoever loses one stops and writes nothing
-more; what it changed is undone by it only after it has all of them again, else by the next holder.
+All Leases are in the journal's namespace: a namespace that a scenario creates cannot hold the lock
+for its own creation, and one set of permissions is enough. Locks are taken in a fixed order, so two
+runs that need the same ones cannot deadlock. A run that loses a lock stops and writes nothing more.
+It undoes its changes only after it holds all locks again; otherwise the next holder does.
 """
 
 from __future__ import annotations

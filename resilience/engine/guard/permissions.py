@@ -1,7 +1,8 @@
-"""Which rights a scenario needs, from the file alone: those of its steps and those of the run.
+"""The permissions that a scenario needs, from the file alone: those of its steps and of the run.
 
-Pure but for manifests that `apply` names. Each right knows who needs it, so that a refusal can say
-more than a rule. A right that another one includes (by a `*`, or in all namespaces) is left out.
+Pure, except for manifests that `apply` names. Each permission records which step needs it, so that
+a refusal can name it. A permission that another one includes (by a `*`, or in all namespaces) is
+left out.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The rights that a plan's snapshot and its drill need, read from the plan alone.
+"""The permissions that a plan's snapshot and its drill need, read from the plan alone.
 
-A drill restores into a namespace that does not exist yet: no Role can stand there beforehand, so
-what it needs there it needs everywhere, and the kinds are those of the snapshot, which no file
-tells. Whoever runs drills is a guest with nearly all rights: better on a cluster of its own.
+A drill restores into a namespace that does not exist yet, so no Role can exist there beforehand:
+it needs its permissions in all namespaces, and for every kind, because no file names the kinds of
+the snapshot. Drills therefore need nearly all permissions: run them on a cluster of their own.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Before anything is touched: does the API server allow all that the scenario will ask for?
+"""Before any change, checks that the API server allows every request of the scenario.
 
-Each right is asked with a SelfSubjectAccessReview, several at a time, each once. Whoever lacks one
-is refused with the roles to apply; an API server that cannot answer refuses too.
+Each permission is checked once with a SelfSubjectAccessReview, several at a time. A missing one
+refuses the run and prints the roles to apply; an API server that cannot answer refuses it as well.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Rights as RBAC objects, ready for `kubectl apply -f -`: the least that does.
+"""Permissions as RBAC objects, ready for `kubectl apply -f -`: the smallest set that is enough.
 
-Rights in a namespace become a Role there, all others one ClusterRole; each is bound to one subject.
-Rules are merged where they differ in one respect only, so that a person can read them. Pure.
+Permissions in a namespace become a Role there, all others one ClusterRole; each is bound to one
+subject. Rules are merged only where they differ in a single respect, to stay readable. Pure.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""The durable list of undos: what is in it survives `kill -9` of the run.
+"""The durable list of undos: its entries survive `kill -9` of the run.
 
 One append-only sequence of JSON lines per run. A line is written, and synced, before the change it
-undoes; entries are data (a verb's name and JSON), never code. Where lines go is a `Sink`: the local
+undoes; entries are data (a verb's name and JSON), never code. A `Sink` stores the lines: the local
 file here, an object in the cluster beside it. Folding the lines gives the state, so a torn last
-line costs nothing: the change it spoke of was never begun.
+line loses nothing: its change was never begun.
 
     begin   run, scenario, cluster (kube-system uid), context, wall
     undo    id, verb, path, data, text        amend   id, data

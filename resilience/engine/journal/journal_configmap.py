@@ -1,9 +1,9 @@
 """The journal's copy in the cluster: ConfigMaps in a namespace of its own.
 
-For runs whose machine does not come back (a CI runner, a node): whoever takes the lock next finds
-what was changed, and undoes it. One key per line, so that an append is one small patch; when a
-ConfigMap is full the next one is begun. Whether the writer lives cannot be seen here, as it can of
-a local file: whoever replays says so, by the Lease that the writer held.
+It serves runs whose host does not come back (a CI runner, a node): the next holder of the lock
+finds the changes and undoes them. Each line has its own key, so that an append is one small patch;
+when a ConfigMap is full, another one is created. Unlike a local file, a ConfigMap does not show
+whether its writer is alive: the caller decides that from the writer's Lease.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The journal's local file: `DIRECTORY/RUN.jsonl`, synced line by line, locked by its writer.
 
-The lock (flock) is how everybody else knows that the writer lives: a file whose lock is free was
-left behind. It is taken by whoever replays the file, so two recoveries cannot meet. A finished
-file is removed. Local disks only: flock means nothing on most network file systems.
+The lock (flock) shows other processes that the writer is alive: a file whose lock is free was
+left behind. A recovery takes the lock, so two recoveries cannot meet. A finished file is removed.
+Local disks only: flock does not work on most network file systems.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The form that a journal's line must have. Pure.
 
-Whoever may write ConfigMaps in the journal's namespace may write a journal: its lines are data of
-unknown origin until each field has the type that a run of ours would have given it. A line that has
-another form is `BadLine`; the story ends before it, and whoever reads it says so by name.
+Anyone who may write ConfigMaps in the journal's namespace can write a journal: its lines are
+untrusted until each field has the type that a run gives it. A line with another form is `BadLine`;
+reading stops before it, and the reader reports it by name.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Undoes what a run that died has left behind: at the next start, and by `resilience recover`.
+"""Undoes the changes of a run that died: at the next start, and by `resilience recover`.
 
-Only on the cluster where it was done: a journal names kube-system's uid, for a context's name
-proves nothing. Only when its writer is gone: the file's lock says so. Undos of one run go newest
-first; runs go newest first too, so that each finds what it left. What cannot be undone stays in
-the file for the next try. A run that kept its journal in the cluster too is left to
-`resilience.engine.journal.takeover`, which asks for its locks first.
+Only on the cluster where they were made: a journal names kube-system's uid, because the name of a
+context proves nothing. Only when the writer is gone, which the file's lock shows. Undos of one run
+go newest first, and so do runs, so that each finds the state it left. Failed undos stay in the file
+for the next try. A run that also kept its journal in the cluster is left to
+`resilience.engine.journal.takeover`, which takes its locks first.
 """
 
 from __future__ import annotations

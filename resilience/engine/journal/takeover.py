@@ -1,9 +1,9 @@
-"""Undoes what dead runs left in the cluster's journal: under their locks, and only then.
+"""Undoes the changes of dead runs from the cluster's journal, only while holding their locks.
 
-A run whose locks can be taken is dead or over. Where its local file is here and its writer gone,
-that is known at once; else all holders are watched together, for as long as a Lease lasts, and
-whoever renews nothing meanwhile is dead. A journal is data of unknown origin: one that has another
-form, names no locks, or whose locks consent does not cover now, is left alone and reported.
+A run whose locks can be taken is dead or over. If its local file is here and the writer gone, that
+is known at once; otherwise all holders are watched together for one Lease duration, and a holder
+that renews nothing is dead. A journal is untrusted data: one that has another form, names no locks,
+or whose locks consent does not cover now, is left alone and reported.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Puts back what was changed: newest first, each on its own, one failing does not stop the others.
+"""Undoes changes newest first, each independently: one failure does not stop the others.
 
 The same code serves the end of a run and `resilience recover`. It runs in a thread of its own, so
-that no exception that a signal handler raises in the main thread (Ctrl-C, a test's timeout) can cut
-it short; only `Aborter.press` three times does. What the API server cannot take now is tried again
-until the deadline.
+that no exception from a signal handler in the main thread (Ctrl-C, a test's timeout) can cut it
+short; only three calls of `Aborter.press` do. Requests that the API server cannot take now are
+repeated until the deadline.
 """
 
 from __future__ import annotations

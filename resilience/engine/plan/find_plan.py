@@ -1,7 +1,7 @@
-"""A plan by its name, for scenarios that say `snapshot: PLAN` or `restore: PLAN`.
+"""Finds a plan by name, for scenarios that say `snapshot: PLAN` or `restore: PLAN`.
 
-Looked for beside the scenario, in a folder `backups` beside it or above it, and in the one where
-the run was started. A plan is meant by its id or its title.
+Searches beside the scenario, in a folder `backups` beside or above it, and in the working
+directory of the run. The name is the plan's id or its title.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What a scenario changes, in all of its phases, from the file alone.
+"""Computes from the file alone what a scenario changes, in all of its phases.
 
-By what each verb says (`Verb.touches`), else by the rights that it declares: whoever needs the
-right to write in a namespace, to nodes, or to a kind without a namespace acts there. The scenario's
-own namespace belongs to it as soon as anything is done or probed; a check alone acts on nothing.
+Each verb declares it (`Verb.touches`), or it follows from the verb's permissions: a verb that needs
+write access in a namespace, to nodes, or to a kind without a namespace acts there. The scenario's
+own namespace counts as soon as anything is done or probed; a check alone acts on nothing.
 """
 
 from __future__ import annotations

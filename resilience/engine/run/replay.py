@@ -1,9 +1,9 @@
-"""Choosing again whom an earlier run chose: its report.json read back.
+"""Chooses the victims of an earlier run again, from its report.json.
 
 The same seed makes the same choice among the same number of candidates in the same order; names
-make it where they still exist. So: who is there by uid is taken; else who is there by name (a
-StatefulSet's Pod, a node); else, where Pods have new names, the seed's own choice, which takes the
-same ordinals in the order of names. A scenario that the report does not know is refused.
+make it where they still exist. A victim is found by uid; else by name (a StatefulSet's Pod, a
+node); else, where Pods have new names, the seed chooses again and takes the same ordinals in the
+order of names. A scenario that is not in the report is refused.
 """
 
 from __future__ import annotations

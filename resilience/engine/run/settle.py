@@ -1,9 +1,8 @@
-"""When the harm is over: every victim's uid gone, and 2 s more.
+"""Decides when the harm is over: every victim's uid is gone, and 2 s have passed.
 
-A Pod that terminates still answers, breaks connections and counts in nobody's promise, so the
-window in which objectives are judged stays open as long. A victim that does not go within its own
-grace period plus a margin (its node is dead, a finalizer holds it) is no longer waited for, and the
-timeline says so.
+A terminating Pod still answers, breaks connections and counts in no objective, so the window in
+which objectives are judged stays open until then. A victim that outlives its own grace period plus
+a margin (its node is dead, a finalizer holds it) is no longer waited for, and the timeline says so.
 """
 
 from __future__ import annotations

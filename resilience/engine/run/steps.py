@@ -1,8 +1,8 @@
-"""Carries out one step with all rules of the engine, whatever its family.
+"""Carries out one step with all rules of the engine, for every family of verbs.
 
-An action must name whom it harmed and prove its effect. A check is asked again on every change
-until it holds or its deadline has passed; under `then` it is asked once unless `within` is written.
-A failed step raises `Stopped` unless it is optional; whoever walks the phase stops there.
+An action must name its victims and prove its effect. A check is repeated on every change until it
+holds or its deadline has passed; under `then` it runs once unless `within` is written. A failed
+step raises `Stopped` unless it is optional, and the phase ends there.
 """
 
 from __future__ import annotations
