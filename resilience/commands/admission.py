@@ -1,4 +1,4 @@
-"""Admits a command to a cluster: gets consent for what it touches, and holds its locks, for a block.
+"""Admits a command to a cluster: gets consent and holds its locks for a block.
 
 The rules are those of a run: by target or by label, for every namespace; on a real cluster under
 the Leases that scenarios take, so that a restore and a scenario never overlap. A dry run needs

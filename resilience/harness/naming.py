@@ -1,4 +1,4 @@
-"""Decides which files are scenarios or plans: by name, or, on the command line, by their first key."""
+"""Recognizes scenario and plan files: by name, or, on the command line, by their first key."""
 
 from __future__ import annotations
 
