@@ -1,4 +1,4 @@
-"""`repeat`: the same steps again and again, so many times or for so long.
+"""`repeat`: the same steps several times, a fixed number of times or for a fixed duration.
 
 `every` is from start to start; a round that takes longer is followed by the next at once. `jitter`
 moves each start by up to that much, by the seed.

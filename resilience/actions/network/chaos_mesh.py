@@ -1,8 +1,8 @@
-"""`chaos_mesh`: one resource of Chaos Mesh, for what it does and we do not (latency, loss, stress).
+"""`chaos_mesh`: one Chaos Mesh resource, for faults that no verb has (latency, loss, stress).
 
-Applied, waited for until everything is injected, and taken away again. "Injected" into nothing is
-an error: its conditions say AllInjected also where no Pod matched. It puts a finalizer on its
-resources, so that one that is gone has recovered; what hangs is told as not undone.
+It is applied, waited for until everything is injected, and deleted. "Injected" into nothing is
+an error: its conditions say AllInjected even where no Pod matched. Chaos Mesh puts a finalizer on
+its resources, so a deleted one has recovered; one that hangs is reported as not undone.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""NetworkPolicies that take away: everything is allowed but what is to be cut. Pure.
+"""NetworkPolicies that cut connections: they allow everything except what is to be cut. Pure.
 
 A NetworkPolicy can only allow, so cutting A off from B means selecting A and allowing all peers but
 B: Pods that the negation of B's selector matches, Pods of other namespaces, and all addresses but

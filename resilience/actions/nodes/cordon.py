@@ -1,7 +1,7 @@
-"""`cordon`: no new Pods on a node. A node that was cordoned before stays so at the end.
+"""`cordon`: no new Pods on a node. A node that was cordoned before stays cordoned at the end.
 
-The node carries our run's id in an annotation while it is ours; the undo takes the cordon away only
-together with that mark, so one that somebody else has put on since is left alone.
+The run marks the node with its id in an annotation; the undo removes the cordon only together
+with that mark, so it leaves a cordon alone that somebody else has set since.
 """
 
 from __future__ import annotations

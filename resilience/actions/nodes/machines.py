@@ -1,8 +1,8 @@
-"""Stopping and starting machines: by the sandbox's own fault, or by the command of a target.
+"""Stops and starts nodes: by the sandbox's own fault, or by the command of a target.
 
-No API of Kubernetes does it. A target's `driver` is a command of the user's (a cloud's command
-line, IPMI), called as `COMMAND down|up|reboot NODE`; it must return once it is under way, and must
-bear being called twice. It is read from the target's file alone, never from a journal.
+No Kubernetes API does this. A target's `driver` is the user's own command (a cloud's command
+line, IPMI), called as `COMMAND down|up|reboot NODE`; it must return once the act is under way, and
+must allow being called twice. It is read from the target's file alone, never from a journal.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Which nodes an action is for: by name, by label, by zone, by what runs on them, or the biggest.
+"""Chooses the nodes of an action: by name, label, zone, the Pods that run on them, or the biggest.
 
-Node actions reach over namespaces, so the choice is explicit: a query that fits several nodes takes
-one of them, by the seed, unless it says how many.
+Node actions cross namespaces, so the choice is explicit: if a query matches several nodes, one
+of them is chosen by the seed, unless the step gives a count.
 """
 
 from __future__ import annotations

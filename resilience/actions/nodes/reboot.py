@@ -1,4 +1,4 @@
-"""`reboot`: a machine restarts without being emptied first, as after a kernel panic or a power cut.
+"""`reboot`: a node restarts without a drain, as after a kernel panic or a power cut.
 
 Faster than the control plane's grace period, so mostly nothing is moved: its Pods come back in
 place, with restarted containers.

@@ -1,7 +1,7 @@
-"""`taint`: a taint on nodes. `NoExecute` throws Pods out at once, past every budget.
+"""`taint`: a taint on nodes. `NoExecute` removes Pods at once, regardless of budgets.
 
-Exactly this taint is taken away at the end; one of the same key and effect that was there before
-is an error, because it could not be told from ours.
+Exactly this taint is removed at the end. An existing taint of the same key and effect is an error,
+because the undo could not tell the two apart.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""`apply`: bring the objects of a manifest about; at the end, take them away again.
+"""`apply`: creates or changes the objects of a manifest, and undoes that at the end.
 
-What did not exist is created and later deleted, by uid, with everything that it owns. What existed
-is changed and gets its prior content back. Each object carries the run's id in an annotation, so
-that a creation whose answer was lost is still known as ours. A namespace that does not exist is
-created and undone like the rest. The server's own words about a manifest come with file and line.
+New objects are created and later deleted, by uid, with everything that they own. Existing ones are
+changed and get their prior content back. Each object carries the run's id in an annotation, so
+that the run recognizes a creation whose answer was lost. A namespace that does not exist is created
+and undone like the rest. Errors of the API server about a manifest come with file and line.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which Pods an action is for: the parameters that all Pod actions share.
+"""The parameters by which all Pod actions choose their Pods.
 
 The selection itself is `resilience.actions.pods.select`. Actions inherit this one dataclass, so
 that each of them takes the same parameters.

@@ -1,9 +1,9 @@
-"""`evict`: ask Pods to leave by the eviction API, which honours disruption budgets.
+"""`evict`: removes Pods by the eviction API, which honours disruption budgets.
 
-Where a budget forbids it now, the action waits for the budget's own watch to say that it allows one
-more, and asks again; at the deadline it is *blocked*, in the API's words. There is no uid
-precondition on an eviction, because a refused one leaks the budget for two minutes: the uid is
-compared in our watch just before.
+Where a budget forbids it now, the action waits until the budget's watch shows that it allows one
+more, and tries again; at the deadline it is *blocked*, in the API's words. An eviction has no uid
+precondition, because a refused one leaks the budget for two minutes: the uid is compared in the
+run's watch just before.
 """
 
 from __future__ import annotations

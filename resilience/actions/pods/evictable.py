@@ -1,7 +1,7 @@
-"""Whether evictions can ever succeed, asked before anything is touched.
+"""Checks whether evictions can ever succeed, before anything is changed.
 
-A budget whose own words rule out every eviction (`maxUnavailable: 0`, as many replicas as it wants
-healthy, two budgets over one Pod ...) would only be waited for in vain.
+A budget that by its own terms rules out every eviction (`maxUnavailable: 0`, as many replicas as it
+wants healthy, two budgets over one Pod ...) would only be waited for in vain.
 """
 
 from __future__ import annotations

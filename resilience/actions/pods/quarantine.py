@@ -1,8 +1,8 @@
-"""`quarantine`: take Pods out of service without ending them, by taking their labels away.
+"""`quarantine`: takes Pods out of service without ending them, by removing their labels.
 
-Services, budgets and ReplicaSets know a Pod by its labels alone: without them it gets no more
-traffic and is replaced, while its process goes on and can be looked at. At the end the labels come
-back; a ReplicaSet then adopts the Pod again and takes one of the Pods that are now too many.
+Services, budgets and ReplicaSets find a Pod only by its labels: without them it gets no more
+traffic and is replaced, while its process keeps running and can be inspected. At the end the labels
+come back; a ReplicaSet then adopts the Pod again and deletes one of the surplus Pods.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""From a kind, as people and manifests write it, to the resource that rights name.
+"""Maps a kind, as people and manifests write it, to the resource that permissions name.
 
-Rights are read from files alone, without a cluster's discovery: so by the rule that kubectl guesses
-by before it asks (meta.UnsafeGuessKindToResource), and a list of the kinds without a namespace.
+Permissions are computed from files alone, without a cluster's discovery: by the rule that kubectl
+uses for its first guess (meta.UnsafeGuessKindToResource), and a list of cluster-scoped kinds.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Taking back what an action changed, and nothing of what others changed since."""
+"""Reverts what an action changed, and keeps what others changed since."""

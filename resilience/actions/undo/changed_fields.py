@@ -1,8 +1,8 @@
-"""What one write changed in an object, field by field, and how to take exactly that back. Pure.
+"""Which fields one write changed in an object, and how to revert exactly these. Pure.
 
-`changes` compares an object before and after a write of ours; each change keeps what was there and
-what we set. `reverted` takes back those fields that still have our value and names the others:
-whoever wrote them since keeps them. Items of a list are fields of their own where they have an
+`changes` compares an object before and after a write of the run; each change keeps the old and the
+new value. `reverted` reverts the fields that still have the run's value and names the others, which
+somebody wrote since and which are kept. Items of a list are fields of their own where they have an
 identity (a container's name, a taint's key and effect); other lists are one value.
 """
 
