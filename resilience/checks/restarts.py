@@ -1,7 +1,7 @@
 """`restarts`: how often containers were restarted since the run began.
 
-Counted from the watch, so that a Pod which restarted and is gone by now still counts, and what a
-Pod had behind it before the run does not. No Pod at all is not "no restart".
+Counted from the watch: a Pod that restarted and is gone still counts, and restarts from before
+the run do not. No Pod at all is not "no restart".
 """
 
 from __future__ import annotations

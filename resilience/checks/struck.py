@@ -1,7 +1,7 @@
 """Whether the cluster already shows what an action did to a victim. Pure.
 
 Right after a DELETE everything still looks as before: the Pod is Ready, the controller's status
-says 3 of 3. Until the harm shows in our own watch, "ready" would prove nothing.
+says 3 of 3. Until the harm shows in the run's watch, "ready" would prove nothing.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""`tcp`: connect to a Service or an address over and over; say something, expect an answer.
+"""`tcp`: connects to a Service or an address repeatedly; sends text, expects an answer.
 
-For what does not speak HTTP: a database, a broker, a mail server. The same agent, schedule and
+For services without HTTP: a database, a broker, a mail server. The same agent, schedule and
 measures as `http`.
 """
 

@@ -1,7 +1,7 @@
-"""Why a Service may not answer: nothing stands behind it. Asked only when a probe saw no answer.
+"""Why a Service may not answer: it has no ready Pods. Checked only when a probe saw no answer.
 
 A selector that matches no Pod, or only Pods that are not ready, looks like a refused connection or
-a timeout from outside. What is told here comes from the Service and from the watched Pods.
+a timeout from outside. The explanation comes from the Service and from the watched Pods.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where a prober runs: a process beside us, or a Pod of the cluster that is probed."""
+"""Where a prober runs: a local process, or a Pod of the cluster that is probed."""
 
 from __future__ import annotations
 
