@@ -31,7 +31,7 @@ from resilience.backup.store.s3 import S3Store
 from resilience.backup.take.scope import Scope
 from resilience.backup.take.snapshot import Request, create
 from resilience.cluster.interface import Object
-from tests.backup.fakes import FakeClock, FakeCluster, shop
+from tests.backup.fakes import FakeClock, FakeCluster, config_map, shop
 from tests.backup.servers import KEYS, fault_proxy, moto
 from tests.backup.store.test_stores import s3
 
@@ -61,7 +61,7 @@ def bucket(endpoint: str, request: pytest.FixtureRequest) -> S3Store:
 
 
 REFUSED = [
-    ("403 AccessDenied", StoreRefused, "the credentials lack the right"),
+    ("403 AccessDenied", StoreRefused, "access denied"),
     ("403 RequestTimeTooSkewed", StoreRefused, "this machine's clock differs too much"),
     ("400 ExpiredToken", StoreRefused, "the credentials have expired; renew them"),
     ("301 PermanentRedirect", StoreRefused, "the bucket is in another region"),
@@ -220,6 +220,8 @@ def test_a_namespace_that_would_be_left_out_is_no_empty_snapshot(
     with pytest.raises(Incomplete, match=words):
         create(ONE, cluster, store, clock=FakeClock())
     assert snapshots(store) == []
+    cluster.namespace("other")
+    cluster.add(config_map("one", "other"))
     create(Request(name="all"), cluster, store, clock=FakeClock())  # a pattern passes it by
     held = opened(store, "all").manifest
     assert held

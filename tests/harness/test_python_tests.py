@@ -82,7 +82,7 @@ def test_an_unknown_verb_is_told_with_what_there_is(pytester: pytest.Pytester, r
     pytester.makepyfile("def test_it(resilience): resilience.kil(pods='app=x')")
     result = run()
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*no verb `kil`*kill*"])
+    result.stdout.fnmatch_lines(["*unknown verb `kil`*kill*"])
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 2), (signal.SIGTERM, 143)])

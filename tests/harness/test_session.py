@@ -237,7 +237,7 @@ def test_a_full_disk_under_the_journal_keeps_nothing_from_being_put_back(
     inner.send(signal.SIGINT)
     assert inner.end() == 20
     assert not exists(cluster)
-    assert "cannot be written: File too large; what was put back is not recorded" in inner.output
+    assert "cannot be written: File too large; undos are not recorded" in inner.output
     assert "Traceback" not in inner.output
 
 

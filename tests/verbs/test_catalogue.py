@@ -53,8 +53,8 @@ def test_a_third_party_adds_a_verb_by_an_entry_point() -> None:
     [
         ("no_such_module:VERB", "ModuleNotFoundError: No module named 'no_such_module'"),
         ("tests.verbs.test_catalogue:MISSING", "AttributeError"),
-        ("tests.verbs.test_catalogue:NO_VERB", "is no verb called unplug"),
-        ("tests.verbs.test_catalogue:UNPLUG", "is no verb called unplug"),
+        ("tests.verbs.test_catalogue:NO_VERB", "is not a verb called unplug"),
+        ("tests.verbs.test_catalogue:UNPLUG", "is not a verb called unplug"),
         ("tests.language.broken_verb:VERB", "ZeroDivisionError"),
     ],
 )

@@ -163,7 +163,7 @@ def test_a_container_past_its_memory_limit_is_oom_killed(pods: Pods) -> None:
 
 
 def test_an_unknown_image_ends_in_image_pull_back_off(pods: Pods) -> None:
-    pods.run("wrong", main={"image": "nginx:1.27"})
+    pods.run("wrong", main={"image": "mysql:8.4"})
     reasons = set()
 
     def seen(_: Any) -> bool:
@@ -172,7 +172,7 @@ def test_an_unknown_image_ends_in_image_pull_back_off(pods: Pods) -> None:
 
     pods.until("wrong", seen, "is in ImagePullBackOff")
     assert "ErrImagePull" in reasons
-    assert ("BackOff", 'Back-off pulling image "nginx:1.27"') in pods.events("wrong")
+    assert ("BackOff", 'Back-off pulling image "mysql:8.4"') in pods.events("wrong")
     assert pods.get("wrong")["status"]["phase"] == "Pending"
 
 
