@@ -67,7 +67,7 @@ def test_a_report_without_the_scenario_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"runs": [1]}', '{"runs": 3}'])
 def test_what_is_no_report_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "report.json").write_text(text)
-    with pytest.raises(Refused, match="is no report"):
+    with pytest.raises(Refused, match="is not a report"):
         of(tmp_path / "report.json", "mine")
 
 
