@@ -10,14 +10,14 @@ import pytest
 
 PREPARE = """
 import json, os, pathlib, socket, sys, tempfile
-from resilience.sandbox.zygote import launch, network, paths, rootfs
+from resilience.sandbox.inside import launch, pod_network, rootfs, volume_paths
 inside = launch.Launch(id="i", image="python", argv=("x",), environment={}, cwd="/work/dir",
     hostname="web-0", root=sys.argv[1], read_only=sys.argv[2] == "ro",
     network=launch.Network(address="127.9.0.1", loopback="", namespace="", dns_socket=""),
     mounts=(launch.Mount(path="/data/in", source=sys.argv[3]),))
 rootfs.make(inside)
-network.install(inside.network, None)
-paths.install(paths.Translation(rootfs.mounts(inside)))
+pod_network.install(inside.network, None)
+volume_paths.install(volume_paths.Translation(rootfs.mounts(inside)))
 os.chdir(inside.cwd)
 """
 

@@ -13,9 +13,9 @@ from resilience.sandbox.inside.volume_paths import Translation, refusal
 
 PREPARE = """
 import os, pathlib, shutil, sqlite3, sys, tempfile
-from resilience.sandbox.zygote import paths
+from resilience.sandbox.inside import volume_paths
 from resilience.sandbox.inside.launch import Mount
-paths.install(paths.Translation([Mount(path="/data", source=sys.argv[1]),
+volume_paths.install(volume_paths.Translation([Mount(path="/data", source=sys.argv[1]),
     Mount(path="/data/ro", source=sys.argv[2], read_only=True)]))
 """
 
@@ -96,7 +96,7 @@ def test_a_relative_path_stays_in_its_volume_though_that_lies_below_another_moun
 ) -> None:
     """As the volumes of a sandbox below /tmp do for a container with a /tmp of its own."""
     program = f"""
-paths.install(paths.Translation([Mount(path="/data", source=sys.argv[1]),
+volume_paths.install(volume_paths.Translation([Mount(path="/data", source=sys.argv[1]),
     Mount(path={str(tmp_path)!r}, source=sys.argv[2])]))
 os.chdir('/data'); open('mine', 'w'); print(os.listdir('/data'), os.path.exists('mine'))
 """
