@@ -100,7 +100,7 @@ volume_paths.install(volume_paths.Translation([Mount(path="/data", source=sys.ar
     Mount(path={str(tmp_path)!r}, source=sys.argv[2])]))
 os.chdir('/data'); open('mine', 'w'); print(os.listdir('/data'), os.path.exists('mine'))
 """
-    bare = PREPARE.partition("paths.install")[0]
+    bare = PREPARE.partition("volume_paths.install")[0]
     for name in ("data", "other"):
         (tmp_path / name).mkdir()
     folders = [str(tmp_path / "data"), str(tmp_path / "other")]
