@@ -8,6 +8,7 @@ import json
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -144,7 +145,7 @@ def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def cluster(kubeconfig: Path) -> Iterator[HttpCluster]:
     access = plain(kubeconfig)
     assert access is not None
-    with connect(access) as opened:
+    with connect(replace(access, sandbox=True)) as opened:
         yield opened
 
 
