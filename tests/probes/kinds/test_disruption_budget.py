@@ -62,7 +62,7 @@ def test_a_kill_past_the_budget_fails_and_says_which_when_and_by_what(here: Worl
     record = run(here, kill(2), READY_AGAIN)
     assert record.outcome is Outcome.SERVICE_FAILED
     [finding] = record.findings
-    assert finding.name == "budget.healthy"
+    assert finding.name == "disruption_budget.healthy"
     assert finding.value == -1.0
     assert "budget shop/web had 1 healthy of 2 needed, for " in finding.measured
     assert "by what when[0] did to shop/web-" in record.message
