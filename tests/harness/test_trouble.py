@@ -174,7 +174,7 @@ def test_an_expired_token_ends_the_run_and_who_logs_in_again_recovers(
         admin.delete(SECRETS, "short", JOURNAL)
         assert inner.end() == 20, inner.output
     assert "does not take the credentials of context 'sandbox', which may have" in inner.output
-    assert "`resilience recover`" in inner.output, inner.output
+    assert "`resilience recover --kubeconfig " in inner.output, inner.output
     done = resilience(project, "recover", "--kubeconfig", str(embedded.kubeconfig))
     assert done.returncode == 0, done.stdout
     _nothing_is_left(project, admin, before)
