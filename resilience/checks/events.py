@@ -11,10 +11,6 @@ from resilience.kube import objects, readiness
 from resilience.model.words import many
 from resilience.verbs.context import CheckContext
 
-NEVER = frozenset({"InvalidImageName", "ErrImageNeverPull"})
-UNPULLED = frozenset({"ErrImagePull", "ImagePullBackOff"})
-"""Reasons of waiting containers. A registry may answer later, the sandbox's catalogue will not."""
-
 MOST = 3
 """Pods told of in one message."""
 
@@ -33,18 +29,6 @@ def about_unready(
     found = [_phrase(pod, last.get(objects.uid(pod), "")) for pod in unready[:MOST]]
     more = len(unready) - MOST
     return [*found, f"and {many(more, 'more Pod')}"] if more > 0 else found
-
-
-def hopeless(pods: Iterable[Object], context: CheckContext) -> bool:
-    """Whether a Pod waits for an image that will never come: its name is wrong, it may not be
-    pulled, or the sandbox does not have it."""
-    never = NEVER | (UNPULLED if context.cluster.is_sandbox else frozenset())
-    return any(
-        waiting["reason"] in never
-        for pod in pods
-        if not objects.is_terminating(pod)
-        for _, waiting in waits(pod)
-    )
 
 
 def about_creation(workload: Object, context: CheckContext) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from resilience.actions.pods.members import pods_of
 from resilience.actions.shared.workload import RESOURCES
-from resilience.checks import events, recovering
+from resilience.checks import events, recovering, stuck
 from resilience.checks.struck import not_yet
 from resilience.cluster.errors import NotFound
 from resilience.cluster.interface import (
@@ -98,9 +98,10 @@ def _all(context: CheckContext) -> str:
     if late := _late(context, None):
         missing.append(late)
     waiting = [pod for each in found.short for pod in each.pods] + list(found.unready)
-    final = events.hopeless(waiting, context) or any(e.shortfall.final for e in found.short)
+    todo = stuck.remedies(waiting, context, [each.workload for each in found.short])
+    final = bool(todo) or any(each.shortfall.final for each in found.short)
     if missing := missing or _unhealed(context):
-        raise NotMet("; ".join(missing), final=final)
+        raise NotMet("; ".join([*missing, *todo]), final=final)
     if found.empty:
         raise NotMet(f"namespace {context.namespace} holds no workload and no unfinished Pod")
     return "; ".join(
@@ -140,9 +141,10 @@ def _one(resource: Resource, name: str, context: CheckContext) -> str:
         missing = "it wants 0 Pods, so being ready would prove nothing"
     if missing:
         why = events.about_unready(pods, context) or events.about_creation(found, context)
+        todo = stuck.remedies(pods, context, [found])
         raise NotMet(
-            "; ".join([f"{title} in {namespace}: {missing}", *why]),
-            final=events.hopeless(pods, context) or (shortfall is not None and shortfall.final),
+            "; ".join([f"{title} in {namespace}: {missing}", *why, *todo]),
+            final=bool(todo) or (shortfall is not None and shortfall.final),
         )
     return f"{title}: {readiness.summary(found)}"
 
@@ -216,8 +218,8 @@ def _healing(selector: Selector, context: CheckContext) -> str:
 def _serving(pods: Iterable[Object], context: CheckContext) -> None:
     unready = [pod for pod in pods if not readiness.serves(pod)]
     if unready:
-        final = events.hopeless(unready, context)
-        raise NotMet("; ".join(events.about_unready(unready, context)), final=final)
+        todo = stuck.remedies(unready, context)
+        raise NotMet("; ".join([*events.about_unready(unready, context), *todo]), final=bool(todo))
 
 
 def _late(context: CheckContext, workloads: set[str] | None) -> str:

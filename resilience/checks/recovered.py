@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from resilience.checks import events, recovering
+from resilience.checks import events, recovering, stuck
 from resilience.checks.recovery import Recovery
 from resilience.cluster.interface import PODS
 from resilience.cluster.survey import WORKLOADS
 from resilience.kube import objects
 from resilience.model.timeline import What
 from resilience.model.verb import Family, Phase, Right, Verb
-from resilience.model.verdict import Finding, Result, Unit
+from resilience.model.verdict import Finding, Reason, Result, Unit
 from resilience.verbs.context import CheckContext, NotMet
 
 
@@ -34,7 +34,7 @@ def run(_: Recovered, context: CheckContext) -> str:
     found = recovering.found(context.victims, context)
     open_ = [each for each in found if each.seconds is None]
     over = context.clock.monotonic() >= _last_moment(context)
-    if open_ and not over:
+    if open_ and not over and not _stuck(open_, context):
         raise NotMet("; ".join(_why(open_, context)))
     promise = context.step.within.seconds if context.step.within_given else None
     for vain in (each for each in found if each.vain and each.seconds is not None):
@@ -46,7 +46,8 @@ def run(_: Recovered, context: CheckContext) -> str:
     wrong = [finding for finding in findings if finding.result is not Result.PASSED]
     if wrong:
         texts = [f"{each.name}: {each.measured}" for each in wrong]
-        raise NotMet("; ".join([*texts, *_reasons(open_, context)]), final=True)
+        unknown = all(finding.result is Result.NOT_MEASURED for finding in wrong)
+        raise NotMet("; ".join([*texts, *_reasons(open_, context)]), final=True, unknown=unknown)
     return "; ".join(each.text for each in found)
 
 
@@ -66,7 +67,20 @@ def _why(open_: Sequence[Recovery], context: CheckContext) -> list[str]:
 def _reasons(open_: Sequence[Recovery], context: CheckContext) -> list[str]:
     """Why what should have come back does not serve, in the words of `ready`."""
     unready = {objects.uid(pod): pod for each in open_ for pod in each.unready}
-    return events.about_unready(unready.values(), context)
+    return [*events.about_unready(unready.values(), context), *_stuck(open_, context)]
+
+
+def _stuck(open_: Sequence[Recovery], context: CheckContext) -> list[str]:
+    """What to do, where no waiting brings the successors."""
+    unready = {objects.uid(pod): pod for each in open_ for pod in each.unready}
+    titles = {each.workload for each in open_}
+    owners = [
+        workload
+        for resource in WORKLOADS
+        for workload in context.view(resource, context.namespace).objects()
+        if f"{resource.kind.lower()}/{objects.name(workload)}" in titles
+    ]
+    return stuck.remedies(unready.values(), context, owners)
 
 
 def _last_moment(context: CheckContext) -> float:
@@ -77,19 +91,32 @@ def _last_moment(context: CheckContext) -> float:
 
 def _finding(recovery: Recovery, promise: float | None, context: CheckContext) -> Finding:
     promised = "recovers" if promise is None else f"recovers within {context.step.within}"
-    passed = recovery.seconds is not None and (promise is None or recovery.seconds <= promise)
+    result = _result(recovery, promise)
     return Finding(
         name=f"recovered.{recovery.step}.{recovery.workload}",
-        result=Result.PASSED if passed else Result.FAILED,
+        result=result,
         promised=promised,
         measured=recovery.text,
         subject=recovery.workload,
         limit=promise,
         value=recovery.seconds,
+        low=recovery.fewest,
+        high=recovery.seconds,
+        reason=Reason.UNOBSERVED if result is Result.NOT_MEASURED else None,
         unit=Unit.SECONDS,
         detail=tuple(recovery.victims),
         place=context.step.place,
     )
+
+
+def _result(recovery: Recovery, promise: float | None) -> Result:
+    """By the best and the worst case: between them lies what nobody saw."""
+    if recovery.seconds is None:
+        return Result.FAILED
+    if promise is None or recovery.seconds <= promise:
+        return Result.PASSED
+    assert recovery.fewest is not None
+    return Result.FAILED if recovery.fewest > promise else Result.NOT_MEASURED
 
 
 def _rights(_: Recovered, namespace: str) -> Sequence[Right]:

@@ -30,6 +30,7 @@ def found(victims: Sequence[Victim], context: CheckContext) -> list[Recovery]:
         sorted(events, key=lambda event: event.received),
         context.history(REPLICASETS),
         wanting.of,
+        context.earliest,
     )
 
 

@@ -17,6 +17,9 @@ from resilience.cluster.interface import Object, WatchEvent
 from resilience.kube import objects, readiness
 from resilience.verbs.context import Fate, Victim
 
+Earliest = Callable[[float], float]
+"""The first moment at which an event received then may have happened."""
+
 Wanting = Callable[[Victim, float], int | None]
 """How many Pods the victim's workload wanted at that moment; None when nobody can say."""
 
@@ -24,7 +27,8 @@ Wanting = Callable[[Victim, float], int | None]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovery:
     """One action's harm to one workload. `before` served at the strike, `due` have to serve now.
-    `seconds` None: not recovered (yet). `unready` are Pods of it that do not serve."""
+    `seconds` None: not recovered (yet); it may have been as early as `fewest`, where nobody could
+    see the cluster in between. `unready` are Pods of it that do not serve."""
 
     step: str
     workload: str
@@ -33,6 +37,7 @@ class Recovery:
     due: int
     serving: int
     seconds: float | None
+    fewest: float | None = None
     struck: float = 0.0
     unready: tuple[Object, ...] = field(default=())
 
@@ -42,12 +47,20 @@ class Recovery:
         return self.before == 0
 
     @property
+    def doubtful(self) -> bool:
+        """Whether the moment of the recovery was not seen."""
+        return None not in (self.fewest, self.seconds) and self.fewest != self.seconds
+
+    @property
     def text(self) -> str:
         """For people."""
         if self.seconds is None:
             return f"{self.workload} has {self.serving} of {self.due} serving Pods back"
         if self.vain:
             return f"{self.workload} had no serving Pod when it was hit: none has to come back"
+        if self.doubtful:
+            span = f"between {self.fewest:.2f}s and {self.seconds:.2f}s"
+            return f"{self.workload} recovered after {span} (the API server did not answer then)"
         fewer = f", with {self.due} of {self.before} Pods wanted" if self.due < self.before else ""
         return f"{self.workload} recovered in {self.seconds:.2f}s{fewer}"
 
@@ -57,6 +70,7 @@ def recoveries(
     pods: Sequence[WatchEvent],
     replicasets: Sequence[WatchEvent] = (),
     wanting: Wanting = lambda victim, moment: None,
+    earliest: Earliest = lambda received: received,
 ) -> list[Recovery]:
     """One per action and workload, in order of the strikes. `pods` may hold events of workloads
     too: each is a moment at which what is wanted may have changed."""
@@ -66,7 +80,7 @@ def recoveries(
     # Of another namespace than the run's no ReplicaSets are watched: what was harmed names its own.
     own = {victim.owner: victim.workload for victim in victims if victim.owner and victim.workload}
     above = own | _above(replicasets)
-    return [_Harm(group, above, wanting).recovery(pods) for group in groups.values()]
+    return [_Harm(group, above, wanting, earliest).recovery(pods) for group in groups.values()]
 
 
 def _above(replicasets: Iterable[WatchEvent]) -> dict[str, str]:
@@ -79,8 +93,13 @@ class _Harm:
     """What one action did to one workload, followed through the events."""
 
     def __init__(
-        self, victims: Sequence[Victim], above: Mapping[str, str], wanting: Wanting
+        self,
+        victims: Sequence[Victim],
+        above: Mapping[str, str],
+        wanting: Wanting,
+        earliest: Earliest,
     ) -> None:
+        self._earliest = earliest
         self._victims = victims
         self._workload = victims[0].workload
         self._above = above
@@ -95,7 +114,7 @@ class _Harm:
             if event.received < struck:
                 self._turn(event)
         self._served = frozenset(objects.uid(pod) for pod in self._serving())
-        before, seconds = len(self._served), None
+        before, seconds, fewest = len(self._served), None, None
         due = self._due(before, struck)
         for event in events:
             if event.received < struck:
@@ -104,6 +123,7 @@ class _Harm:
             due = self._due(before, event.received)
             if seconds is None and self._healed(due):
                 seconds = event.received - struck
+                fewest = max(struck, self._earliest(event.received)) - struck
         return Recovery(
             step=self._victims[0].step,
             workload=self._victims[0].workload_title,
@@ -112,6 +132,7 @@ class _Harm:
             due=due,
             serving=len(self._serving()),
             seconds=seconds,
+            fewest=fewest,
             struck=struck,
             unready=tuple(pod for pod in self._mine() if not readiness.serves(pod)),
         )

@@ -93,6 +93,10 @@ class View(Protocol):
     def version(self) -> str:
         """resourceVersion up to which the view has seen everything."""
 
+    @property
+    def trouble(self) -> str:
+        """Why it may be out of date now; "" while its watch is open."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:

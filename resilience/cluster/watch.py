@@ -257,7 +257,11 @@ class LiveView:
         """One watch to its end; whether it lived, so that it may be resumed at once."""
         began = time.monotonic()
         stream = Stream(
-            self._wire, self._path, {**self._query, "resourceVersion": self.version}, self._agent
+            self._wire,
+            self._path,
+            {**self._query, "resourceVersion": self.version},
+            self._agent,
+            lambda: self._note(""),
         )
         with self._changed:
             self._stream = stream

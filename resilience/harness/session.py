@@ -399,5 +399,6 @@ class Session:
             ephemeral=self.wants_sandbox,
             environment=self._environment,
             observe=shown.probe,
+            lookout=True,
             recovery=self.recovery,
         )

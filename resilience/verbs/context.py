@@ -28,11 +28,12 @@ from resilience.model.verdict import Finding, Outcome, Window
 
 class NotMet(Exception):
     """A check does not hold (yet). The text says object, expected, observed; `final` means waiting
-    cannot help."""
+    cannot help, `unknown` that nobody can say whether it holds: it is not measured."""
 
-    def __init__(self, text: str, *, final: bool = False) -> None:
+    def __init__(self, text: str, *, final: bool = False, unknown: bool = False) -> None:
         super().__init__(text)
-        self.final = final
+        self.final = final or unknown
+        self.unknown = unknown
 
 
 class ActionFailed(Exception):
@@ -252,6 +253,10 @@ class CheckContext(Context, Protocol):
     @property
     def asked_since(self) -> float:
         """Monotonic seconds at which this check was first asked."""
+
+    def earliest(self, received: float) -> float:
+        """The first moment at which an event received then may have happened: earlier than that
+        where the API server did not answer before."""
 
     def history(self, resource: Resource) -> Sequence[Any]:
         """WatchEvents of the views of that resource since the run began, in order."""

@@ -14,11 +14,13 @@ from resilience.checks.ready import VERB as READY
 from resilience.checks.recovered import VERB as RECOVERED
 from resilience.checks.restarts import VERB as RESTARTS
 from resilience.cluster.interface import DEPLOYMENTS, PODS
+from resilience.engine.evidence.sight import Gap
+from resilience.engine.run import looking
 from resilience.kube.selectors import Selector
 from resilience.model.scenario import Step
 from resilience.model.values import Reference
 from resilience.model.verb import Phase
-from resilience.model.verdict import Outcome, Result
+from resilience.model.verdict import Outcome, Reason, Result
 from resilience.verbs.context import ActionContext
 from tests.engine.helpers import World, step, world
 
@@ -222,10 +224,11 @@ def test_all_and_pods_are_ready_or_not_by_every_one_of_them(here: World) -> None
     ("reason", "sandbox", "waits"),
     [
         ("ImagePullBackOff", True, False),
-        ("ImagePullBackOff", False, True),
+        ("ImagePullBackOff", False, False),
         ("InvalidImageName", False, False),
         ("ErrImageNeverPull", False, False),
         ("ContainerCreating", True, True),
+        ("CrashLoopBackOff", False, True),
     ],
 )
 def test_an_image_that_never_comes_is_not_waited_for(
@@ -248,3 +251,62 @@ def test_an_image_that_never_comes_is_not_waited_for(
     record = here.run(when=[step(READY, Phase.WHEN, target="all", within=20.0)])
     assert f"x is not ready (c: {reason}: registry: not found)" in record.message
     assert ("not within 20s" in record.message) is waits
+
+
+class Blinded:
+    """Nobody answers from a moment on until another one, which may never come."""
+
+    def __init__(self, here: World, since: float, until: float) -> None:
+        self._clock = here.clock
+        self._since, self._until = since, until
+
+    def gaps(self) -> list[Gap]:
+        now = self._clock.monotonic()
+        return [Gap(self._since, self._until if now > self._until else None)]
+
+    def blind_since(self) -> float | None:
+        return self._since if self._since < self._clock.monotonic() < self._until else None
+
+    def confirm(self) -> bool:
+        return self.blind_since() is None
+
+
+@pytest.mark.parametrize(
+    ("away", "outcome", "said"),
+    [
+        ((1.0, 1000.0), Outcome.NOT_MEASURED, "the API server has not answered for"),
+        ((1.0, 7.0), Outcome.NOT_MEASURED, "after between"),
+        ((7.0, 9.0), Outcome.SERVICE_FAILED, "recovered in 6"),
+        ((0.1, 5.0), Outcome.SERVICE_FAILED, "recovered in 6"),
+    ],
+)
+def test_who_could_not_see_the_cluster_does_not_blame_the_service(
+    here: World,
+    monkeypatch: pytest.MonkeyPatch,
+    away: tuple[float, float],
+    outcome: Outcome,
+    said: str,
+) -> None:
+    here.controllers.ready_after = 6.0
+    start = here.clock.monotonic()
+    blinded = Blinded(here, *(start + each for each in away))
+    monkeypatch.setattr(looking, "sight", lambda *_: blinded)
+    record = here.run(when=[kill()], then=[step(RECOVERED, Phase.THEN, within=4.0)], settle=8.0)
+    assert record.outcome is outcome, record.message
+    assert said in record.message
+    if "between" in said:
+        [finding] = record.findings
+        assert (finding.result, finding.reason) == (Result.NOT_MEASURED, Reason.UNOBSERVED)
+        assert finding.low is not None
+        assert finding.high is not None
+        assert finding.low < 4.0 < finding.high
+
+
+def test_nothing_is_ready_by_what_was_seen_before_the_silence(
+    here: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blinded = Blinded(here, here.clock.monotonic(), 1e9)
+    monkeypatch.setattr(looking, "sight", lambda *_: blinded)
+    record = here.run(when=[kill()], then=[step(READY, Phase.THEN, target=WEB)])
+    assert record.outcome is Outcome.NOT_MEASURED
+    assert "the API server has not answered" in record.message

@@ -8,6 +8,7 @@ import pytest
 
 from resilience.checks.recovery import Recovery, recoveries
 from resilience.cluster.interface import Object, WatchEvent
+from resilience.engine.evidence.sight import Gap, earliest
 from resilience.engine.evidence.victims import Struck
 from resilience.verbs.context import Fate
 
@@ -168,3 +169,23 @@ def test_a_sick_victim_beside_healthy_ones_leaves_those_to_be_counted() -> None:
 def test_the_pods_that_do_not_serve_are_named() -> None:
     found = recovery([change(10.1, pod("a", dying=True)), change(10.2, pod("n", ready=False))])
     assert {each["metadata"]["name"] for each in found.unready} == {"a", "n"}
+
+
+@pytest.mark.parametrize(
+    ("gap", "fewest", "doubtful"),
+    [((10.5, 13.4), 0.5, True), ((9.0, 13.4), 0.0, True), ((10.5, 12.0), 3.5, False)],
+)
+def test_a_recovery_that_nobody_could_see_has_bounds(
+    gap: tuple[float, float], fewest: float, doubtful: bool
+) -> None:
+    events = [*START, change(10.1, pod("a", dying=True)), change(13.5, pod("n"))]
+    [found] = recoveries(
+        [victim("a")],
+        events,
+        SETS,
+        earliest=lambda received: earliest(received, [Gap(*gap)]),
+    )
+    assert found.seconds == pytest.approx(3.5)
+    assert found.fewest == pytest.approx(fewest)
+    assert found.doubtful is doubtful
+    assert ("the API server did not answer" in found.text) is doubtful

@@ -277,11 +277,11 @@ def test_trouble_is_told_while_it_lasts(
     server.on("WATCH", reply(status(500, "InternalError", "etcd is away"), 500))
     view = stack.enter_context(cluster.view(PODS, "shop"))
     server.wait_count("WATCH", 2)
-    assert "etcd is away" in view.trouble  # type: ignore[attr-defined]
+    assert "etcd is away" in view.trouble
     server.on("WATCH", feed)
     feed.event("ADDED", pod("a", 8))
     until(view, ["a"])
-    assert view.trouble == ""  # type: ignore[attr-defined]
+    assert view.trouble == ""
 
 
 def test_what_the_first_list_meets_is_raised_to_whoever_enters(

@@ -148,6 +148,10 @@ class FakeView:
     def version(self) -> str:
         return str(self._cluster.version)
 
+    @property
+    def trouble(self) -> str:
+        return ""
+
     def hear(self, resource: Resource, event: WatchEvent) -> None:
         if resource == self._resource and self._selects(event.object):
             for listener in tuple(self._listeners):

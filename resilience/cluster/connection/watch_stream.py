@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import urllib3
@@ -33,9 +33,17 @@ TYPES = frozenset({"ADDED", "MODIFIED", "DELETED", "BOOKMARK"})
 
 
 class Stream:
-    """Iterate over it in one thread; `shut` it from any."""
+    """Iterate over it in one thread; `shut` it from any. `opened` hears of the server's answer."""
 
-    def __init__(self, wire: Wire, path: str, query: Mapping[str, str], agent: str) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        path: str,
+        query: Mapping[str, str],
+        agent: str,
+        opened: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._opened = opened
         self._wire = wire
         self._request = f"WATCH {path}"
         self._path = path
@@ -63,6 +71,7 @@ class Stream:
             if self._shut:
                 response.close()
                 return
+        self._opened()
         try:
             for line in self._lines(response):
                 yield self._event(line)

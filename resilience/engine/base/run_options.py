@@ -66,7 +66,8 @@ class Options:
     next holder has undone this run meanwhile. `recovery` is the command that undoes what is left.
     `journalled` is added to the journal's first line. `stream` gives each step its
     randomness (a replay repeats choices).
-    `observe` is handed each probe once it runs, for who shows progress.
+    `observe` is handed each probe once it runs, for who shows progress. `lookout`: ask all the time
+    whether the API server answers, so that an answer is not taken from the past.
     """
 
     seed: int | None = None
@@ -88,3 +89,4 @@ class Options:
     stream: Callable[[int, str], Random] = stream
     journalled: Mapping[str, Any] = field(default_factory=dict)
     observe: Callable[[RunningProbe], None] = _unseen
+    lookout: bool = False

@@ -14,7 +14,7 @@ the test is over, whatever happened in it, all changes are undone, newest first.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -33,8 +33,8 @@ from resilience.engine.journal.journal import Journal
 from resilience.engine.journal.undo import shielded
 from resilience.engine.python import python_calls
 from resilience.engine.python.measured import Measured, NotMeasured
+from resilience.engine.run import looking, teardown
 from resilience.engine.run import settle as harm
-from resilience.engine.run import teardown
 from resilience.engine.run.probe_group import Deck
 from resilience.engine.run.scenario import new_id
 from resilience.engine.run.state import RunState
@@ -103,6 +103,7 @@ class Resilience:
             views=Views(cluster, own),
             owners=Owners(cluster),
         )
+        self._stack = ExitStack()
         self._steps = Steps(self._state)
         self._cancel = aborter.on_abort(clock.poke)
         self.probe = Probes(self)
@@ -110,6 +111,10 @@ class Resilience:
     def __enter__(self) -> Resilience:
         self._state.views.__enter__()
         self._state.views.listen(Witness(self._state.timeline))
+        state = self._state
+        state.sight = looking.sight(
+            state.options, state.cluster, state.views, self._clock, self._stack
+        )
         teardown.begin(self._state, self._title)
         self._state.open_views()
         return self
@@ -123,6 +128,7 @@ class Resilience:
         left: list[str] = []
         shielded(lambda: left.extend(teardown.put_back(self._state, self._clock)),
                  self._state.aborter)  # fmt: skip
+        self._stack.close()
         self._state.views.__exit__(kind, error, trace)
         self._state.journal.close()
         self._cancel()

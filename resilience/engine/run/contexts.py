@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from resilience.cluster.interface import PODS, Cluster, Object, Resource, View, WatchEvent
 from resilience.engine.base.real_clock import EngineClock
+from resilience.engine.evidence.sight import earliest
 from resilience.engine.evidence.victims import Affected, Struck
 from resilience.engine.run.state import RunState
 from resilience.kube import objects
@@ -84,6 +85,9 @@ class StepContext:
 
     def view(self, resource: Resource, namespace: str = "", *, labels: str = "") -> View:
         return self._state.views.open(resource, namespace, labels)
+
+    def earliest(self, received: float) -> float:
+        return earliest(received, self._state.sight.gaps())
 
     def history(self, resource: Resource) -> Sequence[WatchEvent]:
         return self._state.views.history(resource)

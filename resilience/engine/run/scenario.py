@@ -9,7 +9,7 @@ undo is done, for the caller to raise again.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import SystemRandom
@@ -28,8 +28,8 @@ from resilience.engine.evidence.owners import Owners
 from resilience.engine.evidence.watch_recorder import Witness
 from resilience.engine.journal.journal import Journal
 from resilience.engine.journal.undo import shielded
+from resilience.engine.run import looking, teardown, vacuous
 from resilience.engine.run import settle as harm
-from resilience.engine.run import teardown, vacuous
 from resilience.engine.run.probe_group import Deck, NotSteady
 from resilience.engine.run.state import RunState
 from resilience.engine.run.steps import Steps, Stopped, outcome_of
@@ -129,8 +129,10 @@ class _Run:
             f"{self._scenario.title} (seed {state.seed})",
             {"state": "started", "run": state.run, "seed": state.seed},
         )
-        with state.views:
+        with state.views, ExitStack() as stack:
             state.views.listen(Witness(state.timeline))
+            options, views = state.options, state.views
+            state.sight = looking.sight(options, state.cluster, views, self._clock, stack)
             with self._guarded():
                 self._act()
             shielded(self._wind_up, state.aborter)

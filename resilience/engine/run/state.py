@@ -13,6 +13,7 @@ from resilience.engine.base.real_clock import EngineClock
 from resilience.engine.base.run_options import Options
 from resilience.engine.base.timeline import Timeline
 from resilience.engine.evidence.owners import Owners
+from resilience.engine.evidence.sight import Clear, Sight
 from resilience.engine.evidence.victims import Affected, Struck
 from resilience.engine.journal.journal import Journal
 from resilience.engine.run.views import Views
@@ -55,6 +56,17 @@ class RunState:
     verbs: dict[str, Verb] = field(default_factory=dict)
     residues: list[str] = field(default_factory=list)
     struck_at: float | None = None
+    sight: Sight = field(default_factory=Clear)
+
+    def unseen(self, *, last: bool) -> str:
+        """Why nothing can be said of the cluster now, "" where it can. `last`: the answer decides,
+        so that the API server is asked once more."""
+        confirmed = last and self.sight.confirm()
+        since = None if confirmed else self.sight.blind_since()
+        if since is None:
+            return ""
+        away = self.clock.monotonic() - since
+        return f"the API server has not answered for {away:.0f} s, so nobody can say"
 
     def pod(self, uid: str) -> Object | None:
         """The Pod of that uid as the run's watches show it now."""

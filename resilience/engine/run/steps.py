@@ -124,7 +124,7 @@ class Steps:
     def _check(self, step: Step, context: StepContext) -> _Ended:
         once = step.phase is Phase.THEN and not step.within_given
         deadline = context.asked_since if once else context.deadline
-        last: list[NotMet | Behind] = []
+        last: list[NotMet | ClusterError] = []
         texts: list[str] = []
 
         ask = step.verb.ask if step.verb.family is Family.PROBE else step.verb.run
@@ -132,20 +132,24 @@ class Steps:
             raise ActionFailed(f"`{step.verb.name}` cannot stand under {step.phase.value}")
 
         def holds() -> bool:
+            decides = once or self._state.clock.monotonic() >= deadline
+            if blind := self._state.unseen(last=decides):
+                last[:] = [Behind(blind)]
+                return False
             try:
                 texts.append(ask(step.parameters, context))
             except NotMet as error:
                 last[:] = [error]
                 return error.final
-            except Behind as error:  # blind is not wrong: ask again until the deadline
-                last[:] = [error]
+            except (Behind, Unreachable, ServerTrouble) as error:
+                last[:] = [error]  # blind is not wrong: ask again until the deadline
                 return False
             last.clear()
             return True
 
         if self._state.clock.until(holds, deadline) and not last:
             return _Ended(Outcome.PASSED, texts[-1])
-        if isinstance(last[0], Behind):
+        if not isinstance(last[0], NotMet) or last[0].unknown:
             return _Ended(Outcome.NOT_MEASURED, str(last[0]))
         waited = "" if once or last[0].final else f"not within {step.within}: "
         return _Ended(_of_check(step), f"{waited}{last[0]}")

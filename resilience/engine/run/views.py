@@ -66,6 +66,11 @@ class Views:
             ]
         return sorted(found, key=lambda event: event.received)
 
+    def troubled(self) -> bool:
+        """Whether one of the watches is not open now."""
+        with self._lock:
+            return any(view.trouble for view in self._views.values())
+
     def _begin(self, key: Key) -> View:
         resource, namespace, labels = key
         view = self._stack.enter_context(self._cluster.view(resource, namespace, labels=labels))

@@ -209,3 +209,26 @@ def test_an_api_server_that_is_away_for_seconds_is_waited_for(
         admin.request("POST", FAULTS, body={"kind": "stop", "seconds": 5})
         assert inner.end() == 0, inner.output
     assert "the API server does not answer; waiting up to 45 s" in inner.output
+
+
+@pytest.mark.parametrize(
+    ("away", "within", "code"), [(12, "5s", 21), (7, "40s", 0)], ids=["unseen", "seen in time"]
+)
+def test_an_api_server_that_is_away_over_the_deadline_is_not_the_services_failure(
+    project: Path, embedded: Embedded, admin: HttpCluster, away: int, within: str, code: int
+) -> None:
+    (project / "kill.scenario.yaml").write_text(
+        "scenario: it is away while the Pod comes back\nnamespace: shop\nsettle: 0s\ngiven:\n"
+        "  - ready: deployment/web\nwhen:\n  - kill: {pods: app=web, count: 1, grace: 0s}\nthen:\n"
+        f"  - recovered: {{}}\n    within: {within}\n"
+    )
+    with Inner(project, f"--resilience-kubeconfig={embedded.kubeconfig}", "-p", "no:cacheprovider",
+               "kill.scenario.yaml") as inner:  # fmt: skip
+        with admin.view(PODS, "shop") as pods:
+            before = {each["metadata"]["uid"] for each in pods.objects()}
+            assert pods.wait(lambda there: not any(
+                each["metadata"]["uid"] in before for each in there), DEADLINE)  # fmt: skip
+            admin.request("POST", FAULTS, body={"kind": "stop", "seconds": away})
+        assert inner.end() == code, inner.output
+    assert not code or "the API server" in inner.output
+    assert "service failed" not in inner.output

@@ -1,0 +1,175 @@
+"""Whether a Pod that does not start can start by itself, and if not, what to do. Pure.
+
+Three classes, by who could still change something:
+
+- Nobody: what was written is wrong (an image name, a Pod that its namespace's PodSecurity or quota
+  does not admit). Final at once.
+- Somebody else, by making what is missing (an image, a Secret, a key, a ServiceAccount, a node that
+  fits). Often an operator does so a moment later: final after `OTHERS` seconds in that state, which
+  is also when the kubelet has pulled twice.
+- The cluster itself: a registry that timed out, a crash loop, a quota or node that is full, a node
+  that is not ready, a volume that is being provisioned. Never final: waited for.
+
+What is not known here counts as the third. Texts are those of the kubelet (pkg/kubelet/images,
+kuberuntime), the scheduler (framework.FitError), and the admission plugins.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from resilience.kube import objects
+from resilience.kube.objects import Object
+from resilience.model.quantity import parse_quantity
+
+AT_ONCE = 0.0
+OTHERS = 10.0
+"""Seconds in which somebody else may make what is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """`kind` is equal for as long as the same thing is missing; `after` seconds of that it is
+    final. `remedy` is what to do."""
+
+    kind: str
+    after: float
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """`reason` of a waiting container, and what its message has to say ("" for anything)."""
+
+    reason: str
+    message: str
+    stuck: Stuck
+
+
+IMAGE = "image"
+_IMAGE = Stuck(
+    IMAGE, OTHERS,
+    "push the image, correct its name, or give the Pod an imagePullSecret that may read it",
+)  # fmt: skip
+_SECRET = Stuck("configuration", OTHERS, "create it, or correct its name or key in the Pod")
+_ROOT = Stuck("root", AT_ONCE, "set runAsUser in the Pod, or use an image with another user")
+_COMMAND = Stuck("command", OTHERS, "correct `command`, or use an image that has the program")
+
+_DENIED = (
+    r"not found|manifest unknown|does not exist|unauthorized|authentication required"
+    r"|access denied|denied:|forbidden|no basic auth|no match for platform"
+)
+_PASSING = r"timeout|timed out|connection re|no such host|too ?many ?requests|\b(429|5\d\d)\b|EOF"
+
+_WAITING = (
+    _Rule("InvalidImageName", "", Stuck("name", AT_ONCE, "correct the image's name")),
+    _Rule("ErrImageNeverPull", "", Stuck(
+        "never", AT_ONCE, "load the image onto the node, or change imagePullPolicy: Never")),
+    _Rule("CreateContainerConfigError", r"runAsNonRoot|run as root", _ROOT),
+    _Rule("CreateContainerConfigError", r"not found|couldn't find key", _SECRET),
+    _Rule("CrashLoopBackOff|RunContainerError|CreateContainerError",
+          r"executable file not found|no such file or directory|exec format error", _COMMAND),
+)  # fmt: skip
+
+_PLACED = Stuck("volume's node", OTHERS, "its volume is bound to a node that does not take the Pod")
+_NODE = Stuck("node", OTHERS, "correct nodeSelector, affinity or tolerations, or add such a node")
+_CLAIM = Stuck("claim", OTHERS, "create the PersistentVolumeClaim, or correct its name")
+_PASSING_ON_NODES = re.compile(
+    r"were unschedulable|node\.kubernetes\.io/|untolerated taint\(s\)|unbound immediate"
+)
+_UNHELPFUL = re.compile(r"preemption: 0/(\d+) nodes are available: (\d+) Preemption is not helpful")
+
+_CREATION = (
+    (r"must specify ", Stuck(
+        "quota", AT_ONCE, "state requests and limits in the Pod, or add a LimitRange")),
+    (r"violates PodSecurity", Stuck(
+        "security", AT_ONCE, "change the Pod's securityContext, or the namespace's label")),
+    (r"(is|are) invalid: ", Stuck("invalid", AT_ONCE, "correct the Pod's template")),
+    (r"serviceaccount .*not found", Stuck(
+        "account", OTHERS, "create the ServiceAccount, or correct its name")),
+    (r"no (PriorityClass|RuntimeClass)|(priorityclass|runtimeclass).*not found", Stuck(
+        "class", OTHERS, "create that class, or correct its name")),
+    (r"denied the request", Stuck("webhook", OTHERS, "change what the webhook does not admit")),
+)  # fmt: skip
+
+_QUANTITIES = re.compile(r"requested: (.*?), used: (.*?), limited: (.*)$")
+
+
+def of_pod(pod: Object, before: Stuck | None = None) -> Stuck | None:
+    """Why it cannot start; None where it may. `before` is what was said of it last: a back-off
+    may not repeat why."""
+    for reason, message in _reasons(pod):
+        if reason in ("ErrImagePull", "ImagePullBackOff"):
+            return _of_pull(message, before)
+        for rule in _WAITING:
+            if re.fullmatch(rule.reason, reason) and re.search(rule.message, message):
+                return rule.stuck
+    scheduled = objects.condition(pod, "PodScheduled")
+    if scheduled.get("status") == "False":
+        return of_scheduling(str(scheduled.get("message") or ""))
+    return None
+
+
+def _of_pull(message: str, before: Stuck | None) -> Stuck | None:
+    if re.search(_PASSING, message, re.IGNORECASE):
+        return None
+    if re.search(_DENIED, message, re.IGNORECASE):
+        return _IMAGE
+    return before if before == _IMAGE else None
+
+
+def of_scheduling(message: str) -> Stuck | None:
+    """By the scheduler's own words: no node fits, and removing Pods would not help."""
+    if re.search(r'persistentvolumeclaim "[^"]*" not found', message):
+        return _CLAIM
+    found = _UNHELPFUL.search(message)
+    if not found or found[1] != found[2] or _PASSING_ON_NODES.search(message):
+        return None
+    return _PLACED if re.search(r"volume node affinity|PersistentVolume's", message) else _NODE
+
+
+def of_creation(message: str) -> Stuck | None:
+    """Why a controller's Pod is not admitted; None where it may be later."""
+    if over := _too_large(message):
+        return over
+    return next((stuck for text, stuck in _CREATION if re.search(text, message, re.I)), None)
+
+
+def _too_large(message: str) -> Stuck | None:
+    """A quota that even an empty namespace would be too small for."""
+    found = _QUANTITIES.search(message)
+    if not found:
+        return None
+    requested, _, limited = (_amounts(each) for each in found.groups())
+    if any(parse_quantity(value) > parse_quantity(limited[name])
+           for name, value in requested.items() if name in limited):  # fmt: skip
+        return Stuck("quota", AT_ONCE, "ask for less in the Pod, or raise the quota")
+    return None
+
+
+def _amounts(text: str) -> Mapping[str, str]:
+    pairs = (part.partition("=") for part in text.split(","))
+    return {name: value for name, _, value in pairs if value}
+
+
+def of_mount(message: str) -> Stuck | None:
+    """A FailedMount Event: a Secret or ConfigMap that a volume names is missing."""
+    missing = re.search(r"(secret|configmap) \"[^\"]*\" not found|references non-existent", message)
+    return _SECRET if missing else None
+
+
+def _reasons(pod: Object) -> Iterator[tuple[str, str]]:
+    """(reason, message) of each container that waits; a crash's own message behind the back-off's.
+    Init containers come first."""
+    status = pod.get("status") or {}
+    for field in ("initContainerStatuses", "containerStatuses"):
+        listed: Sequence[Mapping[str, Any]] = status.get(field) or ()
+        for container in listed:
+            waiting = (container.get("state") or {}).get("waiting") or {}
+            ended = (container.get("lastState") or {}).get("terminated") or {}
+            texts = (waiting.get("message"), ended.get("message"))
+            if waiting.get("reason"):
+                yield str(waiting["reason"]), " ".join(str(each) for each in texts if each)

@@ -1,0 +1,110 @@
+"""What does not come by waiting: Pods that cannot start by themselves or are not admitted.
+
+What `prospects` says of a state counts once that state has lasted, by the run's own watch, for as
+long as the rule wants. On the sandbox, which pulls nothing, a missing image is final at once. A
+node that an autoscaler is bringing is waited for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from resilience.checks import prospects
+from resilience.checks.prospects import Stuck
+from resilience.cluster.interface import DEPLOYMENTS, EVENTS, PODS, REPLICASETS, Object, WatchEvent
+from resilience.kube import objects
+from resilience.verbs.context import CheckContext
+
+_SCALING = frozenset({"TriggeredScaleUp", "Nominated", "NominatedPod"})
+"""Reasons of Events of the Cluster Autoscaler and of Karpenter: a node is coming."""
+
+_CREATION = frozenset({"FailedCreate", "SuccessfulCreate"})
+
+
+def remedies(
+    pods: Iterable[Object], context: CheckContext, owners: Sequence[Object] = ()
+) -> list[str]:
+    """What to do about each thing that waiting cannot mend; empty where waiting may. `owners` are
+    the workloads whose Pods are missing."""
+    found = _of_pods([pod for pod in pods if not objects.is_terminating(pod)], context)
+    found += _of_creation(owners, context) if owners else []
+    now = context.clock.monotonic()
+    final = [stuck.remedy for stuck, since in found if now - since >= _after(stuck, context)]
+    return list(dict.fromkeys(final))
+
+
+def _after(stuck: Stuck, context: CheckContext) -> float:
+    pulled = stuck.kind == prospects.IMAGE and context.cluster.is_sandbox
+    return prospects.AT_ONCE if pulled else stuck.after
+
+
+def _of_pods(pods: Sequence[Object], context: CheckContext) -> list[tuple[Stuck, float]]:
+    """(what, since when) of each that is stuck now."""
+    uids = {objects.uid(pod) for pod in pods}
+    states: dict[str, tuple[Stuck, float]] = {}
+    for event in context.history(PODS) if uids else ():
+        uid = objects.uid(event.object)
+        if uid in uids:
+            before = states.pop(uid, None)
+            now = prospects.of_pod(event.object, before[0] if before else None)
+            _keep(states, uid, now, before, event)
+    mounts = _by_events(uids, context)
+    for uid, state in mounts.items():
+        states.setdefault(uid, state)
+    coming = _coming(context) if states else frozenset[str]()
+    return [state for uid, state in states.items() if uid not in coming]
+
+
+def _by_events(uids: set[str], context: CheckContext) -> dict[str, tuple[Stuck, float]]:
+    """Of Pods whose volumes cannot be mounted, which their status does not tell."""
+    states: dict[str, tuple[Stuck, float]] = {}
+    for event in context.history(EVENTS) if uids else ():
+        uid = _about(event)
+        if uid in uids and event.object.get("reason") == "FailedMount":
+            before = states.pop(uid, None)
+            _keep(states, uid, prospects.of_mount(_text(event)), before, event)
+    return states
+
+
+def _of_creation(owners: Sequence[Object], context: CheckContext) -> list[tuple[Stuck, float]]:
+    """Of workloads whose Pods are not admitted, by the last Event about their creation."""
+    uids = {objects.uid(owner) for owner in owners}
+    if any(owner.get("kind") == DEPLOYMENTS.kind for owner in owners):
+        replicasets = context.view(REPLICASETS, context.namespace).objects()
+        uids |= {objects.uid(rs) for rs in replicasets if objects.controller_uid(rs) in uids}
+    states: dict[str, tuple[Stuck, float]] = {}
+    for event in context.history(EVENTS):
+        uid = _about(event)
+        if uid in uids and event.object.get("reason") in _CREATION:
+            failed = event.object["reason"] == "FailedCreate"
+            now = prospects.of_creation(_text(event)) if failed else None
+            _keep(states, uid, now, states.pop(uid, None), event)
+    return list(states.values())
+
+
+def _coming(context: CheckContext) -> frozenset[str]:
+    """uids of Pods for which a node is being made."""
+    return frozenset(
+        _about(event) for event in context.history(EVENTS) if event.object.get("reason") in _SCALING
+    )
+
+
+def _keep(
+    states: dict[str, tuple[Stuck, float]],
+    uid: str,
+    now: Stuck | None,
+    before: tuple[Stuck, float] | None,
+    event: WatchEvent,
+) -> None:
+    if now is not None:
+        same = before is not None and before[0].kind == now.kind
+        states[uid] = (now, before[1] if same and before else event.received)
+
+
+def _about(event: WatchEvent) -> str:
+    about = event.object.get("involvedObject") or event.object.get("regarding") or {}
+    return str(about.get("uid", ""))
+
+
+def _text(event: WatchEvent) -> str:
+    return str(event.object.get("message") or event.object.get("note") or "")

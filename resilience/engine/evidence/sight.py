@@ -1,0 +1,133 @@
+"""When nobody could see the cluster, because its API server did not answer.
+
+A watch that is silent looks like a cluster in which nothing happens. So the API server is asked
+for as long as a run lasts, every `EVERY` seconds, and whether the run's watches are open. What lies
+between two good answers more than `GAP` seconds apart was not seen: an event received then, or
+right after, may have happened at any moment of it. After `BLIND` seconds without a good answer no
+check is asked: it would be answered from the past.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol
+
+EVERY = 0.5
+GAP = 2.0
+BLIND = 5.0
+ASK_WITHIN = 10.0
+"""Seconds that one question may take."""
+
+LAG = 0.25
+"""Seconds after the end of a gap in which a watch that is open again still tells of it."""
+
+ENDS_WITHIN = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Monotonic seconds. `until` None: it is not over."""
+
+    since: float
+    until: float | None = None
+
+
+def earliest(received: float, gaps: Iterable[Gap]) -> float:
+    """The first moment at which an event received then may have happened."""
+    for gap in gaps:
+        if gap.since < received and (gap.until is None or received <= gap.until + LAG):
+            return gap.since
+    return received
+
+
+class Sight(Protocol):
+    """What a run goes by."""
+
+    def gaps(self) -> Sequence[Gap]:
+        """All of them, the open one last."""
+
+    def blind_since(self) -> float | None:
+        """The last good answer, where that is long ago."""
+
+    def confirm(self) -> bool:
+        """Ask now, before an answer that decides; whether it was answered."""
+
+
+class Clear:
+    """A cluster that always answers: in memory."""
+
+    def gaps(self) -> Sequence[Gap]:
+        """None."""
+        return ()
+
+    def blind_since(self) -> float | None:
+        """Never."""
+        return None
+
+    def confirm(self) -> bool:
+        """Nothing to ask."""
+        return True
+
+
+class Lookout:
+    """Asks on a thread of its own, as a context manager. `answers` says whether the API server
+    answered now and every watch is open; it may block for `ASK_WITHIN` seconds."""
+
+    def __init__(
+        self, answers: Callable[[], bool], now: Callable[[], float], every: float = EVERY
+    ) -> None:
+        self._answers = answers
+        self._now = now
+        self._every = every
+        self._good = now()
+        self._gaps: list[Gap] = []
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, name="lookout", daemon=True)
+
+    def __enter__(self) -> Lookout:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:  # fmt: skip
+        self._over.set()
+        self._thread.join(ENDS_WITHIN)
+
+    def gaps(self) -> Sequence[Gap]:
+        """All of them, the open one last."""
+        with self._lock:
+            open_ = [Gap(self._good)] if self._now() - self._good > GAP else []
+            return [*self._gaps, *open_]
+
+    def blind_since(self) -> float | None:
+        """The last good answer, where that is long ago."""
+        with self._lock:
+            return self._good if self._now() - self._good > BLIND else None
+
+    def confirm(self) -> bool:
+        """Ask until there is a good answer, for up to `ASK_WITHIN` seconds."""
+        end = self._now() + ASK_WITHIN
+        while True:
+            if self._answers():
+                self._answered()
+                return True
+            if self._now() >= end or self._over.wait(self._every):
+                return False
+
+    def _look(self) -> None:
+        while not self._over.wait(self._every):
+            if self._answers():
+                self._answered()
+
+    def _answered(self) -> None:
+        with self._lock:
+            now = self._now()
+            if now - self._good > GAP:
+                self._gaps.append(Gap(self._good, now))
+            self._good = now

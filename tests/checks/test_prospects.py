@@ -1,0 +1,162 @@
+"""Which states can change by themselves, in the words of kubelets, schedulers and API servers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from resilience.checks import prospects
+from resilience.checks.prospects import AT_ONCE, OTHERS, Stuck
+from resilience.cluster.interface import Object
+
+NODES = "0/3 nodes are available: "
+NOT_HELPFUL = " preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling."
+
+
+def waiting(
+    reason: str, message: str = "", last: str = "", field: str = "containerStatuses"
+) -> Object:
+    status: dict[str, Any] = {"state": {"waiting": {"reason": reason, "message": message}}}
+    if last:
+        status["lastState"] = {"terminated": {"reason": "StartError", "message": last}}
+    return {"status": {"phase": "Pending", field: [status]}}
+
+
+def unscheduled(message: str) -> Object:
+    condition = {"type": "PodScheduled", "status": "False", "message": message}
+    return {"status": {"phase": "Pending", "conditions": [condition]}}
+
+
+def outcome(stuck: Stuck | None) -> float | None:
+    return stuck.after if stuck else None
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "after"),
+    [
+        ("InvalidImageName", "couldn't parse image name", AT_ONCE),
+        ("ErrImageNeverPull", "is not present with pull policy of Never", AT_ONCE),
+        ("ErrImagePull", 'failed to resolve reference "r/x:1": r/x:1: not found', OTHERS),
+        ("ErrImagePull", "manifest for nginx:1.99 not found: manifest unknown", OTHERS),
+        (
+            "ImagePullBackOff",
+            "pull access denied, repository does not exist or may require",
+            OTHERS,
+        ),
+        ("ErrImagePull", "failed to authorize: 401 Unauthorized", OTHERS),
+        ("ErrImagePull", "no match for platform in manifest: not found", OTHERS),
+        ("ErrImagePull", "429 Too Many Requests: toomanyrequests: rate limit", None),
+        ("ErrImagePull", "dial tcp 10.0.0.1:443: i/o timeout", None),
+        ("ErrImagePull", "dial tcp: lookup registry.local: no such host", None),
+        ("ErrImagePull", "unexpected status from HEAD request: 503 Service Unavailable", None),
+        ("ErrImagePull", "read: connection reset by peer", None),
+        ("ImagePullBackOff", 'Back-off pulling image "x"', None),
+        ("CreateContainerConfigError", 'secret "db" not found', OTHERS),
+        ("CreateContainerConfigError", "couldn't find key password in Secret shop/db", OTHERS),
+        ("CreateContainerConfigError", 'configmap "settings" not found', OTHERS),
+        (
+            "CreateContainerConfigError",
+            "container has runAsNonRoot and image will run as root",
+            AT_ONCE,
+        ),
+        ("CreateContainerConfigError", "failed to sync secret cache: timed out", None),
+        ("CrashLoopBackOff", "back-off 10s restarting failed container", None),
+        ("ContainerCreating", "", None),
+        ("PodInitializing", "", None),
+    ],
+)
+def test_a_waiting_container(reason: str, message: str, after: float | None) -> None:
+    for field in ("containerStatuses", "initContainerStatuses"):
+        assert outcome(prospects.of_pod(waiting(reason, message, field=field))) == after
+
+
+def test_a_back_off_that_does_not_repeat_why_is_what_it_was_before() -> None:
+    first = prospects.of_pod(waiting("ErrImagePull", "r/x:1: not found"))
+    again = waiting("ImagePullBackOff", 'Back-off pulling image "r/x:1"')
+    assert prospects.of_pod(again, first) == first
+    assert prospects.of_pod(waiting("ImagePullBackOff", "i/o timeout"), first) is None
+
+
+def test_a_program_that_the_image_lacks_is_no_crash() -> None:
+    missing = 'runc create failed: exec: "srv": executable file not found in $PATH: unknown'
+    assert outcome(prospects.of_pod(waiting("CrashLoopBackOff", "back-off 10s", missing))) == OTHERS
+    assert (
+        prospects.of_pod(waiting("CrashLoopBackOff", "back-off 10s", "panic: no database")) is None
+    )
+
+
+@pytest.mark.parametrize(
+    ("message", "after"),
+    [
+        (NODES + "3 node(s) didn't match Pod's node affinity/selector." + NOT_HELPFUL,
+         OTHERS),
+        ("0/3 nodes are available: 1 node(s) had untolerated taint"
+         " {node-role.kubernetes.io/control-plane: }, 2 node(s) didn't match Pod's node"
+         " affinity/selector." + NOT_HELPFUL, OTHERS),
+        (NODES + "3 Insufficient cpu." + NOT_HELPFUL, OTHERS),  # larger than any
+        (NODES + "3 node(s) had volume node affinity conflict." + NOT_HELPFUL, OTHERS),
+        ('0/3 nodes are available: persistentvolumeclaim "data" not found.' + NOT_HELPFUL, OTHERS),
+        ("0/3 nodes are available: 3 Insufficient cpu. preemption: 0/3 nodes are available:"
+         " 3 No preemption victims found for incoming pod.", None),
+        ("0/3 nodes are available: 1 node(s) were unschedulable, 2 node(s) didn't match Pod's node"
+         " affinity/selector." + NOT_HELPFUL, None),
+        ("0/3 nodes are available: 3 node(s) had untolerated taint"
+         " {node.kubernetes.io/not-ready: }." + NOT_HELPFUL, None),
+        (NODES + "3 node(s) had untolerated taint(s)." + NOT_HELPFUL, None),
+        (NODES + "pod has unbound immediate PersistentVolumeClaims." + NOT_HELPFUL,
+         None),
+        ("0/3 nodes are available: 1 node(s) didn't match Pod's node affinity/selector,"
+         " 2 Insufficient cpu. preemption: 0/3 nodes are available: 1 Preemption is not"
+         " helpful for scheduling, 2 No preemption victims found for incoming pod.", None),
+        ("no nodes available to schedule pods", None),
+        ("", None),
+    ],
+)  # fmt: skip
+def test_a_pod_without_a_node(message: str, after: float | None) -> None:
+    assert outcome(prospects.of_pod(unscheduled(message))) == after
+
+
+@pytest.mark.parametrize(
+    ("message", "after"),
+    [
+        ('pods "web-" is forbidden: failed quota: q: must specify limits.cpu for: c', AT_ONCE),
+        ('pods "web-" is forbidden: exceeded quota: q, requested: limits.memory=4Gi,'
+         " used: limits.memory=0, limited: limits.memory=2Gi", AT_ONCE),
+        ('pods "web-" is forbidden: exceeded quota: q, requested: pods=1, used: pods=6,'
+         " limited: pods=6", None),
+        ('pods "web-" is forbidden: exceeded quota: q, requested: requests.cpu=500m,pods=1,'
+         " used: requests.cpu=2,pods=6, limited: requests.cpu=2,pods=10", None),
+        ('pods "web-" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true',
+         AT_ONCE),
+        ('pods "web-" is forbidden: error looking up service account shop/app: serviceaccount "app"'
+         " not found", OTHERS),
+        ('admission webhook "policy.example.com" denied the request: no latest tag', OTHERS),
+        ('Pod "web-" is invalid: spec.containers[0].image: Required value', AT_ONCE),
+        ('pods "web-" is forbidden: no PriorityClass with name high was found', OTHERS),
+        ('Internal error occurred: failed calling webhook "v": connection refused', None),
+        ("etcdserver: request timed out", None),
+    ],
+)  # fmt: skip
+def test_a_pod_that_is_not_admitted(message: str, after: float | None) -> None:
+    assert outcome(prospects.of_creation(message)) == after
+
+
+@pytest.mark.parametrize(
+    ("message", "after"),
+    [
+        ('MountVolume.SetUp failed for volume "tls" : secret "tls" not found', OTHERS),
+        ('MountVolume.SetUp failed for volume "c" : configmap "c" not found', OTHERS),
+        ('MountVolume.SetUp failed for volume "c" : configmap references non-existent key: k',
+         OTHERS),
+        ("Unable to attach or mount volumes: timed out waiting for the condition", None),
+        ('MountVolume.SetUp failed: failed to sync configmap cache: timed out', None),
+    ],
+)  # fmt: skip
+def test_a_volume_that_is_not_mounted(message: str, after: float | None) -> None:
+    assert outcome(prospects.of_mount(message)) == after
+
+
+def test_each_remedy_is_one_line_and_names_what_to_do() -> None:
+    stuck = [rule.stuck for rule in prospects._WAITING] + [each for _, each in prospects._CREATION]
+    assert all(each.remedy and "\n" not in each.remedy for each in stuck)
