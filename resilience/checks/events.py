@@ -1,5 +1,6 @@
-"""Why Pods do not serve: each with its state, in the words of the container that waits or of the
-scheduler, or else with the last Event about it. `ready` and `recovered` share these words."""
+"""Why Pods do not serve: each with its state, in the words of the waiting container or of the
+scheduler, or else with the last Event about it. `ready` and `recovered` share these words.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +13,15 @@ from resilience.model.words import many
 from resilience.verbs.context import CheckContext
 
 MOST = 3
-"""Pods told of in one message."""
+"""Pods named in one message."""
 
 
 def about_unready(
     pods: Iterable[Object], context: CheckContext, *, terminating: bool = False
 ) -> list[str]:
-    """One phrase for each of the first Pods that do not serve. Those on their way out are left out
-    unless asked for."""
+    """One phrase for each of the first Pods that do not serve. Terminating Pods are left out
+    unless requested.
+    """
     unready = [
         pod
         for pod in objects.in_order(pods)
@@ -48,7 +50,7 @@ def _phrase(pod: Object, event: str) -> str:
 
 
 def _state(pod: Object) -> tuple[str, bool]:
-    """What it is, and whether that says already why."""
+    """Its state, and whether that already explains why."""
     if objects.is_terminating(pod):
         return _terminating(pod), False
     for name, waiting in waits(pod):

@@ -1,6 +1,6 @@
 """`matches_snapshot`: a restored namespace holds what the snapshot recorded, field by field.
 
-The namespace's annotations say which snapshot it came from. What may differ (uids, allocated
+The namespace's annotations name the snapshot it came from. What may differ (uids, allocated
 addresses, what a drill rewrites) is on closed lists by kind and field; the entries that were used
 are part of the answer, and so are objects that the snapshot does not hold.
 """
@@ -22,10 +22,10 @@ _SHOWN = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Same:
-    """Parameters of `same`."""
+    """Parameters of `matches_snapshot`."""
 
     as_: Literal["snapshot"] = parameter(
-        "`snapshot`: the snapshot that the namespace was restored from.",
+        "`snapshot`: the snapshot from which the namespace was restored.",
         key="as",
         default="snapshot",
     )
@@ -46,8 +46,8 @@ def run(same: Same, context: CheckContext) -> str:
         found = metadata.get("annotations") or {}
         if not {SNAPSHOT, SOURCE, STORE} <= found.keys():
             raise NotMet(
-                f"namespace {context.namespace} does not say which snapshot it was "
-                "restored from; only what a drill or `restore` restored can be compared",
+                f"namespace {context.namespace} does not record from which snapshot it was "
+                "restored; only what a drill or `restore` restored can be compared",
                 final=True,
             )
         keys = from_environment(context.cluster)
@@ -74,7 +74,7 @@ def run(same: Same, context: CheckContext) -> str:
             + rest
         )
     sentence = (
-        f"everything in {context.namespace} is as snapshot {snapshot.name} recorded it: "
+        f"everything in {context.namespace} matches snapshot {snapshot.name}: "
         f"{many(proof.same, 'object')}"
     )
     if more:

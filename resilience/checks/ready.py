@@ -1,9 +1,9 @@
 """`ready`: a workload, some Pods, or everything in the namespace is ready.
 
-After an action that means more than a number in a status: each victim's harm shows in our own
+After an action that means more than a number in a status: each victim's harm shows in this run's
 watch, the controller has seen the newest spec, and as many Pods as wanted serve, all of the newest
-revision (`resilience.kube.readiness`). A workload of zero Pods is not ready, since nothing would
-be proven. `all` looks at every Pod, whoever owns it (`resilience.cluster.survey`).
+revision (`resilience.kube.readiness`). A workload of zero Pods is not ready, since nothing would be
+proven. `all` checks every Pod, whatever owns it (`resilience.cluster.survey`).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from resilience.model.verb import Complaint, Family, Phase, Right, Verb, paramet
 from resilience.verbs.context import CheckContext, NotMet, Victim
 
 _ROLLED = {resource.kind: resource for resource in WORKLOADS if resource != JOBS}
-"""Workloads that make their Pods anew after a change, by kind."""
+"""Workloads that replace their Pods after a change, by kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class Ready:
         one_of="what",
     )
     pods: Selector | None = parameter(
-        "Every Pod with these labels; after an action, as many as before.",
+        "Every Pod with these labels; after an action, at least as many as before.",
         default=None,
         example="app=checkout",
         one_of="what",
@@ -73,7 +73,7 @@ def _describe(ready: Ready) -> str:
 
 
 def run(ready: Ready, context: CheckContext) -> str:
-    """One sentence of what is ready; NotMet says what is missing."""
+    """One sentence that names what is ready; NotMet says what is missing."""
     if ready.pods:
         return _pods(ready.pods, ready.at_least, context)
     if isinstance(ready.target, Reference):
@@ -113,8 +113,9 @@ def _all(context: CheckContext) -> str:
 
 
 def _unhealed(context: CheckContext) -> list[str]:
-    """Owners that nobody here knows have not replaced yet what was taken from them: how many Pods
-    they want is not known, so as many as before."""
+    """Owners of unknown kinds have not yet replaced what was taken from them: how many Pods they
+    want is not known, so as many as before are expected.
+    """
     known = {resource.kind.lower() for resource in WORKLOADS}
     theirs = [
         victim
@@ -187,8 +188,9 @@ def _pods(selector: Selector, at_least: int, context: CheckContext) -> str:
 
 
 def _rolling(selector: Selector, context: CheckContext) -> str:
-    """Non-empty while a workload that this run changed has not made all such Pods anew: until then
-    the old ones are ready, and prove nothing."""
+    """Non-empty while a workload that this run changed has not replaced all of its matching
+    Pods: until then the old ones are ready, and prove nothing.
+    """
     changed = {
         (change.kind, change.name)
         for change in context.changes
@@ -207,7 +209,8 @@ def _rolling(selector: Selector, context: CheckContext) -> str:
 
 def _healing(selector: Selector, context: CheckContext) -> str:
     """Non-empty while a workload of such Pods has fewer than before it was hit: right after a
-    DELETE the Pods that are left are all ready, and the new one does not exist yet."""
+    DELETE the remaining Pods are all ready, and the new one does not exist yet.
+    """
     hit = {objects.uid(event.object) for event in context.history(PODS)
            if selector.matches(objects.labels(event.object))}  # fmt: skip
     victims = [victim for victim in context.victims if victim.uid in hit]
@@ -223,7 +226,7 @@ def _serving(pods: Iterable[Object], context: CheckContext) -> None:
 
 
 def _late(context: CheckContext, workloads: set[str] | None) -> str:
-    """Non-empty while the harm to a victim (of these workloads) does not show yet."""
+    """Non-empty while the harm to a victim (of these workloads) is not visible yet."""
     concerned: list[Victim] = [
         victim
         for victim in context.victims
@@ -231,7 +234,7 @@ def _late(context: CheckContext, workloads: set[str] | None) -> str:
     ]
     hidden = not_yet(concerned, lambda uid: _by_uid(context, uid))
     names = ", ".join(f"{victim.namespace}/{victim.name}" for victim in hidden)
-    return f"the watch does not show yet what was done to {names}" if hidden else ""
+    return f"the watch does not show yet what happened to {names}" if hidden else ""
 
 
 def _by_uid(context: CheckContext, uid: str) -> Object | None:

@@ -1,9 +1,9 @@
 """`recovered`: how long each action's harm lasted, read from the watch.
 
-For every action and every workload that it hit: the seconds from the strike until the harm showed
-and the workload again had as many serving Pods as before, or as many as it wants now if that is
-fewer. A written `within` is the promise that each of these numbers is held against; without one it
-is enough that it recovered. What did not serve before does not have to come back.
+For every action and every workload that it hit: the seconds from the strike until the harm was
+visible and the workload again had as many serving Pods as before, or as many as it wants now if
+that is fewer. A `within` is the limit for each of these numbers; without one it is enough that the
+workload recovered. What did not serve before does not have to come back.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from resilience.verbs.context import CheckContext, NotMet
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovered:
-    """`recovered` has no parameters; `within` stands beside it."""
+    """`recovered` has no parameters; `within` is the step's own key."""
 
 
 def run(_: Recovered, context: CheckContext) -> str:
@@ -52,9 +52,9 @@ def run(_: Recovered, context: CheckContext) -> str:
 
 
 def _nobody(context: CheckContext) -> str:
-    """Without a victim: fine where all that was removed had finished before."""
+    """Without a victim: fine if everything that was removed had already finished."""
     if not context.finished:
-        raise NotMet("no Pod was harmed, so nothing could recover", final=True)
+        raise NotMet("no Pod was harmed, so there was nothing to recover", final=True)
     text = f"only finished Pods were removed ({', '.join(context.finished)}): none has to come back"
     context.note(What.NOTE, text)
     return text
@@ -65,7 +65,7 @@ def _why(open_: Sequence[Recovery], context: CheckContext) -> list[str]:
 
 
 def _reasons(open_: Sequence[Recovery], context: CheckContext) -> list[str]:
-    """Why what should have come back does not serve, in the words of `ready`."""
+    """Why the Pods that should have come back do not serve, in the words of `ready`."""
     unready = {objects.uid(pod): pod for each in open_ for pod in each.unready}
     return [*events.about_unready(unready.values(), context), *_stuck(open_, context)]
 
@@ -84,7 +84,7 @@ def _stuck(open_: Sequence[Recovery], context: CheckContext) -> list[str]:
 
 
 def _last_moment(context: CheckContext) -> float:
-    """When this check is asked for the last time: at once where `then` has no `within`."""
+    """When this check is evaluated for the last time: at once where `then` has no `within`."""
     once = context.step.phase is Phase.THEN and not context.step.within_given
     return context.asked_since if once else context.deadline
 
@@ -129,10 +129,10 @@ VERB = Verb(
     family=Family.CHECK,
     parameters=Recovered,
     summary="Every workload that was hit has as many serving Pods as before, or as many as it"
-    " wants now; says after how long.",
+    " wants now; reports how long that took.",
     phases=frozenset({Phase.WHEN, Phase.THEN}),
     run=run,
-    describe=lambda _: "every action's harm is healed",
+    describe=lambda _: "the harm of every action is healed",
     rights=_rights,
     example="recovered: {}",
 )

@@ -1,7 +1,7 @@
-"""Recoveries of a run, with all that they are computed from: Pods, ReplicaSets, what is wanted.
+"""Recoveries of a run, and their inputs: Pods, ReplicaSets, wanted numbers.
 
-How many Pods a workload wants is read from the run's watches in its own namespace; elsewhere it is
-asked for, and where the right for that is missing, as many as before are expected.
+How many Pods a workload wants is read from the run's watches in its own namespace; for other
+namespaces it is requested, and without permission for that, as many as before are expected.
 """
 
 from __future__ import annotations
@@ -35,8 +35,9 @@ def found(victims: Sequence[Victim], context: CheckContext) -> list[Recovery]:
 
 
 class _Wanting:
-    """What workloads want. `events` are of those in the run's own namespace; each of another one is
-    asked for once."""
+    """What workloads want. `events` are of those in the run's own namespace; each one elsewhere
+    is requested once.
+    """
 
     def __init__(self, victims: Sequence[Victim], context: CheckContext) -> None:
         self._context = context
@@ -51,7 +52,7 @@ class _Wanting:
             ]
 
     def of(self, victim: Victim, moment: float) -> int | None:
-        """At that moment, None when nobody can say."""
+        """At that moment; None if it is unknown."""
         if _resource(victim) is None:
             return None
         if victim.namespace == self._context.namespace:
@@ -61,7 +62,7 @@ class _Wanting:
         return self._asked[victim.workload]
 
     def _watched(self, uid: str, moment: float) -> int | None:
-        """By the last event until then; before the first, what that one says."""
+        """From the last event up to then; before the first event, from what that one shows."""
         events = [event for event in self.events if objects.uid(event.object) == uid]
         until = [event for event in events if event.received <= moment]
         return readiness.wanted((until or events)[-1 if until else 0].object) if events else None
@@ -77,7 +78,7 @@ class _Wanting:
 
 
 def _resource(victim: Victim) -> Resource | None:
-    """The kind of its workload; None for a bare Pod and for kinds that are not known here."""
+    """The kind of its workload; None for a bare Pod and for unknown kinds."""
     if not victim.workload:
         return None
     return _KINDS.get(victim.workload_title.partition("/")[0])

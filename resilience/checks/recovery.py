@@ -1,10 +1,10 @@
 """Time to recover, computed from what the watch has shown. Pure.
 
 What has to come back is the smaller of two numbers: how many Pods of the workload served (Ready,
-not terminating) at the strike, and how many it wants now, since nothing brings back what nobody
-wants any more. Where none served before, nothing has to come back. A Pod belongs to the workload
-over its ReplicaSet, so a rollout's new Pods count. Recovery is the first moment at which the harm
-to every victim shows and that many serve; a Pod that still terminates counts for nobody.
+not terminating) at the strike, and how many it wants now, since nothing recreates Pods that are no
+longer wanted. If none served before, nothing has to come back. A Pod belongs to the workload
+through its ReplicaSet, so a rollout's new Pods count. Recovery is the first moment at which the
+harm to every victim is visible and that many serve; a terminating Pod never counts.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Earliest = Callable[[float], float]
 """The first moment at which an event received then may have happened."""
 
 Wanting = Callable[[Victim, float], int | None]
-"""How many Pods the victim's workload wanted at that moment; None when nobody can say."""
+"""How many Pods the victim's workload wanted at that moment; None if unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ class Recovery:
 
     @property
     def text(self) -> str:
-        """For people."""
+        """Readable form."""
         if self.seconds is None:
             return f"{self.workload} has {self.serving} of {self.due} serving Pods back"
         if self.vain:
@@ -73,11 +73,13 @@ def recoveries(
     earliest: Earliest = lambda received: received,
 ) -> list[Recovery]:
     """One per action and workload, in order of the strikes. `pods` may hold events of workloads
-    too: each is a moment at which what is wanted may have changed."""
+    as well: each is a moment at which the wanted number may have changed.
+    """
     groups: dict[tuple[str, str], list[Victim]] = {}
     for victim in victims:
         groups.setdefault((victim.step, victim.workload or victim.uid), []).append(victim)
-    # Of another namespace than the run's no ReplicaSets are watched: what was harmed names its own.
+    # ReplicaSets are watched only in the run's namespace: elsewhere the victim's record names its
+    # own.
     own = {victim.owner: victim.workload for victim in victims if victim.owner and victim.workload}
     above = own | _above(replicasets)
     return [_Harm(group, above, wanting, earliest).recovery(pods) for group in groups.values()]
@@ -156,8 +158,9 @@ class _Harm:
         return len(self._serving()) >= due
 
     def _whole(self, victim: Victim, pod: Object | None) -> bool:
-        """A crashed Pod that is still there has to serve again itself, in a new container, if it
-        served before."""
+        """A crashed Pod that still exists has to serve again itself, in a new container, if it
+        served before.
+        """
         if victim.fate is not Fate.RESTARTED or pod is None or objects.is_terminating(pod):
             return True
         if victim.uid not in self._served:
@@ -168,7 +171,7 @@ class _Harm:
         return [pod for pod in self._mine() if readiness.serves(pod)]
 
     def _mine(self) -> list[Object]:
-        """Pods of the workload; of a bare Pod, those of its name."""
+        """Pods of the workload; for a bare Pod, those with its name."""
         pods = [obj for obj in self._now.values() if obj.get("kind", "Pod") == "Pod"]
         return [pod for pod in pods if self._is_mine(pod)]
 

@@ -1,7 +1,7 @@
 """`restarts`: how often containers were restarted since the run began.
 
-Counted from the watch: a Pod that restarted and is gone still counts, and restarts from before
-the run do not. No Pod at all is not "no restart".
+Counted from the watch: a Pod that restarted and is gone still counts, and restarts from before the
+run do not. Without any Pod the check does not hold.
 """
 
 from __future__ import annotations
@@ -58,7 +58,9 @@ def run(restarts: Restarts, context: CheckContext) -> str:
 
 
 def _counts(selector: Selector, context: CheckContext) -> dict[str, tuple[str, int]]:
-    """uid to (title, restarts since it was first seen); a Pod born during the run starts at 0."""
+    """uid to (title, restarts since it was first seen); a Pod created during the run starts at
+    0.
+    """
     first: dict[str, int] = {}
     most: dict[str, tuple[str, int]] = {}
     for event in context.history(PODS):

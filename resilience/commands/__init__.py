@@ -1,4 +1,4 @@
-"""What the `resilience` command does, one module a subcommand. They parse nothing."""
+"""The actions of the `resilience` command, one module per subcommand. They parse nothing."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from resilience.config.settings import Settings, nothing, resolve
 
 
 class CommandError(Exception):
-    """It could not be done; the text says what, why and what to do."""
+    """The command could not do its work; the text says what, why and what to do."""
 
 
 def settings(options: argparse.Namespace) -> Settings:
-    """Settings of a command: its options and the environment. Ini files belong to pytest."""
+    """Settings of a command: its options and the environment. Ini files are pytest's."""
     return resolve(
         root=project_root(Path.cwd()),
         cli=lambda option: getattr(options, option.key, None),

@@ -2,7 +2,7 @@
 
 The rules are those of a run: by target or by label, for every namespace; on a real cluster under
 the Leases that scenarios take, so that a restore and a scenario never overlap. A dry run needs
-consent and takes no locks. A command that only reads needs neither, and gets a read-only cluster.
+consent and takes no locks. A read-only command needs neither, and gets a read-only cluster.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ def admitted(
     cluster: HttpCluster, reach: Reach, title: str, *, dry_run: bool = False
 ) -> Iterator[HttpCluster]:
     """The cluster through which the command may act. CommandError when consent or a lock is
-    missing: then nothing was touched."""
+    missing; nothing was touched then.
+    """
     from resilience.config.root import project_root
     from resilience.config.targets import BadTarget, load
     from resilience.engine.guard.consent import consent_to
@@ -62,7 +63,7 @@ def _locked(cluster: HttpCluster, agreed: Consent, title: str) -> Iterator[HttpC
     except Refused as problem:
         raise CommandError(f"{problem}\n{title}: nothing was touched") from problem
     try:
-        locks.keep(lambda why: None)  # the door asks `lost` before each write
+        locks.keep(lambda why: None)  # the door calls `lost` before each write
         yield agreed.given_to(cluster, title, lambda: locks.lost)
     finally:
         locks.release()

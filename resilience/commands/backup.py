@@ -1,6 +1,6 @@
-"""What the parsers of `resilience.commands.backup_parsers` name: one function an action.
+"""The functions that `resilience.commands.backup_parsers` refers to, one per action.
 
-Each returns an exit code: 0 done, 1 something is wrong (said on stderr). Errors of the library
+Each returns an exit code: 0 for done, 1 for a problem (described on stderr). Errors of the library
 reach the user as one line.
 """
 
@@ -67,7 +67,7 @@ CLOCK = SystemClock()
 
 
 def carry_out(name: str, options: argparse.Namespace) -> int:
-    """Run an action; what the library has to say becomes the command's one line."""
+    """Run an action; an error of the library becomes the command's one line."""
     try:
         if hasattr(options, "store"):
             options.store = located(options.store, required=name not in _OWN_STORE)
@@ -118,7 +118,7 @@ def _requested(name: str, options: argparse.Namespace, plan: Plan | None, given:
 
 
 def _scope(options: argparse.Namespace, plan: Plan | None) -> Scope:
-    """What the options say on top of the plan."""
+    """Options that override the plan."""
     base = scope(plan) if plan else Scope(namespaces=(*options.namespace,))
     return replace(
         base,
@@ -132,7 +132,7 @@ def _scope(options: argparse.Namespace, plan: Plan | None) -> Scope:
 
 @contextmanager
 def _acting(options: argparse.Namespace, wanted: Scope, inside: Inside) -> Iterator[HttpCluster]:
-    """The cluster, through which commands run where consent and a lock cover that."""
+    """The cluster; commands write through it where consent and a lock cover that."""
     with cluster_of(options) as cluster, _allowed(cluster, wanted, inside) as allowed:
         yield allowed
 
@@ -153,7 +153,7 @@ def _inside(options: argparse.Namespace, plan: Plan | None) -> Inside:
 
 
 def _with_data(cluster: HttpCluster, inside: Inside) -> Callable[[Request], Request]:
-    """Hooks of the Pods' own annotations, and volumes where they are asked for."""
+    """Hooks from the Pods' annotations, and volumes where they are included."""
     from resilience.backup.data.container_stream import ClusterExec
 
     exec_ = ClusterExec(cluster)
@@ -167,7 +167,7 @@ def _warn(text: str) -> None:
 
 
 def _list(options: argparse.Namespace) -> int:
-    """A snapshot that cannot be read is a row too, and makes the exit code 1."""
+    """A snapshot that cannot be read gets a row as well, and sets exit code 1."""
     store = existing(options.store)
     rows = [cli_output.row(Snapshot(store, each)) for each in snapshots(store)]
     print(cli_output.overview(rows, CLOCK.now(), "json" if options.json else options.output))
@@ -200,8 +200,9 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _check_velero(snapshot: Snapshot, options: argparse.Namespace) -> int:
-    """Velero keeps no hashes: its phase and its list are what there is to hold the archive
-    against. The record keeps the archive's hash for the next time."""
+    """Velero keeps no hashes: the archive is checked against its phase and its resource list.
+    The record keeps the archive's hash for the next time.
+    """
     found = check(snapshot)
     found.require()
     if not options.no_record:
@@ -244,7 +245,7 @@ def _undelete(options: argparse.Namespace) -> int:
 
 
 def _prune(options: argparse.Namespace) -> int:
-    """What cannot be read is kept, told, and makes the exit code 1."""
+    """What cannot be read is kept and reported, and sets exit code 1."""
     failed = 0
     for path in options.plan:
         plan = plan_in(path)
@@ -264,7 +265,7 @@ def _due(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    """All plans are tried; one that fails does not keep the others from being made."""
+    """All plans are tried; a failure of one does not stop the others."""
     failed = 0
     with cluster_of(options) as cluster:
         given = keys(options, cluster)
@@ -273,7 +274,7 @@ def _run(options: argparse.Namespace) -> int:
             store = plan_store(plan, options.store)
             try:
                 report = _made_if_due(plan, cluster, store, given)
-            except Busy as problem:  # twice at once: the other one makes it
+            except Busy as problem:  # another process takes it at this moment
                 print(f"{plan.id}: left to another run: {problem}")
                 continue
             except (BackupError, CommandError) as problem:
@@ -319,7 +320,9 @@ def _runbook(options: argparse.Namespace) -> int:
 
 
 def _delete(options: argparse.Namespace) -> int:
-    """Velero's snapshots are Velero's to delete: it keeps data elsewhere that belongs to them."""
+    """Velero's snapshots are only deleted by Velero: it keeps data elsewhere that belongs to
+    them.
+    """
     store = existing(options.store)
     for name in options.name:
         found = opened(store, name)

@@ -1,4 +1,4 @@
-"""Shared by the backup commands: resolves the plan, cluster, store and keys that are named.
+"""Shared by the backup commands: resolves the plan, cluster, store and keys that options name.
 
 Anything missing or not allowed is one sentence of `BadRequest` or `CommandError`.
 """
@@ -41,14 +41,14 @@ def plan_in(path: str) -> Plan:
 
 @contextmanager
 def cluster_of(options: argparse.Namespace) -> Iterator[HttpCluster]:
-    """The one that was named; no sandbox is ever started for it."""
+    """The cluster that the options name; a sandbox is never started for it."""
     from resilience.cluster import open_context
     from resilience.config.targets import load
     from resilience.engine.guard import consent
 
     named = options.context or options.kubeconfig or os.environ.get("KUBECONFIG")
     if not named and os.environ.get("KUBERNETES_SERVICE_HOST"):
-        raise BadRequest("we run inside a cluster; name it with --context in-cluster")
+        raise BadRequest("this process runs inside a cluster; name it with --context in-cluster")
     with open_context(options.context, options.kubeconfig) as cluster:
         given = settings(options)
         cluster.means = consent.means(cluster, load(given.root), given.helper_image)
@@ -56,8 +56,9 @@ def cluster_of(options: argparse.Namespace) -> Iterator[HttpCluster]:
 
 
 def keys(options: argparse.Namespace, cluster: Cluster | None = None) -> Keys:
-    """From the options and the environment. `cluster` is where a Secret that is named is read; what
-    reads snapshots only signs nothing."""
+    """From the options and the environment. A Secret is read through `cluster`; commands that
+    read snapshots have no use for the signing key.
+    """
     named = getattr(options, "signing_key", None) or ""
     return Keys(
         signer=signer(named, cluster) if cluster else None,
@@ -68,11 +69,11 @@ def keys(options: argparse.Namespace, cluster: Cluster | None = None) -> Keys:
 
 
 def existing(url: str) -> Store:
-    """A store to read from: a directory that is not there is a mistake, and no empty store."""
+    """A store to read from: a directory that does not exist is a mistake, not an empty store."""
     store = open_store(url)
     if isinstance(store, DirectoryStore) and not store.root.is_dir():
         raise BadRequest(
-            f"{url} does not exist, so nothing was ever kept there: check the path and the "
+            f"{url} does not exist, so it holds no snapshot: check the path and the "
             f"directory you are in, or make a snapshot with "
             f"`resilience backup create --store {url}`"
         )

@@ -1,7 +1,7 @@
 """The parsers of `resilience backup`, `resilience restore` and `resilience runbook`.
 
-No logic: each sub-command names its function in `resilience.commands.backup`, which is imported
-when it runs. A cluster is only ever the one that was named: these commands start no sandbox.
+No logic: each subcommand names its function in `resilience.commands.backup`, which is imported when
+it runs. The cluster is always one that an option names: these commands start no sandbox.
 """
 
 from __future__ import annotations

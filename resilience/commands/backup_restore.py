@@ -1,4 +1,4 @@
-"""`resilience restore`: restores a snapshot by hand, where consent covers what it writes to.
+"""`resilience restore`: restores a snapshot into namespaces that consent covers.
 
 The snapshot is verified before anything is created, volumes are filled before anything mounts them,
 and dumps are loaded when the restored Pods are ready. Exit code 1 names what was not restored.
@@ -61,7 +61,7 @@ def bring_back(options: argparse.Namespace) -> int:
         without_volume_data=options.without_volume_data,
         on_begin=begun.set,
     )
-    reach = _reach(request, snapshot)  # what cannot be restored at all needs no cluster to say so
+    reach = _reach(request, snapshot)  # what can never be restored is found without a cluster
     with (
         cluster_of(options) as opened_cluster,
         admitted(opened_cluster, reach, "resilience restore", dry_run=options.dry_run) as cluster,
@@ -94,11 +94,11 @@ def _selection(options: argparse.Namespace) -> Selection:
 
 
 def _opened(options: argparse.Namespace, given: Keys) -> Snapshot:
-    """Verified, unless the caller says otherwise; warnings go to stderr."""
+    """Verified, unless an option says otherwise; warnings go to stderr."""
     if options.unverified and given.trusted:
         raise BadRequest(
-            "--unverified reads a snapshot without its signature, and a trusted key insists on it; "
-            "leave one of them out (RESILIENCE_TRUSTED_KEY counts too)"
+            "--unverified reads a snapshot without its signature, and a trusted key requires one; "
+            "omit one of them (RESILIENCE_TRUSTED_KEY counts as well)"
         )
     snapshot = opened(
         existing(options.store),
@@ -114,8 +114,9 @@ def _opened(options: argparse.Namespace, given: Keys) -> Snapshot:
 
 @contextmanager
 def _named(request: RestoreRequest, begun: Event) -> Iterator[None]:
-    """A restore that ends in its middle names the way to continue it: only under its own name does
-    it know which objects and volumes are its work."""
+    """An error in the middle of a restore names the way to continue: only under the same name
+    does a restore recognize its own objects and volumes.
+    """
     try:
         yield
     except RestoreRefused:  # nothing was created
@@ -123,12 +124,10 @@ def _named(request: RestoreRequest, begun: Event) -> Iterator[None]:
     except (BackupError, ClusterError) as problem:
         if not begun.is_set():
             raise
-        raise BackupError(
-            f"{problem}; go on where it stopped with --resume {request.name}"
-        ) from problem
+        raise BackupError(f"{problem}; continue with --resume {request.name}") from problem
     except KeyboardInterrupt:
         if begun.is_set():
-            print(f"go on where it stopped with --resume {request.name}", file=sys.stderr)
+            print(f"continue with --resume {request.name}", file=sys.stderr)
         raise
 
 
@@ -139,8 +138,9 @@ def _loaded(
     targets: Targets,
     cluster: HttpCluster,
 ) -> list[str]:
-    """The application's own dumps, once its Pods are ready. A part of a namespace gets none: they
-    are of the whole."""
+    """The application's own dumps, loaded once its Pods are ready. A partial restore loads none:
+    a dump covers the whole namespace.
+    """
     from resilience.backup.data.container_stream import ClusterExec
     from resilience.backup.data.dumps import Dumps
     from resilience.backup.data.dumps import of as dumps_of
@@ -149,7 +149,7 @@ def _loaded(
         return []
     held = dumps_of(snapshot)
     if held and (selection.partial or selection.exclude):
-        return ["no dump was loaded: a dump belongs to a whole restore"]
+        return ["no dump was loaded: a dump belongs to a complete restore"]
     return Dumps(cluster=cluster, exec=ClusterExec(cluster), clock=CLOCK).load(snapshot, targets)
 
 
@@ -176,8 +176,9 @@ def _filling(
 
 
 def _reach(request: RestoreRequest, snapshot: Snapshot) -> Reach:
-    """A restore by hand changes a real cluster like any scenario: the namespaces of the very
-    objects that it writes must consent."""
+    """A restore by hand changes a real cluster like any scenario: consent must cover the
+    namespace of each object that it writes.
+    """
     return Reach(
         namespaces=frozenset(places(request, snapshot)),
         cluster_scoped=ANY if request.selection.cluster_scoped else frozenset(),

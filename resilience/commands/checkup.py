@@ -1,6 +1,6 @@
 """The checks of `resilience doctor` on a cluster and on scenarios; they change nothing.
 
-Clock skew decides whether ages, leases and certificates can be trusted. Whether an image can be
+Ages, leases and certificates can be trusted only if the clocks agree. Whether an image can be
 pulled is known only once a Pod tries; facts visible without one are reported, but prove nothing.
 """
 
@@ -25,27 +25,27 @@ from resilience.model.scenario import Scenario
 from resilience.verbs.context import Refused
 
 Line = tuple[bool | None, str, str]
-"""(good, what, detail); None: it does not matter, or cannot be told."""
+"""(good, what, detail); None: not relevant, or unknown."""
 
 SKEW = 5.0
-"""Seconds: a Lease of thirty is renewed every ten, and Date is told in whole seconds."""
+"""Seconds: a 30-second Lease is renewed every 10, and Date has whole seconds."""
 
 WAITING = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
 
 
 def clock(cluster: HttpCluster, now: datetime) -> Line:
-    """Our clock against the API server's Date."""
+    """The local clock against the API server's Date."""
     said = cluster.date()
     try:
         skew = (now - parsedate_to_datetime(said)).total_seconds()
     except (TypeError, ValueError):
-        return None, "clock", f"the API server says no date ({said!r})"
+        return None, "clock", f"the API server sent no usable Date ({said!r})"
     ahead = "ahead of" if skew > 0 else "behind"
     return abs(skew) <= SKEW, "clock", f"{abs(skew):.0f} s {ahead} the API server's"
 
 
 def images(cluster: Cluster, namespace: str) -> Line:
-    """Pods that wait for an image now; none of them proves nothing."""
+    """Pods that wait for an image now; finding none proves nothing."""
     stuck = [str(pod["metadata"]["name"]) for pod in cluster.list(PODS, namespace) if _waits(pod)]
     if stuck:
         names = ", ".join(stuck[:5])
@@ -64,7 +64,7 @@ def _waits(pod: Object) -> bool:
 
 
 def namespaces(given: Settings, paths: Sequence[str]) -> Sequence[str]:
-    """Those that the files act in; without files, the default one."""
+    """The namespaces that the files act in; without files, the default one."""
     found = set[str]()
     for scenario in rbac.scenarios([Path(path) for path in paths], given) if paths else ():
         found.update(of_scenario(scenario, scenario.namespace or given.namespace).namespaces)
@@ -74,20 +74,20 @@ def namespaces(given: Settings, paths: Sequence[str]) -> Sequence[str]:
 def scenarios(
     cluster: HttpCluster, given: Settings, targets: Sequence[Target], paths: Sequence[str]
 ) -> Iterator[Line]:
-    """What each scenario would be refused, if anything."""
+    """For each scenario, what would be refused."""
     for scenario in rbac.scenarios([Path(path) for path in paths], given):
         try:
             refused(scenario, cluster, given, targets)
         except (Refused, ClusterError) as error:
             yield False, scenario.id, f"refused: {error}"
         else:
-            yield True, scenario.id, "nothing would refuse it"
+            yield True, scenario.id, "nothing would be refused"
 
 
 def refused(
     scenario: Scenario, cluster: HttpCluster, given: Settings, targets: Sequence[Target]
 ) -> None:
-    """Raise what a run would meet before it touches anything; locks are not tried."""
+    """Raise what would refuse a run before it touches anything; locks are not tried."""
     namespace = scenario.namespace or given.namespace
     touched = of_scenario(scenario, namespace)
     if not touched:

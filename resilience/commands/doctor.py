@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one question gave; `good` None: it does not matter here."""
+    """The result of one check; `good` None: not relevant here."""
 
     good: bool | None
     what: str
@@ -36,7 +36,7 @@ class Answer:
 
 
 def doctor(options: argparse.Namespace) -> int:
-    """Print all answers; 1 when one of them is bad."""
+    """Print all results; 1 when one of them is bad."""
     answers = []
     for answer in _ask(settings(options), options.paths):
         print(_line(answer), flush=True)
@@ -112,7 +112,7 @@ def _cluster(settings: Settings, paths: Sequence[str]) -> Iterator[Answer]:
 def _helpers(
     cluster: HttpCluster, targets: Sequence[Target], namespace: str
 ) -> tuple[bool | None, str, str]:
-    """Asked by dry runs, which consent has to cover like the Pods themselves."""
+    """Requested by dry runs; consent has to cover it like the Pods themselves."""
     from resilience.commands import doctor_pods
     from resilience.engine.guard import consent
 
@@ -144,7 +144,7 @@ def _who(request: Callable[..., dict[str, object]]) -> str:
     answer = request("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", body=body)
     status = answer.get("status")
     info = status.get("userInfo") if isinstance(status, dict) else None
-    return f"we are {info.get('username')}" if isinstance(info, dict) else "accepted"
+    return f"authenticated as {info.get('username')}" if isinstance(info, dict) else "accepted"
 
 
 def _consent(cluster: object, settings: Settings) -> str:
@@ -155,4 +155,4 @@ def _consent(cluster: object, settings: Settings) -> str:
     assert isinstance(cluster, HttpCluster)
     targets: Sequence[Target] = load(settings.root)
     consent.consent(cluster, targets, [settings.namespace])
-    return f"namespace {settings.namespace!r} may be acted in"
+    return f"namespace {settings.namespace!r} may be changed"

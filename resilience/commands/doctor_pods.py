@@ -34,13 +34,13 @@ def _helpers(cluster: Cluster, namespace: str) -> Line:
         paused = (metadata.get("annotations") or {}).get(PAUSED, "")
     except NotFound:
         return None, "helpers", f"namespace {namespace} does not exist yet"
-    except Forbidden:  # no run needs this right
+    except Forbidden:  # no run needs this permission
         level = "not known (the namespace cannot be read)"
     if paused not in ("", "false"):
         return False, "helpers", f"namespace {namespace} is paused ({PAUSED}={paused})"
     refused = _refusal(cluster, _plain(cluster, namespace))
     if refused is None:
-        return None, "helpers", f"namespace {namespace}: no right to create Pods, so not asked"
+        return None, "helpers", f"namespace {namespace}: not checked (no permission to create Pods)"
     if refused:
         return False, "helpers", f"namespace {namespace} refuses probers and canaries: {refused}"
     return (*_volumes(cluster, namespace, level),)
@@ -75,7 +75,9 @@ def _of_volume(cluster: Cluster, namespace: str, access: Access) -> Object:
 
 
 def _refusal(cluster: Cluster, pod: Object) -> str | None:
-    """Why the API server would refuse the Pod; "" when it would not, None without the right."""
+    """Why the API server would refuse the Pod; "" if it would not, None without permission to
+    ask.
+    """
     try:
         cluster.create(PODS, pod, pod["metadata"]["namespace"], dry_run=True)
     except Forbidden as problem:

@@ -1,6 +1,6 @@
-"""`resilience init`: one commented scenario with its manifest and schema, ready to run as it is.
+"""`resilience init`: one commented scenario with its manifest and schema, ready to run.
 
-Nothing that exists is overwritten.
+Existing files are never overwritten.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ spec:
 
 
 def write(folder: str) -> int:
-    """Write the files; CommandError names one that exists already."""
+    """Write the files; CommandError names one that already exists."""
     root = Path(folder)
     files = {
         root / "hello.scenario.yaml": SCENARIO.format(folder=root),
@@ -83,7 +83,7 @@ def write(folder: str) -> int:
     }
     for path in files:
         if path.exists():
-            raise CommandError(f"{path} exists already; nothing was written")
+            raise CommandError(f"{path} already exists; nothing was written")
     try:
         for path, text in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
 """The argument parser of all commands: examples in every --help, and the nearest word on a mistake.
 
-argparse does the parsing. This adds what kubectl's and Velero's users expect: `-h` shows examples,
+argparse does the parsing. This adds what users of kubectl and Velero expect: `-h` shows examples;
 the error for a misspelt command or option names the closest one and points to the help of the
-command that was typed.
+command in use.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ EXAMPLES = {
     ),
     "runbook": ("backups/shop.plan.yaml > RUNBOOK.md",),
 }
-"""Command to what is typed after it; a test runs each through the parser."""
+"""Command to example arguments; a test runs each through the parser."""
 
 _REQUIRED = "the following arguments are required"
 _INVALID_CHOICE = re.compile(r"invalid choice: '?([^' ]+)'? \(choose from (.*)\)")

@@ -23,7 +23,7 @@ ACCOUNT = "resilience"
 
 
 def show(options: argparse.Namespace) -> int:
-    """Print them."""
+    """Print the permissions."""
     given = settings(options)
     found = list(scenarios([Path(name) for name in options.paths], given))
     if not found:
@@ -66,7 +66,7 @@ def _subject(options: argparse.Namespace, given: Settings) -> rbac.Subject:
 
 
 def scenarios(paths: Sequence[Path], given: Settings) -> Iterator[Scenario]:
-    """All of these files and folders, those of plans included; CommandError with all problems."""
+    """All scenarios and plans of these files and folders; CommandError with all problems."""
     from resilience.engine.plan.plan_scenarios import compiled
     from resilience.language import load
     from resilience.verbs.catalogue import catalogue
@@ -84,7 +84,7 @@ def scenarios(paths: Sequence[Path], given: Settings) -> Iterator[Scenario]:
 
 
 def files(paths: Sequence[Path], given: Settings) -> Iterator[Path]:
-    """Files named are taken as they are; folders are searched as pytest would."""
+    """Files are taken as named; folders are searched as pytest searches them."""
     for path in paths:
         if not path.exists():
             raise CommandError(f"{path} does not exist")

@@ -1,10 +1,10 @@
 """`resilience recover`: undoes what a killed run left changed.
 
-Reads the local journal, and the one in the cluster, for runners that never come back.
+Reads the local journal and the journal in the cluster, which covers runners that are gone for good.
 
 Without a context it uses the one that the journal names; the uid of kube-system decides whether
 that is the same cluster, never the name. Changes on a sandbox ended with it. Helper Pods of backups
-and restores that died are removed as well.
+and restores that were killed are removed as well.
 """
 
 from __future__ import annotations
@@ -28,15 +28,16 @@ if TYPE_CHECKING:
     from resilience.cluster.transport import HttpCluster
 
 AWAY = 300.0
-"""Seconds for which an API server that is away is waited for."""
+"""Seconds to wait for an unreachable API server."""
 
 LEFT = 20
-"""Exit code when something could not be put back, as of a pytest run."""
+"""Exit code when something could not be undone, as for a pytest run."""
 
 
 def recover(options: argparse.Namespace) -> int:
-    """0 when nothing is left; 20 when something could not be put back, or somebody else changed it
-    since; 1 when a run was left alone: it lives, or it is of another cluster."""
+    """0 when nothing is left; 20 when something could not be undone, or someone else has changed
+    it since; 1 when a run was skipped because it is alive or belongs to another cluster.
+    """
     given = settings(options)
     found: Sequence[Left] = left_behind(given.journal_directory)
     named = bool(given.context or given.kubeconfig)
@@ -47,7 +48,7 @@ def recover(options: argparse.Namespace) -> int:
         return _helpers_alone(given)
     runs = [options.id] if options.id else []
     if (options.force or options.forget) and not runs:
-        raise CommandError("--force and --forget need the run: resilience recover RUN --force")
+        raise CommandError("--force and --forget need a run: resilience recover RUN --force")
     try:
         return _replay(replace(given, context=_context(given, found)), runs, options)
     except NoAccess as error:
@@ -55,14 +56,15 @@ def recover(options: argparse.Namespace) -> int:
             raise
         told = "".join(f"\n  {left.text}" for left in found)
         raise CommandError(
-            f"{error}\nnothing was put back yet; say how to reach the cluster of these runs"
+            f"{error}\nnothing was undone yet; name the cluster of these runs"
             f" (--kubeconfig FILE, --context NAME):{told}"
         ) from None
 
 
 def _helpers_alone(given: Settings) -> int:
-    """No run left a journal here. A killed backup keeps none: its helper Pods are looked for on the
-    cluster that backups go to, which is KUBECONFIG's."""
+    """No run left a journal here. A killed backup keeps none: its helper Pods are searched for
+    on the backups' cluster, which is the one of KUBECONFIG.
+    """
     from resilience.cluster import open_context
     from resilience.cluster.errors import ClusterError
 
@@ -72,7 +74,7 @@ def _helpers_alone(given: Settings) -> int:
             with open_context(given.context) as cluster:
                 helpers = _swept(cluster)
         except (NoAccess, ClusterError) as problem:
-            print(f"helper Pods of backups were not looked for: {problem}", file=sys.stderr)
+            print(f"helper Pods of backups were not searched for: {problem}", file=sys.stderr)
     helpers.print()
     if not helpers.removed and not helpers.kept:
         print("nothing is left to undo")
@@ -80,7 +82,7 @@ def _helpers_alone(given: Settings) -> int:
 
 
 def _swept(cluster: HttpCluster) -> Swept:
-    """Each namespace under consent and its lock."""
+    """Each namespace under its consent and lock."""
     from resilience.commands.admission import admitted
     from resilience.model.step_reach import Reach
 
@@ -96,14 +98,14 @@ def _wanted(found: Sequence[Left], run: str | None) -> Sequence[Left]:
     chosen = [left for left in found if left.run == run]
     if not chosen:
         known = ", ".join(left.run for left in found) or "none"
-        raise CommandError(f"no run {run!r} left anything to put back; runs that did: {known}")
+        raise CommandError(f"run {run!r} left nothing to undo; runs that did: {known}")
     return chosen
 
 
 def _ended_with_its_sandbox(left: Left) -> bool:
     if not left.story.begin.get("ephemeral"):
         return False
-    print(f"run {left.run}: its sandbox ended with it, nothing is left")
+    print(f"run {left.run}: its sandbox ended with it; nothing is left")
     Path(left.path).unlink(missing_ok=True)
     return True
 
@@ -114,7 +116,7 @@ def _context(given: Settings, found: Sequence[Left]) -> str:
     named = sorted({str(left.story.begin.get("context", "")) for left in found})
     if len(named) > 1:
         raise CommandError(
-            f"runs on several clusters left changes ({', '.join(named)}); name one by --context:\n"
+            f"runs on several clusters left changes ({', '.join(named)}); use --context:\n"
             + "\n".join(f"  {left.text}" for left in found)
         )
     return named[0]

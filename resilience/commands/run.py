@@ -19,13 +19,14 @@ def run(options: argparse.Namespace) -> int:
     try:
         return int(pytest.main(arguments(options)))
     except BrokenPipeError:
-        # The reader left (`| head`) before the end: what has not run must not count as passed.
+        # The reader left (`| head`) before the end: scenarios that have not run must not count as
+        # passed.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(pytest.ExitCode.TESTS_FAILED)
 
 
 def arguments(options: argparse.Namespace) -> list[str]:
-    """pytest's command line for ours."""
+    """pytest's command line for these arguments."""
     given = [] if _installed() else ["-p", PLUGIN]
     for option in OPTIONS:
         value = getattr(options, option.key)
@@ -38,5 +39,5 @@ def arguments(options: argparse.Namespace) -> list[str]:
 
 
 def _installed() -> bool:
-    """Whether pytest finds the plugin by itself; from a source tree it does not."""
+    """Whether pytest finds the plugin by itself; it does not in a source tree."""
     return any(point.value == PLUGIN for point in entry_points(group="pytest11"))

@@ -1,6 +1,6 @@
-"""`resilience sandbox ...`: the sandbox's own command takes this process over.
+"""`resilience sandbox ...`: replaces this process with the sandbox's own command.
 
-Its room imports nothing of ours and is imported by nothing: we only know how it is called.
+The sandbox imports nothing of the product, and this module only knows its command line.
 """
 
 from __future__ import annotations
@@ -12,6 +12,6 @@ from resilience.cluster.access.embedded import command, environment
 
 
 def hand_over(arguments: Sequence[str]) -> int:
-    """Does not return: signals, output and exit code are the sandbox's own from here on."""
+    """Does not return: from here on signals, output and exit code are the sandbox's own."""
     program = command(*arguments)
     os.execve(program[0], program, environment())

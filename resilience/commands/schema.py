@@ -1,4 +1,6 @@
-"""`resilience schema`: the JSON Schema (draft-07) that editors complete and check scenarios by."""
+"""`resilience schema`: the JSON Schema (draft-07) with which editors complete and check
+scenarios.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""Which store a command means: a URL, a plan file, a name from resilience.toml, or the environment.
+"""Which store an option refers to: a URL, a plan file, a name from resilience.toml, or the
+environment.
 
-`--store` takes, in this order of recognition: `s3://...` or `file:...`; the path of a plan file,
-whose store is meant; a name under `[stores]` in resilience.toml (`[tool.resilience.stores]` in
-pyproject.toml). Without the option, RESILIENCE_STORE is read in the same way.
+`--store` accepts, in this order: `s3://...` or `file:...`; the path of a plan file, for that plan's
+store; a name under `[stores]` in resilience.toml (`[tool.resilience.stores]` in pyproject.toml).
+Without the option, RESILIENCE_STORE is read in the same way.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ VARIABLE = "RESILIENCE_STORE"
 
 
 def located(text: str | None, *, required: bool) -> str:
-    """The URL; "" where none is named and none is required."""
+    """The URL; "" if none is named and none is required."""
     named = text or os.environ.get(VARIABLE, "")
     if not named:
         if required:
             raise BadRequest(
-                "no store is named; expected --store URL, --store PLAN or --store NAME, or"
+                "no store is named; use --store URL, --store PLAN or --store NAME, or set"
                 f" {VARIABLE}"
             )
         return ""
@@ -62,7 +63,7 @@ def _from_settings(name: str) -> str:
 
 
 def stores(root: Path) -> Mapping[str, str]:
-    """Name to URL. A relative directory starts at the project's root."""
+    """Name to URL. A relative directory is resolved against the project's root."""
     found: dict[str, str] = {}
     for path, keys in (
         (root / "pyproject.toml", ("tool", "resilience", "stores")),

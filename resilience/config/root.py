@@ -1,8 +1,8 @@
-"""The folder a project begins in: where targets are read and the local journal lies.
+"""The project's root folder: where targets are read and where the local journal is kept.
 
-pytest's own root depends on every path of its command line, a kubeconfig's included, and the
-command `resilience` has none. So both ask here: the nearest folder above with a configuration of
-pytest's, else the nearest that looks like the top of a project, else the folder itself.
+pytest's own root depends on every path on its command line, including that of a kubeconfig, and the
+command `resilience` has none. So both use this: the nearest parent folder with a pytest
+configuration, else the nearest that looks like the top of a project, else the folder itself.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _TOPS = ("resilience.toml", "pyproject.toml", "setup.py", ".git")
 
 
 def project_root(start: Path) -> Path:
-    """For whoever stands in `start`."""
+    """The root for a process whose working directory is `start`."""
     folder = start.absolute()
     return _nearest(folder, _configures) or _nearest(folder, _is_top) or folder
 

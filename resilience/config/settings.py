@@ -1,7 +1,7 @@
-"""Every option of the project, written once: command line > environment > ini file > default.
+"""Every option of the project, defined once: command line > environment > ini file > default.
 
-`Settings` is what the rest sees: typed, frozen, and each value's origin is known, so that a message
-can say who asked for it. `OPTIONS` is what argument parsers, ini files and the docs are made from.
+`Settings` is what the rest of the code sees: typed and frozen, with the origin of each value, so
+that a message can name it. Argument parsers, ini files and the docs are made from `OPTIONS`.
 Imports nothing heavy: the plugin is loaded in every pytest run of an environment.
 """
 
@@ -22,7 +22,7 @@ FALSE = frozenset({"0", "false", "no", "off", ""})
 
 
 class BadSetting(ValueError):
-    """A value that cannot be used; the text says where it stands and what was expected."""
+    """A value that cannot be used; the text gives its source and what was expected."""
 
 
 def _text(value: Any) -> str:
@@ -84,10 +84,11 @@ def _globs(value: Any) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
-    """One option. Its flag is `--resilience-NAME`, its ini key and variable follow from `name`.
+    """One option. Its flag is `--resilience-NAME`; its ini key and variable are derived from
+    `name`.
 
-    `parse` raises ValueError with what it expected. A `flag` takes no value on the command line,
-    an option that is `many` takes several.
+    `parse` raises ValueError with what it expected. A `flag` takes no value on the command line; a
+    `many` option takes several.
     """
 
     name: str
@@ -114,7 +115,7 @@ class Option:
 
     @property
     def ini_type(self) -> str:
-        """Kind of ini value, as pytest names kinds; in TOML such values need no quotes."""
+        """The ini type, in pytest's names; in TOML such values need no quotes."""
         if self.many or self.flag:
             return "args" if self.many else "bool"
         return "int" if self.parse in (_seed, _nodes) else "string"
@@ -217,8 +218,10 @@ OPTIONS: tuple[Option, ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What was asked for. `origins` tells for each name who asked: "--resilience-seed",
-    "RESILIENCE_SEED", "resilience_seed in the ini file"; a name that nobody gave is not in it."""
+    """What was asked for. `origins` says where each value came from: "--resilience-seed",
+    "RESILIENCE_SEED", "resilience_seed in the ini file"; a name that was not set is missing from
+    it.
+    """
 
     context: str = ""
     kubeconfig: str = ""
@@ -240,22 +243,26 @@ class Settings:
     origins: Mapping[str, str] = field(default_factory=dict)
 
     def origin(self, name: str) -> str:
-        """Who gave this value, for a message."""
+        """Where this value came from, for a message."""
         return self.origins.get(name, "default")
 
     @property
     def journal_directory(self) -> Path:
-        """Where the local journal lies; relative paths begin at `root`."""
+        """Directory of the local journal; relative paths are resolved against `root`."""
         return self.root / (self.journal or ".resilience/journal")
 
     @property
     def report_directory(self) -> Path | None:
-        """Where reports go; None: nowhere. Relative paths begin where the command was typed."""
+        """Directory for reports; None for none. Relative paths are resolved against the working
+        directory.
+        """
         return Path(self.report).expanduser() if self.report else None
 
     @property
     def metrics_file(self) -> Path | None:
-        """Where metrics go; None: nowhere. Relative paths begin where the command was typed."""
+        """File for metrics; None for none. Relative paths are resolved against the working
+        directory.
+        """
         return Path(self.metrics).expanduser() if self.metrics else None
 
 
@@ -266,7 +273,7 @@ Lookup = Callable[[Option], Any]
 def resolve(
     *, root: Path, cli: Lookup, ini: Lookup, environment: Mapping[str, str] | None = None
 ) -> Settings:
-    """Ask the sources in order for each option. BadSetting names source and value."""
+    """Look each option up in the sources, in order. BadSetting names source and value."""
     environment = os.environ if environment is None else environment
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
@@ -291,7 +298,7 @@ def _first(
 
 
 def _given(value: Any) -> bool:
-    # An empty variable means "not set", as a CI system leaves one behind for an absent input.
+    # An empty variable means "not set": CI systems export absent inputs as empty variables.
     return value is not None and value != "" and value != []
 
 
@@ -303,5 +310,5 @@ def _parse(option: Option, value: Any, origin: str) -> Any:
 
 
 def nothing(option: Option) -> None:
-    """A source that gives nothing."""
+    """A source without any values."""
     return

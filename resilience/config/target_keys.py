@@ -1,6 +1,6 @@
-"""The keys of a target: what each must look like, and what it is for.
+"""The keys of a target: the form of each, and what it is for.
 
-`resilience.config.targets` reads by this table, and docs/reference/targets.md is made from it.
+`resilience.config.targets` parses with this table, and docs/reference/targets.md is made from it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """`words` say what `fits`; `default` is what holds where the key is left out."""
+    """`words` describe what `fits` accepts; `default` is the value of a key that is left out."""
 
     words: str
     fits: Callable[[Any], bool]
@@ -55,7 +55,7 @@ def _flag(about: str) -> Key:
 
 KEYS: Mapping[str, Key] = {
     "context": _text(
-        "The context of a kubeconfig that leads there, or `in-cluster`.", "staging", "required"
+        "A kubeconfig context for the cluster, or `in-cluster`.", "staging", "required"
     ),
     "cluster": _text(
         "The uid of its namespace `kube-system`: `kubectl get namespace kube-system -o"
@@ -64,71 +64,71 @@ KEYS: Mapping[str, Key] = {
         "required",
     ),
     "namespaces": _texts(
-        "Namespaces that may be acted in, and created where they do not exist. `kube-system`,"
-        " `kube-public` and `kube-node-lease` only where they are named here.",
+        "Namespaces that a run may change, and create if they do not exist. `kube-system`,"
+        " `kube-public` and `kube-node-lease` only if they are listed here.",
         '["shop"]',
         "those that are labelled",
     ),
     "namespace_selectors": _texts(
-        "Namespaces with such labels too, but none of the system's own.",
+        "Namespaces with these labels as well, but never system namespaces.",
         '["team=shop,stage!=prod"]',
         "none",
     ),
-    "nodes": _flag("Whether nodes may be acted on: cordoned, tainted, drained, stopped."),
+    "nodes": _flag("Whether a run may change nodes: cordon, taint, drain, stop."),
     "cluster_scoped": _texts(
-        "Objects outside of namespaces that may be written, as `RESOURCE.GROUP` or"
+        "Objects outside of namespaces that a run may write, as `RESOURCE.GROUP` or"
         " `RESOURCE.GROUP/NAME`; nodes and namespaces have keys of their own.",
         '["clusterroles.rbac.authorization.k8s.io/shop-reader"]',
         "none",
     ),
-    "max_pods": _number("Pods that one run may harm, over all its steps.", "5"),
-    "max_nodes": _number("Nodes that one run may touch.", "1"),
+    "max_pods": _number("The number of Pods that one run may harm, over all its steps.", "5"),
+    "max_nodes": _number("The number of nodes that one run may touch.", "1"),
     "max_share": Key(
         'a share such as "1/3" or "30%"',
         _is_text,
-        "Which part of the Pods of any one namespace a run may harm, rounded down.",
+        "The share of a namespace's Pods that one run may harm, rounded down.",
         '"1/3"',
         "no limit",
     ),
     "windows": _texts(
-        "When actions may be taken, as cron ranges: whole minutes that match; the last one is in.",
+        "When actions are allowed, as cron ranges: whole minutes that match; the last one counts.",
         '["* 9-16 * * mon-fri"]',
         "always",
     ),
-    "timezone": _text("The IANA zone of windows and blackout.", "Europe/Berlin", "`UTC`"),
+    "timezone": _text("The IANA time zone of windows and blackout.", "Europe/Berlin", "`UTC`"),
     "blackout": _texts(
-        "Days on which nothing may be touched, both ends included; wins over windows.",
+        "Days on which nothing may be touched, first and last included; wins over windows.",
         '["2026-12-24/2027-01-02"]',
         "none",
     ),
     "rate": Key(
         'a rate such as "20/s"',
         _is_text,
-        "Requests of actions, in the long run. The undo has a budget of its own, as large.",
+        "Requests per second of actions, on average. The undo has a budget of its own, as large.",
         '"50/s"',
         "`20/s`",
     ),
-    "burst": _number("Requests of actions at once.", "100", "`40`"),
+    "burst": _number("Requests of actions in one burst.", "100", "`40`"),
     "gate": Key(
         "a table",
         lambda value: isinstance(value, dict),
-        "Asked before each action: `prometheus` or `alertmanager`, a URL, and `unless`, a query or"
-        " a filter. An answer with anything in it refuses the action, and so does no answer.",
+        "Queried before each action: `prometheus` or `alertmanager`, a URL, and `unless`, a query"
+        " or filter. A non-empty result refuses the action, and so does no answer.",
         '{prometheus = "http://prometheus:9090", unless = "ALERTS{severity=\'critical\'}"}',
         "none",
     ),
     "driver": _texts(
-        "A command that stops and starts machines, for `node_down` and `reboot`: it is called with"
-        " `down`, `up` or `reboot` and a node's name behind what is written here.",
+        "A command that stops and starts nodes, for `node_down` and `reboot`: it is called with"
+        " `down`, `up` or `reboot` and the node's name appended.",
         '["./power.sh", "staging"]',
         "none",
     ),
     "privileged": _flag(
-        "Whether `crash` may run a short-lived Pod with the host's process namespace on a node."
+        "Whether `crash` may run a short-lived Pod in a node's host process namespace."
     ),
     "helper_image": _text(
         "The image of helper Pods (probers, canaries, volume and node helpers) on this cluster, for"
-        " instance from a mirror. Any image with Python 3.11 or later on its PATH will do.",
+        " instance from a mirror. Any image with Python 3.11 or later on its PATH works.",
         "registry.example.com/mirror/python:3.13-slim",
         "the option `helper_image`",
     ),

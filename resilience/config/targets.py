@@ -1,7 +1,7 @@
-"""Targets: the clusters that may be touched, as a file in version control says.
+"""Targets: the clusters that may be changed, listed in a file under version control.
 
 `[tool.resilience.targets.NAME]` in pyproject.toml or `[targets.NAME]` in resilience.toml, both in
-the root folder. Every key is checked: a limit that is misspelt must not be a limit that is absent.
+the root folder. Every key is checked: a misspelt limit must not count as no limit.
 """
 
 from __future__ import annotations
@@ -30,13 +30,14 @@ BURST = 40
 
 
 class BadTarget(ValueError):
-    """A target that cannot be understood; the text names file, target and key."""
+    """A target that cannot be parsed; the text names file, target and key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """A question asked before each action. `unless` is a PromQL query, or an Alertmanager filter:
-    an answer with anything in it refuses the action, and so does no answer."""
+    """A query before each action. `unless` is a PromQL query or an Alertmanager filter: a
+    non-empty result refuses the action, and so does no answer.
+    """
 
     kind: Literal["prometheus", "alertmanager"]
     url: str
@@ -45,16 +46,16 @@ class Gate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """One cluster with what may be done there.
+    """One cluster, and what is allowed there.
 
     `cluster` is the uid of its kube-system namespace: a context name proves nothing. `namespaces`
-    may be acted in, and created, and those whose labels one of `namespace_selectors` matches may be
-    acted in; `nodes` says whether nodes may be; `cluster_scoped` lists other objects outside of
+    may be changed, and created; namespaces with labels that match one of `namespace_selectors` may
+    be changed; `nodes` says whether nodes may be; `cluster_scoped` lists other objects outside of
     namespaces (`RESOURCE.GROUP` or `RESOURCE.GROUP/NAME`). `max_pods`, `max_nodes` and `max_share`
-    (of the Pods of a namespace) are what one run may harm, None without limit. `rate` and `burst`
-    are requests of actions, a second and at once. `driver` is a command that stops and starts
-    machines (`COMMAND down|up|reboot NODE`); `privileged` allows Pods that reach into a node.
-    `helper_image` is what helper Pods run from on this cluster.
+    (of the Pods of a namespace) limit what one run may harm; None is no limit. `rate` and `burst`
+    are requests of actions, per second and at once. `driver` is a command that stops and starts
+    nodes (`COMMAND down|up|reboot NODE`); `privileged` allows Pods that reach into a node.
+    `helper_image` is the image of helper Pods on this cluster.
     """
 
     name: str
@@ -77,7 +78,7 @@ class Target:
 
 
 def load(root: Path) -> Sequence[Target]:
-    """All targets of both files, sorted by name. BadTarget for anything that is not understood."""
+    """All targets of both files, sorted by name. BadTarget for anything that cannot be parsed."""
     found: dict[str, Target] = {}
     for path, keys in (
         (root / "pyproject.toml", ("tool", "resilience", "targets")),
@@ -91,7 +92,7 @@ def load(root: Path) -> Sequence[Target]:
 
 
 def tables(path: Path, keys: Sequence[str]) -> Mapping[str, Any]:
-    """What lies under these keys of a TOML file, {} without the file. BadTarget names the place."""
+    """The value at these keys of a TOML file, {} without the file. BadTarget names the place."""
     try:
         table: Any = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -182,7 +183,7 @@ def _gate(where: str, body: Mapping[str, Any]) -> Gate:
     kinds = [kind for kind in ("prometheus", "alertmanager") if kind in body]
     if not texts or len(kinds) != 1 or set(body) != {kinds[0], "unless"}:
         raise BadTarget(
-            f"{where}: gate = {dict(body)!r}; expected two texts: prometheus or alertmanager (a"
+            f"{where}: gate = {dict(body)!r}; expected two strings: prometheus or alertmanager (a"
             ' URL), and unless (a query, or a filter such as severity="critical")'
         )
     kind: Any = kinds[0]

@@ -18,7 +18,7 @@ from resilience.cluster.errors import (
 from resilience.cluster.interface import Cluster, Object
 
 TRY_AGAIN = 1.0
-"""Seconds before a passing failure is tried again."""
+"""Seconds before a transient failure is retried."""
 
 POLL = 5.0
 """Seconds after which a closed budget is tried although no watch event opened it: the fall-back for
@@ -30,15 +30,17 @@ class Answer(Enum):
 
     ACCEPTED = "accepted"
     GONE = "gone"
-    CLOSED = "closed"  # the budget said no
-    AGAIN = "again"  # a passing failure
-    LEAVING = "leaving"  # its namespace is going: it will leave by itself
-    NEVER = "never"  # asking again cannot help
+    CLOSED = "closed"  # the budget refused
+    AGAIN = "again"  # a transient failure
+    LEAVING = "leaving"  # its namespace is being deleted: the Pod leaves without an eviction
+    NEVER = "never"  # a retry cannot help
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """`wait` seconds before the next try (`firm`: the server named them); `words` are its own."""
+    """`wait` seconds before the next try (`firm`: the server set them); `words` are the
+    server's.
+    """
 
     answer: Answer
     wait: float = 0.0
@@ -47,8 +49,9 @@ class Reply:
 
 
 def evict(cluster: Cluster, pod: Object, grace: int | None) -> Reply:
-    """Ask once. No UID precondition: a failing one would leak the budget for two minutes
-    (pkg/registry/core/pod/storage/eviction.go debits before it checks)."""
+    """Send one eviction. No UID precondition: a failing one would leak the budget for two
+    minutes (pkg/registry/core/pod/storage/eviction.go debits before it checks).
+    """
     meta = pod["metadata"]
     try:
         cluster.evict(meta["name"], meta["namespace"], grace=grace)
@@ -58,7 +61,7 @@ def evict(cluster: Cluster, pod: Object, grace: int | None) -> Reply:
 
 
 def reading(error: ClusterError) -> Reply:
-    """The decision that an error asks for."""
+    """The decision that an error calls for."""
     match error:
         case NotFound():
             return Reply(Answer.GONE)

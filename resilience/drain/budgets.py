@@ -1,10 +1,10 @@
 """What the disruption budgets allow right now, counted so that no eviction is ever rejected.
 
 The API server debits a budget at each accepted eviction by writing the Pod's name into
-`status.disruptedPods`. Our copy of the budget arrives by a watch, a little later. In between, what
-we have already spent is subtracted here; an accepted eviction counts as spent until an event of the
-watch has carried its entry (pkg/registry/core/pod/storage/eviction.go). A list that followed an
-expired watch may have skipped that entry: what stays open is asked about (`in_doubt`).
+`status.disruptedPods`. The watched copy of the budget arrives a little later. In between, evictions
+already sent are subtracted here; an accepted eviction counts as spent until an event of the watch
+has carried its entry (pkg/registry/core/pod/storage/eviction.go). A list after an expired watch may
+have skipped that entry: open entries are requested explicitly (`in_doubt`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ DOUBT = 0.5
 seen: a relist can skip the version that had it, and a Pod that was no longer ready cost nothing."""
 
 SETTLE = 5.0
-"""Seconds after which a spent disruption is taken as accounted for where asking did not help."""
+"""Seconds after which a spent disruption counts as accounted for if requesting it did not help."""
 
 
 def key_of(obj: Object) -> tuple[str, str]:
@@ -78,7 +78,7 @@ def needs_budget(pod: Object, budget: Object) -> bool:
 
 @dataclass(slots=True)
 class Spent:
-    """One eviction: when it was sent, and when its acceptance was known (None: not yet)."""
+    """One eviction: when it was sent, and when its acceptance became known (None: not yet)."""
 
     sent: float
     accepted: float | None = None
@@ -97,9 +97,10 @@ class Allowance:
     asked: float = float("-inf")
 
     def update(self, budget: Object) -> None:
-        """A version arrived. Entries it carries are accounted for from now on; if it is not older
-        than what we have, a refusal without a time of its own is forgotten: the new numbers are the
-        better answer."""
+        """A version arrived. Entries it carries are accounted for from now on; unless it is
+        older than the present one, a refusal without a retry time is dropped: the new numbers
+        are the better answer.
+        """
         if not _is_older(budget, self.budget):
             self.budget = budget
             if not self.firmly:
@@ -111,15 +112,16 @@ class Allowance:
                 self.spent.pop(entry[0], None)
 
     def in_doubt(self, now: float) -> bool:
-        """Whether only evictions of ours that the watch never told of stand in the way of more."""
+        """Whether only accepted evictions that the watch has not shown yet prevent further ones."""
         if not self._allowed(now) or self.free(now) or now - self.asked < DOUBT:
             return False
         return any(each.accepted is not None and now - each.accepted >= DOUBT
                    for each in self.spent.values())  # fmt: skip
 
     def answered(self, budget: Object, asked: float) -> None:
-        """The server's newest version, asked for at that time: what was accepted before is in its
-        numbers, whether or not its entry is still there."""
+        """The server's newest version, requested at that time: evictions accepted before are in
+        its numbers, whether or not their entries still exist.
+        """
         self.update(budget)
         for pod, each in list(self.spent.items()):
             if each.accepted is not None and each.accepted < asked:
@@ -130,7 +132,7 @@ class Allowance:
         self.spent[pod] = Spent(now)
 
     def accept(self, pod: str, now: float) -> None:
-        """It was accepted, and with that debited."""
+        """It was accepted, and so debited."""
         if pod in self.spent:
             self.spent[pod].accepted = now
 
@@ -139,8 +141,9 @@ class Allowance:
         self.spent.pop(pod, None)
 
     def close(self, until: float, cause: str, *, firmly: bool) -> None:
-        """The server said no; its own words are kept for the report. `firmly`: it named the time
-        (Retry-After), so that no watch event opens the budget earlier."""
+        """The server refused; its own words are kept for the report. `firmly`: it set the time
+        (Retry-After), so no watch event opens the budget earlier.
+        """
         self.closed_until, self.cause, self.firmly = until, cause, firmly
 
     def free(self, now: float) -> int:
@@ -149,7 +152,7 @@ class Allowance:
         return max(0, self._allowed(now) - pending)
 
     def _allowed(self, now: float) -> int:
-        """What the version that we have allows, before what we spent."""
+        """What the present version allows, before evictions in flight."""
         if now < self.closed_until or not self._current():
             return 0
         return int((self.budget.get("status") or {}).get("disruptionsAllowed") or 0)

@@ -1,8 +1,8 @@
-"""Whether the nodes that stay can hold what has to move: a first-fit estimate, pure.
+"""Whether the remaining nodes can hold what has to move: a first-fit estimate, pure.
 
 It reads requests, as the scheduler does, never usage. It knows resources, the number of Pods,
-cordons, taints and node selectors, not affinity, spread or volumes: "fits" means "nothing here says
-it cannot". The largest Pods are placed first.
+cordons, taints and node selectors, not affinity, spread or volumes: a positive answer only means
+that nothing checked here prevents it. The largest Pods are placed first.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def demand(pod: Object) -> dict[str, Fraction]:
 def homeless(
     moving: Sequence[Object], nodes: Sequence[Object], staying: Sequence[Object]
 ) -> Sequence[Homeless]:
-    """The Pods of `moving` that find no place on `nodes`, on which `staying` already run."""
+    """The Pods of `moving` for which there is no room on `nodes`, where `staying` already run."""
     free = {node["metadata"]["name"]: _allocatable(node) for node in nodes}
     for pod in staying:
         if (name := pod["spec"].get("nodeName")) in free:

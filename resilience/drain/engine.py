@@ -1,10 +1,10 @@
-"""The drain loop: look, evict what is allowed, wait for the watch to say more, until nothing is
+"""The drain loop: look, evict what is allowed, wait for the next watch event, until nothing is
 left.
 
-One thread decides; a few send evictions; the watches of the cluster room wake the deciding one. It
-follows Pods by uid: a StatefulSet's new Pod of the same name is a new Pod, and is evicted too if it
-stands on a node of the drain. It ends when every Pod is settled, or at the deadline, and always
-says for every Pod what became of it.
+One thread decides; a few send evictions; watches wake the deciding thread. It follows Pods by uid:
+a StatefulSet's new Pod with the same name is a new Pod, and is evicted as well if it runs on a node
+of the drain. It ends when every Pod is settled, or at the deadline, and always reports the state of
+every Pod.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ SENDERS = 8
 """Evictions under way at once: each takes a few milliseconds, so this is hundreds per second."""
 
 TICK = 0.25
-"""Seconds between looks when no watch says anything, for deadlines and fall-back polls."""
+"""Seconds between looks while no watch event arrives, for deadlines and fall-back polls."""
 
 LOOK_AGAIN = 5.0
-"""Seconds between two looks at all Pods, in case an event was lost on its way."""
+"""Seconds between two full looks at all Pods, in case an event was lost."""
 
 FEW_NODES = 8
-"""Up to so many nodes each gets a watch of its own; beyond, the Pods' namespaces are watched."""
+"""Up to this many nodes each get their own watch; beyond, the Pods' namespaces are watched."""
 
 
 class Clock(Protocol):
@@ -78,9 +78,9 @@ def drain(
 ) -> DrainResult:
     """Evict every evictable Pod of `nodes` within their budgets.
 
-    `before` hears of each Pod before its first eviction is sent, `on_change` of each whose state
-    changed, both on the calling thread. `check` is called between steps and may raise
-    to abort: evictions already accepted go on by themselves, no further one is sent.
+    `before` is called with each Pod before its first eviction is sent, `on_change` with each Pod
+    whose state changed, both on the calling thread. `check` is called between steps and may raise
+    to abort: evictions already accepted complete by themselves, no further one is sent.
     """
     with ExitStack() as stack:
         run = _Drain(cluster, frozenset(nodes), options, clock, deadline, before, on_change)
@@ -89,7 +89,7 @@ def drain(
 
 
 class _Drain:
-    """One drain at work."""
+    """One running drain."""
 
     def __init__(
         self,
@@ -120,7 +120,7 @@ class _Drain:
     # Opening -----------------------------------------------------------------------------------
 
     def open(self, stack: ExitStack) -> None:
-        """Open the views and the senders; everything is closed with the stack."""
+        """Open the views and the senders; all are closed with the stack."""
         found = [
             pod
             for node in sorted(self.nodes)
@@ -130,7 +130,8 @@ class _Drain:
         budgets_in = namespaces[0] if len(namespaces) == 1 else ""
         budgets = stack.enter_context(self.cluster.view(BUDGETS, budgets_in))
         self.views = [stack.enter_context(view) for view in self._pod_views(namespaces)]
-        # Heard before looked at: an event that both tell of changes nothing the second time.
+        # Subscribed before the first look: an event that repeats what the look found changes
+        # nothing.
         for view in (budgets, *self.views):
             stack.callback(view.subscribe(self._hear))
         self.ledger.budgets_are(budgets.objects())
@@ -148,7 +149,7 @@ class _Drain:
         return [self.cluster.view(PODS)]
 
     def _hear(self, event: WatchEvent) -> None:
-        """On a watch's own thread: only what concerns us, and only into the inbox."""
+        """On a watch's own thread: only relevant events, and only into the inbox."""
         if event.object.get("kind") == BUDGETS.kind or self._is_here(event.object):
             self.inbox.append(event)
             self.wake.set()
@@ -177,7 +178,7 @@ class _Drain:
         return [pod for view in self.views for pod in view.objects() if self._is_here(pod)]
 
     def _look(self) -> None:
-        """Bring the ledger up to what the watches and the answers say."""
+        """Apply what the watches and the answers reported to the ledger."""
         now = self.clock.monotonic()
         while self.inbox:
             event = self.inbox.popleft()
@@ -208,8 +209,9 @@ class _Drain:
             flight.add_done_callback(lambda _: self.wake.set())
 
     def _ask(self, now: float) -> None:
-        """What the watch should have told of a budget and did not. A list, not a GET: it needs no
-        right beside those of the watch."""
+        """Budgets that the watch should have updated and did not. A list, not a GET: it needs no
+        permission beyond those of the watch.
+        """
         for namespace, name in self.ledger.in_doubt(now):
             one = f"metadata.name={name}"
             question = self.senders.submit(self.cluster.list, BUDGETS, namespace, fields=one)
@@ -217,11 +219,11 @@ class _Drain:
             question.add_done_callback(lambda _: self.wake.set())
 
     def _land(self) -> None:
-        """Book the answers that have come in."""
+        """Book the answers that have arrived."""
         for question in [question for question in self.questions if question.done()]:
             asked = self.questions.pop(question)
             if isinstance(question.exception(), ClusterError):
-                continue  # it is asked again, and after SETTLE no longer matters
+                continue  # it is requested again, and after SETTLE no longer matters
             for budget in question.result():
                 self.ledger.budget_answered(budget, asked)
         for flight in [flight for flight in self.flights if flight.done()]:
@@ -236,7 +238,9 @@ class _Drain:
         return DrainResult(pods=self.ledger.records(), seconds=seconds)
 
     def _node_trouble(self, node: str) -> str:
-        """Why Pods do not leave a node, as far as the node says: its kubelet may be gone."""
+        """Why Pods do not leave a node, if the node's status explains it: its kubelet may be
+        gone.
+        """
         try:
             conditions = (self.cluster.get(NODES, node).get("status") or {}).get("conditions") or ()
         except ClusterError as error:

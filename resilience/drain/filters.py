@@ -1,9 +1,8 @@
 """Which Pods of a node a drain evicts, leaves alone or refuses: pure, Pods in, decisions out.
 
 The rules and their order are those of `kubectl drain` (k8s.io/kubectl/pkg/drain/filters.go), so
-that nobody has to learn them twice. A refusal of one Pod is told for that Pod; whether it stops the
-whole
-drain is the caller's choice.
+that nobody has to learn them twice. A refusal is reported per Pod; whether it stops the whole drain
+is the caller's choice.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ from resilience.kube import objects
 MIRROR = "kubernetes.io/config.mirror"
 FINISHED = ("Succeeded", "Failed")
 VOLUME_HELPER = "resilience-volume-"
-"""How the names of a backup's helper Pods begin: bare, and begun anew wherever one is lost."""
+"""Name prefixes of a backup's helper Pods: bare Pods, restarted wherever one is lost."""
 
 
 class Fate(Enum):
-    """What becomes of one Pod."""
+    """What happens to one Pod."""
 
     EVICT = "evict"
     IGNORE = "ignored"
@@ -30,7 +29,7 @@ class Fate(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allow:
-    """What the caller accepts to lose: data in emptyDir volumes, Pods that nobody replaces."""
+    """What the caller accepts to lose: data in emptyDir volumes, Pods without a controller."""
 
     empty_dir: bool = False
     bare: bool = False
@@ -58,8 +57,9 @@ def _is_daemon(pod: Object) -> bool:
 
 
 def is_volume_helper(pod: Object) -> bool:
-    """A Pod of ours that reads a volume for a backup: that the backup survives its eviction is what
-    a drain under it asks."""
+    """A helper Pod that reads a volume for a backup: a drain beneath a backup tests that the
+    backup survives this Pod's eviction.
+    """
     return objects.is_ours(pod) and objects.name(pod).startswith(VOLUME_HELPER)
 
 
@@ -68,12 +68,12 @@ def _has_empty_dir(pod: Object) -> bool:
 
 
 def decide(pod: Object, allow: Allow) -> Decision:
-    """The first rule that says something about the Pod wins."""
+    """The first rule that matches the Pod wins."""
     finished = (pod.get("status") or {}).get("phase") in FINISHED
     if _is_daemon(pod) and not finished:
-        return Decision(Fate.IGNORE, "managed by a DaemonSet, which would put it back at once")
+        return Decision(Fate.IGNORE, "managed by a DaemonSet, which would recreate it at once")
     if MIRROR in (pod["metadata"].get("annotations") or {}):
-        return Decision(Fate.IGNORE, "a mirror of a static Pod of the node itself")
+        return Decision(Fate.IGNORE, "mirrors a static Pod of the node")
     if finished or is_volume_helper(pod):
         return Decision(Fate.EVICT)
     if _has_empty_dir(pod) and not allow.empty_dir:
@@ -82,6 +82,6 @@ def decide(pod: Object, allow: Allow) -> Decision:
         )
     if controller_of(pod) is None and not allow.bare:
         return Decision(
-            Fate.REFUSE, "nothing would replace it (a bare Pod); allow it with bare: true"
+            Fate.REFUSE, "nothing would recreate it (a bare Pod); allow it with bare: true"
         )
     return Decision(Fate.EVICT)

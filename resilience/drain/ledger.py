@@ -1,7 +1,7 @@
 """The books of one drain: every Pod's record, every budget's account.
 
-All methods are called by the deciding thread. What the watches say comes in as events, each of
-which costs the same however many Pods there are; the first state comes in as a list.
+All methods are called by the deciding thread. Watch events come in one by one, each at the same
+cost however many Pods there are; the initial state comes in as a list.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Decide = Callable[[Object], tuple[State, str]]
 
 
 class Ledger:
-    """What is known of Pods and budgets, and what was asked."""
+    """What is known of Pods and budgets, and what was sent."""
 
     def __init__(self, decide: Decide, on_change: Callable[[PodDrain], None]) -> None:
         self._decide = decide
@@ -37,7 +37,7 @@ class Ledger:
     # Budgets -----------------------------------------------------------------------------------
 
     def budgets_are(self, budgets: Iterable[Object]) -> None:
-        """The first state of all budgets."""
+        """The initial state of all budgets."""
         for budget in budgets:
             self._budget(budget)
         self._sort_again()
@@ -51,7 +51,7 @@ class Ledger:
             self._sort_again()
 
     def _budget(self, budget: Object) -> bool:
-        """Book a version; whether it may cover other Pods than before."""
+        """Book a version; returns whether it may cover other Pods than before."""
         known = self._allowances.get(key_of(budget))
         if known is None:
             known = self._allowances[key_of(budget)] = Allowance(budget)
@@ -62,8 +62,10 @@ class Ledger:
         return bool(before != known.budget["spec"])
 
     def in_doubt(self, now: float) -> Sequence[tuple[str, str]]:
-        """The budgets to ask about, (namespace, name): Pods wait for them, and all that holds those
-        back is what we spent ourselves and never saw booked. Each is asked about once at a time."""
+        """The budgets to request, (namespace, name): Pods wait for them, and only evictions of
+        this drain that the watch never showed hold them back. Each has at most one request under
+        way.
+        """
         found = {key_of(queue.covers[0].budget): queue.covers[0] for queue in self._queues.values()
                  if len(queue.covers) == 1 and queue and queue.covers[0].in_doubt(now)}  # fmt: skip
         for allowance in found.values():
@@ -71,7 +73,7 @@ class Ledger:
         return sorted(found)
 
     def budget_answered(self, budget: Object, asked: float) -> None:
-        """The newest version of a budget that was asked about at that time."""
+        """The newest version of a budget, requested at that time."""
         known = self._allowances.get(key_of(budget))
         if known is None:
             return
@@ -81,7 +83,9 @@ class Ledger:
             self._sort_again()
 
     def _sort_again(self) -> None:
-        """Budgets came, went or cover others now: every waiting Pod finds its queue anew."""
+        """Budgets were added, removed or now cover other Pods: every waiting Pod is queued
+        again.
+        """
         self._queues.clear()
         self._queue_of.clear()
         for uid, pod in self._waiting.items():
@@ -101,7 +105,7 @@ class Ledger:
     # Pods --------------------------------------------------------------------------------------
 
     def pods_are(self, present: Iterable[Object], now: float) -> None:
-        """All Pods on the nodes right now: news, changes and what is missing."""
+        """All Pods on the nodes right now: new, changed and missing ones."""
         by_uid = {pod["metadata"]["uid"]: pod for pod in present}
         for pod in sorted(by_uid.values(), key=key_of):
             self._seen(pod)
@@ -109,7 +113,7 @@ class Ledger:
             self._left(uid, now)
 
     def pod_changed(self, event: WatchEvent, now: float) -> None:
-        """One event of a watch of Pods that are on the nodes."""
+        """One watch event of a Pod on the nodes."""
         if event.type != "DELETED":
             self._seen(event.object)
         elif event.object["metadata"]["uid"] in self._records:
@@ -157,7 +161,7 @@ class Ledger:
     # Evictions ---------------------------------------------------------------------------------
 
     def take(self, now: float) -> Sequence[Object]:
-        """The Pods to evict now; each is booked as under way."""
+        """The Pods to evict now; each is booked as in flight."""
         while self._later and self._later[0][0] <= now:
             uid = heapq.heappop(self._later)[1]
             if uid in self._waiting and uid not in self._flying:
@@ -175,7 +179,7 @@ class Ledger:
         return taken
 
     def book(self, uid: str, reply: Reply, now: float) -> None:
-        """One answer has come in."""
+        """One answer has arrived."""
         allowance = self._flying.pop(uid)
         record = self._records[uid]
         if allowance is not None and reply.answer is not Answer.ACCEPTED:
@@ -222,7 +226,7 @@ class Ledger:
 
     @property
     def refused(self) -> bool:
-        """Whether a Pod was refused."""
+        """Whether any Pod was refused."""
         return any(record.state is State.REFUSED for record in self._records.values())
 
     @property
@@ -231,8 +235,9 @@ class Ledger:
         return not self._waiting and not self._accepted
 
     def close(self, reason: str, trouble: Callable[[str], str]) -> None:
-        """The drain is over. What still waits says why; `trouble` says what is wrong with a node
-        whose Pods do not leave."""
+        """The drain is over. Waiting Pods get their reason; `trouble` says what is wrong with a
+        node whose Pods do not leave.
+        """
         for uid in self._waiting:
             record, queue = self._records[uid], self._queue_of.get(uid)
             words = queue.reason() if queue is not None else ""

@@ -1,4 +1,4 @@
-"""Budgets that will get in the way of a drain, found before anything is touched: pure.
+"""Budgets that will block a drain, found before anything is touched: pure.
 
 The six findings are those that cost operators the most time: an eviction that can never succeed
 looks, from the outside, like one that has not succeeded yet.
@@ -51,7 +51,7 @@ def _one(budget: Object, covered: Sequence[Object]) -> Iterable[Warning]:
     status = budget.get("status") or {}
     expected, desired = int(status.get("expectedPods") or 0), int(status.get("desiredHealthy") or 0)
     if not covered:
-        yield Warning(Lint.EMPTY, name, f"{name} covers no Pod: is its selector right?", False)
+        yield Warning(Lint.EMPTY, name, f"{name} covers no Pod: check its selector", False)
         return
     if failure := _sync_failure(budget):
         yield Warning(Lint.FAILED, name, f"{name} allows nothing: {failure}", True)
@@ -60,7 +60,7 @@ def _one(budget: Object, covered: Sequence[Object]) -> Iterable[Warning]:
         yield Warning(
             Lint.UNOWNED,
             name,
-            f"{name} uses {_how(budget)}, which counts no Pod without a controller: {unowned}; "
+            f"{name} uses {_how(budget)}, which ignores Pods without a controller: {unowned}; "
             "give minAvailable as a whole number",
             expected == 0,
         )

@@ -21,7 +21,7 @@ class State(Enum):
 
     @property
     def fine(self) -> bool:
-        """Whether the node counts as drained of this Pod."""
+        """Whether the node is rid of this Pod."""
         return self in (State.EVICTED, State.GONE, State.IGNORED)
 
 
@@ -55,12 +55,12 @@ class DrainResult:
 
     @property
     def drained(self) -> bool:
-        """Whether nothing is left that should have gone."""
+        """Whether everything that should have gone is gone."""
         return all(pod.state.fine for pod in self.pods)
 
     @property
     def evicted(self) -> Sequence[PodDrain]:
-        """Those that went because we asked."""
+        """Those that left because this drain evicted them."""
         return [pod for pod in self.pods if pod.state is State.EVICTED]
 
     @property
@@ -69,5 +69,5 @@ class DrainResult:
         return sum(pod.rejected for pod in self.pods)
 
     def lines(self) -> Sequence[str]:
-        """One line per Pod that is not simply evicted, for a person to act on."""
+        """One line for each Pod that was not simply evicted, for a person to act on."""
         return [str(pod) for pod in self.pods if pod.state not in (State.EVICTED, State.GONE)]

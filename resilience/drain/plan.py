@@ -1,9 +1,9 @@
-"""Which Pods to evict next, budget by budget, at a cost of what is chosen and not of what waits.
+"""Which Pods to evict next, budget by budget, at a cost that depends on what is chosen, not on what
+waits.
 
-The Pods that wait stand in queues, one for each set of budgets that covers them: under none (they
-go at once), under one (as far as it is free), under several (the API server evicts no such Pod).
-Within a queue the Pods that are not ready go first: they cost the service nothing, and often no
-budget.
+Waiting Pods are queued by the set of budgets that covers them: none (they go at once), one (as far
+as it allows), several (the API server evicts no such Pod). Within a queue, Pods that are not ready
+go first: they cost the service nothing, and often no budget.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Next:
 
 @dataclass(slots=True)
 class Queue:
-    """Pods under the same budgets, by uid, in the order in which they go."""
+    """Pods under the same budgets, by uid, in eviction order."""
 
     covers: Sequence[Allowance]
     ready: dict[str, Object] = field(default_factory=dict)
@@ -44,12 +44,12 @@ class Queue:
         here[uid] = pod
 
     def drop(self, uid: str) -> None:
-        """It is gone, or under way."""
+        """It is gone, or its eviction is in flight."""
         self.ready.pop(uid, None)
         self.unready.pop(uid, None)
 
     def choose(self, now: float) -> Sequence[Next]:
-        """The Pods to evict now; they stay in the queue until they are dropped."""
+        """The Pods to evict now; they stay queued until they are dropped."""
         if not self.covers:
             return [Next(pod, None) for pod in self._all()]
         if len(self.covers) > 1:
@@ -86,6 +86,6 @@ class Queue:
 
 
 def _consulted(pod: Object) -> bool:
-    """Whether the API server looks at budgets at all for this Pod."""
+    """Whether the API server checks budgets at all for this Pod."""
     finished = (pod.get("status") or {}).get("phase") in ("Pending", "Succeeded", "Failed")
     return not finished and not pod["metadata"].get("deletionTimestamp")

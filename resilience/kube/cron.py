@@ -1,9 +1,9 @@
 """Cron expressions with a time zone: the only module that knows croniter.
 
-Five fields, names of months and days, the `@daily` forms. A fixed time of day happens once a day:
-the hour that daylight saving repeats does not fire twice, and a time that it skips fires when the
-gap ends. Expressions whose hour is a star go by elapsed time instead, so that every half hour stays
-every half hour. Nothing here reads a clock.
+Five fields, names of months and days, the `@daily` forms. A fixed time of day matches once a day:
+the hour that daylight saving repeats does not match twice, and a time that it skips matches when
+the gap ends. Expressions whose hour is a star follow elapsed time instead, so that "every half
+hour" stays every half hour. Nothing here reads a clock.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 _START = datetime(2024, 1, 1, tzinfo=UTC)
-"""Any moment: from here a satisfiable expression is looked for once, when it is read."""
+"""An arbitrary moment from which each expression is tested once for being satisfiable."""
 
 _ALIASES = {
     "@yearly": "0 0 1 1 *",
@@ -33,7 +33,7 @@ _LAST_WITH_STEP = re.compile(r"(?:^|,)\d+/\d+")
 
 
 def zone(name: str) -> ZoneInfo:
-    """The IANA zone of that name; ValueError with an example otherwise."""
+    """The IANA zone with that name; ValueError with an example otherwise."""
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
@@ -49,7 +49,7 @@ class Cron:
 
     @classmethod
     def parse(cls, text: str, zone_name: str = "UTC") -> Self:
-        """ValueError says what was expected, also for a date that never comes."""
+        """ValueError says what was expected, also for a date that never occurs."""
         fields = _fields(text)
         if len(fields) != 5:
             raise ValueError(
@@ -62,31 +62,32 @@ class Cron:
             made.next_after(_START)
         except (ValueError, KeyError) as error:
             if "failed to find next date" in str(error):
-                raise ValueError("a date that comes: this one never does") from error
+                raise ValueError("a date that occurs: this one never does") from error
             raise ValueError(
                 "a cron expression whose fields are in range, such as 0 2 * * *"
             ) from error
         return made
 
     def next_after(self, moment: datetime) -> datetime:
-        """The first fire time after `moment` (aware), in UTC."""
+        """The first scheduled time after `moment` (aware), in UTC."""
         return next(self._walk(moment, forward=True))
 
     def previous_before(self, moment: datetime) -> datetime:
-        """The last fire time before `moment` (aware), in UTC."""
+        """The last scheduled time before `moment` (aware), in UTC."""
         return next(self._walk(moment, forward=False))
 
     def between(self, since: datetime, until: datetime) -> Iterator[datetime]:
-        """Fire times after `since` up to and including `until`, in order, in UTC."""
+        """Scheduled times after `since` up to and including `until`, in order, in UTC."""
         for fire in self._walk(since, forward=True):
             if fire > until:
                 return
             yield fire
 
     def matches(self, moment: datetime) -> bool:
-        """Whether the minute of `moment`, on the wall clock there, is one of the schedule's.
+        """Whether the schedule contains the minute of `moment` on the wall clock of the zone.
 
-        So `* 9-16 * * mon-fri` is the window from 09:00 up to, not including, 17:00."""
+        So `* 9-16 * * mon-fri` is the window from 09:00 up to, not including, 17:00.
+        """
         from croniter import croniter
 
         local = moment.astimezone(self.zone).replace(tzinfo=None, second=0, microsecond=0)
@@ -111,7 +112,7 @@ class Cron:
     def _wall(self, moment: datetime, forward: bool) -> Iterator[datetime]:
         """By the wall clock: each local time once, moved to the end of the gap if it is skipped."""
         local = moment.astimezone(self.zone).replace(tzinfo=None)
-        # A day's margin: what the wall clock calls earlier may come later around a change.
+        # One day of margin: around a change, a time that is earlier on the wall clock may be later.
         margin = timedelta(days=-1 if forward else 1)
         step = self._stepper(local + margin, forward)
         last: datetime | None = None
@@ -123,12 +124,12 @@ class Cron:
                 last = fire
 
     def _moment(self, local: datetime) -> datetime:
-        """When the wall clock first shows `local`, or the end of the gap that it is in."""
+        """When the wall clock first shows `local`, or the end of the gap that contains it."""
         first = local.replace(tzinfo=self.zone, fold=0).astimezone(UTC)
         if first.astimezone(self.zone).replace(tzinfo=None) == local:
             return first
-        # In a gap fold=0 counts with the offset before it, so `first` lies past the gap's end by
-        # as much as `local` lies past its beginning.
+        # In a gap, fold=0 uses the offset before it, so `first` is past the gap's end by as much as
+        # `local` is past its beginning.
         before = local.replace(tzinfo=self.zone, fold=0).utcoffset() or timedelta()
         after = local.replace(tzinfo=self.zone, fold=1).utcoffset() or timedelta()
         end = first

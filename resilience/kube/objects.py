@@ -1,6 +1,6 @@
 """Reading raw API objects: identity, ownership, state. Pure; missing fields read as empty.
 
-What "ready" means is said in `resilience.kube.readiness`.
+`resilience.kube.readiness` defines what "ready" means.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ OURS = "pytest-resilience"
 
 
 def is_ours(obj: Object) -> bool:
-    """Whether it is a helper that this project runs in the cluster: no victim, no workload."""
+    """Whether it is a helper that this project runs in the cluster: neither victim nor workload."""
     return labels(obj).get(MANAGED_BY) == OURS
 
 
 def title(obj: Object) -> str:
-    """How messages call it: `shop/web-1`, or `node-2` where there is no namespace."""
+    """Its name in messages: `shop/web-1`, or `node-2` where there is no namespace."""
     return "/".join(part for part in (namespace(obj), name(obj)) if part)
 
 
@@ -108,7 +108,7 @@ def node(pod: Object) -> str:
 
 
 def grace(pod: Object) -> float:
-    """Seconds it may take to end: what its deletion was given, else its own, else 30."""
+    """Seconds it may take to end: the grace of its deletion, else its own, else 30."""
     given = metadata(pod).get("deletionGracePeriodSeconds")
     own = (pod.get("spec") or {}).get("terminationGracePeriodSeconds")
     return float(next((value for value in (given, own) if value is not None), 30))

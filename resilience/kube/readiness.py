@@ -1,13 +1,13 @@
-"""What "ready" means, for a Pod and for a workload. Pure; the one place that says so.
+"""What "ready" means, for a Pod and for a workload. Pure; the only definition in the package.
 
-A Pod is ready by its Ready condition, which stays True while it terminates: whether it still serves
-its owner is another question (`serves`).
+A Pod is ready by its Ready condition, which stays True while it terminates; whether it still serves
+its owner is a separate question (`serves`).
 
 The rules for workloads are those of `kubectl rollout status` (in kubectl's module
 pkg/polymorphichelpers/rollout_status.go) made stricter: the controller has seen the newest spec,
-every Pod that is wanted is updated, ready and available, no old Pod is left, and as many serve in
-our own watch, because a status may still describe the time before a DELETE. A Deployment past its
-progress deadline is not waited for, as kubectl does not.
+every wanted Pod is updated, ready and available, no old Pod is left, and as many serve in the run's
+own watch, because a status may still describe the time before a DELETE. A Deployment past its
+progress deadline is not awaited, as in kubectl.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ def is_ready(obj: Object) -> bool:
 
 
 def serves(pod: Object) -> bool:
-    """Ready and not on its way out."""
+    """Ready and not terminating."""
     return is_ready(pod) and not objects.is_terminating(pod) and not objects.is_finished(pod)
 
 
 def wanted(workload: Object) -> int | None:
-    """How many Pods it wants at this moment, None for a kind that is not known here."""
+    """How many Pods it wants at this moment; None for unknown kinds."""
     spec, status = workload.get("spec") or {}, _status(workload)
     match workload.get("kind"):
         case "DaemonSet":
@@ -53,8 +53,9 @@ def wanted(workload: Object) -> int | None:
 
 
 def shortfall(workload: Object, pods: Sequence[Object] | None) -> Shortfall | None:
-    """What is missing, None when nothing is. `pods` are all of the workload's, None when nobody
-    watched them: then its status alone is believed."""
+    """What is missing; None when nothing is. `pods` are all of the workload's Pods; None when
+    nothing watches them, so that only its status counts.
+    """
     if workload.get("kind") == "Job":
         return _of_job(workload)
     if objects.is_terminating(workload):
@@ -79,14 +80,14 @@ def _missing_pods(workload: Object, pods: Sequence[Object] | None) -> Shortfall 
     ]
     serving = want if pods is None else sum(serves(pod) for pod in pods)
     if serving < want:
-        wrong.append(f"{serving} serving by our own watch")
+        wrong.append(f"{serving} serving in our own watch")
     if not wrong:
         return None
     return Shortfall(f"expected {want} of {want} Pods, observed " + ", ".join(wrong))
 
 
 def summary(workload: Object) -> str:
-    """What is said when nothing is missing."""
+    """The summary when nothing is missing."""
     if workload.get("kind") == "Job":
         return "complete"
     return f"{wanted(workload)} of {wanted(workload)} Pods ready"
@@ -145,7 +146,7 @@ def _of_job(job: Object) -> Shortfall | None:
 
 
 def _ending(job: Object) -> str:
-    """How it ended, "" while it runs."""
+    """How it ended; "" while it runs."""
     for kind in ("Complete", "Failed"):
         if objects.condition(job, kind).get("status") == "True":
             return kind
@@ -153,12 +154,12 @@ def _ending(job: Object) -> str:
 
 
 def has_failed(job: Object) -> bool:
-    """Whether the Job ended without what it was for."""
+    """Whether the Job ended without success."""
     return _ending(job) == "Failed"
 
 
 def has_ended(job: Object) -> bool:
-    """Whether the Job starts no Pods any more."""
+    """Whether the Job will start no more Pods."""
     return bool(_ending(job))
 
 

@@ -28,7 +28,7 @@ _EXPECTED = "a label selector such as app=shop, tier!=db, zone in (a, b) or !can
 
 
 class Operator(Enum):
-    """What a requirement asks of a label."""
+    """What a requirement demands of a label."""
 
     IN = "in"
     NOT_IN = "notin"
@@ -45,7 +45,7 @@ class Requirement:
     values: tuple[str, ...] = ()
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Whether these labels meet it."""
+        """Whether these labels satisfy it."""
         if self.operator is Operator.EXISTS:
             return self.key in labels
         if self.operator is Operator.ABSENT:
@@ -71,7 +71,7 @@ class Selector:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """From what a person wrote; ValueError says what was expected."""
+        """Parse a selector; ValueError says what was expected."""
         parts = [part.strip() for part in _SPLIT.split(text)]
         found = {_requirement(part) for part in parts}
         return cls(tuple(sorted(found, key=lambda r: (r.key, r.operator.value, r.values))))

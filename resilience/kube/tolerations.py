@@ -9,7 +9,7 @@ from resilience.kube.objects import Object
 
 
 def tolerates(pod: Object, taint: Mapping[str, Any]) -> bool:
-    """For good: a toleration that ends after some seconds is none in the end."""
+    """Tolerates it permanently: a toleration with tolerationSeconds does not count."""
     listed = (pod.get("spec") or {}).get("tolerations") or ()
     return any(_one(each, taint) and each.get("tolerationSeconds") is None for each in listed)
 

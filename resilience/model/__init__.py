@@ -1,1 +1,1 @@
-"""The leaf room: values and records that every other room speaks in. Imports nothing of ours."""
+"""The leaf room: values and records that all other rooms use. Imports nothing of the package."""

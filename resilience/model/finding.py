@@ -1,8 +1,8 @@
-"""One promise held against one measurement, as data: limit, unit, bounds, reason, evidence.
+"""One objective compared with one measurement, as data: limit, unit, bounds, reason, evidence.
 
-What a probe measured carries no prose: `resilience.report.wording` words it. A check says in its
-own words what it expected and what it observed (`promised`, `measured`, `detail`); these are
-printed as they are, and nothing reads a meaning out of them.
+What a probe measured contains no prose: `resilience.report.wording` words it. A check says in its
+own words what it expected and observed (`promised`, `measured`, `detail`); these are printed
+unchanged, and no code interprets them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from resilience.model.place import Place
 
 
 class Result(Enum):
-    """One promise. NOT_MEASURED is never a pass."""
+    """The result of one objective. NOT_MEASURED never passes."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -32,7 +32,7 @@ class Kind(Enum):
 
     @property
     def is_objective(self) -> bool:
-        """Whether it was measured by a probe's requests."""
+        """Whether a probe's requests measured it."""
         return self is not Kind.CHECK
 
 
@@ -46,7 +46,7 @@ class Unit(Enum):
 
 
 class Reason(Enum):
-    """Why a promise was not measured."""
+    """Why an objective was not measured."""
 
     LATE = "prober late"
     UNSENT = "requests not sent"
@@ -79,13 +79,13 @@ class Outage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What a probe's requests in the window came to. Times are seconds.
+    """The statistics of a probe's requests in the window. Times are seconds.
 
-    `planned` counts the planned moments; of these, `late`, `unsent` and `missing` were not asked in
-    time, and `unknown` are the ones for which no other request speaks. `resolution` is the largest
-    span in which no request left. `needed` is how many requests or answers the promise takes. For
-    latency: `answered` answers and timeouts, `slow` of them over the limit for certain, `allowed`
-    the most that may be, `slowest` the slowest.
+    `planned` counts the planned moments; of these, `late`, `unsent` and `missing` were not sent in
+    time, and `unknown` are the ones that no other request covers. `resolution` is the largest span
+    in which no request was sent. `needed` is how many requests or answers the objective requires.
+    For latency: `answered` counts answers and timeouts, `slow` those certainly over the limit,
+    `allowed` the most that may be, `slowest` is the slowest.
     """
 
     window: float
@@ -114,13 +114,13 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One promise, judged. `name` is stable and machine-readable: "checkout.availability".
+    """One objective, judged. `name` is stable and machine-readable: "checkout.availability".
 
-    `limit` is what was promised and `value` what was measured, both in `unit`; `low` and `high` are
-    the bounds of the value over everything unknown. `percentile` belongs to LATENCY, `subject` is
-    the probe or workload, `reason` is set where the result is NOT_MEASURED. `outages` are given
-    where the finding is about them. `circumstances` say what happened around a failure: which
-    action was running, which Pods and Events were involved.
+    `limit` is the objective and `value` the measurement, both in `unit`; `low` and `high` are the
+    bounds of the value over everything unknown. `percentile` belongs to LATENCY, `subject` is the
+    probe or workload, `reason` is set where the result is NOT_MEASURED. `outages` are given where
+    the finding is about them. `circumstances` describe what happened around a failure: which action
+    was running, which Pods and Events were involved.
     """
 
     name: str

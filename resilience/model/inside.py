@@ -1,8 +1,8 @@
-"""What a plan runs inside of the application's own containers: hooks, dumps, a sentinel.
+"""What a plan runs inside the application's own containers: hooks, dumps, a sentinel.
 
-Commands are lists of words, run without a shell, in the container that is named or the Pod's
-first. Which Pods: those of the plan's namespaces that fit the selector and run. What a command
-does is the plan's own responsibility; that it ended well is ours to prove.
+Commands are lists of words, run without a shell, in the named container or the Pod's first. They
+run in Pods of the plan's namespaces that match the selector and are running. What a command does is
+the plan's responsibility; that it succeeded is verified.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ DEFAULT_TIMEOUT = Duration.of(30)
 class PlanHook:
     """Commands before and after a snapshot."""
 
-    pods: Selector = parameter("Which Pods: all that fit and run.", example="app=db")
+    pods: Selector = parameter("Which Pods: all running ones that match.", example="app=db")
     container: str = parameter("The container; the Pod's first by default.", default="")
     before: tuple[str, ...] = parameter(
         "Run before anything is read.", default=(), example="[fsfreeze, -f, /data]"
     )
     after: tuple[str, ...] = parameter(
-        "Run afterwards, whatever happened in between.",
+        "Run afterwards, also after a failure.",
         default=(),
         example="[fsfreeze, -u, /data]",
     )
@@ -42,8 +42,8 @@ class Volumes:
     """How the data of claims is read."""
 
     from_: Literal["live", "snapshot", "clone"] = parameter(
-        "What is read: the volume itself, or a VolumeSnapshot or clone of it, which is as it was "
-        "at one moment, where the driver can make one.",
+        "What is read: the volume itself, or a VolumeSnapshot or clone of it, which shows it at "
+        "one moment, if the CSI driver supports that.",
         key="from",
         default="live",
     )
@@ -51,13 +51,13 @@ class Volumes:
         "The VolumeSnapshotClass; the driver's default if left out.", key="class", default=""
     )
     changing: Literal["warn", "fail"] = parameter(
-        "What to do when files vanish or shrink while they are read, or are no files (sockets, "
+        "What to do when files disappear or shrink while they are read, or are special (sockets, "
         "pipes): leave them out with a warning in the manifest, or fail the snapshot.",
         default="warn",
     )
     local: int = parameter(
-        "So many VolumeSnapshots of each claim stay on the cluster, for a quick way back. They are "
-        "lost together with its storage, so they come on top of the data in the store.",
+        "How many VolumeSnapshots of each claim stay on the cluster for a fast restore. They are "
+        "lost together with its storage, so they supplement the data in the store.",
         default=0,
         at_least=0,
     )
@@ -65,16 +65,16 @@ class Volumes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dump:
-    """An application's own export, taken from one Pod of each namespace that has one."""
+    """An application's own export, taken from one Pod in each namespace that has one."""
 
-    name: str = parameter("What it is called in the store.", example="orders")
-    pods: Selector = parameter("Which Pods; the first that is ready is asked.", example="app=db")
+    name: str = parameter("The name of the dump in the store.", example="orders")
+    pods: Selector = parameter("Which Pods; the first ready one is used.", example="app=db")
     container: str = parameter("The container; the Pod's first by default.", default="")
     take: tuple[str, ...] = parameter(
         "Prints the dump.", at_least=1, example="[pg_dump, -Fc, orders]"
     )
     load: tuple[str, ...] = parameter(
-        "Reads the dump, when the restored Pods are ready.",
+        "Reads the dump, once the restored Pods are ready.",
         at_least=1,
         example="[pg_restore, --clean, --if-exists, -d, orders]",
     )
@@ -84,10 +84,12 @@ class Dump:
 class Sentinel:
     """A record that the application keeps: written before a snapshot, read after its restore."""
 
-    pods: Selector = parameter("Which Pods; the first that is ready is asked.", example="app=db")
+    pods: Selector = parameter("Which Pods; the first ready one is used.", example="app=db")
     container: str = parameter("The container; the Pod's first by default.", default="")
     write: tuple[str, ...] = parameter(
-        "Reads the record, one line, and keeps it.", at_least=1, example="[tee, /data/sentinel]"
+        "Prints the record, one line; it must not change it.",
+        at_least=1,
+        example="[tee, /data/sentinel]",
     )
     read: tuple[str, ...] = parameter(
         "Prints the record.", at_least=1, example="[cat, /data/sentinel]"

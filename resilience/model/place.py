@@ -1,4 +1,4 @@
-"""Where something stands in a file, and what is wrong there."""
+"""A position in a file, and a problem found there."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One thing wrong in a document: what, where, what was expected, the nearest known word."""
+    """One problem in a document: what, where, what was expected, the nearest known word."""
 
     place: Place
     message: str

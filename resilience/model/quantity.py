@@ -1,6 +1,7 @@
 """Kubernetes quantities (`100m`, `1.5`, `16Mi`, `2e3`) as exact numbers in base units.
 
-Source of the grammar: apimachinery's `resource.Quantity`. Only what requests and capacities need.
+The grammar is that of apimachinery's `resource.Quantity`, as far as requests and capacities need
+it.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ _QUANTITY = re.compile(
 
 
 def parse_quantity(text: str | int | float) -> Fraction:
-    """Base units: cores, bytes, counts. ValueError when it is no quantity."""
+    """Base units: cores, bytes, counts. ValueError when it is not a quantity."""
     match = _QUANTITY.fullmatch(str(text).strip())
     if match is None:
-        raise ValueError(f"{text!r} is no quantity, such as 100m, 1.5 or 16Mi")
+        raise ValueError(f"{text!r} is not a quantity, such as 100m, 1.5 or 16Mi")
     number, binary, exponent, decimal = match.groups()
     if binary:
         return Fraction(number) * int(1024 ** _BINARY[binary])

@@ -28,14 +28,13 @@ class ProbeRecord:
 class RunRecord:
     """Everything known after a run. `window` is None when no action ever began.
 
-    `reason` is what ended the run outside of any step ("" where nothing did); `message` is the
-    whole text for people. `again` names the run that measured the same scenario once more, because
-    this one was not measured for the prober's lateness alone; `before` names that run in the other
-    one.
+    `reason` is what ended the run outside of any step ("" if nothing did); `message` is the whole
+    readable text. `again` names the run that measured the same scenario once more, because only the
+    prober's lateness kept this one from a verdict; `before` names this run in the other one.
 
     `environment` holds versions, context, server version, whether it was the sandbox, `via`.
-    `residues` are the named remains that undone actions declared; `leftovers` what could not be
-    undone and must be told as loudly as a failure.
+    `residues` are what undone actions leave by declaration; `leftovers` what could not be undone
+    and must be reported as prominently as a failure.
     """
 
     run: RunId

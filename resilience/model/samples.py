@@ -1,4 +1,4 @@
-"""What a prober records. Times are seconds of CLOCK_MONOTONIC, one clock for the whole machine."""
+"""What a prober records. Times are seconds of CLOCK_MONOTONIC, one clock for the whole host."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import Enum
 
 
 class Answer(Enum):
-    """How one probe ended. Everything but GOOD counts against availability."""
+    """How one request ended. Everything but GOOD counts against availability."""
 
     GOOD = "good"
     REFUSED = "connection refused"
@@ -27,9 +27,9 @@ class Sample:
     """One planned request.
 
     `intended` is when it should have left, `sent` when it did (None: it never could), `ended` when
-    its outcome was known. Latency is `ended - intended`: waiting to be sent is the service's
-    fault or the prober's, and `sent - intended` (the lag) says which.
-    `status` is the HTTP status or 0, `by` what the answer said of its Pod ("" if nothing).
+    its outcome was known. Latency is `ended - intended`: time spent waiting to be sent counts, and
+    `sent - intended` (the lag) shows whether the prober caused it. `status` is the HTTP status or
+    0, `by` is the Pod that the answer names ("" if none).
     """
 
     seq: int
@@ -47,5 +47,5 @@ class Sample:
 
     @property
     def lag(self) -> float:
-        """Seconds the prober itself was late."""
+        """Seconds by which the prober itself was late."""
         return (self.ended if self.sent is None else self.sent) - self.intended

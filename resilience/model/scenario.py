@@ -1,4 +1,4 @@
-"""A scenario and a plan after loading: typed, checked, immutable. No text is left to interpret."""
+"""A scenario and a plan after loading: typed, checked, immutable. No text is left to parse."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ DEFAULT_SETTLE = Duration.of(5)
 """How long objectives are still judged after `when:` has ended."""
 
 DEFAULT_WITHIN = Duration.of(60)
-"""A step's deadline where none is written: long enough for a rollout, short enough for CI."""
+"""A step's default deadline: long enough for a rollout, short enough for CI."""
 
 
 DEFAULT_RATE = Rate(Fraction(50))
-"""How often a probe asks where no `rate` is written: 99% can be judged after six seconds."""
+"""A probe's default number of requests per second: 99% can be judged after six seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +38,11 @@ class Step:
     """One step. `parameters` is an instance of `verb.parameters`.
 
     `rate`, `objective`, `during`, `abort_below` are set on probes only; `rate` always on a probe
-    that measures. `during` names a step of `when` whose span the objective is judged in; without
-    it, all of `when` is. `path` counts the steps of a phase from 0, as in "when[2]"; a step inside
-    a flow verb has its parent's path in front: "when[2].repeat[0]", "when[1].refused".
-    `within` without `within_given` is the default. `lasting` accepts that nothing is undone.
+    that measures. `during` names a step of `when` in whose span the objective is judged; without
+    it, the span is all of `when`. `path` counts the steps of a phase from 0, as in "when[2]"; a
+    step inside a flow verb is prefixed with its parent's path: "when[2].repeat[0]",
+    "when[1].refused". `within` without `within_given` is the default. `lasting` accepts that
+    nothing is undone.
     """
 
     verb: Verb
@@ -61,13 +62,13 @@ class Step:
 
     @property
     def title(self) -> str:
-        """What reports call this step: its name, else its dry-run text."""
+        """The step's title in reports: its name, else its dry-run text."""
         return self.name or self.verb.describe(self.parameters)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """One test. A `matrix:` has been expanded already; `matrix` holds this one's values.
+    """One test. A `matrix:` has been expanded already; `matrix` holds the values of this case.
 
     `id` is the pytest node id (a slug, with `[key=value]` when from a matrix).
     `namespace` "" means: the target's default namespace. `seed` None: chosen at run time, printed.
@@ -101,12 +102,20 @@ class Scenario:
 class Keep:
     """How many snapshots of each period retention keeps."""
 
-    last: int = parameter("The newest snapshots, whenever they were made.", default=0, at_least=0)
-    hourly: int = parameter("The newest of each of so many hours.", default=0, at_least=0)
-    daily: int = parameter("The newest of each of so many days.", default=0, at_least=0)
-    weekly: int = parameter("The newest of each of so many weeks.", default=0, at_least=0)
-    monthly: int = parameter("The newest of each of so many months.", default=0, at_least=0)
-    yearly: int = parameter("The newest of each of so many years.", default=0, at_least=0)
+    last: int = parameter("The newest snapshots, of any age.", default=0, at_least=0)
+    hourly: int = parameter(
+        "The newest snapshot of each of this many hours.", default=0, at_least=0
+    )
+    daily: int = parameter("The newest snapshot of each of this many days.", default=0, at_least=0)
+    weekly: int = parameter(
+        "The newest snapshot of each of this many weeks.", default=0, at_least=0
+    )
+    monthly: int = parameter(
+        "The newest snapshot of each of this many months.", default=0, at_least=0
+    )
+    yearly: int = parameter(
+        "The newest snapshot of each of this many years.", default=0, at_least=0
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,22 +126,23 @@ class PlanObjective:
         "How old the newest verified snapshot may be.", default=None, example="26h"
     )
     rto: Duration | None = parameter(
-        "How long a restore may take until it is proven.", default=None, example="10m"
+        "How long a restore may take, proof included.", default=None, example="10m"
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drill:
-    """Where a plan's restore drill goes and what must hold there. `into` still holds
-    `${namespace}`, which stands for each namespace of the plan."""
+    """Where a plan's drill restores to and what must hold there. `into` still contains
+    `${namespace}`, which is replaced by each namespace of the plan.
+    """
 
     into: str = parameter(
-        "The scratch namespace; `${namespace}` stands for the one that was backed up.",
+        "The scratch namespace; `${namespace}` is the namespace that was backed up.",
         default="${namespace}-drill",
     )
     custom: tuple[str, ...] = parameter(
-        "Custom resources that the drill restores too, by kind. Others are left out and listed, "
-        "because nobody knows what their controllers would do with a copy.",
+        "Custom resources that the drill restores as well, by kind. Others are left out and listed,"
+        " because what their controllers would do with a copy is unknown.",
         default=(),
         example="[widgets.example.com]",
     )
@@ -159,8 +169,9 @@ DEFAULT_GRACE = Duration.of(3600)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is backed up, when, to where, how long kept, and how its restore is proven.
-    `without_volumes`: the plan says `volumes: false`, in these words."""
+    """What is backed up, when, where to, how long it is kept, and how its restore is proven.
+    `without_volumes`: the plan says `volumes: false` literally.
+    """
 
     id: str
     title: str

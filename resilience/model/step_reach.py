@@ -1,4 +1,4 @@
-"""What a step changes in a cluster, known before it is carried out: what consent is asked for."""
+"""What a step changes in a cluster, known before it runs; consent is decided on it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 ANY = frozenset({"*"})
-"""Objects outside of namespaces that are known only once they are there, such as a restore's."""
+"""Objects outside of namespaces that are not known beforehand, such as those of a restore."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
-    """`namespaces` by name or pattern; `cluster_scoped` as `RESOURCE.GROUP`, or ANY that the
-    target lists; `objects` are whole Namespace objects that would be written."""
+    """`namespaces` by name or pattern; `cluster_scoped` as `RESOURCE.GROUP`, or ANY of those
+    that the target lists; `objects` are whole Namespace objects that would be written.
+    """
 
     namespaces: frozenset[str] = frozenset()
     nodes: bool = False
@@ -33,7 +34,7 @@ class Reach:
 
 
 def union(parts: Iterable[Reach]) -> Reach:
-    """All of them together."""
+    """The union of all of them."""
     whole = Reach()
     for part in parts:
         whole |= part

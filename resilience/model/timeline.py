@@ -1,4 +1,4 @@
-"""Everything that happened, in order. Facts for people and machines; JSON-able all the way down."""
+"""Everything that happened, in order. Facts for people and programs; JSON throughout."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class What(Enum):
     EVENT = "event"  # a Kubernetes Event: reason, message, about
     PROBE = "probe"  # facts: name, state = started | steady | stopped
     UNDO = "undo"  # facts: path, state = recorded | done | failed, text
-    NOTE = "note"  # anything a person should read
+    NOTE = "note"  # a line for people
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,8 @@
 """Typed values of the scenario language: durations, shares, rates, sizes, ratios, references.
 
-Every value has a `parse` that takes the text a person wrote and raises `ValueError` with what was
-expected, and a `str` that gives text which parses back to an equal value. Nothing downstream of the
-language sees these as strings. No I/O, no clock.
+Every value has a `parse` that takes the text from a file and raises `ValueError` with what was
+expected, and a `str` whose text parses to an equal value. Nothing downstream of the language sees
+these as strings. No I/O, no clock.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from fractions import Fraction
 from typing import ClassVar, NewType, Self
 
 RunId = NewType("RunId", str)
-"""One run of one scenario; stands in the journal, the User-Agent, labels and the report."""
+"""One run of one scenario; used in the journal, the User-Agent, labels and the report."""
 
 _UNITS = {
     "ms": Fraction(1, 1000),
@@ -24,7 +24,7 @@ _UNITS = {
     "h": Fraction(3600),
     "d": Fraction(86400),
 }
-# Bounded digits: longer numbers mean nothing here and make Python's own conversions fail.
+# Bounded digits: longer numbers have no use here and make Python's own conversions fail.
 _NUMBER = r"[0-9]{1,15}(?:\.[0-9]{1,9})?"
 _DURATION = re.compile(rf"({_NUMBER})(ms|s|m|h|d)")
 _LONGEST = 100 * 366 * 86400
@@ -42,7 +42,7 @@ _SIZES = {
 
 
 _DIGITS = 15
-"""More decimals than any value that was parsed can need."""
+"""More decimals than any parsed value can need."""
 _SCALE: int = 10**15
 
 
@@ -112,7 +112,7 @@ class Share:
         return cls(value)
 
     def of(self, count: int) -> int:
-        """How many of `count`, rounded down (1/3 of 2 is 0)."""
+        """That share of `count`, rounded down (1/3 of 2 is 0)."""
         return int(self.exact * count)
 
     def __str__(self) -> str:
@@ -121,7 +121,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Availability:
-    """A promised part of good answers: `99%`, `99.9%`, `100%`. At least 0, at most 1."""
+    """The required share of good answers: `99%`, `99.9%`, `100%`. At least 0, at most 1."""
 
     exact: Fraction
 
@@ -140,9 +140,10 @@ class Availability:
 
     @property
     def samples_needed(self) -> int:
-        """How many samples it takes to speak of this availability at all: 3/(1-A), by the rule of
-        three. 100% promises that no request of this run fails, which no number of samples proves
-        of a service; it asks for as many as 99% does."""
+        """How many samples it takes to judge this availability at all: 3/(1-A), by the rule of
+        three. 100% demands that no request of this run fails, which no number of samples proves
+        about a service; it needs as many as 99% does.
+        """
         return math.ceil(3 / (1 - self.exact)) if self.exact < 1 else 300
 
     def __str__(self) -> str:
@@ -165,7 +166,7 @@ class Rate:
 
     @property
     def interval(self) -> float:
-        """Seconds from one to the next."""
+        """Seconds between two requests."""
         return float(1 / self.per_second)
 
     def __str__(self) -> str:

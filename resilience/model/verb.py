@@ -1,8 +1,9 @@
-"""What a verb is: the pure description from which grammar, schema, docs, rights and preflight come.
+"""What a verb is: the pure description from which grammar, schema, docs, permissions and preflight
+are derived.
 
 A verb is declared once, in one module under `actions/`, `checks/` or `probes/`, as a module-level
-`Verb` value beside a frozen dataclass of its parameters and the function that does the work. The
-module imports only light things at its top; what is heavy is imported inside the function.
+`Verb` value next to a frozen dataclass of its parameters and the function that does the work. The
+module imports only light things at its top; heavy imports are inside the function.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from resilience.model.values import Duration
 
 
 class Phase(Enum):
-    """Where in a scenario a step stands; the values are the YAML keys."""
+    """The phase of a scenario that contains the step; the values are the YAML keys."""
 
     GIVEN = "given"
     WHILE = "while"
@@ -36,7 +37,7 @@ class Family(Enum):
 
 
 class Residue(Enum):
-    """What stays behind after an action's undo."""
+    """What an action leaves after its undo."""
 
     NOTHING = "nothing"
     NAMED = "named"
@@ -47,8 +48,8 @@ class Residue(Enum):
 class Right:
     """One RBAC permission a step needs. `namespace` "" means cluster-wide.
 
-    `name` limits it to one object. What is `optional` makes a report better: nobody is refused for
-    lack of it.
+    `name` limits it to one object. An `optional` permission improves a report: a run without it is
+    not refused.
     """
 
     verb: str
@@ -61,8 +62,9 @@ class Right:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Complaint:
-    """A rule across several parameters was broken. `field` is the YAML key it is best shown at,
-    "" for the step as a whole."""
+    """A rule across several parameters was broken. `field` is the YAML key to point at, "" for
+    the step as a whole.
+    """
 
     field: str
     message: str
@@ -91,23 +93,21 @@ class Verb:
 
     `parameters` is a frozen, keyword-only dataclass built with `parameter(...)` fields; the decoder
     and the JSON Schema read its annotations. `shorthand` names the field that a bare scalar fills
-    (`- apply: shop.yaml` fills `file`). `check` sees decoded parameters and returns what is wrong
-    across fields. `describe` gives one line in the imperative for dry runs and reports.
-    `bounds` gives the least and the most time that the step takes by its own words (`sleep: 30s`
-    takes 30s), None when nothing but `within` bounds it. `measures` is False for a probe that has
-    neither rate nor objective because what it promises is in its parameters. `ask` of a probe is
-    its one request as a check; with it the probe may stand in the phases of checks too, there
-    without rate and objective.
+    (`- apply: shop.yaml` fills `file`). `check` receives decoded parameters and returns what is
+    wrong across fields. `describe` gives one line in the imperative for dry runs and reports.
+    `bounds` gives the least and the most time that the parameters demand (`sleep: 30s` takes 30s),
+    None when only `within` bounds it. `measures` is False for a probe that has neither rate nor
+    objective because its parameters state what must hold. `ask` of a probe is a single request as a
+    check; with it the probe is allowed in phases of checks as well, without rate and objective.
     `run` is called by the engine: its signature per family is in `resilience.verbs.context`.
-    `rehearse` is called in its place by a dry run, on a cluster that takes writes as dryRun=All
-    only; it ends at the first wait for an effect. It may be `run` itself where that does nothing
-    but ask the API server; a verb without it is only described.
-    `touches` says what the step changes, for consent; without it that is read from `rights`.
-    `possible` raises Refused where a cluster cannot do it at all, whatever the rights; it is asked
-    before anything is touched, and sends nothing.
-    `may_last` lets `lasting: true` stand beside a verb that is undone as a rule, for those forms
-    of it that ask for that word (Residue.EVERYTHING demands it always).
-    `undo` (actions) is called with the data that `run` recorded; data is JSON, never code.
+    `rehearse` is called instead by a dry run, on a cluster that accepts writes as dryRun=All only;
+    it ends at the first wait for an effect. It may be `run` itself if that only makes requests to
+    the API server; a verb without it is only described. `touches` says what the step changes, for
+    consent; without it that is derived from `rights`. `possible` raises Refused when a cluster
+    cannot do it at all, whatever the permissions; it is called before anything is touched, and
+    sends nothing. `may_last` allows `lasting: true` on a verb that is normally undone, for those
+    forms of it that need it (Residue.EVERYTHING always requires it). `undo` (actions) is called
+    with the data that `run` recorded; data is JSON, never code.
     """
 
     name: str
@@ -148,7 +148,7 @@ def parameter(
 ) -> Any:
     """A field of a verb's parameters.
 
-    `doc` is shown in editors and in the reference. `key` is the YAML key where it cannot be the
+    `doc` is shown in editors and in the reference. `key` is the YAML key if it cannot be the
     field's name (`while_` ...). `at_least` and `at_most` bound whole numbers and the length of
     lists. Fields with the same `one_of` group exclude each other.
     """
@@ -167,16 +167,18 @@ def parameter(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unusable:
-    """A verb that is declared somewhere and cannot be loaded; `reason` is one line for people."""
+    """A declared verb that cannot be loaded; `reason` is one line for people."""
 
     reason: str
 
 
 class Catalogue(Protocol):
-    """Which verbs exist. `resilience.verbs.catalogue` makes the real one, tests make small ones."""
+    """Which verbs exist. `resilience.verbs.catalogue` builds the real one, tests build small
+    ones.
+    """
 
     def names(self) -> Sequence[str]:
         """All verb names, sorted."""
 
     def find(self, name: str) -> Verb | Unusable | None:
-        """The verb of that name; None when there is none. May import it."""
+        """The verb with that name; None when there is none. May import it."""

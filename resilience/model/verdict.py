@@ -56,8 +56,9 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRecord:
-    """One step as it was carried out. Times are monotonic; `ended` None: it never ended. What an
-    `optional` one came to decides nothing."""
+    """One executed step. Times are monotonic; `ended` None: it never ended. The outcome of an
+    `optional` step does not affect the verdict.
+    """
 
     path: str
     phase: str

@@ -1,6 +1,6 @@
-"""Numbers as people read them: `2 Pods`, `99.1%`, `320ms`. Pure.
+"""Numbers in readable form: `2 Pods`, `99.1%`, `320ms`. Pure.
 
-Rounding never makes a broken promise look kept: a ratio is cut off, not rounded.
+Rounding never hides a missed objective: a ratio is truncated, not rounded.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ def many(count: int, noun: str) -> str:
 
 
 def percent(ratio: Fraction | float) -> str:
-    """`99.123%`; cut off, not rounded, so that 98.9999 never reads as 99."""
+    """`99.123%`; truncated, not rounded, so that 98.9999 never reads as 99."""
     text = f"{math.floor(Fraction(ratio) * 100_000) / 1000:.3f}".rstrip("0").rstrip(".")
     return f"{text}%"
 
@@ -40,8 +40,9 @@ def counts(numbers: Mapping[str, int], most: int = 5) -> str:
 
 
 def printable(text: str) -> str:
-    """Foreign text for a terminal or a CI log: no control characters but line ends and tabs, and no
-    line that GitHub would take for a workflow command (`::error ...`)."""
+    """Foreign text for a terminal or a CI log: no control characters except line ends and tabs,
+    and no line that GitHub would interpret as a workflow command (`::error ...`).
+    """
     kept = "".join(
         c if c in "\n\t" or c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text
     )

@@ -1,8 +1,8 @@
 """The reference of the `resilience` command, made from its parsers; `make docs` writes it.
 
-Walks the parsers and not their help texts, whose form differs between versions of Python. The
-sandbox's command is a program of its own, so its part is written here, and a test holds it against
-what that program says.
+Uses the parsers and not their help texts, whose form differs between versions of Python. The
+sandbox's command is a separate program, so its part is written here, and a test compares it with
+that program's output.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def _row(action: argparse.Action) -> str:
 
 
 def _written(action: argparse.Action) -> str:
-    """How it is typed: `--into NS`, `[PATH ...]`."""
+    """Its syntax: `--into NS`, `[PATH ...]`."""
     value = action.metavar if isinstance(action.metavar, str) else ""
     if not value and action.choices:
         value = "|".join(str(each) for each in action.choices)

@@ -1,6 +1,7 @@
-"""docs/reference/options.md, made from `settings.OPTIONS` so that it cannot lag behind.
+"""docs/reference/options.md, generated from `settings.OPTIONS` so that it cannot become outdated.
 
-`python -m resilience.reference.options_reference docs/reference` writes it; a test holds it equal.
+`python -m resilience.reference.options_reference docs/reference` writes it; a test compares the
+two.
 """
 
 from __future__ import annotations

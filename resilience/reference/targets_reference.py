@@ -1,5 +1,6 @@
-"""docs/reference/targets.md, made from the table that targets are read by, so that neither can lag
-behind the other. `resilience.reference.options_reference` writes it; a test holds it equal.
+"""docs/reference/targets.md, generated from the table with which targets are parsed, so that
+neither can become outdated. `resilience.reference.options_reference` writes it; a test compares
+the two.
 """
 
 from __future__ import annotations

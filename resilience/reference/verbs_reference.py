@@ -1,9 +1,9 @@
-"""The reference of the language in Markdown, from the same declarations that the decoder reads.
+"""The reference of the language in Markdown, from the declarations that the decoder reads.
 
     python -m resilience.reference.verbs_reference docs/reference scenarios backups
 
 writes one page for scenarios, one for plans, one for the verbs, and the two JSON Schemas. A test
-holds what is in the repository equal to what this gives.
+compares the files in the repository with its output.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _scenario_page() -> str:
     parts = [
         "# Scenario\n",
         _NOTE,
-        "One document of a `*.scenario.yaml` file; several stand apart by `---`.\n",
+        "One document of a `*.scenario.yaml` file; `---` separates several.\n",
         _table(record_of(ScenarioForm)),
         "\n## Beside every verb\n",
         _table(record_of(keys.StepKeys)),
@@ -125,7 +125,7 @@ def as_step(example: str) -> str:
 
 
 def _promises(verb: Verb) -> Sequence[str]:
-    """What an action leaves and how it proves itself."""
+    """What an action leaves behind and how it proves its effect."""
     told = []
     if verb.residue is Residue.EVERYTHING:
         told.append(
@@ -190,7 +190,7 @@ def _values() -> str:
 
 
 def write(folder: Path, scenarios: Path, backups: Path, catalogue: Catalogue) -> None:
-    """Write pages and schemas where the repository keeps them."""
+    """Write pages and schemas into the repository's folders."""
     homes = {"scenario.schema.json": scenarios, "plan.schema.json": backups}
     for name, page in {**pages(catalogue), **schemas(catalogue)}.items():
         path = homes.get(name, folder) / name
@@ -199,13 +199,13 @@ def write(folder: Path, scenarios: Path, backups: Path, catalogue: Catalogue) ->
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The command of `make docs`."""
+    """The command behind `make docs`."""
     from importlib import import_module
 
     if len(arguments) != 3:
         print("usage: python -m resilience.reference.verbs_reference DOCS SCENARIOS BACKUPS")
         return 2
-    # The composition root stands outside of this room; only the command reaches for it.
+    # The composition root is outside of this room; only the command uses it.
     catalogue = import_module("resilience.verbs.catalogue").catalogue()
     docs, scenarios, backups = map(Path, arguments)
     write(docs, scenarios, backups, catalogue)

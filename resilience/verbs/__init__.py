@@ -1,9 +1,8 @@
-"""What a verb is given, and which verbs exist: the public interface for verbs of third parties.
+"""What a verb receives, and which verbs exist: the public interface for third-party verbs.
 
-A verb imports from here and from nowhere else in the package; see docs/how-to/write-a-verb.md.
-The names in `__all__` are a versioned interface: a change is in the CHANGELOG. A name is imported
-when it is first used, so that importing this room costs nothing. Any room above `cluster` may
-import it.
+A verb imports from here and from nowhere else in the package; see docs/how-to/write-a-verb.md. The
+names in `__all__` are a versioned interface: every change is listed in the CHANGELOG. A name is
+imported on first use, so importing this room costs nothing. Any room above `cluster` may import it.
 """
 
 from __future__ import annotations

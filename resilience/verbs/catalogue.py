@@ -1,14 +1,14 @@
-"""The composition root of the language: which verbs exist, ours and third parties'.
+"""The composition root of the language: which verbs exist, built-in and third-party.
 
-Ours are one module each, named in a table and imported when first asked for. A third party adds its
-own with the entry-point group `resilience.verbs`, whose names are the verbs:
+Built-in verbs are one module each, listed in a table and imported on first use. A third party adds
+its own with the entry-point group `resilience.verbs`; the entry points' names are the verbs:
 
     [project.entry-points."resilience.verbs"]
     unplug = "my_package.unplug:VERB"
 
-A verb that cannot be loaded, or whose name is taken, is told where a scenario uses it; it never
-stops anything else. Reading the entry points of the environment is put off until a verb is asked
-for that is not ours.
+A verb that cannot be loaded, or whose name is taken, is reported where a scenario uses it; it never
+stops anything else. The environment's entry points are read only when a verb is looked up that is
+not built in.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ FORMER: Mapping[str, str] = {
     "refused": "expect_refused",
     "same": "matches_snapshot",
 }
-"""Names that verbs had before; they are read with a warning until the next release."""
+"""Former names of verbs; they are accepted with a warning until the next release."""
 
 
 def _installed() -> Iterable[EntryPoint]:
@@ -88,7 +88,7 @@ class Verbs:
         return sorted({*self.builtin, *self._third})
 
     def find(self, name: str) -> Verb | Unusable | None:
-        """The verb of that name, or the one that had it before; None when there is none."""
+        """The verb with that name or that former name; None when there is none."""
         name = FORMER.get(name, name)
         if name not in self._found:
             self._found[name] = self._load(name)
@@ -109,7 +109,7 @@ class Verbs:
         return _third_party(name, points) if points else None
 
     def shadowed(self) -> Sequence[str]:
-        """Third-party verbs that can never be reached, in words; for `resilience doctor`."""
+        """Third-party verbs that can never be used, with the reason; for `resilience doctor`."""
         return [
             f"the verb `{name}` of {_owner(point)} has the name of a built-in verb"
             for name in sorted(set(self._third) & set(self.builtin))

@@ -1,13 +1,13 @@
-"""What a verb gets to work with. The engine makes these; verbs depend on the protocols alone.
+"""What a verb gets to work with. The engine creates these; verbs depend only on the protocols.
 
     action  run(parameters, context: ActionContext) -> None       undo(data, context: UndoContext)
     check   run(parameters, context: CheckContext) -> str         raises NotMet until it holds
     probe   run(step, context: ProbeContext) -> RunningProbe
     flow    run(parameters, context: FlowContext) -> None
 
-A check is asked again on every change of the cluster until it holds or `within` has passed; it
-returns one sentence that says what it saw. An action returns when its change has been accepted; it
-has recorded every undo before the change and proof of the effect after it.
+A check is evaluated again on every change of the cluster until it holds or `within` has passed; it
+returns one sentence that says what it observed. An action returns when its change has been
+accepted; it has recorded every undo before the change, and proof of the effect after it.
 """
 
 from __future__ import annotations
@@ -37,50 +37,59 @@ class NotMet(Exception):
 
 
 class ActionFailed(Exception):
-    """An action could not do what was asked. Text: object, observed, expected, next step."""
+    """An action could not do what the step asks for. The text gives object, observed, expected,
+    next step.
+    """
 
 
 class Refused(ActionFailed):
-    """A guard said no: nothing was touched."""
+    """A guard refused the change: nothing was touched."""
 
 
 class ChangedSince(ActionFailed):
-    """What an undo would take back is no longer as this run left it: somebody else changed it.
-    Theirs is kept, and told; only a person overrules it."""
+    """What an undo would revert is no longer as this run left it: someone else changed it. Their
+    change is kept and reported; only a person can overrule that.
+    """
 
 
 class NothingToDo(ActionFailed):
-    """An action that would have changed nothing (zero victims, already so): never a pass."""
+    """An action that would have changed nothing (no victims, or already in that state): never a
+    pass.
+    """
 
 
 class Blocked(ActionFailed):
-    """A disruption budget stood in the way until the deadline."""
+    """A disruption budget blocked the action until the deadline."""
 
 
 class Fate(Enum):
-    """What an action does to a victim; says when it has been struck and when its harm is over."""
+    """What an action does to a victim; determines when the victim counts as struck and when its
+    harm is over.
+    """
 
     GONE = "gone"  # deleted, evicted: struck when terminating, over when its uid is gone
     RESTARTED = "restarted"  # its process died: struck when a container restarted or is not ready
-    TOUCHED = "touched"  # it stays with its owner and serves on: struck and over at once
-    KEPT = "kept"  # it lives on without its owner: struck when the owner has let go
+    TOUCHED = "touched"  # it stays with its owner and keeps serving: struck and over at once
+    KEPT = "kept"  # it lives on without its owner: struck when the owner has released it
 
 
 class Clock(Protocol):
     """Time as an argument."""
 
     def monotonic(self) -> float:
-        """Seconds of CLOCK_MONOTONIC, the same clock that samples carry."""
+        """Seconds of CLOCK_MONOTONIC, the clock that samples use."""
 
     def wall(self) -> float:
         """Seconds since the epoch."""
 
     def wait(self, seconds: float) -> None:
-        """Block; an abort of the run cuts it short by raising."""
+        """Block for that long; an abort of the run ends the wait by raising."""
 
     def until(self, holds: Callable[[], bool], deadline: float) -> bool:
-        """Block until `holds()` or monotonic `deadline`; says which. It is asked again whenever
-        anything that the run watches has changed; an abort of the run cuts it short by raising."""
+        """Block until `holds()` or monotonic `deadline`; returns which. `holds` is evaluated
+        again whenever anything that the run watches has changed; an abort of the run ends the
+        wait by raising.
+        """
 
 
 class Context(Protocol):
@@ -100,7 +109,7 @@ class Context(Protocol):
     def clock(self) -> Clock: ...
     @property
     def deadline(self) -> float:
-        """Monotonic seconds at which this step is over."""
+        """Monotonic seconds at which this step's time is up."""
 
     @property
     def step(self) -> Step:
@@ -108,10 +117,10 @@ class Context(Protocol):
 
     @property
     def aborted(self) -> bool:
-        """Whether the run must stop acting; for work that waits outside of `clock`."""
+        """Whether the run must stop acting; for work that waits without `clock`."""
 
     def view(self, resource: Resource, namespace: str = "", *, labels: str = "") -> View:
-        """A live copy that stays open until the run ends; shared between steps."""
+        """A live view that stays open until the run ends; shared between steps."""
 
     def note(self, what: What, text: str, facts: Mapping[str, Any] | None = None) -> None:
         """Add to the timeline."""
@@ -129,36 +138,39 @@ class ActionContext(Context, Protocol):
         1 MiB, and holds no Secret's data."""
 
     def forget_undo(self, undo: str) -> None:
-        """The change was refused by the API server: there is nothing to undo."""
+        """The API server refused the change: there is nothing to undo."""
 
     def amend_undo(self, undo: str, data: Mapping[str, Any]) -> None:
         """Replace what was recorded, now that more is known (the uid of what was created)."""
 
     def may_harm(self, objects: Sequence[Object]) -> None:
-        """All Pods or nodes that this action is about to harm, before the first of them is harmed;
-        Refused when the target's limits do not allow it."""
+        """All Pods or nodes that this action is about to harm, called before the first of them
+        is harmed; Refused when the target's limits do not allow it.
+        """
 
     def victim(self, obj: Object, why: str, fate: Fate = Fate.GONE) -> None:
-        """One Pod that this action is about to harm, before it is harmed. At least one victim
-        (or `affected`) per action under `when`, else the engine fails the step. A finished Pod is
-        no victim: it is only noted."""
+        """One Pod that this action is about to harm, called before it is harmed. An action under
+        `when` needs at least one victim (or `affected`), otherwise the engine fails the step. A
+        finished Pod is not a victim: it is only noted.
+        """
 
     def spare(self, obj: Object) -> None:
-        """It was not harmed after all: it was gone before, or the API server refused."""
+        """The Pod was not harmed after all: it was already gone, or the API server refused."""
 
     def affected(self, obj: Object, text: str) -> None:
-        """Something other than a Pod is changed for certain (a scale, a rollout, a node). Pods that
-        leave a workload because of it are waited for like victims."""
+        """Something other than a Pod is certainly changed (a scale, a rollout, a node). Pods
+        that leave a workload because of it are awaited like victims.
+        """
 
     def plan(self, name: str) -> Plan:
-        """The backup plan of that name, beside the scenario or in a folder `backups`."""
+        """The backup plan with that name, from the scenario's folder or its folder `backups`."""
 
     def proof(self, text: str, facts: Mapping[str, Any]) -> None:
         """Evidence from the API that the fault took effect; an action without it is an error."""
 
 
 class UndoContext(Protocol):
-    """For undo functions; also used by `resilience recover`, long after the run died."""
+    """For undo functions; also used by `resilience recover`, possibly long after the run ended."""
 
     @property
     def cluster(self) -> Cluster: ...
@@ -170,13 +182,15 @@ class UndoContext(Protocol):
     def deadline(self) -> float: ...
     @property
     def force(self) -> bool:
-        """Whether a person said that what somebody else changed since is to be overruled."""
+        """Whether a person asked to overrule changes that someone else has made since."""
 
     def keep(self, uid: str) -> None:
-        """That object has changes of somebody else: whoever created it must not delete it."""
+        """Note that the object has changes of someone else: the undo of its creation must not
+        delete it.
+        """
 
     def kept(self, uid: str) -> bool:
-        """Whether an earlier undo of this run said so."""
+        """Whether an earlier undo of this run noted that."""
 
 
 class Victim(Protocol):
@@ -198,7 +212,7 @@ class Victim(Protocol):
 
     @property
     def workload_title(self) -> str:
-        """The same for people: `deployment/checkout`."""
+        """The same, readable: `deployment/checkout`."""
 
     @property
     def fate(self) -> Fate: ...
@@ -232,7 +246,7 @@ class Change(Protocol):
 
     @property
     def pod_labels(self) -> Mapping[str, str]:
-        """Labels of the Pods that it makes, {} if it makes none."""
+        """Labels of the Pods that it creates; {} if it creates none."""
 
 
 class CheckContext(Context, Protocol):
@@ -244,7 +258,7 @@ class CheckContext(Context, Protocol):
 
     @property
     def finished(self) -> Sequence[str]:
-        """Finished Pods that actions removed: `namespace/name`. They harm nobody."""
+        """Finished Pods that actions removed: `namespace/name`. Their removal harms nothing."""
 
     @property
     def changes(self) -> Sequence[Change]:
@@ -252,7 +266,7 @@ class CheckContext(Context, Protocol):
 
     @property
     def asked_since(self) -> float:
-        """Monotonic seconds at which this check was first asked."""
+        """Monotonic seconds at which this check was first evaluated."""
 
     def earliest(self, received: float) -> float:
         """The first moment at which an event received then may have happened: earlier than that
@@ -262,32 +276,36 @@ class CheckContext(Context, Protocol):
         """WatchEvents of the views of that resource since the run began, in order."""
 
     def add_finding(self, finding: Finding) -> None:
-        """A named result with numbers, beside pass or fail (for example a time to recover)."""
+        """A named result with numbers, in addition to pass or fail (for example a time to
+        recover).
+        """
 
 
 class RunningProbe(Protocol):
-    """A probe at work. It ends with the run whatever happens to the run."""
+    """A running probe. It ends with the run, however the run ends."""
 
     @property
     def name(self) -> str: ...
 
     def wait_steady(self, deadline: float) -> None:
-        """Return once it is steady; NotMet with what it saw when it is not by the deadline."""
+        """Return once it is steady; raises NotMet with what it observed if it is not steady by
+        the deadline.
+        """
 
     def progress(self) -> tuple[int, int]:
         """(planned so far, good so far), for the live display."""
 
     def stop(self) -> None:
-        """Stop measuring and collect what is still under way. Idempotent."""
+        """Stop measuring and collect what is still in flight. Idempotent."""
 
     def judge(self, window: Window) -> Sequence[Finding]:
-        """After `stop`: each promise of the step, held against what was measured."""
+        """After `stop`: each objective of the step, compared with what was measured."""
 
     def record(self) -> Any:
         """After `stop`: its `resilience.model.report.ProbeRecord`."""
 
     def below(self) -> str:
-        """Non-empty text when an abort condition of the step is met now."""
+        """Non-empty when an abort condition of the step is met now; the text says which."""
 
 
 class ProbeContext(Context, Protocol):
@@ -311,13 +329,14 @@ class ProbeContext(Context, Protocol):
         """Called when the run is interrupted."""
 
     def will_undo(self, data: Mapping[str, Any], text: str) -> str:
-        """As for actions: a prober in the cluster is a change too."""
+        """As for actions: a prober in the cluster is a change as well."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What became of a step that was allowed to fail. `denied`: the API server or a budget said no
-    (rather than we, or chance)."""
+    """The fate of a step that was allowed to fail. `denied`: the API server or a budget refused
+    it (rather than a guard of this project, or chance).
+    """
 
     outcome: Outcome
     message: str
@@ -325,10 +344,10 @@ class Attempt:
 
 
 class FlowContext(ActionContext, CheckContext, Protocol):
-    """For flow verbs: they carry steps inside."""
+    """For flow verbs, which contain steps."""
 
     def perform(self, step: Step) -> None:
-        """Carry out one inner step with all rules of the engine; raises what ends the flow."""
+        """Execute one inner step under all rules of the engine; raises what ends the flow."""
 
     def attempt(self, step: Step) -> Attempt:
-        """The same, but whatever becomes of the step, the scenario goes on."""
+        """The same, but the scenario continues whatever happens to the step."""

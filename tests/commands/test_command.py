@@ -124,7 +124,7 @@ def test_init_writes_a_scenario_that_collects_and_is_never_overwritten(tmp_path:
     again = resilience("init", cwd=tmp_path)
     assert again.returncode == 1
     assert again.stderr == (
-        "error: scenarios/hello.scenario.yaml exists already; nothing was written\n"
+        "error: scenarios/hello.scenario.yaml already exists; nothing was written\n"
     )
     assert (tmp_path / "scenarios" / "hello.scenario.yaml").read_text() == before
 
@@ -181,7 +181,7 @@ def test_recover_with_nothing_left_says_so(tmp_path: Path) -> None:
 def test_recover_of_an_unknown_run_names_those_that_are_known(tmp_path: Path) -> None:
     done = resilience("recover", "abc", cwd=tmp_path)
     assert done.returncode == 1
-    assert done.stderr == ("error: no run 'abc' left anything to put back; runs that did: none\n")
+    assert done.stderr == ("error: run 'abc' left nothing to undo; runs that did: none\n")
 
 
 def test_recover_without_a_kubeconfig_says_which_runs_wait_for_one(tmp_path: Path) -> None:

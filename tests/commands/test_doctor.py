@@ -49,5 +49,5 @@ def test_each_scenario_is_told_what_it_would_be_refused(folder: Path, embedded: 
     done = resilience(folder, "doctor", "--kubeconfig", str(embedded.kubeconfig), ".")
     assert done.returncode == 1
     assert "ok   clock: " in done.stdout
-    assert "ok   checkout-loses-one-pod: nothing would refuse it" in done.stdout
+    assert "ok   checkout-loses-one-pod: nothing would be refused" in done.stdout
     assert "BAD  nowhere: refused: namespace gone does not exist" in done.stdout

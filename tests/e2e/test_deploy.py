@@ -166,7 +166,7 @@ def test_each_cronjob_does_its_work_with_the_rights_it_has(deployed: Kubectl) ->
     code, log = ended(deployed, "proof")
     assert (code, "2 passed" in log) == (0, True), log
     code, log = ended(deployed, "drill")
-    assert (code, "everything in shop-drill is as snapshot" in log) == (0, True), log
+    assert (code, "everything in shop-drill matches snapshot" in log) == (0, True), log
     code, log = ended(deployed, "scenarios")
     assert code in (0, 21), log  # 21: this machine was too busy to measure
     assert "done: kill one Pod app=checkout" in log

@@ -175,7 +175,7 @@ def test_inside_a_cluster_without_a_context_is_refused(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
-    refused(run(), "we run inside a cluster and no context is named")
+    refused(run(), "this process runs inside a cluster and no context is named")
 
 
 def test_inside_a_cluster_other_tests_are_not_minded(

@@ -56,7 +56,7 @@ def test_each_number_of_the_status_counts(status: dict[str, int], said: str) -> 
 
 def test_a_status_of_before_the_delete_proves_nothing() -> None:
     """Seen on a real cluster: 4 ms after a DELETE the status still said 3 of 3."""
-    assert "2 serving by our own watch" in missing(DEPLOYMENTS, deployment(), pods(2, 1))
+    assert "2 serving in our own watch" in missing(DEPLOYMENTS, deployment(), pods(2, 1))
 
 
 def test_without_a_watch_of_the_pods_the_status_is_believed() -> None:
@@ -126,7 +126,7 @@ def test_a_replication_controller_is_counted_as_a_replicaset_is() -> None:
     status = {"observedGeneration": 1, "replicas": 2, "readyReplicas": 1, "availableReplicas": 1}
     found = {"metadata": {"generation": 1}, "spec": {"replicas": 2}, "status": status}
     said = missing(REPLICATIONCONTROLLERS, found, pods(1))
-    assert said == "expected 2 of 2 Pods, observed 1 ready, 1 available, 1 serving by our own watch"
+    assert said == "expected 2 of 2 Pods, observed 1 ready, 1 available, 1 serving in our own watch"
 
 
 def test_a_daemonset_that_updates_on_deletion_need_not_be_updated() -> None:

@@ -273,8 +273,8 @@ def test_every_limit_is_read(tmp_path: Path) -> None:
         ('rate = "50/s"', 'rate = "50"', "rate = '50'"),
         ("max_pods", "max_pod", "did you mean max_pods?"),
         ("blackout", "blackouts", "did you mean blackout?"),
-        ("prometheus = ", "prometeus = ", "expected two texts: prometheus or alertmanager"),
-        ('unless = "up == 0"', 'if = "up == 0"', "expected two texts"),
+        ("prometheus = ", "prometeus = ", "expected two strings: prometheus or alertmanager"),
+        ('unless = "up == 0"', 'if = "up == 0"', "expected two strings"),
         ("team=shop,stage!=prod", "team in shop", "namespace_selectors = 'team in shop'"),
     ],
 )
