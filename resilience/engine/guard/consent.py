@@ -35,7 +35,7 @@ def in_cluster_unnamed(context: str, environment: Mapping[str, str]) -> str:
     if context or not environment.get("KUBERNETES_SERVICE_HOST"):
         return ""
     return (
-        "we run inside a cluster and no context is named; name it with"
+        "this process runs inside a cluster and no context is named; name it with"
         " --resilience-context in-cluster, or unset KUBERNETES_SERVICE_HOST to use the sandbox"
     )
 
