@@ -20,8 +20,7 @@ def about_unready(
     pods: Iterable[Object], context: CheckContext, *, terminating: bool = False
 ) -> list[str]:
     """One phrase for each of the first Pods that do not serve. Terminating Pods are left out
-    unless requested.
-    """
+    unless requested."""
     unready = [
         pod
         for pod in objects.in_order(pods)
