@@ -23,8 +23,8 @@ KEYS = {"availability": SCALARS[Availability], "longest_outage": SCALARS[Duratio
 
 DOCS = {
     "availability": "Part of the planned requests that must be answered well, such as 99.9%. "
-    "100% promises that no request fails.",
-    "longest_outage": "The longest span without enough good answers; 0s promises that none is.",
+    "100% requires that no request fails.",
+    "longest_outage": "The longest span without enough good answers; 0s allows none.",
 }
 
 PERCENTILE = r"p(100|[1-9][0-9]?)(\.[0-9]{1,3})?"
@@ -33,7 +33,7 @@ PERCENTILE = r"p(100|[1-9][0-9]?)(\.[0-9]{1,3})?"
 
 @dataclass(frozen=True, slots=True)
 class ObjectiveShape:
-    """Reads an Objective; one without any promise is a problem."""
+    """Reads an Objective; an empty one is a problem."""
 
     expected: str = "a mapping such as `{availability: 99%, longest_outage: 2s, p99: 300ms}`"
 
@@ -45,7 +45,7 @@ class ObjectiveShape:
             return reading.wrong(node, f"{quoted(label)} is {what(node)}", self.expected)
         entries = reading.entries(node).values()
         if not entries:
-            return reading.wrong(node, f"{quoted(label)} promises nothing", self.expected)
+            return reading.wrong(node, f"{quoted(label)} is empty", self.expected)
         if comma := next((e for e in entries if re.fullmatch(r"[0-9]+%", e.key)), None):
             message = f"a decimal comma before {quoted(comma.key)}, where it begins a new key"
             return reading.wrong(comma.key_node, message, "a decimal point, such as `99.9%`")

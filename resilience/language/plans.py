@@ -173,9 +173,9 @@ def keep(node: Node, value: Keep, reading: Reading) -> None:
 
 
 def objective(node: Node, value: PlanObjective, reading: Reading) -> None:
-    """An objective that promises something."""
+    """An objective with at least one key."""
     if value == PlanObjective():
-        reading.wrong(node, "`objective` promises nothing", "`rpo`, `rto`, or no `objective`")
+        reading.wrong(node, "`objective` is empty", "`rpo`, `rto`, or no `objective`")
 
 
 def drill(node: Node, value: Drill, reading: Reading) -> None:

@@ -1,4 +1,4 @@
-"""Promises that no run could keep or break, found before anything is touched.
+"""Objectives that no run could meet or miss, found before anything is touched.
 
 An objective needs a number of samples (model.values.Availability.samples_needed; ten beyond a
 percentile), and the window in which it is judged is at most as long as the deadlines of the steps
@@ -33,7 +33,7 @@ class _Impossible:
 def check(
     probe: Step, node: Node, when: Sequence[Step], settle: Duration, reading: Reading
 ) -> None:
-    """Record what a probe promises in vain."""
+    """Record objectives of a probe that cannot be judged."""
     if probe.objective is None:
         return
     span = _span(probe, node, when, reading)
@@ -95,7 +95,7 @@ def _promises(objective: Objective) -> Iterator[_Impossible]:
 
 def _remedy(needs: int, longest: Duration) -> str:
     rate = math.ceil(needs / longest.exact) if longest.exact else needs
-    return f"a rate of at least {rate}/s, a longer `when`, or a lesser promise"
+    return f"a rate of at least {rate}/s, a longer `when`, or a lower objective"
 
 
 def _resolution(objective: Objective, rate: Rate, node: Node, reading: Reading) -> None:

@@ -177,7 +177,7 @@ def _common(node: MappingNode, verb: Verb, entries: Mapping[str, Entry], reading
     if keys.measures(verb, reading.phase) and "objective" not in entries:
         return reading.wrong(
             entries[verb.name].key_node,
-            f"the probe `{verb.name}` would promise nothing",
+            f"the probe `{verb.name}` has no objective",
             "`objective:` beside it, such as `{availability: 99%}`",
         )
     if verb.residue is Residue.EVERYTHING and not values.get("lasting"):

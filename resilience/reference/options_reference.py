@@ -31,7 +31,7 @@ CODES = """
 | code | meaning |
 |---|---|
 | 0 | every selected scenario and test passed |
-| 1 | a service did not keep a promise, or a test failed |
+| 1 | a service missed an objective, or a test failed |
 | 2 | interrupted: Ctrl-C (after everything was put back), or a file could not be understood |
 | 3 - 6 | pytest's own: internal error, wrong usage, nothing collected, too many warnings |
 | 20 | something could not be put back: run `resilience recover`. Wins over every other code |

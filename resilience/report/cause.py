@@ -1,7 +1,7 @@
 """The one thing to know first about a run that did not pass.
 
 What decided the outcome is named, not what went wrong beside it: a step that could not be carried
-out outranks a promise that was therefore not measured, and what somebody stopped was stopped.
+out outranks an objective that was therefore not measured, and what somebody stopped was stopped.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def of(
 
 
 def _decisive(findings: Sequence[Finding]) -> Finding | None:
-    """A broken promise before one that was not measured."""
+    """A missed objective before one that was not measured."""
     broken = [finding for finding in findings if finding.result is not Result.PASSED]
     failed = [finding for finding in broken if finding.result is Result.FAILED]
     return next(iter(failed or broken), None)

@@ -117,7 +117,7 @@ def _findings(run: RunJson, probe: ProbeJson) -> Sequence[FindingJson]:
 
 
 def _promise(run: RunJson, probe: ProbeJson, top: int) -> Iterator[str]:
-    """A line at the promised availability."""
+    """A line at the required availability."""
     for finding in _findings(run, probe):
         if finding["kind"] == Kind.AVAILABILITY.value and finding["limit"] is not None:
             yield _line("limit", LEFT, WIDTH - RIGHT, top + UPPER * (1 - finding["limit"]))
@@ -168,7 +168,7 @@ def _latency(probe: ProbeJson, run: RunJson, scale: Scale, top: int, bottom: int
 
 
 def _limits(run: RunJson, probe: ProbeJson) -> Iterator[float]:
-    """Promised percentiles in seconds."""
+    """Required percentiles in seconds."""
     for finding in _findings(run, probe):
         if finding["kind"] == Kind.LATENCY.value and finding["limit"] is not None:
             yield finding["limit"]

@@ -15,7 +15,7 @@ MOST_CHARACTERS = 1_000_000
 def markdown(document: ReportJson) -> str:
     """One table of all scenarios, then what was broken and why."""
     runs = document["runs"]
-    lines = ["# Resilience", "", "| | scenario | outcome | promises | time |",
+    lines = ["# Resilience", "", "| | scenario | outcome | objectives | time |",
              "|---|---|---|---|---:|"]  # fmt: skip
     lines += [_row(run) for run in runs]
     for run in runs:
@@ -27,14 +27,14 @@ def markdown(document: ReportJson) -> str:
 def _row(run: RunJson) -> str:
     kept = sum(finding["result"] == "passed" for finding in run["findings"])
     cells = (_sign(run["outcome"]), _cell(run["scenario"]["label"]), run["outcome"],
-             f"{kept} of {len(run['findings'])} kept", f"{run['seconds']:.1f}s")  # fmt: skip
+             f"{kept} of {len(run['findings'])} met", f"{run['seconds']:.1f}s")  # fmt: skip
     return f"| {' | '.join(cells)} |"
 
 
 def _failure(run: RunJson) -> list[str]:
     lines = ["", f"## {_sign(run['outcome'])} {_cell(run['scenario']['label'])}", ""]
     if run["findings"]:
-        lines += ["| | promise | promised | measured |", "|---|---|---|---|"]
+        lines += ["| | objective | expected | measured |", "|---|---|---|---|"]
         lines += [
             f"| {_sign(each['result'])} | `{each['name']}` | {_cell(each['promised'])} "
             f"| {_cell(each['measured'])} |"

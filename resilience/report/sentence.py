@@ -13,12 +13,12 @@ from resilience.report.cause import cause
 
 
 def sentence(record: RunRecord) -> str:
-    """`The service kept all 4 promises: availability 99.6%; ...`."""
+    """`All 4 objectives were met: availability 99.6%; ...`."""
     if record.outcome is Outcome.PASSED:
         return _kept(record.findings)
     why = cause(record)
     if record.outcome is Outcome.SERVICE_FAILED:
-        return f"{_counted(record.findings, Result.FAILED, 'were broken', 'was broken')}: {why}."
+        return f"{_counted(record.findings, Result.FAILED, 'were missed', 'was missed')}: {why}."
     if record.outcome is Outcome.NOT_MEASURED and record.findings:
         counted = _counted(record.findings, Result.NOT_MEASURED, "were not measured",
                            "was not measured")  # fmt: skip
@@ -29,17 +29,17 @@ def sentence(record: RunRecord) -> str:
 
 def _kept(findings: Sequence[Finding]) -> str:
     if not findings:
-        return "Every step succeeded; no number was promised."
+        return "Every step succeeded; no objective was set."
     if len(findings) == 1:
-        return f"The promise was kept: {wording.kept(findings)[0]}."
-    return f"All {len(findings)} promises were kept: {'; '.join(wording.kept(findings))}."
+        return f"The objective was met: {wording.kept(findings)[0]}."
+    return f"All {len(findings)} objectives were met: {'; '.join(wording.kept(findings))}."
 
 
 def _counted(findings: Sequence[Finding], result: Result, several: str, one: str) -> str:
-    """`2 of 4 promises were broken`; without any, a step failed."""
+    """`2 of 4 objectives were missed`; without any, a step failed."""
     found = sum(finding.result is result for finding in findings)
     if not found:
         return "A step failed"
     if len(findings) == 1:
-        return f"The promise {one}"
-    return f"{found} of {many(len(findings), 'promise')} {one if found == 1 else several}"
+        return f"The objective {one}"
+    return f"{found} of {many(len(findings), 'objective')} {one if found == 1 else several}"

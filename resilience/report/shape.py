@@ -45,7 +45,7 @@ class OutageJson(TypedDict):
 
 
 class FindingJson(TypedDict):
-    """One promise against one measurement."""
+    """One objective against one measurement."""
 
     name: Annotated[
         str, "stable, for machines: PROBE.availability, PROBE.longest_outage, PROBE.p99"
@@ -54,7 +54,7 @@ class FindingJson(TypedDict):
     probe: Annotated[str, "the probe that measured it; empty for a check"]
     kind: Annotated[str, "availability, longest outage, latency; check: all else"]
     percentile: Annotated[float | None, "of a latency"]
-    limit: Annotated[float | None, "what was promised, in `unit`; null if it is not a number"]
+    limit: Annotated[float | None, "the objective, in `unit`; null if it is not a number"]
     unit: Annotated[str | None, "of limit, value, low and high: ratio, seconds, count, bytes"]
     promised: Annotated[str, "for people"]
     measured: Annotated[str, "for people"]
@@ -64,7 +64,7 @@ class FindingJson(TypedDict):
     reason: Annotated[str | None, "a code: why it was not measured"]
     detail: Annotated[list[str], "for people: evidence, and what happened at that time"]
     outages: list[OutageJson]
-    place: Annotated[str, "file:line:column of the promise"]
+    place: Annotated[str, "file:line:column of the objective"]
 
 
 class StepJson(TypedDict):

@@ -59,7 +59,7 @@ def brief(finding: Finding) -> str:
     """`availability 99.6%`, `longest outage 280ms`, `p95 18.7ms`; a check's own sentence."""
     text = measured(finding)
     if not finding.kind.is_objective:
-        # A plan's promises go by one word (rto, intact); others name their subject themselves.
+        # A plan's objectives have one-word names (rto, intact); others name their subject.
         return text if finding.subject else f"{finding.name}: {text}"
     if finding.reason is not None or finding.value is None:
         return f"{_metric(finding)}: {text}"
@@ -67,11 +67,11 @@ def brief(finding: Finding) -> str:
 
 
 def decisive(finding: Finding) -> str:
-    """The one promise to read first: `checkout.availability 92.1%, promised 99%`."""
+    """The one finding to read first: `checkout.availability 92.1%, expected 99%`."""
     name = finding.name
     if finding.kind.is_objective and finding.reason is None and finding.value is not None:
-        return f"{name} {_number(finding)}, promised {promised(finding)}"
-    return f"{name}: {measured(finding)}, promised {promised(finding)}"
+        return f"{name} {_number(finding)}, expected {promised(finding)}"
+    return f"{name}: {measured(finding)}, expected {promised(finding)}"
 
 
 def lines(finding: Finding, said: set[str] | None = None) -> list[str]:
@@ -83,7 +83,7 @@ def lines(finding: Finding, said: set[str] | None = None) -> list[str]:
         said.update(evidence)
     return [
         f"{finding.name}: {finding.result.value}{place}",
-        f"  promised  {promised(finding)}",
+        f"  expected  {promised(finding)}",
         f"  measured  {measured(finding)}",
         *(f"  {line}" for line in (*evidence, *finding.circumstances)),
     ]
@@ -246,7 +246,7 @@ def _one(outage: Outage) -> str:
 
 
 def _doubt(finding: Finding, evidence: Evidence) -> Iterable[str]:
-    """What is unknown and why; for a promise that was not measured, what would narrow the doubt."""
+    """What is unknown and why; for an unmeasured objective, what would narrow the doubt."""
     if finding.reason is None:
         if evidence.trouble or evidence.missing:
             what = evidence.trouble or _uncovered(finding, evidence)
@@ -295,7 +295,7 @@ _REMEDIES: Mapping[Reason, Callable[[Finding, Evidence], str]] = {
     ),
     Reason.TOO_FEW: _more_requests,
     Reason.UNANSWERED: lambda finding, evidence: (
-        "a request that is refused has no latency; promise `availability` as well"
+        "a request that is refused has no latency; set `availability` as well"
     ),
     Reason.RESOLUTION: _finer,
     Reason.STILL_OUT: lambda finding, evidence: (

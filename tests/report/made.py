@@ -70,7 +70,7 @@ def record(broken: bool = True) -> RunRecord:
         ended=ZERO + 21.5,
         outcome=Outcome.SERVICE_FAILED if failed else Outcome.PASSED,
         message=(
-            "service failed:\n  checkout.availability: failed\n    promised  99%\n"
+            "service failed:\n  checkout.availability: failed\n    expected  99%\n"
             f"    measured  {wording.measured(findings[0])}" if failed else ""
         ),
         window=window,

@@ -155,8 +155,8 @@ def test_the_page_is_balanced() -> None:
 def test_the_overview_shows_the_numbers_of_what_passed() -> None:
     made = record(broken=False)
     numbers = "availability 100%, longest outage none, p95 5ms"
-    assert page(made, record()).count(f"All 4 promises were kept: checkout: {numbers}") == 2
-    assert "no number was promised" in page(dataclasses.replace(made, findings=[]), made)
+    assert page(made, record()).count(f"All 4 objectives were met: checkout: {numbers}") == 2
+    assert "no objective was set" in page(dataclasses.replace(made, findings=[]), made)
 
 
 def test_cases_of_a_matrix_are_told_apart_everywhere() -> None:

@@ -86,4 +86,4 @@ def test_a_run_that_was_measured_once_more_gives_no_advice() -> None:
 def test_not_measured_is_said_once_on_its_line() -> None:
     outcome, numbers, _ = text(busy(record(broken=False)))
     assert f"{outcome} {numbers}".count("not measured") == 1
-    assert "checkout.availability: between 0% and 100%, promised 99%" in numbers
+    assert "checkout.availability: between 0% and 100%, expected 99%" in numbers

@@ -166,6 +166,6 @@ class PlanForm:
         example="{last: 3, daily: 7, weekly: 5, monthly: 12}",
     )
     objective: PlanObjective | None = parameter(
-        "What the plan promises.", default=None, example="{rpo: 26h, rto: 10m}"
+        "What the plan must reach.", default=None, example="{rpo: 26h, rto: 10m}"
     )
     drill: Drill | None = parameter("How it is proven that a snapshot restores.", default=None)

@@ -21,7 +21,7 @@ HELP: Mapping[str, str] = {
     "run_seconds": "How long the last run took.",
     "last_run_timestamp_seconds": "When the scenario was last run.",
     "last_success_timestamp_seconds": "When the scenario last passed.",
-    "promise_kept": "1 if the promise was kept in the last run; 0 also where it was not measured.",
+    "promise_kept": "1 if the objective was met in the last run; 0 also where it was not measured.",
     "promise_value": "What was measured: seconds, a ratio or a count.",
 }
 """Every metric, in the order of the file. All are gauges."""

@@ -128,12 +128,12 @@ def test_a_broken_finding_tells_which_pods_and_events_were_involved_once() -> No
     assert fine.circumstances == ()
 
 
-def test_a_message_says_promised_and_measured_and_where_it_is_written() -> None:
+def test_a_message_says_expected_and_measured_and_where_it_is_written() -> None:
     text = verdict.message(Outcome.SERVICE_FAILED, [], [finding(FAILED)], [], "", [], 0.0)
     assert text.splitlines() == [
-        "service failed: web.availability: 40%, promised 99%",
+        "service failed: web.availability: 40%, expected 99%",
         "  web.availability: failed",
-        "    promised  99%",
+        "    expected  99%",
         "    measured  40%",
     ]
 
