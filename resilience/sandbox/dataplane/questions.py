@@ -6,8 +6,8 @@ import asyncio
 import json
 from typing import Any
 
-from resilience.sandbox.dataplane import cluster_dns
 from resilience.sandbox.dataplane.blackhole import Blackhole
+from resilience.sandbox.dataplane.dns import cluster_dns, dns_records
 from resilience.sandbox.dataplane.forwarders import Proxy
 
 
@@ -36,9 +36,19 @@ class Questions:
             return self._name(*rest)
         if kind == "connect" and len(rest) == 4:
             return self._connect(rest[0], rest[1], int(rest[2]), rest[3])
+        if kind == "records" and len(rest) == 5:
+            return self._records(*rest)
         return None
 
-    def _name(self, name: str, namespace: str, source: str) -> list[str] | bool | None:
+    def _records(
+        self, kind: str, name: str, namespace: str, source: str, search: str
+    ) -> list[dns_records.Record] | bool:
+        if not self._proxy.enforcement.allows_dns(source):
+            return False
+        state, searched = self._proxy.state, search == "search"
+        return dns_records.records(state, kind, name, namespace, search=searched)
+
+    def _name(self, name: str, namespace: str, source: str) -> list[str] | str | bool | None:
         if not self._proxy.enforcement.allows_dns(source):
             return False
         return cluster_dns.lookup(self._proxy.state, name, namespace)

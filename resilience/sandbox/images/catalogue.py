@@ -52,6 +52,7 @@ TOOLS |= {
     "fgrep": TOOLS["grep"],
 }
 _NETWORK = {name: f"{_HERE}.net_tools:{name}_" for name in ("curl", "nc", "nslookup", "wget")}
+_NETWORK |= {name: f"{_HERE}.name_tools:{name}_" for name in ("dig", "getent")}
 _AGNHOST = "resilience.sandbox.images.agnhost.agnhost_main:main"
 _PYTHON = "resilience.sandbox.images.python:main"
 PAUSE = Image(
@@ -85,6 +86,14 @@ BUSYBOX = Image(
     programs=_BUSYBOX,
     environment=PATH,
 )
+DNSUTILS = Image(
+    name="dnsutils",
+    repository="registry.k8s.io/e2e-test-images/jessie-dnsutils",
+    also=("registry.k8s.io/e2e-test-images/glibc-dns-testing",),
+    command=("sh",),
+    programs=_BUSYBOX,
+    environment=PATH,
+)
 NGINX = Image(
     name="nginx",
     repository="docker.io/library/nginx",
@@ -110,7 +119,7 @@ HTTPD = Image(
     working_directory="/usr/local/apache2",
     environment={"PATH": "/usr/local/apache2/bin:" + PATH["PATH"]},
 )
-IMAGES = {image.name: image for image in (AGNHOST, BUSYBOX, HTTPD, NGINX, PAUSE, PYTHON)}
+IMAGES = {image.name: image for image in (AGNHOST, BUSYBOX, DNSUTILS, HTTPD, NGINX, PAUSE, PYTHON)}
 _BY_REPOSITORY = {
     name: image for image in IMAGES.values() for name in (image.repository, *image.also)
 }

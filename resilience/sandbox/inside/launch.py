@@ -34,7 +34,8 @@ class Network:
 class Launch:
     """One process: the main one of a container instance, or one that `exec` starts beside it.
 
-    `id` names it on the channel. `root` is the instance's own layer of files, which its main
+    `hosts` is the text of its /etc/hosts; `resolv_conf` that of /etc/resolv.conf, empty where the
+    machine's own is shown. `id` names it on the channel. `root` is the instance's own layer of files, which its main
     process makes (see `rootfs`). `within` is the container instance an exec belongs to: when that
     one ends, so does this.
     """
@@ -50,6 +51,8 @@ class Launch:
     root: str = ""
     read_only: bool = False
     within: str = ""
+    hosts: str = ""
+    resolv_conf: str = ""
     marker: str = ""
     extra: dict[str, str] = field(default_factory=dict)
 

@@ -24,9 +24,10 @@ _real_getaddrinfo = socket.getaddrinfo
 class Resolver:
     """Answers as /etc/hosts and the cluster's DNS of one Pod would."""
 
-    def __init__(self, network: Network, hostname: str) -> None:
+    def __init__(self, network: Network, hostname: str, hosts: str = "") -> None:
         self._network = network
         self._hostname = hostname
+        self._hosts = _read_hosts(hosts)
 
     def lookup(self, name: str) -> list[str] | None:
         """IPv4 addresses of `name`, or None when neither the Pod nor the cluster knows it."""
@@ -35,7 +36,17 @@ class Resolver:
             return ["127.0.0.1"]
         if name == self._hostname:
             return [self._network.address]
-        return self._ask(name)
+        return self._hosts.get(name) or self._ask(name)
+
+    def records(self, kind: str, name: str, *, search: bool) -> list[tuple[str, str, str]] | None:
+        """Owner, type and data of each record of cluster DNS; None where it cannot be asked."""
+        how = "search" if search else "exact"
+        network = self._network
+        try:
+            found = ask(network, "records", kind, name, network.namespace, self._address, how)
+        except OSError:
+            return None
+        return None if found is False else [tuple(record) for record in found or ()]
 
     def _ask(self, name: str) -> list[str] | None:
         try:
@@ -44,6 +55,9 @@ class Resolver:
             found = False
         if found is False:  # not to be asked, or a NetworkPolicy drops the question
             raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        if isinstance(found, str):  # an ExternalName: a name that the cluster does not have
+            info = _real_getaddrinfo(found, None, socket.AF_INET, socket.SOCK_STREAM)
+            return [str(entry[4][0]) for entry in info]
         addresses: list[str] | None = found
         return addresses
 
@@ -57,6 +71,21 @@ class Resolver:
             return host
         info = getaddrinfo(self, host, None, socket.AF_INET, socket.SOCK_STREAM)
         return str(info[0][4][0])
+
+
+installed: Resolver | None = None
+"""The resolver of this process, once it is in a Pod."""
+
+
+def _read_hosts(text: str) -> dict[str, list[str]]:
+    """IPv4 addresses by name, as a hosts file has them; the first line of a name counts."""
+    found: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        address, *names = line.partition("#")[0].split() or [""]
+        if is_address(address) and ":" not in address:
+            for name in names:
+                found.setdefault(name.lower(), [address])
+    return found
 
 
 def is_address(host: str) -> bool:
@@ -96,6 +125,8 @@ def getaddrinfo(
 
 def install(resolver: Resolver, hostname: str) -> None:
     """Make every way Python has to ask for a name ask `resolver`."""
+    global installed
+    installed = resolver
 
     def by_name(host: str) -> str:
         return resolver.resolve(host or "0.0.0.0")

@@ -22,7 +22,6 @@ EMPTY = (
     "var/cache", "var/lib", "var/log", "var/tmp",
 )  # fmt: skip
 """Parents first: this is on the way of every container that starts."""
-OWN = ("/etc/hostname", "/etc/hosts")
 
 
 def mounts(launch: Launch) -> tuple[Mount, ...]:
@@ -34,7 +33,7 @@ def mounts(launch: Launch) -> tuple[Mount, ...]:
         Mount(path="/", source=launch.root, read_only=launch.read_only),
         *(Mount(path=path, source=path, read_only=True) for path in fixed),
         *(Mount(path=path, source=path) for path in LIVING),
-        *(Mount(path=p, source=launch.root + p, read_only=launch.read_only) for p in OWN),
+        *(Mount(path=p, source=launch.root + p, read_only=launch.read_only) for p in _own(launch)),
         *launch.mounts,
     )
 
@@ -57,8 +56,9 @@ def make(launch: Launch) -> None:
     for path in [*points, *(mount.path for mount in launch.mounts)]:
         if not path.startswith(("/dev/", *(f"{system}/" for system in SYSTEM))):
             _point(root + path)
-    _write(f"{root}/etc/hostname", [launch.hostname])
-    _write(f"{root}/etc/hosts", _hosts(launch))
+    for path, text in _own(launch).items():
+        with open(root + path, "w") as file:
+            file.write(text)
     if not _is_shown(launch.cwd, points):
         os.makedirs(root + os.path.normpath(launch.cwd), exist_ok=True)
 
@@ -74,17 +74,13 @@ def _point(place: str) -> None:
         pass  # below the mount of a single file: it is seen anyway
 
 
-def _hosts(launch: Launch) -> Sequence[str]:
-    return (
-        "# Kubernetes-managed hosts file.",
-        "127.0.0.1\tlocalhost",
-        f"{launch.network.address}\t{launch.hostname}",
-    )
-
-
-def _write(path: str, lines: Sequence[str]) -> None:
-    with open(path, "w") as file:
-        file.write("".join(f"{line}\n" for line in lines))
+def _own(launch: Launch) -> dict[str, str]:
+    """The container's own files in /etc by path; what the Pod mounts there itself comes first."""
+    files = {"/etc/hostname": f"{launch.hostname}\n", "/etc/hosts": launch.hosts}
+    if launch.resolv_conf:
+        files["/etc/resolv.conf"] = launch.resolv_conf
+    mounted = {mount.path for mount in launch.mounts}
+    return {path: text for path, text in files.items() if path not in mounted}
 
 
 def _is_shown(path: str, points: Sequence[str]) -> bool:

@@ -7,7 +7,8 @@ the most recently used kinds of demand are kept and brought up to date by a log 
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -20,6 +21,7 @@ from resilience.sandbox.scheduler.interpod import Term
 from resilience.sandbox.scheduler.node_filters import Refusal
 from resilience.sandbox.scheduler.node_heap import Ranking
 from resilience.sandbox.scheduler.node_picture import NodeInfo, Placed, TermCounts
+from resilience.sandbox.scheduler.nominations import Nominations
 from resilience.sandbox.scheduler.topology import Topology
 from resilience.sandbox.scheduler.unschedulable import unschedulable
 
@@ -46,6 +48,9 @@ class Picture:
     nodes: dict[str, NodeInfo] = field(default_factory=dict)
     namespaces: dict[str, Labels] = field(default_factory=dict)
     existing: int = 0
+    nominations: Nominations = field(default_factory=Nominations)
+    priorities: Counter[int] = field(default_factory=Counter)
+    """How many placed Pods there are of each priority."""
     _places: dict[Key, str] = field(default_factory=dict)
     _demands: OrderedDict[str, Demand] = field(default_factory=OrderedDict)
     _rankings: OrderedDict[str, Ranking] = field(default_factory=OrderedDict)
@@ -105,6 +110,7 @@ class Picture:
         """The node for a Pod now; `volumes` is asked about nodes that fit otherwise."""
         kind = demand_key(pod)
         demand = self._known(kind, pod)
+        volumes = self.nominations.check(key_of(pod), demand, volumes)
         pinned = demand.affinity.only_nodes()
         if pinned is not None:
             return self._pinned(demand, pinned, volumes)
@@ -114,6 +120,24 @@ class Picture:
             best = ranking.best()
             return Decision(node=best) if best else self._none(ranking, Counter(), 0)
         return self._search(ranking, forbidden, volumes)
+
+    def fits(self, demand: Demand, key: Key, node: str, volumes: VolumeCheck | None = None) -> bool:
+        """Whether the Pod could go to this node as the picture is now."""
+        alone = Ranking(demand)
+        alone.refresh([node], self.nodes)
+        check = self.nominations.check(key, demand, volumes)
+        return bool(self._search(alone, self._forbidden(demand), check).node)
+
+    @contextmanager
+    def without(self, pods: Iterable[Placed]) -> Iterator[Absent]:
+        """The picture as if these Pods were not there; at the end it is as before."""
+        absent = Absent(self)
+        try:
+            for placed in pods:
+                absent.take_out(placed)
+            yield absent
+        finally:
+            absent.put_back_all()
 
     def _pinned(
         self, demand: Demand, names: frozenset[str], volumes: VolumeCheck | None
@@ -186,11 +210,15 @@ class Picture:
     def _add(self, placed: Placed) -> None:
         self._node(placed.node).add(placed)
         self._places[placed.key] = placed.node
+        self.priorities[placed.demand.priority] += 1
         self._account(placed, 1)
 
     def _remove(self, placed: Placed) -> None:
         self.nodes[placed.node].remove(placed.key)
         del self._places[placed.key]
+        self.priorities[placed.demand.priority] -= 1
+        if not self.priorities[placed.demand.priority]:
+            del self.priorities[placed.demand.priority]
         self._account(placed, -1)
 
     def _account(self, placed: Placed, by: int) -> None:
@@ -216,6 +244,28 @@ class Picture:
         if info is None:
             info = self.nodes[name] = NodeInfo(name)
         return info
+
+
+class Absent:
+    """Pods taken out of a picture for a while."""
+
+    def __init__(self, picture: Picture) -> None:
+        self._picture = picture
+        self._pods: dict[Key, Placed] = {}
+
+    def take_out(self, placed: Placed) -> None:
+        """One more is not there."""
+        self._picture._remove(placed)
+        self._pods[placed.key] = placed
+
+    def put_back(self, placed: Placed) -> None:
+        """One is there again."""
+        self._picture._add(self._pods.pop(placed.key))
+
+    def put_back_all(self) -> None:
+        """All are there again."""
+        for placed in tuple(self._pods.values()):
+            self.put_back(placed)
 
 
 def _unchanged(old: Placed, pod: Obj) -> bool:

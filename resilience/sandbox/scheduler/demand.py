@@ -30,7 +30,7 @@ NONZERO_MEMORY: Final = 200 * 1024 * 1024
 
 _RELEVANT: Final = (
     "nodeSelector", "affinity", "tolerations", "topologySpreadConstraints", "overhead",
-    "nodeName", "resources",
+    "nodeName", "resources", "priority",
 )  # fmt: skip
 
 

@@ -28,8 +28,9 @@ from resilience.sandbox.scheduler.claim_placement import (
     is_told,
 )
 from resilience.sandbox.scheduler.cluster_picture import Decision, Picture
+from resilience.sandbox.scheduler.displacing import Displacer
 from resilience.sandbox.scheduler.pod_queue import Backlog
-from resilience.sandbox.scheduler.unschedulable import refused_outright
+from resilience.sandbox.scheduler.unschedulable import refused_outright, with_victims
 
 ALL: Final[Key] = ("", "")
 WAKE: Final[Key] = ("", "wake")
@@ -46,6 +47,7 @@ class Scheduler(Controller):
         super().__init__(context)
         self.pods = context.kind("pods")
         self.picture = Picture()
+        self.displacer = Displacer(self, self.picture)
         self.backlog = Backlog()
         self._social = False  # whether a refused Pod might fit beside one that is placed now
         claims = context.kind("persistentvolumeclaims")
@@ -88,6 +90,7 @@ class Scheduler(Controller):
         pod, key = change.obj, key_of(change.obj)
         gone = change.type == "DELETED"
         relaxed = self.picture.pod_changed(pod, gone=gone)
+        self._follow_nomination(key, pod, gone=gone)
         if gone or node_of(pod) or is_terminal(pod) or is_deleting(pod):
             self.backlog.discard(key)
             if relaxed or (self._social and node_of(pod)):
@@ -101,6 +104,12 @@ class Scheduler(Controller):
         elif change.old is not None and change.old["spec"] != pod["spec"]:
             self.backlog.retry(key)
             self.enqueue(ALL)
+
+    def _follow_nomination(self, key: Key, pod: Obj, *, gone: bool) -> None:
+        node = (pod.get("status") or {}).get("nominatedNodeName") or ""
+        ended = gone or bool(node_of(pod)) or is_terminal(pod) or is_deleting(pod)
+        demand = None if ended or not node else self.picture.demand(pod)
+        self.picture.nominations.follow(key, node, demand)
 
     def _helps(self, change: Change) -> None:
         self._wake()
@@ -125,7 +134,9 @@ class Scheduler(Controller):
         if decision.node:
             self._place(key, pod, decision, volumes)
         else:
-            self._refuse(key, pod, decision.message)
+            self._refuse(
+                key, pod, decision.message, node=self.displacer.room_for(pod, volumes.check)
+            )
 
     def _volumes(self, pod: Obj) -> Volumes:
         claims = self.picture.demand(pod).claims
@@ -163,18 +174,29 @@ class Scheduler(Controller):
         text = f"Successfully assigned {key[0]}/{key[1]} to {decision.node}"
         self.event(pod, "Scheduled", text)
 
-    def _refuse(self, key: Key, pod: Obj, text: str, reason: str = "Unschedulable") -> None:
+    def _refuse(
+        self, key: Key, pod: Obj, text: str, reason: str = "Unschedulable", node: str = ""
+    ) -> None:
+        """No node now; `node` is where room is being made."""
+        if node:
+            text = with_victims(text)
         self.backlog.refuse(key, self.clock.monotonic())
         self._social = self._social or not self.picture.demand(pod).rules.is_empty
         self.context.runner.add_after(self, FLUSH, 300.0)
         self.event(pod, "FailedScheduling", text, warning=True)
-        self._report(pod, reason, text)
+        self._report(pod, reason, text, node)
 
-    def _report(self, pod: Obj, reason: str, text: str) -> None:
+    def _report(self, pod: Obj, reason: str, text: str, node: str = "") -> None:
         known = condition(pod, "PodScheduled")
-        if known is not None and (known.get("reason"), known.get("message")) == (reason, text):
+        status = dict(pod.get("status") or {})
+        if node:
+            status["nominatedNodeName"] = node
+        if (
+            known is not None
+            and (known.get("reason"), known.get("message")) == (reason, text)
+            and status == pod.get("status")
+        ):
             return
-        status = pod.get("status") or {}
         conditions = set_condition(
             status.get("conditions") or (), "PodScheduled", "False", reason, text, self.clock.now()
         )

@@ -29,6 +29,11 @@ def unschedulable(nodes: int, reasons: Mapping[str, int], hopeless: int) -> str:
     )
 
 
+def with_victims(text: str) -> str:
+    """The message of a Pod for which others are displaced: its second half has nothing to say."""
+    return text.partition(" no new claims to deallocate")[0]
+
+
 def refused_outright(nodes: int, reason: str) -> str:
     """When a Pod is refused before any node is looked at (a missing claim, for instance)."""
     head = f"0/{nodes} nodes are available"

@@ -83,7 +83,7 @@ def _take_environment(launch: Launch) -> None:
 
 
 def _take_surroundings(launch: Launch) -> None:
-    resolver = pod_names.Resolver(launch.network, launch.hostname)
+    resolver = pod_names.Resolver(launch.network, launch.hostname, launch.hosts)
     pod_names.install(resolver, launch.hostname)
     pod_network.install(launch.network, resolver)
     pid1.shield_from_itself()

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from resilience.sandbox.dataplane import cluster_dns
 from resilience.sandbox.dataplane.choice import Chooser
+from resilience.sandbox.dataplane.dns import cluster_dns
 from resilience.sandbox.dataplane.forwarding_table import (
     Forward,
     Listen,

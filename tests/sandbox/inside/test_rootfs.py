@@ -12,7 +12,7 @@ PREPARE = """
 import json, os, pathlib, socket, sys, tempfile
 from resilience.sandbox.inside import launch, pod_network, rootfs, volume_paths
 inside = launch.Launch(id="i", image="python", argv=("x",), environment={}, cwd="/work/dir",
-    hostname="web-0", root=sys.argv[1], read_only=sys.argv[2] == "ro",
+    hostname="web-0", hosts="127.9.0.1\\tweb-0\\n", root=sys.argv[1], read_only=sys.argv[2] == "ro",
     network=launch.Network(address="127.9.0.1", loopback="", namespace="", dns_socket=""),
     mounts=(launch.Mount(path="/data/in", source=sys.argv[3]),))
 rootfs.make(inside)

@@ -18,6 +18,7 @@ from resilience.sandbox.apiserver.admission import (
     pod_plugins,
     pod_security,
     pod_updates,
+    runtime_classes,
     workload_defaults,
 )
 from resilience.sandbox.apiserver.admission.quota_plugin import Quotas
@@ -48,7 +49,11 @@ class Chain:
         addresses = ServiceAddresses(network)
         registry.subscribe(registry.resource("services"), addresses.follow)
         self._create: dict[tuple[str, str], tuple[Plugin, ...]] = {
-            ("", "pods"): (limit_ranges.default_pod, pod_plugins.admit),
+            ("", "pods"): (
+                limit_ranges.default_pod,
+                pod_plugins.admit,
+                runtime_classes.admit,
+            ),
             ("", "services"): (addresses.admit,),
             ("", "nodes"): (cluster_plugins.new_node,),
             ("", "persistentvolumeclaims"): (
@@ -64,7 +69,7 @@ class Chain:
         self.definitions = Definitions(registry)
         self._create[("apiextensions.k8s.io", "customresourcedefinitions")] = (crds.prepare,)
         self._update: dict[tuple[str, str], tuple[Plugin, ...]] = {
-            ("", "pods"): (pod_updates.own_door,),
+            ("", "pods"): (pod_plugins.update, pod_updates.own_door),
             ("", "services"): (addresses.admit,),
             ("apps", "daemonsets"): (_template_generation,),
             ("apiextensions.k8s.io", "customresourcedefinitions"): (crds.prepare,),

@@ -33,6 +33,12 @@ def admit(request: Request) -> None:
     }
 
 
+def update(request: Request) -> None:
+    """Mutate a Pod that is being changed: the default tolerations stay, whatever a client sent."""
+    if request.subresource == "" and isinstance(request.obj["spec"], dict):
+        _tolerations(request.obj["spec"])
+
+
 def _service_account(request: Request, spec: Spec) -> None:
     name = spec.get("serviceAccountName") or "default"
     spec["serviceAccountName"] = spec["serviceAccount"] = name

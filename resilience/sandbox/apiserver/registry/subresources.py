@@ -172,6 +172,7 @@ class Subresources:
         if annotations:
             fresh["metadata"].setdefault("annotations", {}).update(annotations)
         _scheduled(fresh, stamp(self._registry.clock.now()))
+        fresh["status"].pop("nominatedNodeName", None)
         self._registry.replace(resource, old, fresh, call, "binding")
         return {
             "kind": "Status",

@@ -5,6 +5,7 @@ Sources: k8s.io/apimachinery/pkg/util/validation/validation.go, pkg/api/validati
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable
 from typing import Any
@@ -74,12 +75,23 @@ def is_path_segment(text: str) -> list[str]:
     return [f"may not contain '{bad}'" for bad in ("/", "%") if bad in text]
 
 
+def is_address(text: str) -> list[str]:
+    """What is wrong with an IP address in its one canonical spelling."""
+    try:
+        found = str(ipaddress.ip_address(text))
+    except ValueError:
+        return ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"]
+    return [] if found == text else [f'must be in canonical form ("{found}")']
+
+
 def rule_for(group: str, plural: str) -> Callable[[str], list[str]]:
     """How a resource's names are checked."""
     if (group, plural) in _LABELLED:
         return is_label
     if (group, plural) == ("", "services"):
         return is_label_1035
+    if (group, plural) == ("networking.k8s.io", "ipaddresses"):
+        return is_address
     return is_path_segment if plural in _FREE else is_subdomain
 
 

@@ -116,7 +116,7 @@ class NetExec:
         if route is None:
             log("GET /")
             return Answer(f"NOW: {datetime.now().astimezone()}")
-        log(f"GET {request.path}")
+        log(f"GET {request.path}{_logged(request)}")
         return route(request)
 
     def _readyz(self, _: Request) -> Answer:
@@ -164,6 +164,23 @@ def _answer_datagrams(listener: socket.socket) -> None:
         else:
             continue
         listener.sendto(answer.encode(), peer)
+
+
+_LOGGED = {
+    "/dial": ("host", "protocol", "port", "request", "tries"),
+    "/echo": ("msg", "code"),
+    "/exit": ("code", "timeout", "wait"),
+    "/header": ("key",),
+}
+"""Which parameters the real server writes to its log, by path."""
+
+
+def _logged(request: Request) -> str:
+    names = _LOGGED.get(request.path, ())
+    if request.path == "/header" and not request.form.get("key"):
+        return ""
+    pairs = "&".join(f"{name}={request.form.get(name, '')}" for name in names)
+    return f"?{pairs}" if pairs else ""
 
 
 def _header(request: Request) -> Answer:

@@ -22,7 +22,7 @@ from resilience.sandbox.kubelet.base.container_logs import LogFile
 from resilience.sandbox.kubelet.pod.container_state import ContainerState
 from resilience.sandbox.kubelet.pod.lifecycle_hooks import HookFailed, run_hook
 from resilience.sandbox.kubelet.probes.probing import Probing
-from resilience.sandbox.kubelet.setup import pulling
+from resilience.sandbox.kubelet.setup import own_files, pulling
 from resilience.sandbox.kubelet.setup.environment import ConfigError, expand
 from resilience.sandbox.kubelet.setup.pod_volumes import MountError
 
@@ -135,6 +135,8 @@ class Container:
                 Mount(path=path, source=str(message)),
             ),
             marker=self.pod.kubelet.config.id,
+            hosts=own_files.hosts(self.pod.obj, self.pod.address, self.pod.hostname),
+            resolv_conf=own_files.resolv_conf(self.pod.obj),
         )
         return launch, self.log_path(number)
 

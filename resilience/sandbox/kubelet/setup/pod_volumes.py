@@ -15,7 +15,7 @@ from pathlib import Path
 from resilience.sandbox.inside.launch import Mount
 from resilience.sandbox.inside.volume_paths import refusal
 from resilience.sandbox.kube.api import ApiError, EventType, Obj
-from resilience.sandbox.kubelet.setup import downward_api
+from resilience.sandbox.kubelet.setup import downward_api, own_files
 from resilience.sandbox.kubelet.setup.references import References, data_of
 
 DATA = ("configMap", "secret", "projected", "downwardAPI")
@@ -73,9 +73,7 @@ class Volumes:
         elif "ephemeral" in volume:
             return await self._claim(f"{self._pod['metadata']['name']}-{name}", name, own=True)
         elif "hostPath" in volume:
-            node = self._pod["spec"]["nodeName"]
-            place = self._root / "nodes" / node / volume["hostPath"]["path"].lstrip("/")
-            place.mkdir(parents=True, exist_ok=True)
+            place = self._of_node(volume["hostPath"], name)
         elif "emptyDir" in volume or len(volume) == 1:
             place.mkdir(parents=True, exist_ok=True)
             place.chmod(0o777)  # Whatever user a container runs as, it may write.
@@ -84,6 +82,26 @@ class Volumes:
             raise MountError(
                 f'MountVolume.SetUp failed for volume "{name}" : the sandbox has no {kind} volumes'
             )
+        return place
+
+    def _of_node(self, source: Obj, volume: str) -> Path:
+        node: Path = self._root / "nodes" / self._pod["spec"]["nodeName"]
+        hosts = node / "etc" / "hosts"
+        if not hosts.exists():
+            hosts.parent.mkdir(parents=True, exist_ok=True)
+            hosts.write_text(own_files.NODE_HOSTS)
+        place: Path = node / source["path"].lstrip("/")
+        kind = source.get("type") or ""
+        if kind == "FileOrCreate":
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.touch()
+        elif kind == "File" and not place.is_file():
+            raise MountError(
+                f'MountVolume.SetUp failed for volume "{volume}" : hostPath type check failed:'
+                f" {source['path']} is not a file"
+            )
+        elif not place.is_file():
+            place.mkdir(parents=True, exist_ok=True)
         return place
 
     async def _claim(self, claim: str, volume: str, *, own: bool = False) -> Path:

@@ -1,0 +1,1 @@
+"""Cluster DNS: names of Services, endpoints and Pods."""

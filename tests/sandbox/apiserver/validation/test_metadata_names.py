@@ -1,0 +1,21 @@
+"""Names of objects, by kind."""
+
+from __future__ import annotations
+
+import pytest
+
+from resilience.sandbox.apiserver.validation.metadata_names import rule_for
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("192.168.1.1", ""),
+        ("fe80::42:1dff:fe84:f9e2", ""),
+        ("2001:DB8::1", 'must be in canonical form ("2001:db8::1")'),
+        ("0:0::1", 'must be in canonical form ("::1")'),
+        ("192.168.1", "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"),
+    ],
+)
+def test_an_ipaddress_is_named_by_its_address(name: str, wrong: str) -> None:
+    assert rule_for("networking.k8s.io", "ipaddresses")(name) == ([wrong] if wrong else [])
