@@ -26,6 +26,8 @@ from xml.sax.saxutils import quoteattr
 
 GRACE = 15.0
 """Seconds an interrupted spec gets to clean up behind itself."""
+SERIAL = "[Serial]"
+"""Marks specs that wait until no other spec's namespace is there: they run by themselves."""
 _LAST_LINES = 12
 
 
@@ -228,7 +230,9 @@ def main(arguments: Sequence[str]) -> int:
         before = {} if given.fresh else known(given.out)
         names = [name for name in suite.names(given.focus)
                  if name not in before or before[name].state != "passed"]  # fmt: skip
-        run_all(suite, names, given.workers)
+        alone = [name for name in names if SERIAL in name]
+        run_all(suite, [name for name in names if SERIAL not in name], given.workers)
+        run_all(suite, alone, 1)
         sandbox.stdin.close()
     results = list(known(given.out).values())
     (given.out / "junit.xml").write_text(junit(results))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography import x509
@@ -35,6 +36,26 @@ def write(ca_file: Path, certificate_file: Path, key_file: Path, addresses: list
     certificate = _server(key, ca, ca_key, addresses, now)
     ca_file.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
     certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    _write_key(key_file, key)
+
+
+def write_self_signed(certificate_file: Path, key_file: Path, names: Sequence[str]) -> None:
+    """A certificate that vouches for itself, as test images carry one."""
+    now = datetime.datetime.now(datetime.UTC)
+    key = ec.generate_private_key(ec.SECP256R1())
+    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
+    alternatives = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
+    certificate = (
+        _builder(names[0], issuer, key.public_key(), now)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(alternatives, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    _write_key(key_file, key)
+
+
+def _write_key(key_file: Path, key: ec.EllipticCurvePrivateKey) -> None:
     descriptor = os.open(key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(

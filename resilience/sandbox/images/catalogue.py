@@ -94,6 +94,13 @@ DNSUTILS = Image(
     programs=_BUSYBOX,
     environment=PATH,
 )
+NAUTILUS = Image(
+    name="nautilus",
+    repository="registry.k8s.io/e2e-test-images/nautilus",
+    command=("/test-webserver",),
+    programs={"/test-webserver": f"{_HERE}.webserver:test_webserver"},
+    environment=PATH,
+)
 NGINX = Image(
     name="nginx",
     repository="docker.io/library/nginx",
@@ -119,7 +126,10 @@ HTTPD = Image(
     working_directory="/usr/local/apache2",
     environment={"PATH": "/usr/local/apache2/bin:" + PATH["PATH"]},
 )
-IMAGES = {image.name: image for image in (AGNHOST, BUSYBOX, DNSUTILS, HTTPD, NGINX, PAUSE, PYTHON)}
+IMAGES = {
+    image.name: image
+    for image in (AGNHOST, BUSYBOX, DNSUTILS, HTTPD, NAUTILUS, NGINX, PAUSE, PYTHON)
+}
 _BY_REPOSITORY = {
     name: image for image in IMAGES.values() for name in (image.repository, *image.also)
 }

@@ -93,10 +93,12 @@ def nc_(argv: list[str]) -> int:
     """Connect to HOST PORT: what stdin holds goes there, what comes is printed; -z only tries."""
     given, words = options(argv, "wpi")
     if "l" in given or len(words) < 2:
-        print("nc: only `nc [-z] [-v] [-w SECONDS] HOST PORT` is understood", file=sys.stderr)
+        print("nc: only `nc [-u] [-z] [-v] [-w SECONDS] HOST PORT` is understood", file=sys.stderr)
         return 1
     wait = float(given["w"]) if given.get("w") else None
     try:
+        if "u" in given:
+            return _datagrams((words[0], int(words[1])), wait)
         with socket.create_connection((words[0], int(words[1])), wait) as connection:
             if "v" in given:
                 print(f"{words[0]} ({words[0]}:{words[1]}) open", file=sys.stderr)
@@ -104,6 +106,21 @@ def nc_(argv: list[str]) -> int:
     except (OSError, ValueError) as error:
         print(f"nc: {words[0]} ({words[0]}:{words[1]}): {error}", file=sys.stderr)
         return 1
+
+
+def _datagrams(target: tuple[str, int], wait: float | None) -> int:
+    """What stdin holds is sent as one datagram; answers are printed until `wait` is over."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as connection:
+        connection.connect(target)
+        connection.send(open(0, "rb", closefd=False).read())  # noqa: SIM115
+        connection.settimeout(wait)
+        sys.stdout.flush()
+        try:
+            while piece := connection.recv(1 << 16):
+                os.write(1, piece)
+        except TimeoutError:
+            pass  # nothing more came: the usual end
+    return 0
 
 
 def _exchange(connection: socket.socket) -> int:

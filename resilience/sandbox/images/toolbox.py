@@ -214,7 +214,7 @@ def sh_(argv: list[str]) -> int:
         if not rest:
             print("sh: -c requires an argument", file=sys.stderr)
             return 2
-        return run_line(rest[0], rest[1:], letters)
+        return run_line(rest[0], rest[1:], letters, argv[0])
     if not rest or "s" in letters:
         return converse()
     return run_file(rest[0], rest[1:], letters)

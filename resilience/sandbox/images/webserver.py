@@ -98,6 +98,11 @@ def httpd(argv: list[str]) -> int:
     return serve("httpd", [(80, _ROOTS["httpd"])])
 
 
+def test_webserver(argv: list[str]) -> int:
+    """Serve every file of the container on port 80."""
+    return serve("agnhost", [(80, "/")])
+
+
 def _sites() -> list[tuple[int, str]]:
     """Port and root of every `server` block of the configuration that was mounted."""
     texts = []

@@ -35,9 +35,9 @@ class Launch:
     """One process: the main one of a container instance, or one that `exec` starts beside it.
 
     `hosts` is the text of its /etc/hosts; `resolv_conf` that of /etc/resolv.conf, empty where the
-    machine's own is shown. `id` names it on the channel. `root` is the instance's own layer of files, which its main
-    process makes (see `rootfs`). `within` is the container instance an exec belongs to: when that
-    one ends, so does this.
+    machine's own is shown. `id` names it on the channel. `root` is the instance's own layer of
+    files, which its main process makes (see `rootfs`) from the files of `image_root`. `within` is
+    the container instance an exec belongs to: when that one ends, so does this.
     """
 
     id: str
@@ -49,6 +49,7 @@ class Launch:
     network: Network
     mounts: tuple[Mount, ...] = ()
     root: str = ""
+    image_root: str = ""
     read_only: bool = False
     within: str = ""
     hosts: str = ""

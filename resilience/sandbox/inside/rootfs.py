@@ -9,6 +9,7 @@ and the interpreter are shown as they are and cannot be written. All of it is pa
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 
@@ -56,6 +57,8 @@ def make(launch: Launch) -> None:
     for path in [*points, *(mount.path for mount in launch.mounts)]:
         if not path.startswith(("/dev/", *(f"{system}/" for system in SYSTEM))):
             _point(root + path)
+    if launch.image_root:
+        shutil.copytree(launch.image_root, root, dirs_exist_ok=True)
     for path, text in _own(launch).items():
         with open(root + path, "w") as file:
             file.write(text)

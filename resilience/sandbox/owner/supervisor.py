@@ -186,10 +186,11 @@ def _end_reaper(reaper: subprocess.Popen[str]) -> None:
 def _write_keys(
     config: SandboxConfig, server: str, wanted: Path | None, stack: contextlib.ExitStack
 ) -> Path:
-    from resilience.sandbox.host import pki
+    from resilience.sandbox.host import image_files, pki
 
     addresses = ["127.0.0.1", f"{config.network}.128.1"]
     pki.write(config.ca_file, config.certificate_file, config.key_file, addresses)
+    image_files.write(config.directory / "images")
     token = next(token for token, identity in config.tokens.items() if identity == ADMIN)
     path = config.directory / "kubeconfig" if wanted is None else wanted.absolute()
     kubeconfig.write(path, kubeconfig.content(server, config.ca_file.read_bytes(), token))

@@ -114,8 +114,11 @@ def _value(
         items = old if isinstance(old, list) else []
         if rule.merge_key:
             return _list(facts, _struct(facts, kind[2:]), items, new, rule.merge_key)
-        known = identities(items)
-        return items + [item for item in new if identity(item) not in known]
+        live = {identity(item): at for at, item in enumerate(items)}
+        fresh = [item for item in new if identity(item) not in live]
+        if not fresh:
+            return items
+        return _interleaved(items + fresh, [identity(item) for item in new], live, "")
     return new
 
 
@@ -145,12 +148,14 @@ def _list(
     for at, known in enumerate(out):
         if isinstance(known, dict):
             places.setdefault(identity(known.get(merge_key)), []).append(at)
+    said = []
     for item in patch:
         if not isinstance(item, dict) or merge_key not in item:
             raise MissingKey(
                 f"map: {_go_map(item)} does not contain declared merge key: {merge_key}"
             )
         key = identity(item[merge_key])
+        said.append(key)
         found = places.get(key)
         if item.get("$patch") == "delete":
             for at in places.pop(key, ()):
@@ -162,7 +167,35 @@ def _list(
         else:
             places[key] = [len(out)]
             out.append(_map(facts, model, {}, item))
-    return [item for item in out if item is not _GONE]
+    if len(said) == 1 and places.get(said[0], [len(old)])[0] < len(old):
+        return [item for item in out if item is not _GONE]  # nothing new: nothing moves
+    live = {identity(item.get(merge_key)): at for at, item in enumerate(old)
+            if isinstance(item, dict)}  # fmt: skip
+    return _interleaved([item for item in out if item is not _GONE], said, live, merge_key)
+
+
+def _interleaved(
+    items: list[Any], said: list[Hashable], live: dict[Hashable, int], merge_key: str
+) -> list[Any]:
+    """Items of the patch in its order, the others in the live one; what is new comes first.
+
+    Source: normalizeElementOrder and mergeSortedSlice. An item that the patch does not name comes
+    before the first of the patch's items that followed it.
+    """
+
+    def name(item: Any) -> Hashable:
+        named = merge_key and isinstance(item, dict)
+        return identity(item.get(merge_key) if named else item)
+
+    order = {key: at for at, key in reversed(list(enumerate(said)))}
+    named = sorted((i for i in items if name(i) in order), key=lambda i: order[name(i)])
+    others = [item for item in items if name(item) not in order]
+    merged: list[Any] = []
+    while others and named:
+        one, two = live.get(name(others[0])), live.get(name(named[0]))
+        before = one is not None and two is not None and one < two
+        merged.append((others if before else named).pop(0))
+    return merged + others + named
 
 
 def _merge_key(model: Model | None, field: str) -> str:

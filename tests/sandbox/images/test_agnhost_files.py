@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
+import socket
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -97,3 +99,22 @@ def test_mounttest_in_a_loop_is_content_with_any_content(tmp_path: Path) -> None
     flags = ["--retry_time=1", f"--file_content_in_loop={tmp_path}"]
     assert main(["/agnhost", "mounttest", flags[0], f"{flags[1]}/x"]) == 0
     assert main(["/agnhost", "mounttest", flags[0], f"{flags[1]}/none"]) == 1
+
+
+def test_nc_sends_a_datagram_and_prints_the_answer(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server.bind(("127.0.0.1", 0))
+
+    def answer() -> None:
+        text, peer = server.recvfrom(100)
+        server.sendto(b"got " + text, peer)
+
+    threading.Thread(target=answer, daemon=True).start()
+    monkeypatch.setattr("builtins.open", lambda *_, **__: io.BytesIO(b"hostName\n"))
+    port = str(server.getsockname()[1])
+    assert net_tools.nc_(["nc", "-w", "1", "-u", "127.0.0.1", port]) == 0
+    server.close()
+    assert capfd.readouterr().out == "got hostName\n"
+    assert net_tools.nc_(["nc", "-w", "1", "-u", "127.0.0.1", port]) == 1

@@ -126,6 +126,23 @@ def test_a_shell_line_can_be_redirected(
     assert (tmp_path / "x").read_text() == "one\ntwo\n"
 
 
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("echo x > none/x", "can't create none/x: nonexistent directory"),
+        ("cat < none", "can't open none: no such file"),
+        ("> .", "can't create .: Is a directory"),
+    ],
+)
+def test_a_redirection_that_fails_says_what_busybox_says(
+    line: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert toolbox.sh_(["/bin/sh", "-c", line]) == 1
+    assert capfd.readouterr().err == f"/bin/sh: {text}\n"
+
+
 def test_an_unknown_command_is_not_found(capsys: pytest.CaptureFixture[str]) -> None:
     assert shell.run_line("nothere", []) == 127
     assert capsys.readouterr().err == "sh: nothere: not found\n"

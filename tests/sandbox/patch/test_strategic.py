@@ -23,8 +23,27 @@ def test_containers_merge_by_name_and_keep_the_rest() -> None:
     target: Any = {"containers": [{"name": "a", "image": "1", "tty": True}, {"name": "b"}]}
     out = spec(target, {"containers": [{"name": "a", "image": "2"}, {"name": "c"}]})
     assert out["containers"][0] == {"name": "a", "image": "2", "tty": True}
-    assert names(out["containers"]) == ["a", "b", "c"]
+    assert names(out["containers"]) == ["a", "c", "b"]
     assert target["containers"][0]["image"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("patch", "expected"),
+    [("ac", "acbd"), ("c", "cabd"), ("da", "bda"), ("d", "abd"), ("ba", "bad"), ("xy", "xyabd")],
+)
+def test_the_order_is_kubectls(patch: str, expected: str) -> None:
+    """As `kubectl patch --local` answers: what is new comes first, others keep the live order."""
+    target = {"containers": [{"name": name} for name in "abd"]}
+    out = spec(target, {"containers": [{"name": name} for name in patch]})
+    assert "".join(names(out["containers"])) == expected
+
+
+@pytest.mark.parametrize(("patch", "expected"), [("c", "cab"), ("bca", "bca"), ("b", "ab")])
+def test_a_set_of_words_has_the_same_order(patch: str, expected: str) -> None:
+    out = strategic.apply(
+        builtin(), "V1ObjectMeta", {"finalizers": list("ab")}, {"finalizers": list(patch)}
+    )
+    assert "".join(out["finalizers"]) == expected
 
 
 def test_an_atomic_list_is_replaced() -> None:

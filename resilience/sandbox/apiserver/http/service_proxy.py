@@ -44,7 +44,7 @@ class Proxy:
 
     async def connect(self, request: web.BaseRequest, target: Route) -> web.StreamResponse:
         """Hand one request on; ApiError 400, 404 or 503 where there is nobody to take it."""
-        _, name, port = _parts(target.plural, target.name)
+        scheme, name, port = _parts(target.plural, target.name)
         find = self._pod if target.plural == "pods" else self._endpoint
         address, number = find(target.namespace, name, port)
         # As it was sent: decoding would change what a Pod gets to see.
@@ -53,7 +53,7 @@ class Proxy:
         if not path and request.method in ("GET", "HEAD"):
             where = request.raw_path.partition("?")[0] + "/" + (f"?{query}" if query else "")
             return web.Response(status=301, headers={"Location": where})
-        url = f"http://{address}:{published(number, self._shift)}/{''.join(path)}"
+        url = f"{scheme}://{address}:{published(number, self._shift)}/{''.join(path)}"
         return await self._hand_on(request, f"{url}?{query}" if query else url)
 
     def _pod(self, namespace: str, name: str, port: str) -> tuple[str, int]:
@@ -99,6 +99,7 @@ class Proxy:
                 data=await request.read() or None,
                 headers=headers,
                 allow_redirects=False,
+                ssl=False,  # certificates of Pods are not verified, as the real proxy does not
             ) as upstream:
                 return await _copy(request, upstream)
         except aiohttp.ClientConnectorError as error:
@@ -130,11 +131,11 @@ def _parts(plural: str, name: str) -> tuple[str, str, str]:
     """Scheme, name and port of what stands in the URL; ApiError 400."""
     words = name.split(":")
     if len(words) == 1:
-        return "", name, ""
+        return "http", name, ""
     if len(words) == 2:
-        return "", words[0], words[1]
-    if len(words) == 3 and words[0] in ("", "http"):
-        return words[0], words[1], words[2]
+        return "http", words[0], words[1]
+    if len(words) == 3 and words[0] in ("", "http", "https"):
+        return words[0] or "http", words[1], words[2]
     raise refusals.bad_request(f'invalid {plural.removesuffix("s")} request "{name}"')
 
 

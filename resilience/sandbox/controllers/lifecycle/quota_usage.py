@@ -57,10 +57,19 @@ def compute(spec: Mapping[str, Any]) -> Usage:
     used: Usage = {}
     for field in ("requests", "limits"):
         for name, amount in _amounts(spec, field).items():
+            extended = is_extended(name)
+            if field == "limits" and name not in _COMPUTE:
+                continue
             used[f"{field}.{name}"] = amount
-            if field == "requests":
+            if field == "requests" and not extended:
                 used[name] = amount
     return used
+
+
+def is_extended(name: str) -> bool:
+    """Whether a resource is one of a device, counted as `requests.NAME` only."""
+    domain, slash, _ = name.rpartition("/")
+    return bool(slash) and not name.startswith("requests.") and "kubernetes.io" not in domain
 
 
 def _amounts(spec: Mapping[str, Any], field: str) -> Usage:
@@ -80,7 +89,11 @@ def _amounts(spec: Mapping[str, Any], field: str) -> Usage:
 
 def _container(container: Mapping[str, Any], field: str) -> Usage:
     given = (container.get("resources") or {}).get(field) or {}
-    return {name: parse(value) for name, value in given.items() if name in _COMPUTE}
+    return {
+        name: parse(value)
+        for name, value in given.items()
+        if name in _COMPUTE or name.startswith("hugepages-") or is_extended(name)
+    }
 
 
 def _service(service: Obj) -> Usage:

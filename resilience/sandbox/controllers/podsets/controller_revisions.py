@@ -30,6 +30,11 @@ class Revisions:
     def _kind(self) -> Resource:
         return self.controller.context.kind("controllerrevisions", "apps")
 
+    @property
+    def _label(self) -> str:
+        """A DaemonSet's history is labelled as its Pods are."""
+        return POD_LABEL if self.owner_kind.plural == "daemonsets" else HASH_LABEL
+
     def of(self, owner: Obj) -> list[Obj]:
         """Revisions of an owner, lowest number first."""
         namespace = owner["metadata"]["namespace"]
@@ -39,7 +44,8 @@ class Revisions:
     def ensure(self, owner: Obj) -> Obj:
         """The revision of the owner's present template, with the highest number."""
         history = self.of(owner)
-        data = {"spec": {"template": {**owner["spec"]["template"], "$patch": "replace"}}}
+        template = {**owner["spec"]["template"], "$patch": "replace"}
+        data = {"spec": {"template": _sorted(template)}}
         highest = history[-1]["revision"] if history else 0
         equal = [r for r in history if _comparable(r["data"]) == _comparable(data)]
         if not equal:
@@ -74,7 +80,7 @@ class Revisions:
         metadata = {
             "name": f"{owner['metadata']['name']}-{label}",
             "namespace": owner["metadata"]["namespace"],
-            "labels": {**template_labels, HASH_LABEL: label},
+            "labels": {**template_labels, self._label: label},
             "ownerReferences": [controller_reference(owner, self.owner_kind)],
         }
         return {
@@ -88,7 +94,8 @@ class Revisions:
 
 def hash_of(revision: Obj) -> str:
     """The hash a DaemonSet's Pods carry."""
-    return labels_of(revision).get(HASH_LABEL, "")
+    labels = labels_of(revision)
+    return labels.get(POD_LABEL) or labels.get(HASH_LABEL, "")
 
 
 def template_of(revision: Obj) -> dict[str, Any]:
@@ -96,6 +103,13 @@ def template_of(revision: Obj) -> dict[str, Any]:
     template: dict[str, Any] = dict(revision["data"]["spec"]["template"])
     template.pop("$patch", None)
     return template
+
+
+def _sorted(value: Any) -> Any:
+    """Keys in order, as Go writes a map: clients compare the bytes."""
+    if isinstance(value, dict):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    return [_sorted(item) for item in value] if isinstance(value, list) else value
 
 
 def _comparable(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -76,7 +76,7 @@ def _targets(
             if is_asked_for(entry):
                 yield entry["port"], domain
         return
-    found = set()
+    found: set[tuple[int, str]] = set()
     for piece in state.slices_of(service):
         numbers = [entry["port"] for entry in piece.get("ports") or () if is_asked_for(entry)]
         for endpoint in piece.get("endpoints") or ():

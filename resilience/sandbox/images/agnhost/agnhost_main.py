@@ -17,6 +17,7 @@ SUBCOMMANDS = {
     "dns-suffix": "files",
     "entrypoint-tester": "small_commands",
     "etc-hosts": "files",
+    "guestbook": "guestbook",
     "liveness": "liveness",
     "logs-generator": "logs",
     "mounttest": "mounttest",

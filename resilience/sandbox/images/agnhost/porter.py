@@ -1,12 +1,14 @@
 """`agnhost porter`: a text on each port that the environment names.
 
-SERVE_PORT_N and SERVE_TCP_PORT_N are served; ports of TLS, UDP and SCTP are passed over.
+SERVE_PORT_N and SERVE_TCP_PORT_N are served, SERVE_TLS_PORT_N with the certificate of CERT_FILE and
+KEY_FILE; ports of UDP and SCTP are passed over.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import ssl
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,7 +16,8 @@ from typing import Any
 
 from resilience.sandbox.images.agnhost.agnhost_main import parse
 
-_PREFIXES = ("SERVE_PORT_", "SERVE_TCP_PORT_")
+_TLS = "SERVE_TLS_PORT_"
+_PREFIXES = ("SERVE_PORT_", "SERVE_TCP_PORT_", _TLS)
 
 
 def porter(arguments: list[str]) -> int:
@@ -26,9 +29,21 @@ def porter(arguments: list[str]) -> int:
                 port = int(name.removeprefix(prefix))
                 handler = _handler(text, as_json=flags["json-response"])
                 server = ThreadingHTTPServer(("", port), handler)
+                if prefix == _TLS:
+                    _secure(server)
                 threading.Thread(target=server.serve_forever, daemon=True).start()
     threading.Event().wait()
     return 0
+
+
+def _secure(server: ThreadingHTTPServer) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(
+        os.environ.get("CERT_FILE", "/localhost.crt"), os.environ.get("KEY_FILE", "/localhost.key")
+    )
+    server.socket = context.wrap_socket(
+        server.socket, server_side=True, do_handshake_on_connect=False
+    )
 
 
 def _handler(text: str, *, as_json: bool) -> Callable[..., BaseHTTPRequestHandler]:

@@ -413,9 +413,9 @@ class Shell:
         return code
 
 
-def run_line(line: str, arguments: list[str], options: str = "") -> int:
-    """`sh -c LINE NAME ARGUMENTS`; the exit code."""
-    shell = Shell(arguments[0] if arguments else "sh", arguments[1:])
+def run_line(line: str, arguments: list[str], options: str = "", name: str = "sh") -> int:
+    """`sh -c LINE NAME ARGUMENTS`, called as `name`; the exit code."""
+    shell = Shell(arguments[0] if arguments else name, arguments[1:])
     shell_builtins.switch(shell, options)
     return _whole(shell, line)
 

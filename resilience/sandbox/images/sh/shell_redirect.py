@@ -78,10 +78,11 @@ def _open(path: str, flags: int) -> int:
     try:
         return os.open(path, flags, 0o644)
     except OSError as error:
-        why = "nonexistent directory" if flags & os.O_CREAT else "no such file"
-        if isinstance(error, FileNotFoundError):
-            raise OSError(error.errno, f"{error.strerror}" or why, path) from None
-        raise OSError(error.errno, error.strerror, path) from None
+        creates = bool(flags & os.O_CREAT)
+        missing = "nonexistent directory" if creates else "no such file"
+        absent = error.errno in (errno.ENOENT, errno.ENOTDIR)
+        about = f"can't {'create' if creates else 'open'} {path}"
+        raise OSError(error.errno, missing if absent else error.strerror, about) from None
 
 
 def _text(text: str) -> int:

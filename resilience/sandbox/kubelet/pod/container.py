@@ -129,6 +129,7 @@ class Container:
             hostname=self.pod.hostname,
             network=self.pod.network,
             root=str(self.log_path(number).with_suffix(".root")),
+            image_root=own_files.image_root(self.pod.kubelet.config.directory, image.name),
             read_only=bool((spec.get("securityContext") or {}).get("readOnlyRootFilesystem")),
             mounts=(
                 *self.pod.volumes.mounts(spec, environment),

@@ -7,6 +7,7 @@ there for programs and people who read it.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from resilience.sandbox.kube.api import Obj
@@ -25,6 +26,12 @@ NODE_HOSTS = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
 """The hosts file of a node."""
 _DOMAIN = "cluster.local"
 _MACHINES = "/etc/resolv.conf"
+
+
+def image_root(directory: Path, image: str) -> str:
+    """Where the files of an image are; empty where it has none beside its programs."""
+    place = directory / "images" / image
+    return str(place) if place.exists() else ""
 
 
 def hosts(pod: Obj, address: str, hostname: str) -> str:

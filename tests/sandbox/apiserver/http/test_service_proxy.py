@@ -141,3 +141,13 @@ def test_kubectl_proxy_reaches_a_pod_through_the_api_server(echo: Pods) -> None:
     finally:
         process.terminate()
         process.communicate(timeout=20)
+
+
+def test_a_pod_is_reached_over_tls_whatever_its_certificate(pods: Pods) -> None:
+    """Port 443 serves with the certificate that the image carries."""
+    environment = [{"name": "SERVE_TLS_PORT_8443", "value": "over tls"}]
+    probe = {"tcpSocket": {"port": 8443}, "periodSeconds": 1}
+    pods.run("tls", main={"image": AGNHOST, "args": ["porter"], "env": environment,
+                          "readinessProbe": probe})  # fmt: skip
+    pods.until_ready("tls")
+    assert raw(pods, "pods/https:tls:8443/proxy/") == "over tls"

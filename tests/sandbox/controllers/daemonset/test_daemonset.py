@@ -198,3 +198,14 @@ def test_placement_by_node_name() -> None:
     node = {"metadata": {"name": "a"}, "spec": {}}
     assert placement({"nodeName": "a"}, node) == (True, True)
     assert placement({"nodeName": "b"}, node) == (False, False)
+
+
+def test_a_revision_is_labelled_as_its_pods_are(world: World) -> None:
+    """Clients find a Pod's revision by this label, and compare the bytes of its data."""
+    running(world)
+    revision = world.all("controllerrevisions.apps")[0]
+    labels = {p["metadata"]["labels"]["controller-revision-hash"] for p in world.pods()}
+    assert labels == {revision["metadata"]["labels"]["controller-revision-hash"]}
+    template = revision["data"]["spec"]["template"]
+    assert list(template) == ["$patch", "metadata", "spec"]
+    assert list(template["spec"]) == sorted(template["spec"])

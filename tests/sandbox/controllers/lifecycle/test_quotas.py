@@ -102,3 +102,22 @@ def test_an_autoscaler_without_metrics_says_so(world: World) -> None:
     world.create(kind, {"metadata": {"name": "web"}, "spec": spec})
     world.run(0)
     assert "the sandbox has no metrics" in world.events("NotSupported", "web")[0]
+
+
+def test_devices_are_counted_by_their_requests_alone(world: World) -> None:
+    """`requests.NAME` is the only quota a device has; an own domain of Kubernetes has none."""
+    hard = {
+        "requests.example.com/dongle": "3", "ephemeral-storage": "50Gi", "cpu": "2",
+        "hugepages-2Mi": "1Gi", "requests.kubernetes.io/batteries": "1",
+    }  # fmt: skip
+    world.create("resourcequotas", a_quota(hard))
+    wanted = {"cpu": "500m", "ephemeral-storage": "30Gi", "example.com/dongle": "2",
+              "hugepages-2Mi": "4Mi", "kubernetes.io/batteries": "1"}  # fmt: skip
+    resources = {"requests": wanted, "limits": wanted}
+    each = {"name": "app", "image": "registry.k8s.io/pause:3.10", "resources": resources}
+    world.create("pods", pod("one", containers=[each]))
+    world.run(1)
+    assert used(world) == {
+        "requests.example.com/dongle": "2", "ephemeral-storage": "30Gi", "cpu": "500m",
+        "hugepages-2Mi": "4Mi", "requests.kubernetes.io/batteries": "0",
+    }  # fmt: skip
