@@ -16,6 +16,7 @@ from resilience.backup.objects.kind_identity import identity
 from resilience.cluster.interface import Object
 
 SUFFIX = ".drill.invalid"
+_LONGEST = 253
 NO_CLASS = "resilience-drill"
 """An IngressClass or GatewayClass that no controller serves."""
 
@@ -70,7 +71,7 @@ def inside_only(obj: Object) -> Iterator[str]:
 
 def unannounced(obj: Object) -> Iterator[str]:
     """Annotations of DNS controllers go everywhere, on what is published nearly all of them."""
-    for pointer, metadata in _all_metadata(obj, ""):
+    for pointer, metadata in all_metadata(obj, ""):
         annotations = metadata.get("annotations") or {}
         for name in sorted(annotations):
             domain = name.rpartition("/")[0]
@@ -84,17 +85,17 @@ def unannounced(obj: Object) -> Iterator[str]:
                 yield f"{pointer}/metadata/annotations/{escaped(name)}"
 
 
-def _all_metadata(value: Any, pointer: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def all_metadata(value: Any, pointer: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """The object's own, and that of every template inside it."""
     if isinstance(value, dict):
         if isinstance(value.get("metadata"), dict):
             yield pointer, value["metadata"]
         for key, inner in value.items():
             if key != "metadata":
-                yield from _all_metadata(inner, f"{pointer}/{escaped(str(key))}")
+                yield from all_metadata(inner, f"{pointer}/{escaped(str(key))}")
     elif isinstance(value, list):
         for number, inner in enumerate(value):
-            yield from _all_metadata(inner, f"{pointer}/{number}")
+            yield from all_metadata(inner, f"{pointer}/{number}")
 
 
 def untracked(obj: Object) -> Iterator[str]:
@@ -124,10 +125,12 @@ def unserved(obj: Object) -> Iterator[str]:
 
 
 def _away(name: str) -> str:
-    return f"{name}{SUFFIX}"
+    """No name in DNS is longer than 253 characters."""
+    return f"{name}{SUFFIX}" if len(name + SUFFIX) <= _LONGEST else f"any{SUFFIX}"
 
 
 _HOSTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "Service": (("externalName",),),
     "Ingress.networking.k8s.io": (("rules", "*", "host"), ("tls", "*", "hosts", "*")),
     "Gateway.gateway.networking.k8s.io": (("listeners", "*", "hostname"),),
     **{kind: (("hostnames", "*"),) for kind in _ROUTES},

@@ -20,6 +20,15 @@ from resilience.cluster.interface import Object
 _NETWORK_POLICY = "NetworkPolicy.networking.k8s.io"
 _POLICY_WORDS = ("polic", "egress", "firewall", "networkset", "serviceentr", "sidecar")
 
+_OF_KUBERNETES = (
+    "kubernetes.io/pvc-protection",
+    "kubernetes.io/pv-protection",
+    "batch.kubernetes.io/job-tracking",
+)
+"""Finalizers that kube-controller-manager itself takes off."""
+
+_ADDRESSES = frozenset({"Endpoints", "EndpointSlice.discovery.k8s.io"})
+
 _VOLUMES_OF_ITS_OWN = frozenset(
     {
         "configMap",
@@ -90,7 +99,21 @@ def own_volumes(obj: Object) -> Iterator[str]:
                 yield f"{pointer}/volumes/{number}"
 
 
+def unheld(obj: Object) -> Iterator[str]:
+    """The controller of a finalizer would clean up, for the copy, what belongs to the original; or
+    it does not know the copy, and the scratch namespace never ends."""
+    for pointer, metadata in publishing.all_metadata(obj, ""):
+        held = metadata.get("finalizers") or []
+        kept = [each for each in held if each in _OF_KUBERNETES]
+        if kept != held:
+            metadata["finalizers"] = kept
+            yield f"{pointer}/metadata/finalizers"
+        if not kept:
+            metadata.pop("finalizers", None)
+
+
 RULES: Mapping[str, Callable[[Object], Iterator[str]]] = {
+    "unheld": unheld,
     "suspended": suspended,
     "ingress only": ingress_only,
     "off the node": off_the_node,
@@ -115,7 +138,8 @@ class Harmless:
 
     def __call__(self, obj: Object) -> str | Mapping[str, list[str]]:
         """Apply all rules; a reason when the object must not be created at all."""
-        if reason := self.outside(obj) or self.unknown(obj) or unpublishable(obj):
+        reason = self.outside(obj) or self.unknown(obj) or unpublishable(obj) or leads_out(obj)
+        if reason:
             return reason
         touched = {name: list(rule(obj)) for name, rule in RULES.items()}
         return {name: pointers for name, pointers in touched.items() if pointers}
@@ -147,6 +171,13 @@ def unpublishable(obj: Object) -> str:
     spec = obj.get("spec") or {}
     if identity(obj) == _NETWORK_POLICY and spec.get("policyTypes") == ["Egress"]:
         return "it only allows egress, which the drill's wall forbids"
+    return ""
+
+
+def leads_out(obj: Object) -> str:
+    """Addresses that somebody wrote by hand: a check of the copy would reach them, and pass."""
+    if identity(obj) in _ADDRESSES:
+        return "it leads to addresses outside of the copy"
     return ""
 
 

@@ -12,7 +12,7 @@ Lease nobody renews any more, was left by a run that was killed: it is swept at 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -75,7 +75,7 @@ def scratch(
 ) -> Iterator[str]:
     """The namespace for the block; refuses a name that is not a dead drill's."""
     uid = _created(cluster, name, origin, clock, ttl)
-    walled = False
+    walled = ended = False
     alive = LeaseLock(cluster, name, LEASE, origin.holder or "a drill", _Lent(clock))
     try:
         alive.acquire(0)
@@ -83,6 +83,7 @@ def scratch(
         cluster.create(_POLICIES, wall(name), name)
         walled = True
         yield name
+        ended = True
     finally:
         with suppress(ClusterError):  # it goes with the namespace, which is deleted next
             alive.release()
@@ -90,6 +91,8 @@ def scratch(
             torn_down(cluster, name, uid, clock=clock)
         else:
             _deleted(cluster, name, uid)
+    if ended:
+        wait_gone(cluster, name, uid=uid, clock=clock)
 
 
 def lease(cluster: Cluster, name: str) -> Object:
@@ -265,17 +268,26 @@ def _expired(metadata: Mapping[str, Mapping[str, str]], now: datetime) -> bool:
         return False
 
 
-def wait_gone(cluster: Cluster, name: str, *, clock: Clock) -> None:
-    """`RestoreRefused` when the namespace is still there after two minutes."""
+def wait_gone(cluster: Cluster, name: str, *, clock: Clock, uid: str = "") -> None:
+    """`RestoreRefused` when the namespace (of this uid) is still there after two minutes."""
     until = clock.monotonic() + _GONE_WITHIN
     while True:
         try:
-            cluster.get(NAMESPACES, name)
+            found = cluster.get(NAMESPACES, name)
         except NotFound:
+            return
+        if uid and found["metadata"]["uid"] != uid:
             return
         if clock.monotonic() >= until:
             raise RestoreRefused(
-                f"namespace {name} is still Terminating after "
-                f"{_GONE_WITHIN:.0f}s; look at its conditions"
+                f"namespace {name} is still Terminating after {_GONE_WITHIN:.0f}s: "
+                f"{_why_it_stays(found)}; the next drill waits for it"
             )
         clock.wait(0.5)
+
+
+def _why_it_stays(namespace: Object) -> str:
+    """What the namespace controller found in it (pkg/controller/namespace/deletion)."""
+    found: Sequence[Mapping[str, str]] = (namespace.get("status") or {}).get("conditions") or ()
+    reasons = [each.get("message", "") for each in found if each.get("status") == "True"]
+    return "; ".join(filter(None, reasons)) or "it has no condition that says why"

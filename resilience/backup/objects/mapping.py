@@ -10,8 +10,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from resilience.backup.objects.kind_identity import identity
+from resilience.backup.objects.kind_identity import identity, is_built_in
 from resilience.cluster.interface import Object
+
+_NAME_LABEL = "kubernetes.io/metadata.name"
+"""The API server writes it on each namespace: a selector by it is a reference by name."""
 
 _GROUP = "system:serviceaccounts:"
 _USER = "system:serviceaccount:"
@@ -19,6 +22,8 @@ _BINDINGS = frozenset(
     {"RoleBinding.rbac.authorization.k8s.io", "ClusterRoleBinding.rbac.authorization.k8s.io"}
 )
 _WEBHOOKS = (("webhooks", "*", "clientConfig", "service"),)
+_GATEWAY = "gateway.networking.k8s.io"
+_ROUTES = (("spec", "parentRefs", "*"), ("spec", "rules", "*", "backendRefs", "*"))
 
 _NAMESPACES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "ValidatingWebhookConfiguration.admissionregistration.k8s.io": _WEBHOOKS,
@@ -32,6 +37,8 @@ _NAMESPACES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "ValidatingAdmissionPolicyBinding.admissionregistration.k8s.io": (("spec", "paramRef"),),
     "MutatingAdmissionPolicyBinding.admissionregistration.k8s.io": (("spec", "paramRef"),),
     "IngressClass.networking.k8s.io": (("spec", "parameters"),),
+    **{f"{kind}Route.{_GATEWAY}": _ROUTES for kind in ("HTTP", "GRPC", "TLS", "TCP", "UDP")},
+    f"ReferenceGrant.{_GATEWAY}": (("spec", "from", "*"),),
 }
 """Where else an object names a namespace: the holders of a field `namespace`."""
 
@@ -64,6 +71,30 @@ class Targets:
         for path in _NAMESPACES.get(identity(obj), ()):
             for holder in _holders(obj, path):
                 self._namespace_of(holder)
+        if self.namespaces and is_built_in(obj):
+            self._selected(obj)
+
+    def _selected(self, value: Any) -> None:
+        """Namespaces that a policy, a webhook or a Pod's affinity selects by name."""
+        if isinstance(value, list):
+            for each in value:
+                self._selected(each)
+        elif isinstance(value, dict):
+            for key, inner in value.items():
+                if key == "namespaceSelector":
+                    self._by_name(inner)
+                elif key == "namespaces" and "topologyKey" in value and isinstance(inner, list):
+                    value[key] = [self.namespace(str(each)) for each in inner]
+                else:
+                    self._selected(inner)
+
+    def _by_name(self, selector: Any) -> None:
+        for labels in _holders(selector, ("matchLabels",)):
+            if isinstance(labels, dict) and _NAME_LABEL in labels:
+                labels[_NAME_LABEL] = self.namespace(str(labels[_NAME_LABEL]))
+        for each in _holders(selector, ("matchExpressions", "*")):
+            if isinstance(each, dict) and each.get("key") == _NAME_LABEL and each.get("values"):
+                each["values"] = [self.namespace(str(name)) for name in each["values"]]
 
     def _subject(self, subject: dict[str, Any]) -> None:
         """An account, all accounts of a namespace, or an account by its user name."""

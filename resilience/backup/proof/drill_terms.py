@@ -20,6 +20,12 @@ from resilience.backup.take.discover import discover, kind_name
 from resilience.cluster.interface import Cluster, Object
 
 _SUFFIX = ".drill.invalid"
+_LONGEST_HOST = 253 - len(_SUFFIX)
+_FINALIZERS = {
+    "kubernetes.io/pvc-protection",
+    "kubernetes.io/pv-protection",
+    "batch.kubernetes.io/job-tracking",
+}
 _NO_CLASS = "resilience-drill"
 _INGRESS = "Ingress.networking.k8s.io"
 _POLICY = "NetworkPolicy.networking.k8s.io"
@@ -48,7 +54,15 @@ def _renamed(was: Any, now: Any) -> bool:
     if now is ABSENT:
         return True
     known = isinstance(was, str) and was and not was.endswith(_SUFFIX)
+    if known and len(str(was)) > _LONGEST_HOST:
+        return bool(now == f"any{_SUFFIX}")
     return bool(now == f"{was}{_SUFFIX}" if known else not now or str(now).endswith(_SUFFIX))
+
+
+def _released(was: Any, now: Any) -> bool:
+    """A finalizer, or all of them."""
+    held = now if isinstance(now, list) else [] if now is ABSENT else [now]
+    return set(held) <= _FINALIZERS
 
 
 def _inside(was: Any, now: Any) -> bool:
@@ -71,10 +85,13 @@ def _has_address(service: Object) -> bool:
 _PUBLIC = "a public name belongs to the original"
 _NODE = "a copy does not use its node's own network, ports or directories"
 _WALL = "a copy's policies must not open the drill's wall"
+_HELD = "a finalizer's controller would clean up for the copy what the original still uses"
+_ELSEWHERE = frozenset({"Endpoints", "EndpointSlice.discovery.k8s.io"})
 _LABEL = "a GitOps controller would take the copy for its own"
 _INSIDE = "a copy is reached from inside the cluster only"
 
 _HOSTS: Mapping[str, tuple[str, ...]] = {
+    "Service": ("spec/externalName",),
     _INGRESS: ("spec/rules/*/host", "spec/tls/*/hosts/*"),
     f"Gateway.{_GATEWAY}": ("spec/listeners/*/hostname",),
     f"HTTPRoute.{_GATEWAY}": ("spec/hostnames/*",),
@@ -126,6 +143,16 @@ _TRACKED = (
 _NAMED = frozenset(_HOSTS) | {"IngressRoute.traefik.io", "IngressRoute.traefik.containo.us"}
 
 ENTRIES: tuple[Entry, ...] = (
+    *(
+        Entry(ANY, f"{place}metadata/finalizers", _HELD, now=_released, must=True)
+        for place in (
+            "",
+            "spec/template/",
+            "spec/jobTemplate/",
+            "spec/jobTemplate/spec/template/",
+            "spec/volumeClaimTemplates/*/",
+        )
+    ),
     Entry(
         "CronJob.batch", "spec/suspend", "a copy's CronJobs do not run", now=_is(True), must=True
     ),
@@ -243,6 +270,8 @@ def drill_terms(custom: Collection[str], names: Mapping[str, str]) -> Terms:
             return "cluster-scoped: shared with the original"
         if kind == _POLICY and (obj.get("spec") or {}).get("policyTypes") == ["Egress"]:
             return _WALL
+        if kind in _ELSEWHERE:
+            return "addresses written by hand lead out of the copy"
         if is_built_in(obj) or kind in _NAMED:
             return ""
         named = any(fnmatchcase(names.get(kind, kind), pattern) for pattern in custom)

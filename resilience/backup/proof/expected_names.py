@@ -10,7 +10,7 @@ import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from resilience.backup.objects.kind_identity import identity
+from resilience.backup.objects.kind_identity import identity, is_built_in
 from resilience.cluster.interface import Object
 
 _RBAC = "rbac.authorization.k8s.io"
@@ -32,6 +32,14 @@ _FIELDS: Mapping[str, tuple[str, ...]] = {
     ),
     "PersistentVolume": ("spec/claimRef/namespace",),
     "IngressClass.networking.k8s.io": ("spec/parameters/namespace",),
+    **{
+        f"{kind}.gateway.networking.k8s.io": (
+            "spec/parentRefs/*/namespace",
+            "spec/rules/*/backendRefs/*/namespace",
+        )
+        for kind in ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute")
+    },
+    "ReferenceGrant.gateway.networking.k8s.io": ("spec/from/*/namespace",),
 }
 _ACCOUNTS = ("system:serviceaccounts", "system:serviceaccount")
 
@@ -49,7 +57,34 @@ def expected(recorded: Object, namespaces: Mapping[str, str]) -> Object:
     if identity(recorded) in (f"RoleBinding.{_RBAC}", f"ClusterRoleBinding.{_RBAC}"):
         for subject in mine.get("subjects") or ():
             subject["name"] = _renamed(str(subject.get("name", "")), namespaces)
+    if is_built_in(recorded):
+        mine = _reselected(mine, (), namespaces)
     return mine
+
+
+def _reselected(value: Any, path: tuple[str, ...], namespaces: Mapping[str, str]) -> Any:
+    """Renamed where the path says that the text is a namespace's name: below `namespaceSelector`
+    the values of the name label, in an affinity term the list `namespaces`."""
+    if isinstance(value, list):
+        return [_reselected(each, path, namespaces) for each in value]
+    if isinstance(value, str):
+        label = path[-3:] == ("namespaceSelector", "matchLabels", "kubernetes.io/metadata.name")
+        values = path[-3:] == ("namespaceSelector", "matchExpressions", "values by name")
+        term = "podAffinity" in path or "podAntiAffinity" in path
+        return (
+            namespaces.get(value, value)
+            if (label or values or (term and path[-1] == "namespaces"))
+            else value
+        )
+    if not isinstance(value, dict):
+        return value
+    by_name = value.get("key") == "kubernetes.io/metadata.name"
+    return {
+        key: _reselected(
+            inner, (*path, "values by name" if by_name and key == "values" else key), namespaces
+        )
+        for key, inner in value.items()
+    }
 
 
 def _renamed(name: str, namespaces: Mapping[str, str]) -> str:

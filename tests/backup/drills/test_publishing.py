@@ -10,7 +10,7 @@ import pytest
 from resilience.backup.drills.safety import Harmless, harmless
 from resilience.backup.objects.rules import strip
 from resilience.backup.proof.diff import compared
-from resilience.backup.proof.drill_terms import ENTRIES, not_rewritten
+from resilience.backup.proof.drill_terms import ENTRIES, drill_terms, not_rewritten
 from resilience.backup.proof.may_differ import LIST
 from resilience.cluster.interface import Object
 
@@ -60,12 +60,63 @@ HOST = "shop.example.com"
         ("projectcontour.io/v1", "HTTPProxy", {"virtualhost": {"fqdn": HOST}}),
         ("externaldns.k8s.io/v1alpha1", "DNSEndpoint", {"endpoints": [{"dnsName": HOST}]}),
         ("cert-manager.io/v1", "Certificate", {"dnsNames": [HOST], "commonName": HOST}),
+        ("v1", "Service", {"type": "ExternalName", "externalName": HOST}),
     ],
 )
 def test_a_known_kinds_public_names_are_taken_away(api: str, kind: str, spec: Any) -> None:
     obj = copied(made(api, kind, spec))
     assert HOST not in strings(obj["spec"])
     assert f"{HOST}.drill.invalid" in strings(obj["spec"])
+
+
+@pytest.mark.parametrize("length", [239, 240, 253])
+def test_no_name_gets_longer_than_dns_allows(length: int) -> None:
+    host = ("a" * 60 + ".") * 4
+    obj = copied(made("v1", "Service", {"externalName": host.ljust(length, "b")[:length]}))
+    name = obj["spec"]["externalName"]
+    assert name.endswith(".drill.invalid")
+    assert len(name) <= 253
+
+
+OWN = "kubernetes.io/pvc-protection"
+
+
+@pytest.mark.parametrize(
+    ("api", "kind", "spec"),
+    [
+        ("v1", "ConfigMap", {}),
+        ("apps/v1", "Deployment", {"template": {"metadata": {"finalizers": ["a.example/x"]}}}),
+        (
+            "batch/v1",
+            "CronJob",
+            {"jobTemplate": {"spec": {"template": {"metadata": {"finalizers": ["a.example/x"]}}}}},
+        ),
+        (
+            "apps/v1",
+            "StatefulSet",
+            {"volumeClaimTemplates": [{"metadata": {"finalizers": [OWN, "a.example/x"]}}]},
+        ),
+    ],
+)
+def test_no_controller_has_to_release_the_copy(api: str, kind: str, spec: Any) -> None:
+    held = ["a.example/x", OWN, "service.kubernetes.io/load-balancer-cleanup"]
+    obj = copied(made(api, kind, spec, finalizers=held))
+    assert obj["metadata"]["finalizers"] == [OWN]
+    assert "a.example/x" not in str(obj)
+
+
+def test_a_copy_that_somebodys_finalizer_holds_is_a_difference() -> None:
+    held = made("v1", "ConfigMap", {}, finalizers=["a.example/x"])
+    assert [str(each) for each in not_rewritten(held, held)]
+
+
+@pytest.mark.parametrize(
+    ("api", "kind"), [("v1", "Endpoints"), ("discovery.k8s.io/v1", "EndpointSlice")]
+)
+def test_addresses_written_by_hand_are_left_out_and_told(api: str, kind: str) -> None:
+    obj = made(api, kind)
+    assert harmless(copy.deepcopy(obj)) == "it leads to addresses outside of the copy"
+    assert drill_terms((), {}).absent(obj)
 
 
 @pytest.mark.parametrize("group", ["traefik.io/v1alpha1", "traefik.containo.us/v1alpha1"])

@@ -57,6 +57,22 @@ def test_it_is_walled_in_owned_and_gone_afterwards() -> None:
     assert not [key for key in cluster.objects if "shop-drill" in key]
 
 
+def test_a_namespace_that_does_not_end_is_told_with_its_own_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster, clock = made(), FakeClock()
+    message = "Some content has finalizers remaining: example.com/x in 1 resource instances"
+
+    def stuck(*_: object, **__: object) -> None:
+        condition = {"type": "NamespaceFinalizersRemaining", "status": "True", "message": message}
+        cluster.objects["namespaces", "", "shop-drill"]["status"] = {"conditions": [condition]}
+
+    monkeypatch.setattr(cluster, "delete", stuck)
+    with pytest.raises(RestoreRefused, match=f"shop-drill is still Terminating.*{message}"):
+        with scratch(cluster, "shop-drill", origin("first"), clock=clock, ttl=TTL):
+            pass
+
+
 def test_what_a_killed_drill_left_is_swept_by_the_next_once_its_holder_is_surely_dead() -> None:
     cluster, clock = made(), Clock()
     uid = left_by_a_killed_drill(cluster, clock)

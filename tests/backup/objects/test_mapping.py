@@ -1,0 +1,116 @@
+"""A copy names its own namespace wherever the original named its own. The proof says the same by
+other code."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from resilience.backup.objects.mapping import Targets
+from resilience.backup.proof.expected_names import expected
+from resilience.cluster.interface import Object
+
+NAME_LABEL = "kubernetes.io/metadata.name"
+MOVED = {"shop": "copy"}
+
+
+def made(api: str, kind: str, spec: Any) -> Object:
+    return {
+        "apiVersion": api,
+        "kind": kind,
+        "metadata": {"name": "x", "namespace": "shop"},
+        "spec": spec,
+    }
+
+
+def moved(obj: Object) -> Any:
+    """What a restore creates; the proof expects exactly that."""
+    mine = copy.deepcopy(obj)
+    Targets(namespaces=MOVED).apply(mine)
+    assert mine == expected(obj, MOVED)
+    return mine["spec"]
+
+
+def peers(selector: Any) -> Object:
+    spec = {"ingress": [{"from": [{"namespaceSelector": selector}]}]}
+    return made("networking.k8s.io/v1", "NetworkPolicy", spec)
+
+
+@pytest.mark.parametrize("name", ["shop", "other"])
+def test_a_policy_that_names_its_namespace_by_the_name_label_names_the_copy(name: str) -> None:
+    to = MOVED.get(name, name)
+    (rule,) = moved(peers({"matchLabels": {NAME_LABEL: name, "tier": "shop"}}))["ingress"]
+    assert rule["from"][0]["namespaceSelector"]["matchLabels"] == {NAME_LABEL: to, "tier": "shop"}
+    expressions = [
+        {"key": NAME_LABEL, "operator": "In", "values": [name, "kube-system"]},
+        {"key": "tier", "operator": "In", "values": ["shop"]},
+        {"key": NAME_LABEL, "operator": "Exists"},
+    ]
+    (rule,) = moved(peers({"matchExpressions": expressions}))["ingress"]
+    found = rule["from"][0]["namespaceSelector"]["matchExpressions"]
+    assert [each.get("values") for each in found] == [[to, "kube-system"], ["shop"], None]
+
+
+@pytest.mark.parametrize("which", ["podAffinity", "podAntiAffinity"])
+@pytest.mark.parametrize("soft", [False, True])
+def test_an_affinity_that_names_its_namespace_names_the_copy(which: str, soft: bool) -> None:
+    term = {"topologyKey": "kubernetes.io/hostname", "namespaces": ["shop", "other"]}
+    how = "preferred" if soft else "required"
+    terms = [{"weight": 1, "podAffinityTerm": term}] if soft else [term]
+    rules = {f"{how}DuringSchedulingIgnoredDuringExecution": terms}
+    spec = {"template": {"spec": {"containers": [], "affinity": {which: rules}}}}
+    found = str(moved(made("apps/v1", "Deployment", spec)))
+    assert "['copy', 'other']" in found
+
+
+def test_a_route_and_a_grant_name_the_copy() -> None:
+    group = "gateway.networking.k8s.io/v1"
+    spec = {
+        "parentRefs": [{"name": "g", "namespace": "shop"}, {"name": "g", "namespace": "infra"}],
+        "rules": [{"backendRefs": [{"name": "b", "namespace": "shop"}, {"name": "c"}]}],
+    }
+    found = moved(made(group, "HTTPRoute", spec))
+    assert [each["namespace"] for each in found["parentRefs"]] == ["copy", "infra"]
+    assert found["rules"][0]["backendRefs"] == [{"name": "b", "namespace": "copy"}, {"name": "c"}]
+    grant = {"from": [{"namespace": "shop"}]}
+    assert moved(made(group, "ReferenceGrant", grant))["from"] == [{"namespace": "copy"}]
+
+
+def test_a_custom_resource_with_fields_of_these_names_is_left_alone() -> None:
+    spec = {"namespaceSelector": {"matchLabels": {NAME_LABEL: "shop"}}, "namespaces": ["shop"]}
+    assert moved(made("example.com/v1", "NetworkPolicy", spec)) == spec
+
+
+JSON: Any = st.recursive(
+    st.sampled_from(["shop", "other", 1, None, True]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "namespaceSelector",
+                    "matchLabels",
+                    "matchExpressions",
+                    "key",
+                    "values",
+                    NAME_LABEL,
+                ]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=25,
+)
+
+
+@given(JSON)
+def test_whatever_an_archive_holds_the_mapping_does_not_stop(spec: Any) -> None:
+    """A snapshot of unknown origin has other types in these places."""
+    obj = peers(spec)
+    Targets(namespaces=MOVED).apply(obj)
+    expected(obj, MOVED)
