@@ -1,6 +1,6 @@
 """The scenario language: text and a catalogue of verbs in; typed scenarios, plans and problems out.
 
-`load` is the door. Knows nothing of pytest, of a cluster, or of what any single verb does.
+`load` is the entry point. Knows nothing of pytest, of clusters, or of what single verbs do.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """From annotations to shapes, once per type.
 
-Understood are: the scalar types of `scalars`, `Path` (a file beside the scenario), Enum, Literal,
+Supported: the scalar types of `scalars`, `Path` (a file next to the scenario), Enum, Literal,
 `tuple[X, ...]`, `Mapping[str, X]`, unions and optionals, `Step`, `Objective`, dataclasses of these,
-and `Annotated[X, Phase.THEN]` for steps that stand in a phase of their own. Anything else in
-a verb's declaration is a TypeError for the verb's author.
+and `Annotated[X, Phase.THEN]` for steps of a phase of their own. Anything else in a verb's
+declaration is a TypeError for the verb's author.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _SPECIAL: Mapping[Any, Shape] = {
 
 
 def record_of(cls: type[Any]) -> Record:
-    """The mapping that a dataclass stands for."""
+    """The mapping that a dataclass describes."""
     return _record(cls)  # type: ignore[arg-type]  # typeshed: a type is no Hashable
 
 
@@ -75,7 +75,7 @@ def _sized(shape: Shape, least: int, most: int | None) -> Shape:
 
 
 def shape_of(annotation: Any) -> Shape:
-    """The shape of one annotation; TypeError for what the language has no shape for."""
+    """The shape of one annotation; TypeError for unsupported annotations."""
     if special := _special(annotation):
         return special
     origin, arguments = get_origin(annotation), get_args(annotation)
@@ -113,7 +113,7 @@ def _annotated(arguments: Sequence[Any]) -> Shape:
 
 
 def _union(arguments: Sequence[Any]) -> Shape:
-    """Text takes everything, so it is tried last."""
+    """Text accepts everything, so it is tried last."""
     kept = [argument for argument in arguments if argument is not type(None)]
     members = [shape_of(argument) for argument in sorted(kept, key=lambda kind: kind is str)]
     if len(kept) == len(arguments) or len(members) > 1:

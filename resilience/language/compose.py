@@ -1,8 +1,8 @@
 """From text to YAML nodes, which carry line and column; never raises for anything in the text.
 
-PyYAML's C composer recurses without a guard of its own: a few ten thousand brackets end the
-process. So text that could nest deeply is first walked as events, which do not recurse, and given
-up at the limit. Aliases are allowed, as long as what they expand to stays small and is finite.
+PyYAML's C composer recurses without a limit: tens of thousands of brackets crash the process. So
+text that could nest deeply is first read as events, which do not recurse, and rejected at the
+limit. Aliases are allowed if what they expand to stays small and finite.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _EXPANDED = 20_000
 
 
 def documents(file: str, text: str) -> tuple[Sequence[Node], Sequence[Problem]]:
-    """All documents that could be composed, empty ones left out, and what stopped the rest."""
+    """All documents that could be composed, without empty ones, and what stopped the rest."""
     if problem := _too_deep(file, text):
         return (), (problem,)
     roots: list[Node] = []
@@ -56,7 +56,7 @@ _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 
 
 def _too_deep(file: str, text: str) -> Problem | None:
-    """Block nesting needs a column per level or two, flow nesting a bracket."""
+    """Block nesting needs a column for each level or two, flow nesting a bracket."""
     longest = max(map(len, source.lines(text)))
     if text.count("[") + text.count("{") + 2 * longest < _SAFE_BOUND:
         return None
@@ -94,7 +94,7 @@ def _expands(file: str, root: Node) -> Problem | None:
 
 
 def _size(node: Node, known: dict[int, int], open_: set[int]) -> int:
-    """Nodes below, aliases counted each time; the depth of the tree is bounded already."""
+    """Nodes below, counting aliases each time; the depth of the tree is already limited."""
     if not isinstance(node, CollectionNode):
         return 1
     if id(node) in open_:
@@ -117,8 +117,8 @@ def _children(node: Node) -> Sequence[Node]:
 
 
 def _tagged(file: str, root: Node) -> Problem | None:
-    """A tag asks for a type of its own; types here are the fields' business. Aliases were bounded
-    before, so the walk ends."""
+    """A tag requests a type; here the field decides the type. Aliases were limited before, so
+    the walk ends."""
     known = {id(root): root}
     waiting = [root]
     while waiting:
@@ -126,7 +126,7 @@ def _tagged(file: str, root: Node) -> Problem | None:
         if node.tag not in _TAGS or not _suits(node):
             return Problem(
                 _place(file, node),
-                f"the YAML tag {quoted(node.tag)} means nothing here",
+                f"the YAML tag {quoted(node.tag)} is not supported here",
                 "plain values",
             )
         fresh = [child for child in _children(node) if id(child) not in known]
@@ -136,7 +136,7 @@ def _tagged(file: str, root: Node) -> Problem | None:
 
 
 def _suits(node: Node) -> bool:
-    """Whether a tag names the form that its node has: `!!int {a: b}` does not."""
+    """Whether a tag contradicts its node: `!!int {a: b}` does."""
     form = node.tag.rpartition(":")[2]
     if isinstance(node, MappingNode):
         return form == "map"
@@ -146,4 +146,4 @@ def _suits(node: Node) -> bool:
 _Check = Callable[[str, Node], Problem | None]
 
 _CHECKS: Mapping[str, _Check] = {"*": _expands, "!": _tagged}
-"""What is looked for only in texts that hold the character without which it cannot be there."""
+"""Searched only in texts with the character that it requires."""

@@ -1,7 +1,7 @@
 """From the nodes of a file to scenarios and plans.
 
 A scenario with a matrix is read once for each combination, with that combination's values; problems
-that all of them share are told once.
+common to all of them are reported once.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Document = TypeVar("Document", Scenario, Plan)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """What all documents of a file are read with."""
+    """The inputs for reading the documents of a file."""
 
     path: Path
     catalogue: Catalogue
@@ -55,7 +55,7 @@ class File:
 
 @dataclass(slots=True, kw_only=True)
 class Read:
-    """What the documents of one file hold. Notices are of words that will go."""
+    """The documents of one file. Notices report deprecated words."""
 
     scenarios: list[Scenario] = field(default_factory=list)
     plans: list[Plan] = field(default_factory=list)
@@ -64,7 +64,7 @@ class Read:
 
 
 def read(roots: Sequence[Node], file: File) -> Read:
-    """Everything in the file; ids are unique over it."""
+    """Everything in the file; ids are unique within it."""
     found = Read()
     for root in roots:
         reading = file.reading()
@@ -138,7 +138,7 @@ def _variables(
     entry = entries.get("namespace")
     namespace = file.namespace or None
     if entry:
-        namespace = "namespace"  # where its own value is wrong, which is told when it is read
+        namespace = "namespace"  # its own value is wrong, which is reported when it is read
     if entry and isinstance(entry.node, ScalarNode) and entry.node.value:
         with suppress(Unknown):
             namespace = outer.fill(entry.node.value)
@@ -177,8 +177,8 @@ def _scenario(
 
 
 def _plan(root: Node, entries: Mapping[str, Entry], file: File, reading: Reading) -> list[Plan]:
-    """In a plan `${namespace}` is its one namespace, under `drill.then` the scratch namespace. With
-    several it stands for each of them in turn: only `drill.into` can say that."""
+    """In a plan `${namespace}` is its one namespace, under `drill.then` the scratch namespace.
+    With several namespaces it is each of them in turn: only `drill.into` can express that."""
     only = rules.only_namespace(entries)
     into = rules.scratch(entries).replace("${namespace}", only) if only else None
     reading.variables = Variables(environment=file.environment, namespace=only or "${namespace}")

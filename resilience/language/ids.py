@@ -1,8 +1,8 @@
-"""Ids and tags: what pytest will know a document by.
+"""Ids and tags: the names by which pytest knows a document.
 
 An id is a slug (a-z, 0-9, dashes), so that it needs no quoting in a shell; a combination of a
-matrix adds `[key=value]`. A tag becomes a pytest mark, so words that already mean something to
-pytest or to a common plugin are refused: `skip` as a tag would silently not run the scenario.
+matrix adds `[key=value]`. A tag becomes a pytest mark, so words with a meaning for pytest or a
+common plugin are refused: `skip` as a tag would silently not run the scenario.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ RESERVED: Mapping[str, str] = {
     **dict.fromkeys(("fresh", "intact", "drill", "resilience"), "this plugin"),
     **dict.fromkeys(("and", "or", "not", "True", "False", "None"), "pytest's `-m`"),
 }
-"""Tag to who it belongs to."""
+"""Tag to its owner."""
 
 
 def slug(title: str) -> str:
-    """The id that a title gives; references in it are left out. "" when nothing is left."""
+    """The id derived from a title, without its references. "" when nothing is left."""
     plain = re.sub(r"\$\{[^}]*\}", " ", title)
     ascii_ = unicodedata.normalize("NFKD", plain.replace("ß", "ss")).encode("ascii", "ignore")
     words = re.findall(r"[a-z0-9]+", ascii_.decode().lower().replace("'", ""))
@@ -60,7 +60,7 @@ def slug(title: str) -> str:
 
 
 def suffix(combination: Mapping[str, str]) -> str:
-    """`[grace=0s,share=33%]`; characters that a node id or a shell would trip over are dashes."""
+    """`[grace=0s,share=33%]`; characters that a node id or a shell would misread become dashes."""
     if not combination:
         return ""
     parts = [

@@ -1,4 +1,5 @@
-"""The language's one door: the text of a file in, typed scenarios and plans and all problems out.
+"""The language's entry point: the text of a file in, typed scenarios and plans and all problems
+out.
 
 Never raises for anything that a user can write. A document with a problem gives no scenario; the
 other documents of the file do.
@@ -18,12 +19,12 @@ from resilience.model.scenario import Plan, Scenario
 from resilience.model.verb import Catalogue
 
 MOST = 100
-"""Problems told of one file."""
+"""Problems reported for one file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """What a file holds. Problems are sorted by place; without any, the file can be used.
+    """The content of a file. Problems are sorted by place; without any, the file can be used.
 
     Notices are of words that still work and will not after the next release.
     """
@@ -42,10 +43,9 @@ def load(
     *,
     namespace: str = "",
 ) -> Loaded:
-    """Read one file. `text` None: from the disk. Files that it names are looked for beside `path`.
+    """Read one file. `text` None: from the disk. Files that it names are resolved next to `path`.
 
-    `namespace` is the target's default, which `${namespace}` stands for in a document that names
-    none.
+    `namespace` is the target's default, the value of `${namespace}` in a document that names none.
     """
     data = _bytes(path) if text is None else text
     decoded = data if isinstance(data, Problem) else source.decode(str(path), data)
@@ -70,7 +70,7 @@ def load(
 
 
 def _told(problems: Sequence[Problem], text: str) -> tuple[Problem, ...]:
-    """Sorted, each once, and not more than a person would read."""
+    """Sorted, without duplicates, and no more than a person would read."""
     last = len(source.lines(text))
     unique = {
         _inside(problem, text) if problem.place.line >= last else problem for problem in problems
@@ -81,12 +81,12 @@ def _told(problems: Sequence[Problem], text: str) -> tuple[Problem, ...]:
     more = f"{len(ordered) - MOST:,} more problems follow"
     return (
         *ordered[:MOST],
-        Problem(ordered[MOST].place, more, "the ones above to be solved first"),
+        Problem(ordered[MOST].place, more, "solve the ones above first"),
     )
 
 
 def _inside(problem: Problem, text: str) -> Problem:
-    """An empty value at the end of a file has its mark behind it."""
+    """An empty value at the end of a file has its mark after it."""
     place = problem.place
     return replace(problem, place=source.inside(place.file, text, place.line - 1, place.column - 1))
 

@@ -1,7 +1,7 @@
-"""`matrix:` named lists whose product gives one test each, less what `exclude` lists.
+"""`matrix:`: named lists whose product gives one test each, without what `exclude` lists.
 
 Values are text with the usual `${NAME}` rules; a combination is a mapping of key to text, in the
-order written. Keys that no step asks for would run the same test several times: a problem.
+order written. A key that no step uses would run the same test several times: a problem.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Combination = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class MatrixShape:
-    """Stands for `matrix:` where forms are read; its combinations are made before that."""
+    """The form of `matrix:`; its combinations are made before forms are read."""
 
     expected: str = _EXPECTED
 

@@ -1,6 +1,7 @@
 """The objective of a probe: `{availability: 99%, longest_outage: 2s, p99: 300ms}`.
 
-Percentiles are keys of a pattern (`p50`, `p99`, `p99.9`), so this mapping has a reader of its own.
+Percentiles are keys that follow a pattern (`p50`, `p99`, `p99.9`), so this mapping has its own
+reader.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from resilience.model.scenario import Objective
 from resilience.model.values import Availability, Duration
 
 KEYS = {"availability": SCALARS[Availability], "longest_outage": SCALARS[Duration]}
-"""The keys that are words."""
+"""The fixed keys."""
 
 DOCS = {
-    "availability": "Part of the planned requests that must be answered well, such as 99.9%. "
+    "availability": "Share of the planned requests that must succeed, such as 99.9%. "
     "100% requires that no request fails.",
     "longest_outage": "The longest span without enough good answers; 0s allows none.",
 }

@@ -1,7 +1,7 @@
-"""Rules for single values of a plan that a type alone does not hold.
+"""Rules for single values of a plan that a type alone cannot express.
 
-A schedule is checked for its form here (five fields in their ranges); when it fires is the backup
-room's business.
+The form of a schedule is checked here (five fields in their ranges); the backup room computes its
+times.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def namespace(node: Node, name: str, reading: Reading) -> None:
 
 
 def store(node: Node, url: str, reading: Reading) -> None:
-    """Where snapshots are kept."""
+    """The place where snapshots are kept."""
     if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?|file:.+", url):
         scheme = url.partition(":")[0]
         reading.wrong(
@@ -85,14 +85,14 @@ def _part_fits(part: str, low: int, high: int, words: list[str]) -> bool:
 
 
 def _number(word: str, low: int, words: list[str]) -> int:
-    """-1 for what is no number of this field."""
+    """-1 for anything that is not a number of this field."""
     if word in words:
         return words.index(word) + low
     return int(word) if re.fullmatch(r"[0-9]{1,4}", word) else -1
 
 
 def timezone(node: Node, name: str, reading: Reading) -> None:
-    """A name of the IANA database, where this machine has one."""
+    """A name of the IANA database, if this host has one."""
     import zoneinfo
 
     known = zoneinfo.available_timezones()
@@ -118,7 +118,7 @@ def kinds(node: Node, value: tuple[str, ...], reading: Reading) -> None:
 
 
 def recipients(node: Node, value: tuple[str, ...], reading: Reading) -> None:
-    """Public keys; the secret one (`AGE-SECRET-KEY-1...`) has no business in a plan."""
+    """Public keys; a secret key (`AGE-SECRET-KEY-1...`) must not be in a plan."""
     for item, key in zip(node.value, value, strict=True):
         if not re.fullmatch(r"age1[02-9ac-hj-np-z]{58}", key):
             told = (
@@ -128,7 +128,7 @@ def recipients(node: Node, value: tuple[str, ...], reading: Reading) -> None:
 
 
 def helper_image(node: Node, value: str, reading: Reading) -> None:
-    """An image reference, as a Pod's container names it."""
+    """An image reference, as in a Pod's container."""
     if value and not re.fullmatch(r"[a-z0-9][\w.:/@-]*", value):
         reading.wrong(
             node,
@@ -138,7 +138,7 @@ def helper_image(node: Node, value: str, reading: Reading) -> None:
 
 
 def hooks(node: Node, value: tuple[PlanHook, ...], reading: Reading) -> None:
-    """A hook that does something."""
+    """A hook with at least one command."""
     for item, hook in zip(node.value, value, strict=True):
         if not (hook.before or hook.after):
             reading.wrong(item, "a hook runs nothing", "`before`, `after`, or both")
@@ -158,7 +158,7 @@ def dumps(node: Node, value: tuple[Dump, ...], reading: Reading) -> None:
 
 
 def exclude(node: Node, value: Exclude, reading: Reading) -> None:
-    """What is left out is told by the same names."""
+    """Exclusions use the same names."""
     if (named := child(node, "namespaces")) and value.namespaces:
         for item, name in zip(named.value, value.namespaces, strict=True):
             namespace(item, name, reading)
@@ -184,7 +184,7 @@ def drill(node: Node, value: Drill, reading: Reading) -> None:
     if not _SCRATCH.fullmatch(name) or value.into == "${namespace}":
         reading.wrong(
             node,
-            f"the drill goes into {quoted(value.into)}",
+            f"the drill restores into {quoted(value.into)}",
             "a scratch namespace of its own, such as `${namespace}-drill`",
         )
 
@@ -195,8 +195,9 @@ def drill(node: Node, value: Drill, reading: Reading) -> None:
 def apart(
     node: Node, into: str, taken: Sequence[str], left: Sequence[str], reading: Reading
 ) -> None:
-    """A drill must not go where the plan takes from: it would restore over its own subject, or the
-    next snapshot would hold the scratch namespace. Patterns are held against names and patterns."""
+    """A drill must not restore into a namespace that the plan backs up: it would overwrite its
+    own subject, or the next snapshot would include the scratch namespace. Patterns are compared
+    with names and patterns."""
     for pattern in taken:
         name = into.replace("${namespace}", pattern)
         if any(fnmatchcase(name, one) for one in taken) and not any(
@@ -204,15 +205,16 @@ def apart(
         ):
             reading.wrong(
                 node,
-                f"the drill goes into {quoted(name)}, which the plan backs up",
+                f"the drill restores into {quoted(name)}, which the plan backs up",
                 "a scratch namespace of its own, or one that `exclude: {namespaces: [...]}` names",
             )
             return
 
 
 def asks_the_copy(node: Node, value: Drill, taken: Sequence[str], reading: Reading) -> None:
-    """A check of a drill that asks the original, or anything outside, proves nothing of the copy.
-    Patterns are namespaces that are not known here: a name that one of them gives is accepted."""
+    """A check of a drill that queries the original, or anything outside, proves nothing about
+    the copy. The namespaces of a pattern are not known here: a name that matches one is
+    accepted."""
     copies = [value.into.replace("${namespace}", each) for each in taken]
     steps = child(node, "then")
     for item, step in zip(steps.value if steps else (), value.then, strict=False):
@@ -226,7 +228,7 @@ def asks_the_copy(node: Node, value: Drill, taken: Sequence[str], reading: Readi
 
 
 def _elsewhere(step: Step, copies: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Parameters that lead out of the scratch namespaces, of steps inside a step too."""
+    """Parameters that refer outside the scratch namespaces, also of nested steps."""
     for name in getattr(step.parameters, "__dataclass_fields__", ()):
         found = getattr(step.parameters, name)
         for inner in found if isinstance(found, tuple) else (found,):

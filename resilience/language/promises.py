@@ -1,9 +1,9 @@
 """Objectives that no run could meet or miss, found before anything is touched.
 
 An objective needs a number of samples (model.values.Availability.samples_needed; ten beyond a
-percentile), and the window in which it is judged is at most as long as the deadlines of the steps
-in it. Only what is certain is reported here: a window that merely *may* be too short is told after
-the run, as "not measured".
+percentile), and its window is at most as long as the deadlines of the steps in it. Only certain
+problems are reported here: a window that *may* be too short is reported after the run, as "not
+measured".
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from resilience.model.scenario import DEFAULT_RATE, Objective, Step
 from resilience.model.values import Duration, Rate
 
 BEYOND_PERCENTILE = 10
-"""Samples that must lie above a percentile for it to mean anything."""
+"""Samples that must lie above a percentile before it can be judged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ def check(
 
 
 def _span(probe: Step, node: Node, when: Sequence[Step], reading: Reading) -> Sequence[Step] | None:
-    """The steps that the objective is judged in."""
+    """The steps in which the objective is judged."""
     if probe.during is None:
         return when
     found = [step for step in when if step.name == probe.during]
@@ -72,7 +72,7 @@ def _span(probe: Step, node: Node, when: Sequence[Step], reading: Reading) -> Se
 
 
 def _longest(span: Sequence[Step], settle: Duration) -> Duration:
-    """No step lasts longer than its deadline, nor than it says by itself."""
+    """No step lasts longer than its deadline, or than its own duration."""
     total = settle.exact
     for step in span:
         bounds = step.verb.bounds(step.parameters)
@@ -99,7 +99,7 @@ def _remedy(needs: int, longest: Duration) -> str:
 
 
 def _resolution(objective: Objective, rate: Rate, node: Node, reading: Reading) -> None:
-    """An outage shorter than the gap between two requests cannot be seen."""
+    """An outage shorter than the gap between two requests is invisible."""
     outage = objective.longest_outage
     if outage is None or not outage.exact or outage.exact * rate.per_second >= 1:
         return

@@ -1,8 +1,8 @@
 """Reading one step: a mapping with exactly one verb, plus the keys that all steps share.
 
-`within`, `name`, `optional` stand beside the verb, as do `rate`, `objective`, `during` and
-`abort_below` of a probe, and `lasting` of an action that cannot be undone. Most of this module is
-about saying well what went wrong when they do not.
+`within`, `name`, `optional` are next to the verb, as are `rate`, `objective`, `during` and
+`abort_below` of a probe, and `lasting` of an action that cannot be undone. Most of this module
+produces good messages for when they are not.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _NESTING = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhaseShape:
-    """Steps that stand in a phase of their own, such as `drill.then` of a plan."""
+    """Steps of a phase of their own, such as `drill.then` of a plan."""
 
     inner: Shape
     phase: Phase
@@ -140,7 +140,7 @@ def _value(verb: Verb, entry: Entry, reading: Reading) -> Any:
 
 
 def _short(verb: Verb, entry: Entry, record: Record) -> Field | None:
-    """The field that a value without keys fills, when it may stand for this value."""
+    """The field that a value without keys fills, if the verb allows that for this value."""
     if not verb.shorthand or is_null(entry.node):
         return None
     short = next(item for item in record.fields.values() if item.name == verb.shorthand)
@@ -167,24 +167,24 @@ def _checked(verb: Verb, parameters: Any, entry: Entry, reading: Reading) -> Any
 
 
 def _common(node: MappingNode, verb: Verb, entries: Mapping[str, Entry], reading: Reading) -> Any:
-    """The keys beside the verb, as a KW dataclass; which of them may stand there is the verb's."""
+    """The keys next to the verb, as a KW dataclass; the verb decides which are allowed."""
     record = reading.record_of(keys.kind(verb, reading.phase))
     allowed = {key: entry for key, entry in entries.items() if key in record.fields}
     meant = record.meant(key for key in entries if key != verb.name)
     values = record.read_entries(allowed, node, reading, verb.name)
     if "objective" in meant or "lasting" in meant:
-        return WRONG  # told already, as a key that is misspelt
+        return WRONG  # reported already, as a misspelt key
     if keys.measures(verb, reading.phase) and "objective" not in entries:
         return reading.wrong(
             entries[verb.name].key_node,
             f"the probe `{verb.name}` has no objective",
-            "`objective:` beside it, such as `{availability: 99%}`",
+            "`objective:` next to it, such as `{availability: 99%}`",
         )
     if verb.residue is Residue.EVERYTHING and not values.get("lasting"):
         return reading.wrong(
             entries[verb.name].key_node,
             f"`{verb.name}` cannot be undone",
-            "`lasting: true` beside it, to say that this is meant",
+            "`lasting: true` next to it, to confirm that this is intended",
         )
     return WRONG if any(v is WRONG for v in values.values()) else record.cls(**values)
 
@@ -227,7 +227,7 @@ def _made(
 
 
 def _expected(verb: Verb, record: Record) -> str:
-    """What a verb's value may be, in words."""
+    """Description of the values of a verb."""
     if not verb.shorthand:
         return record.expected
     short = next(item for item in record.fields.values() if item.name == verb.shorthand)

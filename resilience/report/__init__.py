@@ -1,10 +1,10 @@
-"""Reports: what a finished run becomes for people and machines.
+"""Reports: a finished run in forms for people and programs.
 
     report.json   everything, versioned (`shape`, `schema`)      report.html   the same, to look at
     summary.md    for a job's summary page                        JUnit properties, terminal lines
     metrics       for Prometheus' textfile collector
 
-All forms are made from one document. Nothing of Secrets is ever in a record, so nothing is here.
+All forms are made from one document. Records never contain data of Secrets, so neither do reports.
 """
 
 from __future__ import annotations

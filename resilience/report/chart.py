@@ -1,10 +1,10 @@
 """One probe over time as inline SVG: availability, latency, what was done to the cluster meanwhile.
 
-Two panels over one axis of seconds after the run's start. Losses hang from the top of the upper
-panel, one column per span, so that a single lost request among hundreds still shows. Latency is
-drawn on a logarithmic axis, the median as a line, up to the slowest as an area. Bands are the steps
-of `when`, triangles the victims; the span in which objectives were judged is framed. Colours are
-CSS classes, so that the page decides on light and dark.
+Two panels over one axis of seconds since the run's start. Losses hang from the top of the upper
+panel, one column per span, so that a single lost request among hundreds is still visible. Latency
+is drawn on a logarithmic axis, the median as a line, the range up to the slowest as an area. Bands
+are the steps of `when`, triangles the victims; the span in which objectives are judged is framed.
+Colours are CSS classes, so that the page decides on light and dark.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ WIDTH = 960
 LEFT, RIGHT = 56, 14
 LANES = 34  # room above the panels: a caption, and the triangles
 UPPER, GAP, LOWER, AXIS = 96, 34, 120, 26
-LEAST_LOSS = 3.0  # pixels: a loss is never too small to see
+LEAST_LOSS = 3.0  # pixels: a loss is always large enough to see
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Scale:
 
 
 def chart(probe: ProbeJson, run: RunJson) -> str:
-    """The whole `<svg>`; "" where nothing was measured."""
+    """The whole `<svg>`; "" when nothing was measured."""
     series = probe["series"]
     if not series["planned"]:
         return ""
@@ -69,7 +69,7 @@ def chart(probe: ProbeJson, run: RunJson) -> str:
 
 
 def steps_of(run: RunJson) -> list[StepJson]:
-    """The steps that are drawn as bands and numbered from 1."""
+    """The steps that are drawn as bands, numbered from 1."""
     return [step for step in run["steps"] if step["phase"] == "when"]
 
 
@@ -80,7 +80,7 @@ def _bands(run: RunJson, scale: Scale, bottom: int) -> Iterator[str]:
         right = scale.x(run["seconds"] if step["ended"] is None else step["ended"])
         width = max(1.5, right - left)
         kind = "odd" if number % 2 else "even"
-        label = max(left + 3, free)  # the numbers of short steps stand side by side
+        label = max(left + 3, free)  # the numbers of short steps are placed side by side
         free = label + 8 * len(str(number)) + 4
         yield (
             f"<g><title>{number}. {escape(step['title'])}</title>"
@@ -91,7 +91,7 @@ def _bands(run: RunJson, scale: Scale, bottom: int) -> Iterator[str]:
 
 
 def _columns(probe: ProbeJson, scale: Scale, top: int, *, lost: bool) -> Iterator[str]:
-    """One column per span: what was lost hangs from the top, what was good stands below it."""
+    """One column per span: losses hang from the top, good answers fill the rest."""
     series = probe["series"]
     for index, planned in enumerate(series["planned"]):
         good = series["good"][index]
@@ -175,7 +175,7 @@ def _limits(run: RunJson, probe: ProbeJson) -> Iterator[float]:
 
 
 def _stretches(probe: ProbeJson) -> Iterator[list[tuple[int, float, float]]]:
-    """Runs of spans that have a latency."""
+    """Runs of spans with a latency."""
     series, found = probe["series"], list[tuple[int, float, float]]()
     pairs = zip(series["median"], series["worst"], strict=True)
     for index, (median, worst) in enumerate(pairs):
@@ -202,7 +202,7 @@ def _outages(run: RunJson, probe: ProbeJson, scale: Scale, floor: int) -> Iterat
 
 
 def _beyond(run: RunJson, scale: Scale, bottom: int) -> Iterator[str]:
-    """A veil over what is not judged."""
+    """A veil over the spans that are not judged."""
     window = run["window"]
     left, right = (scale.x(window["since"]), scale.x(window["until"])) if window else (WIDTH, WIDTH)
     for x, width in ((LEFT, min(left, WIDTH - RIGHT) - LEFT), (right, WIDTH - RIGHT - right)):

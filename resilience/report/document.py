@@ -1,6 +1,6 @@
-"""Records of finished runs as the JSON document that every other form of the report is made from.
+"""Records of finished runs as the JSON document from which every other form of the report is made.
 
-Pure but for `written`, which the caller gives. Times become seconds after each run's start.
+Pure; the caller supplies `written`. Times become seconds since each run's start.
 """
 
 from __future__ import annotations
@@ -193,7 +193,7 @@ def _at(moment: float, zero: float) -> float:
 
 
 def _plain(value: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON all the way down: what is no JSON is told as text."""
+    """JSON throughout: other values become text."""
     return {str(key): _json(each) for key, each in value.items()}
 
 

@@ -16,7 +16,7 @@ from resilience.model.report import RunRecord
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paths:
-    """Where the report lies."""
+    """Where the report was written."""
 
     json: Path
     html: Path
@@ -26,8 +26,8 @@ class Paths:
 def write(
     records: Sequence[RunRecord], directory: Path, *, step_summary: Path | None = None
 ) -> Paths:
-    """Write report.json, report.html and summary.md; append to `step_summary` (what
-    GITHUB_STEP_SUMMARY names) if given. OSError where the directory cannot be written."""
+    """Write report.json, report.html and summary.md; append to `step_summary` (the file of
+    GITHUB_STEP_SUMMARY) if given. OSError when the directory cannot be written."""
     from resilience.report.document import document
     from resilience.report.html import html
     from resilience.report.markdown import markdown
@@ -47,8 +47,8 @@ def write(
 
 
 def write_metrics(records: Sequence[RunRecord], path: Path) -> None:
-    """Write the metrics of these runs, and keep there what is still true of others, also of those
-    that end at the same moment. OSError where the file cannot be written."""
+    """Write the metrics of these runs, and keep those of other scenarios, also of runs that end
+    at the same moment. OSError when the file cannot be written."""
     from resilience.report.machine.metrics import metrics
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -59,7 +59,8 @@ def write_metrics(records: Sequence[RunRecord], path: Path) -> None:
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
-    """Until the end no other run reads and rewrites there; the kernel frees it if we are killed."""
+    """Until the end no other run reads and rewrites the file; the kernel releases the lock if
+    this process is killed."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)

@@ -1,7 +1,7 @@
 """`report.html`: one self-contained page, made from the same document as `report.json`.
 
-It loads nothing: styles and charts are inline, there is no script, and every text of the cluster's
-is escaped. Light or dark as the reader's system is.
+It loads nothing: styles and charts are inline, there is no script, and all text from the cluster is
+escaped. Light or dark as the reader's system is set.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from resilience.report.shape import EntryJson, FindingJson, ReportJson, RunJson
 from resilience.report.tones import tone
 
 MOST_OPEN = 8
-"""Runs of which all are shown in full; among more, those that passed are folded."""
+"""Up to this many runs are all shown in full; beyond, those that passed are folded."""
 
 QUIET = {"watch", "call"}
-"""Kinds of entries that the page folds away; `report.json` has them."""
+"""Kinds of entries that the page folds away; `report.json` contains them."""
 
 
 def html(document: ReportJson) -> str:
@@ -51,12 +51,12 @@ def overview(document: ReportJson) -> list[tuple[int, RunJson]]:
 
 
 def folds(document: ReportJson, run: RunJson) -> bool:
-    """Whether a run is shown by its title alone until it is asked for."""
+    """Whether a run is folded to its title."""
     return run["outcome"] == "passed" and len(document["runs"]) > MOST_OPEN
 
 
 def once(run: RunJson) -> list[tuple[FindingJson, list[str]]]:
-    """Each finding with its evidence; a line that several share stands beside the first alone."""
+    """Each finding with its evidence; a line that several share is printed with the first alone."""
     said: set[str] = set()
     rows = []
     for finding in run["findings"]:
@@ -66,22 +66,22 @@ def once(run: RunJson) -> list[tuple[FindingJson, list[str]]]:
 
 
 def explained(run: RunJson) -> bool:
-    """Whether the tables say all of the message: what the findings and steps have is not printed
+    """Whether the tables contain the whole message: lines of findings and steps are not printed
     again above them."""
     wrong = [each["result"] for each in (*run["findings"], *run["steps"])]
     return any(result != "passed" for result in wrong)
 
 
 def told(run: RunJson) -> list[EntryJson]:
-    """The entries of the timeline that a person reads."""
+    """The entries of the timeline for people."""
     return [entry for entry in run["timeline"] if entry["what"] not in QUIET]
 
 
 def counted(document: ReportJson) -> list[tuple[str, int]]:
-    """Outcomes and how many runs ended so, passed first."""
+    """Outcomes and the number of runs with each, passed first."""
     outcomes: dict[str, Any] = {}
     for run in document["runs"]:
         if run["again"]:
-            continue  # the run that measured it once more counts
+            continue  # the run that measured it again counts
         outcomes[run["outcome"]] = outcomes.get(run["outcome"], 0) + 1
     return sorted(outcomes.items(), key=lambda item: (item[0] != "passed", item[0]))

@@ -1,8 +1,8 @@
 """Progress while a scenario runs: lines that stay, and on a terminal one line that moves.
 
-Lines only ever get appended, so that logs and pipes read well; the moving line (the step under
-way and each probe's availability so far) is drawn by rich, and only where output is a terminal.
-Terminal capabilities are never forced. `out` prints past pytest's capture and is the caller's.
+Lines are only ever appended, so that logs and pipes read well; the moving line (the present step
+and each probe's availability so far) is drawn by rich, and only on a terminal. Terminal
+capabilities are never forced. `out` prints past pytest's capture and is the caller's.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from resilience.model.timeline import Entry, What
 from resilience.model.words import percent
 
 SETTLING = "settling"
-"""What is shown as the step between the end of `when` and the end of measuring."""
+"""The step that is shown between the end of `when` and the end of measuring."""
 
 REDRAW = 0.15
 """Seconds between two drawings of the moving line."""
@@ -26,7 +26,7 @@ _SIGNS = {What.VICTIM: "▼", What.PROOF: "✓", What.UNDO: "↩", What.PROBE: "
 
 
 class Measuring(Protocol):
-    """What the moving line asks of a probe."""
+    """What the moving line needs from a probe."""
 
     @property
     def name(self) -> str: ...
@@ -44,13 +44,13 @@ class Live:
         self.step = ""
 
     def restart(self) -> None:
-        """What follows belongs to another run."""
+        """The next entries belong to another run."""
         self._zero = None
         self._probes.clear()
         self.step = ""
 
     def entry(self, entry: Entry) -> None:
-        """One thing that happened."""
+        """One event."""
         if self._zero is None:
             self._zero = entry.monotonic
         if entry.what is What.STEP:
@@ -69,7 +69,7 @@ class Live:
         self._probes.append(probe)
 
     def moving(self, now: float) -> str:
-        """The line that moves: the step, and how every probe fares. `now` is monotonic."""
+        """The line that moves: the step, and each probe's availability. `now` is monotonic."""
         step = self.step or "…"
         if self.step == SETTLING:
             left = self._settled - now
@@ -79,7 +79,7 @@ class Live:
 
 
 def tells(entry: Entry) -> bool:
-    """Whether a person who watches wants to read it."""
+    """Whether a watching person wants to read it."""
     state = entry.facts.get("state")
     if entry.what is What.STEP:
         return state != "started"
@@ -145,5 +145,5 @@ def _coloured(text: str) -> Any:
 
 
 def lines(entries: Sequence[Entry], zero: float) -> list[str]:
-    """What would have been shown, afterwards: for the section under a failing test."""
+    """What would have been shown live, afterwards: for the section under a failing test."""
     return [line(entry, zero) for entry in entries if tells(entry)]

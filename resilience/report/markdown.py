@@ -9,11 +9,11 @@ from resilience.report.shape import ReportJson, RunJson
 _SIGNS = {"passed": "✅", "failed": "❌", "service failed": "❌", "undo incomplete": "❌",
           "harness error": "❌"}  # fmt: skip
 MOST_CHARACTERS = 1_000_000
-"""GitHub cuts a step's summary off at 1 MiB."""
+"""GitHub truncates a step's summary at 1 MiB."""
 
 
 def markdown(document: ReportJson) -> str:
-    """One table of all scenarios, then what was broken and why."""
+    """One table of all scenarios, then the failures with their reasons."""
     runs = document["runs"]
     lines = ["# Resilience", "", "| | scenario | outcome | objectives | time |",
              "|---|---|---|---|---:|"]  # fmt: skip
@@ -44,7 +44,7 @@ def _failure(run: RunJson) -> list[str]:
     lines += ["", f"{fence}text", run["message"], fence]
     lines += ["", f"Seed {run['seed']}, run `{run['run']}`."]
     if run["leftovers"]:
-        lines += ["", "**Left in the cluster; `resilience recover` puts it back:**", ""]
+        lines += ["", "**Left in the cluster; `resilience recover` undoes it:**", ""]
         lines += [f"- {_cell(text)}" for text in run["leftovers"]]
     return lines
 

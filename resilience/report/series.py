@@ -1,4 +1,4 @@
-"""Samples in equal spans of time, few enough to draw and to keep. Pure."""
+"""Samples in equal spans of time, few enough to draw and to store. Pure."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def width(seconds: float, rate: float) -> float:
 
 
 def series(samples: Sequence[Sample], rate: float, zero: float) -> SeriesJson:
-    """By intended time; `zero` is the moment that reads as 0."""
+    """By intended time; `zero` is the moment shown as 0."""
     if not samples:
         return SeriesJson(since=0.0, width=1.0, planned=[], good=[], median=[], worst=[])
     first = samples[0].intended

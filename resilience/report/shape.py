@@ -1,8 +1,8 @@
-"""The shape of `report.json`, version 1: what it holds, key by key.
+"""The shape of `report.json`, version 1, key by key.
 
-These types are the one source: `document` fills them, `schema` turns them into the JSON Schema.
-All times called `at`, `since`, `until`, `started`, `ended` are seconds after the run's start; all
-that is called `wall` or ends in a date is UTC. Keys are only ever added within one version.
+These types are the single source: `document` fills them, `schema` turns them into the JSON Schema.
+All times called `at`, `since`, `until`, `started`, `ended` are seconds since the run's start; all
+that are called `wall` or end in a date are UTC. Within one version keys are only added.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class OutageJson(TypedDict):
     since: float
     until: float
     seconds: float
-    resolution: Annotated[float, "both edges are uncertain by so many seconds"]
+    resolution: Annotated[float, "both edges are uncertain by this many seconds"]
     lost: Annotated[int, "requests that failed in it"]
     answers: Annotated[dict[str, int], "how these ended"]
 
@@ -68,7 +68,7 @@ class FindingJson(TypedDict):
 
 
 class StepJson(TypedDict):
-    """One step as it was carried out."""
+    """One executed step."""
 
     path: str
     phase: Annotated[str, "given, while, when, then"]
@@ -147,10 +147,10 @@ class RunJson(TypedDict):
     steps: list[StepJson]
     findings: list[FindingJson]
     probes: list[ProbeJson]
-    victims: Annotated[list[EntryJson], "whom the actions harmed"]
+    victims: Annotated[list[EntryJson], "the victims of the actions"]
     proofs: Annotated[list[EntryJson], "evidence from the API that the faults took effect"]
     timeline: list[EntryJson]
-    residues: Annotated[list[str], "what undone actions leave behind, as they declare"]
+    residues: Annotated[list[str], "what undone actions leave behind, as declared"]
     leftovers: Annotated[list[str], "what could not be undone"]
 
 

@@ -15,10 +15,10 @@ from resilience.report.cause import cause
 from resilience.report.tones import tone
 
 WIDTH = 100
-"""Columns, where the terminal does not say."""
+"""Columns, if the terminal does not say."""
 
 LEAST = 40
-"""Columns below which nothing is wrapped: the terminal's own breaks read as well."""
+"""Columns below which nothing is wrapped: the terminal's own wrapping reads as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Line:
 
 
 def summary(records: Sequence[RunRecord], width: int = WIDTH) -> list[Line]:
-    """Each scenario with its numbers, and what to do where that is the same for several."""
+    """Each scenario with its numbers, and what to do if that is the same for several."""
     outcomes = max((len(_outcome(record)) for record in records), default=0)
     times = max((len(_time(record)) for record in records), default=0)
     return [
@@ -63,7 +63,7 @@ def _numbers(record: RunRecord) -> str:
 
 
 def _wrapped(text: str, indent: int, width: int) -> list[str]:
-    """Lines that fit beside an indent."""
+    """Lines that fit next to an indent."""
     room = width - indent
     if room < LEAST:
         return [" " * indent + text] if text else []
@@ -82,6 +82,6 @@ def _advice(records: Sequence[RunRecord]) -> str:
     if not busy:
         return ""
     return (
-        f"This machine was too busy to measure {many(len(busy), 'scenario')}. That is no verdict "
-        "about the service: run again with fewer processes beside it (--lf), or lower `rate`."
+        f"This host was too busy to measure {many(len(busy), 'scenario')}. That is no verdict "
+        "about the service: run again with fewer other processes (--lf), or lower `rate`."
     )

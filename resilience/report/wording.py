@@ -1,8 +1,8 @@
 """The words of findings, in one place: data in, text out.
 
 Findings carry limits, bounds, reasons and evidence (`resilience.model.finding`). Every sentence
-about them that a person reads, in the terminal, JUnit or a report, is made here; nothing elsewhere
-reads a meaning back out of it. A check's own words are passed on as they are. Pure.
+about them that a person reads, in the terminal, JUnit or a report, is made here; no code interprets
+it. A check's own words are passed on unchanged. Pure.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ from resilience.model.words import counts, many, percent, span
 
 
 def title(scenario: Scenario) -> str:
-    """A scenario's title; with the values of its matrix, which are all that tells its cases
-    apart."""
+    """A scenario's title, with the values of its matrix, which alone tell its cases apart."""
     return with_values(scenario.title, scenario.matrix)
 
 
@@ -30,7 +29,7 @@ def with_values(text: str, matrix: Mapping[str, str]) -> str:
 
 
 def promised(finding: Finding) -> str:
-    """`99%`, `at most 2s`; of a check, what it expects."""
+    """`99%`, `at most 2s`; for a check, what it expects."""
     if finding.limit is None or not finding.kind.is_objective:
         return finding.promised
     if finding.kind is Kind.AVAILABILITY:
@@ -39,7 +38,7 @@ def promised(finding: Finding) -> str:
 
 
 def measured(finding: Finding) -> str:
-    """The number with what it was made from; of a check, what it observed."""
+    """The number and what it was computed from; for a check, what it observed."""
     if finding.evidence is None or not finding.kind.is_objective:
         return finding.measured
     if finding.reason is not None:
@@ -48,7 +47,7 @@ def measured(finding: Finding) -> str:
 
 
 def detail(finding: Finding) -> tuple[str, ...]:
-    """Lines of evidence and, where there is one, the remedy."""
+    """Lines of evidence and, if there is one, the remedy."""
     if finding.evidence is None or not finding.kind.is_objective:
         return finding.detail
     evidence = finding.evidence
@@ -287,11 +286,11 @@ def _finer(finding: Finding, evidence: Evidence) -> str:
 
 _REMEDIES: Mapping[Reason, Callable[[Finding, Evidence], str]] = {
     Reason.LATE: lambda finding, evidence: (
-        "the machine that runs pytest is overloaded; use fewer probes, a lower `rate` or a machine "
+        "the host that runs pytest is overloaded; use fewer probes, a lower `rate` or a host "
         "with more CPU"
     ),
     Reason.UNSENT: lambda finding, evidence: (
-        "the machine that runs pytest lacks ports or file descriptors; use a lower `rate`"
+        "the host that runs pytest lacks ports or file descriptors; use a lower `rate`"
     ),
     Reason.TOO_FEW: _more_requests,
     Reason.UNANSWERED: lambda finding, evidence: (

@@ -113,7 +113,7 @@ def test_a_matrix_with_one_wrong_combination_gives_no_test_at_all() -> None:
 def test_a_yaml_tag_is_told_wherever_it_stands(place: str, tag: str) -> None:
     loaded = read(SCENARIO.replace(b"seed: 7", b"").replace(b"tags: [pods, smoke]", place.encode()))
     assert [problem.message for problem in loaded.problems] == [
-        f"the YAML tag `{tag}` means nothing here"
+        f"the YAML tag `{tag}` is not supported here"
     ]
 
 

@@ -74,7 +74,7 @@ def test_any_other_store_is_told(store: str) -> None:
 @pytest.mark.parametrize("into", ["Shop", "shop_drill", "-x", "x" * 64, "${namespace}_"])
 def test_a_drill_goes_into_a_namespace_that_kubernetes_accepts(into: str) -> None:
     (message,) = told(f'drill: {{into: "{into}", then: [{{ready: all}}]}}\n')
-    assert message.startswith("the drill goes into `")
+    assert message.startswith("the drill restores into `")
 
 
 @pytest.mark.parametrize(

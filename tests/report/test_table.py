@@ -71,7 +71,7 @@ def busy(made: RunRecord) -> RunRecord:
 def test_a_machine_that_was_too_busy_is_told_once_for_all_scenarios() -> None:
     late = busy(record(broken=False))
     *_, advice = text(late, late, record(broken=False))
-    assert advice.startswith("This machine was too busy to measure 2 scenarios")
+    assert advice.startswith("This host was too busy to measure 2 scenarios")
     assert sum("too busy" in line for line in text(late, late)) == 1
     assert not any("too busy" in line for line in text(record()))
 

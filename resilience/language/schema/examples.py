@@ -1,4 +1,4 @@
-"""Values of the language as JSON has them: defaults and examples for schema and reference."""
+"""Values of the language in JSON: defaults and examples for schema and reference."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import yaml
 
 
 def parsed(example: str) -> Any:
-    """An example as an editor offers it. Examples are written by us, in YAML."""
+    """An example as an editor offers it. Verbs declare examples in YAML."""
     return yaml.safe_load(example)
 
 
 def plain(value: Any) -> Any:
-    """A default as it would be written: numbers and truth as such, all else as text."""
+    """A default as a user would write it: numbers and booleans as such, everything else as text."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, Enum):

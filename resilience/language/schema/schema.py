@@ -1,8 +1,8 @@
 """JSON Schema (draft-07, what editors understand) of scenarios and plans, from the same shapes.
 
-It offers completion and marks what is structurally wrong while a person types. It is looser than
-the decoder where text decides (`${NAME}` may stand for anything), never stricter. Each phase has a
-step of its own, so that an editor proposes the verbs that may stand there.
+It offers completion and marks structural mistakes while a person types. It is looser than the
+decoder where text decides (`${NAME}` may be anything), never stricter. Each phase has its own step,
+so that an editor offers only the verbs of that phase.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ def schema(kind: Kind, catalogue: Catalogue) -> Schema:
 
 
 def text(kind: Kind, catalogue: Catalogue) -> str:
-    """The schema as a file holds it."""
+    """The schema as stored in a file."""
     return json.dumps(schema(kind, catalogue), indent=2, ensure_ascii=False) + "\n"
 
 
 @dataclass
 class _Writer:
-    """Collects definitions while it walks; `phase` is that of the steps being written."""
+    """Collects definitions on its way; `phase` is that of the steps being written."""
 
     catalogue: Catalogue
     definitions: dict[str, Schema] = field(default_factory=dict)
@@ -152,7 +152,7 @@ class _Writer:
         return [verb for verb in found if isinstance(verb, Verb) and self.phase in verb.phases]
 
     def _verb(self, verb: Verb) -> Schema:
-        """What stands after the verb's colon."""
+        """The value after the verb's colon."""
         record = record_of(verb.parameters)
         forms = [self.record(record)]
         if verb.shorthand:
@@ -165,7 +165,7 @@ class _Writer:
 
 
 def _needed(verb: Verb, phase: Phase) -> list[str]:
-    """Keys that must stand beside a verb."""
+    """Keys that are required next to a verb."""
     if keys.measures(verb, phase):
         return ["objective"]
     return ["lasting"] if verb.residue is Residue.EVERYTHING else []
@@ -186,7 +186,7 @@ def _exclusive(record: Record) -> Schema:
 
 
 def _bounded(made: Schema, item: Field) -> Schema:
-    """Limits on whole numbers, wherever they stand in a union."""
+    """Limits on whole numbers, anywhere in a union."""
     if "anyOf" in made:
         return {**made, "anyOf": [_bounded(member, item) for member in made["anyOf"]]}
     if made.get("type") != "integer":
@@ -228,7 +228,7 @@ def _objective() -> Schema:
         },
         "patternProperties": {
             f"^{objective.PERCENTILE}$": {
-                "description": "Latency that this part of the answers must not exceed.",
+                "description": "Latency that this percentile of the answers must not exceed.",
                 **duration,
             }
         },

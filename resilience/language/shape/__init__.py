@@ -1,1 +1,1 @@
-"""The shapes of records: which keys there are, and what is said about wrong ones."""
+"""The shapes of records: their keys, and the messages about wrong ones."""

@@ -1,7 +1,7 @@
 """The top-level keys of a document, declared like the parameters of a verb.
 
-A form is what stands in the file; `documents` makes a Scenario or a Plan of it. The schema and the
-reference read these declarations too.
+A form mirrors the file; `documents` turns it into a Scenario or a Plan. The schema and the
+reference read these declarations as well.
 """
 
 from __future__ import annotations
@@ -33,23 +33,23 @@ class MatrixForm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScenarioForm:
-    """One scenario. `while` is a word of Python's, hence `while_`."""
+    """One scenario. `while` is a Python keyword, hence `while_`."""
 
     scenario: str = parameter(
         "What is claimed, in one sentence.", example="checkout survives losing a third of its Pods"
     )
     id: str = parameter(
-        "The pytest node id: a-z, 0-9 and dashes. Without it, made of the title.", default=""
+        "The pytest node id: a-z, 0-9 and dashes. By default derived from the title.", default=""
     )
-    description: str = parameter("More about it, for the report.", default="")
+    description: str = parameter("A longer description, for the report.", default="")
     tags: tuple[str, ...] = parameter(
         "Become pytest marks: `pytest -m smoke`.", default=(), example="[pods, smoke]"
     )
     namespace: str = parameter(
-        "Where names without a namespace are looked up; else the target's default.", default=""
+        "The namespace of names that do not give one; by default the target's.", default=""
     )
     seed: int | None = parameter(
-        "Of all random choices; without it a new one each run, printed in every report.",
+        "Seed of all random choices; by default new for each run and printed in every report.",
         default=None,
         at_least=0,
     )
@@ -63,13 +63,13 @@ class ScenarioForm:
         example="{share: [33%, 50%], grace: [0s, 30s]}",
     )
     given: Annotated[Steps, Phase.GIVEN] = parameter(
-        "Brings about and checks the starting state.", default=()
+        "Creates and checks the starting state.", default=()
     )
     while_: Annotated[Steps, Phase.WHILE] = parameter(
         "Probes, which run from before the first action to the end.", default=(), key="while"
     )
     when: Annotated[Steps, Phase.WHEN] = parameter(
-        "What happens, one step after another; a check waits until it holds.", at_least=1
+        "The steps that act, one after another; a check waits until it holds.", at_least=1
     )
     then: Annotated[Steps, Phase.THEN] = parameter("What must hold at the end.", default=())
 
@@ -78,15 +78,17 @@ class ScenarioForm:
 class PlanForm:
     """One plan."""
 
-    plan: str = parameter("The name of what is backed up.", example="shop")
-    id: str = parameter("The first part of the pytest node ids; else made of the name.", default="")
-    description: str = parameter("More about it, for the report.", default="")
+    plan: str = parameter("The name of the plan.", example="shop")
+    id: str = parameter(
+        "The first part of the pytest node ids; by default derived from the name.", default=""
+    )
+    description: str = parameter("A longer description, for the report.", default="")
     tags: tuple[str, ...] = parameter("Become pytest marks.", default=())
     namespaces: tuple[str, ...] = parameter(
         "What is backed up: names, or patterns such as `shop-*`.", at_least=1, example="[shop]"
     )
     given: Annotated[Steps, Phase.GIVEN] = parameter(
-        "Makes the subject of the plan, where there is none yet, as on the sandbox.", default=()
+        "Creates the subject of the plan if there is none yet, as on the sandbox.", default=()
     )
     kinds: tuple[str, ...] = parameter(
         "Which kinds, by plural name or pattern: `secrets`, `deployments.apps`, `*.example.com`.",
@@ -94,9 +96,9 @@ class PlanForm:
         at_least=1,
     )
     labels: Selector | None = parameter("Only objects with these labels.", default=None)
-    exclude: Exclude | None = parameter("What is left out of all that.", default=None)
+    exclude: Exclude | None = parameter("What to leave out of all that.", default=None)
     cluster: Literal["related", "all", "none"] = parameter(
-        "Which objects that are in no namespace: those that the taken ones need, all, or none.",
+        "Which cluster-scoped objects: those that the included ones need, all, or none.",
         default="related",
     )
     accept: tuple[str, ...] = parameter(
@@ -120,19 +122,19 @@ class PlanForm:
         "How late a scheduled snapshot may be before it counts as missed.", default=DEFAULT_GRACE
     )
     recipients: tuple[str, ...] = parameter(
-        "age public keys; with them snapshots are encrypted before they leave this machine.",
+        "age public keys; with them snapshots are encrypted before they leave this host.",
         default=(),
         example="[age1...]",
     )
     volumes: bool | Volumes | None = parameter(
-        "The data of bound claims too, by tar stream. A plan that takes none although there are "
+        "Include the data of bound claims, as a tar stream. A plan without data although there are "
         "bound claims passes no proof unless it says `false`.",
         default=None,
         example="{from: snapshot, local: 2}",
     )
     engine: Literal["files", "restic"] = parameter(
-        "Who keeps the data of volumes and dumps: the snapshot itself, as files, or the program "
-        "restic, in a repository inside of the store that holds what is equal once.",
+        "What stores the data of volumes and dumps: the snapshot itself, as files, or restic, in a "
+        "repository inside the store that deduplicates.",
         default="files",
     )
     hooks: tuple[PlanHook, ...] = parameter(
@@ -144,7 +146,7 @@ class PlanForm:
         "The application's own exports, streamed out of its containers.", default=()
     )
     sentinel: Sentinel | None = parameter(
-        "A record that is written before each snapshot, and must be there after its restore.",
+        "A record that is written before each snapshot, and must exist after its restore.",
         default=None,
         example="{pods: app=db, write: [tee, /data/sentinel], read: [cat, /data/sentinel]}",
     )
@@ -156,16 +158,16 @@ class PlanForm:
     )
     source_cluster: str = parameter(
         "The uid of the kube-system namespace of the cluster whose snapshots are judged and "
-        "drilled, where it is not the cluster that is tested.",
+        "drilled, if it is not the cluster under test.",
         default="",
         example="0b7c2a5e-58a5-4d2b-9a51-6a9d2f1c7c11",
     )
     keep: Keep | None = parameter(
-        "How many snapshots of each period are kept; without it none is ever removed.",
+        "How many snapshots of each period are kept; by default none is ever deleted.",
         default=None,
         example="{last: 3, daily: 7, weekly: 5, monthly: 12}",
     )
     objective: PlanObjective | None = parameter(
         "What the plan must reach.", default=None, example="{rpo: 26h, rto: 10m}"
     )
-    drill: Drill | None = parameter("How it is proven that a snapshot restores.", default=None)
+    drill: Drill | None = parameter("How to prove that a snapshot restores.", default=None)

@@ -1,7 +1,7 @@
-"""What somebody most likely meant who wrote a value in the manner of another tool.
+"""What a value in another tool's notation most likely means.
 
-Each hint is a text that the value's own parser accepts, or "" when there is no good guess: `60` for
-a duration is `60s`, `0.99` for an availability `99%`, `10MB` for a size `10M`.
+Each hint is text that the value's own parser accepts, or "" without a good guess: `60` for a
+duration is `60s`, `0.99` for an availability `99%`, `10MB` for a size `10M`.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def size(text: str) -> str:
 
 
 def boolean(text: str) -> str:
-    """YAML 1.1's other words."""
+    """YAML 1.1's other booleans."""
     return {
         "yes": "true",
         "on": "true",

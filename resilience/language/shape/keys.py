@@ -1,4 +1,4 @@
-"""The keys that steps share, beside the verb, declared like the parameters of a verb."""
+"""The keys that steps share, next to the verb, declared like the parameters of a verb."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ from resilience.model.verb import Family, Phase, Residue, Verb, parameter
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepKeys:
-    """Beside every verb."""
+    """Next to every verb."""
 
-    name: str = parameter("What reports call this step.", default="", example="lose a third")
+    name: str = parameter("The step's title in reports.", default="", example="lose a third")
     within: Duration | None = parameter(
-        f"The step's deadline; {DEFAULT_WITHIN} where none is written.",
+        f"The step's deadline; {DEFAULT_WITHIN} by default.",
         default=None,
         example="60s",
     )
     optional: bool = parameter(
-        "Whether the scenario may pass although this step fails; the report says that it did.",
+        "Whether the scenario may pass although this step fails; the report lists the failure.",
         default=False,
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastingKeys(StepKeys):
-    """Beside an action that cannot be undone, or not by us."""
+    """Next to an action that cannot be undone, or not by this project."""
 
     lasting: bool = parameter(
-        "Must be true where nothing will be undone, or not by us: says that this is meant.",
+        "Must be true if nothing will be undone, or not by this project: confirms the intention.",
         default=False,
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeKeys(StepKeys):
-    """Beside a probe that measures."""
+    """Next to a probe that measures."""
 
     rate: Rate = parameter(
-        "How often it asks, whether or not earlier requests were answered.",
+        "How often it sends a request, whether or not earlier ones were answered.",
         default=DEFAULT_RATE,
         example="50/s",
     )
@@ -72,12 +72,13 @@ ALL = frozenset(field.name for kind in KINDS for field in dataclasses.fields(kin
 
 
 def measures(verb: Verb, phase: Phase | None) -> bool:
-    """Whether a step is a probe with rate and objective; elsewhere a probe is asked as a check."""
+    """Whether a step is a probe with rate and objective; in other phases a probe acts as a
+    check."""
     return verb.family is Family.PROBE and verb.measures and phase is Phase.WHILE
 
 
 def kind(verb: Verb, phase: Phase | None) -> type[Any]:
-    """Which keys may stand beside a verb in a phase."""
+    """Which keys a verb may have next to it in a phase."""
     if measures(verb, phase):
         return ProbeKeys
     lasts = verb.residue is Residue.EVERYTHING or verb.may_last

@@ -1,7 +1,7 @@
-"""Words in the wrong place of a step: what to say to somebody who just began.
+"""Words in the wrong place of a step: what to tell a beginner.
 
-A verb in another phase, two verbs in one step, a verb's key beside the verb instead of inside it, a
-step's key inside the verb: each is told by where the word belongs.
+A verb in another phase, two verbs in one step, a verb's key next to the verb instead of inside it,
+a step's key inside the verb: each message says where the word belongs.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def usable(reading: Reading) -> Iterator[Verb]:
 
 
 def verbs_of(phase: Phase | None, reading: Reading) -> str:
-    """The verbs that may stand in a phase, in words."""
+    """The verbs of a phase, in words."""
     found = [verb.name for verb in usable(reading) if phase is None or phase in verb.phases]
     return listed(f"`{name}`" for name in found)
 
@@ -51,7 +51,7 @@ def not_one_verb(
         return reading.wrong(
             named[verbs[1]].key_node,
             f"{len(verbs)} verbs in one step: {words}",
-            "one verb per step: begin the other with a dash of its own",
+            "one verb per step: start the other with its own dash",
         )
     if not named:
         return reading.wrong(node, "a step without a verb", verbs_of(reading.phase, reading))
@@ -80,7 +80,7 @@ _SYNONYMS = {
     "http": ("request", "get", "ping", "url", "probe"),
     "exec": ("run", "shell", "command"),
 }
-"""How other tools call it; names that are close by spelling need no entry."""
+"""The words of other tools; similar spellings need no entry."""
 
 
 def _synonym(word: str, names: Sequence[str]) -> str:
@@ -90,7 +90,7 @@ def _synonym(word: str, names: Sequence[str]) -> str:
 
 
 def phase(verb: Verb, here: Phase, entry: Entry, reading: Reading) -> bool:
-    """A verb that may not stand here; always False."""
+    """A verb in the wrong phase; always False."""
     allowed = listed(f"`{phase.value}:`" for phase in Phase if phase in verb.phases)
     reading.wrong(
         entry.key_node, f"`{verb.name}` cannot stand under `{here.value}:`", f"it under {allowed}"
@@ -99,7 +99,7 @@ def phase(verb: Verb, here: Phase, entry: Entry, reading: Reading) -> bool:
 
 
 def strangers(verb: Verb, entries: Mapping[str, Entry], reading: Reading) -> bool:
-    """Whether keys stand beside the verb that do not belong there; each is a problem."""
+    """Whether unknown keys are next to the verb; each is a problem."""
     allowed = reading.record_of(keys.kind(verb, reading.phase)).keys
     wrong = [entry for key, entry in entries.items() if key != verb.name and key not in allowed]
     for entry in wrong:
@@ -118,21 +118,21 @@ def _stranger(
     if entry.key in keys.PROBE_ONLY:
         reading.wrong(
             entry.key_node,
-            f"{quoted(entry.key)} stands beside `{name}`",
-            "it beside a probe under `while:`",
+            f"{quoted(entry.key)} is next to `{name}`",
+            "it next to a probe under `while:`",
         )
     elif entry.key in reading.record_of(verb.parameters).fields:
         empty = is_null(entries[name].node)
         where = f"it indented below `{name}:`" if empty else f"it inside `{name}: {{...}}`"
-        reading.wrong(entry.key_node, f"{quoted(entry.key)} stands beside `{name}`", where)
+        reading.wrong(entry.key_node, f"{quoted(entry.key)} is next to `{name}`", where)
     elif entry.key == "lasting":
         reading.wrong(
-            entry.key_node, f"`lasting` beside `{name}`, which undoes itself", "no `lasting`"
+            entry.key_node, f"`lasting` next to `{name}`, which undoes itself", "no `lasting`"
         )
     else:
         reading.wrong(
             entry.key_node,
-            f"unknown key {quoted(entry.key)} beside `{name}`",
+            f"unknown key {quoted(entry.key)} next to `{name}`",
             listed(f"`{key}`" for key in allowed),
             meant(entry.key, [*allowed, *reading.record_of(verb.parameters).keys]),
         )
@@ -144,7 +144,7 @@ def elsewhere(verb: Verb) -> Elsewhere:
     def told(key: str, reading: Reading) -> str:
         own = reading.record_of(verb.parameters).keys
         if key in keys.ALL:
-            return f"it beside `{verb.name}`, not inside"
+            return f"it next to `{verb.name}`, not inside"
         if own == ("steps",) and key in reading.catalogue.names():
             return f"a list of steps, each behind a dash: `- {key}: ...`"
         owners = [] if meant(key, own) else _owners(key, reading)

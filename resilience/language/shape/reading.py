@@ -1,7 +1,7 @@
-"""What goes along while one document is read: where we are, what references mean, what is wrong.
+"""The state of reading one document: position, values of references, problems.
 
-Nothing here raises for a user's text: a reader records a problem and returns `WRONG`, its caller
-goes on with the next key, so that every problem of a document is found in one pass.
+Nothing here raises for a user's text: a reader records a problem and returns `WRONG`, and its
+caller continues with the next key, so that every problem of a document is found in one pass.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ class Entry(NamedTuple):
 class Reading:
     """One pass over one document.
 
-    `phase` and `path` say which step is being read; who reads a part sets `path` before and puts it
-    back after. `depth` counts flow verbs inside flow verbs. `namespaces` says what `${namespace}`
-    stands for in phases where that differs (a plan's drill). `record_of` gives the mapping that a
-    dataclass stands for.
+    `phase` and `path` say which step is being read; the reader of a part sets `path` before and
+    resets it afterwards. `depth` counts flow verbs inside flow verbs. `namespaces` holds the value
+    of `${namespace}` for phases in which it differs (a plan's drill). `record_of` returns the
+    mapping that a dataclass describes.
     """
 
     file: str
@@ -64,7 +64,7 @@ class Reading:
     depth: int = 0
 
     def place(self, node: Node) -> Place:
-        """Where a node begins."""
+        """The start of a node."""
         mark = node.start_mark
         return Place(self.file, mark.line + 1, mark.column + 1) if mark else Place(self.file, 1, 1)
 
@@ -74,7 +74,7 @@ class Reading:
         return WRONG
 
     def notice(self, node: Node, message: str, expected: str) -> None:
-        """Record what still works and should be changed."""
+        """Record something that still works and should be changed."""
         self.notices.append(Problem(self.place(node), message, expected))
 
     def text(self, node: ScalarNode) -> str | Wrong:
@@ -85,7 +85,7 @@ class Reading:
             return self.wrong(node, error.message, error.expected, error.suggestion)
 
     def entries(self, node: MappingNode) -> Mapping[str, Entry]:
-        """The keys of a mapping in order; keys that are no text or there twice are problems."""
+        """The keys of a mapping in order; keys that are not text, or duplicates, are problems."""
         found: dict[str, Entry] = {}
         for key_node, value in node.value:
             if not isinstance(key_node, ScalarNode):
@@ -94,7 +94,7 @@ class Reading:
                 first = self.place(found[key_node.value].key_node).line
                 self.wrong(
                     key_node,
-                    f"the key {quoted(key_node.value)} is there twice",
+                    f"the key {quoted(key_node.value)} is a duplicate",
                     f"it once; the first is on line {first}",
                 )
             else:
@@ -103,7 +103,7 @@ class Reading:
 
 
 def child(node: Node, key: str) -> Node | None:
-    """The value of a key as written; None when it is not there."""
+    """The value of a key as written; None when it is missing."""
     for key_node, value in node.value if isinstance(node, MappingNode) else ():
         if isinstance(key_node, ScalarNode) and key_node.value == key:
             found: Node = value
@@ -112,7 +112,7 @@ def child(node: Node, key: str) -> Node | None:
 
 
 def what(node: Node) -> str:
-    """A node in words, for "`x` is ..."."""
+    """A description of a node, for "`x` is ..."."""
     if isinstance(node, SequenceNode):
         return "a list"
     if isinstance(node, MappingNode):

@@ -1,7 +1,8 @@
-"""Mappings with known keys: every dataclass whose fields were declared by `parameter()`.
+"""Mappings with known keys: every dataclass whose fields are declared with `parameter()`.
 
-Each field becomes a key with a shape; what the mapping lacks, repeats or misspells is a problem
-with the nearest key. The result is an instance of the dataclass, so nothing downstream sees YAML.
+Each field becomes a key with a shape; missing, duplicate and misspelt keys are problems, with the
+nearest key as a suggestion. The result is an instance of the dataclass, so nothing downstream sees
+YAML.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def _nowhere(key: str, reading: Reading) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One key. `default` is for documentation: the dataclass itself fills it in."""
+    """One key. `default` is for documentation: the dataclass itself applies it."""
 
     name: str
     key: str
@@ -56,7 +57,7 @@ class Record:
 
     @cached_property
     def required(self) -> tuple[str, ...]:
-        """Keys that must be there."""
+        """The required keys."""
         return tuple(key for key, item in self.fields.items() if item.required)
 
     @cached_property
@@ -66,7 +67,7 @@ class Record:
 
     @property
     def expected(self) -> str:
-        """In words, with the keys that matter most first."""
+        """Description, with the most important keys first."""
         keys = [*self.required, *(key for key in self.keys if key not in self.required)]
         return f"a mapping with {listed((f'`{key}`' for key in keys), 'and')}" if keys else "`{}`"
 
@@ -89,7 +90,7 @@ class Record:
         label: str,
         elsewhere: Elsewhere = _nowhere,
     ) -> dict[str, Any]:
-        """The fields that were given, by field name; those that are wrong or lacking as WRONG."""
+        """The given fields, by field name; wrong or missing ones as WRONG."""
         values: dict[str, Any] = {}
         misspelt = self.meant(entries)
         for entry in entries.values():
@@ -102,7 +103,7 @@ class Record:
                 continue
             item = self.fields[key]
             if key in misspelt or (entries and self.keys == (key,)):
-                values[item.name] = WRONG  # told already, by the key that stands in its place
+                values[item.name] = WRONG  # reported already, by the key in its place
             else:
                 expected = f"`{key}:` with {item.shape.expected}"
                 values[item.name] = reading.wrong(node, f"{quoted(label)} lacks `{key}`", expected)
@@ -111,9 +112,9 @@ class Record:
         return values
 
     def meant(self, keys: Iterable[str]) -> frozenset[str]:
-        """The known keys that unknown ones among `keys` were most likely meant to be."""
+        """The known keys that the unknown ones among `keys` most likely mean."""
         strange = [key for key in keys if key not in self.fields]
-        if not strange:  # nearly always, and asked for each mapping of each file
+        if not strange:  # nearly always true, and evaluated for each mapping of each file
             return frozenset()
         return frozenset(meant(key, self.keys).strip("`") for key in strange) - {""}
 
@@ -150,7 +151,7 @@ def unknown(
     elsewhere: Elsewhere = _nowhere,
     suggestion: str = "",
 ) -> Any:
-    """A key that is not known here: where it belongs, or the nearest one."""
+    """An unknown key: where it belongs, or the nearest one."""
     message = f"unknown key {quoted(entry.key)} in {quoted(label)}"
     if entry.key == "<<":
         return reading.wrong(
@@ -169,5 +170,5 @@ def unknown(
 
 
 def metadata(item: dataclasses.Field[Any], name: str) -> Any:
-    """What `parameter()` noted of a field; fields declared otherwise have nothing."""
+    """The metadata that `parameter()` attached to a field; other fields have none."""
     return item.metadata.get(name)

@@ -1,6 +1,6 @@
 """Rules across the keys of a document: ids, tags, names, and that something is judged at all.
 
-Each takes the values that could be read (`WRONG` where one could not) and records problems.
+Each takes the values that could be read (`WRONG` for those that could not) and records problems.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 def given(values: Values, name: str) -> Any:
-    """A value that is there and right; None otherwise."""
+    """A value that exists and is right; None otherwise."""
     value = values.get(name)
     return None if value is WRONG else value
 
 
 def identity(values: Values, entries: Entries, kind: str, reading: Reading) -> str:
-    """The id as written, or made of the title as written (so that it never depends on the
+    """The id as written, or derived from the title as written (so that it never depends on the
     environment)."""
     if written := given(values, "id"):
         if not re.fullmatch(ids.SLUG, entries["id"].node.value):
@@ -44,7 +44,7 @@ def identity(values: Values, entries: Entries, kind: str, reading: Reading) -> s
         return str(written)
     if not given(values, kind):
         if kind in values and values[kind] is not WRONG:
-            reading.wrong(entries[kind].node, f"`{kind}` is empty", "what it is about, in words")
+            reading.wrong(entries[kind].node, f"`{kind}` is empty", "a description in words")
         return ""
     made = ids.slug(entries[kind].node.value)
     if not made:
@@ -55,7 +55,7 @@ def identity(values: Values, entries: Entries, kind: str, reading: Reading) -> s
 
 
 def unique(documents: list[Document]) -> tuple[list[Document], list[Problem]]:
-    """Documents whose ids are their own, and a problem for each that is taken."""
+    """Documents with unique ids; a problem for each id that is taken."""
     first: dict[str, Document] = {}
     problems = []
     for document in documents:
@@ -74,7 +74,7 @@ def unique(documents: list[Document]) -> tuple[list[Document], list[Problem]]:
 
 
 def tags(values: Values, entries: Entries, reading: Reading) -> None:
-    """Tags become marks, so they must be words that no other plugin understands."""
+    """Tags become marks, so they must not mean anything to other plugins."""
     for node, tag in _items("tags", values, entries):
         if owner := ids.RESERVED.get(tag):
             reading.wrong(node, f"the tag {quoted(tag)} means something to {owner}", "another word")
@@ -141,7 +141,7 @@ def _named_apart(probes: Sequence[Step], entries: Entries, reading: Reading) -> 
 
 
 def unasked(matrix: Entry, keys: Mapping[str, str], asked: set[str], reading: Reading) -> None:
-    """A list of the matrix that nothing asks for would run the same test several times."""
+    """A list of the matrix that no step uses would run the same test several times."""
     for key in keys:
         if key not in asked and not reading.problems:
             written = f"`${{matrix.{key}}}`"
@@ -172,7 +172,7 @@ def _drill_apart(values: Values, entries: Entries, reading: Reading) -> None:
 
 
 def only_namespace(entries: Entries) -> str | None:
-    """The plan's namespace, when it names exactly one."""
+    """The plan's namespace if it names exactly one."""
     node = entries["namespaces"].node if "namespaces" in entries else None
     if not isinstance(node, SequenceNode) or len(node.value) != 1:
         return None

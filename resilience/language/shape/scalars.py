@@ -1,4 +1,4 @@
-"""The scalar types of the language: how each is called, written, parsed and guessed at.
+"""The scalar types of the language: name, notation, parser and hints.
 
 One row per type. The pattern is for editors (JSON Schema); the parser decides.
 """
@@ -48,7 +48,7 @@ def _of(
     hint: Callable[[str], str],
     pattern: str,
 ) -> Scalar:
-    """Values do not change, and the same few texts stand in all files: each is parsed once."""
+    """Values are immutable, and the same few texts occur in all files: each is parsed once."""
     remembered = lru_cache(maxsize=1024)(parse)
     return Scalar(name=name, expected=expected, parse=remembered, hint=hint, pattern=pattern)
 

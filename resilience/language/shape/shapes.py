@@ -1,8 +1,8 @@
-"""Shapes: what a value of the language may look like, read from the annotations of dataclasses.
+"""Shapes: the form of a value of the language, read from the annotations of dataclasses.
 
-A shape reads a YAML node into a typed value, and says in words what it expects. The JSON Schema and
-the reference walk the same shapes, so the three cannot disagree. Scalars are read as text by the
-type of their field, which is what disarms YAML's own guesses (`NO`, `12:30:00`, `010`, `1e3`).
+A shape reads a YAML node into a typed value, and describes what it expects. The JSON Schema and the
+reference use the same shapes, so the three cannot disagree. Scalars are parsed from their text by
+the type of their field, which avoids YAML's own guesses (`NO`, `12:30:00`, `010`, `1e3`).
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from resilience.language.text.near import listed, nearest, quoted
 
 
 class Shape(Protocol):
-    """Anything that a value may look like."""
+    """Any form of a value."""
 
     @property
     def expected(self) -> str:
-        """In words: "a duration such as 2s"."""
+        """Description: "a duration such as 2s"."""
 
     def takes(self, node: Node) -> bool:
-        """Whether a node is of the right kind (text, list, mapping), whatever it holds."""
+        """Whether a node is of the right kind (text, list, mapping), whatever its content."""
 
     def read(self, node: Node, reading: Reading, label: str) -> Any:
-        """The value, or WRONG after recording what is wrong; `label` names it in messages."""
+        """The value, or WRONG after recording the problem; `label` names it in messages."""
 
 
 def _no_hint(text: str) -> str:
@@ -40,7 +40,7 @@ def _no_hint(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scalar:
-    """One piece of text. `parse` raises ValueError for text that does not fit."""
+    """One piece of text. `parse` raises ValueError for text that it does not accept."""
 
     name: str
     expected: str
@@ -66,7 +66,7 @@ class Scalar:
             return refuse(self, text, node, reading, label)
 
     def guess(self, text: str) -> str:
-        """The hint, when it is one that parses; in backquotes."""
+        """The hint if it parses; in backquotes."""
         guess = self.hint(text)
         try:
             self.parse(guess)
@@ -75,14 +75,14 @@ class Scalar:
         return quoted(guess) if guess else ""
 
     def _flattened(self, node: Node) -> str:
-        """`{app: shop}` where `app=shop` is meant, the way manifests write selectors."""
+        """`{app: shop}` for `app=shop`, the way manifests write selectors."""
         if self.name != "label selector" or not isinstance(node, MappingNode):
             return ""
         return self.guess(",".join(f"{key.value}={value.value}" for key, value in node.value))
 
 
 def refuse(shape: Scalar | OneOf, text: str, node: Node, reading: Reading, label: str) -> Wrong:
-    """Say that a text does not fit, and where it came from."""
+    """Report that a text is not accepted, and where it came from."""
     source = f" (from {quoted(node.value)})" if text != node.value else ""
     message = f"{quoted(label)} is {quoted(text) if text else 'empty'}{source}"
     return reading.wrong(node, message, shape.expected, shape.guess(text))
@@ -90,7 +90,7 @@ def refuse(shape: Scalar | OneOf, text: str, node: Node, reading: Reading, label
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """One of a few words, each of which stands for a value (an Enum's or a Literal's)."""
+    """One of a few words, each of which denotes a value (an Enum's or a Literal's)."""
 
     words: Sequence[tuple[str, Any]]
 
@@ -120,7 +120,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A path relative to the scenario's file; what it names must exist when it is loaded."""
+    """A path relative to the scenario's file; the file must exist when the scenario is loaded."""
 
     name: str = "file"
     expected: str = "a file, relative to this one"
@@ -149,7 +149,7 @@ def _similar(path: Path, written: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListOf:
-    """A YAML list. `least` items at least."""
+    """A YAML list with at least `least` items."""
 
     item: Shape
     least: int = 0
@@ -257,7 +257,7 @@ def _scalars(members: Sequence[Shape]) -> Sequence[Scalar]:
 
 
 def closest(fitting: Sequence[Shape], node: Node) -> Shape:
-    """Of several shapes that take a mapping, the one that knows most of its keys."""
+    """Of several shapes that accept a mapping, the one that knows most of its keys."""
     keys = (
         {key.value for key, _ in node.value if isinstance(key, ScalarNode)}
         if isinstance(node, MappingNode)

@@ -1,7 +1,7 @@
-"""A key at the top of a document that is misspelt is told once, and then read as what it was meant.
+"""A misspelt top-level key is reported once, and then read as the key it resembles.
 
-So `whem:` is one problem and not three (unknown, `when` lacking, nothing broken), and what is wrong
-inside of it is found in the same pass. Words of other tools count as spellings, too. The document
+So `whem:` is one problem and not three (unknown, `when` missing, nothing broken), and problems
+inside it are found in the same pass. Words of other tools count as spellings as well. The document
 stays wrong: a problem has been recorded.
 """
 
@@ -23,13 +23,13 @@ _SYNONYMS = {
     "keep": ("retention",),
     "drill": ("restore",),
 }
-"""How other tools call it."""
+"""The words of other tools."""
 
 
 def mended(
     entries: Mapping[str, Entry], record: Record, reading: Reading, label: str
 ) -> Mapping[str, Entry]:
-    """The same entries under the keys that were meant; one problem for each that was misspelt."""
+    """The same entries under the intended keys; one problem for each misspelt key."""
     found: dict[str, Entry] = {}
     for key, entry in entries.items():
         meant = "" if key in record.fields else _meant(key, record, entries)
@@ -40,7 +40,7 @@ def mended(
 
 
 def _meant(key: str, record: Record, entries: Mapping[str, Entry]) -> str:
-    """The known key that is not there itself; "" where none is close."""
+    """The known key that is not present itself; "" without a close one."""
     plain = key.lower().replace("-", "_")
     others = [known for known, words in _SYNONYMS.items() if plain in words]
     close = [each for each in (*others, nearest(key, record.keys).strip("`")) if each]

@@ -1,4 +1,4 @@
-"""The nearest known word to one that is not known, and how lists of words are written."""
+"""The known word nearest to an unknown one, and the notation of lists of words."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _SYNONYMS = {
     "service": ("svc", "target", "host"),
     "optional": ("ignore_errors", "continue_on_error", "allow_failure"),
 }
-"""What other tools, and Kubernetes elsewhere, call a key of ours."""
+"""The names that other tools, and other parts of Kubernetes, use for a key of this language."""
 
 
 def meant(key: str, known: Iterable[str]) -> str:
-    """The known key for one that is not: by what it means elsewhere, else the nearest word."""
+    """The known key for an unknown one: by its meaning elsewhere, else the nearest word."""
     words = list(known)
     plain = key.lower().replace("-", "_")
     others = [ours for ours, theirs in _SYNONYMS.items() if plain in theirs and ours in words]
@@ -37,7 +37,7 @@ def meant(key: str, known: Iterable[str]) -> str:
 
 
 def quoted(word: str) -> str:
-    """A word as the user wrote it, on one line, cut where it would flood a terminal."""
+    """A word as the user wrote it, on one line, truncated where it would flood a terminal."""
     line = word.encode("unicode_escape").decode("ascii") if not word.isprintable() else word
     return f"`{line[:60]}...`" if len(line) > 64 else f"`{line}`"
 

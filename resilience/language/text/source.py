@@ -39,7 +39,7 @@ def decode(file: str, data: bytes) -> str | Problem:
 
 
 def lines(text: str) -> list[str]:
-    """The lines of a text, split where YAML splits."""
+    """The lines of a text, split where YAML splits them."""
     return _BREAK.split(text)
 
 
@@ -50,7 +50,7 @@ def place_at(file: str, text: str, offset: int) -> Place:
 
 
 def inside(file: str, text: str, line: int, column: int) -> Place:
-    """A place for a parser's mark (counted from 0), moved back into the file where the parser ran
+    """A place for a parser's mark (counted from 0), moved back into the file if the parser ran
     past its end."""
     rows = lines(text)
     while rows and line >= len(rows) - 1 and not rows[-1].strip() and len(rows) > 1:

@@ -1,8 +1,8 @@
-"""Text rules: what may be put into a scalar, once, after the YAML has been parsed.
+"""Substitution in scalars, once, after the YAML has been parsed.
 
 `${NAME}` and `${NAME:-default}` come from the environment (as in a shell, an empty variable takes
 the default), `${matrix.x}` from the scenario's matrix, `${namespace}` is the scenario's namespace,
-and `$${` stands for a literal `${`. What is put in is text, never YAML: it cannot add a key.
+and `$${` is a literal `${`. Substituted values are text, never YAML: they cannot add a key.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MATRIX = re.compile(r"matrix\.([A-Za-z_][A-Za-z0-9_-]*)")
 
 
 class Unknown(Exception):
-    """A reference that stands for nothing."""
+    """A reference without a value."""
 
     def __init__(self, message: str, expected: str, suggestion: str = "") -> None:
         super().__init__(message)
@@ -28,8 +28,8 @@ class Unknown(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variables:
-    """What references stand for. `namespace` None: there is none to stand for. `used` collects the
-    matrix keys that were asked for."""
+    """The values of references. `namespace` None: undefined. `used` collects the matrix keys
+    that were referenced."""
 
     environment: Mapping[str, str]
     matrix: Mapping[str, str] = field(default_factory=dict)
@@ -37,7 +37,8 @@ class Variables:
     used: set[str] = field(default_factory=set)
 
     def fill(self, text: str) -> str:
-        """The text with every reference replaced; raises Unknown for the first that cannot be."""
+        """The text with every reference replaced; raises Unknown for the first that has no
+        value."""
         return _MARK.sub(self._value, text) if "${" in text else text
 
     def _value(self, match: re.Match[str]) -> str:
@@ -51,7 +52,7 @@ class Variables:
         if inner and (found := _NAME.fullmatch(inner)):
             return self._environment(found[1], found[2])
         raise Unknown(
-            f"{quoted(match[0])} is no reference",
+            f"{quoted(match[0])} is not a reference",
             "`${NAME}`, `${NAME:-default}`, `${matrix.x}`, `${namespace}`, "
             "or `$${` for the characters themselves",
         )

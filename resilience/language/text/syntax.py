@@ -1,7 +1,7 @@
-"""What the YAML parser says, in words for somebody who does not know its inner states.
+"""The YAML parser's errors, in words for people who do not know its inner states.
 
 The parser names the state it was in ("while scanning for the next token"); a person needs to know
-what to type. What is not translated here keeps the parser's own sentence.
+what to type. Errors without a translation here keep the parser's own sentence.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def _of_byte(file: str, text: str, position: int) -> Place:
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """If the parser's sentence holds `says`, `message` and `expected` are shown instead, at the
-    place where the construct began when `at_start`. `when` sees the text from the parser's place on
-    and whether the construct began on the same line."""
+    """If the parser's sentence contains `says`, `message` and `expected` are shown instead, at
+    the place where the construct began when `at_start`. `when` receives the text from the
+    parser's place on and whether the construct began on the same line."""
 
     says: str
     message: str
@@ -61,13 +61,13 @@ _RULES: Sequence[_Rule] = (
     ),
     _Rule(
         "could not find expected ':'",
-        "a line that is no `key: value`",
+        "a line that is not `key: value`",
         "a colon and a space after each key",
         at_start=True,
     ),
     _Rule(
         "did not find expected key",
-        "wrong indentation, or a line that is no `key: value`",
+        "wrong indentation, or a line that is not `key: value`",
         "the keys of one mapping all in one column",
     ),
     _Rule(

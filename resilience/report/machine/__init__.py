@@ -1,1 +1,1 @@
-"""Reports for machines: metrics, JUnit properties, the schema of `report.json`."""
+"""Reports for programs: metrics, JUnit properties, the schema of `report.json`."""

@@ -1,8 +1,8 @@
 """The last run of each scenario as Prometheus' text format, for the textfile collector or a push.
 
-One file holds all scenarios. What it held of a scenario that did not run this time stays, and so
-does the moment of a scenario's last success: that is what an alert is made of, since a run that
-never happens measures nothing.
+One file holds all scenarios. Its lines for a scenario that did not run this time stay, and so does
+the time of a scenario's last success: alerts depend on that, since a run that never happens
+measures nothing.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Row = tuple[str, str, str, str]
 
 
 def metrics(records: Sequence[RunRecord], before: str = "") -> str:
-    """The file's text; `before` is what it held until now."""
+    """The file's text; `before` is its present content."""
     rows = [row for record in records if not record.again for row in _rows(record)]
     ran = {scenario for _, scenario, _, _ in rows}
     known = {(name, scenario) for name, scenario, _, _ in rows}
@@ -80,7 +80,7 @@ def _promise(scenario: str, finding: Finding) -> Iterator[Row]:
 
 
 def _read(text: str) -> Iterator[Row]:
-    """Lines of an earlier file; what is none of ours is dropped."""
+    """Lines of an earlier file; foreign lines are dropped."""
     for line in text.splitlines():
         if match := _LINE.fullmatch(line):
             yield match[1], match[2], match[3], match[4]

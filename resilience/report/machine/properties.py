@@ -1,4 +1,4 @@
-"""JUnit properties of one run: names are stable, values are numbers where there is one."""
+"""JUnit properties of one run: names are stable, values are numbers where possible."""
 
 from __future__ import annotations
 

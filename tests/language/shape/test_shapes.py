@@ -136,11 +136,11 @@ def test_a_value_is_read_by_the_type_of_its_field(value: str, field: str, meant:
         ("{few: 0}", "`few` is `0`; at least 1"),
         ("{text: '${FIVE}'}", "the environment variable `FIVE` is not set"),
         ("{text: '${matrix.a}'}", "the matrix has no `a`; a `matrix:` with that key"),
-        ("{text: '${'}", "`${` is no reference"),
-        ("{text: '${ THREE }'}", "`${ THREE }` is no reference"),
+        ("{text: '${'}", "`${` is not a reference"),
+        ("{text: '${ THREE }'}", "`${ THREE }` is not a reference"),
         ("{'${THREE}': x}", "unknown key `${THREE}` in `every`"),
         ("{? [a] : x}", "a key that is not a string; `key: value`"),
-        ("{text: !secret x}", "the YAML tag `!secret` means nothing here; plain values"),
+        ("{text: !secret x}", "the YAML tag `!secret` is not supported here; plain values"),
     ],
 )
 def test_a_value_that_does_not_fit_is_told(value: str, says: str) -> None:

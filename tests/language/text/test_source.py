@@ -38,7 +38,7 @@ def test_windows_line_ends_are_line_ends() -> None:
         (b"---\n---\n...\n", "1:1: the file holds no document"),
         ("a: é\x01\n".encode(), "1:5: a control character"),
         (b"a: {b: 1\n\n\n\n", "1:4: `{` that is never closed"),
-        (b"a: 1\nb\n\n\n", "2:1: a line that is no `key: value`"),
+        (b"a: 1\nb\n\n\n", "2:1: a line that is not `key: value`"),
         (b"a: 'x\n\n", "1:4: a quote that is never closed"),
     ],
 )
