@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from resilience import __version__
-from resilience.commands import CommandError
+from resilience.commands import CommandError, audit_parsers
 from resilience.commands import backup_parsers as backup
 from resilience.commands.parsing import Parser
 from resilience.config.settings import OPTIONS, BadSetting
@@ -89,6 +89,9 @@ def parser() -> Parser:
     _add_doctor(
         commands.add_parser("doctor", help="check this machine and the access to a cluster")
     )
+    audit = commands.add_parser("audit", help="read a cluster or manifests and say what will break")
+    audit_parsers.add_audit(audit)
+    audit.set_defaults(run=_audit)
     backup.add_parsers(commands)
     _add_rbac(
         commands.add_parser("rbac", help="print the least permissions that files need, as YAML")
@@ -230,6 +233,12 @@ def _rbac(options: argparse.Namespace) -> int:
     from resilience.commands import rbac
 
     return rbac.show(options)
+
+
+def _audit(options: argparse.Namespace) -> int:
+    from resilience.commands import audit
+
+    return audit.audit(options)
 
 
 def _init(options: argparse.Namespace) -> int:

@@ -89,6 +89,17 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     return collecting.file(file_path, parent)
 
 
+@pytest.hookimpl(tryfirst=True, specname="pytest_collection_modifyitems")
+def pytest_resilience_add_audit(
+    session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Rules of the audit as tests; first, so that -m and -k select among them."""
+    if config.stash[SETTINGS].audit:
+        from resilience.harness.auditing import rule_items
+
+        items.extend(rule_items.items(session))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
     """Refuse what may not be combined with breaking a cluster."""

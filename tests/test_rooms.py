@@ -39,6 +39,7 @@ ARROWS: dict[str, set[str]] = {
     "checks": SPOKEN | {"actions", "backup"},
     "engine": SPOKEN | {"language", "config", "backup", "drain", "report"},
     "report": LEAF,
+    "audit": SPOKEN | {"actions"},
     "sandbox": {"kube"},
 }
 """Room to the rooms that it may import. The rooms that are not here stand outside of all: the

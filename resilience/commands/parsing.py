@@ -20,6 +20,11 @@ EXAMPLES = {
     "doctor": ("", "scenarios/ backups/ --context staging"),
     "rbac": ("scenarios/ --service-account ci:resilience | kubectl apply -f -",),
     "completion": ("bash > ~/.local/share/bash-completion/completions/resilience",),
+    "audit": (
+        "-n shop",
+        "-A --fail-on warning -o sarif --out audit.sarif",
+        "manifests/ --baseline known.yaml",
+    ),
     "init": ("", "mine"),
     "schema": ("scenario > scenario.schema.json",),
     "backup create": (

@@ -156,6 +156,12 @@ OPTIONS: tuple[Option, ...] = (
         help="show what each scenario would do; change nothing",
     ),
     Option(
+        name="audit",
+        flag=True,
+        parse=_flag,
+        help="add the rules of `resilience audit` as tests of the namespace; changes nothing",
+    ),
+    Option(
         name="sandbox_nodes",
         metavar="N",
         parse=_nodes,
@@ -230,6 +236,7 @@ class Settings:
     report: str = ""
     metrics: str = ""
     dry_run: bool = False
+    audit: bool = False
     sandbox_nodes: int = 3
     live: str = "auto"
     journal: str = ""

@@ -1,0 +1,58 @@
+"""One finding of an audit, and a whole report. Values only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from resilience.audit.base.rule import Level, Rule
+from resilience.model.place import Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """`object` is `shop/Deployment/checkout`; `accepted` is the reason why it is known and meant,
+    "" where it is not. `proof` is YAML, "" where a scenario could not prove it."""
+
+    rule: Rule
+    level: Level
+    object: str
+    part: str
+    text: str
+    proof: str
+    namespace: str
+    place: Place | None = None
+    accepted: str = ""
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """What a baseline remembers."""
+        return self.rule.id, self.object, self.part
+
+    @property
+    def subject(self) -> str:
+        """The object, and the part of it."""
+        return f"{self.object} ({self.part})" if self.part else self.object
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """`skipped` maps the id of a rule to why nothing can be said; `unread` are files and kinds that
+    could not be read, each in one line; `notices` are for the person, of no consequence."""
+
+    findings: Sequence[Finding]
+    rules: Sequence[Rule]
+    skipped: Mapping[str, str]
+    unread: Sequence[str]
+    notices: Sequence[str]
+    examined: int
+
+    @property
+    def open(self) -> Sequence[Finding]:
+        """Findings that nobody accepted."""
+        return [each for each in self.findings if not each.accepted]
+
+    @property
+    def worst(self) -> Level | None:
+        """The highest level of what is open."""
+        return max((each.level for each in self.open), default=None)

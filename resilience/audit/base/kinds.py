@@ -1,0 +1,76 @@
+"""The kinds that the rules read: in which groups each was ever served, and where it lists now."""
+
+from __future__ import annotations
+
+from resilience.cluster.interface import (
+    BUDGETS,
+    CONFIGMAPS,
+    DAEMONSETS,
+    DEPLOYMENTS,
+    ENDPOINTSLICES,
+    EVENTS,
+    JOBS,
+    NAMESPACES,
+    NODES,
+    PODS,
+    REPLICASETS,
+    REPLICATIONCONTROLLERS,
+    SECRETS,
+    SERVICES,
+    STATEFULSETS,
+    Resource,
+)
+
+CLAIMS = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
+VOLUMES = Resource("", "v1", "persistentvolumes", "PersistentVolume", namespaced=False)
+ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
+QUOTAS = Resource("", "v1", "resourcequotas", "ResourceQuota")
+CRONJOBS = Resource("batch", "v1", "cronjobs", "CronJob")
+SCALERS = Resource("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
+INGRESSES = Resource("networking.k8s.io", "v1", "ingresses", "Ingress")
+POLICIES = Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
+SCHEDULES = Resource("velero.io", "v1", "schedules", "Schedule")
+VALIDATING = Resource(
+    "admissionregistration.k8s.io",
+    "v1",
+    "validatingwebhookconfigurations",
+    "ValidatingWebhookConfiguration",
+    namespaced=False,
+)
+MUTATING = Resource(
+    "admissionregistration.k8s.io",
+    "v1",
+    "mutatingwebhookconfigurations",
+    "MutatingWebhookConfiguration",
+    namespaced=False,
+)
+
+READ: tuple[Resource, ...] = (
+    NAMESPACES, NODES, PODS, DEPLOYMENTS, STATEFULSETS, DAEMONSETS, REPLICASETS,
+    REPLICATIONCONTROLLERS, JOBS, CRONJOBS, SERVICES, ENDPOINTSLICES, BUDGETS, SCALERS, CLAIMS,
+    VOLUMES, CONFIGMAPS, SECRETS, ACCOUNTS, QUOTAS, INGRESSES, POLICIES, VALIDATING, MUTATING,
+    EVENTS, SCHEDULES,
+)  # fmt: skip
+"""What is listed in a live cluster."""
+
+OPTIONAL = frozenset({"Schedule"})
+"""Kinds of add-ons: a cluster that does not serve them has none."""
+
+_FORMER = {
+    "Deployment": {"extensions"},
+    "DaemonSet": {"extensions"},
+    "ReplicaSet": {"extensions"},
+    "Ingress": {"extensions"},
+    "NetworkPolicy": {"extensions"},
+}
+
+GROUPS: dict[str, frozenset[str]] = {
+    each.kind: frozenset({each.group, *_FORMER.get(each.kind, ())}) for each in READ
+}
+"""A kind's groups: a Service of Knative is no Service."""
+
+
+def is_known(api_version: str, kind: str) -> bool:
+    """Whether it is the Kubernetes kind of that name, of whatever version."""
+    group = api_version.partition("/")[0] if "/" in api_version else ""
+    return group in GROUPS.get(kind, frozenset())

@@ -1,0 +1,122 @@
+"""Objects of manifests: files, folders, standard input; several documents, Lists, JSON.
+
+One document that cannot be read is told, and the rest of its file is read. In a folder only what
+looks like a manifest counts; a file that is named has to be one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+from resilience.actions.shared import kinds, manifests
+from resilience.audit.base.inventory import Key, key_of
+from resilience.audit.reading.trim import trimmed
+from resilience.kube.objects import Object
+from resilience.model.place import Place
+from resilience.verbs.context import ActionFailed
+
+SUFFIXES = (".yaml", ".yml", ".json")
+STDIN = "-"
+
+_BREAK = re.compile(r"^---(?:\s|$)", re.MULTILINE)
+_OBJECT = re.compile(r"^\s*[\"']?(apiVersion|kind)[\"']?\s*:", re.MULTILINE)
+
+
+@dataclass
+class Files:
+    """What was read, where it stands, and what could not be read."""
+
+    objects: list[Object] = field(default_factory=list)
+    places: dict[Key, Place] = field(default_factory=dict)
+    unread: list[str] = field(default_factory=list)
+
+
+def read(names: Sequence[str], namespace: str, stdin: str = "") -> Files:
+    """All objects; those of a namespaced kind without one are in `namespace`."""
+    found = Files()
+    seen: set[tuple[str, Key]] = set()
+    for file, text in _texts(names, stdin, found):
+        for manifest in _manifests(file, text, found):
+            obj = trimmed(manifest.body)
+            _place(obj, namespace)
+            key = str(obj["apiVersion"]).partition("/")[0], key_of(obj)
+            if key not in seen:
+                seen.add(key)
+                found.objects.append(obj)
+                found.places.setdefault(key_of(obj), manifest.place)
+    return found
+
+
+def _place(obj: Object, namespace: str) -> None:
+    if obj["kind"] in kinds.CLUSTER_SCOPED:
+        obj["metadata"].pop("namespace", None)
+    else:
+        obj["metadata"].setdefault("namespace", namespace)
+
+
+def _texts(names: Sequence[str], stdin: str, found: Files) -> Iterator[tuple[str, str]]:
+    for name in names:
+        path = Path(name)
+        if name == STDIN:
+            yield "stdin", stdin
+        elif path.is_dir():
+            inner = sorted(each for each in path.rglob("*") if each.suffix in SUFFIXES)
+            texts = [(str(each), _text(each, found)) for each in inner if each.is_file()]
+            manifest = [(file, text) for file, text in texts if text and _OBJECT.search(text)]
+            if not manifest:
+                found.unread.append(f"{name} holds no manifest ({', '.join(SUFFIXES)})")
+            yield from manifest
+        else:
+            text = _text(path, found)
+            if text is not None:
+                yield name, text
+
+
+def _text(path: Path, found: Files) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        found.unread.append(f"{path} cannot be read: {reason}")
+        return None
+
+
+def _manifests(file: str, text: str, found: Files) -> Iterator[manifests.Manifest]:
+    import yaml
+
+    try:
+        whole = list(manifests.documents(text, file))
+    except (ActionFailed, yaml.YAMLError):
+        yield from _apart(file, text, found)
+        return
+    if not whole:
+        found.unread.append(f"{file} holds no object")
+    yield from whole
+
+
+def _apart(file: str, text: str, found: Files) -> Iterator[manifests.Manifest]:
+    """Document by document: one that is broken does not hide the others."""
+    import yaml
+
+    starts = [0, *(each.start() for each in _BREAK.finditer(text)), len(text)]
+    for start, end in pairwise(starts):
+        part = text[start:end]
+        padded = "\n" * text.count("\n", 0, start) + part
+        try:
+            yield from manifests.documents(padded, file)
+        except (ActionFailed, yaml.YAMLError) as error:
+            found.unread.append(_told(file, part, error))
+
+
+def _told(file: str, part: str, error: Exception) -> str:
+    mark = getattr(error, "problem_mark", None)
+    where = f"{file}:{mark.line + 1}:{mark.column + 1}: " if mark else ""
+    said = str(getattr(error, "problem", None) or error).splitlines()[0]
+    text = said if said.startswith(file) else f"{where or file + ': '}{said}"
+    if "{{" in part:
+        text += "; it holds a template: run `helm template CHART | resilience audit -`"
+    return text

@@ -1,0 +1,1 @@
+"""One folder for each topic, one file for each rule: a module level `RULE`."""

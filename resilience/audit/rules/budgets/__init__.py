@@ -1,0 +1,1 @@
+"""PodDisruptionBudgets: none, blocking, idle, overlapping."""

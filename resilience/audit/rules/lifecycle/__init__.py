@@ -1,0 +1,1 @@
+"""What ends by itself, and what stops others: certificates, API versions, webhooks."""

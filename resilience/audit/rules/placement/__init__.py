@@ -1,0 +1,1 @@
+"""Where Pods run: on which nodes and in which zones."""

@@ -1,0 +1,1 @@
+"""What the kubelet asks, and how a Pod comes and goes."""

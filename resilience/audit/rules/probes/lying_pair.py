@@ -1,0 +1,62 @@
+"""Liveness asks what readiness asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from resilience.audit.base.inventory import Inventory
+from resilience.audit.base.proofs import restart
+from resilience.audit.base.rule import Hit, Level, Rule
+from resilience.audit.base.workloads import mapping, whole
+
+HANDLERS = ("httpGet", "tcpSocket", "exec", "grpc")
+PATIENT = 60
+"""Seconds of failures after which a restart is likely to help."""
+
+
+def find(inventory: Inventory) -> Iterator[Hit]:
+    """Containers that are killed by the question that should only take them out of the Service."""
+    for workload in inventory.lasting:
+        for container in workload.containers:
+            live, ready = container.get("livenessProbe"), container.get("readinessProbe")
+            if not isinstance(live, dict) or not isinstance(ready, dict):
+                continue
+            seconds = _patience(live)
+            if _asks(live) and _asks(live) == _asks(ready) and _is_short(seconds, ready):
+                text = f"liveness asks what readiness asks, and kills after {seconds} s"
+                yield Hit(workload.object, text, str(container.get("name")))
+
+
+def _is_short(seconds: int, ready: Mapping[str, Any]) -> bool:
+    return seconds < PATIENT and seconds <= _patience(ready)
+
+
+def _patience(probe: Mapping[str, Any]) -> int:
+    """Seconds until it has failed."""
+    return whole(probe.get("periodSeconds"), 10) * whole(probe.get("failureThreshold"), 3)
+
+
+def _asks(probe: Mapping[str, Any]) -> Any:
+    """The question: its kind, and of HTTP only port and path, since headers only name the asker."""
+    kind = next((key for key in HANDLERS if probe.get(key)), "")
+    asked = mapping(probe, "httpGet")
+    if kind == "httpGet":
+        return kind, asked.get("port"), asked.get("path")
+    return (kind, probe[kind]) if kind else None
+
+
+RULE = Rule(
+    id="lying-pair",
+    level=Level.WARNING,
+    title="liveness asks what readiness asks",
+    reason=(
+        "A Pod under load, or one that waits for its database, is killed instead of taken out of"
+        " the Service. The others get its load, fail the same probe, and are killed too."
+    ),
+    remedy="Let liveness ask only whether the process hangs, and wait longer than readiness does.",
+    link="https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/",
+    source="pkg/kubelet/prober/worker.go",
+    find=find,
+    prove=restart,
+)

@@ -1,0 +1,43 @@
+"""Requests reach a Pod before it can answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from resilience.audit.base.inventory import Inventory
+from resilience.audit.base.proofs import restart
+from resilience.audit.base.rule import Hit, Level, Rule
+from resilience.audit.base.workloads import Workload, listed
+
+
+def find(inventory: Inventory) -> Iterator[Hit]:
+    """Long-lived workloads of which no container has a readiness probe."""
+    for workload in inventory.lasting:
+        if any(each.get("readinessProbe") for each in workload.containers):
+            continue
+        if id(workload.object) in inventory.served:
+            yield Hit(
+                workload.object, "a Service sends requests to it, and it has no readiness probe"
+            )
+        elif _has_ports(workload):
+            yield Hit(workload.object, "it has ports and no readiness probe", level=Level.INFO)
+
+
+def _has_ports(workload: Workload) -> bool:
+    return any(True for each in workload.containers for _ in listed(each, "ports"))
+
+
+RULE = Rule(
+    id="no-readiness",
+    level=Level.WARNING,
+    title="requests reach a Pod before it can answer",
+    reason=(
+        "Without a readiness probe a container counts as ready once its process runs. Each rollout"
+        " and each restart sends requests to a process that does not listen yet."
+    ),
+    remedy="Add a readinessProbe that asks what a request needs.",
+    link="https://kubernetes.io/docs/tasks/configure-pod-container/configure-liveness-readiness-startup-probes/",
+    source="pkg/kubelet/prober/worker.go",
+    find=find,
+    prove=restart,
+)

@@ -1,0 +1,1 @@
+"""How many Pods there are, and who makes new ones."""

@@ -1,0 +1,1 @@
+"""What a broken process may reach."""

@@ -1,0 +1,35 @@
+"""A Pod with files of its node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from resilience.audit.base.inventory import Inventory
+from resilience.audit.base.proofs import drain
+from resilience.audit.base.rule import Hit, Level, Rule
+from resilience.audit.base.workloads import mapping
+
+
+def find(inventory: Inventory) -> Iterator[Hit]:
+    """hostPath volumes."""
+    for workload in inventory.workloads:
+        for volume in workload.volumes:
+            path = mapping(volume, "hostPath").get("path")
+            if path:
+                yield Hit(workload.object, f"hostPath {path}", str(volume.get("name")))
+
+
+RULE = Rule(
+    id="host-path",
+    level=Level.WARNING,
+    title="a Pod with files of its node",
+    reason=(
+        "What it keeps there stays behind when the Pod moves, and is lost with the node. No backup"
+        " of volumes takes it."
+    ),
+    remedy="Use a claim; for agents of a node, mount the one directory that they need, read-only.",
+    link="https://kubernetes.io/docs/concepts/storage/volumes/#hostpath",
+    source="pkg/volume/hostpath/host_path.go",
+    find=find,
+    prove=drain,
+)

@@ -1,0 +1,40 @@
+"""A container with all rights on its node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from resilience.audit.base.inventory import Inventory
+from resilience.audit.base.proofs import restart
+from resilience.audit.base.rule import Hit, Level, Rule
+from resilience.audit.base.workloads import mapping
+
+NAMESPACES = ("hostNetwork", "hostPID", "hostIPC")
+
+
+def find(inventory: Inventory) -> Iterator[Hit]:
+    """Privileged containers, and Pods in namespaces of their node."""
+    for workload in inventory.workloads:
+        for container in workload.every_container:
+            own = mapping(container, "securityContext")
+            if own.get("privileged") is True:
+                yield Hit(workload.object, "privileged: true", str(container.get("name")))
+        shared = [each for each in NAMESPACES if workload.spec.get(each) is True]
+        if shared:
+            yield Hit(workload.object, f"{', '.join(shared)}: true", "Pod")
+
+
+RULE = Rule(
+    id="privileged",
+    level=Level.WARNING,
+    title="a Pod with rights on its node",
+    reason=(
+        "Such a process can stop everything on its node, by mistake too. Its failure is the failure"
+        " of a node."
+    ),
+    remedy="Take away privileged and the host's namespaces; add the one capability it needs.",
+    link="https://kubernetes.io/docs/concepts/security/pod-security-standards/",
+    source="staging/src/k8s.io/pod-security-admission/policy/check_privileged.go",
+    find=find,
+    prove=restart,
+)

@@ -1,0 +1,37 @@
+"""A token of the API server in a Pod that may not need it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from resilience.audit.base.inventory import Inventory
+from resilience.audit.base.proofs import restart
+from resilience.audit.base.rule import Hit, Level, Rule
+
+
+def find(inventory: Inventory) -> Iterator[Hit]:
+    """Pods of the default ServiceAccount with its token: it was granted to nobody in particular."""
+    for workload in inventory.workloads:
+        account = str(workload.spec.get("serviceAccountName") or "default")
+        own = workload.spec.get("automountServiceAccountToken")
+        found = inventory.get("ServiceAccount", account, workload.namespace) or {}
+        mounted = found.get("automountServiceAccountToken") if own is None else own
+        if account == "default" and mounted is not False:
+            yield Hit(workload.object, "the token of ServiceAccount default is mounted")
+
+
+RULE = Rule(
+    id="token-mounted",
+    level=Level.INFO,
+    title="a token that the Pod may not need",
+    reason=(
+        "Whoever reads the files of the Pod acts in the API server as its ServiceAccount. What"
+        " somebody grants to `default` later is granted to this Pod too."
+    ),
+    remedy="Set automountServiceAccountToken: false, or give the Pod a ServiceAccount of its own.",
+    link="https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/",
+    source="plugin/pkg/admission/serviceaccount/admission.go",
+    needs=("ServiceAccount",),
+    find=find,
+    prove=restart,
+)

@@ -1,0 +1,1 @@
+"""Claims, and data outside of them."""

@@ -1,0 +1,1 @@
+"""Services, and the names that objects call each other by."""

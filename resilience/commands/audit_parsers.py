@@ -1,0 +1,51 @@
+"""The parsers of `resilience audit` and `resilience init`. No logic."""
+
+from __future__ import annotations
+
+import argparse
+
+from resilience.config.settings import OPTIONS
+
+FORMS = ("table", "json", "sarif", "junit")
+LEVELS = ("error", "warning", "info", "never")
+
+
+def add_audit(audit: argparse.ArgumentParser) -> None:
+    """Options of `resilience audit`."""
+    audit.add_argument(
+        "paths",
+        nargs="*",
+        metavar="FILE",
+        help="manifests or folders of manifests; - for standard input; a cluster without any",
+    )
+    where = audit.add_mutually_exclusive_group()
+    where.add_argument(
+        "-n",
+        "--namespace",
+        dest="resilience_namespace",
+        metavar="NS",
+        help="namespace to read; for manifests, that of objects without one",
+    )
+    where.add_argument("-A", "--all-namespaces", action="store_true", help="read all namespaces")
+    for name in ("context", "kubeconfig"):
+        option = next(each for each in OPTIONS if each.name == name)
+        audit.add_argument(
+            f"--{name}",
+            dest=option.key,
+            metavar=option.metavar,
+            help="kubeconfig context" if name == "context" else "kubeconfig file",
+        )
+    audit.add_argument("-o", "--output", choices=FORMS, default="table", help="form of the report")
+    audit.add_argument("--out", metavar="FILE", help="write the report to this file")
+    audit.add_argument(
+        "--fail-on",
+        choices=LEVELS,
+        default="error",
+        help="least level that ends with exit code 1 (default: %(default)s)",
+    )
+    audit.add_argument("--only", action="append", metavar="RULE", help="check only this rule")
+    audit.add_argument("--skip", action="append", metavar="RULE", help="do not check this rule")
+    audit.add_argument("--list", action="store_true", help="list the rules")
+    audit.add_argument("--baseline", metavar="FILE", help="findings that are accepted")
+    audit.add_argument("--write-baseline", metavar="FILE", help="accept all that is found now")
+    audit.add_argument("--reason", metavar="TEXT", help="why, for --write-baseline")
