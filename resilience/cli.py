@@ -141,9 +141,9 @@ def _add_recover(recover: argparse.ArgumentParser) -> None:
     recover.add_argument("id", nargs="?", metavar="RUN", help="only this run (default: all)")
     kept = recover.add_mutually_exclusive_group()
     kept.add_argument("--force", action="store_true",
-                      help="undo even what somebody else has changed since; needs RUN")  # fmt: skip
+                      help="undo even what someone else has changed since; needs RUN")  # fmt: skip
     kept.add_argument("--forget", action="store_true",
-                      help="keep what somebody else has changed since; needs RUN")  # fmt: skip
+                      help="keep what someone else has changed since; needs RUN")  # fmt: skip
     _add_settings(recover, {"context", "kubeconfig", "journal", "journal_namespace", "lock_wait"})
     recover.set_defaults(run=_recover)
 

@@ -4,7 +4,7 @@ Three classes, by who could still change something:
 
 - Nobody: what was written is wrong (an image name, a Pod that its namespace's PodSecurity or quota
   does not admit). Final at once.
-- Somebody else, by making what is missing (an image, a Secret, a key, a ServiceAccount, a node that
+- Someone else, by making what is missing (an image, a Secret, a key, a ServiceAccount, a node that
   fits). Often an operator does so a moment later: final after `OTHERS` seconds in that state, which
   is also when the kubelet has pulled twice.
 - The cluster itself: a registry that timed out, a crash loop, a quota or node that is full, a node
@@ -27,7 +27,7 @@ from resilience.model.quantity import parse_quantity
 
 AT_ONCE = 0.0
 OTHERS = 10.0
-"""Seconds in which somebody else may make what is missing."""
+"""Seconds in which someone else may make what is missing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ def connect(access: Access, *, run: str = "", gate: Gate | None = None) -> HttpC
 
 
 def open_context(context: str, kubeconfig: str = "", *, gate: Gate | None = None) -> HttpCluster:
-    """The cluster of a kubeconfig context. A sandbox that somebody else started is recognised by
+    """The cluster of a kubeconfig context. A sandbox that someone else started is recognised by
     what it answers, since a context's name proves nothing."""
     from dataclasses import replace
     from urllib.parse import urlsplit

@@ -7,7 +7,7 @@ ClusterError
 ├── ClusterEnded         the embedded cluster is gone, and all that was in it
 └── ApiError             an answer that says no
     ├── NotFound         404
-    ├── Conflict         409: somebody else wrote, or it exists already
+    ├── Conflict         409: someone else wrote, or it exists already
     ├── Forbidden        403 (and 401): a right is missing, or the namespace is terminating
     ├── Invalid          400 and 422: the request itself is wrong
     ├── Throttled        429: not now; `retry_after` says when, if the server said so

@@ -30,7 +30,7 @@ ANSWER_WITHIN = 5.0
 """Seconds for one write: a hanging connection must not hide that the lock is running out."""
 
 ASK_EVERY = 1.0
-"""Seconds between looks at a lock that somebody else holds."""
+"""Seconds between looks at a lock that someone else holds."""
 
 
 class Clock(Protocol):
@@ -42,7 +42,7 @@ class Clock(Protocol):
 
 
 class Held(Exception):
-    """Somebody else holds the lock; the text says who and since when."""
+    """Someone else holds the lock; the text says who and since when."""
 
     def __init__(self, name: str, holder: str, since: str) -> None:
         super().__init__(
@@ -144,7 +144,7 @@ class LeaseLock:
         return self._cluster.request("PUT", path, body=lease, timeout=ANSWER_WITHIN)
 
     def _take(self, lease: Object | None) -> bool:
-        """Compare and swap; False when somebody was faster."""
+        """Compare and swap; False when someone was faster."""
         now = _micro(self._clock.wall())
         spec: dict[str, Any] = {
             "holderIdentity": self._holder,
@@ -204,7 +204,7 @@ class LeaseLock:
         return ""
 
     def _reread(self) -> str:
-        """Our version is stale: did somebody take the lock, or only touch its labels?"""
+        """Our version is stale: did someone take the lock, or only touch its labels?"""
         try:
             lease = self._read()
         except ClusterError:

@@ -91,7 +91,7 @@ def nodes(config: pytest.Config, *categories: str) -> set[str]:
 
 
 def shield(item: pytest.Item) -> None:
-    """A timeout that somebody set for all tests counts for the scenario, not for starting and
+    """A timeout that someone set for all tests counts for the scenario, not for starting and
     ending the cluster around it, where it would cut through."""
     if item.config.pluginmanager.hasplugin("timeout"):
         item.add_marker(pytest.mark.timeout(method="signal", func_only=True))

@@ -42,7 +42,7 @@ AWAY = 300.0
 
 
 class LockLost(ClusterError):
-    """Somebody else may be acting by now: nothing was sent."""
+    """Someone else may be acting by now: nothing was sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ class Guarding:
         reach: Reach,
     ) -> Iterator[tuple[HttpCluster, Options, Sequence[Sink]]]:
         """The cluster through which the run may act, its options, and its sinks beside the local
-        file, with its locks held. Refused when nothing allows it, when somebody else holds them,
+        file, with its locks held. Refused when nothing allows it, when someone else holds them,
         outside of a window, or when the gate is shut. A run that acts on nothing needs none."""
         if not reach:
             yield self.cluster.under(), options, ()

@@ -227,7 +227,7 @@ class Session:
         return f"this scenario touched nothing; what run {runs} had left was undone before"
 
     def mark_incomplete(self, node: str) -> None:
-        """A test of somebody's left something in the cluster."""
+        """A test of someone's left something in the cluster."""
         from resilience.model.verdict import Outcome
 
         self.outcomes[node] = Outcome.UNDO_INCOMPLETE

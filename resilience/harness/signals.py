@@ -93,7 +93,7 @@ class Signals:
     @contextmanager
     def attached(self, aborter: Aborter, *, supervised: bool = False) -> Iterator[None]:
         """Signals go to `aborter` for the time of the block. Unless a run is `supervised`, the
-        main thread is inside of somebody's test: what a signal raises must reach it, too, but
+        main thread is inside of someone's test: what a signal raises must reach it, too, but
         never while things are being put back."""
         self._aborter, self._supervised = aborter, supervised
         try:

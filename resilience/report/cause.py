@@ -1,7 +1,7 @@
 """The one thing to know first about a run that did not pass.
 
 What decided the outcome is named, not what went wrong beside it: a step that could not be carried
-out outranks an objective that was therefore not measured, and what somebody stopped was stopped.
+out outranks an objective that was therefore not measured, and what someone stopped was stopped.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ def test_nothing_is_lost_when_one_of_several_does_not_exist(here: World) -> None
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("node/n1", "belongs to no namespace"), ("dragon/d", "serves no kind dragon")],
+    [("node/n1", "is cluster-scoped"), ("dragon/d", "does not serve kind dragon")],
 )
 def test_only_what_is_served_and_namespaced_can_be_lost(here: World, name: str, text: str) -> None:
     assert text in here.run(when=[lose(name)]).message
@@ -63,7 +63,7 @@ def test_what_a_finalizer_holds_is_told_as_still_there(here: World) -> None:
     here.cluster.change(CONFIGMAPS, "shop", "settings",
                         lambda obj: obj["metadata"].update(finalizers=["held"]))  # fmt: skip
     record = here.run(when=[lose("cm/settings", within=5.0)])
-    assert "ConfigMap shop/settings was deleted, but is still there after 5s" in record.message
+    assert "ConfigMap shop/settings was deleted, but still exists after 5s" in record.message
 
 
 def test_a_loss_without_a_name_is_told_at_load() -> None:

@@ -194,7 +194,7 @@ def test_with_the_rights_that_are_printed_machines_stop_and_processes_crash(
     written(folder, "crash", "  - crash: {pods: app=web, count: 1}\n", BACK)
     with limited(folder, kubeconfig, cluster) as least:
         told = passed(folder, least, 4)
-    assert "node-2 is not Ready any more" in told
+    assert "node-2 is no longer Ready" in told
     assert {_ready(node) for node in cluster.list(NODES)} == {"True"}
 
 

@@ -106,7 +106,7 @@ class Soak:
         self._running.fault("node", name=node, state="running")
 
     def _connect(self) -> None:
-        """Many short connections through the Service; whether somebody answers is chance."""
+        """Many short connections through the Service; whether someone answers is chance."""
         address = self._running.get("service", "soak")["spec"]["clusterIP"]
         for _ in range(CONNECTIONS):
             with suppress(OSError), socket.socket() as client:

@@ -1,4 +1,4 @@
-"""The interface for third-party verbs is pinned: a name that goes breaks somebody's verb."""
+"""The interface for third-party verbs is pinned: a name that goes breaks someone's verb."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""`restore`: bring a namespace back from its newest verified snapshot, or from one that is named.
+"""`restore`: restores a namespace from its newest verified snapshot, or from a named one.
 
-The snapshot is verified before anything is created. What is brought back in its own namespace
-stays, since it was lost; a namespace that `into` creates is deleted at the end. Where it came from
-is noted on the namespace, so that `same` can compare.
+The snapshot is verified before anything is created. Objects restored into their own namespace stay,
+since they were lost; a namespace that `into` creates is deleted at the end. The namespace's
+annotations record where it came from, so that `matches_snapshot` can compare.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Restore:
     name: str = parameter("The snapshot; the newest of this namespace by default.", default="")
     into: str = parameter("Another namespace, which must not exist.", default="")
     existing: Literal["fail", "skip", "update"] = parameter(
-        "What to do with objects that are there and differ; `skip` also leaves their data alone.",
+        "What to do with objects that exist and differ; `skip` also leaves their data alone.",
         default="fail",
     )
 
@@ -68,7 +68,7 @@ def _describe(restore: Restore) -> str:
 
 
 def run(restore: Restore, context: ActionContext) -> None:
-    """Verify, create, fill, load; whatever is not brought back fails the step by name."""
+    """Verify, create, fill, load; the step fails and names whatever was not restored."""
     from resilience.backup.format.errors import BackupError
 
     target = restore.into or context.namespace
@@ -78,15 +78,15 @@ def run(restore: Restore, context: ActionContext) -> None:
             _require_absent(target, context)
         report = _brought_back(restore, snapshot, target, context)
         if bad := [str(item) for item in report.bad]:
-            raise ActionFailed(f"of {snapshot.name} {many(len(bad), 'object')} did not come back: "
+            raise ActionFailed(f"of {snapshot.name} {many(len(bad), 'object')} were not restored: "
                                f"{'; '.join(bad[:5])}")  # fmt: skip
         _mark(snapshot, target, context)
         _read_sentinel(restore, snapshot, target, context)
     except (BackupError, ClusterError) as problem:
-        raise ActionFailed(f"nothing is restored for certain: {problem}") from problem
+        raise ActionFailed(f"it is not certain that anything was restored: {problem}") from problem
     context.affected(context.cluster.get(NAMESPACES, target), "was restored")
     context.proof(
-        f"snapshot {snapshot.name} is back in {target}: "
+        f"snapshot {snapshot.name} is restored in {target}: "
         + ", ".join(f"{count} {what.value}" for what, count in report.counts.items()),
         {"snapshot": snapshot.name, "seconds": report.seconds, "volumes": report.volumes},
     )
@@ -180,7 +180,7 @@ def _brought_back(
 
 
 def _part(snapshot: Snapshot, namespace: str) -> tuple[str, ...]:
-    """The namespace, where the snapshot holds others too."""
+    """The namespace to restore, where the snapshot holds several."""
     held = snapshot.manifest.namespaces if snapshot.manifest else ()
     return () if tuple(held) == (namespace,) else (namespace,)
 
@@ -188,8 +188,8 @@ def _part(snapshot: Snapshot, namespace: str) -> tuple[str, ...]:
 def _read_sentinel(
     restore: Restore, snapshot: Snapshot, target: str, context: ActionContext
 ) -> None:
-    """What a plan's application was handed before the snapshot, it must tell now. Data that `skip`
-    left alone may be younger than any snapshot, and is not asked."""
+    """The sentinel that a plan's application received before the snapshot must be there now.
+    Data that `skip` left alone may be newer than any snapshot, and is not checked."""
     from resilience.backup.data.container_stream import exec_of
     from resilience.backup.data.sentinel import require
     from resilience.backup.format.backup_clock import BorrowedClock
@@ -204,26 +204,27 @@ def _read_sentinel(
             plan.sentinel, context.cluster, exec_of(context.cluster), target, snapshot.name,
             clock=clock, within=left,
         )  # fmt: skip
-        context.note(What.NOTE, f"the application tells the sentinel of {snapshot.name}")
+        context.note(What.NOTE, f"the application returns the sentinel of {snapshot.name}")
 
 
 def _mark(snapshot: Snapshot, target: str, context: ActionContext) -> None:
-    """What `same` reads; the marks are taken off again at the end."""
+    """Annotations for `matches_snapshot`; they are removed at the end."""
     from resilience.backup.drills.scratch import SNAPSHOT, SOURCE, STORE
 
     marks = {SNAPSHOT: snapshot.name, SOURCE: context.namespace, STORE: snapshot.store.url}
-    if target != context.namespace:  # it is deleted with its marks
+    if target != context.namespace:  # it is deleted together with its annotations
         context.cluster.patch(NAMESPACES, target, {"metadata": {"annotations": marks}})
         return
     reverting.change(
         context, NAMESPACES, context.cluster.get(NAMESPACES, target),
         lambda now: now["metadata"].setdefault("annotations", {}).update(marks),
-        f"take the marks of the restore off namespace {target}",
+        f"remove the annotations of the restore from namespace {target}",
     )  # fmt: skip
 
 
 def undo(data: Mapping[str, Any], context: UndoContext) -> None:
-    """Delete the namespace that this restore created, or take its marks off one that was there."""
+    """Delete the namespace that this restore created, or remove its annotations from an existing
+    one."""
     from resilience.backup.objects.rules import RESTORE
 
     if "fields" in data:
@@ -237,18 +238,17 @@ def undo(data: Mapping[str, Any], context: UndoContext) -> None:
         others = [] if context.force else namespace_users.of(context.cluster, found)
         if others:
             raise ChangedSince(
-                f"namespace {name} holds what this restore did not bring, and is not deleted: "
-                f"{', '.join(others)}"
+                f"namespace {name} holds objects of others, and is not deleted: {', '.join(others)}"
             )
         if not objects.is_terminating(found):
             context.cluster.delete(NAMESPACES, name, uid=objects.uid(found))
-    except (NotFound, Conflict):  # gone, or somebody else's of the same name by now
+    except (NotFound, Conflict):  # gone, or another object with that name
         return
     wait_until_gone(NAMESPACES, found, context)
 
 
 def rehearse(restore: Restore, context: ActionContext) -> None:
-    """Verify the snapshot, and ask the API server about every object in it."""
+    """Verify the snapshot, and send every object in it to the API server as a dry run."""
     from resilience.backup.format.errors import BackupError
 
     target = restore.into or context.namespace
@@ -267,7 +267,7 @@ def _rights(restore: Restore, namespace: str) -> Sequence[Right]:
         *(Right(verb=verb, group="*", resource="*", namespace=target)
           for verb in ("get", "list", "create", "patch")),
         Right(verb="delete", group="", resource="pods", namespace=target),
-        # Asked for with dryRun where it exists; a name cannot restrict a creation.
+        # Sent with dryRun if the kind exists; a name cannot restrict a creation.
         Right(verb="create", group="", resource="namespaces"),
         *(Right(verb=verb, group="", resource="namespaces", name=target)
           for verb in ("get", "patch", *(("delete",) if restore.into else ()))),
@@ -275,7 +275,9 @@ def _rights(restore: Restore, namespace: str) -> Sequence[Right]:
 
 
 def _touches(restore: Restore, namespace: str) -> Reach:
-    more = frozenset[str]() if restore.into else ANY  # those that it refers to, and that are lost
+    more = (
+        frozenset[str]() if restore.into else ANY
+    )  # those that it refers to, and that are missing
     return Reach(namespaces=frozenset({restore.into or namespace}), cluster_scoped=more)
 
 
@@ -296,6 +298,6 @@ VERB = Verb(
     undo_text="A namespace that `into` created is deleted.",
     residue=Residue.NAMED,
     residue_text="restored objects stay in their namespace",
-    proof="what became of each object, and of each volume's stream",
+    proof="the fate of each object, and of each volume's stream",
     example="restore: {store: file:./backups-data, existing: skip}",
 )

@@ -1,7 +1,7 @@
-"""`snapshot`: make a backup of a namespace, or of all that a plan says, verify it, and record that.
+"""`snapshot`: takes a backup of a namespace, or of a plan, verifies it, and records that.
 
-`this` is for the `given:` of a plan that makes its own subject; another plan is named; else a store
-is. The snapshot stays in its store: it is the point.
+`this` is for the `given:` of a plan that creates its own subject; otherwise the step names another
+plan or a store. The snapshot stays in its store, which is the purpose.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _rights(snapshot: Snapshot, namespace: str) -> Sequence[Right]:
 
 
 def run(snapshot: Snapshot, context: ActionContext) -> None:
-    """Make it; a snapshot that is not whole fails the step and is not visible."""
+    """Take it; an incomplete snapshot fails the step and is not visible."""
     from resilience.backup.format.errors import BackupError
     from resilience.cluster.interface import NAMESPACES
 
@@ -157,7 +157,7 @@ def _here(snapshot: Snapshot, context: ActionContext) -> tuple[Manifest, str]:
 
 
 def rehearse(snapshot: Snapshot, context: ActionContext) -> None:
-    """List what would be taken, and ask the store what it holds."""
+    """List what would be taken, and list the store's content."""
     from resilience.backup.format.backup_clock import BorrowedClock
     from resilience.backup.format.errors import BackupError
     from resilience.backup.plans.lifecycle import plan_store

@@ -1,1 +1,1 @@
-"""Verbs that carry other steps: parallel, repeat, a choice, an expected refusal, a pause."""
+"""Verbs that contain other steps: parallel, repeat, a choice, an expected refusal, a pause."""

@@ -13,7 +13,7 @@ from resilience.verbs.context import FlowContext
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OneOf:
-    """Parameters of `one_of`."""
+    """Parameters of `choose`."""
 
     steps: tuple[Step, ...] = parameter("Steps to choose from.", at_least=2)
 

@@ -1,7 +1,8 @@
 """`expect_refused`: the API server must refuse this step, for instance because of a budget.
 
-For proving that a guard rail holds. A step that goes through fails the service; one that fails for
-another reason (nothing to do, a missing Pod, our own guard) is an error, because it proves nothing.
+Proves that a guard rail holds. If the step succeeds, the service fails; if it fails for another
+reason (nothing to do, a missing Pod, a guard of this project), that is an error, because it proves
+nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from resilience.verbs.context import Refused as RefusedByGuard
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """Parameters of `refused`."""
+    """Parameters of `expect_refused`."""
 
     step: Step = parameter("The step that must be refused.")
 

@@ -1,7 +1,7 @@
-"""What flow verbs share: giving inner steps places of their own, and bounds from those inside.
+"""Shared by flow verbs: paths for inner steps, and bounds derived from them.
 
-A step that is carried out several times gets another path each time, and with it another random
-stream, so that repeating a kill does not mean killing by the same dice.
+A step that runs several times gets another path each time, and with it another random stream, so
+that a repeated kill does not choose the same victims.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ Bounds = tuple[Duration, Duration]
 
 
 def round_of(step: Step, number: int) -> Step:
-    """The same step in its round `number`, from 0."""
+    """The same step in round `number`, from 0."""
     return replace(step, path=f"{step.path}#{number + 1}")
 
 
 def bounds(step: Step) -> Bounds:
-    """The least and the most time that a step takes by its own words."""
+    """The least and the most time that a step's parameters demand."""
     least, most = step.verb.bounds(step.parameters) or (Duration.of(0), step.within)
     return least, most
 
 
 def in_turn(steps: Iterable[Step], times: int = 1) -> Bounds:
-    """One after another, so many times."""
+    """One after another, this many times."""
     pairs = [bounds(step) for step in steps]
     least = sum((pair[0].exact for pair in pairs), Duration.of(0).exact)
     most = sum((pair[1].exact for pair in pairs), Duration.of(0).exact)
@@ -35,6 +35,6 @@ def in_turn(steps: Iterable[Step], times: int = 1) -> Bounds:
 
 
 def at_once(steps: Iterable[Step]) -> Bounds:
-    """All at the same time: the longest decides."""
+    """All at the same time: the longest counts."""
     pairs = [bounds(step) for step in steps]
     return max(pair[0] for pair in pairs), max(pair[1] for pair in pairs)

@@ -1,4 +1,4 @@
-"""`parallel`: several steps at the same time, for faults that come together."""
+"""`parallel`: several steps at the same time, for faults that coincide."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Parallel:
 
 
 def run(parallel: Parallel, context: FlowContext) -> None:
-    """All are carried out to their ends; then the first that failed, in their order, decides."""
+    """All run to their ends; then the first failed one, in their order, decides."""
     with ThreadPoolExecutor(len(parallel.steps)) as pool:
         under_way = [pool.submit(context.perform, step) for step in parallel.steps]
     for each in under_way:

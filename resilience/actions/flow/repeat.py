@@ -1,7 +1,7 @@
 """`repeat`: the same steps several times, a fixed number of times or for a fixed duration.
 
 `every` is from start to start; a round that takes longer is followed by the next at once. `jitter`
-moves each start by up to that much, by the seed.
+delays each start by up to that much, by the seed.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def _check(repeat: Repeat) -> Sequence[Complaint]:
             Complaint(field="", message="no end is named", expected="times: N or for: DURATION"),
         )
     if isinstance(repeat.jitter, Share) and repeat.every is None:
-        expected = "every: DURATION beside it, or a jitter such as 5s"
-        message = f"{repeat.jitter} of `every`, which is not there"
+        expected = "every: DURATION next to it, or a jitter such as 5s"
+        message = f"{repeat.jitter} of `every`, which is missing"
         return (Complaint(field="jitter", message=message, expected=expected),)
     return ()
 
@@ -92,7 +92,7 @@ def _describe(repeat: Repeat) -> str:
 
 
 def rehearse(repeat: Repeat, context: FlowContext) -> None:
-    """One round: later ones choose anew among whoever is there then."""
+    """One round: later rounds choose again among the Pods that exist then."""
     for step in repeat.steps:
         context.perform(inner_steps.round_of(step, 0))
 

@@ -1,4 +1,4 @@
-"""`sleep`: let time pass. To wait for something, name it instead: a check under `when` waits."""
+"""`sleep`: lets time pass. To wait for a condition, use a check under `when` instead."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Sleep:
 
 
 def run(sleep: Sleep, context: FlowContext) -> None:
-    """Block that long; an abort cuts it short."""
+    """Block that long; an abort ends the wait."""
     context.clock.wait(sleep.duration.seconds)
 
 

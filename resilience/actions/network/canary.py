@@ -1,9 +1,9 @@
-"""Proof that a cluster keeps NetworkPolicies: two Pods of our own, and the same wall between them.
+"""Proof that a cluster enforces NetworkPolicies: two canary Pods, and the same wall between them.
 
-A network plugin that knows no policies accepts one and ignores it. So before anybody is cut off,
-a client connects to a server (the control: it must succeed), the wall is put between these two
-alone, and the client must then be refused. Both go away again, also after a `kill -9`. They are
-scheduled and pull images as the Pods that are to be cut off.
+A network plugin that knows no policies accepts one and ignores it. So before any Pod is cut off, a
+client connects to a server (the control: it must succeed), the wall is put between these two alone,
+and the client must then be refused. Both are removed again, also after a `kill -9`. They are
+scheduled and pull images like the Pods to be cut off.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ while True:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """One object of ours and how its undo is called."""
+    """One created object and the description of its undo."""
 
     resource: Resource
     obj: Object
@@ -44,7 +44,7 @@ class Made:
 
 
 def prove(wall: Wall, ways: Sequence[Way], stands_in: StandIn, context: ActionContext) -> str:
-    """Return what was seen; Refused unless walls of this kind hold. All is taken away."""
+    """Return what was seen; Refused unless walls of this kind hold. Everything is removed."""
     made: list[Made] = []
     try:
         listen = ["python", "-u", "-c", _LISTEN]
@@ -58,13 +58,13 @@ def prove(wall: Wall, ways: Sequence[Way], stands_in: StandIn, context: ActionCo
             _create(POLICIES, _between(wall, way, others[way], context), made, context)
         _shut(client, context)
     finally:
-        if not context.aborted:  # else the undo takes them away
+        if not context.aborted:  # otherwise the undo removes them
             _take_away(made, context)
     return "a canary's connection was cut by the same policy"
 
 
 def create(resource: Resource, body: Object, text: str, context: ActionContext) -> Made:
-    """Put one object of ours into the cluster, with its undo."""
+    """Create one object, with its undo."""
     data = object_undo.creation(resource, body, str(context.run))
     undo = context.will_undo(data, text)
     obj = context.cluster.create(resource, body, context.namespace)
@@ -73,7 +73,7 @@ def create(resource: Resource, body: Object, text: str, context: ActionContext) 
 
 
 def remove(made: Made, context: ActionContext) -> None:
-    """Delete it now; nothing is left to undo then."""
+    """Delete it now; then nothing is left to undo."""
     name = objects.name(made.obj)
     try:
         context.cluster.delete(
@@ -89,7 +89,7 @@ def remove(made: Made, context: ActionContext) -> None:
 
 
 def metadata(name: str, context: ActionContext, **labels: str) -> dict[str, object]:
-    """Of all that this action makes: never chosen as a victim, never counted."""
+    """Labels of everything that this action creates: never chosen as a victim, never counted."""
     return {
         "name": name,
         "namespace": context.namespace,
@@ -129,8 +129,8 @@ def _pod(part: str, command: Sequence[str], stands_in: StandIn, context: ActionC
 
 
 def _between(wall: Wall, way: Way, other: str, context: ActionContext) -> Object:
-    """The same wall for our two Pods: the client is cut off going out, the server coming in.
-    `other` is the address of the one that it is cut off from."""
+    """The same wall for the two Pods: the client is cut off for egress, the server for ingress.
+    `other` is the address of the other one."""
     sides = ("client", "server") if way == "egress" else ("server", "client")
     subject, peer = (Selector.parse(f"{PART}={side}") for side in sides)
     same = Wall(
@@ -149,7 +149,7 @@ def _seen(pod: Object, context: ActionContext) -> Object:
 
 
 def _address(pod: Object, context: ActionContext) -> str:
-    """Once it runs, or did run."""
+    """Once it runs, or has run."""
 
     def known() -> bool:
         status = _seen(pod, context).get("status") or {}
@@ -166,7 +166,7 @@ def _did_not_run(pod: Object, context: ActionContext) -> str:
 
 
 def _opened(client: Object, context: ActionContext) -> None:
-    """The control: without the wall the connection can be made."""
+    """The control: without the wall the connection succeeds."""
     path = PODS.path(context.namespace, objects.name(client), "log")
 
     def running() -> bool:
@@ -179,7 +179,7 @@ def _opened(client: Object, context: ActionContext) -> None:
             return
     raise ActionFailed(
         "the canary could not connect before anything was cut, so nothing can be proven: another "
-        "NetworkPolicy of the namespace may be in the way; nobody was cut off"
+        "NetworkPolicy of the namespace may block it; no Pod was cut off"
     )
 
 

@@ -1,8 +1,8 @@
 """`chaos_mesh`: one Chaos Mesh resource, for faults that no verb has (latency, loss, stress).
 
-It is applied, waited for until everything is injected, and deleted. "Injected" into nothing is
-an error: its conditions say AllInjected even where no Pod matched. Chaos Mesh puts a finalizer on
-its resources, so a deleted one has recovered; one that hangs is reported as not undone.
+It is applied, awaited until everything is injected, and deleted. "Injected" into nothing is an
+error: its conditions say AllInjected even if no Pod matched. Chaos Mesh puts a finalizer on its
+resources, so a deleted one has recovered; one that hangs is reported as not undone.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ def run(chaos: ChaosMesh, context: ActionContext) -> None:
 
 
 def undo(data: Mapping[str, Any], context: UndoContext) -> None:
-    """Delete it, and wait until Chaos Mesh has let it go, which it does once it has recovered."""
+    """Delete it, and wait until Chaos Mesh has removed its finalizer, which it does once it has
+    recovered."""
     object_undo.undo(data, context)
 
 
@@ -116,7 +117,7 @@ def _injected(resource: Resource, made: Object, context: ActionContext) -> list[
 
 
 def _said(obj: Object) -> str:
-    """Its conditions, and what went wrong last, in its own words."""
+    """Its conditions, and its last error, in Chaos Mesh's own words."""
     status = obj.get("status") or {}
     told = [f"{each.get('type')}={each.get('status')}" for each in status.get("conditions") or ()]
     for record in (status.get("experiment") or {}).get("containerRecords") or ():
@@ -154,7 +155,7 @@ def _recovered(resource: Resource, made: Object, context: ActionContext) -> None
 
 
 def rehearse(chaos: ChaosMesh, context: ActionContext) -> None:
-    """Whether the API server takes it; whom it would hit only Chaos Mesh knows."""
+    """Whether the API server accepts it; only Chaos Mesh knows which Pods it would hit."""
     resource, body = _read(chaos, context)
     made = context.cluster.create(resource, body, objects.namespace(body))
     context.affected(made, f"{resource.kind} {objects.title(body)} is applied")
@@ -167,7 +168,7 @@ def _rights(chaos: ChaosMesh, namespace: str) -> Sequence[Right]:
 
 
 def _touches(chaos: ChaosMesh, namespace: str) -> Reach:
-    """Where the resource is, and every namespace that its selectors name."""
+    """The resource's namespace, and every namespace that its selectors name."""
     named = map(elsewhere, _bodies(chaos))
     return Reach(namespaces=_places(chaos, namespace).union(*named))
 

@@ -1,8 +1,9 @@
-"""NetworkPolicies that cut connections: they allow everything except what is to be cut. Pure.
+"""NetworkPolicies that cut connections: they allow everything except what is cut. Pure.
 
-A NetworkPolicy can only allow, so cutting A off from B means selecting A and allowing all peers but
-B: Pods that the negation of B's selector matches, Pods of other namespaces, and all addresses but
-those that B's Pods have now (some network plugins count Pods' own addresses among `ipBlock`s).
+A NetworkPolicy can only allow, so cutting A off from B means selecting A and allowing all peers
+except B: Pods that the negation of B's selector matches, Pods of other namespaces, and all
+addresses except those that B's Pods have now (some network plugins count Pods' own addresses among
+`ipBlock`s).
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ _OPPOSITE = {Operator.IN: Operator.NOT_IN, Operator.NOT_IN: Operator.IN,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wall:
-    """What is cut. `peer` None means everybody; `addresses` are the peer's own. Without `ports` all
-    of them are cut, name resolution only if `dns`."""
+    """What is cut. `peer` None means everything; `addresses` are the peer's own. Without `ports`
+    all of them are cut, DNS only if `dns`."""
 
     subject: Selector
     peer: Selector | None = None
@@ -66,7 +67,7 @@ def label_selector(requirements: Iterable[Requirement]) -> dict[str, Any]:
 
 def complement(selector: Selector) -> list[dict[str, Any]]:
     """Label selectors that together match exactly what `selector` does not: one for each
-    requirement that may be broken. `NotIn` matches where the key is missing, as in Kubernetes;
+    requirement that may be violated. `NotIn` matches when the key is missing, as in Kubernetes;
     the negation of `notin` therefore needs the key."""
     return [
         label_selector([Requirement(each.key, _OPPOSITE[each.operator], each.values)])
@@ -75,7 +76,7 @@ def complement(selector: Selector) -> list[dict[str, Any]]:
 
 
 def other_ports(ports: Iterable[int]) -> list[dict[str, Any]]:
-    """Rules for every port of every protocol but these."""
+    """Rules for every port of every protocol except these."""
     found: list[dict[str, Any]] = []
     for protocol in ("TCP", "UDP", "SCTP"):
         first = 1

@@ -1,9 +1,9 @@
 """`partition`: Pods cannot be reached, or cannot reach others, by NetworkPolicy.
 
-Between two selectors or from everybody, on some ports or all. Name resolution is left alone unless
-it is cut on purpose (`dns: true`, or `ports: [53]`). NetworkPolicies only ever add up, so Pods that
-another policy already selects cannot be cut off by one more: that is refused. Whether the cluster
-keeps policies at all is proven by a canary before anybody is touched.
+Between two selectors or from everything, on some ports or all. DNS is left alone unless it is cut
+on purpose (`dns: true`, or `ports: [53]`). NetworkPolicies only ever add up, so Pods that another
+policy already selects cannot be cut off by one more: that is refused. A canary first proves that
+the cluster enforces policies at all.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from resilience.model.verb import Complaint, Family, Phase, Right, Verb, paramet
 from resilience.verbs.context import ActionContext, ActionFailed, Fate, NothingToDo
 
 LONGEST_PROOF = Duration.of(90)
-"""What the canary may take beside `duration`."""
+"""Time that the canary may take in addition to `duration`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,18 +54,18 @@ class Partition:
 
     @property
     def ways(self) -> tuple[network_policies.Way, ...]:
-        """As NetworkPolicies name them."""
+        """In the terms of NetworkPolicies."""
         return ("ingress", "egress") if self.direction == "both" else (self.direction,)
 
 
 def _check(partition: Partition) -> Sequence[Complaint]:
     found = [
-        Complaint(field="ports", message=f"{port} is no port", expected="1 to 65535, or a name")
+        Complaint(field="ports", message=f"{port} is not a port", expected="1 to 65535, or a name")
         for port in partition.ports
         if isinstance(port, int) and not 0 < port <= network_policies.LAST_PORT
     ]
     if partition.dns and (partition.ports or partition.direction == "ingress"):
-        text = "`dns` is about cutting all ports on the way out"
+        text = "`dns` applies when all ports are cut for egress"
         found.append(Complaint(field="dns", message=text, expected="ports: [53] to cut it alone"))
     return found
 
@@ -83,7 +83,7 @@ def _bounds(partition: Partition) -> tuple[Duration, Duration]:
 
 
 def run(partition: Partition, context: ActionContext) -> None:
-    """Prove that walls hold, put this one up, and take it down after `duration`."""
+    """Prove that walls hold, create this one, and remove it after `duration`."""
     cut, wall = _prepared(partition, context)
     seen = canary.prove(wall, partition.ways, StandIn.of(cut[0]["spec"]), context)
     for pod in cut:
@@ -99,7 +99,7 @@ def run(partition: Partition, context: ActionContext) -> None:
 
 
 def rehearse(partition: Partition, context: ActionContext) -> None:
-    """Who would be cut off, and whether the API server takes the policy."""
+    """Which Pods would be cut off, and whether the API server accepts the policy."""
     cut, wall = _prepared(partition, context)
     for pod in cut:
         context.victim(pod, _describe(partition), Fate.TOUCHED)
@@ -145,7 +145,7 @@ def _matching(selector: Selector, pods: Sequence[Object], namespace: str) -> lis
 
 
 def _alone(cut: Sequence[Object], partition: Partition, context: ActionContext) -> None:
-    """ActionFailed when another policy would go on allowing what is to be cut."""
+    """ActionFailed when another policy would still allow what is to be cut."""
     for other in context.cluster.list(POLICIES, context.namespace):
         spec = other.get("spec") or {}
         ways = {way.lower() for way in spec.get("policyTypes") or ("Ingress",)}
@@ -159,7 +159,7 @@ def _alone(cut: Sequence[Object], partition: Partition, context: ActionContext) 
 
 
 def _numbers(ports: Sequence[int | str], pods: Sequence[Object]) -> set[int]:
-    """Ports as numbers; a name stands for what the containers that are connected to call so."""
+    """Ports as numbers; a name is resolved with the container ports of the connected Pods."""
     found = {port for port in ports if isinstance(port, int)}
     for name in (port for port in ports if isinstance(port, str)):
         numbers = {
@@ -201,6 +201,6 @@ VERB = Verb(
     rights=_rights,
     undo=object_undo.undo,
     undo_text="The NetworkPolicy is deleted, and the canary's Pods.",
-    proof="A canary's connection is cut by the same policy before anybody else's.",
+    proof="A canary's connection is cut by the same policy before any other.",
     example="partition: {pods: app=checkout, from: app=db, direction: egress, duration: 30s}",
 )

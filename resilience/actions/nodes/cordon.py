@@ -1,7 +1,7 @@
-"""`cordon`: no new Pods on a node. A node that was cordoned before stays cordoned at the end.
+"""`cordon`: no new Pods on a node. A node that was already cordoned stays cordoned at the end.
 
-The run marks the node with its id in an annotation; the undo removes the cordon only together
-with that mark, so it leaves a cordon alone that somebody else has set since.
+The run marks the node with its id in an annotation; the undo removes the cordon only together with
+that mark, so it leaves alone a cordon that someone else has set since.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ class Cordon:
 
 
 def run(cordon: Cordon, context: ActionContext) -> None:
-    """Mark the nodes unschedulable; those that are already are passed over."""
+    """Mark the nodes unschedulable; nodes that already are stay unchanged."""
     found = node_choice.chosen(cordon.node, context)
     fresh = [node for node in found if not is_cordoned(node)]
     for node in found:
         if node not in fresh:
-            context.note(What.NOTE, f"{objects.name(node)} is cordoned already; it stays so")
+            context.note(What.NOTE, f"{objects.name(node)} is already cordoned; it stays cordoned")
     if not fresh:
-        raise NothingToDo("every chosen node is cordoned already: "
+        raise NothingToDo("every chosen node is already cordoned: "
                           + ", ".join(objects.name(node) for node in found))  # fmt: skip
     for node in fresh:
         put_on(node, context)
 
 
 def is_cordoned(node: Object) -> bool:
-    """Whether it takes no new Pods by an operator's word."""
+    """Whether an operator has marked it unschedulable."""
     return bool((node.get("spec") or {}).get("unschedulable"))
 
 
@@ -69,7 +69,7 @@ VERB = Verb(
     shorthand="node",
     rights=node_choice.rights,
     undo=reverting.undo,
-    undo_text="The node is uncordoned, unless it was cordoned before or by somebody else.",
+    undo_text="The node is uncordoned, unless it was cordoned before or by someone else.",
     proof="The API server's answer says unschedulable.",
     example="cordon: {node: {running: app=checkout}}",
 )

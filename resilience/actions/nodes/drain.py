@@ -1,9 +1,9 @@
 """`drain`: empty nodes as fast as the disruption budgets allow, all of them at once.
 
 All nodes are cordoned first. Before anything is touched, budgets that can never allow an eviction
-end the step as *blocked*, in words that say what to change, and Pods that the remaining nodes have
-no room for fail it: that is the answer to `drain: {node: biggest}`. The nodes take new Pods again
-at the end; the Pods stay where they went.
+end the step as *blocked*, with a message that says what to change, and Pods for which the remaining
+nodes have no capacity fail it: that is the answer to `drain: {node: biggest}`. The nodes accept new
+Pods again at the end; the Pods stay where they went.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from resilience.verbs.context import (
 )
 
 MANY_NODES = 100
-"""Beyond so many nodes that stay, what runs on them is not listed: it costs a request for each."""
+"""Above this many remaining nodes their Pods are not listed: each costs a request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ def _check(drain: Drain) -> list[Complaint]:
 
 
 def run(drain: Drain, context: ActionContext) -> None:
-    """Cordon, evict, wait until all that should leave has left."""
+    """Cordon, evict, wait until everything that should leave has left."""
     from resilience.drain import Allow, DrainOptions
     from resilience.drain import drain as empty
 
@@ -114,14 +114,14 @@ def _judge(result: object, names: Sequence[str], context: ActionContext) -> None
 
 
 def pods_on(names: Sequence[str], context: ActionContext) -> list[Object]:
-    """Everything on these nodes, of all namespaces."""
+    """All Pods on these nodes, of all namespaces."""
     return [
         pod for name in names for pod in context.cluster.list(PODS, fields=f"spec.nodeName={name}")
     ]
 
 
 def spare_ourselves(moving: Sequence[Object]) -> None:
-    """Refused when this test, or a prober that it measures with, would be among them."""
+    """Refused when this test, or a prober that it measures with, would be evicted."""
     from resilience.drain.filters import is_volume_helper
 
     probers = [objects.title(pod) for pod in moving
@@ -129,7 +129,7 @@ def spare_ourselves(moving: Sequence[Object]) -> None:
                and not is_volume_helper(pod)]  # fmt: skip
     if probers:
         raise Refused(
-            f"{', '.join(probers)} of this project stands there, and without it nothing could be"
+            f"{', '.join(probers)} of this project runs there, and without it nothing could be"
             " measured; name another node, or probe from outside (`via: direct`)"
         )
     own = pod_action.own_pod(os.environ)
@@ -140,7 +140,7 @@ def spare_ourselves(moving: Sequence[Object]) -> None:
 def _preflight(
     moving: Sequence[Object], names: Sequence[str], overflow: bool, context: ActionContext
 ) -> None:
-    """Blocked when an eviction can never succeed, NotMet when there is no room."""
+    """Blocked when an eviction can never succeed, NotMet when capacity is missing."""
     leaving = _leaving(moving)
     evictable.require(leaving, context)
     _room(leaving, names, overflow, context)
@@ -149,19 +149,19 @@ def _preflight(
 def _room(
     leaving: Sequence[Object], names: Sequence[str], overflow: bool, context: ActionContext
 ) -> None:
-    """Whether what comes in place of the evicted Pods fits on the nodes that stay."""
+    """Whether the replacements of the evicted Pods fit on the remaining nodes."""
     from resilience.drain.capacity import homeless
 
     others = [n for n in context.cluster.list(NODES) if objects.name(n) not in names]
     if len(others) > MANY_NODES:
-        _told([f"{len(others)} nodes stay; whether they have room was not computed"], context)
+        _told([f"{len(others)} nodes remain; whether they have capacity was not computed"], context)
         return
     coming = [pod for pod in leaving if objects.controller(pod) is not None]
     lost = homeless(coming, others, [pod for node in others for pod in _on(node, context)])
     texts = [f"no other node can take {pod.pod}: {pod.reason}" for pod in lost]
     if texts and not overflow:
         raise NotMet(
-            f"without {', '.join(names)} there is no room for {len(lost)} of {len(coming)} Pods"
+            f"without {', '.join(names)} there is no capacity for {len(lost)} of {len(coming)} Pods"
             " (nothing was touched; set `overflow: true` to drain anyway): " + "; ".join(texts)
         )
     _told(texts, context)
@@ -226,7 +226,7 @@ VERB = Verb(
     shorthand="node",
     rights=_rights,
     undo=reverting.undo,
-    undo_text="The nodes are uncordoned, unless they were cordoned before or by somebody else.",
+    undo_text="The nodes are uncordoned, unless they were cordoned before or by someone else.",
     residue=Residue.NAMED,
     residue_text="the evicted Pods run on other nodes",
     proof="Each evicted Pod is gone from its node, by the watch.",

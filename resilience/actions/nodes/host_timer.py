@@ -1,10 +1,10 @@
-"""Silencing a kubelet on a real cluster: timers of its host stop it, and bring it back.
+"""Silences a kubelet on a real cluster: timers on its host stop it and start it again.
 
-For targets that say `privileged = true`, and for steps that say `lasting: true`: once the kubelet
-is silent nothing can be undone through Kubernetes. So a helper Pod enters the host's namespaces and
-asks its systemd for two timers: first the one that starts the kubelet after `duration`, and only
-when that one stands, the one that stops it in a few seconds. The Pod is gone before the kubelet is.
-Hosts without systemd, or whose kubelet is no service of its own, are told so.
+For targets with `privileged = true`, and for steps with `lasting: true`: once the kubelet is silent
+nothing can be undone through Kubernetes. So a helper Pod enters the host's namespaces and sets two
+systemd timers: first the one that starts the kubelet after `duration`, and only if that succeeds,
+the one that stops it in a few seconds. The Pod is gone before the kubelet is. Hosts without
+systemd, or whose kubelet is not a service, are reported.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from resilience.actions.pods import host_pod
 from resilience.verbs.context import ActionContext, ActionFailed
 
 UNITS = ("kubelet", "k3s-agent", "rke2-agent")
-"""Services of nodes that carry no API server of their own beside the kubelet."""
+"""Services of nodes that run no API server of their own next to the kubelet."""
 
 NOTICE = 5
-"""Seconds in which the helper ends and its end is reported, before the kubelet stops."""
+"""Seconds for the helper to end and its end to be reported, before the kubelet stops."""
 
 NO_SYSTEMD, NO_UNIT, NO_TIMER, NOT_STOPPED = 3, 4, 5, 6
 _WHY = {
     NO_SYSTEMD: "its host has no systemd, whose timer would bring the kubelet back",
     NO_UNIT: f"none of the services {', '.join(UNITS)} runs on its host",
-    NO_TIMER: "its host's systemd would not take the timer that brings the kubelet back",
-    NOT_STOPPED: "its host's systemd would not take the timer that stops the kubelet",
+    NO_TIMER: "its host's systemd did not accept the timer that starts the kubelet again",
+    NOT_STOPPED: "its host's systemd did not accept the timer that stops the kubelet",
 }
 
 PROGRAM = f"""
@@ -60,7 +60,7 @@ if not timer(mark + "-stop", "{NOTICE}", "stop", unit):
 
 
 def silence(nodes: Sequence[str], seconds: float, context: ActionContext) -> None:
-    """Ask each node's host for both timers; ActionFailed when one does not take them."""
+    """Set both timers on each node's host; ActionFailed when one is not accepted."""
     mark = f"resilience-{context.random.randrange(16**6):06x}"
     arguments = {node: [mark, str(round(seconds))] for node in nodes}
     for node, code in host_pod.run("silence", PROGRAM, arguments, context).items():

@@ -1,8 +1,8 @@
-"""Stops and starts nodes: by the sandbox's own fault, or by the command of a target.
+"""Stops and starts nodes: with the sandbox's own fault, or with the command of a target.
 
-No Kubernetes API does this. A target's `driver` is the user's own command (a cloud's command
-line, IPMI), called as `COMMAND down|up|reboot NODE`; it must return once the act is under way, and
-must allow being called twice. It is read from the target's file alone, never from a journal.
+No Kubernetes API does this. A target's `driver` is the user's own command (a cloud's command line,
+IPMI), called as `COMMAND down|up|reboot NODE`; it must return once the operation has started, and
+must be idempotent. It is read only from the target's file, never from a journal.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ _STATES: Mapping[Order, str] = {"down": "dead", "up": "running", "kubelet": "kub
 
 
 def require_driver(cluster: Cluster) -> None:
-    """Refused where nothing can stop a machine."""
+    """Refused where nothing can stop a node."""
     if not cluster.is_sandbox and not cluster.means.driver:
         raise Refused(
-            f"{cluster.context} is a real cluster, where Kubernetes cannot stop a machine; name "
+            f"{cluster.context} is a real cluster, where Kubernetes cannot stop a node; name "
             'what can in its target: driver = ["./power.sh"], called as `./power.sh down NODE`,'
             " `up NODE` and `reboot NODE`"
         )
@@ -47,7 +47,7 @@ def require_driver(cluster: Cluster) -> None:
 def strike(
     node: str | node_choice.NodeQuery, why: str, context: ActionContext
 ) -> list[tuple[Object, list[Object]]]:
-    """The chosen nodes with the Pods on them, named as victims; nothing is sent yet."""
+    """The chosen nodes with the Pods on them, recorded as victims; nothing is sent yet."""
     found = []
     for each in node_choice.chosen(node, context):
         carried = drain.pods_on([objects.name(each)], context)
@@ -63,7 +63,7 @@ def strike(
 
 
 def order(cluster: Cluster, what: Order, node: str, seconds: float) -> None:
-    """Give the order; ActionFailed when the driver does not take it within the time."""
+    """Run the driver; ActionFailed when it does not succeed within the time."""
     if cluster.is_sandbox:
         cluster.request("POST", FAULT, body={"name": node, "state": _STATES[what]})
         return
@@ -84,19 +84,20 @@ def order(cluster: Cluster, what: Order, node: str, seconds: float) -> None:
     if done.returncode:
         said = (done.stderr or done.stdout).decode(errors="replace").strip()[-SHOWN:]
         raise ActionFailed(f"the target's driver `{shown}` ended with exit code "
-                           f"{done.returncode}: {said or 'it said nothing'}")  # fmt: skip
+                           f"{done.returncode}: {said or 'without output'}")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One machine's undo in the journal."""
+    """One node's undo in the journal."""
 
     undo: str
     data: Mapping[str, Any]
 
 
 def record(node: Object, context: ActionContext, *, by_itself: bool = False) -> Recorded:
-    """The undo, before anything is sent. `by_itself`: its host brings it back, we only wait."""
+    """The undo, before anything is sent. `by_itself`: the host starts it again, the undo only
+    waits."""
     name = objects.name(node)
     cordoned = bool((node.get("spec") or {}).get("unschedulable"))
     data = {"node": name, "cordoned": cordoned, "by_itself": by_itself}
@@ -105,8 +106,8 @@ def record(node: Object, context: ActionContext, *, by_itself: bool = False) -> 
 
 
 def note_cordons(recorded: Sequence[Recorded], context: ActionContext) -> None:
-    """A driver may cordon the machine that it stops: that is undone. A cordon that is put on later
-    is somebody's."""
+    """A driver may cordon the node that it stops: that is undone. A later cordon is someone
+    else's."""
     for each in recorded:
         try:
             node = context.cluster.get(NODES, str(each.data["node"]))
@@ -117,7 +118,7 @@ def note_cordons(recorded: Sequence[Recorded], context: ActionContext) -> None:
 
 
 def undo(data: Mapping[str, Any], context: UndoContext) -> None:
-    """Start it, wait until it is Ready, and take off the cordon that its driver put on."""
+    """Start it, wait until it is Ready, and remove the cordon that its driver set."""
     name, cluster = str(data["node"]), context.cluster
     if not data.get("by_itself"):
         order(cluster, "up", name, context.deadline - context.clock.monotonic())
@@ -125,7 +126,7 @@ def undo(data: Mapping[str, Any], context: UndoContext) -> None:
     while True:
         try:
             last = cluster.get(NODES, name)
-        except NotFound:  # a cloud forgets machines that are off; it registers itself again
+        except NotFound:  # a cloud forgets nodes that are off; it registers again
             last = {}
         if readiness.is_ready(last):
             break
@@ -137,12 +138,12 @@ def undo(data: Mapping[str, Any], context: UndoContext) -> None:
     if not (last.get("spec") or {}).get("unschedulable") or data["cordoned"]:
         return
     if not (data.get("by_driver") or context.force):
-        raise ChangedSince(f"{name} was cordoned by somebody else since; it stays cordoned")
+        raise ChangedSince(f"{name} was cordoned by someone else since; it stays cordoned")
     cluster.patch(NODES, name, {"spec": {"unschedulable": None}})
 
 
 def state(node: Object) -> str:
-    """What its Ready condition says."""
+    """Its Ready condition in words."""
     condition = objects.condition(node, "Ready")
     if not condition:
         return "it has no Ready condition" if node else "there is no such node"
@@ -152,7 +153,8 @@ def state(node: Object) -> str:
 def until(
     names: Sequence[str], holds: Callable[[str, Object | None], bool], context: ActionContext
 ) -> list[str]:
-    """Wait until it holds for each node; the names of those for which it does not in time."""
+    """Wait until it holds for each node; returns the names of those for which it does not in
+    time."""
     view = context.view(NODES)
 
     def missing() -> list[str]:
@@ -164,7 +166,7 @@ def until(
 
 
 def rights(parameters: object, namespace: str) -> Sequence[Right]:
-    """To see nodes and all that they carry; `patch` of nodes is the consent to touch them."""
+    """To read nodes and what they carry; `patch` of nodes stands for the consent to touch them."""
     more = [Right(verb="list", group="", resource="pods"),
             Right(verb="watch", group="", resource="nodes")]  # fmt: skip
     return [*node_choice.rights(parameters, namespace), *more]

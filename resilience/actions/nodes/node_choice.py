@@ -1,7 +1,7 @@
 """Chooses the nodes of an action: by name, label, zone, the Pods that run on them, or the biggest.
 
-Node actions cross namespaces, so the choice is explicit: if a query matches several nodes, one
-of them is chosen by the seed, unless the step gives a count.
+Node actions cross namespaces, so the choice is explicit: if a query matches several nodes, the seed
+chooses one of them, unless the step gives a count.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BIGGEST = "biggest"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeQuery:
-    """Nodes by what they are or carry."""
+    """Nodes by their attributes or their Pods."""
 
     running: Selector | None = parameter(
         "Nodes on which such Pods of the namespace run.", default=None, example="app=checkout"
@@ -60,7 +60,7 @@ def _which(node: NodeQuery) -> str:
 
 
 def chosen(node: str | NodeQuery, context: ActionContext) -> list[Object]:
-    """The nodes, at least one, by name; not one that a prober stands on, if there are others."""
+    """The nodes, at least one, by name; not one on which a prober runs, if there are others."""
     nodes = context.cluster.list(NODES)
     seen = context.view(PODS, context.namespace).objects()
     pods = [pod for pod in seen if not objects.is_ours(pod)]
@@ -79,7 +79,7 @@ def pick(
     *,
     spared: Collection[str] = (),
 ) -> list[Object]:
-    """The choice itself; pure. Nodes that are spared are taken when there are too few others."""
+    """The choice itself; pure. Spared nodes are used when there are too few others."""
     if isinstance(node, str) and node != BIGGEST:
         return [_named(node, nodes)]
     if isinstance(node, str):
@@ -93,7 +93,7 @@ def pick(
         )
     wanted = _number(node, len(matching))
     if wanted > len(matching):
-        raise ActionFailed(f"{wanted} nodes were asked for, but only {len(matching)} match")
+        raise ActionFailed(f"{wanted} nodes were requested, but only {len(matching)} match")
     others = [each for each in matching if objects.name(each) not in spared]
     there = others if len(others) >= wanted else matching
     return objects.in_order(random.sample(objects.in_order(there), wanted))
@@ -133,7 +133,7 @@ def _named(name: str, nodes: Sequence[Object]) -> Object:
 
 
 def _biggest(nodes: Sequence[Object], pods: Sequence[Object]) -> Object:
-    """The one that carries most of the namespace's Pods; the first by name of several."""
+    """The node with most of the namespace's Pods; the first by name if several are equal."""
     if not nodes:
         raise NothingToDo("the cluster shows no nodes")
     counts = {objects.name(node): 0 for node in nodes}

@@ -1,11 +1,11 @@
-"""`node_down`: a machine stops, from one moment to the next, and nobody tells Kubernetes.
+"""`node_down`: a node stops abruptly, and nothing announces that to Kubernetes.
 
-Its Pods answer no more; the control plane notices after about 50 seconds, and moves what it carried
-after their tolerations have run out (300 s unless Pods say otherwise). With `only: kubelet` its
-Pods run on and only the node falls silent. At the end the machine is started again.
+Its Pods no longer answer; the control plane notices after about 50 seconds, and replaces them after
+their tolerations have expired (300 s unless Pods say otherwise). With `only: kubelet` its Pods keep
+running and only the node falls silent. At the end the node is started again.
 
-On a real cluster a target's driver stops whole machines. A kubelet alone is stopped there by timers
-of its own host (`actions/hosttimer.py`), which also bring it back: nobody else could.
+On a real cluster a target's driver stops whole nodes. A kubelet alone is stopped there by timers on
+its own host (`actions/nodes/host_timer.py`), which also start it again: nothing else could.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SHORTEST, BACK, LONGEST = Duration.of(60), Duration.of(120), Duration.of(180)
 and no longer than an undo waits for the node to be Ready again."""
 
 NOTICED = Duration.of(120)
-"""Within this the node lifecycle controller has marked a silent node: its grace is 50 s."""
+"""Within this time the node lifecycle controller has marked a silent node: its grace is 50 s."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,13 +39,13 @@ class NodeDown:
         "A node's name, `biggest`, or a selection of nodes.", example="{running: app=checkout}"
     )
     only: Literal["kubelet"] | None = parameter(
-        "Stop only the kubelet; its Pods run on. On a real cluster a privileged Pod asks a timer "
-        "of the host for it: takes `lasting: true`, and `privileged = true` in the target.",
+        "Stop only the kubelet; its Pods keep running. On a real cluster a privileged Pod sets a "
+        "timer on the host for it: needs `lasting: true`, and `privileged = true` in the target.",
         default=None,
     )
     duration: Duration | None = parameter(
-        "With `only: kubelet` on a real cluster: after what time the host starts it again by "
-        f"itself; {BACK} where none is written.",
+        "With `only: kubelet` on a real cluster: the time after which the host starts it again by "
+        f"itself; {BACK} by default.",
         default=None,
         example="2m",
     )
@@ -74,25 +74,25 @@ def _possible(down: NodeDown, cluster: Cluster) -> None:
     elif not cluster.means.privileged:
         raise Refused(
             f"`only: kubelet`: {cluster.context} is a real cluster, where a kubelet is stopped by "
-            "a privileged Pod and a timer of its host; allow it with `privileged = true` in the "
-            "target, or stop whole machines by a `driver`"
+            "a privileged Pod and a timer on its host; allow it with `privileged = true` in the "
+            "target, or stop whole nodes with a `driver`"
         )
 
 
 def _by_timer(down: NodeDown, context: ActionContext) -> bool:
-    """Whether timers of the hosts do it; Refused when the step does not say that this is meant."""
+    """Whether timers on the hosts do it; Refused when the step does not confirm the intention."""
     if context.cluster.is_sandbox or not down.only:
         return False
     if not context.step.lasting:
         raise Refused(
-            "`only: kubelet` on a real cluster is undone by a timer of the host and by nothing "
-            "else: write `lasting: true` beside `node_down` to say that this is meant"
+            "`only: kubelet` on a real cluster is undone by a timer on the host and by nothing "
+            "else: write `lasting: true` next to `node_down` to confirm that this is intended"
         )
     return True
 
 
 def run(down: NodeDown, context: ActionContext) -> None:
-    """Stop the machines; return once the control plane has noticed each."""
+    """Stop the nodes; return once the control plane has noticed each."""
     _possible(down, context.cluster)
     by_timer = _by_timer(down, context)
     found = machines.strike(down.node, _describe(down), context)
@@ -113,7 +113,7 @@ def run(down: NodeDown, context: ActionContext) -> None:
         )
     for node, pods in found:
         context.proof(
-            f"{objects.name(node)} is not Ready any more; it carried {many(len(pods), 'Pod')}",
+            f"{objects.name(node)} is no longer Ready; it carried {many(len(pods), 'Pod')}",
             {"uid": objects.uid(node), "pods": len(pods)},
         )
 
@@ -123,14 +123,14 @@ def _silent(name: str, node: Object | None) -> bool:
 
 
 def rehearse(down: NodeDown, context: ActionContext) -> None:
-    """Which machine, with whom on it; nothing can be asked about stopping it."""
+    """Which node, with which Pods; stopping it cannot be rehearsed."""
     _possible(down, context.cluster)
     _by_timer(down, context)
     machines.strike(down.node, _describe(down), context)
 
 
 def rights(down: NodeDown, namespace: str) -> Sequence[Right]:
-    """Those of machines, and for a kubelet alone to make the helper (not on the sandbox)."""
+    """Those for nodes, and for a kubelet alone to create the helper (not on the sandbox)."""
     if not down.only:
         return machines.rights(down, namespace)
     helper = [Right(verb=verb, group="", resource="pods", namespace=namespace)
@@ -139,14 +139,14 @@ def rights(down: NodeDown, namespace: str) -> Sequence[Right]:
 
 
 def undo(data: Mapping[str, Any], context: UndoContext) -> None:
-    """Take the helper away, or bring the machine back."""
+    """Remove the helper, or start the node again."""
     (object_undo.undo if "resource" in data else machines.undo)(data, context)
 
 
 VERB = Verb(
     name="node_down",
     family=Family.ACTION,
-    summary="Stop a node's machine without warning.",
+    summary="Stop a node without warning.",
     parameters=NodeDown,
     phases=frozenset({Phase.WHEN}),
     run=run,
@@ -159,7 +159,7 @@ VERB = Verb(
     rights=rights,
     possible=_possible,
     undo=undo,
-    undo_text="The machine is started, and is Ready and uncordoned as before.",
+    undo_text="The node is started, and is Ready and uncordoned as before.",
     residue=Residue.NAMED,
     residue_text="Pods of the stopped node were restarted or moved",
     proof="The node's Ready condition is no longer True.",

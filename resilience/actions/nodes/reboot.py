@@ -1,6 +1,6 @@
 """`reboot`: a node restarts without a drain, as after a kernel panic or a power cut.
 
-Faster than the control plane's grace period, so mostly nothing is moved: its Pods come back in
+Faster than the control plane's grace period, so usually nothing is moved: its Pods come back in
 place, with restarted containers.
 """
 
@@ -18,10 +18,10 @@ from resilience.model.words import many
 from resilience.verbs.context import ActionContext, ActionFailed
 
 BOOTED = Duration.of(300)
-"""Within this a machine is back."""
+"""Within this time a node is back."""
 
 OFF = 2.0
-"""Seconds for which the sandbox's machines are without power."""
+"""Seconds for which the sandbox's nodes are off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,12 +57,12 @@ def run(reboot: Reboot, context: ActionContext) -> None:
         raise ActionFailed(f"{', '.join(late)} did not come back rebooted within "
                            f"{context.step.within}")  # fmt: skip
     for node, pods in found:
-        context.proof(f"{objects.name(node)} has booted anew, with {many(len(pods), 'Pod')} on it",
+        context.proof(f"{objects.name(node)} has rebooted, with {many(len(pods), 'Pod')} on it",
                       {"uid": objects.uid(node), "pods": len(pods)})  # fmt: skip
 
 
 def _send(names: list[str], context: ActionContext) -> None:
-    """The sandbox's machines have no reset button: off, a while, on."""
+    """The sandbox's nodes have no reboot: off, a pause, on."""
     if not context.cluster.is_sandbox:
         for name in names:
             left = context.deadline - context.clock.monotonic()
@@ -81,8 +81,8 @@ def _boot(node: Object) -> str:
 
 
 def _restarted(pods: list[Object], context: ActionContext) -> bool:
-    """Whether every Pod that it carried has lost its processes: a boot id is what a machine says,
-    this is what happened."""
+    """Whether every Pod that it carried has lost its processes: a boot id is a claim, this is
+    the fact."""
     if not pods:
         return False
     for pod in pods:
@@ -93,7 +93,7 @@ def _restarted(pods: list[Object], context: ActionContext) -> bool:
 
 
 def rehearse(reboot: Reboot, context: ActionContext) -> None:
-    """Which machine, with whom on it; nothing can be asked about rebooting it."""
+    """Which node, with which Pods; rebooting it cannot be rehearsed."""
     machines.require_driver(context.cluster)
     machines.strike(reboot.node, _describe(reboot), context)
 
@@ -101,7 +101,7 @@ def rehearse(reboot: Reboot, context: ActionContext) -> None:
 VERB = Verb(
     name="reboot",
     family=Family.ACTION,
-    summary="Restart a node's machine without warning.",
+    summary="Restart a node without warning.",
     parameters=Reboot,
     phases=frozenset({Phase.WHEN}),
     run=run,
@@ -112,7 +112,7 @@ VERB = Verb(
     rights=machines.rights,
     possible=lambda _, cluster: machines.require_driver(cluster),
     undo=machines.undo,
-    undo_text="The machine is started if it is not, and is Ready and uncordoned as before.",
+    undo_text="The node is started if it is not, and is Ready and uncordoned as before.",
     residue=Residue.NAMED,
     residue_text="Pods of the rebooted node were restarted",
     proof="The node is Ready with another boot id, or all its Pods have restarted.",

@@ -1,7 +1,7 @@
 """`taint`: a taint on nodes. `NoExecute` removes Pods at once, regardless of budgets.
 
-Exactly this taint is removed at the end. An existing taint of the same key and effect is an error,
-because the undo could not tell the two apart.
+Exactly this taint is removed at the end. An existing taint with the same key and effect is an
+error, because the undo could not tell the two apart.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Taint:
 
     @property
     def body(self) -> dict[str, str]:
-        """As it stands in a Node."""
+        """As written in a Node."""
         found = _TAINT.fullmatch(self.taint)
         assert found, "held by the verb's check"
         value = {"value": found["value"]} if found["value"] else {}
@@ -47,7 +47,7 @@ def _check(taint: Taint) -> Sequence[Complaint]:
     if found and found["effect"] in EFFECTS:
         return ()
     expected = f"KEY=VALUE:EFFECT with an effect of {', '.join(EFFECTS)}"
-    return (Complaint(field="taint", message=f"{taint.taint} is no taint", expected=expected),)
+    return (Complaint(field="taint", message=f"{taint.taint} is not a taint", expected=expected),)
 
 
 def run(taint: Taint, context: ActionContext) -> None:
@@ -55,8 +55,8 @@ def run(taint: Taint, context: ActionContext) -> None:
     chosen = node_choice.chosen(taint.node, context)
     for node in chosen:
         if _same(_taints(node), taint.body):
-            raise NothingToDo(f"{objects.name(node)} has the taint {taint.taint} "
-                              "already; nothing was changed")  # fmt: skip
+            raise NothingToDo(f"{objects.name(node)} already has the taint {taint.taint}"
+                              "; nothing was changed")  # fmt: skip
     context.may_harm([pod for node in chosen for pod in _driven_out(taint, node, context)])
     for node in chosen:
         _one(taint, node, context)
@@ -78,14 +78,14 @@ def _one(taint: Taint, node: Object, context: ActionContext) -> None:
     for pod in _driven_out(taint, node, context):
         context.victim(pod, f"does not tolerate {text}")
     after = reverting.change(
-        context, NODES, node, lambda now: _add(taint, now), f"take the taint {text} off {name}"
+        context, NODES, node, lambda now: _add(taint, now), f"remove the taint {text} from {name}"
     )
     if _same(_taints(after), taint.body):
         context.proof(f"{name} has the taint {text}", {"uid": objects.uid(after)})
 
 
 def _add(taint: Taint, node: Object) -> None:
-    if not _same(_taints(node), taint.body):  # else somebody was faster, and it is theirs
+    if not _same(_taints(node), taint.body):  # otherwise another was faster, and it is theirs
         node.setdefault("spec", {})["taints"] = [*_taints(node), taint.body]
 
 
@@ -94,7 +94,7 @@ def _taints(node: Object) -> Sequence[Mapping[str, Any]]:
 
 
 def _same(taints: Sequence[Mapping[str, Any]], one: Mapping[str, Any]) -> bool:
-    """Key and effect make a taint what it is; the value may differ."""
+    """Key and effect identify a taint; the value may differ."""
     return any((each.get("key"), each.get("effect")) == (one["key"], one["effect"])
                for each in taints)  # fmt: skip
 
@@ -111,7 +111,7 @@ VERB = Verb(
     check=_check,
     rights=node_choice.rights,
     undo=reverting.undo,
-    undo_text="This taint is removed, unless somebody changed it since.",
+    undo_text="This taint is removed, unless someone changed it since.",
     proof="The API server's answer contains the taint.",
     example="taint: {node: node-1, taint: maintenance=true:NoExecute}",
 )

@@ -1,7 +1,7 @@
-"""`zone`: all nodes with one label value at once, as when a zone of a cloud is given up.
+"""`zone`: all nodes with one label value at once, as when a cloud loses a zone.
 
-Its nodes are cordoned, or drained within their budgets like one node. What is drained must find
-room elsewhere, unless `overflow: true` says that this is not asked.
+Its nodes are cordoned, or drained within their budgets like one node. The drained Pods must fit
+elsewhere, unless `overflow: true` skips that check.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _check(zone: Zone) -> Sequence[Complaint]:
     except ValueError as error:
         return [Complaint(field="value", message=str(error), expected="a label's value")]
     if zone.act == "cordon" and (zone.grace or zone.empty_dir or zone.bare or zone.overflow):
-        text = "`act: cordon` evicts nothing, so how to evict cannot be said"
+        text = "`act: cordon` evicts nothing, so keys about evictions have no effect"
         return [Complaint(field="act", message=text, expected="act: drain")]
     return list(drain.VERB.check(_drain(zone)))
 
@@ -71,7 +71,7 @@ def run(zone: Zone, context: ActionContext) -> None:
 
 
 def rehearse(zone: Zone, context: ActionContext) -> None:
-    """The same of the verb that it stands for."""
+    """The same for the verb that it uses."""
     if zone.act == "cordon":
         cordon.run(cordon.Cordon(node=zone.nodes), context)
     else:
@@ -96,7 +96,7 @@ VERB = Verb(
     shorthand="value",
     rights=_rights,
     undo=reverting.undo,
-    undo_text="The nodes are uncordoned, unless they were cordoned before or by somebody else.",
+    undo_text="The nodes are uncordoned, unless they were cordoned before or by someone else.",
     residue=Residue.NAMED,
     residue_text="the evicted Pods run on other nodes",
     proof="Each evicted Pod is gone from its node, or each node is unschedulable.",

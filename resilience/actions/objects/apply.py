@@ -52,14 +52,14 @@ def run(apply: Apply, context: ActionContext) -> None:
     application.all(manifests)
     if context.step.phase is Phase.WHEN and not application.changed:
         raise NothingToDo(
-            f"{apply.file} changed nothing: the cluster has {many(len(manifests), 'object')} of it"
+            f"{apply.file} changed nothing: the cluster has its {many(len(manifests), 'object')}"
             " as written already. Apply it under `given:`, or change it first"
         )
     context.proof(f"{apply.file} is in place: {many(len(manifests), 'object')}", {})
 
 
 class _Application:
-    """One `apply` step at work."""
+    """One running `apply` step."""
 
     def __init__(self, apply: Apply, context: ActionContext) -> None:
         self._keep = apply.keep
@@ -126,8 +126,8 @@ class _Application:
                 context.forget_undo(undo)
             if isinstance(error, Conflict):
                 raise NothingToDo(
-                    f"{place}: {resource.kind} {objects.title(body)} came into being "
-                    f"at the same moment: {error}"
+                    f"{place}: {resource.kind} {objects.title(body)} was created by someone else "
+                    f"at the same time: {error}"
                 ) from error
             raise ActionFailed(f"{place}: {error}") from error
         if undo:
@@ -141,7 +141,7 @@ class _Application:
             now = reverting.merge(context, resource, there, body, "" if self._keep else text)
         except ApiError as error:
             raise ActionFailed(f"{place}: {error}") from error
-        if _version(now) == _version(there):  # written otherwise, and the same to the server
+        if _version(now) == _version(there):  # written differently, and the same to the server
             self._unchanged(resource, there)
             return
         self.changed = True
@@ -164,7 +164,7 @@ def _marked(body: Object, run: str) -> Object:
 
 
 def _unmarked(body: Object) -> Object:
-    """What existed is not ours, so it does not get our mark."""
+    """An existing object was not created by the run, so it does not get the mark."""
     metadata = dict(body["metadata"])
     metadata["annotations"] = {
         key: value for key, value in metadata["annotations"].items() if key != object_undo.RUN
@@ -175,7 +175,8 @@ def _unmarked(body: Object) -> Object:
 
 
 def _rights(apply: Apply, namespace: str) -> Sequence[Right]:
-    """Of what the file names. An unreadable file needs nothing: it fails with its own message."""
+    """For the objects of the file. An unreadable file needs nothing: it fails with its own
+    message."""
     try:
         bodies = [manifest.body for manifest in read(apply.file)]
     except ActionFailed:
@@ -200,7 +201,7 @@ def _rights(apply: Apply, namespace: str) -> Sequence[Right]:
 
 
 def _touches(apply: Apply, namespace: str) -> Reach:
-    """Where the objects of the file are, and where they act."""
+    """The namespaces of the file's objects, and those in which they act."""
     try:
         bodies = [manifest.body for manifest in read(apply.file)]
     except ActionFailed:
@@ -234,8 +235,8 @@ VERB = Verb(
     rights=_rights,
     touches=_touches,
     undo=_undo,
-    undo_text="What was created is deleted with all it owns; what was changed is changed back, "
-    "field by field. What somebody else changed since is kept and reported.",
+    undo_text="What was created is deleted with all it owns; what was changed is reverted, "
+    "field by field. Changes that someone else made since are kept and reported.",
     residue=Residue.NOTHING,
     proof="The API server's answer with the object's uid.",
     example="apply: manifests/checkout.yaml",

@@ -1,6 +1,6 @@
-"""`delete`: delete objects, as a mistake or a broken disk would, so that a restore can be proven.
+"""`delete`: deletes objects, as a mistake or a broken disk would, so that a restore can be proven.
 
-Cannot be undone, so the step needs `lasting: true`. What controllers keep (a Deployment's
+Cannot be undone, so the step needs `lasting: true`. What controllers own (a Deployment's
 ReplicaSets and Pods) goes with its owner.
 """
 
@@ -20,7 +20,7 @@ from resilience.verbs.context import ActionContext, ActionFailed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lose:
-    """Parameters of `lose`."""
+    """Parameters of `delete`."""
 
     objects: tuple[str, ...] = parameter(
         "KIND/NAME of each object, as in kubectl.", at_least=1, example="[deployment/shop]"
@@ -28,12 +28,12 @@ class Lose:
 
 
 def _check(lose: Lose) -> Sequence[Complaint]:
-    return [Complaint(field="objects", message=f"{text} is no object", expected="KIND/NAME")
+    return [Complaint(field="objects", message=f"{text} is not an object", expected="KIND/NAME")
             for text in lose.objects if not all(text.partition("/"))]  # fmt: skip
 
 
 def run(lose: Lose, context: ActionContext) -> None:
-    """Find all, then delete all by uid; return once none is there any more."""
+    """Find all, then delete all by uid; return once all are gone."""
     found = [_find(text, context) for text in lose.objects]
     for resource, obj in found:
         context.affected(obj, f"{resource.kind} {objects.title(obj)} is deleted")
@@ -46,8 +46,8 @@ def run(lose: Lose, context: ActionContext) -> None:
             context.clock.wait(0.1)
             gone = _gone(resource, obj, context.cluster, context.namespace)
         if not gone:
-            raise ActionFailed(f"{resource.kind} {objects.title(obj)} was deleted, but is still "
-                               f"there after {context.step.within}")  # fmt: skip
+            raise ActionFailed(f"{resource.kind} {objects.title(obj)} was deleted, but still "
+                               f"exists after {context.step.within}")  # fmt: skip
         context.proof(f"{resource.kind} {objects.title(obj)} is gone", {"uid": objects.uid(obj)})
 
 
@@ -67,9 +67,11 @@ def _resource(kind: str, cluster: Cluster) -> Resource:
     for resource in cluster.resources():
         if wanted in (resource.plural, resource.kind.lower()):
             if not resource.namespaced:
-                raise ActionFailed(f"{kind} belongs to no namespace; only what does can be lost")
+                raise ActionFailed(
+                    f"{kind} is cluster-scoped; only namespaced objects can be deleted"
+                )
             return resource
-    raise ActionFailed(f"the cluster serves no kind {kind}. Nothing was deleted")
+    raise ActionFailed(f"the cluster does not serve kind {kind}. Nothing was deleted")
 
 
 def _gone(resource: Resource, obj: Object, cluster: Cluster, namespace: str) -> bool:

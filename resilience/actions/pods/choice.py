@@ -1,7 +1,7 @@
-"""The parameters by which all Pod actions choose their Pods.
+"""The parameters with which all Pod actions choose their Pods.
 
-The selection itself is `resilience.actions.pods.select`. Actions inherit this one dataclass, so
-that each of them takes the same parameters.
+The selection itself is `resilience.actions.pods.select`. Actions inherit from this dataclass, so
+that each of them has the same parameters.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class PodChoice:
 
     @property
     def how_many(self) -> str:
-        """As it stands in the scenario, in front of what is matched."""
+        """The quantity as written in the scenario, before what is matched."""
         if self.share is not None:
             return f"{self.share} of the Pods"
         if self.count in (None, 1, "one"):

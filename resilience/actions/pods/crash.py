@@ -1,5 +1,4 @@
-"""`crash`: a Pod's process is gone from one moment to the next. The Pod stays, its container is
-started again by the kubelet.
+"""`crash`: a Pod's process dies abruptly. The Pod stays; the kubelet starts its container again.
 
 No API of Kubernetes does this: a DELETE gives notice, and a signal sent by exec from inside does
 not reach process 1. The sandbox's kubelet can. On a real cluster it takes a privileged Pod with the
@@ -51,7 +50,7 @@ def _possible(_: Crash, cluster: Cluster) -> None:
 
 
 def run(crash: Crash, context: ActionContext) -> None:
-    """End the processes of the chosen Pods with SIGKILL, from outside."""
+    """Kill the processes of the chosen Pods with SIGKILL, from outside."""
     cluster = context.cluster
     _possible(crash, cluster)
     chosen = pod_action.victims(crash, context)
@@ -78,7 +77,8 @@ def _lost(chosen: Sequence[Object]) -> Callable[[Object | None], bool]:
 
 
 def _restarted(chosen: Sequence[Object]) -> Callable[[Object | None], bool]:
-    """Stricter, since nobody answers for it: the kubelet counts a restart or has a new id."""
+    """Stricter than other actions, since no API confirms it: the kubelet counts a restart or
+    reports a new container id."""
     before = {objects.uid(pod): pod for pod in chosen}
 
     def shows(now: Object | None) -> bool:
@@ -105,7 +105,7 @@ def _body(pod: Object, container: str) -> Object:
 
 
 def rehearse(crash: Crash, context: ActionContext) -> None:
-    """Whose process it would be."""
+    """Which processes it would kill."""
     for pod in pod_action.victims(crash, context):
         context.victim(pod, _describe(crash), Fate.RESTARTED)
 
@@ -123,7 +123,7 @@ VERB = Verb(
     shorthand="pods",
     rights=pod_action.rights(("get", "pods"), ("create", "pods"), ("delete", "pods")),
     residue=Residue.NAMED,
-    residue_text="crashed containers count one restart more",
+    residue_text="crashed containers count one more restart",
     possible=_possible,
     undo=object_undo.undo,
     undo_text="The helper on the node is deleted.",

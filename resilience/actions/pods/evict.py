@@ -1,7 +1,7 @@
-"""`evict`: removes Pods by the eviction API, which honours disruption budgets.
+"""`evict`: removes Pods with the eviction API, which honours disruption budgets.
 
-Where a budget forbids it now, the action waits until the budget's watch shows that it allows one
-more, and tries again; at the deadline it is *blocked*, in the API's words. An eviction has no uid
+If a budget forbids it now, the action waits until the budget's watch shows that it allows one more,
+and tries again; at the deadline it is *blocked*, in the API's words. An eviction has no uid
 precondition, because a refused one leaks the budget for two minutes: the uid is compared in the
 run's watch just before.
 """
@@ -25,7 +25,7 @@ from resilience.model.verb import Complaint, Family, Phase, Residue, Right, Verb
 from resilience.verbs.context import ActionContext, ActionFailed, Blocked, NothingToDo
 
 SEVERAL = "more than one PodDisruptionBudget"
-"""Of the API server's words where no waiting helps."""
+"""Words of the API server for refusals that waiting cannot help."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,20 +89,20 @@ def _ask(pod: Object, evict: Evict, context: ActionContext) -> bool:
                 raise Blocked(f"{objects.title(pod)}: {reply.words}")
             case Answer.CLOSED | Answer.AGAIN:
                 _wait(pod, reply, began, context)
-    context.note(What.NOTE, f"{objects.title(pod)} was not there any more")
+    context.note(What.NOTE, f"{objects.title(pod)} no longer existed")
     return False
 
 
 def _wait(pod: Object, reply: Reply, began: float, context: ActionContext) -> None:
-    """Until a budget of the Pod allows one more, or it is time to ask again; Blocked (by a budget)
-    or ActionFailed at the deadline."""
+    """Until a budget of the Pod allows one more, or it is time to try again; Blocked (by a
+    budget) or ActionFailed at the deadline."""
     text = f"{objects.title(pod)}: {reply.words}"
     context.note(What.NOTE, f"not yet: {text}")
     budgets = context.view(BUDGETS, objects.namespace(pod))
     refused = _state(pod, budgets.objects())
 
     def opened() -> bool:
-        """Only news counts: what we see now may be older than the refusal."""
+        """Only changes count: the present view may be older than the refusal."""
         now = _state(pod, budgets.objects())
         return reply.answer is Answer.CLOSED and not reply.firm and now != refused and _open(now)
 
@@ -116,7 +116,7 @@ def _wait(pod: Object, reply: Reply, began: float, context: ActionContext) -> No
 
 
 def rehearse(evict: Evict, context: ActionContext) -> None:
-    """Ask for each alone; the API server keeps no account of dry runs."""
+    """Ask for each alone; the API server does not account for dry runs."""
     for pod in pod_action.victims(evict, context):
         context.victim(pod, _describe(evict))
         try:
@@ -127,7 +127,7 @@ def rehearse(evict: Evict, context: ActionContext) -> None:
 
 
 def _state(pod: Object, budgets: Sequence[Object]) -> Sequence[tuple[str, int]]:
-    """Version and what it allows of each budget over the Pod."""
+    """Version and allowed disruptions of each budget that covers the Pod."""
     return [
         (str(objects.metadata(budget).get("resourceVersion", "")),
          int((budget.get("status") or {}).get("disruptionsAllowed", 0)))

@@ -1,6 +1,6 @@
-"""`exec`: run a command inside of Pods, as `kubectl exec` does.
+"""`exec`: runs a command in Pods, as `kubectl exec` does.
 
-What a command did cannot be undone by us, so the step needs `lasting: true`. It cannot crash a Pod:
+The effect of a command cannot be undone, so the step needs `lasting: true`. It cannot crash a Pod:
 a signal from inside does not reach process 1.
 """
 
@@ -76,7 +76,7 @@ def _one(pod: Object, exec_: Exec, context: ActionContext) -> None:
 
 
 def rehearse(exec_: Exec, context: ActionContext) -> None:
-    """In which Pods; nothing can be asked about a command but by running it."""
+    """In which Pods; a command cannot be rehearsed without running it."""
     for pod in pod_action.victims(exec_, context):
         context.victim(pod, _describe(exec_), Fate.TOUCHED)
 

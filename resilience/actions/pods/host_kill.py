@@ -1,4 +1,4 @@
-"""Ending a container's process from its node, by a helper Pod with the host's process namespace.
+"""Kills a container's process from its node, with a helper Pod in the host's process namespace.
 
 The helper on each node finds the processes of the given containers by their ids in /proc/*/cgroup
 (cgroup v1 and v2, whatever the runtime calls the group) and sends SIGKILL to the first of each; the
@@ -45,7 +45,7 @@ sys.exit({NOT_FOUND} if missing else 0)
 
 
 def container_ids(pod: Object, container: str = "") -> list[str]:
-    """Ids of its running containers (or the one), without the runtime's scheme in front."""
+    """Ids of its running containers (or of one), without the runtime's scheme."""
     statuses: Sequence[Mapping[str, str]] = (pod.get("status") or {}).get("containerStatuses") or ()
     found = [each["containerID"].rpartition("://")[2] for each in statuses
              if each.get("containerID") and container in ("", each["name"])]  # fmt: skip
@@ -55,7 +55,7 @@ def container_ids(pod: Object, container: str = "") -> list[str]:
 
 
 def kill(pods: Sequence[Object], container: str, context: ActionContext) -> None:
-    """SIGKILL to the containers of these Pods, one helper for each node; ActionFailed when a helper
+    """SIGKILL to the containers of these Pods, one helper per node; ActionFailed when a helper
     does not run or does not find a process."""
     wanted: dict[str, list[str]] = {}
     for pod in pods:

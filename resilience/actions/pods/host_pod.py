@@ -1,8 +1,8 @@
-"""A short-lived privileged Pod on a node, with the host's process namespace, that runs one program.
+"""A short-lived privileged Pod on a node, in the host's process namespace, that runs one program.
 
-For real clusters whose target says `privileged = true`, and for nobody else. The Pod is in the
-journal before it is made, is bound to its node past all taints, lives for a minute at most, and
-goes away at once when its program has ended.
+Only for real clusters whose target says `privileged = true`. The Pod is in the journal before it is
+created, is bound to its node in spite of taints, lives for a minute at most, and is deleted as soon
+as its program has ended.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def run(
 
 
 def body(purpose: str, node: str, program: Sequence[str], context: ActionContext) -> Object:
-    """The Pod as it is sent."""
+    """The Pod's manifest."""
     helper = HelperPod(
         name=f"resilience-{purpose}-{context.random.randrange(16**6):06x}",
         namespace=context.namespace,

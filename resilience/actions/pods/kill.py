@@ -1,8 +1,8 @@
-"""`kill`: delete Pods, with their own grace period, another one, or none.
+"""`kill`: deletes Pods, with their own grace period, another one, or none.
 
-A DELETE with grace 0 is no crash: the object is gone at once, while the process still gets SIGTERM
-and two seconds (semantics of the kubelet). For abrupt death there is `crash`. Budgets are passed
-by, as every DELETE does; `evict` is what honours them.
+A DELETE with grace 0 is not a crash: the object is gone at once, while the process still gets
+SIGTERM and two seconds (semantics of the kubelet). For abrupt death there is `crash`. Budgets are
+bypassed, as by every DELETE; `evict` honours them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from resilience.model.verb import Complaint, Family, Phase, Residue, Verb, param
 from resilience.verbs.context import ActionContext, NothingToDo
 
 AT_ONCE = 16
-"""DELETEs under way at the same time."""
+"""DELETEs in flight at the same time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,7 @@ def _delete(pod: Object, grace: int | None, context: ActionContext) -> bool:
             PODS, objects.name(pod), objects.namespace(pod), grace=grace, uid=objects.uid(pod)
         )
     except (NotFound, Conflict) as error:
-        context.note(What.NOTE, f"{objects.title(pod)} was not there any more: {error}")
+        context.note(What.NOTE, f"{objects.title(pod)} no longer existed: {error}")
         context.spare(pod)
         return False
     return True

@@ -1,6 +1,6 @@
-"""What all Pod actions do around the selection: see the Pods, choose, prove the harm.
+"""Shared by all Pod actions: see the Pods, choose, prove the harm.
 
-The Pods come from the run's own watch, so that what is chosen is what is watched afterwards.
+The Pods come from the run's own watch, so that the chosen Pods are the watched ones.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def victims(choice: PodChoice, context: ActionContext) -> list[Object]:
 
 
 def rights(*more: tuple[str, str]) -> Callable[[object, str], Sequence[Right]]:
-    """For `Verb.rights`: seeing Pods, finding an owner, and `(verb, resource)` of Pods beside."""
+    """For `Verb.rights`: seeing Pods, finding an owner, and further `(verb, resource)` of Pods."""
 
     def of(parameters: object, namespace: str) -> Sequence[Right]:
         pods = [("list", "pods"), ("watch", "pods"), *more]
@@ -60,7 +60,7 @@ def prove(
     holds: Callable[[Object | None], bool],
     text: str,
 ) -> None:
-    """Wait until our own watch shows the harm on each; a proof for each, ActionFailed without."""
+    """Wait until the run's watch shows the harm on each; a proof for each, ActionFailed without."""
     view = context.view(PODS, context.namespace)
 
     def unproven() -> list[Object]:
@@ -82,7 +82,7 @@ def gone_or_terminating(pod: Object | None) -> bool:
 
 
 def own_pod(environment: Mapping[str, str]) -> tuple[str, str] | None:
-    """(namespace, name) of the Pod we run in, None outside of a cluster."""
+    """(namespace, name) of this process's own Pod, None outside of a cluster."""
     if "KUBERNETES_SERVICE_HOST" not in environment or not _NAMESPACE_FILE.exists():
         return None
     name = environment.get("POD_NAME") or environment.get("HOSTNAME", "")

@@ -33,11 +33,11 @@ def _describe(quarantine: Quarantine) -> str:
 
 
 def run(quarantine: Quarantine, context: ActionContext) -> None:
-    """Take all labels off the chosen Pods; return once their owners have let go."""
+    """Remove all labels from the chosen Pods; return once their owners have released them."""
     chosen = pod_action.victims(quarantine, context)
     for pod in chosen:
         _one(pod, _describe(quarantine), context)
-    pod_action.prove(chosen, context, _let_go, "has no labels and no owner any more")
+    pod_action.prove(chosen, context, _let_go, "no longer has labels or an owner")
 
 
 def _one(pod: Object, why: str, context: ActionContext) -> None:
@@ -67,10 +67,10 @@ VERB = Verb(
     shorthand="pods",
     rights=pod_action.rights(("get", "pods"), ("patch", "pods")),
     undo=reverting.undo,
-    undo_text="The labels come back, except for those that somebody changed since; the workload "
-    "then has one Pod too many and takes one away.",
+    undo_text="The labels come back, except for those that someone changed since; the workload "
+    "then has one Pod too many and deletes one.",
     residue=Residue.NAMED,
-    residue_text="a ReplicaSet may have kept the Pod that stood in for a quarantined one",
+    residue_text="a ReplicaSet may have kept the replacement of a quarantined Pod",
     proof="The watch shows the Pod without labels and without an owner.",
     example="quarantine: {pods: app=checkout, count: 1}",
 )

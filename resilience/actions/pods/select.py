@@ -1,8 +1,8 @@
 """Choosing victims: match, then filter, then choose. Pure: Pods in, Pods out.
 
-Without replacement, in a stable order, random only by the stream that is handed in. Choosing nobody
-is an error that says what there was instead, never an empty list: an action on nobody proves
-nothing (kube-monkey, krkn and chaoskube have each passed tests that way).
+Without replacement, in a stable order, random only by the given stream. Choosing nobody is an error
+that says which Pods exist instead, never an empty list: an action on nobody proves nothing
+(kube-monkey, krkn and chaoskube have each passed tests that way).
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ _GENERATED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What the filters need to know beside the Pods. `owners` are uids of the workload that
-    `owner:` names and of its ReplicaSets; `own` is (namespace, name) of the Pod we run in."""
+    """What the filters need besides the Pods. `owners` are uids of the workload that `owner:`
+    names and of its ReplicaSets; `own` is (namespace, name) of this process's Pod."""
 
     namespace: str
     wall: float
@@ -57,7 +57,7 @@ def select(pods: Iterable[Object], choice: PodChoice, around: Surroundings, rand
 
 
 def match(pods: Sequence[Object], choice: PodChoice, around: Surroundings) -> Pods:
-    """Living Pods that the step speaks of."""
+    """Living Pods that the step matches."""
     return [
         pod
         for pod in pods
@@ -75,7 +75,7 @@ def match(pods: Sequence[Object], choice: PodChoice, around: Surroundings) -> Po
 def sift(
     pods: Sequence[Object], choice: PodChoice, around: Surroundings
 ) -> tuple[Pods, dict[str, int]]:
-    """Who is left, and how many each filter took away, by its name."""
+    """The remaining Pods, and how many each filter removed, by its name."""
     dropped: dict[str, int] = {}
     left = list(pods)
     for name, keep in _filters(choice, around):
@@ -87,11 +87,11 @@ def sift(
 
 
 def choose(pods: Sequence[Object], choice: PodChoice, random: Random) -> Pods:
-    """As many as asked for, sorted by name; never fewer."""
+    """As many as requested, sorted by name; never fewer."""
     wanted = _number(len(pods), choice)
     if wanted > len(pods):
         raise ActionFailed(
-            f"count: {choice.count} was asked for, but only {len(pods)} "
+            f"count: {choice.count} was requested, but only {len(pods)} "
             f"Pod{'s' * (len(pods) != 1)} can be chosen ({_names(pods)})"
         )
     if choice.order == "random":
@@ -124,7 +124,7 @@ _Filter = tuple[str, Callable[[Pods], Pods]]
 
 
 def _filters(choice: PodChoice, around: Surroundings) -> Iterable[_Filter]:
-    """In this order; the names stand in error messages."""
+    """In this order; the names appear in error messages."""
     yield (
         "the Pod that runs this test",
         lambda pods: [
@@ -185,7 +185,7 @@ def _nobody(pods: Sequence[Object], choice: PodChoice, around: Surroundings) -> 
 
 
 def _labels(pods: Sequence[Object], choice: PodChoice) -> str:
-    """Which labels there are instead, and the one that was probably meant."""
+    """Which labels exist instead, and the one that was probably meant."""
     if choice.pods is None:
         return ""
     found = {

@@ -1,1 +1,1 @@
-"""What several actions need: references to workloads, manifests, kinds."""
+"""Needed by several actions: references to workloads, manifests, kinds."""

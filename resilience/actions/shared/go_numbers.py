@@ -1,4 +1,4 @@
-"""Numbers as Go's strconv reads and writes them, as far as YAML and JSON meet them. Pure."""
+"""Numbers as Go's strconv reads and writes them, as far as YAML and JSON need it. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Wrong = Callable[[str], Exception]
 
 
 def number(text: str) -> int | float | None:
-    """The number that a plain scalar is, None when it is text."""
+    """The number that a plain scalar denotes, None when it is text."""
     if text[:1] == ".":
         return _float(text) if AFTER_DOT.fullmatch(text) else None
     if text[:1] not in "+-0123456789":
@@ -48,13 +48,13 @@ def _integer(plain: str) -> int | None:
 
 
 def _float(plain: str) -> float | None:
-    """None where Go's ParseFloat says that it is out of range."""
+    """None where Go's ParseFloat reports it as out of range."""
     found = float(plain)
     return None if math.isinf(found) else found
 
 
 def as_json(value: Any, wrong: Wrong) -> Any:
-    """What is left of it after Go has written it as JSON and read it again."""
+    """Its value after Go has written it as JSON and read it again."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return value
     if isinstance(value, float):
@@ -62,12 +62,12 @@ def as_json(value: Any, wrong: Wrong) -> Any:
             raise wrong(f"JSON has no {value}")
         if value != int(value) or abs(value) >= 1e21:
             return value
-        value = int(Decimal(repr(value)))  # Go writes the fewest digits, and zeros behind them
+        value = int(Decimal(repr(value)))  # Go writes the fewest digits, followed by zeros
     return value if LEAST <= value <= MOST else float(value)
 
 
 def as_key(value: Any, wrong: Wrong) -> str:
-    """A mapping's key as text: JSON has no other."""
+    """A mapping's key as text: JSON has no other keys."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):

@@ -1,9 +1,9 @@
 """YAML values as kubectl reads them: sigs.k8s.io/yaml, a fork of go-yaml v2, and then JSON.
 
 That is neither YAML 1.1 nor 1.2: `y` and `off` are booleans, `010` and `0o10` are 8, `1_000` is a
-number, `1:30` and dates are text, `=` is text. A merge takes effect where it stands. Keys become
-text as Go writes them; what JSON cannot carry is an error. The tests hold this against kubectl's
-own output. Parsing is PyYAML's, over the same C library.
+number, `1:30` and dates are text, `=` is text. A merge takes effect at its position. Keys become
+text as Go writes them; what JSON cannot represent is an error. The tests compare this with
+kubectl's own output. PyYAML does the parsing, with the same C library.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from resilience.actions.shared.go_numbers import as_json, as_key, number
 
 TAGS = "tag:yaml.org,2002:"
 PLAIN = "!plain"
-"""The tag of a scalar that is written without quotes and without a tag of its own."""
+"""The tag of a scalar that is written without quotes and without a tag."""
 
 MOST = 1_000_000
-"""Values of one document, those that aliases repeat included: more is a bomb, not a manifest."""
+"""Values of one document, including those that aliases repeat: more is a bomb, not a manifest."""
 
 TRUE = ("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON")
 FALSE = ("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF")
@@ -64,12 +64,13 @@ def loader() -> Any:
 
 
 def value(node: Any, text: str) -> Any:
-    """A node of that text as JSON has it. A MarkedYAMLError of PyYAML says where it cannot be."""
+    """The node of that text as a JSON value. A MarkedYAMLError of PyYAML says where that is
+    impossible."""
     return _Reader(text).read(node)
 
 
 class _Reader:
-    """One document at work."""
+    """One document being read."""
 
     def __init__(self, text: str) -> None:
         self._text = text.removeprefix("\ufeff")
@@ -128,7 +129,7 @@ class _Reader:
         source = self._text[node.start_mark.index : node.end_mark.index]
         if node.style == '"' and NO_ESCAPE.search(source):
             raise _error(node, "found unknown escape character: kubectl reads no `\\/`")
-        if node.tag == PLAIN and source.startswith("!"):  # a lone `!` says: this is text
+        if node.tag == PLAIN and source.startswith("!"):  # a lone `!` means: this is text
             return node.value
         return _scalar(node)
 
@@ -161,7 +162,7 @@ def _resolved(text: str, tag: str) -> Any:
 
 
 def _binary(node: Any) -> str:
-    """The bytes as text; each that is no UTF-8 becomes a replacement character, as in Go's JSON."""
+    """The bytes as text; invalid UTF-8 becomes replacement characters, as in Go's JSON."""
     try:
         raw = base64.b64decode(re.sub(r"[\r\n]", "", node.value), validate=True)
     except (binascii.Error, ValueError):

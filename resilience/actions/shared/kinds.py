@@ -1,6 +1,6 @@
 """Maps a kind, as people and manifests write it, to the resource that permissions name.
 
-Permissions are computed from files alone, without a cluster's discovery: by the rule that kubectl
+Permissions are computed from files alone, without a cluster's discovery: with the rule that kubectl
 uses for its first guess (meta.UnsafeGuessKindToResource), and a list of cluster-scoped kinds.
 """
 
@@ -10,7 +10,7 @@ SHORT = {"pvc": "persistentvolumeclaims", "svc": "services", "deploy": "deployme
          "sts": "statefulsets", "ds": "daemonsets", "cm": "configmaps", "sa": "serviceaccounts",
          "ing": "ingresses", "pdb": "poddisruptionbudgets", "netpol": "networkpolicies",
          "cj": "cronjobs", "po": "pods"}  # fmt: skip
-"""Names that kubectl knows too."""
+"""Short names that kubectl knows as well."""
 
 CLUSTER_SCOPED = frozenset({
     "APIService", "CSIDriver", "CertificateSigningRequest", "ClusterRole", "ClusterRoleBinding",
@@ -20,7 +20,7 @@ CLUSTER_SCOPED = frozenset({
     "ValidatingAdmissionPolicyBinding", "ValidatingWebhookConfiguration", "VolumeSnapshotClass",
     "VolumeSnapshotContent",
 })  # fmt: skip
-"""Kinds that belong to no namespace; rights are read without asking a cluster's discovery."""
+"""Cluster-scoped kinds; permissions are derived without a cluster's discovery."""
 
 
 def plural(kind: str) -> str:
@@ -34,6 +34,6 @@ def plural(kind: str) -> str:
 
 
 def resource(word: str) -> str:
-    """The same for a word on a command line, which may be a plural already, or short."""
+    """The same for a word on a command line, which may be a plural or a short name already."""
     known = SHORT.get(word.lower(), word.lower())
     return known if known.endswith("s") and not known.endswith("ss") else plural(known)

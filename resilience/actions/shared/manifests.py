@@ -1,8 +1,8 @@
-"""Reading manifests as kubectl does: several documents, `List` kinds, JSON too. Each object knows
+"""Reads manifests as kubectl does: several documents, `List` kinds, JSON as well. Each object knows
 the line where it begins. Nothing is substituted in them.
 
-What a scalar means is said in `go_yaml`. A text that begins with `{` is tried as JSON first, as
-kubectl does, also where YAML could not read it.
+`go_yaml` defines the meaning of scalars. A text that begins with `{` is tried as JSON first, as in
+kubectl, even if YAML could not read it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """One object as written, and where."""
+    """One object as written, and its place."""
 
     body: Object
     place: Place
@@ -70,7 +70,7 @@ def _file(path: Path) -> Iterator[Manifest]:
 
 
 def _template(text: str) -> str:
-    """What to do about a template of Helm, which is no YAML yet."""
+    """What to do about a Helm template, which is not YAML yet."""
     if "{{" not in text:
         return ""
     return "; it looks like a template: render it first, with `helm template CHART > manifest.yaml`"
@@ -95,7 +95,7 @@ def documents(text: str, file: str) -> Iterator[Manifest]:
 
 
 def _json(text: str) -> list[tuple[Any, tuple[int, int]]] | None:
-    """JSON values one behind the other, each with line and column; None when it is no JSON."""
+    """Concatenated JSON values, each with line and column; None when it is not JSON."""
     found, at = [], _next(text, 0)
     if text[at : at + 1] != "{":
         return None

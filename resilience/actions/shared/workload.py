@@ -1,4 +1,4 @@
-"""Workloads by reference: `deployment/checkout` to the API object, with an error that helps."""
+"""Workloads by reference: from `deployment/checkout` to the API object, with a helpful error."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ RESOURCES: Mapping[str, Resource] = {
 
 
 def read(reference: Reference, context: Context) -> Object:
-    """The object as the API server has it now; ActionFailed names what there is instead."""
+    """The object's present state; ActionFailed names what exists instead."""
     resource = RESOURCES[reference.kind]
     try:
         return context.cluster.get(resource, reference.name, context.namespace)
@@ -51,8 +51,8 @@ def read(reference: Reference, context: Context) -> Object:
 
 
 def instead(cluster: Cluster, resource: Resource, namespace: str, prefix: str = "") -> str:
-    """What there is of a kind, to end a message with; "" for whoever may not list it, since just
-    to tell a mistake no right is asked for."""
+    """What exists of a kind, to end a message with; "" without permission to list it, since a
+    hint alone justifies no permission."""
     try:
         there = cluster.list(resource, namespace)
     except Forbidden:

@@ -2,7 +2,7 @@
 
 `changes` compares an object before and after a write of the run; each change keeps the old and the
 new value. `reverted` reverts the fields that still have the run's value and names the others, which
-somebody wrote since and which are kept. Items of a list are fields of their own where they have an
+someone changed since and which are kept. Items of a list are fields of their own if they have an
 identity (a container's name, a taint's key and effect); other lists are one value.
 """
 
@@ -27,7 +27,7 @@ IDENTITIES = (
     ("uid",),
     ("topologyKey", "whenUnsatisfiable"),
 )
-"""Fields that tell items of a list apart, as list-map keys do in the API's own schema."""
+"""Fields that identify items of a list, as list-map keys do in the API's own schema."""
 
 Step = str | Mapping[str, Any]
 """A key of a mapping, or the identity of an item of a list."""
@@ -39,12 +39,12 @@ class _Absent:
 
 ABSENT = _Absent()
 WITHOUT_ITEM = _Absent()
-"""Absent with the item of a list that it was in: nothing of ours is there, and none is put back."""
+"""Absent together with its list item: nothing of the run is there, and nothing is restored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One field. `at` is where an item stood in its list; -1 for what is no item."""
+    """One field. `at` is an item's position in its list; -1 for anything else."""
 
     path: tuple[Step, ...]
     was: Any
@@ -52,7 +52,7 @@ class Change:
     at: int = -1
 
     def data(self) -> dict[str, Any]:
-        """For the journal; what was absent is left out."""
+        """For the journal; absent values are left out."""
         found: dict[str, Any] = {"path": list(self.path)}
         found |= {} if self.was is ABSENT else {"was": self.was}
         found |= {} if self.set is ABSENT else {"set": self.set}
@@ -81,7 +81,7 @@ class Change:
 
 
 def changes(before: Object, after: Object) -> list[Change]:
-    """What differs, in an order in which it can be made."""
+    """The differences, in an order in which they can be applied."""
     return list(_walk((), before, after))
 
 
@@ -127,7 +127,7 @@ def _items(value: Any) -> Sequence[Any]:
 
 
 def _empty(value: Any) -> Any:
-    """The container alone: what is in it are changes of their own."""
+    """The container alone: its content has changes of its own."""
     return value if value is ABSENT else type(value)()
 
 
@@ -136,8 +136,8 @@ def _key(keys: tuple[str, ...], item: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _identity(was: Sequence[Any], now: Sequence[Any]) -> tuple[str, ...]:
-    """The fields that tell all items of both lists apart; () where there are none, or where items
-    changed places, which only the whole list can say."""
+    """The fields that identify all items of both lists; () if there are none, or if items
+    changed places, which only the whole list can express."""
     for keys in IDENTITIES:
         if all(_told_apart(keys, items) for items in (was, now)):
             old, new = ([_key(keys, each) for each in items] for items in (was, now))
@@ -184,7 +184,7 @@ def content(obj: Object) -> Object:
 
 
 def differs(wanted: Any, there: Any) -> bool:
-    """Whether `there` lacks something of `wanted`; what the server has added does not count."""
+    """Whether `there` lacks something of `wanted`; additions of the server do not count."""
     if isinstance(wanted, Mapping):
         return not isinstance(there, Mapping) or any(
             differs(value, there.get(key)) for key, value in wanted.items()
@@ -200,7 +200,7 @@ def differs(wanted: Any, there: Any) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """A field that somebody else wrote since; `now` is their value."""
+    """A field that someone else changed since; `now` is their value."""
 
     change: Change
     now: Any
@@ -224,13 +224,13 @@ def shown(value: Any) -> str:
 def reverted(
     now: Object, made: Sequence[Change], *, exact: bool = True, force: bool = False
 ) -> tuple[Object, list[Kept]]:
-    """A copy of `now` without the changes that still are as they were made, and those that are not.
+    """A copy of `now` without the changes that still are as they were made, and the other changes.
 
-    What has its prior value already is neither. Not `exact`: what was set is only what was sent,
-    and the server may have added defaults. `force` takes back all of them.
+    A field with its prior value is neither. Not `exact`: the recorded value is only what was sent,
+    and the server may have added defaults. `force` reverts all of them.
     """
     found, kept = copy.deepcopy(now), list[Kept]()
-    # Items that come back do so from the first on: each then stands where it stood.
+    # Items are restored from the first on: each then gets its former position.
     back = [each for each in made if each.at >= 0 and each.was is not ABSENT]
     for change in [*(each for each in reversed(made) if each not in back), *back]:
         value = _get(found, change.path)
@@ -247,7 +247,7 @@ def reverted(
 
 
 def _holds_more(change: Change, value: Any) -> bool:
-    """A container that we made and that others use by now: it stays, with what is theirs."""
+    """A container that the run created and that others use now: it stays, with their content."""
     made = change.was is ABSENT and change.set in ({}, [])
     return made and isinstance(value, dict | list) and bool(value)
 
@@ -270,7 +270,7 @@ def _matching(items: Any, step: Mapping[str, Any]) -> Iterator[Any]:
 
 
 def _put(obj: Object, change: Change) -> None:
-    """Bring the prior value back."""
+    """Restore the prior value."""
     parent: Any = obj
     for step, following in zip(change.path, change.path[1:], strict=False):
         parent = _child(parent, step, following)
@@ -300,7 +300,8 @@ def _child(parent: Any, step: Step, following: Step) -> Any:
 
 
 def laid_over(obj: Any, manifest: Any) -> Any:
-    """What a strategic merge patch makes of `obj`, as far as it can be known without the server."""
+    """The result of a strategic merge patch on `obj`, as far as it can be known without the
+    server."""
     if isinstance(obj, Mapping) and isinstance(manifest, Mapping):
         found = {**obj, **{key: laid_over(obj.get(key), value) for key, value in manifest.items()}}
         return {key: value for key, value in found.items() if value is not None}

@@ -1,7 +1,7 @@
-"""What keeps a deleted object from going: the finalizer that holds it, on whatever it is set.
+"""What keeps a deleted object from going: its finalizers, or those of what it waits for.
 
-A Deployment that is deleted with what it owns waits for its Pods, and says no more than
-`foregroundDeletion`; a namespace waits for all that is in it. So Pods are looked at too, and a
+A Deployment that is deleted with what it owns waits for its Pods, and only shows
+`foregroundDeletion`; a namespace waits for everything in it. So Pods are checked as well, and a
 namespace's own conditions.
 """
 
@@ -14,7 +14,7 @@ from resilience.cluster.interface import NAMESPACES, PODS, Cluster, Object, Reso
 from resilience.kube import objects
 
 LATE = 30.0
-"""Seconds beyond its grace period, and so beyond what clocks differ, at which a Pod is overdue."""
+"""Seconds beyond its grace period, to cover clock skew, after which a Pod is overdue."""
 
 _CASCADE = frozenset({"foregroundDeletion", "orphan", "kubernetes"})
 """Finalizers that only wait for something else."""
@@ -25,7 +25,7 @@ def of(cluster: Cluster, resource: Resource, obj: Object, wall: float) -> list[s
     try:
         now = cluster.get(resource, objects.name(obj), objects.namespace(obj))
     except NotFound:
-        return ["it has gone just now"]
+        return ["it has just gone"]
     own = [name for name in _finalizers(now) if name not in _CASCADE]
     held = [f"its finalizer {name} is not removed" for name in own]
     found = [*held, *stuck(cluster, resource, obj, wall), *_conditions(now)]
@@ -34,14 +34,14 @@ def of(cluster: Cluster, resource: Resource, obj: Object, wall: float) -> list[s
 
 
 def stuck(cluster: Cluster, resource: Resource, obj: Object, wall: float) -> list[str]:
-    """Pods that go with it, whose time is up, and that a finalizer holds. `wall` is now, in seconds
-    since the epoch."""
+    """Its Pods whose time is up and that a finalizer holds. `wall` is now, in seconds since the
+    epoch."""
     namespace = objects.name(obj) if resource == NAMESPACES else objects.namespace(obj)
     if not namespace:
         return []
     try:
         pods = cluster.list(PODS, namespace)
-    except ApiError:  # no right to see them: it only explains
+    except ApiError:  # no permission to see them: they only explain
         return []
     return [
         f"Pod {objects.title(pod)} is held by its finalizer {name}"
@@ -69,7 +69,7 @@ def _finalizers(obj: Object) -> list[str]:
 
 
 def _conditions(obj: Object) -> list[str]:
-    """What a namespace says of its own deletion."""
+    """What a namespace's status says about its own deletion."""
     names = ("NamespaceFinalizersRemaining", "NamespaceContentRemaining",
              "NamespaceDeletionContentFailure")  # fmt: skip
     found = (objects.condition(obj, name) for name in names)

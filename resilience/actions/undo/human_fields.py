@@ -1,10 +1,10 @@
-"""What of an object only people change: the part by which somebody else's hand is seen. Pure.
+"""The part of an object that only people change: it reveals edits by others. Pure.
 
-A run deletes what it created. If somebody else edited it since, their work would go with it, so the
-essence is recorded at creation and compared before the deletion. Controllers write to objects all
-the time (replicas, node ports, status, annotations): kinds and fields that they write are left out,
-and an object of any other kind has no essence. Of a Secret only keys and lengths count, since the
-journal holds no Secret's data.
+A run deletes what it created. If someone else edited it since, their work would be lost, so a
+digest of these fields is recorded at creation and compared before the deletion. Controllers write
+to objects all the time (replicas, node ports, status, annotations): kinds and fields that they
+write are left out, and an object of any other kind has no digest. Of a Secret only keys and lengths
+count, since the journal holds no Secret's data.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _TOKEN = "kubernetes.io/service-account-token"
 
 
 def of(resource: Resource, obj: Object) -> str:
-    """A digest; "" for a kind that has no essence."""
+    """The digest; "" for a kind without one."""
     taken = _TAKEN.get((resource.group, resource.kind))
     if taken is None:
         return ""
@@ -35,7 +35,7 @@ def _fields(*names: str) -> Callable[[Object], Any]:
 
 def _secret(obj: Object) -> Any:
     data = obj.get("data") or {}
-    if obj.get("type") == _TOKEN or not data:  # for a controller to fill
+    if obj.get("type") == _TOKEN or not data:  # filled by a controller
         return None
     return {key: len(str(value)) for key, value in data.items()}
 
@@ -56,7 +56,7 @@ def _service(obj: Object) -> Any:
 
 
 def _cluster_role(obj: Object) -> Any:
-    aggregated = bool(obj.get("aggregationRule"))  # a controller gathers its rules
+    aggregated = bool(obj.get("aggregationRule"))  # a controller aggregates its rules
     return None if aggregated else obj.get("rules")
 
 

@@ -1,8 +1,9 @@
-"""Who else uses a namespace that a run created: deleting it would delete their objects too.
+"""Who else uses a namespace that a run created: deleting it would delete their objects as well.
 
-Asked when the run's own objects there are gone already. Workloads, bare Pods and Services that no
-controller owns and no run marked are somebody's; so are ConfigMaps, Secrets and claims that a
-person's tool wrote. What applications, operators and the control plane keep there goes with it.
+Checked when the run's own objects there are already gone. Workloads, bare Pods and Services without
+a controller and without a run's mark belong to someone; so do ConfigMaps, Secrets and claims that a
+person's tool wrote. What applications, operators and the control plane keep there is deleted with
+it.
 """
 
 from __future__ import annotations
@@ -37,11 +38,11 @@ WORKLOADS = (DEPLOYMENTS, STATEFULSETS, DAEMONSETS, CRONJOBS, JOBS, PODS, SERVIC
 DATA = (CONFIGMAPS, SECRETS, CLAIMS)
 
 PEOPLE = re.compile(r"^(kubectl|helm|argocd|flux|kustomize|terraform|pulumi|k9s|lens)", re.I)
-"""Field managers by which tools of people write."""
+"""Field managers of tools that people use."""
 
 
 def of(cluster: Cluster, namespace: Object) -> list[str]:
-    """Some of them, by kind and name; [] when the namespace is the run's alone."""
+    """Some of them, by kind and name; [] when only the run uses the namespace."""
     name = objects.name(namespace)
     found = [
         f"{resource.kind} {objects.name(each)}"
@@ -56,12 +57,12 @@ def of(cluster: Cluster, namespace: Object) -> list[str]:
 def _there(cluster: Cluster, resource: Resource, namespace: str) -> Iterator[Object]:
     try:
         yield from cluster.list(resource, namespace)
-    except (Forbidden, NotFound):  # not to be seen, or not served
+    except (Forbidden, NotFound):  # invisible, or not served
         return
 
 
 def _is_run_s(obj: Object) -> bool:
-    """Created or restored by a run, owned by something that is asked itself, or on its way out."""
+    """Created or restored by a run, owned by an object that is checked itself, or terminating."""
     marks = {*objects.labels(obj), *(objects.metadata(obj).get("annotations") or {})}
     return (
         bool(objects.metadata(obj).get("ownerReferences"))

@@ -1,9 +1,9 @@
 """The inverse of creating an object, as data for the journal and as its execution.
 
 A creation is undone by deleting that very object (by uid; by the run's mark where the answer with
-the uid was lost) and waiting until it is gone with everything it owns. It is not deleted where
-somebody else's work would go with it: they took the mark off, edited it, or put something of their
-own into a namespace that the run created. A change is undone by `reverting`. Safe to repeat.
+the uid was lost) and waiting until it is gone with everything it owns. It is not deleted if someone
+else's work would be lost: they removed the mark, edited it, or put something of their own into a
+namespace that the run created. A change is undone by `reverting`. Idempotent.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ FIRST_LOOK, LAST_LOOK = 0.03, 0.5
 far, within these."""
 
 PATIENCE = 30.0
-"""Seconds after which a Pod that a finalizer holds is no longer waited for."""
+"""Seconds after which a Pod that a finalizer holds is no longer awaited."""
 
 
 def creation(resource: Resource, body: Object, run: str) -> dict[str, Any]:
-    """Recorded before an object is created; what the answer says is added by `made`."""
+    """Recorded before an object is created; `made` adds what the answer says."""
     return {
         "kind": "created",
         "resource": described(resource),
@@ -42,14 +42,14 @@ def creation(resource: Resource, body: Object, run: str) -> dict[str, Any]:
 
 
 def made(resource: Resource, data: Mapping[str, Any], answer: Object) -> dict[str, Any]:
-    """The same with what is known once the object exists: who it is, and what is in it."""
+    """The same with what is known once the object exists: its uid and its digest."""
     found = {**data, "uid": objects.uid(answer)}
     essence = essential(resource, answer)
     return found | ({"essence": essence} if essence else {})
 
 
 def undo(data: Mapping[str, Any], context: UndoContext) -> None:
-    """Carry out what `creation` or `reverting` recorded."""
+    """Execute what `creation` or `reverting` recorded."""
     if data["kind"] == "created":
         _delete(Resource(**data["resource"]), data, context)
     else:
@@ -75,16 +75,16 @@ def _delete(resource: Resource, data: Mapping[str, Any], context: UndoContext) -
 def _require_unchanged(
     resource: Resource, there: Object, data: Mapping[str, Any], context: UndoContext
 ) -> None:
-    """ChangedSince where somebody else's work would go with the object."""
+    """ChangedSince if someone else's work would be lost with the object."""
     if context.force:
         return
     title = f"{resource.kind} {objects.title(there)}"
     if objects.annotation(there, RUN) != data["run"]:
-        raise ChangedSince(f"{title} no longer bears the mark of this run; it is not deleted")
+        raise ChangedSince(f"{title} no longer has the mark of this run; it is not deleted")
     essence = data.get("essence")
     if (essence and essential(resource, there) != essence) or context.kept(objects.uid(there)):
         raise ChangedSince(
-            f"{title} was changed by somebody else since this run created it; it is not deleted"
+            f"{title} was changed by someone else since this run created it; it is not deleted"
         )
     if resource == NAMESPACES and (others := namespace_users.of(context.cluster, there)):
         raise ChangedSince(
@@ -102,7 +102,7 @@ def wait_until_gone(resource: Resource, obj: Object, context: UndoContext) -> No
         if stuck or began + waited + pause > context.deadline:
             why = stuck or finalizers.of(context.cluster, resource, obj, now)
             title = f"{resource.kind} {objects.title(obj)}"
-            raise ActionFailed(f"{title} was deleted, but is still there: {'; '.join(why)}")
+            raise ActionFailed(f"{title} was deleted, but still exists: {'; '.join(why)}")
         context.clock.wait(pause)
 
 

@@ -1,9 +1,9 @@
-"""Changing an object that others change too, and taking back exactly what we changed.
+"""Changes an object that others change as well, and reverts exactly the run's own changes.
 
-`change` records each field with what was there and what we set, before anything is sent, and sends
-the write with the version that it was made from: what somebody else writes at the same moment is
-never taken for ours. `undo` takes back those fields that still have our value. The others belong to
-whoever wrote them since: they stay, `ChangedSince` names them, and `recover --force` overrules.
+`change` records each field with its prior and its new value before anything is sent, and sends the
+write with the version that it is based on: a write by others at the same moment is never taken for
+the run's. `undo` reverts the fields that still have the run's value. The others belong to whoever
+changed them since: they stay, `ChangedSince` names them, and `recover --force` overrules.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ RUN = "resilience/run"
 """Annotation on what a run created, or holds for a while; the value is the run's id."""
 
 TRIES = 8
-"""How often a write is made anew because somebody else was faster."""
+"""How often a write is repeated because someone else was faster."""
 
 UNSUPPORTED_MEDIA = 415
 
@@ -52,8 +52,9 @@ def change(
     subresource: str = "",
     mark: bool = False,
 ) -> Object:
-    """Change `there` by `edit`, which edits the object that it is handed. Returns the API server's
-    answer. `mark`: the run's id goes onto the object, and without it nothing there is ours."""
+    """Change `there` with `edit`, which edits the object that it receives. Returns the API
+    server's answer. `mark`: the run's id is set on the object, and without it nothing there is
+    the run's."""
 
     def wanted(now: Object) -> Object:
         new = copy.deepcopy(now)
@@ -72,13 +73,17 @@ def change(
 def merge(
     context: ActionContext, resource: Resource, there: Object, body: Object, text: str
 ) -> Object:
-    """Lay a manifest over `there`, as `kubectl apply` does. What the server makes of it is asked
-    first. With `text` "" nothing is undone."""
+    """Merge a manifest into `there`, as `kubectl apply` does. A dry run first asks what the
+    server makes of it. With `text` "" nothing is undone."""
 
     def wanted(now: Object) -> Object:
         try:
             return _merge(context.cluster, resource, now, body, dry_run=True)
-        except (Forbidden, Invalid, ServerTrouble):  # a webhook that takes no dry runs, say
+        except (
+            Forbidden,
+            Invalid,
+            ServerTrouble,
+        ):  # a webhook that supports no dry runs, for instance
             return dict(laid_over(now, body))
 
     def send(now: Object, new: Object) -> Object:
@@ -105,7 +110,7 @@ class _Write:
         wanted: Callable[[Object], Object],
         send: Callable[[Object, Object], Object],
     ) -> Object:
-        """Record, send, and record what came of it; again when somebody else was faster."""
+        """Record, send, and record the outcome; again when someone else was faster."""
         for left in reversed(range(TRIES)):
             new = wanted(there)
             self._note(there, new, exact=False)
@@ -126,7 +131,7 @@ class _Write:
         raise AssertionError("unreachable: the last try returns or raises")
 
     def _again(self, there: Object) -> Object:
-        """The same object as it is now; Conflict when another has its name by now."""
+        """The object's present state; Conflict when another object has its name now."""
         name, namespace = objects.name(there), objects.namespace(there)
         now = self._context.cluster.get(self._resource, name, namespace)
         if objects.uid(now) != objects.uid(there):
@@ -192,7 +197,7 @@ def _merge(
     try:
         return send("strategic")
     except ApiError as error:
-        if error.code != UNSUPPORTED_MEDIA:  # custom resources know no strategic merge
+        if error.code != UNSUPPORTED_MEDIA:  # custom resources have no strategic merge
             raise
     return send("merge")
 
@@ -209,7 +214,7 @@ def described(resource: Resource) -> dict[str, Any]:
 
 
 def undo(data: Mapping[str, Any], context: UndoContext) -> None:
-    """Take back what `change` or `merge` recorded. Safe to repeat."""
+    """Revert what `change` or `merge` recorded. Idempotent."""
     resource = Resource(**data["resource"])
     for _ in range(TRIES):
         there = _find(resource, data, context)
@@ -224,16 +229,16 @@ def undo(data: Mapping[str, Any], context: UndoContext) -> None:
         if kept:
             context.keep(objects.uid(there))
             title = f"{resource.kind} {objects.title(there)}"
-            raise ChangedSince(f"{title} was changed by somebody else since: {'; '.join(kept)}")
+            raise ChangedSince(f"{title} was changed by someone else since: {'; '.join(kept)}")
         return
     raise ActionFailed(
-        f"{resource.kind} {data['name']} was written by somebody else before each of {TRIES} tries"
+        f"{resource.kind} {data['name']} was changed by someone else before each of {TRIES} tries"
     )
 
 
 def _find(resource: Resource, data: Mapping[str, Any], context: UndoContext) -> Object | None:
-    """The very object; None where it is gone, or another of its name is there: nothing of ours is
-    on it. Told where the object was `expected` to outlast the run."""
+    """The very object; None if it is gone, or replaced by another of its name: then nothing of
+    the run is on it. Reported if the object was `expected` to outlast the run."""
     name, namespace = str(data["name"]), str(data.get("namespace") or "")
     title = f"{resource.kind} {'/'.join(part for part in (namespace, name) if part)}"
     try:
@@ -241,7 +246,7 @@ def _find(resource: Resource, data: Mapping[str, Any], context: UndoContext) -> 
     except NotFound as error:
         if not data.get("expected"):
             return None
-        raise ChangedSince(f"{title} is gone, and it was there before the run") from error
+        raise ChangedSince(f"{title} is gone, although it existed before the run") from error
     if objects.uid(there) == data["uid"]:
         return None if resource == PODS and objects.is_terminating(there) else there
     if data.get("expected"):
@@ -254,13 +259,13 @@ def _find(resource: Resource, data: Mapping[str, Any], context: UndoContext) -> 
 def _taken_back(
     there: Object, data: Mapping[str, Any], *, force: bool
 ) -> tuple[Object, Sequence[str]]:
-    """The object without our changes, and what is left on it in words."""
+    """The object without the run's changes, and in words what is left on it."""
     made = [Change.of(each) for each in data["fields"]]
     if data.get("mark") and objects.annotation(there, RUN) != data["run"] and not force:
         made = [each for each in made if each.path[-1] != RUN]
         new, kept = reverted(there, made)
         held = [f"{each.name} is {shown(each.set)}" for each in made] if new != there else []
-        reason = "it no longer bears the mark of this run"
+        reason = "it no longer has the mark of this run"
         return there, [*map(str, kept), *(f"{reason}, and {text}" for text in held)]
     new, kept = reverted(there, made, exact=bool(data.get("exact")), force=force)
     return new, [str(each) for each in kept]

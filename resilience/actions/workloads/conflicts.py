@@ -1,9 +1,9 @@
-"""Who else has a say in a workload that an action is about to change, told before it is changed.
+"""What else controls a workload that an action is about to change, reported before the change.
 
-A rollout under way mixes with ours, and Argo CD or Flux may take a change back whenever they look:
-that is noted. A HorizontalPodAutoscaler sets the number of replicas itself within seconds: scaling
-against it would prove nothing, and is refused (to none it is not: that switches the autoscaler
-off). What tells them apart are their own marks on the object; none is asked for its settings.
+A rollout in progress mixes with the action's own, and Argo CD or Flux may revert a change at any
+time: that is noted. A HorizontalPodAutoscaler sets the number of replicas itself within seconds:
+scaling against it would prove nothing, and is refused (scaling to 0 is not: that disables the
+autoscaler). They are recognized by their own marks on the object; their settings are not read.
 """
 
 from __future__ import annotations
@@ -25,29 +25,29 @@ KEEPERS = {
     "kustomize.toolkit.fluxcd.io/name": "Flux Kustomization",
     "helm.toolkit.fluxcd.io/name": "Flux HelmRelease",
 }
-"""Labels or annotations by which their owners mark what they keep."""
+"""Labels or annotations with which controllers mark what they manage."""
 
 
 def note(reference: Reference, workload: Object, context: ActionContext) -> None:
-    """What may get in the way, to the timeline."""
+    """Note possible conflicts in the timeline."""
     for text in (*keepers(workload), *rollouts(workload)):
         context.note(What.NOTE, f"{reference} {text}")
 
 
 def keepers(workload: Object) -> Iterator[str]:
-    """Who keeps the object as a repository says."""
+    """What keeps the object as a repository defines it."""
     meta = objects.metadata(workload)
     marks = {**(meta.get("annotations") or {}), **(meta.get("labels") or {})}
     told = {f"{kind} {marks[key].partition(':')[0]}" for key, kind in KEEPERS.items()
             if key in marks}  # fmt: skip
     for keeper in sorted(told):
-        yield f"is kept by {keeper}, which may take the change back before the scenario ends"
+        yield f"is managed by {keeper}, which may revert the change before the scenario ends"
 
 
 def rollouts(workload: Object) -> Iterator[str]:
-    """A rollout that is not over."""
+    """A rollout in progress."""
     spec, status = workload.get("spec") or {}, workload.get("status") or {}
-    # A DaemonSet counts in words of its own, in its status alone.
+    # A DaemonSet has its own counters, in its status alone.
     wanted = spec.get("replicas", status.get("desiredNumberScheduled"))
     updated = status.get("updatedReplicas", status.get("updatedNumberScheduled", 0))
     behind = int(status.get("observedGeneration") or 0) < int(
@@ -59,7 +59,7 @@ def rollouts(workload: Object) -> Iterator[str]:
 
 
 def refuse_autoscaled(reference: Reference, replicas: int, context: ActionContext) -> None:
-    """Refused where an autoscaler would set another number."""
+    """Refused if an autoscaler would set another number."""
     for each in _autoscalers(context) if replicas else ():
         target = (each.get("spec") or {}).get("scaleTargetRef") or {}
         if (str(target.get("kind", "")).lower(), target.get("name")) == (
@@ -67,19 +67,19 @@ def refuse_autoscaled(reference: Reference, replicas: int, context: ActionContex
         ):  # fmt: skip
             raise Refused(
                 f"HorizontalPodAutoscaler {objects.title(each)} sets the replicas of {reference},"
-                f" and would take {replicas} back within seconds; nothing was touched. Scale to 0,"
-                " which it leaves alone, or take it away first"
+                f" and would revert {replicas} within seconds; nothing was touched. Scale to 0,"
+                " which it leaves alone, or delete it first"
             )
 
 
 def _autoscalers(context: ActionContext) -> Sequence[Object]:
     try:
         return context.cluster.list(AUTOSCALERS, context.namespace)
-    except (Forbidden, NotFound):  # not to be seen, or not served
+    except (Forbidden, NotFound):  # invisible, or not served
         return ()
 
 
 def right(namespace: str) -> Right:
-    """To see autoscalers; without it they are not looked for."""
+    """To see autoscalers; without it they are not considered."""
     return Right(verb="list", group=AUTOSCALERS.group, resource=AUTOSCALERS.plural,
                  namespace=namespace, optional=True)  # fmt: skip

@@ -1,8 +1,8 @@
 """`restart`: a rolling restart, done as `kubectl rollout restart` does it.
 
-The Pod template gets a new `kubectl.kubernetes.io/restartedAt`; everything else is the
-controller's. Putting the annotation back would be one more rollout, so nothing is undone and the
-revision stays, which is what the residue says. The old Pods are victims: they are all going.
+The Pod template gets a new `kubectl.kubernetes.io/restartedAt`; the controller does the rest.
+Reverting the annotation would be one more rollout, so nothing is undone and the revision stays,
+which is declared as the residue. The old Pods are victims: all of them are replaced.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ def _prove(restart: Restart, workload: Object, old: set[str], context: ActionCon
 
     if not context.clock.until(begun, context.deadline):
         raise ActionFailed(
-            f"{restart.workload} was changed, but within {context.step.within} no Pod of it came "
-            "or went; its controller may be stopped, or a quota may forbid new Pods"
+            f"{restart.workload} was changed, but within {context.step.within} no Pod of it was "
+            "created or deleted; its controller may be stopped, or a quota may forbid new Pods"
         )
     fresh = new()
     text = f"{objects.title(fresh[0])} is new" if fresh else "an old Pod is going"
@@ -114,6 +114,6 @@ VERB = Verb(
     rights=_rights,
     residue=Residue.NAMED,
     residue_text=f"one more revision, with the annotation {ANNOTATION}",
-    proof="The watch shows a Pod of the new revision, or an old one going.",
+    proof="The watch shows a Pod of the new revision, or an old one terminating.",
     example="restart: deployment/checkout",
 )

@@ -1,7 +1,8 @@
-"""`run_job`: start a CronJob's Job now, as `kubectl create job --from` does, and wait for its end.
+"""`run_job`: starts a CronJob's Job now, as `kubectl create job --from` does, and waits for its
+end.
 
-The Job belongs to this run: it is deleted with its Pods at the end. What it did is what it did;
-whoever starts a Job that writes knows that.
+The Job belongs to this run: it is deleted with its Pods at the end. Its effects stay; whoever
+starts a Job that writes accepts that.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from resilience.model.verb import Family, Phase, Right, Verb, parameter
 from resilience.verbs.context import ActionContext, ActionFailed
 
 LONGEST_NAME = 52
-"""A Job's Pods carry its name and a suffix; the API server allows 63 in all."""
+"""A Job's Pods have its name and a suffix; the API server allows 63 characters in all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
-"""`scale`: another number of replicas, through the workload's own `/scale`.
+"""`scale`: sets another number of replicas, through the workload's own `/scale`.
 
-The number it had is put back at the end. What the controller did in between (which Pods it took
-away) is waited for like any harm.
+The previous number is restored at the end. What the controller did in between (which Pods it
+deleted) is awaited like any harm.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ def _describe(scale: Scale) -> str:
 
 
 def run(scale: Scale, context: ActionContext) -> None:
-    """Change the number; return once as many living Pods are there as asked for."""
+    """Change the number; return once the requested number of living Pods exists."""
     workload = read(scale.workload, context)
     prior = int((workload.get("spec") or {}).get("replicas", 1))
     if prior == scale.replicas:
-        raise NothingToDo(f"{scale.workload} has {prior} replicas already")
+        raise NothingToDo(f"{scale.workload} already has {prior} replicas")
     conflicts.refuse_autoscaled(scale.workload, scale.replicas, context)
     conflicts.note(scale.workload, workload, context)
     context.affected(workload, f"{scale.workload} goes from {prior} to {scale.replicas} replicas")
@@ -68,7 +68,7 @@ def _prove(scale: Scale, workload: Object, context: ActionContext) -> None:
     if not context.clock.until(lambda: len(living()) == scale.replicas, context.deadline):
         raise ActionFailed(
             f"{scale.workload} was scaled to {scale.replicas}, but within {context.step.within} "
-            f"there were {len(living())} Pods; a quota or an autoscaler may be in the way"
+            f"there were {len(living())} Pods; a quota or an autoscaler may prevent it"
         )
     context.proof(f"{scale.workload} has {scale.replicas} Pods", {"uid": objects.uid(workload)})
 
@@ -95,7 +95,7 @@ VERB = Verb(
     check=_check,
     rights=_rights,
     undo=reverting.undo,
-    undo_text="The previous replica count is restored, unless somebody changed it since.",
-    proof="The watch shows as many living Pods as asked for.",
+    undo_text="The previous replica count is restored, unless someone changed it since.",
+    proof="The watch shows the requested number of living Pods.",
     example="scale: {workload: deployment/checkout, replicas: 5}",
 )

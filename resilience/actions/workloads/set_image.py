@@ -1,6 +1,6 @@
-"""`set_image`: roll a workload out with another image, for instance one that cannot be pulled.
+"""`set_image`: rolls a workload out with another image, for instance one that cannot be pulled.
 
-The prior image is put back at the end, which is one more rollout; the revisions stay.
+The prior image is restored at the end, which is one more rollout; the revisions stay.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def run(chosen: SetImage, context: ActionContext) -> None:
     workload = read(chosen.workload, context)
     container = _container(chosen, workload)
     if container["image"] == chosen.image:
-        raise NothingToDo(f"{chosen.workload} has the image {chosen.image} already")
+        raise NothingToDo(f"{chosen.workload} already has the image {chosen.image}")
     conflicts.note(chosen.workload, workload, context)
     context.affected(workload, f"{chosen.workload} gets the image {chosen.image}")
     reverting.change(
@@ -62,7 +62,7 @@ def run(chosen: SetImage, context: ActionContext) -> None:
 
     if not context.clock.until(lambda: bool(rolled()), context.deadline):
         raise ActionFailed(f"{chosen.workload} has the new image, but within "
-                           f"{context.step.within} no Pod with it was made")  # fmt: skip
+                           f"{context.step.within} no Pod with it was created")  # fmt: skip
     context.proof(f"{objects.title(rolled()[0])} has the image {chosen.image}",
                   {"uid": objects.uid(workload)})  # fmt: skip
 
@@ -103,7 +103,7 @@ VERB = Verb(
     check=_check,
     rights=_rights,
     undo=reverting.undo,
-    undo_text="The previous image is rolled out again, unless somebody changed it since.",
+    undo_text="The previous image is rolled out again, unless someone changed it since.",
     residue=Residue.NAMED,
     residue_text="two more revisions",
     proof="The watch shows a Pod with the image.",

@@ -1,7 +1,7 @@
-"""`suspend`: a CronJob or a Job is not run for the time of the scenario.
+"""`suspend`: suspends a CronJob or a Job for the time of the scenario.
 
 A CronJob that missed its time while suspended may run at once when it is resumed, if its
-`startingDeadlineSeconds` still allows it: seen on real clusters, and named as the residue.
+`startingDeadlineSeconds` still allows it: observed on real clusters, and declared as the residue.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ def run(suspend: Suspend, context: ActionContext) -> None:
     reference, resource = suspend.workload, RESOURCES[suspend.workload.kind]
     there = read(reference, context)
     if (there.get("spec") or {}).get("suspend"):
-        raise NothingToDo(f"{reference} is suspended already; it stays so")
+        raise NothingToDo(f"{reference} is already suspended; it stays so")
     conflicts.note(reference, there, context)
     context.affected(there, f"{reference} is suspended")
     after = reverting.change(
         context, resource, there, lambda now: now["spec"].update(suspend=True),
         f"resume {reference}")  # fmt: skip
     if (after.get("spec") or {}).get("suspend"):
-        context.proof(f"{reference} says suspend: true", {"uid": objects.uid(after)})
+        context.proof(f"{reference} has suspend: true", {"uid": objects.uid(after)})
 
 
 def _rights(suspend: Suspend, namespace: str) -> Sequence[Right]:
@@ -63,9 +63,9 @@ VERB = Verb(
     shorthand="workload",
     rights=_rights,
     undo=reverting.undo,
-    undo_text="It is resumed, unless it was suspended before or somebody changed it since.",
+    undo_text="It is resumed, unless it was suspended before or someone changed it since.",
     residue=Residue.NAMED,
     residue_text="a missed run of the CronJob may start at once",
-    proof="The API server's answer says suspend: true.",
+    proof="The API server's answer contains suspend: true.",
     example="suspend: cronjob/report",
 )

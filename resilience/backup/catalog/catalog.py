@@ -150,7 +150,7 @@ class Snapshot:
         if left := self.listed.leftover:
             raise Tampered(
                 f"snapshot {self.name}: its manifest is missing, although {left} is there; "
-                "somebody deleted it, and without it nothing can be verified"
+                "someone deleted it, and without it nothing can be verified"
             )
         if self.trusted:
             raise Tampered(

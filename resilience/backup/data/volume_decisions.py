@@ -1,7 +1,7 @@
 """What becomes of each volume, decided before a restore writes anything.
 
 A claim that is not there is created and filled. One that this very restore began to fill is emptied
-and filled again; one that it has filled is done. Any other claim that exists is somebody's: by
+and filled again; one that it has filled is done. Any other claim that exists is someone's: by
 default a restore refuses it, and `VolumesMode` says what else to do.
 """
 

@@ -223,7 +223,7 @@ class TarVolumes:
     def mounted(self, namespace: str, claim: str, *, writing: bool) -> Iterator[str]:
         """The name of a running helper Pod that mounts the claim at /volume, for the block.
 
-        `HelperLost` when somebody took the Pod away meanwhile (an eviction, a node that died)."""
+        `HelperLost` when someone took the Pod away meanwhile (an eviction, a node that died)."""
         pod = self._running(namespace, claim, writing=writing)
         try:
             yield objects.name(pod)

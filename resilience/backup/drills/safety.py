@@ -175,7 +175,7 @@ def unpublishable(obj: Object) -> str:
 
 
 def leads_out(obj: Object) -> str:
-    """Addresses that somebody wrote by hand: a check of the copy would reach them, and pass."""
+    """Addresses that someone wrote by hand: a check of the copy would reach them, and pass."""
     if identity(obj) in _ADDRESSES:
         return "it leads to addresses outside of the copy"
     return ""

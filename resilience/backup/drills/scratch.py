@@ -190,7 +190,7 @@ def _in_use(name: str, whose: str) -> RestoreRefused:
 def _deleted(cluster: Cluster, name: str, uid: str) -> bool:
     try:
         cluster.delete(NAMESPACES, name, uid=uid)
-    except (NotFound, Conflict):  # gone, or somebody else's by now
+    except (NotFound, Conflict):  # gone, or someone else's by now
         return False
     return True
 
@@ -254,7 +254,7 @@ def sweep(cluster: Cluster, *, clock: Clock) -> list[str]:
         if OWNER in (metadata.get("labels") or {}) and _expired(metadata, clock.now()):
             try:
                 torn_down(cluster, metadata["name"], metadata["uid"], clock=clock)
-            except NotCovered:  # another plan's, or somebody's with our label: not ours to delete
+            except NotCovered:  # another plan's, or someone's with our label: not ours to delete
                 continue
             wait_gone(cluster, metadata["name"], clock=clock)
             swept.append(metadata["name"])
@@ -264,7 +264,7 @@ def sweep(cluster: Cluster, *, clock: Clock) -> list[str]:
 def _expired(metadata: Mapping[str, Mapping[str, str]], now: datetime) -> bool:
     try:
         return now >= datetime.fromisoformat(metadata.get("annotations", {})[EXPIRES])
-    except (KeyError, ValueError):  # somebody edited it: then it is not ours to delete
+    except (KeyError, ValueError):  # someone edited it: then it is not ours to delete
         return False
 
 

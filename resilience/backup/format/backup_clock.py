@@ -34,7 +34,7 @@ class SystemClock:
 
 
 class Lent(Protocol):
-    """What somebody else's clock must offer; the engine's does."""
+    """What someone else's clock must offer; the engine's does."""
 
     def monotonic(self) -> float: ...
     def wall(self) -> float: ...

@@ -21,7 +21,7 @@ BackupError
 ├── VolumeFailed            a volume's stream lacks one of its four proofs
 │   └── HelperLost          its helper Pod was deleted in the meantime: it can be begun again
 ├── SentinelFailed          the application could not keep the sentinel, or not tell it
-├── Busy                    somebody else holds the lock; the message names the holder
+├── Busy                    someone else holds the lock; the message names the holder
 └── BadRequest              the caller's own words are wrong: name, schedule, URL, key
 """
 
@@ -113,7 +113,7 @@ class SentinelFailed(BackupError):
 
 
 class Busy(BackupError):
-    """Somebody else holds the lock."""
+    """Someone else holds the lock."""
 
 
 class BadRequest(BackupError):

@@ -73,7 +73,7 @@ def _identified(value: Object) -> None:
 @contextmanager
 def understood(address: Address) -> Iterator[None]:
     """Around the rules that look into an object: an API server stored each with its kind's shape,
-    so one that they cannot read was made by somebody else."""
+    so one that they cannot read was made by someone else."""
     try:
         yield
     except (AttributeError, KeyError, IndexError, TypeError, ValueError) as problem:

@@ -32,7 +32,7 @@ def _applied(obj: Mapping[str, Any]) -> Any:
     text = (obj["metadata"].get("annotations") or {}).get(LAST_APPLIED, "")
     try:
         return json.loads(text)
-    except (ValueError, TypeError):  # no annotation, or somebody edited it
+    except (ValueError, TypeError):  # no annotation, or someone edited it
         return None
 
 

@@ -24,7 +24,7 @@ def is_empty(snapshot: Snapshot) -> bool:
     """Whether it holds nothing but namespaces and what the cluster itself puts into them."""
     try:
         manifest = snapshot.manifest
-    except UNREADABLE:  # somebody else's finding
+    except UNREADABLE:  # someone else's finding
         return False
     if manifest is None:
         return False

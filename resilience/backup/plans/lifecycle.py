@@ -189,7 +189,7 @@ def run_due(
         return report
     lock = Lock(store, f"plan-{plan.id}", holder, clock=clock)
     with lock.held():
-        fire = due(plan, store, clock.now(), here)  # somebody may have been faster than our lock
+        fire = due(plan, store, clock.now(), here)  # someone may have been faster than our lock
         if not fire:
             return report
         name = _free_name(store, layout.stamped_name(plan.id, clock.now()))

@@ -23,5 +23,5 @@ def under_free_name(store: Store, base: str, make: Callable[[str], Manifest]) ->
         try:
             return make(name)
         except Exists:
-            continue  # somebody was faster; what we wrote was taken back
+            continue  # someone was faster; what we wrote was taken back
     return make(free_name(store, base))

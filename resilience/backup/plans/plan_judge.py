@@ -60,7 +60,7 @@ def _early(plan: Plan, store: Store, now: datetime) -> Iterator[Finding]:
 
 @dataclass(frozen=True, slots=True)
 class _Newest:
-    """The newest verified snapshot. `opened`: an encrypted one of the plan was read by somebody."""
+    """The newest verified snapshot. `opened`: an encrypted one of the plan was read by someone."""
 
     name: str
     started: datetime

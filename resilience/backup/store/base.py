@@ -42,7 +42,7 @@ class Upload(Protocol):
         """Append."""
 
     def commit(self) -> Stored:
-        """Make it visible; `Exists` when somebody else was first."""
+        """Make it visible; `Exists` when someone else was first."""
 
     def __enter__(self) -> Self: ...
 

@@ -24,7 +24,7 @@ _CONTINUE = 5
 """How often one read is continued after it was cut."""
 
 OWNER = "resilience-write"
-"""Metadata key of the id that tells our own object from somebody else's."""
+"""Metadata key of the id that tells our own object from someone else's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """What a bucket with versions still holds behind delete markers, and how it is made visible again.
 
 A delete of a key whose version is locked succeeds: S3 puts a delete marker over it and keeps the
-version. So somebody's `delete`, `velero backup delete` or a lifecycle rule hides a locked snapshot
+version. So someone's `delete`, `velero backup delete` or a lifecycle rule hides a locked snapshot
 from every listing, while all of its bytes are there. Needs the right to list versions; without it
 nothing is known to be hidden.
 """

@@ -93,7 +93,7 @@ class Lock:
             raise Busy(f"{self._name}: our lock ran out before the work was done")
 
     def take(self) -> None:
-        """`Busy` when somebody else holds it or was faster."""
+        """`Busy` when someone else holds it or was faster."""
         last = self._last()
         if last and last.held(self._clock.now()):
             raise Busy(
@@ -119,7 +119,7 @@ class Lock:
         try:
             self._store.put(layout.lock(self._name, number), json.dumps(document).encode())
         except Exists:
-            raise Busy(f"{self._name}: somebody else took its lock at the same moment") from None
+            raise Busy(f"{self._name}: someone else took its lock at the same moment") from None
         self._number = number
         if until:
             self._until = until

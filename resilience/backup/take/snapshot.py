@@ -79,7 +79,7 @@ def create(request: Request, cluster: Cluster, store: Store, *, clock: Clock) ->
     )
     try:
         made = _Making(request, cluster, store, files, clock).run()
-    except Busy:  # the name may be somebody else's by now: deleting could hit their files
+    except Busy:  # the name may be someone else's by now: deleting could hit their files
         raise
     except BaseException:  # also Ctrl-C: nothing half-made stays behind
         files.take_back()

@@ -60,7 +60,7 @@ def holder(run: RunId) -> str:
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container's user need not have a name
-        user = "somebody"
+        user = "someone"
     return f"run {run} of {user}@{socket.gethostname()}"
 
 

@@ -87,7 +87,7 @@ def of_journal(journal: str) -> Sequence[Right]:
 
 
 def merged(found: Iterable[tuple[Right, str]]) -> Sequence[Need]:
-    """Each right once; an optional one that somebody cannot do without is not optional."""
+    """Each right once; an optional one that someone cannot do without is not optional."""
     why: dict[Right, list[str]] = {}
     for right, step in found:
         steps = why.setdefault(right, [])

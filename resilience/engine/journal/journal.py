@@ -38,7 +38,7 @@ class State(Enum):
     FORGOTTEN = "forgotten"
     DONE = "done"
     FAILED = "failed"
-    KEPT = "kept"  # somebody else changed it since; only a person overrules that
+    KEPT = "kept"  # someone else changed it since; only a person overrules that
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +129,7 @@ class Journal:
         self._settle(identity, State.FAILED, "failed", text)
 
     def keep(self, identity: str, text: str) -> None:
-        """Somebody else changed it since: it is theirs, and nobody tries again by himself."""
+        """Someone else changed it since: it is theirs, and nobody tries again by himself."""
         self._settle(identity, State.KEPT, "kept", text)
 
     def reopen(self) -> None:
@@ -147,7 +147,7 @@ class Journal:
         return [undo for undo in reversed(tuple(self._undos.values())) if undo.pending]
 
     def kept(self) -> Sequence[Undo]:
-        """What somebody else changed since, newest first."""
+        """What someone else changed since, newest first."""
         undos = reversed(tuple(self._undos.values()))
         return [undo for undo in undos if undo.state is State.KEPT]
 
@@ -232,7 +232,7 @@ class Story:
 
     @property
     def kept(self) -> tuple[Undo, ...]:
-        """What somebody else changed since, newest first."""
+        """What someone else changed since, newest first."""
         return tuple(undo for undo in reversed(self.undos) if undo.state is State.KEPT)
 
 

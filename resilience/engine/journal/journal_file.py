@@ -93,7 +93,7 @@ def left_behind(directory: Path) -> Sequence[Path]:
 
 @contextmanager
 def reopened(path: Path) -> Iterator[tuple[Story, Journal] | None]:
-    """Take over a file that was left behind; None when somebody else has it. What is done in the
+    """Take over a file that was left behind; None when someone else has it. What is done in the
     body goes to the same file, which is removed once nothing is left."""
     try:
         sink = JournalFile(path)
@@ -121,7 +121,7 @@ def _end_last_line(path: Path, sink: JournalFile) -> None:
 
 
 def _open_locked(path: Path) -> int:
-    """An open, locked file; BlockingIOError when somebody else has it."""
+    """An open, locked file; BlockingIOError when someone else has it."""
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -67,7 +67,7 @@ class Kind(Enum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovered:
     """What became of one run that was left behind. `left` is what is still in the cluster, `kept`
-    what somebody else changed since: told once, and then only listed."""
+    what someone else changed since: told once, and then only listed."""
 
     run: str
     undone: tuple[str, ...] = ()
@@ -188,7 +188,7 @@ def undo_all(
     broken: str = "",
     refuses: Callable[[Undo], str] = lambda undo: "",
 ) -> Recovered:
-    """Undo what is pending in `journal`; the caller closes it. What somebody else changed since is
+    """Undo what is pending in `journal`; the caller closes it. What someone else changed since is
     overruled by `force`, and accepted as it is by `forget`. `broken` says which of its lines is
     damaged: what that one recorded nobody knows, and the journal stays."""
     if force:

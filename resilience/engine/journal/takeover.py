@@ -35,7 +35,7 @@ class Place:
     """Where locks and journals of a cluster are, and what undoing takes. `cluster` writes locks
     and journals; `acting` gives the one that undoes what was done under such locks, Refused where
     consent does not cover that now; without it `cluster` does, as far as its door lets it. `force`
-    overrules what somebody else changed since, `forget` accepts it."""
+    overrules what someone else changed since, `forget` accepts it."""
 
     cluster: Cluster
     namespace: str

@@ -51,7 +51,7 @@ class Putback:
     refuses: Callable[[Undo], str] = lambda undo: ""
     """Why an undo must not be carried out, whatever it says; "" where it may."""
     others: set[str] = field(default_factory=set)
-    """uids of objects that somebody else changed since."""
+    """uids of objects that someone else changed since."""
 
     def all(self) -> list[str]:
         """Undo whatever is pending; returns what could not be undone, in words."""

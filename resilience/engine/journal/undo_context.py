@@ -19,7 +19,7 @@ class Undoing:
     deadline: float
     force: bool = False
     others: set[str] = field(default_factory=set)
-    """uids of objects with changes of somebody else."""
+    """uids of objects with changes of someone else."""
 
     def keep(self, uid: str) -> None:
         self.others.add(uid)

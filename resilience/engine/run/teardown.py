@@ -59,7 +59,7 @@ def put_back(state: RunState, clock: EngineClock) -> list[str]:
 
 
 def _kept(state: RunState) -> list[str]:
-    """What somebody else changed since, and how a person overrules or accepts it."""
+    """What someone else changed since, and how a person overrules or accepts it."""
     command = f"{state.options.recovery} {state.run}"
     return [
         f"{undo.text}: {undo.failure}. To undo them anyway: `{command} --force`; to"

@@ -173,7 +173,7 @@ class PodProber:
                 break
             self._over.wait(AGAIN)
         if self._news.ended and not self._stopping:
-            self.trouble = "somebody else stopped the prober"
+            self.trouble = "someone else stopped the prober"
         self._changed()
 
     def _follow(self) -> None:
@@ -189,7 +189,7 @@ class PodProber:
 
     def _missed(self) -> None:
         if not self._stopping:
-            self.trouble = f"the prober's Pod {self._site.name} was removed by somebody"
+            self.trouble = f"the prober's Pod {self._site.name} was removed by someone"
 
     def _gone(self) -> bool:
         try:

@@ -106,7 +106,7 @@ class AgentProcess:
     def _take(self, line: bytes) -> None:
         self._news.take(line)
         if self._news.ended and not self._stopping:
-            self.trouble = f"somebody else stopped the prober at {_now()}"
+            self.trouble = f"someone else stopped the prober at {_now()}"
         self._changed()
 
 

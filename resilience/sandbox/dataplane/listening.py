@@ -1,6 +1,6 @@
 """What forwarders of TCP and of UDP share: an address that is held as long as there are endpoints.
 
-An address that somebody else has is tried again until it is free: the Service that had it before
+An address that someone else has is tried again until it is free: the Service that had it before
 may still be closing, or a program of the user's own took it. After `stop` nothing is taken any
 more. Where the process has no descriptor left, what comes in waits for a moment and `health` tells.
 What comes in is each protocol's own.

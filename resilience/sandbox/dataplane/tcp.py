@@ -1,4 +1,4 @@
-"""One TCP port of one Service: a listener while there is somebody to forward to.
+"""One TCP port of one Service: a listener while there is someone to forward to.
 
 Without endpoints there is no listener, so a connection is refused as with kube-proxy. A connection
 to an endpoint that refuses comes back as a reset instead: the listener has accepted by then.

@@ -44,7 +44,7 @@ def all_pids() -> Iterator[int]:
 
 
 def environment(pid: int) -> dict[str, str]:
-    """What `pid` was started with; empty when it is gone or somebody else's."""
+    """What `pid` was started with; empty when it is gone or someone else's."""
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
             pairs = file.read().split(b"\0")

@@ -84,7 +84,7 @@ def _chosen(name: str | None, kubeconfig: Path | None, every: bool) -> list[home
         if not led:
             raise SandboxError(f"{kubeconfig} leads to no running sandbox; see: status")
         return led
-    # Without a name only what nobody waits for: another is in the midst of somebody's test run.
+    # Without a name only what nobody waits for: another is in the midst of someone's test run.
     waiting = [record for record in running if record.background]
     if len(waiting) > 1 and not every:
         ids = ", ".join(record.id for record in waiting)

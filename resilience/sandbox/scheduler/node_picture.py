@@ -93,7 +93,7 @@ class NodeInfo:
 
 
 class TermCounts:
-    """For terms that somebody asks about: how many placed Pods they select, node by node.
+    """For terms that someone asks about: how many placed Pods they select, node by node.
 
     A term is counted from scratch when first asked for and then kept current, so asking costs
     O(nodes) at most, however many Pods there are.

@@ -42,7 +42,7 @@ def encode(obj: Any) -> bytes:
 
 
 class Record:
-    """One stored version of an object, with its bytes once somebody asked."""
+    """One stored version of an object, with its bytes once someone asked."""
 
     __slots__ = ("_body", "key", "obj", "version")
 

@@ -113,10 +113,10 @@ def test_what_was_lost_comes_back_from_the_newest_snapshot_and_same_can_tell(
 ) -> None:
     del saved.cluster.objects["configmaps", "shop", "settings"]
     back(saved)
-    assert saved.proofs[0].startswith("snapshot a-new is back in shop: ")
+    assert saved.proofs[0].startswith("snapshot a-new is restored in shop: ")
     settings = saved.cluster.objects["configmaps", "shop", "settings"]
     assert settings["data"] == {"greeting": "hello again"}
-    assert "as snapshot a-new recorded it" in same(Same(), saved)  # type: ignore[arg-type]
+    assert "matches snapshot a-new" in same(Same(), saved)  # type: ignore[arg-type]
     (finding,) = saved.findings
     assert "may differ: all kinds metadata/uid: set by the API server (1)" in finding.detail
     settings["data"] = {"greeting": "other"}

@@ -109,7 +109,7 @@ def test_who_is_second_takes_the_next_name() -> None:
 
     def late(name: str) -> Manifest:
         asked.append(name)
-        if len(asked) == 1:  # between our look and our first write, somebody else wrote
+        if len(asked) == 1:  # between our look and our first write, someone else wrote
             make(name)
             raise Exists("taken")
         return make(name)
@@ -189,7 +189,7 @@ def test_a_plans_restore_is_done_when_the_application_tells_its_record(
     says = Says(line(BASE, FakeClock().now()))
     restored(lost, says, monkeypatch)
     assert says.asked == 1
-    assert f"the application tells the sentinel of {BASE}" in lost.notes
+    assert f"the application returns the sentinel of {BASE}" in lost.notes
 
 
 def test_an_application_that_tells_another_record_fails_the_restore(

@@ -139,7 +139,7 @@ def test_without_the_word_for_it_nothing_is_sent(here: World) -> None:
     host = Host(here)
     record = here.run(when=wanted(lasting=False))
     assert record.outcome is Outcome.REFUSED
-    assert "write `lasting: true` beside `node_down`" in record.message
+    assert "write `lasting: true` next to `node_down`" in record.message
     assert host.helpers == []
 
 

@@ -101,7 +101,7 @@ def test_a_reboot_is_proven_by_another_boot(here: World, power: Power) -> None:
     record = here.run(when=[step(REBOOT, Phase.WHEN, node="node-1", within=60.0)])
     assert record.outcome is Outcome.PASSED, record.message
     assert power.orders[:2] == ["dead node-1", "running node-1"]
-    assert any("node-1 has booted anew" in entry.text for entry in record.timeline)
+    assert any("node-1 has rebooted" in entry.text for entry in record.timeline)
 
 
 def test_without_a_new_boot_nothing_was_rebooted(here: World, power: Power) -> None:
@@ -193,7 +193,7 @@ def test_what_somebody_cordoned_since_stays_cordoned(here: World, power: Power) 
     here.on_entry = lambda entry: cordon(here) if entry.text == "settled" else None
     record = here.run(when=[step(NODE_DOWN, Phase.WHEN, node="node-1", within=120.0)])
     assert record.outcome is Outcome.UNDO_INCOMPLETE
-    assert "node-1 was cordoned by somebody else since; it stays cordoned" in record.message
+    assert "node-1 was cordoned by someone else since; it stays cordoned" in record.message
     assert readiness.is_ready(here.cluster.find(NODES)[0])
     assert here.cluster.find(NODES)[0]["spec"]["unschedulable"] is True
 

@@ -134,7 +134,7 @@ def test_a_node_that_somebody_else_had_cordoned_stays_cordoned(here: World) -> N
     here.cluster.change(NODES, "", "node-1", lambda obj: obj["spec"].update(unschedulable=True))
     record = here.run(when=[step(CORDON, Phase.WHEN, node="node-1")])
     assert record.outcome is Outcome.NOT_MEASURED
-    assert "cordoned already" in record.message
+    assert "already cordoned" in record.message
     assert spec(here, "node-1")["unschedulable"] is True
     record = here.run(when=[step(CORDON, Phase.WHEN, node=NodeQuery(
         labels=Selector.parse("!gpu"), count="all"))])  # fmt: skip

@@ -83,7 +83,7 @@ def test_without_room_elsewhere_the_service_fails_and_nothing_is_touched(
     here.cluster.remove(NODES, "", "node-2")
     record = here.run(when=[asked])
     assert record.outcome is Outcome.SERVICE_FAILED
-    assert "without node-1 there is no room for 1 of 3 Pods" in record.message
+    assert "without node-1 there is no capacity for 1 of 3 Pods" in record.message
     assert "Too many pods" in record.message
     assert not [path for method, path in here.cluster.calls if method in ("PATCH", "POST")]
 
@@ -103,7 +103,7 @@ def test_a_prober_that_stands_there_is_never_evicted(here: World) -> None:
     )
     record = here.run(when=[step(DRAIN, Phase.WHEN, node="node-1", bare=True)])
     assert record.outcome is Outcome.REFUSED
-    assert "shop/resilience-probe-1 of this project stands there" in record.message
+    assert "shop/resilience-probe-1 of this project runs there" in record.message
     assert unschedulable(here) == []
 
 

@@ -70,7 +70,7 @@ def test_a_changed_object_that_was_replaced_meanwhile_is_left_as_it_is_and_told(
     def replace(entry: Any) -> None:
         if entry.text.startswith("done: apply"):
             here.cluster.remove(CONFIGMAPS, "shop", "a")
-            configmap(here, colour="somebody else's")
+            configmap(here, colour="someone else's")
 
     here.on_entry = replace
     record = applied(
@@ -79,7 +79,7 @@ def test_a_changed_object_that_was_replaced_meanwhile_is_left_as_it_is_and_told(
     assert record.outcome is Outcome.UNDO_INCOMPLETE
     assert "was deleted and recreated since the run" in record.message
     [after] = here.cluster.find(CONFIGMAPS, "shop")
-    assert after["data"] == {"colour": "somebody else's"}
+    assert after["data"] == {"colour": "someone else's"}
 
 
 def test_only_the_very_object_that_was_created_is_deleted_not_a_copy_of_it(here: World) -> None:

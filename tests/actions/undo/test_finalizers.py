@@ -49,7 +49,7 @@ def undone(here: World, data: dict[str, Any]) -> float:
     began = here.clock.now
     context = Undoing(cluster=here.cluster, run=RunId("r1"), clock=here.clock,
                       deadline=began + 180.0)  # fmt: skip
-    with pytest.raises(ActionFailed, match="was deleted, but is still there: ") as failure:
+    with pytest.raises(ActionFailed, match="was deleted, but still exists: ") as failure:
         object_undo.undo(data, context)
     assert f"Pod shop/web-1 is held by its finalizer {HOLD}" in str(failure.value)
     assert "foregroundDeletion" not in str(failure.value)

@@ -1,4 +1,4 @@
-"""Every verb with an undo: what somebody else changed in between is theirs, the rest is put back.
+"""Every verb with an undo: what someone else changed in between is theirs, the rest is put back.
 
 A verb that is new, ours or not, fails here until its undo is one of these kinds.
 """
@@ -265,7 +265,7 @@ def test_what_a_person_does_during_the_run_survives_it_and_is_told(here: World, 
     here.on_entry = by_hand
     record = here.run(when=[step(chosen, Phase.WHEN, **parameters)])
     assert record.outcome is Outcome.UNDO_INCOMPLETE, record.message
-    assert "was changed by somebody else since" in record.message
+    assert "was changed by someone else since" in record.message
     assert read(there(here, resource, found["name"])) == found["value"]
     assert here.sink.lines[-2]["op"] == "kept"
     assert here.sink.finished is False

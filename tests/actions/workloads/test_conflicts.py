@@ -64,7 +64,9 @@ def test_who_keeps_a_workload_is_noted_before_it_is_changed(here: World) -> None
     record = here.run(when=[step(RESTART, Phase.WHEN, workload=WEB)])
     assert record.outcome is Outcome.PASSED, record.message
     [told] = [entry.text for entry in record.timeline if "Argo CD" in entry.text]
-    assert told.startswith("deployment/web is kept by Argo CD application shop, which may take")
+    assert told.startswith(
+        "deployment/web is managed by Argo CD application shop, which may revert"
+    )
 
 
 @pytest.mark.parametrize(
@@ -75,7 +77,7 @@ def test_who_keeps_a_workload_is_noted_before_it_is_changed(here: World) -> None
 )  # fmt: skip
 def test_marks_of_keepers_are_known(labels: dict[str, str], told: list[str]) -> None:
     found = list(keepers({"metadata": {"labels": labels}}))
-    assert [text.partition(", ")[0] for text in found] == [f"is kept by {each}" for each in told]
+    assert [text.partition(", ")[0] for text in found] == [f"is managed by {each}" for each in told]
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ ADMIN: Object = {
 
 
 def evil(signer: object = None) -> MemoryStore:
-    """Snapshot `one` as somebody else would have it: one more ConfigMap, and one in kube-system."""
+    """Snapshot `one` as someone else would have it: one more ConfigMap, and one in kube-system."""
     cluster = shop()
     cluster.add(
         config_map("note", text="hello"), config_map("evil"), config_map("e", "kube-system")

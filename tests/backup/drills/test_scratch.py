@@ -18,7 +18,7 @@ TTL = timedelta(hours=4)
 
 
 class Clock(FakeClock):
-    """`each` is called whenever somebody waits."""
+    """`each` is called whenever someone waits."""
 
     each: Callable[[], None] = staticmethod(lambda: None)
 

@@ -287,7 +287,7 @@ def test_a_session_token_of_other_keys_is_not_handed_on(monkeypatch: pytest.Monk
     monkeypatch.delenv("AWS_SESSION_TOKEN", raising=False)
     settings = S3Settings(bucket="bucket", prefix="", region="us-east-1")
     place = restic_program.place(S3Store(settings, url="s3://bucket"))
-    monkeypatch.setenv("AWS_SESSION_TOKEN", "of-somebody-else")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "of-someone-else")
     given = restic_program.environment(place)
     assert given["AWS_ACCESS_KEY_ID"] == KEYS["AWS_ACCESS_KEY_ID"]
     assert not given["AWS_SESSION_TOKEN"]

@@ -215,7 +215,7 @@ def _three(pods: object) -> bool:
 
 
 def dump(cluster: Cluster) -> list[str]:
-    """Everything that is somebody's wish, as text that can be compared."""
+    """Everything that is someone's wish, as text that can be compared."""
     kinds = (DEPLOYMENTS, SERVICES, CONFIGMAPS, CRONJOBS, JOBS, POLICIES)
     found = [_text(kind, obj) for kind in kinds for obj in cluster.list(kind, "subject")]
     found += [_text(NODES, node) for node in cluster.list(NODES)]

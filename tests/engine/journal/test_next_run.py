@@ -1,5 +1,5 @@
 """End to end, on a sandbox that is reached as a real cluster is: what a killed run left, what a
-team did since, what somebody forged, and an API server that goes away, as the next command meets
+team did since, what someone forged, and an API server that goes away, as the next command meets
 them.
 """
 

@@ -180,7 +180,7 @@ def test_what_somebody_changed_since_is_accepted_by_forget(here: World) -> None:
 
 
 def forged(here: World, *lines: Any, run: str = "x-1") -> None:
-    """Written by somebody who may create ConfigMaps in the journal's namespace."""
+    """Written by someone who may create ConfigMaps in the journal's namespace."""
     data = {f"{number:06d}.json": text if isinstance(text, str) else json.dumps(text)
             for number, text in enumerate(lines, 1)}  # fmt: skip
     meta = {"name": f"{run}-1", "namespace": NAMESPACE, "labels": {RUN_LABEL: run}}

@@ -46,7 +46,7 @@ def test_pods_that_are_not_ready_are_told_apart_from_none() -> None:
     ("sandbox", "namespace"),
     [
         (Sandbox(APP, [pod()]), ""),
-        (Sandbox({}, [pod()]), ""),  # its endpoints are made by somebody else
+        (Sandbox({}, [pod()]), ""),  # its endpoints are made by someone else
         (Sandbox(None), ""),
         (Sandbox({"app": "nobody"}), "elsewhere"),  # whose Pods are not watched
     ],

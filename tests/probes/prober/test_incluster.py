@@ -149,7 +149,7 @@ def test_a_pod_that_somebody_removed_is_no_silence(start: Start) -> None:
     cluster.stopped.set()
     prober, _ = start(cluster)
     assert prober.wait(10)
-    assert "was removed by somebody" in prober.trouble
+    assert "was removed by someone" in prober.trouble
 
 
 def test_a_kubelet_that_has_not_heard_of_the_pod_yet_is_waited_for(start: Start) -> None:

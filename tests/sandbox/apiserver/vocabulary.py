@@ -133,7 +133,7 @@ HEADERS = (
     "Connection: close",
     "Content-Encoding: gzip",
     "Accept-Encoding: gzip",
-    "Impersonate-User: somebody",
+    "Impersonate-User: someone",
     "Impersonate-Group: g",
     "Range: bytes=0-1",
     "Cookie: a=b; ;=",

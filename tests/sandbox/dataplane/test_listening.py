@@ -1,4 +1,4 @@
-"""An address that somebody else has: waited for, and let be once the Service is gone."""
+"""An address that someone else has: waited for, and let be once the Service is gone."""
 
 from __future__ import annotations
 

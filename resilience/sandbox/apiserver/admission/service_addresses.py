@@ -93,7 +93,7 @@ class ServiceAddresses:
             self._check(request, str(wanted))
         spec["clusterIPs"] = [spec["clusterIP"]]
         if wanted == "None" and not spec.get("selector"):
-            # Endpoints that somebody else writes may be of either family.
+            # Endpoints that someone else writes may be of either family.
             spec.setdefault("ipFamilies", ["IPv4", "IPv6"])
             spec.setdefault("ipFamilyPolicy", "RequireDualStack")
         if wanted == "None" and spec.get("sessionAffinity") == "ClientIP":

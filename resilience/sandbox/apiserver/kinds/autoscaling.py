@@ -75,7 +75,7 @@ def from_v1(obj: Obj) -> Obj:
 
 
 def _read(text: str | None) -> Any:
-    """What an annotation holds; nothing where somebody wrote what is no JSON."""
+    """What an annotation holds; nothing where someone wrote what is no JSON."""
     try:
         return json.loads(text) if text else None
     except ValueError:

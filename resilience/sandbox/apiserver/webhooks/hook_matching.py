@@ -29,7 +29,7 @@ _EXEMPT = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """What somebody wants to do: CREATE, UPDATE, DELETE or CONNECT. Of a deletion `obj` is None."""
+    """What someone wants to do: CREATE, UPDATE, DELETE or CONNECT. Of a deletion `obj` is None."""
 
     kind: Kind
     operation: str

@@ -87,7 +87,7 @@ def checked(question: Obj, answer: Any) -> Obj:
 
 
 def refusal(hook: Hook, response: Obj) -> ApiError:
-    """The answer to somebody whose request a webhook denied."""
+    """The answer to someone whose request a webhook denied."""
     status = response.get("status") or {}
     denied = f'admission webhook "{hook.name}" denied the request'
     why = status.get("message") or status.get("reason")

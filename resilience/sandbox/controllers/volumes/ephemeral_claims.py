@@ -1,6 +1,6 @@
 """Claims of generic ephemeral volumes: made for a Pod from its template, and owned by it.
 
-Source: pkg/controller/volume/ephemeral/controller.go. A claim of that name which is somebody else's
+Source: pkg/controller/volume/ephemeral/controller.go. A claim of that name which is someone else's
 is left alone, and the Pod waits: its data would be another Pod's.
 """
 

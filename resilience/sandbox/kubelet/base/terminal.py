@@ -1,4 +1,4 @@
-"""The descriptors of a process that somebody talks to: three pipes, or one terminal.
+"""The descriptors of a process that someone talks to: three pipes, or one terminal.
 
 `given` goes to the process and is closed here once it is passed on; the rest is ours. A terminal
 is a real one (pty(7)): it echoes, knows its size, and turns ^C into SIGINT for what runs in it.

@@ -1,7 +1,7 @@
 """Writes Pod status: what changed between two writes of one Pod goes out as one.
 
 A Pod is marked and written by one of a few workers; a change that comes while its write is under
-way marks it again. A write that equals the last one is not sent, unless somebody else changed the
+way marks it again. A write that equals the last one is not sent, unless someone else changed the
 kubelet's own conditions meanwhile (the status manager's needsReconcile).
 """
 
@@ -56,7 +56,7 @@ class StatusWriter:
                 self._queue.put_nowait(pod.uid)
 
     def distrust(self, pod: Pod) -> None:
-        """Somebody else wrote this Pod's status: write it again even if it did not change."""
+        """Someone else wrote this Pod's status: write it again even if it did not change."""
         self._written.pop(pod.uid, None)
         self.mark(pod)
 
