@@ -19,7 +19,7 @@ from resilience.cluster.interface import Object
 from resilience.cluster.transport import HttpCluster
 
 ROOT = Path(__file__).parents[1]
-ENDED_AFTER = 120.0
+ENDED_AFTER = 300.0
 
 KILL = """\
 scenario: checkout loses one Pod

@@ -53,7 +53,7 @@ def _ask(settings: Settings, paths: Sequence[str]) -> Iterator[Answer]:
     yield Answer(sys.version_info >= (3, 11), "python", platform.python_version())
     yield Answer(sys.platform == "linux", "system", f"{platform.system()} {platform.machine()}")
     yield _verbs()
-    yield _sandbox()
+    yield from _sandbox(settings, paths)
     if settings.context or settings.kubeconfig:
         yield from _cluster(settings, paths)
     else:
@@ -68,7 +68,7 @@ def _verbs() -> Answer:
     return Answer(not shadowed, "verbs", "; ".join(shadowed) or f"{len(verbs.names())} known")
 
 
-def _sandbox() -> Answer:
+def _sandbox(settings: Settings, paths: Sequence[str]) -> Iterator[Answer]:
     from resilience.cluster import connect
     from resilience.cluster.access.embedded import sandbox
     from resilience.cluster.interface import NODES
@@ -79,9 +79,22 @@ def _sandbox() -> Answer:
             took = time.monotonic() - began
             nodes = len(cluster.list(NODES))
             version = cluster.server_version()
+            text = f"{many(nodes, 'node')} of {version} after {took:.1f} s"
+            yield Answer(True, "sandbox", text)
+            if paths:
+                yield from _manifests(cluster, settings, paths)
     except ClusterError as error:
-        return Answer(False, "sandbox", str(error))
-    return Answer(True, "sandbox", f"{many(nodes, 'node')} of {version} after {took:.1f} s")
+        yield Answer(False, "sandbox", str(error))
+
+
+def _manifests(cluster: HttpCluster, settings: Settings, paths: Sequence[str]) -> Iterator[Answer]:
+    from pathlib import Path
+
+    from resilience.commands import doctor_manifests, rbac
+
+    found = list(rbac.scenarios([Path(path) for path in paths], settings))
+    for line in doctor_manifests.manifests(cluster, found):
+        yield Answer(*line)
 
 
 def _cluster(settings: Settings, paths: Sequence[str]) -> Iterator[Answer]:

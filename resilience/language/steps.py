@@ -159,7 +159,7 @@ def _mapping(verb: Verb, node: MappingNode, record: Record, reading: Reading) ->
 
 
 def _checked(verb: Verb, parameters: Any, entry: Entry, reading: Reading) -> Any:
-    complaints = verb.check(parameters)
+    complaints = verb.check(parameters) or verb.files(parameters, reading.directory)
     for complaint in complaints:
         at = child(entry.node, complaint.field) or entry.node
         reading.wrong(at, complaint.message, complaint.expected)

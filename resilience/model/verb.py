@@ -12,6 +12,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from typing import Any, Protocol
 
 from resilience.model.step_reach import Reach
@@ -75,6 +76,10 @@ def _no_complaints(parameters: Any) -> Sequence[Complaint]:
     return ()
 
 
+def _no_files(parameters: Any, directory: Path) -> Sequence[Complaint]:
+    return ()
+
+
 def _no_bounds(parameters: Any) -> tuple[Duration, Duration] | None:
     return None
 
@@ -94,7 +99,8 @@ class Verb:
     `parameters` is a frozen, keyword-only dataclass built with `parameter(...)` fields; the decoder
     and the JSON Schema read its annotations. `shorthand` names the field that a bare scalar fills
     (`- apply: shop.yaml` fills `file`). `check` receives decoded parameters and returns what is
-    wrong across fields. `describe` gives one line in the imperative for dry runs and reports.
+    wrong across fields; `files` does the same with the scenario's folder, for files that they name.
+    `describe` gives one line in the imperative for dry runs and reports.
     `bounds` gives the least and the most time that the parameters demand (`sleep: 30s` takes 30s),
     None when only `within` bounds it. `measures` is False for a probe that has neither rate nor
     objective because its parameters state what must hold. `ask` of a probe is a single request as a
@@ -120,6 +126,7 @@ class Verb:
     rehearse: Callable[..., Any] | None = None
     shorthand: str = ""
     check: Callable[[Any], Sequence[Complaint]] = _no_complaints
+    files: Callable[[Any, Path], Sequence[Complaint]] = _no_files
     bounds: Callable[[Any], tuple[Duration, Duration] | None] = _no_bounds
     measures: bool = True
     ask: Callable[..., str] | None = None

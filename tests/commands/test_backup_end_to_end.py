@@ -55,7 +55,7 @@ def command(*words: object) -> list[str]:
 
 
 def typed(*words: object, code: int = 0) -> str:
-    done = subprocess.run(command(*words), capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command(*words), capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == code, done.stderr + done.stdout
     assert "Traceback" not in done.stderr
     return (code and done.stderr) or done.stdout

@@ -140,7 +140,7 @@ def test_init_where_nothing_can_be_written_is_one_line(tmp_path: Path) -> None:
 @pytest.mark.alone
 def test_what_init_wrote_passes_on_the_sandbox(tmp_path: Path) -> None:
     resilience("init", cwd=tmp_path)
-    done = resilience("run", "scenarios", "--report", "out", cwd=tmp_path, timeout=120)
+    done = resilience("run", "scenarios", "--report", "out", cwd=tmp_path, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "out" / "report.json").exists()
 

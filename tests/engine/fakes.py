@@ -250,6 +250,8 @@ class FakeCluster(Twin):
         if method == "POST":
             resource, namespace = self._collection(path)
             return self.create(resource, body, namespace)
+        if method == "GET" and path.startswith("/openapi/"):
+            raise errors.NotFound(404, f"no such path: {path}")
         raise AssertionError(f"not served here: {method} {path}")
 
     def _crash(self, body: Any) -> Object:

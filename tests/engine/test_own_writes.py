@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,16 @@ import pytest
 
 from resilience.cluster import connect, watch
 from resilience.cluster.access.embedded import sandbox
-from resilience.cluster.interface import DEPLOYMENTS, NAMESPACES, NODES, PODS, Cluster, Object
+from resilience.cluster.interface import (
+    DAEMONSETS,
+    DEPLOYMENTS,
+    NAMESPACES,
+    NODES,
+    PODS,
+    STATEFULSETS,
+    Cluster,
+    Object,
+)
 from resilience.cluster.transport import HttpCluster
 from resilience.engine.base.abort import Aborter
 from resilience.engine.base.real_clock import RealClock
@@ -32,12 +42,10 @@ changes = itertools.count()
 LATE = 0.5
 """Seconds: a hundred times what the sandbox takes."""
 
-WEB = """
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web}
-spec:
-  replicas: 5
+VERY_LATE = 4.0
+"""Seconds: longer than a view waits for its watch before it lists again."""
+
+TEMPLATE = """
   selector: {matchLabels: {app: web}}
   template:
     metadata: {labels: {app: web}}
@@ -46,43 +54,81 @@ spec:
       GATE
       containers: [{name: c, image: "registry.k8s.io/pause:3.10"}]
 """
-OPEN = WEB.replace("GATE", "")
-HUNG = WEB.replace("GATE", "readinessGates: [{conditionType: example.com/never}]")
+HEADS = {
+    "deployment": "kind: Deployment\nmetadata: {name: web}\nspec:\n  replicas: 5",
+    "statefulset": "kind: StatefulSet\nmetadata: {name: web}\nspec:\n  serviceName: web\n"
+    "  podManagementPolicy: Parallel\n  replicas: 4",
+    "daemonset": "kind: DaemonSet\nmetadata: {name: web}\nspec:\n"
+    "  updateStrategy: {rollingUpdate: {maxUnavailable: 2}}",
+}
+KINDS = {"deployment": DEPLOYMENTS, "statefulset": STATEFULSETS, "daemonset": DAEMONSETS}
+NEVER = "readinessGates: [{conditionType: example.com/never}]"
+
+
+def manifest(kind: str, gate: str = "") -> str:
+    """A workload of that kind."""
+    return f"apiVersion: apps/v1\n{HEADS[kind]}{TEMPLATE.replace('GATE', gate)}"
+
 
 Act = Callable[[Any], None]
-VERBS: dict[str, Act] = {
+ANY: dict[str, Act] = {
     "kill": lambda r: r.kill(pods="app=web", count=1),
     "kill at once": lambda r: r.kill(pods="app=web", count=2, grace="0s"),
     "evict": lambda r: r.evict(pods="app=web", count=1),
-    "scale up": lambda r: r.scale(workload="deployment/web", replicas=want(r) + 1),
-    "scale down": lambda r: r.scale(workload="deployment/web", replicas=want(r) - 1),
-    "restart": lambda r: r.restart("deployment/web"),
-    "quarantine": lambda r: r.quarantine(pods="app=web", count=1),
-    "lose": lambda r: r.lose([f"replicaset/{replicaset(r)}"], lasting=True),
+    "restart": lambda r: r.restart(f"{kind_of(r)}/web"),
     "apply": lambda r: r.apply(f"{next(changes) % 9}.yaml"),
     "crash": lambda r: r.crash(pods="app=web", count=1),
+}
+SCALED: dict[str, Act] = {
+    "scale up": lambda r: r.scale(workload=f"{kind_of(r)}/web", replicas=want(r) + 1),
+    "scale down": lambda r: r.scale(workload=f"{kind_of(r)}/web", replicas=want(r) - 1),
     "drain": lambda r: r.drain(node={"running": "app=web"}),
 }
+LOOSE: dict[str, Act] = {
+    "quarantine": lambda r: r.quarantine(pods="app=web", count=1),
+    "lose": lambda r: r.lose([f"replicaset/{replicaset(r)}"], lasting=True),
+}
+VERBS = {
+    "deployment": ANY | SCALED | LOOSE,
+    "statefulset": ANY | SCALED,
+    "daemonset": ANY,
+}
+CASES = [(kind, verb) for kind, verbs in VERBS.items() for verb in verbs]
+
+
+def kind_of(run: Resilience) -> str:
+    """Of the workload that this run was given."""
+    state = run._state
+    return next(
+        kind for kind, resource in KINDS.items() if state.cluster.list(resource, state.namespace)
+    )
 
 
 def want(run: Resilience) -> int:
-    """How many replicas it has now."""
+    """How many Pods it wants now."""
     state = run._state
-    return int(truth(state.cluster, state.namespace)[0]["spec"]["replicas"])
+    return wanted(truth(state.cluster, state.namespace, kind_of(run))[0])
+
+
+def wanted(workload: Object) -> int:
+    """By the API server: replicas, or the nodes of a DaemonSet."""
+    if workload["kind"] == "DaemonSet":
+        return int(workload["status"]["desiredNumberScheduled"])
+    return int(workload["spec"]["replicas"])
 
 
 def replicaset(run: Resilience) -> str:
     """Name of the one that keeps the Pods now."""
     state = run._state
-    [pod, *_] = truth(state.cluster, state.namespace)[1]
+    [pod, *_] = truth(state.cluster, state.namespace, "deployment")[1]
     return str((objects.controller(pod) or {})["name"])
 
 
 CHECKS: dict[str, Act] = {
-    "ready": lambda r: r.ready("deployment/web", within="30s"),
-    "ready all": lambda r: r.ready("all", within="30s"),
-    "ready pods": lambda r: r.ready(pods="app=web", within="30s"),
-    "recovered": lambda r: r.recovered(within="30s"),
+    "ready": lambda r: r.ready(f"{kind_of(r)}/web", within="60s"),
+    "ready all": lambda r: r.ready("all", within="60s"),
+    "ready pods": lambda r: r.ready(pods="app=web", within="60s"),
+    "recovered": lambda r: r.recovered(within="60s"),
 }
 HARMLESS = {"scale up", "scale down", "restart", "apply", "lose"}
 """Verbs that strike no Pod by themselves: `recovered` has nothing to say of them."""
@@ -102,14 +148,14 @@ def _late(monkeypatch: pytest.MonkeyPatch) -> None:
 numbers = itertools.count(1)
 
 
-@pytest.fixture
-def run(cluster: HttpCluster, tmp_path: Path) -> Iterator[Resilience]:
-    (tmp_path / "web.yaml").write_text(OPEN)
+@contextmanager
+def running(cluster: HttpCluster, folder: Path, kind: str) -> Iterator[Resilience]:
+    (folder / "web.yaml").write_text(manifest(kind))
     for number in range(9):
         grace = f"terminationGracePeriodSeconds: {number + 1}"
-        changed = OPEN.replace("terminationGracePeriodSeconds: 0", grace)
-        (tmp_path / f"{number}.yaml").write_text(changed)
-    (tmp_path / "hung.yaml").write_text(HUNG)
+        changed = manifest(kind).replace("terminationGracePeriodSeconds: 0", grace)
+        (folder / f"{number}.yaml").write_text(changed)
+    (folder / "hung.yaml").write_text(manifest(kind, NEVER))
     namespace = f"own-{next(numbers)}"  # not the run's: Pods in quarantine stay in it
     cluster.create(NAMESPACES, {"metadata": {"name": namespace}})
     with Resilience(
@@ -120,7 +166,7 @@ def run(cluster: HttpCluster, tmp_path: Path) -> Iterator[Resilience]:
         journal=Journal([MemorySink()]),
         emit=lambda entry: None,
         aborter=Aborter(),
-        directory=tmp_path,
+        directory=folder,
         title="own writes",
     ) as opened:
         opened.apply("web.yaml")
@@ -128,9 +174,15 @@ def run(cluster: HttpCluster, tmp_path: Path) -> Iterator[Resilience]:
         yield opened
 
 
-def truth(cluster: Cluster, namespace: str) -> tuple[Object, list[Object]]:
-    """The Deployment and its serving Pods as the API server has them now."""
-    web = cluster.get(DEPLOYMENTS, "web", namespace)
+@pytest.fixture
+def run(cluster: HttpCluster, tmp_path: Path) -> Iterator[Resilience]:
+    with running(cluster, tmp_path, "deployment") as opened:
+        yield opened
+
+
+def truth(cluster: Cluster, namespace: str, kind: str) -> tuple[Object, list[Object]]:
+    """The workload and its serving Pods as the API server has them now."""
+    web = {"kind": KINDS[kind].kind, **cluster.get(KINDS[kind], "web", namespace)}
     pods = [
         pod
         for pod in cluster.list(PODS, namespace, labels="app=web")
@@ -139,33 +191,81 @@ def truth(cluster: Cluster, namespace: str) -> tuple[Object, list[Object]]:
     return web, pods
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_what_a_check_says_after_a_verb_is_so(
-    verb: str, run: Resilience, cluster: HttpCluster
-) -> None:
+def hold(cluster: HttpCluster, run: Resilience, kind: str, verb: str, checks: list[str]) -> None:
+    """The verb, and behind it the check, once for each: what it says is so."""
     namespace = run._state.namespace
-    for check, holds in CHECKS.items():
-        if check == "recovered" and verb in HARMLESS:
-            continue
-        before = {objects.uid(pod) for pod in truth(cluster, namespace)[1]}
-        VERBS[verb](run)
-        holds(run)
-        web, pods = truth(cluster, namespace)
-        status, want = web["status"], web["spec"]["replicas"]
-        assert len(pods) == want, (verb, check)
+    for check in checks:
+        before = {objects.uid(pod) for pod in truth(cluster, namespace, kind)[1]}
+        VERBS[kind][verb](run)
+        CHECKS[check](run)
+        web, pods = truth(cluster, namespace, kind)
+        assert len(pods) == wanted(web), (verb, check)
         if check in ("ready", "ready all"):
-            assert status["observedGeneration"] == web["metadata"]["generation"], (verb, check)
-            assert status["readyReplicas"] == status["updatedReplicas"] == want, (verb, check)
+            assert web["status"]["observedGeneration"] == web["metadata"]["generation"]
+            assert _up_to_date(web) == wanted(web), (verb, check)
             if verb in ("restart", "apply", "lose"):
                 assert not before & {objects.uid(pod) for pod in pods}, (verb, check)
         for node in cluster.list(NODES):
             cluster.patch(NODES, objects.name(node), {"spec": {"unschedulable": None}})
 
 
-def test_a_rollout_that_hangs_is_not_ready(run: Resilience) -> None:
-    run.apply("hung.yaml")
-    with pytest.raises(NotHeld, match="expected 5 of 5 Pods"):
-        run.ready("deployment/web", within="3s")
+def _up_to_date(web: Object) -> int:
+    status = web["status"]
+    if web["kind"] == "DaemonSet":
+        return min(int(status.get(each, 0)) for each in ("numberReady", "updatedNumberScheduled"))
+    return min(int(status.get(each, 0)) for each in ("readyReplicas", "updatedReplicas"))
+
+
+@pytest.mark.parametrize(("kind", "verb"), CASES)
+def test_what_a_check_says_after_a_verb_is_so(
+    kind: str, verb: str, cluster: HttpCluster, tmp_path: Path
+) -> None:
+    checks = [each for each in CHECKS if each != "recovered" or verb not in HARMLESS]
+    with running(cluster, tmp_path, kind) as run:
+        hold(cluster, run, kind, verb, checks)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("verb", ["kill at once", "restart"])
+def test_a_watch_that_is_seconds_late_is_not_believed(
+    kind: str, verb: str, cluster: HttpCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "Stream", late(VERY_LATE))
+    with running(cluster, tmp_path, kind) as run:
+        hold(cluster, run, kind, verb, ["ready" if verb == "restart" else "recovered"])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_undo_is_answered_by_what_is_so(kind: str, cluster: HttpCluster, tmp_path: Path) -> None:
+    """Each change is taken back at once behind the change, while the watch still shows neither."""
+    with running(cluster, tmp_path, kind) as outer:
+        namespace = outer._state.namespace
+        before, _ = truth(cluster, namespace, kind)
+        with Resilience(
+            cluster=cluster, catalogue=catalogue(),
+            options=Options(run=new_id(1.0), namespace=namespace), clock=RealClock(),
+            journal=Journal([MemorySink()]), emit=lambda entry: None, aborter=Aborter(),
+            directory=tmp_path, title="undone",
+        ) as inner:  # fmt: skip
+            inner.apply("1.yaml")
+            if kind != "daemonset":
+                inner.scale(workload=f"{kind}/web", replicas=want(inner) + 1)
+            inner.cordon(node="node-1")
+            inner.apply("2.yaml")
+        after, _ = truth(cluster, namespace, kind)
+        assert after["spec"] == before["spec"]
+        assert not any(node["spec"].get("unschedulable") for node in cluster.list(NODES))
+        outer.ready(f"{kind}/web", within="60s")
+        web, pods = truth(cluster, namespace, kind)
+        assert len(pods) == wanted(web)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_rollout_that_hangs_is_not_ready(kind: str, cluster: HttpCluster, tmp_path: Path) -> None:
+    with running(cluster, tmp_path, kind) as run:
+        run.apply("hung.yaml")
+        with pytest.raises(NotHeld, match=r"expected \d of \d Pods"):
+            run.ready(f"{kind}/web", within="3s")
 
 
 def test_a_victim_is_not_chosen_twice(run: Resilience) -> None:

@@ -49,7 +49,7 @@ def run(pytester: pytest.Pytester) -> Run:
     )
     ours = [] if INSTALLED else ["-p", "resilience.plugin"]
 
-    def run(*arguments: str, timeout: float = 90) -> pytest.RunResult:
+    def run(*arguments: str, timeout: float = 300) -> pytest.RunResult:
         return pytester.runpytest_subprocess(*ours, *arguments, timeout=timeout)
 
     return run

@@ -25,7 +25,7 @@ POD = {
     "spec": {"containers": [{"name": "c", "image": "registry.k8s.io/pause:3.10"}]},
 }
 
-DEADLINE = 60.0
+DEADLINE = 180.0
 
 
 def is_ready(pod: dict[str, Any]) -> bool:

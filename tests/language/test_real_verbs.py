@@ -62,7 +62,9 @@ def test_the_example_of_a_verb_is_right(name: str, tmp_path: Path) -> None:
     phase = next(phase for phase in (Phase.WHILE, Phase.WHEN, Phase.THEN) if phase in verb.phases)
     (tmp_path / "manifests").mkdir()
     for manifest in ("checkout.yaml", "shop.yaml"):
-        (tmp_path / "manifests" / manifest).touch()
+        (tmp_path / "manifests" / manifest).write_text(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
+        )
     steps = {Phase.WHEN: "- sleep: 5m", Phase.THEN: "- ready: all", phase: as_step(verb.example)}
     text = "scenario: an example\n" + "".join(
         f"{phase.value}:\n{lines}\n" for phase, lines in steps.items()

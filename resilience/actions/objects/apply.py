@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from resilience.actions.shared import manifest_errors
 from resilience.actions.shared.kinds import CLUSTER_SCOPED, plural
 from resilience.actions.shared.manifests import Manifest, read
 from resilience.actions.undo import object_undo, reverting
@@ -20,10 +21,9 @@ from resilience.cluster.errors import ApiError, Conflict, NotFound, ServerTroubl
 from resilience.cluster.interface import NAMESPACES, Object, Resource
 from resilience.cluster.permit.acts_elsewhere import elsewhere
 from resilience.kube import objects
-from resilience.model.place import Place
 from resilience.model.step_reach import Reach, union
 from resilience.model.timeline import What
-from resilience.model.verb import Family, Phase, Residue, Right, Verb, parameter
+from resilience.model.verb import Complaint, Family, Phase, Residue, Right, Verb, parameter
 from resilience.model.words import many
 from resilience.verbs.context import ActionContext, ActionFailed, NothingToDo
 
@@ -43,6 +43,15 @@ class Apply:
 
 def _describe(apply: Apply) -> str:
     return f"apply {apply.file}"
+
+
+def _files(apply: Apply, directory: Path) -> Sequence[Complaint]:
+    """What is wrong with the manifests whatever the cluster."""
+    try:
+        read(directory / apply.file)
+    except ActionFailed as error:
+        return (Complaint(field="file", message=str(error)),)
+    return ()
 
 
 def run(apply: Apply, context: ActionContext) -> None:
@@ -83,7 +92,7 @@ class _Application:
             namespace = objects.namespace(body) or self._context.namespace
             wanted["metadata"]["namespace"] = namespace
             self._ensure(namespace)
-        self._bring_about(resource, wanted, place)
+        self._bring_about(resource, wanted, manifest)
 
     def _ensure(self, namespace: str) -> None:
         """The namespace exists; a missing one is created, and undone with the rest."""
@@ -94,23 +103,23 @@ class _Application:
             self._context.cluster.get(NAMESPACES, namespace)
         except NotFound:
             body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
-            self._create(
-                NAMESPACES, _marked(body, str(self._context.run)), self._context.step.place
-            )
+            place = self._context.step.place
+            marked = _marked(body, str(self._context.run))
+            self._create(NAMESPACES, marked, Manifest(body=marked, place=place))
 
-    def _bring_about(self, resource: Resource, body: Object, place: Place) -> None:
+    def _bring_about(self, resource: Resource, body: Object, manifest: Manifest) -> None:
         name, namespace = objects.name(body), objects.namespace(body)
         try:
             there = self._context.cluster.get(resource, name, namespace)
         except NotFound:
-            self._create(resource, body, place)
+            self._create(resource, body, manifest)
             return
         if not object_undo.differs(_unmarked(body), there):
             self._unchanged(resource, there)
             return
-        self._change(resource, there, _unmarked(body), place)
+        self._change(resource, there, _unmarked(body), manifest)
 
-    def _create(self, resource: Resource, body: Object, place: Place) -> None:
+    def _create(self, resource: Resource, body: Object, manifest: Manifest) -> None:
         context, text = self._context, f"delete {resource.kind} {objects.title(body)}"
         data = object_undo.creation(resource, body, str(context.run))
         undo = "" if self._keep else context.will_undo(data, text)
@@ -126,26 +135,29 @@ class _Application:
                 context.forget_undo(undo)
             if isinstance(error, Conflict):
                 raise NothingToDo(
-                    f"{place}: {resource.kind} {objects.title(body)} was created by someone else "
-                    f"at the same time: {error}"
+                    f"{manifest.place}: {resource.kind} {objects.title(body)} was created by someone "
+                    f"else at the same time: {error}"
                 ) from error
-            raise ActionFailed(f"{place}: {error}") from error
+            raise ActionFailed(self._said(manifest, error)) from error
         if undo:
             context.amend_undo(undo, object_undo.made(resource, data, created))
         self.changed = True
         context.affected(created, f"{resource.kind} {objects.title(created)} created")
 
-    def _change(self, resource: Resource, there: Object, body: Object, place: Place) -> None:
+    def _change(self, resource: Resource, there: Object, body: Object, manifest: Manifest) -> None:
         context, text = self._context, f"restore {resource.kind} {objects.title(there)}"
         try:
             now = reverting.merge(context, resource, there, body, "" if self._keep else text)
         except ApiError as error:
-            raise ActionFailed(f"{place}: {error}") from error
+            raise ActionFailed(self._said(manifest, error)) from error
         if _version(now) == _version(there):  # written differently, and the same to the server
             self._unchanged(resource, there)
             return
         self.changed = True
         context.affected(there, f"{resource.kind} {objects.title(there)} changed")
+
+    def _said(self, manifest: Manifest, error: ApiError) -> str:
+        return manifest_errors.refusal(manifest, error, self._context.cluster)
 
     def _unchanged(self, resource: Resource, there: Object) -> None:
         text = f"{resource.kind} {objects.title(there)} is unchanged"
@@ -232,6 +244,7 @@ VERB = Verb(
     rehearse=run,
     describe=_describe,
     shorthand="file",
+    files=_files,
     rights=_rights,
     touches=_touches,
     undo=_undo,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,11 @@ KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """One object as written, and its place."""
+    """One object as written, and its place. `node` is what PyYAML parsed it from; None for JSON."""
 
     body: Object
     place: Place
+    node: Any = field(default=None, repr=False, compare=False)
 
     @property
     def title(self) -> str:
@@ -89,7 +90,7 @@ def documents(text: str, file: str) -> Iterator[Manifest]:
         while loader.check_node():
             node = loader.get_node()
             place = Place(file, node.start_mark.line + 1, node.start_mark.column + 1)
-            yield from _objects(go_yaml.value(node, text), place)
+            yield from _objects(go_yaml.value(node, text), place, node)
     finally:
         loader.dispose()
 
@@ -119,19 +120,35 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"JSON has no {name}")
 
 
-def _objects(value: Any, place: Place) -> Iterator[Manifest]:
+def _objects(value: Any, place: Place, node: Any = None) -> Iterator[Manifest]:
     if value is None:
         return
     if not isinstance(value, dict) or not value.get("apiVersion") or not value.get("kind"):
         raise ActionFailed(f"{place}: not a Kubernetes object; expected apiVersion, kind, metadata")
     if str(value["kind"]).endswith("List") and isinstance(value.get("items"), list):
-        for item in value["items"]:
-            yield from _objects(item, place)
+        for item, of_item in zip(value["items"], _items(node, len(value["items"])), strict=True):
+            mark = getattr(of_item, "start_mark", None)
+            at = Place(place.file, mark.line + 1, mark.column + 1) if mark else place
+            yield from _objects(item, at, of_item)
         return
-    name = (value.get("metadata") or {}).get("name")
+    metadata = value.get("metadata") or {}
+    if not isinstance(metadata, dict) or not all(
+        isinstance(metadata.get(each) or {}, dict) for each in ("labels", "annotations")
+    ):
+        raise ActionFailed(
+            f"{place}: {value['kind']}: metadata, labels and annotations have to be mappings"
+        )
+    name = metadata.get("name")
     if not isinstance(name, str) or not name:
         raise ActionFailed(
             f"{place}: {value['kind']} without metadata.name; generateName is not "
             "supported, because such an object could not be found again"
         )
-    yield Manifest(body=value, place=place)
+    yield Manifest(body=value, place=place, node=node)
+
+
+def _items(node: Any, count: int) -> list[Any]:
+    """The nodes of a List's items; Nones where they cannot be told apart."""
+    found = [value for key, value in getattr(node, "value", ()) if key.value == "items"]
+    items = list(getattr(found[-1], "value", ())) if found else []
+    return items if len(items) == count else [None] * count

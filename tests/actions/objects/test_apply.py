@@ -148,7 +148,7 @@ def test_the_servers_words_come_with_file_and_line(here: World) -> None:
     )
     record = applied(here, "---\n\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndta: {}\n")
     assert record.outcome is Outcome.NOT_MEASURED
-    assert f'{here.directory}/x.yaml:3:1: unknown field "dta"' in record.message
+    assert f"{here.directory}/x.yaml:6:1: unknown field `dta`" in record.message
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_lists_and_several_documents_are_all_read(tmp_path: Path) -> None:
     )
     found = manifests.read(tmp_path)
     assert [each.title for each in found] == ["ConfigMap a", "ConfigMap b", "ConfigMap c"]
-    assert [each.place.line for each in found] == [1, 8, 1]
+    assert [each.place.line for each in found] == [4, 8, 1]
 
 
 def test_dates_stay_text(tmp_path: Path) -> None:

@@ -102,6 +102,7 @@ def served() -> Iterator[tuple[int, int]]:
         child.stdout.close()
 
 
+@pytest.mark.alone  # it compares latencies with a stall, to a seventh
 def test_a_frozen_service_shows_its_whole_stall() -> None:
     """Half of the run frozen: p90 of latencies is four fifths of the stall (Tene's check); a
     prober that waits for answers would have sent one request and seen nothing."""
