@@ -41,6 +41,9 @@ GRACE = 1
 READY_AFTER = 3
 """Seconds that a replacement starts for, where budgets and not the drainer should be what binds."""
 
+STARTS_FOR = 1
+"""Seconds that a small Pod starts for on an idle real node."""
+
 READY_WITHIN = 300.0
 """Seconds for the Pods to be made; alone on a machine they take a tenth of it."""
 
@@ -109,11 +112,15 @@ def ours(cluster: Cluster, nodes: list[str]) -> DrainResult:
     return result
 
 
-def prepare_one(cluster: Cluster, namespace: str) -> None:
-    """12 Pods of one Deployment on node-1, one may be away; node-2 and node-3 join afterwards."""
+def prepare_one(cluster: Cluster, namespace: str, port: int | None = None) -> None:
+    """12 Pods of one Deployment on node-1, one may be away; node-2 and node-3 join afterwards. With
+    a port a Pod starts for as long as on a real node."""
     cluster.create(NAMESPACES, {"metadata": {"name": namespace}})
     label(cluster, "node-1", namespace)
-    cluster.create(DEPLOYMENTS, deployment("web", 12, namespace), namespace)
+    body = deployment("web", 12, namespace)
+    if port is not None:
+        body = slowly_ready(body, port, STARTS_FOR)
+    cluster.create(DEPLOYMENTS, body, namespace)
     cluster.create(BUDGETS, budget("web", 1), namespace)
     wait_ready(cluster, namespace, 12)
     for node in ("node-2", "node-3"):
@@ -126,17 +133,49 @@ def one_node() -> Iterator[Row]:
         prepare_one(cluster, "ours")
         mine = ours(cluster, ["node-1"])
         prepare_one(cluster, "kubectl")
-        command = ["kubectl", "--kubeconfig", str(embedded.kubeconfig), "drain", "node-1"]
-        began = time.monotonic()
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-        theirs = time.monotonic() - began
-        assert done.returncode == 0, done.stderr
+        theirs, refused = by_kubectl(str(embedded.kubeconfig))
     yield Row(
         what="drain 12 Pods, one may be away", measured=f"{mine.seconds:.2f} s", reach="1/8",
         beside=f"kubectl drain {theirs:.2f} s", ratio=mine.seconds / theirs,
     )  # fmt: skip
     yield Row(what="rejected evictions", measured=str(mine.rejected), reach="0",
-              beside=f"kubectl {done.stderr.count('will retry after')}")  # fmt: skip
+              beside=f"kubectl {refused}")  # fmt: skip
+
+
+def real_starts() -> Iterator[Row]:
+    """The same where a Pod starts for `STARTS_FOR` seconds. The budget then dictates eleven starts,
+    one behind the other: no drainer is faster than that, and kubectl looks every five seconds."""
+    with (
+        listening() as port,
+        sandbox(nodes=3) as embedded,
+        connect(embedded.access) as cluster,
+    ):
+        label(cluster, "node-2", "big")
+        dictated = 11 * turnaround(cluster, port, STARTS_FOR)
+        prepare_one(cluster, "ours", port)
+        mine = ours(cluster, ["node-1"])
+        prepare_one(cluster, "kubectl", port)
+        theirs, refused = by_kubectl(str(embedded.kubeconfig))
+    what = f"drain 12 Pods that start for {STARTS_FOR} s"
+    yield Row(
+        what=what, measured=f"{mine.seconds:.1f} s", reach="0.25",
+        beside=f"kubectl drain {theirs:.1f} s", ratio=mine.seconds / theirs,
+    )  # fmt: skip
+    yield Row(
+        what="the same", measured=f"{mine.seconds:.1f} s", reach="1.15",
+        beside=f"the budget dictates {dictated:.1f} s", ratio=mine.seconds / dictated,
+    )  # fmt: skip
+    yield Row(what="rejected evictions", measured=str(mine.rejected), reach="0",
+              beside=f"kubectl {refused}")  # fmt: skip
+
+
+def by_kubectl(kubeconfig: str) -> tuple[float, int]:
+    """Seconds, and evictions that were refused."""
+    command = ["kubectl", "--kubeconfig", kubeconfig, "drain", "node-1"]
+    began = time.monotonic()
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    return time.monotonic() - began, done.stderr.count("will retry after")
 
 
 @contextmanager
@@ -156,20 +195,20 @@ def listening() -> Iterator[int]:
         server.shutdown(socket.SHUT_RDWR)
 
 
-def slowly_ready(body: dict[str, Any], port: int) -> dict[str, Any]:
-    """The same Deployment, whose Pods are ready after `READY_AFTER` seconds and not at once."""
+def slowly_ready(body: dict[str, Any], port: int, after: int = READY_AFTER) -> dict[str, Any]:
+    """The same Deployment, whose Pods are ready after so many seconds and not at once."""
     body["spec"]["template"]["spec"]["containers"][0]["readinessProbe"] = {
         "tcpSocket": {"host": "127.0.0.1", "port": port},
-        "initialDelaySeconds": READY_AFTER, "timeoutSeconds": 30, "periodSeconds": 30,
+        "initialDelaySeconds": after, "timeoutSeconds": 30, "periodSeconds": 30,
     }  # fmt: skip
     return body
 
 
-def turnaround(cluster: Cluster, port: int) -> float:
+def turnaround(cluster: Cluster, port: int, after: int = READY_AFTER) -> float:
     """Seconds from one accepted eviction until the budget allows the next, with nothing else to
     do: what a wave cannot take less than."""
     cluster.create(NAMESPACES, {"metadata": {"name": "alone"}})
-    cluster.create(DEPLOYMENTS, slowly_ready(deployment("alone", 1, "big"), port), "alone")
+    cluster.create(DEPLOYMENTS, slowly_ready(deployment("alone", 1, "big"), port, after), "alone")
     cluster.create(BUDGETS, budget("alone", 1), "alone")
     wait_ready(cluster, "alone", 1)
     with cluster.view(BUDGETS, "alone") as view:
@@ -228,6 +267,7 @@ def prepare_many(
 
 
 def measure() -> Iterator[Row]:
-    """Both."""
+    """All three."""
     yield from one_node()
+    yield from real_starts()
     yield from many_nodes()

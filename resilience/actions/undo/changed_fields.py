@@ -175,11 +175,21 @@ SERVERS_OWN = (
 """Metadata that the API server writes."""
 
 
+COUNTED = frozenset(
+    {"deployment.kubernetes.io/revision", "deprecated.daemonset.template.generation"}
+)
+"""Annotations that count changes of a template: the Deployment controller's, and the API server's
+own (pkg/registry/apps/daemonset/strategy.go). Each change of ours moves them on."""
+
+
 def content(obj: Object) -> Object:
     """An object without status and without the server's own metadata."""
     metadata = {
         key: value for key, value in (obj.get("metadata") or {}).items() if key not in SERVERS_OWN
     }
+    if counted := COUNTED & {*(metadata.get("annotations") or ())}:
+        kept = {k: v for k, v in metadata.pop("annotations").items() if k not in counted}
+        metadata |= {"annotations": kept} if kept else {}
     return {key: value for key, value in obj.items() if key != "status"} | {"metadata": metadata}
 
 

@@ -167,14 +167,18 @@ class Resilience:
     def __getattr__(self, name: str) -> Callable[..., None]:
         verb = self._catalogue.find(name)
         if not isinstance(verb, Verb) or verb.family is Family.PROBE:
-            raise AttributeError(f"unknown verb `{name}`; there are: "
-                                 f"{', '.join(self._catalogue.names())}")  # fmt: skip
+            raise AttributeError(self._no_verb(name, verb))
 
         def call(*values: Any, **keys: Any) -> None:
             self.perform(self.step(verb, values, keys))
 
         call.__doc__ = verb.summary
         return call
+
+    def _no_verb(self, name: str, verb: object) -> str:
+        if isinstance(verb, Verb):
+            return f"`{name}` measures: write `with resilience.probe.{name}(...) as probe:`"
+        return f"unknown verb `{name}`; there are: {', '.join(self._catalogue.names())}"
 
     def step(self, verb: Verb, values: tuple[Any, ...], keys: dict[str, Any]) -> Step:
         """The step that a call stands for, with a path of its own for its random stream."""

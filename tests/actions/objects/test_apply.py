@@ -222,6 +222,7 @@ def test_the_servers_own_fields_are_no_content() -> None:
             "labels": {"a": "b"},
             "resourceVersion": "7",
             "managedFields": [],
+            "annotations": {"deprecated.daemonset.template.generation": "2"},
         },
     }
     assert content(obj) == {"kind": "X", "metadata": {"name": "a", "labels": {"a": "b"}}}

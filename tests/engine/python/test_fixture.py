@@ -190,3 +190,8 @@ def test_a_budget_that_was_kept_around_a_block_says_what_was_left(here: World) -
         resilience.ready("deployment/web", within="10s")
     [finding] = budget.findings
     assert finding.value == 0.0
+
+
+def test_a_probe_that_is_called_as_a_step_is_told_how_to_write_it(here: World) -> None:
+    with engine(here) as ours, pytest.raises(AttributeError, match=r"resilience\.probe\.http"):
+        ours.http(url="http://127.0.0.1/")
