@@ -135,8 +135,8 @@ class _Application:
                 context.forget_undo(undo)
             if isinstance(error, Conflict):
                 raise NothingToDo(
-                    f"{manifest.place}: {resource.kind} {objects.title(body)} was created by someone "
-                    f"else at the same time: {error}"
+                    f"{manifest.place}: {resource.kind} {objects.title(body)} was created by "
+                    f"someone else at the same time: {error}"
                 ) from error
             raise ActionFailed(self._said(manifest, error)) from error
         if undo:
