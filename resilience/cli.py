@@ -12,10 +12,12 @@ import sys
 from collections.abc import Sequence
 
 from resilience import __version__
-from resilience.commands import CommandError, audit_parsers
+from resilience.commands import CommandError, audit_parsers, settings
 from resilience.commands import backup_parsers as backup
 from resilience.commands.parsing import Parser
+from resilience.commands.saying import warn
 from resilience.config.settings import OPTIONS, BadSetting
+from resilience.model.masks import MASKS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,11 +52,12 @@ def _carry_out(options: argparse.Namespace) -> int:
     from resilience.config.targets import BadTarget
 
     try:
+        MASKS.clear(settings(options).public)
         code = int(options.run(options))
         sys.stdout.flush()
         return code
     except (CommandError, ClusterError, BadSetting, BadTarget) as error:
-        print(f"error: {error}", file=sys.stderr)
+        warn(f"error: {error}")
         return 1
     except KeyboardInterrupt:
         return 130

@@ -52,10 +52,12 @@ from resilience.backup.take.scope import Scope
 from resilience.backup.take.snapshot import Request, create, volume_warnings
 from resilience.commands import CommandError
 from resilience.commands.admission import admitted
-from resilience.commands.backup_means import cluster_of, existing, keys, plan_in, say
+from resilience.commands.backup_means import cluster_of, existing, keys, plan_in
 from resilience.commands.backup_restore import bring_back
+from resilience.commands.saying import say, warn
 from resilience.commands.store_names import located
 from resilience.model.inside import Volumes
+from resilience.model.masks import shown
 from resilience.model.scenario import Plan
 from resilience.model.step_reach import Reach
 from resilience.model.words import many
@@ -97,9 +99,9 @@ def _create(options: argparse.Namespace) -> int:
         manifest = make(options.name) if options.name else under_free_name(store, stamped, make)
     snapshot = opened(store, manifest.name, given.identities, trusted=given.trusted)
     record(snapshot, verify(snapshot), CLOCK.now())
-    print(cli_output.made(manifest))
+    say(cli_output.made(manifest))
     if text := untaken(manifest):
-        print(f"warning: {text}", file=sys.stderr)
+        warn(f"warning: {text}")
     for warning in volume_warnings(manifest.volumes):
         _warn(warning)
     return 0
@@ -163,25 +165,25 @@ def _with_data(cluster: HttpCluster, inside: Inside) -> Callable[[Request], Requ
 
 
 def _warn(text: str) -> None:
-    print(f"warning: {text}", file=sys.stderr)
+    warn(f"warning: {text}")
 
 
 def _list(options: argparse.Namespace) -> int:
     """A snapshot that cannot be read gets a row as well, and sets exit code 1."""
     store = existing(options.store)
     rows = [cli_output.row(Snapshot(store, each)) for each in snapshots(store)]
-    print(cli_output.overview(rows, CLOCK.now(), "json" if options.json else options.output))
-    say((f"error: {each.damage}" for each in rows if each.damage), sys.stderr)
-    say((f"warning: {each}" for each in hidden_snapshots(store) if each.until), sys.stderr)
+    say(cli_output.overview(rows, CLOCK.now(), "json" if options.json else options.output))
+    warn(f"error: {each.damage}" for each in rows if each.damage)
+    warn(f"warning: {each}" for each in hidden_snapshots(store) if each.until)
     return 1 if any(each.damage for each in rows) else 0
 
 
 def _show(options: argparse.Namespace) -> int:
     snapshot = opened(existing(options.store), options.name)
     if options.json and snapshot.manifest:
-        print(snapshot.manifest.encoded().decode(), end="")
+        say(snapshot.manifest.encoded().decode().rstrip("\n"))
     else:
-        print(cli_output.shown(snapshot))
+        say(cli_output.shown(snapshot))
     return 0
 
 
@@ -195,7 +197,7 @@ def _verify(options: argparse.Namespace) -> int:
     found.require()
     if not options.no_record:
         record(snapshot, found, CLOCK.now())
-    print(cli_output.verified(found))
+    say(cli_output.verified(found))
     return 0
 
 
@@ -207,8 +209,8 @@ def _check_velero(snapshot: Snapshot, options: argparse.Namespace) -> int:
     found.require()
     if not options.no_record:
         record(snapshot, found, CLOCK.now(), archive=found.archive)
-    say((f"warning: {each}" for each in found.warnings), sys.stderr)
-    print(cli_output.checked(found))
+    warn(f"warning: {each}" for each in found.warnings)
+    say(cli_output.checked(found))
     return 0
 
 
@@ -225,12 +227,12 @@ def _diff(options: argparse.Namespace) -> int:
                 found += added(was, cluster, _own_names(was))
         about_volumes = volumes_not_compared(was)
     if options.json:
-        print(cli_output.changes_as_json(found, about_volumes))
+        say(cli_output.changes_as_json(found, about_volumes))
     else:
         say(map(str, found))
         say(about_volumes, None if options.now else sys.stderr)
         differs = found or (options.now and about_volumes)
-        print(differing(len(found)) if differs else "nothing differs")
+        say(differing(len(found)) if differs else "nothing differs")
     return 1 if found or (options.now and about_volumes) else 0
 
 
@@ -240,7 +242,7 @@ def _own_names(snapshot: Snapshot) -> dict[str, str]:
 
 def _undelete(options: argparse.Namespace) -> int:
     count = undelete(existing(options.store), options.name)
-    print(f"{options.name}: visible again, {many(count, 'file')}; verify it before you use it")
+    say(f"{options.name}: visible again, {many(count, 'file')}; verify it before you use it")
     return 0
 
 
@@ -260,7 +262,7 @@ def _due(options: argparse.Namespace) -> int:
     for path in options.plan:
         plan = plan_in(path)
         fire = due(plan, plan_store(plan, options.store), CLOCK.now())
-        print(f"{plan.id}: " + (f"due since {fire:%Y-%m-%d %H:%M} UTC" if fire else "nothing due"))
+        say(f"{plan.id}: " + (f"due since {fire:%Y-%m-%d %H:%M} UTC" if fire else "nothing due"))
     return 0
 
 
@@ -275,15 +277,15 @@ def _run(options: argparse.Namespace) -> int:
             try:
                 report = _made_if_due(plan, cluster, store, given)
             except Busy as problem:  # another process takes it at this moment
-                print(f"{plan.id}: left to another run: {problem}")
+                say(f"{plan.id}: left to another run: {problem}")
                 continue
             except (BackupError, CommandError) as problem:
-                print(f"error: {plan.id}: {problem}", file=sys.stderr)
+                warn(f"error: {plan.id}: {problem}")
                 failed = 1
                 continue
             say([cli_output.made(report.made)] if report.made else [f"{plan.id}: nothing due"])
             if report.made and (text := untaken(report.made)) and not plan.without_volumes:
-                print(f"warning: {text}", file=sys.stderr)
+                warn(f"warning: {text}")
             say(report.pruned)
     return failed
 
@@ -310,12 +312,12 @@ def _holder() -> str:
 
 def _copy(options: argparse.Namespace) -> int:
     total = copy(existing(options.store), open_store(options.to), options.name, clock=CLOCK)
-    print(f"{options.name}: {cli_output.size(total)} copied to {options.to}")
+    say(f"{options.name}: {cli_output.size(total)} copied to {options.to}")
     return 0
 
 
 def _runbook(options: argparse.Namespace) -> int:
-    print(runbook(plan_in(options.plan), Path(options.plan), Path.cwd()))
+    say(runbook(plan_in(options.plan), Path(options.plan), Path.cwd()))
     return 0
 
 
@@ -329,7 +331,7 @@ def _delete(options: argparse.Namespace) -> int:
         if not found.listed.ours and not found.listed.leftover:
             raise BadRequest(f"{name} is Velero's; delete it with `velero backup delete {name}`")
     if not options.dry_run and not options.confirm and not _confirmed(options.name, store.url):
-        print("nothing was deleted")
+        say("nothing was deleted")
         return 1
     done = {name: remove(store, name, options.dry_run) for name in options.name}
     say(f"{name}: {what}" for name, what in done.items())
@@ -343,7 +345,7 @@ def _confirmed(names: Sequence[str], url: str) -> bool:
         raise BadRequest(
             f"{', '.join(names)} would be deleted from {url} for good; add --confirm to do it"
         )
-    answer = input(f"Delete {', '.join(names)} from {url} for good? [y/N] ")
+    answer = input(shown(f"Delete {', '.join(names)} from {url} for good? [y/N] "))
     return answer.strip().lower() in ("y", "yes")
 
 

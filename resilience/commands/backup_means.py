@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from resilience.backup.format.errors import BadRequest
 from resilience.backup.plans.keys import identities, recipients, signer, trusted
@@ -78,9 +77,3 @@ def existing(url: str) -> Store:
             f"`resilience backup create --store {url}`"
         )
     return store
-
-
-def say(lines: Iterable[str], stream: Any = None) -> None:
-    """One line each."""
-    for line in lines:
-        print(line, file=stream or sys.stdout)

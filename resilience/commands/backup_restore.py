@@ -7,7 +7,6 @@ and dumps are loaded when the restored Pods are ready. Exit code 1 names what wa
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -30,7 +29,8 @@ from resilience.backup.restore.places import places
 from resilience.backup.restore.restore import RestoreRequest, restore
 from resilience.cluster.errors import ClusterError
 from resilience.commands.admission import admitted
-from resilience.commands.backup_means import cluster_of, existing, keys, say
+from resilience.commands.backup_means import cluster_of, existing, keys
+from resilience.commands.saying import say, warn
 from resilience.kube.selectors import Selector
 from resilience.model.step_reach import ANY, Reach
 from resilience.model.words import many
@@ -70,12 +70,12 @@ def bring_back(options: argparse.Namespace) -> int:
         with _named(request, begun):
             report = restore(request, snapshot, cluster, clock=CLOCK)
             loaded = _loaded(report, request.selection, snapshot, targets, cluster)
-    print(cli_output.restored(report))
+    say(cli_output.restored(report))
     say(report.volumes)
     say(cli_output.not_brought_back(report))
     say(loaded)
-    say((f"warning: {each}" for each in report.hooks), sys.stderr)
-    say([str(item) for item in report.bad], sys.stderr)
+    warn(f"warning: {each}" for each in report.hooks)
+    warn([str(item) for item in report.bad])
     return 0 if report.complete else 1
 
 
@@ -108,7 +108,7 @@ def _opened(options: argparse.Namespace, given: Keys) -> Snapshot:
         unverified=options.unverified,
     )
     if not options.unverified:
-        say((f"warning: {each}" for each in require_intact(snapshot)), sys.stderr)
+        warn(f"warning: {each}" for each in require_intact(snapshot))
     return snapshot
 
 
@@ -127,7 +127,7 @@ def _named(request: RestoreRequest, begun: Event) -> Iterator[None]:
         raise BackupError(f"{problem}; continue with --resume {request.name}") from problem
     except KeyboardInterrupt:
         if begun.is_set():
-            print(f"continue with --resume {request.name}", file=sys.stderr)
+            warn(f"continue with --resume {request.name}")
         raise
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from resilience.cluster.errors import ClusterError, Forbidden
 from resilience.commands import settings
+from resilience.commands.saying import say
 from resilience.config.settings import Settings
 from resilience.model.words import many
 from resilience.verbs.context import Refused
@@ -39,7 +40,7 @@ def doctor(options: argparse.Namespace) -> int:
     """Print all results; 1 when one of them is bad."""
     answers = []
     for answer in _ask(settings(options), options.paths):
-        print(_line(answer), flush=True)
+        say(_line(answer))
         answers.append(answer)
     return 1 if any(answer.good is False for answer in answers) else 0
 

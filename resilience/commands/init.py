@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 
 from resilience.commands import CommandError
+from resilience.commands.saying import say
 
 SCENARIO = """\
 # yaml-language-server: $schema=./scenario.schema.json
@@ -88,10 +89,10 @@ def write(folder: str) -> int:
         for path, text in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-            print(f"wrote {path}")
+            say(f"wrote {path}")
     except OSError as error:
         raise CommandError(f"{error.filename} cannot be written: {error.strerror}") from error
-    print(f"now run: pytest {root}/")
+    say(f"now run: pytest {root}/")
     return 0
 
 

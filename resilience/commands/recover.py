@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from resilience.backup.plans.helper_leftovers import Swept, sweep
 from resilience.cluster.access.access import NoAccess
 from resilience.commands import CommandError, settings
+from resilience.commands.saying import say, warn
 from resilience.config.settings import Settings
 from resilience.engine.journal.recover import Left, left_behind, replay
 
@@ -74,11 +75,16 @@ def _helpers_alone(given: Settings) -> int:
             with open_context(given.context) as cluster:
                 helpers = _swept(cluster)
         except (NoAccess, ClusterError) as problem:
-            print(f"helper Pods of backups were not searched for: {problem}", file=sys.stderr)
-    helpers.print()
+            warn(f"helper Pods of backups were not searched for: {problem}")
+    _say_helpers(helpers)
     if not helpers.removed and not helpers.kept:
-        print("nothing is left to undo")
+        say("nothing is left to undo")
     return 1 if helpers.kept else 0
+
+
+def _say_helpers(helpers: Swept) -> None:
+    say(helpers.removed)
+    warn(helpers.kept)
 
 
 def _swept(cluster: HttpCluster) -> Swept:
@@ -105,7 +111,7 @@ def _wanted(found: Sequence[Left], run: str | None) -> Sequence[Left]:
 def _ended_with_its_sandbox(left: Left) -> bool:
     if not left.story.begin.get("ephemeral"):
         return False
-    print(f"run {left.run}: its sandbox ended with it; nothing is left")
+    say(f"run {left.run}: its sandbox ended with it; nothing is left")
     Path(left.path).unlink(missing_ok=True)
     return True
 
@@ -133,7 +139,7 @@ def _replay(given: Settings, runs: Sequence[str], options: argparse.Namespace) -
     from resilience.engine.journal.takeover import Place
     from resilience.verbs.catalogue import catalogue
 
-    wait = patient(RealClock(), AWAY, lambda text: print(text, file=sys.stderr), writes=True)
+    wait = patient(RealClock(), AWAY, lambda text: warn(text), writes=True)
     with open_context(given.context, given.kubeconfig) as opened:
         cluster, known = opened.through(wait), targets.load(given.root)
         cluster.means = consent.means(cluster, known, given.helper_image)
@@ -156,12 +162,12 @@ def _replay(given: Settings, runs: Sequence[str], options: argparse.Namespace) -
         results += takeover.recover(place, wait=given.lock_wait, runs=runs)
         helpers = _swept(cluster) if not runs else Swept()
     if not results and not helpers.removed and not helpers.kept:
-        print("nothing is left to undo")
+        say("nothing is left to undo")
     for result in results:
         stream = sys.stdout if result.complete else sys.stderr
         for line in result.lines:
-            print(line, file=stream)
-    helpers.print()
+            say(line, stream)
+    _say_helpers(helpers)
     if any(result.left or result.kept for result in results):
         return LEFT
     if helpers.kept:

@@ -206,6 +206,16 @@ OPTIONS: tuple[Option, ...] = (
         help="choose the victims of this report.json again, with its seeds",
     ),
     Option(
+        name="public",
+        metavar="NAME",
+        parse=_globs,
+        many=True,
+        help=(
+            "environment variables whose values may be shown; every other value of 6 characters or "
+            "more that a file takes as ${NAME} is shown as ***"
+        ),
+    ),
+    Option(
         name="scenarios",
         metavar="GLOB",
         parse=_globs,
@@ -244,6 +254,7 @@ class Settings:
     lock_wait: float = 45.0
     helper_image: str = ""
     replay: str = ""
+    public: tuple[str, ...] = ()
     scenarios: tuple[str, ...] = SCENARIOS
     plans: tuple[str, ...] = PLANS
     root: Path = field(default_factory=Path.cwd)

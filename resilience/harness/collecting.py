@@ -13,6 +13,7 @@ from resilience.harness.current import session
 from resilience.harness.items import ScenarioFile, ScenarioItem
 from resilience.harness.session import Session
 from resilience.language import load
+from resilience.model.masks import shown
 
 if TYPE_CHECKING:
     from resilience.cluster.transport import HttpCluster
@@ -87,7 +88,7 @@ def headlines(config: pytest.Config, items: Sequence[pytest.Item]) -> list[str]:
         return []
     current = session(config)
     return [
-        f"resilience: {line}"
+        shown(f"resilience: {line}")
         for line in (current.headline(), *(f"warning: {text}" for text in current.notices))
     ]
 
@@ -110,7 +111,9 @@ def open_cluster(asking: pytest.Session) -> Iterator[HttpCluster]:
     except ClusterError as error:
         needing = [item.nodeid for item in asking.items if _is_ours(item)]
         ours.outcomes.update(dict.fromkeys(needing, Outcome.HARNESS_ERROR))
-        failed = pytest.fail.Exception(f"the cluster cannot be opened: {error}", pytrace=False)
+        failed = pytest.fail.Exception(
+            shown(f"the cluster cannot be opened: {error}"), pytrace=False
+        )
         raise failed from None  # its message is in ours: told twice, it would be read twice
     try:
         yield cluster

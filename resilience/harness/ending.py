@@ -11,6 +11,7 @@ import pytest
 from resilience.engine.base.defect import defect
 from resilience.harness import SESSION, exits, output
 from resilience.harness.signals import exit_code
+from resilience.model.masks import shown
 from resilience.model.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def finish(session: pytest.Session, exitstatus: int) -> None:
         ours.files = _written(ours)
     except Exception as error:  # noqa: BLE001  the results are shown all the same
         why = str(error) if isinstance(error, OSError) else defect("the report", error)
-        ours.files = [f"the report could not be written: {why}"]
+        ours.files = [shown(f"the report could not be written: {why}")]
         missing = True
     failed = output.nodes(session.config, "failed", "error")
     others = bool(failed - set(ours.outcomes))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import chdir
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,9 +20,10 @@ from resilience.cluster.errors import ClusterError
 from resilience.engine.plan.plan_scenarios import compiled
 from resilience.harness import FIXTURE, SESSION, output
 from resilience.language import load
+from resilience.model.masks import shown
+from resilience.model.place import Problem
 from resilience.model.scenario import Scenario, Step
 from resilience.model.verdict import Outcome
-from resilience.model.words import printable
 from resilience.verbs.context import ActionFailed, Refused
 
 if TYPE_CHECKING:
@@ -33,12 +34,15 @@ if TYPE_CHECKING:
 class Problems(pytest.Collector.CollectError):
     """A file that cannot be used; its text is one line per problem."""
 
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        super().__init__(shown("\n".join(map(str, problems))))
+
 
 class ScenarioFailed(Exception):
     """A scenario did not pass; the text is for the person who has to act on it."""
 
     def __init__(self, text: str) -> None:
-        super().__init__(printable(text))
+        super().__init__(shown(text))
 
 
 class ScenarioFile(pytest.File):
@@ -55,7 +59,7 @@ class ScenarioFile(pytest.File):
             namespace=session.settings.namespace,
         )
         if loaded.problems:
-            raise Problems("\n".join(str(problem) for problem in loaded.problems))
+            raise Problems(loaded.problems)
         for notice in loaded.notices:
             session.notices.setdefault(str(notice))
         for scenario in (*loaded.scenarios, *(s for plan in loaded.plans for s in compiled(plan))):
@@ -126,9 +130,9 @@ class ScenarioItem(pytest.Function):
             self._show(self._rehearsed(cluster))
         self.ihook.pytest_resilience_run_started(item=self, scenario=self.scenario)
         # The scenario's paths begin where pytest was started, wherever tests have gone since.
-        with output.live(self.config) as shown, chdir(self.config.invocation_params.dir):
+        with output.live(self.config) as live, chdir(self.config.invocation_params.dir):
             try:
-                record = session.run(self.scenario, cluster, shown)
+                record = session.run(self.scenario, cluster, live)
             except Refused as error:
                 raise self._refused(error) from None
             except (ActionFailed, ClusterError) as error:  # it never began
@@ -182,6 +186,7 @@ class ScenarioItem(pytest.Function):
         pytest.skip("dry run: nothing was changed")
 
     def _tell(self, text: Sequence[str]) -> None:
+        text = [shown(line) for line in text]
         self.add_report_section("call", "dry run", "\n".join(text))
         lines = (f"  {line}" for line in text)
         output.write(self.config, [f"{self.nodeid}: {self.scenario.title}", *lines])

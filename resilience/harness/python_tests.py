@@ -12,6 +12,7 @@ import pytest
 
 import resilience
 from resilience.harness import output
+from resilience.model.masks import shown
 
 if TYPE_CHECKING:
     from resilience.cluster.transport import HttpCluster
@@ -43,17 +44,17 @@ def serve(request: pytest.FixtureRequest, cluster: HttpCluster) -> Iterator[Resi
     try:
         session.ask_consent_for(cluster, [session.settings.namespace])
     except Refused as error:
-        pytest.fail(f"refused by guard: {error}; {session.untouched}", pytrace=False)
+        pytest.fail(shown(f"refused by guard: {error}; {session.untouched}"), pytrace=False)
     title, directory = request.node.nodeid, request.path.parent
-    with output.live(request.config, moving=False) as shown:
-        serving = session.serve(cluster, shown, title, directory)
+    with output.live(request.config, moving=False) as live:
+        serving = session.serve(cluster, live, title, directory)
         try:
             ours = serving.__enter__()
         except Refused as error:
-            pytest.fail(f"refused by guard: {error}; {session.untouched}", pytrace=False)
+            pytest.fail(shown(f"refused by guard: {error}; {session.untouched}"), pytrace=False)
         except (ActionFailed, ClusterError) as error:  # it never began
             session.outcomes[title] = Outcome.HARNESS_ERROR
-            pytest.fail(f"{Outcome.HARNESS_ERROR.value}: {error}", pytrace=False)
+            pytest.fail(shown(f"{Outcome.HARNESS_ERROR.value}: {error}"), pytrace=False)
         try:
             yield ours
         finally:
@@ -66,9 +67,9 @@ def serve(request: pytest.FixtureRequest, cluster: HttpCluster) -> Iterator[Resi
                 if session.signals.interrupted:
                     stop = session.interruption(session.outcomes[title])
                     request.session.shouldstop = stop
-                raise pytest.fail.Exception(str(error), pytrace=False) from None
+                raise pytest.fail.Exception(shown(str(error)), pytrace=False) from None
             except NotMeasured as error:
-                raise pytest.fail.Exception(str(error), pytrace=False) from None
+                raise pytest.fail.Exception(shown(str(error)), pytrace=False) from None
 
 
 def without_our_frames(error: BaseException) -> BaseException:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from resilience import __version__
 from resilience.config.settings import Settings
 from resilience.harness.signals import Signals
+from resilience.model.masks import MASKS
 
 if TYPE_CHECKING:
     from resilience.cluster.access.embedded import Life
@@ -44,6 +45,7 @@ class Session:
     def __init__(
         self, settings: Settings, tell: Callable[[str], None], terminate: Callable[[str], None]
     ) -> None:
+        MASKS.clear(settings.public)
         self.settings = settings
         self.signals = Signals(tell, terminate)
         self.records: list[RunRecord] = []
@@ -194,12 +196,14 @@ class Session:
 
     def heed(self, result: Recovered) -> None:
         """What became of a dead run: told, and kept for the end where it weighs."""
+        from resilience.model.masks import shown
+
         for line in result.lines:
             self._tell(f"recovering {line}")
         if result.undone:
             self.put_back.append(result.run)
         if result.weighs:
-            self.left += result.lines
+            self.left += map(shown, result.lines)
 
     def interruption(self, outcome: Outcome | None) -> str:
         """Why the session stops, and whether everything was put back first."""
@@ -253,6 +257,7 @@ class Session:
         from resilience.engine.base.real_clock import RealClock
         from resilience.engine.plan.scenario_reach import of_scenario
         from resilience.engine.run.scenario import run
+        from resilience.model.masks import shown_record
         from resilience.verbs.context import Refused
 
         options = self._repeating(scenario, self._options(self._seed_for(scenario), shown))
@@ -276,7 +281,7 @@ class Session:
 
         with self._ending_with_the_sandbox(aborter):
             try:
-                record: RunRecord = self.signals.supervise(work, aborter)
+                record: RunRecord = shown_record(self.signals.supervise(work, aborter))
             except Aborted as error:  # it never began
                 raise Refused(f"{error} while waiting for the lock") from None
         return record

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from resilience.model.words import printable
+from resilience.model.masks import shown
 
 
 class Terminal:
@@ -48,7 +48,7 @@ class Terminal:
         with suppress(OSError), self.uncaptured(), self._lock:
             reporter.ensure_newline()
             for line in lines:
-                reporter.write_line(printable(line))
+                reporter.write_line(shown(line))
 
     def _enter(self) -> None:
         with self._lock:

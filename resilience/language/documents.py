@@ -23,6 +23,7 @@ from resilience.language.shape.reading import WRONG, Entry, Reading, what
 from resilience.language.text.near import nearest
 from resilience.language.text.substitute import Unknown, Variables
 from resilience.model.inside import Volumes
+from resilience.model.masks import MASKS
 from resilience.model.place import Problem
 from resilience.model.scenario import Exclude, Keep, Plan, PlanObjective, Scenario
 from resilience.model.verb import Catalogue, Phase
@@ -159,6 +160,7 @@ def _scenario(
     if reading.problems:
         return None
     form = ScenarioForm(**values)
+    _publish(form.namespace, *form.tags)
     return Scenario(
         id=identity + ids.suffix(combination),
         title=title,
@@ -176,6 +178,12 @@ def _scenario(
     )
 
 
+def _publish(*names: str) -> None:
+    """A message cannot do without these."""
+    for name in names:
+        MASKS.publish(name)
+
+
 def _plan(root: Node, entries: Mapping[str, Entry], file: File, reading: Reading) -> list[Plan]:
     """In a plan `${namespace}` is its one namespace, under `drill.then` the scratch namespace.
     With several namespaces it is each of them in turn: only `drill.into` can express that."""
@@ -190,6 +198,7 @@ def _plan(root: Node, entries: Mapping[str, Entry], file: File, reading: Reading
     if reading.problems:
         return []
     form = PlanForm(**values)
+    _publish(form.store, *form.namespaces, *form.tags, form.drill.into if form.drill else "")
     return [
         Plan(
             id=identity,

@@ -40,10 +40,23 @@ def counts(numbers: Mapping[str, int], most: int = 5) -> str:
 
 
 def printable(text: str) -> str:
-    """Foreign text for a terminal or a CI log: no control characters except line ends and tabs,
-    and no line that GitHub would interpret as a workflow command (`::error ...`).
-    """
-    kept = "".join(
-        c if c in "\n\t" or c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text
-    )
-    return re.sub(r"(?m)^(\s*)(::|##\[)", r"\1|\2", kept)
+    """Foreign text for a terminal or a CI log: no control characters but line ends and tabs,
+    nothing that GitHub would take for a workflow command (`::error ...` at the beginning of a line,
+    `##[...]` anywhere), and nothing that Azure Pipelines or TeamCity would (`##vso[...]`).
+
+    The text is returned as it is when nothing had to go, so it can be passed on twice."""
+    if not text.isprintable():
+        kept = (c if c in "\n\t" or c.isprintable() else _NOT_SHOWN for c in text)
+        text = "".join(kept)
+    if ":" not in text and "#" not in text:
+        return text
+    text = re.sub(r"(?m)^([^\S\n]*)(::)", r"\1|\2", text)
+    return re.sub(r"##(?=\w*\[)", "#|#", text)
+
+
+_NOT_SHOWN = "\N{REPLACEMENT CHARACTER}"
+
+
+def one_line(text: str) -> str:
+    """The same for a text that is one line: a name, a reason."""
+    return printable(re.sub(r"[\n\t]", _NOT_SHOWN, text))

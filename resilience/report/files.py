@@ -1,4 +1,8 @@
-"""Writes the report's files. A reader never sees half a file: each is renamed into place."""
+"""Writes the report's files. A reader never sees half a file: each is renamed into place.
+
+A report names Pods, nodes and addresses: its files are the user's own (0600, in a folder 0700 if we
+make it). Metrics have the usual permissions, because another user's collector reads them.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +37,7 @@ def write(
     from resilience.report.markdown import markdown
 
     made = document(records, time.time())
-    directory.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     short = markdown(made)
     paths = Paths(
         json=_put(directory / "report.json", json.dumps(made, ensure_ascii=False) + "\n"),
@@ -54,7 +58,7 @@ def write_metrics(records: Sequence[RunRecord], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with _alone_in(path.parent):
         before = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-        _put(path, metrics(records, before))
+        _put(path, metrics(records, before), mode=0o666)
 
 
 @contextmanager
@@ -69,8 +73,12 @@ def _alone_in(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _put(path: Path, text: str) -> Path:
+def _put(path: Path, text: str, *, mode: int = 0o600) -> Path:
+    """`mode` before the umask."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(text, encoding="utf-8")
+    beside.unlink(missing_ok=True)
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
     beside.replace(path)
     return path

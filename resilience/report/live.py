@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from threading import Event, Thread
 from typing import IO, Any, Protocol
 
+from resilience.model.masks import shown
 from resilience.model.timeline import Entry, What
 from resilience.model.words import percent
 
@@ -62,7 +63,7 @@ class Live:
             self.step = "undoing"
         if tells(entry):
             with suppress(OSError):  # the terminal was closed; the run goes on without it
-                self._out(line(entry, self._zero))
+                self._out(shown(line(entry, self._zero)))
 
     def probe(self, probe: Measuring) -> None:
         """Show this probe's availability from now on."""
@@ -75,7 +76,7 @@ class Live:
             left = self._settled - now
             step += f", {left:.0f}s left" if left > 0 else ", until every victim is gone"
         shares = [f"{probe.name} {so_far(*probe.progress())}" for probe in self._probes]
-        return "   ".join([step, *shares])
+        return shown("   ".join([step, *shares]))
 
 
 def tells(entry: Entry) -> bool:

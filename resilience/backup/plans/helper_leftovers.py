@@ -6,7 +6,6 @@ first: whoever holds the lock meets only what the dead left. Nothing else is del
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -27,13 +26,6 @@ class Swept:
 
     removed: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
-
-    def print(self) -> None:
-        """What was done to stdout, what was not to stderr."""
-        for line in self.removed:
-            print(line)
-        for line in self.kept:
-            print(line, file=sys.stderr)
 
 
 def sweep(

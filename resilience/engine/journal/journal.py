@@ -24,6 +24,7 @@ from typing import Any, Protocol
 from resilience.cluster.errors import ClusterError
 from resilience.engine.journal.line_form import BadLine, checked
 from resilience.engine.journal.line_form import Line as Line
+from resilience.model.masks import shown
 from resilience.verbs.context import ActionFailed
 
 FORMAT = 1
@@ -96,6 +97,7 @@ class Journal:
 
     def record(self, verb: str, path: str, data: Mapping[str, Any], text: str) -> str:
         """One undo, durable when this returns; its id."""
+        text = shown(text)
         _check(data, text)
         with self._lock:
             identity = f"u{len(self._undos) + 1}"
@@ -165,7 +167,7 @@ class Journal:
 
     def _settle(self, identity: str, state: State, op: str, text: str = "") -> None:
         self._undos[identity] = replace(self._undos[identity], state=state, failure=text)
-        self._tell({"op": op, "id": identity} | ({"text": text} if text else {}))
+        self._tell({"op": op, "id": identity} | ({"text": shown(text)} if text else {}))
 
     def _write(self, line: Line) -> None:
         """Durable in every sink, or the change must not be made."""

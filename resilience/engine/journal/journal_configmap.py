@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from resilience.cluster.errors import ClusterError, Conflict, NotFound
 from resilience.cluster.interface import CONFIGMAPS, Cluster, Object
 from resilience.engine.journal.journal import Journal, Story, fold
-from resilience.engine.journal.line_form import Line, parsed, printable
+from resilience.engine.journal.line_form import Line, parsed
 from resilience.kube import objects
+from resilience.model.words import one_line
 
 NAMESPACE = "resilience-journal"
 RUN_LABEL = "resilience/run"
@@ -152,7 +153,7 @@ def _read(run: str, maps: list[Object], namespace: str) -> Found:
         texts |= each.get("data") or {}
     story = fold(parsed(texts[key]) for key in sorted(texts))
     if story.begin and story.begin["run"] != run:
-        named = printable(str(story.begin["run"]))
+        named = one_line(str(story.begin["run"]))
         story = Story(begin={}, undos=(), ended=False, broken=f"it says that it is of run {named}")
     return Found(run=run, story=story, lines=len(texts), maps=len(maps),
                  namespace=namespace)  # fmt: skip

@@ -60,7 +60,7 @@ def create(directory: Path, run: RunId) -> JournalFile:
     file can be made there."""
     path = directory / f"{run}.jsonl"
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         ignore = directory.parent / ".gitignore"
         if directory.parent.name == ".resilience" and not ignore.exists():
             ignore.write_text("*\n", encoding="utf-8")

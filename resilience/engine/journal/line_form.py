@@ -12,6 +12,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from resilience.model.words import one_line
+
 Line = Mapping[str, Any]
 
 _LOCK = re.compile(r"nodes|cluster-scoped|namespace-[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -99,10 +101,5 @@ def checked(line: Any) -> Line:
 
 
 def _shown(value: Any) -> str:
-    text = printable(repr(value)) if value is not None else "missing"
+    text = one_line(repr(value)) if value is not None else "missing"
     return text if len(text) <= 40 else f"{text[:37]}..."
-
-
-def printable(text: str) -> str:
-    """Without what would drive a terminal: a journal's texts are shown to people."""
-    return "".join(each if each.isprintable() else "?" for each in text)

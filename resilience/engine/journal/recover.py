@@ -21,12 +21,11 @@ from resilience.engine.base.timeline import Timeline
 from resilience.engine.guard.identity import identity
 from resilience.engine.journal import journal_file
 from resilience.engine.journal.journal import Journal, Story, Undo
-from resilience.engine.journal.line_form import printable
 from resilience.engine.journal.undo import Putback, shielded
 from resilience.model.timeline import Entry
 from resilience.model.values import RunId
 from resilience.model.verb import Catalogue, Verb
-from resilience.model.words import many
+from resilience.model.words import many, one_line
 
 WITHIN = 180.0
 """Seconds for each undo."""
@@ -97,7 +96,7 @@ class Recovered:
             f" to keep it so: resilience recover {self.run} --forget"
             for text in self.kept
         ]
-        return [printable(f"run {self.run}: {text}") for text in (*told, self.skipped) if text]
+        return [one_line(f"run {self.run}: {text}") for text in (*told, self.skipped) if text]
 
 
 def left_behind(directory: Path) -> list[Left]:

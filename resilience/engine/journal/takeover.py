@@ -21,10 +21,10 @@ from resilience.engine.guard.locks import Locks, covered, holder
 from resilience.engine.journal import journal_configmap, journal_file
 from resilience.engine.journal.journal import Undo
 from resilience.engine.journal.journal_configmap import Found
-from resilience.engine.journal.line_form import printable
 from resilience.engine.journal.recover import Kind, Recovered, undo_all
 from resilience.model.values import RunId
 from resilience.model.verb import Catalogue
+from resilience.model.words import one_line
 from resilience.verbs.context import Refused
 
 Tell = Callable[[str], None]
@@ -196,7 +196,7 @@ def _outside(undo: Undo, locks: Sequence[str]) -> str:
         inside, what = held.nodes, f"on node {data.get('node') or data.get('name')}"
     else:
         inside, what = not kind or bool(held.cluster_scoped), f"on {kind} outside of namespaces"
-    return "" if inside else printable(f"it would act {what}, which its locks do not cover")
+    return "" if inside else one_line(f"it would act {what}, which its locks do not cover")
 
 
 def undo(left: Found, place: Place) -> Recovered:

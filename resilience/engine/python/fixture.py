@@ -40,6 +40,7 @@ from resilience.engine.run.scenario import new_id
 from resilience.engine.run.state import RunState
 from resilience.engine.run.steps import Steps, Stopped
 from resilience.engine.run.views import Views
+from resilience.model.masks import shown
 from resilience.model.scenario import DEFAULT_SETTLE, Step
 from resilience.model.timeline import Entry
 from resilience.model.values import Duration
@@ -54,12 +55,15 @@ class StepFailed(Exception):
     """An action could not be carried out; `outcome` says whose fault that is."""
 
     def __init__(self, text: str, outcome: Outcome) -> None:
-        super().__init__(text)
+        super().__init__(shown(text))
         self.outcome = outcome
 
 
 class NotHeld(AssertionError):
     """A check or an objective does not hold."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(shown(text))
 
 
 class UndoIncomplete(Exception):

@@ -2,7 +2,8 @@
 
 `${NAME}` and `${NAME:-default}` come from the environment (as in a shell, an empty variable takes
 the default), `${matrix.x}` from the scenario's matrix, `${namespace}` is the scenario's namespace,
-and `$${` is a literal `${`. Substituted values are text, never YAML: they cannot add a key.
+and `$${` is a literal `${`. Substituted values are text, never YAML: they cannot add a key. What came
+from the environment is masked wherever text is shown (`resilience.model.masks`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from resilience.language.text.near import listed, nearest, quoted
+from resilience.model.masks import MASKS
 
 _MARK = re.compile(r"\$\$\{|\$\{([^{}]*)\}|\$\{")
 _NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
@@ -75,6 +77,7 @@ class Variables:
     def _environment(self, name: str, default: str | None) -> str:
         value = self.environment.get(name, "")
         if value or (default is None and name in self.environment):
+            MASKS.take(name, value)
             return value
         if default is None:
             raise Unknown(

@@ -285,7 +285,7 @@ def test_an_undo_beyond_the_locks_of_its_run_is_refused(
 def test_texts_of_a_journal_cannot_drive_a_terminal(here: World) -> None:
     forged(here, begun(here), undo(here, text="tidy\x1b]0;owned\x07 up\n::error::x"))
     [result], _ = recovered(here)
-    assert result.lines == ["run x-1: tidy?]0;owned? up?::error::x: done"]
+    assert result.lines == ["run x-1: tidy\ufffd]0;owned\ufffd up\ufffd::error::x: done"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,137 @@
+"""What may be shown: no value that a file took from the environment, no control characters.
+
+A value of `${NAME}` may be a password, so it is shown as `***` wherever text leaves the process:
+terminal, report, JUnit, metrics, journal, errors. The rule:
+
+- a value of at least `LEAST` characters is masked; a shorter one (`1`, `true`, `prod`) is not,
+  since that would blank the rest of the text and hide nothing;
+- of a value with several lines, each line that is long enough is masked by itself;
+- it is also masked as it stands in a URL, in JSON, in a shell's quotes and inside of base64;
+- what names things is public: `id`, `tags`, `namespace`, `namespaces`, `store`, `drill.into`, and
+  every variable in `resilience_public`.
+
+One set for the process, as the environment is: whoever prints cannot forget to ask for the right
+one. `MASKS.clear()` begins a new session.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
+from enum import Enum
+from html import escape
+from shlex import quote as shell_quoted
+from typing import Any, TypeVar
+from urllib.parse import quote, quote_plus
+
+from resilience.model.scenario import Step
+from resilience.model.words import printable
+
+MASK = "***"
+
+LEAST = 6
+"""Characters from which a value is masked."""
+
+Value = TypeVar("Value")
+
+
+class Masks:
+    """Values that are not shown. Safe to ask from any thread."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, str] = {}
+        self._public: set[str] = set()
+        self._names: frozenset[str] = frozenset()
+        self._pattern: re.Pattern[str] | None = None
+
+    def clear(self, public: Sequence[str] = ()) -> None:
+        """Forget everything; the variables named in `public` are never masked."""
+        self._values, self._public = {}, set()
+        self._names = frozenset(public)
+        self._pattern = None
+
+    def take(self, name: str, value: str) -> None:
+        """A file took `value` from the environment variable `name`."""
+        if name not in self._names and self._values.get(name) != value:
+            self._values[name] = value
+            self._compile()
+
+    def publish(self, text: str) -> None:
+        """`text` names something that has to be shown: a value in it is public."""
+        if text and text not in self._public:
+            self._public.add(text)
+            self._compile()
+
+    def over(self, text: str) -> str:
+        """The text with every masked value as `***`."""
+        return self._pattern.sub(MASK, text) if self._pattern else text
+
+    def _compile(self) -> None:
+        wanted = {
+            form
+            for value in self._values.values()
+            if not any(value in text for text in self._public)
+            for form in _forms(value)
+        }
+        longest_first = sorted(wanted, key=lambda form: (-len(form), form))
+        self._pattern = re.compile("|".join(map(re.escape, longest_first))) if wanted else None
+
+
+MASKS = Masks()
+
+
+def shown(text: str) -> str:
+    """The one door of text to people and files: masked, and without control characters."""
+    return printable(MASKS.over(text))
+
+
+def shown_record(value: Value) -> Value:
+    """The same for every text in a record, a mapping or a sequence, all the way down. The steps of
+    a scenario stay as they are: their values act, and only their titles are shown."""
+    return _shown(value)  # type: ignore[no-any-return]
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, Enum | Step):
+        return value
+    if isinstance(value, str):
+        return shown(value)
+    if isinstance(value, Mapping):
+        return {_shown(key): _shown(each) for key, each in value.items()}
+    if type(value) in (list, tuple, set, frozenset):
+        return type(value)(_shown(each) for each in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        texts = {f.name: getattr(value, f.name) for f in fields(value) if f.init}
+        changed = {key: new for key, old in texts.items() if (new := _shown(old)) != old}
+        return replace(value, **changed) if changed else value
+    return value
+
+
+def _forms(value: str) -> Iterator[str]:
+    """Every text that a value of the environment may stand as."""
+    for part in {value, *value.splitlines()}:
+        bare = part.strip()
+        if len(bare) >= LEAST:
+            yield from _written(bare)
+            if part != bare:
+                yield from _written(part)
+
+
+def _written(part: str) -> Iterator[str]:
+    for percent in (quote(part, safe=""), quote(part), quote_plus(part)):
+        yield percent
+        yield re.sub(r"%[0-9A-F]{2}", lambda match: match[0].lower(), percent)
+    yield from (part, printable(part), escape(part), shell_quoted(part), repr(part)[1:-1])
+    yield from (json.dumps(part)[1:-1], json.dumps(part, ensure_ascii=False)[1:-1])
+    yield from _base64(part.encode(errors="surrogateescape"))
+
+
+def _base64(content: bytes) -> Iterator[str]:
+    """The characters that the bytes alone decide, wherever in a longer text they begin."""
+    for before in range(3):
+        first, last = -(-before * 8 // 6), (before + len(content)) * 8 // 6
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            yield encode(bytes(before) + content).decode()[first:last]
