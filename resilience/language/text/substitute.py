@@ -2,8 +2,8 @@
 
 `${NAME}` and `${NAME:-default}` come from the environment (as in a shell, an empty variable takes
 the default), `${matrix.x}` from the scenario's matrix, `${namespace}` is the scenario's namespace,
-and `$${` is a literal `${`. Substituted values are text, never YAML: they cannot add a key. What came
-from the environment is masked wherever text is shown (`resilience.model.masks`).
+and `$${` is a literal `${`. Substituted values are text, never YAML: they cannot add a key.
+What came from the environment is masked wherever text is shown (`resilience.model.masks`).
 """
 
 from __future__ import annotations
