@@ -21,6 +21,7 @@ from resilience.audit.base.rule import Level, Rule
 from resilience.audit.catalogue import catalogue
 from resilience.audit.examine import examine
 from resilience.commands import CommandError, settings
+from resilience.commands.saying import say
 from resilience.config.settings import Settings
 
 REASON = "known when this baseline was written"
@@ -31,7 +32,7 @@ def audit(options: argparse.Namespace) -> int:
     given = settings(options)
     rules, wrong = _rules(options)
     if options.list:
-        print(listing(rules), end="")
+        say(listing(rules).rstrip("\n"))
         return 0
     known = _baseline(options.baseline)
     if options.paths:
@@ -43,13 +44,13 @@ def audit(options: argparse.Namespace) -> int:
         _write(
             Path(options.write_baseline), accepted.text(found.findings, options.reason or REASON)
         )
-        print(f"wrote {options.write_baseline}: {len(found.findings)} findings accepted")
+        say(f"wrote {options.write_baseline}: {len(found.findings)} findings accepted")
         return 0
     text = _text(found, options)
     if options.out:
         _write(Path(options.out), text)
     else:
-        print(text, end="")
+        say(text.rstrip("\n"))
     return 1 if failed(found, _level(options.fail_on)) else 0
 
 
