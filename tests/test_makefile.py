@@ -1,0 +1,72 @@
+"""`make test` installs what a machine lacks, and never over what is there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+MAKEFILE = Path(__file__).parents[1] / "Makefile"
+
+
+def _program(folder: Path, name: str, script: str) -> None:
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Path:
+    """The only folder on the PATH: root's `id` and an apt-get that notes what it was asked."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    _program(folder, "id", "echo 0")
+    _program(folder, "apt-get", f'echo "$@" >> {tmp_path / "asked"}')
+    return folder
+
+
+def _lacking(machine: Path, *programs: tuple[str, str]) -> tuple[str, list[str]]:
+    """What the rule printed, and what apt-get was asked."""
+    calls = "".join(f"\t@$(call lacking,{name},{package})\n" for name, package in programs)
+    ours = machine.parent / "ours.mk"
+    ours.write_text(f"include {MAKEFILE}\nprobe:\n{calls}.PHONY: probe\n")
+    make = shutil.which("make")
+    assert make is not None
+    done = subprocess.run(
+        [make, "-s", "-f", str(ours), "probe"],
+        env=os.environ | {"PATH": str(machine)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    asked = machine.parent / "asked"
+    return done.stdout, asked.read_text().splitlines() if asked.exists() else []
+
+
+KUBECTL, RESTIC = ("kubectl", "kubernetes-client"), ("restic", "restic")
+
+
+def test_only_what_is_missing_is_installed(machine: Path) -> None:
+    _program(machine, "kubectl", "exit 0")
+    _, asked = _lacking(machine, KUBECTL, RESTIC)
+    assert asked == ["update -q", "install -qy --no-upgrade restic"]
+
+
+def test_nothing_is_asked_where_everything_is_there(machine: Path) -> None:
+    _program(machine, "kubectl", "exit 0")
+    _program(machine, "restic", "exit 0")
+    assert _lacking(machine, KUBECTL, RESTIC) == ("", [])
+
+
+@pytest.mark.parametrize("trouble", ["no root", "no apt", "apt fails"])
+def test_what_cannot_be_had_is_named_and_stops_nothing(machine: Path, trouble: str) -> None:
+    if trouble == "no root":
+        _program(machine, "id", "echo 1000")
+    elif trouble == "no apt":
+        (machine / "apt-get").unlink()
+    else:
+        _program(machine, "apt-get", "exit 100")
+    told, asked = _lacking(machine, RESTIC)
+    assert told == "restic cannot be had here; install it to run the tests that need it\n"
+    assert asked == []
