@@ -194,7 +194,7 @@ def test_recover_without_a_kubeconfig_says_which_runs_wait_for_one(tmp_path: Pat
     done = resilience("recover", cwd=tmp_path, home=tmp_path)
     assert done.returncode == 1
     assert f"kubeconfig {tmp_path}/.kube/config does not exist" in done.stderr
-    assert "nothing was put back yet" in done.stderr
+    assert "nothing was undone yet" in done.stderr
     assert "\n  r1: lose-one on staging, namespace shop: 1 change to undo\n" in done.stderr
 
 
