@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resilience.cluster.errors import ClusterError, Forbidden
 from resilience.commands import settings
 from resilience.commands.saying import say
+from resilience.config.root import project_files
 from resilience.config.settings import Settings
 from resilience.model.words import many
 from resilience.verbs.context import Refused
@@ -59,6 +61,8 @@ def _ask(settings: Settings, paths: Sequence[str]) -> Iterator[Answer]:
         yield from _cluster(settings, paths)
     else:
         yield Answer(None, "cluster", "none named (--context NAME); scenarios use the sandbox")
+        if paths:
+            yield from _images(settings, paths)
 
 
 def _verbs() -> Answer:
@@ -69,6 +73,22 @@ def _verbs() -> Answer:
     return Answer(not shadowed, "verbs", "; ".join(shadowed) or f"{len(verbs.names())} known")
 
 
+def _images(settings: Settings, paths: Sequence[str]) -> Iterator[Answer]:
+    """Whether the sandbox has every image that the files' manifests name."""
+    from resilience.commands import rbac
+    from resilience.commands.manifest_images import missing
+
+    try:
+        lines = missing(rbac.scenarios([Path(path) for path in paths], settings), settings.root)
+    except ClusterError as error:
+        yield Answer(False, "images", str(error))
+        return
+    for line in lines:
+        yield Answer(False, "images", line)
+    if not lines:
+        yield Answer(True, "images", "the sandbox has every image of the manifests")
+
+
 def _sandbox(settings: Settings, paths: Sequence[str]) -> Iterator[Answer]:
     from resilience.cluster import connect
     from resilience.cluster.access.embedded import sandbox
@@ -76,7 +96,8 @@ def _sandbox(settings: Settings, paths: Sequence[str]) -> Iterator[Answer]:
 
     began = time.monotonic()
     try:
-        with sandbox() as embedded, connect(embedded.access) as cluster:
+        files = project_files(settings.root)
+        with sandbox(images=files) as embedded, connect(embedded.access) as cluster:
             took = time.monotonic() - began
             nodes = len(cluster.list(NODES))
             version = cluster.server_version()

@@ -14,11 +14,19 @@ _OWN = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini")
 _SHARED = {"pyproject.toml": "[tool.pytest", "tox.ini": "[pytest]", "setup.cfg": "[tool:pytest]"}
 _TOPS = ("resilience.toml", "pyproject.toml", "setup.py", ".git")
 
+SETTINGS = ("pyproject.toml", "resilience.toml")
+"""Where tables of ours lie: below [tool.resilience] in the first, loose in the second."""
+
 
 def project_root(start: Path) -> Path:
     """The root for a process whose working directory is `start`."""
     folder = start.absolute()
     return _nearest(folder, _configures) or _nearest(folder, _is_top) or folder
+
+
+def project_files(root: Path) -> list[Path]:
+    """The files with settings of ours that are there."""
+    return [path for name in SETTINGS if (path := root / name).is_file()]
 
 
 def _nearest(start: Path, fits: Callable[[Path], bool]) -> Path | None:

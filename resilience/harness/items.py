@@ -179,6 +179,11 @@ class ScenarioItem(pytest.Function):
             )
             for step in steps
         ]
+        try:
+            with chdir(self.config.invocation_params.dir):
+                text += self.config.stash[SESSION].missing_images(scenario)
+        except ClusterError as error:
+            raise ScenarioFailed(str(error)) from None
         self._show(text)
 
     def _show(self, text: Sequence[str]) -> None:

@@ -17,6 +17,7 @@ from random import SystemRandom
 from typing import TYPE_CHECKING, Any
 
 from resilience import __version__
+from resilience.config.root import project_files
 from resilience.config.settings import Settings
 from resilience.harness.signals import Signals
 from resilience.model.masks import MASKS
@@ -115,7 +116,8 @@ class Session:
             if self.wants_sandbox:
                 from resilience.cluster.access.embedded import sandbox
 
-                with sandbox(nodes=self.settings.sandbox_nodes) as embedded:
+                files = project_files(self.settings.root)
+                with sandbox(nodes=self.settings.sandbox_nodes, images=files) as embedded:
                     self._life = embedded.life
                     with cluster.connect(embedded.access) as opened:
                         yield self._prepared(opened)
@@ -153,6 +155,12 @@ class Session:
         )
         options = self._repeating(scenario, options)
         return [*dry_run.told(dry_run.rehearse(scenario, cluster, options, RealClock()))]
+
+    def missing_images(self, scenario: Scenario) -> Sequence[str]:
+        """Images of its manifests that the sandbox would not have, a line each."""
+        from resilience.commands.manifest_images import missing
+
+        return missing([scenario], self.settings.root)
 
     def _prepared(self, cluster: HttpCluster) -> HttpCluster:
         """Ready to act on: what killed runs left there is put back before anything new."""

@@ -29,10 +29,12 @@ Start, stop and inspect the embedded cluster.
 
 | command | what it does |
 |---|---|
-| `up [--nodes N] [--kubeconfig FILE] [--detach] [--ttl 1h] [--time-scale X] [--json]` \
+| `up [--nodes N] [--kubeconfig FILE] [--detach] [--ttl 1h] [--time-scale X] \
+[--images FILE] [--json]` \
 | starts a sandbox; with `--detach` in the background, where it ends by itself |
 | `down [ID] [--kubeconfig FILE] [--all]` | ends a sandbox that runs in the background |
 | `status [--json]` | lists the running sandboxes |
+| `images [REFERENCE...] [--images FILE]` | lists images; of references the unknown ones |
 | `fault crash\\|freeze\\|thaw\\|node\\|apiserver` | injects a fault; see `--help` |
 """
 

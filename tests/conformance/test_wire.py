@@ -214,3 +214,29 @@ def test_what_exceeds_a_quota_is_forbidden_with_the_numbers(cluster: Cluster) ->
     assert (answer.status, answer.body["reason"]) == (403, "Forbidden")
     text = "exceeded quota: limits, requested: pods=1, used: pods=1, limited: pods=1"
     assert text in answer.body["message"]
+
+
+def owned_by_clients(obj: Obj) -> str:
+    return str([entry.get("fieldsV1") for entry in obj["metadata"].get("managedFields") or ()])
+
+
+@pytest.mark.parametrize(
+    ("chosen", "owned"),
+    [({}, False), ({"nodePort": 31999}, True)],
+)
+def test_a_node_port_belongs_to_the_client_that_chose_it_and_else_to_nobody(
+    cluster: Cluster, chosen: dict[str, int], owned: bool
+) -> None:
+    """Source: the port is allocated in BeginCreate, after the fields' owners were recorded."""
+    port = {"port": 80, "name": "http", **chosen}
+    spec = {
+        "type": "NodePort",
+        "selector": {"app": "a"},
+        "ports": [port, {"port": 81, "name": "b"}],
+    }
+    made = cluster.create("services", {"metadata": {"name": "ports"}, "spec": spec})
+    assert all(each["nodePort"] for each in made["spec"]["ports"])
+    assert ("f:nodePort" in owned_by_clients(made)) is owned
+    changed = cluster.patch("services", "ports", {"metadata": {"labels": {"a": "b"}}})
+    assert ("f:nodePort" in owned_by_clients(changed)) is owned
+    assert "f:clusterIP" not in owned_by_clients(changed)

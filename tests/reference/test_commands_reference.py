@@ -27,7 +27,7 @@ def test_every_command_and_every_option_is_on_the_page() -> None:
     assert "%(default)s" not in page
 
 
-@pytest.mark.parametrize("command", ["up", "down", "status", "fault"])
+@pytest.mark.parametrize("command", ["up", "down", "status", "images", "fault"])
 def test_what_is_written_of_the_sandbox_is_what_its_program_takes(command: str) -> None:
     arguments = [sys.executable, "-m", "resilience.sandbox", command, "--help"]
     said = subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=True).stdout

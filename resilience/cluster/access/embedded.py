@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -98,10 +98,11 @@ class Life:
 
 
 @contextmanager
-def sandbox(*, nodes: int = 3) -> Iterator[Embedded]:
-    """A sandbox for the time of the block. SandboxFailed says why there is none."""
+def sandbox(*, nodes: int = 3, images: Sequence[Path] = ()) -> Iterator[Embedded]:
+    """A sandbox for the time of the block, with the images that the TOML files in `images` map.
+    SandboxFailed says why there is none."""
     with tempfile.TemporaryFile() as errors:
-        process = _start(nodes, errors)
+        process = _start(nodes, images, errors)
         try:
             yield _ready(process, errors)
         finally:
@@ -120,9 +121,26 @@ def environment() -> Mapping[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (source, path)))}
 
 
-def _start(nodes: int, errors: IO[bytes]) -> subprocess.Popen[bytes]:
+def unknown_images(references: Sequence[str], images: Sequence[Path]) -> Sequence[str]:
+    """Those of the image references that a sandbox with these TOML files would not have."""
+    if not references:
+        return []
+    asked = subprocess.run(
+        command("images", *_named(images), "--", *references),
+        capture_output=True, text=True, env=environment(), check=False,
+    )  # fmt: skip
+    if asked.stderr:
+        raise SandboxFailed(asked.stderr.strip().removeprefix("error: "))
+    return asked.stdout.splitlines()
+
+
+def _named(images: Sequence[Path]) -> list[str]:
+    return [f"--images={path.absolute()}" for path in images]
+
+
+def _start(nodes: int, images: Sequence[Path], errors: IO[bytes]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        command("up", "--owner-stdin", "--nodes", str(nodes)),
+        command("up", "--owner-stdin", "--nodes", str(nodes), *_named(images)),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=errors,

@@ -37,7 +37,7 @@ async def _main(arguments: ProcessArguments) -> None:
         loop.add_signal_handler(number, stop.set)
     config = arguments.config
     clock = LoopClock(loop, config.time_scale, config.started)
-    registry = Registry(clock, network=config.network)
+    registry = Registry(clock, network=config.network, images=config.images)
     server = Server(config, registry)
     if arguments.listener is None:
         raise ValueError("the API server needs a listener")

@@ -10,6 +10,8 @@ import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from resilience.sandbox.host.own_image import OwnImage
+
 KUBERNETES_VERSION = "v1.36.2"
 """The release whose rules the sandbox follows, and what `/version` answers."""
 
@@ -38,6 +40,8 @@ class SandboxConfig:
     started: float = 0.0
     """Wall time when the owner started: where every process' scaled clock begins."""
     tokens: dict[str, Identity] = field(repr=False)
+    images: tuple[OwnImage, ...] = ()
+    """The user's own images; the first whose pattern matches counts."""
 
     @property
     def ca_file(self) -> Path:

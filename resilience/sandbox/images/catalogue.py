@@ -1,15 +1,18 @@
 """Which images there are, what they run by default, and which programs they hold.
 
-Any other name ends in `ErrImagePull`, as a wrong name would on a real cluster. Tags are not told
-apart: every `python:*` is the interpreter that runs the sandbox.
+Any other name ends in `ErrImagePull`, as a wrong name would on a real cluster, unless the user maps
+it (see `own_images`). Tags are not told apart: every `python:*` is the interpreter that runs the
+sandbox.
 """
 
 from __future__ import annotations
 
 import importlib
+import json
+import os
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 Program = Callable[[list[str]], int]
@@ -28,8 +31,19 @@ class Image:
     programs: dict[str, str]
     working_directory: str = "/"
     environment: dict[str, str]
+    stand_in: tuple[str, ...] = ()
+    """The command line of a mapping of the user's, in place of the image's own."""
+    ignore_command: bool = False
+    workdir: str = ""
+    """Directory of this machine that the container sees under its own name."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Environment of a mapping: it counts more than the container's."""
+    commands: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Program to the command line that runs in its place."""
 
 
+IMAGE_VARIABLE = "RESILIENCE_IMAGE"
+COMMANDS_VARIABLE = "RESILIENCE_COMMANDS"
 PATH = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 _HERE = "resilience.sandbox.images"
 _TOOLS = {
@@ -126,12 +140,22 @@ HTTPD = Image(
     working_directory="/usr/local/apache2",
     environment={"PATH": "/usr/local/apache2/bin:" + PATH["PATH"]},
 )
+LOCAL = Image(
+    name="local",
+    repository="",
+    programs={"/local": f"{_HERE}.local:main", **_BUSYBOX},
+    environment=PATH,
+)
+"""What a command of this machine runs from; no name leads to it."""
 IMAGES = {
     image.name: image
-    for image in (AGNHOST, BUSYBOX, DNSUTILS, HTTPD, NAUTILUS, NGINX, PAUSE, PYTHON)
+    for image in (AGNHOST, BUSYBOX, DNSUTILS, HTTPD, LOCAL, NAUTILUS, NGINX, PAUSE, PYTHON)
 }
 _BY_REPOSITORY = {
-    name: image for image in IMAGES.values() for name in (image.repository, *image.also)
+    name: image
+    for image in IMAGES.values()
+    for name in (image.repository, *image.also)
+    if image.repository
 }
 _REFERENCE = re.compile(
     r"(?P<name>[a-z0-9][a-z0-9._/:-]*?)(:(?P<tag>[\w][\w.-]{0,127}))?(@sha256:[0-9a-f]{64})?"
@@ -160,7 +184,11 @@ def find(reference: str) -> Image | None:
 
 def has_program(image: Image, executable: str) -> bool:
     """Whether `executable` can be started in `image`: by name, or by path in a bin directory."""
-    return _program(image, executable) is not None
+    return _command(image, executable) is not None or _program(image, executable) is not None
+
+
+def _command(image: Image, executable: str) -> tuple[str, ...] | None:
+    return image.commands.get(executable) or image.commands.get(PurePosixPath(executable).name)
 
 
 def _program(image: Image, executable: str) -> str | None:
@@ -172,11 +200,30 @@ def _program(image: Image, executable: str) -> str | None:
     return image.programs.get(re.sub(r"^python3\.\d+$", "python3", path.name))
 
 
-def run(image: str, argv: list[str]) -> int:
-    """Run a program of the image named `image` in this process; returns its exit code."""
-    target = _program(IMAGES[image], argv[0])
+def here() -> Image:
+    """The image of the container in which this process runs; `python` outside of one."""
+    return told_by(os.environ)
+
+
+def told_by(environment: Mapping[str, str]) -> Image:
+    """The image that a container's environment tells (see `variables`)."""
+    image = IMAGES[environment.get(IMAGE_VARIABLE, "python")]
+    stated = environment.get(COMMANDS_VARIABLE)
+    return image if not stated else replace(image, commands=json.loads(stated))
+
+
+def variables(image: Image) -> dict[str, str]:
+    """What a container's environment tells about its image: `told_by` reads it."""
+    commands = {COMMANDS_VARIABLE: json.dumps(dict(image.commands))} if image.commands else {}
+    return {IMAGE_VARIABLE: image.name, **commands}
+
+
+def run(image: Image, argv: list[str]) -> int:
+    """Run a program of `image` in this process; returns its exit code."""
+    argv = list(_command(image, argv[0]) or argv)
+    target = _program(image, argv[0])
     if target is None:
-        raise LookupError(f"{argv[0]} is not in image {image}")
+        raise LookupError(f"{argv[0]} is not in image {image.name}")
     module, _, function = target.partition(":")
     program: Program = getattr(importlib.import_module(module), function)
     return program(argv)

@@ -299,7 +299,7 @@ def which_(argv: list[str]) -> int:
     """Print where programs are."""
     from resilience.sandbox.images import catalogue
 
-    image = catalogue.IMAGES[os.environ.get("RESILIENCE_IMAGE", "python")]
+    image = catalogue.here()
     missing = [word for word in argv[1:] if not catalogue.has_program(image, word)]
     for word in argv[1:]:
         if word not in missing:

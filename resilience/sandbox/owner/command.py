@@ -1,4 +1,4 @@
-"""The sandbox's command line: up, down, status, fault. Parsing and printing only.
+"""The sandbox's command line: up, down, status, images, fault. Parsing and printing only.
 
 Exit codes: 0 done, 1 the sandbox failed or could not do it (one line on stderr), 2 wrong usage.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -26,12 +27,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     options = _parser().parse_args(given)
     try:
-        return int(options.run(options))
+        code = int(options.run(options))
+        sys.stdout.flush()
+        return code
     except SandboxError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # whoever reads has had enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -44,6 +50,9 @@ def _parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="list running sandboxes")
     status.add_argument("--json", action="store_true", help="one JSON document")
     status.set_defaults(run=_status)
+    _add_images(
+        commands.add_parser("images", help="list the images, or name those that are unknown")
+    )
     from resilience.sandbox.owner import fault
 
     fault.add_to(commands.add_parser("fault", help="cause an accident in a running sandbox"))
@@ -68,8 +77,27 @@ def _add_up(up: argparse.ArgumentParser) -> None:
     up.add_argument(
         "--owner-stdin", action="store_true", help="like --json, and end when stdin closes"
     )
+    _add_own_images(up)
     up.add_argument("--background", action="store_true", help=argparse.SUPPRESS)
     up.set_defaults(run=_up)
+
+
+def _add_own_images(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--images",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="TOML file that maps images of your own; default: the project's pyproject.toml and"
+        " resilience.toml",
+    )
+
+
+def _add_images(images: argparse.ArgumentParser) -> None:
+    images.add_argument("reference", nargs="*", help="exit with 1 unless each of them is known")
+    _add_own_images(images)
+    images.set_defaults(run=_images)
 
 
 def _add_down(down: argparse.ArgumentParser) -> None:
@@ -116,6 +144,7 @@ def _up(options: argparse.Namespace) -> int:
         from resilience.sandbox.owner import detached
 
         return detached.start(options)
+    from resilience.sandbox.images import own_images
     from resilience.sandbox.owner import supervisor
 
     wanted = supervisor.Options(
@@ -125,8 +154,23 @@ def _up(options: argparse.Namespace) -> int:
         ttl=options.ttl,
         lifeline=options.owner_stdin,
         background=options.background,
+        images=own_images.read(options.images),
     )
     return supervisor.run(wanted, json_line=options.json or options.owner_stdin)
+
+
+def _images(options: argparse.Namespace) -> int:
+    """The mapping and the catalogue; with references only those that neither has, one a line."""
+    from resilience.sandbox.images import own_images, stand_ins
+
+    own = own_images.read(options.images)
+    if not options.reference:
+        for pattern, line in stand_ins.listing(own).items():
+            print(f"{pattern:50} {line}")
+        return 0
+    missing = stand_ins.unknown(options.reference, own)
+    print("".join(f"{name}\n" for name in missing), end="")
+    return 1 if missing else 0
 
 
 def _down(options: argparse.Namespace) -> int:

@@ -28,6 +28,7 @@ def start(options: argparse.Namespace) -> int:
     command += ["--background", f"--nodes={options.nodes}", f"--time-scale={options.time_scale}"]
     if options.kubeconfig is not None:
         command.append(f"--kubeconfig={options.kubeconfig.absolute()}")
+    command += [f"--images={path.absolute()}" for path in options.images]
     root = Path(__file__).resolve().parents[3]
     with tempfile.TemporaryFile("w+") as complaints:
         owner = subprocess.Popen(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from resilience.sandbox.host.own_image import OwnImage
 from resilience.sandbox.host.sandbox_config import Identity, SandboxConfig
 
 
@@ -33,6 +34,7 @@ class Inheritance:
             token: [identity.user, list(identity.groups)]
             for token, identity in self.config.tokens.items()
         }
+        config["images"] = [own.dump() for own in self.config.images]
         return json.dumps({"config": config, "lock": self.lock, "listener": self.listener}) + "\n"
 
     @classmethod
@@ -45,4 +47,5 @@ class Inheritance:
             token: Identity(user, tuple(groups))
             for token, (user, groups) in config["tokens"].items()
         }
+        config["images"] = tuple(OwnImage.load(own) for own in config["images"])
         return cls(**{**data, "config": SandboxConfig(**config)})

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from resilience.sandbox.host import home, kubeconfig, linux, processes, slots
+from resilience.sandbox.host.own_image import OwnImage
 from resilience.sandbox.host.sandbox_config import Identity, SandboxConfig
 from resilience.sandbox.host.sandbox_error import SandboxError
 from resilience.sandbox.owner.inheritance import Inheritance
@@ -45,6 +46,7 @@ class Options:
     """End when stdin closes."""
     background: bool = False
     """Started with `--detach`: nobody waits for it."""
+    images: tuple[OwnImage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +110,7 @@ def _make_config(
         time_scale=options.time_scale,
         started=time.time(),
         tokens=tokens,
+        images=options.images,
     )
     return config, lock
 

@@ -46,7 +46,12 @@ def model_of(facts: Facts, name: str) -> Model | None:
 
 def item_key(rule: ListRule, item: Mapping[str, Any]) -> str:
     """The FieldsV1 key of one item of a map list."""
-    keys = {key: item.get(key, _KEY_DEFAULTS.get(key)) for key in sorted(rule.keys)}
+    return key_of(item, rule.keys)
+
+
+def key_of(item: Mapping[str, Any], names: Iterable[str]) -> str:
+    """The same, for an item of a list whose keys have these names."""
+    keys = {key: item.get(key, _KEY_DEFAULTS.get(key)) for key in sorted(names)}
     known = {key: value for key, value in keys.items() if value is not None}
     return "k:" + json.dumps(known, separators=(",", ":"))
 

@@ -99,8 +99,9 @@ def _take_surroundings(launch: Launch) -> None:
 
 def _run(launch: Launch) -> int:
     """The program's exit code, after all that an interpreter does at its end."""
+    told = {catalogue.IMAGE_VARIABLE: launch.image, **launch.environment}
     try:
-        code = catalogue.run(launch.image, list(launch.argv))
+        code = catalogue.run(catalogue.told_by(told), list(launch.argv))
     except SystemExit as leaving:
         code = _exit_code(leaving.code)
     except KeyboardInterrupt:

@@ -7,12 +7,13 @@ write before anything was stored.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from resilience.sandbox.apiserver.admission import (
     cluster_plugins,
     defaults,
+    image_warnings,
     limit_ranges,
     namespace_lifecycle,
     pod_plugins,
@@ -29,6 +30,7 @@ from resilience.sandbox.apiserver.validation import kind_rules
 from resilience.sandbox.apiserver.validation.admission_request import Request
 from resilience.sandbox.apiserver.webhooks.admission_hooks import AdmissionHooks
 from resilience.sandbox.apiserver.webhooks.hook_matching import Attempt
+from resilience.sandbox.host.own_image import OwnImage
 from resilience.sandbox.kube.api import Obj
 from resilience.sandbox.kube.call import SYSTEM, Call
 from resilience.sandbox.schema import strict
@@ -45,7 +47,8 @@ Plugin = Callable[[Request], None]
 class Chain:
     """See the module."""
 
-    def __init__(self, registry: Registry, network: str) -> None:
+    def __init__(self, registry: Registry, network: str, images: Sequence[OwnImage]) -> None:
+        self._images = images
         addresses = ServiceAddresses(network)
         registry.subscribe(registry.resource("services"), addresses.follow)
         self._create: dict[tuple[str, str], tuple[Plugin, ...]] = {
@@ -91,6 +94,7 @@ class Chain:
         if request.key in _LIMITED:
             limit_ranges.check(request)
         pod_security.check(request)
+        image_warnings.warn(request, self._images)
         self.hooks.validate(_attempt(request, "CREATE"))
         self._quotas.admit(request)
 
@@ -116,6 +120,7 @@ class Chain:
         self._mutate(request, "UPDATE", plugins)
         self._validate(request)
         pod_security.check(request)
+        image_warnings.warn(request, self._images)
         self._quotas.admit(request)
 
     def _mutate(self, request: Request, operation: str, plugins: tuple[Plugin, ...]) -> None:

@@ -6,21 +6,15 @@ Pods and the templates of workloads that a client writes. `audit` has nowhere to
 
 from __future__ import annotations
 
-from typing import Any
-
 from resilience.sandbox.apiserver.admission.pod_security_checks import violations
 from resilience.sandbox.apiserver.validation.admission_request import Request
+from resilience.sandbox.apiserver.validation.pod_specs import TEMPLATES, spec_in
 from resilience.sandbox.kube import refusals
 from resilience.sandbox.kube.api import Obj
 
 PREFIX = "pod-security.kubernetes.io/"
 LEVELS = ("privileged", "baseline", "restricted")
 _MODES = ("enforce", "audit", "warn")
-_TEMPLATES = frozenset(
-    {("", "replicationcontrollers"), ("apps", "deployments"), ("apps", "replicasets"),
-     ("apps", "statefulsets"), ("apps", "daemonsets"), ("batch", "jobs"), ("batch", "cronjobs"),
-     ("", "podtemplates")}
-)  # fmt: skip
 
 
 def check(request: Request) -> None:
@@ -29,13 +23,13 @@ def check(request: Request) -> None:
         _labels(request)
         return
     is_pod = request.key == ("", "pods")
-    if not is_pod and (request.key not in _TEMPLATES or not request.call.validation):
+    if not is_pod and (request.key not in TEMPLATES or not request.call.validation):
         return
     if is_pod and request.old is not None:
         return
     labels = _of_namespace(request)
-    spec = request.obj.get("spec") if is_pod else _template(request.obj)
-    if not isinstance(spec, dict):
+    spec = spec_in(request)
+    if spec is None:
         return
     if is_pod and (found := _violated(labels, "enforce", spec)):
         raise refusals.forbidden(request.resource, request.name, f"violates PodSecurity {found}")
@@ -55,13 +49,6 @@ def _violated(labels: dict[str, str], mode: str, spec: Obj) -> str:
     found = violations(level, spec)
     version = labels.get(f"{PREFIX}{mode}-version", "latest")
     return f'"{level}:{version}": {", ".join(found)}' if found else ""
-
-
-def _template(obj: Obj) -> Any:
-    """The Pod spec inside of a workload."""
-    spec = obj.get("spec") or {}
-    inner = ((spec.get("jobTemplate") or {}).get("spec") or spec).get("template")
-    return (inner or obj.get("template") or {}).get("spec")
 
 
 def _labels(request: Request) -> None:

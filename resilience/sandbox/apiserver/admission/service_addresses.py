@@ -15,6 +15,7 @@ from resilience.sandbox.apiserver.admission.pod_defaults import Spec, mappings
 from resilience.sandbox.apiserver.validation.admission_request import Request
 from resilience.sandbox.kube import refusals
 from resilience.sandbox.kube.api import ApiError, Change, Obj
+from resilience.sandbox.patch.fieldset import key_of
 
 _PORTS = range(30000, 32768)
 _WITH_IP = ("ClusterIP", "NodePort", "LoadBalancer")
@@ -55,7 +56,8 @@ class ServiceAddresses:
             self._keep(request, spec, old)
         given = set(spec)
         self._address(request, spec)
-        request.unowned.update(set(_ADDRESSED[:4]) - given)
+        filled = set(_ADDRESSED[:4]) - given
+        request.unowned.update(("f:spec", f"f:{field}") for field in filled)
         self._node_port_numbers(request, spec, old)
 
     def _keep(self, request: Request, spec: Spec, old: Spec) -> None:
@@ -166,6 +168,8 @@ class ServiceAddresses:
                     for number in self._chance.sample(_PORTS, len(_PORTS))
                     if number not in self._ports
                 )
+                item = key_of(port, ("port", "protocol"))
+                request.unowned.add(("f:spec", "f:ports", item, "f:nodePort"))
             port["nodePort"] = wanted
 
     def _check_port(self, request: Request, at: int, wanted: Any, key: tuple[str, str]) -> None:

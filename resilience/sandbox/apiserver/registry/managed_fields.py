@@ -146,7 +146,7 @@ def track(request: Request, now: float, memory: Memory) -> None:
         for path in _of(after, door)
         if path not in before or (path not in holders and was.get(path, _NOTHING) != is_.get(path))
     )
-    changed -= {("f:spec", f"f:{name}") for name in request.unowned}
+    changed -= request.unowned
     removed = before - after
     me = Entry(
         call.manager,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from resilience.sandbox.apiserver.admission import pod_updates
@@ -24,6 +24,7 @@ from resilience.sandbox.apiserver.registry.subresources import Subresources, sca
 from resilience.sandbox.apiserver.tables import render
 from resilience.sandbox.apiserver.tables.render import Printer
 from resilience.sandbox.apiserver.validation.admission_request import Request
+from resilience.sandbox.host.own_image import OwnImage
 from resilience.sandbox.host.sandbox_clock import stamp
 from resilience.sandbox.kube import refusals
 from resilience.sandbox.kube.api import (
@@ -53,12 +54,13 @@ class Registry(Reader):
         store: Store | None = None,
         chance: random.Random | None = None,
         ids: Callable[[], str] = lambda: str(uuid.uuid4()),
+        images: Sequence[OwnImage] = (),
     ) -> None:
         self.clock = clock
         super().__init__(store or Store(), Kinds(builtin().kinds))
         self.chance = chance or random.Random()
         self._ids = ids
-        self.chain = Chain(self, network)
+        self.chain = Chain(self, network, images)
         self.recorder = Recorder(self)
         self._subresources = Subresources(self)
         self._fields = managed_fields.Memory()

@@ -35,8 +35,8 @@ class Request:
     old: Obj | None
     call: Call
     subresource: str = ""
-    unowned: set[str] = field(default_factory=set)
-    """Fields of `spec` that the server filled and no manager owns."""
+    unowned: set[tuple[str, ...]] = field(default_factory=set)
+    """Paths of fields that the server filled and no manager owns, in the form of `fieldsV1`."""
 
     @property
     def resource(self) -> Resource:

@@ -294,8 +294,8 @@ class Shell:
         """A program of the image, or a script that is a file."""
         from resilience.sandbox.images import catalogue
 
-        image = os.environ.get("RESILIENCE_IMAGE", "python")
-        if not catalogue.has_program(catalogue.IMAGES[image], words[0]):
+        image = catalogue.here()
+        if not catalogue.has_program(image, words[0]):
             if "/" in words[0] and os.path.isfile(words[0]):
                 return run_file(words[0], words[1:])
             return self._complain(f"{words[0]}: not found", NOT_FOUND)

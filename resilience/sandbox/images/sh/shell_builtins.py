@@ -240,11 +240,10 @@ def _type(shell: Shell, words: list[str]) -> int:
 def _find(shell: Shell, name: str) -> int:
     from resilience.sandbox.images import catalogue
 
-    image = catalogue.IMAGES[os.environ.get("RESILIENCE_IMAGE", "python")]
     if name in BUILTINS or name in shell.functions:
         print(name)
         return 0
-    if not catalogue.has_program(image, name):
+    if not catalogue.has_program(catalogue.here(), name):
         return 127
     print(name if "/" in name else f"/bin/{name}")
     return 0

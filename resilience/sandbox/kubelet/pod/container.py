@@ -12,10 +12,11 @@ import secrets
 import shutil
 import signal
 import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from resilience.sandbox.images import catalogue
+from resilience.sandbox.images import catalogue, stand_ins
 from resilience.sandbox.inside.launch import Launch, Mount
 from resilience.sandbox.kubelet.base import backoff, terminal
 from resilience.sandbox.kubelet.base.container_logs import LogFile
@@ -87,7 +88,7 @@ class Container:
             return False
         try:
             launch, log_path = await self._configure(image)
-        except (ConfigError, MountError) as error:
+        except (ConfigError, MountError, stand_ins.NotMounted) as error:
             self.wait_in("CreateContainerConfigError", str(error))
             self.event("Warning", "Failed", f"Error: {error}")
             await self.sleep(CONFIG_RETRY)
@@ -113,17 +114,19 @@ class Container:
         if self._has_process(image):
             self._make_room(message, number)
         path = spec.get("terminationMessagePath") or "/dev/termination-log"
+        mounts = self.pod.volumes.mounts(spec, environment)
         launch = Launch(
             id=secrets.token_hex(32),
             image=image.name,
-            argv=tuple(catalogue.argv(image, command, args)),
+            argv=self._filled(stand_ins.argv(image, command, args), mounts),
             environment={
                 **image.environment,
                 "HOSTNAME": self.pod.hostname,
                 "HOME": "/root",
-                "RESILIENCE_IMAGE": image.name,
                 **self._user(),
                 **environment,
+                **{name: self._filled([text], mounts)[0] for name, text in image.settings.items()},
+                **catalogue.variables(image),
             },
             cwd=spec.get("workingDir") or image.working_directory,
             hostname=self.pod.hostname,
@@ -132,7 +135,8 @@ class Container:
             image_root=own_files.image_root(self.pod.kubelet.config.directory, image.name),
             read_only=bool((spec.get("securityContext") or {}).get("readOnlyRootFilesystem")),
             mounts=(
-                *self.pod.volumes.mounts(spec, environment),
+                *_shown(image.workdir),
+                *mounts,
                 Mount(path=path, source=str(message)),
             ),
             marker=self.pod.kubelet.config.id,
@@ -140,6 +144,12 @@ class Container:
             resolv_conf=own_files.resolv_conf(self.pod.obj),
         )
         return launch, self.log_path(number)
+
+    def _filled(self, words: Iterable[str], mounts: Sequence[Mount]) -> tuple[str, ...]:
+        """The words of a stand-in, with what only the Pod knows."""
+        places = [(mount.path, mount.source) for mount in mounts]
+        address = self.pod.network.address
+        return tuple(stand_ins.filled(word, address, places) for word in words)
 
     def _user(self) -> dict[str, str]:
         """Who the container runs as, for programs that say so: every Pod really is one's own."""
@@ -391,6 +401,11 @@ class Container:
                 await self._stopping.wait()
         except TimeoutError:
             pass
+
+
+def _shown(workdir: str) -> Sequence[Mount]:
+    """The directory of a stand-in's program: read only, since it is the user's own."""
+    return [Mount(path=workdir, source=workdir, read_only=True)] if workdir else []
 
 
 async def _first_of(exited: asyncio.Future[int], hurry: asyncio.Event, timeout: float) -> None:

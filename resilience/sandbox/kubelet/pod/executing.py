@@ -23,7 +23,7 @@ def launch_beside(container: Container, command: list[str]) -> Launch:
     main = container.launch
     if main is None or not container.state.running:
         raise LookupError(f"container {container.state.name} is not running")
-    image = catalogue.IMAGES[main.image]
+    image = catalogue.told_by({catalogue.IMAGE_VARIABLE: main.image, **main.environment})
     if not command or not catalogue.has_program(image, command[0]):
         name = command[0] if command else ""
         raise LookupError(f'exec: "{name}": executable file not found in $PATH')

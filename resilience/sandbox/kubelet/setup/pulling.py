@@ -1,13 +1,13 @@
 """Pulling an image: either the catalogue has it at once, or the name is wrong.
 
-Texts are containerd's and the kubelet's, followed by what the sandbox has instead.
+Texts are containerd's and the kubelet's, followed by what the sandbox has and the remedy.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from resilience.sandbox.images import catalogue
+from resilience.sandbox.images import catalogue, stand_ins
 from resilience.sandbox.kubelet.base.backoff import INITIAL, LONGEST
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Pull:
     async def pull(self) -> catalogue.Image | None:
         """The image, or None after having waited before the next try."""
         container, reference = self._container, self._container.state.spec["image"]
-        image = catalogue.find(reference)
+        image = stand_ins.find(reference, container.pod.kubelet.config.images)
         if image is not None:
             text = "already present on machine and can be accessed by the pod"
             container.event("Normal", "Pulled", f'Container image "{reference}" {text}')
@@ -55,10 +55,10 @@ class Pull:
 
     async def _absent(self, reference: str) -> None:
         container, full = self._container, catalogue.canonical(reference)
-        have = ", ".join(f"{image.repository}:*" for image in catalogue.IMAGES.values())
+        have = stand_ins.known(container.pod.kubelet.config.images)
         message = (
             f'failed to pull and unpack image "{full}": failed to resolve reference "{full}":'
-            f" {full}: not found (the sandbox has {have})"
+            f" {full}: not found (the sandbox has {have}; {stand_ins.REMEDY})"
         )
         container.event("Normal", "Pulling", f'Pulling image "{reference}"')
         container.event("Warning", "Failed", f'Failed to pull image "{reference}": {message}')
