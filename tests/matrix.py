@@ -14,9 +14,11 @@ from pathlib import Path
 VERSIONS = ("9.0", "9.1", "9.2")
 
 PLUGINS = (
+    "flaky",
     "pytest-asyncio",
     "pytest-randomly",
     "pytest-rerunfailures",
+    "pytest-retry",
     "pytest-timeout",
     "pytest-xdist",
 )
