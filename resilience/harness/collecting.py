@@ -96,6 +96,7 @@ def headlines(config: pytest.Config, items: Sequence[pytest.Item]) -> list[str]:
 def open_cluster(asking: pytest.Session) -> Iterator[HttpCluster]:
     """For the fixture: what keeps it from opening is told in plain words, without a traceback. It
     says nothing about any service, and the exit code must not either."""
+    from resilience.cluster.access.access_value import NoAccess
     from resilience.cluster.errors import ClusterError
     from resilience.model.verdict import Outcome
 
@@ -110,6 +111,8 @@ def open_cluster(asking: pytest.Session) -> Iterator[HttpCluster]:
         cluster = opening.__enter__()
     except ClusterError as error:
         needing = [item.nodeid for item in asking.items if _is_ours(item)]
+        if isinstance(error, NoAccess) and len(needing) == len(asking.items):
+            pytest.exit(f"resilience: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
         ours.outcomes.update(dict.fromkeys(needing, Outcome.HARNESS_ERROR))
         failed = pytest.fail.Exception(
             shown(f"the cluster cannot be opened: {error}"), pytrace=False

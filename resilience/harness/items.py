@@ -66,6 +66,12 @@ class ScenarioFile(pytest.File):
             yield ScenarioItem.make(self, scenario)
 
 
+def _cases(identity: str) -> list[str]:
+    """`name:value` of each value of a matrix that an id ends in, `a[share=33%,grace=0s]`."""
+    values = identity.partition("[")[2].removesuffix("]")
+    return [each.replace("=", ":", 1) for each in values.split(",") if "=" in each]
+
+
 class ScenarioItem(pytest.Function):
     """One scenario."""
 
@@ -82,6 +88,8 @@ class ScenarioItem(pytest.Function):
         item: ScenarioItem = cls.from_parent(parent, name=scenario.id, callobj=call)
         call.item = item  # type: ignore[attr-defined]
         item.scenario = scenario
+        # `-k` takes no "=": a case of a matrix is chosen by `-k "share:33"`.
+        item.extra_keyword_matches.update(_cases(scenario.id))
         for tag in scenario.tags:
             parent.config.addinivalue_line("markers", f"{tag}: a scenario's tag")
             item.add_marker(tag)

@@ -194,13 +194,29 @@ def test_collecting_alone_is_always_allowed(run: Run, monkeypatch: pytest.Monkey
 
 def test_a_kubeconfig_that_is_absent_is_one_clear_failure(run: Run) -> None:
     result = run("--resilience-context=staging", "--resilience-kubeconfig=absent")
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(
-        ["*the cluster cannot be opened: kubeconfig absent does not exist*"]
-    )
-    assert "Traceback" not in result.stdout.str()
-    assert "During handling" not in result.stdout.str()
-    assert result.ret == exits.OWN[Outcome.HARNESS_ERROR]  # it says nothing about a service
+    result.assert_outcomes()
+    said = result.stdout.str() + result.stderr.str()
+    assert said.count("resilience: kubeconfig absent does not exist") == 1
+    assert "Traceback" not in said
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+
+
+def test_a_context_that_does_not_exist_is_an_error_of_usage(
+    pytester: pytest.Pytester, run: Run
+) -> None:
+    (pytester.path / "kc").write_text("contexts: [{name: staging, context: {}}]\n")
+    result = run("--resilience-context=stagin", "--resilience-kubeconfig=kc")
+    said = result.stdout.str() + result.stderr.str()
+    assert "has no context 'stagin'; it has: staging" in said
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+
+
+def test_a_case_of_a_matrix_is_chosen_by_its_value(pytester: pytest.Pytester, run: Run) -> None:
+    text = plain(sleep="${matrix.n}0ms", extra="matrix: {n: [1, 2]}\n")
+    (pytester.path / "a.scenario.yaml").write_text(text)
+    result = run("--collect-only", "-q", "-k", "n:2")
+    assert "[n=2]" in result.stdout.str()
+    assert "[n=1]" not in result.stdout.str()
 
 
 def test_a_cluster_that_cannot_be_opened_hides_no_failure_of_another_test(

@@ -172,7 +172,7 @@ class Wire:
         is for good."""
         if why := self.access.ended():
             return ClusterEnded(f"{request}: {why}")
-        where = f"{self.access.server} (context {self.access.context!r})"
+        where = f"{self.access.server} (context {self.access.context!r}{_by_way_of(self.access)})"
         kind = NeverSent if was_never_sent(error) else Unreachable
         return kind(f"{request}: {where} gave no answer: {reason(error)}")
 
@@ -273,6 +273,15 @@ def refusal(
     )
 
 
+def _by_way_of(access: Access) -> str:
+    """The proxy, without the password that its URL may hold."""
+    if not access.proxy:
+        return ""
+    parsed = urlsplit(access.proxy)
+    port = f":{parsed.port}" if parsed.port else ""
+    return f", through the proxy {parsed.scheme}://{parsed.hostname or ''}{port}"
+
+
 def was_never_sent(error: BaseException) -> bool:
     """Whether no connection was made. A connection that was kept open and broke may have carried
     the request."""
@@ -320,9 +329,23 @@ def _manager(access: Access, tls: ssl.SSLContext | None) -> urllib3.PoolManager:
             options["assert_hostname"] = access.server_name if access.verify else False
         elif not access.verify:
             options["assert_hostname"] = False
-    if access.proxy:
-        return urllib3.ProxyManager(access.proxy, **options)
-    return urllib3.PoolManager(**options)
+    manager = (
+        urllib3.ProxyManager(access.proxy, **options)
+        if access.proxy
+        else urllib3.PoolManager(**options)
+    )
+    if not access.verify:
+        manager.pool_classes_by_scheme = {**manager.pool_classes_by_scheme, "https": _Unverified}
+    return manager
+
+
+class _Unverified(urllib3.HTTPSConnectionPool):
+    """`insecure-skip-tls-verify` is the user's own choice: like kubectl, we do not warn with each
+    connection."""
+
+    def _validate_conn(self, conn: Any) -> None:
+        if conn.is_closed:
+            conn.connect()
 
 
 def _ssl_context(access: Access) -> ssl.SSLContext:

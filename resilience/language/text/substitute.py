@@ -83,6 +83,6 @@ class Variables:
             raise Unknown(
                 f"the environment variable {quoted(name)} is not set",
                 f"the variable, or a default: `${{{name}:-value}}`",
-                nearest(name, self.environment),
+                f"`${{matrix.{name}}}`" if name in self.matrix else nearest(name, self.environment),
             )
         return default
