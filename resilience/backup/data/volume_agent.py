@@ -9,7 +9,8 @@
 The last line on stderr is the end marker with byte count, sha256 of the stream, hash of the tree
 and warnings. The tree is one line for each entry, the directory itself included: path, type, mode,
 owner, time, size, target, extended attributes and content. A hole counts as the zeros that it
-reads as. Files that vanish under way, sockets, pipes and devices are left out with a warning.
+reads as. What vanishes or is replaced under way, and sockets, pipes and devices are left out with a
+warning.
 
 `load` writes below DIR and nowhere else, whatever the stream holds: a member is refused unless it
 is a file, directory or link whose directory this same stream has made, under a name that is new.
@@ -207,24 +208,14 @@ def attributes(info: tarfile.TarInfo) -> list[str]:
     )
 
 
-def paths(root: str, warned: Warned, *, lost: bool) -> Iterator[str]:
-    """The directory itself and everything below, sorted; a directory before what is in it."""
-
-    def trouble(problem: OSError) -> None:
-        if not isinstance(problem, FileNotFoundError):
-            raise problem
-        warned.add(os.path.relpath(problem.filename, root), "vanished while it was read")
-
-    yield root
-    for folder, names, files in os.walk(root, onerror=trouble):
-        names.sort()
-        links = [name for name in names if os.path.islink(os.path.join(folder, name))]
-        for name in sorted(files + links):
-            yield os.path.join(folder, name)
-        for name in names:
-            path = os.path.join(folder, name)
-            if name not in links and (lost or not is_the_file_systems(root, path)):
-                yield path
+def why_not(problem: OSError) -> str:
+    """What became of an entry that was listed and cannot be read as what it was; "" for what has
+    another reason."""
+    if problem.errno in (errno.ENOENT, errno.ESTALE):
+        return "vanished while it was read"
+    if problem.errno in (errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EINVAL, errno.ENXIO):
+        return "was replaced by something else while it was read"
+    return ""
 
 
 def is_the_file_systems(root: str, path: str) -> bool:
@@ -232,8 +223,19 @@ def is_the_file_systems(root: str, path: str) -> bool:
     return path == os.path.join(root, "lost+found") and not os.listdir(path)
 
 
+def names_in(folder: str) -> list[str]:
+    """Of a directory, never of one that a link leads to."""
+    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        return os.listdir(file)
+    finally:
+        os.close(file)
+
+
 class Reader:
-    """What the disk says of each entry, as a member of the stream."""
+    """What the disk says of each entry, as a member of the stream. The order is part of the form:
+    a directory itself, what is no directory in it, its directories, and then what is in each of
+    them. An entry stays what it was listed as, or is left out."""
 
     def __init__(self, root: str, warned: Warned, *, lost: bool = False) -> None:
         self.root, self.warned, self.lost = root, warned, lost
@@ -241,36 +243,87 @@ class Reader:
 
     def members(self) -> Iterator[tuple[tarfile.TarInfo, int]]:
         """Each with an open descriptor of a file, else -1; the caller closes it."""
-        for path in paths(self.root, self.warned, lost=self.lost):
-            name = os.path.relpath(path, self.root)
-            try:
-                found = self.member(path, name)
-            except FileNotFoundError:
-                self.warned.add(name, "vanished while it was read")
-                continue
-            if found:
-                yield found
+        yield self.member(self.root, ".", folder=True)
+        waiting = [self.root]
+        while waiting:
+            at = waiting.pop()
+            others, folders = self.listed(at)
+            for path in others:
+                yield from self.kept(path, folder=False)
+            made = []
+            for path in folders:
+                for found in self.kept(path, folder=True):
+                    made.append(path)
+                    yield found
+            waiting += reversed(made)
 
-    def member(self, path: str, name: str) -> tuple[tarfile.TarInfo, int] | None:
+    def listed(self, at: str) -> tuple[list[str], list[str]]:
+        """(what is no directory, directories) in a directory, sorted by name."""
+        others, folders = list[str](), list[str]()
+        try:
+            names = sorted(names_in(at))
+        except OSError as problem:
+            self.left_out(at, problem)
+            return others, folders
+        for path in (os.path.join(at, name) for name in names):
+            if not stat.S_ISDIR(mode(path)):
+                others.append(path)
+            elif self.lost or not is_the_file_systems(self.root, path):
+                folders.append(path)
+        return others, folders
+
+    def kept(self, path: str, *, folder: bool) -> Iterator[tuple[tarfile.TarInfo, int]]:
+        name = os.path.relpath(path, self.root)
+        try:
+            found = self.member(path, name, folder=folder)
+        except OSError as problem:
+            self.left_out(path, problem)
+            return
+        if found[0].type == tarfile.FIFOTYPE:
+            self.warned.add(name, "left out: no file, directory or link")
+        else:
+            yield found
+
+    def left_out(self, path: str, problem: OSError) -> None:
+        why = why_not(problem)
+        if not why:
+            raise problem
+        self.warned.add(os.path.relpath(path, self.root), why)
+
+    def member(self, path: str, name: str, *, folder: bool) -> tuple[tarfile.TarInfo, int]:
+        """FIFOTYPE stands for all that a stream does not hold."""
         status, file = os.lstat(path), -1
+        if stat.S_ISDIR(status.st_mode) != folder:
+            raise OSError(errno.ENOTDIR, "it changed its type", path)
         if stat.S_ISREG(status.st_mode):
             file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-            status = os.fstat(file)
+        try:
+            if file >= 0:
+                status = os.fstat(file)
+                if not stat.S_ISREG(status.st_mode):
+                    raise OSError(errno.EISDIR, "it changed its type", path)
+            info = self.described(path, name, status)
+        except BaseException:
+            if file >= 0:
+                os.close(file)
+            raise
+        if info.islnk() and file >= 0:
+            os.close(file)
+            file = -1
+        return info, file
+
+    def described(self, path: str, name: str, status: os.stat_result) -> tarfile.TarInfo:
         info = tarfile.TarInfo(name)
         info.mode, info.uid, info.gid = stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid
         info.mtime = status.st_mtime_ns // 10**9
         seconds, rest = divmod(status.st_mtime_ns, 10**9)
-        info.pax_headers = {"mtime": f"{seconds}.{rest:09d}"}
+        info.type, info.pax_headers = tarfile.FIFOTYPE, {"mtime": f"{seconds}.{rest:09d}"}
         if not self.typed(info, status, path):
-            self.warned.add(name, "left out: no file, directory or link")
-            if file >= 0:
-                os.close(file)
-            return None
-        if info.islnk() and file >= 0:
-            os.close(file)
-            file = -1
+            return info
         info.pax_headers = {**info.pax_headers, **read_attributes(path)}
-        return info, file
+        if info.isreg() and status.st_nlink > 1:  # only now: it is certain to be in the stream
+            self.seen[status.st_dev, status.st_ino] = info.name
+        return info
 
     def typed(self, info: tarfile.TarInfo, status: os.stat_result, path: str) -> bool:
         """Set its type; False for what a stream does not hold."""
@@ -283,8 +336,6 @@ class Reader:
             first = self.seen.get(key)
             if first is None:
                 info.type, info.size = tarfile.REGTYPE, status.st_size
-                if status.st_nlink > 1:
-                    self.seen[key] = info.name
             else:
                 info.type, info.linkname = tarfile.LNKTYPE, first
         else:

@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import socket
 import stat
 import subprocess
@@ -180,6 +181,82 @@ def test_a_file_that_vanishes_is_left_out_and_named(
         assert tar.getnames() == [".", "kept"]
 
 
+def make(path: Path, what: str, root: Path) -> None:
+    """`what` at the path, whatever was there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
+    if what == "file":
+        path.write_text("x")
+    elif what == "directory":
+        path.mkdir()
+        (path / "inner").write_text("y")
+    elif what == "link":
+        path.symlink_to(root / "other")
+    elif what == "pipe":
+        os.mkfifo(path)
+
+
+KINDS = ("file", "directory", "link", "pipe", "nothing")
+
+
+@pytest.mark.parametrize("when", ["listed", "member"])
+@pytest.mark.parametrize("after", KINDS)
+@pytest.mark.parametrize("before", KINDS[:-1])
+def test_what_becomes_something_else_meanwhile_still_comes_back(
+    before: str, after: str, when: str, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stream that was taken can be loaded, whatever the application did in the meantime."""
+    (root / "other").mkdir()
+    (root / "other" / "outside").write_text("z")
+    make(root / "m", before, root)
+    (root / "z").write_text("kept")
+    real = getattr(volume_agent.Reader, when)
+
+    def changing(reader: Any, path: str, *rest: Any, **more: Any) -> Any:
+        found = real(reader, path, *rest, **more)
+        if path == str(root) or path.endswith("/m"):
+            make(root / "m", after, root)
+        return found
+
+    out = io.BytesIO()
+    monkeypatch.setattr(volume_agent.Reader, when, changing)
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(out))
+    volume_agent.save(str(root), volume_agent.Warned())
+    stream = out.getvalue()
+    monkeypatch.undo()
+    target = tmp_path / "back"
+    target.mkdir()
+    code, _, said = agent("load", target, stream)
+    assert code == 0, said
+    assert (target / "z").read_text() == "kept"
+    assert not (target / "m" / "outside").exists() or (target / "m").is_symlink()
+
+
+def test_a_second_name_is_no_link_to_a_file_that_vanished(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "a").write_text("x")
+    os.link(root / "a", root / "b")
+    real = volume_agent.read_attributes
+
+    def vanishing(path: str) -> dict[str, str]:
+        if path.endswith("/a"):
+            os.unlink(path)
+        return real(path)
+
+    monkeypatch.setattr(volume_agent, "read_attributes", vanishing)
+    out, warned = io.BytesIO(), volume_agent.Warned()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(out))
+    volume_agent.save(str(root), warned)
+    assert warned.lines == ["a: vanished while it was read"]
+    target = tmp_path / "back"
+    target.mkdir()
+    code, _, said = agent("load", target, out.getvalue())
+    assert code == 0, said
+    assert (target / "b").read_text() == "x"
+
+
 def test_a_file_that_shrinks_is_named(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (root / "log").write_bytes(b"x" * 100_000)
     real = os.pread
@@ -199,14 +276,14 @@ def test_a_directory_that_cannot_be_read_fails_and_is_no_empty_one(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (root / "private").mkdir()
-    real = os.scandir
+    real = os.open
 
-    def denied(path: Any) -> Any:
+    def denied(path: Any, *rest: Any, **more: Any) -> Any:
         if str(path).endswith("private"):
             raise PermissionError(errno.EACCES, "Permission denied", str(path))
-        return real(path)
+        return real(path, *rest, **more)
 
-    monkeypatch.setattr(os, "scandir", denied)
+    monkeypatch.setattr(os, "open", denied)
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO()))
     with pytest.raises(PermissionError):
         volume_agent.save(str(root), volume_agent.Warned())
