@@ -4,7 +4,7 @@ Reads the local journal and the journal in the cluster, which covers runners tha
 
 Without a context it uses the one that the journal names; the uid of kube-system decides whether
 that is the same cluster, never the name. Changes on a sandbox ended with it. Helper Pods of backups
-and restores that were killed are removed as well.
+and restores that were killed are removed as well, and so are scratch namespaces of killed drills.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from resilience.backup.drills import scratch_leftovers
 from resilience.backup.plans.helper_leftovers import Swept, sweep
 from resilience.cluster.access.access import NoAccess
 from resilience.commands import CommandError, settings
@@ -63,8 +64,8 @@ def recover(options: argparse.Namespace) -> int:
 
 
 def _helpers_alone(given: Settings) -> int:
-    """No run left a journal here. A killed backup keeps none: its helper Pods are searched for
-    on the backups' cluster, which is the one of KUBECONFIG.
+    """No run left a journal here. A killed backup keeps none: its helper Pods, and the scratch
+    namespaces of drills, are searched for on the backups' cluster, the one of KUBECONFIG.
     """
     from resilience.cluster import open_context
     from resilience.cluster.errors import ClusterError
@@ -75,7 +76,7 @@ def _helpers_alone(given: Settings) -> int:
             with open_context(given.context) as cluster:
                 helpers = _swept(cluster)
         except (NoAccess, ClusterError) as problem:
-            warn(f"helper Pods of backups were not searched for: {problem}")
+            warn(f"leftovers of backups were not searched for: {problem}")
     _say_helpers(helpers)
     if not helpers.removed and not helpers.kept:
         say("nothing is left to undo")
@@ -95,7 +96,9 @@ def _swept(cluster: HttpCluster) -> Swept:
     def allowed(namespace: str) -> AbstractContextManager[HttpCluster]:
         return admitted(cluster, Reach(namespaces=frozenset({namespace})), "resilience recover")
 
-    return sweep(cluster, allowed, (CommandError,))
+    swept = sweep(cluster, allowed, (CommandError,))
+    scratch_leftovers.sweep(cluster, allowed, (CommandError,), swept)
+    return swept
 
 
 def _wanted(found: Sequence[Left], run: str | None) -> Sequence[Left]:

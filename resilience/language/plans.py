@@ -19,6 +19,7 @@ from resilience.model.inside import Dump, PlanHook
 from resilience.model.scenario import Drill, Exclude, Keep, PlanObjective, Step
 
 _PATTERN = re.compile(r"[a-z0-9*?]([-a-z0-9*?]{0,61}[a-z0-9*?])?")
+_LONGEST = 63
 _SCRATCH = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
@@ -200,6 +201,13 @@ def apart(
     with names and patterns."""
     for pattern in taken:
         name = into.replace("${namespace}", pattern)
+        if len(name) > _LONGEST:
+            reading.wrong(
+                node,
+                f"the drill goes into {quoted(name)}, a name of {len(name)} characters",
+                f"an `into` that gives a namespace of at most {_LONGEST}, such as `drill`",
+            )
+            return
         if any(fnmatchcase(name, one) for one in taken) and not any(
             fnmatchcase(name, one) for one in left
         ):

@@ -77,6 +77,13 @@ def test_a_drill_goes_into_a_namespace_that_kubernetes_accepts(into: str) -> Non
     assert message.startswith("the drill restores into `")
 
 
+@pytest.mark.parametrize(("length", "long"), [(57, False), (58, True), (63, True)])
+def test_a_scratch_namespace_is_no_longer_than_kubernetes_allows(length: int, long: bool) -> None:
+    text = PLAN.replace("[shop]", f"[{'n' * length}]") + "drill: {then: [{ready: all}]}\n"
+    found = [problem.message for problem in read(text).problems]
+    assert [f"a name of {length + 6} characters" in each for each in found] == [True] * long
+
+
 @pytest.mark.parametrize(
     ("namespaces", "into"),
     [

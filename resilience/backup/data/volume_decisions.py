@@ -108,6 +108,22 @@ def _in_use(used: str, mode: VolumesMode) -> tuple[Act, str]:
     )
 
 
+def found_full(decision: Decision, mode: VolumesMode) -> Decision:
+    """A claim that was just created was bound to a volume that holds data: a disk that was retained
+    from the claim before, perhaps with all that is left of it."""
+    record, namespace = decision.record, decision.namespace
+    if mode == "overwrite":
+        why = "its volume was retained with data, which is overwritten"
+        return Decision(record, namespace, Act.REFILL, why)
+    if mode == "fail":
+        return Decision(record, namespace, Act.REFUSE, (
+            "the claim was bound to a volume that was retained and is not empty; its data was not "
+            "touched. Leave it with --volumes skip, or replace it with --volumes overwrite"
+        ))  # fmt: skip
+    why = "its volume was retained and is not empty; --volumes overwrite replaces its data"
+    return Decision(record, namespace, Act.LEAVE, why)
+
+
 def looked(decision: Decision, empty: bool, mode: VolumesMode) -> Decision:
     """What a look into the volume decides."""
     record, namespace = decision.record, decision.namespace

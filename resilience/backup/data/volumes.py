@@ -20,7 +20,14 @@ from resilience.backup.data.container_stream import Counted, Ended, Exec, last_w
 from resilience.backup.data.helper_holder import HOLDER, holder, runs_here
 from resilience.backup.data.helper_pod import MOUNT, RUN, helper, in_place_of, uses
 from resilience.backup.data.snapshot_clones import CLAIMS, StandIns
-from resilience.backup.data.volume_decisions import Act, Decision, VolumesMode, decide, looked
+from resilience.backup.data.volume_decisions import (
+    Act,
+    Decision,
+    VolumesMode,
+    decide,
+    found_full,
+    looked,
+)
 from resilience.backup.format import layout
 from resilience.backup.format.backup_clock import Clock
 from resilience.backup.format.errors import HelperLost, VolumeFailed
@@ -155,10 +162,14 @@ class TarVolumes:
     def _looked(self, decision: Decision) -> Decision:
         """Whether a claim that exists, and that no Pod uses, is empty."""
         with self.mounted(decision.namespace, decision.record.claim, writing=False) as pod:
-            ended = self._agent(decision.namespace, pod, "look")
+            empty = self._is_empty(decision, pod)
+        return looked(decision, empty, self.mode)
+
+    def _is_empty(self, decision: Decision, pod: str) -> bool:
+        ended = self._agent(decision.namespace, pod, "look")
         if ended.status != 0:
             raise VolumeFailed(f"volume {decision.title} cannot be looked at: {last_words(ended)}")
-        return looked(decision, "empty" in ended.stderr.split(), self.mode)
+        return "empty" in ended.stderr.split()
 
     def fill(self, snapshot: Snapshot, decisions: Sequence[Decision]) -> list[str]:
         """For `RestoreRequest.volumes`: as it was decided; a line for each volume."""
@@ -168,14 +179,21 @@ class TarVolumes:
         if decision.act not in (Act.FILL, Act.REFILL):
             return str(decision)
         namespace, record = decision.namespace, decision.record
-        try:
-            self._mark(namespace, record.claim, {FILLING: self.name})
-        except NotFound:
+        if self._claim(namespace, record.claim) is None:
             why = "its claim was not restored"
             return str(Decision(record, namespace, Act.LEAVE, why))
-        warned = self.bring_back(
-            snapshot, record, namespace, empty_first=decision.act is Act.REFILL
-        )
+        with self.mounted(namespace, record.claim, writing=True) as pod:
+            if decision.act is Act.FILL and not self._is_empty(decision, pod):
+                decision = found_full(decision, self.mode)
+            if decision.act is Act.LEAVE:
+                return str(decision)
+            if decision.act is Act.REFUSE:
+                raise VolumeFailed(f"volume {decision.title}: {decision.why}")
+            # Only now: a resumed restore empties what bears this mark.
+            self._mark(namespace, record.claim, {FILLING: self.name})
+            warned = self._load(
+                snapshot, record, namespace, pod, empty_first=decision.act is Act.REFILL
+            )
         self._mark(namespace, record.claim, {FILLED: self.name, FILLING: None})
         told = f"; warning: {'; '.join(warned)}" if warned else ""
         return f"{decision}: {record.bytes} bytes, tree {record.tree}{told}"
@@ -187,16 +205,22 @@ class TarVolumes:
         command = ["python", "-c", packed("volume_agent"), what, MOUNT]
         return self.exec.run(namespace, pod, "volume", command, timeout=_TIMEOUT, **streams)
 
-    def bring_back(
+    def bring_back(self, snapshot: Snapshot, record: VolumeRecord, namespace: str) -> Sequence[str]:
+        """Into the claim of the same name in `namespace`, which must be empty."""
+        with self.mounted(namespace, record.claim, writing=True) as pod:
+            return self._load(snapshot, record, namespace, pod, empty_first=False)
+
+    def _load(
         self,
         snapshot: Snapshot,
         record: VolumeRecord,
         namespace: str,
+        pod: str,
         *,
-        empty_first: bool = False,
+        empty_first: bool,
     ) -> Sequence[str]:
-        """Into the claim of the same name in `namespace`, which must be empty, or is emptied. The
-        helper reads the disk back and holds it against the stream; returns what it warns of."""
+        """Into an empty volume, or one that is emptied. The helper reads the disk back and holds it
+        against the stream; returns what it warns of."""
         what = f"volume {namespace}/{record.claim}"
         sent = Counted(lambda data: None)
 
@@ -207,11 +231,10 @@ class TarVolumes:
                     return
                 yield chunk
 
-        with self.mounted(namespace, record.claim, writing=True) as pod:
-            if empty_first and (ended := self._agent(namespace, pod, "clear")).status != 0:
-                raise VolumeFailed(f"{what} cannot be emptied: {last_words(ended)}")
-            form = "load" if record.tree.startswith("2:") else "load-1"
-            ended = self._agent(namespace, pod, form, stdin=stdin())
+        if empty_first and (ended := self._agent(namespace, pod, "clear")).status != 0:
+            raise VolumeFailed(f"{what} cannot be emptied: {last_words(ended)}")
+        form = "load" if record.tree.startswith("2:") else "load-1"
+        ended = self._agent(namespace, pod, form, stdin=stdin())
         footer = proven(what, ended, sent)
         if (sent.bytes, sent.sha256) != (record.bytes, record.sha256):
             raise VolumeFailed(f"{what}: the stored stream is not the one that was recorded")

@@ -153,26 +153,27 @@ def _created(cluster: Cluster, name: str, origin: Origin, clock: Clock, ttl: tim
     try:
         created = cluster.create(NAMESPACES, body)
     except Conflict:
-        _make_way(cluster, name, origin, clock)
+        cleared(cluster, name, origin.holder, clock=clock)
         created = cluster.create(NAMESPACES, body)
     return str(created["metadata"]["uid"])
 
 
-def _make_way(cluster: Cluster, name: str, origin: Origin, clock: Clock) -> None:
-    """Sweep what a killed drill left under this name; `RestoreRefused` for anything else."""
+def cleared(cluster: Cluster, name: str, holder: str, *, clock: Clock) -> None:
+    """Delete what a killed drill left under this name; `RestoreRefused` for anything else.
+    `holder` is who does it."""
     found = cluster.get(NAMESPACES, name)["metadata"]
     held = (found.get("labels") or {}).get(OWNER)
     if not held:
         raise _in_use(name, "it is not a drill's")
     if not found.get("deletionTimestamp"):
-        _require_dead(cluster, name, held, origin, clock)
+        _require_dead(cluster, name, held, holder, clock)
     torn_down(cluster, name, str(found["uid"]), clock=clock)
     wait_gone(cluster, name, clock=clock)
 
 
-def _require_dead(cluster: Cluster, name: str, held: str, origin: Origin, clock: Clock) -> None:
+def _require_dead(cluster: Cluster, name: str, held: str, holder: str, clock: Clock) -> None:
     """Watches the Lease for as long as it lasts: clocks of two machines are never compared."""
-    lock = LeaseLock(cluster, name, LEASE, origin.holder or "a drill", _Lent(clock))
+    lock = LeaseLock(cluster, name, LEASE, holder or "a drill", _Lent(clock))
     try:
         lock.acquire(DURATION + 2 * ASK_EVERY)
     except Held as problem:

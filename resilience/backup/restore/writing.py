@@ -170,6 +170,11 @@ class ObjectWriter:
         if by == self.restore:
             return Written(Outcome.RESUMED, uid=uid)
         patch = _difference(live, obj)
+        if why := _released(live, obj):
+            if existing == "update":
+                return self._update(resource, obj, _reserved(patch), uid, dry_run)
+            outcome = Outcome.SKIPPED if existing == "skip" else Outcome.REJECTED
+            return Written(outcome if dry_run or existing == "skip" else Outcome.FAILED, why, uid)
         if not patch:
             return Written(Outcome.EQUAL, uid=uid)
         if existing == "update" or _always_there(obj):
@@ -190,11 +195,36 @@ class ObjectWriter:
         return Written(Outcome.UPDATED, uid=uid)
 
 
+_PROVISIONED = "pv.kubernetes.io/provisioned-by"
+
+
+def _released(live: Object, obj: Object) -> str:
+    """Why no claim can be bound to a volume that exists: the claim it was bound to is gone
+    (pkg/controller/volume/persistentvolume). A claim of a provisioned one gets a new volume."""
+    if identity(obj) != "PersistentVolume" or (live.get("status") or {}).get("phase") != "Released":
+        return ""
+    if _PROVISIONED in (live["metadata"].get("annotations") or {}):
+        return ""
+    return (
+        "it is Released: its claim is gone, and no other can be bound to it. `--existing update` "
+        "makes it available to the restored claim and keeps its data"
+    )
+
+
+def _reserved(patch: Object) -> Object:
+    """For the claim of that name, whatever its uid."""
+    spec = patch.get("spec") or {}
+    claim = {**(spec.get("claimRef") or {}), "uid": None, "resourceVersion": None}
+    return patch | {"spec": {**spec, "claimRef": claim}}
+
+
 def _difference(live: Object, obj: Object) -> Object:
     mine, theirs = copy.deepcopy(obj), copy.deepcopy(live)
     strip(mine, _WITHOUT_ALLOCATIONS)
     strip(theirs, _WITHOUT_ALLOCATIONS)
     leave_allocated(theirs, mine)
+    if identity(obj) == "PersistentVolume" and "claimRef" not in (theirs.get("spec") or {}):
+        (mine.get("spec") or {}).pop("claimRef", None)  # available: its claim will be bound to it
     for each in (mine, theirs):  # linked by uid, and of no other worth
         each["metadata"].pop("ownerReferences", None)
     return merge_patch(theirs, mine)

@@ -395,6 +395,56 @@ def test_a_restore_that_died_while_it_filled_a_volume_is_resumed(
     assert contents(back) == contents(volume)
 
 
+Retained = tuple[Snapshot, FakeCluster, LocalExec, Path]
+
+
+@pytest.fixture
+def retained(volume: Path, tmp_path: Path) -> Retained:
+    """The claim is lost, and its restored copy is bound to the disk of before, with newer data."""
+    cluster, disk = claimed(), tmp_path / "disk"
+    disk.mkdir()
+    (disk / "newer").write_text("since the snapshot")
+    exec_ = LocalExec({"shop/resilience-volume-data": volume})
+    snapshot = opened(taken(cluster, exec_), "one")
+    exec_.directories = {"shop/resilience-volume-data": disk}
+    target = FakeCluster()
+    target.on_create = cluster.on_create
+    return snapshot, target, exec_, disk
+
+
+def test_a_resumed_restore_never_empties_a_disk_that_was_retained(retained: Retained) -> None:
+    snapshot, target, exec_, disk = retained
+    with pytest.raises(VolumeFailed, match="retained and is not empty; its data was not touched"):
+        restored("r", snapshot, target, exec_)
+    target.objects["persistentvolumeclaims", "shop", "data"]["spec"]["volumeName"] = "pv-7"
+    for ask_first in (True, False):
+        with pytest.raises(RestoreRefused, match="not empty"):
+            restored("r", snapshot, target, exec_, ask_first=ask_first)
+    assert os.listdir(disk) == ["newer"]
+    assert restored("r", snapshot, target, exec_, mode="skip").complete
+    assert os.listdir(disk) == ["newer"]
+
+
+@pytest.mark.parametrize("mode", ["skip", "fill-empty"])
+def test_a_disk_that_was_retained_is_left_where_that_is_asked_for(
+    retained: Retained, mode: str
+) -> None:
+    snapshot, target, exec_, disk = retained
+    report = restored("r", snapshot, target, exec_, mode=mode)
+    assert report.complete
+    assert report.volumes[0].startswith("volume shop/data: left: its volume was retained")
+    assert os.listdir(disk) == ["newer"]
+
+
+def test_a_disk_that_was_retained_is_overwritten_where_that_is_asked_for(
+    retained: Retained, volume: Path
+) -> None:
+    snapshot, target, exec_, disk = retained
+    report = restored("r", snapshot, target, exec_, mode="overwrite")
+    assert "retained with data, which is overwritten" in report.volumes[0]
+    assert contents(disk) == contents(volume)
+
+
 def test_a_claim_that_somebody_else_made_is_never_emptied_by_a_resumed_restore(
     twice: Twice,
 ) -> None:

@@ -1,4 +1,4 @@
-"""A drill that was killed with kill -9 is cleared away by the next one, on a cluster that lives on.
+"""A drill that was killed with kill -9 is cleared away by the next one and by `resilience recover`.
 
 It takes as long as the dead drill's Lease lasts, which is watched and never guessed.
 """
@@ -30,8 +30,9 @@ def box() -> Iterator[Embedded]:
         yield embedded
 
 
-def test_a_drill_killed_with_kill_nine_is_cleared_away_by_the_next(
-    box: Embedded, tmp_path: Path
+@pytest.mark.parametrize("by", ["the next", "recover"])
+def test_a_drill_killed_with_kill_nine_is_cleared_away(
+    box: Embedded, tmp_path: Path, by: str
 ) -> None:
     words = [
         sys.executable,
@@ -66,6 +67,8 @@ def test_a_drill_killed_with_kill_nine_is_cleared_away_by_the_next(
             killed = until(scratch)
             first.send_signal(signal.SIGKILL)
         assert cluster.get(NAMESPACES, "notes-drill")["metadata"]["uid"] == killed
+        if by == "recover":
+            words = [sys.executable, "-m", "resilience", "recover", "--context", context]
         second = subprocess.run(
             words,
             cwd=ROOT,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import random
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -284,6 +285,79 @@ def test_update_also_removes_what_was_added_since() -> None:
     report = brought_back(store, target, existing="update")
     assert report.counts[Outcome.UPDATED] == 1
     assert target.objects["configmaps", "shop", "settings"]["data"] == {"greeting": "hello"}
+
+
+VOLUME: Object = {
+    "apiVersion": "v1",
+    "kind": "PersistentVolume",
+    "metadata": {"name": "disk"},
+    "spec": {
+        "persistentVolumeReclaimPolicy": "Retain",
+        "claimRef": {
+            "kind": "PersistentVolumeClaim",
+            "namespace": "shop",
+            "name": "data",
+            "uid": "1",
+        },
+    },
+}
+
+
+def with_volume(
+    phase: str, *, bound: bool = True, **annotations: str
+) -> tuple[MemoryStore, FakeCluster]:
+    """Its snapshot, and a cluster where only the volume is left."""
+    cluster, target, volume = FakeCluster(), FakeCluster(), copy.deepcopy(VOLUME)
+    volume["metadata"]["annotations"] = annotations
+    cluster.namespace("shop")
+    claim = {"kind": "PersistentVolumeClaim", "metadata": {"name": "data", "namespace": "shop"}}
+    cluster.add({"apiVersion": "v1", **claim, "spec": {"volumeName": "disk"}})
+    cluster.add(copy.deepcopy(volume))
+    store = stored(cluster, "shop")
+    if not bound:
+        del volume["spec"]["claimRef"]
+    target.add(volume | {"status": {"phase": phase}})
+    return store, target
+
+
+def test_a_released_volume_is_refused_before_anything_is_written() -> None:
+    store, target = with_volume("Released")
+    for dry_run in (True, False):
+        request = RestoreRequest(name="r", dry_run=dry_run)
+        if dry_run:
+            (bad,) = restore(request, opened(store, "one"), target, clock=FakeClock()).bad
+            assert "it is Released" in bad.reason
+        else:
+            with pytest.raises(RestoreRefused, match=r"it is Released.*--existing update"):
+                restore(request, opened(store, "one"), target, clock=FakeClock())
+    assert created(target) == []
+
+
+def test_an_update_makes_a_released_volume_available_to_its_claim() -> None:
+    store, target = with_volume("Released")
+    request = RestoreRequest(name="r", existing="update")
+    assert restore(request, opened(store, "one"), target, clock=FakeClock()).complete
+    found = target.objects["persistentvolumes", "", "disk"]["spec"]["claimRef"]
+    assert (found["namespace"], found["name"]) == ("shop", "data")
+    assert not found.get("uid")
+
+
+@pytest.mark.parametrize(
+    ("phase", "bound", "annotations"),
+    [
+        ("Released", True, {"pv.kubernetes.io/provisioned-by": "csi.example.com"}),
+        ("Available", False, {}),
+        ("Bound", True, {}),
+    ],
+)
+def test_a_volume_that_does_not_stand_in_the_way_is_equal(
+    phase: str, bound: bool, annotations: dict[str, str]
+) -> None:
+    store, target = with_volume(phase, bound=bound, **annotations)
+    request = RestoreRequest(name="r", dry_run=True)
+    report = restore(request, opened(store, "one"), target, clock=FakeClock())
+    outcomes = {item.kind: item.outcome for item in report.items}
+    assert outcomes["persistentvolumes"] is Outcome.EQUAL
 
 
 def test_into_another_namespace_everything_that_names_it_follows() -> None:
