@@ -60,7 +60,18 @@ def _state(pod: Object) -> tuple[str, bool]:
     if scheduled.get("status") == "False":
         said = scheduled.get("message") or scheduled.get("reason")
         return f"not scheduled ({said})", True
+    if shut := [
+        gate for gate in _gates(pod) if objects.condition(pod, gate).get("status") != "True"
+    ]:
+        return f"not ready (readiness gate {', '.join(shut)} is not True)", True
     return f"{objects.phase(pod) or 'without status'} and not ready", False
+
+
+def _gates(pod: Object) -> list[str]:
+    """Conditions that somebody else has to set, once its containers are ready."""
+    if objects.condition(pod, "ContainersReady").get("status") != "True":
+        return []
+    return [each["conditionType"] for each in (pod.get("spec") or {}).get("readinessGates") or ()]
 
 
 def _terminating(pod: Object) -> str:

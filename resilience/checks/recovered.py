@@ -8,18 +8,20 @@ workload recovered. What did not serve before does not have to come back.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from resilience.checks import events, recovering, stuck
 from resilience.checks.recovery import Recovery
-from resilience.cluster.interface import PODS
+from resilience.cluster.interface import PODS, Object
 from resilience.cluster.survey import WORKLOADS
 from resilience.kube import objects
 from resilience.model.timeline import What
 from resilience.model.verb import Family, Phase, Right, Verb
 from resilience.model.verdict import Finding, Reason, Result, Unit
 from resilience.verbs.context import CheckContext, NotMet
+
+_KINDS = frozenset(resource.kind.lower() for resource in WORKLOADS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,19 +69,41 @@ def _why(open_: Sequence[Recovery], context: CheckContext) -> list[str]:
 def _reasons(open_: Sequence[Recovery], context: CheckContext) -> list[str]:
     """Why the Pods that should have come back do not serve, in the words of `ready`."""
     unready = {objects.uid(pod): pod for each in open_ for pod in each.unready}
-    return [*events.about_unready(unready.values(), context), *_stuck(open_, context)]
+    told = [*events.about_unready(unready.values(), context), *_not_made(open_, context)]
+    return [*told, *_stuck(open_, context)]
+
+
+def _not_made(open_: Sequence[Recovery], context: CheckContext) -> Iterator[str]:
+    """Why Pods are missing altogether: their workload is gone, or they are not admitted."""
+    workloads = _by_title(context)
+    for each in open_:
+        living = [pod for pod in each.unready if not objects.is_terminating(pod)]
+        if each.serving + len(living) >= each.due:
+            continue
+        if owner := workloads.get(each.workload):
+            yield from events.about_creation(owner, context)
+        elif each.workload.partition("/")[0] in _KINDS and _is_here(each, context):
+            yield f"{each.workload} does not exist any more"
+
+
+def _is_here(recovery: Recovery, context: CheckContext) -> bool:
+    return all(each.startswith(f"{context.namespace}/") for each in recovery.victims)
+
+
+def _by_title(context: CheckContext) -> dict[str, Object]:
+    """The workloads of the namespace, as `deployment/web`."""
+    return {
+        f"{resource.kind.lower()}/{objects.name(workload)}": workload
+        for resource in WORKLOADS
+        for workload in context.view(resource, context.namespace).objects()
+    }
 
 
 def _stuck(open_: Sequence[Recovery], context: CheckContext) -> list[str]:
     """What to do, where no waiting brings the successors."""
     unready = {objects.uid(pod): pod for each in open_ for pod in each.unready}
     titles = {each.workload for each in open_}
-    owners = [
-        workload
-        for resource in WORKLOADS
-        for workload in context.view(resource, context.namespace).objects()
-        if f"{resource.kind.lower()}/{objects.name(workload)}" in titles
-    ]
+    owners = [found for title, found in _by_title(context).items() if title in titles]
     return stuck.remedies(unready.values(), context, owners)
 
 

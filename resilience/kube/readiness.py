@@ -83,7 +83,15 @@ def _missing_pods(workload: Object, pods: Sequence[Object] | None) -> Shortfall 
         wrong.append(f"{serving} serving in our own watch")
     if not wrong:
         return None
-    return Shortfall(f"expected {want} of {want} Pods, observed " + ", ".join(wrong))
+    return Shortfall(
+        f"expected {want} of {want} Pods, observed " + ", ".join(wrong) + _held(workload)
+    )
+
+
+def _held(workload: Object) -> str:
+    """What keeps a controller from going on."""
+    paused = workload.get("kind") == "Deployment" and (workload.get("spec") or {}).get("paused")
+    return "; it is paused (`kubectl rollout resume`)" if paused else ""
 
 
 def summary(workload: Object) -> str:

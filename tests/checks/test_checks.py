@@ -13,7 +13,7 @@ from resilience.actions.workloads.scale import VERB as SCALE
 from resilience.checks.ready import VERB as READY
 from resilience.checks.recovered import VERB as RECOVERED
 from resilience.checks.restarts import VERB as RESTARTS
-from resilience.cluster.interface import DEPLOYMENTS, PODS
+from resilience.cluster.interface import DEPLOYMENTS, EVENTS, PODS
 from resilience.engine.evidence.sight import Gap
 from resilience.engine.run import looking
 from resilience.kube.selectors import Selector
@@ -71,6 +71,34 @@ def test_what_has_not_recovered_says_why_in_the_words_of_ready(here: World) -> N
     record = here.run(when=[kill()], then=[step(RECOVERED, Phase.THEN, within=3.0)])
     assert "serving Pods back" in record.message
     assert "is Pending and not ready" in record.message
+
+
+def test_what_has_not_recovered_says_that_its_workload_is_gone(here: World) -> None:
+    here.controllers.frozen = True
+    here.cluster.clock.after(0.5, lambda: here.cluster.remove(DEPLOYMENTS, "shop", "web"))
+    record = here.run(when=[kill()], then=[step(RECOVERED, Phase.THEN, within=3.0)])
+    assert record.outcome is Outcome.SERVICE_FAILED
+    assert "deployment/web does not exist any more" in record.message
+
+
+def test_what_has_not_recovered_says_why_no_pod_was_made(here: World) -> None:
+    here.controllers.frozen = True
+    [web] = here.cluster.find(DEPLOYMENTS, "shop")
+    refused = {
+        "metadata": {"name": "web.1", "namespace": "shop"},
+        "type": "Warning",
+        "reason": "FailedCreate",
+        "message": "exceeded quota: q, requested: pods=1",
+        "involvedObject": {"uid": web["metadata"]["uid"]},
+    }
+
+    def tell() -> None:
+        here.cluster.put(EVENTS, refused)
+
+    here.cluster.clock.after(0.5, tell)
+    record = here.run(when=[kill()], then=[step(RECOVERED, Phase.THEN, within=3.0)])
+    assert record.outcome is Outcome.SERVICE_FAILED
+    assert "last Event FailedCreate: exceeded quota: q, requested: pods=1" in record.message
 
 
 def finished(here: World, name: str = "once") -> None:

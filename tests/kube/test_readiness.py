@@ -54,6 +54,14 @@ def test_each_number_of_the_status_counts(status: dict[str, int], said: str) -> 
     assert said in missing(DEPLOYMENTS, deployment(**status), pods(3))
 
 
+def test_a_paused_deployment_says_that_it_is() -> None:
+    held = deployment(updatedReplicas=0)
+    held["spec"]["paused"] = True
+    text = missing(DEPLOYMENTS, held, pods(3))
+    assert text.endswith("0 updated; it is paused (`kubectl rollout resume`)")
+    assert "paused" not in missing(DEPLOYMENTS, deployment(updatedReplicas=0), pods(3))
+
+
 def test_a_status_of_before_the_delete_proves_nothing() -> None:
     """Seen on a real cluster: 4 ms after a DELETE the status still said 3 of 3."""
     assert "2 serving in our own watch" in missing(DEPLOYMENTS, deployment(), pods(2, 1))

@@ -1,0 +1,42 @@
+"""Why a Pod does not serve, in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from resilience.checks.events import about_unready
+from resilience.cluster.interface import Object
+
+
+class NoEvents:
+    """A context whose watch has seen no Event."""
+
+    def history(self, _: object) -> list[object]:
+        return []
+
+
+def pod(**conditions: str) -> Object:
+    found = [{"type": key, "status": value} for key, value in conditions.items()]
+    return {
+        "metadata": {"name": "web", "namespace": "shop", "uid": "1"},
+        "spec": {"readinessGates": [{"conditionType": "Balancer"}, {"conditionType": "Other"}]},
+        "status": {"phase": "Running", "conditions": found},
+    }
+
+
+@pytest.mark.parametrize(
+    ("conditions", "says"),
+    [
+        ({"ContainersReady": "True"}, "not ready (readiness gate Balancer, Other is not True)"),
+        (
+            {"ContainersReady": "True", "Balancer": "True", "Other": "False"},
+            "not ready (readiness gate Other is not True)",
+        ),
+        ({"ContainersReady": "False"}, "Running and not ready"),
+    ],
+)
+def test_a_readiness_gate_that_nobody_opened_is_named(
+    conditions: dict[str, str], says: str
+) -> None:
+    (said,) = about_unready([pod(**conditions)], NoEvents())  # type: ignore[arg-type]
+    assert said == f"shop/web is {says}"
