@@ -21,7 +21,7 @@ from resilience.sandbox.controllers.daemonset.daemon_plan import (
 )
 from resilience.sandbox.controllers.deployment.rollout_facts import created
 from resilience.sandbox.controllers.podsets import pod_creation
-from resilience.sandbox.controllers.podsets.adoption import adopt, release
+from resilience.sandbox.controllers.podsets.adoption import claim
 from resilience.sandbox.controllers.podsets.controller_revisions import (
     POD_LABEL,
     Revisions,
@@ -37,7 +37,7 @@ from resilience.sandbox.kube.object_edits import (
     with_status,
 )
 from resilience.sandbox.kube.pod_facts import is_available, is_ready, is_terminal, phase_of
-from resilience.sandbox.kube.selector_index import Key, from_spec
+from resilience.sandbox.kube.selector_index import Key
 from resilience.sandbox.reconcile.controller_context import Context, Controller
 from resilience.sandbox.reconcile.pod_index import changed_owners
 
@@ -121,25 +121,10 @@ class DaemonSetController(Controller):
             runs, stays = placement(owner["spec"]["template"]["spec"], node)
             view.runs |= {name} if runs else set()
             view.stays |= {name} if stays else set()
-        for pod in self._claim(owner):
+        for pod in claim(self, self.pods, owner, self.kind):
             if not (is_deleting(pod) and is_terminal(pod)):
                 view.pods.setdefault(target_of(pod), []).append(pod)
         return view
-
-    def _claim(self, owner: Obj) -> Sequence[Obj]:
-        namespace = owner["metadata"]["namespace"]
-        selector = from_spec(owner["spec"]["selector"])
-        for key in self.context.pods.orphans.of(namespace):
-            orphan = self.api.find(self.pods, *key)
-            if orphan is not None and selector.matches(labels_of(orphan)):
-                adopt(self.api, self.pods, orphan, owner, self.kind)
-        mine = []
-        for pod in self.api.list(self.pods, namespace, owner=uid_of(owner)):
-            if selector.matches(labels_of(pod)):
-                mine.append(pod)
-            else:
-                release(self.api, self.pods, pod, uid_of(owner))
-        return mine
 
     def _end_failed(self, owner: Obj, view: View) -> float | None:
         """Remove ended Pods, with back-off for failed ones; seconds until the next may go."""

@@ -42,6 +42,7 @@ from resilience.sandbox.controllers.job.ended_pods import (
 from resilience.sandbox.controllers.job.per_index import Indexes
 from resilience.sandbox.controllers.job.pod_tracking import FINALIZER, Tracking
 from resilience.sandbox.controllers.podsets import pod_creation
+from resilience.sandbox.controllers.podsets.adoption import claim
 from resilience.sandbox.controllers.podsets.pod_templates import pod_from_template
 from resilience.sandbox.controllers.replicaset.deletion_order import rank_for_deletion
 from resilience.sandbox.kube.api import Change, Obj
@@ -154,7 +155,7 @@ class JobController(Controller):
         status = job.get("status") or {}
         sync = Sync(succeeded=status.get("succeeded", 0), failed=status.get("failed", 0))
         sync.done = parse(status.get("completedIndexes", ""))
-        owned = self.api.list(self.pods, job["metadata"]["namespace"], owner=uid_of(job))
+        owned = claim(self, self.pods, job, self.kind, FINALIZER)
         if is_indexed(job):
             sync.indexes = per_index.look(job, list(owned), self._ended_or_now)
         for pod in sorted(owned, key=_ended_at):

@@ -57,6 +57,7 @@ class Pod:
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiters: list[asyncio.Future[None]] = []
         self._stop = asyncio.Event()
+        self._changed = asyncio.Event()
         self._broken = False
         self._deadline = float("inf")
         self.task = self.spawn(self._live())
@@ -114,9 +115,7 @@ class Pod:
     async def _live(self) -> None:
         work = self.spawn(self._work() if not self._stop.is_set() else asyncio.sleep(0))
         stop = asyncio.ensure_future(self._stop.wait())
-        limit = self.spec.get("activeDeadlineSeconds")
-        timeout = None if limit is None else self.kubelet.clock.real(limit)
-        await asyncio.wait({work, stop}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        await self._until_deadline({work, stop})
         if not work.done() and not self._stop.is_set():
             text = "Pod was active on the node longer than the specified deadline"
             self.failure = ("DeadlineExceeded", text)
@@ -128,6 +127,23 @@ class Pod:
         await self._stop.wait()
         stop.cancel()
         await self._remove()
+
+    async def _until_deadline(self, ends: set[asyncio.Future[Any]]) -> None:
+        """Until one of `ends` is there, or `activeDeadlineSeconds`, which may change, are over."""
+        began = time.monotonic()
+        while True:
+            limit = self.spec.get("activeDeadlineSeconds")
+            left = None
+            if limit is not None:
+                left = max(0.0, self.kubelet.clock.real(limit) - (time.monotonic() - began))
+            changed = asyncio.ensure_future(self._changed.wait())
+            done, _ = await asyncio.wait(
+                {*ends, changed}, timeout=left, return_when=asyncio.FIRST_COMPLETED
+            )
+            changed.cancel()
+            self._changed.clear()
+            if done != {changed}:
+                return
 
     async def _work(self) -> None:
         """From nothing to the end of all main containers."""
@@ -246,18 +262,21 @@ class Pod:
 
     def update(self, obj: Obj) -> None:
         """A newer version of the object."""
-        self.obj = obj
+        before, self.obj = self.obj, obj
         meta = obj["metadata"]
         if "deletionTimestamp" in meta:
             self._end_within(float(meta.get("deletionGracePeriodSeconds", 0)))
         else:
-            self._take_changes()
+            self._take_changes(before)
         self.kubelet.writer.seen(self)
 
-    def _take_changes(self) -> None:
+    def _take_changes(self, before: Obj) -> None:
         self.ephemeral.update()
         resized = [resizing.take(container, self.obj) for container in self.containers]
-        if any(resized) or self.spec.get("readinessGates"):
+        changed = before["metadata"].get("generation") != self.obj["metadata"].get("generation")
+        if changed:
+            self._changed.set()
+        if any(resized) or changed or self.spec.get("readinessGates"):
             self.touch()
 
     def vanished(self) -> None:

@@ -375,3 +375,20 @@ def test_history_keeps_three_successes(world: World) -> None:
     assert len(names) == 3
     minutes = [int(name.partition("-")[2]) for name in names]
     assert [b - a for a, b in pairwise(minutes)] == [5, 5]
+
+
+def test_an_orphan_is_adopted_and_what_no_longer_matches_is_released(world: World) -> None:
+    started(world, parallelism=2, completions=2)
+    name = world.pods()[0]["metadata"]["name"]
+    world.patch("pods", name, {"metadata": {"ownerReferences": None, "finalizers": None}})
+    world.run(1)
+    found = world.get("pods", name)["metadata"]
+    assert [owner["name"] for owner in found["ownerReferences"]] == ["work"]
+    assert "batch.kubernetes.io/job-tracking" in found["finalizers"]
+    assert len(world.pods()) == 2
+    world.patch("pods", name, {"metadata": {"labels": None}})
+    world.run(1)
+    let_go = world.get("pods", name)["metadata"]
+    assert "ownerReferences" not in let_go
+    assert "finalizers" not in let_go
+    assert len(world.pods()) == 3  # the Job makes another in its place
