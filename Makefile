@@ -4,12 +4,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 REPORT ?= resilience-report
 CONFORMANCE ?= conformance-report
+CLIENTS ?= clients-report
 # Tests mostly wait, for processes that start and end: more workers than processors do no harm.
 WORKERS ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint zoo bench bench-verdicts bench-backup referee-conformance matrix docs clean
+.PHONY: help demo test lint zoo bench bench-verdicts bench-backup referee-conformance referee-clients mutants matrix docs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -42,6 +43,15 @@ referee-conformance: $(VENV)/.test  ## Kubernetes' own [Conformance] specs again
 	@test -x "$(E2E_TEST)" || \
 	  { echo "E2E_TEST must be the path of a binary: in a Kubernetes 1.36 tree, run 'go test -c -vet=off ./test/e2e'"; exit 2; }
 	$(BIN)/python -m tests.referee.conformance $(E2E_TEST) --out $(CONFORMANCE)
+
+referee-clients: $(VENV)/.test  ## Python clients' own suites against the sandbox: OFFICIAL, KR8S, LIGHTKUBE=paths of their trees
+	@test -n "$(OFFICIAL)$(KR8S)$(LIGHTKUBE)" || \
+	  { echo "at least one of OFFICIAL, KR8S and LIGHTKUBE must be a tree of that client's repository"; exit 2; }
+	$(BIN)/python -m tests.referee.clients --out $(CLIENTS) $(if $(OFFICIAL),--official $(OFFICIAL)) \
+	  $(if $(KR8S),--kr8s $(KR8S)) $(if $(LIGHTKUBE),--lightkube $(LIGHTKUBE))
+
+mutants: $(VENV)/.test  ## small wrong changes to guards, journal, drains and undos: SECONDS_OF_MUTANTS=how long
+	$(BIN)/python -m tests.mutants --seconds $(or $(SECONDS_OF_MUTANTS),1800)
 
 matrix: $(VENV)/.test  ## the plugin's tests on each supported pytest
 	$(BIN)/python -m tests.matrix

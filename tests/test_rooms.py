@@ -112,7 +112,7 @@ IMPURE = {
     "requests",
 }
 
-BESIDE = {"conformance", "e2e", "zoo"}
+BESIDE = {"conformance", "e2e", "mutants", "zoo"}
 """Folders of tests that hold the whole, not one room."""
 
 

@@ -54,6 +54,7 @@ _TOOLS = {
     "file_tools": "basename chmod chown cp dd dirname du find id ln mktemp mv printenv readlink"
     " rmdir stat sync timeout uname usleep which whoami",
     "tar": "tar",
+    "byte_tools": "gunzip gzip hexdump uptime zcat",
 }
 TOOLS = {
     name: f"{_HERE}.{module}:{name}_" for module, names in _TOOLS.items() for name in names.split()

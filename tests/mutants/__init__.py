@@ -1,0 +1,1 @@
+"""Mutation testing, bounded in time: `python -m tests.mutants`, behind `make mutants`."""
