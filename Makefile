@@ -10,13 +10,16 @@ WORKERS ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint zoo bench bench-verdicts bench-backup referee-conformance referee-clients mutants matrix docs clean
+.PHONY: help demo library test lint zoo bench bench-verdicts bench-backup referee-conformance referee-clients mutants matrix docs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
 
 demo: $(VENV)/.demo  ## install, break things on the embedded sandbox, restore a backup: no Kubernetes needed
 	$(BIN)/python -m pytest scenarios/ backups/ --resilience-report $(REPORT)
+
+library: $(VENV)/.demo  ## each scenario and plan of the library once, on the embedded sandbox
+	$(BIN)/python -m pytest scenarios/library backups/library --resilience-report $(REPORT)
 
 test: $(VENV)/.test lint  ## install what the tests need and run them all
 	$(BIN)/python -m pytest tests/ -n $(WORKERS) -m "not alone"

@@ -102,7 +102,11 @@ def parser() -> Parser:
     _add_completion(
         commands.add_parser("completion", help="print the completion script for a shell")
     )
-    _add_init(commands.add_parser("init", help="write a first scenario, with comments"))
+    init = commands.add_parser(
+        "init", help="write a first scenario, or scenarios for a namespace, with comments"
+    )
+    audit_parsers.add_init(init)
+    init.set_defaults(run=_init)
     return top
 
 
@@ -112,6 +116,14 @@ def _add_run(run: argparse.ArgumentParser) -> None:
         nargs="*",
         metavar="PATH",
         help="files or directories (default: the current directory)",
+    )
+    run.add_argument(
+        "--library", metavar="NAME", help="copy this scenario of the library and run it"
+    )
+    run.add_argument(
+        "--service",
+        metavar="NAME",
+        help="with --library: the Service of a cluster that the scenario is about",
     )
     _add_settings(run, {option.name for option in OPTIONS})
     run.set_defaults(run=_run)
@@ -189,13 +201,6 @@ def _add_rbac(rbac: argparse.ArgumentParser) -> None:
     rbac.set_defaults(run=_rbac)
 
 
-def _add_init(init: argparse.ArgumentParser) -> None:
-    init.add_argument(
-        "folder", nargs="?", default="scenarios", help="directory to write to (default: scenarios)"
-    )
-    init.set_defaults(run=_init)
-
-
 def _add_completion(completion: argparse.ArgumentParser) -> None:
     completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
     completion.set_defaults(run=_completion)
@@ -247,4 +252,4 @@ def _audit(options: argparse.Namespace) -> int:
 def _init(options: argparse.Namespace) -> int:
     from resilience.commands import init
 
-    return init.write(options.folder)
+    return init.init(options)

@@ -40,6 +40,7 @@ ARROWS: dict[str, set[str]] = {
     "engine": SPOKEN | {"language", "config", "backup", "drain", "report"},
     "report": LEAF,
     "audit": SPOKEN | {"actions"},
+    "drafts": SPOKEN | {"audit"},
     "sandbox": {"kube"},
 }
 """Room to the rooms that it may import. The rooms that are not here stand outside of all: the

@@ -18,6 +18,7 @@ from resilience.cluster.connection.log_lines import opened
 from resilience.cluster.connection.wire import Gate, Wire
 from resilience.cluster.discovery import Discovery
 from resilience.cluster.errors import (
+    ApiError,
     ClusterError,
     Gone,
     NotFound,
@@ -177,6 +178,21 @@ class HttpCluster:
         """One GET whose answer is lines of text, as they come."""
         self._door.check("GET", path, query or {}, None)
         return opened(self._wire, path, query, self._agent)
+
+    def answered(self, path: str, *, timeout: float = 30.0) -> int:
+        """The HTTP status of what is behind a proxy path of the API server, whatever it is.
+        ApiError where the API server itself answered."""
+        self._door.check("GET", path, {}, None)
+        try:
+            response = self._wire.open(
+                "GET", path, accept="*/*", timeout=timeout, agent=self._agent
+            )
+        except ApiError as error:
+            if error.status.get("kind") == "Status":
+                raise
+            return error.code
+        response.close()
+        return int(response.status)
 
     def websocket(self, path: str, protocols: Sequence[str]) -> WebSocket:
         """For `resilience.cluster.connection.container_exec`."""

@@ -10,6 +10,49 @@ FORMS = ("table", "json", "sarif", "junit")
 LEVELS = ("error", "warning", "info", "never")
 
 
+def add_init(init: argparse.ArgumentParser) -> None:
+    """Options of `resilience init`."""
+    init.add_argument(
+        "folder",
+        nargs="?",
+        default="scenarios",
+        help="directory to write to (default: scenarios); or ci, plan or target, for a CI"
+        " workflow, a plan of one namespace, a target for one context",
+    )
+    source = init.add_mutually_exclusive_group()
+    source.add_argument(
+        "--from-namespace",
+        metavar="NS",
+        help="write scenarios, plans and a target for what is in this namespace of a cluster",
+    )
+    source.add_argument(
+        "--from-manifests",
+        metavar="FILE",
+        action="append",
+        help="write scenarios and plans for these manifests",
+    )
+    init.add_argument(
+        "--baseline",
+        metavar="SECONDS",
+        type=float,
+        default=30,
+        help="how long each Service is measured for its objectives (default: %(default)s); 0: not",
+    )
+    init.add_argument("--gitlab", action="store_true", help="with ci: GitLab's form, not GitHub's")
+    for name in ("context", "kubeconfig", "namespace"):
+        option = next(each for each in OPTIONS if each.name == name)
+        init.add_argument(
+            f"--{name}", dest=option.key, metavar=option.metavar, help=INIT_HELP[name]
+        )
+
+
+INIT_HELP = {
+    "context": "kubeconfig context",
+    "kubeconfig": "kubeconfig file",
+    "namespace": "namespace of ci, plan, target, and of manifests that name none",
+}
+
+
 def add_audit(audit: argparse.ArgumentParser) -> None:
     """Options of `resilience audit`."""
     audit.add_argument(

@@ -5,11 +5,12 @@ Existing files are never overwritten.
 
 from __future__ import annotations
 
-import json
+import argparse
 from pathlib import Path
 
 from resilience.commands import CommandError
 from resilience.commands.saying import say
+from resilience.commands.schema import schema_text
 
 SCENARIO = """\
 # yaml-language-server: $schema=./scenario.schema.json
@@ -74,13 +75,28 @@ spec:
 """
 
 
+def init(options: argparse.Namespace) -> int:
+    """Whichever form was asked for."""
+    if options.from_namespace or options.from_manifests:
+        from resilience.commands import init_namespace
+
+        if options.from_namespace:
+            return init_namespace.from_namespace(options)
+        return init_namespace.from_manifests(options)
+    if options.folder in ("ci", "plan", "target"):
+        from resilience.commands import init_more
+
+        return int(getattr(init_more, options.folder)(options))
+    return write(options.folder)
+
+
 def write(folder: str) -> int:
     """Write the files; CommandError names one that already exists."""
     root = Path(folder)
     files = {
         root / "hello.scenario.yaml": SCENARIO.format(folder=root),
         root / "manifests" / "hello.yaml": MANIFEST,
-        root / "scenario.schema.json": _schema(),
+        root / "scenario.schema.json": schema_text("scenario"),
     }
     for path in files:
         if path.exists():
@@ -94,10 +110,3 @@ def write(folder: str) -> int:
         raise CommandError(f"{error.filename} cannot be written: {error.strerror}") from error
     say(f"now run: pytest {root}/")
     return 0
-
-
-def _schema() -> str:
-    from resilience.language.schema.schema import schema
-    from resilience.verbs.catalogue import catalogue
-
-    return json.dumps(schema("scenario", catalogue()), indent=2) + "\n"

@@ -25,7 +25,14 @@ EXAMPLES = {
         "-A --fail-on warning -o sarif --out audit.sarif",
         "manifests/ --baseline known.yaml",
     ),
-    "init": ("", "mine"),
+    "init": (
+        "",
+        "mine",
+        "--from-namespace shop --context staging",
+        "--from-manifests manifests/",
+        "ci --gitlab",
+        "target --context staging --namespace shop",
+    ),
     "schema": ("scenario > scenario.schema.json",),
     "backup create": (
         "backups/shop.plan.yaml --context staging",

@@ -16,6 +16,12 @@ def run(options: argparse.Namespace) -> int:
     """Run pytest here; returns its exit code."""
     import pytest
 
+    if options.library:
+        from resilience.commands import library, settings
+
+        options.paths.append(
+            str(library.copied(options.library, options.service or "", settings(options)))
+        )
     try:
         return int(pytest.main(arguments(options)))
     except BrokenPipeError:

@@ -1,6 +1,4 @@
-"""`resilience schema`: the JSON Schema (draft-07) with which editors complete and check
-scenarios.
-"""
+"""`resilience schema scenario|plan`: the JSON Schema that editors complete and check by."""
 
 from __future__ import annotations
 
@@ -10,8 +8,13 @@ from typing import Literal
 
 def show(kind: Literal["scenario", "plan"]) -> int:
     """Print it."""
+    print(schema_text(kind), end="")
+    return 0
+
+
+def schema_text(kind: Literal["scenario", "plan"]) -> str:
+    """The schema with all verbs of this environment."""
     from resilience.language.schema.schema import schema
     from resilience.verbs.catalogue import catalogue
 
-    print(json.dumps(schema(kind, catalogue()), indent=2))
-    return 0
+    return json.dumps(schema(kind, catalogue()), indent=2) + "\n"

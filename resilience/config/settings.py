@@ -327,6 +327,13 @@ def _parse(option: Option, value: Any, origin: str) -> Any:
         raise BadSetting(f"{origin}: {value!r} cannot be used; expected {error}") from None
 
 
+def replaced(settings: Settings, *, namespace: str) -> Settings:
+    """The same with another namespace."""
+    from dataclasses import replace
+
+    return replace(settings, namespace=namespace)
+
+
 def nothing(option: Option) -> None:
     """A source without any values."""
     return

@@ -68,8 +68,13 @@ def _rows() -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    from resilience.reference import audit_reference, commands_reference, targets_reference
+    from resilience.reference import (
+        audit_reference,
+        commands_reference,
+        library_reference,
+        targets_reference,
+    )
 
-    others = (audit_reference, commands_reference, targets_reference)
+    others = (audit_reference, commands_reference, library_reference, targets_reference)
     for name, made in ((NAME, text()), *((page.NAME, page.text()) for page in others)):
         (Path(sys.argv[1]) / name).write_text(made, encoding="utf-8")

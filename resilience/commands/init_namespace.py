@@ -1,0 +1,232 @@
+"""`resilience init --from-namespace shop`: scenarios, plans and a target for what is there.
+
+Reads, asks each Service once, measures a baseline; nothing in the cluster is changed. Every file is
+read by the language before the first is written, and nothing that exists is overwritten.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from resilience.audit.base.inventory import Inventory
+from resilience.commands import CommandError, settings
+from resilience.config.settings import Settings
+from resilience.drafts import plan_draft, scenario_draft, target_draft
+from resilience.drafts.questions import Baseline, Question, ask, baseline, candidates
+from resilience.drafts.subjects import Place, Subject, service_of, subject, workloads
+
+if TYPE_CHECKING:
+    from resilience.cluster.transport import HttpCluster
+
+BASELINE = 30.0
+
+
+def from_namespace(options: argparse.Namespace) -> int:
+    """Read, ask, write; prints what was written and what comes next."""
+    from resilience.cluster import open_context
+    from resilience.commands.audit import from_cluster
+    from resilience.config.settings import replaced
+
+    given = replaced(settings(options), namespace=options.from_namespace)
+    inventory, _, _ = from_cluster(given)
+    with open_context(given.context, given.kubeconfig) as cluster:
+        context = _options(cluster.access.context, given.kubeconfig)
+        place = _place(cluster, inventory, given)
+        subjects = _asked(cluster, inventory, place, float(options.baseline))
+        target = "" if cluster.is_sandbox else _target(cluster, place)
+    files = drafts(inventory, subjects, place, options.folder, context)
+    if target and not Path("resilience.toml").exists():
+        files[Path("resilience.toml")] = target
+    return save(files, _next(options.folder, context, bool(target)))
+
+
+def from_manifests(options: argparse.Namespace) -> int:
+    """The same of manifests: nothing is asked, and the scenarios apply them first."""
+    from resilience.commands.audit import from_files
+
+    given = settings(options)
+    inventory, unread, _ = from_files(options.from_manifests, given)
+    if unread:
+        raise CommandError("\n".join([*unread, "nothing was written"]))
+    folder = Path(options.folder)
+    named = [os.path.relpath(each, folder) for each in options.from_manifests]
+    spaces = sorted({each.namespace for each in inventory.lasting})
+    if not spaces:
+        raise CommandError("no Deployment, StatefulSet or DaemonSet in these manifests")
+    files: dict[Path, str] = {}
+    for space in spaces:
+        place = Place(namespace=space, manifests=named)
+        subjects = [
+            subject(inventory, each, _unasked(inventory, each), None)
+            for each in workloads(inventory, space)
+        ]
+        files |= drafts(inventory, subjects, place, options.folder, "")
+    return save(files, _next(options.folder, "", False))
+
+
+def _unasked(inventory: Inventory, workload: object) -> Question | None:
+    from resilience.audit.base.workloads import Workload
+
+    assert isinstance(workload, Workload)
+    service = service_of(inventory, workload)
+    return next(candidates(service, [workload]), None) if service else None
+
+
+def _place(cluster: HttpCluster, inventory: Inventory, given: Settings) -> Place:
+    return Place(
+        namespace=given.namespace,
+        nodes=None if "Node" in inventory.unseen else len(inventory.of("Node")),
+        machines=cluster.is_sandbox,
+    )
+
+
+def _asked(
+    cluster: HttpCluster, inventory: Inventory, place: Place, seconds: float
+) -> Sequence[Subject]:
+    """All workloads, each with what its Service answered; baselines run side by side."""
+    found = workloads(inventory, place.namespace)
+    questions: dict[str, Question | None] = {}
+    for each in found:
+        service = service_of(inventory, each)
+        asked = list(candidates(service, [each])) if service else []
+        questions[each.reference] = ask(cluster, place.namespace, asked)
+    good = {name: each for name, each in questions.items() if each and each.status}
+    print(f"measuring {len(good)} Services for {seconds:g} s ...", file=sys.stderr)
+    measured = _measured(cluster, place.namespace, good, seconds)
+    return [
+        subject(inventory, each, questions[each.reference], measured.get(each.reference))
+        for each in found
+    ]
+
+
+def _measured(
+    cluster: HttpCluster, namespace: str, questions: Mapping[str, Question], seconds: float
+) -> Mapping[str, Baseline]:
+    if not questions or seconds <= 0:
+        return {}
+    with ThreadPoolExecutor(max_workers=min(8, len(questions))) as pool:
+        tasks = {
+            name: pool.submit(baseline, cluster, namespace, each, seconds)
+            for name, each in questions.items()
+        }
+        return {name: task.result() for name, task in tasks.items()}
+
+
+def _options(context: str, kubeconfig: str) -> str:
+    """What names this cluster to later commands: without it they would start a sandbox."""
+    named = f" --context {shlex.quote(context)}" if context else ""
+    return named + (f" --kubeconfig {shlex.quote(kubeconfig)}" if kubeconfig else "")
+
+
+def _target(cluster: HttpCluster, place: Place) -> str:
+    return target_text(cluster, [place.namespace], nodes=(place.nodes or 0) > 1)
+
+
+def target_text(cluster: HttpCluster, namespaces: Sequence[str], *, nodes: bool) -> str:
+    """A target for this cluster, by the uid of its kube-system."""
+    from resilience.cluster.interface import NAMESPACES
+
+    context = cluster.access.context
+    uid = str(cluster.get(NAMESPACES, "kube-system")["metadata"]["uid"])
+    return target_draft.draft(
+        context.split("/")[-1] or "cluster", context, uid, namespaces, nodes=nodes
+    )
+
+
+def drafts(
+    inventory: Inventory, subjects: Sequence[Subject], place: Place, folder: str, context: str
+) -> dict[Path, str]:
+    """All files, by path; CommandError where there is nothing to write about."""
+    from resilience.commands.schema import schema_text
+
+    if not subjects:
+        raise CommandError(
+            f"namespace {place.namespace!r} has no Deployment, StatefulSet or DaemonSet with Pods"
+        )
+    root = Path(folder)
+    files: dict[Path, str] = {}
+    for each in subjects:
+        name = f"{each.workload.name}.scenario.yaml"
+        if root / name in files:
+            name = f"{each.workload.name}-{each.workload.kind.lower()}.scenario.yaml"
+        files[root / name] = scenario_draft.draft(
+            each, place, file=str(root / name), context=context
+        )
+    files[root / "scenario.schema.json"] = schema_text("scenario")
+    users = [each for each in inventory.workloads if _has_data(each, place.namespace)]
+    if users:
+        path = root.parent / "backups" / f"{place.namespace}.plan.yaml"
+        made = os.path.relpath(root / place.manifests[0], path.parent) if place.manifests else ""
+        files[path] = plan_draft.draft(
+            place.namespace, users, file=str(path), context=context, made=made
+        )
+        files[path.parent / "plan.schema.json"] = schema_text("plan")
+    return files
+
+
+def _has_data(workload: object, namespace: str) -> bool:
+    from resilience.audit.base.workloads import Workload
+
+    assert isinstance(workload, Workload)
+    return workload.namespace == namespace and bool(plan_draft.claims_of(workload))
+
+
+def save(files: Mapping[Path, str], then: Sequence[str]) -> int:
+    """Check all, then write all. A file that exists is left alone, and nothing else is written."""
+    for path in files:
+        if path.exists() and not path.name.endswith(".schema.json"):
+            raise CommandError(f"{path} exists already; nothing was written")
+    made = [each for each in _folders(files) if not each.exists()]
+    try:
+        for each in made:
+            each.mkdir()
+        _checked(files)
+        for path, text in files.items():
+            path.write_text(text, encoding="utf-8")
+            print(f"wrote {path}")
+    except OSError as error:
+        raise CommandError(f"{error.filename} cannot be written: {error.strerror}") from error
+    finally:
+        for each in reversed(made):
+            if each.is_dir() and not any(each.iterdir()):
+                each.rmdir()
+    for line in then:
+        print(line)
+    return 0
+
+
+def _folders(files: Mapping[Path, str]) -> Sequence[Path]:
+    """All folders of these files, the outer ones first."""
+    return sorted({each for path in files for each in path.parents if each != Path(".")})
+
+
+def _checked(files: Mapping[Path, str]) -> None:
+    """By our own language. A manifest that a draft names is looked for beside it."""
+    from resilience.language import load
+    from resilience.verbs.catalogue import catalogue
+
+    verbs = catalogue()
+    for path, text in files.items():
+        if path.name.endswith((".scenario.yaml", ".plan.yaml")):
+            loaded = load(path, text.encode(), verbs, os.environ)
+            if loaded.problems:
+                raise CommandError(
+                    f"the draft {path} is not valid, which is a defect of this command; nothing was"
+                    f" written: {loaded.problems[0]}"
+                )
+
+
+def _next(folder: str, context: str, target: bool) -> Sequence[str]:
+    read = ["read resilience.toml: it is your consent to break things there"] if target else []
+    return [
+        *read,
+        f"see what would be done: resilience run {folder}{context} --dry-run",
+        f"then do it:             resilience run {folder}{context} -m smoke",
+    ]
