@@ -21,7 +21,7 @@ ROLLED = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
 SCALABLE = SCALED - {"ReplicationController"}
 """Kinds that `scale` knows."""
 
-_PLAIN = re.compile(r"[A-Za-z0-9][\w./=-]*")
+_PLAIN = re.compile(r"/?[A-Za-z0-9][\w./=-]*|/")
 
 
 def scalar(text: str) -> str:
@@ -30,7 +30,7 @@ def scalar(text: str) -> str:
         r"[\d._+-]+|(?i:yes|no|on|off|y|n|true|false|null)", text
     ):
         return text
-    return json.dumps(text)
+    return json.dumps(text, ensure_ascii=False)
 
 
 def labels_of(workload: Workload) -> str:

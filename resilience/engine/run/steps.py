@@ -99,7 +99,7 @@ class Steps:
         except Blocked as error:
             return _Ended(Outcome.BLOCKED, str(error), denied=True)
         except (ActionFailed, ClusterError) as error:
-            denied = isinstance(error, Forbidden | Invalid | Throttled)
+            denied = isinstance(error, Forbidden | Invalid | Throttled) or _says_where(error)
             refused = isinstance(error.__cause__, NotCovered)
             outcome = Outcome.REFUSED if refused else outcome_of(error)
             return _Ended(outcome, str(error), denied=denied)
@@ -195,3 +195,10 @@ def _done(step: Step, started: float, ended: float | None, how: _Ended) -> Done:
         facts={"outcome": how.outcome.value, "family": step.verb.family.value},
     )
     return Done(record=record, outcome=how.outcome, optional=step.optional)
+
+
+def _says_where(error: Exception) -> bool:
+    """Whether it tells of a request that the API server refused, and where in a manifest. Without a
+    request nothing was refused: a kind that is not served was never asked for."""
+    cause = error.__cause__
+    return isinstance(cause, Forbidden | Invalid | Throttled) and bool(cause.request)

@@ -67,6 +67,26 @@ def test_a_defect_in_a_verb_is_told_as_one_and_still_undone(here: World) -> None
     assert "plug in again" in record.leftovers[0]
 
 
+@pytest.mark.parametrize(
+    ("request_", "outcome"), [("POST /api/v1/pods", Outcome.PASSED), ("", Outcome.NOT_MEASURED)]
+)
+def test_a_refusal_that_an_action_tells_with_its_place_is_still_one(
+    here: World, request_: str, outcome: Outcome
+) -> None:
+    """`apply` says where in the manifest; a kind that is not served was never asked for."""
+    from resilience.actions.flow.expect_refused import VERB
+    from resilience.cluster.errors import Forbidden
+    from resilience.verbs.context import ActionFailed
+
+    def refused(context: ActionContext) -> None:
+        cause = Forbidden(403, "exceeded quota", request=request_)
+        raise ActionFailed(f"shop.yaml:3:1: {cause}") from cause
+
+    inner = toy(refused)
+    record = here.run(when=[step(VERB, Phase.WHEN, step=inner)])
+    assert record.outcome is outcome, record.message
+
+
 def test_a_guard_that_refuses_a_step_ends_the_run_before_it(here: World) -> None:
     from resilience.verbs.context import Refused
 
