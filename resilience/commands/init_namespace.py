@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from resilience.audit.base.inventory import Inventory
 from resilience.commands import CommandError, settings
+from resilience.commands.saying import say, warn
 from resilience.config.settings import Settings
 from resilience.drafts import plan_draft, scenario_draft, target_draft
 from resilience.drafts.questions import Baseline, Question, ask, baseline, candidates
@@ -98,7 +98,7 @@ def _asked(
         asked = list(candidates(service, [each])) if service else []
         questions[each.reference] = ask(cluster, place.namespace, asked)
     good = {name: each for name, each in questions.items() if each and each.status}
-    print(f"measuring {len(good)} Services for {seconds:g} s ...", file=sys.stderr)
+    warn(f"measuring {len(good)} Services for {seconds:g} s ...")
     measured = _measured(cluster, place.namespace, good, seconds)
     return [
         subject(inventory, each, questions[each.reference], measured.get(each.reference))
@@ -190,15 +190,14 @@ def save(files: Mapping[Path, str], then: Sequence[str]) -> int:
         _checked(files)
         for path, text in files.items():
             path.write_text(text, encoding="utf-8")
-            print(f"wrote {path}")
+            say(f"wrote {path}")
     except OSError as error:
         raise CommandError(f"{error.filename} cannot be written: {error.strerror}") from error
     finally:
         for each in reversed(made):
             if each.is_dir() and not any(each.iterdir()):
                 each.rmdir()
-    for line in then:
-        print(line)
+    say(then)
     return 0
 
 

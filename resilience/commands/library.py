@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resilience.commands import CommandError
+from resilience.commands.saying import say
 from resilience.config.settings import Settings
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def copied(name: str, service: str, given: Settings, folder: Path = Path("scenar
     text = text.replace("file:../../.resilience", "file:../.resilience")  # a folder less deep
     path = folder / (f"{name}-{service}{SUFFIX}" if service else f"{name}{SUFFIX}")
     if path.exists():
-        print(f"{path} exists already and is run as it is")
+        say(f"{path} exists already and is run as it is")
         return path
     files = {path: _pointed(name, text, service, given)} if service else _with_manifests(path, text)
     if service:
@@ -143,6 +144,6 @@ def _write(files: dict[Path, str]) -> None:
         for path, text in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-            print(f"wrote {path}", flush=True)
+            say(f"wrote {path}")
     except OSError as error:
         raise CommandError(f"{error.filename} cannot be written: {error.strerror}") from None

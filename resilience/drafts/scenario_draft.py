@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from resilience.audit.base.proofs import ROLLED, SCALABLE, labels_of, scalar
+from resilience.drafts.questions import Question
 from resilience.drafts.subjects import Place, Subject
 from resilience.model.words import span
 
@@ -132,11 +133,10 @@ def _id(name: str, what: str) -> str:
 
 
 def _then(name: str, subject: Subject) -> Iterator[str]:
-    replicas = subject.workload.replicas or 0
-    if name == "node-down" and replicas > 1:
-        chosen = f"{{pods: {scalar(labels_of(subject.workload))}, at_least: {replicas - 1}}}"
-        yield f"  - ready: {chosen}  # Kubernetes replaces the lost one after five minutes"
-        yield "    within: 1m"
+    several = (subject.workload.replicas or 0) > 1
+    if name == "node-down" and several and subject.question is not None:
+        yield f"  - {_ask(subject.question)}  # by those that are left; the lost one is replaced"
+        yield "    within: 30s  # five minutes later"
     elif name == "node-down":
         yield "  - recovered: {}  # after the node is back, or its Pods are elsewhere"
         yield "    within: 10m"
@@ -152,16 +152,23 @@ def _probe(subject: Subject, *, dead_node: bool) -> Iterator[str]:
         return
     yield "while:"
     if question.status:
-        fields = [f"service: {scalar(question.service)}", f"port: {question.port}"]
-        fields += ["scheme: https"] if question.scheme == "https" else []
-        fields += [f"path: {_flow(question.path)}", f"status: {question.status}"]
-        yield f"  - http: {{{', '.join(fields)}}}  # answered so when this was written"
+        yield f"  - {_ask(question)}  # answered so when this was written"
     else:
         asked = f"no HTTP answer: {question.reason}" if question.reason else "not asked"
-        yield f"  - tcp: {{service: {scalar(question.service)}, port: {question.port}}}  # {asked}"
+        yield f"  - {_ask(question)}  # {asked}"
     yield f"    name: {scalar(question.service)}"
     yield f"    rate: {RATE}  # enough for a verdict about 99%"
     yield from _of_dead_node(subject) if dead_node else _objective(subject)
+
+
+def _ask(question: Question) -> str:
+    """The question as a step."""
+    fields = [f"service: {scalar(question.service)}", f"port: {question.port}"]
+    if not question.status:
+        return f"tcp: {{{', '.join(fields)}}}"
+    fields += ["scheme: https"] if question.scheme == "https" else []
+    fields += [f"path: {_flow(question.path)}", f"status: {question.status}"]
+    return f"http: {{{', '.join(fields)}}}"
 
 
 def _flow(text: str) -> str:
