@@ -44,6 +44,7 @@ class BudgetProbe:
         self._events: list[WatchEvent] = []
         self._deeds: dict[Key, list[Deed]] = {}
         self._without: list[str] = []
+        self._began = context.clock.monotonic()
         self._stopped: float | None = None
         self._pods = context.view(PODS, namespace)
         self._budgets = context.view(BUDGETS, namespace)
@@ -97,11 +98,23 @@ class BudgetProbe:
 
     def _watched(self, budget: Object) -> bool:
         return self._is_here(budget) and any(
-            selects(budget, event.object)
-            and not objects.is_finished(event.object)
-            and (self._selector is None or self._selector.matches(objects.labels(event.object)))
-            for event in self._context.history(PODS)
+            selects(budget, pod)
+            and (self._selector is None or self._selector.matches(objects.labels(pod)))
+            for pod in self._living()
         )
+
+    def _living(self) -> list[Object]:
+        """What unfinished Pods have been since the probe began. One that finished before, as Jobs
+        do under `given`, cannot fall short any more."""
+        before: dict[str, WatchEvent] = {}
+        since: list[Object] = []
+        for event in self._context.history(PODS):
+            if event.received < self._began:
+                before[objects.uid(event.object)] = event
+            else:
+                since.append(event.object)
+        there = [event.object for event in before.values() if event.type != "DELETED"]
+        return [pod for pod in (*there, *since) if not objects.is_finished(pod)]
 
     def _is_here(self, budget: Object) -> bool:
         return self._namespace in ("", objects.namespace(budget))

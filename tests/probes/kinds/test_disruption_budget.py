@@ -202,3 +202,23 @@ def test_what_a_budget_wants_may_rise_without_anybody_being_to_blame() -> None:
     series = [Reading(at=0.0, healthy=3, desired=2), Reading(at=2.0, healthy=3, desired=4)]
     [breach] = breaches(series, [Deed(at=1.0, text="scaled")])
     assert not breach.blamed
+
+
+def test_a_budget_whose_pods_had_finished_before_covers_none(here: World) -> None:
+    """A Job's Pod that ran and ended under `given`: the run saw it alive, the probe did not."""
+    put(here, 1, "once", "once")
+    body = {
+        "metadata": {"name": "once", "namespace": "shop", "labels": {"app": "once"}},
+        "status": {"phase": "Running"},
+    }
+    here.cluster.put(PODS, body)
+
+    def ends(pod: Any) -> None:
+        pod["status"]["phase"] = "Succeeded"
+
+    here.clock.after(1.0, lambda: here.cluster.change(PODS, "shop", "once", ends))
+    given = [step(SLEEP, Phase.GIVEN, duration=Duration.of(3))]
+    probe = step(BUDGET, Phase.WHILE, namespace="shop")
+    record = here.run(given=given, probes=[probe], when=[kill(1)])
+    assert record.outcome is Outcome.NOT_MEASURED, record.message
+    assert "budget shop/once covers no Pod" in record.message
