@@ -5,12 +5,14 @@ BIN := $(VENV)/bin
 REPORT ?= resilience-report
 CONFORMANCE ?= conformance-report
 CLIENTS ?= clients-report
+VELERO_REPORT ?= velero-report
+APPS_REPORT ?= apps-report
 # Tests mostly wait, for processes that start and end: more workers than processors do no harm.
 WORKERS ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo library test lint zoo bench bench-verdicts bench-backup referee-conformance referee-clients mutants matrix docs clean
+.PHONY: help demo library test lint zoo bench bench-verdicts bench-backup referee-conformance referee-clients referee-velero referee-apps mutants matrix docs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -55,6 +57,16 @@ referee-clients: $(VENV)/.test  ## Python clients' own suites against the sandbo
 
 mutants: $(VENV)/.test  ## small wrong changes to guards, journal, drains and undos: SECONDS_OF_MUTANTS=how long
 	$(BIN)/python -m tests.mutants --seconds $(or $(SECONDS_OF_MUTANTS),1800)
+
+referee-velero: $(VENV)/.test  ## a real Velero server on the sandbox, both ways: VELERO=binary PLUGINS=folder of its AWS plugin
+	@test -x "$(VELERO)" -a -x "$(PLUGINS)/velero-plugin-for-aws" || \
+	  { echo "VELERO must be the velero binary, PLUGINS a folder with velero-plugin-for-aws; see docs/explanation/referee.md"; exit 2; }
+	$(BIN)/python -m tests.referee.velero $(VELERO) $(PLUGINS) --out $(VELERO_REPORT)
+
+referee-apps: $(VENV)/.test  ## public application sets on the sandbox: APPS=folder of clones, see tests/referee/apps.toml
+	@test -d "$(APPS)" || \
+	  { echo "APPS must be a folder with a clone of each repository in tests/referee/apps.toml, as OWNER+NAME"; exit 2; }
+	$(BIN)/python -m tests.referee.apps $(APPS) --out $(APPS_REPORT)
 
 matrix: $(VENV)/.test  ## the plugin's tests on each supported pytest
 	$(BIN)/python -m tests.matrix

@@ -35,6 +35,7 @@ from resilience.cluster.errors import (
     Unreachable,
 )
 from resilience.cluster.interface import Cluster, Object, Resource
+from resilience.cluster.permit.door import NotCovered
 
 Existing = Literal["fail", "skip", "update"]
 
@@ -139,6 +140,8 @@ class ObjectWriter:
             if not self._is_there(resource, obj):
                 raise _with_advice(problem) from problem
             return self._existing(resource, obj, existing, dry_run)
+        except NotCovered as problem:
+            return self._uncovered(resource, obj, problem)
         except NotFound as problem:  # its namespace; a kind that is not served was found before
             if dry_run:
                 raise
@@ -146,6 +149,16 @@ class ObjectWriter:
         if dry_run:
             return Written(Outcome.WOULD_CREATE)
         return Written(Outcome.CREATED, uid=created["metadata"]["uid"])
+
+    def _uncovered(self, resource: Resource, obj: Object, problem: NotCovered) -> Written:
+        """Consent does not cover the object, which matters only if it has to be written."""
+        try:
+            live = self._live(resource, obj)
+        except NotFound:
+            live = None
+        if live is None or _difference(live, obj):
+            raise problem
+        return Written(Outcome.EQUAL, uid=live["metadata"]["uid"])
 
     def _is_there(self, resource: Resource, obj: Object) -> bool:
         """The API server allocates before it looks for the name: a Service that exists is refused

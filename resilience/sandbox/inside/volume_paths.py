@@ -22,6 +22,9 @@ from resilience.sandbox.inside.launch import Mount
 SYSTEM = ("/", "/bin", "/dev", "/lib", "/lib64", "/proc", "/sbin", "/sys", "/usr")
 """Mounts over these cannot be shown by translation."""
 
+SHARED_MEMORY = "/dev/shm"
+"""A directory of files like any other, and what a memory-backed emptyDir is usually mounted at."""
+
 ONE_PATH = (
     "access", "chdir", "chmod", "chown", "lchown", "listdir", "lstat", "mkdir", "mkfifo",
     "open", "readlink", "remove", "rmdir", "stat", "statvfs", "truncate", "unlink",
@@ -41,6 +44,8 @@ WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 def refusal(mount_path: str) -> str | None:
     """Why a mount at `mount_path` cannot be shown, or None if it can."""
     path = os.path.normpath(mount_path)
+    if path == SHARED_MEMORY:
+        return None
     if path in SYSTEM or path.startswith(("/proc/", "/sys/", "/dev/")):
         return f"the sandbox cannot mount over {path!r}: it translates paths and has no mounts"
     return None

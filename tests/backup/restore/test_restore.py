@@ -22,6 +22,7 @@ from resilience.backup.take.scope import Scope
 from resilience.backup.take.snapshot import Request, create
 from resilience.cluster.errors import Forbidden, ServerTrouble, Throttled, Unreachable
 from resilience.cluster.interface import Object, Resource
+from resilience.cluster.permit.door import NotCovered
 from resilience.engine.guard import rbac
 from tests.backup.fakes import (
     RESOURCES,
@@ -449,6 +450,42 @@ def test_what_does_not_pass_ends_with_the_servers_words() -> None:
     (item,) = report.bad
     assert (item.kind, item.name) == ("secrets", "password")
     assert "exceeded quota: compute" in item.reason
+
+
+class Guarded(FakeCluster):
+    """Secrets may not be written: the door is asked before the API server is."""
+
+    shut = False
+
+    def create(
+        self, resource: Resource, body: Object, namespace: str = "", *, dry_run: bool = False
+    ) -> Object:
+        if self.shut and resource.plural == "secrets":
+            raise NotCovered("POST secrets was not sent: no target lists it")
+        return super().create(resource, body, namespace, dry_run=dry_run)
+
+
+def beyond_consent(*there: Object) -> FakeCluster:
+    """A target where Secrets may not be written, with those that exist."""
+    target = Guarded()
+    target.namespace("shop", labels={"team": "checkout"})
+    target.add(*there)
+    target.shut = True
+    return target
+
+
+def test_an_object_beyond_consent_that_is_there_already_is_equal() -> None:
+    report = brought_back(stored(shop()), beyond_consent(secret("password", value="c2VjcmV0")))
+    assert report.complete
+    assert [item.outcome for item in report.items if item.kind == "secrets"] == [Outcome.EQUAL]
+
+
+@pytest.mark.parametrize("there", [[], [secret("password", value="b3RoZXI=")]])
+def test_an_object_beyond_consent_that_would_have_to_be_written_is_refused(
+    there: list[Object],
+) -> None:
+    with pytest.raises(RestoreRefused, match="no target lists it"):
+        brought_back(stored(shop()), beyond_consent(*there))
 
 
 def test_patience_has_an_end() -> None:
