@@ -21,10 +21,10 @@ from resilience.backup.catalog.catalog import Snapshot, opened, snapshots
 from resilience.backup.catalog.hidden_snapshots import hidden_snapshots, undelete
 from resilience.backup.catalog.velero_check import check
 from resilience.backup.catalog.verify import verify
-from resilience.backup.catalog.verify_record import record
+from resilience.backup.catalog.verify_record import Verified, record
 from resilience.backup.data.external_data import swept
 from resilience.backup.format.backup_clock import SystemClock
-from resilience.backup.format.errors import BackupError, BadRequest, Busy
+from resilience.backup.format.errors import BackupError, BadRequest, Busy, StoreError
 from resilience.backup.format.layout import stamped_name
 from resilience.backup.format.manifest import Manifest
 from resilience.backup.plans import cli_output
@@ -195,10 +195,8 @@ def _verify(options: argparse.Namespace) -> int:
         return _check_velero(snapshot, options)
     found = verify(snapshot)
     found.require()
-    if not options.no_record:
-        record(snapshot, found, CLOCK.now())
     say(cli_output.verified(found))
-    return 0
+    return _recorded(snapshot, found, options)
 
 
 def _check_velero(snapshot: Snapshot, options: argparse.Namespace) -> int:
@@ -207,10 +205,23 @@ def _check_velero(snapshot: Snapshot, options: argparse.Namespace) -> int:
     """
     found = check(snapshot)
     found.require()
-    if not options.no_record:
-        record(snapshot, found, CLOCK.now(), archive=found.archive)
     warn(f"warning: {each}" for each in found.warnings)
     say(cli_output.checked(found))
+    return _recorded(snapshot, found, options, found.archive)
+
+
+def _recorded(
+    snapshot: Snapshot, found: Verified, options: argparse.Namespace, archive: str = ""
+) -> int:
+    """`fresh` goes by the record; without the right to write one, the answer stands on its own."""
+    if options.no_record:
+        return 0
+    try:
+        record(snapshot, found, CLOCK.now(), archive=archive)
+    except StoreError as problem:
+        raise CommandError(
+            f"this verification could not be recorded: {problem}; --no-record does not try"
+        ) from None
     return 0
 
 

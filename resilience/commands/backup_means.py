@@ -19,6 +19,7 @@ from resilience.backup.store import Store, open_store
 from resilience.backup.store.directory import DirectoryStore
 from resilience.cluster.interface import Cluster
 from resilience.commands import CommandError, settings
+from resilience.commands.saying import warn
 from resilience.model.scenario import Plan
 
 if TYPE_CHECKING:
@@ -38,18 +39,25 @@ def plan_in(path: str) -> Plan:
     return loaded.plans[0]
 
 
+AWAY = 10.0
+"""Seconds in which a read waits for an API server that is throttling, starting or away."""
+
+
 @contextmanager
 def cluster_of(options: argparse.Namespace) -> Iterator[HttpCluster]:
     """The cluster that the options name; a sandbox is never started for it."""
     from resilience.cluster import open_context
+    from resilience.cluster.connection.patience import patient
     from resilience.config.targets import load
+    from resilience.engine.base.real_clock import RealClock
     from resilience.engine.guard import consent
 
     named = options.context or options.kubeconfig or os.environ.get("KUBECONFIG")
     if not named and os.environ.get("KUBERNETES_SERVICE_HOST"):
         raise BadRequest("this process runs inside a cluster; name it with --context in-cluster")
-    with open_context(options.context, options.kubeconfig) as cluster:
-        given = settings(options)
+    wait = patient(RealClock(), AWAY, warn)
+    with open_context(options.context, options.kubeconfig) as opened:
+        cluster, given = opened.through(wait), settings(options)
         cluster.means = consent.means(cluster, load(given.root), given.helper_image)
         yield cluster
 

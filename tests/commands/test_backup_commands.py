@@ -129,6 +129,30 @@ def desk(box: tuple[HttpCluster, Path], tmp_path: Path, request: pytest.FixtureR
     return Desk(cluster, kubeconfig, tmp_path, name)
 
 
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        {"kind": "error", "code": 503, "times": 3},
+        {"kind": "error", "code": 429, "retryAfter": 1, "times": 3},
+        {"kind": "reset", "times": 3},
+    ],
+)
+def test_an_api_server_that_is_in_trouble_for_a_moment_is_waited_for(
+    desk: Desk, trouble: dict[str, object]
+) -> None:
+    faults, plan = "/sandbox/v1/faults/apiserver", desk.plan()
+    desk.apply("{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}")
+    body = {**trouble, "methods": ["GET"], "lasts": 60}
+    try:
+        desk.cluster.request("POST", faults, body=body)
+        desk.types("backup", "create", plan)
+        (name,) = desk.names("file:data")
+        desk.cluster.request("POST", faults, body=body)
+        desk.types("restore", name, "--store", "file:data", "--dry-run")
+    finally:
+        desk.cluster.request("DELETE", faults)
+
+
 def test_the_life_of_a_plans_snapshots_as_it_is_typed(desk: Desk) -> None:
     plan, name = desk.plan(), desk.namespace
     assert "file:data does not exist" in desk.types(

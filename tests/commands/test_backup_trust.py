@@ -25,7 +25,7 @@ from resilience.backup.catalog.catalog import opened
 from resilience.backup.catalog.verify import verify
 from resilience.backup.catalog.verify_record import latest, record
 from resilience.backup.format import layout
-from resilience.backup.format.errors import BadRequest
+from resilience.backup.format.errors import BadRequest, StoreRefused
 from resilience.backup.format.sign import Signer
 from resilience.backup.plans.keys import identities, trusted
 from resilience.backup.store.directory import DirectoryStore
@@ -104,6 +104,26 @@ def test_a_damaged_snapshot_hides_no_other(shell: Shell, key: str, content: byte
     assert err[0].startswith("error: snapshot b") or "is not in file:" in err[0]
     code, out, _ = shell.run("backup", "list", "--json")
     assert [bool(each["damage"]) for each in json.loads("\n".join(out))] == [False, True, False]
+
+
+def test_a_verification_that_cannot_be_recorded_is_told_all_the_same(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a store that may only be read."""
+    shell.make("a")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise StoreRefused("no permission for backups/a")
+
+    monkeypatch.setattr(DirectoryStore, "put", refuse)
+    code, out, err = shell.run("backup", "verify", "a")
+    assert code == 1
+    assert out[0].startswith("a is what was written")
+    assert "could not be recorded: no permission" in err[0]
+    assert "--no-record" in err[0]
+    code, out, err = shell.run("backup", "verify", "a", "--no-record")
+    assert (code, err) == (0, [])
+    assert out[0].startswith("a is what was written")
 
 
 def test_velero_s_phase_is_a_column(shell: Shell) -> None:
