@@ -12,13 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from resilience.audit.base.finding import Finding
+from resilience.audit.base.rule import Level
 from resilience.audit.catalogue import builtin
 from resilience.audit.examine import examine
 from resilience.kube.objects import Object
 from resilience.language import load
 from resilience.verbs.catalogue import catalogue
-from tests.audit.objects import inventory
-from tests.audit.rules.cases import CASES, Case
+from tests.audit.objects import budget, deployment, inventory, scaler, service
+from tests.audit.rules.cases import CASES, Case, claim, mounted, pinned_to, tls, volume, webhook
 
 RULES = {rule.id: rule for rule in builtin()}
 NAMES = [f"{case.rule}-{number}" for number, case in enumerate(CASES)]
@@ -88,6 +89,47 @@ def test_most_rules_name_a_scenario() -> None:
         "scaler-without-target",
         "selector-mismatch",
     }
+
+
+def proof(rule: str, *objects: Object, live: bool = False) -> str:
+    return findings(rule, objects, live=live)[0].proof
+
+
+def test_a_proof_is_about_the_object_of_its_finding() -> None:
+    """Not about the first that comes along: names of others must not be in it."""
+    other = deployment("other", volumes=mounted("else"))
+    pinned = volume(local={"path": "/d"}, nodeAffinity=pinned_to("n7"))
+    text = proof(
+        "claim-on-one-node", pinned, claim("data"), other, deployment(volumes=mounted("data"))
+    )
+    assert "node: n7" in text
+    assert "deployment/web" in text
+    assert "other" not in text
+    two = webhook("Fail")
+    two["webhooks"].insert(0, {"name": "a.example.com", "failurePolicy": "Ignore"})
+    assert "deployment/web" in proof("webhook-blocks", two, service(), deployment(replicas=1))
+    quota = proof("no-quota", deployment(kind="DaemonSet"), deployment("big"), deployment("small"))
+    assert "scale: {workload: deployment/big, replicas: 100}" in quota
+    assert "kill: {owner: daemonset/web" in quota
+
+
+def test_the_level_says_how_bad_this_one_is() -> None:
+    assert findings("certificate-ends", (tls(-1),), live=False)[0].level is Level.ERROR
+    assert findings("certificate-ends", (tls(3),), live=False)[0].level is Level.WARNING
+    lacking = deployment(serviceAccountName="web")
+    assert findings("missing-reference", (lacking,), live=True)[0].level is Level.ERROR
+    assert findings("missing-reference", (lacking,), live=False)[0].level is Level.WARNING
+
+
+def test_the_text_says_what_was_seen() -> None:
+    lone = findings("single-replica", (deployment(replicas=1),), live=False)
+    scaled = findings("single-replica", (deployment(), scaler(least=1)), live=False)
+    assert (lone[0].text, scaled[0].text) == ("1 replica", "its autoscaler goes down to 1 Pod")
+    most = findings("budget-blocks", (deployment(), budget(minAvailable=3)), live=False)
+    assert most[0].text == "minAvailable: 3 of 3 allows no eviction"
+    ended, soon = (findings("certificate-ends", (tls(days),), live=False)[0] for days in (-1, 3))
+    assert ended.text.startswith("tls.crt ended at 2026-02-28")
+    assert soon.text.startswith("tls.crt ends in 3 days, at 2026-03-04")
 
 
 JUNK: st.SearchStrategy[Any] = st.one_of(
