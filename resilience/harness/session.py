@@ -101,6 +101,8 @@ class Session:
         if self.wants_sandbox:
             nodes = self.settings.sandbox_nodes
             where = f"embedded sandbox, {nodes} node{'s' if nodes > 1 else ''}"
+            if os.environ.get("KUBECONFIG"):
+                where += " (KUBECONFIG is set and not used: --resilience-context NAME uses it)"
         else:
             where = f"context {self.settings.context or '(current)'}"
             where += f" of {self.settings.kubeconfig}" if self.settings.kubeconfig else ""

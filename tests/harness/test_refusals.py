@@ -211,6 +211,14 @@ def test_a_context_that_does_not_exist_is_an_error_of_usage(
     assert result.ret == pytest.ExitCode.USAGE_ERROR
 
 
+def test_a_kubeconfig_in_the_environment_is_told_to_be_unused(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", "somewhere")
+    result = run("--collect-only")
+    assert "KUBECONFIG is set and not used" in result.stdout.str() + result.stderr.str()
+
+
 def test_a_case_of_a_matrix_is_chosen_by_its_value(pytester: pytest.Pytester, run: Run) -> None:
     text = plain(sleep="${matrix.n}0ms", extra="matrix: {n: [1, 2]}\n")
     (pytester.path / "a.scenario.yaml").write_text(text)

@@ -60,7 +60,7 @@ class ScenarioForm:
         "Named lists; one test for each combination, in which `${matrix.NAME}` is its value. "
         "`exclude` lists combinations to leave out.",
         default=None,
-        example="{share: [33%, 50%], grace: [0s, 30s]}",
+        example="{share: [1/3, 50%], grace: [0s, 30s]}",
     )
     given: Annotated[Steps, Phase.GIVEN] = parameter(
         "Creates and checks the starting state.", default=()
