@@ -113,7 +113,10 @@ class Session:
     def _try(self, mutation: Mutation, tests: Sequence[str]) -> int:
         exchange(self._root, mutation)
         for test in tests:
-            self._run([self.items[test]])
+            try:
+                self._run([self.items[test]])
+            except (KeyboardInterrupt, SystemExit, pytest.exit.Exception):
+                return KILLED
             if self._failures.failed:
                 return KILLED
         return SURVIVED

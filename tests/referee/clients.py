@@ -56,6 +56,8 @@ _SOURCE = '''
 """Gives a suite the sandbox where it would make a cluster of its own."""
 
 import os
+import pathlib
+import shutil
 import subprocess
 import sys
 import types
@@ -64,7 +66,8 @@ import types
 class KindCluster:
     def __init__(self, *arguments, **named):
         self.name = "sandbox"
-        self.kubeconfig_path = os.environ["SANDBOX_KUBECONFIG"]
+        self.kubeconfig_path = pathlib.Path(os.environ["SANDBOX_KUBECONFIG"])
+        self.kubectl_path = pathlib.Path(shutil.which("kubectl"))
         self.api = None
 
     def create(self, *arguments, **named):
@@ -74,7 +77,7 @@ class KindCluster:
         pass
 
     def kubectl(self, *arguments, **named):
-        command = ["kubectl", "--kubeconfig", self.kubeconfig_path, *arguments]
+        command = ["kubectl", "--kubeconfig", str(self.kubeconfig_path), *arguments]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 

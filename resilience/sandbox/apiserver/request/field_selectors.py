@@ -97,6 +97,10 @@ def read(obj: Obj, field: str) -> str:
         return str((obj.get("source") or {}).get("component") or obj.get("reportingComponent", ""))
     if field == "status.successful":
         field = "status.succeeded"
+    elif field == "reportingController":  # an Event of events.k8s.io is stored as one of core/v1
+        field = "reportingComponent"
+    elif field.startswith("regarding."):
+        field = field.replace("regarding.", "involvedObject.", 1)
     value: Any = obj
     for part in field.split("."):
         value = value.get(part) if isinstance(value, dict) else None

@@ -183,6 +183,14 @@ def test_events_are_one_storage_under_two_names(wire: Wire) -> None:
     assert core["involvedObject"]["name"] == "p"
     new = wire("GET", "/apis/events.k8s.io/v1/namespaces/NS/events/e").json
     assert (new["apiVersion"], new["note"]) == ("events.k8s.io/v1", "text")
+    for group, fields in (
+        ("/apis/events.k8s.io/v1", "reportingController=c,regarding.name=p"),
+        ("/api/v1", "reportingComponent=c,involvedObject.name=p,source=c"),
+    ):
+        found = wire("GET", f"{group}/namespaces/NS/events?fieldSelector={fields}").json["items"]
+        assert [each["metadata"]["name"] for each in found] == ["e"], fields
+        fields = fields.replace("=c", "=other")
+        assert not wire("GET", f"{group}/namespaces/NS/events?fieldSelector={fields}").json["items"]
 
 
 def test_a_pod_without_a_node_has_no_logs_yet_and_nothing_to_run_in(wire: Wire) -> None:
