@@ -75,6 +75,7 @@ def from_files(
         objects=read.objects,
         now=datetime.now(UTC),
         backed_up=frozenset(_planned(given)),
+        unseen=read.unseen,
         places=read.places,
     )
     return inventory, read.unread, ()

@@ -48,7 +48,7 @@ def _all(workload: Workload) -> Iterator[tuple[str, str, bool]]:
         yield "Secret", str(secret.get("name")), True
     for volume in workload.volumes:
         yield from _volume(volume)
-    for container in workload.every_container:
+    for container in (*workload.every_container, *listed(spec, "ephemeralContainers")):
         yield from _environment(container)
 
 
@@ -59,6 +59,12 @@ def _volume(volume: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:
     secret = mapping(volume, "secret")
     if secret.get("secretName"):
         yield "Secret", str(secret["secretName"]), secret.get("optional") is True
+    for source in volume.values():  # csi, rbd, cephfs, flexVolume, azureFile and their like
+        for key in ("secretRef", "nodePublishSecretRef"):
+            if name := mapping(source, key).get("name"):
+                yield "Secret", str(name), False
+        if isinstance(source, dict) and "shareName" in source and source.get("secretName"):
+            yield "Secret", str(source["secretName"]), False
     for source in (volume, *listed(mapping(volume, "projected"), "sources")):
         for key, kind in (("configMap", "ConfigMap"), ("secret", "Secret")):
             named = mapping(source, key)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from resilience.actions.shared import kinds, manifests
 from resilience.audit.base.inventory import Key, key_of
+from resilience.audit.base.kinds import READ
 from resilience.audit.reading.trim import trimmed
 from resilience.kube.objects import Object
 from resilience.model.place import Place
@@ -23,16 +24,19 @@ SUFFIXES = (".yaml", ".yml", ".json")
 STDIN = "-"
 
 _BREAK = re.compile(r"^---(?:\s|$)", re.MULTILINE)
+_KIND = re.compile(r"^\s*[\"']?kind[\"']?\s*:\s*[\"']?(\w+)", re.MULTILINE)
 _OBJECT = re.compile(r"^\s*[\"']?(apiVersion|kind)[\"']?\s*:", re.MULTILINE)
 
 
 @dataclass
 class Files:
-    """What was read, where it stands, and what could not be read."""
+    """What was read, where it stands, and what could not be read: in words, and as the kinds whose
+    absence says nothing now."""
 
     objects: list[Object] = field(default_factory=list)
     places: dict[Key, Place] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
+    unseen: dict[str, str] = field(default_factory=dict)
 
 
 def read(names: Sequence[str], namespace: str, stdin: str = "") -> Files:
@@ -110,6 +114,8 @@ def _apart(file: str, text: str, found: Files) -> Iterator[manifests.Manifest]:
             yield from manifests.documents(padded, file)
         except (ActionFailed, yaml.YAMLError) as error:
             found.unread.append(_told(file, part, error))
+            kinds_in = _KIND.findall(part) or [each.kind for each in READ]
+            found.unseen |= dict.fromkeys(kinds_in, f"a document of {file} could not be read")
 
 
 def _told(file: str, part: str, error: Exception) -> str:
