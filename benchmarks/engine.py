@@ -20,9 +20,10 @@ from resilience.cluster.interface import Cluster
 from resilience.engine.base.abort import Aborter
 from resilience.engine.base.real_clock import RealClock
 from resilience.engine.base.run_options import Options
+from resilience.engine.base.seeds import new_id
 from resilience.engine.journal import journal_file
 from resilience.engine.journal.journal import Journal
-from resilience.engine.run.scenario import new_id, run
+from resilience.engine.run.scenario import run
 from resilience.language import load
 from resilience.model.report import RunRecord
 from resilience.model.scenario import Scenario

@@ -122,6 +122,16 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[Any]:
         raise without_our_frames(error) from error.__cause__
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[Any]:
+    """What a test in Python raised is the outcome of its run."""
+    if FIXTURE_NAME in getattr(item, "fixturenames", ()):
+        from resilience.harness import python_tests
+
+        python_tests.noted(item, call)
+    return (yield)
+
+
 FIXTURE_NAME = "resilience"
 
 

@@ -49,9 +49,9 @@ def _locked(cluster: HttpCluster, agreed: Consent, title: str) -> Iterator[HttpC
     from resilience.config.root import project_root
     from resilience.config.settings import nothing, resolve
     from resilience.engine.base.real_clock import RealClock
+    from resilience.engine.base.seeds import new_id
     from resilience.engine.guard.consent import books
     from resilience.engine.guard.locks import Locks, ensure_namespace, holder, names
-    from resilience.engine.run.scenario import new_id
 
     given = resolve(root=project_root(Path.cwd()), cli=lambda option: None, ini=nothing)
     own, journal = books(cluster, given.journal_namespace), given.journal_namespace

@@ -83,8 +83,8 @@ def check_options(config: pytest.Config, *, distributed: bool = True) -> None:
 
 
 def headlines(config: pytest.Config, items: Sequence[pytest.Item]) -> list[str]:
-    """Where, with what seed, and which words will go; nothing when no scenario was selected."""
-    if not any(isinstance(item, ScenarioItem) for item in items):
+    """Where, with what seed, and which words will go; nothing when nothing of ours was selected."""
+    if not any(_is_ours(item) for item in items):
         return []
     current = session(config)
     return [

@@ -18,7 +18,8 @@ import pytest
 
 from resilience.cluster.errors import ClusterError
 from resilience.engine.plan.plan_scenarios import compiled
-from resilience.harness import FIXTURE, SESSION, output
+from resilience.harness import FIXTURE, SESSION, output, recording
+from resilience.harness.naming import near
 from resilience.language import load
 from resilience.model.masks import shown
 from resilience.model.place import Problem
@@ -28,7 +29,6 @@ from resilience.verbs.context import ActionFailed, Refused
 
 if TYPE_CHECKING:
     from resilience.cluster.transport import HttpCluster
-    from resilience.model.report import RunRecord
 
 
 class Problems(pytest.Collector.CollectError):
@@ -129,7 +129,7 @@ class ScenarioItem(pytest.Function):
         session = self.config.stash[SESSION]
         try:
             with chdir(self.config.invocation_params.dir):
-                session.ask_consent(self.scenario, cluster)
+                session.site.consent(cluster, self.scenario, session.namespace(self.scenario))
         except Refused as error:
             if session.settings.dry_run:  # what it would do is told before anybody has to consent
                 self._tell(self._rehearsed(cluster))
@@ -146,11 +146,8 @@ class ScenarioItem(pytest.Function):
             except (ActionFailed, ClusterError) as error:  # it never began
                 session.outcomes[self.nodeid] = Outcome.HARNESS_ERROR
                 raise ScenarioFailed(f"{Outcome.HARNESS_ERROR.value}: {error}") from None
-        session.outcomes[self.nodeid] = record.outcome
-        self._keep(record)
-        for finding in record.findings:
-            self.ihook.pytest_resilience_finding(item=self, finding=finding)
-        self.ihook.pytest_resilience_run_finished(item=self, record=record)
+        recording.show_steps(self, record.timeline, record.started)
+        recording.keep(self, record)
         if session.signals.interrupted:
             self.session.shouldstop = session.interruption(record.outcome)
         if record.outcome is not Outcome.PASSED:
@@ -167,12 +164,6 @@ class ScenarioItem(pytest.Function):
         if session.signals.interrupted:
             self.session.shouldstop = f"{session.signals.interrupted}, {session.untouched}"
         return ScenarioFailed(f"refused by guard: {str(error).rstrip()}\n{session.untouched}")
-
-    def _keep(self, record: RunRecord) -> None:
-        whole = self.config.get_verbosity() >= 2
-        self.user_properties.extend(output.properties(record))
-        if whole or not output.shows_steps(self.config):  # else it stands above already
-            self.add_report_section("call", "timeline", output.timeline(record, whole=whole))
 
     def show(self) -> None:
         """Dry run without a cluster: say what is written."""
@@ -222,8 +213,3 @@ def _function(wanted: Sequence[str]) -> Callable[..., None]:
     keywords = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in wanted]
     call.__signature__ = inspect.Signature(keywords)  # type: ignore[attr-defined]
     return call
-
-
-def near(path: Path, directory: Path) -> Path:
-    """The path as a person sees it who stands in `directory`; reports and messages show it so."""
-    return path.relative_to(directory) if path.is_relative_to(directory) else path

@@ -29,3 +29,8 @@ def begins_like_ours(path: Path) -> bool:
         if line.strip() and not line.lstrip().startswith(("#", "---", "%")):
             return line.startswith(KEYS)
     return False
+
+
+def near(path: Path, directory: Path) -> Path:
+    """The path as a person sees it who stands in `directory`; reports and messages show it so."""
+    return path.relative_to(directory) if path.is_relative_to(directory) else path

@@ -15,6 +15,7 @@ from resilience.harness.terminal import Terminal
 
 if TYPE_CHECKING:
     from resilience.model.report import RunRecord
+    from resilience.model.timeline import Entry
     from resilience.report.live import Live
 
 
@@ -71,14 +72,14 @@ def properties(record: RunRecord) -> list[tuple[str, object]]:
     return [*report.properties(record)]
 
 
-def timeline(record: RunRecord, *, whole: bool) -> str:
+def timeline(entries: Sequence[Entry], started: float, *, whole: bool) -> str:
     """The report section under a failure: what a person reads first; all of it with -vv."""
     from resilience.report.live import line, lines
 
     if whole:
-        return "\n".join(line(entry, record.started) for entry in record.timeline)
-    told = lines(record.timeline, record.started)
-    return "\n".join([*told, f"({len(record.timeline) - len(told)} more with -vv)"])
+        return "\n".join(line(entry, started) for entry in entries)
+    told = lines(entries, started)
+    return "\n".join([*told, f"({len(entries) - len(told)} more with -vv)"])
 
 
 def nodes(config: pytest.Config, *categories: str) -> set[str]:

@@ -1,27 +1,37 @@
-"""Tests in Python: the fixture `resilience`, and failures that end at the test's own line."""
+"""Tests in Python: the fixture `resilience`, and failures that end at the test's own line.
+
+Such a test is a run like a scenario's: begun, guarded, recorded and reported by the same code. What
+the test raises decides its outcome.
+"""
 
 from __future__ import annotations
 
+import inspect
 import traceback
 from collections.abc import Iterator
-from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
-import resilience
-from resilience.harness import output
+from resilience.harness import output, recording
+from resilience.harness.naming import near
 from resilience.model.masks import shown
 
 if TYPE_CHECKING:
     from resilience.cluster.transport import HttpCluster
     from resilience.engine.python.fixture import Resilience
-
-OURS = str(Path(resilience.__file__).parent)
+    from resilience.harness.session import Session
+    from resilience.model.scenario import Scenario
 
 NAME = "resilience"
 """The fixture's name."""
+
+RAISED: pytest.StashKey[BaseException | None] = pytest.StashKey()
+"""What the test, or a fixture of its, raised; None: it ran to its end. Not there: it never ran."""
+
+SERVED: pytest.StashKey[Resilience] = pytest.StashKey()
+"""The fixture's value, while it is in use."""
 
 
 def uses(item: pytest.Item) -> bool:
@@ -30,58 +40,106 @@ def uses(item: pytest.Item) -> bool:
 
 
 def serve(request: pytest.FixtureRequest, cluster: HttpCluster) -> Iterator[Resilience]:
-    """For the fixture: everything is put back when the test is over, whatever happened in it."""
+    """For the fixture: everything is undone when the test is over, whatever happened in it."""
     from resilience.cluster.errors import ClusterError
-    from resilience.engine.python.fixture import UndoIncomplete
-    from resilience.engine.python.measured import NotMeasured
     from resilience.harness import current
     from resilience.model.verdict import Outcome
     from resilience.verbs.context import ActionFailed, Refused
 
-    session = current.session(request.config)
+    session, node = current.session(request.config), request.node
     if session.settings.dry_run:
         pytest.skip("dry run: what a test in Python would do is known only by running it")
-    try:
-        session.ask_consent_for(cluster, [session.settings.namespace])
-    except Refused as error:
-        pytest.fail(shown(f"refused by guard: {error}; {session.untouched}"), pytrace=False)
-    title, directory = request.node.nodeid, request.path.parent
+    scenario = as_scenario(node)
+
+    def never_began(outcome: Outcome, text: str) -> NoReturn:
+        session.outcomes[node.nodeid] = outcome
+        pytest.fail(shown(text), pytrace=False)
+
     with output.live(request.config, moving=False) as live:
-        serving = session.serve(cluster, live, title, directory)
+        serving = session.serve(scenario, cluster, live, request.path.parent)
         try:
             ours = serving.__enter__()
         except Refused as error:
-            pytest.fail(shown(f"refused by guard: {error}; {session.untouched}"), pytrace=False)
-        except (ActionFailed, ClusterError) as error:  # it never began
-            session.outcomes[title] = Outcome.HARNESS_ERROR
-            pytest.fail(shown(f"{Outcome.HARNESS_ERROR.value}: {error}"), pytrace=False)
+            never_began(Outcome.REFUSED, f"refused by guard: {error}; {session.untouched}")
+        except (ActionFailed, ClusterError) as error:
+            never_began(Outcome.HARNESS_ERROR, f"{Outcome.HARNESS_ERROR.value}: {error}")
+        node.stash[SERVED] = ours
         try:
+            node.ihook.pytest_resilience_run_started(item=node, scenario=scenario)
             yield ours
         finally:
-            if session.signals.interrupted:  # also where what it raised was lost on its way
-                request.session.shouldstop = session.interruption(session.outcomes.get(title))
-            try:
-                serving.__exit__(None, None, None)
-            except UndoIncomplete as error:
-                session.mark_incomplete(title)
-                if session.signals.interrupted:
-                    stop = session.interruption(session.outcomes[title])
-                    request.session.shouldstop = stop
-                raise pytest.fail.Exception(shown(str(error)), pytrace=False) from None
-            except NotMeasured as error:
-                raise pytest.fail.Exception(shown(str(error)), pytrace=False) from None
+            del node.stash[SERVED]
+            _end(session, node, serving, ours)
+
+
+def _end(session: Session, node: pytest.Item, serving: Any, ours: Resilience) -> None:
+    """Undo, keep the record, and fail where something is left or was never measured."""
+    from resilience.engine.python.how_it_ended import UndoIncomplete
+    from resilience.engine.python.measured import NotMeasured
+    from resilience.model.masks import shown_record
+    from resilience.model.verdict import Outcome
+
+    ran, raised = RAISED in node.stash, node.stash.get(RAISED, None)
+    skipped = isinstance(raised, pytest.skip.Exception)
+    if raised is not None and not skipped:
+        ours.ended(raised)
+    problem: Exception | None = None
+    try:
+        serving.__exit__(None, None, None)
+    except (UndoIncomplete, NotMeasured) as error:
+        problem = error
+    record = shown_record(ours.record())
+    if (ran and not skipped) or ours.aborted or record.outcome is Outcome.UNDO_INCOMPLETE:
+        session.records.append(record)
+        recording.keep(node, record)
+    if session.signals.interrupted:  # also where what it raised was lost on its way
+        assert node.session is not None
+        node.session.shouldstop = session.interruption(record.outcome)
+    if problem is not None:
+        raise pytest.fail.Exception(shown(str(problem)), pytrace=False) from None
+
+
+def noted(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    """Remember what a phase of the test raised, before its report is made."""
+    raised = call.excinfo.value if call.excinfo is not None else None
+    if call.when == "call" or (call.when == "setup" and raised is not None):
+        item.stash[RAISED] = raised
+        if raised is not None and (ours := item.stash.get(SERVED, None)) is not None:
+            recording.show_steps(item, ours.timeline, ours.started)
+
+
+def as_scenario(item: pytest.Item) -> Scenario:
+    """What stands for the test in reports: its name, its docstring, its place; no steps."""
+    from resilience.model.place import Place
+    from resilience.model.scenario import Scenario
+
+    _, line, _ = item.reportinfo()
+    first, _, rest = (inspect.getdoc(getattr(item, "obj", None)) or "").partition("\n")
+    case = getattr(item, "callspec", None)
+    title = f"{first} [{case.id}]" if first and case is not None else first or item.name
+    return Scenario(
+        id=item.nodeid.partition("::")[2] or item.name,
+        title=title,
+        description=rest.strip(),
+        tags=(),
+        namespace="",
+        seed=None,
+        given=(),
+        probes=(),
+        when=(),
+        then=(),
+        place=Place(str(near(item.path, item.config.invocation_params.dir)), (line or 0) + 1, 1),
+    )
 
 
 def without_our_frames(error: BaseException) -> BaseException:
     """The same exception, as if it had been raised at the last line that is not ours."""
+    from resilience.engine.python.python_calls import is_ours
+
     frames = list(traceback.walk_tb(error.__traceback__))
-    while frames and _is_ours(frames[-1][0].f_code.co_filename):
+    while frames and is_ours(frames[-1][0].f_code.co_filename):
         frames.pop()
     chain: TracebackType | None = None
     for frame, line in reversed(frames):
         chain = TracebackType(chain, frame, frame.f_lasti, line)
     return error.with_traceback(chain) if chain is not None else error
-
-
-def _is_ours(file: str) -> bool:
-    return file.startswith(OURS) or Path(file).name == "contextlib.py"

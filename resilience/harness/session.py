@@ -10,31 +10,28 @@ import os
 import platform
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
 
 from resilience import __version__
-from resilience.config.root import project_files
 from resilience.config.settings import Settings
 from resilience.harness.signals import Signals
 from resilience.model.masks import MASKS
 
 if TYPE_CHECKING:
-    from resilience.cluster.access.embedded import Life
-    from resilience.cluster.connection.wire import Gate
     from resilience.cluster.transport import HttpCluster
     from resilience.config.targets import Target
-    from resilience.engine.base.abort import Aborter
     from resilience.engine.base.run_options import Options
-    from resilience.engine.journal.journal import Journal
     from resilience.engine.journal.recover import Recovered
     from resilience.engine.python.fixture import Resilience
-    from resilience.harness.run_guard import Guarding
+    from resilience.engine.run.run import Run
+    from resilience.harness.sites.site import Site, Wanted
     from resilience.model.report import RunRecord
     from resilience.model.scenario import Scenario
+    from resilience.model.step_reach import Reach
     from resilience.model.verdict import Outcome
     from resilience.report.live import Live
     from resilience.verbs.catalogue import Verbs
@@ -62,7 +59,6 @@ class Session:
         """Lines that say where the report lies."""
         self._tell = tell
         self._environment: dict[str, Any] = {}
-        self._life: Life | None = None
 
     @cached_property
     def catalogue(self) -> Verbs:
@@ -96,6 +92,21 @@ class Session:
         named = self.settings.context or self.settings.kubeconfig
         return in_cluster_unnamed(named, os.environ if environment is None else environment)
 
+    @cached_property
+    def site(self) -> Site:
+        """Where runs act. BadTarget when a file of targets cannot be understood."""
+        from resilience.engine.base.real_clock import RealClock
+        from resilience.harness.sites.sandbox_site import SandboxSite
+        from resilience.harness.sites.site import Shared
+        from resilience.harness.sites.target_site import TargetSite
+
+        shared = Shared(
+            settings=self.settings, verbs=self.catalogue, tell=self._tell, heed=self.heed
+        )
+        if self.wants_sandbox:
+            return SandboxSite(shared)
+        return TargetSite(shared=shared, targets=self.targets, clock=RealClock())
+
     def headline(self) -> str:
         """Where and with what randomness scenarios run."""
         if self.wants_sandbox:
@@ -111,35 +122,20 @@ class Session:
     @contextmanager
     def cluster(self) -> Iterator[HttpCluster]:
         """The cluster, with signals in our hands while it is open."""
-        from resilience import cluster
-        from resilience.engine.guard import consent
+        with self.signals.installed(), self.site.opened() as opened:
+            if not self.settings.dry_run:
+                self._environment = {
+                    "resilience": __version__,
+                    "python": platform.python_version(),
+                    "context": opened.context,
+                    "sandbox": opened.is_sandbox,
+                    "server": opened.server_version(),
+                }
+            yield opened
 
-        with self.signals.installed():
-            if self.wants_sandbox:
-                from resilience.cluster.access.embedded import sandbox
-
-                files = project_files(self.settings.root)
-                with sandbox(nodes=self.settings.sandbox_nodes, images=files) as embedded:
-                    self._life = embedded.life
-                    with cluster.connect(embedded.access) as opened:
-                        yield self._prepared(opened)
-            else:
-                settings = self.settings
-                gate = self._gate()
-                with cluster.open_context(
-                    settings.context, settings.kubeconfig, gate=gate
-                ) as opened:
-                    if settings.dry_run:
-                        opened.means = consent.means(opened, self.targets, settings.helper_image)
-                    yield opened if settings.dry_run else self._prepared(opened)
-
-    def _gate(self) -> Gate | None:
-        """In a dry run nothing that would change anything is sent, whoever tries."""
-        if not self.settings.dry_run:
-            return None
-        from resilience.cluster import dry
-
-        return dry.gate
+    def namespace(self, scenario: Scenario) -> str:
+        """Its own, else that of the settings."""
+        return scenario.namespace or self.settings.namespace
 
     def rehearse(self, scenario: Scenario, cluster: HttpCluster) -> list[str]:
         """What it would do, as lines."""
@@ -147,62 +143,17 @@ class Session:
         from resilience.engine.base.run_options import Options
         from resilience.engine.run import dry_run
 
-        namespace = scenario.namespace or self.settings.namespace
-        limits, cluster = self._guarding(cluster).rehearsing(scenario, namespace)
-        options = Options(
-            seed=self._seed_for(scenario),
-            namespace=namespace,
-            before=limits.before,
-            may_harm=limits.may_harm,
-        )
+        namespace = self.namespace(scenario)
+        guarded = self.site.rehearsing(cluster, scenario, namespace)
+        options = Options(seed=self._seed_for(scenario), namespace=namespace, guard=guarded.guard)
         options = self._repeating(scenario, options)
-        return [*dry_run.told(dry_run.rehearse(scenario, cluster, options, RealClock()))]
+        return [*dry_run.told(dry_run.rehearse(scenario, guarded.cluster, options, RealClock()))]
 
     def missing_images(self, scenario: Scenario) -> Sequence[str]:
         """Images of its manifests that the sandbox would not have, a line each."""
         from resilience.commands.manifest_images import missing
 
         return missing([scenario], self.settings.root)
-
-    def _prepared(self, cluster: HttpCluster) -> HttpCluster:
-        """Ready to act on: what killed runs left there is put back before anything new."""
-        from resilience.engine.guard import consent
-        from resilience.harness import recovering
-
-        directory = self.settings.journal_directory
-        targets = () if self.wants_sandbox else self.targets
-        cluster.means = consent.means(cluster, targets, self.settings.helper_image)
-        recovering.from_here(cluster, directory, self.catalogue, self.heed)
-        if not self.wants_sandbox:
-            place = self._guarding(cluster).place(directory)
-            recovering.from_there(place, self.settings.lock_wait, self._tell, self.heed)
-        self._environment = {
-            "resilience": __version__,
-            "python": platform.python_version(),
-            "context": cluster.context,
-            "sandbox": cluster.is_sandbox,
-            "server": cluster.server_version(),
-        }
-        return cluster
-
-    def ask_consent(self, scenario: Scenario, cluster: HttpCluster) -> None:
-        """Refused when nothing allows what the scenario would touch, or a right is missing."""
-        from resilience.engine.guard import consent, preflight
-        from resilience.engine.plan.scenario_reach import of_scenario
-
-        namespace = scenario.namespace or self.settings.namespace
-        reach = of_scenario(scenario, namespace)
-        if not reach:  # it reads a store, say; nothing of the cluster concerns it
-            return
-        consent.consent_to(cluster, self.targets, reach)
-        if not self.wants_sandbox:
-            preflight.ask(cluster, scenario, namespace, self.settings.journal_namespace)
-
-    def ask_consent_for(self, cluster: HttpCluster, namespaces: Sequence[str]) -> None:
-        """Refused when nothing allows acting there."""
-        from resilience.engine.guard import consent
-
-        consent.consent(cluster, self.targets, namespaces)
 
     def heed(self, result: Recovered) -> None:
         """What became of a dead run: told, and kept for the end where it weighs."""
@@ -240,61 +191,78 @@ class Session:
         runs = ", ".join(self.put_back)
         return f"this scenario touched nothing; what run {runs} had left was undone before"
 
-    def mark_incomplete(self, node: str) -> None:
-        """A test of someone's left something in the cluster."""
-        from resilience.model.verdict import Outcome
-
-        self.outcomes[node] = Outcome.UNDO_INCOMPLETE
-
     def run(self, scenario: Scenario, cluster: HttpCluster, shown: Live) -> RunRecord:
         """Carry one scenario out, twice where only the prober's lateness kept a verdict from it."""
+        from resilience.engine.plan.scenario_reach import of_scenario
         from resilience.harness import remeasuring
 
         def announce(text: str) -> None:
             self._tell(text)
             shown.restart()
 
+        reach = of_scenario(scenario, self.namespace(scenario))
         return remeasuring.run(
-            lambda: self._run(scenario, cluster, shown),
+            lambda: self._attempt(self._wanted(scenario, shown, reach), cluster, shown),
             self.records,
             announce,
             lambda: bool(self.signals.interrupted),
         )
 
-    def _run(self, scenario: Scenario, cluster: HttpCluster, shown: Live) -> RunRecord:
-        """Whatever happens, what it changed is put back first."""
-        from resilience.engine.base.abort import Aborted, Aborter
-        from resilience.engine.base.real_clock import RealClock
-        from resilience.engine.plan.scenario_reach import of_scenario
-        from resilience.engine.run.scenario import run
+    def _attempt(self, wanted: Wanted, cluster: HttpCluster, shown: Live) -> RunRecord:
+        """Whatever happens, what it changed is undone first."""
+        from resilience.engine.base.abort import Aborted
+        from resilience.engine.run.scenario import carry_out
         from resilience.model.masks import shown_record
         from resilience.verbs.context import Refused
 
-        options = self._repeating(scenario, self._options(self._seed_for(scenario), shown))
-        aborter, clock = Aborter(self.recovery), RealClock()
-        namespace = scenario.namespace or self.settings.namespace
-
         def work() -> RunRecord:
-            reach = of_scenario(scenario, namespace)
-            with self._guarded(
-                cluster, options, aborter, title=scenario.id, namespace=namespace, reach=reach
-            ) as (acting, hung, journal):
-                return run(
-                    scenario,
-                    cluster=acting,
-                    options=hung,
-                    clock=clock,
-                    journal=journal,
-                    emit=shown.entry,
-                    aborter=aborter,
-                )
+            with self._begun(wanted, cluster, shown) as run:
+                return carry_out(run)
 
-        with self._ending_with_the_sandbox(aborter):
+        with self.site.ending(wanted.aborter):
             try:
-                record: RunRecord = shown_record(self.signals.supervise(work, aborter))
+                record: RunRecord = shown_record(self.signals.supervise(work, wanted.aborter))
             except Aborted as error:  # it never began
                 raise Refused(f"{error} while waiting for the lock") from None
         return record
+
+    @contextmanager
+    def serve(
+        self, scenario: Scenario, cluster: HttpCluster, shown: Live, directory: Path
+    ) -> Iterator[Resilience]:
+        """The engine for a test in Python, for the time of the block. `scenario` stands for it."""
+        from resilience.engine.python.fixture import Resilience
+
+        wanted = self._wanted(scenario, shown, None, directory)
+        with (
+            self.signals.attached(wanted.aborter),
+            self.site.ending(wanted.aborter),
+            self._begun(wanted, cluster, shown) as run,
+            Resilience(run, self.catalogue) as ours,
+        ):
+            yield ours
+
+    @contextmanager
+    def _begun(self, wanted: Wanted, cluster: HttpCluster, shown: Live) -> Iterator[Run]:
+        """A run that has changed nothing yet, with its guard held."""
+        from dataclasses import replace
+
+        from resilience.engine.base.real_clock import RealClock
+        from resilience.engine.journal import journal_file
+        from resilience.engine.journal.journal import Journal
+        from resilience.engine.run.run import Run
+
+        with self.site.guarded(cluster, wanted) as guarded:
+            file = journal_file.create(wanted.options.journal, wanted.run)
+            yield Run.begin(
+                wanted.scenario,
+                cluster=guarded.cluster,
+                options=replace(wanted.options, guard=guarded.guard),
+                clock=RealClock(),
+                journal=Journal([file, *guarded.sinks]),
+                emit=shown.entry,
+                aborter=wanted.aborter,
+            )
 
     def _seed_for(self, scenario: Scenario) -> int | None:
         """None: the scenario's own."""
@@ -312,108 +280,32 @@ class Session:
         replay = replaying.of(Path(self.settings.replay), scenario.id)
         return replace(options, seed=replay.seed, stream=replay.stream)
 
-    @contextmanager
-    def _guarded(
-        self, cluster: HttpCluster, options: Options, aborter: Aborter, **what: Any
-    ) -> Iterator[tuple[HttpCluster, Options, Journal]]:
-        """The cluster as one run may use it, its options and its journal."""
-        from resilience.engine.journal import journal_file
-        from resilience.engine.journal.journal import Journal
-
-        assert options.run is not None
-        if self.wants_sandbox:
-            yield cluster, options, Journal([journal_file.create(options.journal, options.run)])
-            return
-        with self._guarding(cluster).about(options, aborter, **what) as (acting, hung, sinks):
-            file = journal_file.create(options.journal, options.run)
-            yield acting, hung, Journal([file, *sinks])
-
-    def _guarding(self, cluster: HttpCluster) -> Guarding:
-        from resilience.engine.base.real_clock import RealClock
-        from resilience.harness.run_guard import Guarding
-
-        return Guarding(
-            settings=self.settings,
-            targets=self.targets,
-            cluster=cluster,
-            verbs=self.catalogue,
-            clock=RealClock(),
-            tell=self._tell,
-            heed=self.heed,
-        )
-
-    def _ending_with_the_sandbox(self, aborter: Aborter) -> AbstractContextManager[None]:
-        """A run need not wait for a cluster that is gone, nor judge by one that cannot work."""
-        from resilience.engine.base.abort import Why
-
-        if self._life is None:
-            return nullcontext()
-        return self._life.telling(
-            lambda why: aborter.abort(why, Why.GONE), lambda why: aborter.abort(why, Why.SICK)
-        )
-
-    @contextmanager
-    def serve(
-        self, cluster: HttpCluster, shown: Live, title: str, directory: Path
-    ) -> Iterator[Resilience]:
-        """The engine for a test in Python, for the time of the block."""
-        from dataclasses import replace
-
-        from resilience.engine.base.abort import Aborter
-        from resilience.engine.base.real_clock import RealClock
-        from resilience.engine.guard import consent
-        from resilience.engine.python.fixture import Resilience
-        from resilience.model.step_reach import ANY, Reach
-
-        options = self._options(self.seed, shown)
-        aborter = Aborter(self.recovery)
-        namespace = self.settings.namespace
-        target = None if self.wants_sandbox else consent.target_of(cluster, self.targets)
-        nodes = cluster.is_sandbox or (target is not None and target.nodes)
-        guarded = self._guarded(
-            cluster,
-            options,
-            aborter,
-            title=title,
-            namespace=namespace,
-            reach=Reach(namespaces=frozenset({namespace}), nodes=nodes, cluster_scoped=ANY),
-        )
-        with (
-            self.signals.attached(aborter),
-            self._ending_with_the_sandbox(aborter),
-            guarded as (acting, hung, journal),
-        ):
-            if not self.wants_sandbox:
-                before = self._guarding(cluster).before_each(hung.before, namespace)
-                hung = replace(hung, before=before)
-            with Resilience(
-                cluster=acting,
-                catalogue=self.catalogue,
-                options=hung,
-                clock=RealClock(),
-                journal=journal,
-                emit=shown.entry,
-                aborter=aborter,
-                directory=directory,
-                title=title,
-            ) as ours:
-                yield ours
-
-    def _options(self, seed: int | None, shown: Live) -> Options:
+    def _wanted(
+        self, scenario: Scenario, shown: Live, reach: Reach | None, directory: Path | None = None
+    ) -> Wanted:
         import time
 
+        from resilience.engine.base.abort import Aborter
         from resilience.engine.base.run_options import Options
-        from resilience.engine.run.scenario import new_id
+        from resilience.engine.base.seeds import new_id
+        from resilience.harness.sites.site import Wanted
 
         settings = self.settings
-        return Options(
-            seed=seed,
+        options = Options(
+            seed=self._seed_for(scenario),
             namespace=settings.namespace,
+            directory=directory,
             run=new_id(time.time()),
             journal=settings.journal_directory,
-            ephemeral=self.wants_sandbox,
+            ephemeral=self.site.ephemeral,
             environment=self._environment,
             observe=shown.probe,
             lookout=True,
             recovery=self.recovery,
+        )
+        return Wanted(
+            scenario=scenario,
+            options=self._repeating(scenario, options),
+            reach=reach,
+            aborter=Aborter(self.recovery),
         )

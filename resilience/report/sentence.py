@@ -18,10 +18,11 @@ def sentence(record: RunRecord) -> str:
         return _kept(record.findings)
     why = cause(record)
     if record.outcome is Outcome.SERVICE_FAILED:
-        return f"{_counted(record.findings, Result.FAILED, 'were missed', 'was missed')}: {why}."
+        counted = _counted(record.findings, Result.FAILED, "were missed", "was missed")
+        return f"{counted or _without_a_finding(record)}: {why}."
     if record.outcome is Outcome.NOT_MEASURED and record.findings:
         counted = _counted(record.findings, Result.NOT_MEASURED, "were not measured",
-                           "was not measured")  # fmt: skip
+                           "was not measured") or _without_a_finding(record)  # fmt: skip
         more = " The scenario was measured once more." if record.again else ""
         return f"{counted}: {why}.{more}"
     return f"{record.outcome.value.capitalize()}: {why}." if why else ""
@@ -36,10 +37,16 @@ def _kept(findings: Sequence[Finding]) -> str:
 
 
 def _counted(findings: Sequence[Finding], result: Result, several: str, one: str) -> str:
-    """`2 of 4 objectives were missed`; without any, a step failed."""
+    """`2 of 4 objectives were missed`; "" without any."""
     found = sum(finding.result is result for finding in findings)
     if not found:
-        return "A step failed"
+        return ""
     if len(findings) == 1:
         return f"The objective {one}"
     return f"{found} of {many(len(findings), 'objective')} {one if found == 1 else several}"
+
+
+def _without_a_finding(record: RunRecord) -> str:
+    """A step failed; in a test in Python, which has none beforehand, maybe an assertion."""
+    failed = any(step.result is not Result.PASSED for step in record.steps)
+    return "A step failed" if failed or record.scenario.mutates else "The test failed"

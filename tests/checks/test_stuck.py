@@ -12,14 +12,8 @@ from resilience.cluster import connect
 from resilience.cluster.access.embedded import sandbox
 from resilience.cluster.interface import NAMESPACES, SECRETS
 from resilience.cluster.transport import HttpCluster
-from resilience.engine.base.abort import Aborter
-from resilience.engine.base.real_clock import RealClock
-from resilience.engine.base.run_options import Options
-from resilience.engine.journal.journal import Journal
 from resilience.engine.python.fixture import NotHeld, Resilience
-from resilience.engine.run.scenario import new_id
-from resilience.verbs.catalogue import catalogue
-from tests.engine.helpers import MemorySink
+from tests.engine.helpers import by_hand
 
 IMAGE = "registry.k8s.io/pause:3.10"
 REQUIRED = {"secretKeyRef": {"name": "db", "key": "password"}}
@@ -57,17 +51,7 @@ def cluster() -> Iterator[HttpCluster]:
 def run(cluster: HttpCluster, tmp_path: Path) -> Iterator[Resilience]:
     namespace = tmp_path.name.replace("_", "-").lower()[-40:].strip("-")
     cluster.create(NAMESPACES, {"metadata": {"name": namespace}})
-    with Resilience(
-        cluster=cluster,
-        catalogue=catalogue(),
-        options=Options(run=new_id(0.0), namespace=namespace),
-        clock=RealClock(),
-        journal=Journal([MemorySink()]),
-        emit=lambda entry: None,
-        aborter=Aborter(),
-        directory=tmp_path,
-        title="stuck",
-    ) as opened:
+    with by_hand(cluster, namespace, tmp_path) as opened:
         yield opened
 
 

@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from resilience.actions.undo.reverting import described
-from resilience.cluster.interface import DEPLOYMENTS, PODS, Object
+from resilience.cluster.interface import DEPLOYMENTS, PODS, Cluster, Object
 from resilience.engine.base.abort import Aborter
+from resilience.engine.base.real_clock import RealClock
 from resilience.engine.base.run_options import Options
+from resilience.engine.base.seeds import new_id
 from resilience.engine.journal.journal import Journal, Line, Sink
+from resilience.engine.python.fixture import Resilience
+from resilience.engine.run.run import Run
 from resilience.engine.run.scenario import run
 from resilience.kube import objects, readiness
 from resilience.model.place import Place
@@ -20,6 +24,7 @@ from resilience.model.scenario import Scenario, Step
 from resilience.model.timeline import Entry
 from resilience.model.values import Duration, RunId
 from resilience.model.verb import Phase, Verb
+from resilience.verbs.catalogue import catalogue
 from tests.engine.fake_controllers import Controllers
 from tests.engine.fakes import FakeClock, FakeCluster
 
@@ -99,6 +104,26 @@ class World:
         self.clock.until(lambda: False, self.clock.now + 3)
         assert sum(readiness.serves(pod) for pod in self.pods()) >= replicas
         return made
+
+
+def a_test() -> Scenario:
+    """What stands for a test in Python."""
+    return Scenario(id="test_it", title="test_it", tags=(), namespace="", seed=None, given=(),
+                    probes=(), when=(), then=(), place=Place("test_it.py", 1, 1))  # fmt: skip
+
+
+def by_hand(cluster: Cluster, namespace: str, directory: Path) -> Resilience:
+    """The engine of a test in Python on a real clock, with its journal in memory."""
+    begun = Run.begin(
+        a_test(),
+        cluster=cluster,
+        options=Options(run=new_id(0.0), namespace=namespace, directory=directory),
+        clock=RealClock(),
+        journal=Journal([MemorySink()]),
+        emit=lambda entry: None,
+        aborter=Aborter(),
+    )
+    return Resilience(begun, catalogue())
 
 
 def world() -> World:

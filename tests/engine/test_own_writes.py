@@ -27,16 +27,10 @@ from resilience.cluster.interface import (
     Object,
 )
 from resilience.cluster.transport import HttpCluster
-from resilience.engine.base.abort import Aborter
-from resilience.engine.base.real_clock import RealClock
-from resilience.engine.base.run_options import Options
-from resilience.engine.journal.journal import Journal
 from resilience.engine.python.fixture import NotHeld, Resilience
-from resilience.engine.run.scenario import new_id
 from resilience.kube import objects, readiness
-from resilience.verbs.catalogue import catalogue
 from tests.cluster.delays import late
-from tests.engine.helpers import MemorySink
+from tests.engine.helpers import by_hand
 
 changes = itertools.count()
 LATE = 0.5
@@ -158,17 +152,7 @@ def running(cluster: HttpCluster, folder: Path, kind: str) -> Iterator[Resilienc
     (folder / "hung.yaml").write_text(manifest(kind, NEVER))
     namespace = f"own-{next(numbers)}"  # not the run's: Pods in quarantine stay in it
     cluster.create(NAMESPACES, {"metadata": {"name": namespace}})
-    with Resilience(
-        cluster=cluster,
-        catalogue=catalogue(),
-        options=Options(run=new_id(0.0), namespace=namespace),
-        clock=RealClock(),
-        journal=Journal([MemorySink()]),
-        emit=lambda entry: None,
-        aborter=Aborter(),
-        directory=folder,
-        title="own writes",
-    ) as opened:
+    with by_hand(cluster, namespace, folder) as opened:
         opened.apply("web.yaml")
         opened.ready("all", within="60s")
         yield opened
@@ -241,12 +225,7 @@ def test_an_undo_is_answered_by_what_is_so(kind: str, cluster: HttpCluster, tmp_
     with running(cluster, tmp_path, kind) as outer:
         namespace = outer._state.namespace
         before, _ = truth(cluster, namespace, kind)
-        with Resilience(
-            cluster=cluster, catalogue=catalogue(),
-            options=Options(run=new_id(1.0), namespace=namespace), clock=RealClock(),
-            journal=Journal([MemorySink()]), emit=lambda entry: None, aborter=Aborter(),
-            directory=tmp_path, title="undone",
-        ) as inner:  # fmt: skip
+        with by_hand(cluster, namespace, tmp_path) as inner:
             inner.apply("1.yaml")
             if kind != "daemonset":
                 inner.scale(workload=f"{kind}/web", replicas=want(inner) + 1)

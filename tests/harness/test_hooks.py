@@ -20,7 +20,7 @@ def pytest_resilience_run_started(item, scenario):
     write("started", item.name, scenario.title)
 
 def pytest_resilience_finding(item, finding):
-    write("finding", item.name, finding.what)
+    write("finding", item.name, finding.name)
 
 def pytest_resilience_run_finished(item, record):
     write("finished", item.name, record.outcome.value)
@@ -49,3 +49,14 @@ def test_a_dry_run_calls_none(pytester: pytest.Pytester, run: Run) -> None:
     (pytester.path / "a.scenario.yaml").write_text(plain("calm"))
     run("a.scenario.yaml", "--resilience-dry-run")
     assert called(pytester.path) == []
+
+
+@pytest.mark.usefixtures("on_sandbox")
+def test_a_test_in_python_calls_the_same(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makeconftest(RECORDER)
+    pytester.makepyfile("def test_it(resilience): assert 1 == 2")
+    run().assert_outcomes(failed=1)
+    assert called(pytester.path) == [
+        ["started", "test_it", "test_it"],
+        ["finished", "test_it", "service failed"],
+    ]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import signal
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -139,3 +143,145 @@ def test_an_interrupt_that_is_lost_inside_the_test_still_ends_the_run(
     assert result.ret == pytest.ExitCode.INTERRUPTED
     result.stdout.fnmatch_lines(["*Ctrl-C, after the undo*"])
     assert not exists(cluster)
+
+
+def run_json(folder: Path) -> list[dict[str, Any]]:
+    """What report.json holds of each run."""
+    found: list[dict[str, Any]] = json.loads((folder / "rep/report.json").read_text())["runs"]
+    return found
+
+
+def properties(folder: Path) -> dict[str | None, str | None]:
+    """Of the only test case in junit.xml."""
+    case = ElementTree.parse(folder / "junit.xml").find(".//testcase")
+    assert case is not None
+    return {one.get("name"): one.get("value") for one in case.iter("property")}
+
+
+REPORTED = "--resilience-report=rep", "--resilience-metrics=m.prom", "--junitxml=junit.xml"
+
+
+def test_a_test_is_reported_as_a_scenario_is(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile(
+        test_mark="""
+        def test_it(resilience):
+            \"""The mark survives.
+
+            Nobody removes it.
+            \"""
+            resilience.apply("mark.yaml")
+        """
+    )
+    result = run(*REPORTED, "--resilience-seed=7")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["resilience: context *seed 7", "*passed*The mark survives."])
+    [found] = run_json(pytester.path)
+    scenario = found["scenario"]
+    assert (scenario["id"], scenario["title"]) == ("test_it", "The mark survives.")
+    assert (scenario["file"], scenario["description"]) == ("test_mark.py", "Nobody removes it.")
+    assert (found["outcome"], found["seed"]) == ("passed", 7)
+    [step] = found["steps"]
+    assert (step["verb"], step["place"]) == ("apply", "test_mark.py:6:1")
+    said = properties(pytester.path)
+    assert (said["resilience.outcome"], said["resilience.seed"]) == ("passed", "7")
+    assert (
+        'run_passed{scenario="test_it",file="test_mark.py"} 1'
+        in Path(pytester.path / "m.prom").read_text()
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "outcome"),
+    [
+        ("assert 1 == 2", 1, "service failed"),
+        ("raise OSError('refused')", 1, "service failed"),
+        ("raise NotMeasured('no number')", 21, "not measured"),
+        ("resilience.ready('deployment/absent', within='100ms')", 21, "not measured"),
+        ("resilience.kill(pods='app=absent')", 21, "not measured"),
+        ("resilience.kill(podz='app=absent')", 21, "not measured"),
+        ("resilience.kil(pods='app=absent')", 21, "not measured"),
+        ("resilience.probe.http(service='web')", 21, "not measured"),
+    ],
+)
+def test_the_exit_code_says_what_kind_of_failure_it_was(
+    pytester: pytest.Pytester, run: Run, body: str, code: int, outcome: str
+) -> None:
+    pytester.makepyfile(
+        f"""
+        from resilience.engine.python.fixture import NotMeasured
+        def test_it(resilience):
+            {body}
+        """
+    )
+    result = run(*REPORTED)
+    assert result.ret == code
+    [found] = run_json(pytester.path)
+    assert found["outcome"] == outcome
+    assert properties(pytester.path)["resilience.outcome"] == outcome
+
+
+def test_a_failure_that_the_test_expects_is_its_pass(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+        from resilience.engine.python.fixture import NotHeld, StepFailed
+        def test_it(resilience):
+            with pytest.raises(NotHeld):
+                resilience.ready("deployment/absent", within="100ms")
+            with pytest.raises(StepFailed):
+                resilience.kill(pods="app=absent")
+        """
+    )
+    assert run(*REPORTED).ret == 0
+    [found] = run_json(pytester.path)
+    assert found["outcome"] == "passed"
+    assert [step["result"] for step in found["steps"]] == ["not measured", "not measured"]
+
+
+def test_what_a_fixture_does_with_it_counts_too(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+        @pytest.fixture
+        def shop(resilience):
+            resilience.ready("deployment/absent", within="100ms")
+        def test_it(shop):
+            pass
+        """
+    )
+    result = run(*REPORTED)
+    result.assert_outcomes(errors=1)
+    assert result.ret == 21
+    [found] = run_json(pytester.path)
+    assert found["outcome"] == "not measured"
+
+
+@pytest.mark.parametrize("arguments", [(), ("--setup-only",)])
+def test_a_test_that_did_not_run_is_no_run(
+    pytester: pytest.Pytester, run: Run, arguments: tuple[str, ...]
+) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+        def test_it(resilience):
+            pytest.skip("another day")
+        """
+    )
+    assert run(*REPORTED, *arguments).ret == 0
+    assert not (pytester.path / "rep").exists()
+
+
+def test_the_steps_stand_below_a_failure_that_did_not_print_them(
+    pytester: pytest.Pytester, run: Run
+) -> None:
+    pytester.makepyfile(
+        """
+        def test_it(resilience):
+            resilience.apply("mark.yaml")
+            assert 1 == 2
+        """
+    )
+    text = run("-q").stdout.str()
+    assert text.count(" timeline ") == 1
+    assert "done: apply mark.yaml" in text
+    assert " timeline " not in run().stdout.str()

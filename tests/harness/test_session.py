@@ -396,3 +396,53 @@ def test_ctrl_c_at_the_terminal_reaches_pytest_and_not_the_sandbox_that_the_undo
         assert inner.end() == 2
     assert "undone: delete ConfigMap default/mark" in inner.output
     assert "undo incomplete" not in inner.output
+
+
+COUNTER = """
+import sys, threading
+
+from resilience.engine.run.run import Run
+from resilience.harness.session import Session
+from resilience.model.scenario import Scenario
+
+names = []
+
+def heard(frame, event, argument):
+    code = frame.f_code
+    if event != "call" or "/resilience/" not in code.co_filename:
+        return
+    given = [frame.f_locals.get(name) for name in code.co_varnames[:code.co_argcount]]
+    if any(isinstance(value, Scenario) for value in given):
+        names.append(code.co_qualname)
+    if code is Run.begin.__func__.__code__:
+        listen(None)
+
+def listen(who):
+    sys.setprofile(who)
+    threading.setprofile(who)
+
+inner = Session.run
+
+def run(self, *given):
+    listen(heard)
+    try:
+        return inner(self, *given)
+    finally:
+        listen(None)
+        with open("calls", "w") as file:
+            file.write("\\n".join(names))
+
+Session.run = run
+"""
+
+
+def test_a_scenario_reaches_the_engine_in_at_most_eight_calls(
+    pytester: pytest.Pytester, run: Run, scenario: Path
+) -> None:
+    """Counted: calls that are handed the Scenario, from Session.run to Run.begin."""
+    changes(pytester)
+    pytester.makeconftest(COUNTER)
+    run().assert_outcomes(passed=1)
+    calls = (pytester.path / "calls").read_text().splitlines()
+    assert (calls[0], calls[-1]) == ("Session.run", "Run.begin")
+    assert len(calls) <= 8, calls

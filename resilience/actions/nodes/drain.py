@@ -63,15 +63,7 @@ def run(drain: Drain, context: ActionContext) -> None:
     from resilience.drain import Allow, DrainOptions
     from resilience.drain import drain as empty
 
-    found = node_choice.chosen(drain.node, context)
-    names = [objects.name(node) for node in found]
-    moving = pods_on(names, context)
-    spare_ourselves(moving)
-    context.may_harm(_leaving(moving))
-    _preflight(moving, names, drain.overflow, context)
-    for node in found:
-        if not cordon.is_cordoned(node):
-            cordon.put_on(node, context)
+    names, _ = _prepared(drain, context)
     grace = None if drain.grace is None else int(drain.grace.seconds)
     result = empty(
         context.cluster,
@@ -87,6 +79,24 @@ def run(drain: Drain, context: ActionContext) -> None:
     for pod in result.evicted:
         context.proof(f"{pod.namespace}/{pod.name} left {pod.node}", {"uid": pod.uid})
     _judge(result, names, context)
+
+
+def _prepared(drain: Drain, context: ActionContext) -> tuple[list[str], list[Object]]:
+    """The names of the nodes, cordoned by now, and the Pods that leave them. Nothing is cordoned
+    where something stands in the way."""
+    found = node_choice.chosen(drain.node, context)
+    names = [objects.name(node) for node in found]
+    moving = pods_on(names, context)
+    spare_ourselves(moving)
+    leaving = _leaving(moving)
+    context.may_harm(leaving)
+    # Blocked when an eviction can never succeed, NotMet when there is no room.
+    evictable.require(leaving, context)
+    _room(leaving, names, drain.overflow, context)
+    for node in found:
+        if not cordon.is_cordoned(node):
+            cordon.put_on(node, context)
+    return names, leaving
 
 
 def _judge(result: object, names: Sequence[str], context: ActionContext) -> None:
@@ -137,15 +147,6 @@ def spare_ourselves(moving: Sequence[Object]) -> None:
         raise Refused(f"this test itself runs there, as Pod {'/'.join(own)}")
 
 
-def _preflight(
-    moving: Sequence[Object], names: Sequence[str], overflow: bool, context: ActionContext
-) -> None:
-    """Blocked when an eviction can never succeed, NotMet when capacity is missing."""
-    leaving = _leaving(moving)
-    evictable.require(leaving, context)
-    _room(leaving, names, overflow, context)
-
-
 def _room(
     leaving: Sequence[Object], names: Sequence[str], overflow: bool, context: ActionContext
 ) -> None:
@@ -190,16 +191,7 @@ def _rights(drain: Drain, namespace: str) -> Sequence[Right]:
 
 def rehearse(drain: Drain, context: ActionContext) -> None:
     """Who would leave, from which namespaces; whether the API server would cordon and evict."""
-    found = node_choice.chosen(drain.node, context)
-    names = [objects.name(node) for node in found]
-    moving = pods_on(names, context)
-    spare_ourselves(moving)
-    context.may_harm(_leaving(moving))
-    _preflight(moving, names, drain.overflow, context)
-    for node in found:
-        if not cordon.is_cordoned(node):
-            cordon.put_on(node, context)
-    leaving = _leaving(moving)
+    _, leaving = _prepared(drain, context)
     spaces = sorted({objects.namespace(pod) for pod in leaving})
     _told([f"Pods of these namespaces are evicted: {', '.join(spaces) or 'none'}"], context)
     for pod in leaving:

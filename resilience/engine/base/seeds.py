@@ -1,11 +1,15 @@
-"""Randomness that can be repeated. Every step has a stream of its own, so that a step added before
-it does not change what it chooses. No global state.
+"""Randomness that can be repeated, and the names of runs.
+
+Every step has a stream of its own, so that a step added before it does not change what it chooses.
+No global state.
 """
 
 from __future__ import annotations
 
 import hashlib
 from random import Random, SystemRandom
+
+from resilience.model.values import RunId
 
 
 def stream(seed: int, path: str) -> Random:
@@ -17,3 +21,9 @@ def stream(seed: int, path: str) -> Random:
 def fresh() -> int:
     """A new seed, short enough to be read aloud and typed again."""
     return SystemRandom().randrange(1, 1_000_000)
+
+
+def new_id(wall: float, random: SystemRandom | None = None) -> RunId:
+    """A name for a run: sortable by time, unique enough for a label and a file."""
+    source = random or SystemRandom()
+    return RunId(f"{int(wall):x}-{source.randrange(16**6):06x}")

@@ -14,113 +14,54 @@ the test is over, whatever happened in it, all changes are undone, newest first.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import contextmanager
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
-from resilience.cluster.interface import Cluster
-from resilience.engine.base import seeds
-from resilience.engine.base.abort import Aborter
-from resilience.engine.base.real_clock import EngineClock
-from resilience.engine.base.run_options import Options
-from resilience.engine.base.timeline import Timeline
 from resilience.engine.evidence import verdict
-from resilience.engine.evidence.owners import Owners
 from resilience.engine.evidence.victims import Struck
-from resilience.engine.evidence.watch_recorder import Witness
-from resilience.engine.journal.journal import Journal
-from resilience.engine.journal.undo import shielded
-from resilience.engine.python import python_calls
+from resilience.engine.python import how_it_ended, python_calls
+from resilience.engine.python.how_it_ended import NotHeld, StepFailed, UndoIncomplete, UnknownVerb
 from resilience.engine.python.measured import Measured, NotMeasured
-from resilience.engine.run import looking, teardown
 from resilience.engine.run import settle as harm
-from resilience.engine.run.probe_group import Deck
-from resilience.engine.run.scenario import new_id
-from resilience.engine.run.state import RunState
-from resilience.engine.run.steps import Steps, Stopped
-from resilience.engine.run.views import Views
-from resilience.model.masks import shown
+from resilience.engine.run.run import Run
+from resilience.engine.run.steps import Stopped
+from resilience.model.report import RunRecord
 from resilience.model.scenario import DEFAULT_SETTLE, Step
 from resilience.model.timeline import Entry
 from resilience.model.values import Duration
-from resilience.model.verb import Catalogue, Family, Verb
+from resilience.model.verb import Catalogue, Family, Phase, Verb
 from resilience.model.verdict import Finding, Outcome, Result, Window
 from resilience.report import wording
 
+__all__ = ["NotHeld", "NotMeasured", "Resilience", "StepFailed", "UndoIncomplete", "UnknownVerb"]
+
+_ACTION = Family.ACTION.value
 _OF_CHECKS = (Outcome.SERVICE_FAILED, Outcome.NOT_MEASURED)
 
 
-class StepFailed(Exception):
-    """An action could not be carried out; `outcome` says whose fault that is."""
-
-    def __init__(self, text: str, outcome: Outcome) -> None:
-        super().__init__(shown(text))
-        self.outcome = outcome
-
-
-class NotHeld(AssertionError):
-    """A check or an objective does not hold."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(shown(text))
-
-
-class UndoIncomplete(Exception):
-    """Something of this test is still in the cluster."""
-
-
 class Resilience:
-    """One test's engine; a context manager that puts everything back."""
+    """One test's engine; a context manager that undoes everything."""
 
-    def __init__(
-        self,
-        *,
-        cluster: Cluster,
-        catalogue: Catalogue,
-        options: Options,
-        clock: EngineClock,
-        journal: Journal,
-        emit: Callable[[Entry], None],
-        aborter: Aborter,
-        directory: Path,
-        title: str,
-    ) -> None:
-        self._clock = clock
+    def __init__(self, run: Run, catalogue: Catalogue) -> None:
+        run.decided = True
+        self._run = run
         self._catalogue = catalogue
-        self._title = title
         self._count = 0
         self._unused: list[Step] = []
         """Probes that were made and not entered yet."""
-        own = clock.checking(aborter.check)
-        self._state = RunState(
-            run=options.run or new_id(clock.wall()),
-            seed=options.seed if options.seed is not None else seeds.fresh(),
-            namespace=options.namespace,
-            directory=directory,
-            cluster=cluster,
-            options=options,
-            clock=own,
-            aborter=aborter,
-            timeline=Timeline(clock, emit),
-            journal=journal,
-            views=Views(cluster, own),
-            owners=Owners(cluster),
-        )
-        self._stack = ExitStack()
-        self._steps = Steps(self._state)
-        self._cancel = aborter.on_abort(clock.poke)
+        self._state = run.state
+        self._way = run.under_way()
         self.probe = Probes(self)
 
     def __enter__(self) -> Resilience:
-        self._state.views.__enter__()
-        self._state.views.listen(Witness(self._state.timeline))
-        state = self._state
-        state.sight = looking.sight(
-            state.options, state.cluster, state.views, self._clock, self._stack
-        )
-        teardown.begin(self._state, self._title)
-        self._state.open_views()
+        self._way.__enter__()
+        try:
+            self._run.open()
+        except BaseException:
+            self._way.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(
@@ -129,24 +70,40 @@ class Resilience:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        left: list[str] = []
-        shielded(lambda: left.extend(teardown.put_back(self._state, self._clock)),
-                 self._state.aborter)  # fmt: skip
-        self._stack.close()
-        self._state.views.__exit__(kind, error, trace)
-        self._state.journal.close()
-        self._cancel()
-        if left:
+        if error is not None:
+            self.ended(error)
+        self._way.__exit__(None, None, None)
+        if left := self._run.leftovers:
             raise UndoIncomplete(
                 f"left in the cluster; `{self._state.options.recovery}` tries again:\n  "
                 + "\n  ".join(left)
             ) from error
-        if self._unused and error is None:
+        if self._unused and self._run.trouble is None:
             names = ", ".join(f"`{step.name or step.verb.name}`" for step in self._unused)
-            raise NotMeasured(
+            forgotten = NotMeasured(
                 f"the probe {names} was never entered, so nothing was measured; write"
                 " `with resilience.probe...(...) as name:` around what is to be measured"
             )
+            self.ended(forgotten)
+            raise forgotten
+
+    def ended(self, error: BaseException) -> None:
+        """What the test raised decides its outcome; without anything raised it has passed."""
+        self._run.trouble = how_it_ended.trouble(error)
+
+    def record(self) -> RunRecord:
+        """Everything known about the test, once the block has ended."""
+        return self._run.record()
+
+    @property
+    def started(self) -> float:
+        """When it began, on the clock of the timeline."""
+        return self._run.started
+
+    @property
+    def aborted(self) -> bool:
+        """Whether something ended it early, a signal say."""
+        return self._state.aborter.aborted
 
     @property
     def seed(self) -> int:
@@ -171,7 +128,7 @@ class Resilience:
     def __getattr__(self, name: str) -> Callable[..., None]:
         verb = self._catalogue.find(name)
         if not isinstance(verb, Verb) or verb.family is Family.PROBE:
-            raise AttributeError(self._no_verb(name, verb))
+            raise UnknownVerb(self._no_verb(name, verb))
 
         def call(*values: Any, **keys: Any) -> None:
             self.perform(self.step(verb, values, keys))
@@ -186,20 +143,28 @@ class Resilience:
 
     def step(self, verb: Verb, values: tuple[Any, ...], keys: dict[str, Any]) -> Step:
         """The step that a call stands for, with a path of its own for its random stream."""
-        from dataclasses import replace
-
         step = python_calls.step_of(verb, values, keys, self._catalogue, self._state.directory)
+        if verb.family is Family.CHECK and Phase.GIVEN in verb.phases and not self._acted():
+            step = replace(step, phase=Phase.GIVEN)
         self._count += 1
-        return replace(step, path=f"call[{self._count - 1}]")
+        return replace(step, path=f"call[{self._count - 1}]", place=python_calls.caller())
+
+    def _acted(self) -> bool:
+        """Whether an action has been tried: a check that fails before says nothing about the
+        service."""
+        return any(
+            done.record.phase == Phase.WHEN.value and done.record.facts["family"] == _ACTION
+            for done in self._state.done
+        )
 
     def perform(self, step: Step) -> None:
         """Carry out one step now."""
         try:
-            self._steps.perform(step)
+            self._run.steps.perform(step)
         except Stopped as stopped:
             outcome, text = stopped.done.outcome, f"{step.title}: {stopped.done.record.message}"
             if step.verb.family is not Family.ACTION and outcome in _OF_CHECKS:
-                raise NotHeld(text) from None
+                raise NotHeld(text, outcome) from None
             raise StepFailed(text, outcome) from None
         # What a signal raised may have been lost inside the step (in a destructor, say): the test
         # must not go on waiting for something in a run that is over.
@@ -209,7 +174,7 @@ class Resilience:
     def measuring(self, step: Step, settle: Duration, promised: bool) -> Iterator[Measured]:
         """A probe around a block; it settles when the block ends, then it is judged."""
         self._unused.remove(step)
-        state, deck, measured = self._state, Deck(self._state), Measured(step.name)
+        state, deck, measured = self._state, self._run.deck(), Measured(step.name)
         try:
             deck.start((step,))
             deck.wait_steady()
@@ -221,13 +186,19 @@ class Resilience:
         finally:
             deck.stop()
         since = state.struck_at if state.struck_at is not None else began
+        window = Window(since=since, until=until)
+        judged, self._run.window = deck.judge(window), _both(self._run.window, window)
         steps = [each.record for each in state.done[done:]]
-        findings = verdict.explain(
-            deck.judge(Window(since=since, until=until)), steps, self.timeline, began)  # fmt: skip
+        findings = verdict.explain(judged, steps, self.timeline, began)
         measured.judged(findings)
         if promised:
+            self._run.judged += judged
             _hold(findings)
-            state.findings.extend(findings)
+
+
+def _both(first: Window | None, second: Window) -> Window:
+    """From the first block that was measured to the end of the last."""
+    return second if first is None else replace(second, since=min(first.since, second.since))
 
 
 class Probes:
@@ -239,7 +210,7 @@ class Probes:
     def __getattr__(self, name: str) -> Callable[..., Any]:
         verb = self._owner._catalogue.find(name)
         if not isinstance(verb, Verb) or verb.family is not Family.PROBE:
-            raise AttributeError(f"there is no probe `{name}`; there are: {self._names()}")
+            raise UnknownVerb(f"there is no probe `{name}`; there are: {self._names()}")
 
         def call(*values: Any, settle: str = str(DEFAULT_SETTLE), **keys: Any) -> Any:
             # What is no number is a promise by itself: a budget falls short, or it does not.
@@ -273,4 +244,5 @@ def _hold(findings: Sequence[Finding]) -> None:
     wrong = [finding for finding in findings if finding.result is not Result.PASSED]
     if wrong:
         said: set[str] = set()
-        raise NotHeld("\n".join(line for each in wrong for line in wording.lines(each, said)))
+        text = "\n".join(line for each in wrong for line in wording.lines(each, said))
+        raise NotHeld(text, verdict.decide((), wrong, None, ()))

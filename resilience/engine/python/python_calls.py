@@ -7,15 +7,20 @@ test can say nothing that a scenario could not, and is told what is wrong in the
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
+import resilience
 from resilience.language import load
+from resilience.model.place import Place
 from resilience.model.scenario import Objective, Scenario, Step
 from resilience.model.verb import Catalogue, Family, Phase, Verb
+
+_PACKAGE = str(Path(resilience.__file__).parent)
 
 COMMON = ("within", "name", "optional", "lasting")
 OF_PROBES = ("rate", "objective", "abort_below")
@@ -75,6 +80,21 @@ def _found(verb: Verb, scenario: Scenario) -> Step:
         Phase.THEN: scenario.then,
     }
     return steps[phase_of(verb)][0]
+
+
+def caller() -> Place:
+    """The line of the test that calls: the innermost frame that is not of this package."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and is_ours(frame.f_code.co_filename):
+        frame = frame.f_back
+    path, here = Path(frame.f_code.co_filename), Path.cwd()
+    name = path.relative_to(here) if path.is_relative_to(here) else path
+    return Place(str(name), frame.f_lineno, 1)
+
+
+def is_ours(file: str) -> bool:
+    """Whether a frame's file belongs to this package, or to the context managers around it."""
+    return file.startswith(_PACKAGE) or Path(file).name == "contextlib.py"
 
 
 def measuring(step: Step, objective: Objective) -> Step:

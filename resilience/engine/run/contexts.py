@@ -39,7 +39,7 @@ class StepContext:
         # A `within` that is written beside a flow verb bounds all that is inside.
         self._limit = min(limit, deadline) if step.within_given else limit
         self._performer = performer
-        self._acting = state.options.acting(state.cluster)
+        self._acting = state.options.guard.acting(state.cluster)
         self.step = step
         self.deadline = deadline
         self.random: Random = state.options.stream(state.seed, step.path)
@@ -120,7 +120,7 @@ class StepContext:
         self._state.journal.forget(undo)
 
     def may_harm(self, objects: Sequence[Object]) -> None:
-        self._state.options.may_harm(objects)
+        self._state.options.guard.may_harm(objects)
 
     def victim(self, obj: Object, why: str, fate: Fate = Fate.GONE) -> None:
         if objects.is_finished(obj):

@@ -12,26 +12,21 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
-from pathlib import Path
 from typing import Any
 
 from resilience.cluster.errors import ClusterError, NotFound
 from resilience.cluster.interface import BUDGETS, Cluster, Object
 from resilience.drain.budgets import needs_budget, selects
-from resilience.engine.base import seeds
 from resilience.engine.base.abort import Aborter
 from resilience.engine.base.real_clock import EngineClock
 from resilience.engine.base.run_options import Options
 from resilience.engine.base.timeline import Timeline
-from resilience.engine.evidence.owners import Owners
 from resilience.engine.journal.journal import Journal
 from resilience.engine.run.contexts import StepContext
 from resilience.engine.run.state import RunState
-from resilience.engine.run.views import Views
 from resilience.kube import objects
 from resilience.model.scenario import Scenario, Step
 from resilience.model.timeline import Entry, What
-from resilience.model.values import RunId
 from resilience.model.verb import Family
 from resilience.model.verdict import Outcome
 from resilience.verbs.context import ActionFailed, Attempt, Fate, NotMet
@@ -111,20 +106,14 @@ class _Rehearsal:
         standing = StandingClock(clock)
         self._scenario = scenario
         self._found: list[Rehearsed] = []
-        seed = options.seed if options.seed is not None else scenario.seed
-        self._state = RunState(
-            run=options.run or RunId("dry-run"),
-            seed=seeds.fresh() if seed is None else seed,
-            namespace=scenario.namespace or options.namespace,
-            directory=Path(scenario.place.file).parent,
+        self._state = RunState.of(
+            scenario,
             cluster=cluster,
             options=options,
             clock=standing,
             aborter=Aborter(),
             timeline=Timeline(standing, self._hear),
             journal=Journal([]),
-            views=Views(cluster, standing),
-            owners=Owners(cluster),
         )
 
     def all(self) -> list[Rehearsed]:
@@ -150,7 +139,7 @@ class _Rehearsal:
         context = _Watched(self._state, step, self._state.clock.monotonic() + step.within.seconds,
                            self, mine)  # fmt: skip
         try:
-            self._state.options.before(step)
+            self._state.options.guard.before(step)
             step.verb.rehearse(step.parameters, context)
         except _Enough:
             pass

@@ -44,6 +44,11 @@ def wait_until_over(state: RunState, settled: float) -> float:
                 "after settling; it is no longer waited for",
             )
     until = max(settled, _last_gone(state) + AFTERMATH)
+    if (left := until - state.clock.monotonic()) > 0:
+        text = (
+            f"judging goes on for {left:.1f}s, until {AFTERMATH:g}s after the last victim was gone"
+        )
+        state.timeline.note(What.NOTE, text)
     state.clock.until(lambda: False, until)
     return until
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from resilience.cluster.errors import ApiError
 from resilience.cluster.interface import EVENTS, PODS, Cluster, Object
+from resilience.engine.base import seeds
 from resilience.engine.base.abort import Aborter
 from resilience.engine.base.real_clock import EngineClock
 from resilience.engine.base.run_options import Options
@@ -17,6 +18,7 @@ from resilience.engine.evidence.sight import Clear, Sight
 from resilience.engine.evidence.victims import Affected, Struck
 from resilience.engine.journal.journal import Journal
 from resilience.engine.run.views import Views
+from resilience.model.scenario import Scenario
 from resilience.model.timeline import What
 from resilience.model.values import RunId
 from resilience.model.verb import Verb
@@ -67,6 +69,35 @@ class RunState:
             return ""
         away = self.clock.monotonic() - since
         return f"the API server has not answered for {away:.0f} s, so nobody can say"
+
+    @classmethod
+    def of(
+        cls,
+        scenario: Scenario,
+        *,
+        cluster: Cluster,
+        options: Options,
+        clock: EngineClock,
+        aborter: Aborter,
+        timeline: Timeline,
+        journal: Journal,
+    ) -> RunState:
+        """The state of a run that has not begun."""
+        given = [seed for seed in (options.seed, scenario.seed) if seed is not None]
+        return cls(
+            run=options.run or seeds.new_id(clock.wall()),
+            seed=given[0] if given else seeds.fresh(),
+            namespace=scenario.namespace or options.namespace,
+            directory=options.directory or Path(scenario.place.file).parent,
+            cluster=cluster,
+            options=options,
+            clock=clock,
+            aborter=aborter,
+            timeline=timeline,
+            journal=journal,
+            views=Views(cluster, clock),
+            owners=Owners(cluster),
+        )
 
     def pod(self, uid: str) -> Object | None:
         """The Pod of that uid as the run's watches show it now."""

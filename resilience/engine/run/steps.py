@@ -83,7 +83,7 @@ class Steps:
 
     def _carry_out(self, step: Step, context: StepContext) -> _Ended:
         try:
-            self._state.options.before(step)
+            self._state.options.guard.before(step)
             if _is_check(step):
                 return self._check(step, context)
             self._act(step, context)

@@ -21,7 +21,7 @@ def begin(state: RunState, title: str) -> None:
             "cluster": identity(state.cluster),
             "namespace": state.namespace,
             "ephemeral": state.options.ephemeral,
-            **state.options.journalled,
+            **state.options.guard.journalled,
         }
     )
 
@@ -32,13 +32,13 @@ def put_back(state: RunState, clock: EngineClock) -> list[str]:
     if state.cluster.ended():
         return _gone(state)
     if not _may_undo(state):
-        if state.options.undone_elsewhere():
+        if state.options.guard.undone_elsewhere():
             return _undone(state)
         state.timeline.note(What.UNDO, "left to the next holder of the lock", {"state": "failed"})
         return [f"{undo.text}: left to the next holder of the lock" for undo in
                 state.journal.pending()]  # fmt: skip
     putback = Putback(
-        cluster=state.options.undoing(state.cluster),
+        cluster=state.options.guard.undoing(state.cluster),
         run=state.run,
         journal=state.journal,
         timeline=state.timeline,
@@ -52,7 +52,7 @@ def put_back(state: RunState, clock: EngineClock) -> list[str]:
         state.timeline.note(What.UNDO, "abandoned", {"state": "failed"})
     if state.cluster.ended():
         return _gone(state)
-    if state.journal.pending() and state.options.undone_elsewhere():
+    if state.journal.pending() and state.options.guard.undone_elsewhere():
         return _undone(state)
     left = [f"{undo.text}: {undo.failure or 'not tried'}" for undo in state.journal.pending()]
     return [*_kept(state), *left, *_unrecorded(state)]
@@ -85,7 +85,7 @@ def _unrecorded(state: RunState) -> list[str]:
 def _may_undo(state: RunState) -> bool:
     """Waiting for a lock to be ours again can be abandoned, as the undo itself can."""
     try:
-        return state.options.may_undo()
+        return state.options.guard.may_undo()
     except Abandoned:
         return False
 

@@ -54,7 +54,9 @@ class ScenarioForm:
         at_least=0,
     )
     settle: Duration = parameter(
-        "How long objectives are still judged after `when` has ended.", default=DEFAULT_SETTLE
+        "How long objectives are still judged after `when` has ended, at least: judging goes on "
+        "until 2s after the last victim is gone.",
+        default=DEFAULT_SETTLE,
     )
     matrix: MatrixForm | None = parameter(
         "Named lists; one test for each combination, in which `${matrix.NAME}` is its value. "

@@ -18,7 +18,7 @@ from resilience.cluster.interface import CONFIGMAPS, LEASES, NAMESPACES, PODS, O
 from resilience.cluster.lease import ASK_EVERY, DURATION, GIVE_UP_AFTER, holder_of
 from resilience.cluster.transport import Call, HttpCluster
 from resilience.engine.guard.locks import Locks
-from resilience.harness.run_guard import LockLost, _locked
+from resilience.harness.sites.target_guard import LockLost, _locked
 from resilience.verbs.context import Refused
 from tests.cluster.test_lease import Leases as Renewable
 from tests.cluster.test_lease import Time

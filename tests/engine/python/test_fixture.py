@@ -6,18 +6,22 @@ from pathlib import Path
 
 import pytest
 
+from resilience.cluster.errors import Unreachable
 from resilience.cluster.interface import BUDGETS
 from resilience.engine.base.run_options import Options
 from resilience.engine.journal.journal import Journal
 from resilience.engine.python.fixture import NotHeld, Resilience, StepFailed, UndoIncomplete
 from resilience.engine.python.measured import NotMeasured
 from resilience.engine.python.python_calls import Misspoken
+from resilience.engine.run.run import Run
 from resilience.kube import readiness
 from resilience.model.values import RunId
 from resilience.model.verb import Unusable, Verb
+from resilience.model.verdict import Outcome, Result
 from resilience.verbs.catalogue import Verbs, catalogue
+from resilience.verbs.context import Blocked, Refused
 from tests.engine.fake_budgets import Disruptions
-from tests.engine.helpers import World, world
+from tests.engine.helpers import World, a_test, world
 from tests.engine.toyprobe import Script
 
 
@@ -33,11 +37,12 @@ class WithToy(Verbs):
 
 
 def engine(here: World, script: Script | None = None) -> Resilience:
-    return Resilience(
-        cluster=here.cluster, catalogue=WithToy(script) if script else catalogue(),
-        options=Options(run=RunId("r1"), namespace="shop", seed=3), clock=here.clock,
-        journal=Journal([here.sink]), emit=here.entries.append, aborter=here.aborter,
-        directory=here.directory, title="test_it")  # fmt: skip
+    run = Run.begin(
+        a_test(), cluster=here.cluster,
+        options=Options(run=RunId("r1"), namespace="shop", seed=3, directory=here.directory),
+        clock=here.clock, journal=Journal([here.sink]), emit=here.entries.append,
+        aborter=here.aborter)  # fmt: skip
+    return Resilience(run, WithToy(script) if script else catalogue())
 
 
 @pytest.fixture
@@ -195,3 +200,63 @@ def test_a_budget_that_was_kept_around_a_block_says_what_was_left(here: World) -
 def test_a_probe_that_is_called_as_a_step_is_told_how_to_write_it(here: World) -> None:
     with engine(here) as ours, pytest.raises(AttributeError, match=r"resilience\.probe\.http"):
         ours.http(url="http://127.0.0.1/")
+
+
+def test_a_check_that_fails_before_the_first_action_says_nothing_about_the_service(
+    here: World,
+) -> None:
+    here.deploy()
+    with engine(here) as resilience:
+        with pytest.raises(NotHeld) as before:
+            resilience.ready("deployment/none", within="1s")
+        resilience.kill(pods="app=web", count=1)
+        with pytest.raises(NotHeld) as after:
+            resilience.ready("deployment/none", within="1s")
+    assert before.value.outcome is Outcome.NOT_MEASURED
+    assert after.value.outcome is Outcome.SERVICE_FAILED
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (AssertionError("assert 3 < 2"), Outcome.SERVICE_FAILED),
+        (OSError("refused"), Outcome.SERVICE_FAILED),
+        (NotMeasured("no number"), Outcome.NOT_MEASURED),
+        (Unreachable("away"), Outcome.HARNESS_ERROR),
+        (Refused("closed"), Outcome.REFUSED),
+        (Blocked("a budget"), Outcome.BLOCKED),
+        (KeyboardInterrupt(), Outcome.INTERRUPTED),
+    ],
+)
+def test_what_a_test_raises_is_its_outcome(
+    here: World, error: BaseException, outcome: Outcome
+) -> None:
+    ours = engine(here)
+    with pytest.raises(type(error)), ours:
+        raise error
+    record = ours.record()
+    assert record.outcome is outcome
+    assert str(error) in record.message
+
+
+def test_a_promise_that_a_test_expects_to_be_broken_is_a_fact_and_no_verdict(here: World) -> None:
+    here.deploy()
+    ours = engine(here, Script(lambda at: True))
+    with ours, pytest.raises(NotHeld):
+        with ours.probe.toy(objective={"availability": "99%"}):
+            ours.kill(pods="app=web", count=1)
+    record = ours.record()
+    assert record.outcome is Outcome.PASSED
+    assert [finding.result for finding in record.findings] == [Result.FAILED]
+    assert record.window is not None
+    assert [probe.name for probe in record.probes] == ["toy"]
+
+
+def test_the_place_of_a_step_is_the_line_that_calls(here: World) -> None:
+    here.deploy()
+    with engine(here) as resilience:
+        resilience.scale(workload="deployment/web", replicas=5)
+    [step] = resilience.record().steps
+    assert step.place.file.endswith("test_fixture.py")
+    line = Path(__file__).read_text().splitlines()[step.place.line - 1]
+    assert "resilience.scale(" in line

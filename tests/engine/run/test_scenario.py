@@ -13,6 +13,7 @@ from resilience.checks.ready import VERB as READY
 from resilience.checks.recovered import VERB as RECOVERED
 from resilience.cluster import errors
 from resilience.cluster.interface import DEPLOYMENTS, PODS
+from resilience.engine.base.run_guard import RunGuard
 from resilience.kube import objects, readiness
 from resilience.kube.selectors import Selector
 from resilience.model.report import RunRecord
@@ -261,12 +262,13 @@ def test_the_grace_period_is_sent_and_the_uid_is_a_precondition(here: World) -> 
 
 
 def test_a_defect_of_ours_is_told_as_one_and_everything_is_put_back(here: World) -> None:
-    def broken(step: Step) -> None:
-        if step.phase is Phase.WHEN:
-            raise AttributeError("no such thing")
+    class Broken(RunGuard):
+        def before(self, step: Step) -> None:
+            if step.phase is Phase.WHEN:
+                raise AttributeError("no such thing")
 
     before = here.cluster.dump()
-    record = here.run(given=[apply()], when=[kill(count=1)], before=broken)
+    record = here.run(given=[apply()], when=[kill(count=1)], guard=Broken())
     assert record.outcome is Outcome.HARNESS_ERROR
     assert "AttributeError: no such thing" in record.message
     assert not record.leftovers

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from resilience.engine.base.abort import Why
+from resilience.engine.base.run_guard import RunGuard
 from resilience.engine.base.seeds import stream
 from resilience.model.scenario import Step
 from resilience.model.verb import Family, Phase, Residue, Verb
@@ -92,11 +93,12 @@ def test_a_guard_that_refuses_a_step_ends_the_run_before_it(here: World) -> None
 
     asked: list[str] = []
 
-    def guard(wanted: Step) -> None:
-        asked.append(wanted.path)
-        raise Refused("resilience/paused is set")
+    class Paused(RunGuard):
+        def before(self, step: Step) -> None:
+            asked.append(step.path)
+            raise Refused("resilience/paused is set")
 
-    record = here.run(when=[toy(lambda context: None)], before=guard)
+    record = here.run(when=[toy(lambda context: None)], guard=Paused())
     assert record.outcome is Outcome.REFUSED
     assert asked == ["when[0]"]
 

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from resilience.cluster.transport import HttpCluster
     from resilience.engine.journal.recover import Recovered
     from resilience.engine.journal.takeover import Place
-    from resilience.verbs.catalogue import Verbs
+    from resilience.model.verb import Catalogue
 
 Tell = Callable[[str], None]
 Heed = Callable[["Recovered"], None]
 
 
-def from_here(cluster: HttpCluster, directory: Path, verbs: Verbs, heed: Heed) -> None:
+def from_here(cluster: HttpCluster, directory: Path, verbs: Catalogue, heed: Heed) -> None:
     """What runs of this machine left."""
     from resilience.engine.base.real_clock import RealClock
     from resilience.engine.journal.recover import replay

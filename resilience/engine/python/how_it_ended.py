@@ -1,0 +1,67 @@
+"""What a test in Python may raise, and the outcome that each stands for.
+
+The test decides: it may expect a step to fail, or a promise to be broken, and pass. What it raises
+in the end is its outcome. Exceptions of this package know whose fault they are; any other exception
+counts as a failed service, as an assertion does: nothing else can be said about the test's own
+requests.
+"""
+
+from __future__ import annotations
+
+from resilience.cluster.errors import ClusterError
+from resilience.engine.base.abort import Aborted
+from resilience.engine.python.measured import NotMeasured
+from resilience.engine.python.python_calls import Misspoken
+from resilience.engine.run.probe_group import NotSteady
+from resilience.engine.run.run import Trouble
+from resilience.engine.run.steps import outcome_of
+from resilience.model.masks import shown
+from resilience.model.verdict import Outcome
+from resilience.verbs.context import ActionFailed, Blocked, Refused
+
+
+class StepFailed(Exception):
+    """An action could not be carried out; `outcome` says whose fault that is."""
+
+    def __init__(self, text: str, outcome: Outcome) -> None:
+        super().__init__(shown(text))
+        self.outcome = outcome
+
+
+class NotHeld(AssertionError):
+    """A check or an objective does not hold; `outcome` says whether it was measured at all."""
+
+    def __init__(self, text: str, outcome: Outcome = Outcome.SERVICE_FAILED) -> None:
+        super().__init__(shown(text))
+        self.outcome = outcome
+
+
+class UndoIncomplete(Exception):
+    """Something of this test is still in the cluster."""
+
+
+class UnknownVerb(AttributeError):
+    """A method of that name is no verb."""
+
+
+_UNMEASURED = (NotMeasured, NotSteady, Misspoken, UnknownVerb)
+
+
+def trouble(error: BaseException) -> Trouble | None:
+    """None where the run itself knows why it ended."""
+    if isinstance(error, Aborted):
+        return None
+    if isinstance(error, StepFailed | NotHeld):
+        return Trouble(error.outcome, str(error))
+    if isinstance(error, _UNMEASURED):
+        return Trouble(Outcome.NOT_MEASURED, str(error))
+    if isinstance(error, Refused | Blocked):
+        refused = isinstance(error, Refused)
+        return Trouble(Outcome.REFUSED if refused else Outcome.BLOCKED, str(error))
+    if isinstance(error, ClusterError | ActionFailed):
+        return Trouble(outcome_of(error), str(error))
+    if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit):
+        return Trouble(Outcome.INTERRUPTED, str(error) or type(error).__name__)
+    if isinstance(error, AssertionError):
+        return Trouble(Outcome.SERVICE_FAILED, str(error) or "an assertion of the test")
+    return Trouble(Outcome.SERVICE_FAILED, f"{type(error).__name__}: {error}")

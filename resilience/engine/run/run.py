@@ -1,0 +1,196 @@
+"""One run from its first line in the journal to its record, for a scenario and a test in Python.
+
+    run = Run.begin(scenario, ...)
+    with run.under_way():
+        ...  # steps
+    record = run.record()
+
+Whatever happens in the block, probes are stopped and what was changed is undone before it ends.
+Who calls the steps differs: `scenario.run` takes them from the phases of a file, the fixture
+`resilience` from the calls of a test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from resilience.cluster.interface import Cluster
+from resilience.engine.base.abort import Aborter, Why
+from resilience.engine.base.real_clock import EngineClock
+from resilience.engine.base.run_options import Options
+from resilience.engine.base.timeline import Timeline
+from resilience.engine.evidence import verdict
+from resilience.engine.evidence.watch_recorder import Witness
+from resilience.engine.journal.journal import Journal
+from resilience.engine.journal.undo import shielded
+from resilience.engine.run import looking, teardown
+from resilience.engine.run.probe_group import Deck
+from resilience.engine.run.state import Done, RunState
+from resilience.engine.run.steps import Steps
+from resilience.model.report import RunRecord
+from resilience.model.scenario import Scenario
+from resilience.model.timeline import Entry, What
+from resilience.model.verdict import Finding, Outcome, Window
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What ended the run outside of any step."""
+
+    outcome: Outcome
+    text: str
+
+
+class Run:
+    """Made by `begin`, used once."""
+
+    def __init__(self, scenario: Scenario, state: RunState, clock: EngineClock) -> None:
+        self.scenario = scenario
+        self.state = state
+        self.steps = Steps(state)
+        self.trouble: Trouble | None = None
+        self.window: Window | None = None
+        """In which the objectives are judged; None: there is nothing to judge."""
+        self.judged: list[Finding] = []
+        """Findings of probes; those of steps are in the state."""
+        self.leftovers: list[str] = []
+        self.decided = False
+        """Whether `trouble` alone decides the outcome: a test in Python may expect a step or a
+        promise to fail."""
+        self._decks: list[Deck] = []
+        self._clock = clock
+        self.started = clock.monotonic()
+        self._wall = clock.wall()
+
+    @classmethod
+    def begin(
+        cls,
+        scenario: Scenario,
+        *,
+        cluster: Cluster,
+        options: Options,
+        clock: EngineClock,
+        journal: Journal,
+        emit: Callable[[Entry], None],
+        aborter: Aborter,
+    ) -> Run:
+        """A run that has changed nothing yet; `options.run` names it."""
+
+        def check() -> None:
+            if cluster.ended():
+                aborter.abort("the cluster ended while the run was under way", Why.GONE)
+            aborter.check()
+
+        state = RunState.of(
+            scenario,
+            cluster=cluster,
+            options=options,
+            clock=clock.checking(check),
+            aborter=aborter,
+            timeline=Timeline(clock, emit),
+            journal=journal,
+        )
+        return cls(scenario, state, clock)
+
+    @contextmanager
+    def under_way(self) -> Iterator[None]:
+        """The time in which steps are carried out; at its end everything is undone and the journal
+        is closed. What is raised in it goes on after the undo."""
+        state = self.state
+        cancel = state.aborter.on_abort(self._clock.poke)
+        try:
+            self._note(
+                f"{self.scenario.title} (seed {state.seed})",
+                state="started", run=state.run, seed=state.seed,
+            )  # fmt: skip
+            with state.views, ExitStack() as stack:
+                state.views.listen(Witness(state.timeline))
+                options, views = state.options, state.views
+                state.sight = looking.sight(options, state.cluster, views, self._clock, stack)
+                try:
+                    yield
+                finally:
+                    shielded(self._wind_up, state.aborter)
+            self._note("ended", state="ended")
+        finally:
+            cancel()
+            state.journal.close()
+
+    def open(self) -> None:
+        """Write the journal's first line and begin to watch. ActionFailed or ClusterError where
+        that cannot be done; nothing was changed then."""
+        teardown.begin(self.state, self.scenario.title)
+        self.state.open_views()
+
+    def now(self) -> float:
+        """Seconds, on a clock that an abort does not stop."""
+        return self._clock.monotonic()
+
+    def deck(self) -> Deck:
+        """A new group of probes, stopped at the latest when the run winds up."""
+        made = Deck(self.state)
+        self._decks.append(made)
+        return made
+
+    def record(self) -> RunRecord:
+        """Everything known, once the block has ended."""
+        state = self.state
+        steps = [done.record for done in state.done]
+        timeline = state.timeline.entries()
+        findings = verdict.explain([*self.judged, *state.findings], steps, timeline, self.started)
+        reason = self.trouble.text if self.trouble else state.aborter.reason
+        outcome, text = self._verdict([] if self.decided else findings, reason)
+        return RunRecord(
+            run=state.run,
+            scenario=self.scenario,
+            seed=state.seed,
+            started_wall=self._wall,
+            started=self.started,
+            ended=self._clock.monotonic(),
+            outcome=outcome,
+            message=text,
+            reason=reason,
+            window=self.window,
+            steps=steps,
+            findings=findings,
+            probes=[record for deck in self._decks for record in deck.records()],
+            timeline=timeline,
+            environment=dict(state.options.environment),
+            residues=tuple(state.residues),
+            leftovers=tuple(self.leftovers),
+        )
+
+    def _wind_up(self) -> None:
+        """Stop measuring, then undo everything."""
+        for deck in self._decks:
+            deck.stop()
+        self.leftovers = teardown.put_back(self.state, self._clock)
+
+    def _verdict(self, findings: list[Finding], reason: str) -> tuple[Outcome, str]:
+        state, failures = self.state, self._failures()
+        outcomes = [done.outcome for done in failures]
+        outcomes += [self.trouble.outcome] if self.trouble else []
+        outcome = verdict.decide(outcomes, findings, state.aborter.why, self.leftovers)
+        return outcome, verdict.message(
+            outcome,
+            [done.record for done in failures],
+            findings,
+            state.victims,
+            reason,
+            self.leftovers,
+            self.started,
+            state.options.recovery,
+        )
+
+    def _failures(self) -> list[Done]:
+        if self.decided:
+            return []
+        failures = list(self.state.failures())
+        if self.state.aborter.aborted:  # the step that was under way did not fail by itself
+            failures = [done for done in failures if done.record.ended is not None]
+        return failures
+
+    def _note(self, text: str, **facts: object) -> None:
+        self.state.timeline.note(What.RUN, text, facts)

@@ -1,0 +1,91 @@
+"""What a session asks of the place where its runs act."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from resilience.cluster.transport import HttpCluster
+from resilience.config.settings import Settings
+from resilience.engine.base.abort import Aborter
+from resilience.engine.base.run_guard import RunGuard
+from resilience.engine.base.run_options import Options
+from resilience.engine.journal.journal import Sink
+from resilience.engine.journal.recover import Recovered
+from resilience.model.scenario import Scenario
+from resilience.model.step_reach import Reach
+from resilience.model.values import RunId
+from resilience.model.verb import Catalogue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """What all runs of a session share. `heed` hears what became of each dead run."""
+
+    settings: Settings
+    verbs: Catalogue
+    tell: Callable[[str], None]
+    heed: Callable[[Recovered], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A run before it begins. `reach` is what it may change; None: a test in Python, of which that
+    is known step by step."""
+
+    scenario: Scenario
+    options: Options
+    reach: Reach | None
+    aborter: Aborter
+
+    @property
+    def run(self) -> RunId:
+        """Its name."""
+        assert self.options.run is not None
+        return self.options.run
+
+    @property
+    def namespace(self) -> str:
+        """The scenario's own, else that of the settings."""
+        return self.scenario.namespace or self.options.namespace
+
+    @property
+    def directory(self) -> Path:
+        """Where relative paths of its steps begin."""
+        return self.options.directory or Path(self.scenario.place.file).parent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guarded:
+    """What a run acts with: its cluster, its guard, and its journals beside the local file."""
+
+    cluster: HttpCluster
+    guard: RunGuard
+    sinks: Sequence[Sink] = ()
+
+
+class Site(Protocol):
+    """The sandbox of this session, or a target."""
+
+    @property
+    def ephemeral(self) -> bool:
+        """Whether the cluster ends with the session."""
+
+    def opened(self) -> AbstractContextManager[HttpCluster]:
+        """The cluster, in which what dead runs left is undone already."""
+
+    def consent(self, cluster: HttpCluster, scenario: Scenario, namespace: str) -> None:
+        """Refused where the scenario may not do what it would."""
+
+    def rehearsing(self, cluster: HttpCluster, scenario: Scenario, namespace: str) -> Guarded:
+        """For a dry run: it asks through the door of the run, which is shut where nothing
+        consents."""
+
+    def guarded(self, cluster: HttpCluster, wanted: Wanted) -> AbstractContextManager[Guarded]:
+        """Held for the time of the run. Refused where it may not begin."""
+
+    def ending(self, aborter: Aborter) -> AbstractContextManager[None]:
+        """Aborts the run where the cluster ends, or cannot work."""

@@ -1,0 +1,204 @@
+"""The guard of one run on a target: consent, limits, locks, pace, the journal in the cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from resilience.cluster.connection.pace import Bucket, paced
+from resilience.cluster.connection.patience import chained, patient
+from resilience.cluster.dry import READS
+from resilience.cluster.errors import ClusterError
+from resilience.cluster.interface import Cluster, Object
+from resilience.cluster.transport import Call, HttpCluster, Middleware
+from resilience.config.targets import BURST, RATE, Target
+from resilience.engine.base.abort import Aborter, Why
+from resilience.engine.base.real_clock import EngineClock
+from resilience.engine.base.run_guard import RunGuard
+from resilience.engine.guard import consent, preflight
+from resilience.engine.guard.consent import Consent
+from resilience.engine.guard.limits import Limits
+from resilience.engine.guard.locks import Locks
+from resilience.engine.guard.permissions import merged, of_step
+from resilience.engine.journal.journal_configmap import JournalMap, is_there
+from resilience.engine.plan.scenario_reach import of_one
+from resilience.harness.sites.site import Shared, Wanted
+from resilience.model.scenario import Step
+from resilience.model.verb import Phase
+from resilience.verbs.context import Refused
+
+AWAY = 300.0
+"""Seconds for which an undo waits for an API server that is away: far longer than a run does."""
+
+
+class LockLost(ClusterError):
+    """Someone else may be acting by now: nothing was sent."""
+
+
+class LimitsOnly(RunGuard):
+    """For a dry run: the limits refuse as in the run, and nothing is locked."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+
+    def before(self, step: Step) -> None:
+        self._limits.before(step)
+
+    def may_harm(self, chosen: Sequence[Object]) -> None:
+        self._limits.may_harm(chosen)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a run was granted before it began."""
+
+    agreed: Consent
+    limits: Limits
+    locks: Locks
+    sink: JournalMap
+
+
+class TargetGuard(LimitsOnly):
+    """Consent that is withdrawn ends the run before its next step; the undo goes on. What is
+    written goes out at the target's pace, and only under our locks."""
+
+    def __init__(
+        self,
+        shared: Shared,
+        targets: Sequence[Target],
+        clock: EngineClock,
+        cluster: HttpCluster,
+        wanted: Wanted,
+        terms: Terms,
+    ) -> None:
+        super().__init__(terms.limits)
+        settings = self._settings = shared.settings
+        self._targets = targets
+        self._clock = clock
+        self._cluster = cluster
+        self._run = wanted.run
+        self._aborter = wanted.aborter
+        self._agreed = terms.agreed
+        self._locks = terms.locks
+        self._sink = terms.sink
+        self._namespace = wanted.namespace
+        self._directory = wanted.directory
+        self._agent = _agent(f"run {wanted.run}; {wanted.scenario.id}")
+        own = clock.checking(wanted.aborter.check)
+        self._to_act = chained(
+            patient(own, settings.lock_wait, shared.tell),
+            _locked(self._locks.still_ours, self._locks, self._pace(own)),
+        )
+        self._to_undo = _locked(
+            lambda: self._locks.still_ours() or self.may_undo(), self._locks, self._pace(clock)
+        )
+
+    @property
+    def journalled(self) -> Mapping[str, Any]:
+        return {
+            "journal": self._settings.journal_namespace,
+            "locks": list(self._locks.names),
+            "holder": self._locks.who,
+        }
+
+    def before(self, step: Step) -> None:
+        super().before(step)
+        if step.phase is not Phase.THEN:
+            asked = replace(self._agreed.reach, objects=())
+            consent.consent_to(self._cluster, self._targets, asked)
+
+    def acting(self, cluster: Cluster) -> Cluster:
+        return _through(cluster, self._to_act, self._agent)
+
+    def undoing(self, cluster: Cluster) -> Cluster:
+        return _through(cluster, self._to_undo, self._agent)
+
+    def may_undo(self) -> bool:
+        return not self._locks.lost or self._regained()
+
+    def undone_elsewhere(self) -> bool:
+        return bool(self._locks.lost) and self._journal_is_gone()
+
+    def _pace(self, clock: EngineClock) -> Middleware:
+        """A bucket of its own; a sandbox that no target speaks of is not spared."""
+        target = self._agreed.target
+        if target is None and self._cluster.is_sandbox:
+            return lambda call, send: send(call)
+        rate, burst = (target.rate, target.burst) if target else (RATE, BURST)
+        return paced(Bucket(rate, burst, clock))
+
+    def _regained(self) -> bool:
+        """The locks again, and nobody has undone our changes meanwhile."""
+        clock = self._clock.checking(self._aborter.check_undo)
+        regained = self._locks.regain(self._settings.lock_wait, clock, AWAY)
+        self._sink.mute = not regained or self._journal_is_gone()
+        return not self._sink.mute
+
+    def _journal_is_gone(self) -> bool:
+        """Whether another run has undone what this one changed: its journal is gone then."""
+        try:
+            return not is_there(self._cluster, self._run, self._settings.journal_namespace)
+        except ClusterError:  # it does not answer: nobody knows
+            return False
+
+
+class StepwiseGuard(TargetGuard):
+    """For a test in Python, whose steps are not known beforehand: consent and permissions of each
+    step are checked when it comes."""
+
+    def before(self, step: Step) -> None:
+        rights = of_step(step, self._namespace, self._directory)
+        touched = of_one(step, self._namespace, self._directory)
+        consent.consent_to(self._cluster, self._targets, touched)
+        if elsewhere := sorted(touched.namespaces - {self._namespace}):
+            raise Refused(
+                f"{step.title} acts in namespace {', '.join(elsewhere)}, and a test in Python"
+                f" holds the lock of {self._namespace} only; name it with --resilience-namespace,"
+                " or write a scenario"
+            )
+        preflight.require(self._cluster, merged((right, step.title) for right in rights))
+        super().before(step)
+
+
+def guard_of(
+    shared: Shared,
+    targets: Sequence[Target],
+    clock: EngineClock,
+    cluster: HttpCluster,
+    wanted: Wanted,
+    terms: Terms,
+) -> TargetGuard:
+    """The guard of a run whose locks are held; a lock that is lost ends the run."""
+    _keep(terms.locks, terms.sink, wanted.aborter)
+    kind = StepwiseGuard if wanted.reach is None else TargetGuard
+    return kind(shared, targets, clock, cluster, wanted, terms)
+
+
+def _through(cluster: Cluster, middleware: Middleware, agent: str) -> Cluster:
+    assert isinstance(cluster, HttpCluster)
+    return cluster.through(middleware, agent)
+
+
+def _keep(locks: Locks, sink: JournalMap, aborter: Aborter) -> None:
+    def lost(why: str) -> None:
+        sink.mute = True
+        aborter.abort(f"{why}; nothing more is written", Why.LOCK)
+
+    locks.keep(lost)
+
+
+def _locked(ours: Callable[[], bool], locks: Locks, inner: Middleware) -> Middleware:
+    """Sends no write but under our locks; an undo may wait until they are ours again."""
+
+    def send_if_ours(call: Call, send: Callable[[Call], Object]) -> Object:
+        if call.method not in READS and not ours():
+            raise LockLost(f"{call.method} {call.path} was not sent: {locks.lost}")
+        return inner(call, send)
+
+    return send_if_ours
+
+
+def _agent(text: str) -> str:
+    """A header takes printable ASCII."""
+    return text.encode("ascii", "replace").decode().replace("\n", " ")[:200]

@@ -1,0 +1,138 @@
+"""A cluster of someone's, by its context: changed only with consent, under locks and limits.
+
+A guard refuses before the run begins, or holds the run to its terms while it goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+
+from resilience import cluster as clusters
+from resilience.cluster import dry
+from resilience.cluster.connection.patience import patient
+from resilience.cluster.transport import HttpCluster
+from resilience.config.targets import Target
+from resilience.engine.base.abort import Aborter
+from resilience.engine.base.real_clock import EngineClock
+from resilience.engine.base.run_guard import RunGuard
+from resilience.engine.guard import consent, preflight
+from resilience.engine.guard.limits import Limits
+from resilience.engine.guard.locks import Locks, ensure_namespace, holder, names
+from resilience.engine.journal import takeover
+from resilience.engine.journal.journal_configmap import JournalMap
+from resilience.engine.plan.scenario_reach import of_scenario
+from resilience.harness.sites import recovering
+from resilience.harness.sites.site import Guarded, Shared, Wanted
+from resilience.harness.sites.target_guard import LimitsOnly, Terms, guard_of
+from resilience.model.scenario import Scenario
+from resilience.model.step_reach import ANY, Reach
+from resilience.verbs.context import Refused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetSite:
+    """One per session."""
+
+    shared: Shared
+    targets: Sequence[Target]
+    clock: EngineClock
+
+    @property
+    def ephemeral(self) -> bool:
+        return False
+
+    @contextmanager
+    def opened(self) -> Iterator[HttpCluster]:
+        shared, settings = self.shared, self.shared.settings
+        # In a dry run nothing that would change anything is sent, whoever tries.
+        gate = dry.gate if settings.dry_run else None
+        with clusters.open_context(settings.context, settings.kubeconfig, gate=gate) as opened:
+            opened.means = consent.means(opened, self.targets, settings.helper_image)
+            if not settings.dry_run:
+                directory = settings.journal_directory
+                recovering.from_here(opened, directory, shared.verbs, shared.heed)
+                place = self._place(opened)
+                recovering.from_there(place, settings.lock_wait, shared.tell, shared.heed)
+            yield opened
+
+    def consent(self, cluster: HttpCluster, scenario: Scenario, namespace: str) -> None:
+        reach = of_scenario(scenario, namespace)
+        if not reach:  # it reads a store, say; nothing of the cluster concerns it
+            return
+        consent.consent_to(cluster, self.targets, reach)
+        preflight.ask(cluster, scenario, namespace, self.shared.settings.journal_namespace)
+
+    def rehearsing(self, cluster: HttpCluster, scenario: Scenario, namespace: str) -> Guarded:
+        reach = of_scenario(scenario, namespace)
+        target = consent.target_of(cluster, self.targets)
+        guard = LimitsOnly(Limits(target, cluster, namespace, self.clock.wall))
+        try:
+            agreed = consent.consent_to(cluster, self.targets, reach)
+        except Refused:
+            return Guarded(cluster=cluster.under(), guard=guard)
+        return Guarded(cluster=agreed.given_to(cluster, "the dry run"), guard=guard)
+
+    @contextmanager
+    def guarded(self, cluster: HttpCluster, wanted: Wanted) -> Iterator[Guarded]:
+        """With the run's locks held. Refused when nothing allows it, when someone else holds the
+        locks, outside of a window, or when the gate is shut. A run that acts on nothing needs
+        none."""
+        reach = self._everything(cluster, wanted) if wanted.reach is None else wanted.reach
+        if not reach:
+            yield Guarded(cluster=cluster.under(), guard=RunGuard())
+            return
+        shared, aborter, settings = self.shared, wanted.aborter, self.shared.settings
+        clock = self.clock.checking(aborter.check)
+        # An API server that is away is waited for.
+        calm = cluster.through(patient(clock, settings.lock_wait, shared.tell))
+        agreed = consent.consent_to(calm, self.targets, reach)
+        limits = Limits(agreed.target, calm, wanted.namespace, self.clock.wall)
+        limits.open_now()
+        books, journal = self._books(cluster), settings.journal_namespace
+        ensure_namespace(books, journal)
+        locks = Locks(books, journal, names(agreed.reach), holder(wanted.run), clock, shared.tell)
+        locks.acquire(settings.lock_wait)
+        try:
+            self._undo_dead(cluster, wanted, locks)
+            terms = Terms(agreed=agreed, limits=limits, locks=locks,
+                          sink=JournalMap(books, wanted.run, journal))  # fmt: skip
+            guard = guard_of(shared, self.targets, self.clock, cluster, wanted, terms)
+            acting = agreed.given_to(calm, f"run {wanted.run}", lambda: locks.lost)
+            yield Guarded(cluster=acting, guard=guard, sinks=[terms.sink])
+        finally:
+            locks.release()
+
+    def ending(self, aborter: Aborter) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def _everything(self, cluster: HttpCluster, wanted: Wanted) -> Reach:
+        """What a test in Python may reach for: its namespace, and what its target consents to."""
+        target = consent.target_of(cluster, self.targets)
+        nodes = cluster.is_sandbox or (target is not None and target.nodes)
+        return Reach(namespaces=frozenset({wanted.namespace}), nodes=nodes, cluster_scoped=ANY)
+
+    def _books(self, cluster: HttpCluster) -> HttpCluster:
+        """The cluster as our own Leases and journals are written to it."""
+        return consent.books(cluster, self.shared.settings.journal_namespace)
+
+    def _place(self, cluster: HttpCluster) -> takeover.Place:
+        """Where dead runs of this cluster are looked for."""
+        settings = self.shared.settings
+        wait = patient(self.clock, settings.lock_wait, self.shared.tell, writes=True)
+        return takeover.Place(
+            cluster=self._books(cluster).through(wait),
+            acting=consent.under_locks(cluster.through(wait), self.targets),
+            namespace=settings.journal_namespace,
+            verbs=self.shared.verbs,
+            clock=self.clock,
+            aborter=Aborter(),
+            directory=settings.journal_directory,
+        )
+
+    def _undo_dead(self, cluster: HttpCluster, wanted: Wanted, locks: Locks) -> None:
+        place = self._place(cluster)
+        for result in takeover.under_locks(place, wanted.run, locks.names, self.shared.tell):
+            self.shared.heed(result)
+        takeover.forget_undone_elsewhere(place)
