@@ -6,7 +6,6 @@ applied. A group whose own server does not answer is left out and named in the e
 
 from __future__ import annotations
 
-import difflib
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 
 from resilience.cluster.errors import ApiError, Invalid
 from resilience.cluster.interface import Resource
+from resilience.model.nearest import did_you_mean
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
 
@@ -134,12 +134,11 @@ def _find(answer: Answer, api_version: str, kind: str) -> Resource | None:
 def _not_served(answer: Answer, api_version: str, kind: str) -> Invalid:
     same_kind = [one.resource for one in answer.served if one.resource.kind == kind]
     kinds = sorted({one.resource.kind for one in answer.served})
-    near = difflib.get_close_matches(kind, kinds, n=3)
     text = f"the cluster does not serve kind {kind!r} in apiVersion {api_version!r}"
     if same_kind:
         text += "; it serves it in " + ", ".join(sorted(one.api_version for one in same_kind))
-    elif near:
-        text += "; near to it: " + ", ".join(near)
+    else:
+        text += did_you_mean(kind, kinds, 3)
     if answer.silent:
         text += "; these groups did not answer: " + ", ".join(answer.silent)
     return Invalid(404, text, reason="NotFound")

@@ -11,8 +11,9 @@ import argparse
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 from typing import Any, NoReturn
+
+from resilience.model.nearest import did_you_mean
 
 EXAMPLES = {
     "run": ("scenarios/", "scenarios/ --context staging --dry-run", "scenarios/ -k rolling"),
@@ -92,15 +93,15 @@ class Parser(argparse.ArgumentParser):
         if wrong := _INVALID_CHOICE.search(message):
             known = re.findall(r"[\w-]+", wrong[2])
             message = f"unknown command or value {wrong[1]!r}; expected {_listed(known)}"
-            message += _meant(wrong[1], known)
+            message += did_you_mean(wrong[1], known)
         elif message.startswith(_REQUIRED) and (stray := self._stray(self._typed)):
-            message = f"unknown option {stray!r}" + _meant(stray, list(self._flags()))
+            message = f"unknown option {stray!r}" + did_you_mean(_key(stray), self._flags())
         self.exit(2, f"error: {message}; see `{self.prog} --help`\n")
 
     def unknown(self, rest: Sequence[str]) -> NoReturn:
         """For arguments that no option and no parameter took."""
         first = self._stray(rest) or rest[0]
-        self.error(f"unknown argument {first!r}" + _meant(first, list(self._flags())))
+        self.error(f"unknown argument {first!r}" + did_you_mean(_key(first), self._flags()))
 
     def _stray(self, words: Sequence[str]) -> str:
         known = set(self._flags())
@@ -126,6 +127,6 @@ def _listed(words: Sequence[str]) -> str:
     return ", ".join(words[:-1]) + " or " + words[-1] if len(words) > 1 else "".join(words)
 
 
-def _meant(word: str, known: Sequence[str]) -> str:
-    close = get_close_matches(word.partition("=")[0], known, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else ""
+def _key(word: str) -> str:
+    """`--store` of `--store=file:x`."""
+    return word.partition("=")[0]

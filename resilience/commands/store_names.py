@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 
 from resilience.backup.format.errors import BadRequest
 from resilience.config.root import project_root
 from resilience.config.targets import BadTarget, tables
+from resilience.model.nearest import did_you_mean
 
 VARIABLE = "RESILIENCE_STORE"
 
@@ -53,8 +53,7 @@ def _from_settings(name: str) -> str:
     known = stores(project_root(Path.cwd()))
     if name in known:
         return known[name]
-    close = get_close_matches(name, known, n=1)
-    meant = f"; did you mean {close[0]!r}?" if close else ""
+    meant = did_you_mean(name, known)
     names = ", ".join(sorted(known)) or "none"
     raise BadRequest(
         f"store {name!r} is neither a URL nor a plan file, and resilience.toml has no [stores]"

@@ -6,7 +6,6 @@ the root folder. Every key is checked: a misspelt limit must not count as no lim
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +16,7 @@ from typing import Any, Literal, TypeVar
 from resilience.config.target_keys import KEYS
 from resilience.config.windows import Windows
 from resilience.kube.selectors import Selector
+from resilience.model.nearest import did_you_mean
 from resilience.model.values import Rate, Share
 
 T = TypeVar("T")
@@ -192,8 +192,7 @@ def _gate(where: str, body: Mapping[str, Any]) -> Gate:
 
 def _check(where: str, key: str, value: Any) -> None:
     if key not in KEYS:
-        near = difflib.get_close_matches(key, KEYS, n=1)
-        hint = f"; did you mean {near[0]}?" if near else f"; expected {', '.join(sorted(KEYS))}"
+        hint = did_you_mean(key, KEYS) or f"; expected {', '.join(sorted(KEYS))}"
         raise BadTarget(f"{where}: unknown key {key!r}{hint}")
     if not KEYS[key].fits(value):
         raise BadTarget(f"{where}: {key} = {value!r}; expected {KEYS[key].words}")

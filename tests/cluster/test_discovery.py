@@ -144,7 +144,7 @@ def test_a_kind_that_was_just_defined_is_found() -> None:
     ("version", "kind", "text"),
     [
         ("v1", "Deployment", "it serves it in apps/v1, apps/v1beta1"),
-        ("v1", "Podd", "near to it: Pod"),
+        ("v1", "Podd", "did you mean `Pod`?"),
         ("v1", "Pood", "these groups did not answer: metrics.k8s.io/v1beta1"),
     ],
 )

@@ -32,16 +32,16 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("backups",), "did you mean 'backup'?"),
-        (("doctr",), "did you mean 'doctor'?"),
-        (("backup", "lst"), "did you mean 'list'?"),
+        (("backups",), "did you mean `backup`?"),
+        (("doctr",), "did you mean `doctor`?"),
+        (("backup", "lst"), "did you mean `list`?"),
         (
             ("backup", "list", "--stor", "file:x"),
-            "'--stor'; did you mean '--store'?",
+            "'--stor'; did you mean `--store`?",
         ),
-        (("doctor", "--contxt", "a"), "unknown argument '--contxt'; did you mean '--context'?"),
-        (("restore", "a", "--store", "file:x", "--existing", "updat"), "did you mean 'update'?"),
-        (("schema", "plans"), "expected scenario or plan; did you mean 'plan'?"),
+        (("doctor", "--contxt", "a"), "unknown argument '--contxt'; did you mean `--context`?"),
+        (("restore", "a", "--store", "file:x", "--existing", "updat"), "did you mean `update`?"),
+        (("schema", "plans"), "expected scenario or plan; did you mean `plan`?"),
     ],
 )
 def test_a_misspelt_word_is_answered_with_the_nearest(

@@ -59,7 +59,7 @@ def test_no_store_is_an_error_where_one_is_needed() -> None:
 
 
 def test_an_unknown_name_names_the_known_ones() -> None:
-    with pytest.raises(BadRequest, match=r"it has: here, staging; did you mean 'staging'\?"):
+    with pytest.raises(BadRequest, match=r"it has: here, staging; did you mean `staging`\?"):
         located("stagin", required=True)
 
 

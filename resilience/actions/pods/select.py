@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from difflib import get_close_matches
 from random import Random
 
 from resilience.actions.pods.choice import PodChoice
 from resilience.cluster.interface import Object
 from resilience.kube import objects, readiness
+from resilience.model.nearest import asked, did_you_mean
 from resilience.model.words import many
 from resilience.verbs.context import ActionFailed, NothingToDo
 
@@ -198,10 +198,9 @@ def _labels(pods: Sequence[Object], choice: PodChoice) -> str:
         return ""
     listed = sorted(found)
     shown = ", ".join(listed[:MOST_LABELS]) + (", ..." if len(listed) > MOST_LABELS else "")
-    near = get_close_matches(str(choice.pods), listed, 1)
     by_value = [each for each in listed if each.partition("=")[2] == str(choice.pods)]
-    meant = (by_value or near)[:1]
-    return f"; their labels: {shown}" + (f"; did you mean `{meant[0]}`?" if meant else "")
+    meant = asked(by_value[:1]) or did_you_mean(str(choice.pods), listed)
+    return f"; their labels: {shown}{meant}"
 
 
 def _all_dropped(

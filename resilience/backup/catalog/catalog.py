@@ -7,7 +7,6 @@ manifest, and can be listed, restored and drilled all the same.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -31,6 +30,7 @@ from resilience.backup.format.manifest import FileRecord, Manifest, VolumeRecord
 from resilience.backup.format.sign import Seal, check_seal, require_hash
 from resilience.backup.format.velero_backup import VeleroBackup
 from resilience.backup.store import Entry, Store
+from resilience.model.nearest import nearest
 
 _ARK = "ark-backup.json"
 
@@ -108,7 +108,7 @@ def find(store: Store, name: str) -> Listed:
     for gone in hidden_snapshots(store, name):
         raise NoSnapshot(f"{store.url}: {gone}")
     names = [each.name for each in snapshots(store)]
-    near = difflib.get_close_matches(name, names, 3) or names[-3:]
+    near = nearest(name, names, 3) or names[-3:]
     state = "is unfinished: its making was cut short" if entries else "does not exist"
     raise NoSnapshot(
         f"{store.url}: snapshot {name} {state}; there are {', '.join(near) if near else 'none'}"

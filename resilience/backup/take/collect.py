@@ -7,7 +7,6 @@ Kubernetes has no snapshot over kinds, so `recheck` names what changed in betwee
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -23,6 +22,7 @@ from resilience.backup.take.listing import Listing, Page
 from resilience.backup.take.scope import NEVER, Scope, left_out
 from resilience.cluster.errors import Forbidden, NotFound
 from resilience.cluster.interface import NAMESPACES, Cluster, Object, Resource
+from resilience.model.nearest import asked, did_you_mean
 
 Take = Callable[[Resource, Object], None]
 
@@ -80,8 +80,7 @@ class _Walk:
             if accepted or group in unknown or fnmatch_any(self._kinds, pattern):
                 continue
             near = [name for name in self._kinds if _means(pattern, name)]
-            near = near or difflib.get_close_matches(pattern, self._kinds, 3)
-            hint = f"; did you mean {', '.join(near)}?" if near else ""
+            hint = asked(near) or did_you_mean(pattern, self._kinds, 3)
             raise BadRequest(
                 f"kinds: {pattern} matches no kind that {self._cluster.context} serves{hint}"
             )

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
+
+from resilience.model import nearest as words
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """The known word that was most likely meant, in backquotes; "" when none is close."""
-    by_lower = {name.lower(): name for name in sorted(known, reverse=True)}
-    close = get_close_matches(word.lower()[:60], sorted(by_lower), n=1, cutoff=0.6)
-    return quoted(by_lower[close[0]]) if close else ""
+    return "".join(quoted(name) for name in words.nearest(word, known))
 
 
 _SYNONYMS = {
@@ -30,10 +29,10 @@ _SYNONYMS = {
 
 def meant(key: str, known: Iterable[str]) -> str:
     """The known key for an unknown one: by its meaning elsewhere, else the nearest word."""
-    words = list(known)
+    there = list(known)
     plain = key.lower().replace("-", "_")
-    others = [ours for ours, theirs in _SYNONYMS.items() if plain in theirs and ours in words]
-    return quoted(others[0]) if others else nearest(key, words)
+    others = [ours for ours, theirs in _SYNONYMS.items() if plain in theirs and ours in there]
+    return quoted(others[0]) if others else nearest(key, there)
 
 
 def quoted(word: str) -> str:
