@@ -34,7 +34,6 @@ from resilience.backup.plans.lifecycle import (
     Keys,
     RunReport,
     copy,
-    decisions,
     due,
     plan_store,
     prune,
@@ -263,9 +262,9 @@ def _prune(options: argparse.Namespace) -> int:
     for path in options.plan:
         plan = plan_in(path)
         store = plan_store(plan, options.store)
-        told = prune(plan, store, clock=CLOCK, dry_run=options.dry_run)
-        say(told or [f"{plan.id}: nothing to delete"])
-        failed |= bool(decisions(plan, store, CLOCK.now()).damaged)
+        done = prune(plan, store, clock=CLOCK, dry_run=options.dry_run)
+        say(done.lines or [f"{plan.id}: nothing to delete"])
+        failed |= done.damaged
     return int(failed)
 
 

@@ -7,7 +7,7 @@ it runs. The cluster is always one that an option names: these commands start no
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 Subparsers = Any
@@ -20,43 +20,9 @@ def add_parsers(subparsers: Subparsers) -> None:
         "backup", help="create, list, verify, compare and prune snapshots"
     )
     actions = backup.add_subparsers(dest="action", required=True, metavar="ACTION")
-    _create(_added(actions, "create", "create a snapshot of a plan or of namespaces"))
-    _listing(_added(actions, "list", "list the snapshots of a store"))
-    _show(_added(actions, "show", "show what a snapshot contains and covers"))
-    _verify(
-        _added(
-            actions,
-            "verify",
-            "verify a snapshot against its checksums, and record it",
-        )
-    )
-    _diff(
-        _added(
-            actions,
-            "diff",
-            "show what changed between two snapshots, or since one",
-        )
-    )
-    _prune(
-        _added(
-            actions,
-            "prune",
-            "delete snapshots that the retention policy no longer keeps",
-        )
-    )
-    _undelete(_added(actions, "undelete", "remove the delete markers that hide a snapshot in S3"))
-    _delete(_added(actions, "delete", "delete snapshots by name"))
-    _due(_added(actions, "due", "list scheduled snapshots that are not taken yet"))
-    _run(
-        _added(
-            actions,
-            "run",
-            "take the snapshots that are due; safe to run at any time",
-        )
-    )
-    _copy(_added(actions, "copy", "copy a snapshot to another store"))
-    restore = subparsers.add_parser("restore", help="restore a snapshot")
-    _restore(restore)
+    for name, (fill, text) in _ACTIONS.items():
+        fill(_added(actions, name, text))
+    _restore(subparsers.add_parser("restore", help="restore a snapshot"))
     runbook = subparsers.add_parser(
         "runbook", help="print a step-by-step restore procedure for a plan"
     )
@@ -152,6 +118,14 @@ def _create(parser: argparse.ArgumentParser) -> None:
         help="namespace to back up, a name or a glob, instead of a plan (repeatable)",
     )
     parser.add_argument("--name", help="default: PLAN-YYYYMMDDhhmmss")
+    _what_to_take(parser)
+    _data_to_take(parser)
+    _store(parser)
+    _cluster(parser)
+    _keys(parser, writing=True)
+
+
+def _what_to_take(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--include",
         metavar="KIND",
@@ -182,6 +156,9 @@ def _create(parser: argparse.ArgumentParser) -> None:
         default="",
         help="which cluster-scoped objects to include",
     )
+
+
+def _data_to_take(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--lock-days",
         type=int,
@@ -204,9 +181,6 @@ def _create(parser: argparse.ArgumentParser) -> None:
         default="",
         help="store volume data in a restic repository (deduplicated)",
     )
-    _store(parser)
-    _cluster(parser)
-    _keys(parser, writing=True)
 
 
 def _listing(parser: argparse.ArgumentParser) -> None:
@@ -325,6 +299,15 @@ def _restore(parser: argparse.ArgumentParser) -> None:
         "skip, with --existing update it is fill-empty",
     )
     _selecting(parser)
+    _how_to_restore(parser)
+    _what_to_bring(parser)
+    parser.set_defaults(run=_act("restore"))
+    _store(parser)
+    _cluster(parser)
+    _keys(parser)
+
+
+def _how_to_restore(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dry-run", action="store_true", help="send every request as a dry run; change nothing"
     )
@@ -344,6 +327,9 @@ def _restore(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="number of objects created at the same time (default 16)",
     )
+
+
+def _what_to_bring(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allocations",
         choices=("chosen", "keep", "new"),
@@ -371,10 +357,6 @@ def _restore(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--without-cluster-scoped", action="store_true", help="namespaced objects only"
     )
-    parser.set_defaults(run=_act("restore"))
-    _store(parser)
-    _cluster(parser)
-    _keys(parser)
 
 
 def _selecting(parser: argparse.ArgumentParser) -> None:
@@ -403,3 +385,19 @@ def _selecting(parser: argparse.ArgumentParser) -> None:
         help="all but these objects; may be given again",
     )
     parser.add_argument("--labels", metavar="SELECTOR", help="only objects with such labels")
+
+
+_ACTIONS: Mapping[str, tuple[Callable[[argparse.ArgumentParser], None], str]] = {
+    "create": (_create, "create a snapshot of a plan or of namespaces"),
+    "list": (_listing, "list the snapshots of a store"),
+    "show": (_show, "show what a snapshot contains and covers"),
+    "verify": (_verify, "verify a snapshot against its checksums, and record it"),
+    "diff": (_diff, "show what changed between two snapshots, or since one"),
+    "prune": (_prune, "delete snapshots that the retention policy no longer keeps"),
+    "undelete": (_undelete, "remove the delete markers that hide a snapshot in S3"),
+    "delete": (_delete, "delete snapshots by name"),
+    "due": (_due, "list scheduled snapshots that are not taken yet"),
+    "run": (_run, "take the snapshots that are due; safe to run at any time"),
+    "copy": (_copy, "copy a snapshot to another store"),
+}
+"""The actions of `resilience backup`, in the order of its help."""

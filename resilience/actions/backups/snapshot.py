@@ -115,7 +115,7 @@ def _of_plan(snapshot: Snapshot, context: ActionContext) -> tuple[Manifest, str]
 
     stamped = stamped_name(plan.id, clock.now())
     made = named(snapshot.name) if snapshot.name else under_free_name(store, stamped, named)
-    for line in prune(plan, store, clock=clock):
+    for line in prune(plan, store, clock=clock).lines:
         context.note(What.NOTE, f"retention: {line}")
     return made, store.url
 

@@ -203,7 +203,7 @@ def run_due(
             extend=lambda request: replace(extend(request), before_commit=lock.require),
         )
         report.verified = True
-        report.pruned = prune(plan, store, clock=clock)
+        report.pruned = prune(plan, store, clock=clock).lines
     return report
 
 
@@ -282,19 +282,30 @@ def decisions(plan: Plan, store: Store, now: datetime) -> Decisions:
     return found
 
 
-def prune(plan: Plan, store: Store, *, clock: Clock, dry_run: bool = False) -> list[str]:
-    """Delete what retention lets go and remains older than a day; returns a line for each."""
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What `prune` did, a line for each snapshot. `damaged`: one or more cannot be read, and
+    stay."""
+
+    lines: list[str]
+    damaged: bool
+
+
+def prune(plan: Plan, store: Store, *, clock: Clock, dry_run: bool = False) -> Pruned:
+    """Delete what retention lets go and remains older than a day."""
     decided = decisions(plan, store, clock.now())
     names = [each.candidate.name for each in decided.made if not each.keep]
     done = {name: remove(store, name, dry_run) for name in names}
     gone = [name for name, what in done.items() if not what.startswith("kept")]
     now = clock.now()
-    return [
-        *(f"{name}: kept: {reason}" for name, reason in (decided.kept | decided.damaged).items()),
+    stay = decided.kept | decided.damaged
+    lines = [
+        *(f"{name}: kept: {reason}" for name, reason in stay.items()),
         *(f"{name}: {what}" for name, what in done.items()),
         *sweep(store, now, dry_run=dry_run),
         *swept(store, gone, now, after=UNFINISHED_FOR, dry_run=dry_run),
     ]
+    return Pruned(lines, bool(decided.damaged))
 
 
 def sweep(store: Store, now: datetime, *, dry_run: bool = False) -> list[str]:

@@ -67,7 +67,7 @@ def test_what_every_namespace_has_is_nothing() -> None:
 
 @pytest.mark.parametrize("kind", ["deployment", "deployments", "Deployment"])
 def test_a_kind_that_nothing_serves_is_refused_with_what_was_meant(kind: str) -> None:
-    with pytest.raises(BadRequest, match=f"{kind} matches no kind .* mean deployments.apps"):
+    with pytest.raises(BadRequest, match=f"{kind} matches no kind .* mean `deployments.apps`"):
         taken(shop(), MemoryStore(), FakeClock(), replace(PLAN, kinds=("secrets", kind)))
 
 
@@ -163,7 +163,7 @@ def test_a_snapshot_from_the_future_is_not_the_newest_and_is_told() -> None:
     (rpo,) = [each for each in found if each.name == "rpo"]
     assert rpo.measured == f"{good} is 1m old"
     assert newest(store, PLAN, here=Here(now=clock.now())).name == good
-    said = prune(replace(PLAN, keep=Keep(last=1)), store, clock=clock)
+    said = prune(replace(PLAN, keep=Keep(last=1)), store, clock=clock).lines
     assert said == [f"{future}: kept: it began in the future"]
     assert {each.name for each in of_plan(store, PLAN.id)} == {good, future}
 

@@ -273,7 +273,7 @@ def test_prune_keeps_the_plan_and_the_last_verified_and_says_what_it_did() -> No
         clock.wait(86400)
     foreign = "backups/velero-daily-20200101000000/velero-backup.json"
     store.put(foreign, b"{}")
-    assert prune(PLAN, store, clock=clock, dry_run=True) == [
+    assert prune(PLAN, store, clock=clock, dry_run=True).lines == [
         "shop-20260302020000: would be deleted",
         "shop-20260301020000: would be deleted",
     ]
