@@ -336,7 +336,7 @@ def test_prune_sweep_and_due_leave_velero_s_alone() -> None:
     assert due(plan, store, clock.now())
     assert due_run(shop(), store, clock).made.name == "shop-20260301020000"
     clock.wait(10 * 86400)
-    told = prune(plan, store, clock=clock)
+    told = prune(plan, store, clock=clock).lines
     assert f"{NAME}: kept: Velero's" in told
     assert sweep(store, clock.now()) == []
     assert set(mine) <= set(store.files)
