@@ -7,7 +7,6 @@ that it gives now take the place of checkout's. A copy that is there already is 
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 from resilience.commands import CommandError
 from resilience.commands.saying import say
 from resilience.config.settings import Settings
+from resilience.model.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from resilience.audit.base.inventory import Inventory
@@ -41,9 +41,8 @@ def names() -> Sequence[str]:
 def copied(name: str, service: str, given: Settings, folder: Path = Path("scenarios")) -> Path:
     """The copy to run; CommandError where it cannot be made."""
     if name not in names():
-        near = difflib.get_close_matches(name, names(), n=1)
-        meant = f"; did you mean {near[0]!r}?" if near else ""
-        raise CommandError(f"the library has no {name!r}{meant} It has: {', '.join(names())}")
+        meant = did_you_mean(name, names())
+        raise CommandError(f"the library has no {name!r}; it has: {', '.join(names())}{meant}")
     text = (HOME / f"{name}{SUFFIX}").read_text(encoding="utf-8")
     text = text.replace("file:../../.resilience", "file:../.resilience")  # a folder less deep
     path = folder / (f"{name}-{service}{SUFFIX}" if service else f"{name}{SUFFIX}")

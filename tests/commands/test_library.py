@@ -67,7 +67,7 @@ def test_the_demo_leaves_the_library_out_and_its_folder_takes_it() -> None:
 def test_a_name_that_is_not_there_is_told_with_the_nearest(tmp_path: Path) -> None:
     done = resilience("run", "--library", "lose-a-majorty", cwd=tmp_path)
     assert done.returncode == 1
-    assert "did you mean 'lose-a-majority'?" in done.stderr
+    assert "did you mean `lose-a-majority`?" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 

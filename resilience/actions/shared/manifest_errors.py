@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from resilience.actions.shared.manifests import Manifest
 from resilience.cluster.errors import ApiError, ClusterError
 from resilience.cluster.interface import Cluster
+from resilience.model.nearest import did_you_mean
 from resilience.model.place import Place
 
 _UNKNOWN = re.compile(r'unknown field "([^"]+)"')
@@ -101,9 +101,7 @@ def _meant(field: str, manifest: Manifest, cluster: Cluster) -> str:
         known = _properties(manifest, path, cluster)
     except (ClusterError, KeyError, TypeError, AttributeError):  # it is only a hint
         return ""
-    by_lower = {name.lower(): name for name in known}
-    close = get_close_matches(last.lower(), by_lower, n=1, cutoff=0.6)
-    return f"; did you mean `{by_lower[close[0]]}`?" if close else ""
+    return did_you_mean(last, known)
 
 
 def _properties(manifest: Manifest, path: Iterable[str], cluster: Cluster) -> Iterable[str]:
