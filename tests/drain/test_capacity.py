@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from resilience.cluster.interface import Object
+from resilience.drain import capacity
 from resilience.drain.capacity import demand, homeless
 from resilience.model.quantity import parse_quantity
 
@@ -110,5 +111,25 @@ def test_quantities_are_exact(text: str | int, value: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "1x", "Mi", "1 Mi", "--1", "1e"])
 def test_what_is_no_quantity_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="no quantity"):
+    with pytest.raises(ValueError, match="is not a quantity"):
         parse_quantity(text)
+
+
+@pytest.mark.parametrize(
+    ("toleration", "tolerated"),
+    [
+        ({"operator": "Exists"}, True),
+        ({"key": "a", "operator": "Exists"}, True),
+        ({"key": "b", "operator": "Exists"}, False),
+        ({"key": "a", "value": "1"}, True),
+        ({"key": "a", "value": "2"}, False),
+        ({"key": "b", "value": "1"}, False),
+        ({"key": "a"}, False),
+        ({"key": "a", "value": "1", "effect": "NoSchedule"}, True),
+        ({"key": "a", "value": "1", "effect": "NoExecute"}, False),
+        ({"operator": "Exists", "effect": "NoExecute"}, False),
+    ],
+)
+def test_each_clause_of_a_toleration_counts(toleration: dict[str, str], tolerated: bool) -> None:
+    taint = {"key": "a", "value": "1", "effect": "NoSchedule"}
+    assert capacity._tolerates(toleration, taint) is tolerated
