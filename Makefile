@@ -12,7 +12,7 @@ WORKERS ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo library test lint zoo bench bench-verdicts bench-backup referee-conformance referee-clients referee-velero referee-apps mutants matrix docs clean
+.PHONY: help demo library test lint zoo ledger bench bench-verdicts bench-backup referee-conformance referee-clients referee-velero referee-apps mutants matrix docs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -34,6 +34,9 @@ lint: $(VENV)/.lint  ## types and style
 
 zoo: $(VENV)/.test  ## five services that hold and six that must fail, ten times each
 	$(BIN)/python -m pytest tests/zoo --zoo-rounds 10
+
+ledger: $(VENV)/.test  ## the ledger's store, right and wrong in five ways, fifty times each
+	LEDGER_SEEDS=50 $(BIN)/python -m pytest tests/ledger/test_trials.py
 
 bench: $(VENV)/.test  ## speed, memory and growth, beside a peer or the physical limit
 	$(BIN)/python -m benchmarks

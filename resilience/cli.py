@@ -99,6 +99,7 @@ def parser() -> Parser:
     _add_rbac(
         commands.add_parser("rbac", help="print the least permissions that files need, as YAML")
     )
+    _add_ledger(commands.add_parser("ledger", help="a small durable store to try ledgers on"))
     _add_completion(
         commands.add_parser("completion", help="print the completion script for a shell")
     )
@@ -199,6 +200,17 @@ def _add_rbac(rbac: argparse.ArgumentParser) -> None:
     )
     _add_settings(rbac, {"namespace", "journal_namespace", "scenarios", "plans"})
     rbac.set_defaults(run=_rbac)
+
+
+def _add_ledger(ledger: argparse.ArgumentParser) -> None:
+    from resilience.ledger.serve import durable_store
+
+    inner = ledger.add_subparsers(dest="ledger", required=True, metavar="COMMAND")
+    serve = inner.add_parser(
+        "serve", help="serve the store until SIGTERM, right or wrong on purpose"
+    )
+    durable_store.add_arguments(serve)
+    serve.set_defaults(run=durable_store.serve)
 
 
 def _add_completion(completion: argparse.ArgumentParser) -> None:

@@ -34,7 +34,8 @@ ARROWS: dict[str, set[str]] = {
     "config": LEAF | {"cluster"},
     "drain": LEAF | {"cluster"},
     "backup": LEAF | {"cluster"},
-    "probes": SPOKEN | {"drain"},
+    "ledger": SPOKEN,
+    "probes": SPOKEN | {"drain", "ledger"},
     "actions": SPOKEN | {"drain", "backup"},
     "checks": SPOKEN | {"actions", "backup"},
     "engine": SPOKEN | {"language", "config", "backup", "drain", "report"},
@@ -93,6 +94,12 @@ PURE = (
     "backup/drills/publishing.py",
     "backup/drills/safety.py",
     "backup/catalog/retention.py",
+    "ledger/analysis.py",
+    "ledger/attribution.py",
+    "ledger/promises.py",
+    "ledger/records.py",
+    "ledger/restored.py",
+    "ledger/values.py",
     "backup/format/layout.py",
 )
 """Rooms and modules that know no clock, no chance, no network and no process."""

@@ -19,13 +19,19 @@ from resilience.language.text.near import nearest, quoted
 from resilience.model.scenario import Objective
 from resilience.model.values import Availability, Duration
 
-KEYS = {"availability": SCALARS[Availability], "longest_outage": SCALARS[Duration]}
+KEYS = {
+    "availability": SCALARS[Availability],
+    "longest_outage": SCALARS[Duration],
+    "recovery": SCALARS[Duration],
+}
 """The fixed keys."""
 
 DOCS = {
     "availability": "Share of the planned requests that must succeed, such as 99.9%. "
     "100% requires that no request fails.",
     "longest_outage": "The longest span without enough good answers; 0s allows none.",
+    "recovery": "How long after the last action had ended requests may still fail, until ten in a "
+    "row and all later ones are answered well.",
 }
 
 PERCENTILE = r"p(100|[1-9][0-9]?)(\.[0-9]{1,3})?"
@@ -59,6 +65,7 @@ def _objective(values: dict[str, Any]) -> Objective:
     return Objective(
         availability=values.get("availability"),
         longest_outage=values.get("longest_outage"),
+        recovery=values.get("recovery"),
         latency=dict(sorted(latency.items())),
     )
 
@@ -69,7 +76,9 @@ def _read(entry: Entry, reading: Reading, label: str) -> Any:
         shape = SCALARS[Duration]
     if shape is None:
         message = f"unknown key {quoted(entry.key)} in {quoted(label)}"
-        expected = "`availability`, `longest_outage`, or a percentile of latency such as `p99`"
+        expected = (
+            "`availability`, `longest_outage`, `recovery`, or a percentile of latency such as `p99`"
+        )
         return reading.wrong(entry.key_node, message, expected, _guess(entry.key))
     return shape.read(entry.node, reading, entry.key)
 

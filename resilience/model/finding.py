@@ -28,6 +28,7 @@ class Kind(Enum):
     AVAILABILITY = "availability"
     OUTAGE = "longest outage"
     LATENCY = "latency"
+    RECOVERY = "recovery"
     CHECK = "check"
 
     @property

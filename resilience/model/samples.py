@@ -19,6 +19,7 @@ class Answer(Enum):
     STATUS = "wrong status"
     BODY = "wrong body"
     PROTOCOL = "not HTTP"
+    WRONG = "wrong answer"
     UNSENT = "could not be sent"
 
 

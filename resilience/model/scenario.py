@@ -30,6 +30,7 @@ class Objective:
 
     availability: Availability | None = None
     longest_outage: Duration | None = None
+    recovery: Duration | None = None
     latency: Mapping[float, Duration] = field(default_factory=dict)
 
 

@@ -43,10 +43,12 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """A span of monotonic time in which objectives are judged, `since` inclusive."""
+    """A span of monotonic time in which objectives are judged, `since` inclusive. `over` is when
+    the last action in it had ended, None where that is not known."""
 
     since: float
     until: float
+    over: float | None = None
 
     @property
     def length(self) -> float:

@@ -77,6 +77,31 @@ def outages(seen: Seen, objective: Fraction, after: Sequence[Sample] = ()) -> Ou
     return Outages(best, worst, seen.hidden, ended)
 
 
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """Seconds from the end of the fault until all is well for good, in both cases. `steady` counts
+    the good moments behind the last one that failed or may have failed."""
+
+    low: float
+    high: float
+    steady: int
+
+
+def recovery(seen: Seen, over: float) -> Recovery:
+    """A moment that failed is over when the next one is due."""
+    failed = [m for m in seen.moments if m.state is State.BAD]
+    doubtful = [m for m in seen.moments if m.state is not State.GOOD]
+    steady = len(seen.moments)
+    if doubtful:
+        last = doubtful[-1].sample.intended
+        steady = sum(moment.sample.intended > last for moment in seen.moments)
+
+    def after(moments: Sequence[Moment]) -> float:
+        return max(0.0, moments[-1].sample.intended + seen.interval - over) if moments else 0.0
+
+    return Recovery(low=after(failed), high=after(doubtful), steady=steady)
+
+
 def _best(moment: Moment) -> Sample:
     return _as(moment, moment.answer if moment.state is State.BAD else Answer.GOOD)
 

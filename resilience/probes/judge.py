@@ -53,6 +53,8 @@ def judge(observed: Observed, objective: Objective, window: Window) -> list[Find
         findings.append(case.availability(objective.availability))
     if objective.longest_outage is not None:
         findings.append(case.longest_outage(objective.longest_outage))
+    if objective.recovery is not None:
+        findings.append(case.recovery(objective.recovery))
     findings += [case.latency(*promise) for promise in sorted(objective.latency.items())]
     return findings
 
@@ -115,6 +117,31 @@ class _Case:
             high=found.high,
             outages=found.best,
             evidence=self._evidence(),
+            **self._ended(broken, reason),
+        )
+
+    def recovery(self, promised: Duration) -> Finding:
+        """From the end of the last action until all is well for good."""
+        over = self.window.since if self.window.over is None else self.window.over
+        found, limit = bounds.recovery(self.seen, over), promised.seconds
+        fine = self.interval * FINE
+        broken = found.low > limit + fine
+        reason: Reason | None = None
+        if not broken:
+            reason = self._too_few(self.seen.planned, measures.STEADY_RUN)
+            reason = reason or self._doubt(self.seen.missing > 0)
+            reason = reason or self._doubt(found.high > limit + fine)
+            if not reason and found.steady < measures.STEADY_RUN:
+                reason = Reason.STILL_OUT
+        return Finding(
+            name=f"{self.observed.name}.recovery",
+            kind=Kind.RECOVERY,
+            unit=Unit.SECONDS,
+            limit=limit,
+            value=None if reason else found.low,
+            low=found.low,
+            high=found.high,
+            evidence=self._evidence(needed=measures.STEADY_RUN),
             **self._ended(broken, reason),
         )
 

@@ -154,17 +154,24 @@ def _latency(finding: Finding, evidence: Evidence) -> str:
     return f"{span(finding.value)} ({evidence.answered:,} answers)"
 
 
+def _recovery(finding: Finding, evidence: Evidence) -> str:
+    if not finding.high:
+        return "at once: nothing failed after the last action had ended"
+    return f"{_range(span(finding.low or 0.0), span(finding.high))} after the last action had ended"
+
+
 _MEASURED: Mapping[Kind, Callable[[Finding, Evidence], str]] = {
     Kind.AVAILABILITY: _availability,
     Kind.OUTAGE: _outage,
     Kind.LATENCY: _latency,
+    Kind.RECOVERY: _recovery,
 }
 
 
 def _open(finding: Finding, evidence: Evidence) -> str:
     if finding.kind is Kind.AVAILABILITY:
         return _share(finding)
-    if finding.kind is Kind.OUTAGE:
+    if finding.kind in (Kind.OUTAGE, Kind.RECOVERY):
         return _outages(finding)
     if finding.low is None or finding.high is None:
         return f"unknown for {evidence.unknown:,} of {evidence.planned:,} requests"
@@ -196,6 +203,8 @@ def _resolution(finding: Finding, evidence: Evidence) -> str:
 
 
 def _still_out(finding: Finding, evidence: Evidence) -> str:
+    if finding.kind is Kind.RECOVERY:
+        return f"fewer than {evidence.needed} good answers after the last failure"
     length = finding.outages[-1].length if finding.outages else finding.high or 0.0
     return f"an outage of {span(length)} was not over when measuring ended"
 

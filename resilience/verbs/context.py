@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from random import Random
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from resilience.cluster.interface import Cluster, Object, Resource, View, WatchEvent
 from resilience.model.scenario import Plan, Step
 from resilience.model.timeline import What
 from resilience.model.values import RunId
-from resilience.model.verdict import Finding, Outcome, Window
+from resilience.model.verdict import Finding, Outcome, StepRecord, Window
 
 
 class NotMet(Exception):
@@ -245,6 +245,10 @@ class Change(Protocol):
         """Monotonic seconds at which the action was sent."""
 
     @property
+    def step(self) -> str:
+        """Path of the step."""
+
+    @property
     def pod_labels(self) -> Mapping[str, str]:
         """Labels of the Pods that it creates; {} if it creates none."""
 
@@ -308,6 +312,15 @@ class RunningProbe(Protocol):
         """Non-empty when an abort condition of the step is met now; the text says which."""
 
 
+@runtime_checkable
+class Concluding(Protocol):
+    """A probe with something left to do once the window is over, such as reading what it wrote."""
+
+    def conclude(self) -> None:
+        """After `stop`, when the victims have recovered and before `then` and any undo; not called
+        when the run was aborted. It ends early when the run is aborted meanwhile. Idempotent."""
+
+
 class ProbeContext(Context, Protocol):
     """For probes."""
 
@@ -324,6 +337,14 @@ class ProbeContext(Context, Protocol):
 
     def address(self, service: str, port: str | int, namespace: str) -> tuple[str, int]:
         """Where to connect for a Service's port (`resilience.cluster.reach`)."""
+
+    @property
+    def records(self) -> Sequence[StepRecord]:
+        """The steps carried out so far, in order of their end."""
+
+    @property
+    def evidence(self) -> Path:
+        """Directory for files that outlive a run which did not pass."""
 
     def on_abort(self, callback: Callable[[], None]) -> None:
         """Called when the run is interrupted."""

@@ -180,7 +180,7 @@ def test_a_stall_leaves_a_doubt_as_wide_as_what_was_not_seen() -> None:
         "of 500 requests, 8 left late, by up to 100ms: what the service would have answered at 6 "
         "of these moments is unknown"
     )
-    assert "the machine that runs pytest is overloaded" in wording.detail(found)[1]
+    assert "the host that runs pytest is overloaded" in wording.detail(found)[1]
 
 
 def test_a_stall_is_no_doubt_where_the_worst_case_keeps_the_promise() -> None:

@@ -18,7 +18,7 @@ from resilience.model.scenario import Plan, Step
 from resilience.model.timeline import What
 from resilience.model.values import RunId
 from resilience.model.verb import Verb
-from resilience.model.verdict import Finding
+from resilience.model.verdict import Finding, StepRecord
 from resilience.verbs.context import Attempt, Fate
 
 
@@ -78,6 +78,14 @@ class StepContext:
     @property
     def changes(self) -> Sequence[Affected]:
         return tuple(self._state.affected)
+
+    @property
+    def records(self) -> Sequence[StepRecord]:
+        return [done.record for done in self._state.done]
+
+    @property
+    def evidence(self) -> Path:
+        return self._state.options.journal.parent / "ledgers"
 
     @property
     def finished(self) -> Sequence[str]:

@@ -17,8 +17,9 @@ from resilience.engine.run.state import RunState
 from resilience.model.report import ProbeRecord
 from resilience.model.scenario import Step
 from resilience.model.timeline import What
+from resilience.model.verb import Family, Phase
 from resilience.model.verdict import Finding, Reason, Result, Window
-from resilience.verbs.context import ActionFailed, Attempt, NotMet, RunningProbe
+from resilience.verbs.context import ActionFailed, Attempt, Concluding, NotMet, RunningProbe
 
 LOOK_EVERY = 0.2
 """Seconds between two looks at abort conditions."""
@@ -102,6 +103,9 @@ class Deck:
         intervals = [each.step.rate.interval for each in self._members if each.step.rate]
         self._state.clock.wait(min(2 * max(intervals, default=0.0), LONGEST_FINISH))
         self.stop()
+        for member in self._members:
+            if isinstance(member.probe, Concluding):
+                member.probe.conclude()
 
     def stop(self) -> None:
         """Stop measuring; what is under way is still collected."""
@@ -121,6 +125,7 @@ class Deck:
         findings: list[Finding] = []
         for member in self._members:
             span = self._during(member.step, window)
+            span = replace(span, over=self._over_at(span))
             findings += [_placed(finding, member.step) for finding in member.probe.judge(span)]
         return findings
 
@@ -142,6 +147,18 @@ class Deck:
     def records(self) -> list[ProbeRecord]:
         """What was recorded, for the report."""
         return [member.probe.record() for member in self._members]
+
+    def _over_at(self, span: Window) -> float:
+        """When the last action of `when` that began in that span had ended."""
+        actions = [
+            done.record
+            for done in self._state.done
+            if done.record.phase == Phase.WHEN.value
+            and done.record.facts.get("family") == Family.ACTION.value
+            and span.since <= done.record.started <= span.until
+        ]
+        ended = [span.until if each.ended is None else each.ended for each in actions]
+        return min(max(ended, default=span.since), span.until)
 
     def _during(self, step: Step, window: Window) -> Window:
         settle = max(

@@ -43,6 +43,6 @@ def ask_once(
     if sample.answer is Answer.GOOD:
         status = f" with status {sample.status}" if sample.status else ""
         return f"{target} answered{status} after {span(sample.latency)}"
-    reasons = [text for _, text in agent.reasons]
+    reasons = [text for _, text in agent.reasons] or [agent.trouble] * bool(agent.trouble)
     said = ": ".join([f"{target}: {sample.answer.value}", *reasons[:1]])
     raise NotMet("; ".join(filter(None, (said, doubt()))))

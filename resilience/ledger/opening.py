@@ -1,0 +1,156 @@
+"""From a target to sessions: where the store is, which secrets it takes, which driver it needs."""
+
+from __future__ import annotations
+
+import base64
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from resilience.cluster.errors import ClusterError, NeverSent, NotFound
+from resilience.cluster.interface import PODS, SECRETS, Cluster
+from resilience.kube import objects, readiness
+from resilience.ledger.drivers.exec_driver import ExecStore
+from resilience.ledger.drivers.http_driver import HttpStore
+from resilience.ledger.drivers.postgres_driver import PostgresStore
+from resilience.ledger.drivers.redis_driver import RedisStore
+from resilience.ledger.drivers.s3_driver import S3Store
+from resilience.ledger.drivers.session import (
+    Credential,
+    Open,
+    Place,
+    Refresh,
+    Refused,
+    Unclear,
+    Unusable,
+)
+from resilience.ledger.targets import (
+    ExecTarget,
+    HttpTarget,
+    PostgresTarget,
+    RedisTarget,
+    S3Target,
+    Target,
+)
+
+FRESH = 5.0
+"""Seconds for which a Service's address is believed."""
+
+Address = Callable[[str, str | int, str], tuple[str, int]]
+
+
+class Around(Protocol):
+    """What is needed of a context."""
+
+    @property
+    def cluster(self) -> Cluster: ...
+
+
+def opening(
+    target: Target, around: Around, address: Address, *,
+    namespace: str, start: str, timeout: float, directory: Path,
+) -> Open:  # fmt: skip
+    """How sessions are opened. `namespace` is where the target is; `directory` is what its paths
+    begin at."""
+    password = getattr(target, "password", None)
+    secrets = {} if password is None else {"password": secret(password, around.cluster, namespace)}
+    place = Place(start=start, timeout=timeout, secrets=secrets,
+                  address=_address(target, address, namespace))  # fmt: skip
+    if isinstance(target, HttpTarget):
+        return _http(target, place, namespace, directory)
+    if isinstance(target, RedisTarget):
+        return RedisStore(place=place, database=target.database, username=target.username,
+                          wait=target.wait)  # fmt: skip
+    if isinstance(target, PostgresTarget):
+        return PostgresStore(place=place, database=target.database, user=target.user,
+                             settings=dict(target.settings))  # fmt: skip
+    if isinstance(target, S3Target):
+        return S3Store(place=place, bucket=target.bucket, prefix=target.prefix,
+                       endpoint=target.endpoint, region=target.region)  # fmt: skip
+    return ExecStore(place=place, run=_commands(target, around.cluster, namespace, timeout),
+                     put=target.put, get=target.get, list=target.list,
+                     delete=target.delete)  # fmt: skip
+
+
+def secret(credential: Credential, cluster: Cluster, namespace: str) -> str:
+    """The value behind a reference; Unusable where there is none."""
+    if credential.env:
+        if credential.env not in os.environ:
+            raise Unusable(f"the environment variable {credential.env} is not set")
+        return os.environ[credential.env]
+    try:
+        found = cluster.get(SECRETS, credential.secret, namespace)
+    except ClusterError as error:
+        raise Unusable(f"Secret {namespace}/{credential.secret}: {error}") from error
+    data = found.get("data") or {}
+    if credential.key not in data:
+        known = ", ".join(sorted(data)) or "nothing"
+        raise Unusable(f"Secret {namespace}/{credential.secret} has no key {credential.key!r}; "
+                       f"it has: {known}")  # fmt: skip
+    return base64.b64decode(data[credential.key]).decode()
+
+
+def _http(target: HttpTarget, place: Place, namespace: str, directory: Path) -> HttpStore:
+    host = target.host or f"{target.service}.{namespace}"
+    return HttpStore(
+        place=place, scheme=target.scheme, put=target.put, get=target.get, list=target.list,
+        delete=target.delete, method=target.method, body=target.body, headers=target.headers,
+        status=target.status, by_header=target.answered_by, host=host,
+        ca=str(directory / target.ca) if target.ca else None,
+    )  # fmt: skip
+
+
+def _address(target: Target, address: Address, namespace: str) -> Refresh:
+    service = getattr(target, "service", "")
+    port = getattr(target, "port", "")
+    if not service:
+        usual = 443 if getattr(target, "scheme", "") == "https" else 80
+        fixed = getattr(target, "host", ""), int(port or usual)
+        return lambda: fixed
+    known: tuple[float, tuple[str, int]] | None = None
+
+    def ask() -> tuple[str, int]:
+        nonlocal known
+        now = time.monotonic()
+        if known is not None and now - known[0] < FRESH:
+            return known[1]
+        try:
+            known = now, address(service, port, namespace)
+        except ClusterError as error:
+            if known is None:
+                raise Refused(f"Service {namespace}/{service}: {error}") from error
+        return known[1]
+
+    return ask
+
+
+def _commands(
+    target: ExecTarget, cluster: Cluster, namespace: str, timeout: float
+) -> Callable[[Sequence[str]], tuple[int, str, str]]:
+    from resilience.cluster.connection import container_exec as remote
+    from resilience.cluster.transport import HttpCluster
+
+    def run(command: Sequence[str]) -> tuple[int, str, str]:
+        if not isinstance(cluster, HttpCluster):
+            raise Unusable("exec needs a cluster that is reached over HTTP")
+        try:
+            pods = cluster.list(PODS, namespace, labels=str(target.pods))
+        except ClusterError as error:
+            raise Refused(str(error)) from error
+        ready = [pod for pod in pods if readiness.serves(pod)]
+        if not ready:
+            raise Refused(f"none of {len(pods)} Pods {target.pods} is ready")
+        name = objects.name(ready[0])
+        try:
+            result = remote.run(cluster, name, namespace, command, container=target.container,
+                                timeout=timeout)  # fmt: skip
+        except (NeverSent, NotFound) as error:
+            raise Refused(str(error)) from error
+        except ClusterError as error:
+            raise Unclear(str(error)) from error
+        said = result.stdout.decode("utf-8", "replace")
+        return result.code, said or result.stderr.decode("utf-8", "replace"), name
+
+    return run

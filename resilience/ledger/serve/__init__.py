@@ -1,0 +1,1 @@
+"""A small durable store to try ledgers on, with switches that make it wrong on purpose."""

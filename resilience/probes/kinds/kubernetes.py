@@ -1,0 +1,156 @@
+"""`kubernetes`: a condition or a number of objects holds all the time, by the run's own watch.
+
+For what no request shows: that a Service kept two ready endpoints, that a Deployment stayed
+Available, that a custom resource never left `Ready`. It is judged from the first action until
+`when` has ended plus `settle`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from resilience.cluster.interface import (
+    DAEMONSETS,
+    DEPLOYMENTS,
+    ENDPOINTSLICES,
+    JOBS,
+    NODES,
+    PODS,
+    REPLICASETS,
+    STATEFULSETS,
+    Resource,
+)
+from resilience.kube.selectors import Selector
+from resilience.model.scenario import Step
+from resilience.model.step_reach import Reach
+from resilience.model.values import Duration, Reference
+from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
+
+if TYPE_CHECKING:
+    from resilience.verbs.context import ProbeContext, RunningProbe
+
+RESOURCES = {
+    each.kind.lower(): each
+    for each in (DAEMONSETS, DEPLOYMENTS, JOBS, NODES, PODS, REPLICASETS, STATEFULSETS)
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoints:
+    """Ready endpoints of a Service."""
+
+    service: str = parameter("The Service.", example="checkout")
+    at_least: int = parameter("How many must be ready.", default=1, at_least=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """Ready Pods with some labels."""
+
+    pods: Selector = parameter("The Pods.", example="app=checkout")
+    at_least: int | None = parameter("How many must be ready at least.", default=None, at_least=1)
+    at_most: int | None = parameter("How many may be ready at most.", default=None, at_least=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """A condition in an object's status."""
+
+    of: Reference = parameter("The object.", example="deployment/checkout")
+    type: str = parameter("The condition.", example="Available")
+    status: str = parameter("What it must be.", default="True")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kubernetes:
+    """What must hold, and how long it may not."""
+
+    endpoints: Endpoints | None = parameter(
+        "Ready endpoints of a Service.", default=None, one_of="what"
+    )
+    count: Count | None = parameter("Ready Pods.", default=None, one_of="what")
+    condition: Condition | None = parameter("A condition of an object.", default=None,
+                                            one_of="what")  # fmt: skip
+    namespace: str = parameter("Namespace of the objects, if not the scenario's.", default="")
+    longest: Duration = parameter(
+        "How long, at a time, it may not hold.", default=Duration.of(0), example="5s"
+    )
+
+
+def _check(kubernetes: Kubernetes) -> Iterator[Complaint]:
+    if not (kubernetes.endpoints or kubernetes.count or kubernetes.condition):
+        yield Complaint(field="", message="nothing to watch",
+                        expected="`endpoints`, `count` or `condition`")  # fmt: skip
+    count = kubernetes.count
+    if count is None:
+        pass
+    elif count.at_least is None and count.at_most is None:
+        yield Complaint(field="count", message="any number would do",
+                        expected="`at_least` or `at_most`")  # fmt: skip
+    elif None not in (count.at_least, count.at_most) and (count.at_least or 0) > (
+        count.at_most or 0
+    ):
+        yield Complaint(field="count", message="`at_least` is more than `at_most`")
+    if kubernetes.condition and kubernetes.condition.of.kind not in RESOURCES:
+        yield Complaint(field="condition", message=f"{kubernetes.condition.of} cannot be watched",
+                        expected=f"one of {', '.join(sorted(RESOURCES))}")  # fmt: skip
+
+
+def watched(kubernetes: Kubernetes) -> Resource:
+    """What is watched for it."""
+    if kubernetes.endpoints:
+        return ENDPOINTSLICES
+    return RESOURCES[kubernetes.condition.of.kind] if kubernetes.condition else PODS
+
+
+def promised(kubernetes: Kubernetes) -> str:
+    """In words."""
+    if kubernetes.endpoints:
+        each = kubernetes.endpoints
+        text = f"at least {each.at_least} ready endpoints of {each.service}"
+    elif kubernetes.count:
+        bounds = [("at least", kubernetes.count.at_least), ("at most", kubernetes.count.at_most)]
+        told = " and ".join(f"{word} {number}" for word, number in bounds if number is not None)
+        text = f"{told} ready Pods {kubernetes.count.pods}"
+    else:
+        assert kubernetes.condition is not None, "checked"
+        each_ = kubernetes.condition
+        text = f"{each_.of} {each_.type}={each_.status}"
+    return (
+        f"{text}, and never otherwise for longer than {kubernetes.longest}"
+        if kubernetes.longest.exact
+        else text
+    )
+
+
+def _rights(kubernetes: Kubernetes, namespace: str) -> Sequence[Right]:
+    resource = watched(kubernetes)
+    space = (kubernetes.namespace or namespace) if resource.namespaced else ""
+    return [Right(verb=verb, group=resource.group, resource=resource.plural, namespace=space)
+            for verb in ("list", "watch")]  # fmt: skip
+
+
+def run(step: Step, context: ProbeContext) -> RunningProbe:
+    """Begin to watch."""
+    from resilience.probes.kinds.object_watch import ObjectProbe
+
+    what: Kubernetes = step.parameters
+    return ObjectProbe(step, context, what, promised(what), watched(what))
+
+
+VERB = Verb(
+    name="kubernetes",
+    family=Family.PROBE,
+    summary="A condition, or a number of ready Pods or endpoints, holds all the time.",
+    parameters=Kubernetes,
+    phases=frozenset({Phase.WHILE}),
+    run=run,
+    describe=promised,
+    check=lambda kubernetes: list(_check(kubernetes)),
+    measures=False,
+    rights=_rights,
+    touches=lambda kubernetes, namespace: Reach(),
+    example="kubernetes: {endpoints: {service: checkout, at_least: 2}}",
+)

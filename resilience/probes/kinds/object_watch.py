@@ -1,0 +1,204 @@
+"""The `kubernetes` probe at work: the run's own watch, read back when it stops.
+
+What held between two events is known, because a watch shows every change; what was so before the
+first event of a window is what the listing showed. A fact that was never seen to hold is no
+starting state: the run does not begin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from resilience.cluster.interface import Object, Resource, WatchEvent
+from resilience.kube import objects, readiness
+from resilience.model.report import ProbeRecord
+from resilience.model.scenario import Step
+from resilience.model.verdict import Finding, Outage, Reason, Result, Unit, Window
+from resilience.model.words import many, span
+from resilience.verbs.context import NotMet, ProbeContext
+
+if TYPE_CHECKING:
+    from resilience.probes.kinds.kubernetes import Condition, Kubernetes
+
+SERVICE = "kubernetes.io/service-name"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What held from a moment on, in words."""
+
+    at: float
+    holds: bool
+    text: str
+
+
+class ObjectProbe:
+    """`resilience.verbs.context.RunningProbe`."""
+
+    def __init__(
+        self,
+        step: Step,
+        context: ProbeContext,
+        what: Kubernetes,
+        promised: str,
+        resource: Resource,
+    ) -> None:
+        self._step, self._context, self._what = step, context, what
+        self._promised, self._resource = promised, resource
+        self._namespace = what.namespace or context.namespace
+        space = self._namespace if self._resource.namespaced else ""
+        self._view = context.view(self._resource, space)
+        self._states: list[State] = []
+        self._stopped: float | None = None
+
+    @property
+    def name(self) -> str:
+        """The step's name."""
+        return self._step.name or self._step.verb.name
+
+    def wait_steady(self, deadline: float) -> None:
+        """Return once it holds; NotMet with what was seen instead."""
+
+        def now() -> State:
+            present = {_key(each): each for each in self._view.objects()}
+            return self._state(self._context.clock.monotonic(), present)
+
+        if not self._context.clock.until(lambda: now().holds, deadline):
+            raise NotMet(f"expected {self._promised}; observed {now().text}")
+
+    def progress(self) -> tuple[int, int]:
+        """(changes seen, those after which it held)."""
+        states = self._states or self._read()
+        return len(states), sum(state.holds for state in states)
+
+    def below(self) -> str:
+        """It has no condition to abort by."""
+        return ""
+
+    def stop(self) -> None:
+        """Keep what was seen. Idempotent."""
+        if self._stopped is None:
+            self._stopped = self._context.clock.monotonic()
+            self._states = self._read()
+
+    def judge(self, window: Window) -> Sequence[Finding]:
+        """The longest time at which it did not hold."""
+        assert self._stopped is not None, "judged after stop"
+        broken = spans(self._states, window)
+        if broken is None:
+            return [self._finding(Result.NOT_MEASURED, "nothing was seen before the first action")]
+        limit = self._what.longest.seconds
+        worst = max((until - state.at for state, until in broken), default=0.0)
+        outages = tuple(Outage(since=state.at, until=until, resolution=0.0, lost=0)
+                        for state, until in broken)  # fmt: skip
+        if not broken:
+            return [self._finding(Result.PASSED, "it held all the time", 0.0)]
+        longest = max(broken, key=lambda each: each[1] - each[0].at)
+        lasting = " and still then" if longest[1] >= window.until else ""
+        text = f"{longest[0].text}, for {span(worst)}{lasting}"
+        failed = worst > limit
+        if not failed and lasting:
+            return [self._finding(Result.NOT_MEASURED, f"{text}: not over when measuring ended",
+                                  worst, outages)]  # fmt: skip
+        return [self._finding(Result.FAILED if failed else Result.PASSED, text, worst, outages)]
+
+    def record(self) -> ProbeRecord:
+        """No samples: what it saw."""
+        told = [[state.at, state.holds, state.text] for state in self._states]
+        facts = {"kind": "kubernetes", "states": told}
+        return ProbeRecord(
+            name=self.name, title=self._step.title, rate=0.0, samples=(), facts=facts
+        )
+
+    def _finding(
+        self, result: Result, measured: str, value: float | None = None,
+        outages: tuple[Outage, ...] = (),
+    ) -> Finding:  # fmt: skip
+        return Finding(
+            name=f"{self.name}.holds", subject=self.name, result=result, unit=Unit.SECONDS,
+            limit=self._what.longest.seconds, value=value, promised=self._promised,
+            measured=measured, outages=outages,
+            reason=Reason.UNOBSERVED if result is Result.NOT_MEASURED else None,
+        )  # fmt: skip
+
+    def _read(self) -> list[State]:
+        present: dict[tuple[str, str], Object] = {}
+        states: list[State] = []
+        for event in self._events():
+            if event.type == "DELETED":
+                present.pop(_key(event.object), None)
+            else:
+                present[_key(event.object)] = event.object
+            state = self._state(event.received, present)
+            if states and states[-1].at == state.at:
+                states.pop()  # several at once, as in a listing: only the whole counts
+            if not states or (states[-1].holds, states[-1].text) != (state.holds, state.text):
+                states.append(state)
+        return states
+
+    def _events(self) -> Sequence[WatchEvent]:
+        here = self._namespace if self._resource.namespaced else ""
+        return [event for event in self._context.history(self._resource)
+                if objects.namespace(event.object) == here]  # fmt: skip
+
+    def _state(self, at: float, present: Mapping[tuple[str, str], Object]) -> State:
+        what = self._what
+        if what.condition is not None:
+            return _condition(at, what.condition, present.values())
+        if what.endpoints is not None:
+            number = _endpoints(what.endpoints.service, list(present.values()))
+            text = f"{many(number, 'ready endpoint')} of {what.endpoints.service}"
+            return State(at=at, holds=number >= what.endpoints.at_least, text=text)
+        assert what.count is not None, "checked"
+        count = what.count
+        number = sum(readiness.serves(pod) for pod in present.values()
+                     if count.pods.matches(objects.labels(pod)))  # fmt: skip
+        least = count.at_least is None or number >= count.at_least
+        most = count.at_most is None or number <= count.at_most
+        return State(at=at, holds=least and most, text=f"{many(number, 'ready Pod')} {count.pods}")
+
+
+def spans(states: Sequence[State], window: Window) -> list[tuple[State, float]] | None:
+    """(state that did not hold, its end) within the window; None where it is not known what held
+    at the beginning."""
+    if not states or states[0].at > window.since:
+        return None
+    ends = [*(state.at for state in states[1:]), window.until]
+    found: list[tuple[State, float]] = []
+    for state, end in zip(states, ends, strict=True):
+        since, until = max(state.at, window.since), min(end, window.until)
+        if state.holds or until <= since:
+            continue
+        if found and found[-1][1] == since:  # it went on, only in other words
+            found[-1] = found[-1][0], until
+        else:
+            found.append((State(at=since, holds=False, text=state.text), until))
+    return found
+
+
+def _endpoints(service: str, slices: Sequence[Object]) -> int:
+    ready: set[str] = set()
+    for each in slices:
+        if objects.labels(each).get(SERVICE) == service:
+            for endpoint in each.get("endpoints") or ():
+                if (endpoint.get("conditions") or {}).get("ready") is not False:
+                    ready.update(endpoint.get("addresses") or ())
+    return len(ready)
+
+
+def _condition(at: float, wanted: Condition, present: Iterable[Object]) -> State:
+    named = [each for each in present if objects.name(each) == wanted.of.name]
+    if not named:
+        return State(at=at, holds=False, text=f"{wanted.of} does not exist")
+    conditions = (named[0].get("status") or {}).get("conditions") or ()
+    found = next((each for each in conditions if each.get("type") == wanted.type), None)
+    status = str(found.get("status")) if found else "absent"
+    reason = f" ({found['reason']})" if found and found.get("reason") else ""
+    return State(at=at, holds=status == wanted.status,
+                 text=f"{wanted.of} {wanted.type}={status}{reason}")  # fmt: skip
+
+
+def _key(obj: Object) -> tuple[str, str]:
+    return objects.namespace(obj), objects.name(obj)

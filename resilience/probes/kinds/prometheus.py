@@ -1,0 +1,120 @@
+"""`prometheus`: every value of a query, over the time that is judged, keeps to a limit.
+
+For what the service counts itself: a queue's length, errors of a dependency, saturation. The query
+is asked once over the whole time when measuring has ended, as a graph would ask it. No data is not
+measured: a limit that nobody reported against was not kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from resilience.ledger.drivers.session import Credential
+from resilience.model.scenario import Step
+from resilience.model.step_reach import Reach
+from resilience.model.values import Duration
+from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
+
+if TYPE_CHECKING:
+    from resilience.verbs.context import ProbeContext, RunningProbe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prometheus:
+    """Where, what to ask, which values are good."""
+
+    service: str = parameter(
+        "Service of the Prometheus.", default="", example="prometheus", one_of="place"
+    )
+    url: str = parameter("URL of the Prometheus.", default="",
+                         example="https://prometheus.example.com", one_of="place")  # fmt: skip
+    port: int | str = parameter("Port of the Service, by name or number.", default="")
+    namespace: str = parameter("Namespace of the Service, if not the scenario's.", default="")
+    query: str = parameter("The expression in PromQL.", example="sum(rate(http_errors_total[30s]))")
+    at_most: str = parameter("The largest good value.", default="", example="0.5")
+    at_least: str = parameter("The smallest good value.", default="", example="3")
+    resolution: Duration = parameter("Time between two values.", default=Duration.of(5))
+    token: Credential | None = parameter("Where a bearer token is.", default=None)
+    ca: Path | None = parameter("PEM file with the certificates to trust.", default=None)
+    timeout: Duration = parameter("How long an answer may take.", default=Duration.of(10))
+
+
+def _check(prometheus: Prometheus) -> Iterator[Complaint]:
+    if not (prometheus.service or prometheus.url):
+        yield Complaint(field="", message="nothing to ask", expected="`service` or `url`")
+    parts = urlsplit(prometheus.url)
+    if prometheus.url and (parts.scheme not in ("http", "https") or not parts.hostname):
+        yield Complaint(field="url", message=f"`url` is {prometheus.url!r}",
+                        expected="a URL such as https://prometheus.example.com")  # fmt: skip
+    if parts.username or parts.password:
+        yield Complaint(field="url", message="`url` holds a user name or password, which reports "
+                        "would show", expected="`token:` by reference")  # fmt: skip
+    if not (prometheus.at_most or prometheus.at_least):
+        yield Complaint(field="", message="any value would do",
+                        expected="`at_most` or `at_least`")  # fmt: skip
+    for field in ("at_most", "at_least"):
+        if (text := getattr(prometheus, field)) and limit(text) is None:
+            yield Complaint(field=field, message=f"`{field}` is {text!r}", expected="a number")
+    if prometheus.token and not (prometheus.token.env or prometheus.token.secret):
+        yield Complaint(field="token", message="`token` names no source",
+                        expected="`{env: NAME}` or `{secret: NAME, key: KEY}`")  # fmt: skip
+    if not prometheus.resolution.exact or prometheus.resolution.exact % 1:
+        yield Complaint(field="resolution", message=f"`resolution` is {prometheus.resolution}",
+                        expected="whole seconds, 1s or more")  # fmt: skip
+
+
+def limit(text: str) -> float | None:
+    """A finite number; None for any other text."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if value - value == 0 else None
+
+
+def promised(prometheus: Prometheus) -> str:
+    """In words."""
+    bounds = [("at most", prometheus.at_most), ("at least", prometheus.at_least)]
+    told = " and ".join(f"{word} {text}" for word, text in bounds if text)
+    return f"{prometheus.query} {told}"
+
+
+def _rights(prometheus: Prometheus, namespace: str) -> Sequence[Right]:
+    where = prometheus.namespace or namespace
+    found = []
+    if prometheus.service:
+        found.append(Right(verb="get", group="", resource="services", namespace=where))
+    if prometheus.token and prometheus.token.secret:
+        found.append(Right(verb="get", group="", resource="secrets", namespace=where,
+                           name=prometheus.token.secret))  # fmt: skip
+    return found
+
+
+def run(step: Step, context: ProbeContext) -> RunningProbe:
+    """Begin; it is asked at the end."""
+    from resilience.probes.kinds.query_range import QueryProbe
+
+    return QueryProbe(step, context, step.parameters, promised(step.parameters))
+
+
+VERB = Verb(
+    name="prometheus",
+    family=Family.PROBE,
+    summary="Every value of a Prometheus query keeps to a limit while the scenario is judged.",
+    parameters=Prometheus,
+    phases=frozenset({Phase.WHILE}),
+    run=run,
+    describe=promised,
+    check=lambda prometheus: list(_check(prometheus)),
+    measures=False,
+    rights=_rights,
+    touches=lambda prometheus, namespace: Reach(),
+    example=(
+        "prometheus: {service: prometheus, namespace: monitoring, query: 'sum(queue_length)',\n"
+        "             at_most: 100}"
+    ),
+)

@@ -1,0 +1,138 @@
+"""`sql`: sends a query to a PostgreSQL at a fixed rate, in a read-only transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from resilience.ledger.drivers.session import Credential
+from resilience.model.samples import Answer
+from resilience.model.scenario import Step
+from resilience.model.step_reach import Reach
+from resilience.model.values import Duration
+from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
+from resilience.probes.prober.asker import Ask, Reply, asking
+from resilience.probes.prober.server import Server, complaints, library, rights, server
+
+if TYPE_CHECKING:
+    from resilience.probes.prober.once import Asking
+    from resilience.verbs.context import ProbeContext, RunningProbe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sql:
+    """Where, what to ask, what to expect."""
+
+    service: str = parameter("Service to ask.", default="", example="db", one_of="place")
+    host: str = parameter("Host outside the cluster.", default="", one_of="place")
+    port: int | str = parameter("Port, by name or number.", default=5432)
+    namespace: str = parameter("Namespace of the Service, if not the scenario's.", default="")
+    database: str = parameter("Name of the database.", default="postgres")
+    user: str = parameter("Role to log in as.", default="postgres")
+    password: Credential | None = parameter("Where the password is.", default=None)
+    query: str = parameter(
+        "One query; it runs in a read-only transaction.", default="SELECT 1",
+        example="SELECT count(*) > 0 FROM orders",
+    )  # fmt: skip
+    expect: str = parameter(
+        "Text that the first column of the first row must be.", default="", example="true"
+    )
+    timeout: Duration = parameter(
+        "A query without an answer after this time has failed.",
+        default=Duration.of(1), example="1s",
+    )  # fmt: skip
+
+
+def _check(sql: Sql) -> Iterator[Complaint]:
+    yield from complaints(sql)
+    if not sql.query.strip():
+        yield Complaint(field="query", message="`query` is empty", expected="a query")
+
+
+def _describe(sql: Sql) -> str:
+    return f"query {sql.database} on {sql.service or sql.host}"
+
+
+def opened(sql: Sql, where: Server) -> Ask:
+    """New connections' questions: one that is kept stays with one Pod."""
+    psycopg = library("psycopg", "postgres")
+    milliseconds = max(1, round(sql.timeout.seconds * 1000))
+
+    def ask() -> Reply:
+        host, port = where.address()
+        try:
+            with psycopg.connect(
+                host=host, port=port, dbname=sql.database, user=sql.user, autocommit=False,
+                password=where.password, application_name="resilience-probe",
+                connect_timeout=max(2, round(sql.timeout.seconds)), tcp_user_timeout=milliseconds,
+                options=f"-c statement_timeout={milliseconds} -c default_transaction_read_only=on",
+            ) as connection:  # fmt: skip
+                row = connection.execute(sql.query).fetchone()
+        except psycopg.Error as error:
+            return _failed(error)
+        text = "" if row is None else _text(row[0])
+        if sql.expect and text != sql.expect:
+            return Reply(Answer.WRONG, f"answered {text[:80]!r}")
+        return Reply(Answer.GOOD)
+
+    return ask
+
+
+def _failed(error: Any) -> Reply:
+    text = str(error).strip().partition("\n")[0]
+    if error.sqlstate:
+        timed_out = error.sqlstate == "57014"
+        return Reply(Answer.TIMEOUT if timed_out else Answer.WRONG, text)
+    for word, answer in (("refused", Answer.REFUSED), ("timeout", Answer.TIMEOUT),
+                         ("resolve", Answer.NAME)):  # fmt: skip
+        if word in text.lower():
+            return Reply(answer, text)
+    return Reply(Answer.WRONG if "FATAL" in text else Answer.RESET, text)
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _rights(sql: Sql, namespace: str) -> Sequence[Right]:
+    return rights(sql, namespace)
+
+
+def run(step: Step, context: ProbeContext) -> RunningProbe:
+    """Start asking."""
+    from resilience.probes.prober.running import AgentProbe
+
+    sql: Sql = step.parameters
+    where = server(sql, context)
+    return AgentProbe(step, context, {"timeout": sql.timeout.seconds}, _describe(sql),
+                      {"kind": "sql"}, asking(lambda: opened(sql, where)))  # fmt: skip
+
+
+def ask(sql: Sql, context: Asking) -> str:
+    """One query, good or NotMet."""
+    from resilience.probes.prober.once import ask_once
+
+    where = server(sql, context)
+    given = {"timeout": sql.timeout.seconds}
+    return ask_once(given, _describe(sql), asking(lambda: opened(sql, where)))
+
+
+VERB = Verb(
+    name="sql",
+    family=Family.PROBE,
+    summary="Send a query to a PostgreSQL at a fixed rate, and judge its answers.",
+    parameters=Sql,
+    phases=frozenset(Phase),
+    run=run,
+    ask=ask,
+    describe=_describe,
+    check=lambda sql: list(_check(sql)),
+    rights=_rights,
+    touches=lambda sql, namespace: Reach(),
+    example=(
+        "- sql: {service: db, user: app, password: {env: PGPASSWORD}}\n"
+        "  rate: 10/s\n"
+        "  objective: {longest_outage: 5s}\n"
+    ),
+)

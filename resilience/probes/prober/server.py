@@ -1,0 +1,77 @@
+"""What probes of servers share: a Service or a host, a password by reference, a library."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from resilience.ledger.drivers.session import Unusable, package
+from resilience.ledger.opening import secret
+from resilience.model.verb import Complaint, Right
+from resilience.probes.prober.asker import Never
+from resilience.verbs.context import NotMet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """Where it is, as it was when the probe started (a ClusterIP stays), and its password."""
+
+    host: str
+    port: int
+    password: str | None
+
+    def address(self) -> tuple[str, int]:
+        """(host, port)."""
+        return self.host, self.port
+
+
+def server(parameters: Any, context: Any) -> Server:
+    """Of a probe with `service`, `host`, `port`, `namespace` and `password`; NotMet where the
+    password cannot be had."""
+    namespace = parameters.namespace or context.namespace
+    host, port = parameters.host, parameters.port
+    if parameters.service:
+        host, port = context.address(parameters.service, port, namespace)
+    try:
+        password = (
+            secret(parameters.password, context.cluster, namespace) if parameters.password else None
+        )
+    except Unusable as error:
+        raise NotMet(str(error), final=True) from error
+    return Server(host=host, port=int(port), password=password)
+
+
+def library(name: str, extra: str) -> Any:
+    """A driver's package; Never where it is not installed."""
+    try:
+        return package(name, extra)
+    except Unusable as error:
+        raise Never(str(error)) from error
+
+
+def complaints(parameters: Any) -> Iterator[Complaint]:
+    """What does not fit together."""
+    if not (parameters.service or parameters.host):
+        yield Complaint(field="", message="nothing to ask", expected="`service` or `host`")
+    if parameters.host and not (isinstance(parameters.port, int) and 0 < parameters.port < 65536):
+        yield Complaint(field="port", message="a `host` needs the number of a port",
+                        expected="1 to 65535")  # fmt: skip
+    if parameters.password and not (parameters.password.env or parameters.password.secret):
+        yield Complaint(field="password", message="`password` names no source",
+                        expected="`{env: NAME}` or `{secret: NAME, key: KEY}`")  # fmt: skip
+    if not 0 < parameters.timeout.seconds <= 60:
+        yield Complaint(field="timeout", message=f"`timeout` is {parameters.timeout}",
+                        expected="more than 0 and at most 1m")  # fmt: skip
+
+
+def rights(parameters: Any, namespace: str) -> Sequence[Right]:
+    """To find the Service, and to read the password's Secret."""
+    where = parameters.namespace or namespace
+    found = []
+    if parameters.service:
+        found.append(Right(verb="get", group="", resource="services", namespace=where))
+    if parameters.password and parameters.password.secret:
+        found.append(Right(verb="get", group="", resource="secrets", namespace=where,
+                           name=parameters.password.secret))  # fmt: skip
+    return found

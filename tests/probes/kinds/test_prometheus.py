@@ -1,0 +1,168 @@
+"""The `prometheus` probe against a server of HTTP: values, no data, HTML, refusals."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from resilience.ledger.drivers.session import Credential
+from resilience.model.place import Place
+from resilience.model.scenario import Step
+from resilience.model.values import Duration
+from resilience.model.verb import Phase
+from resilience.model.verdict import Finding, Result, Window
+from resilience.probes.kinds.prometheus import VERB, Prometheus, promised
+from resilience.probes.kinds.query_range import QueryProbe
+from resilience.verbs.context import NotMet
+from tests.probes.probing import Context
+
+Answer = tuple[int, bytes]
+
+
+@contextmanager
+def serving(answer: Callable[[dict[str, str], str], Answer]) -> Iterator[str]:
+    """A server that answers a query's fields and its token."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            fields = {name: texts[0] for name, texts in parse_qs(urlsplit(self.path).query).items()}
+            status, body = answer(fields, self.headers.get("Authorization", ""))
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Quiet."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def series(value: Callable[[float], str | None], **labels: str) -> Callable[..., Answer]:
+    """One series that has `value` at each step."""
+
+    def answer(fields: dict[str, str], token: str) -> Answer:
+        start, end, step = (float(fields[name]) for name in ("start", "end", "step"))
+        moments = [start + i * step for i in range(int((end - start) / step) + 1)]
+        values = [[at, text] for at in moments if (text := value(at)) is not None]
+        data = {"resultType": "matrix", "result": [{"metric": labels, "values": values}]}
+        return 200, json.dumps({"status": "success", "data": data}).encode()
+
+    return answer
+
+
+def probe(url: str, **given: Any) -> QueryProbe:
+    what = Prometheus(url=url, query="up", resolution=Duration.of(1), **{"at_most": "5", **given})
+    step = Step(verb=VERB, parameters=what, phase=Phase.WHILE, path="while[0]", name="queue",
+                place=Place("x", 1, 1))  # fmt: skip
+    made = QueryProbe(step, Context(), what, promised(what))  # type: ignore[arg-type]
+    made._began = time.monotonic() - 30
+    return made
+
+
+def judged(answer: Callable[..., Answer], **given: Any) -> Finding:
+    with serving(answer) as url:
+        made = probe(url, **given)
+        made.stop()
+        made.conclude()
+        now = time.monotonic()
+        [found] = made.judge(Window(since=now - 20, until=now - 1))
+    return found
+
+
+def test_every_value_in_the_window_counts() -> None:
+    assert judged(series(lambda at: "5")).result is Result.PASSED
+    found = judged(series(lambda at: "5.5", app="shop"))
+    assert found.result is Result.FAILED
+    assert '5.5 of {"app": "shop"}' in found.measured
+    assert judged(series(lambda at: "2"), at_least="3").result is Result.FAILED
+    late = time.time() - 1
+    assert judged(series(lambda at: "9" if at > late + 0.5 else "1")).result is Result.PASSED
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (series(lambda at: None), "no data in the 19s that are judged"),
+        (series(lambda at: "NaN"), "no data in the 19s that are judged"),
+        (lambda fields, token: (200, b"<!doctype html><title>Log in</title>"),
+         "is no Prometheus: status 200, '<!doctype html>"),
+        (lambda fields, token: (200, b"[]"), "refuses the query: status 200"),
+        (lambda fields, token: (400, b'{"status": "error", "error": "parse error"}'),
+         "refuses the query: parse error"),
+        (lambda fields, token: (200, b'{"status": "success", "data": {"resultType": "scalar"}}'),
+         "holds no time series"),
+        (lambda fields, token: (302, b""), "is no Prometheus: status 302"),
+    ],
+)  # fmt: skip
+def test_what_says_nothing_is_not_measured(answer: Callable[..., Answer], says: str) -> None:
+    found = judged(answer)
+    assert found.result is Result.NOT_MEASURED
+    assert says in found.measured
+
+
+def test_a_hole_in_the_data_is_not_measured_unless_something_is_broken() -> None:
+    middle = time.time() - 10
+
+    def holed(value: str) -> Callable[..., Answer]:
+        return series(lambda at: None if abs(at - middle) < 5 else value)
+
+    found = judged(holed("1"))
+    assert found.result is Result.NOT_MEASURED
+    assert "no data for " in found.measured
+    assert judged(holed("9")).result is Result.FAILED
+
+
+def test_it_begins_only_with_good_values() -> None:
+    for value, says in (("9", "observed 9 of {}"), (None, "observed no data")):
+        with serving(series(lambda at, value=value: value)) as url:  # type: ignore[misc]
+            with pytest.raises(NotMet, match=says):
+                probe(url).wait_steady(time.monotonic())
+    with serving(series(lambda at: "1")) as url:
+        probe(url).wait_steady(time.monotonic() + 10)
+    with pytest.raises(NotMet, match="does not answer"):
+        probe(url).wait_steady(time.monotonic())
+
+
+def test_a_token_is_sent_and_never_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROM_TOKEN", "s3cret")
+    seen: list[str] = []
+
+    def answer(fields: dict[str, str], token: str) -> Answer:
+        seen.append(token)
+        return 401, b"no"
+
+    found = judged(answer, token=Credential(env="PROM_TOKEN"))
+    assert seen == ["Bearer s3cret"]
+    assert "s3cret" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({}, "nothing to ask"),
+        ({"url": "ftp://x"}, "`url` is 'ftp://x'"),
+        ({"url": "http://a:b@c"}, "holds a user name"),
+        ({"service": "p", "at_most": ""}, "any value would do"),
+        ({"service": "p", "at_most": "nan"}, "`at_most` is 'nan'"),
+        ({"service": "p", "at_most": "5%"}, "`at_most` is '5%'"),
+        ({"service": "p", "resolution": Duration.of(0.5)}, "`resolution` is 500ms"),
+        ({"service": "p", "token": Credential()}, "`token` names no source"),
+    ],
+)
+def test_what_does_not_fit_together_is_said(given: dict[str, Any], says: str) -> None:
+    what = Prometheus(**{"query": "up", "at_most": "5", **given})
+    assert says in " ".join(each.message for each in VERB.check(what))

@@ -1,0 +1,69 @@
+"""Questions asked from this process: on schedule, each answered once, late ones never lost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from resilience.model.samples import Answer
+from resilience.probes.prober.asker import Ask, Asker, Never, Reply
+from resilience.probes.prober.samples import SampleLog
+
+PATIENCE = 30.0
+
+
+def asked(open_: Callable[[], Ask], rate: float = 100, timeout: float = 0.5, limit: int = 40) -> (
+    tuple[Asker, SampleLog]
+):  # fmt: skip
+    log = SampleLog()
+    asker = Asker(open_, {"rate": rate, "timeout": timeout, "limit": limit}, log, lambda: None)
+    assert asker.wait(PATIENCE)
+    asker.stop()
+    return asker, log
+
+
+def good() -> Reply:
+    return Reply(Answer.GOOD, by="db-0")
+
+
+def test_questions_leave_on_schedule_while_the_service_hangs() -> None:
+    def slow() -> Reply:
+        time.sleep(0.2)
+        return good()
+
+    _, log = asked(lambda: slow)
+    assert len(log) == 40
+    assert [round((s.intended - log.start) * 100) for s in log] == list(range(40))
+    assert all(sample.latency >= 0.2 for sample in log if sample.answer is Answer.GOOD)
+
+
+def test_a_question_without_an_answer_is_a_timeout_and_holds_nobody_up() -> None:
+    def hangs() -> Reply:
+        time.sleep(2)
+        return good()
+
+    began = time.monotonic()
+    _, log = asked(lambda: hangs, timeout=0.1, limit=8)
+    assert time.monotonic() - began < PATIENCE
+    assert {sample.answer for sample in log} <= {Answer.TIMEOUT, Answer.UNSENT}
+    assert Answer.TIMEOUT in {sample.answer for sample in log}
+
+
+def test_what_cannot_be_asked_at_all_ends_the_prober_with_its_reason() -> None:
+    def never() -> Ask:
+        raise Never("the package redis is not installed")
+
+    asker, log = asked(never)
+    assert asker.trouble == "the package redis is not installed"
+    assert {sample.answer for sample in log} == {Answer.UNSENT}
+
+
+def test_a_reason_is_told_once() -> None:
+    asker, log = asked(lambda: lambda: Reply(Answer.WRONG, "answered '2'"), limit=5)
+    assert asker.reasons == [("WRONG", "answered '2'")]
+    assert {sample.answer for sample in log} == {Answer.WRONG}
+
+
+def test_who_answered_is_kept() -> None:
+    _, log = asked(lambda: good, limit=3)
+    assert {sample.by for sample in log} == {"db-0"}
