@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from resilience.cluster.access.access import Access
@@ -25,7 +25,7 @@ from resilience.cluster.errors import (
     ServerTrouble,
     Unreachable,
 )
-from resilience.cluster.interface import NAMESPACES, PODS, Means, Object, Resource, View
+from resilience.cluster.interface import PODS, Cluster, Means, Object, Resource, View
 from resilience.cluster.permit.door import Door, Permit
 from resilience.cluster.sharing import Shared
 from resilience.cluster.watching import written
@@ -74,7 +74,7 @@ class HttpCluster:
         self._around: Middleware | None = None
         self._agent = f"run {run}" if run else ""
         self._wire = Wire(access, gate)
-        self._door = Door(peek=self._namespace, free=access.sandbox)
+        self._door = Door(peek=self._live, free=access.sandbox)
         self._discovery = Discovery(self._get)
         self._shared = Shared(self._wire, self._agent)
 
@@ -163,12 +163,19 @@ class HttpCluster:
         """The same cluster, through which leaves what one of `permits` covers and nothing more.
         Closing it closes the original."""
         other = copy(self)
-        other._door = Door(peek=self._namespace, permits=permits)
+        other._door = Door(peek=self._live, permits=permits)
         return other
 
-    def _namespace(self, name: str) -> Object | None:
+    def recording(self) -> HttpCluster:
+        """See `as_recorded`."""
+        other = copy(self)
+        permits = tuple(replace(each, as_recorded=True) for each in self._door.permits)
+        other._door = replace(self._door, permits=permits)
+        return other
+
+    def _live(self, resource: Resource, name: str, namespace: str) -> Object | None:
         try:
-            return self._wire.send("GET", NAMESPACES.path(name=name), agent=self._agent)
+            return self._wire.send("GET", resource.path(namespace, name), agent=self._agent)
         except NotFound:
             return None
 
@@ -351,3 +358,9 @@ def _namespace(body: Object) -> str:
 def _grace(grace: int | None, dry_run: bool) -> Object:
     options: Object = {} if grace is None else {"gracePeriodSeconds": grace}
     return options | ({"dryRun": ["All"]} if dry_run else {})
+
+
+def as_recorded(cluster: Cluster) -> Cluster:
+    """The same cluster and permits, for what writes the objects of a snapshot: its Roles and
+    bindings come back whatever they grant."""
+    return cluster.recording() if isinstance(cluster, HttpCluster) else cluster

@@ -13,7 +13,7 @@ ANY = frozenset({"*"})
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
     """`namespaces` by name or pattern; `cluster_scoped` as `RESOURCE.GROUP`, or ANY of those
-    that the target lists; `objects` are whole Namespace objects that would be written.
+    that the target lists; `objects` are the Namespaces, Roles and bindings that would be written.
     """
 
     namespaces: frozenset[str] = frozenset()

@@ -19,6 +19,7 @@ from resilience.actions.shared.manifests import Manifest, read
 from resilience.actions.undo import object_undo, reverting
 from resilience.cluster.errors import ApiError, Conflict, NotFound, ServerTrouble
 from resilience.cluster.interface import NAMESPACES, Object, Resource
+from resilience.cluster.permit import grants
 from resilience.cluster.permit.acts_elsewhere import elsewhere
 from resilience.kube import objects
 from resilience.model.step_reach import Reach, union
@@ -202,14 +203,29 @@ def _rights(apply: Apply, namespace: str) -> Sequence[Right]:
         for body in bodies
     }
     verbs = ("get", "create", "patch") + (() if apply.keep else ("delete",))
-    return [
-        Right(verb=verb, group=group, resource=plural(kind), namespace=where)
-        for group, kind, where in sorted(kinds)
-        for verb in verbs
-    ] + [
-        Right(verb="get", group="", resource="namespaces", namespace=where, name=where)
-        for where in sorted({where for _, _, where in kinds} - {""})
-    ]
+    return (
+        [
+            Right(verb=verb, group=group, resource=plural(kind), namespace=where)
+            for group, kind, where in sorted(kinds)
+            for verb in verbs
+        ]
+        + [
+            Right(verb="get", group="", resource="namespaces", namespace=where, name=where)
+            for where in sorted({where for _, _, where in kinds} - {""})
+        ]
+        + [right for body in bodies for right in _bound(body, namespace)]
+    )
+
+
+def _bound(body: Object, namespace: str) -> Sequence[Right]:
+    """The role of a binding is read: what it grants decides whether the binding may be made."""
+    referred = body.get("roleRef")
+    if not isinstance(referred, Mapping) or referred.get("kind") not in grants.KINDS:
+        return ()
+    kind = grants.KINDS[str(referred["kind"])]
+    where = (objects.namespace(body) or namespace) if kind.namespaced else ""
+    name = str(referred.get("name", ""))
+    return [Right(verb="get", group=grants.GROUP, resource=kind.plural, namespace=where, name=name)]
 
 
 def _touches(apply: Apply, namespace: str) -> Reach:
@@ -225,11 +241,17 @@ def _touched_by(body: Object, namespace: str) -> Reach:
     kind, group = str(body["kind"]), str(body["apiVersion"]).rpartition("/")[0]
     if kind == "Namespace" and not group:
         return Reach(namespaces=frozenset({objects.name(body)}), objects=(body,))
+    granting = (body,) if group == grants.GROUP and kind in grants.KINDS else ()
     if kind in CLUSTER_SCOPED:
         named = f"{plural(kind)}.{group}" if group else plural(kind)
-        return Reach(nodes=True) if kind == "Node" else Reach(cluster_scoped=frozenset({named}))
+        if kind == "Node":
+            return Reach(nodes=True)
+        return Reach(cluster_scoped=frozenset({named}), objects=granting)
     where = objects.namespace(body) or namespace
-    return Reach(namespaces=frozenset({where}) | elsewhere(body))
+    placed = tuple(
+        {**each, "metadata": {**each["metadata"], "namespace": where}} for each in granting
+    )
+    return Reach(namespaces=frozenset({where}) | elsewhere(body), objects=placed)
 
 
 _undo: Callable[[Mapping[str, Any], Any], None] = object_undo.undo

@@ -4,8 +4,8 @@ The command runs below a few lines that count and hash what it prints and say so
 with the command's own exit status: a dump whose producer died in the middle has no status zero, one
 whose connection was cut has no marker. Those lines are POSIX shell where the container has `tee`,
 `wc`, `mkfifo`, `mktemp` and `sha256sum`, as every image with busybox or coreutils has, else Python.
-Loading goes the same way back; the command is taken from the snapshot, and must bear being run
-again.
+Loading goes the same way back, once the stored bytes are verified; the command is taken from the
+snapshot, and must bear being run again.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from resilience.backup.catalog.catalog import Snapshot
+from resilience.backup.catalog.staged_stream import free, staged
 from resilience.backup.data.command_pods import container, serving
 from resilience.backup.data.container_stream import Counted, Exec, packed, proven
 from resilience.backup.format import layout
@@ -64,6 +65,8 @@ class Dumps:
     clock: Clock
     name: str = ""
     wanted: Sequence[Dump] = ()
+    room: Callable[[], int] = free
+    """Bytes that this machine has for a dump before it is loaded."""
 
     def take(self, files: Files, namespaces: Sequence[str]) -> list[VolumeRecord]:
         """One of each dump from each namespace that has a Pod for it; `VolumeFailed` when no
@@ -113,26 +116,25 @@ class Dumps:
     def _load(self, snapshot: Snapshot, record: VolumeRecord, namespace: str) -> str:
         what = f"dump {record.claim} into {namespace}"
         pod = self._awaited(namespace, Selector.parse(record.pods), what)
-        sent = Counted(lambda data: None)
-
-        def stdin() -> Iterator[bytes]:
-            for chunk in snapshot.data(record):
-                sent.write(chunk)
-                yield chunk
-
         name, where = str(pod["metadata"]["name"]), container(pod, record.container, what)
-        ended = self.exec.run(
-            namespace,
-            name,
-            where,
-            [*self._counting(namespace, name, where, "load"), *record.load],
-            stdin=stdin(),
-            timeout=_TIMEOUT,
-        )
+        command = [*self._counting(namespace, name, where, "load"), *record.load]
+        sent = Counted(lambda data: None)
+        with staged(snapshot, record, what, self.room) as (stream, warning):
+
+            def stdin() -> Iterator[bytes]:
+                for chunk in stream:
+                    sent.write(chunk)
+                    yield chunk
+
+            ended = self.exec.run(namespace, name, where, command, stdin=stdin(), timeout=_TIMEOUT)
         proven(what, ended, sent)
         if (sent.bytes, sent.sha256) != (record.bytes, record.sha256):
-            raise VolumeFailed(f"{what}: the stored dump is not the one that was recorded")
-        return f"{what}: {record.bytes} bytes loaded by {record.load[0]}"
+            raise VolumeFailed(
+                f"{what}: the stored dump is not the one that was recorded, and {record.load[0]}"
+                f" has read it already: what it made is not to be used. {warning}"
+            )
+        told = f"; warning: {warning}" if warning else ""
+        return f"{what}: {record.bytes} bytes loaded by {record.load[0]}{told}"
 
     def _counting(self, namespace: str, pod: str, where: str, way: str) -> list[str]:
         """What the command is put behind, of what the container has."""

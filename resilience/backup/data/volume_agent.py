@@ -459,9 +459,18 @@ def send(tar: tarfile.TarFile, info: tarfile.TarInfo, file: int, warned: Warned)
 
 
 def load(root: str, warned: Warned, *, first: bool = False) -> tuple[Counting, Tree]:
-    """Stdin to an empty directory, which is then read back."""
+    """Stdin to an empty directory, which is then read back; emptied again if that fails."""
     if held(root):
         sys.exit("the volume is not empty; nothing was written")
+    try:
+        return loaded(root, warned, first=first)
+    except BaseException:
+        clear(root)
+        raise
+
+
+def loaded(root: str, warned: Warned, *, first: bool) -> tuple[Counting, Tree]:
+    """The entries of the stream, made and read back."""
     source, tree, below = Counting(sys.stdin.buffer), Tree(first=first), Below(root)
     folders: list[tuple[tarfile.TarInfo, str, int]] = []
     names: set[str] = set()

@@ -30,7 +30,7 @@ from resilience.backup.data.volume_decisions import (
 )
 from resilience.backup.format import layout
 from resilience.backup.format.backup_clock import Clock
-from resilience.backup.format.errors import HelperLost, VolumeFailed
+from resilience.backup.format.errors import HelperLost, Tampered, VolumeFailed
 from resilience.backup.format.manifest import VolumeRecord
 from resilience.backup.objects.mapping import Targets
 from resilience.backup.objects.rules import FILLED, FILLING
@@ -224,23 +224,42 @@ class TarVolumes:
         what = f"volume {namespace}/{record.claim}"
         sent = Counted(lambda data: None)
 
+        wrong: list[Tampered] = []
+
         def stdin() -> Iterator[bytes]:
-            for chunk in snapshot.data(record):
-                sent.write(chunk)
-                if sent.bytes > record.bytes:  # it is not what was recorded, and may never end
-                    return
-                yield chunk
+            try:
+                for chunk in snapshot.data(record):
+                    sent.write(chunk)
+                    if sent.bytes > record.bytes:  # it may never end
+                        return
+                    yield chunk
+            except Tampered as problem:  # the helper ends, and says whether it wrote anything
+                wrong.append(problem)
 
         if empty_first and (ended := self._agent(namespace, pod, "clear")).status != 0:
             raise VolumeFailed(f"{what} cannot be emptied: {last_words(ended)}")
         form = "load" if record.tree.startswith("2:") else "load-1"
         ended = self._agent(namespace, pod, form, stdin=stdin())
+        if ended.status == 0 and (
+            wrong or (sent.bytes, sent.sha256) != (record.bytes, record.sha256)
+        ):
+            raise self._refused(what, namespace, pod, wrong)
         footer = proven(what, ended, sent)
-        if (sent.bytes, sent.sha256) != (record.bytes, record.sha256):
-            raise VolumeFailed(f"{what}: the stored stream is not the one that was recorded")
         if footer.tree != record.tree:
             raise VolumeFailed(f"{what}: the files that were written are not those that were read")
         return footer.warnings
+
+    def _refused(
+        self, what: str, namespace: str, pod: str, wrong: Sequence[Tampered]
+    ) -> VolumeFailed:
+        """Empties the claim again: no byte of a stream that is not the recorded one stays."""
+        why = str(wrong[0]) if wrong else "the stored stream is not the one that was recorded"
+        ended = self._agent(namespace, pod, "clear")
+        left = "is emptied again" if ended.status == 0 else f"holds it: {last_words(ended)}"
+        return VolumeFailed(
+            f"{what}: {why}. The claim {left}, and keeps its annotation {FILLING}; choose another"
+            " snapshot"
+        )
 
     @contextmanager
     def mounted(self, namespace: str, claim: str, *, writing: bool) -> Iterator[str]:

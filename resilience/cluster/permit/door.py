@@ -20,10 +20,11 @@ from typing import Any
 from urllib.parse import unquote
 
 from resilience.cluster.attributes import attributes
-from resilience.cluster.errors import ClusterError
-from resilience.cluster.interface import Object
+from resilience.cluster.errors import ApiError, ClusterError
+from resilience.cluster.interface import NAMESPACES
 from resilience.cluster.permit.acts_elsewhere import elsewhere
 from resilience.cluster.permit.consent_keys import PROTECTED, changed
+from resilience.cluster.permit.grants import GROUP, PLURALS, Live, excess
 
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 REVIEWS = frozenset(
@@ -41,9 +42,6 @@ SANDBOX = "/sandbox/v1/"
 _SEGMENT = re.compile(r"[^/?#%\\\s\x00-\x1f\x7f]+")
 """What a segment of a path may hold: nothing that a client or a server would read differently."""
 
-Peek = Callable[[str], "Object | None"]
-"""The live Namespace of that name, None where there is none."""
-
 
 class NotCovered(ClusterError):
     """The door is shut for this request: nothing was sent."""
@@ -60,10 +58,11 @@ class Permit:
     `namespaces` may be acted in. `makes` names those of them whose Namespace object may be created
     and deleted. `nodes` allows writes to nodes, and evictions of the Pods on them in any namespace
     but the system's own. `cluster_scoped` holds `RESOURCE.GROUP` or `RESOURCE.GROUP/NAME`.
-    `journal` makes it the permit of our own bookkeeping, which covers nothing else: Leases and
-    journals in that namespace, and its creation. `guarded` are label keys of Namespaces that decide
-    over consent. `lost` says why the locks are not ours any more, "" while they are; it is asked
-    for each request.
+    `as_recorded` lets Roles and bindings of a snapshot come back whatever they grant; no manifest
+    of a scenario has that. `journal` makes it the permit of our own bookkeeping, which covers
+    nothing else: Leases and journals in that namespace, and its creation. `guarded` are label keys
+    of Namespaces that decide over consent. `lost` says why the locks are not ours any more, ""
+    while they are; it is asked for each request.
     """
 
     title: str
@@ -71,6 +70,7 @@ class Permit:
     makes: frozenset[str] = frozenset()
     nodes: bool = False
     cluster_scoped: frozenset[str] = frozenset()
+    as_recorded: bool = False
     journal: str = ""
     guarded: frozenset[str] = frozenset()
     lost: Callable[[], str] = _held
@@ -80,7 +80,7 @@ class Permit:
 class Door:
     """What is let through: all (`free`), or what one of the permits covers now."""
 
-    peek: Peek
+    peek: Live
     permits: tuple[Permit, ...] = ()
     free: bool = False
 
@@ -101,7 +101,27 @@ class Door:
         """Why the permit does not cover it; "" where it does."""
         if permit.journal:
             return _not_bookkeeping(act, permit.journal)
-        return self._not_allowed(act, permit) or _not_locked(permit)
+        return self._not_allowed(act, permit) or self._grants(act, permit) or _not_locked(permit)
+
+    def _grants(self, act: Act, permit: Permit) -> str:
+        """Why a Role or a binding grants more than a scenario may; "" for all else."""
+        writes = act.verb in ("create", "update", "patch")
+        if act.group != GROUP or act.resource not in PLURALS or not writes:
+            return ""
+        if permit.as_recorded:
+            return ""
+        try:
+            why = excess(
+                act.resource, act.namespace, act.name, act.body, permit.namespaces, self.peek
+            )
+        except ApiError as error:
+            why = f"what it grants cannot be read: {error}"
+        if not why:
+            return ""
+        return (
+            f"{why}; {permit.title} may give ServiceAccounts of its namespaces rights inside of"
+            " them only. Grant it yourself before the run"
+        )
 
     def _not_allowed(self, act: Act, permit: Permit) -> str:
         if act.is_namespace:
@@ -119,7 +139,7 @@ class Door:
             return f"Namespace {name} is one of the system's own; it is never written"
         if name not in permit.namespaces:
             return f"{permit.title} does not cover namespace {name or '(without a name)'}"
-        there = None if act.verb == "create" else self.peek(name)
+        there = None if act.verb == "create" else self.peek(NAMESPACES, name, "")
         makes = there is None or act.verb == "delete" or act.resource != "namespaces"
         if makes and name not in permit.makes:
             return f"{permit.title} may not {act.verb} namespace {name}: no target names it"

@@ -12,11 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from functools import partial
 
 from resilience.cluster.errors import Forbidden, NotFound
-from resilience.cluster.interface import NAMESPACES, Cluster, Means, Object
+from resilience.cluster.interface import NAMESPACES, Cluster, Means, Object, Resource
 from resilience.cluster.permit.consent_keys import CONSENT, PROTECTED
 from resilience.cluster.permit.door import Door, NotCovered, Permit
+from resilience.cluster.permit.grants import KINDS
 from resilience.cluster.transport import HttpCluster
 from resilience.config.targets import Target
 from resilience.engine.guard import consent_words as words
@@ -109,7 +111,7 @@ def consent_to(cluster: Cluster, targets: Sequence[Target], reach: Reach) -> Con
         named=found.namespaces & frozenset(target.namespaces if target else ()),
         guarded=_selecting(targets),
     )
-    _require_no_consent_written(cluster, agreed)
+    _require_nothing_refused(cluster, agreed)
     return agreed
 
 
@@ -209,11 +211,13 @@ def _selecting(targets: Sequence[Target]) -> frozenset[str]:
     )
 
 
-def _require_no_consent_written(cluster: Cluster, agreed: Consent) -> None:
-    """The door's own answer to the Namespaces that would be written, before anything is."""
-    door = Door(peek=lambda name: _live(cluster, name), permits=(agreed.permit("the run"),))
+def _require_nothing_refused(cluster: Cluster, agreed: Consent) -> None:
+    """The door's own answer to the Namespaces, Roles and bindings that would be written, before
+    anything is."""
+    door = Door(peek=partial(_at, cluster), permits=(agreed.permit("the run"),))
     for body in agreed.reach.objects:
-        path = NAMESPACES.path(name=objects.name(body))
+        kind = KINDS.get(str(body["kind"]), NAMESPACES)
+        path = kind.path(objects.namespace(body), objects.name(body))
         try:
             door.check("PATCH", path, {}, body)
         except NotCovered as error:
@@ -221,7 +225,11 @@ def _require_no_consent_written(cluster: Cluster, agreed: Consent) -> None:
 
 
 def _live(cluster: Cluster, name: str) -> Object | None:
+    return _at(cluster, NAMESPACES, name)
+
+
+def _at(cluster: Cluster, kind: Resource, name: str, namespace: str = "") -> Object | None:
     try:
-        return cluster.get(NAMESPACES, name)
+        return cluster.get(kind, name, namespace)
     except NotFound:
         return None

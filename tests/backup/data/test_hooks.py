@@ -138,6 +138,43 @@ def test_a_dump_comes_back_byte_for_byte_into_the_ready_pod(tmp_path: Path) -> N
     ]
 
 
+def test_a_dump_that_the_store_changed_by_a_byte_reaches_no_command(tmp_path: Path) -> None:
+    """Changed after the verification, as a lying store or a rotting disk does it."""
+    shell, back = Shell(), tmp_path / "back"
+    store = made(dump("seq 2000", f"cat > {back}"), shell)
+    snapshot = opened(store, "one")
+    assert verify(snapshot).intact
+    (record,) = of(snapshot)
+    good = store.files[record.key]
+    loading = Dumps(cluster=with_database(), exec=shell, clock=FakeClock())
+    for bad in (good[:-1] + b"X", good[:-1], good + b"X"):
+        store.files[record.key] = bad
+        with pytest.raises(VolumeFailed, match=r"dump orders into shop: .*nothing was loaded"):
+            loading.load(snapshot, Targets())
+        assert not back.exists()
+    store.files[record.key] = good
+    loading.load(snapshot, Targets())
+    assert back.read_bytes() == b"".join(b"%d\n" % number for number in range(1, 2001))
+
+
+def test_a_dump_for_which_there_is_no_room_is_loaded_as_it_arrives_and_that_is_said(
+    tmp_path: Path,
+) -> None:
+    shell, back = Shell(), tmp_path / "back"
+    store = made(dump("seq 2000", f"cat > {back}"), shell)
+    snapshot = opened(store, "one")
+    (record,) = of(snapshot)
+    loading = Dumps(
+        cluster=with_database(), exec=shell, clock=FakeClock(), room=lambda: record.bytes - 1
+    )
+    (said,) = loading.load(snapshot, Targets())
+    assert "has no room for" in said
+    assert back.stat().st_size == record.bytes
+    loading = replace(loading, room=lambda: record.bytes)
+    (said,) = loading.load(snapshot, Targets())
+    assert "room" not in said
+
+
 LOST = [
     (lambda out, ended: (out[:-1], ended), "bytes arrived"),
     (lambda out, ended: (b"x" + out[1:], ended), "another sha256"),

@@ -20,6 +20,7 @@ from resilience.backup.data.container_stream import Ended
 from resilience.backup.data.helper_holder import HOLDER, holder
 from resilience.backup.data.helper_pod import RUN
 from resilience.backup.data.hooks import around
+from resilience.backup.data.snapshot_clones import CLAIMS
 from resilience.backup.data.volumes import TarVolumes
 from resilience.backup.format.errors import (
     BackupError,
@@ -28,13 +29,14 @@ from resilience.backup.format.errors import (
     RestoreRefused,
     VolumeFailed,
 )
+from resilience.backup.objects.rules import FILLED, FILLING
 from resilience.backup.restore.outcome import RestoreReport
 from resilience.backup.restore.restore import RestoreRequest, restore
 from resilience.backup.store.memory import MemoryStore
 from resilience.backup.take.scope import Scope
 from resilience.backup.take.snapshot import Request, create
 from resilience.cluster.helper_pods import marks
-from resilience.cluster.interface import Object
+from resilience.cluster.interface import PODS, Object
 from tests.backup.fakes import FakeClock, FakeCluster, shop
 
 SCOPE = Scope(namespaces=("shop",))
@@ -486,6 +488,45 @@ def test_a_stored_stream_that_never_ends_is_cut_off_and_refused(
     monkeypatch.setattr(type(snapshot), "data", lambda self, record: endless)
     with pytest.raises(VolumeFailed, match="volume shop/data"):
         volumes(cluster, exec_).bring_back(snapshot, snapshot.manifest.volumes[0], "shop")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda good: good[:2_000_000] + b"XYZ" + good[2_000_003:], "was changed"),
+        (lambda good: good[:-1] + b"X", "was changed"),
+        (lambda good: good[:2_000_000], "no intact tar"),
+    ],
+    ids=["in a file", "after the last file", "cut"],
+)
+def test_no_byte_of_a_stream_that_is_not_the_recorded_one_stays_in_the_claim(
+    spoil: Callable[[bytes], bytes], why: str, volume: Path, tmp_path: Path
+) -> None:
+    """Changed after the verification, as a lying store or a rotting disk does it."""
+    cluster, back = claimed(), tmp_path / "back"
+    back.mkdir()
+    exec_ = LocalExec({"shop/resilience-volume-data": volume})
+    store = taken(cluster, exec_)
+    snapshot = opened(store, "one")
+    assert verify(snapshot).intact
+    assert snapshot.manifest
+    exec_.directories = {"shop/resilience-volume-data": back}
+    target = FakeCluster()
+    target.on_create = cluster.on_create
+    key = snapshot.manifest.volumes[0].key
+    good = store.files[key]
+    store.files[key] = spoil(good)
+    with pytest.raises(VolumeFailed, match=f"volume shop/data: .*{why}"):
+        restored("r", snapshot, target, exec_)
+    assert os.listdir(back) == []
+    claim = target.get(CLAIMS, "data", "shop")
+    assert claim["metadata"]["annotations"][FILLING] == "r"
+    assert FILLED not in claim["metadata"]["annotations"]
+    assert not target.list(PODS, "shop")
+    store.files[key] = good
+    report = restored("r", snapshot, target, exec_, ask_first=False)
+    assert report.complete
+    assert contents(back) == contents(volume)
 
 
 def test_a_volume_that_only_one_pod_may_mount_is_named_with_the_way_out() -> None:

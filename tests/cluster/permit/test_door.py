@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from resilience.cluster.interface import Object
+from resilience.cluster.interface import NAMESPACES, Object, Resource
 from resilience.cluster.permit.consent_keys import CONSENT, PAUSED
 from resilience.cluster.permit.door import Door, NotCovered, Permit
 
@@ -24,7 +24,9 @@ JOURNAL = Permit(title="the journal", journal="resilience-journal")
 IN_SHOP = "/api/v1/namespaces/shop"
 
 
-def live(name: str) -> Object | None:
+def live(kind: Resource, name: str, namespace: str) -> Object | None:
+    if kind != NAMESPACES:
+        return None
     labels = {"shop": {CONSENT: "allow", "team": "shop"}, "bank": {}}
     if name not in labels:
         return None

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resilience.cluster.interface import Object
+from resilience.cluster.interface import NAMESPACES, Object, Resource
 from resilience.cluster.permit.consent_keys import CONSENT, PAUSED
 from resilience.cluster.permit.door import Door, NotCovered, Permit
 
@@ -107,8 +107,10 @@ def named(body: Any) -> str:
     return str((metadata or {}).get("name") or "")
 
 
-def live(name: str) -> Object | None:
-    return {"metadata": {"name": name, "labels": LIVE[name]}} if name in LIVE else None
+def live(kind: Resource, name: str, namespace: str) -> Object | None:
+    if kind != NAMESPACES or name not in LIVE:
+        return None
+    return {"metadata": {"name": name, "labels": LIVE[name]}}
 
 
 def passes(one: Attempt) -> bool:

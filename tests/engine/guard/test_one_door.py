@@ -16,6 +16,7 @@ import yaml
 from resilience.cluster.access.embedded import Embedded
 from resilience.cluster.errors import NotFound
 from resilience.cluster.interface import DEPLOYMENTS, NAMESPACES, PODS
+from resilience.cluster.permit.grants import ROLE_BINDING
 from resilience.cluster.transport import HttpCluster
 from tests.real_cluster import applied, called
 from tests.recorded import Request, requests
@@ -156,6 +157,19 @@ MANIFESTS = {
         manifest("ConfigMap", "x", metadata={"name": "x", "namespace": JOURNAL}),
         f"'{JOURNAL}'"),
     "a node": (manifest("Node", "node-9"), "nodes = true"),
+    "every right in its own namespace": (
+        manifest("Role", "all", RBAC, rules=[
+            {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]), "any right can be had"),
+    "a binding to every right": (
+        manifest("RoleBinding", "all", RBAC, subjects=[
+            {"kind": "ServiceAccount", "name": "default", "namespace": "shop"}],
+            roleRef={"apiGroup": RBAC[:-3], "kind": "ClusterRole", "name": "cluster-admin"}),
+        "binds ClusterRole cluster-admin"),
+    "rights for another namespace's account": (
+        manifest("RoleBinding", "lent", RBAC, subjects=[
+            {"kind": "ServiceAccount", "name": "default", "namespace": "bank"}],
+            roleRef={"apiGroup": RBAC[:-3], "kind": "Role", "name": "reader"}),
+        "of namespace 'bank', which is not covered"),
 }  # fmt: skip
 
 
@@ -275,3 +289,16 @@ def test_what_is_consented_to_writes_there_alone(project: Path, there: HttpClust
     assert outside <= {"/api/v1/namespaces"}
     with pytest.raises(NotFound):
         there.get(PODS, "none", "shop")
+
+
+def test_a_restore_brings_a_binding_back_as_it_was(project: Path, there: HttpCluster) -> None:
+    binding = yaml.safe_load(MANIFESTS["a binding to every right"][0])
+    there.create(ROLE_BINDING, binding, "shop")
+    store = ("--store", "file:./store")
+    made = command(project, "backup", "create", "-n", "shop", *store, "--name", "one")
+    assert made.returncode == 0, made.stdout
+    there.delete(ROLE_BINDING, "all", "shop")
+    back = command(project, "restore", "one", *store, "--existing", "skip")
+    assert back.returncode == 0, back.stdout
+    assert there.get(ROLE_BINDING, "all", "shop")["roleRef"] == binding["roleRef"]
+    there.delete(ROLE_BINDING, "all", "shop")

@@ -1,0 +1,62 @@
+"""A stored stream that is passed on only once all its bytes are known to be those that were taken.
+
+What reads a dump (`psql`, `mysql`) acts on it while it arrives; the hash is known at its end. So
+the stream is kept in a temporary file without a name first, which is gone with the process, and
+held against the manifest. Where the disk has no room, it is passed on as it arrives, and that is
+said.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from resilience.backup.catalog.catalog import Snapshot
+from resilience.backup.format.errors import Tampered, VolumeFailed
+from resilience.backup.format.manifest import VolumeRecord
+
+_BLOCK = 1 << 20
+_LEFT = 256 << 20
+"""Bytes that stay free: others write to that disk as well."""
+
+
+def free() -> int:
+    """Bytes that may be written to the directory of temporary files."""
+    return shutil.disk_usage(tempfile.gettempdir()).free - _LEFT
+
+
+@contextmanager
+def staged(
+    snapshot: Snapshot, record: VolumeRecord, what: str, room: Callable[[], int] = free
+) -> Iterator[tuple[Iterator[bytes], str]]:
+    """The stream, and a warning ("" when its bytes are verified). VolumeFailed when they are not
+    the recorded ones: nothing was passed on then."""
+    if record.bytes > room():
+        warning = (
+            f"{tempfile.gettempdir()} has no room for {record.bytes} bytes, so they were checked"
+            " while they were loaded, not before; set TMPDIR to a larger disk"
+        )
+        yield snapshot.data(record), warning
+        return
+    with tempfile.TemporaryFile() as file:
+        digest, size = hashlib.sha256(), 0
+        try:
+            for chunk in snapshot.data(record):
+                size += len(chunk)
+                if size > record.bytes:
+                    break
+                digest.update(chunk)
+                file.write(chunk)
+        except Tampered as problem:
+            raise VolumeFailed(f"{what}: {problem}; nothing was loaded") from problem
+        if (size, digest.hexdigest()) != (record.bytes, record.sha256):
+            raise VolumeFailed(
+                f"{what}: the stored dump is not the one that was recorded; nothing was loaded."
+                " Choose another snapshot"
+            )
+        file.seek(0, os.SEEK_SET)
+        yield iter(lambda: file.read(_BLOCK), b""), ""
