@@ -25,6 +25,7 @@ from resilience.verbs.context import ActionContext, ActionFailed, ChangedSince, 
 
 if TYPE_CHECKING:
     from resilience.backup.catalog.catalog import Snapshot
+    from resilience.backup.data.volume_decisions import VolumesMode
     from resilience.backup.plans.lifecycle import Keys
     from resilience.backup.restore.outcome import RestoreReport
 
@@ -46,6 +47,20 @@ class Restore:
         "What to do with objects that exist and differ; `skip` also leaves their data alone.",
         default="fail",
     )
+    volumes: Literal["by existing", "fail", "skip", "fill-empty", "overwrite"] = parameter(
+        "What to do with claims that exist: refuse unless they are empty, leave their data, fill "
+        "only empty ones, replace their data. By default `fail`, with `existing: skip` it is "
+        "`skip`, with `existing: update` it is `fill-empty`.",
+        default="by existing",
+    )
+
+
+def _mode(restore: Restore) -> VolumesMode:
+    from resilience.backup.data.volume_decisions import BY_EXISTING
+
+    if restore.volumes == "by existing":
+        return BY_EXISTING[restore.existing]
+    return restore.volumes
 
 
 def _check(restore: Restore) -> Sequence[Complaint]:
@@ -135,7 +150,6 @@ def _brought_back(
 ) -> RestoreReport:
     from resilience.backup.data.container_stream import exec_of
     from resilience.backup.data.dumps import Dumps
-    from resilience.backup.data.volume_decisions import BY_EXISTING
     from resilience.backup.data.volumes import TarVolumes
     from resilience.backup.format.backup_clock import BorrowedClock
     from resilience.backup.objects.mapping import Targets
@@ -149,7 +163,7 @@ def _brought_back(
     targets = Targets(namespaces={context.namespace: restore.into} if restore.into else {})
     volumes = TarVolumes(
         cluster=context.cluster, exec=exec_, clock=clock, name=name,
-        mode=BY_EXISTING[restore.existing], image=plan.helper_image if plan else "",
+        mode=_mode(restore), image=plan.helper_image if plan else "",
     )  # fmt: skip
     if restore.into and not dry_run:
         context.will_undo({"namespace": target, "restore": name}, f"delete namespace {target}")
@@ -195,7 +209,7 @@ def _read_sentinel(
     from resilience.backup.format.backup_clock import BorrowedClock
 
     plan, held = context.plan(restore.plan) if restore.plan else None, snapshot.manifest
-    if not (plan and plan.sentinel and held) or restore.existing == "skip":
+    if not (plan and plan.sentinel and held) or _mode(restore) == "skip":
         return
     if context.namespace in held.sentinels:
         clock = BorrowedClock(context.clock)

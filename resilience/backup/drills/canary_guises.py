@@ -12,6 +12,7 @@ from typing import Any
 
 from resilience.backup.objects.kind_identity import identity
 from resilience.cluster.interface import Object
+from resilience.cluster.stand_in import NOBODY, StandIn
 
 _GENERATED = (
     "apps.kubernetes.io/pod-index",
@@ -43,12 +44,23 @@ def guises(objects: Iterable[Object]) -> list[Guise]:
     return sorted({each for obj in objects for each in _of(obj)})
 
 
+def stand_in(objects: Iterable[Object]) -> StandIn:
+    """What lets a canary run where they do: of the first Pod or Pod template that says anything."""
+    found = (StandIn.of_any([pod]) for obj in objects for pod in _pods(obj))
+    return next((each for each in found if each != NOBODY), NOBODY)
+
+
 def _of(obj: Object) -> Iterator[Guise]:
+    for pod in _pods(obj):
+        yield _guise(pod)
+
+
+def _pods(obj: Object) -> Iterator[Mapping[str, Any]]:
+    """The Pod itself, or the Pod templates of what makes Pods."""
     if identity(obj) == "Pod":
-        yield _guise(obj)
+        yield obj
         return
-    for template in _templates(obj.get("spec")):
-        yield _guise(template)
+    yield from _templates(obj.get("spec"))
 
 
 def _templates(value: Any) -> Iterator[Mapping[str, Any]]:

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import cached_property
 
 from resilience.backup.catalog.catalog import Snapshot
 from resilience.backup.catalog.velero_check import check
@@ -29,7 +30,7 @@ from resilience.backup.catalog.verify_record import record
 from resilience.backup.data.dumps import of
 from resilience.backup.data.sentinel import flaw
 from resilience.backup.drills.canary import require_wall
-from resilience.backup.drills.canary_guises import PLAIN, Guise, guises
+from resilience.backup.drills.canary_guises import PLAIN, Guise, guises, stand_in
 from resilience.backup.drills.drill_data import OBJECTS_ONLY, Data
 from resilience.backup.drills.negative_controls import unseen
 from resilience.backup.drills.ready import not_ready, workloads
@@ -53,6 +54,7 @@ from resilience.backup.restore.outcome import Outcome, RestoreReport
 from resilience.backup.restore.restore import RestoreRequest, restore
 from resilience.cluster.errors import ClusterError
 from resilience.cluster.interface import PODS, Cluster, Object
+from resilience.cluster.stand_in import StandIn
 from resilience.model.scenario import Plan
 from resilience.model.values import Duration
 from resilience.model.verdict import Finding, Result, Unit
@@ -283,12 +285,21 @@ class _Drill:
             self._asked(name, (PLAIN,))
             yield name
 
+    @cached_property
+    def _stands_in(self) -> StandIn:
+        """Where the recorded workloads run, and with what their images are pulled."""
+        sources = set(self._sources)
+        return stand_in(
+            each.parsed() for each in objects(self._snapshot) if each.address.namespace in sources
+        )
+
     def _asked(self, scratch: str, guises: Sequence[Guise], owner: Object | None = None) -> None:
         require_wall(
             self._cluster,
             scratch,
             clock=self._clock,
             helper_image=self._plan.helper_image,
+            stands_in=self._stands_in,
             guises=guises,
             owner=owner,
         )

@@ -6,6 +6,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from resilience.backup.catalog.catalog import opened, snapshots
 from resilience.backup.catalog.verify import verify
 from resilience.backup.data.container_stream import Ended
 from resilience.backup.data.sentinel import line
+from resilience.backup.data.volumes import TarVolumes
 from resilience.backup.format.errors import Exists
 from resilience.backup.format.manifest import Manifest
 from resilience.backup.plans.naming import under_free_name
@@ -206,3 +208,24 @@ def test_data_that_was_left_alone_is_not_asked(
     says = Says("anything")
     restored(lost, says, monkeypatch, existing="skip")
     assert says.asked == 0
+
+
+@pytest.mark.parametrize(
+    ("existing", "volumes", "asked"),
+    [("skip", "overwrite", 1), ("update", "skip", 0), ("fail", "fill-empty", 1)],
+)
+def test_what_becomes_of_the_data_is_said_apart_from_the_objects(
+    existing: str, volumes: str, asked: int, lost: Planned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modes: list[str] = []
+    real = TarVolumes.decide
+
+    def decide(self: TarVolumes, *given: Any, **more: Any) -> Any:
+        modes.append(self.mode)
+        return real(self, *given, **more)
+
+    monkeypatch.setattr(TarVolumes, "decide", decide)
+    says = Says(line(BASE, FakeClock().now()))
+    restored(lost, says, monkeypatch, existing=existing, volumes=volumes)
+    assert set(modes) == {volumes}
+    assert says.asked == asked

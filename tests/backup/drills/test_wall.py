@@ -146,6 +146,27 @@ def test_each_workload_is_asked_for_before_any_exists() -> None:
     assert asked == [("", "", False), ("checkout", "", False), ("mailer", "postman", False)]
 
 
+def test_canaries_run_where_the_workloads_do_and_pull_with_their_secrets() -> None:
+    """Where every node is tainted, a canary without their tolerations would never be scheduled."""
+    cluster = lived_in()
+    tolerations = [{"key": "team", "operator": "Equal", "value": "shop", "effect": "NoSchedule"}]
+    more = {"tolerations": tolerations, "imagePullSecrets": [{"name": "registry"}],
+            "nodeSelector": {"pool": "shop"}}  # fmt: skip
+    cluster.on_create = lambda obj: None
+    del cluster.objects["deployments.apps", "shop", "checkout"]
+    cluster.add(deployment("checkout", **more))
+    asked: list[Any] = []
+
+    def note(obj: Object) -> int:
+        asked.append({key: obj["spec"].get(key) for key in more})
+        return 0
+
+    canaries(cluster, note)
+    drilled(cluster)
+    assert asked
+    assert all(each == more for each in asked), asked
+
+
 def test_a_wall_with_a_hole_for_one_workload_lets_no_workload_in() -> None:
     cluster = lived_in()
     canaries(cluster, lambda pod: 7 if pod["metadata"]["labels"].get("app") == "checkout" else 0)
