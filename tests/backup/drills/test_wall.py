@@ -150,7 +150,7 @@ def test_canaries_run_where_the_workloads_do_and_pull_with_their_secrets() -> No
     """Where every node is tainted, a canary without their tolerations would never be scheduled."""
     cluster = lived_in()
     tolerations = [{"key": "team", "operator": "Equal", "value": "shop", "effect": "NoSchedule"}]
-    more = {"tolerations": tolerations, "imagePullSecrets": [{"name": "registry"}],
+    more: dict[str, Any] = {"tolerations": tolerations, "imagePullSecrets": [{"name": "registry"}],
             "nodeSelector": {"pool": "shop"}}  # fmt: skip
     cluster.on_create = lambda obj: None
     del cluster.objects["deployments.apps", "shop", "checkout"]
