@@ -22,6 +22,9 @@ from resilience.model.words import one_line
 
 NAMESPACE = "resilience-journal"
 RUN_LABEL = "resilience/run"
+REPORTED = "resilience/damage-reported"
+"""Annotation on a journal whose damage a run or `resilience recover` has reported; it is listed
+from then on, and weighs on no exit code."""
 FULL = 1_040_000
 """Bytes of one ConfigMap's data; the API server allows 1,048,576."""
 
@@ -111,6 +114,8 @@ class Found:
     lines: int
     maps: int
     namespace: str = NAMESPACE
+    reported: bool = False
+    """Whether somebody was told of its damage before."""
 
     @property
     def locks(self) -> tuple[str, ...]:
@@ -142,6 +147,14 @@ def remove(cluster: Cluster, journal: Found) -> None:
     JournalMap(cluster, journal.run, journal.namespace).close(finished=True)
 
 
+def mark_reported(cluster: Cluster, journal: Found) -> None:
+    """Remember that its damage was told; where that cannot be written it is told as news again."""
+    marks = {"metadata": {"annotations": {REPORTED: "true"}}}
+    with suppress(ClusterError):
+        for each in _maps(cluster, journal.namespace, f"{RUN_LABEL}={journal.run}"):
+            cluster.patch(CONFIGMAPS, objects.name(each), marks, journal.namespace)
+
+
 def is_there(cluster: Cluster, run: str, namespace: str) -> bool:
     """Whether the run's journal still lies in the cluster: else it has been undone."""
     return bool(_maps(cluster, namespace, f"{RUN_LABEL}={run}"))
@@ -155,8 +168,9 @@ def _read(run: str, maps: list[Object], namespace: str) -> Found:
     if story.begin and story.begin["run"] != run:
         named = one_line(str(story.begin["run"]))
         story = Story(begin={}, undos=(), ended=False, broken=f"it says that it is of run {named}")
+    reported = any(objects.annotation(each, REPORTED) for each in maps)
     return Found(run=run, story=story, lines=len(texts), maps=len(maps),
-                 namespace=namespace)  # fmt: skip
+                 namespace=namespace, reported=reported)  # fmt: skip
 
 
 def _created(maps: list[Object]) -> str:

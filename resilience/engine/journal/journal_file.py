@@ -92,9 +92,10 @@ def left_behind(directory: Path) -> Sequence[Path]:
 
 
 @contextmanager
-def reopened(path: Path) -> Iterator[tuple[Story, Journal] | None]:
+def reopened(path: Path, *, forget: bool = False) -> Iterator[tuple[Story, Journal] | None]:
     """Take over a file that was left behind; None when someone else has it. What is done in the
-    body goes to the same file, which is removed once nothing is left."""
+    body goes to the same file, which is removed once nothing is left; a damaged one by `forget`
+    alone."""
     try:
         sink = JournalFile(path)
     except BlockingIOError:
@@ -106,7 +107,7 @@ def reopened(path: Path) -> Iterator[tuple[Story, Journal] | None]:
     try:
         yield story, journal
     finally:
-        if story.broken:
+        if story.broken and not forget:
             sink.close(finished=False)  # nobody knows what it said from there on
         else:
             journal.close()

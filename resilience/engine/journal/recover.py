@@ -162,7 +162,7 @@ def _one(
             skipped=f"was on another cluster ({begin.get('context')}); name that context to undo "
             f"its {many(len(left.story.pending), 'change')}",
         )
-    with journal_file.reopened(left.path) as taken:
+    with journal_file.reopened(left.path, forget=forget) as taken:
         if taken is None:
             text = "is being undone by another process"
             return Recovered(run=left.run, kind=Kind.LIVES, skipped=text)
@@ -211,8 +211,11 @@ def undo_all(
     after = journal.pending()
     still = {undo.id for undo in (*after, *journal.kept())}
     left = [f"{undo.text}: {undo.failure or 'not tried'}" for undo in after]
-    if broken:
-        left.append(f"the journal's {broken}; what it recorded from there on is not known")
+    if broken and not forget:
+        left.append(
+            f"the journal's {broken}; what it recorded from there on is not known. Look at the "
+            f"cluster, then remove the journal: resilience recover {run} --forget"
+        )
     return Recovered(
         run=run,
         undone=(*(undo.text for undo in before if undo.id not in still), *accepted),

@@ -9,7 +9,7 @@ or whose locks consent does not cover now, is left alone and reported.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from resilience.cluster.interface import Cluster
@@ -180,7 +180,8 @@ def _ignored(left: Found, why: str) -> Recovered:
         run=left.run,
         kind=Kind.IGNORED,
         skipped=f"its journal is left alone: {why}. To see it: kubectl -n {left.namespace} get"
-        f" configmap -l {journal_configmap.RUN_LABEL}={left.run} -o yaml",
+        f" configmap -l {journal_configmap.RUN_LABEL}={left.run} -o yaml; to remove it: kubectl"
+        f" -n {left.namespace} delete configmap -l {journal_configmap.RUN_LABEL}={left.run}",
     )
 
 
@@ -207,13 +208,18 @@ def undo(left: Found, place: Place) -> Recovered:
         acting = place.acting(left.locks) if place.acting else place.cluster
     except Refused as error:
         return _ignored(left, str(error))
-    journal = left.taken_over(place.cluster)
+    journal, damaged = left.taken_over(place.cluster), left.story.broken
     try:
-        return undo_all(
+        result = undo_all(
             left.run, journal, acting, place.verbs, place.clock, place.aborter,
-            force=place.force, forget=place.forget, broken=left.story.broken,
+            force=place.force, forget=place.forget, broken=damaged,
             refuses=lambda undo: _outside(undo, left.locks),
         )  # fmt: skip
     finally:
-        if not left.story.broken:
+        if not damaged or place.forget:
             journal.close()
+    if not damaged or place.forget:
+        return result
+    journal_configmap.mark_reported(place.cluster, left)
+    # What was undone before the damaged line is undone anew each time: nobody reads past that line.
+    return replace(result, news=not left.reported or len(result.left) > 1)

@@ -241,6 +241,32 @@ def test_a_bad_line_stops_nothing_and_what_follows_is_not_believed(here: World, 
     assert any("line 2 is damaged" in text for each in results for text in each.lines)
 
 
+def test_a_damaged_journal_weighs_once_is_listed_then_and_goes_by_name(here: World) -> None:
+    forged(here, begun(here), undo(here), [1], undo(here))
+    for news in (True, False, False):
+        [result], _ = recovered(here)
+        assert replicas(here) == 0
+        assert result.weighs is news
+        assert any("line 3 is damaged" in line for line in result.lines)
+        assert any("resilience recover x-1 --forget" in line for line in result.lines)
+    [result], _ = recovered(here, forget=True)
+    assert not result.left
+    assert not here.cluster.find(CONFIGMAPS, NAMESPACE)
+    assert recovered(here) == ([], [])
+
+
+def test_what_a_damaged_journal_could_not_undo_weighs_each_time(here: World) -> None:
+    forged(here, begun(here), undo(here), [1])
+
+    def refuses(method: str, path: str) -> Exception | None:
+        return Forbidden(403, "no") if method == "PATCH" and "deployments" in path else None
+
+    here.cluster.faults.append(refuses)
+    for _ in range(2):
+        [result], _ = recovered(here)
+        assert result.weighs
+
+
 def test_a_journal_without_a_first_line_is_reported(here: World) -> None:
     forged(here, undo(here))
     [result], _ = recovered(here)
