@@ -1,7 +1,7 @@
 """The pytest plugin: options and hooks only. What they do lies in items, session and their like.
 
-It is loaded in every pytest run of an environment, so nothing heavy is imported until a file of
-ours is collected or a fixture of ours is asked for.
+It is loaded in every pytest run of an environment, so nothing heavy is imported until a scenario or
+plan is collected or the fixture is requested.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: Sequence[pytest.
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[Any]:
-    """A test in Python that fails by our fixture ends at its own line, not inside of ours."""
+    """A test in Python that fails by our fixture ends at its own line, not inside this package."""
     try:
         return (yield)
     except Exception as error:
@@ -162,7 +162,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """One table of all scenarios, and where the report lies."""
+    """One table of all scenarios, and the report's path."""
     if _ours(config):
         from resilience.harness import ending
 
@@ -170,7 +170,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 
 def _ours(config: pytest.Config) -> bool:
-    """Whether this run has met anything of ours; asks without importing what would answer."""
+    """Whether this run has met a scenario, plan or fixture; imports nothing to find out."""
     return SESSION in config.stash
 
 
@@ -187,7 +187,7 @@ def resilience(
     request: pytest.FixtureRequest, resilience_cluster: HttpCluster
 ) -> Iterator[Resilience]:
     """Every verb of the scenario language as a call: `resilience.kill(pods="app=x", count=1)`,
-    `with resilience.probe.http(...)`. What it changed is put back after the test."""
+    `with resilience.probe.http(...)`. What it changed is undone after the test."""
     from resilience.harness import python_tests
 
     yield from python_tests.serve(request, resilience_cluster)

@@ -1,7 +1,7 @@
 """What is known and meant: a baseline file, and annotations. Neither works without a reason.
 
 A baseline is YAML: `accepted:`, a list of `rule`, `object`, `part` and `reason`; a line for
-something that is no longer found is told, so that the file shrinks.
+something that is no longer found is reported, so that the file shrinks.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     [project.entry-points."resilience.audit_rules"]
     no-owner-mail = "my_package.rules:NO_OWNER_MAIL"
 
-A third party's rule that cannot be loaded, or whose id is taken, is told and left out.
+A third party's rule that cannot be loaded, or whose id is taken, is reported and left out.
 """
 
 from __future__ import annotations

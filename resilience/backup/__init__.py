@@ -1,7 +1,7 @@
-"""The backup library: snapshots in Velero's layout, restores that are proven, drills.
+"""The backup library: snapshots in Velero's layout, proven restores, drills.
 
-No pytest and no scenario language in here: callers hand in a `Cluster`, a `Store`, a clock and
+It knows neither pytest nor the scenario language: callers pass a `Cluster`, a `Store`, a clock and
 ids. `normalise`, `order`, `diff`, `retention` and `layout` are pure. A snapshot is visible only
-when it is complete; what it promises is written in its manifest and can be verified by anybody who
-can read the store.
+when it is complete; its manifest says what it holds, and everyone who can read the store can verify
+it.
 """

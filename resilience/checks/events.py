@@ -68,7 +68,7 @@ def _state(pod: Object) -> tuple[str, bool]:
 
 
 def _gates(pod: Object) -> list[str]:
-    """Conditions that somebody else has to set, once its containers are ready."""
+    """Conditions that someone else has to set, once its containers are ready."""
     if objects.condition(pod, "ContainersReady").get("status") != "True":
         return []
     return [each["conditionType"] for each in (pod.get("spec") or {}).get("readinessGates") or ()]

@@ -24,7 +24,7 @@ _CREATION = frozenset({"FailedCreate", "SuccessfulCreate"})
 def remedies(
     pods: Iterable[Object], context: CheckContext, owners: Sequence[Object] = ()
 ) -> list[str]:
-    """What to do about each thing that waiting cannot mend; empty where waiting may. `owners` are
+    """What to do about each thing that waiting cannot help; empty where waiting may. `owners` are
     the workloads whose Pods are missing."""
     found = _of_pods([pod for pod in pods if not objects.is_terminating(pod)], context)
     found += _of_creation(owners, context) if owners else []

@@ -1,7 +1,8 @@
-"""What a request asks for in RBAC's words: verb, group, resource, namespace, name.
+"""A request in RBAC's terms: verb, group, resource, namespace, name.
 
-The API server reads them off method, path and query (apiserver's `request.RequestInfoFactory`);
-this is the same reading, so that what a verb declares can be held against what it sends.
+The API server derives them from method, path and query (apiserver's `request.RequestInfoFactory`);
+this is the same derivation, so that the permissions a verb declares can be compared with the
+requests it sends.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ _NAMESPACE_PARTS = frozenset({"status", "finalize"})
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Attributes:
-    """`resource` includes the subresource, as in rules: "pods/eviction". A cluster-scoped request
-    has `namespace` "", but for one Namespace, which is said to be inside of itself."""
+    """`resource` includes the subresource, as in rules: "pods/eviction". A cluster-scoped
+    request has `namespace` "", except for a single Namespace, which counts as inside itself."""
 
     verb: str
     group: str
@@ -26,7 +27,7 @@ class Attributes:
 
 
 def attributes(method: str, path: str, query: Mapping[str, str] | None = None) -> Attributes | None:
-    """None for what is no resource: discovery, /version, /healthz."""
+    """None for anything that is not a resource: discovery, /version, /healthz."""
     parts = [part for part in path.partition("?")[0].split("/") if part]
     group, parts = _group(parts)
     if not parts:

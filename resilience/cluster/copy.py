@@ -1,8 +1,8 @@
-"""What a view holds: the objects of one list, kept up to date by events. No I/O, no threads.
+"""The content of a view: the objects of one list, updated by events. No I/O, no threads.
 
 A fresh list after a gap is turned into the events that were missed (deleted, then changed and
-added, by name), so that whoever listens sees every object come and go exactly once. The same name
-with another uid is another object.
+added, by name), so that listeners see every object come and go exactly once. The same name with
+another uid is another object.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ class Copy:
         return None if name is None else self._objects[name]
 
     def by_name(self, namespace: str, name: str) -> Object | None:
-        """None when there is no object of that name."""
+        """None when there is no object with that name."""
         return self._objects.get((namespace, name))
 
     def apply(self, event: WatchEvent) -> Sequence[WatchEvent]:
-        """Take one event in; returns what listeners are told: nothing if it was known already."""
+        """Apply one event; returns the events for listeners: none if it was known already."""
         if event.type == "DELETED":
             return self._gone(event)
         before = self._objects.get(_name(event.object))
@@ -52,7 +52,7 @@ class Copy:
         return (*told, WatchEvent("ADDED", event.object, event.received))
 
     def replace(self, objects: Iterable[Object], received: float) -> Sequence[WatchEvent]:
-        """Take a whole new list in; returns the events that lie between the old state and it."""
+        """Apply a whole new list; returns the events between the old state and it."""
         fresh = {_uid(obj): obj for obj in objects}
         told: list[WatchEvent] = []
         for obj in self.objects():

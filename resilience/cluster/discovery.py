@@ -1,4 +1,5 @@
-"""Which resources a cluster serves: one aggregated document per root, older servers group by group.
+"""Which resources a cluster serves: one aggregated document per root, group by group on older
+servers.
 
 Read once per cluster and again when a kind is not found, since a definition may just have been
 applied. A group whose own server does not answer is left out and named in the error.
@@ -23,7 +24,7 @@ Get = Callable[[str, str], dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """One resource as discovery tells it."""
+    """One resource as discovery describes it."""
 
     resource: Resource
     listable: bool
@@ -47,12 +48,12 @@ class Discovery:
         self._answer: Answer | None = None
 
     def resources(self) -> Sequence[Resource]:
-        """Preferred versions of what can be listed, sorted."""
+        """Preferred versions of all listable resources, sorted."""
         served = self._current().served
         return sorted(one.resource for one in served if one.preferred and one.listable)
 
     def resource(self, api_version: str, kind: str) -> Resource:
-        """Invalid names the nearest kinds when there is none of that version and kind."""
+        """Invalid names the nearest kinds when that version and kind do not exist."""
         cached = self._answer is not None
         found = _find(self._current(), api_version, kind)
         if found is None and cached:
@@ -69,7 +70,7 @@ class Discovery:
 
 
 def read(get: Get) -> Answer:
-    """Ask the server."""
+    """Query the server."""
     served: list[Served] = []
     silent: list[str] = []
     for root in ("/api", "/apis"):

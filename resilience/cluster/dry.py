@@ -1,8 +1,9 @@
-"""A cluster that nothing can be done to: the transport of a dry run.
+"""A cluster that cannot be changed: the transport of a dry run.
 
-`gate` stands on the wire, before anything is sent, whoever sends it: reads, access reviews, and
-writes that say dryRun=All themselves pass; everything else raises `NotSent`. `ask` is what makes
-ordinary writes say so. Streams into containers and what is no API resource never pass.
+`gate` is on the wire and sees every request before it is sent, from any caller: reads, access
+reviews, and writes that are dryRun=All already pass; everything else raises `NotSent`. `ask` turns
+ordinary writes into such. Streams into containers and requests that are not API resources never
+pass.
 """
 
 from __future__ import annotations
@@ -23,17 +24,18 @@ __all__ = ["READS", "REVIEWS", "NotSent", "ask", "gate", "is_harmless"]
 
 
 class NotSent(ClusterError):
-    """A dry run held back what would have changed something."""
+    """A dry run held back a change."""
 
 
 def gate(method: str, path: str, query: Mapping[str, str], body: Any) -> None:
-    """Raise NotSent for what is not harmless."""
+    """Raise NotSent for anything that is not harmless."""
     if not is_harmless(method, path, query, body):
         raise NotSent(f"{method} {path}: held back, this is a dry run")
 
 
 def is_harmless(method: str, path: str, query: Mapping[str, str], body: Any) -> bool:
-    """A DELETE with a body is read from its body alone (apiserver handlers/delete.go)."""
+    """The API server reads a DELETE with a body from its body alone (apiserver
+    handlers/delete.go)."""
     bare = path.partition("?")[0]
     if is_read(method, path):
         return True
@@ -45,7 +47,7 @@ def is_harmless(method: str, path: str, query: Mapping[str, str], body: Any) -> 
 
 
 def ask(call: Call, send: Callable[[Call], Object]) -> Object:
-    """For `HttpCluster.through`: a write becomes the question whether it would be taken."""
+    """For `HttpCluster.through`: a write only asks whether it would be accepted."""
     if call.method in READS or call.path in REVIEWS:
         return send(call)
     if call.method == "DELETE" and isinstance(call.body, Mapping):

@@ -1,4 +1,4 @@
-"""What can go wrong between us and an API server, named for the decision it asks for.
+"""Errors between this process and an API server, named for the decision they call for.
 
 ClusterError
 ├── Unreachable          no answer: timed out, connection broken, TLS failed. Try again later
@@ -30,11 +30,12 @@ class Unreachable(ClusterError):
 
 
 class NeverSent(Unreachable):
-    """No connection was made: refused, no route, no such name. Safe to send again, a POST too."""
+    """No connection was made: refused, no route, no such name. Safe to send again, even a POST."""
 
 
 class Behind(ClusterError):
-    """A view did not catch up with our own writes: nothing can be said about the cluster now."""
+    """A view did not catch up with this process's own writes: the cluster's state is unknown
+    now."""
 
 
 class ClusterEnded(ClusterError):

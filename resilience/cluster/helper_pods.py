@@ -1,10 +1,10 @@
-"""The one place that makes Pods of this project: probers, canaries, and helpers for volumes and
+"""The one place that creates Pods of this project: probers, canaries, and helpers for volumes and
 nodes.
 
-Every Pod passes PodSecurity `restricted` unless it asks for more, states requests and limits, so
-that a namespace with a quota admits it, mounts no token, and carries the label by which victims are
-never chosen among helpers. A Pod that works in place of another one (`StandIn`) takes over what
-that one needs to be scheduled, to pull images and to read its files. The image is one setting.
+Every Pod passes PodSecurity `restricted` unless it needs more, has requests and limits, so that a
+namespace with a quota admits it, mounts no token, and carries the label that keeps helpers from
+being chosen as victims. A Pod that works in place of another one (`StandIn`) takes over what that
+one needs to be scheduled, to pull images and to read its files. The image is one setting.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from resilience.cluster.stand_in import NOBODY, StandIn
 from resilience.kube import objects
 
 IMAGE = "python:3.13-slim"
-"""Where no `helper_image` is set; any image with Python 3.11 or later on its PATH will do."""
+"""The default without `helper_image`; any image with Python 3.11 or later on its PATH works."""
 
 PURPOSE = "resilience/helper"
 """Label of every helper Pod; the value is its purpose."""
@@ -30,7 +30,7 @@ HOPELESS = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull",
      "CreateContainerConfigError"}
 )  # fmt: skip
-"""Reasons of a waiting container that do not go away by waiting a little."""
+"""Reasons of a waiting container that do not pass by waiting a little."""
 
 _NO_MESH = {"sidecar.istio.io/inject": "false"}
 """A sidecar that never ends would keep a finished helper from ending."""
@@ -59,9 +59,9 @@ class Mount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HelperPod:
-    """A Pod to be made. `purpose` names its container; `lifetime` is the number of seconds after
-    which the cluster ends it although nobody asked. `node` binds it to a node past all taints that
-    would only keep new Pods away."""
+    """A Pod to create. `purpose` names its container; `lifetime` is the number of seconds after
+    which the cluster ends it in any case. `node` binds it to a node in spite of taints that only
+    keep new Pods away."""
 
     name: str
     namespace: str
@@ -149,7 +149,8 @@ class HelperPod:
 
 
 def marks(purpose: str) -> dict[str, str]:
-    """Labels of a helper and of what is made beside it: no victim, no workload, no backup."""
+    """Labels of a helper and of objects created with it: neither victim nor workload nor part of
+    a backup."""
     return {
         objects.MANAGED_BY: objects.OURS,
         PURPOSE: purpose,
@@ -158,7 +159,7 @@ def marks(purpose: str) -> dict[str, str]:
 
 
 def image(cluster: Cluster, chosen: str = "") -> str:
-    """What to run helpers from: the plan's own choice, else the cluster's, else `IMAGE`."""
+    """The image of helpers: the plan's own choice, else the cluster's, else `IMAGE`."""
     return chosen or cluster.means.helper_image or IMAGE
 
 
@@ -190,7 +191,7 @@ def _reason(said: Mapping[str, Any]) -> str:
 
 
 def exit_code(pod: Object) -> int | None:
-    """Of its one container; None before it has ended."""
+    """The exit code of its one container; None before it has ended."""
     for each in (pod.get("status") or {}).get("containerStatuses") or ():
         if ended := (each.get("state") or {}).get("terminated"):
             return int(ended["exitCode"])
@@ -198,7 +199,7 @@ def exit_code(pod: Object) -> int | None:
 
 
 def remove(cluster: Cluster, pod: Object) -> None:
-    """Delete this very Pod at once; one that is gone, or another of its name, is left alone."""
+    """Delete this very Pod at once; leaves alone another Pod with its name."""
     with suppress(NotFound, Conflict):
         cluster.delete(
             PODS, objects.name(pod), objects.namespace(pod), grace=0, uid=objects.uid(pod)

@@ -1,7 +1,7 @@
-"""The seam to Kubernetes: what actions, checks and libraries may ask of a cluster.
+"""The seam to Kubernetes: what actions, checks and libraries may request from a cluster.
 
 `resilience.cluster.transport` implements it over HTTP for real clusters and the sandbox alike;
-tests may hand in anything of this shape. Methods block, are safe to call from several threads and
+tests may pass anything of this shape. Methods block, are safe to call from several threads and
 never retry writes by themselves. All raise `resilience.cluster.errors`.
 """
 
@@ -16,7 +16,7 @@ from urllib.parse import quote
 from resilience.kube.objects import Object as Object
 
 _IN_A_PATH = ":@!$&'()*+,;="
-"""What a path segment holds unescaped (RFC 3986, 3.3): names of RBAC objects have `:` in them."""
+"""Unescaped characters of a path segment (RFC 3986, 3.3): names of RBAC objects contain `:`."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -73,15 +73,15 @@ class WatchEvent:
 class View(Protocol):
     """A live local copy of one resource in one namespace (by selector), kept by one watch.
 
-    It lists, then watches, and lists again after 410 or a broken connection, so that what it holds
-    is never stale for longer than a reconnect. `listeners` see every event in order.
+    It lists, then watches, and lists again after 410 or a broken connection, so that its content is
+    never older than one reconnect. `listeners` see every event in order.
     """
 
     def objects(self) -> Sequence[Object]:
         """Present objects, sorted by namespace and name."""
 
     def by_uid(self, uid: str) -> Object | None:
-        """The object of that uid, None once it is gone."""
+        """The object with that uid; None once it is gone."""
 
     def subscribe(self, listener: Callable[[WatchEvent], None]) -> Callable[[], None]:
         """Call back on the view's own thread for each later event; returns cancel."""
@@ -136,7 +136,8 @@ class Cluster(Protocol):
         Half a minute of silence is a broken connection: Unreachable."""
 
     def get(self, resource: Resource, name: str, namespace: str = "") -> Object:
-        """NotFound when absent."""
+        """One GET whose answer is lines of text, as they arrive (a Pod's log, followed). Half a
+        minute of silence counts as a broken connection: Unreachable."""
 
     def list(
         self,
@@ -193,7 +194,7 @@ class Cluster(Protocol):
         propagation: str = "Background",
         dry_run: bool = False,
     ) -> Object:
-        """DELETE; `uid` is sent as a precondition (Conflict when it is another object by now)."""
+        """DELETE; `uid` is sent as a precondition (Conflict when the name has another object)."""
 
     def evict(
         self, pod: str, namespace: str, *, grace: int | None = None, dry_run: bool = False
@@ -222,11 +223,12 @@ class Cluster(Protocol):
 
     @property
     def is_sandbox(self) -> bool:
-        """Whether this is the embedded cluster."""
+        """Readable name: the kubeconfig context, "in-cluster" or "sandbox"."""
 
     def ended(self) -> str:
         """Why the cluster is gone for good, and all that was in it; "" while it is not, even when
         it does not answer. Quick: nothing is sent. From then on requests raise `ClusterEnded`."""
 
     def server_version(self) -> str:
-        """gitVersion of /version."""
+        """Why the cluster is gone for good, with everything in it; "" while it is not, even when
+        it does not answer. Quick: nothing is sent. From then on requests raise `ClusterEnded`."""

@@ -1,9 +1,9 @@
-"""A lock that everybody who may touch a namespace respects: a Lease, taken by compare-and-swap.
+"""A lock that everyone who may touch a namespace respects: a Lease, taken by compare-and-swap.
 
-One holder at a time. A holder that dies is found out by watching its renewals with our own clock
-for a whole lease duration: clocks of different machines are never compared (as in client-go's
-leader election). A holder that cannot renew in time knows that it has lost the lock before anybody
-else may have it, and then must write nothing more.
+One holder at a time. A dead holder is detected by watching its renewals with the local clock for a
+whole lease duration: clocks of different hosts are never compared (as in client-go's leader
+election). A holder that cannot renew in time knows that it has lost the lock before anyone else can
+take it, and then must write nothing more.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ RENEW_EVERY = DURATION / 3
 """Seconds between renewals."""
 
 GIVE_UP_AFTER = DURATION * 2 / 3
-"""Seconds without a successful renewal after which the holder itself says that it lost the lock."""
+"""Seconds without a successful renewal after which the holder gives the lock up as lost."""
 
 ANSWER_WITHIN = 5.0
-"""Seconds for one write: a hanging connection must not hide that the lock is running out."""
+"""Seconds for one write: a hanging connection must not hide that the lock expires."""
 
 ASK_EVERY = 1.0
 """Seconds between looks at a lock that someone else holds."""
@@ -54,14 +54,14 @@ class Held(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Acquired:
-    """The lock is ours. `after` is the dead holder it was taken from ("" for none): what that one
-    left behind is to be undone first."""
+    """The lock was taken. `after` is the dead holder it was taken from ("" for none): what that
+    one left is to be undone first."""
 
     after: str = ""
 
 
 def holder_of(lease: Object) -> str:
-    """Who holds it; "" when it was released."""
+    """Its holder; "" when it was released."""
     return str((lease.get("spec") or {}).get("holderIdentity") or "")
 
 
@@ -94,17 +94,18 @@ class LeaseLock:
         self._thread: threading.Thread | None = None
 
     def holder(self) -> str:
-        """Who holds it now; "" for nobody."""
+        """Its present holder; "" for none."""
         lease = self._read()
         return "" if lease is None else holder_of(lease)
 
     # Taking ------------------------------------------------------------------------------------
 
     def acquire(self, within: float, known_dead: Collection[str] = ()) -> Acquired:
-        """Take the lock, or wait up to `within` seconds for it; Held when it stays with another.
+        """Take the lock, or wait up to `within` seconds for it; Held when another keeps it.
 
-        A dead holder costs a whole DURATION of watching, so `within` should exceed that; one who
-        is `known_dead` costs nothing."""
+        A dead holder costs a whole DURATION of watching, so `within` should exceed that; one that
+        is `known_dead` costs nothing.
+        """
         deadline = self._clock.monotonic() + within
         seen: tuple[str, str] | None = None
         seen_at, told = 0.0, ""
@@ -172,19 +173,20 @@ class LeaseLock:
         return True
 
     def _now(self) -> tuple[float, float]:
-        """By both clocks: a machine that sleeps stops the monotonic one."""
+        """By both clocks: a suspended host stops the monotonic one."""
         return self._clock.monotonic(), self._clock.wall()
 
     # Keeping -----------------------------------------------------------------------------------
 
     def doubtful(self) -> bool:
-        """Whether so long has passed since the last renewal that another may hold the lock: the
-        process was stopped, or the machine slept, and the renewing thread has not come to it."""
+        """Whether so much time has passed since the last renewal that another may hold the lock:
+        the process was stopped, or the host suspended, and the renewing thread has not noticed
+        yet."""
         now, then = self._now(), self._renewed
         return any(abs(a - b) >= GIVE_UP_AFTER for a, b in zip(now, then, strict=True))
 
     def renew(self) -> str:
-        """One renewal; "" when the lock is still ours, else why it is lost. Thread-safe."""
+        """One renewal; "" when the lock is still held, else why it is lost. Thread-safe."""
         with self._renewing:
             return self._renew()
 
@@ -232,7 +234,7 @@ class LeaseLock:
     # Giving back -------------------------------------------------------------------------------
 
     def release(self) -> None:
-        """Stop renewing and let the next one in at once. What is no longer ours is left alone."""
+        """Stop renewing and release the lock at once. A lock held by another is left alone."""
         self._stop.set()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
@@ -257,9 +259,9 @@ def silent(
     within: float,
     known_dead: Collection[str] = (),
 ) -> set[str]:
-    """Holders of these Leases that renew none of them for as long as theirs lasts: they are dead.
-    All are watched together, up to `within` seconds; who renews is watched no longer. Nothing is
-    waited for where nobody holds any. `watching` hears for how long it may take."""
+    """Holders of these Leases that renew none of them within the lease duration: they are dead.
+    All are watched together, up to `within` seconds; a holder that renews is watched no longer.
+    Without holders there is no wait. `watching` is called with the time it may take."""
     marks: dict[str, tuple[str, str]] = {}
     lasts: dict[str, float] = {}
     for name in names:
@@ -275,7 +277,7 @@ def silent(
         passed = clock.monotonic() - began
         for name, mark in marks.items():
             if mark[0] in lasts and _mark(_read(cluster, namespace, name)) != mark:
-                del lasts[mark[0]]  # it lives, or has let go
+                del lasts[mark[0]]  # it is alive, or has released the lock
         over = {who for who, seconds in lasts.items() if passed >= seconds}
         dead |= over
         lasts = {who: seconds for who, seconds in lasts.items() if who not in over}

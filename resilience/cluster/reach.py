@@ -1,8 +1,8 @@
-"""How a Service is reached: which host and port to connect to, and from where.
+"""How to reach a Service: the host and port to connect to, and from where.
 
-On the sandbox its ClusterIP is an address of this machine; a port that the user may not bind stands
-at another number, which an annotation of the Service tells. In a Pod of a real cluster the
-ClusterIP works too. From outside it does not: then the prober goes inside, into a Pod of its own.
+On the sandbox its ClusterIP is a loopback address; a port that the user may not bind has another
+number, which an annotation of the Service gives. In a Pod of a real cluster the ClusterIP works as
+well. From outside it does not: then the prober runs inside, in a Pod of its own.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from resilience.cluster.errors import Invalid, NotFound
 from resilience.cluster.interface import SERVICES, Cluster
 
 PUBLISHED = "resilience.sandbox/published-port"
-"""Annotation of the sandbox: "80=64080" for each port that stands at another number."""
+"""Annotation of the sandbox: "80=64080" for each port with another number."""
 
 
 def address(
@@ -24,7 +24,7 @@ def address(
     port: str | int,
     namespace: str,
 ) -> tuple[str, int]:
-    """(host, port) as its clients connect. NotFound when the Service or its port does not exist,
+    """(host, port) for its clients. NotFound when the Service or its port does not exist,
     Invalid when it has no address of its own."""
     what = f"service {namespace}/{service}"
     try:
@@ -45,8 +45,8 @@ def address(
 def route(
     cluster: Cluster, via: str = "auto", environment: Mapping[str, str] | None = None
 ) -> Literal["direct", "pod"]:
-    """Where the prober stands: "direct", a process here, where a ClusterIP works (the sandbox, or
-    a Pod of the cluster); "pod", in a Pod of its own, from outside."""
+    """Where the prober runs: "direct", a local process, where a ClusterIP works (the sandbox, or
+    a Pod of the cluster); "pod", in a Pod of its own, otherwise."""
     if via in ("direct", "pod"):
         return "direct" if via == "direct" else "pod"
     return "direct" if cluster.is_sandbox or is_inside(environment) else "pod"

@@ -1,7 +1,7 @@
 """Live copies of one cluster, shared: the same resource, namespace and selectors are one watch.
 
-Every write that goes through the cluster is reported here, so that no view answers before it has
-shown that write.
+Every write through the cluster is reported here, so that no view answers before it has shown that
+write.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Key = tuple[Resource, str, str, str]
 
 
 class Shared:
-    """Counts who uses a view; the last one out ends its watch."""
+    """Counts the users of a view; its watch ends with the last one."""
 
     def __init__(self, wire: Wire, agent: str) -> None:
         self._wire = wire
@@ -54,7 +54,7 @@ class Shared:
             view.expect(write)
 
     def close(self) -> None:
-        """End every watch, whoever still uses it."""
+        """End every watch, including those in use."""
         with self._lock:
             self._closed = True
             views = list(self._views.values())

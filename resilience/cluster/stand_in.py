@@ -33,8 +33,8 @@ class StandIn:
 
     @classmethod
     def of(cls, spec: Spec, container: str = "") -> Self:
-        """`spec` is a Pod's, or a template's. `container` is the one that matters; its own security
-        context wins over the Pod's, as in Kubernetes."""
+        """`spec` is a Pod's, or a template's. `container` is the relevant one; its security
+        context takes precedence over the Pod's, as in Kubernetes."""
         containers: Sequence[Spec] = spec.get("containers") or ()
         own: Spec = next((each for each in containers if each.get("name") == container), {})
         security = {**(spec.get("securityContext") or {}), **(own.get("securityContext") or {})}
@@ -51,16 +51,17 @@ class StandIn:
 
     @classmethod
     def of_any(cls, pods: Sequence[Mapping[str, Any]]) -> Self:
-        """For the first Pod that is no helper and has not ended: where one of a namespace runs,
-        and what pulls its image, is good for a helper too. The user is not taken over."""
+        """From the first Pod that is not a helper and has not ended: where a Pod of the
+        namespace runs, and what pulls its image, suits a helper as well. The user is not taken
+        over."""
         for pod in pods:
             if not (objects.is_ours(dict(pod)) or objects.is_finished(dict(pod))):
                 return replace(cls.of(pod.get("spec") or {}), security={})
         return cls()
 
     def placement(self, node: str) -> dict[str, Any]:
-        """Fields of a Pod's spec. On a `node` that it was given it may not be kept away by what
-        keeps away only new Pods: the volume it is to mount is there and nowhere else."""
+        """Fields of a Pod's spec. A `node` that was chosen for it must not be closed to it by
+        rules that only keep new Pods away: the volume to mount exists only there."""
         tolerations = [dict(each) for each in self.tolerations]
         spec: dict[str, Any] = {}
         if node:

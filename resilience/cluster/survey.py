@@ -1,10 +1,10 @@
-"""Is everything in a namespace ready? By its Pods first, whoever owns them, then by what each
+"""Whether everything in a namespace is ready: its Pods first, whatever owns them, then what each
 workload wants. Pure: objects in, what is missing out.
 
-Every Pod that is not finished has to be Ready, also one of an owner that nobody here knows. A Pod
-that terminates does not count: its workload has to have another, and without a known workload it is
-still missed. A Job that runs has to have its Pods; one that failed is a failure, unless a CronJob
-keeps it as history. Helper Pods of this project are not looked at.
+Every Pod that is not finished has to be Ready, also one with an owner of an unknown kind. A
+terminating Pod does not count: its workload has to have another, and without a known workload it is
+still missing. A running Job has to have its Pods; a failed one is a failure, unless a CronJob keeps
+it as history. Helper Pods of this project are ignored.
 """
 
 from __future__ import annotations
@@ -39,8 +39,9 @@ class Short:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
-    """What there is. `complete` are workloads that have all their Pods, `serving` Pods of no known
-    workload that serve, `unready` Pods that should be Ready, of no workload in `short`."""
+    """The state of a namespace. `complete` are workloads that have all their Pods, `serving`
+    Pods of no known workload that serve, `unready` Pods that should be Ready, of no workload in
+    `short`."""
 
     complete: tuple[Object, ...]
     short: tuple[Short, ...]
@@ -54,7 +55,7 @@ class Survey:
 
     @property
     def empty(self) -> bool:
-        """Whether there is nothing that could be ready."""
+        """Whether nothing exists that could be ready."""
         return not (self.complete or self.short or self.serving or self.unready)
 
 
@@ -95,7 +96,7 @@ def survey(workloads: Iterable[Object], pods: Iterable[Object]) -> Survey:
 
 
 def top_of(obj: Object, known: Mapping[str, Object]) -> Object | None:
-    """The known workload at the top of its chain of controllers, None without one."""
+    """The known workload at the top of its chain of controllers; None without one."""
     found = known.get(objects.controller_uid(obj))
     if found is None:
         return None

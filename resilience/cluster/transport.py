@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from resilience.cluster.connection.websocket import WebSocket
 
 MANAGER = "pytest-resilience"
-"""Our name in managedFields."""
+"""This project's name in managedFields."""
 
 PAGE = 500
-"""Objects a page, as kubectl asks for."""
+"""Objects per page, as in kubectl."""
 
 PATCH_TYPES = {
     "merge": "application/merge-patch+json",
@@ -108,7 +108,7 @@ class HttpCluster:
         return str(self.request("GET", "/version").get("gitVersion", ""))
 
     def date(self) -> str:
-        """The Date that the API server says, as its header stands there; "" without one."""
+        """The API server's Date header, unparsed; "" without one."""
         response = self._wire.open("GET", "/version", agent=self._agent)
         response.close()
         return str(response.headers.get("Date") or "")
@@ -151,17 +151,17 @@ class HttpCluster:
             self._shared.wrote(write)
 
     def through(self, around: Middleware, agent: str = "") -> HttpCluster:
-        """The same cluster over the same connections, views and discovery, with `around` about
-        every request: it may wait, change, refuse or repeat. `agent` goes into the User-Agent.
-        Closing it closes the original."""
+        """The same cluster over the same connections, views and discovery, with `around` wrapped
+        around every request: it may wait, change, refuse or repeat. `agent` goes into the
+        User-Agent. Closing it closes the original."""
         other = copy(self)
         other._around = around
         other._agent = agent or self._agent
         return other
 
     def under(self, *permits: Permit) -> HttpCluster:
-        """The same cluster, through which leaves what one of `permits` covers and nothing more.
-        Closing it closes the original."""
+        """The same cluster, restricted to requests that one of `permits` covers. Closing it
+        closes the original."""
         other = copy(self)
         other._door = Door(peek=self._live, permits=permits)
         return other
@@ -182,7 +182,7 @@ class HttpCluster:
     def lines(
         self, path: str, query: Mapping[str, str] | None = None
     ) -> AbstractContextManager[Iterator[bytes]]:
-        """One GET whose answer is lines of text, as they come."""
+        """One GET whose answer is lines of text, as they arrive."""
         self._door.check("GET", path, query or {}, None)
         return opened(self._wire, path, query, self._agent)
 
@@ -207,7 +207,7 @@ class HttpCluster:
         return self._wire.websocket(path, protocols, self._agent)
 
     def unreachable(self, request: str, error: Exception) -> ClusterError:
-        """What broke, in a sentence that names the server and the context."""
+        """The failure in a sentence that names the server and the context."""
         return self._wire.unreachable(request, error)
 
     def _get(self, path: str, accept: str) -> Object:
@@ -220,7 +220,7 @@ class HttpCluster:
     def list(
         self, resource: Resource, namespace: str = "", *, labels: str = "", fields: str = ""
     ) -> Sequence[Object]:
-        """All objects. A list whose continuation expired half way is begun anew, once."""
+        """All objects. A list whose continuation expired halfway is started again, once."""
         try:
             return self._list(resource, namespace, labels, fields)
         except Gone:

@@ -1,18 +1,18 @@
-"""The program by which a Pod proves that a NetworkPolicy is enforced, and its exit codes.
+"""The program with which a Pod proves that a NetworkPolicy is enforced, and its exit codes.
 
 A network plugin that knows no policies accepts one and ignores it. So no Pod is cut off, and no
 copy is restored, before a Pod has tried to get out and failed twice in a row. A policy takes a
-moment to be in force for a new Pod, so the Pod keeps trying for `PATIENCE` seconds. `partition` and
-drills run the same program; `partition` first asks for the control, a connection that succeeds.
+moment to apply to a new Pod, so the Pod keeps trying for `PATIENCE` seconds. `partition` and drills
+run the same program; `partition` first runs the control, a connection that succeeds.
 """
 
 from __future__ import annotations
 
 SHUT, STILL_OPEN, NEVER_OPEN = 0, 7, 8
-"""Exit codes: kept in; got out to the end; could not connect even before there was a policy."""
+"""Exit codes: kept in; still able to get out; could not connect even before there was a policy."""
 
 PATIENCE = 20
-"""Seconds that a policy may take to be in force, once it was accepted."""
+"""Seconds that an accepted policy may take to be enforced."""
 
 CONTROL_WITHIN = 60
 """Seconds for the control's first connection."""
@@ -48,7 +48,7 @@ sys.exit(%(shut)d)
 
 
 def command(host: str, port: str, *, control: bool, patience: float = PATIENCE) -> list[str]:
-    """What the Pod runs. `$NAME` for host or port is read from the Pod's environment. With
+    """The Pod's command. `$NAME` for host or port is read from the Pod's environment. With
     `control` it prints `open` once it could connect, and waits for the policy from then on."""
     values = {
         "control": CONTROL_WITHIN,

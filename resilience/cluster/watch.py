@@ -1,13 +1,13 @@
-"""`LiveView`: a local copy of one resource, kept true by one watch on a thread of its own.
+"""`LiveView`: a local copy of one resource, kept up to date by one watch on its own thread.
 
 It lists, then watches from the list's version. A watch that ends is resumed from the last version
-seen; one that the server calls too old (410) is replaced by a new list; trouble is waited out
-with growing pauses, or as long as the server's Retry-After says. So what the view holds is never
-staler than one reconnect, and `trouble` says while it may be. It ends with `stop`.
+seen; one that the server calls too old (410) is replaced by a new list; failures are retried with
+growing pauses, or after the server's Retry-After. So the content of a view is never older than one
+reconnect, and `trouble` says while it may be. It ends with `stop`.
 
 A view answers only once it shows every write of this process (see `watching.written`): it waits for
-its watch, lists again when the watch takes long, and raises `Behind` when that does not help.
-Listeners, which run on the view's own thread, are never made to wait.
+its watch, lists again when the watch is slow, and raises `Behind` when that does not help.
+Listeners, which run on the view's own thread, never wait.
 """
 
 from __future__ import annotations
@@ -42,14 +42,15 @@ PATIENCE = 3
 counts from an older version and would answer ResourceVersionTooLarge for days."""
 
 CATCHES_UP_WITHIN = 3.0
-"""Seconds that the watch may take to show a write of ours; then the view lists again."""
+"""Seconds that the watch may take to show a write of this process; then the view lists again."""
 
 LISTS_WITHIN = 20.0
 """Seconds that this list may take, pauses between tries included; then the reader gets `Behind`."""
 
 
 class ViewThread(threading.Thread):
-    """Keeps one view. What runs on it reads any view as it is: views must not wait for another."""
+    """Maintains one view. Code on this thread reads any view without waiting: views must not
+    wait for each other."""
 
 
 class LiveView:
@@ -96,7 +97,7 @@ class LiveView:
             return self._copy.objects()
 
     def by_uid(self, uid: str) -> Object | None:
-        """The object of that uid, None once it is gone."""
+        """The object with that uid; None once it is gone."""
         self._catch_up()
         with self._changed:
             return self._copy.by_uid(uid)
@@ -152,7 +153,7 @@ class LiveView:
     # How it is kept
 
     def _catch_up(self) -> None:
-        """Return once every write of ours shows; Behind when it does not."""
+        """Return once every write of this process shows; Behind when it does not."""
         if isinstance(threading.current_thread(), ViewThread):
             return
         with self._changed:
@@ -184,7 +185,7 @@ class LiveView:
             self._thread.start()
 
     def stop(self) -> None:
-        """End the watch and wait for its thread, unless that is the caller."""
+        """End the watch and wait for its thread, unless the caller is that thread."""
         self._stopped.set()
         with self._changed:
             stream = self._stream
@@ -199,7 +200,7 @@ class LiveView:
         try:
             self._keep_watching()
         except BaseException as error:
-            # Only a listener can raise here. Nobody may take this copy for a live one any more.
+            # Only a listener can raise here. From now on nobody may take this copy for a live one.
             self._note(f"a listener failed: {error!r}")
             raise
         finally:
@@ -250,11 +251,11 @@ class LiveView:
 
     def _backoff(self, failures: int) -> float:
         longest = min(LONGEST_PAUSE, SHORTEST_PAUSE * 2.0 ** min(failures, 10))
-        # Jitter: many views that lost one server do not all come back in the same moment.
+        # Jitter: views that lost one server together do not all come back in the same moment.
         return float(longest * self._random.uniform(0.5, 1.0))
 
     def _watch(self) -> bool:
-        """One watch to its end; whether it lived, so that it may be resumed at once."""
+        """One watch to its end; returns whether it lived, so that it may be resumed at once."""
         began = time.monotonic()
         stream = Stream(
             self._wire,

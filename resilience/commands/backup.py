@@ -212,7 +212,7 @@ def _check_velero(snapshot: Snapshot, options: argparse.Namespace) -> int:
 def _recorded(
     snapshot: Snapshot, found: Verified, options: argparse.Namespace, archive: str = ""
 ) -> int:
-    """`fresh` goes by the record; without the right to write one, the answer stands on its own."""
+    """`fresh` goes by the record; without permission to write one, the answer is still given."""
     if options.no_record:
         return 0
     try:

@@ -1,4 +1,4 @@
-"""`resilience doctor` for manifests: the sandbox is asked whether it would take them.
+"""`resilience doctor` for manifests: a sandbox checks whether it would accept them.
 
 Every object of every `apply` is sent as a dry run with strict validation, as `kubectl apply` sends
 it, to the sandbox that the doctor has started; nothing reaches another cluster. Kinds of
@@ -57,7 +57,7 @@ def _files(scenarios: Sequence[Scenario]) -> Sequence[Path]:
 
 
 def _kind(cluster: Cluster, manifest: Manifest) -> tuple[Resource | None, str]:
-    """What serves it, or why nothing does; neither for kinds of somebody's CRDs."""
+    """What serves it, or why nothing does; neither for kinds of CRDs."""
     version, kind = str(manifest.body["apiVersion"]), str(manifest.body["kind"])
     try:
         return cluster.resource(version, kind), ""

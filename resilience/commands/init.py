@@ -19,7 +19,7 @@ scenario: hello survives losing one of two Pods
 tags: [smoke]
 namespace: hello
 
-given: # the starting state: made here, and put back at the end
+given: # the starting state: created here, and undone at the end
   - apply: manifests/hello.yaml
   - ready: deployment/hello
     within: 60s
@@ -76,7 +76,7 @@ spec:
 
 
 def init(options: argparse.Namespace) -> int:
-    """Whichever form was asked for."""
+    """The requested form."""
     if options.from_namespace or options.from_manifests:
         from resilience.commands import init_namespace
 

@@ -48,7 +48,7 @@ def from_namespace(options: argparse.Namespace) -> int:
 
 
 def from_manifests(options: argparse.Namespace) -> int:
-    """The same of manifests: nothing is asked, and the scenarios apply them first."""
+    """The same of manifests: no request is sent, and the scenarios apply them first."""
     from resilience.commands.audit import from_files
 
     given = settings(options)

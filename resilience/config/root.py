@@ -15,7 +15,7 @@ _SHARED = {"pyproject.toml": "[tool.pytest", "tox.ini": "[pytest]", "setup.cfg":
 _TOPS = ("resilience.toml", "pyproject.toml", "setup.py", ".git")
 
 SETTINGS = ("pyproject.toml", "resilience.toml")
-"""Where tables of ours lie: below [tool.resilience] in the first, loose in the second."""
+"""The place of this project's tables: below [tool.resilience] in the first, loose in the second."""
 
 
 def project_root(start: Path) -> Path:
@@ -25,7 +25,7 @@ def project_root(start: Path) -> Path:
 
 
 def project_files(root: Path) -> list[Path]:
-    """The files with settings of ours that are there."""
+    """The existing files with settings of this project."""
     return [path for name in SETTINGS if (path := root / name).is_file()]
 
 

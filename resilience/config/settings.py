@@ -234,7 +234,7 @@ OPTIONS: tuple[Option, ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What was asked for. `origins` says where each value came from: "--resilience-seed",
+    """The settings. `origins` says where each value came from: "--resilience-seed",
     "RESILIENCE_SEED", "resilience_seed in the ini file"; a name that was not set is missing from
     it.
     """

@@ -148,7 +148,7 @@ def _then(name: str, subject: Subject) -> Iterator[str]:
 def _probe(subject: Subject, *, dead_node: bool) -> Iterator[str]:
     question = subject.question
     if question is None:
-        yield "# No Service of its own leads to these Pods, so nothing is asked: readiness decides."
+        yield "# No Service selects only these Pods, so no request is sent: readiness decides."
         return
     yield "while:"
     if question.status:

@@ -16,7 +16,7 @@ from resilience.cluster.interface import Object
 from resilience.kube.readiness import is_ready
 
 DOUBT = 0.5
-"""Seconds after which the budget itself is asked about an accepted eviction whose entry was never
+"""Seconds after which the budget itself is read about an accepted eviction whose entry was never
 seen: a relist can skip the version that had it, and a Pod that was no longer ready cost nothing."""
 
 SETTLE = 5.0

@@ -1,1 +1,1 @@
-"""Carries out a scenario: given, probes, when, settle, then, undo, verdict."""
+"""Executes a scenario: given, probes, when, settle, then, undo, verdict."""

@@ -1,7 +1,7 @@
 """How pytest and the engine meet. Everything here is imported on first use, but for these keys.
 
 `resilience.plugin` holds the hooks, this package what they do: collecting files, refusing unsafe
-combinations, carrying items out under signals, telling how it went, exit codes.
+combinations, executing items under signals, reporting, exit codes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SETTINGS: pytest.StashKey[Settings] = pytest.StashKey()
 
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
-"""Set once a file of ours was collected, or a fixture of ours asked for."""
+"""Set once a scenario or plan was collected, or the fixture requested."""
 
 FIXTURE = "resilience_cluster"
-"""What every item of ours asks for."""
+"""The fixtures of every scenario and plan."""

@@ -1,4 +1,4 @@
-"""From files to items, and what is checked before any of them runs."""
+"""From files to items, and the checks before any of them runs."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 def file(path: Path, parent: pytest.Collector) -> ScenarioFile:
-    """The collector of one of our files."""
+    """The collector of a scenario or plan file."""
     session(parent.config)
     found: ScenarioFile = ScenarioFile.from_parent(parent, path=path)
     return found
 
 
 def check(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
-    """UsageError when items that change a cluster may not run like this."""
+    """UsageError when items that change a cluster may not run with these options."""
     ours = [item for item in items if _is_ours(item)]
     for item in ours:
         output.shield(item)
@@ -46,7 +46,7 @@ def _is_ours(item: pytest.Item) -> bool:
 
 
 def check_targets(session: Session) -> None:
-    """UsageError, before any cluster is opened, for a limit that is misspelt."""
+    """UsageError for a misspelt limit, before any cluster is opened."""
     from resilience.config.targets import BadTarget
 
     if session.wants_sandbox:
@@ -58,8 +58,8 @@ def check_targets(session: Session) -> None:
 
 
 def check_distributed(config: pytest.Config, ids: Sequence[str]) -> None:
-    """On the controller of pytest-xdist, which sees only ids: read the files again. Where other
-    tests are among them, those run, and each scenario is refused by the fixture."""
+    """On the controller of pytest-xdist, which sees only ids: read the files again. If other
+    tests are among them, those run, and the fixture refuses each scenario."""
     settings = config.stash[SETTINGS]
     if settings.dry_run:
         return
@@ -76,14 +76,14 @@ def check_distributed(config: pytest.Config, ids: Sequence[str]) -> None:
 
 
 def check_options(config: pytest.Config, *, distributed: bool = True) -> None:
-    """UsageError when these options and a fault do not go together."""
+    """UsageError when these options and a fault conflict."""
     reasons = list(refusals.reasons(config, distributed=distributed))
     if reasons:
         raise pytest.UsageError("\n".join(f"resilience: {reason}" for reason in reasons))
 
 
 def headlines(config: pytest.Config, items: Sequence[pytest.Item]) -> list[str]:
-    """Where, with what seed, and which words will go; nothing when nothing of ours was selected."""
+    """The cluster, the seed, and deprecated words; nothing when no scenario was selected."""
     if not any(_is_ours(item) for item in items):
         return []
     current = session(config)
@@ -94,8 +94,8 @@ def headlines(config: pytest.Config, items: Sequence[pytest.Item]) -> list[str]:
 
 
 def open_cluster(asking: pytest.Session) -> Iterator[HttpCluster]:
-    """For the fixture: what keeps it from opening is told in plain words, without a traceback. It
-    says nothing about any service, and the exit code must not either."""
+    """For the fixture: the reason why it cannot be opened, in plain words, without a traceback.
+    It says nothing about any service, so the exit code must not either."""
     from resilience.cluster.access.access_value import NoAccess
     from resilience.cluster.errors import ClusterError
     from resilience.model.verdict import Outcome
@@ -117,7 +117,7 @@ def open_cluster(asking: pytest.Session) -> Iterator[HttpCluster]:
         failed = pytest.fail.Exception(
             shown(f"the cluster cannot be opened: {error}"), pytrace=False
         )
-        raise failed from None  # its message is in ours: told twice, it would be read twice
+        raise failed from None  # its message is in this one: twice would be too much
     try:
         yield cluster
     finally:

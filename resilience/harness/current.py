@@ -10,7 +10,7 @@ from resilience.harness.signals import exit_code
 
 
 def session(config: pytest.Config) -> Session:
-    """The one of this pytest session, made when first asked for."""
+    """The one of this pytest session, created on first use."""
     found = config.stash.get(SESSION, None)
     if found is None:
         found = config.stash[SESSION] = Session(

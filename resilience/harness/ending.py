@@ -42,11 +42,11 @@ def finish(session: pytest.Session, exitstatus: int) -> None:
     ]
     session.exitstatus = exits.code(int(session.exitstatus), outcomes, others)
     if missing and session.exitstatus == pytest.ExitCode.OK:
-        session.exitstatus = exits.OWN[Outcome.HARNESS_ERROR]  # what was asked for is not there
+        session.exitstatus = exits.OWN[Outcome.HARNESS_ERROR]  # the requested report does not exist
 
 
 def _written(ours: Session) -> list[str]:
-    """Lines that say where the report lies. OSError when it cannot be written."""
+    """Lines that name the report. OSError when it cannot be written."""
     settings = ours.settings
     if not ours.records or not (settings.report_directory or settings.metrics_file):
         return []
@@ -66,7 +66,7 @@ def _written(ours: Session) -> list[str]:
 
 
 def summarise(reporter: Any, config: pytest.Config) -> None:
-    """One table of all scenarios, and where the report lies."""
+    """One table of all scenarios, and the report's path."""
     ours = config.stash[SESSION]
     if ours.left:
         reporter.section("left by runs that died")

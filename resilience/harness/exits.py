@@ -1,11 +1,11 @@
 """Exit codes of a pytest run beyond pytest's own, so that CI can tell a bad service from a bad run.
 
 0-6  pytest's own: 1 a service or a test failed, 2 Ctrl-C, 4 wrong usage ...
-20   something could not be put back: `resilience recover`. Wins over everything
+20   something could not be undone: `resilience recover`. Wins over everything
 21   something could not be measured          ┐
 22   the run itself failed, not the service                │ only when nothing worse
 23   a guard refused                          │ happened in the same run
-24   a budget blocked what was asked          │
+24   a budget blocked what was requested          │
 25   a run was cut short, by a lost lock say  ┘
 128+N  a signal (SIGTERM 143, SIGHUP 129, SIGQUIT 131), after the undo
 """
@@ -31,8 +31,8 @@ _TESTS_FAILED = 1
 
 
 def code(pytest_code: int, outcomes: Iterable[Outcome], others_failed: bool) -> int:
-    """The session's exit code. `others_failed`: some failed test was none of our items. What a run
-    recorded counts, also where pytest was made to report a pass."""
+    """The session's exit code. `others_failed`: some failed test was neither scenario nor plan.
+    What a run recorded counts, even if pytest was made to report a pass."""
     seen = set(outcomes)
     if pytest_code == _OK and seen - {Outcome.PASSED}:
         pytest_code = _TESTS_FAILED

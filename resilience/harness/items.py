@@ -1,8 +1,8 @@
 """Scenario files as pytest collects them: one item per scenario, all problems of a file at once.
 
-An item is a `pytest.Function` whose function asks for the session's cluster, so that fixtures,
-selection, `--setup-plan`, JUnit and plugins see an ordinary test. Its failure is what the engine
-has to say, never a traceback; a traceback of ours is a defect of ours.
+An item is a `pytest.Function` whose function requests the session's cluster, so that fixtures,
+selection, `--setup-plan`, JUnit and plugins see an ordinary test. Its failure is the engine's
+message, never a traceback; a traceback of this package is a defect.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class ScenarioItem(pytest.Function):
 
     @classmethod
     def make(cls, parent: ScenarioFile, scenario: Scenario) -> ScenarioItem:
-        """The item, marked with its tags, which need no registration by hand."""
+        """The item, marked with its tags, which need no registration."""
         session = parent.config.stash[SESSION]
         # A sandbox would only be started to show that it is empty.
         alone = session.settings.dry_run and session.wants_sandbox
@@ -102,13 +102,13 @@ class ScenarioItem(pytest.Function):
     def repr_failure(
         self, excinfo: pytest.ExceptionInfo[BaseException], *args: Any, **kw: Any
     ) -> Any:
-        """Our own failures as text."""
+        """This package's failures as text."""
         if isinstance(excinfo.value, ScenarioFailed):
             return str(excinfo.value)
         return super().repr_failure(excinfo, *args, **kw)
 
     def runtest(self) -> None:
-        """Passes only if its own run recorded a pass; a failed one is not carried out again."""
+        """Passes only if its own run recorded a pass; a failed one is not executed again."""
         session = self.config.stash[SESSION]
         if (before := session.outcomes.get(self.nodeid, Outcome.PASSED)) is not Outcome.PASSED:
             raise ScenarioFailed(
@@ -125,19 +125,22 @@ class ScenarioItem(pytest.Function):
             )
 
     def carry_out(self, cluster: HttpCluster) -> None:
-        """Run it, keep what is known, fail with what a person should read."""
+        """Run it, keep the record, fail with what a person should read."""
         session = self.config.stash[SESSION]
         try:
             with chdir(self.config.invocation_params.dir):
                 session.site.consent(cluster, self.scenario, session.namespace(self.scenario))
         except Refused as error:
-            if session.settings.dry_run:  # what it would do is told before anybody has to consent
+            if (
+                session.settings.dry_run
+            ):  # what it would do is reported before anybody has to consent
                 self._tell(self._rehearsed(cluster))
             raise self._refused(error) from None
         if session.settings.dry_run:
             self._show(self._rehearsed(cluster))
         self.ihook.pytest_resilience_run_started(item=self, scenario=self.scenario)
-        # The scenario's paths begin where pytest was started, wherever tests have gone since.
+        # The scenario's paths are relative to where pytest was started, even if a test changed
+        # directory since.
         with output.live(self.config) as live, chdir(self.config.invocation_params.dir):
             try:
                 record = session.run(self.scenario, cluster, live)
@@ -166,7 +169,7 @@ class ScenarioItem(pytest.Function):
         return ScenarioFailed(f"refused by guard: {str(error).rstrip()}\n{session.untouched}")
 
     def show(self) -> None:
-        """Dry run without a cluster: say what is written."""
+        """Dry run without a cluster: report what the file says."""
         scenario = self.scenario
         text = [
             f"{phase}: {_said(step)}"

@@ -14,7 +14,7 @@ ENOUGH = 16 * 1024
 
 
 def named_like_ours(path: Path, globs: Sequence[str]) -> bool:
-    """Whether one of the globs takes it."""
+    """Whether one of the globs matches it."""
     return any(path.match(glob) for glob in globs)
 
 
@@ -32,5 +32,5 @@ def begins_like_ours(path: Path) -> bool:
 
 
 def near(path: Path, directory: Path) -> Path:
-    """The path as a person sees it who stands in `directory`; reports and messages show it so."""
+    """The path relative to `directory`, as reports and messages show it."""
     return path.relative_to(directory) if path.is_relative_to(directory) else path

@@ -41,7 +41,7 @@ def write(config: pytest.Config, lines: Sequence[str]) -> None:
 @contextmanager
 def live(config: pytest.Config, *, moving: bool = True) -> Iterator[Live]:
     """Shows a run while it happens: on a terminal with a line that moves, else in plain lines.
-    While it moves, nothing is captured: not for tests that print themselves."""
+    While the line moves nothing is captured, except for tests that print themselves."""
     from resilience.report import live as progress
 
     reporter = terminal(config).reporter
@@ -73,7 +73,7 @@ def properties(record: RunRecord) -> list[tuple[str, object]]:
 
 
 def timeline(entries: Sequence[Entry], started: float, *, whole: bool) -> str:
-    """The report section under a failure: what a person reads first; all of it with -vv."""
+    """The report section under a failure: what a person reads first; everything with -vv."""
     from resilience.report.live import line, lines
 
     if whole:
@@ -83,7 +83,7 @@ def timeline(entries: Sequence[Entry], started: float, *, whole: bool) -> str:
 
 
 def nodes(config: pytest.Config, *categories: str) -> set[str]:
-    """Node ids of everything that pytest reported in these categories of its own."""
+    """Node ids of everything that pytest reported in these categories."""
     reporter: Any = config.pluginmanager.getplugin("terminalreporter")
     if reporter is None:
         return set()
@@ -92,14 +92,14 @@ def nodes(config: pytest.Config, *categories: str) -> set[str]:
 
 
 def shield(item: pytest.Item) -> None:
-    """A timeout that someone set for all tests counts for the scenario, not for starting and
-    ending the cluster around it, where it would cut through."""
+    """A timeout set for all tests applies to the scenario, not to starting and ending the
+    cluster around it, which it would interrupt."""
     if item.config.pluginmanager.hasplugin("timeout"):
         item.add_marker(pytest.mark.timeout(method="signal", func_only=True))
 
 
 def summary(reporter: Any, records: Sequence[RunRecord], files: Sequence[str]) -> None:
-    """The table at the end of the session, and where the report lies."""
+    """The table at the end of the session, and the report's path."""
     from resilience import report
 
     reporter.section("resilience")

@@ -1,7 +1,7 @@
 """Tests in Python: the fixture `resilience`, and failures that end at the test's own line.
 
-Such a test is a run like a scenario's: begun, guarded, recorded and reported by the same code. What
-the test raises decides its outcome.
+Such a test is a run like a scenario's: started, guarded, recorded and reported by the same code.
+What the test raises decides its outcome.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ SERVED: pytest.StashKey[Resilience] = pytest.StashKey()
 
 
 def uses(item: pytest.Item) -> bool:
-    """Whether this test asks for the fixture."""
+    """Whether this test uses the fixture."""
     return NAME in getattr(item, "fixturenames", ())
 
 
@@ -73,7 +73,7 @@ def serve(request: pytest.FixtureRequest, cluster: HttpCluster) -> Iterator[Resi
 
 
 def _end(session: Session, node: pytest.Item, serving: Any, ours: Resilience) -> None:
-    """Undo, keep the record, and fail where something is left or was never measured."""
+    """Undo, keep the record, and fail if something is left or was never measured."""
     from resilience.engine.python.how_it_ended import UndoIncomplete
     from resilience.engine.python.measured import NotMeasured
     from resilience.model.masks import shown_record
@@ -92,7 +92,7 @@ def _end(session: Session, node: pytest.Item, serving: Any, ours: Resilience) ->
     if (ran and not skipped) or ours.aborted or record.outcome is Outcome.UNDO_INCOMPLETE:
         session.records.append(record)
         recording.keep(node, record)
-    if session.signals.interrupted:  # also where what it raised was lost on its way
+    if session.signals.interrupted:  # also if its exception was lost on its way
         assert node.session is not None
         node.session.shouldstop = session.interruption(record.outcome)
     if problem is not None:
@@ -109,7 +109,7 @@ def noted(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
 
 
 def as_scenario(item: pytest.Item) -> Scenario:
-    """What stands for the test in reports: its name, its docstring, its place; no steps."""
+    """Represents the test in reports: its name, its docstring, its place; no steps."""
     from resilience.model.place import Place
     from resilience.model.scenario import Scenario
 
@@ -133,7 +133,7 @@ def as_scenario(item: pytest.Item) -> Scenario:
 
 
 def without_our_frames(error: BaseException) -> BaseException:
-    """The same exception, as if it had been raised at the last line that is not ours."""
+    """The same exception, as if raised at the last line outside this package."""
     from resilience.engine.python.python_calls import is_ours
 
     frames = list(traceback.walk_tb(error.__traceback__))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def keep(item: pytest.Item, record: RunRecord) -> None:
-    """The outcome for the exit code, the properties for JUnit, and the hooks for everybody else."""
+    """The outcome for the exit code, the properties for JUnit, and the hooks."""
     item.config.stash[SESSION].outcomes[item.nodeid] = record.outcome
     item.user_properties.extend(output.properties(record))
     for finding in record.findings:
@@ -24,7 +24,7 @@ def keep(item: pytest.Item, record: RunRecord) -> None:
 
 
 def show_steps(item: pytest.Item, entries: Sequence[Entry], started: float) -> None:
-    """The timeline as a section under a failure, unless it was printed while the run went on."""
+    """The timeline as a section under a failure, unless it was printed live."""
     whole = item.config.get_verbosity() >= 2
     if whole or not output.shows_steps(item.config):
         text = output.timeline(entries, started, whole=whole)

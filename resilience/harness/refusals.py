@@ -14,7 +14,7 @@ import pytest
 
 def reasons(config: pytest.Config, *, distributed: bool = True) -> Iterator[str]:
     """Why mutating items may not run with these options; nothing when they may. `distributed`
-    False leaves out that there are several workers."""
+    False ignores that there are several workers."""
     if distributed:
         yield from _xdist(config)
     yield from _reruns(config)
@@ -50,7 +50,7 @@ def _timeout(config: pytest.Config) -> Iterator[str]:
     if seconds and float(seconds) > 0 and method == "thread":
         yield (
             "timeout_method=thread ends the process without any undo; use"
-            " --timeout-method=signal, after which everything is put back"
+            " --timeout-method=signal, after which everything is undone"
         )
 
 
@@ -61,5 +61,5 @@ def _faulthandler(config: pytest.Config) -> Iterator[str]:
     if seconds > 0 and config.getini("faulthandler_exit_on_timeout"):
         yield (
             "faulthandler_exit_on_timeout ends the process without any undo; set it to false, and"
-            " use --timeout with --timeout-method=signal, after which everything is put back"
+            " use --timeout with --timeout-method=signal, after which everything is undone"
         )

@@ -1,6 +1,6 @@
 """Measures a scenario once more if a late prober is the only reason that it has no verdict.
 
-The second attempt is a whole run: consent, lock, journal, `given`, undo, and an id of its own. Both
+The second attempt is a whole run: consent, lock, journal, `given`, undo, and its own id. Both
 records are kept and name each other; the second one decides.
 """
 
@@ -34,7 +34,7 @@ def run(
     place = len(records) - 1
     try:
         second = replace(attempt(), before=first.run)
-    except Refused as error:  # a window closed, say: the first run stands as it is
+    except Refused as error:  # for instance a closed window: the first run's result is kept
         announce(f"it was refused: {error}")
         return first
     records[place] = replace(first, again=second.run)

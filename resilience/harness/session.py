@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class Session:
-    """One per pytest session. `tell` shows a line to the person there, past pytest's capture."""
+    """One per pytest session. `tell` shows a line to the user, past pytest's capture."""
 
     def __init__(
         self, settings: Settings, tell: Callable[[str], None], terminate: Callable[[str], None]
@@ -54,7 +54,7 @@ class Session:
         self.put_back: list[str] = []
         """Dead runs that were undone in this session, before its own."""
         self.left: list[str] = []
-        """What dead runs left and could not be put back, in words."""
+        """What dead runs left and could not be undone, in words."""
         self.files: list[str] = []
         """Lines that say where the report lies."""
         self._tell = tell
@@ -82,7 +82,7 @@ class Session:
 
     @property
     def wants_sandbox(self) -> bool:
-        """Whether the embedded cluster is what will be acted on."""
+        """Whether runs act on the embedded sandbox."""
         return not self.settings.context and not self.settings.kubeconfig
 
     def refusal(self, environment: Mapping[str, str] | None = None) -> str:
@@ -108,7 +108,7 @@ class Session:
         return TargetSite(shared=shared, targets=self.targets, clock=RealClock())
 
     def headline(self) -> str:
-        """Where and with what randomness scenarios run."""
+        """Where runs act, and with which seed."""
         if self.wants_sandbox:
             nodes = self.settings.sandbox_nodes
             where = f"embedded sandbox, {nodes} node{'s' if nodes > 1 else ''}"
@@ -121,7 +121,7 @@ class Session:
 
     @contextmanager
     def cluster(self) -> Iterator[HttpCluster]:
-        """The cluster, with signals in our hands while it is open."""
+        """The cluster, with signals handled while it is open."""
         with self.signals.installed(), self.site.opened() as opened:
             if not self.settings.dry_run:
                 self._environment = {
@@ -150,13 +150,13 @@ class Session:
         return [*dry_run.told(dry_run.rehearse(scenario, guarded.cluster, options, RealClock()))]
 
     def missing_images(self, scenario: Scenario) -> Sequence[str]:
-        """Images of its manifests that the sandbox would not have, a line each."""
+        """Images in its manifests that the sandbox would lack, a line each."""
         from resilience.commands.manifest_images import missing
 
         return missing([scenario], self.settings.root)
 
     def heed(self, result: Recovered) -> None:
-        """What became of a dead run: told, and kept for the end where it weighs."""
+        """The result for a dead run: reported, and kept for the end if it counts."""
         from resilience.model.masks import shown
 
         for line in result.lines:
@@ -167,7 +167,7 @@ class Session:
             self.left += map(shown, result.lines)
 
     def interruption(self, outcome: Outcome | None) -> str:
-        """Why the session stops, and whether everything was put back first."""
+        """Why the session stops, and whether everything was undone first."""
         from resilience.model.verdict import Outcome
 
         incomplete = outcome is Outcome.UNDO_INCOMPLETE
@@ -185,14 +185,14 @@ class Session:
 
     @property
     def untouched(self) -> str:
-        """What may be said of a scenario that was refused before it began."""
+        """What is known of a scenario that was refused before it began."""
         if not self.put_back:
             return "nothing was touched"
         runs = ", ".join(self.put_back)
         return f"this scenario touched nothing; what run {runs} had left was undone before"
 
     def run(self, scenario: Scenario, cluster: HttpCluster, shown: Live) -> RunRecord:
-        """Carry one scenario out, twice where only the prober's lateness kept a verdict from it."""
+        """Execute one scenario, twice if only the prober's lateness kept it from a verdict."""
         from resilience.engine.plan.scenario_reach import of_scenario
         from resilience.harness import remeasuring
 
@@ -230,7 +230,8 @@ class Session:
     def serve(
         self, scenario: Scenario, cluster: HttpCluster, shown: Live, directory: Path
     ) -> Iterator[Resilience]:
-        """The engine for a test in Python, for the time of the block. `scenario` stands for it."""
+        """The engine for a test in Python, for the duration of the block. `scenario` represents
+        it."""
         from resilience.engine.python.fixture import Resilience
 
         wanted = self._wanted(scenario, shown, None, directory)
@@ -244,7 +245,7 @@ class Session:
 
     @contextmanager
     def _begun(self, wanted: Wanted, cluster: HttpCluster, shown: Live) -> Iterator[Run]:
-        """A run that has changed nothing yet, with its guard held."""
+        """A run that has changed nothing yet, with its guard active."""
         from dataclasses import replace
 
         from resilience.engine.base.real_clock import RealClock
@@ -270,7 +271,7 @@ class Session:
         return None if own else self.seed
 
     def _repeating(self, scenario: Scenario, options: Options) -> Options:
-        """With the choices of an earlier run, where its report is named."""
+        """With the choices of an earlier run, if its report is given."""
         if not self.settings.replay:
             return options
         from dataclasses import replace

@@ -1,11 +1,11 @@
-"""What Ctrl-C, SIGTERM, SIGHUP, SIGQUIT and a test's timeout do while a cluster is in our hands.
+"""What Ctrl-C, SIGTERM, SIGHUP, SIGQUIT and a test's timeout do while a cluster is open.
 
-pytest handles no SIGTERM: a Pod that is evicted would die with its fault still injected. The same
-holds for SIGHUP (a closed terminal, an ssh connection that broke) and SIGQUIT. Here a run's engine
-works on a thread of its own, and the main thread only waits; a signal then stops the run and never
-cuts through the middle of an undo. Outside of a run these three end the session with the exit code
-that a shell reports, and Ctrl-C does what pytest makes of it. A signal that the process ignores
-(`nohup`) stays ignored.
+pytest does not handle SIGTERM: an evicted Pod would die with its fault still injected. The same
+applies to SIGHUP (a closed terminal, a broken ssh connection) and SIGQUIT. Here a run's engine
+works on its own thread, and the main thread only waits; a signal then stops the run and never
+interrupts an undo. Outside of a run these three end the session with the exit code that a shell
+reports, and Ctrl-C does what pytest makes of it. A signal that the process ignores (`nohup`) stays
+ignored.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Aborter(Protocol):
 
 
 class Signals:
-    """Installed for as long as a cluster is open. `tell` shows one line to the person there."""
+    """Installed for as long as a cluster is open. `tell` shows one line to the user."""
 
     def __init__(self, tell: Callable[[str], None], terminate: Callable[[str], None]) -> None:
         self._tell = tell
@@ -50,12 +50,12 @@ class Signals:
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """Handle the signals for the time of the block, where this thread may."""
+        """Handle the signals for the duration of the block, if this thread may."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
         found = {number: signal.getsignal(number) for number in (signal.SIGINT, *ENDING)}
-        # None: installed by code that is not Python's, and not to be restored from here.
+        # None: installed by code outside Python, and cannot be restored from here.
         before = {number: handler for number, handler in found.items()
                   if handler not in (signal.SIG_IGN, None)}  # fmt: skip
         self._interrupt_now = found[signal.SIGINT]
@@ -69,7 +69,7 @@ class Signals:
                 signal.signal(number, handler)
 
     def supervise(self, work: Callable[[], Any], aborter: Aborter) -> Any:
-        """Run `work` on a thread of its own until it is done, whatever is raised here meanwhile."""
+        """Run `work` on its own thread until it is done, whatever is raised here meanwhile."""
         results: list[Any] = []
         errors: list[BaseException] = []
         finished = threading.Event()
@@ -92,9 +92,9 @@ class Signals:
 
     @contextmanager
     def attached(self, aborter: Aborter, *, supervised: bool = False) -> Iterator[None]:
-        """Signals go to `aborter` for the time of the block. Unless a run is `supervised`, the
-        main thread is inside of someone's test: what a signal raises must reach it, too, but
-        never while things are being put back."""
+        """Signals go to `aborter` for the duration of the block. Unless a run is `supervised`,
+        the main thread is inside someone's test: a signal's exception must reach it as well, but
+        never during an undo."""
         self._aborter, self._supervised = aborter, supervised
         try:
             yield

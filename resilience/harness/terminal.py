@@ -1,7 +1,7 @@
 """Printing past pytest's capture, from any thread and from signal handlers.
 
-Capture is switched off for as long as anybody prints: the moving line of a run keeps it off for the
-whole run, and a line that is printed meanwhile must not switch it on again underneath.
+Capture is off for as long as anything prints: the moving line of a run keeps it off for the whole
+run, and a line that is printed meanwhile must not switch it on again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Terminal:
 
     @contextmanager
     def uncaptured(self) -> Iterator[None]:
-        """What is printed in the block reaches the terminal."""
+        """Output in the block reaches the terminal."""
         self._enter()
         try:
             yield
@@ -40,11 +40,11 @@ class Terminal:
             self._leave()
 
     def write(self, lines: Sequence[str]) -> None:
-        """Whole lines, beginning on a line of their own."""
+        """Whole lines, beginning on a new line."""
         reporter = self.reporter
         if reporter is None:
             return
-        # A terminal that was closed must not end the run that is putting things back.
+        # A closed terminal must not end the run that is undoing its changes.
         with suppress(OSError), self.uncaptured(), self._lock:
             reporter.ensure_newline()
             for line in lines:

@@ -1,7 +1,7 @@
-"""What a ledger promises, held against its analysis: findings. Pure.
+"""The objectives of a ledger, compared with its analysis: findings. Pure.
 
-A ledger whose writes were too few while the fault lasted proves nothing: not measured, unless it
-found a loss all the same. So does one whose keys were never read after healing.
+A ledger with too few writes while the fault lasted proves nothing: not measured, unless it still
+found a loss. So does one whose keys were never read after healing.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ terminal, report, JUnit, metrics, journal, errors. The rule:
 - what names things is public: `id`, `tags`, `namespace`, `namespaces`, `store`, `drill.into`, and
   every variable in `resilience_public`.
 
-One set for the process, as the environment is: whoever prints cannot forget to ask for the right
+One set for the process, as the environment is: code that prints cannot forget to ask for the right
 one. `MASKS.clear()` begins a new session.
 """
 

@@ -16,9 +16,9 @@ HEAD = """\
 
 <!-- Made by `make docs` from the files in scenarios/library and backups/library. -->
 
-Scenarios to begin with. Each makes its own subject, so that it runs on the sandbox as it is:
-`resilience run --library NAME` copies one and runs it. Those marked with a star can be pointed at a
-Service of yours:
+Scenarios to start from. Each creates its own subject, so that it runs on the sandbox unchanged:
+`resilience run --library NAME` copies one and runs it. Those marked with a star can be pointed at
+your Service:
 
 ```text
 resilience run --library lose-a-majority --service web --namespace shop --context staging --dry-run

@@ -32,15 +32,15 @@ CODES = """
 |---|---|
 | 0 | every selected scenario and test passed |
 | 1 | a service missed an objective, or a test failed |
-| 2 | interrupted: Ctrl-C (after everything was put back), or a file could not be understood |
+| 2 | interrupted: Ctrl-C (after everything was undone), or a file could not be understood |
 | 3 - 6 | pytest's own: internal error, wrong usage, nothing collected, too many warnings |
-| 20 | something could not be put back: run `resilience recover`. Wins over every other code |
+| 20 | something could not be undone: run `resilience recover`. Wins over every other code |
 | 21 | something could not be measured, and nothing worse happened |
 | 22 | the run itself failed, not the service, and nothing worse happened |
 | 23 | a guard refused, and nothing worse happened |
-| 24 | a disruption budget blocked what was asked, and nothing worse happened |
-| 25 | a run was cut short (a lost lock, a timeout) and put back, and nothing worse happened |
-| 129, 131, 143 | SIGHUP, SIGQUIT or SIGTERM, after everything was put back |
+| 24 | a disruption budget blocked what was requested, and nothing worse happened |
+| 25 | a run was cut short (a lost lock, a timeout) and undone, and nothing worse happened |
+| 129, 131, 143 | SIGHUP, SIGQUIT or SIGTERM, after everything was undone |
 
 ## Exit codes of the `resilience` command
 

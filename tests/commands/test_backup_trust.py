@@ -187,7 +187,7 @@ def test_an_encrypted_snapshot_is_verified_without_its_key_and_says_so(shell: Sh
     assert found
     assert found.opened
     _, out, _ = shell.run("backup", "show", "a")
-    assert "  encrypted: what it holds is shown with its identity (--identity FILE)" in out
+    assert "  encrypted: its content is shown with its identity (--identity FILE)" in out
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_an_encrypted_snapshot_is_verified_without_its_key_and_says_so(shell: Sh
         (("--trusted-key", "id.txt"), "--trusted-key id.txt holds no public key"),
         (("--trusted-key", "key.pem"), "is a private key; expected the public half"),
         (("--trusted-key", "rsa.pem"), "is a key of another kind; expected Ed25519"),
-        (("--trusted-key", "broken.pem"), "is no intact PEM public key"),
+        (("--trusted-key", "broken.pem"), "is not an intact PEM public key"),
         (("--trusted-key", "ssh-ed25519 AAAA"), "is no public key"),
     ],
 )

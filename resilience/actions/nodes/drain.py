@@ -82,8 +82,8 @@ def run(drain: Drain, context: ActionContext) -> None:
 
 
 def _prepared(drain: Drain, context: ActionContext) -> tuple[list[str], list[Object]]:
-    """The names of the nodes, cordoned by now, and the Pods that leave them. Nothing is cordoned
-    where something stands in the way."""
+    """The names of the nodes, now cordoned, and the Pods that leave them. Nothing is cordoned
+    if something blocks it."""
     found = node_choice.chosen(drain.node, context)
     names = [objects.name(node) for node in found]
     moving = pods_on(names, context)

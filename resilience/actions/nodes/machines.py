@@ -39,7 +39,7 @@ def require_driver(cluster: Cluster) -> None:
     if not cluster.is_sandbox and not cluster.means.driver:
         raise Refused(
             f"{cluster.context} is a real cluster, where Kubernetes cannot stop a node; name "
-            'what can in its target: driver = ["./power.sh"], called as `./power.sh down NODE`,'
+            'that can in its target: driver = ["./power.sh"], called as `./power.sh down NODE`,'
             " `up NODE` and `reboot NODE`"
         )
 

@@ -63,7 +63,7 @@ def run(apply: Apply, context: ActionContext) -> None:
     if context.step.phase is Phase.WHEN and not application.changed:
         raise NothingToDo(
             f"{apply.file} changed nothing: the cluster has its {many(len(manifests), 'object')}"
-            " as written already. Apply it under `given:`, or change it first"
+            " as written. Apply it under `given:`, or change it first"
         )
     context.proof(f"{apply.file} is in place: {many(len(manifests), 'object')}", {})
 

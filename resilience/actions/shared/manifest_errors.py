@@ -122,7 +122,7 @@ def _properties(manifest: Manifest, path: Iterable[str], cluster: Cluster) -> It
 
 
 def _resolved(node: Mapping[str, Any], schemas: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a reference stands for; a field's own default or text stands beside it in `allOf`."""
+    """What a reference stands for; a field's own default or text is next to it in `allOf`."""
     parts: list[Mapping[str, Any]] = list(node.get("allOf") or ())
     if len(parts) == 1:
         node = parts[0]

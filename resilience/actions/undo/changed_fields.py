@@ -179,7 +179,7 @@ COUNTED = frozenset(
     {"deployment.kubernetes.io/revision", "deprecated.daemonset.template.generation"}
 )
 """Annotations that count changes of a template: the Deployment controller's, and the API server's
-own (pkg/registry/apps/daemonset/strategy.go). Each change of ours moves them on."""
+own (pkg/registry/apps/daemonset/strategy.go). Each change of the run moves them on."""
 
 
 def content(obj: Object) -> Object:

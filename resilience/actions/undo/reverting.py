@@ -2,8 +2,8 @@
 
 `change` records each field with its prior and its new value before anything is sent, and sends the
 write with the version that it is based on: a write by others at the same moment is never taken for
-the run's. `undo` reverts the fields that still have the run's value. The others belong to whoever
-changed them since: they stay, `ChangedSince` names them, and `recover --force` overrules.
+the run's. `undo` reverts the fields that still have the run's value. The others belong to those
+who changed them since: they stay, `ChangedSince` names them, and `recover --force` overrules.
 """
 
 from __future__ import annotations

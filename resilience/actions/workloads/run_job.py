@@ -1,8 +1,8 @@
 """`run_job`: starts a CronJob's Job now, as `kubectl create job --from` does, and waits for its
 end.
 
-The Job belongs to this run: it is deleted with its Pods at the end. Its effects stay; whoever
-starts a Job that writes accepts that.
+The Job belongs to this run: it is deleted with its Pods at the end. Its effects stay; starting
+a Job that writes accepts them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Objects of manifests: files, folders, standard input; several documents, Lists, JSON.
 
-One document that cannot be read is told, and the rest of its file is read. In a folder only what
-looks like a manifest counts; a file that is named has to be one.
+One document that cannot be read is reported, and the rest of its file is read. In a folder only
+what looks like a manifest counts; a file that is named has to be one.
 """
 
 from __future__ import annotations

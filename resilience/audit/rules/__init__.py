@@ -1,1 +1,1 @@
-"""One folder for each topic, one file for each rule: a module level `RULE`."""
+"""One folder per topic, one file per rule; each file defines a module-level `RULE`."""

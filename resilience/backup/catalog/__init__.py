@@ -1,1 +1,1 @@
-"""The snapshots of a store: listed, verified, kept or let go."""
+"""The snapshots of a store: listed, verified, kept or deleted."""

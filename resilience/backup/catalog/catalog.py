@@ -1,8 +1,8 @@
-"""The snapshots of a store: which there are, and one opened for reading.
+"""The snapshots of a store: which exist, and one opened for reading.
 
-A snapshot exists when its marker does: `velero-backup.json`, Ark's `ark-backup.json`, or ours for
-an encrypted one. Reads go by the versions that the manifest recorded. A snapshot of Velero's has no
-manifest, and can be listed, restored and drilled all the same.
+A snapshot exists when its marker does: `velero-backup.json`, Ark's `ark-backup.json`, or this
+project's own for an encrypted one. Files are read in the versions that the manifest recorded. A
+snapshot of Velero's has no manifest, and can still be listed, restored and drilled.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ class Listed:
 
     @property
     def leftover(self) -> str:
-        """A file that only this program writes, where there is no manifest; "" when there is none.
-        Records of verifications are written beside Velero's backups too."""
+        """A file that only this program writes, found where there is no manifest; "" when there
+        is none. Records of verifications are written next to Velero's backups as well."""
         if self.ours:
             return ""
         return next((each.key for each in self.entries if layout.is_ours(each.key)), "")
@@ -73,7 +73,7 @@ class Listed:
 
 
 def listed(store: Store, only: str = "") -> Iterator[Listed]:
-    """Everything below `backups/`, or one directory of it, by name; unfinished ones too."""
+    """Everything below `backups/`, or one directory of it, by name; unfinished ones included."""
     name, entries = "", list[Entry]()
     for entry in store.list(layout.directory(only) if only else layout.BACKUPS):
         found = layout.snapshot_of(entry.key)
@@ -109,7 +109,7 @@ def find(store: Store, name: str) -> Listed:
         raise NoSnapshot(f"{store.url}: {gone}")
     names = [each.name for each in snapshots(store)]
     near = nearest(name, names, 3) or names[-3:]
-    state = "is unfinished: its making was cut short" if entries else "does not exist"
+    state = "is unfinished: its creation was interrupted" if entries else "does not exist"
     raise NoSnapshot(
         f"{store.url}: snapshot {name} {state}; there are {', '.join(near) if near else 'none'}"
     )
@@ -117,11 +117,11 @@ def find(store: Store, name: str) -> Listed:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A visible snapshot, opened. `identities` decrypt it, `trusted` is the public key that it must
-    be signed with ("" for any or none), `unverified` reads a damaged one as far as it goes.
+    """A visible snapshot, opened. `identities` decrypt it, `trusted` is the public key that must
+    have signed it ("" for any or none), `unverified` reads a damaged one as far as possible.
 
-    What is read of it is read once, checked, and kept: the manifest against its seal, the list of
-    objects against the manifest, each object against the list.
+    Its content is read once, checked, and kept: the manifest is checked against its seal, the list
+    of objects against the manifest, each object against the list.
     """
 
     store: Store
@@ -143,13 +143,13 @@ class Snapshot:
 
     @cached_property
     def manifest(self) -> Manifest | None:
-        """Checked against its seal; None for Velero's own. `Tampered` when it is not what was
-        sealed, when it is gone, and when a signature is expected and there is none."""
+        """Checked against its seal; None for Velero's own. `Tampered` when it differs from what
+        was sealed, when it is missing, and when a required signature is missing."""
         if self.listed.ours:
             return self._sealed[0]
         if left := self.listed.leftover:
             raise Tampered(
-                f"snapshot {self.name}: its manifest is missing, although {left} is there; "
+                f"snapshot {self.name}: its manifest is missing, although {left} exists; "
                 "someone deleted it, and without it nothing can be verified"
             )
         if self.trusted:
@@ -161,7 +161,7 @@ class Snapshot:
 
     @cached_property
     def _sealed(self) -> tuple[Manifest, str]:
-        """The manifest, and the sha256 of the very bytes that it was read from."""
+        """The manifest, and the sha256 of exactly the bytes from which it was read."""
         data = limited.read(self.store, layout.manifest(self.name), limited.LARGE)
         digest = hashlib.sha256(data).hexdigest()
         if self.unverified:
@@ -186,19 +186,19 @@ class Snapshot:
 
     @property
     def encrypted(self) -> bool:
-        """Whether an identity is needed."""
+        """Whether reading it takes an identity."""
         return self.listed.marker == layout.sealed_marker(self.name)
 
     @property
     def started(self) -> datetime:
-        """When its making began: what an RPO counts from."""
+        """When its creation began: an RPO counts from there."""
         if self.manifest:
             return self.manifest.started
         return self.velero.started or self.listed.newest
 
     def stream(self, key: str, *, held: bool = True) -> Iterator[bytes]:
-        """A file's content, decrypted, in the version that the manifest recorded; `Tampered` at its
-        end when the stored bytes are not those that were written (`held`)."""
+        """A file's content, decrypted, in the version that the manifest recorded; `Tampered` at
+        its end when the stored bytes differ from those written (`held`)."""
         if not self.encrypted:
             return self._stored(key, held)
         if not self.identities:
@@ -216,7 +216,8 @@ class Snapshot:
         return held_against(self.store, self.manifest.file(key))
 
     def data(self, record: VolumeRecord) -> Iterator[bytes]:
-        """The stream of a volume or dump, from wherever it is kept; not held against its hash."""
+        """The stream of a volume or dump, from its engine or the store; not checked against its
+        hash."""
         if not record.engine:
             return self.stream(record.key)
         from resilience.backup.restic import restic
@@ -238,14 +239,14 @@ class Snapshot:
 
     @cached_property
     def contents(self) -> Contents:
-        """The list of objects, and each object held against it."""
+        """The list of objects, and each object checked against it."""
         if not self.manifest or self.unverified:
             return scanned(self.name, self.archive)
         listed_ = object_lines(self.stream(layout.objects(self.name)), self.name)
         return sealed(self.name, listed_, self.archive)
 
     def side(self, what: str) -> Any:
-        """One of the gzipped JSON files, None when it is missing, as old ones are."""
+        """One of the gzipped JSON files, None when it is missing, as in old snapshots."""
         key = layout.side(self.name, what)
         stored = layout.sealed(key) if self.encrypted else key
         if not any(each.key == stored for each in self.listed.entries):
@@ -257,7 +258,7 @@ class Snapshot:
 
 
 def held_against(store: Store, record: FileRecord) -> Iterator[bytes]:
-    """The stored bytes of a file, of which no more than were written are read."""
+    """The stored bytes of a file; no more than were written are read."""
     digest, size = hashlib.sha256(), 0
     for chunk in store.stream(record.key, record.version):
         digest.update(chunk)
@@ -284,7 +285,7 @@ def opened(
 
 
 def free_name(store: Store, base: str) -> str:
-    """`base`, or with a number where another snapshot of the same second has it."""
+    """`base`, or with a number if another snapshot of the same second has it."""
     for name in (base, *(f"{base}-{number}" for number in range(2, 10))):
         if next(iter(store.list(layout.directory(name))), None) is None:
             return name
@@ -294,8 +295,9 @@ def free_name(store: Store, base: str) -> str:
 def newest_of(
     store: Store, namespace: str, identities: Iterable[Any] = (), *, trusted: str = ""
 ) -> Snapshot:
-    """The newest visible snapshot of ours that holds a namespace. One that cannot be read keeps no
-    other from being found; with a trusted key, one that it did not sign is passed over."""
+    """The newest visible snapshot of this program that holds a namespace. One that cannot be
+    read does not hide others; with a trusted key, snapshots that it did not sign are passed
+    over."""
     given = tuple(identities)
     held, unreadable = [], []
     for each in snapshots(store):

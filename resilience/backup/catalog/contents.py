@@ -1,10 +1,10 @@
-"""The objects of one snapshot: their list first, and then each object held against it.
+"""The objects of one snapshot: first their list, then each object checked against it.
 
-The list of a snapshot of ours is the sealed one, of a snapshot of Velero's the one that a first
-reading of its archive gives. It is kept in a file of this machine, so what was once checked is what
-every later reading goes by: a store that gives other bytes the next time is refused at the first
-object that differs, before it is handed on. Each object is handed on once, and all of them or an
-error.
+For a snapshot of this program the list is the sealed one, for a snapshot of Velero's a first
+reading of its archive gives it. It is kept in a local file, so every later reading is checked
+against what was verified once: a store that returns other bytes the next time is refused at the
+first object that differs, before that object is passed on. Each object is passed on once, and
+either all of them or an error.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from resilience.backup.format.object_index import Lines
 from resilience.backup.format.velero import Found, objects_in
 
 MOST_OBJECTS = 1_000_000
-"""No cluster holds so many; an archive of empty entries can."""
+"""No cluster has this many; an archive of empty entries can."""
 
 Archive = Callable[[], Iterable[bytes]]
 
 
 class Contents:
-    """`archive` opens the tarball anew for each reading."""
+    """`archive` opens the tarball again for each reading."""
 
     def __init__(self, name: str, lines: Lines, archive: Archive) -> None:
         self._name, self._lines, self._archive = name, lines, archive
@@ -41,7 +41,7 @@ class Contents:
 
     @property
     def namespaces(self) -> frozenset[str]:
-        """Those that objects lie in, and those that are objects."""
+        """Namespaces that contain objects, and Namespace objects."""
         return frozenset(filter(None, (namespace_of(line.address) for line in self)))
 
     def objects(self) -> Iterator[Found]:
@@ -49,13 +49,13 @@ class Contents:
         return (found for _, found in self.pairs())
 
     def pairs(self) -> Iterator[tuple[ObjectLine, Found]]:
-        """Each line of the list and its object, in order; `Tampered` before an object that differs
-        is handed on, and at the end when one is missing."""
+        """Each line of the list and its object, in order; `Tampered` before an object that
+        differs is passed on, and at the end when one is missing."""
         expected, done = iter(self), 0
         line = next(expected, None)
         for found in objects_in(self._archive()):
             if line is None or _place(found.address) != _place(line.address):
-                continue  # the second copy of an object that was handed on
+                continue  # the second copy of an object that was passed on
             if len(found.body) != line.size or _hash(found.body) != line.sha256:
                 raise Tampered(
                     f"snapshot {self._name}: object {found.address.plain} is not the one that was "
@@ -71,17 +71,17 @@ class Contents:
 
 
 def namespace_of(address: Address) -> str:
-    """The namespace that an object lies in or is; "" for what belongs to the cluster."""
+    """The namespace of an object, its own name for a Namespace; "" for cluster-scoped objects."""
     return address.name if address.resource == "namespaces" else address.namespace
 
 
 def sealed(name: str, lines: Iterable[ObjectLine], archive: Archive) -> Contents:
-    """By a list that was verified."""
+    """From a verified list."""
     return Contents(name, _kept(lines), archive)
 
 
 def scanned(name: str, archive: Archive) -> Contents:
-    """By a first reading; `BadArchive` for two different copies of one object."""
+    """From a first reading; `BadArchive` for two different copies of one object."""
     return Contents(name, _kept(_scan(archive())), archive)
 
 
@@ -100,7 +100,7 @@ def _kept(lines: Iterable[ObjectLine]) -> Lines:
 
 
 def _scan(chunks: Iterable[bytes]) -> Iterator[ObjectLine]:
-    """What is held for each object is two numbers, whatever it is called and holds."""
+    """Two numbers are kept for each object, whatever its name and content."""
     seen: dict[int, int] = {}
     for found in objects_in(chunks):
         key, content = _short("\0".join(_place(found.address)).encode()), _short(found.body)

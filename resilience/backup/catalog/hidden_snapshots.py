@@ -1,6 +1,7 @@
-"""Snapshots that a delete marker hides, although a lock or the bucket's versions still keep them.
+"""Snapshots that a delete marker hides, although a lock or the bucket's versioning still keeps
+them.
 
-A list that says "no snapshots" then is the worst moment to learn of versions: what a lock keeps is
+Someone who sees "no snapshots" should not have to know about versions then: what a lock keeps is
 named with its date, and `backup undelete` makes it visible again.
 """
 
@@ -36,7 +37,7 @@ class HiddenSnapshot:
 
 
 def hidden_snapshots(store: Store, name: str = "") -> list[HiddenSnapshot]:
-    """Those whose marker is hidden, by name."""
+    """Snapshots whose marker is hidden, by name."""
     found = []
     for each in hidden(store, layout.directory(name) if name else layout.BACKUPS):
         if layout.is_marker(each.key):
@@ -48,7 +49,7 @@ def hidden_snapshots(store: Store, name: str = "") -> list[HiddenSnapshot]:
 
 def undelete(store: Store, name: str) -> int:
     """Make a hidden snapshot visible again, its marker last; returns the number of files. The
-    records of its verifications come along."""
+    records of its verifications are included."""
     layout.checked_name(name)
     found = list(hidden(store, layout.directory(name)))
     if not any(layout.is_marker(each.key) for each in found):

@@ -1,9 +1,9 @@
 """Which snapshots are kept: grandfather, father, son. Pure.
 
-For each period the newest snapshot of each of its last N spans is kept, as restic does; `last`
-keeps the newest N. The newest verified one is kept whatever the numbers say: a schedule that has
-been failing for weeks must not delete the last good snapshot (velero #5381). Only snapshots of the
-same plan compete.
+For each period the newest snapshot of each of its last N spans is kept, as in restic; `last` keeps
+the newest N. The newest verified one is kept whatever the numbers say: a schedule that has been
+failing for weeks must not delete the last good snapshot (velero #5381). Only snapshots of the same
+plan compete.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`reasons` empty: it goes."""
+    """No `reasons`: it is deleted."""
 
     candidate: Candidate
     reasons: tuple[str, ...]
@@ -48,12 +48,12 @@ _SPANS: Mapping[str, Callable[[datetime], str]] = {
 
 
 def decide(candidates: Iterable[Candidate], keep: Keep, *, timezone: str = "UTC") -> list[Decision]:
-    """One decision for each, newest first. A `Keep` of nothing but zeros keeps everything: it was
-    not written, and silence must not delete."""
+    """One decision for each, newest first. A `Keep` with only zeros keeps everything: nobody set
+    it, and silence must not delete."""
     newest = sorted(candidates, reverse=True)
     reasons: dict[str, list[str]] = {each.name: [] for each in newest}
     if keep == Keep():
-        return [Decision(each, ("no retention is written",)) for each in newest]
+        return [Decision(each, ("no retention is set",)) for each in newest]
     for each in newest[: keep.last]:
         reasons[each.name].append("last")
     zone = ZoneInfo(timezone)

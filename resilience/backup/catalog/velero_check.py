@@ -1,8 +1,8 @@
-"""What can be said of a snapshot that Velero wrote: it keeps no hashes, but a phase and a list.
+"""What can be checked of a snapshot that Velero wrote: it has no hashes, but a phase and a list.
 
-The list of its objects, held against the archive, tells a truncated or replaced tarball, which
-Velero itself never looks for; the phase tells one that is not finished. It proves no content, but
-once a verification has recorded the archive's hash, a later one finds any bit that changed.
+Comparing its list of objects with the archive reveals a truncated or replaced tarball, which Velero
+itself never checks; the phase reveals an unfinished one. That proves no content, but once a
+verification has recorded the archive's hash, a later one finds any changed bit.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _SHOWN = 5
 
 @dataclass(slots=True)
 class Whole:
-    """What a check found out. `listed` is false where there is no resource list, as before 1.2;
-    `archive` is the hash of what was read."""
+    """The result of a check. `listed` is false without a resource list, as before 1.2; `archive`
+    is the hash of what was read."""
 
     name: str
     findings: list[str] = field(default_factory=list)
@@ -89,7 +89,7 @@ def _archive(snapshot: Snapshot, found: Whole) -> Iterator[str]:
     found.listed = listed is not None
     if listed is None:
         found.warnings.append(
-            f"snapshot {snapshot.name} of Velero has no resource list, so nothing tells whether "
+            f"snapshot {snapshot.name} of Velero has no resource list, so nothing shows whether "
             "its archive is complete"
         )
     held = {
@@ -97,7 +97,7 @@ def _archive(snapshot: Snapshot, found: Whole) -> Iterator[str]:
         for line in contents
     }
     if lost := missing_from(listed or {}, held):
-        yield f"it lists what its archive lacks: {_some(lost)}; {_advice(found)}"
+        yield f"it lists objects that its archive lacks: {_some(lost)}; {_advice(found)}"
     named = {(kind, name) for kind, names in (listed or {}).items() for name in names}
     more = [
         f"{kind} {space + '/' if space else ''}{name}"
@@ -106,8 +106,8 @@ def _archive(snapshot: Snapshot, found: Whole) -> Iterator[str]:
     ]
     if more and listed is not None:
         found.warnings.append(
-            f"snapshot {snapshot.name} of Velero: its archive holds what its resource list does "
-            f"not name: {_some(more)}"
+            f"snapshot {snapshot.name} of Velero: its archive holds objects that its resource list "
+            f"does not name: {_some(more)}"
         )
     found.archive = _digest(snapshot)
     record = latest(snapshot)
@@ -117,12 +117,12 @@ def _archive(snapshot: Snapshot, found: Whole) -> Iterator[str]:
 
 def _advice(found: Whole) -> str:
     if found.partial:
-        return f"its phase is {PARTIAL}, which may be why; take one that is Completed"
-    return "take an older one"
+        return f"its phase is {PARTIAL}, which may be the reason; use one that is Completed"
+    return "use an older one"
 
 
 def resource_list(snapshot: Snapshot) -> dict[str, list[str]] | None:
-    """Names by GROUP/KIND, without versions: a plugin may store another than was listed. None where
+    """Names by GROUP/KIND, without versions: a plugin may store another than was listed. None if
     Velero wrote no list."""
     found = snapshot.side("resource-list")
     if found is None:
@@ -158,8 +158,8 @@ def _some(names: list[str]) -> str:
 
 
 def require_intact(snapshot: Snapshot) -> list[str]:
-    """`Tampered` unless it is what was written, as far as its writer lets that be known; what is to
-    be known beside that."""
+    """`Tampered` unless it is what was written, as far as its writer makes that checkable;
+    returns what else there is to know."""
     if snapshot.manifest:
         verify(snapshot).require()
         return []

@@ -1,4 +1,4 @@
-"""Which volumes' data a backup of Velero's holds where only Velero can read it.
+"""Volumes whose data a backup of Velero's holds in a form that only Velero can read.
 
     volumeinfo.json.gz          one entry per volume, since 1.13
     podvolumebackups.json.gz    file system backups (kopia, before that restic)
@@ -6,9 +6,9 @@
     volumesnapshots.json.gz     native snapshots of the provider
     csi-volumesnapshots.json.gz VolumeSnapshots, to 1.16
 
-Objects come back without this data, so a restore that says nothing would end with empty volumes.
-Shapes are those of Velero's internal/volume, pkg/itemoperation and pkg/apis; unknown fields are
-ignored, a wrong type is `Tampered`.
+Objects are restored without this data, so a silent restore would end with empty volumes. Shapes are
+those of Velero's internal/volume, pkg/itemoperation and pkg/apis; unknown fields are ignored, a
+wrong type is `Tampered`.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ _DONE = ("", "Completed", "succeeded")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Unread:
-    """One volume. `name` is the claim's, or a Pod's and its volume's where there is no claim."""
+    """One volume. `name` is the claim's, or a Pod's and its volume's if there is no claim."""
 
     namespace: str
     name: str
     held: str
     known_as: frozenset[tuple[str, str]] = field(default=frozenset(), compare=False)
-    """What other side files call it: a Pod's volume, a PersistentVolume."""
+    """Its name in other side files: a Pod's volume, a PersistentVolume."""
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name} ({self.held})"
 
 
 def unread(snapshot: Snapshot) -> tuple[Unread, ...]:
-    """Each volume once, by namespace and name; () for a snapshot of ours."""
+    """Each volume once, by namespace and name; () for a snapshot of this program."""
     if snapshot.manifest:
         return ()
     found: dict[tuple[str, str], Unread] = {}

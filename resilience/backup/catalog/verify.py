@@ -1,9 +1,9 @@
-"""Is what is stored what was written? Every file, every object, the signature, the name.
+"""Whether the stored bytes are those written: every file, every object, the signature, the name.
 
 In this order: signature over the manifest; the manifest's own name; the hash and size of each file;
-each object in the archive against the list of objects, in lockstep, both copies; nothing more and
-nothing less than the manifest lists. Memory is one object. A finding is a sentence; the first
-`MOST` are kept. A good result is written down by `verify_record`, and `fresh` believes only that.
+each object in the archive against the list of objects, in lockstep, both copies; exactly the files
+that the manifest lists. Memory is one object. A finding is a sentence; the first `MOST` are kept.
+`verify_record` stores a good result, and `fresh` relies only on that.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ MOST = 100
 
 @dataclass(slots=True)
 class Verification:
-    """What was found out. `bytes` counts objects, uncompressed, once. `opened` is false when the
-    content of an encrypted snapshot was not looked at, because no identity was given."""
+    """The result. `bytes` counts objects, uncompressed, once. `opened` is false when the content
+    of an encrypted snapshot was not read, because no identity was given."""
 
     name: str
     findings: list[str] = field(default_factory=list)
@@ -39,20 +39,21 @@ class Verification:
 
     @property
     def intact(self) -> bool:
-        """Whether everything fits."""
+        """Whether everything matches."""
         return not self.findings
 
     def require(self) -> None:
         """`Tampered` with the findings."""
         if self.findings:
             raise Tampered(
-                f"snapshot {self.name} is not what was written:\n  "
+                f"snapshot {self.name} differs from what was written:\n  "
                 + "\n  ".join(self.findings[:10])
             )
 
 
 def verify(snapshot: Snapshot, *, trusted: str = "") -> Verification:
-    """Check a snapshot of ours. `trusted` is the public key it must be signed with, "" for any.
+    """Check a snapshot of this program. `trusted` is the public key that must have signed it, ""
+    for any.
 
     Store errors other than a missing file are raised: they say nothing about the snapshot.
     """
@@ -122,8 +123,8 @@ def _file(snapshot: Snapshot, manifest: Manifest, key: str) -> Iterator[str]:
 
 
 def _places(snapshot: Snapshot, manifest: Manifest) -> Iterator[str]:
-    """Consent is asked for the namespaces that a manifest names: an object elsewhere would come
-    back where nobody was asked."""
+    """Consent covers the namespaces that a manifest names: an object elsewhere would be restored
+    where nobody consented."""
     for line in snapshot.contents:
         found = namespace_of(line.address)
         if found and found not in manifest.namespaces:
@@ -161,7 +162,7 @@ def _flaw(snapshot: Snapshot, key: str, result: Verification) -> str:
 
 
 def _exactly(snapshot: Snapshot, result: Verification) -> bool:
-    """The way of an intact snapshot: fast, and without a word about what is wrong."""
+    """For an intact snapshot: fast, without details about differences."""
     archive = Exact(snapshot.archive())
     if not archive.begins():
         return False
@@ -175,7 +176,7 @@ def _exactly(snapshot: Snapshot, result: Verification) -> bool:
 
 
 def _objects(snapshot: Snapshot, result: Verification) -> Iterator[str]:
-    """The way of a damaged one: read once more, entry by entry, to say what differs."""
+    """For a damaged one: read again, entry by entry, to say what differs."""
     result.objects = result.bytes = 0
     chunks = snapshot.stream(layout.archive(snapshot.name), held=False)
     files = (entry for entry in entries(chunks) if entry.path != VERSION_ENTRY)

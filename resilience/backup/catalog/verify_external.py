@@ -1,7 +1,7 @@
-"""Is the data that an engine keeps beside a snapshot what was written?
+"""Whether the data that an engine keeps for a snapshot is what was written.
 
-The engine has checks of its own; what counts here is that the stream it gives back has the size and
-the sha256 that the manifest recorded when it was taken.
+The engine has checks of its own; what counts here is that the stream it returns has the size and
+the sha256 that the manifest recorded.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from resilience.backup.format.manifest import VolumeRecord
 
 
 def elsewhere(snapshot: Snapshot) -> Iterator[str]:
-    """A finding for each stream that is not as it was; files of the snapshot are not read."""
+    """A finding for each stream that differs; files of the snapshot are not read."""
     for record in snapshot.manifest.volumes if snapshot.manifest else ():
         if record.engine:
             yield from _flaw(snapshot, record)
@@ -31,4 +31,4 @@ def _flaw(snapshot: Snapshot, record: VolumeRecord) -> Iterator[str]:
         yield f"{record.key} cannot be read: {problem}"
         return
     if (size, digest.hexdigest()) != (record.bytes, record.sha256):
-        yield f"{record.key} was changed: {record.engine} gives back other bytes than it was given"
+        yield f"{record.key} was changed: {record.engine} returns other bytes than it received"

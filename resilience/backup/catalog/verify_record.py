@@ -1,8 +1,9 @@
 """The record of a verification: `backups/NAME/verified-TIME.json`, created once, never rewritten.
 
-It refers to what was verified by hash: the manifest of a snapshot of ours, velero-backup.json of
-one of Velero's. A record of something else, or one with a flipped bit, counts as none. Records are
-evidence for whoever trusts the store: where a key is trusted, `intact` and drills verify again.
+It refers to what was verified by hash: the manifest of a snapshot of this program,
+velero-backup.json of one of Velero's. A record of something else, or one with a flipped bit, counts
+as none. Records are evidence for those who trust the store: with a trusted key, `intact` and drills
+verify again.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from resilience.backup.format.errors import Tampered
 
 
 class Verified(Protocol):
-    """What a record is made of (`verify.Verification`, or a check of a backup of Velero's)."""
+    """What a record is made from (`verify.Verification`, or a check of a backup of Velero's)."""
 
     objects: int
     bytes: int
@@ -32,8 +33,8 @@ class Verified(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """`manifest` is the hash that it refers to, `archive` the archive's where Velero wrote it, as
-    nothing else keeps it. `opened` is false when an encrypted content was not looked at."""
+    """`manifest` is the hash that it refers to, `archive` the archive's if Velero wrote it,
+    because nothing else keeps it. `opened` is false when encrypted content was not read."""
 
     snapshot: str
     verified: datetime
@@ -48,7 +49,7 @@ class Record:
 def record(
     snapshot: Snapshot, verification: Verified, moment: datetime, *, archive: str = ""
 ) -> str:
-    """Write down a good verification; returns the key."""
+    """Store a good verification; returns the key."""
     verification.require()
     made = Record(
         snapshot=snapshot.name,
@@ -78,7 +79,7 @@ def _with_check(text: bytes) -> bytes:
 
 
 def understood(data: bytes) -> Record | None:
-    """The record, None when a bit of it is not as it was written."""
+    """The record; None when any bit of it has changed."""
     text = data.partition(b"\n")[0]
     if _with_check(text) != data:
         return None
@@ -103,6 +104,6 @@ def latest(snapshot: Snapshot) -> Record | None:
 
 
 def recorded(snapshot: Snapshot) -> datetime | None:
-    """When the snapshot was last verified, None for never."""
+    """When the snapshot was last verified; None for never."""
     found = latest(snapshot)
     return found.verified if found else None

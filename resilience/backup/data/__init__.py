@@ -1,4 +1,4 @@
-"""Data that is not objects.
+"""Data other than objects.
 
 Volumes, dumps, hooks and the sentinel, by commands in containers.
 """

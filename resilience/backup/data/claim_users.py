@@ -1,8 +1,8 @@
 """Which Pods of a snapshot mount which claim, and what a helper in their place needs.
 
 A volume is filled before the Pods that use it are restored, so the cluster cannot tell on which
-nodes they may run, what pulls their images, and as whom they run. The snapshot can: by its Pods,
-and where a workload had none, by its template.
+nodes they may run, with what secrets their images are pulled, and as which user they run. The
+snapshot can: from its Pods, and for a workload without any, from its template.
 """
 
 from __future__ import annotations
@@ -65,6 +65,6 @@ def _claims(pod: dict[str, Any]) -> Iterator[str]:
 
 
 def _mounting(pod: dict[str, Any], template: str) -> dict[str, Any]:
-    """A StatefulSet's template, as if its volume were a claim of the template's name."""
+    """A StatefulSet's template, as if its volume were a claim with the template's name."""
     volume = {"name": template, "persistentVolumeClaim": {"claimName": template}}
     return {**pod, "volumes": [*(pod.get("volumes") or ()), volume]}

@@ -1,4 +1,4 @@
-"""Which Pods a plan's commands run in: those that fit the selector and live, by name."""
+"""Which Pods a plan's commands run in: those that match the selector and are alive, by name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _OURS = "app.kubernetes.io/managed-by"
 
 
 def living(cluster: Cluster, namespace: str, selector: Selector) -> list[Object]:
-    """All that fit and run; never a helper of ours."""
+    """All matching running Pods; never a helper of this project."""
     return sorted(
         (
             pod
@@ -27,12 +27,12 @@ def living(cluster: Cluster, namespace: str, selector: Selector) -> list[Object]
 
 
 def serving(cluster: Cluster, namespace: str, selector: Selector) -> Object | None:
-    """The first that is ready, None when there is none."""
+    """The first ready one, None when there is none."""
     return next((pod for pod in living(cluster, namespace, selector) if serves(pod)), None)
 
 
 def container(pod: Object, wanted: str, whose: str) -> str:
-    """The container that is named, else the first; `BadRequest` names those that there are."""
+    """The named container, else the first; `BadRequest` lists the containers."""
     names = [str(each["name"]) for each in pod["spec"]["containers"]]
     if wanted and wanted not in names:
         metadata = pod["metadata"]

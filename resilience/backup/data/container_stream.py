@@ -1,7 +1,7 @@
-"""Commands in a container, as streams: the one thing volumes, dumps and hooks need of a cluster.
+"""Commands in a container, as streams: all that volumes, dumps and hooks need from a cluster.
 
 The four proofs of a stream: the producer's byte count, its sha256, its end marker, and exit status
-zero in the status channel. A tar that lost its tail, a dump whose producer died, a connection that
+zero in the status channel. A tar without its tail, a dump whose producer died, a connection that
 was closed early: each lacks at least one (kubernetes #60140, kubectl #1361, k8up #910).
 """
 
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
     from resilience.cluster.transport import HttpCluster
 
 MARKER = "resilience-end "
-"""What the producer's last line on stderr begins with; JSON follows."""
+"""Prefix of the producer's last line on stderr; JSON follows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """`status` None: the connection ended before the status channel said anything."""
+    """`status` None: the connection ended before the status channel reported anything."""
 
     status: int | None
     stderr: str
 
 
 def packed(agent: str) -> str:
-    """A program of ours that runs in a container, for `python -c`: it travels in a URL, as the
-    commands of exec do, and proxies take few kilobytes of it."""
+    """A program of this project that runs in a container, for `python -c`: it is sent in a URL,
+    as the commands of exec are, and proxies accept only a few kilobytes."""
     source = package_files("resilience.backup.data").joinpath(f"{agent}.py").read_text("utf-8")
     text = base64.b64encode(zlib.compress(_bare(source).encode(), 9)).decode()
     return f"import base64, zlib; exec(zlib.decompress(base64.b64decode('{text}')))"
@@ -72,11 +72,12 @@ class Exec(Protocol):
         stdout: Callable[[bytes], object] = lambda data: None,
         timeout: float = 3600.0,
     ) -> Ended:
-        """`stdin` is closed when it is exhausted; `stdout` gets the bytes as they come."""
+        """`stdin` is closed when it is exhausted; `stdout` gets the bytes as they arrive."""
 
 
 class ClusterExec:
-    """By the API server's WebSocket. A stream that ends without a status is `Ended(None, ...)`."""
+    """Over the API server's WebSocket. A stream that ends without a status is `Ended(None,
+    ...)`."""
 
     def __init__(self, cluster: HttpCluster) -> None:
         self._cluster = cluster
@@ -119,7 +120,7 @@ class ClusterExec:
 
 
 def exec_of(cluster: Cluster) -> Exec:
-    """A way into the containers of a cluster; `VolumeFailed` when it is used and there is none."""
+    """Access to the containers of a cluster; `VolumeFailed` when it is used and there is none."""
     from resilience.cluster.transport import HttpCluster
 
     return ClusterExec(cluster) if isinstance(cluster, HttpCluster) else _NoWayIn()
@@ -131,7 +132,7 @@ class _NoWayIn:
 
 
 class Counted:
-    """Counts and hashes on our side of the stream."""
+    """Counts and hashes on the local side of the stream."""
 
     def __init__(self, sink: Callable[[bytes], object]) -> None:
         self._sink = sink
@@ -152,8 +153,8 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Footer:
-    """What the producer said of its stream. `tree` is the hash of the files themselves; `warnings`
-    name what is not in it, or could not be restored."""
+    """The producer's report on its stream. `tree` is the hash of the files themselves;
+    `warnings` name what is not in it, or could not be restored."""
 
     bytes: int
     sha256: str
@@ -162,7 +163,7 @@ class Footer:
 
 
 def proven(what: str, ended: Ended, counted: Counted) -> Footer:
-    """All four proofs, or `VolumeFailed` that names the one that is missing."""
+    """All four proofs, or `VolumeFailed` that names the missing one."""
     if ended.status is None:
         said = f" (last words: {_tail(ended.stderr)})" if ended.stderr.strip() else ""
         raise VolumeFailed(
@@ -198,7 +199,7 @@ def _warnings(found: dict[str, Any]) -> tuple[str, ...]:
 
 
 def last_words(ended: Ended) -> str:
-    """What a command said before it failed."""
+    """A command's last words before it failed."""
     return _tail(ended.stderr)
 
 

@@ -1,11 +1,11 @@
-"""Runs inside of an application's container: a command's output or input, counted and hashed.
+"""Runs inside an application's container: a command's output or input, counted and hashed.
 
     python -c AGENT take COMMAND...   what the command prints, on stdout
     python -c AGENT load COMMAND...   stdin, to the command
 
 Standard library only. The last line on stderr is the end marker; the exit status is the command's,
-or 124 when it was content with a part of its input. A `python` that the container's PATH does not
-have is the one that runs this: the command then runs in a fork of it.
+or 124 when it accepted only a part of its input. If the container's PATH has no `python`, the
+interpreter that runs this program also runs the command, in a fork.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def python(words: list[str], stdin: int, stdout: int) -> int:
 
 
 def passed(source: IO[bytes], sink: Callable[[bytes], object]) -> tuple[int, str]:
-    """Everything from one to the other; how much it was, and its sha256."""
+    """Copy everything; returns the number of bytes and their sha256."""
     count, digest = 0, hashlib.sha256()
     while block := source.read(BLOCK):
         count += len(block)
@@ -84,7 +84,7 @@ def take(command: list[str]) -> tuple[int, tuple[int, str]]:
 
 
 def load(command: list[str]) -> tuple[int, tuple[int, str]]:
-    """Stdin to the command; what it prints is for people."""
+    """Stdin to the command; its own output is for people."""
     theirs, ours = os.pipe()
     os.set_inheritable(ours, False)
     sink = Sink(open(ours, "wb"))  # noqa: SIM115 - closed by its own method
@@ -97,7 +97,8 @@ def load(command: list[str]) -> tuple[int, tuple[int, str]]:
 
 
 class Sink:
-    """The command's input. One that it closed early takes no more, and remembers that."""
+    """The command's input. Once the command has closed it, it accepts no more, and remembers
+    that."""
 
     def __init__(self, stdin: IO[bytes]) -> None:
         self._stdin = stdin
@@ -120,7 +121,7 @@ class Sink:
 
 
 def main() -> int:
-    """Do what is asked; the exit status."""
+    """Execute the request; the exit status."""
     code, (count, digest) = {"take": take, "load": load}[sys.argv[1]](sys.argv[2:])
     marker = json.dumps({"bytes": count, "sha256": digest})
     print(f"\nresilience-end {marker}", file=sys.stderr, flush=True)

@@ -69,8 +69,8 @@ class Dumps:
     """Bytes that this machine has for a dump before it is loaded."""
 
     def take(self, files: Files, namespaces: Sequence[str]) -> list[VolumeRecord]:
-        """One of each dump from each namespace that has a Pod for it; `VolumeFailed` when no
-        namespace has."""
+        """One of each dump from each namespace that has a Pod for it; `VolumeFailed` when none
+        has."""
         return [record for dump in self.wanted for record in self._take(files, namespaces, dump)]
 
     def _take(self, files: Files, namespaces: Sequence[str], dump: Dump) -> list[VolumeRecord]:
@@ -137,7 +137,7 @@ class Dumps:
         return f"{what}: {record.bytes} bytes loaded by {record.load[0]}{told}"
 
     def _counting(self, namespace: str, pod: str, where: str, way: str) -> list[str]:
-        """What the command is put behind, of what the container has."""
+        """The prefix for the command, from the tools that the container has."""
         shell = {"take": _TAKE, "load": _LOAD}[way]
         if self._ends_well(namespace, pod, where, ["sh", "-c", _TOOLS]):
             return ["sh", "-c", shell, "sh"]
@@ -168,7 +168,7 @@ class Dumps:
 
 
 Load = Callable[[Snapshot, Targets], list[str]]
-"""Loads a snapshot's dumps; says what it did."""
+"""Loads a snapshot's dumps; returns what it did."""
 
 
 def of(snapshot: Snapshot) -> list[VolumeRecord]:

@@ -1,9 +1,8 @@
-"""The life of data that an engine keeps: it goes when its snapshot goes, and along when it is
-copied.
+"""The life of data that an engine keeps: it is deleted and copied together with its snapshot.
 
-What no snapshot refers to is left alone for a day, since a snapshot that is being made shows
-nothing until it is whole. Whatever keeps the engine from cleaning up is told and tried again the
-next time: the snapshots themselves are not affected.
+Data that no snapshot refers to is left alone for a day, since a snapshot in progress is invisible
+until it is complete. A failure of the engine to clean up is reported and retried the next time: the
+snapshots themselves are not affected.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from resilience.backup.store import Store
 def swept(
     store: Store, gone: Collection[str], now: datetime, *, after: timedelta, dry_run: bool
 ) -> list[str]:
-    """Take away what belongs to the snapshots that are `gone`, or to none; says what it did."""
+    """Remove data of the snapshots in `gone`, or of no snapshot; returns what it did."""
     if next(iter(store.list(layout.RESTIC + "/config")), None) is None:
         return []
     try:
@@ -51,7 +50,7 @@ def _swept(store: Store, gone: Collection[str], before: datetime, dry_run: bool)
 
 
 def copied(snapshot: Snapshot, target: Store, clock: Clock) -> int:
-    """What engines keep for a snapshot, into another store's repository; the bytes."""
+    """Copy what engines keep for a snapshot into another store's repository; the bytes."""
     records = snapshot.manifest.volumes if snapshot.manifest else ()
     kept = [each for each in records if each.engine]
     if not kept:

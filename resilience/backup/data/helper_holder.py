@@ -1,9 +1,9 @@
-"""Which process made a helper Pod, and whether that process still runs.
+"""Which process created a helper Pod, and whether that process still runs.
 
-A run acts in a namespace under its lock (a Lease), so whoever holds the lock meets only helpers of
-runs that are dead. The sandbox has no locks, and all that acts on it runs on this machine: there
-the process itself tells. A process is named by machine, boot, process namespace, pid and the time
-of its start, so a pid that was given to another process since is not mistaken for it.
+A run acts in a namespace under its lock (a Lease), so the holder of the lock only meets helpers of
+dead runs. The sandbox has no locks, and everything that acts on it runs on this host: there the
+process itself tells. A process is identified by host, boot, process namespace, pid and start time,
+so a pid that was reused since is not mistaken for it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import socket
 from pathlib import Path
 
 HOLDER = "resilience/holder"
-"""Annotation of a helper Pod: the process that made it."""
+"""Annotation of a helper Pod: the process that created it."""
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
@@ -25,7 +25,7 @@ def holder() -> str:
 
 
 def runs_here(named: str) -> bool:
-    """Whether that process is one of this machine and lives."""
+    """Whether that process is on this host and alive."""
     machine, _, rest = named.rpartition("/")
     machine, _, pid = machine.rpartition("/")
     if machine != _machine() or not pid.isdigit():
@@ -41,8 +41,7 @@ def _machine() -> str:
 
 
 def _started(pid: int) -> str:
-    """Its start in clock ticks since boot; "" when there is no such process, or it has ended and
-    is only not waited for yet."""
+    """Its start in clock ticks since boot; "" when there is no such process, or only a zombie."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

@@ -25,7 +25,8 @@ def helper(
     stands_in: StandIn = NOBODY,
     access: Access = Access.FILES,
 ) -> Object:
-    """No rights, no token, nothing but the claim. `run` is the snapshot's or the restore's name."""
+    """No permissions, no token, nothing but the claim. `run` is the snapshot's or the restore's
+    name."""
     source = {"persistentVolumeClaim": {"claimName": claim, "readOnly": not writing}}
     return HelperPod(
         name=(PREFIX + claim)[:253],
@@ -44,7 +45,7 @@ def helper(
 
 
 RUN = "resilience/run"
-"""Annotation: the snapshot or the restore that a helper works for."""
+"""Annotation: the snapshot or the restore for which a helper works."""
 
 
 def uses(pod: Object, claim: str) -> bool:
@@ -55,7 +56,7 @@ def uses(pod: Object, claim: str) -> bool:
 
 
 def _volume(spec: dict[str, Any], claim: str) -> str:
-    """What a Pod's spec calls the volume of that claim."""
+    """The name of the claim's volume in a Pod's spec."""
     for each in spec.get("volumes") or ():
         if (each.get("persistentVolumeClaim") or {}).get("claimName") == claim:
             return str(each.get("name", ""))
@@ -63,7 +64,7 @@ def _volume(spec: dict[str, Any], claim: str) -> str:
 
 
 def in_place_of(spec: dict[str, Any], claim: str) -> StandIn:
-    """What a helper takes over from a Pod (or a template) that uses the claim: of its first
+    """What a helper takes over from a Pod (or a template) that uses the claim: from its first
     container that mounts it."""
     volume = _volume(spec, claim)
     for container in spec.get("containers") or ():

@@ -1,10 +1,11 @@
-"""Commands before and after, in the application's own containers: Velero's annotations, by exec.
+"""Commands before and after a snapshot, in the application's own containers: Velero's annotations,
+by exec.
 
-A plan's own `hooks:` run too, before those of the annotations, and are undone after them.
+A plan's own `hooks:` run as well, before those of the annotations, and are reverted after them.
 `pre.hook.backup.velero.io/{container,command,on-error,timeout}` and `post.hook...` on Pods. A hook
-that fails fails the snapshot unless its `on-error` says `Continue`; Velero documents the same
-default and does otherwise (an empty value is not `Fail` in its handler). Post hooks run whatever
-happened in between: what was frozen must be thawed.
+that fails fails the snapshot unless its `on-error` is `Continue`; Velero documents the same default
+and does otherwise (an empty value is not `Fail` in its handler). Post hooks always run: what was
+frozen must be thawed.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class Hook:
 
 
 def hook(pod: Object, when: str) -> Hook | None:
-    """The hook that a Pod's annotations ask for; `when` is "pre" or "post"."""
+    """The hook in a Pod's annotations; `when` is "pre" or "post"."""
     metadata = pod["metadata"]
     annotations = metadata.get("annotations") or {}
     prefix = f"{when}.hook.backup.velero.io/"
@@ -94,7 +95,7 @@ def around(
     tell: Callable[[str], None],
     planned: Sequence[PlanHook] = (),
 ) -> Callable[[], AbstractContextManager[None]]:
-    """For `Request.hooks`. `tell` gets the failures that may be passed over."""
+    """For `Request.hooks`. `tell` receives the failures that may be ignored."""
 
     @contextmanager
     def hooks() -> Iterator[None]:
@@ -118,7 +119,7 @@ def around(
 
 
 def wants_hooks(cluster: Cluster, namespace: str) -> bool:
-    """Whether a Pod there asks for commands by its annotations."""
+    """Whether annotations of a Pod there define commands."""
     pods = cluster.list(PODS, namespace)
     return any(hook(pod, when) for pod in pods for when in ("pre", "post"))
 
@@ -151,7 +152,7 @@ def _planned(each: PlanHook, pod: Object, command: Sequence[str]) -> Hook:
 
 
 def _run_all(hooks: Sequence[Hook], exec_: Exec, tell: Callable[[str], None]) -> None:
-    """One that fails must not keep the others frozen."""
+    """A failing one must not keep the others frozen."""
     failed: list[HookFailed] = []
     for each in hooks:
         try:

@@ -1,8 +1,9 @@
-"""Coming back from the VolumeSnapshots that a snapshot left on the cluster itself.
+"""Restores from the VolumeSnapshots that a snapshot left on the cluster itself.
 
-Quick, since no byte passes through us, and for the same reason held against no hash: what comes
-back is the storage's word. Only into the namespace that they are in. It is for a claim that was
-lost or spoilt while its storage lives; for everything else there is the data in the store.
+Fast, since no byte passes through this process, and for the same reason not verified against a
+hash: the storage alone vouches for the data. Only into the namespace of the VolumeSnapshots. It is
+for a claim that was lost or spoilt while its storage survives; everything else needs the data in
+the store.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from resilience.cluster.interface import Cluster, Object
 
 
 class LocalLayer:
-    """For `RestoreRequest.adjust`: claims are made from their VolumeSnapshots."""
+    """For `RestoreRequest.adjust`: claims are created from their VolumeSnapshots."""
 
     def __init__(self, snapshot: Snapshot, targets: Targets, cluster: Cluster) -> None:
         records = snapshot.manifest.volumes if snapshot.manifest else ()
@@ -34,15 +35,15 @@ class LocalLayer:
 
     @property
     def claims(self) -> Collection[tuple[str, str]]:
-        """Claims (namespace, name) that no stream is to be written into."""
+        """Claims (namespace, name) into which no stream is to be written."""
         return self._kept.keys()
 
     def _require(self, targets: Targets, cluster: Cluster) -> None:
         for record in self._kept.values():
             if targets.namespace(record.namespace) != record.namespace:
                 raise RestoreRefused(
-                    "a VolumeSnapshot gives claims in its own namespace only; restore without "
-                    "--local to go into another"
+                    "a VolumeSnapshot can only be restored in its own namespace; restore without "
+                    "--local into another one"
                 )
             try:
                 cluster.get(SNAPSHOTS, record.key, record.namespace)

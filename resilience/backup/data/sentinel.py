@@ -1,9 +1,9 @@
 """A record that the application itself keeps: written before a snapshot, read after its restore.
 
-Hashes prove that the stored bytes are the ones that were read. The sentinel proves the rest of the
-way: that what the application had acknowledged was in what was read, and that the restored
-application answers with it. It says which snapshot it was written for, when, and a checksum over
-both, so that a stale one, another's and a damaged one are told apart.
+Hashes prove that the stored bytes are the ones that were read. The sentinel proves the rest: that
+data which the application had acknowledged was among what was read, and that the restored
+application returns it. It names its snapshot, its time, and a checksum over both, so that a stale
+one, another's and a damaged one can be told apart.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ def _checksum(snapshot: str, time: str) -> str:
 
 
 def flaw(text: str, snapshot: str) -> str:
-    """What is wrong with a record that was read back; "" when it is the one of `snapshot`."""
+    """What is wrong with a record that was read back; "" when it belongs to `snapshot`."""
     try:
         found = json.loads(text)
         run, time, checksum = str(found["run"]), str(found["time"]), found["sha256"]
     except (ValueError, KeyError, TypeError):
-        return f"what was read is no record: {text.strip()[:80]!r}"
+        return f"what was read is not a record: {text.strip()[:80]!r}"
     if checksum != _checksum(run, time):
-        return "the record is damaged: its checksum does not fit"
+        return "the record is damaged: its checksum does not match"
     if run != snapshot:
         return f"the record was written for snapshot {run}, at {time}"
     return ""
@@ -60,7 +60,7 @@ def homes(sentinel: Sentinel, cluster: Cluster, namespaces: Sequence[str]) -> tu
 
 
 def plant(sentinel: Sentinel, cluster: Cluster, exec_: Exec, namespace: str, record: str) -> None:
-    """Hand the record to the application."""
+    """Give the record to the application."""
     _asked(sentinel, cluster, exec_, namespace, sentinel.write, stdin=record + "\n")
 
 
@@ -74,7 +74,8 @@ def require(
     clock: Clock,
     within: float,
 ) -> None:
-    """`SentinelFailed` unless the application, once it is ready, tells the record of a snapshot."""
+    """`SentinelFailed` unless the application, once it is ready, returns the record of a
+    snapshot."""
     until = clock.monotonic() + within
     while not serving(cluster, namespace, sentinel.pods) and clock.monotonic() < until:
         clock.wait(_PAUSE)
@@ -83,7 +84,7 @@ def require(
 
 
 def look(sentinel: Sentinel, cluster: Cluster, exec_: Exec, namespace: str) -> str:
-    """What the application says now."""
+    """What the application returns now."""
     return _asked(sentinel, cluster, exec_, namespace, sentinel.read)
 
 

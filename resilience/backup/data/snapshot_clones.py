@@ -1,9 +1,10 @@
 """What a helper reads instead of a claim that is in use: a VolumeSnapshot of it, or a clone.
 
-Either is the volume at one moment, as if the power had failed, and works for a ReadWriteOncePod
-claim too. It is made, read and removed; what a killed run left is removed by the next, a day later.
-With `local`, that many VolumeSnapshots of each claim stay: quick to come back from, and in the same
-storage as the volume itself, so lost together with it. No backup, and labelled as none.
+Either is the volume at one moment, as after a power failure, and works for a ReadWriteOncePod claim
+as well. It is created, read and deleted; leftovers of a killed run are deleted by the next, a day
+later. With `local`, that many VolumeSnapshots of each claim stay: fast to restore from, and in the
+same storage as the volume itself, so lost together with it. That is no backup, and labelled as
+none.
 
 Sources: snapshot.storage.k8s.io/v1; "Volume Snapshots" and "CSI Volume Cloning" of the Kubernetes
 documentation.
@@ -27,7 +28,7 @@ from resilience.model.inside import Volumes
 CLAIMS = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
 SNAPSHOTS = Resource("snapshot.storage.k8s.io", "v1", "volumesnapshots", "VolumeSnapshot")
 LOCAL = "csi"
-"""Kind of a record that is no data of ours: it names a VolumeSnapshot on the cluster."""
+"""Kind of a record without data of its own: it names a VolumeSnapshot on the cluster."""
 
 OFF_CLUSTER = "resilience/off-cluster"
 RUN = "resilience/run"
@@ -37,13 +38,13 @@ _OURS = {"app.kubernetes.io/managed-by": "pytest-resilience"}
 _LEFT_FOR = timedelta(days=1)
 _READY_WITHIN = 600.0
 _ERROR_STAYS = 60.0
-"""The controller tries again what fails; what it still cannot do after this long, it cannot do."""
+"""The controller retries failures; if it has not succeeded after this long, it cannot."""
 _PAUSE = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandIns:
-    """Makes them. `run` is the snapshot's name."""
+    """Creates them. `run` is the snapshot's name."""
 
     cluster: Cluster
     clock: Clock
@@ -66,7 +67,7 @@ class StandIns:
         try:
             name = taken["metadata"]["name"]
             told = str(taken["status"].get("restoreSize") or "")
-            size = "" if told == "0" else told  # some drivers know none
+            size = "" if told == "0" else told  # some drivers do not report it
             source = {"apiGroup": SNAPSHOTS.group, "kind": SNAPSHOTS.kind, "name": name}
             with self._claim(found, namespace, source, size) as clone:
                 yield clone
@@ -86,25 +87,25 @@ class StandIns:
         )
 
     def thin(self, namespace: str, claim: str) -> None:
-        """The oldest over `local` go. Only once the new one's snapshot is there: until then they
-        are the way back."""
+        """The oldest over `local` are deleted, but only once the new one's snapshot exists:
+        until then they are the fast restore."""
         kept = sorted(self._ours(SNAPSHOTS, namespace, _KEPT), key=_order)
         mine = [each for each in kept if _claim_of(each) == claim]
         for each in mine[: -self.wanted.local]:
             self._delete(SNAPSHOTS, each)
 
     def take_back(self, record: VolumeRecord) -> None:
-        """The snapshot that it belongs to did not come about."""
+        """The snapshot that it belongs to failed."""
         with suppress(NotFound):
             self.cluster.delete(SNAPSHOTS, record.key, record.namespace)
 
     def sweep(self, namespace: str) -> None:
-        """What killed runs left: a day is longer than any stream may take."""
+        """Leftovers of killed runs: no stream takes longer than a day."""
         if self.wanted.from_ == "live":
             return
         before = self.clock.now() - _LEFT_FOR
         for resource in (CLAIMS, SNAPSHOTS):
-            with suppress(NotFound):  # the kind itself; its first use says so better
+            with suppress(NotFound):  # the kind itself; its first use reports that better
                 for each in self._ours(resource, namespace, _PASSING):
                     if _age(each) < before:
                         self._delete(resource, each)

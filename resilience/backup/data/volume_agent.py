@@ -1,4 +1,4 @@
-"""Runs inside of a helper Pod: a directory to a tar stream, and back. Standard library only.
+"""Runs inside a helper Pod: a directory to a tar stream, and back. Standard library only.
 
     python agent.py save DIR      tar on stdout
     python agent.py load DIR      tar on stdin; DIR must be empty
@@ -13,8 +13,8 @@ reads as. What vanishes or is replaced under way, and sockets, pipes and devices
 warning.
 
 `load` writes below DIR and nowhere else, whatever the stream holds: a member is refused unless it
-is a file, directory or link whose directory this same stream has made, under a name that is new.
-Then it reads the disk back, and every entry must be what the stream said.
+is a file, directory or link, in a directory that this same stream has created, with a new name.
+Then it reads the disk back, and every entry must match the stream.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ XATTR = "SCHILY.xattr."
 SPARSE = "RESILIENCE.sparse"
 MOST_SEGMENTS = 10_000
 LARGEST = 8 << 30
-"""A ustar header can say no more: a sparse file with more data is sent with its zeros."""
+"""The limit of a ustar header: a sparse file with more data is sent with its zeros."""
 
 LOCAL = {"security.selinux"}
-"""Attributes that a node itself gives to files."""
+"""Attributes that a node itself sets on files."""
 
 
 class Counting:
@@ -68,7 +68,7 @@ class Counting:
 
 
 class Warned:
-    """What did not come along: the first hundred by name, and how many."""
+    """What is not in the stream: the first hundred by name, and how many."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -81,13 +81,13 @@ class Warned:
 
 
 class Content:
-    """The hash of a file's content, the same whether zeros are written or are a hole."""
+    """The hash of a file's content, the same for written zeros and for a hole."""
 
     def __init__(self) -> None:
         self.hash, self.at, self.pending = hashlib.sha256(), 0, bytearray()
 
     def feed(self, offset: int, data: bytes) -> None:
-        """`data` begins at `offset`; what was passed over is zeros."""
+        """`data` begins at `offset`; the skipped part is zeros."""
         self.pass_over(offset)
         start, view = 0, memoryview(data)
         while start < len(data):
@@ -125,7 +125,7 @@ class Content:
 
 
 class Plain:
-    """The hash of content as earlier versions took it."""
+    """The hash of content as earlier versions computed it."""
 
     def __init__(self) -> None:
         self.hash, self.at = hashlib.sha256(), 0
@@ -147,7 +147,7 @@ class Plain:
 
 
 class Tree:
-    """Lines of entries: their sum is the hash of the tree, so that no order is needed; each alone
+    """Lines of entries: their sum is the hash of the tree, so that no order is needed; each line
     is kept in eight bytes, to name what differs. `first` is the form of earlier versions."""
 
     def __init__(self, *, first: bool = False) -> None:
@@ -158,7 +158,7 @@ class Tree:
         return Plain() if self.first else Content()
 
     def add(self, info: tarfile.TarInfo, digest: str, kept: tarfile.TarInfo | None = None) -> None:
-        """`kept` is what could be restored of the entry, where that is less."""
+        """`kept` is the part of the entry that could be restored, if that is less."""
         line = self.line(info, digest)
         if self.first:
             self.lines.append(line)
@@ -190,7 +190,7 @@ def short(line: str) -> int:
 
 
 def shown(path: str) -> str:
-    """A name for people and JSON, whatever its bytes are."""
+    """A readable, JSON-safe name, whatever its bytes are."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
@@ -219,7 +219,7 @@ def why_not(problem: OSError) -> str:
 
 
 def is_the_file_systems(root: str, path: str) -> bool:
-    """An empty lost+found is made with the file system, and is no content."""
+    """An empty lost+found is created with the file system, and does not count as content."""
     return path == os.path.join(root, "lost+found") and not os.listdir(path)
 
 
@@ -326,7 +326,7 @@ class Reader:
         return info
 
     def typed(self, info: tarfile.TarInfo, status: os.stat_result, path: str) -> bool:
-        """Set its type; False for what a stream does not hold."""
+        """Set its type; False for types that a stream does not hold."""
         if stat.S_ISDIR(status.st_mode):
             info.type = tarfile.DIRTYPE
         elif stat.S_ISLNK(status.st_mode):
@@ -359,7 +359,7 @@ def read_attributes(path: str) -> dict[str, str]:
 
 
 def segments(file: int, size: int) -> Iterator[tuple[int, int]]:
-    """(offset, length) of what is no hole."""
+    """(offset, length) of data between holes."""
     status, at = os.fstat(file), 0
     if status.st_blocks * 512 >= size:
         yield 0, size
@@ -428,7 +428,7 @@ def forget(tar: Any) -> None:
 
 
 def send(tar: tarfile.TarFile, info: tarfile.TarInfo, file: int, warned: Warned) -> str:
-    """One file. With holes it goes in the form of GNU tar's sparse files, 1.0."""
+    """One file. With holes it is sent in the form of GNU tar's sparse files, 1.0."""
     parts, size, content = list(segments(file, info.size)), info.size, Content()
     holes = sum(length for _, length in parts) < size
     head, sent = b"", info
@@ -482,7 +482,7 @@ def loaded(root: str, warned: Warned, *, first: bool) -> tuple[Counting, Tree]:
             if info.name in (".", "lost+found"):
                 names.add(info.name)
             digest = create(tar, info, path, root, tree)
-            if info.isdir():  # what it holds comes first
+            if info.isdir():  # its content comes first
                 folders.append((info, path, len(tree.each)))
                 tree.add(info, digest)
             else:
@@ -497,7 +497,7 @@ def loaded(root: str, warned: Warned, *, first: bool) -> tuple[Counting, Tree]:
 
 
 def create(tar: tarfile.TarFile, info: tarfile.TarInfo, path: str, root: str, tree: Tree) -> str:
-    """Make one entry; the hash of its content."""
+    """Create one entry; the hash of its content."""
     if info.isreg():
         return write(tar, info, path, tree.content())
     if info.isdir():
@@ -534,14 +534,13 @@ def write(tar: tarfile.TarFile, info: tarfile.TarInfo, path: str, content: Any) 
 
 
 def parts_of(info: Any) -> list[tuple[int, int]]:
-    """(offset, length) of what is no hole."""
+    """(offset, length) of data between holes."""
     return [(0, info.size)] if info.sparse is None else info.sparse
 
 
 def finish(info: tarfile.TarInfo, path: str, warned: Warned) -> tarfile.TarInfo:
-    """Owner, mode, attributes and times, in this order: a change of owner takes the setuid bit and
-    the file's capabilities away. What could not be restored is warned about; what could is
-    returned."""
+    """Owner, mode, attributes and times, in this order: a change of owner clears the setuid bit
+    and the file's capabilities. Returns what could be restored, and warns about the rest."""
     failed = []
     if (info.uid, info.gid) != owner(path):
         try:
@@ -577,7 +576,7 @@ def owner(path: str) -> tuple[int, int]:
 
 
 def there(info: tarfile.TarInfo, path: str) -> tarfile.TarInfo:
-    """The same entry as the disk has it."""
+    """The same entry as it is on the disk."""
     kept, status = copy.copy(info), os.lstat(path)
     kept.mode, (kept.uid, kept.gid) = stat.S_IMODE(status.st_mode), owner(path)
     kept.pax_headers = {"mtime": str(status.st_mtime_ns // 10**9), **read_attributes(path)}
@@ -585,7 +584,7 @@ def there(info: tarfile.TarInfo, path: str) -> tarfile.TarInfo:
 
 
 def read_back(root: str, tree: Tree, names: set[str]) -> None:
-    """Every entry on the disk against what the stream said of it."""
+    """Every entry on the disk compared with the stream."""
     wrong, number = list[str](), 0
     reader = Reader(root, Warned(), lost="lost+found" in names)
     for info, file in reader.members():
@@ -603,13 +602,13 @@ def read_back(root: str, tree: Tree, names: set[str]) -> None:
         number += 1
     if wrong or number != len(tree.each):
         more = ", ".join(wrong[:5]) or f"{number} entries of {len(tree.each)}"
-        sys.exit(f"what is on the disk is not what the stream held: {more}")
+        sys.exit(f"the disk does not hold what the stream held: {more}")
 
 
 class Below:
     """Decides where each member of a stream is written, or ends the program with the reason.
 
-    A directory counts only when the stream itself made it: a link to a directory never does.
+    A directory counts only if the stream itself created it: a link to a directory never does.
     """
 
     def __init__(self, root: str) -> None:
@@ -617,26 +616,26 @@ class Below:
         self.folders = {""}
 
     def place(self, info: tarfile.TarInfo) -> str:
-        """The path of a member. Existing names are refused: a file would be written through a link
-        of the same name."""
+        """The path of a member. Existing names are refused: a file would be written through a
+        link with the same name."""
         if info.isdir() and info.name == ".":
             return self.root
         name = self.checked(info, info.name, "its name")
         path = os.path.join(self.root, name)
         if info.type not in (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE,
                              tarfile.LNKTYPE):  # fmt: skip
-            refuse(info, "it is no file, directory or link")
+            refuse(info, "it is not a file, directory or link")
         if info.size < 0:
             refuse(info, f"its size is {info.size}")
         at = 0
         for start, length in parts_of(info):
             if start < at or length < 0 or start + length > info.size:
-                refuse(info, "its map of holes makes no sense")
+                refuse(info, "its map of holes is invalid")
             at = start + length
         if info.islnk():
             target = os.path.join(self.root, self.checked(info, info.linkname, "its target"))
             if not stat.S_ISREG(mode(target)):
-                refuse(info, f"its target {info.linkname!r} is no file of the volume")
+                refuse(info, f"its target {info.linkname!r} is not a file of the volume")
         if info.isdir() and (not mode(path) or (name == "lost+found" and stat.S_ISDIR(mode(path)))):
             self.folders.add(name)
         elif mode(path):
@@ -644,7 +643,7 @@ class Below:
         return path
 
     def checked(self, info: tarfile.TarInfo, name: str, what: str) -> str:
-        """A name inside of the volume, whose directory the stream has made."""
+        """A name inside the volume, whose directory the stream has created."""
         parts = name.split("/")
         if any(part in ("", ".", "..") for part in parts) or "\0" in name:
             refuse(info, f"{what} {name!r} leads out of the volume")
@@ -654,7 +653,7 @@ class Below:
 
 
 def mode(path: str) -> int:
-    """The mode of what is there, links not followed; 0 for nothing."""
+    """The mode of an existing entry, links not followed; 0 if there is none."""
     try:
         return os.lstat(path).st_mode
     except FileNotFoundError:
@@ -663,11 +662,11 @@ def mode(path: str) -> int:
 
 def refuse(info: tarfile.TarInfo, why: str) -> NoReturn:
     """End here; what was written before is on a volume that nothing mounts yet."""
-    sys.exit(f"the stream is no volume that this program saved: member {info.name!r}: {why}")
+    sys.exit(f"this program did not save this stream: member {info.name!r}: {why}")
 
 
 def held(root: str) -> list[str]:
-    """Names in a volume; the file system's own directory is no content."""
+    """Names in a volume; the file system's own directory does not count."""
     return [name for name in os.listdir(root) if name != "lost+found"]
 
 
@@ -696,7 +695,7 @@ def main() -> None:
         else:
             counted, tree = load(root, warned, first=what == "load-1")
     except tarfile.TarError as problem:
-        sys.exit(f"the stream is no intact tar: {problem}")
+        sys.exit(f"the stream is not an intact tar: {problem}")
     except OSError as problem:
         sys.exit(f"{shown(str(problem.filename or root))}: {problem.strerror or problem}")
     footer = {

@@ -1,8 +1,8 @@
-"""What becomes of each volume, decided before a restore writes anything.
+"""What happens to each volume, decided before a restore writes anything.
 
-A claim that is not there is created and filled. One that this very restore began to fill is emptied
-and filled again; one that it has filled is done. Any other claim that exists is someone's: by
-default a restore refuses it, and `VolumesMode` says what else to do.
+A claim that does not exist is created and filled. One that this very restore began to fill is
+emptied and filled again; one that it has filled is done. Any other existing claim is someone's: by
+default a restore refuses it, and `VolumesMode` offers alternatives.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ VolumesMode = Literal["fail", "skip", "fill-empty", "overwrite"]
 fill it if it is empty and leave it otherwise, or replace its data."""
 
 BY_EXISTING: dict[str, VolumesMode] = {"fail": "fail", "skip": "skip", "update": "fill-empty"}
-"""The mode where only `existing` is given."""
+"""The mode if only `existing` is given."""
 
 
 class Act(Enum):
@@ -55,7 +55,7 @@ class Decision:
             Act.REFILL: "would be emptied and filled again",
             Act.LEAVE: "would be left",
             Act.REFUSE: "would be refused",
-            Act.LOOK: "cannot be asked yet",
+            Act.LOOK: "cannot be checked yet",
         }
         return f"volume {self.title}: {would[self.act]}: {self.why}"
 
@@ -72,7 +72,8 @@ def decide(
     restore: str,
     mode: VolumesMode,
 ) -> Decision:
-    """`claim` as it is now, None where it is not there; `user` is a Pod that mounts it, if any."""
+    """`claim` is its present state, None if it does not exist; `user` is a Pod that mounts it,
+    if any."""
 
     def so(act: Act, why: str) -> Decision:
         return Decision(record, namespace, act, why)
@@ -80,7 +81,7 @@ def decide(
     if claim is None:
         return so(Act.FILL, "its claim is created")
     if objects.annotation(claim, FILLED) == restore:
-        return so(Act.LEAVE, "this restore has filled it already")
+        return so(Act.LEAVE, "this restore has already filled it")
     used = f"Pod {user} uses it" if user else ""
     if objects.annotation(claim, FILLING) == restore:
         if used:
@@ -99,7 +100,7 @@ def decide(
 
 def _in_use(used: str, mode: VolumesMode) -> tuple[Act, str]:
     if mode == "fill-empty":
-        return Act.LEAVE, f"{used}; its data stays as it is"
+        return Act.LEAVE, f"{used}; its data stays unchanged"
     if mode == "overwrite":
         return Act.REFUSE, f"{used}: scale its workload down first, then restore again"
     return Act.REFUSE, (
@@ -125,7 +126,7 @@ def found_full(decision: Decision, mode: VolumesMode) -> Decision:
 
 
 def looked(decision: Decision, empty: bool, mode: VolumesMode) -> Decision:
-    """What a look into the volume decides."""
+    """The decision after a look into the volume."""
     record, namespace = decision.record, decision.namespace
     if empty:
         return Decision(record, namespace, Act.FILL, "its claim exists and is empty")

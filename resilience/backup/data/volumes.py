@@ -1,10 +1,10 @@
 """The data of volumes: a tar stream out of a helper Pod that mounts the claim, and back into one.
 
-The helper stands on the node of a Pod that uses the claim, since a ReadWriteOnce volume can be
+The helper runs on the node of a Pod that uses the claim, since a ReadWriteOnce volume can be
 mounted nowhere else; a ReadWriteOncePod claim in use cannot be mounted at all and is refused by
 name. The helper mounts it read-only. A stream without its four proofs (`stream.proven`) fails the
-snapshot. What is read is the live file system, consistent as far as the application's own hooks
-make it so, or a stand-in of one moment (`stand_ins`).
+snapshot. It reads the live file system, consistent as far as the application's own hooks make it
+so, or a copy of one moment (`snapshot_clones`).
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ _TIMEOUT = 6 * 3600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TarVolumes:
-    """Takes claims and brings them back. `name` is the snapshot's or the restore's.
+    """Takes claims and restores them. `name` is the snapshot's or the restore's.
 
-    `mode` is for claims that exist; `local` are claims that come back from VolumeSnapshots;
-    `users` are stand-ins for the Pods of the snapshot that mount a target's claim.
+    `mode` is for existing claims; `local` are claims restored from VolumeSnapshots; `users` are
+    stand-ins for the Pods of the snapshot that mount a target's claim.
     """
 
     cluster: Cluster
@@ -80,7 +80,7 @@ class TarVolumes:
     def _both(
         self, files: Files, stand_ins: StandIns, namespace: str, claim: str
     ) -> Iterator[VolumeRecord]:
-        """The stream, which is the backup, and beside it the quick local layer if asked for."""
+        """The stream, which is the backup, and next to it the fast local layer if requested."""
         if self.wanted.local:
             kept = stand_ins.keep(namespace, claim)
             files.on_failure(lambda: stand_ins.take_back(kept))
@@ -90,7 +90,7 @@ class TarVolumes:
             yield self._take(files, namespace, claim, mounted)
 
     def _take(self, files: Files, namespace: str, claim: str, mounted: str) -> VolumeRecord:
-        """A stream whose helper was lost leaves nothing behind, so it can be begun again."""
+        """A stream whose helper was lost leaves nothing behind, so it can be started again."""
         for _ in range(_TRIES - 1):
             with suppress(HelperLost):
                 return self._stream(files, namespace, claim, mounted)
@@ -125,8 +125,8 @@ class TarVolumes:
         *,
         look: bool,
     ) -> list[Decision]:
-        """For `RestoreRequest.volumes`: what becomes of each volume. Nothing is written, but for
-        helper Pods that `look` into claims that exist."""
+        """For `RestoreRequest.volumes`: what happens to each volume. Nothing is written, except
+        helper Pods that `look` into existing claims."""
         records = snapshot.manifest.volumes if snapshot.manifest else ()
         decisions = [
             self._decided(record, targets.namespace(record.namespace))
@@ -144,7 +144,7 @@ class TarVolumes:
 
     def _decided(self, record: VolumeRecord, namespace: str) -> Decision:
         if (record.namespace, record.claim) in self.local:
-            why = "its claim comes back from its VolumeSnapshot"
+            why = "its claim is restored from its VolumeSnapshot"
             return Decision(record, namespace, Act.LEAVE, why)
         claim, user = self._claim(namespace, record.claim), ""
         if claim is not None:
@@ -160,7 +160,7 @@ class TarVolumes:
             return None
 
     def _looked(self, decision: Decision) -> Decision:
-        """Whether a claim that exists, and that no Pod uses, is empty."""
+        """Whether an existing claim, used by no Pod, is empty."""
         with self.mounted(decision.namespace, decision.record.claim, writing=False) as pod:
             empty = self._is_empty(decision, pod)
         return looked(decision, empty, self.mode)
@@ -172,7 +172,7 @@ class TarVolumes:
         return "empty" in ended.stderr.split()
 
     def fill(self, snapshot: Snapshot, decisions: Sequence[Decision]) -> list[str]:
-        """For `RestoreRequest.volumes`: as it was decided; a line for each volume."""
+        """For `RestoreRequest.volumes`: as decided; a line for each volume."""
         return [self._carried_out(snapshot, each) for each in decisions]
 
     def _carried_out(self, snapshot: Snapshot, decision: Decision) -> str:
@@ -265,7 +265,8 @@ class TarVolumes:
     def mounted(self, namespace: str, claim: str, *, writing: bool) -> Iterator[str]:
         """The name of a running helper Pod that mounts the claim at /volume, for the block.
 
-        `HelperLost` when someone took the Pod away meanwhile (an eviction, a node that died)."""
+        `HelperLost` when the Pod was removed meanwhile (an eviction, a node that died).
+        """
         pod = self._running(namespace, claim, writing=writing)
         try:
             yield objects.name(pod)
@@ -277,7 +278,7 @@ class TarVolumes:
             helper_pods.remove(self.cluster, pod)
 
     def _running(self, namespace: str, claim: str, *, writing: bool) -> Object:
-        """A helper that runs. Where the volume's user moves to another node, so does the helper."""
+        """A running helper. If the volume's user moves to another node, so does the helper."""
         tries = 0
         while True:
             tries += 1
@@ -293,8 +294,8 @@ class TarVolumes:
                 return pod
 
     def _admitted(self, namespace: str, claim: str, user: Object, writing: bool) -> Object:
-        """As root, who can read and restore the files of any user; in a namespace whose PodSecurity
-        forbids that, as the user of the Pod that mounts the claim."""
+        """As root, which can read and restore the files of any user; in a namespace whose
+        PodSecurity forbids that, as the user of the Pod that mounts the claim."""
 
         stands_in = self.users.get((namespace, claim), NOBODY)
         if user:
@@ -327,7 +328,7 @@ class TarVolumes:
         return objects.uid(now) == objects.uid(pod) and not objects.is_terminating(now)
 
     def _created(self, body: Object, namespace: str) -> Object:
-        """One of the same name was left by a run that was killed, else its process still runs."""
+        """One with the same name belongs to a killed run, unless its process still runs."""
         try:
             return self.cluster.create(PODS, body, namespace)
         except Conflict:
@@ -336,13 +337,13 @@ class TarVolumes:
         return self.cluster.create(PODS, body, namespace)
 
     def _replace(self, there: Object) -> None:
-        """Take a helper of another run away, once its process is dead, and wait until it is gone:
-        what it runs must not write beside us."""
+        """Remove a helper of another run, once its process is dead, and wait until it is gone:
+        its program must not write concurrently."""
         title, run = objects.title(there), objects.annotation(there, RUN)
         made_by = objects.annotation(there, HOLDER)
         if not objects.is_ours(there) or (not made_by and run != self.name):
             raise VolumeFailed(
-                f"Pod {title} exists, and no run says that it made it: delete it, if it is "
+                f"Pod {title} exists, and no run claims to have created it: delete it, if it is "
                 "a leftover, and try again"
             )
         if runs_here(made_by) and made_by != holder():
@@ -357,7 +358,7 @@ class TarVolumes:
         until = self.clock.monotonic() + _WITHIN
         while self._is_known(there):
             if self.clock.monotonic() >= until:
-                raise VolumeFailed(f"Pod {title} was deleted and is still there; try again later")
+                raise VolumeFailed(f"Pod {title} was deleted and still exists; try again later")
             self.clock.wait(_PAUSE)
 
     def _is_known(self, pod: Object) -> bool:
@@ -368,13 +369,13 @@ class TarVolumes:
         return objects.uid(now) == objects.uid(pod)
 
     def _user(self, namespace: str, claim: str) -> Object:
-        """A Pod that uses the claim, on a node if any is; {} when none does."""
+        """A Pod that uses the claim, preferably one with a node; {} when none does."""
         spec = self.cluster.get(CLAIMS, claim, namespace)["spec"]
         modes = spec.get("accessModes") or ()
         if spec.get("volumeMode") == "Block":
             raise VolumeFailed(
-                f"volume {namespace}/{claim} is a raw block device: there are no files to take or "
-                "bring back; take its content by an application dump"
+                f"volume {namespace}/{claim} is a raw block device: it has no files to take or "
+                "restore; back up its content with an application dump"
             )
         users = [pod for pod in self.cluster.list(PODS, namespace) if uses(pod, claim)]
         if users and "ReadWriteOncePod" in modes:
@@ -410,4 +411,4 @@ class TarVolumes:
         try:
             return self.cluster.get(PODS, objects.name(pod), objects.namespace(pod))
         except NotFound as problem:
-            raise HelperLost(f"the helper Pod {objects.title(pod)} was taken away") from problem
+            raise HelperLost(f"the helper Pod {objects.title(pod)} was deleted") from problem

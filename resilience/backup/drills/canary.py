@@ -1,10 +1,10 @@
-"""Does the wall hold? Asked by Pods inside it, before any workload is let in.
+"""Whether the wall holds: Pods inside it try to get out before any workload is created.
 
 Each canary tries to reach the API server's Service, which is outside of the wall, and must fail.
-One without labels is asked when the namespace is empty. One in the guise of each workload (its
-labels, its account) is asked once the restored policies exist and before anything runs. These
-belong to the drill's Lease, so that no controller adopts them, and are never ready, so that no
-Service sends them traffic.
+One without labels runs while the namespace is empty. One in the guise of each workload (its labels,
+its account) runs once the restored policies exist and before any workload does. The canaries belong
+to the drill's Lease, so that no controller adopts them, and are never ready, so that no Service
+sends them traffic.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """For which Pods a drill's wall has to hold: every set of labels and account of its workloads.
 
-Policies choose Pods by labels, some plugins' by account. A canary without a workload's labels
-proves nothing about that workload. Pure.
+Policies select Pods by labels, those of some plugins by account. A canary without a workload's
+labels proves nothing about that workload. Pure.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _GENERATED = (
 
 @dataclass(frozen=True, slots=True, order=True)
 class Guise:
-    """What a policy sees of a Pod. Labels that differ from Pod to Pod are left out."""
+    """A Pod as policies see it. Labels that differ from Pod to Pod are left out."""
 
     labels: tuple[tuple[str, str], ...] = ()
     account: str = ""
@@ -64,7 +64,7 @@ def _pods(obj: Object) -> Iterator[Mapping[str, Any]]:
 
 
 def _templates(value: Any) -> Iterator[Mapping[str, Any]]:
-    """What has a Pod spec under `spec`, however deep and whatever it is called."""
+    """Everything with a Pod spec under `spec`, however deep and whatever its name."""
     if isinstance(value, dict):
         spec = value.get("spec")
         if isinstance(spec, dict) and isinstance(spec.get("containers"), list):

@@ -9,8 +9,8 @@
     load      the application's own dumps, where the snapshot holds any
     proven    field by field the same, the sentinel, and whatever the caller's own checks ask
 
-An RTO is the sum of verify, create, ready, load and proven: not until a create was accepted, but
-until everything is proven. The engine calls `run` with `prove`, which carries out the plan's
+An RTO is the sum of verify, create, ready, load and proven: it ends when everything is proven, not
+when the creation was accepted. The engine calls `run` with `prove`, which executes the plan's
 `then:`.
 """
 
@@ -68,7 +68,7 @@ _PATIENCE = 600.0
 _PAUSE = 0.2
 
 Prove = Callable[[str], Sequence[Finding]]
-"""Given a scratch namespace, carry out further checks there."""
+"""Given a scratch namespace, run further checks there."""
 
 
 def nothing_more(namespace: str) -> Sequence[Finding]:
@@ -79,7 +79,7 @@ def nothing_more(namespace: str) -> Sequence[Finding]:
 @dataclass(slots=True)
 class DrillReport:
     """`seconds` by part; `rewrites` counts objects by safety rule; `left` what was not restored;
-    `excused` what the comparison let pass by its closed lists."""
+    `excused` what the comparison accepted by its closed lists."""
 
     plan: str
     snapshot: str
@@ -93,7 +93,7 @@ class DrillReport:
 
     @property
     def passed(self) -> bool:
-        """Whether every promise was kept."""
+        """Whether every objective was met."""
         return all(finding.result is Result.PASSED for finding in self.findings)
 
 
@@ -114,8 +114,8 @@ def run(
     data: Data = OBJECTS_ONLY,
     holder: str = "",
 ) -> DrillReport:
-    """Carry out the drill; what a promise lacks is a finding, what makes it impossible raises.
-    `holder` is who does it, for whoever finds the scratch namespace."""
+    """Run the drill; an unmet objective is a finding, and what makes the drill impossible
+    raises. `holder` names the run, for others who find the scratch namespace."""
     return _Drill(plan, snapshot, cluster, clock, keys, data, holder).run(prove)
 
 
@@ -131,7 +131,7 @@ class _Drill:
         holder: str,
     ) -> None:
         self._data, self._holder = data, holder
-        if keys.trusted != snapshot.trusted:  # what is verified is what is restored
+        if keys.trusted != snapshot.trusted:  # what is restored is what was verified
             snapshot = replace(snapshot, trusted=keys.trusted)
         self._plan, self._snapshot, self._cluster = plan, snapshot, cluster
         self._clock, self._keys = clock, keys
@@ -237,12 +237,13 @@ class _Drill:
             try:
                 record(self._snapshot, found, self._clock.now())
             except BackupError:
-                # A drill may have no right to write; `fresh` then goes by the backup's own records.
+                # A drill may lack the permission to write; `fresh` then relies on the backup's own
+                # records.
                 return True
         return found.intact
 
     def _whole(self) -> bool:
-        """Velero's own list is all that its archive can be held against."""
+        """Velero's own list is the only thing its archive can be compared with."""
         with self._timed("verify"):
             found = check(self._snapshot)
         self._find(
@@ -261,7 +262,7 @@ class _Drill:
         return found.intact
 
     def _volume_data(self) -> None:
-        """An empty volume in place of its data is no restore."""
+        """An empty volume instead of its data is not a restore."""
         lost = unread(self._snapshot)
         if lost and VOLUME_DATA not in self._plan.accept:
             advice = f"accept it by `accept: [{VOLUME_DATA}]`"
@@ -318,7 +319,8 @@ class _Drill:
         self._wall_again = self._clock.monotonic() - began
 
     def _asked_at_last(self) -> None:
-        """Of Pods that no recorded template announced, and of all where custom resources came."""
+        """For Pods that no recorded template announced, and for all if there are custom
+        resources."""
         with self._timed(WALL):
             try:
                 self._ask_what_lives()
@@ -416,7 +418,7 @@ class _Drill:
         )
 
     def _sentinels(self) -> None:
-        """A record of this very snapshot; that it would not pass for another's is the control."""
+        """A record of this very snapshot; the control is that it would not pass for another's."""
         manifest = self._snapshot.manifest
         for source in manifest.sentinels if manifest else ():
             try:
@@ -434,7 +436,7 @@ class _Drill:
             )
 
     def _same(self) -> None:
-        promised = "what came back is what was there"
+        promised = "what was restored matches what was recorded"
         try:
             proof = with_cluster(
                 self._snapshot,
@@ -479,12 +481,12 @@ class _Drill:
 
 
 def _mapped(plan: Plan, snapshot: Snapshot) -> tuple[tuple[str, ...], Targets]:
-    """A scratch namespace for each namespace that an object lies in, of its own and never one of
-    the snapshot's: an object without one would come back in production."""
+    """A scratch namespace for each namespace that contains an object, a separate one for each
+    and never one of the snapshot's: an object without one would be restored in production."""
     sources = tuple(sorted(snapshot.contents.namespaces))
     mapping = {each: into(plan, each) for each in sources}
     if not sources:
-        raise RestoreRefused(f"snapshot {snapshot.name} holds no object of a namespace")
+        raise RestoreRefused(f"snapshot {snapshot.name} holds no namespaced object")
     if len({*mapping.values(), *sources}) < 2 * len(sources):
         raise RestoreRefused(
             f"drill.into of plan {plan.id} must give each of {', '.join(sources)} a namespace of "

@@ -1,6 +1,6 @@
-"""What a drill needs of containers: filling volumes, loading dumps, reading the sentinel.
+"""Access to containers for a drill: filling volumes, loading dumps, reading the sentinel.
 
-Handed to `drill.run` as one value, because only a caller with a way into containers has it.
+Passed to `drill.run` as one value, because only a caller with access to containers has it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from resilience.cluster.interface import Cluster
 from resilience.model.scenario import Plan
 
 Read = Callable[[str], str]
-"""What the application in a namespace says its sentinel is."""
+"""Returns the sentinel of the application in a namespace."""
 
 
 def unloaded(snapshot: Snapshot, targets: Targets) -> list[str]:
@@ -34,7 +34,7 @@ def _unread(namespace: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Data:
-    """Ways to put data back and to read the sentinel. Without any: objects only."""
+    """Functions that restore data and read the sentinel. Without any: objects only."""
 
     volumes: Filling | None = None
     load: Load = unloaded
@@ -45,7 +45,7 @@ OBJECTS_ONLY = Data()
 
 
 def data(plan: Plan, cluster: Cluster, exec_: Exec, *, clock: Clock, name: str) -> Data:
-    """By commands in containers. `name` marks the helpers."""
+    """With commands in containers. `name` marks the helpers."""
     sentinel = plan.sentinel
 
     def read(namespace: str) -> str:

@@ -1,9 +1,8 @@
 """The negative control of a drill: a check that cannot fail proves nothing.
 
-The verification is shown the same snapshot with one bit changed, in its objects and in its data,
-and another one under its name. It must refuse all of them; and an encrypted one must not be
-readable by who has lost the key. Nothing is written: the store is only seen through a pane that
-alters it.
+The verification receives the same snapshot with one changed bit, in its objects and in its data,
+and another snapshot under its name. It must refuse all of them; and an encrypted one must not be
+readable without the key. Nothing is written: the store is only wrapped in a view that alters it.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from resilience.backup.store import Entry, Store, Stored, Upload
 
 
 class Pane:
-    """A store seen through a pane: `flip` changes one bit of one key, `renamed` shows snapshot
+    """An altered view of a store: `flip` changes one bit of one key, `renamed` shows snapshot
     `old` as `new`. Reads only."""
 
     overwrites_accepted = False
@@ -67,7 +66,7 @@ class Pane:
 
 
 def unseen(snapshot: Snapshot, *, trusted: str = "") -> list[str]:
-    """Which of the forgeries the verification did not notice; [] is good."""
+    """The forgeries that the verification did not notice; [] is good."""
     name = snapshot.name
     key = layout.archive(name)
     flipped = Pane(snapshot.store, flip=layout.sealed(key) if snapshot.encrypted else key)
@@ -96,7 +95,7 @@ def unseen(snapshot: Snapshot, *, trusted: str = "") -> list[str]:
 
 
 def _readable(keyless: Snapshot) -> bool:
-    """A lost key has to be told, and what is encrypted not to be readable without."""
+    """A missing key has to be reported, and encrypted content must not be readable without it."""
     try:
         next(iter(keyless.archive()), None)
     except BadRequest:
@@ -105,14 +104,14 @@ def _readable(keyless: Snapshot) -> bool:
 
 
 class _Flipped(Snapshot):
-    """One bit of each stream that an engine gives back is changed."""
+    """One bit of each stream that an engine returns is changed."""
 
     def data(self, record: VolumeRecord) -> Iterator[bytes]:
         return flipped(super().data(record)) if record.engine else super().data(record)
 
 
 def flipped(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The first chunk with one bit changed, the others as they are."""
+    """The first chunk with one changed bit, the others unchanged."""
     for number, chunk in enumerate(chunks):
         middle = len(chunk) // 2
         changed = bytes([chunk[middle] ^ 1])

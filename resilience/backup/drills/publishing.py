@@ -1,7 +1,7 @@
-"""Public names of a restored copy, taken away: one rule each. Pure.
+"""Removes public names from a restored copy: one rule each. Pure.
 
 Two Ingresses with one host fight for its traffic, external-dns points a name at its newest
-claimant, a GitOps controller deletes what it did not make. Hosts get the suffix `.drill.invalid`
+claimant, a GitOps controller deletes what it did not create. Hosts get the suffix `.drill.invalid`
 (RFC 2606: it never resolves); objects of a class get one that no controller serves.
 """
 
@@ -47,8 +47,8 @@ def _spec(obj: Object) -> dict[str, Any]:
 
 
 def inside_only(obj: Object) -> Iterator[str]:
-    """A LoadBalancer would be ordered, and paid; a node port or external address is a door in every
-    node, and one that was chosen is the original's."""
+    """A LoadBalancer would be ordered, and paid; a node port or external address opens a port on
+    every node, and a chosen one is the original's."""
     spec = _spec(obj)
     if identity(obj) != "Service":
         return
@@ -70,7 +70,8 @@ def inside_only(obj: Object) -> Iterator[str]:
 
 
 def unannounced(obj: Object) -> Iterator[str]:
-    """Annotations of DNS controllers go everywhere, on what is published nearly all of them."""
+    """Annotations of DNS controllers are removed everywhere, on published objects nearly all
+    annotations."""
     for pointer, metadata in all_metadata(obj, ""):
         annotations = metadata.get("annotations") or {}
         for name in sorted(annotations):
@@ -99,8 +100,8 @@ def all_metadata(value: Any, pointer: str) -> Iterator[tuple[str, dict[str, Any]
 
 
 def untracked(obj: Object) -> Iterator[str]:
-    """A GitOps controller that finds its label on a copy deletes it, or fights for it. A Pod keeps
-    the recommended label `instance`, which Services select."""
+    """A GitOps controller that finds its label on a copy deletes the copy, or fights for it. A
+    Pod keeps the recommended label `instance`, which Services select."""
     for part in ("labels", "annotations"):
         held = obj["metadata"].get(part) or {}
         for name in sorted(held):
@@ -111,8 +112,8 @@ def untracked(obj: Object) -> Iterator[str]:
 
 
 def unserved(obj: Object) -> Iterator[str]:
-    """No controller takes an Ingress or Gateway of a class that nobody serves: so neither a default
-    backend, nor a rule without a host, nor an alias catches anybody's traffic."""
+    """No controller serves an Ingress or Gateway of a class that nobody implements: so neither a
+    default backend, nor a rule without a host, nor an alias receives foreign traffic."""
     field = {
         "Ingress.networking.k8s.io": "ingressClassName",
         "Gateway.gateway.networking.k8s.io": "gatewayClassName",
@@ -142,11 +143,11 @@ _HOSTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
 """Where each kind keeps its public names, below `spec`."""
 
 KNOWN = frozenset(_HOSTS) | frozenset(_TRAEFIK)
-"""Kinds whose names the rules here take away; custom resources among them may be restored."""
+"""Kinds whose names the rules here remove; custom resources among them may be restored."""
 
 
 def other_hosts(obj: Object) -> Iterator[str]:
-    """Hosts that never resolve, in place of the original's."""
+    """Hosts that never resolve, instead of the original's."""
     kind, spec = identity(obj), _spec(obj)
     for path in _HOSTS.get(kind, ()):
         yield from _replaced(spec, path, "/spec")
@@ -163,7 +164,7 @@ def other_hosts(obj: Object) -> Iterator[str]:
 
 
 def _replaced(value: Any, path: tuple[str, ...], pointer: str) -> Iterator[str]:
-    """Only non-empty texts are names."""
+    """Only non-empty strings are names."""
     step, rest = path[0], path[1:]
     if step == "*":
         places: list[Any] = list(range(len(value))) if isinstance(value, list) else []

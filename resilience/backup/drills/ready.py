@@ -1,4 +1,4 @@
-"""Does what was restored run? The same question as `ready: all`, asked by lists."""
+"""Whether the restored workloads run: the same question as `ready: all`, answered by lists."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def not_ready(cluster: Cluster, namespace: str) -> list[str]:
 
 
 def workloads(cluster: Cluster, namespace: str) -> int:
-    """How many there are that should run something, bare Pods and Jobs included."""
+    """The number of objects that should run something, including bare Pods and Jobs."""
     return sum(
         (each.get("spec") or {}).get("replicas", 1) != 0
         for resource in (*WORKLOADS, JOBS, PODS)

@@ -1,7 +1,7 @@
 """What makes a restored copy harmless: one rule each, applied before anything is created.
 
 A duplicate that sends mail, consumes a queue, claims a public name or opens its own wall is the
-real accident of a drill. Each rule returns the pointers that it touched, which the report lists.
+real danger of a drill. Each rule returns the pointers that it changed, which the report lists.
 Kinds that no rule knows (custom resources) are left out unless the plan names them. Pure.
 """
 
@@ -25,7 +25,7 @@ _OF_KUBERNETES = (
     "kubernetes.io/pv-protection",
     "batch.kubernetes.io/job-tracking",
 )
-"""Finalizers that kube-controller-manager itself takes off."""
+"""Finalizers that kube-controller-manager itself removes."""
 
 _ADDRESSES = frozenset({"Endpoints", "EndpointSlice.discovery.k8s.io"})
 
@@ -52,7 +52,7 @@ def suspended(obj: Object) -> Iterator[str]:
 
 
 def ingress_only(obj: Object) -> Iterator[str]:
-    """NetworkPolicies add up: whatever a restored one lets out, the wall does not keep in."""
+    """NetworkPolicies add up: the wall cannot block what a restored policy allows."""
     spec = obj.get("spec") or {}
     if identity(obj) != _NETWORK_POLICY:
         return
@@ -65,7 +65,7 @@ def ingress_only(obj: Object) -> Iterator[str]:
 
 
 def pod_specs(value: Any, pointer: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every Pod spec inside of an object, whatever its kind calls it: what has containers."""
+    """Every Pod spec inside an object, under any name: recognized by its containers."""
     if isinstance(value, dict):
         if isinstance(value.get("containers"), list):
             yield pointer, value
@@ -77,7 +77,7 @@ def pod_specs(value: Any, pointer: str = "") -> Iterator[tuple[str, dict[str, An
 
 
 def off_the_node(obj: Object) -> Iterator[str]:
-    """No policy binds a Pod in its node's own network; host ports belong to the original."""
+    """No policy applies to a Pod in its node's own network; host ports belong to the original."""
     for pointer, spec in pod_specs(obj.get("spec"), "/spec"):
         for key in ("hostNetwork", "hostPID", "hostIPC"):
             if spec.pop(key, False):
@@ -100,8 +100,8 @@ def own_volumes(obj: Object) -> Iterator[str]:
 
 
 def unheld(obj: Object) -> Iterator[str]:
-    """The controller of a finalizer would clean up, for the copy, what belongs to the original; or
-    it does not know the copy, and the scratch namespace never ends."""
+    """The controller of a finalizer would clean up, on behalf of the copy, what belongs to the
+    original; or it does not know the copy, and the scratch namespace never ends."""
     for pointer, metadata in publishing.all_metadata(obj, ""):
         held = metadata.get("finalizers") or []
         kept = [each for each in held if each in _OF_KUBERNETES]
@@ -123,7 +123,7 @@ RULES: Mapping[str, Callable[[Object], Iterator[str]]] = {
 
 
 def opens_walls(obj: Object) -> bool:
-    """Whether a kind decides what gets in and out, as far as its name tells."""
+    """Whether a kind controls traffic, as far as its name shows."""
     kind = identity(obj)
     return kind != _NETWORK_POLICY and any(word in kind.lower() for word in _POLICY_WORDS)
 
@@ -145,15 +145,15 @@ class Harmless:
         return {name: pointers for name, pointers in touched.items() if pointers}
 
     def outside(self, obj: Object) -> str:
-        """What does not lie in the scratch namespace is the real one's."""
+        """Everything outside the scratch namespace is the original's."""
         if identity(obj) == "Namespace":
-            return "the scratch namespace is there already"
+            return "the scratch namespace already exists"
         if not obj["metadata"].get("namespace"):
             return "cluster-scoped objects are shared with the original"
         return ""
 
     def unknown(self, obj: Object) -> str:
-        """What a controller does with a copy of a custom resource cannot be known."""
+        """The effect of a controller on a copy of a custom resource cannot be known."""
         if is_built_in(obj):
             return ""
         if opens_walls(obj):
@@ -167,7 +167,7 @@ class Harmless:
 
 
 def unpublishable(obj: Object) -> str:
-    """A policy that only lets out has nothing left."""
+    """A policy that only allows egress is empty then."""
     spec = obj.get("spec") or {}
     if identity(obj) == _NETWORK_POLICY and spec.get("policyTypes") == ["Egress"]:
         return "it only allows egress, which the drill's wall forbids"
@@ -177,7 +177,7 @@ def unpublishable(obj: Object) -> str:
 def leads_out(obj: Object) -> str:
     """Addresses that someone wrote by hand: a check of the copy would reach them, and pass."""
     if identity(obj) in _ADDRESSES:
-        return "it leads to addresses outside of the copy"
+        return "it leads to addresses outside the copy"
     return ""
 
 

@@ -1,13 +1,13 @@
-"""A drill's scratch namespace: walled in before anything lives there, gone afterwards.
+"""A drill's scratch namespace: walled in before anything runs there, gone afterwards.
 
-Its labels say whose it is, its annotations until when and from which snapshot, so that whoever
-comes next can sweep what a killed drill left, and can compare what is in it without being told.
-Egress is limited to the namespace itself and to DNS. Only namespaces that bear our label are ever
+Its labels say whose it is, its annotations until when and from which snapshot, so that anyone can
+delete what a killed drill left, and can compare its content without further input. Egress is
+limited to the namespace itself and to DNS. Only namespaces with this project's label are ever
 deleted, by uid. While one is deleted, a finalizer keeps its wall until no Pod is left in it: the
 namespace controller deletes in any order, and a Pod may take long to end.
 
-A Lease in the namespace says that the drill lives. A namespace that the next drill wants, and whose
-Lease nobody renews any more, was left by a run that was killed: it is swept at once.
+A Lease in the namespace shows that the drill is alive. A namespace that the next drill needs, and
+whose Lease is no longer renewed, was left by a killed run: it is deleted at once.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ _FINALIZER = "resilience/wall"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where the content of a scratch namespace comes from; `holder` is the run that made it,
-    `custom` the custom resources that it may hold."""
+    """The origin of a scratch namespace's content; `holder` is the run that created it, `custom`
+    the custom resources that it may hold."""
 
     plan: str
     store: str
@@ -55,7 +55,8 @@ class Origin:
 
 
 def wall(namespace: str) -> Object:
-    """Out: to Pods of the namespace and to port 53. In: from everywhere, as a probe must get in."""
+    """Egress: to Pods of the namespace and to port 53. Ingress: from everywhere, because probes
+    must reach it."""
     dns = [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]
     return {
         "apiVersion": "networking.k8s.io/v1",
@@ -73,7 +74,7 @@ def wall(namespace: str) -> Object:
 def scratch(
     cluster: Cluster, name: str, origin: Origin, *, clock: Clock, ttl: timedelta
 ) -> Iterator[str]:
-    """The namespace for the block; refuses a name that is not a dead drill's."""
+    """The namespace for the block; refuses a name unless it belongs to a dead drill."""
     uid = _created(cluster, name, origin, clock, ttl)
     walled = ended = False
     alive = LeaseLock(cluster, name, LEASE, origin.holder or "a drill", _Lent(clock))
@@ -85,7 +86,7 @@ def scratch(
         yield name
         ended = True
     finally:
-        with suppress(ClusterError):  # it goes with the namespace, which is deleted next
+        with suppress(ClusterError):  # it is deleted together with the namespace, next
             alive.release()
         if walled:
             torn_down(cluster, name, uid, clock=clock)
@@ -101,7 +102,7 @@ def lease(cluster: Cluster, name: str) -> Object:
 
 
 def require_standing(cluster: Cluster, name: str) -> None:
-    """`NoWall` unless the wall is as it was built."""
+    """`NoWall` unless the wall is unchanged."""
     try:
         found = cluster.get(_POLICIES, WALL, name).get("spec")
     except NotFound:
@@ -114,11 +115,11 @@ def require_standing(cluster: Cluster, name: str) -> None:
 
 
 def _lost(why: str) -> None:
-    """Whoever took it deletes the namespace: the drill fails by what is missing then."""
+    """Its new holder deletes the namespace: the drill then fails for what is missing."""
 
 
 class _Lent:
-    """Our clock in the words of a lock."""
+    """This project's clock in the form that locks need."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -164,7 +165,7 @@ def cleared(cluster: Cluster, name: str, holder: str, *, clock: Clock) -> None:
     found = cluster.get(NAMESPACES, name)["metadata"]
     held = (found.get("labels") or {}).get(OWNER)
     if not held:
-        raise _in_use(name, "it is not a drill's")
+        raise _in_use(name, "it does not belong to a drill")
     if not found.get("deletionTimestamp"):
         _require_dead(cluster, name, held, holder, clock)
     torn_down(cluster, name, str(found["uid"]), clock=clock)
@@ -172,7 +173,7 @@ def cleared(cluster: Cluster, name: str, holder: str, *, clock: Clock) -> None:
 
 
 def _require_dead(cluster: Cluster, name: str, held: str, holder: str, clock: Clock) -> None:
-    """Watches the Lease for as long as it lasts: clocks of two machines are never compared."""
+    """Watches the Lease for its whole duration: clocks of two hosts are never compared."""
     lock = LeaseLock(cluster, name, LEASE, holder or "a drill", _Lent(clock))
     try:
         lock.acquire(DURATION + 2 * ASK_EVERY)
@@ -191,15 +192,15 @@ def _in_use(name: str, whose: str) -> RestoreRefused:
 def _deleted(cluster: Cluster, name: str, uid: str) -> bool:
     try:
         cluster.delete(NAMESPACES, name, uid=uid)
-    except (NotFound, Conflict):  # gone, or someone else's by now
+    except (NotFound, Conflict):  # gone, or someone else's
         return False
     return True
 
 
 def torn_down(cluster: Cluster, name: str, uid: str, *, clock: Clock) -> None:
-    """Delete a scratch namespace; its wall falls when the last Pod is gone. May be called again
-    for one that is being deleted already. `RestoreRefused` names Pods that do not end: their wall
-    stays, and the next drill's sweep goes on."""
+    """Delete a scratch namespace; its wall falls with the last Pod. May be called again for one
+    that is already being deleted. `RestoreRefused` names Pods that do not end: their wall stays,
+    and the next drill continues the deletion."""
     _keep_wall(cluster, name, [_FINALIZER])
     if not _deleted(cluster, name, uid) and _gone(cluster, name):
         return
@@ -233,7 +234,7 @@ def _gone(cluster: Cluster, name: str) -> bool:
 
 
 def _wait_without_pods(cluster: Cluster, name: str, clock: Clock, within: float) -> list[str]:
-    """Pods that are left. Nobody is served there any more, so they are given a second."""
+    """Remaining Pods. They serve nobody any more, so they get a second."""
     until, hurried = clock.monotonic() + within, set[str]()
     while pods := cluster.list(PODS, name):
         for metadata in (each["metadata"] for each in pods):
@@ -248,14 +249,16 @@ def _wait_without_pods(cluster: Cluster, name: str, clock: Clock, within: float)
 
 
 def sweep(cluster: Cluster, *, clock: Clock) -> list[str]:
-    """Delete what earlier drills left and is past its time, and wait until it is gone."""
+    """Delete what earlier drills left and whose time is up, and wait until it is gone."""
     swept = []
     for each in cluster.list(NAMESPACES, labels=OWNER):
         metadata = each["metadata"]
         if OWNER in (metadata.get("labels") or {}) and _expired(metadata, clock.now()):
             try:
                 torn_down(cluster, metadata["name"], metadata["uid"], clock=clock)
-            except NotCovered:  # another plan's, or someone's with our label: not ours to delete
+            except (
+                NotCovered
+            ):  # another plan's, or someone's with this label: not to be deleted here
                 continue
             wait_gone(cluster, metadata["name"], clock=clock)
             swept.append(metadata["name"])
@@ -265,12 +268,12 @@ def sweep(cluster: Cluster, *, clock: Clock) -> list[str]:
 def _expired(metadata: Mapping[str, Mapping[str, str]], now: datetime) -> bool:
     try:
         return now >= datetime.fromisoformat(metadata.get("annotations", {})[EXPIRES])
-    except (KeyError, ValueError):  # someone edited it: then it is not ours to delete
+    except (KeyError, ValueError):  # someone edited it: then it is not to be deleted here
         return False
 
 
 def wait_gone(cluster: Cluster, name: str, *, clock: Clock, uid: str = "") -> None:
-    """`RestoreRefused` when the namespace (of this uid) is still there after two minutes."""
+    """`RestoreRefused` when the namespace (with this uid) still exists after two minutes."""
     until = clock.monotonic() + _GONE_WITHIN
     while True:
         try:

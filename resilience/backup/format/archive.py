@@ -5,7 +5,7 @@ with sorted keys. Each object is written twice, as Velero since 1.4 does: the pl
 default restore reads, and the `V-preferredversion` copy for EnableAPIGroupVersions. Modes are 0755,
 because Velero's extractor gives a directory the mode of the first file in it.
 
-The reader takes what any Velero wrote and refuses what no tarball of objects contains: links,
+The reader accepts what any Velero wrote and refuses what no tarball of objects contains: links,
 absolute paths, `..`, entries over a limit. Memory is one object and one block on either side.
 """
 
@@ -35,7 +35,7 @@ _FREE, _MOST_TIMES = 1 << 30, 200
 tenth, some lists of equal ones to a hundredth; deflate itself allows a thousandth."""
 
 _LEVEL = 3
-"""The last of deflate's fast ways: a third quicker than 4 for a few percent of size."""
+"""The highest of deflate's fast levels: a third faster than 4 for a few percent of size."""
 
 _BLOCK = 512
 _FLUSH = 1 << 18
@@ -45,8 +45,8 @@ _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, sort_keys=
 
 
 def encode(value: Any) -> bytes:
-    """Canonical JSON: compact, keys sorted, UTF-8. Lone surrogates, which JSON text can smuggle
-    in, are escaped, so that every string the server sent comes back."""
+    """Canonical JSON: compact, keys sorted, UTF-8. Lone surrogates, which JSON text can contain,
+    are escaped, so that every string is restored as the server sent it."""
     text = _encode(value)
     try:
         return text.encode()
@@ -55,7 +55,7 @@ def encode(value: Any) -> bytes:
 
 
 class Address(NamedTuple):
-    """Where an object lies in an archive. `resource` is `deployments.apps`, `pods`."""
+    """The location of an object in an archive. `resource` is `deployments.apps`, `pods`."""
 
     resource: str
     version: str
@@ -84,18 +84,19 @@ class Address(NamedTuple):
 
 
 def checked(address: Address) -> Address:
-    """The address, if it can be part of a URL of the API (k8s.io/apimachinery, path/name.go). Else
-    a ValueError: a name with `/` in it would address another object than the one that it names."""
+    """The address, if it can be part of a URL of the API (k8s.io/apimachinery, path/name.go).
+    Else a ValueError: a name with `/` in it would address another object than the one it names."""
     for part in address:
         if part in (".", "..") or "/" in part or not part.isprintable():
-            raise ValueError(f"{part!r} is no name of the API")
+            raise ValueError(f"{part!r} is not a name of the API")
     if not (address.resource and address.name):
         raise ValueError("an object without a kind or a name")
     return address
 
 
 class Compressor:
-    """Gzip without a time in its header. Give `add` to a `Stage`: zlib works without the lock."""
+    """Gzip without a time in its header. Pass `add` to a `Stage`: zlib runs without the
+    interpreter lock."""
 
     def __init__(self, sink: Callable[[bytes], object]) -> None:
         self._sink = sink
@@ -146,13 +147,13 @@ _USTAR = b"0" + bytes(100) + b"ustar\x0000" + bytes(64) + b"0000000\0" * 2 + byt
 _SIZED = _FIELDS + b"%011o\x0000000000000\0"
 _SUMMED = b"%06o\0 " + _USTAR
 _REST = sum(_USTAR) + 8 * ord(" ")
-"""The part of each checksum that is always the same; its own field counts as spaces."""
+"""The constant part of each checksum; its own field counts as spaces."""
 
 
 def header(path: str, size: int) -> bytes:
-    """One ustar header; a path over 100 bytes gets a PAX header in front.
+    """One ustar header; a path over 100 bytes gets a PAX header before it.
 
-    `tarfile` needs 30 microseconds for each, which would be half the time of a snapshot.
+    `tarfile` takes 30 microseconds for each, which would be half the time of a snapshot.
     """
     name = path.encode()
     if len(name) > 100 or not path.isascii():
@@ -179,8 +180,8 @@ def entries(chunks: Iterable[bytes]) -> Iterator[Entry]:
 
 
 def inflate(chunks: Iterable[bytes], *, most: int = 0) -> Iterator[bytes]:
-    """Gunzip, bounded: at most 1 MiB is produced at a time whatever a chunk expands to, and in all
-    no more than `most` bytes (0: what an archive of that size can honestly hold)."""
+    """Gunzip, bounded: at most 1 MiB is produced at a time whatever a chunk expands to, and in
+    all no more than `most` bytes (0: what an archive of that size can plausibly hold)."""
     member = zlib.decompressobj(31)
     consumed = produced = 0
     try:
@@ -204,7 +205,8 @@ def inflate(chunks: Iterable[bytes], *, most: int = 0) -> Iterator[bytes]:
 
 
 def begun_here(chunks: Iterable[bytes]) -> bool:
-    """Whether `Writer` began an archive: no other gives its first entry these very bytes."""
+    """Whether `Writer` began an archive: no other program gives its first entry exactly these
+    bytes."""
     body = FORMAT_VERSION.encode() + b"\n"
     try:
         first = next((block for block in inflate(chunks) if block), b"")
@@ -221,9 +223,9 @@ def _cut(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 class Exact:
-    """Reads an archive of ours against what must be in it, byte by byte.
+    """Reads an archive of this program and compares it, byte by byte, with what must be in it.
 
-    The same objects give the same bytes, so that nothing has to be parsed: each step takes what one
+    The same objects give the same bytes, so nothing has to be parsed: each step computes what one
     object must look like and compares. Four times as fast as `entries`, and stricter.
     """
 
@@ -237,7 +239,8 @@ class Exact:
         return self._reader.take(len(wanted)) == wanted
 
     def body(self, address: Address, size: int) -> bytes | None:
-        """The next object's JSON if it has that address and size, both copies alike, else None."""
+        """The next object's JSON if it has that address and size and both copies are equal, else
+        None."""
         plain, preferred = (header(path, size) for path in address.paths)
         padded = size + -size % _BLOCK
         first = self._reader.take(len(plain) + padded)
@@ -250,7 +253,7 @@ class Exact:
         return content[:size]
 
     def ends(self) -> bool:
-        """The end marker, and nothing behind it."""
+        """The end marker, and nothing after it."""
         return self._reader.take(2 * _BLOCK) == bytes(2 * _BLOCK) and not self._reader.take(1)
 
 
@@ -322,8 +325,8 @@ def _parsed(head: bytes) -> tuple[str, int, bytes]:
 
 
 def _octal(field: bytes) -> int:
-    """A number of a header. `int` would take signs and underscores: with a negative size the reader
-    goes back, and never ends."""
+    """A number of a header. `int` would accept signs and underscores: with a negative size the
+    reader would go back, and never end."""
     digits = field.strip(b" \0") or b"0"
     if digits.translate(None, b"01234567"):
         raise BadArchive("a tar header is damaged")

@@ -1,4 +1,4 @@
-"""Time as an argument: everything that waits or dates something is handed one of these."""
+"""Time as an argument: everything that waits or records a time receives one of these."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Clock(Protocol):
         """Seconds."""
 
     def wait(self, seconds: float) -> None:
-        """Block; may be cut short by raising."""
+        """Block; may be ended early by raising."""
 
 
 class SystemClock:
-    """The machine's own."""
+    """The host's own."""
 
     def now(self) -> datetime:
         return datetime.now(UTC)
@@ -34,7 +34,7 @@ class SystemClock:
 
 
 class Lent(Protocol):
-    """What someone else's clock must offer; the engine's does."""
+    """What a foreign clock must offer; the engine's does."""
 
     def monotonic(self) -> float: ...
     def wall(self) -> float: ...
@@ -42,7 +42,7 @@ class Lent(Protocol):
 
 
 class BorrowedClock:
-    """Another clock in our words; an abort of its owner's run cuts our waits short."""
+    """Adapts another clock; an abort of its owner's run ends waits early."""
 
     def __init__(self, lent: Lent) -> None:
         self._lent = lent

@@ -1,7 +1,7 @@
-"""Was everything looked at? One value per kind, and the rule that decides whether that is enough.
+"""What a snapshot looked at: one value per kind, and the rule that decides whether that is enough.
 
 Velero leaves out an API group whose discovery fails and ends `Completed`; here a kind that could
-not be listed makes the snapshot fail, unless it is accepted by name.
+not be listed fails the snapshot, unless it is accepted by name.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ MISSING = (FORBIDDEN, UNDISCOVERABLE, FAILED)
 class Coverage:
     """What happened to one kind in one namespace ("" for all of them or none).
 
-    `kind` is `deployments.apps`, or a group/version such as `metrics.k8s.io/v1beta1` where not even
-    its kinds are known. `rule` names what excluded it; `detail` is the server's answer.
-    `changed` names objects that were written while the snapshot was being taken.
+    `kind` is `deployments.apps`, or a group/version such as `metrics.k8s.io/v1beta1` if not even
+    its kinds are known. `rule` names what excluded it; `detail` is the server's answer. `changed`
+    names objects that were written while the snapshot was being taken.
     """
 
     kind: str

@@ -1,8 +1,8 @@
-"""The documents that Velero reads beside the tarball. Pure: values in, bytes out.
+"""The documents that Velero reads next to the tarball. Pure: values in, bytes out.
 
-Which fields matter is in velero's backup_sync_controller and restore_controller: `apiVersion`,
+velero's backup_sync_controller and restore_controller define which fields matter: `apiVersion`,
 `kind`, `metadata.name` equal to the directory, a final `status.phase`. `status.expiration` is left
-out, because Velero deletes what has expired and retention here is ours.
+out, because Velero deletes expired backups and retention is this program's.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def backup_document(
 
 
 def warnings_for_velero(warnings: Iterable[str], volumes: Iterable[VolumeRecord]) -> list[str]:
-    """What a reader of Velero's must know: its restore ends Completed and leaves volumes empty."""
+    """What a user of Velero must know: its restore ends Completed and leaves volumes empty."""
     return [
         *warnings,
         *(
@@ -90,7 +90,7 @@ def warnings_for_velero(warnings: Iterable[str], volumes: Iterable[VolumeRecord]
 
 
 _KINDS = {"tar": "volume", "dump": "dump"}
-"""A VolumeSnapshot that stays on the cluster stands beside the stream of the same volume."""
+"""A VolumeSnapshot that stays on the cluster is in addition to the stream of the same volume."""
 
 
 def log_document(
@@ -119,10 +119,10 @@ def results_document(warnings: Iterable[str]) -> bytes:
 def volumes_document(
     volumes: Iterable[VolumeRecord], claims: Iterable[tuple[str, str, str]]
 ) -> bytes:
-    """B-volumeinfo.json.gz: every claim is said to be skipped, so that Velero provisions it anew
-    and does not look for data in a form that is not its own. `claims` are (namespace, name, PV)."""
+    """B-volumeinfo.json.gz: every claim is marked as skipped, so that Velero provisions it again
+    and does not look for data in its own form. `claims` are (namespace, name, PV)."""
     held = {(each.namespace, each.claim) for each in volumes if each.kind == "tar"}
-    ours = "data is beside the backup, in a form that pytest-resilience restores"
+    ours = "data is next to the backup, in a form that pytest-resilience restores"
     reasons = {True: ours, False: "no data was taken"}
     return packed(
         [
@@ -139,5 +139,5 @@ def volumes_document(
 
 
 def packed(value: Mapping[str, Any] | list[Any]) -> bytes:
-    """Gzipped JSON with no time in it: the same value gives the same bytes."""
+    """Gzipped JSON without a time in it: the same value gives the same bytes."""
     return gzip.compress(encode(value), 6, mtime=0)

@@ -1,7 +1,7 @@
-"""Client-side encryption by age: streams in, streams out, no scheme of our own.
+"""Client-side encryption with age: streams in, streams out, no scheme of its own.
 
 `pyrage` is an optional extra. A recipient is an `age1...` public key (or an ssh one), an identity
-the matching private key; losing it loses the snapshot, which is why a drill reads with it.
+the matching private key; losing it means losing the snapshot, which is why a drill reads with it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def recipient(text: str) -> Any:
     try:
         return kind.Recipient.from_str(text)
     except pyrage.RecipientError as problem:
-        raise BadRequest(f"recipient {text!r} is no age public key ({problem})") from None
+        raise BadRequest(f"recipient {text!r} is not an age public key ({problem})") from None
 
 
 def identity(text: str, origin: str = "the identity") -> Any:
@@ -42,7 +42,7 @@ def identity(text: str, origin: str = "the identity") -> Any:
     try:
         return pyrage.x25519.Identity.from_str(lines[0].strip() if lines else "")
     except pyrage.IdentityError:
-        raise BadRequest(f"{origin} is no age private key (AGE-SECRET-KEY-1...)") from None
+        raise BadRequest(f"{origin} is not an age private key (AGE-SECRET-KEY-1...)") from None
 
 
 class _Push:
@@ -68,7 +68,7 @@ def sealed(
 
 
 def opened(chunks: Iterable[bytes], identities: Sequence[Any], what: str) -> Iterator[bytes]:
-    """Decrypt a stream; age authenticates each 64 KiB before it is handed on."""
+    """Decrypt a stream; age authenticates each 64 KiB before it is passed on."""
     pyrage = _pyrage()
 
     def work(sink: Callable[[bytes], object]) -> None:
@@ -86,7 +86,7 @@ def opened(chunks: Iterable[bytes], identities: Sequence[Any], what: str) -> Ite
 
 
 class _Told:
-    """Remembers what ended its source badly: pyrage tells only that it did."""
+    """Remembers the error of its source: pyrage only reports that there was one."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = chunks

@@ -1,4 +1,4 @@
-"""What can go wrong with a backup, named for the decision it asks for.
+"""What can go wrong with a backup, named for the decision it calls for.
 
 BackupError
 ├── StoreError              the store said no, or nothing
@@ -33,7 +33,7 @@ class BackupError(Exception):
 
 
 class StoreError(BackupError):
-    """The store said no, or nothing."""
+    """The store refused, or did not answer."""
 
 
 class StoreUnreachable(StoreError):
@@ -41,7 +41,7 @@ class StoreUnreachable(StoreError):
 
 
 class StoreRefused(StoreError):
-    """An answer that will not change by trying again."""
+    """An answer that retrying will not change."""
 
 
 class StoreFull(StoreError):
@@ -73,11 +73,11 @@ class NoSnapshot(BackupError):
 
 
 class Incomplete(BackupError):
-    """Something that was asked for was not collected."""
+    """Something requested was not collected."""
 
 
 class Tampered(BackupError):
-    """What is stored is not what was written."""
+    """The stored bytes differ from those written."""
 
 
 class UnknownFormat(BackupError):
@@ -117,8 +117,8 @@ class Busy(BackupError):
 
 
 class BadRequest(BackupError):
-    """The caller's own words are wrong."""
+    """The caller's own input is wrong."""
 
 
 UNREADABLE = (Tampered, UnknownFormat, Missing, Archived)
-"""What keeps one snapshot from being read and says nothing about any other."""
+"""Errors that keep one snapshot from being read and say nothing about any other."""

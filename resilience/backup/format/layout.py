@@ -1,10 +1,10 @@
 """All keys of the store, built here and nowhere else.
 
-Velero lists the directories below the prefix every minute and stops working when it finds one it
-does not know: `backups restores restic metadata plugins kopia` are all that may appear
-(velero pkg/persistence/object_store_layout.go). So everything of one snapshot lies in
-`backups/NAME/`, where Velero ignores unknown files and deletes them together with the backup, and
-everything that outlives a snapshot lies under `plugins/resilience/`. Pure: text in, text out.
+Velero lists the directories below the prefix every minute and stops working when it finds an
+unknown one: `backups restores restic metadata plugins kopia` are all that may exist (velero
+pkg/persistence/object_store_layout.go). So all files of one snapshot are in `backups/NAME/`, where
+Velero ignores unknown files and deletes them together with the backup, and everything that outlives
+a snapshot is under `plugins/resilience/`. Pure: text in, text out.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def stamped_name(plan: str, moment: datetime) -> str:
 
 
 def directory(name: str) -> str:
-    """Where everything of one snapshot lies."""
+    """The prefix of all files of one snapshot."""
     return f"{BACKUPS}{name}/"
 
 
@@ -83,7 +83,7 @@ def objects(name: str) -> str:
 
 
 def manifest(name: str) -> str:
-    """What the snapshot promises."""
+    """The manifest of the snapshot."""
     return f"{BACKUPS}{name}/resilience-manifest.json"
 
 
@@ -103,7 +103,7 @@ def is_verification(key: str) -> bool:
 
 
 def is_ours(key: str) -> bool:
-    """Whether only this program writes such a key beside an archive."""
+    """Whether only this program writes such a key next to an archive."""
     name = snapshot_of(key)
     plain = key.removesuffix(".age")
     known = (objects(name), manifest(name), signature(name), sealed_marker(name))

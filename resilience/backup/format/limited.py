@@ -1,8 +1,8 @@
-"""The one way in which documents of a store are read: anyone who can write there may be the author.
+"""The one way to read documents of a store: anyone who can write there may be the author.
 
-A limit on bytes, nesting and values is checked before a document is used, types are checked field
-by field, and what does not fit is a ValueError in plain words; the caller names the document.
-Memory stays within a small multiple of the limit, time within a pass over the bytes. Pure, but for
+Limits on bytes, nesting and values are checked before a document is used, types are checked field
+by field, and a violation is a ValueError in plain words; the caller names the document. Memory
+stays within a small multiple of the limit, time within one pass over the bytes. Pure, except for
 `read`.
 """
 
@@ -32,7 +32,7 @@ LARGE = 64 << 20
 
 MOST_VALUES = 2_000_000
 DEEPEST = 200
-"""Schemas of CRDs nest to about 60; what walks an object needs stack frames for each level."""
+"""Schemas of CRDs nest to about 60; code that walks an object needs stack frames for each level."""
 
 _LONGEST_NAME = 1024
 _YEARS = range(1970, 9999)
@@ -50,7 +50,7 @@ def read(store: Store, key: str, most: int, version: str = "") -> bytes:
 
 
 def parsed(data: bytes, *, values: int = MOST_VALUES) -> Any:
-    """JSON within limits. Bytes that are no UTF-8 are a ValueError, as everything else is."""
+    """JSON within limits. Invalid UTF-8 is a ValueError, like everything else."""
     if data.count(b",") + data.count(b"{") + data.count(b"[") > values:
         raise ValueError(f"more than {values} values")
     try:
@@ -67,7 +67,7 @@ def _constant(name: str) -> NoReturn:
 
 
 def _deeper(value: Any, levels: int) -> bool:
-    """Level by level, so that no depth of nesting is a depth of the stack."""
+    """Level by level, so that the depth of nesting is not the depth of the stack."""
     level = [value] if type(value) in (dict, list) else []
     while level and levels:
         levels -= 1
@@ -85,7 +85,7 @@ def mapping(value: Any, what: str) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise ValueError(f"{what} is no JSON object")
+        raise ValueError(f"{what} is not a JSON object")
     return value
 
 
@@ -94,7 +94,7 @@ def sequence(value: Any, what: str, of: type | tuple[type, ...] = object) -> lis
     if value is None:
         return []
     if not isinstance(value, list) or not all(isinstance(each, of) for each in value):
-        raise ValueError(f"{what} is no list of what belongs there")
+        raise ValueError(f"{what} is not a list of the expected items")
     return value
 
 
@@ -102,7 +102,7 @@ def strings(value: Any, what: str) -> dict[str, str]:
     """`value`, if it is a JSON object of strings; {} for null."""
     found = mapping(value, what)
     if not all(isinstance(each, str) for each in found.values()):
-        raise ValueError(f"{what} holds what is no string")
+        raise ValueError(f"{what} holds a value that is not a string")
     return found
 
 
@@ -111,7 +111,7 @@ def text(value: Any, what: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise ValueError(f"{what} is no string")
+        raise ValueError(f"{what} is not a string")
     return value
 
 
@@ -119,7 +119,7 @@ def name(value: Any, what: str) -> str:
     """`value`, if it can name something: short, and printable; "" for null."""
     found = text(value, what)
     if len(found) > _LONGEST_NAME or not found.isprintable():
-        raise ValueError(f"{what} is no name")
+        raise ValueError(f"{what} is not a name")
     return found
 
 
@@ -128,7 +128,7 @@ def count(value: Any, what: str) -> int:
     if value is None:
         return 0
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise ValueError(f"{what} is no count")
+        raise ValueError(f"{what} is not a count")
     return value
 
 
@@ -137,7 +137,7 @@ def moment(value: Any, what: str) -> datetime:
     try:
         found = datetime.fromisoformat(text(value, what))
     except ValueError:
-        raise ValueError(f"{what} is no date and time") from None
+        raise ValueError(f"{what} is not a date and time") from None
     if found.year not in _YEARS:
         raise ValueError(f"{what} is in the year {found.year}")
     return found if found.tzinfo else found.replace(tzinfo=UTC)
@@ -165,8 +165,8 @@ _FIELDS: Mapping[str, Callable[[Any, str], Any]] = {
 
 
 def record(kind: type[T], value: Any, **others: Callable[[Any, str], Any]) -> T:
-    """A dataclass out of a JSON object: each field by its annotation, or as `others` says. Fields
-    that are missing keep their default; fields that are unknown are refused."""
+    """A dataclass from a JSON object: each field by its annotation, or as `others` says. Missing
+    fields keep their default; unknown fields are refused."""
     given = mapping(value, kind.__name__)
     known = {each.name: each for each in dataclasses.fields(kind)}  # type: ignore[arg-type]
     if unknown := sorted(given.keys() - known.keys()):

@@ -1,8 +1,9 @@
-"""What a snapshot promises: its files with hashes and versions, its coverage, who made it, of what.
+"""What a snapshot contains: its files with hashes and versions, its coverage, its author, its
+subject.
 
 The manifest is one canonical JSON document of bounded size; the list of objects, which grows with
-the cluster, is a file of its own (`ObjectLine`, gzipped JSON lines) whose hash stands here. Both
-are read strictly: an unknown format is refused by name, a damaged document is `Tampered`.
+the cluster, is a separate file (`ObjectLine`, gzipped JSON lines) whose hash the manifest holds.
+Both are read strictly: an unknown format is refused by name, a damaged document is `Tampered`.
 """
 
 from __future__ import annotations
@@ -36,12 +37,13 @@ class FileRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VolumeRecord:
-    """One volume's data, or an application's dump (`kind`), whose name stands for the claim's.
+    """One volume's data, or an application's dump (`kind`), whose name takes the place of the
+    claim's.
 
-    `engine` is "" for a file of the snapshot, else who keeps the data under `key`.
+    `engine` is "" for a file of the snapshot, else the engine that keeps the data under `key`.
     `tree` is the hash of a volume's files: paths, modes, owners, times, attributes, contents.
     `warnings` name files that are not in it. `pods` (a selector), `container` and `load` say how a
-    dump is brought back.
+    dump is restored.
     """
 
     namespace: str
@@ -61,8 +63,9 @@ class VolumeRecord:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """See the module. Times are UTC. `sentinels`: the namespaces that hold a sentinel.
-    `own_objects`: how many there are without namespaces and what the cluster itself puts into them,
-    -1 in snapshots of earlier versions. `claims_without_data`: bound claims, as NAMESPACE/NAME."""
+    `own_objects`: the number of objects other than namespaces and what the cluster itself puts
+    into them, -1 in snapshots of earlier versions. `claims_without_data`: bound claims, as
+    NAMESPACE/NAME."""
 
     name: str
     plan: str
@@ -141,7 +144,7 @@ class ObjectLine(NamedTuple):
     owners: tuple[str, ...] = ()
 
     def encoded(self) -> bytes:
-        """One line of JSON, put together by hand: this runs once for each object."""
+        """One line of JSON, assembled by hand: this runs once for each object."""
         at, text = self.address, encode_basestring
         owners = ",".join(map(text, self.owners))
         return (

@@ -1,7 +1,8 @@
-"""The list of objects while a snapshot is made: gzipped lines, in memory while small, else spooled.
+"""The list of objects while a snapshot is taken: gzipped lines, in memory while small, else
+spooled.
 
 It holds names and hashes, no content: nothing secret reaches the temporary file. Velero's resource
-list is written beside it in the same pass, because kinds come one after another.
+list is written in the same pass, because kinds come one after another.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from resilience.backup.format.manifest import ObjectLine, object_lines
 _IN_MEMORY = 4 << 20
 _CHUNK = 1 << 20
 _BATCH = 256
-"""Lines per call of zlib: a call for each line would cost more than all else together."""
+"""Lines per call of zlib: a call for each line would cost more than everything else together."""
 
 _LEVEL = 1
-"""The lines are mostly hashes, which no level makes smaller."""
+"""The lines are mostly hashes, which do not compress."""
 
 
 class Lines:
@@ -67,7 +68,7 @@ class Lines:
         return self._names.finish()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Release the file."""
         self._file.close()
 
     def __enter__(self) -> Self:

@@ -1,7 +1,7 @@
-"""Stages that work beside each other: a bounded queue with a thread behind it.
+"""Concurrent stages: a bounded queue with a thread behind it.
 
-What the thread raises comes out of the next `put`, `close` or iteration on the other side; nothing
-is lost and nothing waits for ever. Leaving the `with` block early stops the thread.
+An exception in the thread is raised by the next `put`, `close` or iteration on the other side;
+nothing is lost and nothing waits for ever. Leaving the `with` block early stops the thread.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ class _End:
 
 
 class Abandoned(Exception):
-    """The other side has gone; never leaves this module."""
+    """The other side is gone; never leaves this module."""
 
 
 class Feed(Generic[T]):
-    """Gives `consume` an iterator on a thread of its own and lets the caller push into it."""
+    """Runs `consume` on a thread of its own, with an iterator over what the caller puts."""
 
     def __init__(self, consume: Callable[[Iterator[T]], object], *, depth: int = 4) -> None:
         self._consume = consume
@@ -119,7 +119,7 @@ def ahead(items: Iterable[T], *, depth: int = 1) -> Iterator[T]:
             raise item.reason
     finally:
         stopped.set()
-        while thread.is_alive():  # it may be blocked on a full queue; make room until it looks up
+        while thread.is_alive():  # it may be blocked on a full queue; make room until it notices
             try:
                 ready.get(timeout=0.05)
             except queue.Empty:
@@ -128,8 +128,8 @@ def ahead(items: Iterable[T], *, depth: int = 1) -> Iterator[T]:
 
 
 def pushed(work: Callable[[Callable[[T], object]], None], *, depth: int = 8) -> Iterator[T]:
-    """Turn a function that pushes into an iterator. One that is left early lets the function run
-    on to its end with nobody listening: meant for work that is bounded by its own input."""
+    """Turn a function that pushes into an iterator. If the iterator is left early, the function
+    runs on to its end unheard: meant for work that is bounded by its own input."""
     ready: queue.Queue[T | _End] = queue.Queue(depth)
     left = threading.Event()
 

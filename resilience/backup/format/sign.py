@@ -1,8 +1,8 @@
 """Hash and Ed25519 signature of a manifest.
 
-The signature file has two lines at most, `sha256 HEX` and `ed25519 PUBLIC SIGNATURE` (base64). It
-is read by rendering what was understood and comparing: no bit may be other than it was written.
-An unsigned snapshot is possible; its hash still finds damage, but not a forger, and says so.
+The signature file has at most two lines, `sha256 HEX` and `ed25519 PUBLIC SIGNATURE` (base64). It
+is parsed, rendered again and compared: every bit must be as it was written. An unsigned snapshot is
+possible; its hash still detects damage, but not forgery, and the output says so.
 """
 
 from __future__ import annotations
@@ -86,7 +86,8 @@ EXPECTED_KEY = "expected base64 of 32 bytes, or PEM (BEGIN PUBLIC KEY)"
 
 def public_key(text: str, origin: str) -> str | None:
     """An Ed25519 public key in base64, from base64 or PEM; None for text that is neither, and
-    `BadRequest` for a key of another kind: a key that cannot fit must not look like tampering."""
+    `BadRequest` for a key of another kind: a key that can never match must not look like
+    tampering."""
     if not text.startswith("-----BEGIN "):
         try:
             return text if len(_canonical(text)) == _RAW else None
@@ -104,7 +105,7 @@ def public_key(text: str, origin: str) -> str | None:
     try:
         key = load_pem_public_key(text.encode())
     except (ValueError, UnsupportedAlgorithm) as problem:
-        raise BadRequest(f"{origin} is no intact PEM public key ({problem})") from None
+        raise BadRequest(f"{origin} is not an intact PEM public key ({problem})") from None
     if not isinstance(key, Ed25519PublicKey):
         raise BadRequest(f"{origin} is a key of another kind; expected Ed25519")
     return base64.b64encode(key.public_bytes_raw()).decode()
@@ -116,14 +117,14 @@ def seal(manifest: bytes, signer: Signer | None) -> Seal:
 
 
 def require_hash(seal: Seal, digest: str, name: str) -> None:
-    """Before anything of the manifest is believed, even its format."""
+    """Checked before anything of the manifest is used, even its format."""
     if digest != seal.sha256:
         raise Tampered(f"snapshot {name}: the manifest is not the one that was sealed")
 
 
 def check_seal(seal: Seal, manifest: bytes, *, name: str, signer: str, trusted: str = "") -> None:
-    """`Tampered` unless hash and signature fit. `signer` is what the manifest says of itself;
-    `trusted` the public key that the caller expects, "" to accept any or none."""
+    """`Tampered` unless hash and signature match. `signer` is what the manifest says about
+    itself; `trusted` the public key that the caller expects, "" to accept any or none."""
     require_hash(seal, hashlib.sha256(manifest).hexdigest(), name)
     if seal.public != signer:
         raise Tampered(f"snapshot {name}: the manifest names another signer than its signature")
@@ -142,11 +143,11 @@ def _check_signature(seal: Seal, manifest: bytes, name: str) -> None:
         public, signature = _canonical(seal.public), _canonical(seal.signature)
         Ed25519PublicKey.from_public_bytes(public).verify(signature, manifest)
     except (InvalidSignature, ValueError) as problem:
-        raise Tampered(f"snapshot {name}: the signature does not fit the manifest") from problem
+        raise Tampered(f"snapshot {name}: the signature does not match the manifest") from problem
 
 
 def _canonical(text: str) -> bytes:
-    """base64 has spare bits in its last letter; a flip there must not go unseen."""
+    """base64 has spare bits in its last letter; a flip there must not go unnoticed."""
     try:
         data = base64.b64decode(text, validate=True)
     except binascii.Error as problem:

@@ -1,13 +1,13 @@
-"""Reading every layout that Velero (and Ark before it) has written, as one stream of objects.
+"""Reads every layout that Velero (and Ark before it) has written, as one stream of objects.
 
     Ark to 0.3             namespaces/NS/RESOURCE/NAME.json, cluster/RESOURCE/NAME.json
     format 1 (to 1.3)      resources/RESOURCE/{namespaces/NS,cluster}/NAME.json
     format 1.1.0           the same, and a copy below VERSION-preferredversion/
     EnableAPIGroupVersions the same, and VERSION/ for versions that are not preferred
 
-Whoever reads them takes one copy of each object (see `contents`). Side files may be missing. What
-the archive lacks although the resource list names it is reported, which Velero never does. Pure
-over chunks; the stream is read once.
+Readers use one copy of each object (see `contents`). Side files may be missing. Objects that the
+resource list names and the archive lacks are reported, which Velero never does. Pure over chunks;
+the stream is read once.
 """
 
 from __future__ import annotations
@@ -26,29 +26,29 @@ _PREFERRED = "-preferredversion"
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One object: where it lay, its raw JSON, which copy it was."""
+    """One object: its path, its raw JSON, which copy it is."""
 
     address: Address
     body: bytes
     copy: str
 
     def parsed(self) -> Object:
-        """The object; `BadArchive` when it is none, or another than its path says."""
+        """The object; `BadArchive` when it is invalid, or another than its path says."""
         try:
             value = limited.mapping(limited.parsed(self.body), "it")
             _identified(value)
         except ValueError as problem:
-            raise BadArchive(f"{self.address.plain} is no API object: {problem}") from problem
+            raise BadArchive(f"{self.address.plain} is not an API object: {problem}") from problem
         metadata = value["metadata"]
         if (metadata.get("namespace") or "") != self.address.namespace:
-            raise BadArchive(f"{self.address.plain} is in another namespace than it says")
+            raise BadArchive(f"{self.address.plain} is in another namespace than its body says")
         if metadata["name"] != self.address.name:
-            raise BadArchive(f"{self.address.plain} has another name than it says")
+            raise BadArchive(f"{self.address.plain} has another name than its body says")
         return value
 
 
 def _identified(value: Object) -> None:
-    """ValueError unless what every rule reads of every kind is there and has its type."""
+    """ValueError unless the fields that all rules read exist and have their types."""
     for field in ("apiVersion", "kind"):
         if not limited.name(value.get(field), field):
             raise ValueError(f"it has no {field}")
@@ -65,15 +65,15 @@ def _identified(value: Object) -> None:
         for field in ("apiVersion", "kind", "name", "uid"):
             if not limited.name(owner.get(field), f"{field} of an owner"):
                 raise ValueError(f"an owner of it has no {field}")
-    for holder in (value, metadata):  # null is what is not there, and rules look for that
+    for holder in (value, metadata):  # null means absent, and rules look for absence
         for field in [field for field, each in holder.items() if each is None]:
             del holder[field]
 
 
 @contextmanager
 def understood(address: Address) -> Iterator[None]:
-    """Around the rules that look into an object: an API server stored each with its kind's shape,
-    so one that they cannot read was made by someone else."""
+    """Around the rules that look into an object: an API server stored each with its kind's
+    shape, so an object they cannot read was made by something else."""
     try:
         yield
     except (AttributeError, KeyError, IndexError, TypeError, ValueError) as problem:
@@ -87,7 +87,7 @@ PLAIN, PREFERRED, OTHER = "plain", "preferred", "other version"
 
 
 def located(path: str) -> tuple[Address, str] | None:
-    """Address and copy of an entry; None for what is no object (`metadata/version`)."""
+    """Address and copy of an entry; None for anything but an object (`metadata/version`)."""
     if path == VERSION_ENTRY or not path.endswith(".json"):
         return None
     parts = path.removesuffix(".json").split("/")
@@ -117,8 +117,8 @@ def _ark(parts: list[str]) -> tuple[Address, str] | None:
 
 
 def objects_in(chunks: Iterable[bytes]) -> Iterator[Found]:
-    """What is an object to be restored, in the archive's order: plain copies and preferred ones.
-    Versions that are not preferred are left out, and so are entries that are no objects."""
+    """Every object to be restored, in the archive's order: plain copies and preferred ones.
+    Versions that are not preferred are left out, and so are entries other than objects."""
     for entry in entries(chunks):
         place = located(entry.path)
         if place and place[1] != OTHER:

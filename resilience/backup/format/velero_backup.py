@@ -1,7 +1,7 @@
-"""velero-backup.json (Ark's `ark-backup.json`): what Velero says of a backup of its own.
+"""velero-backup.json (Ark's `ark-backup.json`): Velero's own record of a backup.
 
-Velero's fields are in its pkg/apis/velero/v1/backup_types.go; what is not needed is not read. A
-document of the wrong shape, or of another backup than its directory says, is `Tampered`. Pure.
+Velero's fields are defined in its pkg/apis/velero/v1/backup_types.go; unneeded ones are not read. A
+document with the wrong shape, or of another backup than its directory says, is `Tampered`. Pure.
 """
 
 from __future__ import annotations

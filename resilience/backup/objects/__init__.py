@@ -1,1 +1,1 @@
-"""Rules for objects on their way back: identity, what is left out, changed, ordered, mapped."""
+"""Rules for objects to be restored: identity, what is left out, changed, ordered, mapped."""

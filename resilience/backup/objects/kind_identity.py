@@ -1,4 +1,4 @@
-"""Which kind an object is: `Service`, or with its API group `Ingress.networking.k8s.io`.
+"""The identity of an object's kind: `Service`, or with its API group `Ingress.networking.k8s.io`.
 
 A kind alone identifies nothing: any custom resource may be called Namespace, Job or Service. The
 version does not matter here, and groups under which the API server used to serve the same objects

@@ -1,4 +1,4 @@
-"""Where things go: other namespaces, other storage classes. Pure.
+"""Maps objects to other namespaces and other storage classes. Pure.
 
 Velero's namespace mapping rewrites the same places (pkg/restore, the role-bindings and PV actions)
 and, like it, leaves alone what only a person can judge: DNS names in text, Ingress hosts.
@@ -40,12 +40,12 @@ _NAMESPACES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     **{f"{kind}Route.{_GATEWAY}": _ROUTES for kind in ("HTTP", "GRPC", "TLS", "TCP", "UDP")},
     f"ReferenceGrant.{_GATEWAY}": (("spec", "from", "*"),),
 }
-"""Where else an object names a namespace: the holders of a field `namespace`."""
+"""Other places where an object names a namespace: the holders of a field `namespace`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Targets:
-    """Old name to new name; what is not named stays."""
+    """Old name to new name; names that are not listed stay."""
 
     namespaces: Mapping[str, str] = field(default_factory=dict)
     storage_classes: Mapping[str, str] = field(default_factory=dict)

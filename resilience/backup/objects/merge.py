@@ -1,7 +1,7 @@
-"""The JSON merge patch (RFC 7386) that turns what is live into what was recorded. Pure.
+"""The JSON merge patch (RFC 7386) that turns the live object into the recorded one. Pure.
 
-Unlike Velero's update it also removes fields: what is live and was not recorded is nulled, except
-what the rules hold to be the server's.
+Unlike Velero's update it also removes fields: a live field that was not recorded is nulled, unless
+the rules assign it to the server.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def merge_patch(live: Any, wanted: Any) -> dict[str, Any]:
-    """{} when they are equal. Both sides have gone through `rules.strip`."""
+    """{} when they are equal. Both sides have passed `rules.strip`."""
     patch: dict[str, Any] = {}
     for key in live.keys() - wanted.keys():
         patch[key] = None

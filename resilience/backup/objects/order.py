@@ -1,11 +1,11 @@
-"""The order of a restore: what others need comes first. Pure.
+"""The order of a restore: objects that others need come first. Pure.
 
-A wave is created completely before the next begins. Policies, limits and rights come before
-workloads, so that nothing runs unguarded; quotas come after them, because what was running within
-its quota must not be refused half-way; admission webhooks and API services come last, when what
-serves them exists. Velero's order (pkg/cmd/server/config/config.go) is the model; Pods come before
-their controllers there, so that those adopt them, while here what a controller makes anew is left
-to it (see `rules.regrown`).
+A wave is created completely before the next begins. Policies, limits and permissions come before
+workloads, so that nothing runs unguarded; quotas come after them, because workloads that ran within
+their quota must not be refused halfway; admission webhooks and API services come last, when their
+servers exist. Velero's order (pkg/cmd/server/config/config.go) is the model; Pods come before their
+controllers there, so that those adopt them, while here a controller recreates its own objects (see
+`rules.regrown`).
 """
 
 from __future__ import annotations
@@ -74,20 +74,20 @@ _WAVE_OF = {kind: wave for wave, kinds in enumerate(_WAVES) for kind in kinds} |
 }
 
 NAMESPACES = _WAVE_OF["namespaces"]
-"""The last wave of what other objects are in, or are of."""
+"""The last wave of objects that contain or define others."""
 
 CLAIMS = _WAVE_OF["persistentvolumeclaims"]
 """The wave after which volumes can be filled: claims exist, and no Pod mounts them yet."""
 
 WORKLOADS = _WAVE_OF["pods"]
-"""The first wave in which something runs; policies, rights and configuration exist by then."""
+"""The first wave in which something runs; policies, permissions and configuration exist by then."""
 
 WAVES = _OTHERS + 1 + len(_LAST)
 """How many waves there are."""
 
 
 def wave(kind: str) -> int:
-    """0 for what comes first; `kind` is `deployments.apps`. Custom resources stand between the
+    """0 for what comes first; `kind` is `deployments.apps`. Custom resources come between the
     workloads and what acts on them."""
     return _WAVE_OF.get(kind, _OTHERS)
 

@@ -1,7 +1,8 @@
-"""Owners that a snapshot does not hold: kept where they live, dropped where they do not.
+"""Owners that a snapshot does not hold: kept if they exist on the target, dropped if not.
 
-An owner reference to a uid that does not exist makes the garbage collector delete what bears it; a
-reference to a living owner is part of the object. Asked of the cluster, once for each owner.
+An owner reference to a uid that does not exist makes the garbage collector delete the dependent
+object; a reference to a living owner is part of the object. The cluster is queried once for each
+owner.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What an object needs to live: the names it refers to. Pure.
+"""What an object needs: the names it refers to. Pure.
 
-Cluster-scoped ones are taken along; namespaced ones are looked up in the snapshot, and what is
-missing is reported as dangling (Velero follows neither Secrets nor IngressClasses).
+Cluster-scoped ones are included; namespaced ones are looked up in the snapshot, and missing ones
+are reported as dangling (Velero follows neither Secrets nor IngressClasses).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _VOLUMES = {
 
 
 def needs(obj: Object) -> Iterator[Need]:
-    """Everything the object refers to and cannot do without."""
+    """Everything that the object refers to and needs."""
     kind, namespace = identity(obj), obj["metadata"].get("namespace", "")
     spec = obj.get("spec") or {}
     if kind == "Pod":
@@ -110,8 +110,8 @@ def _named(kind: str, namespace: str, name: Any) -> Iterator[Need]:
 
 
 def bound_roles(binding: Object, namespaces: frozenset[str]) -> Iterator[Need]:
-    """The ClusterRoleBinding and its role, where accounts of the namespaces are bound: by name, as
-    the group of a namespace, or by user name."""
+    """The ClusterRoleBinding and its role, if accounts of the namespaces are bound: by name,
+    through the group of a namespace, or by user name."""
     for subject in binding.get("subjects") or ():
         account = account_of(subject)
         if account and account[1] in namespaces:

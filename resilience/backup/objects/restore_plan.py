@@ -1,11 +1,12 @@
-"""In how many readings of an archive its objects can be created in order, and which in which.
+"""How many readings of an archive it takes to create its objects in order, and which objects in
+which.
 
 Each object has a stage: its wave, and within it one after its owners. An object of an early wave
-(claims, Secrets, ConfigMaps, rights: what Pods mount or need) stays in it even when its owner comes
-later, else a volume could not be filled before something mounts it. Stages that follow each other
-in the archive are taken in one reading; an archive of ours needs two, one of Velero's as many as
-its random order demands. What is held is a number per stage and the uids of owners and of kinds
-that two groups may serve, never objects.
+(claims, Secrets, ConfigMaps, permissions: what Pods mount or need) stays in it even if its owner
+comes later, else a volume could not be filled before something mounts it. Stages that follow each
+other in the archive are created in one reading; an archive of this program needs two, one of
+Velero's as many as its random order demands. Memory is a number per stage and the uids of owners
+and of kinds that two groups may serve, never objects.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Passes:
     twins: dict[str, str] = field(default_factory=dict)
 
     def stage(self, kind: str, uid: str) -> Stage:
-        """Where an object belongs."""
+        """The stage of an object."""
         return self.owned.get(uid) or Stage(order.wave(kind), 0)
 
     def twin_of(self, kind: str, uid: str) -> str:
@@ -53,7 +54,7 @@ class Passes:
 
 
 def plan(index: Callable[[], Iterable[Indexed]]) -> Passes:
-    """Read the index twice: who owns, then where everything lies."""
+    """Read the index twice: first owners, then stages."""
     found = Passes(owners=frozenset(uid for each in index() for uid in each.owners))
     if found.owners:
         found.owned = _stages(
@@ -86,7 +87,7 @@ def _twins(index: Callable[[], Iterable[Indexed]]) -> dict[str, str]:
 
 
 def _newer_group(kind: str) -> tuple[bool, str]:
-    """`extensions` was emptied into the groups of today."""
+    """`extensions` was split into the present groups."""
     return not kind.endswith(".extensions"), kind
 
 
@@ -102,7 +103,7 @@ def _readings(first: dict[Stage, int], last: dict[Stage, int]) -> Iterator[froze
 
 
 def _stages(family: dict[str, Indexed]) -> dict[str, Stage]:
-    """A ring of owners, which no controller makes, is cut where it is entered."""
+    """A cycle of owners, which no controller creates, is cut where it is entered."""
     known: dict[str, Stage] = {}
 
     def stage(uid: str, above: frozenset[str]) -> Stage:

@@ -1,8 +1,8 @@
-"""What an object loses between the cluster it came from and the one it goes to: one rule each.
+"""What an object loses between its source cluster and its target: one rule each.
 
-A rule changes its object in place and returns the JSON pointers that it touched. A restore applies
-them before it creates. The proof of a restore does not use them: it has a list of its own of what
-may differ (`may_differ`), so that a wrong rule here shows as a difference there.
+A rule changes its object in place and returns the JSON pointers that it changed. A restore applies
+them before it creates. The proof of a restore does not use them: it has its own list of what may
+differ (`may_differ`), so that a wrong rule here shows as a difference there.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from resilience.cluster.interface import Object
 from resilience.cluster.permit.consent_keys import CONSENT, PAUSED
 
 Allocations = Literal["chosen", "keep", "new"]
-"""Cluster IPs and node ports: those that a client wrote, all that were recorded, or none."""
+"""Cluster IPs and node ports: those that a client set, all that were recorded, or none."""
 
 RESTORE = "resilience/restore"
-"""Annotation on everything that a restore creates: its name, by which it is resumed."""
+"""Annotation on everything that a restore creates: its name, with which it is resumed."""
 
 SNAPSHOT = "resilience/snapshot"
-"""Annotation: the snapshot an object came from."""
+"""Annotation: the snapshot that an object came from."""
 
 FILLED = "resilience/filled"
-"""Annotation on a claim whose data is back: the restore that wrote it."""
+"""Annotation on a claim whose data is restored: the restore that wrote it."""
 
 FILLING = "resilience/filling"
 """Annotation on a claim that a restore has begun to fill: that restore."""
@@ -56,8 +56,8 @@ _JOB_LABELS = ("controller-uid", "batch.kubernetes.io/controller-uid")
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`kinds` are identities (`Service`, `Job.batch`); empty means all. `source` is where
-    Kubernetes says so."""
+    """`kinds` are identities (`Service`, `Job.batch`); empty means all. `source` is the place in
+    Kubernetes."""
 
     name: str
     kinds: frozenset[str]
@@ -74,13 +74,13 @@ def _drop(holder: Any, keys: Iterable[str], pointer: str) -> Iterator[str]:
 
 
 def server_metadata(obj: Object) -> Iterator[str]:
-    """What only the server may set."""
+    """Fields that only the server may set."""
     yield from _drop(obj["metadata"], _METADATA, "/metadata")
 
 
 def status(obj: Object) -> Iterator[str]:
     """Controllers write it again. A custom resource may have no status subresource, and its
-    `status` then is data like any other (`restore` asks the target)."""
+    `status` then is data like any other (`restore` checks the target)."""
     if is_built_in(obj):
         yield from _drop(obj, ("status",), "")
 
@@ -95,7 +95,7 @@ def marks(obj: Object) -> Iterator[str]:
 
 
 def foreground_finalizers(obj: Object) -> Iterator[str]:
-    """They belong to a deletion that was under way."""
+    """They belong to a deletion in progress."""
     held = obj["metadata"].get("finalizers")
     if held is None:
         return
@@ -106,7 +106,8 @@ def foreground_finalizers(obj: Object) -> Iterator[str]:
 
 
 def chosen_addresses(obj: Object) -> Iterator[str]:
-    """What the API server allocated goes. What a client chose stays, as does None (headless)."""
+    """Values that the API server allocated are removed. Values that a client chose stay, as does
+    None (headless)."""
     spec = obj.get("spec") or {}
     if spec.get("clusterIP") != "None" and not is_written(obj, "spec", "clusterIP"):
         yield from _drop(spec, ("clusterIP", "clusterIPs"), "/spec")
@@ -119,7 +120,7 @@ def chosen_addresses(obj: Object) -> Iterator[str]:
 
 
 def service_addresses(obj: Object) -> Iterator[str]:
-    """All of them are allocated anew; None (headless) is a choice and stays."""
+    """All of them are allocated again; None (headless) is a choice and stays."""
     spec = obj.get("spec") or {}
     if spec.get("clusterIP") != "None":
         yield from _drop(spec, ("clusterIP", "clusterIPs"), "/spec")
@@ -134,7 +135,7 @@ def pod_placement(obj: Object) -> Iterator[str]:
 
 
 def debug_containers(obj: Object) -> Iterator[str]:
-    """Added by `kubectl debug` to a Pod that runs; a create may not set them."""
+    """Added by `kubectl debug` to a running Pod; a create may not set them."""
     yield from _drop(obj.get("spec"), ("ephemeralContainers",), "/spec")
 
 
@@ -163,7 +164,7 @@ def pod_token_volumes(obj: Object) -> Iterator[str]:
 
 
 def claim_binding(obj: Object) -> Iterator[str]:
-    """The claim is bound anew; with its old volume's name it would be Lost."""
+    """The claim is bound again; with its old volume's name it would be Lost."""
     annotations = obj["metadata"].get("annotations")
     yield from _drop(annotations, _CLAIM_MARKS, "/metadata/annotations")
     if annotations == {}:
@@ -172,7 +173,8 @@ def claim_binding(obj: Object) -> Iterator[str]:
 
 
 def volume_binding(obj: Object) -> Iterator[str]:
-    """A claimRef without a uid is a reservation; with the old uid it is Released for ever."""
+    """A claimRef without a uid is a reservation; with the old uid the volume stays Released for
+    ever."""
     claim = (obj.get("spec") or {}).get("claimRef")
     yield from _drop(claim, ("uid", "resourceVersion"), "/spec/claimRef")
 
@@ -188,7 +190,7 @@ def job_selector(obj: Object) -> Iterator[str]:
 
 
 _GENERATED = re.compile(r"-(token|dockercfg)-[bcdfghjklmnpqrstvwxz2456789]{5}")
-"""What the controllers append; the alphabet is apimachinery's (pkg/util/rand)."""
+"""The suffix that controllers append; the alphabet is apimachinery's (pkg/util/rand)."""
 
 _FILLED_IN = ("token", "ca.crt", "namespace")
 _ACCOUNT = "kubernetes.io/service-account.name"
@@ -234,7 +236,7 @@ def namespace_system_fields(obj: Object) -> Iterator[str]:
 
 
 def consent(obj: Object) -> Iterator[str]:
-    """What a namespace permits is said on its cluster by people, never by a snapshot."""
+    """What a namespace permits is decided on its cluster by people, never by a snapshot."""
     for field, key in (("labels", CONSENT), ("annotations", PAUSED)):
         held = obj["metadata"].get(field)
         yield from _drop(held, (key,), f"/metadata/{field}")
@@ -337,7 +339,7 @@ def with_allocations(kept: Allocations) -> tuple[Rule, ...]:
 
 
 def strip(obj: Object, rules: Iterable[Rule] = RULES) -> dict[str, list[str]]:
-    """Apply all rules that fit; pointers by the name of the rule that touched them."""
+    """Apply all rules that match; pointers by the name of the rule that changed them."""
     kind, touched = identity(obj), dict[str, list[str]]()
     for rule in rules:
         fits = not rule.kinds or kind in rule.kinds
@@ -347,7 +349,7 @@ def strip(obj: Object, rules: Iterable[Rule] = RULES) -> dict[str, list[str]]:
 
 
 def leave_allocated(live: Object, wanted: Object) -> None:
-    """Take out of `live` what the server filled in where `wanted` names no value, so that the two
+    """Remove from `live` what the server defaulted where `wanted` has no value, so that the two
     can be compared."""
     if "status" not in wanted:
         live.pop("status", None)

@@ -1,10 +1,10 @@
-"""Which objects of a snapshot a restore is about. Pure.
+"""Which objects of a snapshot a restore includes. Pure.
 
 Kinds are written as `kubectl get` takes them: `deployments`, `deployments.apps` or `Deployment`,
-with a name behind a slash for one object (`deployments/checkout`), patterns allowed. A selection of
-some brings along what the chosen objects cannot exist without: their namespaces and the definitions
-of their kinds; a selection of whole namespaces also what is in no namespace and concerns them. All
-of that is created where it is missing, and otherwise left as it is.
+with a name after a slash for one object (`deployments/checkout`), patterns allowed. A selection
+includes what the chosen objects cannot exist without: their namespaces and the definitions of their
+kinds; a selection of whole namespaces also the cluster-scoped objects that concern them. These are
+created if they are missing, and otherwise left unchanged.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Pattern:
         """`BadRequest` for what is neither."""
         kind, slash, name = text.partition("/")
         if not kind or (slash and not name) or "/" in name:
-            raise BadRequest(f"{text!r} is no kind; expected KIND or KIND/NAME, as in "
+            raise BadRequest(f"{text!r} is not a kind; expected KIND or KIND/NAME, as in "
                              "`deployments` or `configmaps/settings`")  # fmt: skip
         kind = kind.lower()
         return cls(_SHORT.get(kind, kind), name or "*")
@@ -61,7 +61,7 @@ class Pattern:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
     """Empty: everything. `namespaces` are names or patterns of the snapshot's own namespaces.
-    `cluster_scoped` false leaves out what lies in no namespace."""
+    `cluster_scoped` false leaves out cluster-scoped objects."""
 
     namespaces: Sequence[str] = ()
     include: Sequence[Pattern] = ()
@@ -71,12 +71,12 @@ class Selection:
 
     @property
     def partial(self) -> bool:
-        """Whether what was not chosen must not stand in the way."""
+        """Whether objects that were not chosen must not block the restore."""
         return bool(self.namespaces or self.include or self.labels)
 
     @property
     def whole_namespaces(self) -> bool:
-        """Whether a namespace that is chosen is chosen with all that is in it."""
+        """Whether a chosen namespace includes everything in it."""
         return not (self.include or self.labels)
 
     def in_namespace(self, namespace: str) -> bool:
@@ -86,13 +86,13 @@ class Selection:
         )
 
     def names(self, resource: str, kind: str, name: str) -> bool:
-        """Whether the kind, and the name, are asked for."""
+        """Whether the kind, and the name, are selected."""
         if any(each.matches(resource, kind, name) for each in self.exclude):
             return False
         return not self.include or any(each.matches(resource, kind, name) for each in self.include)
 
     def chooses(self, resource: str, obj: Object) -> bool:
-        """Whether an object was asked for."""
+        """Whether an object was chosen."""
         metadata: Mapping[str, Any] = obj["metadata"]
         namespace, name = metadata.get("namespace", ""), metadata["name"]
         if not self.names(resource, obj["kind"], name):
@@ -111,7 +111,7 @@ EVERYTHING = Selection()
 
 
 class Chosen:
-    """What a selection comes to in one snapshot: found in a first look at all its objects."""
+    """What a selection includes in one snapshot: found in a first look at all its objects."""
 
     def __init__(self, selection: Selection) -> None:
         self._selection = selection
@@ -144,7 +144,7 @@ class Chosen:
         return self._selection.chooses(resource, obj) or self.only_needed(resource, obj)
 
     def only_needed(self, resource: str, obj: Object) -> bool:
-        """It is there for what was chosen: created where it is missing, else left as it is."""
+        """Only needed by what was chosen: created if missing, else left unchanged."""
         if not self._selection.partial or self._selection.chooses(resource, obj):
             return False
         name = obj["metadata"]["name"]
@@ -159,8 +159,8 @@ class Chosen:
         return self._selection.whole_namespaces and self._concerns(obj)
 
     def _concerns(self, obj: Object) -> bool:
-        """Whether an object without a namespace is nobody else's: it names no namespace, or one
-        that was chosen."""
+        """Whether a cluster-scoped object concerns no other namespace: it names none, or a
+        chosen one."""
         claim = (obj.get("spec") or {}).get("claimRef")
         named = [each.get("namespace") for each in (claim, *(obj.get("subjects") or ())) if each]
         places = [str(each) for each in named if each]

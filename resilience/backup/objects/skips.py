@@ -1,6 +1,6 @@
 """Objects that a restore does not create, and why: one small function each. Pure.
 
-The reason is part of the report; nothing is left out in silence.
+The reason is part of the report; nothing is left out silently.
 """
 
 from __future__ import annotations
@@ -38,24 +38,24 @@ _RIGHTS = frozenset(
 
 
 def regrown(obj: Object) -> str:
-    """Its controller makes it anew, with the right uid, as soon as the controller is restored
+    """Its controller recreates it, with the right uid, as soon as the controller is restored
     (controllers' owner references, metav1.OwnerReference.controller)."""
     controllers = _GROWN_BY.get(identity(obj), ())
     for owner in obj["metadata"].get("ownerReferences") or ():
         if owner.get("controller") and identity(owner) in controllers:
-            return f"made anew by {owner['kind']} {owner['name']}"
+            return f"recreated by {owner['kind']} {owner['name']}"
     return ""
 
 
 def mirror_pod(obj: Object) -> str:
-    """A static Pod's image in the API (kubelet, pkg/kubelet/types/pod_update.go)."""
+    """The mirror of a static Pod in the API (kubelet, pkg/kubelet/types/pod_update.go)."""
     annotations = obj["metadata"].get("annotations") or {}
     static = identity(obj) == "Pod" and "kubernetes.io/config.mirror" in annotations
-    return "the image of a static Pod" if static else ""
+    return "the mirror of a static Pod" if static else ""
 
 
 def finished(obj: Object) -> str:
-    """A Pod or Job that has ended would run again (velero #8800 restores failed Jobs)."""
+    """A finished Pod or Job would run again (velero #8800 restores failed Jobs)."""
     found: dict[str, Any] = obj.get("status") or {}
     if identity(obj) == "Pod" and found.get("phase") in ("Succeeded", "Failed"):
         return f"ended: {found['phase']}"
@@ -67,8 +67,8 @@ def finished(obj: Object) -> str:
 
 
 def account_token(obj: Object) -> str:
-    """One that the token controller made for an account (tokens_controller.go, before 1.24). One
-    made by hand comes back, and the controller fills it."""
+    """One that the token controller created for an account (tokens_controller.go, before 1.24).
+    One created by hand is restored, and the controller fills it."""
     if identity(obj) != "Secret" or obj.get("type") != "kubernetes.io/service-account-token":
         return ""
     metadata = obj["metadata"]
@@ -97,15 +97,15 @@ def managed_endpoints(obj: Object) -> str:
     )
     sliced = identity(obj) == "EndpointSlice.discovery.k8s.io"
     slices = sliced and "endpointslice.kubernetes.io/managed-by" in labels
-    return "kept by the endpoint controllers" if managed or slices else ""
+    return "managed by the endpoint controllers" if managed or slices else ""
 
 
 _OF_THE_MOMENT = {
-    ("", "Event"): "tells what happened to objects that are gone",
-    ("events.k8s.io", "Event"): "tells what happened to objects that are gone",
+    ("", "Event"): "describes objects that are gone",
+    ("events.k8s.io", "Event"): "describes objects that are gone",
     ("", "Node"): "a machine registers itself",
     ("storage.k8s.io", "CSINode"): "a machine registers itself",
-    ("storage.k8s.io", "VolumeAttachment"): "made by the attach controller",
+    ("storage.k8s.io", "VolumeAttachment"): "created by the attach controller",
     ("velero.io", "Backup"): "Velero's own bookkeeping",
     ("velero.io", "Restore"): "Velero's own bookkeeping",
     ("velero.io", "ResticRepository"): "Velero's own bookkeeping",
@@ -114,17 +114,17 @@ _OF_THE_MOMENT = {
 
 
 def of_the_moment(obj: Object) -> str:
-    """What Velero archives and never restores either (its pkg/controller/restore_controller.go): an
-    API server refuses an Event that was moved, since it is about an object elsewhere."""
+    """What Velero archives and never restores either (its pkg/controller/restore_controller.go):
+    an API server refuses a moved Event, since it is about an object elsewhere."""
     return _OF_THE_MOMENT.get((obj["apiVersion"].rpartition("/")[0], obj["kind"]), "")
 
 
 def automatic(obj: Object) -> str:
-    """Kept by the API server: API services of CRDs, default roles."""
+    """Managed by the API server: API services of CRDs, default roles."""
     labels = obj["metadata"].get("labels") or {}
     service = identity(obj) == "APIService.apiregistration.k8s.io"
     if service and "kube-aggregator.kubernetes.io/automanaged" in labels:
-        return "kept by the API server itself"
+        return "managed by the API server itself"
     default = identity(obj) in _RIGHTS and "kubernetes.io/bootstrapping" in labels
     return "one of the API server's default roles" if default else ""
 
@@ -134,11 +134,11 @@ def provisioned_volume(obj: Object) -> str:
     if identity(obj) != "PersistentVolume":
         return ""
     policy = (obj.get("spec") or {}).get("persistentVolumeReclaimPolicy")
-    return "" if policy == "Retain" else "provisioned anew for its claim"
+    return "" if policy == "Retain" else "provisioned again for its claim"
 
 
 def own_rights(obj: Object) -> str:
-    """What `resilience rbac` printed: the API server lets nobody grant what he does not hold."""
+    """Output of `resilience rbac`: the API server lets nobody grant permissions that they lack."""
     rights = identity(obj) in ("Role.rbac.authorization.k8s.io", _ROLE_BINDING)
     name = obj["metadata"]["name"]
     ours = rights and (name == OURS or name.startswith(f"{OURS}-"))

@@ -1,9 +1,10 @@
-"""Velero's restore hooks, which Pods ask for by annotations: named, because they are not run here.
+"""Velero's restore hooks, which Pods define by annotations: reported, because they are not run
+here.
 
 `post.hook.restore.velero.io/command` runs in a container of the restored Pod,
 `init.hook.restore.velero.io/container-image` adds an init container to it (Velero's
-internal/hook/item_hook_handler.go). Both need the Pod itself to be restored, while here what a
-controller makes anew is left to it. Pure.
+internal/hook/item_hook_handler.go). Both need the Pod itself to be restored, while here controllers
+recreate their Pods. Pure.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _HOOKS = {
 
 
 def restore_hooks(obj: Object) -> Iterator[str]:
-    """A line for each hook that a Pod asks for."""
+    """A line for each hook that a Pod defines."""
     if obj["kind"] != "Pod":
         return
     metadata = obj["metadata"]

@@ -1,8 +1,8 @@
-"""Which fields of an object a client wrote, as opposed to the API server that filled them in. Pure.
+"""Which fields of an object a client wrote, as opposed to the API server's defaults. Pure.
 
-The API server allocates after it has recorded who owns which field, so what it allocated is in
-nobody's `managedFields`; `kubectl apply` also leaves its input in an annotation. Without either
-nothing is known, and nothing counts as written.
+The API server allocates after it has recorded field ownership, so allocated values are in nobody's
+`managedFields`; `kubectl apply` also leaves its input in an annotation. Without either nothing is
+known, and nothing counts as written.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def is_written(obj: Mapping[str, Any], *path: Step) -> bool:
 
 
 def is_known(obj: Mapping[str, Any]) -> bool:
-    """Whether the object says anything about who wrote it."""
+    """Whether the object records who wrote it."""
     return bool(_applied(obj)) or any(True for _ in _owned(obj))
 
 
@@ -53,7 +53,7 @@ def _has_value(value: Any, path: tuple[Step, ...]) -> bool:
 
 
 def _is_item(value: Any, keys: Mapping[str, Any]) -> bool:
-    """`protocol` is TCP where a manifest leaves it out."""
+    """`protocol` is TCP if a manifest leaves it out."""
     defaults = {"protocol": "TCP"}
     return isinstance(value, dict) and all(
         value.get(key, defaults.get(key)) == wanted for key, wanted in keys.items()

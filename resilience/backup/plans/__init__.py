@@ -1,1 +1,1 @@
-"""Plans: what is due, the promises of a plan, keys, the runbook, printed texts."""
+"""Plans: what is due, the objectives of a plan, keys, the runbook, printed output."""

@@ -1,4 +1,4 @@
-"""What the commands print. Pure: values in, text out; no secret is among the values."""
+"""The output of the commands. Pure: values in, text out; no secret is among the values."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from resilience.model.words import many
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One snapshot in a list. `damage` says why one cannot be read; `phase` is Velero's word."""
+    """One snapshot in a list. `damage` says why it cannot be read; `phase` is Velero's word."""
 
     name: str
     started: datetime
@@ -42,7 +42,7 @@ class Row:
 
 
 def row(snapshot: Snapshot) -> Row:
-    """Read what a list shows. A snapshot that cannot be read is told, and hides no other."""
+    """Read what a list shows. A snapshot that cannot be read is reported, and hides no other."""
     name, size_ = snapshot.name, snapshot.listed.size
     try:
         manifest = snapshot.manifest
@@ -129,7 +129,7 @@ def _plain(each: Row) -> dict[str, object]:
 
 
 def shown(snapshot: Snapshot) -> str:
-    """One snapshot: what it holds, what it could not see, what to know."""
+    """One snapshot: its content, what it could not see, what to know."""
     manifest = snapshot.manifest
     if not manifest:
         return _shown_velero(snapshot)
@@ -153,10 +153,10 @@ def shown(snapshot: Snapshot) -> str:
 
 
 def _held(snapshot: Snapshot, manifest: Manifest) -> list[str]:
-    """What is in the archive, by the list of objects. What was listed on the cluster is more: some
+    """The content of the archive, by the list of objects. More was listed on the cluster: some
     of it is left out."""
     if snapshot.encrypted and not snapshot.identities:
-        return ["  encrypted: what it holds is shown with its identity (--identity FILE)"]
+        return ["  encrypted: its content is shown with its identity (--identity FILE)"]
     held = Counter((each.address.resource, each.address.namespace) for each in snapshot.contents)
     return [
         f"  {count} {kind}" + (f" in {namespace}" if namespace else "")
@@ -180,7 +180,7 @@ def _shown_velero(snapshot: Snapshot) -> str:
 
 
 def verified(found: Verification) -> str:
-    """One line: what a verification looked at, and what it did not."""
+    """One line: what a verification checked, and what it did not."""
     signed = f"signed by {found.signed_by}" if found.signed_by else "not signed"
     if not found.opened:
         return (
@@ -205,7 +205,7 @@ def checked(found: Whole) -> str:
 
 
 def _data(record: VolumeRecord) -> str:
-    """One stream, or what stays behind on the cluster."""
+    """One stream, or a VolumeSnapshot that stays on the cluster."""
     where = f"{record.namespace}/{record.claim}"
     if record.kind == LOCAL:
         return (
@@ -237,8 +237,8 @@ def restored(report: RestoreReport) -> str:
 
 
 def not_brought_back(report: RestoreReport) -> list[str]:
-    """What the counts of a restore hide: objects that were not created, left as they are or not
-    asked for yet, with the reason, grouped; owners and statuses that did not come back."""
+    """What the counts of a restore hide: objects that were not created, left unchanged or not
+    checked yet, with the reason, grouped; owners and statuses that were not restored."""
     groups: dict[str, list[str]] = {}
     for item in report.items:
         where = f"{item.namespace}/" if item.namespace else ""
@@ -257,8 +257,8 @@ def not_brought_back(report: RestoreReport) -> list[str]:
 
 _TOLD = {
     Outcome.LEFT: "not created",
-    Outcome.SKIPPED: "left as it is",
-    Outcome.UNASKED: "cannot be asked yet",
+    Outcome.SKIPPED: "left unchanged",
+    Outcome.UNASKED: "cannot be checked yet",
 }
 
 

@@ -1,8 +1,9 @@
-"""Does a snapshot hold enough to prove anything? Empty ones and missing volume data are findings.
+"""Whether a snapshot holds enough to prove anything: empty ones and missing volume data are
+findings.
 
-A snapshot can be whole, signed and useless: its selector matched nothing, or the database's volume
-was left out. Neither passes a proof. Leaving volume data out on purpose is said in the plan, by
-`volumes: false`.
+A snapshot can be complete, signed and useless: its selector matched nothing, or the database's
+volume was left out. Neither passes a proof. A plan leaves volume data out on purpose with `volumes:
+false`.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ _SHOWN = 10
 
 
 def is_empty(snapshot: Snapshot) -> bool:
-    """Whether it holds nothing but namespaces and what the cluster itself puts into them."""
+    """Whether it holds only namespaces and what the cluster itself puts into them."""
     try:
         manifest = snapshot.manifest
-    except UNREADABLE:  # someone else's finding
+    except UNREADABLE:  # a finding of another check
         return False
     if manifest is None:
         return False
@@ -34,7 +35,7 @@ def is_empty(snapshot: Snapshot) -> bool:
 
 
 def untaken(manifest: Manifest) -> str:
-    """What was not taken, in words; "" where all was."""
+    """What was not taken, in words; "" if nothing is missing."""
     claims = manifest.claims_without_data
     if not claims:
         return ""
@@ -44,7 +45,7 @@ def untaken(manifest: Manifest) -> str:
 
 
 def holds_enough(snapshot: Snapshot, plan: Plan) -> Sequence[Finding]:
-    """Findings about what a snapshot does not hold; none where it holds enough."""
+    """Findings about what a snapshot lacks; none if it holds enough."""
     return tuple(_findings(snapshot, plan))
 
 
@@ -54,8 +55,8 @@ def _findings(snapshot: Snapshot, plan: Plan) -> Iterator[Finding]:
             name="content",
             result=Result.FAILED,
             promised="the snapshot holds objects of the namespaces",
-            measured=f"{snapshot.name} holds nothing but the namespaces themselves",
-            detail=("look at `kinds`, `labels` and `exclude` of the plan",),
+            measured=f"{snapshot.name} holds nothing except the namespaces themselves",
+            detail=("check `kinds`, `labels` and `exclude` of the plan",),
             place=plan.place,
         )
     manifest = snapshot.manifest

@@ -1,7 +1,7 @@
 """Helper Pods of backups and restores that were killed, for `resilience recover`.
 
-They are known by their label, in any namespace. In each, consent and the lock of the namespace come
-first: whoever holds the lock meets only what the dead left. Nothing else is deleted.
+They are found by their label, in any namespace. In each, consent and the lock of the namespace come
+first: the holder of the lock only meets helpers of dead runs. Nothing else is deleted.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def sweep(
     admitted: Callable[[str], AbstractContextManager[Cluster]],
     refusals: tuple[type[Exception], ...],
 ) -> Swept:
-    """Remove those whose run is dead. Where Pods may not be listed, nothing is looked for.
-    `admitted` gives the cluster through which a namespace may be written to, under its lock, or
+    """Remove those whose run is dead. Without permission to list Pods, nothing is searched.
+    `admitted` returns the cluster through which a namespace may be changed, under its lock, or
     raises one of `refusals`."""
     swept = Swept()
     left: tuple[type[Exception], ...] = (*refusals, ClusterError)
@@ -54,7 +54,7 @@ def sweep(
 def _in_namespace(cluster: Cluster, namespace: str, swept: Swept) -> None:
     for pod in cluster.list(PODS, namespace, labels=_LABELS):
         if runs_here(objects.annotation(pod, HOLDER)):
-            swept.kept.append(f"{_named(pod)} was left: its run works on this machine")
+            swept.kept.append(f"{_named(pod)} was left: its run is working on this host")
         else:
             helper_pods.remove(cluster, pod)
             swept.removed.append(f"{_named(pod)}: removed")

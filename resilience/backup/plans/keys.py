@@ -1,9 +1,9 @@
-"""Keys from the environment, for runs that have no options: pytest and CronJobs.
+"""Keys from the environment, for runs without options: pytest and CronJobs.
 
 `RESILIENCE_SIGNING_KEY` (PEM text, or `secret:NAMESPACE/NAME[/KEY]`) signs,
-`RESILIENCE_TRUSTED_KEY` (base64, PEM text, or a file) is who must have signed,
-`RESILIENCE_RECIPIENTS` (age public keys) encrypt, `RESILIENCE_IDENTITY` (an age private key's text)
-or `RESILIENCE_IDENTITY_FILE` (its file) decrypts.
+`RESILIENCE_TRUSTED_KEY` (base64, PEM text, or a file) must have signed, `RESILIENCE_RECIPIENTS`
+(age public keys) encrypt, `RESILIENCE_IDENTITY` (an age private key's text) or
+`RESILIENCE_IDENTITY_FILE` (its file) decrypts.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def trusted(named: str = "", environment: Mapping[str, str] = os.environ) -> str
 
 
 def identities(files: Sequence[str], environment: Mapping[str, str] = os.environ) -> list[object]:
-    """The keys that decrypt: of the files that are named, else of the environment."""
+    """The keys that decrypt: from the named files, else from the environment."""
     from resilience.backup.format import encrypt
 
     named = list(files)
@@ -106,7 +106,7 @@ def _secret(text: str, cluster: Cluster | None) -> bytes:
 def from_environment(
     cluster: Cluster | None = None, environment: Mapping[str, str] = os.environ
 ) -> Keys:
-    """What is not set is not used. `cluster` is where a Secret that is named is read."""
+    """Unset keys are not used. A Secret is read through `cluster`."""
     return Keys(
         signer=signer("", cluster, environment),
         trusted=trusted("", environment),

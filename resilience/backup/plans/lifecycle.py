@@ -1,8 +1,8 @@
-"""A plan's life: what is due, making it, checking it, keeping it.
+"""A plan's life: finding what is due, taking it, checking it, keeping it.
 
-A snapshot is named by the moment at which it began, never by the moment at which it was due: its
+A snapshot is named after the moment at which it began, never the moment at which it was due: its
 content is that of its name. A scheduled run is done once a snapshot exists that began at or after
-it, so `run_due` may be called at any time, any number of times, by several at once. It is missed
+it, so `run_due` may be called at any time, any number of times, also concurrently. It is missed
 when none began within the plan's grace. A plan's snapshots are found by their names alone.
 """
 
@@ -44,7 +44,7 @@ from resilience.model.scenario import Plan
 from resilience.model.words import many
 
 UNFINISHED_FOR = timedelta(days=1)
-"""Remains without a marker are swept when nothing was written to them for so long."""
+"""Files without a marker are deleted when nothing was written to them for this long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,30 +58,29 @@ class Keys:
 
 
 def belongs(name: str, plan: str) -> bool:
-    """Whether a snapshot's name is one that this plan gives: PLAN-YYYYMMDDhhmmss."""
+    """Whether a snapshot's name has this plan's form: PLAN-YYYYMMDDhhmmss."""
     return re.fullmatch(re.escape(plan) + r"-\d{14}(-\d)?", name) is not None
 
 
 def of_plan(store: Store, plan: str) -> list[Listed]:
-    """Visible snapshots that this program made for a plan, oldest first (their names are in order
-    of time). Velero names the backups of a schedule the same way: those are never of a plan."""
+    """Visible snapshots that this program took for a plan, oldest first (their names sort by
+    time). Velero names the backups of a schedule in the same way: those never belong to a plan."""
     return [each for each in named_for(store, plan) if each.ours]
 
 
 def named_for(store: Store, plan: str) -> list[Listed]:
-    """Visible snapshots with a name of a plan's, Velero's too."""
+    """Visible snapshots with a name of the plan, Velero's included."""
     return [each for each in listed(store) if each.marker and belongs(each.name, plan)]
 
 
 def plan_store(plan: Plan, url: str = "") -> Store:
-    """The plan's store; a relative directory starts beside the plan's file."""
+    """The plan's store; a relative directory is resolved against the plan's file."""
     return open_store(url) if url else open_store(plan.store, base=Path(plan.place.file).parent)
 
 
 def newest(store: Store, plan: Plan, keys: Keys = Keys(), here: Here = ANYWHERE) -> Snapshot:
-    """The newest visible snapshot of a plan that counts `here`; where the plan made none, the
-    newest backup of the schedule of Velero's that has its name. `NoSnapshot` says what to do when
-    there is none."""
+    """The newest visible snapshot of a plan that counts `here`; if the plan has none, the newest
+    backup of Velero's schedule with its name. `NoSnapshot` says what to do when there is none."""
     found = of_plan(store, plan.id) or named_for(store, plan.id)
     last = newest_own(store, found, here)
     if last:
@@ -93,7 +92,7 @@ def newest(store: Store, plan: Plan, keys: Keys = Keys(), here: Here = ANYWHERE)
             f"{lines[-1]}{advice(lines)}"
         )
     raise NoSnapshot(
-        f"plan {plan.id} has no snapshot in {store.url}; make one with "
+        f"plan {plan.id} has no snapshot in {store.url}; take one with "
         f"`resilience backup create {plan.place.file}`"
     )
 
@@ -117,7 +116,7 @@ def cron(plan: Plan) -> Cron | None:
 
 
 def due(plan: Plan, store: Store, now: datetime, here: Here = ANYWHERE) -> datetime | None:
-    """The latest scheduled run that no snapshot has answered yet; None when nothing is due."""
+    """The latest scheduled run that no snapshot covers yet; None when nothing is due."""
     schedule = cron(plan)
     if not schedule:
         return None
@@ -135,8 +134,8 @@ def _stamp(plan: Plan, each: Listed) -> str:
 def missed(
     plan: Plan, store: Store, now: datetime, *, within: timedelta, here: Here = ANYWHERE
 ) -> list[datetime]:
-    """Scheduled runs of the last `within` that no snapshot answered within the plan's grace, except
-    those still in their grace and those from before the plan's first snapshot."""
+    """Scheduled runs of the last `within` that no snapshot covered within the plan's grace,
+    except those still in their grace and those from before the plan's first snapshot."""
     schedule, have = cron(plan), own(store, of_plan(store, plan.id), here)
     if not schedule or not have:
         return []
@@ -154,7 +153,7 @@ def missed(
 
 @dataclass(slots=True)
 class RunReport:
-    """What `run_due` did. `made` None: nothing was due."""
+    """The result of `run_due`. `made` None: nothing was due."""
 
     plan: str
     made: Manifest | None = None
@@ -163,7 +162,7 @@ class RunReport:
 
 
 Extend = Callable[[Request], Request]
-"""Adds hooks and volumes to a request: they need a way into containers, which a caller may have."""
+"""Adds hooks and volumes to a request: they need access to containers, which a caller may have."""
 
 
 def as_it_is(request: Request) -> Request:
@@ -181,15 +180,17 @@ def run_due(
     holder: str,
     extend: Extend = as_it_is,
 ) -> RunReport:
-    """Make what is due, verify it, prune; nothing when nothing is due. `Busy` when another run
-    holds the plan's lock, or took it from us: then nothing of ours becomes visible."""
+    """Take what is due, verify it, prune; nothing when nothing is due. `Busy` when another run
+    holds the plan's lock, or took it from this one: then nothing of this run becomes visible."""
     report = RunReport(plan.id)
     here = Here(cluster=cluster_uid(cluster))
     if not due(plan, store, clock.now(), here):
         return report
     lock = Lock(store, f"plan-{plan.id}", holder, clock=clock)
     with lock.held():
-        fire = due(plan, store, clock.now(), here)  # someone may have been faster than our lock
+        fire = due(
+            plan, store, clock.now(), here
+        )  # another run may have been faster than this one's lock
         if not fire:
             return report
         name = _free_name(store, layout.stamped_name(plan.id, clock.now()))
@@ -217,7 +218,7 @@ def make(
     keys: Keys,
     extend: Extend = as_it_is,
 ) -> Manifest:
-    """Make one snapshot of a plan, verify it and write that down."""
+    """Take one snapshot of a plan, verify it and record that."""
     request = Request(
         name=name,
         plan=plan.id,
@@ -232,9 +233,9 @@ def make(
 
 
 def _free_name(store: Store, base: str) -> str:
-    """The lock is ours, so what this program left under the name without a marker was cut short: it
-    is deleted, or, where a retention lock forbids that, left alone and another name taken. What
-    Velero keeps under the name is left alone too."""
+    """This run holds the lock, so files of this program under the name without a marker are
+    leftovers of an interrupted run: they are deleted, or, if a retention lock forbids that, left
+    alone and another name is used. Files of Velero under the name are left alone as well."""
     name, number = base, 1
     while remains := next(iter(listed(store, name)), None):
         try:
@@ -250,8 +251,8 @@ def _free_name(store: Store, base: str) -> str:
 
 @dataclass(slots=True)
 class Decisions:
-    """What retention says of each snapshot of a plan. `kept` are those that it does not judge,
-    `damaged` those that cannot be read; each with its reason, and both stay."""
+    """The retention decision for each snapshot of a plan. `kept` are those that it does not
+    judge, `damaged` those that cannot be read; each with its reason, and both stay."""
 
     made: list[Decision] = field(default_factory=list)
     kept: dict[str, str] = field(default_factory=dict)
@@ -259,7 +260,7 @@ class Decisions:
 
 
 def decisions(plan: Plan, store: Store, now: datetime) -> Decisions:
-    """Ours compete with each other alone: not with those of another cluster, and one from the
+    """They only compete with each other: not with those of another cluster, and one from the
     future competes with none."""
     found, candidates = Decisions(), dict[str, list[Candidate]]()
     for each in named_for(store, plan.id):
@@ -309,8 +310,8 @@ def prune(plan: Plan, store: Store, *, clock: Clock, dry_run: bool = False) -> P
 
 
 def sweep(store: Store, now: datetime, *, dry_run: bool = False) -> list[str]:
-    """Remains of snapshots that were cut short. Only ours, by the names of their files: a foreign
-    directory is left alone."""
+    """Leftovers of interrupted snapshots. Only this program's, by the names of their files: a
+    foreign directory is left alone."""
     told = []
     for each in listed(store):
         if each.marker or each.newest >= now - UNFINISHED_FOR:
@@ -324,7 +325,7 @@ def sweep(store: Store, now: datetime, *, dry_run: bool = False) -> list[str]:
 
 def _ours(store: Store, each: Listed) -> bool:
     """By a file that only this program writes, or by an archive that it began: Velero gives its
-    archive the same name, and may still be at work on it."""
+    archive the same name, and may still be working on it."""
     if any(layout.is_ours(entry.key) for entry in each.entries):
         return True
     keys = {entry.key for entry in each.entries}
@@ -349,7 +350,7 @@ def remove(store: Store, name: str, dry_run: bool = False) -> str:
 
 def copy(source: Store, target: Store, name: str, *, clock: Clock) -> int:
     """Copy a snapshot to another store, file by file, its marker last; returns the bytes. A file
-    that is not what was written ends it, and the copy stays invisible."""
+    that differs from what was written ends the copy, which stays invisible."""
     snapshot = opened(source, name)
     keys = [entry.key for entry in snapshot.listed.entries if entry.key != snapshot.listed.marker]
     total = copied(snapshot, target, clock)

@@ -1,7 +1,8 @@
-"""Names that several may ask for at once: a snapshot's own, when nobody has chosen one.
+"""Names that several processes may want at once: a snapshot's own, when the user has not chosen
+one.
 
 Two processes that begin in the same second have the same stamp. The store decides, as for
-everything else: whose first file is refused takes the next name and begins again.
+everything else: the one whose first file is refused takes the next name and begins again.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ _TRIES = 5
 
 
 def under_free_name(store: Store, base: str, make: Callable[[str], Manifest]) -> Manifest:
-    """What `make` makes of `base`, or of `base-2` and so on when that is taken, or being taken."""
+    """The result of `make` for `base`, or for `base-2` and so on when that is taken, or being
+    taken."""
     for _ in range(_TRIES - 1):
         name = free_name(store, base)
         try:
             return make(name)
         except Exists:
-            continue  # someone was faster; what we wrote was taken back
+            continue  # another was faster; what was written here was deleted again
     return make(free_name(store, base))

@@ -1,8 +1,8 @@
 """Which snapshots in a store count for a plan, in this cluster and at this moment.
 
-A store may hold snapshots of several clusters under one plan id, and a clock that was wrong dates
-them into the future. Neither may be taken for the newest snapshot of the cluster that is judged,
-and neither may push another one out of the retention.
+A store may hold snapshots of several clusters under one plan id, and a wrong clock dates them into
+the future. Neither may count as the newest snapshot of the judged cluster, and neither may push
+another one out of the retention.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from resilience.backup.format.errors import UNREADABLE
 from resilience.backup.store import Store
 
 TOLERANCE = timedelta(minutes=5)
-"""How far two clocks may be apart before a snapshot counts as one from the future."""
+"""The clock skew beyond which a snapshot counts as one from the future."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ def own(store: Store, found: Iterable[Listed], here: Here) -> list[Listed]:
 
 
 def newest_own(store: Store, found: Sequence[Listed], here: Here) -> Listed | None:
-    """The last that counts; reads no more manifests than it must."""
+    """The last that counts; reads no more manifests than necessary."""
     for each in reversed(found):
         if not why_not(Snapshot(store, each), here):
             return each
@@ -75,10 +75,10 @@ def others(store: Store, found: Sequence[Listed], here: Here) -> list[str]:
 
 
 def advice(lines: Sequence[str]) -> str:
-    """What to do where no snapshot counts."""
+    """What to do when no snapshot counts."""
     if any("another cluster" in line for line in lines):
         return (
             "; use a store or a plan id of its own for each cluster, or, to prove another "
             "cluster's snapshots here, write its uid in the plan as `source_cluster: UID`"
         )
-    return "; check the clocks of the machines that make snapshots" if lines else ""
+    return "; check the clocks of the hosts that take snapshots" if lines else ""

@@ -1,7 +1,7 @@
-"""The promises of a plan, judged: fresh, intact. Values out, no pytest.
+"""The objectives of a plan, judged: fresh, intact. Values out, no pytest.
 
-RPO counts from the *start* of the newest snapshot that was verified: what was written after that
-moment is lost, and what was never verified is not there.
+RPO counts from the *start* of the newest verified snapshot: writes after that moment are lost, and
+an unverified snapshot does not count.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from resilience.model.verdict import Finding, Reason, Result, Unit
 from resilience.model.words import many
 
 UNOPENED = "unopened"
-"""In a plan's `accept`: nobody here holds the identity, so no content is ever looked at."""
+"""In a plan's `accept`: no one here has the identity, so content is never read."""
 
 _ADVICE = f"set RESILIENCE_IDENTITY, or accept it by `accept: [{UNOPENED}]`"
 
 
 def fresh(plan: Plan, store: Store, *, clock: Clock, cluster: str = "") -> list[Finding]:
-    """Is the newest verified snapshot younger than the RPO, and was no fire missed? `cluster` is
-    the uid of the kube-system whose snapshots count, "" for any."""
+    """Whether the newest verified snapshot is younger than the RPO, and no scheduled run was
+    missed. `cluster` is the uid of the kube-system whose snapshots count, "" for any."""
     now = clock.now()
     here = Here(cluster=cluster, now=now)
     verified = _newest_verified(plan, store, here)
@@ -45,7 +45,7 @@ def fresh(plan: Plan, store: Store, *, clock: Clock, cluster: str = "") -> list[
 
 
 def _early(plan: Plan, store: Store, now: datetime) -> Iterator[Finding]:
-    """A snapshot from the future means a clock that is wrong, now or then."""
+    """A snapshot from the future means that a clock is wrong, now or then."""
     lines = others(store, _candidates(plan, store), Here(now=now))
     if lines:
         yield Finding(
@@ -60,7 +60,8 @@ def _early(plan: Plan, store: Store, now: datetime) -> Iterator[Finding]:
 
 @dataclass(frozen=True, slots=True)
 class _Newest:
-    """The newest verified snapshot. `opened`: an encrypted one of the plan was read by someone."""
+    """The newest verified snapshot. `opened`: an encrypted one of the plan was read at some
+    time."""
 
     name: str
     started: datetime
@@ -68,7 +69,7 @@ class _Newest:
 
 
 def _newest_verified(plan: Plan, store: Store, here: Here) -> _Newest | None:
-    """A snapshot that cannot be read keeps no other from being seen."""
+    """A snapshot that cannot be read does not hide others."""
     newest_, opened = None, False
     for each in reversed(_candidates(plan, store)):
         snapshot = Snapshot(store, each)
@@ -100,7 +101,7 @@ def _age(plan: Plan, verified: _Newest | None, store: Store, here: Here) -> Find
         if found and len(lines) == len(found):
             measured = f"none of {many(len(found), 'snapshot')} counts: {lines[-1]}{advice(lines)}"
         elif found and all(is_empty(Snapshot(store, each)) for each in found):
-            measured = f"{many(len(found), 'snapshot')}, and no object in any of them"
+            measured = f"{many(len(found), 'snapshot')}, none with an object"
         elif found:
             measured = f"none of {len(found)} snapshots was ever verified"
         return Finding(
@@ -157,7 +158,7 @@ def _fires(plan: Plan, store: Store, here: Here) -> Finding:
 def intact(
     plan: Plan, store: Store, *, clock: Clock, keys: Keys, cluster: str = ""
 ) -> list[Finding]:
-    """Is every bit of the newest snapshot as it was written? A good answer is written down."""
+    """Whether every bit of the newest snapshot is as it was written. A good answer is recorded."""
     promised = "every hash, the signature and the coverage"
     try:
         snapshot = newest(store, plan, keys, Here(cluster=cluster, now=clock.now()))
@@ -179,7 +180,7 @@ def intact(
 
 
 def _intact_velero(plan: Plan, snapshot: Snapshot, clock: Clock) -> list[Finding]:
-    """Velero keeps no hashes: what there is to hold its archive against is its list, and what an
+    """Velero keeps no hashes: its archive can only be compared with its list, and with what an
     earlier verification recorded."""
     found = check(snapshot)
     if found.partial and PARTIAL not in plan.accept:
@@ -207,7 +208,8 @@ def _intact_velero(plan: Plan, snapshot: Snapshot, clock: Clock) -> list[Finding
 def _written_down(
     snapshot: Snapshot, found: Verified, clock: Clock, *, archive: str = ""
 ) -> list[str]:
-    """A proof may have no right to write; that is told, and changes nothing of what it saw."""
+    """A proof may lack the permission to write; that is reported, and does not change its
+    result."""
     try:
         record(snapshot, found, clock.now(), archive=archive)
     except StoreError as problem:

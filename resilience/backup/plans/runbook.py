@@ -1,8 +1,8 @@
-"""A restore procedure for a person who has never done it, at night. Pure: a plan in, text out.
+"""A restore procedure for someone who has never done it, at night. Pure: a plan in, text out.
 
-The indented lines are commands as they are typed, NAME and CONTEXT apart; a test types them. Paths
-are relative to where the person stands, since a procedure is printed on one machine and followed on
-another. The drill of the plan carries out the same steps.
+The indented lines are literal commands, except NAME and CONTEXT; a test types them. Paths are
+relative to the reader's directory, since a procedure is printed on one host and followed on
+another. The drill of the plan performs the same steps.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def runbook(plan: Plan, file: Path, here: Path) -> str:
 
 Namespaces: {", ".join(plan.namespaces)}. Store: {store}.{_promise(rto)}
 You need: the `resilience` command, access to the store, a kubeconfig context of the target cluster
-(below: CONTEXT), and the right to create what the snapshot holds there.{_also(plan)}
+(below: CONTEXT), and permission to create what the snapshot holds there.{_also(plan)}
 Stand in the directory from which the plan is `{at}`.
 
 {steps}
@@ -40,7 +40,7 @@ def _promise(rto: object) -> str:
 
 
 def _store(plan: Plan, file: Path, here: Path) -> str:
-    """A directory of a plan starts at the plan's file; a person's starts where they stand."""
+    """A plan's directory is relative to the plan's file, a person's to the working directory."""
     if not plan.store.startswith("file:"):
         return plan.store
     path = (file.absolute().parent / plan.store.removeprefix("file:")).absolute()

@@ -1,4 +1,4 @@
-"""The rights that a snapshot needs: everything in its namespaces is listed, and the cluster's own
+"""The permissions of a snapshot: everything in its namespaces is listed, and the cluster-scoped
 objects that these refer to are read one by one, each by its name."""
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ REFERRED = (
 
 HELPER = (("get", "pods"), ("create", "pods"), ("delete", "pods"),
           ("get", "pods/exec"), ("create", "pods/exec"))  # fmt: skip
-"""For what is inside of volumes and Pods: a Pod that reads a claim, and commands in Pods."""
+"""For the content of volumes and Pods: a Pod that reads a claim, and commands in Pods."""
 
 
 STAND_IN = (
@@ -38,8 +38,8 @@ STAND_IN = (
 def of_snapshot(
     namespaces: Sequence[str], *, inside: bool, volumes: Volumes | None = None
 ) -> Sequence[Right]:
-    """To list everything there; `inside`: volumes, dumps, hooks or a sentinel too, and `volumes`
-    how. A pattern is looked for in all namespaces."""
+    """To list everything there; `inside`: volumes, dumps, hooks or a sentinel as well, and
+    `volumes` how. A pattern is searched in all namespaces."""
     patterned = not namespaces or any(set(name) & set("*?[") for name in namespaces)
     places = [""] if patterned else sorted(set(namespaces))
     aside = bool(volumes and (volumes.from_ != "live" or volumes.local))

@@ -1,1 +1,1 @@
-"""Is the copy the same as the recorded object? Shares no rule with the restore that it proves.."""
+"""Whether the copy equals the recorded object. Shares no rule with the restore that it proves."""

@@ -1,11 +1,11 @@
-"""A snapshot against another, or against a cluster: the proof that nothing was lost or changed.
+"""Compares a snapshot with another, or with a cluster: the proof that nothing was lost or changed.
 
 Recorded bytes are on one side and a fresh read on the other; no rule of the restore takes part.
 What may differ and what may be absent is on closed lists (`may_differ`, `may_be_absent`, and
 `drill_terms` for a drill); the entries that were used are part of the result.
 
-Two snapshots of ours are compared by the hashes in their lists first: what has the same hash is the
-same, so that only what differs is ever parsed.
+Two snapshots of this program are compared by the hashes in their lists first: equal hashes mean
+equal objects, so that only different ones are ever parsed.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ AS_RESTORED = Terms()
 @dataclass(slots=True)
 class Proof:
     """`used`: the closed list's entries that excused something; `absent`: recorded objects that
-    are rightly not there."""
+    may be missing."""
 
     changes: list[Change] = field(default_factory=list)
     used: Counter[Entry] = field(default_factory=Counter)
@@ -117,8 +117,8 @@ def with_cluster(
     terms: Terms = AS_RESTORED,
     workers: int = 8,
 ) -> Proof:
-    """What is live otherwise than it was recorded. `namespaces`: recorded to present name; `only`
-    these recorded namespaces are compared, and nothing cluster-scoped."""
+    """Live objects that differ from what was recorded. `namespaces`: recorded to present name;
+    `only` these recorded namespaces are compared, and nothing cluster-scoped."""
     comparer = _Comparer(snapshot, cluster, namespaces or {}, terms)
     wanted = (each for each in objects(snapshot) if not only or each.address.namespace in only)
     with ThreadPoolExecutor(workers, "resilience-compare") as pool:
@@ -134,9 +134,9 @@ def added(
     namespaces: Mapping[str, str],
     helpers: Collection[str] = (),
 ) -> list[Change]:
-    """Objects of these namespaces (recorded to present name) within the snapshot's own scope that
-    it does not hold. What controllers and the cluster itself make is left out, and so are our own
-    `helpers`, by name."""
+    """Objects of these namespaces (recorded to present name) within the snapshot's own scope
+    that it does not hold. Objects that controllers and the cluster itself create are left out,
+    and so are this project's `helpers`, by name."""
     if not snapshot.manifest:
         return []
     scope = Scope.from_json(snapshot.manifest.scope)
@@ -231,7 +231,7 @@ class _Comparer:
         return (*LIST, *status, *self._terms.entries)
 
     def _resource(self, found: Found, wanted: Object) -> Resource | None:
-        """In the version that was recorded, where that is served."""
+        """In the recorded version, if that is served."""
         served = self._kinds.get(found.address.resource)
         if not served or wanted["apiVersion"] not in self._versions:
             return served
@@ -239,7 +239,7 @@ class _Comparer:
         return Resource(served.group, version, served.plural, served.kind, served.namespaced)
 
     def _owners(self, wanted: Object, live: Object, used: Counter[Entry]) -> Iterator[Difference]:
-        """An owner that lives must still be one. `added` ones were never recorded."""
+        """A living owner must still be one. `added` ones were never recorded."""
         recorded, present = owners(wanted), owners(live)
         for owner in wanted["metadata"].get("ownerReferences") or ():
             key = (identity(owner), str(owner["name"]))

@@ -1,7 +1,7 @@
-"""What differs between two objects, or two sets of them, by JSON pointer (RFC 6901). Pure.
+"""The differences between two objects, or two sets of them, by JSON pointer (RFC 6901). Pure.
 
-A difference is excused only by an entry of a closed list (`may_differ`); entries that were used are
-counted, for the report. Values of Secrets never appear: a difference in one is its pointer alone.
+Only an entry of a closed list excuses a difference (`may_differ`); used entries are counted, for
+the report. Values of Secrets never appear: a difference in one is its pointer alone.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class _Absent:
 ABSENT = _Absent()
 
 COMPARED_ANYWHERE = (*LIST, STATUS)
-"""Between two snapshots: whether a kind has a status subresource is not known there."""
+"""Between two snapshots: there it is unknown whether a kind has a status subresource."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def _shown(value: Any, secret: bool) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What became of one object."""
+    """What happened to one object."""
 
     kind: str
     namespace: str
@@ -148,8 +148,8 @@ Key = tuple[str, str, str]
 
 
 def changes(was: Mapping[Key, Object], now: Mapping[Key, Object]) -> list[Change]:
-    """What was added, removed or changed; keys are (kind, namespace, name). What controllers make
-    anew is left out: it follows from the rest."""
+    """What was added, removed or changed; keys are (kind, namespace, name). Objects that
+    controllers recreate are left out: they follow from the rest."""
     found = []
     for key in sorted(was.keys() | now.keys()):
         if all(why_absent(each[key]) for each in (was, now) if key in each):

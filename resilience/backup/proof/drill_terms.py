@@ -1,6 +1,6 @@
 """What a drill's copy may differ in from its snapshot: the closed list of the proof. Pure.
 
-A drill makes its copy harmless (`safety`, `publishing`). This list says the same from the other
+A drill makes its copy harmless (`safety`, `publishing`). This list states the same from the other
 side, with the value that each field must have now. A field of an entry with `must` that the drill
 did not rewrite, or rewrote to something else, is a difference (`not_rewritten`).
 """
@@ -232,7 +232,7 @@ ENTRIES: tuple[Entry, ...] = (
 
 
 def not_rewritten(recorded: Object, live: Object) -> Iterator[Difference]:
-    """Fields of the live copy that are not what a drill must have made of them."""
+    """Fields of the live copy with another value than a drill must set."""
     kind = identity(recorded)
     for entry in ENTRIES:
         if not entry.must or entry.now is None or entry.kind not in (ANY, kind):
@@ -245,7 +245,7 @@ def not_rewritten(recorded: Object, live: Object) -> Iterator[Difference]:
 
 
 def _values(value: Any, field: Path, at: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """What lies at a path of globs; ABSENT for a plain last name that a mapping lacks."""
+    """What is at a path of globs; ABSENT for a plain last name that a mapping lacks."""
     if not field:
         yield at, value
     elif isinstance(value, dict):

@@ -1,7 +1,7 @@
 """What a recorded object must say once its namespace has another name. Pure.
 
-Part of the proof: written apart from the restore's own mapping, so that a place which the mapping
-forgets is a difference. Only fields that hold a namespace by definition are listed here.
+Part of the proof: written separately from the restore's own mapping, so that a place which the
+mapping forgets is a difference. Only fields that hold a namespace by definition are listed here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The closed list of recorded objects that a restored copy need not hold, each with its reason.
+"""The closed list of recorded objects that a restored copy may lack, each with its reason.
 
 It belongs to the proof and shares no code with the restore's own list (`skips`): what a restore
 leaves out by mistake is reported as removed. Pure.
@@ -37,11 +37,11 @@ _OWN_RIGHTS = frozenset(
 )
 
 _NEVER_MOVED = {
-    "Event": "tells what happened to objects that are gone",
-    "Event.events.k8s.io": "tells what happened to objects that are gone",
+    "Event": "describes objects that are gone",
+    "Event.events.k8s.io": "describes objects that are gone",
     "Node": "a machine registers itself",
     "CSINode.storage.k8s.io": "a machine registers itself",
-    "VolumeAttachment.storage.k8s.io": "made by the attach controller",
+    "VolumeAttachment.storage.k8s.io": "created by the attach controller",
     "Backup.velero.io": "Velero's own bookkeeping",
     "Restore.velero.io": "Velero's own bookkeeping",
     "ResticRepository.velero.io": "Velero's own bookkeeping",
@@ -51,10 +51,10 @@ _NEVER_MOVED = {
 
 
 def made_by_controller(obj: Object) -> str:
-    """Which built-in controller makes it anew, "" for none."""
+    """Which built-in controller recreates it, "" for none."""
     for owner in obj["metadata"].get("ownerReferences") or ():
         if owner.get("controller") and (identity(obj), identity(owner)) in _MADE_BY_CONTROLLERS:
-            return f"made anew by {owner['kind']} {owner['name']}"
+            return f"recreated by {owner['kind']} {owner['name']}"
     return ""
 
 
@@ -69,27 +69,27 @@ def _ended(obj: Object) -> str:
 
 
 def of_the_cluster(obj: Object) -> str:
-    """Why the cluster itself keeps it, "" for what belongs to users."""
+    """Why the cluster itself manages it, "" for users' objects."""
     kind, metadata = identity(obj), obj["metadata"]
     labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
     if kind == "ConfigMap" and metadata["name"] in _CERTIFICATES:
         return "published by the cluster itself"
     if kind == "Pod" and "kubernetes.io/config.mirror" in annotations:
-        return "the image of a static Pod"
+        return "the mirror of a static Pod"
     if kind == "Endpoints" and (
         "endpoints.kubernetes.io/managed-by" in labels
         or "endpoints.kubernetes.io/last-change-trigger-time" in annotations
     ):
-        return "kept by the endpoint controllers"
+        return "managed by the endpoint controllers"
     if (
         kind == "EndpointSlice.discovery.k8s.io"
         and "endpointslice.kubernetes.io/managed-by" in labels
     ):
-        return "kept by the endpoint controllers"
+        return "managed by the endpoint controllers"
     if kind == "APIService.apiregistration.k8s.io" and (
         "kube-aggregator.kubernetes.io/automanaged" in labels
     ):
-        return "kept by the API server itself"
+        return "managed by the API server itself"
     default = kind in _OWN_RIGHTS and "kubernetes.io/bootstrapping" in labels
     return "one of the API server's default roles" if default else ""
 
@@ -108,20 +108,20 @@ def _generated_token(obj: Object) -> str:
 
 
 def why_absent(obj: Object) -> str:
-    """The reason, "" for what must be there."""
+    """The reason, "" for objects that must exist."""
     kind, metadata = identity(obj), obj["metadata"]
     if kind in _NEVER_MOVED:
         return _NEVER_MOVED[kind]
     reclaim = (obj.get("spec") or {}).get("persistentVolumeReclaimPolicy")
     if kind == "PersistentVolume" and reclaim != "Retain":
-        return "provisioned anew for its claim"
+        return "provisioned again for its claim"
     if kind in _OWN_RIGHTS and re.match(r"pytest-resilience(-|$)", metadata["name"]):
         return "the permissions of these runs themselves"
     return made_by_controller(obj) or _ended(obj) or of_the_cluster(obj) or _generated_token(obj)
 
 
 def is_derived(obj: Object, helpers: Collection[str] = ()) -> bool:
-    """Whether a live object that no snapshot holds is the cluster's own doing."""
+    """Whether a live object that no snapshot holds is the cluster's own."""
     labels = obj["metadata"].get("labels") or {}
     default = identity(obj) == "ServiceAccount" and obj["metadata"]["name"] == "default"
     return bool(

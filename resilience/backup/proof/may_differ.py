@@ -2,7 +2,7 @@
 
 Each entry names an API group and kind, a field, and the reason. The list belongs to the proof: it
 shares no code with the restore, so that what a restore loses by mistake is a difference here. Every
-entry that was used is counted and printed. Pure.
+used entry is counted and printed. Pure.
 
 Where an entry has `unless_written`, the field may differ only if no client ever set it: a node port
 that a user chose is not an allocated one.
@@ -26,9 +26,9 @@ ANY = "*"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """`kind` is an identity (`Service`, `Job.batch`) or `*`; `field` a path whose parts are globs.
-    `only` says for which objects it holds, `now` which new value is acceptable.
-    `must`: the live object may have no other value there, whatever was recorded."""
+    """`kind` is an identity (`Service`, `Job.batch`) or `*`; `field` a path whose parts are
+    globs. `only` says for which objects it applies, `now` which new value is acceptable. `must`:
+    the live object may have no other value there, whatever was recorded."""
 
     kind: str
     field: str
@@ -74,7 +74,7 @@ def _is_token(secret: Object) -> bool:
     return bool(secret.get("type") == "kubernetes.io/service-account-token")
 
 
-_CONSENT = "said on the cluster by people, never by a snapshot"
+_CONSENT = "set on the cluster by people, never by a snapshot"
 _SERVER = "set by the API server"
 _MARK = "a mark of the restore"
 _BOUND = "set when the claim is bound"
@@ -145,7 +145,7 @@ LIST: tuple[Entry, ...] = (
         )
     ),
     *(
-        Entry(kind, "metadata/annotations/deployment.kubernetes.io~1revision", "counted anew")
+        Entry(kind, "metadata/annotations/deployment.kubernetes.io~1revision", "counted again")
         for kind in ("Deployment.apps", "ReplicaSet.apps")
     ),
     Entry("Namespace", "metadata/labels/kubernetes.io~1metadata.name", _SERVER),

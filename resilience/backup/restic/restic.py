@@ -1,10 +1,10 @@
-"""Data of volumes and dumps in a repository of restic: stored once, however many snapshots hold it.
+"""Data of volumes and dumps in a restic repository: deduplicated across snapshots.
 
-A stream is piped into `restic backup --stdin` and is there only when its proofs were given: until
-then restic has not seen the end of its input, and is stopped without having recorded anything. A
-run that is killed in the middle leaves restic an early end of input; what it records then belongs
-to no snapshot of ours, is never read, and is swept. Reading goes by `restic dump`; whether it is
-what was written is for the caller to hold against the hash in the manifest.
+A stream is piped into `restic backup --stdin` and only recorded once its proofs are complete: until
+then restic has not seen the end of its input, and is stopped without having recorded anything. If a
+run is killed in the middle, restic sees an early end of input; what it then records belongs to no
+snapshot of this program, is never read, and is deleted later. Data is read with `restic dump`; the
+caller compares it with the hash in the manifest.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ class Repository:
     engine: str = NAME
 
     def ready(self, clock: Clock) -> None:
-        """Make the repository at its first use; of two that do, one makes and one waits."""
+        """Create the repository at its first use; of two processes, one creates it and one
+        waits."""
         until = clock.now() + 2 * _MAKING
         while not self._exists():
             try:
@@ -78,8 +79,8 @@ class Repository:
             _require_all(_all(said), sent.bytes, key)
 
     def read(self, key: str) -> Iterator[bytes]:
-        """All bytes of what was stored under a key; `Missing` when there is none, `Tampered` when
-        restic cannot give it back."""
+        """All bytes stored under a key; `Missing` when there are none, `Tampered` when restic
+        cannot return them."""
         path = _path(key)
         words = ("dump", "--no-lock", "--path", path, "--host", _HOST, "latest", path)
         with tempfile.TemporaryFile() as complained:
@@ -89,20 +90,20 @@ class Repository:
                 while chunk := process.stdout.read(CHUNK):
                     yield chunk
             finally:
-                process.stdout.close()  # a reader that left early: restic ends by the broken pipe
+                process.stdout.close()  # a reader that left early: the broken pipe ends restic
                 code = process.wait()
             if code:
                 raise meaning(_all(complained), self.place)
 
     def forget(self, keys: Iterable[str]) -> None:
-        """Take the records of these away; the space is freed by `free`."""
+        """Delete these records; `free` releases the space."""
         wanted = {_path(key) for key in keys}
         gone = [each["id"] for each in self._recorded() if wanted & set(each["paths"])]
         if gone:
             run(self.place, "forget", *gone)
 
     def free(self) -> None:
-        """Drop what no record refers to. Locks of processes that are gone do not hold it up."""
+        """Delete what no record refers to. Locks of processes that are gone do not block it."""
         run(self.place, "unlock")
         run(self.place, "prune")
 
@@ -126,7 +127,7 @@ def repository(store: Store) -> Repository:
 
 
 def made(store: Store, clock: Clock | None = None) -> Repository:
-    """The one of a store, there for certain."""
+    """The one of a store, which exists for certain."""
     found = repository(store)
     found.ready(clock or SystemClock())
     return found
@@ -150,7 +151,7 @@ def _all(file: IO[bytes]) -> bytes:
 
 
 def _require_all(said: bytes, sent: int, key: str) -> None:
-    """restic's own count is the fifth proof: what it read is what we wrote."""
+    """restic's own count is the fifth proof: it read what was written."""
     lines = [json.loads(line) for line in said.splitlines() if line.startswith(b"{")]
     summary = next((each for each in lines if each.get("message_type") == "summary"), None)
     if summary is None or summary["total_bytes_processed"] != sent:

@@ -1,7 +1,7 @@
-"""A running restic that we write to or read from, and how it is stopped without a trace.
+"""A running restic to write to or read from, and how it is stopped without a trace.
 
-An interrupt, not an end of input, is what tells restic that its stream is no good: at an end of
-input it would record what it has.
+Only an interrupt tells restic that its stream is bad: at an end of input it would record what it
+has.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ def started(place: Place, words: Sequence[str], **streams: Any) -> subprocess.Po
         command(place, words),
         env=environment(place),
         stdin=stdin,
-        start_new_session=True,  # a Ctrl-C is ours to deal with, and restic's only through us
+        start_new_session=True,  # a Ctrl-C is handled here; restic sees it only through us
         **streams,
     )
 
 
 class Pipe:
-    """Writes into the process; one that is gone is told at the end, with its own words."""
+    """Writes into the process; if it has ended, that is reported at the end, in its own words."""
 
     def __init__(self, stdin: IO[bytes]) -> None:
         self._stdin = stdin
@@ -47,8 +47,8 @@ class Pipe:
 
 
 def stopped(process: subprocess.Popen[bytes]) -> None:
-    """By an interrupt, upon which restic frees its lock; its input ends only after it has gone, or
-    it would take a part for the whole."""
+    """By an interrupt, after which restic releases its lock; its input ends only after it is
+    gone, or it would take a part for the whole."""
     process.send_signal(signal.SIGINT)
     try:
         process.wait(_PATIENCE)

@@ -1,8 +1,8 @@
-"""The program `restic` as a process: where its repository lies, its password, what its errors mean.
+"""The program `restic` as a process: its repository, its password, the meaning of its errors.
 
 The password comes from the environment that restic itself reads (RESTIC_PASSWORD_FILE,
-RESTIC_PASSWORD_COMMAND or RESTIC_PASSWORD); it is handed on and never read, so that it can stand in
-no argument and no message. Credentials of S3 come from the same chain as the store's own requests.
+RESTIC_PASSWORD_COMMAND or RESTIC_PASSWORD); it is passed on and never read, so it appears in no
+argument and no message. Credentials of S3 come from the same chain as the store's own requests.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _in_s3(store: Any, settings: Any) -> Place:
     environment = {
         "AWS_ACCESS_KEY_ID": given.access_key,
         "AWS_SECRET_ACCESS_KEY": given.secret_key,
-        # Empty, too: one of the caller's environment belongs to other keys.
+        # Also an empty one: the caller's own belongs to other keys.
         "AWS_SESSION_TOKEN": given.token or "",
         "AWS_DEFAULT_REGION": store.client.meta.region_name or "us-east-1",
     }
@@ -81,7 +81,7 @@ def _in_s3(store: Any, settings: Any) -> Place:
 
 
 def command(place: Place, arguments: Sequence[str]) -> list[str]:
-    """What is run; `BadRequest` where the program or its password is missing."""
+    """The command line; `BadRequest` if the program or its password is missing."""
     program = shutil.which("restic")
     if not program:
         raise BadRequest(
@@ -91,13 +91,13 @@ def command(place: Place, arguments: Sequence[str]) -> list[str]:
     if not any(os.environ.get(name) for name in PASSWORDS):
         raise BadRequest(
             "restic's repository has a password: set RESTIC_PASSWORD_FILE (or "
-            "RESTIC_PASSWORD_COMMAND, or RESTIC_PASSWORD); whoever loses it loses the data"
+            "RESTIC_PASSWORD_COMMAND, or RESTIC_PASSWORD); losing it loses the data"
         )
     return [program, "--repo", place.url, *place.options, *arguments]
 
 
 def environment(place: Place) -> dict[str, str]:
-    """Of the process. Progress is not wanted: it would fill the disk over hours."""
+    """Of the process. Progress output is off: it would fill the disk over hours."""
     return {**os.environ, **place.environment, "RESTIC_PROGRESS_FPS": "0.01"}
 
 
@@ -116,7 +116,7 @@ def run(place: Place, *arguments: str) -> bytes:
 
 
 def meaning(stderr: bytes, place: Place, *, otherwise: type[BackupError] = Tampered) -> BackupError:
-    """The error that restic's last words stand for."""
+    """The error that restic's last words mean."""
     words = " ".join(stderr.decode("utf-8", "replace").split())[-300:] or "no message"
     for pattern, error in _MEANINGS:
         if re.search(pattern, words):

@@ -18,20 +18,20 @@ class Outcome(Enum):
     RESUMED = "created before the interruption"
     UPDATED = "updated"
     EQUAL = "exists and is equal"
-    SKIPPED = "exists and was left"
+    SKIPPED = "exists and was left unchanged"
     LEFT = "not to be created"
     FAILED = "failed"
     WOULD_CREATE = "would be created"
     WOULD_UPDATE = "would be updated"
-    UNASKED = "cannot be asked yet"
+    UNASKED = "cannot be checked yet"
     REJECTED = "would be refused"
 
 
 STATUS_LEFT = "status left to its controller"
-"""The rewrite of a custom resource whose status does not come back."""
+"""The rewrite of a custom resource whose status is not restored."""
 
 DRY = frozenset({Outcome.WOULD_CREATE, Outcome.WOULD_UPDATE, Outcome.UNASKED, Outcome.REJECTED})
-"""What only a dry run says."""
+"""Outcomes of a dry run only."""
 
 BAD = frozenset({Outcome.FAILED, Outcome.REJECTED})
 
@@ -55,7 +55,7 @@ class Item:
 
 @dataclass(slots=True)
 class RestoreReport:
-    """A whole restore. `seconds` by part: verify, ask, create. `hooks` were asked for by Pods and
+    """A whole restore. `seconds` by part: verify, ask, create. `hooks` are defined by Pods and
     did not run; `notes` is what else to know."""
 
     name: str
@@ -82,7 +82,7 @@ class RestoreReport:
         return not any(self.bad)
 
     def require(self, what: str) -> None:
-        """`RestoreRefused` that names what is in the way."""
+        """`RestoreRefused` that names what blocks it."""
         bad = [str(item) for item in self.bad]
         if bad:
             more = f"\n  and {len(bad) - 10} more" if len(bad) > 10 else ""

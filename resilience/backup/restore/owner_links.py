@@ -1,7 +1,7 @@
-"""Owner references between restored objects: to the new uids, as soon as the owners have them.
+"""Owner references between restored objects: set to the new uids, as soon as the owners have them.
 
-A reference to an owner that is created first is set at once, and otherwise by a patch when
-everything is there: claims, Secrets and ConfigMaps come before what owns them.
+A reference to an owner that is created first is set at once, and otherwise by a patch at the end:
+claims, Secrets and ConfigMaps come before their owners.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Owner = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Late:
-    """An object whose owners were not all there when it was created."""
+    """An object some of whose owners did not exist when it was created."""
 
     kind: str
     resource: Resource
@@ -37,7 +37,7 @@ class OwnerLinks:
         self._late: list[Late] = []
 
     def learn(self, old: str, new: str) -> None:
-        """An owner has been restored, or was there."""
+        """An owner has been restored, or existed already."""
         if old in self.inside and new:
             self._new[old] = new
 
@@ -46,15 +46,14 @@ class OwnerLinks:
         return str(owner["uid"]) in self._new
 
     def now(self, owner: Owner, *, asking: bool) -> list[Object]:
-        """The reference as it can be set at once, if it can. A rehearsal sends the uid that the
-        owner had."""
+        """The reference if it can be set at once. A rehearsal sends the uid that the owner had."""
         if asking:
             return [dict(owner)]
         new = self._new.get(str(owner["uid"]))
         return [{**owner, "uid": new}] if new else []
 
     def later(self, kind: str, resource: Resource, obj: Object, owners: Sequence[Owner]) -> None:
-        """Link this one at the end, if owners of it are not there yet."""
+        """Link this one at the end, if some of its owners do not exist yet."""
         inside = [each for each in owners if each["uid"] in self.inside]
         if any(each["uid"] not in self._new for each in inside):
             metadata = obj["metadata"]
@@ -62,8 +61,8 @@ class OwnerLinks:
             self._late.append(late)
 
     def link(self, written: Collection[tuple[str, str, str]]) -> list[tuple[Late, str]]:
-        """Set what was late, of what was `written` (kind, namespace, name); returns what failed,
-        and why."""
+        """Set the late references of objects that were `written` (kind, namespace, name);
+        returns failures with reasons."""
         return [
             (late, problem)
             for late in self._late

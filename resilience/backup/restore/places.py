@@ -1,9 +1,8 @@
-"""Where the objects of a snapshot go, decided before the first write and held at every write.
+"""Where the objects of a snapshot go, decided before the first write and checked at every write.
 
-The namespaces are those of the objects themselves, never what a document beside them says: a
-manifest or Velero's `includedNamespaces` may name fewer, or patterns. An object that lies in a
-namespace which the snapshot does not declare, or which a closed mapping does not map, refuses the
-restore as a whole.
+The namespaces are those of the objects themselves, never what a separate document says: a manifest
+or Velero's `includedNamespaces` may name fewer, or patterns. An object in a namespace that the
+snapshot does not declare, or that a closed mapping does not map, refuses the restore as a whole.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _SHOWN = 5
 
 
 def wanted(request: RestoreRequest, line: ObjectLine) -> bool:
-    """Whether a restore may take an object, by what the list says of it: labels are not in it."""
+    """Whether a restore includes an object, by its line in the list, which has no labels."""
     namespace, selection = namespace_of(line.address), request.selection
     if not namespace:
         return selection.cluster_scoped
@@ -33,8 +32,8 @@ def wanted(request: RestoreRequest, line: ObjectLine) -> bool:
 
 
 def places(request: RestoreRequest, snapshot: Snapshot) -> frozenset[str]:
-    """The namespaces that a restore writes to; `RestoreRefused` when an object may not go where it
-    would, and when volumes would stay empty without a word."""
+    """The namespaces that a restore writes to; `RestoreRefused` when an object would go to a
+    wrong place, and when volumes would silently stay empty."""
     found = {namespace_of(line.address) for line in snapshot.contents if wanted(request, line)}
     found.discard("")
     _require_declared(snapshot, found)
@@ -45,7 +44,7 @@ def places(request: RestoreRequest, snapshot: Snapshot) -> frozenset[str]:
 
 def nameless(request: RestoreRequest, snapshot: Snapshot) -> list[Object]:
     """A Namespace for each place whose own object the snapshot lacks, as a backup by kinds does.
-    Velero's restore makes those too (its pkg/restore/restore.go)."""
+    Velero's restore creates those as well (its pkg/restore/restore.go)."""
     own, places = set[str](), set[str]()
     for line in snapshot.contents:
         if line.address.resource == "namespaces":
@@ -100,8 +99,8 @@ def _some(names: list[str] | tuple[str, ...]) -> str:
 
 
 def require_place(resource: Resource, obj: Object, allowed: frozenset[str]) -> None:
-    """At every write: `RestoreRefused` unless the object goes where `places` said. A path that
-    claims a namespace for a kind without one would be created in the whole cluster."""
+    """At every write: `RestoreRefused` unless the object goes where `places` decided. A path
+    with a namespace for a kind without one would be created cluster-wide."""
     metadata = obj["metadata"]
     name, namespace = metadata["name"], metadata.get("namespace", "")
     if resource.namespaced != bool(namespace):
@@ -111,4 +110,6 @@ def require_place(resource: Resource, obj: Object, allowed: frozenset[str]) -> N
         )
     where = name if resource.plural == "namespaces" and not resource.group else namespace
     if where and where not in allowed:
-        raise RestoreRefused(f"{resource.kind} {name} would go to namespace {where}, unexpectedly")
+        raise RestoreRefused(
+            f"{resource.kind} {name} would go to namespace {where}, which was not decided"
+        )

@@ -1,10 +1,10 @@
-"""Bring a snapshot back: in waves, with workers, resumable, with one value per object.
+"""Restores a snapshot: in waves, with workers, resumable, with one value per object.
 
-Order of work: know the kinds, decide about volumes, ask the API server about every object by a dry
+Order of work: learn the kinds, decide about volumes, send every object to the API server as a dry
 run of the very request (`ask_first`), then create stage by stage; a stage begins when the one
-before it is finished. Kinds come first and are waited for; volumes are filled before anything can
-mount them; owners that came late are linked at the end. Run again with the same `name` after a
-crash, it goes on where it stopped.
+before it is finished. Definitions come first and are awaited; volumes are filled before anything
+can mount them; late owners are linked at the end. Run again with the same `name` after a crash, it
+continues where it stopped.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ Act = Callable[[Resource, Object, Existing], Written]
 
 
 class Filling(Protocol):
-    """Puts the data of volumes into claims."""
+    """Restores the data of volumes into claims."""
 
     def decide(
         self,
@@ -68,10 +68,10 @@ class Filling(Protocol):
         *,
         look: bool,
     ) -> Sequence[Decision]:
-        """What becomes of each volume; nothing is written. `look`: into claims that exist."""
+        """What happens to each volume; nothing is written. `look`: into existing claims."""
 
     def fill(self, snapshot: Snapshot, decisions: Sequence[Decision]) -> list[str]:
-        """When all claims are there and nothing mounts them; a line for each volume."""
+        """When all claims exist and nothing mounts them; a line for each volume."""
 
 
 def nothing() -> None:
@@ -87,9 +87,9 @@ def unadjusted(obj: Object) -> Mapping[str, list[str]]:
 class RestoreRequest:
     """`name` marks what is created; the same name resumes.
 
-    `allocations`: which cluster IPs and node ports come back. `status`: globs of custom resources
-    (`widgets.example.com`) whose status is written back. `outside_owners`: owners that are not in
-    the snapshot are kept where they live. `on_begin` is called once everything was asked and
+    `allocations`: which cluster IPs and node ports are restored. `status`: globs of custom
+    resources (`widgets.example.com`) whose status is written back. `outside_owners`: owners outside
+    the snapshot are kept if they exist. `on_begin` is called once everything was checked and
     nothing is written yet; `before_workloads` once, before the first Pod or workload is created.
     `mapped_only`: an object in a namespace that `targets` does not map refuses the restore.
     `without_volume_data` accepts that volumes stay empty whose data only Velero can read.
@@ -117,7 +117,7 @@ class RestoreRequest:
 def restore(
     request: RestoreRequest, snapshot: Snapshot, cluster: Cluster, *, clock: Clock
 ) -> RestoreReport:
-    """Create everything; `RestoreRefused` before the first create when something is in the way."""
+    """Create everything; `RestoreRefused` before the first create when something blocks it."""
     layout.checked_name(request.name)
     if request.workers < 1:
         raise BadRequest("a restore needs at least one worker")
@@ -169,12 +169,12 @@ class _Restore:
             if self._request.dry_run:
                 self._report.volumes = [each.foretold() for each in self._decisions]
                 return self._report
-            self._report.require("the restore was not begun")
+            self._report.require("the restore was not started")
             unasked = [item for item in self._report.items if item.outcome is Outcome.UNASKED]
             self._unasked = {(item.kind, item.namespace, item.name) for item in unasked}
             self._report.items.clear()
             self._report.hooks.clear()
-        self._report.require("the restore was not begun")
+        self._report.require("the restore was not started")
         self._request.on_begin()
         began = self._clock.monotonic()
         self._make_room(self._writer.write)
@@ -186,18 +186,19 @@ class _Restore:
         return self._report
 
     def _make_room(self, act: Act) -> None:
-        """Namespaces that the snapshot writes to and does not hold. One that is there is left."""
+        """Namespaces that the snapshot writes to and does not hold. An existing one is left
+        unchanged."""
         for obj in nameless(self._request, self._snapshot):
             try:
                 self._cluster.get(NAMESPACES, obj["metadata"]["name"])
             except NotFound:
                 self._note("namespaces", obj, act(NAMESPACES, obj, "skip"), {})
-            except Forbidden:  # whether it is there is found out by the first object
+            except Forbidden:  # the first object shows whether it exists
                 continue
 
     def _ask_again(self) -> None:
-        """What could not be asked before its namespace or its kind was there. When one of these is
-        refused, the namespaces that were just created are taken away again."""
+        """What could not be checked before its namespace or its kind existed. When one of these
+        is refused, the namespaces that were just created are deleted again."""
         if not self._unasked:
             return
         written, self._report.items = self._report.items, []
@@ -205,7 +206,7 @@ class _Restore:
         self._walk(self._writer.ask, lambda stage: not _is_ground(stage))
         self._asking = False
         try:
-            self._report.require("only namespaces and definitions were created, which are removed "
+            self._report.require("only namespaces and definitions were created, which are deleted "
                                  "again where that is allowed")  # fmt: skip
         except RestoreRefused:
             self._take_back(written)
@@ -231,7 +232,7 @@ class _Restore:
             self._chosen.require_any(self._snapshot.name)
 
     def _decide(self) -> None:
-        """Volumes, before anything is written; what is in the way is listed beside the objects."""
+        """Volumes, before anything is written; problems are listed with those of the objects."""
         filling = self._request.volumes
         if not filling:
             return
@@ -288,7 +289,7 @@ class _Restore:
             self._kinds.wait_until_served()
 
     def _fill_before(self, stage: Stage) -> None:
-        """Once, when all claims are there and nothing that mounts them is."""
+        """Once, when all claims exist and nothing mounts them."""
         filling = self._request.volumes
         if filling and not self._asking and not self._filled and stage.wave > order.CLAIMS:
             self._filled = True
@@ -331,7 +332,7 @@ class _Restore:
         )
 
     def _status_of(self, kind: str, obj: Object, rewrites: dict[str, list[str]]) -> Any:
-        """The status to write back. A create ignores it where it is a subresource."""
+        """The status to write back. A create ignores it if it is a subresource."""
         if not self._kinds.has_status(kind) or "status" not in obj:
             return None
         status = obj.pop("status")
@@ -350,15 +351,15 @@ class _Restore:
         return written
 
     def _asked_before(self, found: Found, obj: Object) -> bool:
-        """In the second asking, what was answered in the first."""
+        """In the second check, what the first one answered."""
         if not self._asking or not self._unasked:
             return False
         namespace = self._request.targets.namespace(found.address.namespace)
         return (found.address.resource, namespace, obj["metadata"]["name"]) not in self._unasked
 
     def _relink(self, obj: Object, rewrites: dict[str, list[str]]) -> None:
-        """Owners get their new uids, some of them later. One outside of the snapshot is kept where
-        it lives, else dropped: the garbage collector deletes what refers to a uid that does not
+        """Owners get their new uids, some of them later. One outside of the snapshot is kept if
+        it exists, else dropped: the garbage collector deletes what refers to a uid that does not
         exist (garbagecollector.go, attemptToDeleteItem)."""
         metadata, kept = obj["metadata"], list[Object]()
         namespace = metadata.get("namespace", "")
@@ -375,7 +376,7 @@ class _Restore:
             metadata["ownerReferences"] = kept
 
     def _comes_back(self, owner: Object) -> bool:
-        """Whether the owner is in the snapshot. A part of it may have been left out."""
+        """Whether the owner is in the snapshot. A partial restore may have left it out."""
         if owner["uid"] not in self._links.inside:
             return False
         selection = self._request.selection
@@ -388,7 +389,7 @@ class _Restore:
         return self._outside.lives(owner, "" if moved else namespace)
 
     def _link(self) -> None:
-        """Owners that came after what they own. An object that was not written is left alone."""
+        """Owners that came after their dependents. An object that was not written is left alone."""
         written = {
             (item.kind, item.namespace, item.name)
             for item in self._report.items
@@ -407,7 +408,7 @@ class _Restore:
         self._note(kind, obj, written, rewrites)
 
     def _answered(self, kind: str, obj: Object, written: Written) -> Written:
-        """A refusal for the lack of something that this restore creates first is no answer yet."""
+        """A refusal because of something that this restore creates first is no answer yet."""
         if written.outcome in (Outcome.WOULD_CREATE, Outcome.UNASKED):
             metadata = obj["metadata"]
             self._coming.add(Need(kind, metadata.get("namespace", ""), metadata["name"]))
@@ -434,7 +435,7 @@ class _Restore:
 
 
 def _is_ground(stage: Stage) -> bool:
-    """Definitions and namespaces: what everything else is asked for in."""
+    """Definitions and namespaces: everything else is checked in these."""
     return stage.wave <= order.NAMESPACES
 
 
@@ -442,8 +443,8 @@ _Context = tuple[str, Object, str, Mapping[str, list[str]]]
 
 
 class _Crew:
-    """Workers with a bounded queue; results are handed back on the caller's own thread, in order
-    of submission."""
+    """Workers with a bounded queue; results are returned on the caller's own thread, in order of
+    submission."""
 
     def __init__(
         self, pool: ThreadPoolExecutor, workers: int, done: Callable[[Written, _Context], None]
@@ -452,7 +453,7 @@ class _Crew:
         self._under_way: list[tuple[Future[Written], _Context]] = []
 
     def give(self, work: Callable[[], Written], context: _Context) -> None:
-        """Start work; waits for the oldest half when too much is under way."""
+        """Start work; waits for the oldest half when too much is in flight."""
         if len(self._under_way) >= self._most:
             self._collect(self._most // 2)
         self._under_way.append((self._pool.submit(work), context))

@@ -1,4 +1,4 @@
-"""Which kinds the target serves, now or as soon as the snapshot's own definitions are there."""
+"""Which kinds the target serves, now or once the snapshot's own definitions exist."""
 
 from __future__ import annotations
 
@@ -77,10 +77,11 @@ class Kinds:
         leave = f"or leave it out with --exclude {kind}"
         if there:
             return f"{api_version} is gone here, the target serves {', '.join(there)}: {leave}"
-        return f"the target does not serve {kind}: install what defines it, {leave}"
+        return f"the target does not serve {kind}: install its definition, {leave}"
 
     def wait_until_served(self) -> None:
-        """Wait for `Established` and `NamesAccepted` of all expected kinds, then ask again."""
+        """Wait for `Established` and `NamesAccepted` of all expected kinds, then read discovery
+        again."""
         until = self._clock.monotonic() + _PATIENCE
         for name in sorted(self._expected):
             while not _established(self._cluster.get(CRDS, name)):

@@ -1,9 +1,9 @@
-"""One object into a cluster: created, or what there is of it dealt with.
+"""Writes one object into a cluster: creates it, or deals with an existing one.
 
 Everything created carries the restore's name, so that a create whose answer was lost, or a restore
-that was killed, is recognised by the object itself: no journal can be lost or lag behind. Waiting
-is for what passes (throttling, a webhook that is not served yet, a namespace that is terminating)
-and ends after `patience` seconds.
+that was killed, is recognized by the object itself: no journal can be lost or outdated. It waits
+for transient conditions (throttling, a webhook that is not served yet, a terminating namespace), up
+to `patience` seconds.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _WITHOUT_ALLOCATIONS = with_allocations("keep")
 _PATIENCE_OF_A_QUESTION = 15.0
 
 _WEBHOOK = "failed calling webhook"
-"""Nothing serves it now: it may be part of what is restored."""
+"""Nothing serves it now: its server may be part of what is restored."""
 
 _NO_DRY_RUN = "does not support dry run"
 """Of a webhook with side effects (apiserver, admission/plugin/webhook/generic)."""
@@ -52,7 +52,7 @@ _NO_DRY_RUN = "does not support dry run"
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The outcome of one object and, where it is there now, its uid."""
+    """The outcome of one object and, if it exists now, its uid."""
 
     outcome: Outcome
     reason: str = ""
@@ -70,7 +70,7 @@ class ObjectWriter:
     patience: float = 120.0
 
     def write(self, resource: Resource, obj: Object, existing: Existing) -> Written:
-        """Create it, or deal with what is there as `existing` says; never raises for what one
+        """Create it, or deal with an existing one as `existing` says; never raises for what one
         object can cause."""
         self._mark(obj)
         until = self.clock.monotonic() + self.patience
@@ -88,7 +88,7 @@ class ObjectWriter:
     def write_status(
         self, resource: Resource, obj: Object, status: object, written: Written
     ) -> Written:
-        """Write back the status of what was just created."""
+        """Write back the status of the object that was just created."""
         metadata = obj["metadata"]
         try:
             self.cluster.patch(
@@ -104,7 +104,7 @@ class ObjectWriter:
         return written
 
     def ask(self, resource: Resource, obj: Object, existing: Existing) -> Written:
-        """What `write` would come to: its own requests, as dry runs."""
+        """The outcome of `write`: its own requests, as dry runs."""
         self._mark(obj)
         until = self.clock.monotonic() + min(self.patience, _PATIENCE_OF_A_QUESTION)
         pause = 0.25
@@ -142,7 +142,7 @@ class ObjectWriter:
             return self._existing(resource, obj, existing, dry_run)
         except NotCovered as problem:
             return self._uncovered(resource, obj, problem)
-        except NotFound as problem:  # its namespace; a kind that is not served was found before
+        except NotFound as problem:  # its namespace; an unserved kind was found before
             if dry_run:
                 raise
             return Written(Outcome.FAILED, _words(problem))
@@ -161,8 +161,8 @@ class ObjectWriter:
         return Written(Outcome.EQUAL, uid=live["metadata"]["uid"])
 
     def _is_there(self, resource: Resource, obj: Object) -> bool:
-        """The API server allocates before it looks for the name: a Service that exists is refused
-        for its own node port, not as one that exists (registry/core/service/storage)."""
+        """The API server allocates before it looks for the name: an existing Service is refused
+        for its own node port, not as existing (registry/core/service/storage)."""
         try:
             self._live(resource, obj)
         except NotFound:
@@ -196,7 +196,7 @@ class ObjectWriter:
             return Written(Outcome.SKIPPED, _differs(patch), uid)
         hint = f", created by restore {by}: --resume {by} continues it" if by else ""
         outcome = Outcome.REJECTED if dry_run else Outcome.FAILED
-        return Written(outcome, f"exists already{hint}; {_differs(patch)}{_shared(obj)}", uid)
+        return Written(outcome, f"already exists{hint}; {_differs(patch)}{_shared(obj)}", uid)
 
     def _update(
         self, resource: Resource, obj: Object, patch: Object, uid: str, dry_run: bool
@@ -238,7 +238,7 @@ def _difference(live: Object, obj: Object) -> Object:
     leave_allocated(theirs, mine)
     if identity(obj) == "PersistentVolume" and "claimRef" not in (theirs.get("spec") or {}):
         (mine.get("spec") or {}).pop("claimRef", None)  # available: its claim will be bound to it
-    for each in (mine, theirs):  # linked by uid, and of no other worth
+    for each in (mine, theirs):  # linked by uid, and of no other value
         each["metadata"].pop("ownerReferences", None)
     return merge_patch(theirs, mine)
 
@@ -251,7 +251,7 @@ def _with_advice(problem: Invalid) -> Invalid:
 
 
 def _shared(obj: Object) -> str:
-    """A copy beside its original cannot have its own cluster-scoped objects."""
+    """A copy next to its original cannot have its own cluster-scoped objects."""
     if obj["metadata"].get("namespace") or identity(obj) == "Namespace":
         return ""
     return "; the whole cluster shares it: --without-cluster-scoped leaves it as it is"
@@ -262,16 +262,16 @@ def _differs(patch: Object) -> str:
 
 
 def _always_there(obj: Object) -> bool:
-    """Made by the namespace's own controllers a moment after the namespace; not a stranger's."""
+    """Created by the namespace's own controllers just after the namespace; not a stranger's."""
     return bool(identity(obj) == "ServiceAccount" and obj["metadata"]["name"] == "default")
 
 
 def _passing(problem: ClusterError, pause: float) -> float | None:
-    """Seconds to wait for what will pass, None for what will not."""
+    """Seconds to wait for a transient condition, None for a lasting one."""
     if isinstance(problem, Throttled | ServerTrouble):
         return problem.retry_after if problem.retry_after is not None else pause
     if isinstance(problem, Unreachable | NotFound):
-        # NotFound: deleted between the refusal and our look, so that the next create will succeed.
+        # NotFound: deleted between the refusal and this look, so the next create will succeed.
         return pause
     if isinstance(problem, Forbidden) and any(
         cause.get("reason") == "NamespaceTerminating" for cause in problem.causes

@@ -1,8 +1,8 @@
-"""What the library asks of a store.
+"""What the library requires of a store.
 
-Writes are create-only: a key that exists is never replaced (`Exists`). An upload becomes visible
-as a whole at `commit` or not at all. Reads may name a version. Keys are relative to the store's
-prefix. Implementations are safe to use from several threads and raise `StoreError`s alone.
+Writes are create-only: an existing key is never replaced (`Exists`). An upload becomes visible as a
+whole at `commit` or not at all. Reads may name a version. Keys are relative to the store's prefix.
+Implementations are safe to use from several threads and raise only `StoreError`s.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Upload(Protocol):
         """Append."""
 
     def commit(self) -> Stored:
-        """Make it visible; `Exists` when someone else was first."""
+        """Make it visible; `Exists` when another was first."""
 
     def __enter__(self) -> Self: ...
 
@@ -86,7 +86,7 @@ class Store(Protocol):
         """The first parts of all keys that have more than one: what Velero's validation sees."""
 
     def delete(self, key: str) -> None:
-        """Remove a key; absent is fine, `Retained` when a lock forbids it."""
+        """Remove a key; a missing one is fine, `Retained` when a lock forbids it."""
 
     def sweep(self, older_than: datetime) -> int:
         """Drop unfinished uploads begun before then; how many."""

@@ -1,7 +1,7 @@
-"""Does the store keep its word on create-only writes? Asked at first use, by one small object.
+"""Whether the store honours create-only writes: checked at first use, with one small object.
 
-Where `If-None-Match` is ignored, two runs that write the same name destroy each other silently, and
-a thief can replace what was written. The object stays: with a good store every later probe is a
+If `If-None-Match` is ignored, two runs that write the same name silently destroy each other's data,
+and an attacker can replace snapshots. The object stays: with a good store every later check is a
 single refused write.
 """
 

@@ -31,7 +31,7 @@ _TEMPORARY = ".unfinished-"
 
 
 class DirectoryStore:
-    """Keys are paths below `root`, which is made at the first write."""
+    """Keys are paths below `root`, which is created at the first write."""
 
     overwrites_accepted = False
 
@@ -92,7 +92,7 @@ class DirectoryStore:
     def _path(self, key: str) -> Path:
         parts = key.split("/") if key else []
         if any(part in ("", ".", "..") or part.startswith(_TEMPORARY) for part in parts):
-            raise BadRequest(f"{key!r} is no key of a store")
+            raise BadRequest(f"{key!r} is not a key of a store")
         return self.root.joinpath(*parts)
 
     def _key(self, path: Path) -> str:
@@ -147,7 +147,7 @@ class _Upload:
     ) -> None:
         try:
             self._file.close()
-        except OSError:  # a full disk refuses the last buffer once more; it was reported by write
+        except OSError:  # a full disk refuses the last buffer once more; write has reported it
             if kind is None:
                 raise
         finally:
@@ -176,8 +176,8 @@ def _children(folder: Path) -> Iterable[Path]:
 def _files(
     folder: Path, *, unfinished: bool = False, above: frozenset[tuple[int, int]] = frozenset()
 ) -> Iterator[Path]:
-    """Links are followed, as a store may lie on several disks; one that leads back is not, and one
-    that leads nowhere is no file."""
+    """Links are followed, as a store may span several disks; cyclic and dangling ones are
+    ignored."""
     status = os.stat(folder) if folder.is_dir() else None
     if status is None or (status.st_dev, status.st_ino) in above:
         return

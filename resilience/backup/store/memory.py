@@ -1,4 +1,4 @@
-"""A store in memory: the twin for tests, with the same promises and scripted failures."""
+"""A store in memory: the twin for tests, with the same guarantees and scripted failures."""
 
 from __future__ import annotations
 

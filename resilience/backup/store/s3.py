@@ -1,9 +1,10 @@
 """S3 and what speaks its protocol, by boto3.
 
 Create-only is `If-None-Match: *` on PutObject and CompleteMultipartUpload; boto3's own
-`upload_fileobj` cannot send it, so the multipart is ours. A write whose answer was lost is
-recognised by an id in the object's metadata: the client's retry then meets its own object, which is
-success and no conflict. A read that is cut is continued from where it stopped, of the same ETag.
+`upload_fileobj` cannot send it, so the multipart upload is implemented here. A write whose answer
+was lost is recognized by an id in the object's metadata: the client's retry then meets its own
+object, which is a success and not a conflict. A read that breaks off continues where it stopped,
+with the same ETag.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""One multipart upload: parts leave in the background while the next one is being filled.
+"""One multipart upload: parts are sent in the background while the next one is being filled.
 
-What fits in one part is a single PutObject. Memory is two parts. All parts but the last have the
-same size (some stores insist), 8 MiB unless the caller knows that 10,000 of them cannot be enough.
+Data that fits in one part is a single PutObject. Memory is two parts. All parts except the last
+have the same size (some stores insist), 8 MiB unless the caller knows that 10,000 of them cannot be
+enough.
 """
 
 from __future__ import annotations
@@ -117,7 +118,7 @@ class MultipartUpload:
             with explained(self._store.url, self._key):
                 self._store.client.abort_multipart_upload(**self._upload)
         except StoreError:
-            # The reason for giving up is already on its way to the caller. What stays behind is
-            # invisible, and `sweep` drops it after a day.
+            # The reason for giving up is already on its way to the caller. The leftovers are
+            # invisible, and `sweep` deletes them after a day.
             if kind is None:
                 raise

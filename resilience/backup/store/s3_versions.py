@@ -2,8 +2,8 @@
 
 A delete of a key whose version is locked succeeds: S3 puts a delete marker over it and keeps the
 version. So someone's `delete`, `velero backup delete` or a lifecycle rule hides a locked snapshot
-from every listing, while all of its bytes are there. Needs the right to list versions; without it
-nothing is known to be hidden.
+from every listing, although all of its bytes exist. Needs the permission to list versions; without
+it no hidden snapshot is found.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ def _pages(store: S3Store, prefix: str) -> Any:
 
 
 def locked_until(store: Store, each: Hidden) -> datetime | None:
-    """Until when a lock keeps the hidden version, None where none does or nobody may ask."""
+    """Until when a lock keeps the hidden version; None without a lock or without permission to
+    read it."""
     if not isinstance(store, S3Store):
         return None
     try:
@@ -76,7 +77,7 @@ def locked_until(store: Store, each: Hidden) -> datetime | None:
 
 
 def uncover(store: Store, each: Hidden) -> None:
-    """Take the delete marker away: the version under it is the current one again."""
+    """Remove the delete marker: the version under it is the current one again."""
     assert isinstance(store, S3Store)
     with explained(store.url, each.key):
         store.client.delete_object(

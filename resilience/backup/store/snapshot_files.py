@@ -1,6 +1,6 @@
-"""The files of one snapshot on their way into the store: hashed, sealed if asked, remembered.
+"""The files of one snapshot on their way into the store: hashed, encrypted if requested, recorded.
 
-What was written is known at any moment, so that a failed snapshot can be taken back.
+What was written is known at any moment, so that a failed snapshot can be deleted again.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from resilience.cluster.errors import ClusterError
 
 
 class Repository(Protocol):
-    """An engine that keeps streams beside the snapshot's own files."""
+    """An engine that keeps streams apart from the snapshot's own files."""
 
     @property
     def engine(self) -> str:
-        """What it is called in the manifest."""
+        """Its name in the manifest."""
 
     def streamed(self, key: str) -> AbstractContextManager[Callable[[bytes], object]]:
         """One stream: kept when the block ends well, and not otherwise."""
 
     def forget(self, keys: Iterable[str]) -> None:
-        """Take these away, where they are."""
+        """Delete these, if they exist."""
 
 
 class Files:
@@ -52,26 +52,26 @@ class Files:
 
     @property
     def engine(self) -> str:
-        """Who keeps the data of volumes and dumps, "" for the snapshot itself."""
+        """What keeps the data of volumes and dumps, "" for the snapshot itself."""
         return self._repository.engine if self._repository else ""
 
     def data(self, key: str) -> AbstractContextManager[Callable[[bytes], object]]:
-        """The stream of a volume or dump, into the repository where there is one."""
+        """The stream of a volume or dump, into the repository if there is one."""
         if not self._repository:
             return self.streamed(key)
         self.on_failure(partial(self._repository.forget, [key]))
         return self._repository.streamed(key)
 
     def on_failure(self, undo: Callable[[], object]) -> None:
-        """What else is to be taken back with the files."""
+        """What else to delete together with the files."""
         self._undo.append(undo)
 
     def on_success(self, then: Callable[[], object]) -> None:
-        """What is to be done once the snapshot is there."""
+        """What to do once the snapshot is complete."""
         self._then.append(then)
 
     def committed(self) -> None:
-        """The snapshot is there."""
+        """The snapshot is complete."""
         for then in self._then:
             then()
 
@@ -103,7 +103,7 @@ class Files:
 
     @contextmanager
     def _sealing(self, hashing: _Hashing) -> Iterator[Callable[[bytes], object]]:
-        """age pulls while we push."""
+        """age pulls while this side pushes."""
 
         def seal(chunks: Iterator[bytes]) -> None:
             encrypt.sealed(chunks, self._recipients, hashing.write)
@@ -113,8 +113,8 @@ class Files:
             feed.close()
 
     def take_back(self) -> None:
-        """Delete what was written, newest first; what the store refuses to delete stays invisible,
-        because the marker was never written."""
+        """Delete what was written, newest first; files that the store refuses to delete stay
+        invisible, because the marker was never written."""
         for undo in reversed(self._undo):
             with suppress(BackupError, ClusterError):
                 undo()

@@ -1,10 +1,10 @@
-"""One at a time, by nothing but create-only writes.
+"""One holder at a time, with nothing but create-only writes.
 
-A lock is a chain of numbered records; to take, renew or free it is to create the next number, which
-exactly one writer can. The last record says who holds it until when. A holder that died is waited
-for until its record expires; one that comes back late finds its number taken and knows that it has
-lost the lock. Clocks of different machines are compared, so an expiry counts only after a margin.
-Old records are deleted where the store allows it; a bucket with a default retention keeps them.
+A lock is a chain of numbered records; to take, renew or release it is to create the next number,
+which exactly one writer can. The last record says who holds it until when. A dead holder is waited
+out until its record expires; one that returns late finds its number taken and knows that it has
+lost the lock. Clocks of different hosts are compared, so an expiry counts only after a margin. Old
+records are deleted if the store allows it; a bucket with a default retention keeps them.
 """
 
 from __future__ import annotations
@@ -80,20 +80,20 @@ class Lock:
             try:
                 self.renew()
             except StoreError:
-                continue  # there are two more thirds; `require` looks at the date itself
+                continue  # there are two more thirds; `require` checks the date itself
             except Busy as problem:
                 self._lost = str(problem)
                 return
 
     def require(self) -> None:
-        """`Busy` when the lock was lost, or may have run out unrenewed."""
+        """`Busy` when the lock was lost, or may have expired without renewal."""
         if self._lost:
             raise Busy(self._lost)
         if self._clock.now() >= self._until:
             raise Busy(f"{self._name}: our lock ran out before the work was done")
 
     def take(self) -> None:
-        """`Busy` when someone else holds it or was faster."""
+        """`Busy` when another holds it or was faster."""
         last = self._last()
         if last and last.held(self._clock.now()):
             raise Busy(
@@ -107,8 +107,8 @@ class Lock:
         self._append(self._number + 1, self._clock.now() + self._ttl)
 
     def free(self) -> None:
-        """Let the next one in. A lock that was lost meanwhile is not touched; one that the store
-        does not let us free expires by itself: the work under it is done."""
+        """Release the lock. A lock that was lost meanwhile is not touched; one that the store
+        does not allow to be released expires by itself: the work under it is done."""
         try:
             self._append(self._number + 1, None)
         except (Busy, StoreError):
@@ -142,7 +142,7 @@ class Lock:
             return None
         try:
             data = limited.read(self._store, keys[-1], limited.SMALL)
-        except Missing:  # swept by a holder that went on meanwhile
+        except Missing:  # swept by a holder that continued meanwhile
             return self._last()
         try:
             return _understood(keys[-1], limited.mapping(limited.parsed(data), "it"))

@@ -41,7 +41,8 @@ _VALUES = {
 
 
 def open_store(url: str, *, base: Path | None = None) -> Store:
-    """The store; no network yet. A relative directory starts at `base` (a plan's own folder)."""
+    """The store; no network yet. A relative directory is resolved against `base` (a plan's own
+    folder)."""
     if "#" in url:
         raise BadRequest(
             f"store {url!r}: a `#` would cut off what follows it; expected none; write it as %23"
@@ -74,7 +75,7 @@ def open_store(url: str, *, base: Path | None = None) -> Store:
 
 
 def _prefix(path: str) -> str:
-    """Only what could not be written otherwise is decoded: `%2F` in a prefix stays as it is."""
+    """Only what could not be written otherwise is decoded: `%2F` in a prefix stays unchanged."""
     return path.replace("%23", "#").replace("%3F", "?").replace("%3f", "?").strip("/")
 
 

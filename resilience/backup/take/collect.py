@@ -1,8 +1,8 @@
-"""All objects of a scope, page by page, handed to `take` in restore order.
+"""All objects of a scope, page by page, passed to `take` in restore order.
 
-Namespaced kinds first, then the cluster-scoped objects that they need. What could not be looked at
-is in the coverage; deciding whether that is enough is the caller's part. There is no point in time:
-Kubernetes has no snapshot over kinds, so `recheck` names what changed in between.
+Namespaced kinds first, then the cluster-scoped objects that they need. The coverage records what
+could not be read; the caller decides whether that is enough. There is no point in time: Kubernetes
+has no snapshot across kinds, so `recheck` names what changed in between.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _DEFAULT_ROLE = "kubernetes.io/bootstrapping"
 
 @dataclass(slots=True)
 class Collected:
-    """What was found out on the way. `needed` are references of what was taken; `claims` are
+    """What was found on the way. `needed` are references of included objects; `claims` are
     (namespace, name, volume)."""
 
     namespaces: list[str] = field(default_factory=list)
@@ -46,7 +46,7 @@ class Collected:
 
 
 def collect(cluster: Cluster, scope: Scope, take: Take, *, clock: Clock) -> Collected:
-    """Walk the scope; `take` sees every object once."""
+    """Walk the scope; `take` receives every object once."""
     return _Walk(cluster, scope, take, clock).run()
 
 
@@ -72,7 +72,7 @@ class _Walk:
         return self._found
 
     def _require_kinds(self, discovery: Discovery) -> None:
-        """A pattern that means no kind is a mistake, and would take nothing in silence."""
+        """A pattern that matches no kind is a mistake, and would silently include nothing."""
         unknown = {each.kind.partition("/")[0] for each in discovery.failures}
         for pattern in self._scope.kinds:
             group = pattern.partition(".")[2]
@@ -91,7 +91,7 @@ class _Walk:
         ]
 
     def _namespaces(self) -> list[Object]:
-        """The namespaces' own objects. Who may not list them can still name them."""
+        """The Namespace objects. Without permission to list them they can still be named."""
         try:
             listed = list(self._cluster.list(NAMESPACES, labels=self._scope.namespace_labels))
             by_name = {each["metadata"]["name"]: each for each in listed}
@@ -117,7 +117,7 @@ class _Walk:
     def _named_namespace(self, name: str) -> Object:
         try:
             return self._cluster.get(NAMESPACES, name)
-        except Forbidden:  # its objects may be readable all the same; the coverage says it
+        except Forbidden:  # its objects may still be readable; the coverage says so
             return {"metadata": {"name": name}}
 
     def _lists(self, namespaces: Sequence[Object]) -> list[str]:
@@ -176,7 +176,7 @@ class _Walk:
         self._take(resource, item)
 
     def _claim(self, resource: Resource, item: Object) -> None:
-        """Its data is taken, but for a generic ephemeral volume: that ends with its Pod."""
+        """Its data is taken, except for a generic ephemeral volume: that ends with its Pod."""
         metadata, spec = item["metadata"], item.get("spec") or {}
         for owner in metadata.get("ownerReferences") or ():
             if owner.get("controller") and owner["kind"] == "Pod":
@@ -212,7 +212,7 @@ class _Walk:
             return
         for each in Listing(self._cluster, resource, clock=self._clock).run():
             if isinstance(each, Coverage):
-                if each.status != LISTED:  # the list was for looking; what was taken counts below
+                if each.status != LISTED:  # this list only looked; what was taken counts below
                     self._found.coverage.append(each)
                 continue
             for item in each.items:
@@ -238,7 +238,7 @@ class _Walk:
 
 
 def fnmatch_any(names: Iterable[str], pattern: str) -> bool:
-    """Whether the pattern fits one of the names."""
+    """Whether the pattern matches one of the names."""
     return any(fnmatchcase(name, pattern) for name in names)
 
 
@@ -249,11 +249,11 @@ def _means(pattern: str, name: str) -> bool:
 
 
 def _require_taken(namespace: Object) -> None:
-    """What is asked for by name and would be left out is no empty snapshot, but none."""
+    """A named namespace that would be left out is an error, not an empty snapshot."""
     if reason := left_out(namespace):
         raise Incomplete(
-            f"namespace {namespace['metadata']['name']} is {reason}, so there is nothing of it to "
-            "take; no snapshot was made"
+            f"namespace {namespace['metadata']['name']} is {reason}, so nothing in it can be "
+            "taken; no snapshot was taken"
         )
 
 

@@ -35,7 +35,7 @@ class Inside:
 
     @classmethod
     def of(cls, plan: Plan) -> Self:
-        """What a plan asks for."""
+        """What a plan demands."""
         return cls(
             volumes=plan.volumes,
             engine="" if plan.engine == "files" else plan.engine,
@@ -47,8 +47,8 @@ class Inside:
 
 
 def acted_in(cluster: Cluster, scope: Scope, inside: Inside) -> frozenset[str]:
-    """Namespaces in which a snapshot runs commands or makes Pods: consent is asked for these. All
-    of them for data and a plan's own hooks, else those whose Pods ask for hooks."""
+    """Namespaces in which a snapshot runs commands or creates Pods: consent must cover these.
+    All of them for data and a plan's own hooks, else those whose Pods define hooks."""
     names = frozenset(scope.chosen(cluster.list(NAMESPACES, labels=scope.namespace_labels)))
     if inside.volumes or inside.hooks or inside.dumps or inside.sentinel:
         return names
@@ -64,8 +64,8 @@ def with_data(
     inside: Inside,
     tell: Callable[[str], None],
 ) -> Request:
-    """`tell` gets the failures of hooks that may fail. The sentinel is written before the hooks
-    run, since they may freeze what it is written to."""
+    """`tell` receives the failures of hooks that may fail. The sentinel is written before the
+    hooks run, since they may freeze its destination."""
     listed = cluster.list(NAMESPACES, labels=request.scope.namespace_labels)
     namespaces = request.scope.chosen(listed)
     hooks = around(cluster, namespaces, exec_, tell, inside.hooks)

@@ -1,7 +1,7 @@
-"""Which kinds a cluster serves, and which it cannot tell us about.
+"""Which kinds a cluster serves, and which of them cannot be discovered.
 
-Like ServerPreferredResources: each kind once, in its group's preferred version where that has it. A
-group whose discovery fails (a dead aggregated API server) is a value, never left out in silence.
+Like ServerPreferredResources: each kind once, in its group's preferred version if that has it. A
+group whose discovery fails (a dead aggregated API server) is a value, never left out silently.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _TWINS = {
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """`kinds` can be listed and created again; sorted. `failures` could not be asked. `versions`
+    """`kinds` can be listed and created again; sorted. `failures` could not be read. `versions`
     are all that are served (`apps/v1`), `served_in` those that serve a kind, by its name;
     `with_status` the kinds that have a status subresource."""
 

@@ -1,8 +1,8 @@
 """One kind, listed to the end whatever happens in between, or a value that says why not.
 
 A list that breaks off (an expired continuation, throttling, a server error, a lost connection) is
-begun again and what was already handed on is skipped: the server lists in the order of its keys, so
-the last key is all that has to be remembered.
+started again and items that were already passed on are skipped: the server lists in the order of
+its keys, so only the last key has to be remembered.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What changed while the snapshot was being taken.
 
-Each kind is listed a second time and compared, by resourceVersion and in lockstep, with the lines
-that were recorded: memory stays one page. A cluster whose version has not moved since the first
-list is not asked again, because there every list bears the version of the whole store.
+Each kind is listed a second time and compared, by resourceVersion and in lockstep, with the
+recorded lines: memory stays one page. A cluster whose version has not moved since the first list is
+not read again, because there every list has the version of the whole store.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from resilience.backup.take.scope import left_out
 from resilience.cluster.interface import Cluster, Resource
 
 _SHOWN = 20
-"""Names kept per kind: enough to see a pattern; a busy kind must not swell the manifest."""
+"""Names kept per kind: enough to see a pattern; a busy kind must not inflate the manifest."""
 
 
 class Recheck:
@@ -52,7 +52,7 @@ class Recheck:
         return (page.get("metadata") or {}).get("resourceVersion") == first.version
 
     def _changed(self, coverage: Coverage, recorded: _Peekable) -> list[str]:
-        """Names, with what happened to them; both sides come in the server's order."""
+        """Names, with what happened to them; both sides are in the server's order."""
         then = recorded.while_(coverage.kind, coverage.namespace)
         old = next(then, None)
         found: list[str] = []
@@ -90,7 +90,7 @@ def _key(line: ObjectLine) -> str:
 
 
 class _Peekable:
-    """The recorded lines; takes the run of one kind and namespace off their front."""
+    """The recorded lines; takes the run of one kind and namespace from their front."""
 
     def __init__(self, lines: Iterable[ObjectLine]) -> None:
         self._lines = iter(lines)

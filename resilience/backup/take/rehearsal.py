@@ -1,8 +1,8 @@
-"""What a snapshot would take, found out without writing anything.
+"""What a snapshot would take, found without writing anything.
 
-Everything is listed as it would be, so what is forbidden or cannot be discovered is told here; the
-store is only asked what it holds, which shows that it can be reached and read. Whether it can be
-written to, and whether hooks and volumes work, is known when they do.
+Everything is listed as in the snapshot, so forbidden and undiscoverable kinds are reported here;
+the store is only listed, which shows that it can be reached and read. Whether it can be written to,
+and whether hooks and volumes work, is only known when they are used.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from resilience.model.words import many
 
 
 def rehearse(scope: Scope, cluster: Cluster, store: Store, *, clock: Clock) -> str:
-    """One sentence; `Incomplete` names what could not be looked at."""
+    """One sentence; `Incomplete` names what could not be read."""
     taken = 0
 
     def count(resource: Resource, item: Object) -> None:
@@ -29,7 +29,7 @@ def rehearse(scope: Scope, cluster: Cluster, store: Store, *, clock: Clock) -> s
     found = collect(cluster, scope, count, clock=clock)
     if missing := unaccepted(found.coverage, scope.accept):
         shown = "; ".join(map(str, missing[:5]))
-        raise Incomplete(f"it would be incomplete, and so would not be made: {shown}")
+        raise Incomplete(f"the snapshot would be incomplete, so it would fail: {shown}")
     held = sum(1 for entry in store.list(layout.BACKUPS) if layout.is_marker(entry.key))
     return (
         f"{many(taken, 'object')} of {', '.join(found.namespaces)}, with "

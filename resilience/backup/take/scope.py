@@ -15,10 +15,10 @@ EXCLUDE_LABEL = "velero.io/exclude-from-backup"
 NEVER: Mapping[str, str] = {
     "events": "events are a log, not state",
     "events.events.k8s.io": "events are a log, not state",
-    "nodes": "nodes belong to the machines",
-    "csinodes.storage.k8s.io": "nodes belong to the machines",
+    "nodes": "nodes belong to the infrastructure",
+    "csinodes.storage.k8s.io": "nodes belong to the infrastructure",
     "csistoragecapacities.storage.k8s.io": "reported by the storage driver",
-    "volumeattachments.storage.k8s.io": "made by the attach controller",
+    "volumeattachments.storage.k8s.io": "created by the attach controller",
     "leases.coordination.k8s.io": "run-time state of controllers",
     "backups.velero.io": "Velero's own bookkeeping",
     "restores.velero.io": "Velero's own bookkeeping",
@@ -35,8 +35,9 @@ pkg/backup/item_backupper.go; leases and capacities are ours)."""
 class Scope:
     """`kinds` and the exclusions are globs over `secrets`, `deployments.apps`, `*.example.com`.
 
-    `cluster`: which cluster-scoped objects, "related" those that the taken ones need, "all", or
-    "none" for who may not read any. `accept` names kinds or group/versions that may be missing.
+    `cluster`: which cluster-scoped objects, "related" those that the included ones need, "all", or
+    "none" without permission to read any. `accept` names kinds or group/versions that may be
+    missing.
     """
 
     namespaces: tuple[str, ...] = ("*",)
@@ -72,7 +73,7 @@ class Scope:
         return cls(**values)
 
     def exclusion(self, kind: str) -> str:
-        """The rule that leaves a kind out, "" when it is taken."""
+        """The rule that leaves a kind out, "" when it is included."""
         if kind in NEVER:
             return NEVER[kind]
         for pattern in self.exclude_kinds:
@@ -83,7 +84,7 @@ class Scope:
         return ""
 
     def chosen(self, namespaces: Iterable[Object]) -> list[str]:
-        """Names of the namespaces that are taken, sorted; `namespaces` fit the label selector."""
+        """Names of the included namespaces, sorted; `namespaces` match the label selector."""
         return sorted(
             name
             for each in namespaces
@@ -102,7 +103,7 @@ class Scope:
 
 
 def left_out(obj: Object) -> str:
-    """The rule that leaves one object out, "" when it is taken."""
+    """The rule that leaves one object out, "" when it is included."""
     metadata = obj["metadata"]
     if (metadata.get("labels") or {}).get(EXCLUDE_LABEL) == "true":
         return f"labelled {EXCLUDE_LABEL}"

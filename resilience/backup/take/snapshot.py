@@ -1,8 +1,8 @@
-"""Make one snapshot: collect, compress, upload, prove, and only then make it visible.
+"""Take one snapshot: collect, compress, upload, prove, and only then make it visible.
 
-The order of writes is the promise: payload, list of objects, side files, manifest, signature, and
+The order of writes matters: payload, list of objects, side files, manifest, signature, and
 `velero-backup.json` last, each created once. Until the last one a reader sees nothing; when
-anything fails, what was written is taken back, and where that fails too it stays invisible.
+anything fails, what was written is deleted again, and if that fails too it stays invisible.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _MOST_WARNINGS = 500
 """The manifest is of bounded size, whatever a cluster holds."""
 
 Volumes = Callable[[Files, Sequence[tuple[str, str, str]]], Sequence[VolumeRecord]]
-"""Takes the claims (namespace, name, volume), writes their data, says what it wrote."""
+"""Takes the claims (namespace, name, volume), writes their data, returns what it wrote."""
 
 
 def no_volumes(files: Files, claims: Sequence[tuple[str, str, str]]) -> Sequence[VolumeRecord]:
@@ -49,8 +49,8 @@ def no_volumes(files: Files, claims: Sequence[tuple[str, str, str]]) -> Sequence
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What to make. `plan` is "" for a snapshot by hand. `engine` keeps what
-    `volumes` writes. `before_commit` may still say no."""
+    """What to take. `plan` is "" for a snapshot by hand. `engine` keeps what `volumes` writes.
+    `before_commit` may still refuse."""
 
     name: str
     plan: str = ""
@@ -67,7 +67,7 @@ class Request:
 
 
 def create(request: Request, cluster: Cluster, store: Store, *, clock: Clock) -> Manifest:
-    """Make it and return its manifest; `Incomplete` when the coverage does not suffice."""
+    """Take it and return its manifest; `Incomplete` when the coverage does not suffice."""
     layout.checked_name(request.name)
     require_create_only(store)
     _require_unused(store, request.name)
@@ -79,9 +79,9 @@ def create(request: Request, cluster: Cluster, store: Store, *, clock: Clock) ->
     )
     try:
         made = _Making(request, cluster, store, files, clock).run()
-    except Busy:  # the name may be someone else's by now: deleting could hit their files
+    except Busy:  # another's may have the name now: deleting could hit their files
         raise
-    except BaseException:  # also Ctrl-C: nothing half-made stays behind
+    except BaseException:  # also Ctrl-C: nothing incomplete stays behind
         files.take_back()
         raise
     files.committed()
@@ -89,13 +89,14 @@ def create(request: Request, cluster: Cluster, store: Store, *, clock: Clock) ->
 
 
 def _repository(request: Request, store: Store, clock: Clock) -> Repository | None:
-    """Where `engine` says that volumes and dumps go, "" for the snapshot's own files."""
+    """The destination of volumes and dumps if `engine` sets one, "" for the snapshot's own
+    files."""
     from resilience.backup.restic import restic
 
     if not request.engine:
         return None
     if request.engine != restic.NAME:
-        raise BadRequest(f"engine {request.engine!r}: the only one there is is {restic.NAME}")
+        raise BadRequest(f"engine {request.engine!r}: the only supported one is {restic.NAME}")
     if request.retain_until:
         raise BadRequest("a retention lock cannot hold what restic keeps: it rewrites its files")
     return restic.made(store, clock)
@@ -105,8 +106,8 @@ def _require_unused(store: Store, name: str) -> None:
     found = next(iter(store.list(layout.directory(name))), None)
     if found:
         raise Exists(
-            f"{store.url} already has {found.key}: snapshot {name} exists or its making was cut "
-            "short; choose another name, or run `resilience backup prune` to sweep the remains"
+            f"{store.url} already has {found.key}: snapshot {name} exists or its creation was "
+            "interrupted; choose another name, or sweep it with `resilience backup prune`"
         )
 
 
@@ -177,7 +178,7 @@ class _Making:
         if missing:
             shown = "\n  ".join(map(str, missing[:20]))
             raise Incomplete(
-                f"snapshot {self._request.name} would be incomplete, so it was not made:\n"
+                f"snapshot {self._request.name} would be incomplete, so it was not taken:\n"
                 f"  {shown}\ngrant these permissions, or accept what is missing by name: "
                 f"{', '.join(sorted({each.kind for each in missing}))}"
             )
@@ -190,8 +191,8 @@ class _Making:
         limits += [f"labels {scope.labels}"] if scope.labels else []
         why = f"no object matches {' and '.join(limits)}" if limits else "they are empty"
         raise Incomplete(
-            f"snapshot {self._request.name} would hold nothing but the namespaces themselves: "
-            f"{why}. It was not made"
+            f"snapshot {self._request.name} would hold nothing except the namespaces themselves: "
+            f"{why}. It was not taken"
         )
 
     def _rechecked(self, coverage: Sequence[Coverage], lines: Lines) -> Sequence[Coverage]:
@@ -289,7 +290,7 @@ class _Making:
 
 
 def cluster_uid(cluster: Cluster) -> str:
-    """The uid of kube-system, by which clusters are told apart; "" where it may not be read."""
+    """The uid of kube-system, which identifies the cluster; "" without permission to read it."""
     try:
         metadata: dict[str, Any] = cluster.get(NAMESPACES, "kube-system")["metadata"]
     except ApiError:
@@ -317,7 +318,7 @@ def _without_data(found: Collected, volumes: Sequence[VolumeRecord]) -> tuple[st
 
 
 def volume_warnings(volumes: Sequence[VolumeRecord]) -> list[str]:
-    """What is not in the data of volumes."""
+    """What the data of volumes does not include."""
     return [
         f"volume {each.namespace}/{each.claim}: {warning}"
         for each in volumes

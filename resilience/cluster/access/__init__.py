@@ -1,1 +1,1 @@
-"""Where a cluster is and how to authenticate; the embedded cluster's life."""
+"""The location of a cluster and how to authenticate; the embedded cluster's life."""

@@ -1,9 +1,9 @@
-"""Where a cluster is and how to be let in: one small value, whatever it was read from.
+"""The location of a cluster and how to authenticate: one small value, whatever it was read from.
 
-`plain` reads a kubeconfig whose chosen context needs nothing but a token and a CA, such as every
-sandbox's, with PyYAML alone. Everything else (exec plugins, auth providers, client certificates,
-several merged files, in-cluster) is loaded by the official client in `cluster.access.official`,
-which takes half a second to import and is therefore tried last.
+`plain` reads a kubeconfig whose context uses only a token and a CA, such as every sandbox's, with
+PyYAML alone. Everything else (exec plugins, auth providers, client certificates, several merged
+files, in-cluster) is loaded by the official client in `cluster.access.official`, which takes half a
+second to import and is therefore tried last.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from resilience.cluster.access.credential import Credential
 
 
 def files(kubeconfig: str = "", environment: Mapping[str, str] | None = None) -> tuple[Path, ...]:
-    """The files that count, as kubectl finds them: named, `KUBECONFIG`, ~/.kube/config."""
+    """The kubeconfig files, found as kubectl finds them: named, `KUBECONFIG`, ~/.kube/config."""
     environment = os.environ if environment is None else environment
     if kubeconfig:
         return (Path(kubeconfig).expanduser(),)
@@ -61,7 +61,7 @@ def _loaded(context: str, kubeconfig: str) -> Access:
 
 
 def plain(path: Path, context: str = "") -> Access | None:
-    """Access when token and CA are all that the context uses; None when it takes more than that."""
+    """Access when the context uses only token and CA; None when it uses more."""
     config = read(path)
     name = context or str(config.get("current-context") or "")
     chosen = _named(config, "contexts", name, path).get("context") or {}

@@ -1,4 +1,4 @@
-"""How to reach one cluster, as a value, and what reading a kubeconfig can end in."""
+"""How to reach one cluster, as a value, and the errors of reading a kubeconfig."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any
 from resilience.cluster.errors import ClusterError
 
 IN_CLUSTER = "in-cluster"
-"""Reserved context name: the ServiceAccount of the Pod that we run in."""
+"""Reserved context name: the ServiceAccount of this process's own Pod."""
 
 
 class NoAccess(ClusterError):
-    """The kubeconfig cannot be read, or does not hold what was asked for."""
+    """The kubeconfig cannot be read, or lacks what was requested."""
 
 
 def no_token() -> str:
-    """For servers that ask for none, or know us by a client certificate."""
+    """For servers that require no credential, or accept a client certificate."""
     return ""
 
 
@@ -29,11 +29,11 @@ def never(_: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """`authorization` gives the header's value, asked anew for each request so that it can expire.
+    """`authorization` returns the header's value, called for each request because it can expire.
 
-    `ca_data` is PEM text and wins over `ca_file`; both empty: the system's authorities.
-    `certificate` is (certificate file, key file). `namespace` is the context's own default.
-    `ended` says why the cluster is gone for good, "" while it is not.
+    `ca_data` is PEM text and takes precedence over `ca_file`; both empty: the system's authorities.
+    `certificate` is (certificate file, key file). `namespace` is the context's own default. `ended`
+    says why the cluster is gone for good, "" while it is not.
     """
 
     context: str

@@ -1,10 +1,9 @@
-"""The credential of one context, loaded anew once the API server no longer takes it.
+"""The credential of one context, loaded again once the API server rejects it.
 
-Tokens expire and rotate while a run lasts. The official client reads a `tokenFile` once, and asks
-an exec plugin again only where it had named an expiry. So a 401 makes us read the kubeconfig again
-and run its plugin again, as client-go does; the request, which was not carried out, can then be
-sent once more. A client certificate that has expired is not replaced: it belongs to open
-connections.
+Tokens expire and rotate while a run lasts. The official client reads a `tokenFile` once, and calls
+an exec plugin again only if the plugin named an expiry. So after a 401 the kubeconfig is read and
+its plugin called again, as client-go does; the request, which was not carried out, can then be sent
+once more. An expired client certificate is not replaced: it belongs to open connections.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ moment, and may open a browser."""
 
 
 class Credential:
-    """Gives the Authorization header; thread-safe. `load` reads everything anew."""
+    """Returns the Authorization header; thread-safe. `load` reads everything again."""
 
     def __init__(
         self,
@@ -38,20 +37,21 @@ class Credential:
         self._looked: tuple[str, float] | None = None
 
     def __call__(self) -> str:
-        """The header's value, "" for none. A file that ends in a new line is no other token."""
+        """The header's value, "" for none. A trailing newline in the file does not make another
+        token."""
         return self._header().strip()
 
     def renewed(self, refused: str) -> bool:
-        """Whether there is another header by now than the one that was refused."""
+        """Whether the header now differs from the one that was rejected."""
         with self._lock:
             if self() != refused:
-                return True  # another thread was refused before, and has replaced it
+                return True  # another thread was rejected earlier, and has replaced it
             if self._looked and self._looked[0] == refused and not self._due(self._looked[1]):
                 return False
             self._looked = (refused, self._clock())
             try:
                 fresh = self._load()
-            except ClusterError:  # the 401 itself is what is told
+            except ClusterError:  # the 401 itself is reported
                 return False
             if not fresh() or fresh().strip() == refused:
                 return False

@@ -1,8 +1,8 @@
-"""The embedded cluster's life, as seen by whoever owns it: start, let it serve, end it.
+"""The embedded cluster's life from its owner's side: start it, let it serve, end it.
 
-`python -m resilience.sandbox up --owner-stdin` says on one JSON line when it serves and ends when
-its stdin closes, so it cannot outlive us, not even by kill -9. What it says when it cannot
-start is passed on in its own words.
+`python -m resilience.sandbox up --owner-stdin` reports on one JSON line when it serves, and ends
+when its stdin closes, so it cannot outlive its owner, not even after kill -9. Its reason for not
+starting is passed on literally.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from resilience.cluster.access.access import Access, plain
 from resilience.cluster.errors import ClusterError
 
 START_SECONDS = 60.0
-"""Far beyond the second or two that a start takes: a machine may be very busy."""
+"""Far more than the second or two that a start takes: the host may be very busy."""
 
 END_SECONDS = 20.0
 LOOK_SECONDS = 0.5
-"""How often the sandbox is asked for its health: a file stays for longer than that."""
+"""Seconds between two looks at the sandbox's health: its file stays longer than that."""
 
 
 class SandboxFailed(ClusterError):
@@ -39,7 +39,7 @@ class SandboxFailed(ClusterError):
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """A running sandbox of ours."""
+    """A running sandbox that this process owns."""
 
     id: str
     kubeconfig: Path
@@ -49,7 +49,7 @@ class Embedded:
 
 
 class Life:
-    """Whether the sandbox still lives and works. Its listeners hear of its end and its sickness."""
+    """Whether the sandbox is alive and works. Listeners are called when it ends or falls sick."""
 
     def __init__(
         self, process: subprocess.Popen[bytes], errors: IO[bytes], directory: Path
@@ -75,7 +75,7 @@ class Life:
 
     @contextmanager
     def telling(self, ended: Callable[[str], None], sick: Callable[[str], None]) -> Iterator[None]:
-        """Call `ended` or `sick`, on another thread, if that happens during the block."""
+        """Call `ended` or `sick` on another thread if that happens during the block."""
         listeners = (ended, sick)
         self._listeners.append(listeners)
         if why := self.sick():
@@ -110,12 +110,13 @@ def sandbox(*, nodes: int = 3, images: Sequence[Path] = ()) -> Iterator[Embedded
 
 
 def command(*arguments: str) -> list[str]:
-    """How the sandbox's own command is called; -P keeps the user's folder out of its imports."""
+    """The sandbox's command line; -P keeps the working directory out of its imports."""
     return [sys.executable, "-P", "-m", "resilience.sandbox", *arguments]
 
 
 def environment() -> Mapping[str, str]:
-    """Ours, with the place of this package in front, also when it is not installed."""
+    """This process's environment, with the package's location first, also when it is not
+    installed."""
     source = str(Path(resilience.__file__).parent.parent)
     path = os.environ.get("PYTHONPATH", "")
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (source, path)))}
@@ -145,7 +146,8 @@ def _start(nodes: int, images: Sequence[Path], errors: IO[bytes]) -> subprocess.
         stdout=subprocess.PIPE,
         stderr=errors,
         env=environment(),
-        # Not of our process group: Ctrl-C must reach us first, the undo still needs the cluster.
+        # Not in this process group: Ctrl-C must reach the owner first, whose undo still needs the
+        # cluster.
         start_new_session=True,
     )
 
@@ -188,7 +190,7 @@ def _why(process: subprocess.Popen[bytes], errors: IO[bytes], line: bytes) -> st
 
 
 def _said(errors: IO[bytes]) -> str:
-    """Its last line on stderr, read without moving where it writes."""
+    """Its last line on stderr, read without moving its write position."""
     size = os.fstat(errors.fileno()).st_size
     tail = os.pread(errors.fileno(), 4096, max(0, size - 4096)).decode("utf-8", "replace")
     lines = tail.strip().splitlines()
@@ -202,5 +204,5 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     try:
         process.wait(END_SECONDS)
     except subprocess.TimeoutExpired:
-        process.kill()  # its reaper and its parts see that and end too
+        process.kill()  # its reaper and its parts notice that and end as well
         process.wait()

@@ -1,8 +1,8 @@
 """Access by the official client's configuration loading: exec plugins, auth providers, in-cluster.
 
-The one module that imports `kubernetes`. It takes the finished `Configuration` (files written,
-token and its refresh hook) and none of the client's request code. A plugin that gave no credential
-is named here: the client only logs it, and the server would then answer a bare 401.
+The only module that imports `kubernetes`. It takes the finished `Configuration` (files written,
+token and its refresh hook) and none of the client's request code. A plugin that returned no
+credential is reported here: the client only logs it, and the server would then answer a bare 401.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
 def in_cluster() -> Access:
-    """The ServiceAccount of the Pod we run in; its token file is read again as it rotates."""
+    """The ServiceAccount of this process's Pod; its token file is read again as it rotates."""
     from kubernetes import config
     from kubernetes.client import Configuration
 
@@ -52,7 +52,7 @@ def from_kubeconfig(paths: Sequence[Path], context: str) -> Access:
 
 
 def _untyped(function: Any) -> Any:
-    """The client says that it is typed; these functions are not."""
+    """The client claims to be typed; these functions are not."""
     return function
 
 

@@ -1,8 +1,8 @@
-"""Run a command inside of a container, as `kubectl exec` does, over the API server's WebSocket.
+"""Run a command in a container, as `kubectl exec` does, over the API server's WebSocket.
 
-Speaks v5.channel.k8s.io, whose close signal ends stdin, and v4 where the server knows no better;
-there stdin cannot be ended, so a command that reads all of it is refused. The exit code comes from
-the server's own Status; a stream that ends without one is `Unreachable`, never a success.
+Uses v5.channel.k8s.io, whose close signal ends stdin, and v4 on older servers; v4 cannot end stdin,
+so a command that reads all of it is refused. The exit code comes from the server's own Status; a
+stream that ends without one is `Unreachable`, never a success.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ STDIN, STDOUT, STDERR, ERROR = 0, 1, 2, 3
 END_OF_STDIN = bytes((255, STDIN))
 
 WINDOW = 1024 * 1024
-"""Bytes of stdin kept ready to send; more waits in its iterator."""
+"""Bytes of stdin kept ready to send; the rest waits in its iterator."""
 
 STEP = 0.25
-"""Seconds after which `cancelled` is asked again, at the latest."""
+"""Longest time in seconds between two calls of `cancelled`."""
 
 
 class Cancelled(ClusterError):
-    """The caller wanted to stop; the command may still run."""
+    """The caller stopped waiting; the command may still run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def run(
     timeout: float = 60.0,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Result:
-    """Run it and keep all that it prints."""
+    """Run it and return all that it prints."""
     stdout, stderr = bytearray(), bytearray()
     code = stream(
         cluster,
@@ -88,7 +88,7 @@ def stream(
     timeout: float = 60.0,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> int:
-    """Run it, handing over what it prints as it comes; its exit code."""
+    """Run it, passing on its output as it arrives; returns its exit code."""
     end = time.monotonic() + timeout
     request = f"EXEC {namespace}/{pod} {' '.join(command)[:80]}"
     with_stdin = stdin is not None
@@ -145,7 +145,7 @@ def _refused(error: HandshakeRefused, request: str) -> ClusterError:
 def _stdin(
     socket: WebSocket, chunks: Iterator[bytes], wanted: bool, request: str
 ) -> Iterator[bytes]:
-    """Messages for stdin, its end included."""
+    """Messages for stdin, including its end."""
     if not wanted:
         return iter(())
     if socket.protocol != PROTOCOLS[0]:
@@ -173,7 +173,7 @@ def _feed(socket: WebSocket, source: Iterator[bytes]) -> None:
 
 
 def _deliver(message: bytes, stdout: Sink, stderr: Sink) -> Any:
-    """The Status when this message is it, else None."""
+    """The Status if this message is it, else None."""
     channel, payload = message[:1], message[1:]
     if channel == bytes((STDOUT,)):
         stdout(payload)

@@ -1,4 +1,4 @@
-"""One answer read as lines while it grows: the log of a Pod that is followed."""
+"""One response read line by line while it grows: the log of a Pod, followed."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from urllib3.exceptions import HTTPError
 from resilience.cluster.connection.wire import CHUNK, Wire
 
 SILENCE = 30.0
-"""Seconds without a byte after which the connection is taken for dead."""
+"""Seconds without a byte after which the connection counts as dead."""
 
 
 @contextmanager
 def opened(
     wire: Wire, path: str, query: Mapping[str, str] | None, agent: str
 ) -> Iterator[Iterator[bytes]]:
-    """The lines without their ends; the connection is closed with the context."""
+    """The lines without line ends; the connection is closed with the context."""
     response = wire.open("GET", path, query=query, accept="*/*", timeout=SILENCE, agent=agent)
     try:
         yield _lines(wire, response, f"GET {path}")

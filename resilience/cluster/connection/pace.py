@@ -1,9 +1,8 @@
-"""How fast we ask: a token bucket, and a server's Retry-After honoured.
+"""The pace of requests: a token bucket, and the server's Retry-After.
 
-Nobody but us holds us back (the official Python client has no limit), and a real API server has
-others to serve. A request that was refused with 429 was not carried out: it is sent again after the
-time that the server asked for, unless a disruption budget is why, which is an answer for the action
-itself.
+Nothing else limits the pace (the official Python client has no limit), and a real API server has
+other clients. A request refused with 429 was not carried out: it is sent again after the time the
+server asks for, unless a disruption budget is the cause, which is an answer for the action itself.
 """
 
 from __future__ import annotations
@@ -17,10 +16,10 @@ from resilience.cluster.interface import Object
 from resilience.cluster.transport import Call
 
 TRIES = 5
-"""How often one request is sent before its 429 is passed on."""
+"""How often one request is sent before its 429 is returned."""
 
 BUDGET = "DisruptionBudget"
-"""The cause of a 429 that is no throttling (pkg/registry/core/pod/storage/eviction.go)."""
+"""The cause of a 429 that is not throttling (pkg/registry/core/pod/storage/eviction.go)."""
 
 
 class Clock(Protocol):
@@ -31,7 +30,7 @@ class Clock(Protocol):
 
 
 class Bucket:
-    """At most `burst` requests at once, and `rate` a second in the long run. Thread-safe."""
+    """At most `burst` requests at once, and `rate` per second on average. Thread-safe."""
 
     def __init__(self, rate: float, burst: int, clock: Clock) -> None:
         self._rate = rate
@@ -42,13 +41,13 @@ class Bucket:
         self._lock = Lock()
 
     def take(self) -> None:
-        """Wait for a turn. Turns are given in the order of asking."""
+        """Wait for a turn. Turns are given in order of the calls."""
         wait = self._claim()
         if wait > 0:
             self._clock.wait(wait)
 
     def hold(self, seconds: float) -> None:
-        """Nobody's turn comes for so long."""
+        """No turn is given for this long."""
         with self._lock:
             self._refill()
             self._tokens = min(self._tokens, -seconds * self._rate)
@@ -83,5 +82,5 @@ def paced(bucket: Bucket) -> Callable[[Call, Callable[[Call], Object]], Object]:
 
 
 def is_budget(error: Throttled) -> bool:
-    """Whether a disruption budget is why, which is an answer and no throttling."""
+    """Whether a disruption budget is the cause, which is an answer and not throttling."""
     return any(cause.get("reason") == BUDGET for cause in error.causes)

@@ -1,9 +1,9 @@
-"""An API server that is away for a while is waited for, as far as that is safe.
+"""Waits for an unreachable API server, as far as that is safe.
 
 A request that was never sent is sent again, whatever it is. One whose answer was lost, or that met
-a server in trouble, is repeated only where that does no harm: reads, and the writes of whoever says
-that his writes may be repeated (locks and undos, which look first). Everything else goes on to the
-caller at once.
+a server in trouble, is repeated only where that does no harm: reads, and writes whose caller
+declares them repeatable (locks and undos, which look first). All other errors reach the caller at
+once.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ AGAIN = 1.0
 """Seconds between two tries, unless the server asks for more."""
 
 AWAY = frozenset({500, 502, 503, 504})
-"""Answers of a server, or of what stands before it, that is starting or overloaded."""
+"""Status codes of a server, or a proxy before it, that is starting or overloaded."""
 
 TELL_AFTER = 2.0
-"""Seconds of silence that are worth a line."""
+"""Seconds of silence before a line is printed."""
 
 
 class Clock(Protocol):
@@ -45,7 +45,7 @@ Middleware = Callable[[Call, Callable[[Call], Object]], Object]
 
 
 def chained(outer: Middleware, inner: Middleware) -> Middleware:
-    """Both, one about the other."""
+    """Both wrappers, one around the other."""
     return lambda call, send: outer(call, lambda again: inner(again, send))
 
 
@@ -65,8 +65,8 @@ def may_repeat(call: Call, error: ClusterError, *, writes: bool) -> bool:
 def patient(
     clock: Clock, within: float, tell: Callable[[str], None], *, writes: bool = False
 ) -> Middleware:
-    """For `HttpCluster.through`: wait up to `within` seconds for the API server. `writes`: writes
-    whose answer was lost may be repeated too."""
+    """For `HttpCluster.through`: wait up to `within` seconds for the API server. `writes`:
+    writes whose answer was lost may be repeated as well."""
 
     def send_patiently(call: Call, send: Callable[[Call], Object]) -> Object:
         began, told = clock.monotonic(), False

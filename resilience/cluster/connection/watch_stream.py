@@ -1,6 +1,6 @@
 """One open watch: its lines as events, until the server ends it, it breaks, or it is shut.
 
-The server ends a watch by itself after `timeoutSeconds`; silence for longer than that means the
+The server ends a watch after `timeoutSeconds`; silence for longer than that means that the
 connection is half open, and the read times out. Errors are those of `resilience.cluster.errors`,
 also for an ERROR event inside the stream.
 """
@@ -21,7 +21,7 @@ from resilience.cluster.errors import Unreachable
 from resilience.cluster.interface import WatchEvent
 
 WATCH_SECONDS = 30
-"""How long one watch lasts. A dead peer is noticed within it; beginning anew is one request."""
+"""How long one watch lasts. A dead peer is noticed within it; a new watch costs one request."""
 
 GRACE_SECONDS = 5.0
 """How much later than that a live server may end it."""

@@ -183,7 +183,7 @@ class _Reader(io.RawIOBase):
         return count
 
     def read(self, size: int | None = -1) -> bytes:
-        """As much as was asked for, or all there will ever be: http.client relies on it."""
+        """As much as was requested, or all there will ever be: http.client relies on it."""
         parts = bytearray()
         while size is None or size < 0 or len(parts) < size:
             piece = super().read(RECEIVE if size is None or size < 0 else size - len(parts))

@@ -1,9 +1,9 @@
-"""One HTTP exchange with an API server: our own pool, no hidden retries, errors in its own words.
+"""One HTTP exchange with an API server: a private pool, no hidden retries, the server's own errors.
 
-urllib3's default retries replay a DELETE by name four times on a 429 and hide outages, so they are
-off. `send` reads a whole JSON answer within one deadline, however slowly it drips; `open` leaves
-the body to the caller (watches). Answers that are no JSON are `Unreachable`: something else than an
-API server spoke.
+urllib3's default retries repeat a DELETE by name four times on a 429 and hide outages, so they are
+off. `send` reads a whole JSON answer within one deadline, however slowly it arrives; `open` leaves
+the body to the caller (watches). Answers that are not JSON are `Unreachable`: they came from
+something other than an API server.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ if TYPE_CHECKING:
     from resilience.cluster.connection.websocket import WebSocket
 
 CONNECT_TIMEOUT = 10.0
-"""Seconds for TCP and TLS, as long as the official client's own plugins allow themselves."""
+"""Seconds for TCP and TLS, as long as the official client's own plugins allow."""
 
 CONNECTIONS = 32
-"""Kept open; more may be under way at once. Views hold one each."""
+"""Connections kept open; more may be in use at once. Views hold one each."""
 
 CHUNK = 256 * 1024
 
 _KEEPALIVE = [
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
     (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
-    # A host that vanished without a word is noticed after 20 s, not after the read timeout.
+    # A host that vanished silently is noticed after 20 s, not after the read timeout.
     (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 5),
     (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5),
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
@@ -68,7 +68,7 @@ class Wire:
                 f"context {access.context!r}: server {access.server!r} is not an http(s) URL"
             )
         loopback = parts.hostname.startswith("127.") or parts.hostname in ("localhost", "::1")
-        # Over a real network gzip makes lists 15 times smaller; locally it only costs.
+        # Over a real network gzip makes lists 15 times smaller; on loopback it only costs time.
         self._encoding = "identity" if loopback else "gzip"
         self._tls = _ssl_context(access) if parts.scheme == "https" else None
         self._manager = _manager(access, self._tls)
@@ -89,7 +89,7 @@ class Wire:
         timeout: float = 30.0,
         agent: str = "",
     ) -> dict[str, Any]:
-        """The JSON mapping that the server answered; {} for an empty body."""
+        """The JSON mapping of the answer; {} for an empty body."""
         end = time.monotonic() + timeout
         response = self.open(
             method,
@@ -155,7 +155,7 @@ class Wire:
 
         try:
             response = ask()
-            # Whom the server does not know has changed nothing: what it refused can be sent again.
+            # A request that failed authentication changed nothing: it can be sent again.
             if response.status == 401 and self.access.renewed(headers.get("Authorization", "")):
                 response.drain_conn()
                 response.release_conn()
@@ -168,8 +168,8 @@ class Wire:
         return response
 
     def unreachable(self, request: str, error: Exception) -> ClusterError:
-        """What broke, in a sentence that names the server and the context; ClusterEnded if that
-        is for good."""
+        """The failure in a sentence that names the server and the context; ClusterEnded if it is
+        final."""
         if why := self.access.ended():
             return ClusterEnded(f"{request}: {why}")
         where = f"{self.access.server} (context {self.access.context!r}{_by_way_of(self.access)})"
@@ -223,7 +223,7 @@ class Wire:
         return b"".join(parts)
 
     def _refusal(self, response: urllib3.BaseHTTPResponse, request: str) -> ApiError:
-        # A refusal is small; a body that drips on for longer is not waited for.
+        # A refusal is small; a body that keeps dripping is not awaited.
         content = self._read(response, time.monotonic() + CONNECT_TIMEOUT, CONNECT_TIMEOUT, request)
         try:
             status = json.loads(content)
@@ -241,7 +241,7 @@ class Wire:
         )
 
     def _stranger(self, status: Mapping[str, Any]) -> str:
-        """A bare "Unauthorized" says nothing that a person could act on."""
+        """A bare "Unauthorized" gives nobody a next step."""
         name = self.access.context
         return (
             f"{status.get('message') or 'Unauthorized'}: {self.access.server} does not take the"
@@ -258,7 +258,7 @@ def refusal(
     retry_after: float | None = None,
     otherwise: str = "",
 ) -> ApiError:
-    """The error for a Status, whether it came as an answer or inside a watch."""
+    """The error for a Status, from an answer or from inside a watch."""
     details = status.get("details")
     if retry_after is None and isinstance(details, dict):
         retry_after = _seconds(details.get("retryAfterSeconds"))
@@ -283,15 +283,15 @@ def _by_way_of(access: Access) -> str:
 
 
 def was_never_sent(error: BaseException) -> bool:
-    """Whether no connection was made. A connection that was kept open and broke may have carried
-    the request."""
+    """Whether no connection was made. A kept-alive connection that broke may have carried the
+    request."""
     if isinstance(error, ProxyError):
         return was_never_sent(error.original_error)
     return isinstance(error, NewConnectionError | ConnectTimeoutError | ConnectionRefusedError)
 
 
 def reason(error: BaseException) -> str:
-    """The innermost cause in plain words: urllib3 wraps what the socket said several times."""
+    """The innermost cause in plain words: urllib3 wraps the socket's error several times."""
     if isinstance(error, urllib3.exceptions.ReadTimeoutError):
         return "timed out"
     inner = getattr(error, "reason", None)
@@ -360,7 +360,8 @@ def _ssl_context(access: Access) -> ssl.SSLContext:
         raise Unreachable(
             f"context {access.context!r}: its certificates cannot be used: {error}"
         ) from error
-    # Clusters have private authorities, often without key identifiers; Go's client takes them too.
+    # Clusters have private authorities, often without key identifiers; Go's client accepts them as
+    # well.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if not access.verify:
         context.check_hostname = False

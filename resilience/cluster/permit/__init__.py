@@ -1,1 +1,2 @@
-"""What may leave for a cluster: permits, and what a request changes beside its own object."""
+"""Which requests may be sent to a cluster: permits, and what a request changes beyond its own
+object."""

@@ -1,7 +1,7 @@
-"""Objects that act in other namespaces than their own: which ones, read from their body.
+"""Objects that act in namespaces other than their own: which ones, read from their body.
 
 A fault of Chaos Mesh is an object in one namespace whose selector may name Pods of others, or
-another cluster. Kinds that reach elsewhere in ways that no manifest shows cannot be known. Pure.
+another cluster. Kinds whose manifests do not show where they act cannot be known. Pure.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from typing import Any
 
 CHAOS_MESH = "chaos-mesh.org/"
 REMOTE = "(another cluster: remoteCluster)"
-"""Stands for what no namespace of this cluster names; never covered."""
+"""Represents what no namespace of this cluster names; never covered."""
 
 
 def elsewhere(body: Any) -> frozenset[str]:
-    """Namespaces that such an object acts in beside its own."""
+    """Namespaces other than its own in which such an object acts."""
     if not isinstance(body, Mapping) or not str(body.get("apiVersion", "")).startswith(CHAOS_MESH):
         return frozenset()
     return frozenset(_named(body.get("spec")))

@@ -1,7 +1,7 @@
-"""What decides over consent on a Namespace object, and whether a request would change it.
+"""The keys of a Namespace object that decide consent, and whether a request would change them.
 
-The label `resilience/consent`, the labels that targets select namespaces by, and the annotation
-that pauses runs are a person's word to us: no run, restore or undo writes them. Pure.
+The label `resilience/consent`, the labels with which targets select namespaces, and the annotation
+that pauses runs are set by people: no run, restore or undo writes them. Pure.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ PAUSED = "resilience/paused"
 """Annotation on a Namespace; any value but `false` stops runs there between steps."""
 
 PROTECTED = frozenset({"kube-system", "kube-public", "kube-node-lease"})
-"""The system's own namespaces: acted in only where a target names them."""
+"""The system's own namespaces: only changed where a target names them."""
 
 _WHOLE = (("",), ("", "metadata"), ("", "metadata", "labels"), ("", "metadata", "annotations"))
 
@@ -63,7 +63,7 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 
 def _by_operations(operations: list[Any], guarded: Iterable[str]) -> list[str]:
-    """A JSON patch: any operation on a guarded key or on what holds it."""
+    """A JSON patch: any operation on a guarded key or on a parent of one."""
     found: list[str] = []
     for each in operations:
         if not isinstance(each, Mapping) or each.get("op") == "test":

@@ -1,13 +1,13 @@
-"""One door before every write and every exec, of every command, to each real cluster.
+"""One door that every write and every exec, of every command, passes on its way to a real cluster.
 
-Shut: a write leaves only through a cluster that was handed a `Permit` (`HttpCluster.under`), which
-says who acts, in which namespaces, on nodes or not, on which cluster-scoped objects, and whether
-the locks are still held. What a request changes is read from its own path and body, never from who
-sends it, so that kinds and verbs of tomorrow pass the same door. Plain reads and access reviews
-pass; a dry run (dryRun=All) needs the permit of the act itself.
+A write is sent only through a cluster that was given a `Permit` (`HttpCluster.under`), which says
+who acts, in which namespaces, on nodes or not, on which cluster-scoped objects, and whether the
+locks are still held. What a request changes is read from its own path and body, never from its
+sender, so that future kinds and verbs pass the same door. Plain reads and access reviews pass; a
+dry run (dryRun=All) needs the permit of the act itself.
 
-The embedded sandbox is ours alone: its door stands open until it is handed a permit.
-Consent is asked, and permits are made, by `resilience.engine.guard.consent`.
+The embedded sandbox belongs to this process alone: its door is open until it is given a permit.
+`resilience.engine.guard.consent` checks consent and creates permits.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ REVIEWS = frozenset(
     }
 )
 STREAMS = frozenset({"exec", "attach", "portforward", "proxy"})
-"""Subresources that act inside of a container or behind a Service, by whatever method."""
+"""Subresources that act inside a container or behind a Service, with any method."""
 
 SANDBOX = "/sandbox/v1/"
-"""Faults of the embedded sandbox's own; no API server serves them."""
+"""Fault endpoints of the embedded sandbox; no API server serves them."""
 
 _SEGMENT = re.compile(r"[^/?#%\\\s\x00-\x1f\x7f]+")
-"""What a segment of a path may hold: nothing that a client or a server would read differently."""
+"""Characters of a path segment: none that a client or a server could read differently."""
 
 
 class NotCovered(ClusterError):
@@ -53,9 +53,9 @@ def _held() -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permit:
-    """What one run or command may write, as consent and its locks cover it.
+    """What one run or command may write, covered by consent and its locks.
 
-    `namespaces` may be acted in. `makes` names those of them whose Namespace object may be created
+    `namespaces` may be changed. `makes` names those of them whose Namespace object may be created
     and deleted. `nodes` allows writes to nodes, and evictions of the Pods on them in any namespace
     but the system's own. `cluster_scoped` holds `RESOURCE.GROUP` or `RESOURCE.GROUP/NAME`.
     `as_recorded` lets Roles and bindings of a snapshot come back whatever they grant; no manifest
@@ -78,7 +78,7 @@ class Permit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Door:
-    """What is let through: all (`free`), or what one of the permits covers now."""
+    """What is let through: everything (`free`), or what one of the permits covers now."""
 
     peek: Live
     permits: tuple[Permit, ...] = ()
@@ -98,7 +98,7 @@ class Door:
             raise NotCovered(f"{_told(method, path)} was not sent: {reason}")
 
     def _why_not(self, act: Act, permit: Permit) -> str:
-        """Why the permit does not cover it; "" where it does."""
+        """Why the permit does not cover it; "" if it does."""
         if permit.journal:
             return _not_bookkeeping(act, permit.journal)
         return self._not_allowed(act, permit) or self._grants(act, permit) or _not_locked(permit)
@@ -175,7 +175,7 @@ BOOKS = frozenset({("coordination.k8s.io", "leases"), ("", "configmaps")})
 
 
 def _not_bookkeeping(act: Act, journal: str) -> str:
-    """Our own Leases and journals, and the namespace that they are in."""
+    """Leases and journals of this project, and their namespace."""
     if act.is_namespace:
         bare = not (act.metadata.get("labels") or act.metadata.get("annotations"))
         if act.verb == "create" and act.name == journal and bare:
@@ -186,7 +186,7 @@ def _not_bookkeeping(act: Act, journal: str) -> str:
 
 
 class Unreadable(ValueError):
-    """A write of which the door cannot tell what it changes."""
+    """A write whose effect the door cannot determine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +202,8 @@ class Act:
 
     @classmethod
     def of(cls, method: str, path: str, query: Mapping[str, str], body: Any) -> Act:
-        """Unreadable for what no API server would take, or two would read differently."""
+        """Unreadable for paths that an API server would reject, or that two could read
+        differently."""
         bare, mark, _ = path.partition("?")
         if (mark and method != "CONNECT") or not _plain(bare):
             raise Unreadable("its path is not that of one object")
@@ -223,7 +224,7 @@ class Act:
 
     @property
     def metadata(self) -> Mapping[str, Any]:
-        """Of the body; {} without."""
+        """The value in the body; {} without one."""
         found = self.body.get("metadata") if isinstance(self.body, Mapping) else None
         return found if isinstance(found, Mapping) else {}
 
@@ -248,7 +249,7 @@ class Act:
 
 
 def is_read(method: str, path: str) -> bool:
-    """Whether it changes nothing, whatever the cluster: plain reads and access reviews."""
+    """Whether it changes nothing, on any cluster: plain reads and access reviews."""
     bare = unquote(path.partition("?")[0])
     if method not in READS:
         return method == "POST" and path in REVIEWS

@@ -1,4 +1,5 @@
-"""What views go by beside their watch: which writes they have to show, which objects they take.
+"""What views depend on besides their watch: which writes they have to show, which objects they
+contain.
 
-`resilience.cluster.watch` and `resilience.cluster.sharing` import it; nobody else needs to.
+Only `resilience.cluster.watch` and `resilience.cluster.sharing` need to import it.
 """

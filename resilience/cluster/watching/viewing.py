@@ -1,7 +1,6 @@
-"""Whether a view with selectors takes an object: label selectors, and the field selectors that this
-project uses. Pure. A field that is not known here counts as matching: a view then waits longer for
-a write than it needs to, and never too short.
-"""
+"""Whether a view with selectors contains an object: label selectors, and the field selectors
+that this project uses. Pure. An unknown field counts as matching: a view then waits longer for a
+write than necessary, never too short."""
 
 from __future__ import annotations
 
@@ -19,7 +18,7 @@ FIELDS: dict[str, Callable[[Object], str]] = {
 
 
 def selection(labels: str, fields: str) -> Callable[[Object], bool] | None:
-    """The question to ask of an object; None when every object is taken."""
+    """The predicate for objects; None when every object is contained."""
     if not labels and not fields:
         return None
     selector = Selector.parse(labels) if labels else None

@@ -2,9 +2,9 @@
 
 The API server answers a write at once, while a watch shows it later. A view that is read in between
 would describe the cluster as it was before the write. Each answer says what a view has to show
-first: the object's resourceVersion, or, where the answer is only a Status (a deletion, an
-eviction), that the object of that name is gone or terminating. A write whose answer was lost, and
-one whose version is no number, is shown by nothing but a list that began after it.
+first: the object's resourceVersion, or, if the answer is only a Status (a deletion, an eviction),
+that the object with that name is gone or terminating. A write whose answer was lost, and one whose
+version is not a number, is only shown by a list that began after it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ STORED = frozenset(
 """Subresources whose requests change the stored object; the others (exec, proxy, token) do not."""
 
 REMEMBERED = 1000
-"""Names of deleted objects that a view remembers: an event may come before the answer does."""
+"""Names of deleted objects that a view remembers: an event may arrive before the answer does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +104,7 @@ def lost(method: str, path: str, query: Mapping[str, str], body: Any, now: float
 
 
 def number(version: object) -> int | None:
-    """A resourceVersion as Kubernetes compares them (KEP-5504); None for one that is no number."""
+    """A resourceVersion as Kubernetes compares them (KEP-5504); None if it is not a number."""
     text = str(version or "")
     return int(text) if text.isdecimal() else None
 
@@ -131,7 +131,8 @@ def _named(where: Address, answer: Object) -> Address:
 
 
 class Unseen:
-    """The writes that one view has not shown yet. `selects` None: the view takes every object."""
+    """The writes that one view has not shown yet. `selects` None: the view contains every
+    object."""
 
     def __init__(self, namespace: str, selects: Callable[[Object], bool] | None = None) -> None:
         self._namespace = namespace
@@ -147,12 +148,12 @@ class Unseen:
         return ", ".join(sorted({each.address.name or "a lost write" for each in self._waiting}))
 
     def expect(self, write: Write, copy: Copy, version: str) -> None:
-        """Wait for it, unless the view, which has told everything up to `version`, shows it."""
+        """Wait for it, unless the view, which has shown everything up to `version`, shows it."""
         if self._concerns(write, copy) and not self._shown(write, copy, version):
             self._waiting.append(write)
 
     def told(self, event: WatchEvent) -> None:
-        """The view has shown this event to everybody who listens."""
+        """The view has passed this event to all listeners."""
         key = _key(event.object)
         if event.type == "DELETED":
             self._gone[key] = None
@@ -164,7 +165,7 @@ class Unseen:
             self._waiting = [each for each in self._waiting if not _shows(event, each)]
 
     def listed(self, began: float, version: str) -> None:
-        """The view has shown a list that was asked for at `began`."""
+        """The view has shown a list that was requested at `began`."""
         self._waiting = [
             each for each in self._waiting if each.answered > began and not _reached(version, each)
         ]
@@ -183,7 +184,7 @@ class Unseen:
     def _shown(self, write: Write, copy: Copy, version: str) -> bool:
         where = write.address
         if any(_same(each.address, where) for each in self._waiting):
-            return False  # not before what was written earlier
+            return False  # not before earlier writes
         if not write.gone:
             return _reached(version, write)
         there = copy.by_name(where.namespace, where.name)

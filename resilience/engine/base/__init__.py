@@ -1,4 +1,4 @@
-"""What the rest of the engine builds on: time, abort, seeds, timeline, options.
+"""The foundation of the engine: time, abort, seeds, timeline, options.
 
 Imports no other room of the engine.
 """

@@ -23,18 +23,18 @@ class Why(Enum):
     """Who stopped the run; decides the outcome."""
 
     INTERRUPTED = "interrupted"  # a person or the system: Ctrl-C, SIGTERM, a test timeout
-    LOCK = "lock lost"  # another run may be acting on the cluster by now
+    LOCK = "lock lost"  # another run may be acting on the cluster
     GONE = "cluster gone"  # an ephemeral cluster ended: there is nothing to act on or to undo
     SICK = "cluster sick"  # a part of an ephemeral cluster cannot work: nothing seen counts
     BELOW = "abort condition"  # a probe fell below its `abort_below`: the service failed
 
 
 class Aborted(BaseException):
-    """The run is over early. Not an Exception, so that no verb can swallow it."""
+    """The run ends early. Not an Exception, so that no verb can swallow it."""
 
 
 class Abandoned(BaseException):
-    """Even the undo was told to stop."""
+    """Even the undo was stopped."""
 
 
 class Aborter:
@@ -72,7 +72,7 @@ class Aborter:
         self._tell()
 
     def press(self) -> str:
-        """Ctrl-C. Returns what to tell the person who pressed."""
+        """Ctrl-C. Returns the message for the person who pressed it."""
         if not self._undoing:
             self.abort("Ctrl-C")
             return "stopping; undoing what was changed"
@@ -80,8 +80,8 @@ class Aborter:
         self._tell()
         left = PRESSES_TO_ABANDON - self._presses
         if left > 0:
-            return f"rolling back; press {'once' if left == 1 else 'twice'} more to abandon"
-        return f"rollback abandoned; `{self._recovery}` finishes it"
+            return f"undoing; press {'once' if left == 1 else 'twice'} more to abandon the undo"
+        return f"undo abandoned; `{self._recovery}` finishes it"
 
     def caught(self, error: BaseException) -> None:
         """A foreign exception reached the engine: the run ends as if aborted, the cause is kept."""
@@ -106,7 +106,7 @@ class Aborter:
 
     @contextmanager
     def undoing(self) -> Iterator[None]:
-        """While the body runs, a press does not abort: it counts towards abandoning."""
+        """While the body runs, a press does not abort: it counts towards abandoning the undo."""
         self._undoing = True
         try:
             yield

@@ -6,7 +6,7 @@ import traceback
 
 
 def defect(where: str, error: Exception) -> str:
-    """One line to report. `where` names the part that is to blame."""
+    """One line to report. `where` names the part that failed."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     return (
         f"a defect in {where}: {type(error).__name__}: {error} "

@@ -23,10 +23,10 @@ class EngineClock(Protocol):
     def wait(self, seconds: float) -> None: ...
     def until(self, holds: Callable[[], bool], deadline: float) -> bool: ...
     def poke(self) -> None:
-        """Something changed: whoever waits asks again."""
+        """Something changed: all waits check again."""
 
     def checking(self, check: Callable[[], None]) -> EngineClock:
-        """The same time; its waits call `check`, which raises to cut them short."""
+        """The same time; its waits call `check`, which ends them by raising."""
 
 
 class RealClock:
@@ -56,7 +56,7 @@ class RealClock:
         self.until(lambda: False, self.monotonic() + seconds)
 
     def until(self, holds: Callable[[], bool], deadline: float) -> bool:
-        """Block until `holds()` or the deadline; says which."""
+        """Block until `holds()` or the deadline; returns which."""
         while True:
             self._check()
             seen = self._changes[0]
@@ -74,7 +74,7 @@ class RealClock:
             self._condition.notify_all()
 
     def checking(self, check: Callable[[], None]) -> RealClock:
-        """The same time and the same pokes, another reason to be cut short."""
+        """The same time and the same pokes, with another reason to end early."""
         return RealClock(check, shared=self._condition, changes=self._changes)
 
     def _nap(self, seen: int, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""What a run is told from outside, beside the scenario itself."""
+"""Settings of a run from outside, in addition to the scenario itself."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ def _reach(cluster: Cluster, service: str, port: str | int, namespace: str) -> t
 
 
 def _unseen(probe: RunningProbe) -> None:
-    """Nobody watches."""
+    """Observes nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """Settings of one run.
 
-    `seed` overrides the scenario's. `namespace` is used where the scenario names none. `directory`
-    is where relative paths of steps begin; None: the scenario's own folder. `run` is chosen when
-    None. `journal` is the directory of the local journal. `undo_within` is what one undo may take,
-    in seconds. `ephemeral` marks a cluster that ends with this process. `guard` is what the run is
-    held to. `recovery` is the command that undoes what is left. `stream` gives each step its
-    randomness (a replay repeats choices). `observe` is handed each probe once it runs, for who
-    shows progress. `lookout`: ask all the time whether the API server answers, so that an answer is
-    not taken from the past.
+    `seed` overrides the scenario's. `namespace` is used if the scenario names none. `directory` is
+    the base of relative paths in steps; None: the scenario's own folder. `run` is chosen when None.
+    `journal` is the directory of the local journal. `undo_within` is how long one undo may take, in
+    seconds. `ephemeral` marks a cluster that ends with this process. `guard` holds the run's
+    restrictions. `recovery` is the command that undoes what is left. `stream` gives each step its
+    randomness (a replay repeats choices). `observe` receives each probe once it runs, to show
+    progress. `lookout`: keep testing whether the API server answers, so that no check is answered
+    from the past.
     """
 
     seed: int | None = None

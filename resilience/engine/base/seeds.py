@@ -1,7 +1,7 @@
-"""Randomness that can be repeated, and the names of runs.
+"""Repeatable randomness, and the names of runs.
 
-Every step has a stream of its own, so that a step added before it does not change what it chooses.
-No global state.
+Every step has its own stream, so that a step added before it does not change its choices. No global
+state.
 """
 
 from __future__ import annotations

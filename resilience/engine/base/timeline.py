@@ -1,4 +1,4 @@
-"""Everything that happened, in order, from any thread; each entry is also handed on at once."""
+"""Everything that happened, in order, from any thread; each entry is also passed on at once."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Timeline:
         *,
         at: float | None = None,
     ) -> Entry:
-        """Add one entry; `at` is monotonic when it happened earlier than it is told."""
+        """Add one entry; `at` is monotonic if it happened earlier than now."""
         with self._lock:
             now = self._clock.monotonic()
             when = now if at is None else at
@@ -46,6 +46,6 @@ class Timeline:
             return entry
 
     def entries(self) -> Sequence[Entry]:
-        """All so far, by time; entries of one moment in the order they were told."""
+        """All so far, by time; entries of one moment in the order in which they were added."""
         with self._lock:
             return sorted(self._entries, key=lambda entry: entry.monotonic)

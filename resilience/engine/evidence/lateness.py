@@ -1,6 +1,6 @@
 """Decides whether late probers are the only reason why a run has no verdict. Pure.
 
-Such a run says nothing against the service, so a second run may give a verdict. A run in which
+Such a run says nothing about the service, so a second run may give a verdict. A run in which
 anything failed is never repeated: that would let chance overrule a failure.
 """
 
@@ -11,7 +11,7 @@ from resilience.model.verdict import Outcome, Reason, Result
 
 
 def only_late(record: RunRecord) -> bool:
-    """Not measured, no step failed, and every promise without a verdict waits for a late prober."""
+    """Not measured, no step failed, and only a late prober keeps objectives from a verdict."""
     open_ = [finding for finding in record.findings if finding.result is not Result.PASSED]
     steps = [
         step for step in record.steps if step.result is not Result.PASSED and not step.optional

@@ -1,6 +1,6 @@
-"""From a Pod to the workload that people know: over its ReplicaSet to the Deployment.
+"""From a Pod to its workload: through the ReplicaSet to the Deployment.
 
-One GET per owner and run; an owner that cannot be read stands for itself.
+One GET per owner and run; if an owner cannot be read, the chain ends with it.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ class Workload:
 
 
 class Owners:
-    """Remembers what it has looked up."""
+    """Caches its lookups."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._known: dict[str, Workload] = {}
 
     def workload(self, pod: Object) -> Workload:
-        """The Deployment, StatefulSet, DaemonSet, Job ... that keeps this Pod."""
+        """The Deployment, StatefulSet, DaemonSet, Job ... that controls this Pod."""
         owner = objects.controller(pod)
         if owner is None:
             return Workload("", f"bare Pod {objects.title(pod)}")

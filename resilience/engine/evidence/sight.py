@@ -1,10 +1,10 @@
-"""When nobody could see the cluster, because its API server did not answer.
+"""The times at which the cluster could not be seen, because its API server did not answer.
 
-A watch that is silent looks like a cluster in which nothing happens. So the API server is asked
-for as long as a run lasts, every `EVERY` seconds, and whether the run's watches are open. What lies
-between two good answers more than `GAP` seconds apart was not seen: an event received then, or
-right after, may have happened at any moment of it. After `BLIND` seconds without a good answer no
-check is asked: it would be answered from the past.
+A silent watch looks like a cluster in which nothing happens. So as long as a run lasts, every
+`EVERY` seconds it is tested whether the API server answers and the run's watches are open. A span
+of more than `GAP` seconds between two good answers was not seen: an event received then, or right
+after, may have happened at any moment of it. After `BLIND` seconds without a good answer no check
+is evaluated: it would be answered from the past.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ EVERY = 0.5
 GAP = 2.0
 BLIND = 5.0
 ASK_WITHIN = 10.0
-"""Seconds that one question may take."""
+"""Seconds that one test may take."""
 
 LAG = 0.25
-"""Seconds after the end of a gap in which a watch that is open again still tells of it."""
+"""Seconds after the end of a gap in which a reopened watch still reports events from it."""
 
 ENDS_WITHIN = 1.0
 
@@ -44,20 +44,20 @@ def earliest(received: float, gaps: Iterable[Gap]) -> float:
 
 
 class Sight(Protocol):
-    """What a run goes by."""
+    """The sight of a run."""
 
     def gaps(self) -> Sequence[Gap]:
         """All of them, the open one last."""
 
     def blind_since(self) -> float | None:
-        """The last good answer, where that is long ago."""
+        """The last good answer, if that is long ago."""
 
     def confirm(self) -> bool:
-        """Ask now, before an answer that decides; whether it was answered."""
+        """Test now, before a decisive answer; returns whether the API server answered."""
 
 
 class Clear:
-    """A cluster that always answers: in memory."""
+    """For a cluster that always answers: in memory."""
 
     def gaps(self) -> Sequence[Gap]:
         """None."""
@@ -68,12 +68,12 @@ class Clear:
         return None
 
     def confirm(self) -> bool:
-        """Nothing to ask."""
+        """Nothing to test."""
         return True
 
 
 class Lookout:
-    """Asks on a thread of its own, as a context manager. `answers` says whether the API server
+    """Tests on its own thread, as a context manager. `answers` says whether the API server
     answered now and every watch is open; it may block for `ASK_WITHIN` seconds."""
 
     def __init__(
@@ -106,12 +106,12 @@ class Lookout:
             return [*self._gaps, *open_]
 
     def blind_since(self) -> float | None:
-        """The last good answer, where that is long ago."""
+        """The last good answer, if that is long ago."""
         with self._lock:
             return self._good if self._now() - self._good > BLIND else None
 
     def confirm(self) -> bool:
-        """Ask until there is a good answer, for up to `ASK_WITHIN` seconds."""
+        """Test until there is a good answer, for up to `ASK_WITHIN` seconds."""
         end = self._now() + ASK_WITHIN
         while True:
             if self._answers():

@@ -43,7 +43,7 @@ _OF_ABORT = {
 }
 
 BEFORE = 0.5
-"""Seconds before an outage in which its cause is looked for."""
+"""Seconds before an outage that are searched for its cause."""
 
 MOST_LINES = 6
 """Pods or Events named in one message; the report has all of them."""
@@ -62,7 +62,7 @@ def decide(
 ) -> Outcome:
     """How the scenario ended. `steps` are the outcomes of failed steps that were not optional."""
     causes = [*steps, *(_OF_RESULT[finding.result] for finding in findings)]
-    if aborted is Why.SICK:  # What the service seemed to do wrong may be the cluster's doing.
+    if aborted is Why.SICK:  # What looks like the service's failure may be the cluster's.
         causes = [cause for cause in causes if cause is not Outcome.SERVICE_FAILED]
     if aborted is not None:
         causes.append(_OF_ABORT[aborted])
@@ -77,8 +77,8 @@ def explain(
     timeline: Sequence[Entry],
     started: float,
 ) -> list[Finding]:
-    """The same findings; a broken one also says which step was running, what happened to Pods and
-    what Kubernetes had to say about it. What one finding has told, the next does not repeat."""
+    """The same findings; a missed one also says which step was running, what happened to Pods
+    and which Warnings Kubernetes wrote. What one finding has said, the next does not repeat."""
     told: list[tuple[float, float]] = []
     return [
         finding if finding.result is Result.PASSED
@@ -109,7 +109,7 @@ def _outages(
 def _circumstances(
     since: float, until: float, timeline: Sequence[Entry], started: float
 ) -> list[str]:
-    """Pods that went or came around that time, and the Warnings written then."""
+    """Pods that disappeared or appeared around that time, and the Warnings written then."""
     around = [entry for entry in timeline if since - BEFORE <= entry.monotonic <= until]
     pods = [entry for entry in around if entry.what is What.WATCH]
     first = [entry for entry in pods if entry.facts.get("deleted") or not entry.facts.get("ready")]
@@ -129,7 +129,7 @@ def _circumstances(
 
 
 def during(steps: Sequence[StepRecord], since: float, until: float) -> str:
-    """Which action was under way in that span, else which had just ended; and what was waited for
+    """Which action was running in that span, else which had just ended; and what was awaited
     meanwhile."""
     acting = [step for step in steps if step.phase == "when" and step.started <= until]
     under_way = [step for step in acting if step.ended is None or step.ended >= since]
@@ -148,7 +148,7 @@ def during(steps: Sequence[StepRecord], since: float, until: float) -> str:
 
 
 def _unsaid(step: StepRecord, brief: str) -> list[str]:
-    """What the first line of the message does not say already about an action."""
+    """What the first line of the message does not already say about an action."""
     lines = step.message.splitlines()
     acted = step.facts.get("family") == Family.ACTION.value
     once = acted and bool(lines) and brief.endswith(lines[0])
@@ -165,7 +165,7 @@ def message(
     started: float,
     recovery: str = "resilience recover",
 ) -> str:
-    """What a person reads first: promised, measured, when, during what, on which Pods."""
+    """What a person reads first: expected, measured, when, during what, on which Pods."""
     if outcome is Outcome.PASSED:
         return ""
     brief = cause_of(outcome, abort, leftovers, failures, findings)
@@ -181,7 +181,7 @@ def message(
         ]
         if step.phase == "given":
             lines.append("    the starting state is wrong; nothing was broken yet")
-    places = {step.place for step in failures}  # a check's finding says what its step just said
+    places = {step.place for step in failures}  # a check's finding repeats what its step just said
     said: set[str] = set()
     for finding in findings:
         if finding.result is not Result.PASSED and finding.place not in places:

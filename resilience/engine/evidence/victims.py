@@ -1,4 +1,4 @@
-"""Who and what was harmed, when, and whether the harm is over. Pure, given a lookup of Pods."""
+"""What was harmed, when, and whether the harm is over. Pure, given a lookup of Pods."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class Struck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Affected:
-    """Something other than a Pod that an action changed. `pod_labels` are those of the Pods that it
-    makes, {} if it makes none."""
+    """Something other than a Pod that an action changed. `pod_labels` are those of the Pods that
+    it creates, {} if it creates none."""
 
     uid: str
     title: str
@@ -50,7 +50,7 @@ class Affected:
 
 
 def is_over(victim: Struck, pod: Object | None) -> bool:
-    """Whether it can do no more harm: a Pod that terminates still does."""
+    """Whether it can do no more harm: a terminating Pod still can."""
     return victim.fate is not Fate.GONE or pod is None
 
 

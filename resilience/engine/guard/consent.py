@@ -33,7 +33,7 @@ _PATTERN = set("*?[")
 
 
 def in_cluster_unnamed(context: str, environment: Mapping[str, str]) -> str:
-    """Why a run inside a cluster that names no context is refused; "" where it is not."""
+    """Why a run inside a cluster that names no context is refused; "" otherwise."""
     if context or not environment.get("KUBERNETES_SERVICE_HOST"):
         return ""
     return (
@@ -45,7 +45,8 @@ def in_cluster_unnamed(context: str, environment: Mapping[str, str]) -> str:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consent:
     """What a cluster consents to. `named` are the namespaces that its target names, `listed` the
-    objects outside of namespaces; `free`: it is a sandbox of ours, where everything may be done."""
+    objects outside of namespaces; `free`: a sandbox of this process, where everything may be
+    done."""
 
     reach: Reach
     target: Target | None = None
@@ -55,7 +56,7 @@ class Consent:
     free: bool = False
 
     def permit(self, title: str, lost: Callable[[], str] = str) -> Permit:
-        """For the door. `lost` says why the locks are not ours any more, "" while they are."""
+        """For the door. `lost` says why the locks are no longer held, "" while they are."""
         return Permit(
             title=title,
             namespaces=self.reach.namespaces,
@@ -88,7 +89,7 @@ def consent(
 
 
 def consent_to(cluster: Cluster, targets: Sequence[Target], reach: Reach) -> Consent:
-    """What of the cluster may be acted on, if all of `reach` may; else Refused."""
+    """The part of the cluster that may be changed, if all of `reach` may; else Refused."""
     target = target_of(cluster, targets)
     found = _expanded(cluster, reach)
     if target is None and cluster.is_sandbox:
@@ -118,14 +119,14 @@ def consent_to(cluster: Cluster, targets: Sequence[Target], reach: Reach) -> Con
 def under_locks(
     cluster: HttpCluster, targets: Sequence[Target]
 ) -> Callable[[Sequence[str]], Cluster]:
-    """For undos of runs that died: the cluster through which what such Leases stand for may be
+    """For undos of dead runs: the cluster through which whatever these Leases cover may be
     written, as far as consent covers it now; else Refused."""
 
     def allowed(locks: Sequence[str]) -> Cluster:
         held = covered(locks)
         named = {name for target in targets for name in target.namespaces}
         there = {name for name in held.namespaces - named if _live(cluster, name) is not None}
-        # In a namespace that is gone there is nothing to undo, and nothing to ask consent for.
+        # A namespace that is gone has nothing to undo, and needs no consent.
         kept = frozenset(there | (held.namespaces & named))
         agreed = consent_to(cluster, targets, replace(held, namespaces=kept))
         return agreed.given_to(cluster, f"the undo under {', '.join(sorted(locks))}")
@@ -134,13 +135,13 @@ def under_locks(
 
 
 def books(cluster: HttpCluster, journal: str) -> HttpCluster:
-    """The cluster as our own Leases and journals are written to it: they need no consent."""
+    """The cluster for this project's own Leases and journals: they need no consent."""
     return cluster.under(Permit(title="the journal", journal=journal))
 
 
 def target_of(cluster: Cluster, targets: Sequence[Target]) -> Target | None:
-    """The target that means this very cluster, by its uid; Refused when the context's own target
-    means another one, or when several do and none of them names the context."""
+    """The target of this very cluster, by its uid; Refused when the context's own target means
+    another one, or when several match and none of them names the context."""
     if not targets:
         return None
     try:
@@ -160,8 +161,8 @@ def target_of(cluster: Cluster, targets: Sequence[Target]) -> Target | None:
 
 
 def means(cluster: Cluster, targets: Sequence[Target], helper_image: str = "") -> Means:
-    """What the cluster's own target gives beside the API; nothing on another cluster.
-    `helper_image` applies where the target names none."""
+    """What the cluster's own target gives beyond the API; nothing on another cluster.
+    `helper_image` applies if the target names none."""
     try:
         target = target_of(cluster, targets)
     except Refused:
@@ -176,7 +177,7 @@ def means(cluster: Cluster, targets: Sequence[Target], helper_image: str = "") -
 
 
 def _not_consented(cluster: Cluster, namespace: str, target: Target | None) -> str:
-    """Why a namespace may not be acted in; "" where it may."""
+    """Why a namespace may not be changed; "" if it may."""
     if target is not None and namespace in target.namespaces:
         return ""
     if namespace in PROTECTED:
@@ -192,7 +193,7 @@ def _not_consented(cluster: Cluster, namespace: str, target: Target | None) -> s
 
 
 def _expanded(cluster: Cluster, reach: Reach) -> Reach:
-    """Patterns as the namespaces that fit them now."""
+    """Patterns as the namespaces that match them now."""
     patterns = [name for name in reach.namespaces if _PATTERN & set(name)]
     if not patterns:
         return reach
@@ -202,7 +203,7 @@ def _expanded(cluster: Cluster, reach: Reach) -> Reach:
 
 
 def _selecting(targets: Sequence[Target]) -> frozenset[str]:
-    """Label keys by which any target selects namespaces."""
+    """Label keys with which any target selects namespaces."""
     return frozenset(
         each.key
         for target in targets

@@ -20,7 +20,7 @@ def no_consent(context: str, namespace: str, target: Target | None) -> str:
 
 
 def absent(context: str, namespace: str, target: Target | None, uid: Callable[[], str]) -> str:
-    """A namespace that does not exist cannot be labelled: the finished target is printed."""
+    """A namespace that does not exist cannot be labelled: the complete target is printed."""
     said = (
         f"nothing allows acting in namespace {namespace!r} of {context!r}, which does not exist;"
         " only a target that names a namespace lets it be created; "
@@ -32,7 +32,7 @@ def absent(context: str, namespace: str, target: Target | None, uid: Callable[[]
 
 
 def finished(context: str, namespace: str, uid: str) -> str:
-    """A whole target, ready to be pasted."""
+    """A complete target, ready to be pasted."""
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", context).strip("-") or "here"
     return (
         f"[targets.{name}]\ncontext = {_quoted(context)}\ncluster = {_quoted(uid)}\n"
@@ -41,7 +41,7 @@ def finished(context: str, namespace: str, uid: str) -> str:
 
 
 def protected(namespace: str, target: Target | None) -> str:
-    """The system's own."""
+    """A system namespace."""
     return (
         f"namespace {namespace!r} is the system's own; only {some(target)} that lists it in"
         " `namespaces` can allow it"
@@ -63,7 +63,7 @@ def not_listed(context: str, kinds: Sequence[str], target: Target | None) -> str
 
 
 def unknown_cluster(context: str, error: ClusterError) -> str:
-    """Targets go by a uid that we may not read."""
+    """Targets identify clusters by a uid that cannot be read."""
     return (
         f"the targets name clusters by the uid of namespace kube-system, which cannot be read in"
         f" {context!r} ({error}); allow `get` on that"
@@ -72,7 +72,7 @@ def unknown_cluster(context: str, error: ClusterError) -> str:
 
 
 def elsewhere(context: str, target: Target, uid: str) -> str:
-    """The same context's name, another cluster."""
+    """The same context name, another cluster."""
     return (
         f"context {context!r} leads to another cluster than target {target.name!r} means:"
         f" its kube-system has uid {uid}, the target says {target.cluster}"
@@ -85,12 +85,12 @@ def ambiguous(context: str, targets: Sequence[Target]) -> str:
     contexts = ", ".join(repr(each.context) for each in targets)
     return (
         f"targets {names} all mean the cluster of context {context!r}, and none of them names this"
-        f" context; use one of theirs: {contexts}"
+        f" context; use one of: {contexts}"
     )
 
 
 def some(target: Target | None) -> str:
-    """The target's table, or how one is written."""
+    """The target's table, or how to write one."""
     if target is not None:
         return f"[tool.resilience.targets.{target.name}]"
     return "a target ([tool.resilience.targets.NAME] in pyproject.toml)"

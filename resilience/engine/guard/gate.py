@@ -22,16 +22,16 @@ Fetch = Callable[[str], bytes]
 
 
 def require(gate: Gate, fetch: Fetch) -> None:
-    """Return when nothing speaks against acting, else raise Refused."""
+    """Return when nothing prevents acting, else raise Refused."""
     try:
         found = _asked(gate, fetch)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Refused(
-            f"the gate {gate.kind} at {gate.url} gives no answer that can be used ({error}), and "
+            f"the gate {gate.kind} at {gate.url} gives no usable answer ({error}), and "
             "without one nothing is broken"
         ) from None
     if found:
-        raise Refused(f"the gate is shut: {gate.kind} finds `{gate.unless}`: {found}")
+        raise Refused(f"blocked by the gate: {gate.kind} finds `{gate.unless}`: {found}")
 
 
 def _asked(gate: Gate, fetch: Fetch) -> str:
@@ -45,7 +45,7 @@ def _asked(gate: Gate, fetch: Fetch) -> str:
 
 def _alerts(answer: Any) -> str:
     if not isinstance(answer, list):
-        raise ValueError("no list of alerts")
+        raise ValueError("not a list of alerts")
     names = sorted({str(alert["labels"].get("alertname", "an alert")) for alert in answer})
     return ", ".join(names)
 

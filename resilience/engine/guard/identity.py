@@ -1,4 +1,5 @@
-"""What a cluster is, whatever its context is called: the uid of its namespace kube-system."""
+"""The identity of a cluster, whatever its context is called: the uid of its namespace
+kube-system."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ __all__ = ["PAUSED", "Limits"]
 
 
 class Limits:
-    """What a run may still do. `target` None: consent came by a label, which sets no limits."""
+    """What a run may still do. `target` None: a label consented, which sets no limits."""
 
     def __init__(
         self,
@@ -63,8 +63,8 @@ class Limits:
             gate.require(self._target.gate, self._fetch)
 
     def may_harm(self, chosen: Sequence[Object]) -> None:
-        """Count these Pods or nodes in, or refuse all of them. Finished Pods count for nothing but
-        the system's namespaces."""
+        """Count these Pods or nodes, or refuse all of them. Finished Pods only count for system
+        namespaces."""
         if self._target is None:
             return
         pods = [obj for obj in chosen if obj.get("kind", "Pod") == "Pod"]
@@ -113,7 +113,7 @@ class Limits:
             )
 
     def _count(self, namespace: str) -> int:
-        """Living Pods when the run first touched the namespace: harm must not shrink the whole."""
+        """Living Pods when the run first touched the namespace: harm must not shrink the total."""
         if namespace not in self._there:
             self._there[namespace] = sum(
                 not objects.is_finished(pod)
@@ -131,6 +131,6 @@ class Limits:
         value = objects.annotation(namespace, PAUSED)
         if value and value != "false":
             raise Refused(
-                f"namespace {self._namespace} is paused ({PAUSED}={value}); to go on: kubectl"
+                f"namespace {self._namespace} is paused ({PAUSED}={value}); to continue: kubectl"
                 f" annotate namespace {self._namespace} {PAUSED}-"
             )

@@ -32,7 +32,7 @@ NODES = "nodes"
 
 
 OUTSIDE = "cluster-scoped"
-"""The Lease for objects outside of namespaces, but for nodes."""
+"""The Lease for objects outside of namespaces, except nodes."""
 
 _IN = "namespace-"
 
@@ -46,7 +46,7 @@ def names(reach: Reach) -> tuple[str, ...]:
 
 
 def covered(locks: Iterable[str]) -> Reach:
-    """What Leases of these names stand for: the inverse of `names`."""
+    """What Leases with these names cover: the inverse of `names`."""
     held = frozenset(locks)
     return Reach(
         namespaces=frozenset(each.removeprefix(_IN) for each in held if each.startswith(_IN)),
@@ -56,7 +56,7 @@ def covered(locks: Iterable[str]) -> Reach:
 
 
 def holder(run: RunId) -> str:
-    """Who we are, for whoever waits for us."""
+    """The holder's name, for others who wait."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container's user need not have a name
@@ -65,7 +65,7 @@ def holder(run: RunId) -> str:
 
 
 def ensure_namespace(cluster: Cluster, namespace: str) -> None:
-    """Locks and journals need one; Refused when it is not there and may not be made."""
+    """Locks and journals need one; Refused when it does not exist and may not be created."""
     try:
         cluster.get(NAMESPACES, namespace)
         return
@@ -78,9 +78,9 @@ def ensure_namespace(cluster: Cluster, namespace: str) -> None:
         return
     except Forbidden as error:
         raise Refused(
-            f"namespace {namespace}, for locks and the journal, does not exist, and we may not"
-            f" create it ({error}); create it: kubectl create namespace {namespace}, or name"
-            " another by --resilience-journal-namespace"
+            f"namespace {namespace}, for locks and the journal, does not exist and cannot be"
+            f" created ({error}); create it: kubectl create namespace {namespace}, or name"
+            " another with --resilience-journal-namespace"
         ) from error
 
 
@@ -99,7 +99,7 @@ class Locks:
         self.names = tuple(names)
         self.who = who
         self.lost = ""
-        """Why they are not ours any more; "" while they are."""
+        """Why they are no longer held; "" while they are."""
         self._cluster = cluster
         self._namespace = namespace
         self._clock = clock
@@ -109,10 +109,10 @@ class Locks:
         self._given_up = False
 
     def acquire(self, within: float, known_dead: Iterable[str] = ()) -> None:
-        """Take all, waiting up to `within` seconds; Refused with the holder's name, and none held,
-        when one stays with another. Holders that are `known_dead` are not waited for."""
+        """Take all, waiting up to `within` seconds; Refused with the holder's name, and none
+        held, when another keeps one. Holders that are `known_dead` are not waited for."""
         deadline = self._clock.monotonic() + within
-        dead = set(known_dead)  # who was silent on one lock is not watched on the next
+        dead = set(known_dead)  # a holder that was silent on one lock is not watched on the next
         try:
             for name in self.names:
                 lock = self._lease(name)
@@ -130,18 +130,18 @@ class Locks:
         return LeaseLock(self._cluster, self._namespace, name, self.who, self._clock, self._tell)
 
     def holders(self) -> Mapping[str, str]:
-        """Who holds each now; "" for nobody."""
+        """The holder of each now; "" for none."""
         return {name: self._lease(name).holder() for name in self.names}
 
     def keep(self, on_lost: Callable[[str], None]) -> None:
-        """Renew all until `release`; `on_lost` hears of a loss, mostly on another thread."""
+        """Renew all until `release`; `on_lost` is called with a loss, mostly on another thread."""
         self._on_lost = on_lost
         for lock in self._held:
             lock.keep(self._lose)
 
     def still_ours(self) -> bool:
-        """Asked before each write. After a silence in which another may have taken over (a stopped
-        process, a sleeping machine) the locks are renewed first, which says so."""
+        """Called before each write. After a silence in which another may have taken over (a
+        stopped process, a suspended host) the locks are renewed first, which shows that."""
         for lock in tuple(self._held):
             if not self.lost and lock.doubtful() and (why := lock.renew()):
                 self._lose(why)
@@ -153,8 +153,8 @@ class Locks:
 
     def regain(self, within: float, clock: EngineClock, away: float = 0.0) -> bool:
         """After a loss: all of them again, or none, and then never. Another holder is waited for
-        up to `within` seconds, an API server that does not answer up to `away`. `clock` is one that
-        the run's own abort, which the loss was, does not cut short."""
+        up to `within` seconds, an API server that does not answer up to `away`. `clock` is one
+        that the abort of the run, which was the loss, does not end early."""
         if self._given_up:
             return False
         self.release()
@@ -183,8 +183,8 @@ class Locks:
                 self._clock.wait(ASK_EVERY)
 
     def release(self) -> None:
-        """Let the next one in at once. What is no longer ours is left alone; what the API server
-        does not take now runs out by itself."""
+        """Release them at once. Locks held by another are left alone; what the API server does
+        not accept now expires by itself."""
         for lock in reversed(self._held):
             with suppress(ClusterError):
                 lock.release()

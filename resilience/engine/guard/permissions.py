@@ -22,15 +22,15 @@ RUN = "every run"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
-    """One right and the titles of the steps that need it."""
+    """One permission and the titles of the steps that need it."""
 
     right: Right
     why: tuple[str, ...]
 
 
 def needed(scenario: Scenario, namespace: str, journal: str = "") -> Sequence[Need]:
-    """All rights of a scenario that acts in `namespace`, sorted. `journal` is the namespace where
-    locks and the journal are kept, "" where a run needs neither."""
+    """All permissions of a scenario that acts in `namespace`, sorted. `journal` is the namespace
+    of locks and the journal, "" if a run needs neither."""
     directory = Path(scenario.place.file).parent
     found = [(right, RUN) for right in of_every_run(namespace, journal)]
     for step in every_step(scenario):
@@ -39,12 +39,12 @@ def needed(scenario: Scenario, namespace: str, journal: str = "") -> Sequence[Ne
 
 
 def every_step(scenario: Scenario) -> Iterator[Step]:
-    """In the order in which they are carried out, those inside of flow verbs included."""
+    """In the order of execution, nested steps of flow verbs included."""
     yield from flattened((*scenario.given, *scenario.probes, *scenario.when, *scenario.then))
 
 
 def flattened(steps: Iterable[Step]) -> Iterator[Step]:
-    """Each step, then those that its parameters hold."""
+    """Each step, then those in its parameters."""
     for step in steps:
         yield step
         if dataclasses.is_dataclass(step.parameters):
@@ -55,12 +55,12 @@ def flattened(steps: Iterable[Step]) -> Iterator[Step]:
 
 
 def of_step(step: Step, namespace: str, directory: Path) -> Sequence[Right]:
-    """What the step's own verb declares."""
+    """Declared by the step's own verb."""
     return step.verb.rights(placed(step.parameters, directory), namespace)
 
 
 def of_every_run(namespace: str, journal: str = "") -> Sequence[Right]:
-    """What the engine itself asks for, whatever the scenario."""
+    """Needed by the engine itself, for every scenario."""
     wanted = [
         Right(verb="get", group="", resource="namespaces", name="kube-system"),
         Right(verb="get", group="", resource="namespaces", namespace=namespace, name=namespace),
@@ -87,7 +87,7 @@ def of_journal(journal: str) -> Sequence[Right]:
 
 
 def merged(found: Iterable[tuple[Right, str]]) -> Sequence[Need]:
-    """Each right once; an optional one that someone cannot do without is not optional."""
+    """Each permission once; an optional one that some step requires is not optional."""
     why: dict[Right, list[str]] = {}
     for right, step in found:
         steps = why.setdefault(right, [])
@@ -113,7 +113,8 @@ def _includes(wide: Right, narrow: Right) -> bool:
 
 
 def placed(parameters: Any, directory: Path) -> Any:
-    """Files of a step lie relative to its scenario; rights are read where the process stands."""
+    """Files of a step are relative to its scenario; permissions are read in the process's
+    directory."""
     if not dataclasses.is_dataclass(parameters) or isinstance(parameters, type):
         return parameters
     files = {

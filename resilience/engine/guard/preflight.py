@@ -21,11 +21,11 @@ from resilience.verbs.context import Refused
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 WHO = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 AT_ONCE = 8
-"""Reviews under way at the same time; an API server answers one in about a millisecond."""
+"""Reviews in flight at the same time; an API server answers one in about a millisecond."""
 
 
 def ask(cluster: Cluster, scenario: Scenario, namespace: str, journal: str) -> None:
-    """Return when nothing stands in the way of `scenario` in `namespace`, else raise Refused."""
+    """Return when nothing prevents `scenario` in `namespace`, else raise Refused."""
     for step in every_step(scenario):
         if not step.optional:
             step.verb.possible(step.parameters, cluster)
@@ -42,13 +42,13 @@ def require(cluster: Cluster, needs: Sequence[Need]) -> None:
 
 
 def missing(cluster: Cluster, needs: Sequence[Need]) -> list[Need]:
-    """Those that are not allowed; optional ones are not asked for."""
+    """Those that are not allowed; optional ones are not checked."""
     asked = [need for need in needs if not need.right.optional]
     try:
         with ThreadPoolExecutor(AT_ONCE) as pool:
             allowed = list(pool.map(lambda need: is_allowed(cluster, need.right), asked))
     except ApiError as error:
-        raise Refused(f"the API server does not say what we may do: {error}") from error
+        raise Refused(f"the API server does not report permissions: {error}") from error
     return [need for need, yes in zip(asked, allowed, strict=True) if not yes]
 
 
@@ -73,14 +73,14 @@ def is_allowed(cluster: Cluster, right: Right) -> bool:
 
 
 def absent(cluster: Cluster, namespace: str, creates: bool) -> Sequence[Need]:
-    """What is needed beside where the namespace does not exist: `apply` makes it, and undoes it.
-    Refused where nothing in the scenario would make it."""
+    """What else applies if the namespace does not exist: `apply` creates it, and undoes that.
+    Refused if nothing in the scenario would create it."""
     try:
         if objects.is_terminating(cluster.get(NAMESPACES, namespace)):
             raise Refused(
-                f"namespace {namespace} of {cluster.context!r} is being deleted, and nothing can be"
-                f" made in it any more; wait until it is gone (kubectl get namespace {namespace} -o"
-                " yaml says what holds it up), or name another"
+                f"namespace {namespace} of {cluster.context!r} is being deleted, so nothing can be"
+                f" created in it; wait until it is gone (kubectl get namespace {namespace} -o"
+                " yaml shows what holds it up), or name another"
             )
     except NotFound:
         if not creates:
@@ -92,24 +92,24 @@ def absent(cluster: Cluster, namespace: str, creates: bool) -> Sequence[Need]:
                  for verb in ("get", "create", "delete")]  # fmt: skip
         return merged((right, f"namespace {namespace} does not exist yet") for right in found)
     except ApiError:
-        return ()  # without the right to see it, which is among those that are asked for anyway
+        return ()  # without the permission to see it, which is checked as well
     return ()
 
 
 def whoami(cluster: Cluster) -> str:
-    """Our name as the API server knows us."""
+    """This identity's name in the API server."""
     body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
     status = cluster.request("POST", WHO, body=body).get("status") or {}
     return str((status.get("userInfo") or {}).get("username", ""))
 
 
 def explained(lacking: Sequence[Need], cluster: Cluster) -> str:
-    """Which rights, who needs them, and the roles that give exactly these."""
+    """Which permissions, for which steps, and the roles that grant exactly these."""
     who = whoami(cluster)
     lines = [
-        f"{who} lacks {len(lacking)} right{'s' * (len(lacking) != 1)} in {cluster.context!r}:",
+        f"{who} lacks {len(lacking)} permission{'s' * (len(lacking) != 1)} in {cluster.context!r}:",
         *(f"  {phrase(need.right)}: for {_who_needs(need)}" for need in lacking),
-        "to give them, an administrator pipes this to `kubectl apply -f -`:",
+        "to grant them, an administrator pipes this to `kubectl apply -f -`:",
         rbac.text(rbac.manifests(lacking, rbac.Subject.of(who), "-more")),
     ]
     return "\n".join(lines)

@@ -1,7 +1,7 @@
-"""Permissions as RBAC objects, ready for `kubectl apply -f -`: the smallest set that is enough.
+"""Permissions as RBAC objects, ready for `kubectl apply -f -`: the smallest sufficient set.
 
 Permissions in a namespace become a Role there, all others one ClusterRole; each is bound to one
-subject. Rules are merged only where they differ in a single respect, to stay readable. Pure.
+subject. Rules are merged only if they differ in a single respect, to stay readable. Pure.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NAME = "pytest-resilience"
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Who is given the rights. `namespace` for a ServiceAccount only."""
+    """The subject of the permissions. `namespace` for a ServiceAccount only."""
 
     kind: str
     name: str
@@ -29,7 +29,7 @@ class Subject:
 
     @classmethod
     def of(cls, username: str) -> Subject:
-        """From what the API server calls us."""
+        """From the API server's name for this identity."""
         parts = username.split(":")
         if parts[:2] == ["system", "serviceaccount"] and len(parts) == 4:
             return cls("ServiceAccount", parts[3], parts[2])
@@ -37,8 +37,8 @@ class Subject:
 
     @property
     def role(self) -> str:
-        """The name of its roles: rights that are printed for one subject never replace another's.
-        What does not fit an object's name is told apart by a digest."""
+        """The name of its roles: permissions printed for one subject never replace another's. A
+        digest distinguishes names that no object can have."""
         parts = [part for part in (self.namespace, self.name) if part]
         plain = "-".join(parts)
         kind = "" if self.kind == "ServiceAccount" else f"{self.kind.lower()}-"
@@ -67,7 +67,7 @@ def manifests(needs: Sequence[Need], subject: Subject, suffix: str = "") -> list
 
 
 def namespaces(needs: Sequence[Need], subject: Subject) -> list[Object]:
-    """The namespaces of the roles and of the ServiceAccount: both need one that exists."""
+    """The namespaces of the roles and of the ServiceAccount: both need existing ones."""
     names = sorted({subject.namespace, *(need.right.namespace for need in needs)} - {""})
     return [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in names]
 
@@ -113,7 +113,7 @@ def _pair(namespace: str, rules: Sequence[Object], subject: Subject, name: str) 
 
 
 def text(objects: Sequence[Object]) -> str:
-    """YAML, one document an object."""
+    """YAML, one document per object."""
     import yaml
 
     return "---\n".join(

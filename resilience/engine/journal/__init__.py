@@ -1,4 +1,4 @@
-"""The durable list of undos, and every way to carry it out.
+"""The durable list of undos, and every way to execute it.
 
 At the end of a run, by recovery, by takeover.
 """

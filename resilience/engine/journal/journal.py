@@ -2,8 +2,8 @@
 
 One append-only sequence of JSON lines per run. A line is written, and synced, before the change it
 undoes; entries are data (a verb's name and JSON), never code. A `Sink` stores the lines: the local
-file here, an object in the cluster beside it. Folding the lines gives the state, so a torn last
-line loses nothing: its change was never begun.
+file here, an object in the cluster as well. Folding the lines gives the state, so a torn last line
+loses nothing: its change was never begun.
 
     begin   run, scenario, cluster (kube-system uid), context, wall
     undo    id, verb, path, data, text        amend   id, data
@@ -29,11 +29,11 @@ from resilience.verbs.context import ActionFailed
 
 FORMAT = 1
 LARGEST_UNDO = 1_000_000
-"""Bytes of one undo: the API server takes a mebibyte in one ConfigMap, names included."""
+"""Bytes of one undo: the API server accepts a mebibyte in one ConfigMap, names included."""
 
 
 class State(Enum):
-    """What became of one undo."""
+    """The state of one undo."""
 
     OPEN = "open"
     FORGOTTEN = "forgotten"
@@ -56,12 +56,12 @@ class Undo:
 
     @property
     def pending(self) -> bool:
-        """Whether it still has to be carried out; a failed one may be tried again."""
+        """Whether it is still to be executed; a failed one may be tried again."""
         return self.state in (State.OPEN, State.FAILED)
 
 
 class NotRecorded(ActionFailed):
-    """The journal on this machine cannot be written. What it would have undone was not begun."""
+    """The local journal cannot be written. What it would have undone was not begun."""
 
     def __init__(self, where: str, error: OSError) -> None:
         self.what = f"the journal {where} cannot be written: {error.strerror or error}"
@@ -72,13 +72,13 @@ class NotRecorded(ActionFailed):
 
 
 class Sink(Protocol):
-    """A place where lines last."""
+    """Durable storage for lines."""
 
     def append(self, line: Line) -> None:
         """Return only once the line is durable. NotRecorded or ClusterError when it is not."""
 
     def close(self, *, finished: bool) -> None:
-        """No more lines. `finished`: nothing is left to undo, the record may go."""
+        """No more lines. `finished`: nothing is left to undo, the record may be deleted."""
 
 
 class Journal:
@@ -96,7 +96,7 @@ class Journal:
         self._write({"op": "begin", "format": FORMAT, **facts})
 
     def record(self, verb: str, path: str, data: Mapping[str, Any], text: str) -> str:
-        """One undo, durable when this returns; its id."""
+        """Record one undo, durable when this returns; its id."""
         text = shown(text)
         _check(data, text)
         with self._lock:
@@ -113,7 +113,7 @@ class Journal:
         return identity
 
     def amend(self, identity: str, data: Mapping[str, Any]) -> None:
-        """More is known by now."""
+        """Add what has become known."""
         _check(data, self._undos[identity].text)
         self._undos[identity] = replace(self._undos[identity], data=data)
         self._tell({"op": "amend", "id": identity, "data": data})
@@ -131,16 +131,16 @@ class Journal:
         self._settle(identity, State.FAILED, "failed", text)
 
     def keep(self, identity: str, text: str) -> None:
-        """Someone else changed it since: it is theirs, and nobody tries again by himself."""
+        """Someone else changed it since: it is theirs, and nothing retries it automatically."""
         self._settle(identity, State.KEPT, "kept", text)
 
     def reopen(self) -> None:
-        """What was kept is to be undone all the same: a person said so."""
+        """A person decided to undo what was kept."""
         for undo in self.kept():
             self._undos[undo.id] = replace(undo, state=State.FAILED)
 
     def accept(self) -> None:
-        """What was kept stays as it is: a person said so."""
+        """A person decided to leave what was kept."""
         for undo in self.kept():
             self.done(undo.id)
 
@@ -175,9 +175,9 @@ class Journal:
             sink.append(line)
 
     def _tell(self, line: Line) -> None:
-        """What is lost of this costs a needless undo at worst, and undos are safe to repeat: a
-        sink that fails (an API server that is away, a full disk) must not stop the others, nor
-        the next undo. A local failure is kept in `trouble`: an API server comes back."""
+        """Losing this costs at worst a needless undo, and undos are idempotent: a failing sink
+        (an unreachable API server, a full disk) must not stop the others, nor the next undo. A
+        local failure is kept in `trouble`: an API server comes back."""
         for sink in self._sinks:
             try:
                 sink.append(line)
@@ -213,19 +213,19 @@ def _holds_secret(value: Any) -> bool:
 
 
 def _is_data(field: Mapping[str, Any]) -> bool:
-    """Whether a recorded field is one of a Secret's own."""
+    """Whether a recorded field contains a Secret's data."""
     return field["path"][0] in ("data", "stringData")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """What a journal's lines say."""
+    """The content of a journal's lines."""
 
     begin: Mapping[str, Any]
     undos: tuple[Undo, ...]
     ended: bool
     broken: str = ""
-    """Which line has no form of ours, and why: what it and later ones say is not known."""
+    """Which line has an unknown form, and why: the content of it and of later ones is unknown."""
 
     @property
     def pending(self) -> tuple[Undo, ...]:
@@ -239,8 +239,8 @@ class Story:
 
 
 def fold(lines: Iterable[Any]) -> Story:
-    """The state that lines add up to, up to the first that has no form of ours. Operations of a
-    later version are passed over."""
+    """The state that the lines add up to, up to the first with an unknown form. Operations of a
+    later version are ignored."""
     begin: Line = {}
     undos: dict[str, Undo] = {}
     ended, broken = False, ""

@@ -35,8 +35,8 @@ done may be late or lost: undoing once more does no harm."""
 
 
 class JournalMap:
-    """A sink. `lines` are those that are there already, when a journal is taken over. While it is
-    `mute` (the lock is lost) nothing is written."""
+    """A sink. `lines` are the existing ones when a journal is taken over. While it is `mute`
+    (the lock is lost) nothing is written."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class JournalMap:
         self._late: dict[str, str] = {}
 
     def append(self, line: Line) -> None:
-        """Durable once the API server has answered, if it binds."""
+        """Durable once the API server has answered, if required."""
         if self.mute:
             return
         self._count += 1
@@ -70,8 +70,8 @@ class JournalMap:
                 raise
 
     def close(self, *, finished: bool) -> None:
-        """A finished journal is taken away. Where that is not possible now it stays, and whoever
-        finds it undoes again what is undone."""
+        """Delete a finished journal. If that fails now it stays, and the undo that finds it
+        repeats undos that are already done."""
         if self.mute or not finished:
             return
         with suppress(ClusterError):
@@ -124,17 +124,17 @@ class Found:
 
     @property
     def holder(self) -> str:
-        """Who held them; "" where the journal does not say."""
+        """Their holder; "" if the journal does not say."""
         return str(self.story.begin.get("holder", ""))
 
     def taken_over(self, cluster: Cluster) -> Journal:
-        """A journal that goes on where this one ends; closing it removes what is done."""
+        """A journal that continues where this one ends; closing it deletes what is done."""
         sink = JournalMap(cluster, self.run, self.namespace, lines=self.lines, maps=self.maps)
         return Journal([sink], self.story.undos)
 
 
 def found(cluster: Cluster, namespace: str = NAMESPACE) -> list[Found]:
-    """Journals of all runs that were not finished, newest first; [] where there never was one."""
+    """Journals of all unfinished runs, newest first; [] if there are none."""
     runs: dict[str, list[Object]] = {}
     for each in _maps(cluster, namespace, RUN_LABEL):
         runs.setdefault(objects.labels(each)[RUN_LABEL], []).append(each)
@@ -143,7 +143,7 @@ def found(cluster: Cluster, namespace: str = NAMESPACE) -> list[Found]:
 
 
 def remove(cluster: Cluster, journal: Found) -> None:
-    """Take away a journal in which nothing is left to undo."""
+    """Delete a journal in which nothing is left to undo."""
     JournalMap(cluster, journal.run, journal.namespace).close(finished=True)
 
 
@@ -156,7 +156,7 @@ def mark_reported(cluster: Cluster, journal: Found) -> None:
 
 
 def is_there(cluster: Cluster, run: str, namespace: str) -> bool:
-    """Whether the run's journal still lies in the cluster: else it has been undone."""
+    """Whether the run's journal is still in the cluster: if not, it has been undone."""
     return bool(_maps(cluster, namespace, f"{RUN_LABEL}={run}"))
 
 

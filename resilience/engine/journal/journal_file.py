@@ -27,8 +27,8 @@ class JournalFile:
         self._handle = _open_locked(path)
 
     def append(self, line: Line) -> None:
-        """One JSON line, on the disk when this returns. Of a line that does not fit (a full disk, a
-        size limit) nothing stays, so that the next one is whole."""
+        """One JSON line, on the disk when this returns. A line that does not fit (a full disk, a
+        size limit) leaves nothing behind, so that the next one is whole."""
         text = json.dumps(line, separators=(",", ":"), sort_keys=True) + "\n"
         whole = os.fstat(self._handle).st_size
         try:
@@ -40,7 +40,7 @@ class JournalFile:
             raise NotRecorded(str(self.path), error) from error
 
     def close(self, *, finished: bool) -> None:
-        """Let go of the lock; remove the file when nothing in it is left to do."""
+        """Release the lock; delete the file when nothing in it is left to do."""
         try:
             if finished:
                 self.path.unlink(missing_ok=True)
@@ -56,8 +56,8 @@ def _write_all(handle: int, content: bytes) -> None:
 
 
 def create(directory: Path, run: RunId) -> JournalFile:
-    """A new file for a run that begins; the directory's entry is synced too. NotRecorded when no
-    file can be made there."""
+    """A new file for a starting run; the directory's entry is synced as well. NotRecorded when
+    no file can be created there."""
     path = directory / f"{run}.jsonl"
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -80,8 +80,8 @@ def _sync(directory: Path) -> None:
 
 
 def read(path: Path) -> Story:
-    """What a file says. A torn last line is passed over; a damaged line before it ends the story
-    there, because what came after cannot be trusted."""
+    """The content of a file. A torn last line is ignored; reading stops at a damaged line before
+    it, because what follows cannot be trusted."""
     return fold(parsed(text) for text in path.read_bytes().split(b"\n")[:-1])
 
 
@@ -122,7 +122,7 @@ def _end_last_line(path: Path, sink: JournalFile) -> None:
 
 
 def _open_locked(path: Path) -> int:
-    """An open, locked file; BlockingIOError when someone else has it."""
+    """An open, locked file; BlockingIOError when another process has it."""
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -135,7 +135,8 @@ def _open_locked(path: Path) -> int:
 
 
 def _is_locked(path: Path) -> bool:
-    """Also of a file that another user owns, or that has gone meanwhile: it is not ours to undo."""
+    """Also for a file of another user, or one that has gone meanwhile: it is not this process's
+    to undo."""
     try:
         with path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""The form that a journal's line must have. Pure.
+"""The required form of a journal's line. Pure.
 
 Anyone who may write ConfigMaps in the journal's namespace can write a journal: its lines are
 untrusted until each field has the type that a run gives it. A line with another form is `BadLine`;
@@ -29,7 +29,7 @@ def _text(value: Any) -> str:
 
 
 def _named(value: Any) -> str:
-    return "" if isinstance(value, str) and value else "a text that is not empty"
+    return "" if isinstance(value, str) and value else "a non-empty string"
 
 
 def _run(value: Any) -> str:
@@ -57,7 +57,7 @@ def _locks(value: Any) -> str:
 
 
 Wanted = Callable[[Any], str]
-"""A value -> what is expected in its place; "" where it will do."""
+"""A value -> what is expected instead; "" if it is acceptable."""
 
 NEEDED: Mapping[str, Mapping[str, Wanted]] = {
     "begin": {"run": _run},
@@ -69,18 +69,18 @@ NEEDED: Mapping[str, Mapping[str, Wanted]] = {
     "kept": {"id": _named},
     "end": {},
 }
-"""Operation to the fields that it has; others belong to later versions and are passed over."""
+"""Operation to its fields; unknown fields belong to later versions and are ignored."""
 
 TYPED: Mapping[str, Wanted] = {
     "format": _number, "scenario": _text, "wall": _number, "context": _text, "cluster": _text,
     "namespace": _text, "ephemeral": _flag, "journal": _text, "locks": _locks, "holder": _text,
     "path": _text, "text": _text, "left": _number,
 }  # fmt: skip
-"""Fields that need not be there."""
+"""Optional fields."""
 
 
 def parsed(text: str | bytes) -> Any:
-    """The JSON of one line, of whatever form; text that is no JSON stays text."""
+    """The JSON of one line, of whatever form; text that is not JSON stays text."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -88,7 +88,7 @@ def parsed(text: str | bytes) -> Any:
 
 
 def checked(line: Any) -> Line:
-    """The line, if it has the form of one of ours; else BadLine."""
+    """The line, if it has a known form; else BadLine."""
     if not isinstance(line, dict):
         raise BadLine(f"it is {_shown(line)}, expected a mapping")
     if problem := _text(line.get("op")):

@@ -1,4 +1,4 @@
-"""Undoes the changes of a run that died: at the next start, and by `resilience recover`.
+"""Undoes the changes of a dead run: at the next start, and by `resilience recover`.
 
 Only on the cluster where they were made: a journal names kube-system's uid, because the name of a
 context proves nothing. Only when the writer is gone, which the file's lock shows. Undos of one run
@@ -33,7 +33,7 @@ WITHIN = 180.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
-    """A run that died with something to undo."""
+    """A dead run with something to undo."""
 
     path: Path
     story: Story
@@ -56,17 +56,17 @@ class Left:
 
 
 class Kind(Enum):
-    """Whose business it is that a run was not undone."""
+    """Why a run was not undone, by who has to act."""
 
     OURS = "ours"  # it should be undone now; what is left of it counts
-    LIVES = "lives"  # the run is at work, or another one undoes it
-    IGNORED = "ignored"  # no journal of ours, another cluster's, or nothing that consent covers
+    LIVES = "lives"  # the run is alive, or another one undoes it
+    IGNORED = "ignored"  # an unknown journal, another cluster's, or not covered by consent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovered:
-    """What became of one run that was left behind. `left` is what is still in the cluster, `kept`
-    what someone else changed since: told once, and then only listed."""
+    """The result for one dead run. `left` is still in the cluster, `kept` is what someone else
+    changed since: reported once, and then only listed."""
 
     run: str
     undone: tuple[str, ...] = ()
@@ -75,7 +75,7 @@ class Recovered:
     skipped: str = ""
     kind: Kind = Kind.OURS
     news: bool = True
-    """Whether anything was tried; else all that is kept was told before."""
+    """Whether anything was tried; else everything kept was reported before."""
 
     @property
     def complete(self) -> bool:
@@ -89,7 +89,7 @@ class Recovered:
 
     @property
     def lines(self) -> Sequence[str]:
-        """For a terminal. The texts come from a journal, and are shown without what drives one."""
+        """For a terminal. The texts come from a journal, and control characters are removed."""
         told = [*(f"{text}: done" for text in self.undone), *self.left]
         told += [
             f"{text}. To restore the previous state anyway: resilience recover {self.run} --force;"
@@ -100,8 +100,8 @@ class Recovered:
 
 
 def left_behind(directory: Path) -> list[Left]:
-    """Runs that died, newest first. Files of runs that had nothing to undo are removed, but for
-    those whose locks are still to be taken over, by `resilience.engine.journal.takeover`."""
+    """Dead runs, newest first. Files of runs with nothing to undo are deleted, except those
+    whose locks are still to be taken over, by `resilience.engine.journal.takeover`."""
     found = []
     for path in reversed(journal_file.left_behind(directory)):
         story = journal_file.read(path)
@@ -124,8 +124,8 @@ def replay(
     force: bool = False,
     forget: bool = False,
 ) -> list[Recovered]:
-    """Undo what died runs left on this cluster; `runs` limits it to these ids. One result per run
-    that was found, those of other clusters included, with the reason why they were skipped."""
+    """Undo what dead runs left on this cluster; `runs` limits it to these ids. One result per
+    run found, including those of other clusters, with the reason why they were skipped."""
     wanted = set(runs)
     found = [
         left
@@ -187,9 +187,9 @@ def undo_all(
     broken: str = "",
     refuses: Callable[[Undo], str] = lambda undo: "",
 ) -> Recovered:
-    """Undo what is pending in `journal`; the caller closes it. What someone else changed since is
-    overruled by `force`, and accepted as it is by `forget`. `broken` says which of its lines is
-    damaged: what that one recorded nobody knows, and the journal stays."""
+    """Undo what is pending in `journal`; the caller closes it. `force` overrules changes that
+    someone else made since, `forget` accepts them. `broken` says which of its lines is damaged:
+    the content of that one is unknown, and the journal stays."""
     if force:
         journal.reopen()
     before = journal.pending()

@@ -1,6 +1,6 @@
 """Undoes the changes of dead runs from the cluster's journal, only while holding their locks.
 
-A run whose locks can be taken is dead or over. If its local file is here and the writer gone, that
+A run whose locks can be taken is dead or over. If its local file is here and its writer gone, that
 is known at once; otherwise all holders are watched together for one Lease duration, and a holder
 that renews nothing is dead. A journal is untrusted data: one that has another form, names no locks,
 or whose locks consent does not cover now, is left alone and reported.
@@ -32,10 +32,10 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where locks and journals of a cluster are, and what undoing takes. `cluster` writes locks
-    and journals; `acting` gives the one that undoes what was done under such locks, Refused where
-    consent does not cover that now; without it `cluster` does, as far as its door lets it. `force`
-    overrules what someone else changed since, `forget` accepts it."""
+    """The locks and journals of a cluster, and the means of undoing. `cluster` writes locks and
+    journals; `acting` returns the one that undoes what was done under such locks, Refused if
+    consent does not cover that now; without it `cluster` is used, as far as its door allows.
+    `force` overrules what someone else changed since, `forget` accepts it."""
 
     cluster: Cluster
     namespace: str
@@ -51,8 +51,8 @@ class Place:
 def recover(
     place: Place, *, wait: float, runs: Sequence[str] = (), tell: Tell = print
 ) -> list[Recovered]:
-    """Undo what dead runs left; `runs` limits it. Whether a run lives is watched for up to `wait`
-    seconds; one that does is left to itself."""
+    """Undo what dead runs left; `runs` limits it. Whether a run is alive is watched for up to
+    `wait` seconds; live runs are left alone."""
     found = [left for left in journal_configmap.found(place.cluster, place.namespace)
              if not runs or left.run in runs]  # fmt: skip
     dead = _known_dead(place)
@@ -65,8 +65,8 @@ def recover(
 def under_locks(
     place: Place, own: RunId, held: Sequence[str], tell: Tell = print
 ) -> list[Recovered]:
-    """The same for a run that holds the locks `held`: what dead runs left there comes first. Of
-    another's further locks its holder is dead too, since one of them could be taken."""
+    """The same for a run that holds the locks `held`: what dead runs left there comes first. The
+    holder of another run's further locks is dead as well, since one of them could be taken."""
     return [
         _with_others(left, place, held, tell)
         for left in journal_configmap.found(place.cluster, place.namespace)
@@ -75,7 +75,7 @@ def under_locks(
 
 
 def forget_undone_elsewhere(place: Place) -> None:
-    """Remove local files whose journal in the cluster is gone."""
+    """Delete local files whose journal in the cluster is gone."""
     here = identity(place.cluster)
     for path in journal_file.left_behind(place.directory):
         begin = journal_file.read(path).begin
@@ -87,7 +87,7 @@ def forget_undone_elsewhere(place: Place) -> None:
 
 
 def _known_dead(place: Place) -> set[str]:
-    """Holders whose run was on this machine, and whose writer is gone."""
+    """Holders whose run was on this host, and whose writer is gone."""
     begins = [journal_file.read(path).begin for path in journal_file.left_behind(place.directory)]
     return {str(begin["holder"]) for begin in begins if begin.get("holder")}
 
@@ -95,7 +95,7 @@ def _known_dead(place: Place) -> set[str]:
 def _silent(
     left: Sequence[Found], place: Place, wait: float, dead: set[str], tell: Tell
 ) -> set[str]:
-    """Holders of these runs' locks that renew none of them for as long as a Lease lasts."""
+    """Holders of these runs' locks that renew none of them within a Lease's duration."""
     runs = ", ".join(each.run for each in left)
     return silent(
         place.cluster,
@@ -112,7 +112,7 @@ def _silent(
 
 
 def _unusable(left: Found, place: Place) -> str:
-    """Why nobody can act on this journal; "" where one can."""
+    """Why this journal cannot be acted on; "" if it can."""
     if not left.story.begin:
         return left.story.broken or "it has no first line"
     if not left.locks:
@@ -150,8 +150,8 @@ def _undone(left: Found, place: Place, locks: Locks) -> Recovered:
 
 
 def _held(left: Found, locks: Locks, why: str) -> Recovered:
-    """Its own holder lives: nothing is left yet. Whoever else holds all of its locks undoes it
-    before anything else."""
+    """Its own holder is alive: nothing is left yet. Any other holder of all of its locks undoes
+    it before anything else."""
     holders = set(locks.holders().values())
     if holders <= {left.holder, ""}:
         return Recovered(run=left.run, kind=Kind.LIVES, skipped=f"is still at work: {why}")
@@ -161,7 +161,7 @@ def _held(left: Found, locks: Locks, why: str) -> Recovered:
 
 
 def _with_others(left: Found, place: Place, held: Sequence[str], tell: Tell) -> Recovered:
-    """Under our locks, and those that the dead run held beside them."""
+    """Under this run's locks, and those that the dead run held in addition."""
     if why := _unusable(left, place):
         return _ignored(left, why)
     more = [name for name in left.locks if name not in held]
@@ -186,7 +186,7 @@ def _ignored(left: Found, why: str) -> Recovered:
 
 
 def _outside(undo: Undo, locks: Sequence[str]) -> str:
-    """An undo that reaches beyond the locks of its run is none of a run of ours."""
+    """A genuine run never records an undo that reaches beyond its locks."""
     held, data = covered(locks), undo.data
     resource = data.get("resource")
     kind = resource.get("plural") if isinstance(resource, Mapping) else ""
@@ -201,7 +201,7 @@ def _outside(undo: Undo, locks: Sequence[str]) -> str:
 
 
 def undo(left: Found, place: Place) -> Recovered:
-    """Undo what one run left; its locks must be ours."""
+    """Undo what one run left; this run must hold its locks."""
     if why := _unusable(left, place):
         return _ignored(left, why)
     try:

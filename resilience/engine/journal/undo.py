@@ -1,9 +1,9 @@
 """Undoes changes newest first, each independently: one failure does not stop the others.
 
-The same code serves the end of a run and `resilience recover`. It runs in a thread of its own, so
-that no exception from a signal handler in the main thread (Ctrl-C, a test's timeout) can cut it
-short; only three calls of `Aborter.press` do. Requests that the API server cannot take now are
-repeated until the deadline.
+The same code serves the end of a run and `resilience recover`. It runs on its own thread, so that
+no exception from a signal handler in the main thread (Ctrl-C, a test's timeout) can interrupt it;
+only three calls of `Aborter.press` do. Requests that the API server cannot accept now are repeated
+until the deadline.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ RETRY_EVERY = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Putback:
-    """All that undoing needs. `clock` must not be cut short by the run's own abort."""
+    """All that undoing needs. The run's own abort must not end waits of `clock`."""
 
     cluster: Cluster
     run: RunId
@@ -49,12 +49,12 @@ class Putback:
     within: float
     force: bool = False
     refuses: Callable[[Undo], str] = lambda undo: ""
-    """Why an undo must not be carried out, whatever it says; "" where it may."""
+    """Why an undo must not be executed, whatever it contains; "" if it may."""
     others: set[str] = field(default_factory=set)
     """uids of objects that someone else changed since."""
 
     def all(self) -> list[str]:
-        """Undo whatever is pending; returns what could not be undone, in words."""
+        """Undo everything pending; returns what could not be undone, in words."""
         left = [
             f"{undo.text}: {failure}"
             for undo in self.journal.pending()
@@ -104,7 +104,7 @@ class Putback:
         self.journal.keep(undo.id, text)
         self.timeline.note(
             What.UNDO,
-            f"left as it is: {undo.text}: {text}",
+            f"left unchanged: {undo.text}: {text}",
             {"path": undo.path, "state": "failed", "id": undo.id, "text": text, "kept": True},
         )
         return text

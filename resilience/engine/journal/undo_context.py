@@ -1,4 +1,4 @@
-"""What an undo function is given, in a run and in a recovery after it."""
+"""The context of an undo function, in a run and in a later recovery."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from resilience.model.values import RunId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undoing:
-    """`resilience.verbs.context.UndoContext`: a run's, or a recovery's long after."""
+    """`resilience.verbs.context.UndoContext`: a run's, or a later recovery's."""
 
     cluster: Cluster
     run: RunId
@@ -19,7 +19,7 @@ class Undoing:
     deadline: float
     force: bool = False
     others: set[str] = field(default_factory=set)
-    """uids of objects with changes of someone else."""
+    """uids of objects with changes by someone else."""
 
     def keep(self, uid: str) -> None:
         self.others.add(uid)

@@ -1,6 +1,6 @@
 """Finds a plan by name, for scenarios that say `snapshot: PLAN` or `restore: PLAN`.
 
-Searches beside the scenario, in a folder `backups` beside or above it, and in the working
+Searches next to the scenario, in a folder `backups` next to or above it, and in the working
 directory of the run. The name is the plan's id or its title.
 """
 
@@ -17,7 +17,7 @@ SUFFIXES = (".plan.yaml", ".plan.yml")
 
 
 def find(name: str, directory: Path) -> Plan:
-    """ActionFailed names the plans that there are."""
+    """ActionFailed names the existing plans."""
     from resilience.language import load
     from resilience.verbs.catalogue import catalogue
 
@@ -31,7 +31,9 @@ def find(name: str, directory: Path) -> Plan:
         broken += [str(problem) for problem in loaded.problems[:1]]
     there = f"there are {', '.join(others)}" if others else "there is none"
     told = f"; {broken[0]}" if broken else ""
-    raise ActionFailed(f"no plan {name!r} beside {directory} or in a folder backups: {there}{told}")
+    raise ActionFailed(
+        f"no plan {name!r} next to {directory} or in a folder backups: {there}{told}"
+    )
 
 
 def _files(directory: Path) -> Iterator[Path]:

@@ -1,9 +1,9 @@
 """Compiles a plan into its three scenarios: fresh, intact, drill.
 
-So a plan's promises go the way of every scenario: consent, journal, timeline, abort, undo, report.
-The plan's `given:` (there only where it makes its own subject) is each scenario's `given:`; the
-judgement is one check under `then:` whose findings are the promises. The steps of `drill.then` are
-asked in the scratch namespace, each until it holds or its `within` has passed.
+So a plan's objectives are handled like any scenario: consent, journal, timeline, abort, undo,
+report. The plan's `given:` (only if it creates its own subject) is each scenario's `given:`; the
+judgement is one check under `then:` whose findings are the objectives. The steps of `drill.then`
+run in the scratch namespace, each until it holds or its `within` has passed.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from resilience.report import wording
 from resilience.verbs.context import CheckContext, NotMet, Refused
 
 TITLES = {
-    "fresh": "the newest verified snapshot is young enough and no fire was missed",
+    "fresh": "the newest verified snapshot is young enough and no scheduled run was missed",
     "intact": "every hash, the signature and the coverage of the newest snapshot",
-    "drill": "the newest snapshot is restored in time, and is the same",
+    "drill": "the newest snapshot is restored in time, and matches its record",
 }
 
 
@@ -65,12 +65,12 @@ def _scenario(plan: Plan, kind: str) -> Scenario:
 
 
 def _named(plan: Plan) -> str:
-    """The first namespace that is no pattern, "" where there is none: the target's default."""
+    """The first namespace that is not a pattern; "" without one: the target's default."""
     return next((name for name in plan.namespaces if not set(name) & set("*?[")), "")
 
 
 def _bound(step: Step, plan: Plan) -> Step:
-    """`snapshot: this` learns what `this` is."""
+    """Tells `snapshot: this` what `this` is."""
     this = step.verb.name == "snapshot" and getattr(step.parameters, "plan", "") == "this"
     if not this:
         return step
@@ -87,7 +87,7 @@ def _bound(step: Step, plan: Plan) -> Step:
 
 
 class _Own:
-    """A step's context in which `this` is a plan; everything else is the original's."""
+    """A step's context in which `this` is a plan; everything else is unchanged."""
 
     def __init__(self, context: Any, plan: Plan) -> None:
         self._context, self._plan = context, plan
@@ -125,9 +125,9 @@ def _keys(context: CheckContext) -> Any:
 def _judged(
     judge: Callable[[Plan, CheckContext], Sequence[Finding]],
 ) -> Callable[[Judgement, CheckContext], str]:
-    """A check out of findings: all are kept, one that failed fails it for good; one that was not
-    measured is left to the verdict. A key or URL that is missing or wrong says nothing of the
-    backup, so the run is refused."""
+    """A check made of findings: all are kept, a failed one fails it for good; an unmeasured one
+    is left to the verdict. A missing or wrong key or URL says nothing about the backup, so the
+    run is refused."""
 
     def run(parameters: Judgement, context: CheckContext) -> str:
         from resilience.backup.format.errors import BackupError, BadRequest, NoWall
@@ -218,7 +218,7 @@ def _asked(plan: Plan, namespace: str, context: CheckContext) -> Iterator[Findin
 
 
 def asked_elsewhere(step: Step, namespace: str, context: CheckContext) -> Finding:
-    """A step of `drill.then` in the scratch namespace, asked until it holds."""
+    """A step of `drill.then` in the scratch namespace, repeated until it holds."""
     return _held(step, _Elsewhere(context, step, namespace), namespace)
 
 
@@ -249,7 +249,7 @@ def _held(step: Step, context: Any, namespace: str) -> Finding:
 
 
 class _Elsewhere:
-    """A step's context in another namespace; everything else is the original's."""
+    """A step's context in another namespace; everything else is unchanged."""
 
     def __init__(self, context: CheckContext, step: Step, namespace: str) -> None:
         self._context: Any = context
@@ -259,7 +259,7 @@ class _Elsewhere:
         self.deadline = self.asked_since + step.within.seconds
 
     def will_undo(self, data: Mapping[str, Any], text: str) -> str:
-        """In the journal under the verb that is asked: the drill around it could not undo it."""
+        """In the journal under the nested step's verb: the drill around it could not undo it."""
         identity: str = self._context.will_undo_by(self.step.verb, data, text)
         return identity
 

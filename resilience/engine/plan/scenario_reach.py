@@ -1,8 +1,8 @@
 """Computes from the file alone what a scenario changes, in all of its phases.
 
 Each verb declares it (`Verb.touches`), or it follows from the verb's permissions: a verb that needs
-write access in a namespace, to nodes, or to a kind without a namespace acts there. The scenario's
-own namespace counts as soon as anything is done or probed; a check alone acts on nothing.
+write access in a namespace, to nodes, or to a cluster-scoped kind acts there. The scenario's own
+namespace counts as soon as anything is done or probed; a check alone acts on nothing.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def of_one(step: Step, namespace: str, directory: Path) -> Reach:
 
 
 def of_plan(plan: Plan) -> Reach:
-    """To make a plan's snapshot: a command or a Pod of ours in its namespaces, if it wants any."""
+    """To take a plan's snapshot: commands or helper Pods in its namespaces, if it needs any."""
     inside = bool(plan.volumes or plan.dumps or plan.hooks or plan.sentinel)
     return Reach(namespaces=frozenset(plan.namespaces if inside else ()))
 
@@ -53,7 +53,7 @@ def of_drill(plan: Plan) -> Reach:
 
 
 def of_rights(rights: Iterable[Right]) -> Reach:
-    """What such rights change. Evictions everywhere belong to the nodes that are emptied."""
+    """What such permissions change. Evictions everywhere belong to the nodes that are drained."""
     return union(_of_right(right) for right in rights if right.verb in WRITES)
 
 

@@ -6,9 +6,9 @@
             resilience.ready("deployment/checkout", within="60s")
         assert checkout.longest_outage < 2
 
-Every verb of the catalogue is a method; a call takes the keys of the step. An action that cannot
-do what was asked raises StepFailed, a check that does not hold NotHeld (an AssertionError). When
-the test is over, whatever happened in it, all changes are undone, newest first.
+Every verb of the catalogue is a method; a call takes the keys of the step. An action that cannot do
+what it should raises StepFailed, a check that does not hold NotHeld (an AssertionError). When the
+test is over, whatever happened in it, all changes are undone, newest first.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Resilience:
         self._catalogue = catalogue
         self._count = 0
         self._unused: list[Step] = []
-        """Probes that were made and not entered yet."""
+        """Probes that were created and not entered yet."""
         self._state = run.state
         self._way = run.under_way()
         self.probe = Probes(self)
@@ -88,7 +88,7 @@ class Resilience:
             raise forgotten
 
     def ended(self, error: BaseException) -> None:
-        """What the test raised decides its outcome; without anything raised it has passed."""
+        """An exception of the test decides its outcome; without one it has passed."""
         self._run.trouble = how_it_ended.trouble(error)
 
     def record(self) -> RunRecord:
@@ -102,12 +102,12 @@ class Resilience:
 
     @property
     def aborted(self) -> bool:
-        """Whether something ended it early, a signal say."""
+        """Whether something ended it early, for example a signal."""
         return self._state.aborter.aborted
 
     @property
     def seed(self) -> int:
-        """What random choices come from."""
+        """The source of random choices."""
         return self._state.seed
 
     @property
@@ -166,8 +166,8 @@ class Resilience:
             if step.verb.family is not Family.ACTION and outcome in _OF_CHECKS:
                 raise NotHeld(text, outcome) from None
             raise StepFailed(text, outcome) from None
-        # What a signal raised may have been lost inside the step (in a destructor, say): the test
-        # must not go on waiting for something in a run that is over.
+        # A signal's exception may have been lost inside the step (in a destructor, for example):
+        # the test must not wait for something in a run that is over.
         self._state.aborter.check()
 
     @contextmanager
@@ -218,7 +218,7 @@ class Probes:
             step = self._owner.step(verb, *_url(values, keys))
             if not promised:
                 step = python_calls.measuring(step, Measured.everything)
-            self._owner._unused.append(step)  # a `with` that was forgotten must not pass
+            self._owner._unused.append(step)  # a forgotten `with` must not pass
             return self._owner.measuring(step, Duration.parse(settle), promised)
 
         call.__doc__ = verb.summary
@@ -233,7 +233,7 @@ class Probes:
 
 
 def _url(values: tuple[Any, ...], keys: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """A URL alone may be said without its key."""
+    """A URL alone may be given without its key."""
     first = str(values[0]) if len(values) == 1 else ""
     if first.startswith(("http://", "https://")):
         return (), {"url": first, **keys}

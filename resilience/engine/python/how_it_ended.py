@@ -1,8 +1,8 @@
-"""What a test in Python may raise, and the outcome that each stands for.
+"""What a test in Python may raise, and the outcome of each.
 
-The test decides: it may expect a step to fail, or a promise to be broken, and pass. What it raises
-in the end is its outcome. Exceptions of this package know whose fault they are; any other exception
-counts as a failed service, as an assertion does: nothing else can be said about the test's own
+The test decides: it may expect a step to fail, or an objective to be missed, and pass. What it
+raises in the end is its outcome. Exceptions of this package know their cause; any other exception
+counts as a failed service, as an assertion does: nothing else is known about the test's own
 requests.
 """
 
@@ -21,7 +21,7 @@ from resilience.verbs.context import ActionFailed, Blocked, Refused
 
 
 class StepFailed(Exception):
-    """An action could not be carried out; `outcome` says whose fault that is."""
+    """An action could not be executed; `outcome` says why."""
 
     def __init__(self, text: str, outcome: Outcome) -> None:
         super().__init__(shown(text))
@@ -41,14 +41,14 @@ class UndoIncomplete(Exception):
 
 
 class UnknownVerb(AttributeError):
-    """A method of that name is no verb."""
+    """There is no verb with that name."""
 
 
 _UNMEASURED = (NotMeasured, NotSteady, Misspoken, UnknownVerb)
 
 
 def trouble(error: BaseException) -> Trouble | None:
-    """None where the run itself knows why it ended."""
+    """None if the run itself knows why it ended."""
     if isinstance(error, Aborted):
         return None
     if isinstance(error, StepFailed | NotHeld):

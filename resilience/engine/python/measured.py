@@ -1,8 +1,8 @@
 """What a probe around a block measured, as numbers for assertions.
 
 Each number comes from the same judgement as a scenario's objectives and is the worst case of what
-was measured. One that could not be measured (too few requests, a prober that was late, the block
-still running) raises NotMeasured.
+was measured. One that could not be measured (too few requests, a late prober, the block still
+running) raises NotMeasured.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ DOUBT = {Kind.AVAILABILITY: 0.01, Kind.OUTAGE: 0.25}
 
 
 class NotMeasured(Exception):
-    """There is no honest number; the text says what would give one."""
+    """There is no honest number; the text says how to get one."""
 
 
 class Measured:
@@ -40,7 +40,7 @@ class Measured:
         self._findings: tuple[Finding, ...] | None = None
 
     def judged(self, findings: Sequence[Finding]) -> None:
-        """The block has ended; this is what was found."""
+        """The block has ended; these are its findings."""
         self._findings = tuple(findings)
 
     @property
@@ -50,12 +50,12 @@ class Measured:
 
     @property
     def availability(self) -> float:
-        """Good answers, as a part of all planned, between 0 and 1."""
+        """Good answers, as a share of all planned, between 0 and 1."""
         return self._worst(self._finding(Kind.AVAILABILITY), lambda finding: finding.low)
 
     @property
     def longest_outage(self) -> float:
-        """Seconds; 0.0 when there was none."""
+        """Seconds; 0.0 without an outage."""
         return self._worst(self._finding(Kind.OUTAGE), lambda finding: finding.high)
 
     @property
@@ -73,8 +73,7 @@ class Measured:
         return self.latency(99)
 
     def _worst(self, finding: Finding, bound: Callable[[Finding], float | None]) -> float:
-        """The worst case of what was measured; where the bounds are far apart there is no
-        number."""
+        """The worst case of what was measured; no number if the bounds are far apart."""
         value = bound(finding)
         if finding.reason is not None or finding.value is None or value is None or _wide(finding):
             raise NotMeasured(f"{finding.name}: {_why(finding)}")

@@ -1,7 +1,7 @@
-"""From a Python call to a step: the same verbs, the same values, the same complaints as in YAML.
+"""From a Python call to a step: the same verbs, values and complaints as in YAML.
 
-A call is written down as the YAML it stands for and read by the language, so that a hand-written
-test can say nothing that a scenario could not, and is told what is wrong in the same words.
+A call is rendered as the equivalent YAML and read by the language, so that a Python test can
+express nothing that a scenario could not, and gets the same error messages.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ OF_PROBES = ("rate", "objective", "abort_below")
 
 
 class Misspoken(TypeError):
-    """A call that the language would not accept; the text is what it would say."""
+    """A call that the language would not accept; the text is the language's."""
 
 
 def step_of(
@@ -54,7 +54,8 @@ def _read(verb: Verb, written: Mapping[str, Any], catalogue: Catalogue, director
 
 
 def phase_of(verb: Verb) -> Phase:
-    """Where a call's step stands: setup as setup, probes as probes, all else as it happens."""
+    """The phase of a call's step: setup as setup, probes as probes, everything else as it
+    happens."""
     if verb.family is Family.PROBE:
         return Phase.WHILE
     if Phase.WHEN in verb.phases and verb.name != "apply":
@@ -63,7 +64,7 @@ def phase_of(verb: Verb) -> Phase:
 
 
 def _scenario(verb: Verb, written: dict[str, Any]) -> dict[str, Any]:
-    """The smallest scenario that holds the step."""
+    """The smallest scenario with the step."""
     phase = phase_of(verb)
     if phase is Phase.WHILE and verb.measures:
         written.setdefault("objective", {"availability": "99%"})
@@ -83,7 +84,7 @@ def _found(verb: Verb, scenario: Scenario) -> Step:
 
 
 def caller() -> Place:
-    """The line of the test that calls: the innermost frame that is not of this package."""
+    """The calling line of the test: the innermost frame outside this package."""
     frame = sys._getframe(1)
     while frame.f_back is not None and is_ours(frame.f_code.co_filename):
         frame = frame.f_back

@@ -23,7 +23,7 @@ from resilience.verbs.context import Attempt, Fate
 
 
 class Performer(Protocol):
-    """What carries out the steps inside a flow verb."""
+    """Executes the steps inside a flow verb."""
 
     def perform(self, step: Step, limit: float) -> None: ...
     def attempt(self, step: Step, limit: float) -> Attempt: ...
@@ -36,7 +36,7 @@ class StepContext:
         self, state: RunState, step: Step, deadline: float, performer: Performer, limit: float = inf
     ) -> None:
         self._state = state
-        # A `within` that is written beside a flow verb bounds all that is inside.
+        # A `within` next to a flow verb limits everything inside it.
         self._limit = min(limit, deadline) if step.within_given else limit
         self._performer = performer
         self._acting = state.options.guard.acting(state.cluster)
@@ -115,7 +115,7 @@ class StepContext:
         return self.will_undo_by(self.step.verb, data, text)
 
     def will_undo_by(self, verb: Verb, data: Mapping[str, Any], text: str) -> str:
-        """For a step that is carried out inside of this one: its own verb undoes it."""
+        """For a nested step of this one: its own verb undoes it."""
         identity = self._state.journal.record(verb.name, self.step.path, data, text)
         self._state.verbs[verb.name] = verb
         self.note(What.UNDO, f"recorded undo: {text}", {"state": "recorded", "id": identity})
@@ -169,10 +169,10 @@ class StepContext:
         )
 
     def _finished(self, pod: Object) -> None:
-        """A Pod that has ended serves nobody: it is removed, and that harms nobody."""
+        """A finished Pod serves nobody: its removal harms nothing."""
         title = objects.title(pod)
         self._state.finished.append(title)
-        self.note(What.NOTE, f"{title} has finished already: it is removed, and is no victim")
+        self.note(What.NOTE, f"{title} has already finished: it is removed, and is not a victim")
 
     def spare(self, obj: Object) -> None:
         mine = [each for each in self._state.victims

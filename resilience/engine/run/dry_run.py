@@ -1,8 +1,9 @@
-"""What a scenario would do, said beforehand: exact victims, the API server's own answers, budgets.
+"""What a scenario would do, determined beforehand: exact victims, the API server's own answers,
+budgets.
 
-The verbs choose as in the real run, from the same random streams, on a cluster that takes writes as
-dryRun=All only. Time does not pass: a wait ends at once. Each step sees the cluster as it is now,
-not as the steps before it would leave it, and where that decides, the answer says so. Dry-run
+The verbs choose as in the real run, from the same random streams, on a cluster that accepts writes
+as dryRun=All only. Time does not pass: a wait ends at once. Each step sees the present cluster, not
+the state that earlier steps would leave, and where that matters, the answer says so. Dry-run
 evictions do not add up on the API server, so what budgets leave is computed.
 """
 
@@ -34,8 +35,8 @@ from resilience.verbs.context import ActionFailed, Attempt, Fate, NotMet
 
 @dataclass(slots=True)
 class Rehearsed:
-    """One step. `victims` are (namespace, name) of Pods; `trouble` is what the API server or the
-    verb said against it."""
+    """One step. `victims` are (namespace, name) of Pods; `trouble` is the objection of the API
+    server or the verb."""
 
     step: Step
     lines: list[str] = field(default_factory=list)
@@ -60,11 +61,11 @@ def told(steps: Sequence[Rehearsed]) -> Iterator[str]:
 
 
 class _Enough(BaseException):
-    """The step waits for the effect of what it did. Not an Exception, so that no verb minds it."""
+    """The step waits for the effect of its action. Not an Exception, so that no verb catches it."""
 
 
 class StandingClock:
-    """Time that passes only by waiting, and at once."""
+    """Time that only passes by waiting, and at once."""
 
     def __init__(self, clock: EngineClock) -> None:
         self._clock = clock
@@ -72,11 +73,11 @@ class StandingClock:
         self._skipped = 0.0
 
     def monotonic(self) -> float:
-        """Where waiting has brought us."""
+        """The time that waiting has reached."""
         return self._began + self._skipped
 
     def wall(self) -> float:
-        """The true time: ages of Pods are measured by it."""
+        """The true time: ages of Pods depend on it."""
         return self._clock.wall()
 
     def wait(self, seconds: float) -> None:
@@ -84,16 +85,16 @@ class StandingClock:
         self._skipped += max(0.0, seconds)
 
     def until(self, holds: Callable[[], bool], deadline: float) -> bool:
-        """What is not so already will not come about: the rehearsal of this step ends here."""
+        """What does not hold already will not come about: the rehearsal of this step ends here."""
         if not holds():
             raise _Enough
         return True
 
     def poke(self) -> None:
-        """Nobody waits."""
+        """Nothing waits."""
 
     def checking(self, check: Callable[[], None]) -> StandingClock:
-        """Nothing is cut short."""
+        """Nothing ends early."""
         return self
 
 
@@ -124,7 +125,7 @@ class _Rehearsal:
         return self._found
 
     def perform(self, step: Step, limit: float) -> None:
-        """For flow verbs too: whatever is said against a step, the next one is rehearsed."""
+        """For flow verbs as well: whatever the objection to a step, the next one is rehearsed."""
         self.attempt(step, limit)
 
     def attempt(self, step: Step, limit: float) -> Attempt:
@@ -134,7 +135,7 @@ class _Rehearsal:
             mine.lines += _promises(step)
             return Attempt(Outcome.PASSED, "", denied=False)
         if step.verb.rehearse is None:
-            mine.lines.append("described only: nothing can be asked without doing it")
+            mine.lines.append("described only: it cannot be rehearsed without doing it")
             return Attempt(Outcome.PASSED, "", denied=False)
         context = _Watched(self._state, step, self._state.clock.monotonic() + step.within.seconds,
                            self, mine)  # fmt: skip
@@ -145,7 +146,7 @@ class _Rehearsal:
             pass
         except (ActionFailed, NotMet, ClusterError) as error:
             if namespace := _missing_namespace(error):
-                mine.lines.append(f"cannot be asked before namespace {namespace} exists")
+                mine.lines.append(f"cannot be checked before namespace {namespace} exists")
             else:
                 mine.trouble = str(error)
         mine.lines += self._headroom(context.chosen, step)
@@ -160,12 +161,12 @@ class _Rehearsal:
             self._found[-1].lines.append(entry.text)
 
     def _headroom(self, chosen: Sequence[Object], step: Step) -> Iterator[str]:
-        """Budget by budget: what it allows now, and how many of its Pods the step takes."""
+        """Budget by budget: what it allows now, and how many of its Pods the step affects."""
         for namespace in sorted({objects.namespace(pod) for pod in chosen}):
             try:
                 budgets = self._state.cluster.list(BUDGETS, namespace)
             except ClusterError as error:
-                yield f"budgets are not known: {error}"
+                yield f"budgets are unknown: {error}"
                 continue
             for budget in budgets:
                 taken = sum(selects(budget, pod) and needs_budget(pod, budget) for pod in chosen)
@@ -174,7 +175,8 @@ class _Rehearsal:
 
 
 def _missing_namespace(error: Exception) -> str:
-    """The namespace for lack of which the API server could not answer; "" for any other reason."""
+    """The missing namespace because of which the API server could not answer; "" for any other
+    reason."""
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, NotFound):
         cause = cause.__cause__
@@ -196,7 +198,7 @@ def _promises(step: Step) -> Iterator[str]:
 
 
 class _Watched(StepContext):
-    """Tells the rehearsal whom the step would harm."""
+    """Reports to the rehearsal whom the step would harm."""
 
     def __init__(self, state: RunState, step: Step, deadline: float, performer: Any,
                  into: Rehearsed) -> None:  # fmt: skip
@@ -228,7 +230,7 @@ class _Watched(StepContext):
 
 
 class _Answers:
-    """Writes go out as dryRun=All; what the API server said is told."""
+    """Writes are sent as dryRun=All; the API server's answers are recorded."""
 
     def __init__(self, into: Rehearsed) -> None:
         self._into = into

@@ -1,4 +1,4 @@
-"""The run's `Sight`: asks its own cluster and its own views."""
+"""The run's `Sight`: tests its own cluster and its own views."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from resilience.engine.run.views import Views
 def sight(
     options: Options, cluster: Cluster, views: Views, clock: EngineClock, stack: ExitStack
 ) -> Sight:
-    """It looks from now on until the stack is closed; where nobody has to look, all is clear."""
+    """Looks from now on until the stack is closed; if no look is needed, everything counts as
+    seen."""
     if not options.lookout:
         return Clear()
 
@@ -26,7 +27,7 @@ def sight(
 
 
 def _answers(cluster: Cluster) -> bool:
-    """Whether the API server does: a refusal is an answer."""
+    """Whether the API server answers: a refusal is an answer."""
     try:
         cluster.request("GET", "/version", timeout=ASK_WITHIN)
     except ServerTrouble:

@@ -25,14 +25,14 @@ LOOK_EVERY = 0.2
 """Seconds between two looks at abort conditions."""
 
 HINT_AFTER = 5.0
-"""Seconds after which it is told why a probe is not steady yet."""
+"""Seconds after which the reason why a probe is not steady yet is reported."""
 
 LONGEST_FINISH = 1.0
-"""Seconds that the last request of a slow probe is waited for."""
+"""Seconds to wait for the last request of a slow probe."""
 
 
 class NotSteady(Exception):
-    """A probe was not steady before the first action; the text says what it saw."""
+    """A probe was not steady before the first action; the text says what it observed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Deck:
             self._note(member.probe, "steady")
 
     def _wait_for(self, probe: RunningProbe, deadline: float) -> None:
-        """Steady; after a while it is told what keeps it, before it looks as if the run hung."""
+        """Steady; after a while it reports the reason for the delay, before the run looks hung."""
         clock = self._state.clock
         soon = clock.monotonic() + HINT_AFTER
         try:
@@ -99,7 +99,7 @@ class Deck:
             self._watcher.start()
 
     def finish(self) -> None:
-        """Stop once every probe has sent the last request that lies in the window."""
+        """Stop once every probe has sent the last request of the window."""
         intervals = [each.step.rate.interval for each in self._members if each.step.rate]
         self._state.clock.wait(min(2 * max(intervals, default=0.0), LONGEST_FINISH))
         self.stop()
@@ -108,7 +108,7 @@ class Deck:
                 member.probe.conclude()
 
     def stop(self) -> None:
-        """Stop measuring; what is under way is still collected."""
+        """Stop measuring; requests in flight are still collected."""
         self._over.set()
         if self._watcher is not None:
             self._watcher.join()
@@ -120,8 +120,8 @@ class Deck:
             self._note(member.probe, "stopped")
 
     def judge(self, window: Window) -> list[Finding]:
-        """Every promise, held against what was measured in the window, or in the span of the step
-        that the probe's `during` names."""
+        """Every objective, compared with what was measured in the window, or in the span of the
+        step that the probe's `during` names."""
         findings: list[Finding] = []
         for member in self._members:
             span = self._during(member.step, window)
@@ -130,7 +130,7 @@ class Deck:
         return findings
 
     def vacuous(self) -> Iterator[Finding]:
-        """One for each probe whose promises were kept while nothing could have broken them."""
+        """One for each probe whose objectives were met while nothing could have violated them."""
         for member in self._members:
             step, state = member.step, self._state
             text = vacuous.calm(step, state) or vacuous.unrelated(step, member.selector, state)
@@ -197,10 +197,10 @@ def _placed(finding: Finding, step: Step) -> Finding:
 
 
 class _NoFlow:
-    """A probe carries no steps."""
+    """A probe contains no steps."""
 
     def perform(self, step: Step, limit: float) -> None:
-        raise ActionFailed(f"{step.title}: a probe carries no steps")
+        raise ActionFailed(f"{step.title}: a probe contains no steps")
 
     def attempt(self, step: Step, limit: float) -> Attempt:
-        raise ActionFailed(f"{step.title}: a probe carries no steps")
+        raise ActionFailed(f"{step.title}: a probe contains no steps")

@@ -1,8 +1,8 @@
 """Chooses the victims of an earlier run again, from its report.json.
 
 The same seed makes the same choice among the same number of candidates in the same order; names
-make it where they still exist. A victim is found by uid; else by name (a StatefulSet's Pod, a
-node); else, where Pods have new names, the seed chooses again and takes the same ordinals in the
+override it where they still exist. A victim is found by uid; else by name (a StatefulSet's Pod, a
+node); else, if Pods have new names, the seed chooses again and takes the same positions in the
 order of names. A scenario that is not in the report is refused.
 """
 
@@ -43,7 +43,7 @@ class Replay:
 
 
 class Repeated(Random):
-    """A step's own stream, that samples who is known first."""
+    """A step's own stream, which samples known victims first."""
 
     def __new__(cls, *_: object) -> Repeated:
         return super().__new__(cls)
@@ -75,7 +75,7 @@ def _same_name(obj: Any, known: Known) -> bool:
 
 
 def read(path: Path) -> Mapping[str, Replay]:
-    """By the scenario's id. Refused for a file that is no report of ours."""
+    """By the scenario's id. Refused for a file that is not a report of this plugin."""
     try:
         runs = json.loads(path.read_text(encoding="utf-8"))["runs"]
         return {str(run["scenario"]["id"]): _replay(run) for run in runs}

@@ -5,8 +5,8 @@
         ...  # steps
     record = run.record()
 
-Whatever happens in the block, probes are stopped and what was changed is undone before it ends.
-Who calls the steps differs: `scenario.run` takes them from the phases of a file, the fixture
+Whatever happens in the block, probes are stopped and changes are undone before it ends. Only the
+source of the steps differs: `scenario.run` takes them from the phases of a file, the fixture
 `resilience` from the calls of a test.
 """
 
@@ -44,7 +44,7 @@ class Trouble:
 
 
 class Run:
-    """Made by `begin`, used once."""
+    """Created by `begin`, used once."""
 
     def __init__(self, scenario: Scenario, state: RunState, clock: EngineClock) -> None:
         self.scenario = scenario
@@ -96,8 +96,8 @@ class Run:
 
     @contextmanager
     def under_way(self) -> Iterator[None]:
-        """The time in which steps are carried out; at its end everything is undone and the journal
-        is closed. What is raised in it goes on after the undo."""
+        """The time in which steps are executed; at its end everything is undone and the journal
+        is closed. Exceptions in it are raised again after the undo."""
         state = self.state
         cancel = state.aborter.on_abort(self._clock.poke)
         try:
@@ -119,8 +119,8 @@ class Run:
             state.journal.close()
 
     def open(self) -> None:
-        """Write the journal's first line and begin to watch. ActionFailed or ClusterError where
-        that cannot be done; nothing was changed then."""
+        """Write the journal's first line and begin to watch. ActionFailed or ClusterError if
+        that is impossible; nothing was changed then."""
         teardown.begin(self.state, self.scenario.title)
         self.state.open_views()
 
@@ -129,7 +129,7 @@ class Run:
         return self._clock.monotonic()
 
     def deck(self) -> Deck:
-        """A new group of probes, stopped at the latest when the run winds up."""
+        """A new group of probes, stopped at the latest at the end of the run."""
         made = Deck(self.state)
         self._decks.append(made)
         return made
@@ -188,7 +188,7 @@ class Run:
         if self.decided:
             return []
         failures = list(self.state.failures())
-        if self.state.aborter.aborted:  # the step that was under way did not fail by itself
+        if self.state.aborter.aborted:  # the step that was running did not fail by itself
             failures = [done for done in failures if done.record.ended is not None]
         return failures
 

@@ -1,9 +1,9 @@
-"""Carries out one scenario: given, probes steady, when, settle, then, undo, verdict.
+"""Executes one scenario: given, probes steady, when, settle, then, undo, verdict.
 
-The same path every time: whatever happens after the journal was opened, probes are stopped, what
-was changed is put back, and a record is returned. Nothing in a scenario makes `run` raise; an
-exception from outside (a test's timeout, a signal handler's) waits in `aborter.cause` until the
-undo is done, for the caller to raise again.
+The same path every time: whatever happens after the journal was opened, probes are stopped, changes
+are undone, and a record is returned. Nothing in a scenario makes `run` raise; an exception from
+outside (a test's timeout, a signal handler's) waits in `aborter.cause` until the undo is done, for
+the caller to raise again.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def run(
     emit: Callable[[Entry], None],
     aborter: Aborter,
 ) -> RunRecord:
-    """Carry out `scenario`; `options.run` names the run. The journal is closed at the end."""
+    """Execute `scenario`; `options.run` names the run. The journal is closed at the end."""
     return carry_out(
         Run.begin(
             scenario,
@@ -74,7 +74,7 @@ class _Phases:
         self._deck = run.deck()
 
     def act(self) -> None:
-        """Everything that an abort cuts short."""
+        """Everything that an abort ends early."""
         scenario, state = self._scenario, self._state
         self._run.open()
         self._all(scenario.given)
@@ -122,7 +122,7 @@ class _Phases:
 
     @contextmanager
     def _stopping(self) -> Iterator[None]:
-        """A failed step ends its phase; what was broken is still measured until it settles."""
+        """A failed step ends its phase; broken things are still measured until they settle."""
         try:
             yield
         except Stopped:
@@ -130,7 +130,7 @@ class _Phases:
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
-        """Nothing that happens while acting may keep the undo from happening."""
+        """No event while acting may prevent the undo."""
         try:
             yield
         except (Stopped, Aborted):
@@ -147,6 +147,6 @@ class _Phases:
             self._state.aborter.caught(error)
 
     def judge(self) -> None:
-        """Hold every promise against what was measured in the window."""
+        """Compare every objective with what was measured in the window."""
         if self._run.window is not None:
             self._run.judged = [*self._deck.judge(self._run.window), *self._deck.vacuous()]

@@ -2,7 +2,7 @@
 
 A terminating Pod still answers, breaks connections and counts in no objective, so the window in
 which objectives are judged stays open until then. A victim that outlives its own grace period plus
-a margin (its node is dead, a finalizer holds it) is no longer waited for, and the timeline says so.
+a margin (its node is dead, a finalizer holds it) is no longer awaited, and the timeline says so.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ AFTERMATH = 2.0
 """Seconds that are still judged after the last victim is gone."""
 
 MARGIN = 30.0
-"""Seconds beyond its grace period that a victim is waited for."""
+"""Seconds beyond its grace period for which a victim is awaited."""
 
 
 def begun(state: RunState) -> bool:
@@ -30,7 +30,8 @@ def begun(state: RunState) -> bool:
 
 
 def wait_until_over(state: RunState, settled: float) -> float:
-    """Wait until `settled`, and until the harm is over; the moment at which judging ends."""
+    """Wait until `settled`, and until the harm is over; returns the moment at which judging
+    ends."""
     state.clock.until(lambda: False, settled)
     slow = _dying(state)
     patience = max((objects.grace(pod) for pod in slow), default=0) + MARGIN
@@ -41,20 +42,18 @@ def wait_until_over(state: RunState, settled: float) -> float:
             state.timeline.note(
                 What.NOTE,
                 f"{objects.title(pod)} still terminates {patience:.0f}s "
-                "after settling; it is no longer waited for",
+                "after settling; it is no longer awaited",
             )
     until = max(settled, _last_gone(state) + AFTERMATH)
     if (left := until - state.clock.monotonic()) > 0:
-        text = (
-            f"judging goes on for {left:.1f}s, until {AFTERMATH:g}s after the last victim was gone"
-        )
+        text = f"judging continues for {left:.1f}s, until {AFTERMATH:g}s after the last victim left"
         state.timeline.note(What.NOTE, text)
     state.clock.until(lambda: False, until)
     return until
 
 
 def _waiting(pods: list[Object]) -> str:
-    """What the run is still waiting for, told before it looks as if it hung."""
+    """What the run is still waiting for, reported before it looks hung."""
     more = f" and {many(len(pods) - 1, 'more Pod')}" if len(pods) > 1 else ""
     grace = max(objects.grace(pod) for pod in pods)
     return f"waiting until {objects.title(pods[0])}{more} is gone; grace period {grace:g}s"
@@ -83,7 +82,7 @@ def _dying(state: RunState) -> list[Object]:
 
 
 def _last_gone(state: RunState) -> float:
-    """When the last of the run's Pods went away, -inf when none did since the first action."""
+    """When the last of the run's Pods disappeared, -inf if none did since the first action."""
     since = state.struck_at if state.struck_at is not None else float("inf")
     uids = {victim.uid for victim in state.victims}
     workloads = {affected.uid for affected in state.affected}

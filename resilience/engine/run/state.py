@@ -1,4 +1,5 @@
-"""What one run carries from phase to phase. Made by `run`, written by contexts, read at the end."""
+"""What one run carries from phase to phase. Created by `run`, written by contexts, read at the
+end."""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ from resilience.model.verdict import Finding, Outcome, StepRecord
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """One step that was carried out, and what it means for the scenario if it decides."""
+    """One executed step, and what it means for the scenario if it decides."""
 
     record: StepRecord
     outcome: Outcome
@@ -36,7 +37,7 @@ class Done:
 
 @dataclass(slots=True, kw_only=True)
 class RunState:
-    """`clock` is cut short by an abort. `struck_at` is when the first action under `when` began."""
+    """An abort ends waits of `clock`. `struck_at` is when the first action under `when` began."""
 
     run: RunId
     seed: int
@@ -61,8 +62,8 @@ class RunState:
     sight: Sight = field(default_factory=Clear)
 
     def unseen(self, *, last: bool) -> str:
-        """Why nothing can be said of the cluster now, "" where it can. `last`: the answer decides,
-        so that the API server is asked once more."""
+        """Why nothing is known about the cluster now, "" if it is. `last`: the answer decides,
+        so the API server is tested once more."""
         confirmed = last and self.sight.confirm()
         since = None if confirmed else self.sight.blind_since()
         if since is None:
@@ -100,7 +101,7 @@ class RunState:
         )
 
     def pod(self, uid: str) -> Object | None:
-        """The Pod of that uid as the run's watches show it now."""
+        """The Pod with that uid as the run's watches show it now."""
         namespaces = {victim.namespace for victim in self.victims if victim.uid == uid}
         for namespace in namespaces or {self.namespace}:
             found = self.views.open(PODS, namespace).by_uid(uid)
@@ -114,11 +115,11 @@ class RunState:
         try:
             self.views.open(EVENTS, self.namespace)
         except ApiError as error:
-            self.timeline.note(What.NOTE, f"Events are not shown: {error}")
+            self.timeline.note(What.NOTE, f"Events cannot be shown: {error}")
 
     def failures(self) -> Sequence[Done]:
-        """Steps that did not do or hold what they should, but for optional ones, and for a flow
-        verb whose inner step says it already."""
+        """Failed steps, except optional ones, and flow verbs whose nested step reports the
+        failure already."""
         failed = [
             done for done in self.done if done.outcome is not Outcome.PASSED and not done.optional
         ]

@@ -1,4 +1,4 @@
-"""Carries out one step with all rules of the engine, for every family of verbs.
+"""Executes one step under all rules of the engine, for every family of verbs.
 
 An action must name its victims and prove its effect. A check is repeated on every change until it
 holds or its deadline has passed; under `then` it runs once unless `within` is written. A failed
@@ -43,30 +43,31 @@ class Stopped(Exception):
 class _Ended:
     outcome: Outcome
     message: str
-    denied: bool = False  # by the API server or by a budget, not by us and not by chance
+    denied: bool = False  # by the API server or by a budget, not by a guard and not by chance
 
 
 class Steps:
-    """Performs steps of one run, in the order asked for."""
+    """Executes steps of one run, in the order of the calls."""
 
     def __init__(self, state: RunState) -> None:
         self._state = state
-        self._lock = Lock()  # `parallel` performs steps in several threads
+        self._lock = Lock()  # `parallel` executes steps in several threads
 
     def perform(self, step: Step, limit: float = inf) -> None:
-        """One step, from its first entry in the timeline to its record; over by `limit`."""
+        """One step, from its first entry in the timeline to its record; `limit` is its latest
+        end."""
         done, _ = self._perform(step, limit)
         if done.outcome is not Outcome.PASSED and not step.optional:
             raise Stopped(done)
 
     def attempt(self, step: Step, limit: float = inf) -> Attempt:
-        """The same for a step that may fail: what became of it decides nothing by itself."""
+        """The same for a step that may fail: its outcome decides nothing by itself."""
         done, ended = self._perform(replace(step, optional=True), limit)
         return Attempt(done.outcome, ended.message, ended.denied)
 
     def _perform(self, step: Step, limit: float) -> tuple[Done, _Ended]:
         state = self._state
-        state.clock.wait(0)  # an abort that came between two steps stops here
+        state.clock.wait(0)  # an abort between two steps stops here
         started = state.clock.monotonic()
         state.timeline.note(What.STEP, step.title, _facts(step, "started"))
         deadline = min(started + step.within.seconds, limit)
@@ -129,7 +130,7 @@ class Steps:
 
         ask = step.verb.ask if step.verb.family is Family.PROBE else step.verb.run
         if ask is None:
-            raise ActionFailed(f"`{step.verb.name}` cannot stand under {step.phase.value}")
+            raise ActionFailed(f"`{step.verb.name}` is not allowed under {step.phase.value}")
 
         def holds() -> bool:
             decides = once or self._state.clock.monotonic() >= deadline
@@ -142,7 +143,7 @@ class Steps:
                 last[:] = [error]
                 return error.final
             except (Behind, Unreachable, ServerTrouble) as error:
-                last[:] = [error]  # blind is not wrong: ask again until the deadline
+                last[:] = [error]  # unseen is not wrong: repeat until the deadline
                 return False
             last.clear()
             return True
@@ -156,7 +157,7 @@ class Steps:
 
 
 def outcome_of(error: ActionFailed | ClusterError) -> Outcome:
-    """What a step that could not be carried out means. The harness is at fault only where the API
+    """The meaning of a step that could not be executed. The harness is at fault only if the API
     server gave no usable answer; after a wrong selector or manifest nothing was measured."""
     if isinstance(error, Unreachable | ServerTrouble):
         return Outcome.HARNESS_ERROR
@@ -164,7 +165,7 @@ def outcome_of(error: ActionFailed | ClusterError) -> Outcome:
 
 
 def _is_check(step: Step) -> bool:
-    """A probe outside of `while` asks once, like a check."""
+    """Outside `while` a probe sends one request, like a check."""
     return step.verb.family in (Family.CHECK, Family.PROBE)
 
 

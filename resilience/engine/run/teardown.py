@@ -1,4 +1,5 @@
-"""The two ends of the journal in a run: its first line, and undoing all that it still holds."""
+"""The two ends of the journal in a run: its first line, and undoing everything that it still
+holds."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from resilience.model.timeline import What
 
 
 def begin(state: RunState, title: str) -> None:
-    """Say who, where and when, before anything is changed."""
+    """Record who, where and when, before anything is changed."""
     state.journal.begin(
         {
             "run": state.run,
@@ -27,8 +28,8 @@ def begin(state: RunState, title: str) -> None:
 
 
 def put_back(state: RunState, clock: EngineClock) -> list[str]:
-    """Undo everything, newest first; returns what is left, in words. `clock` is one that the run's
-    own abort does not cut short; three presses of Ctrl-C do."""
+    """Undo everything, newest first; returns what is left, in words. The run's own abort does
+    not end waits of `clock`; three presses of Ctrl-C do."""
     if state.cluster.ended():
         return _gone(state)
     if not _may_undo(state):
@@ -69,7 +70,7 @@ def _kept(state: RunState) -> list[str]:
 
 
 def _undone(state: RunState) -> list[str]:
-    """The run that took the lock over has put everything back before it began."""
+    """The run that took the lock over has undone everything before it began."""
     state.timeline.note(What.UNDO, "undone by the run that took the lock over", {"state": "done"})
     for undo in state.journal.pending():
         state.journal.forget(undo.id)
@@ -77,13 +78,13 @@ def _undone(state: RunState) -> list[str]:
 
 
 def _unrecorded(state: RunState) -> list[str]:
-    """A journal that lacks lines: had this run died, nobody would have known what to put back."""
+    """A journal without some lines: had this run died, nobody would have known what to undo."""
     trouble = state.journal.trouble
     return [f"{trouble}; undos are not recorded there"] if trouble else []
 
 
 def _may_undo(state: RunState) -> bool:
-    """Waiting for a lock to be ours again can be abandoned, as the undo itself can."""
+    """Waiting to regain a lock can be abandoned, as the undo itself can."""
     try:
         return state.options.guard.may_undo()
     except Abandoned:
@@ -97,7 +98,7 @@ def _check(state: RunState) -> None:
 
 
 def _gone(state: RunState) -> list[str]:
-    """The cluster has ended, and with it all that was changed there."""
+    """The cluster has ended, and with it everything that was changed there."""
     state.aborter.abort("the cluster ended while the run was under way", Why.GONE)
     for undo in state.journal.pending():
         state.journal.forget(undo.id)

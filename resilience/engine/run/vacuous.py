@@ -1,7 +1,7 @@
 """Passes that would prove nothing: nothing was broken, or nothing that the probe could have seen.
 
-Each rule returns the sentence that says so, "" where there is something to judge. What cannot be
-told (a changed ConfigMap may concern any Service) is given the benefit of the doubt.
+Each rule returns the sentence that says so, "" if there is something to judge. Unclear cases (a
+changed ConfigMap may concern any Service) get the benefit of the doubt.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ def calm(step: Step, state: RunState) -> str:
 
 
 def backing(step: Step, state: RunState) -> Mapping[str, str]:
-    """Labels by which the probed Service finds its Pods, {} where that is not known. To be asked
-    while the Service exists."""
+    """Labels with which the probed Service selects its Pods, {} if unknown. To be read while the
+    Service exists."""
     service, namespace = _service(step, state)
     if not service:
         return {}
@@ -98,7 +98,7 @@ def unrelated(step: Step, selector: Mapping[str, str], state: RunState) -> str:
     return (
         f"no Pod behind the Service {namespace}/{service} ({labels}) was harmed or changed, but"
         f" {', '.join(dict.fromkeys(names)) or 'nothing'}; if the Service depends on that, write"
-        " `depends_on: LABELS` beside it"
+        " `depends_on: LABELS` next to it"
     )
 
 

@@ -1,8 +1,8 @@
 """The run's live copies of the cluster: opened once, shared by steps, kept until the run ends.
 
-Every event is remembered with the moment it was received, from the first listing on, because
-checks ask for what happened while they were not looking (`recovered`, `restarts`). Each event also
-wakes every wait. A history, like a view, is never older than the run's own writes.
+Every event is kept with the moment it was received, from the first listing on, because checks need
+what happened while they were not looking (`recovered`, `restarts`). Each event also wakes every
+wait. A history, like a view, is never older than the run's own writes.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Views:
         self._stack.close()
 
     def listen(self, listener: Listener) -> None:
-        """Hear every event of every view, those of the first listing included."""
+        """Subscribe to every event of every view, those of the first listing included."""
         self._listeners.append(listener)
 
     def open(self, resource: Resource, namespace: str = "", labels: str = "") -> View:
@@ -51,8 +51,9 @@ class Views:
             return self._views[key]
 
     def history(self, resource: Resource) -> Sequence[WatchEvent]:
-        """Events of all views of that resource, in order of receipt: with all of what this run
-        wrote, because each view is read first, and answers only once it shows that."""
+        """Events of all views of that resource, in order of receipt. They include everything
+        that this run wrote, because each view is read first, and answers only once it shows
+        that."""
         with self._lock:
             views = [view for key, view in self._views.items() if key[0] == resource]
         for view in views:
@@ -75,8 +76,8 @@ class Views:
         resource, namespace, labels = key
         view = self._stack.enter_context(self._cluster.view(resource, namespace, labels=labels))
         history = self._history[key] = []
-        # Subscribe first, so that nothing falls between listing and listening; what the listing
-        # already shows is then told once more by nobody, because versions are compared.
+        # Subscribe first, so that nothing falls between listing and listening; nothing is reported
+        # twice, because versions are compared.
         early: list[WatchEvent] = []
         listed = False
 

@@ -1,8 +1,8 @@
-"""`pytest --resilience-audit`: each rule of the audit as one test, beside scenarios or alone.
+"""`pytest --resilience-audit`: each rule of the audit as one test, with scenarios or alone.
 
 The objects are read once, when the first of these tests runs; nothing is changed, so they may run
-under pytest-xdist too. `-m audit` selects them. `-n` is pytest-xdist's number of workers, so the
-namespace is said as everywhere else: `--resilience-namespace shop`.
+under pytest-xdist as well. `-m audit` selects them. `-n` is pytest-xdist's number of workers, so
+the namespace is given as everywhere else: `--resilience-namespace shop`.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ class AuditFailed(Exception):
 
 
 class AuditRules(pytest.Collector):
-    """The collector of all rules; it stands for no file."""
+    """The collector of all rules; it has no file."""
 
     def __init__(self, *, level: Level, **kw: Any) -> None:
         super().__init__(**kw)
         self.level = level
 
     def collect(self) -> list[pytest.Item]:
-        """One item for each rule, whatever it will find."""
+        """One item for each rule, whether or not it will find anything."""
         from resilience.audit.catalogue import catalogue
 
         rules, _ = catalogue()
@@ -48,7 +48,7 @@ class AuditItem(pytest.Item):
         self.add_marker("audit")
 
     def runtest(self) -> None:
-        """Fails with all that the rule found; skips where it could not be asked."""
+        """Fails with everything that the rule found; skips if it could not be evaluated."""
         from resilience.audit.shown import junit
 
         audit = _audit(self.config)
@@ -66,18 +66,18 @@ class AuditItem(pytest.Item):
     def repr_failure(
         self, excinfo: pytest.ExceptionInfo[BaseException], *args: Any, **kw: Any
     ) -> Any:
-        """Our own failures as text."""
+        """This package's failures as text."""
         if isinstance(excinfo.value, AuditFailed):
             return str(excinfo.value)
         return super().repr_failure(excinfo, *args, **kw)
 
     def reportinfo(self) -> tuple[Any, int | None, str]:
-        """No file stands for it."""
+        """It has no file."""
         return self.config.rootpath, None, f"audit: {self.name}"
 
 
 def items(session: pytest.Session) -> Sequence[pytest.Item]:
-    """All of them. UsageError where there is no cluster to read."""
+    """All of them. UsageError when there is no cluster to read."""
     from resilience.audit.base.rule import Level
 
     settings = session.config.stash[SETTINGS]

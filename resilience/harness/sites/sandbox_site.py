@@ -1,4 +1,4 @@
-"""The embedded sandbox: started for this session and used by nobody else.
+"""The embedded sandbox: started for this session and used only by it.
 
 It needs no consent, no locks and no limits; its journal is the local file alone.
 """

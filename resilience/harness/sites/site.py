@@ -1,4 +1,4 @@
-"""What a session asks of the place where its runs act."""
+"""What a session needs from the place where its runs act."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from resilience.model.verb import Catalogue
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shared:
-    """What all runs of a session share. `heed` hears what became of each dead run."""
+    """Shared by all runs of a session. `heed` is called with the result for each dead run."""
 
     settings: Settings
     verbs: Catalogue
@@ -33,8 +33,8 @@ class Shared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """A run before it begins. `reach` is what it may change; None: a test in Python, of which that
-    is known step by step."""
+    """A run before it begins. `reach` is what it may change; None: a test in Python, whose reach
+    is learned step by step."""
 
     scenario: Scenario
     options: Options
@@ -60,7 +60,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guarded:
-    """What a run acts with: its cluster, its guard, and its journals beside the local file."""
+    """The means of a run: its cluster, its guard, and its journals besides the local file."""
 
     cluster: HttpCluster
     guard: RunGuard
@@ -75,17 +75,16 @@ class Site(Protocol):
         """Whether the cluster ends with the session."""
 
     def opened(self) -> AbstractContextManager[HttpCluster]:
-        """The cluster, in which what dead runs left is undone already."""
+        """The cluster, after what dead runs left has been undone."""
 
     def consent(self, cluster: HttpCluster, scenario: Scenario, namespace: str) -> None:
-        """Refused where the scenario may not do what it would."""
+        """Refused if the scenario may not do what it would."""
 
     def rehearsing(self, cluster: HttpCluster, scenario: Scenario, namespace: str) -> Guarded:
-        """For a dry run: it asks through the door of the run, which is shut where nothing
-        consents."""
+        """For a dry run: it passes the door of the run, which is shut without consent."""
 
     def guarded(self, cluster: HttpCluster, wanted: Wanted) -> AbstractContextManager[Guarded]:
-        """Held for the time of the run. Refused where it may not begin."""
+        """Held for the duration of the run. Refused if it may not begin."""
 
     def ending(self, aborter: Aborter) -> AbstractContextManager[None]:
-        """Aborts the run where the cluster ends, or cannot work."""
+        """Aborts the run if the cluster ends, or cannot work."""

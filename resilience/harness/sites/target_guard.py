@@ -33,7 +33,7 @@ AWAY = 300.0
 
 
 class LockLost(ClusterError):
-    """Someone else may be acting by now: nothing was sent."""
+    """Another run may be acting: nothing was sent."""
 
 
 class LimitsOnly(RunGuard):
@@ -60,8 +60,8 @@ class Terms:
 
 
 class TargetGuard(LimitsOnly):
-    """Consent that is withdrawn ends the run before its next step; the undo goes on. What is
-    written goes out at the target's pace, and only under our locks."""
+    """Withdrawn consent ends the run before its next step; the undo continues. Writes are sent
+    at the target's pace, and only under this run's locks."""
 
     def __init__(
         self,
@@ -121,7 +121,7 @@ class TargetGuard(LimitsOnly):
         return bool(self._locks.lost) and self._journal_is_gone()
 
     def _pace(self, clock: EngineClock) -> Middleware:
-        """A bucket of its own; a sandbox that no target speaks of is not spared."""
+        """A separate bucket; a sandbox without a target is not limited."""
         target = self._agreed.target
         if target is None and self._cluster.is_sandbox:
             return lambda call, send: send(call)
@@ -129,7 +129,7 @@ class TargetGuard(LimitsOnly):
         return paced(Bucket(rate, burst, clock))
 
     def _regained(self) -> bool:
-        """The locks again, and nobody has undone our changes meanwhile."""
+        """The locks again, if nobody has undone this run's changes meanwhile."""
         clock = self._clock.checking(self._aborter.check_undo)
         regained = self._locks.regain(self._settings.lock_wait, clock, AWAY)
         self._sink.mute = not regained or self._journal_is_gone()
@@ -139,13 +139,13 @@ class TargetGuard(LimitsOnly):
         """Whether another run has undone what this one changed: its journal is gone then."""
         try:
             return not is_there(self._cluster, self._run, self._settings.journal_namespace)
-        except ClusterError:  # it does not answer: nobody knows
+        except ClusterError:  # it does not answer: unknown
             return False
 
 
 class StepwiseGuard(TargetGuard):
-    """For a test in Python, whose steps are not known beforehand: consent and permissions of each
-    step are checked when it comes."""
+    """For a test in Python, whose steps are not known beforehand: consent and permissions are
+    checked step by step."""
 
     def before(self, step: Step) -> None:
         rights = of_step(step, self._namespace, self._directory)
@@ -169,7 +169,7 @@ def guard_of(
     wanted: Wanted,
     terms: Terms,
 ) -> TargetGuard:
-    """The guard of a run whose locks are held; a lock that is lost ends the run."""
+    """The guard of a run whose locks are held; a lost lock ends the run."""
     _keep(terms.locks, terms.sink, wanted.aborter)
     kind = StepwiseGuard if wanted.reach is None else TargetGuard
     return kind(shared, targets, clock, cluster, wanted, terms)
@@ -189,7 +189,7 @@ def _keep(locks: Locks, sink: JournalMap, aborter: Aborter) -> None:
 
 
 def _locked(ours: Callable[[], bool], locks: Locks, inner: Middleware) -> Middleware:
-    """Sends no write but under our locks; an undo may wait until they are ours again."""
+    """Sends writes only under this run's locks; an undo may wait to regain them."""
 
     def send_if_ours(call: Call, send: Callable[[Call], Object]) -> Object:
         if call.method not in READS and not ours():

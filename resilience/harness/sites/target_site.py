@@ -1,6 +1,6 @@
-"""A cluster of someone's, by its context: changed only with consent, under locks and limits.
+"""Someone's cluster, by its context: changed only with consent, under locks and limits.
 
-A guard refuses before the run begins, or holds the run to its terms while it goes on.
+A guard refuses before the run begins, or enforces its terms while it runs.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class TargetSite:
     @contextmanager
     def opened(self) -> Iterator[HttpCluster]:
         shared, settings = self.shared, self.shared.settings
-        # In a dry run nothing that would change anything is sent, whoever tries.
+        # In a dry run no change is sent, whoever tries.
         gate = dry.gate if settings.dry_run else None
         with clusters.open_context(settings.context, settings.kubeconfig, gate=gate) as opened:
             opened.means = consent.means(opened, self.targets, settings.helper_image)
@@ -59,7 +59,7 @@ class TargetSite:
 
     def consent(self, cluster: HttpCluster, scenario: Scenario, namespace: str) -> None:
         reach = of_scenario(scenario, namespace)
-        if not reach:  # it reads a store, say; nothing of the cluster concerns it
+        if not reach:  # it only reads a store, for instance; nothing of the cluster concerns it
             return
         consent.consent_to(cluster, self.targets, reach)
         preflight.ask(cluster, scenario, namespace, self.shared.settings.journal_namespace)
@@ -76,16 +76,15 @@ class TargetSite:
 
     @contextmanager
     def guarded(self, cluster: HttpCluster, wanted: Wanted) -> Iterator[Guarded]:
-        """With the run's locks held. Refused when nothing allows it, when someone else holds the
-        locks, outside of a window, or when the gate is shut. A run that acts on nothing needs
-        none."""
+        """With the run's locks held. Refused without consent, when another holds the locks,
+        outside of a window, or when the gate blocks it. A run that acts on nothing needs none."""
         reach = self._everything(cluster, wanted) if wanted.reach is None else wanted.reach
         if not reach:
             yield Guarded(cluster=cluster.under(), guard=RunGuard())
             return
         shared, aborter, settings = self.shared, wanted.aborter, self.shared.settings
         clock = self.clock.checking(aborter.check)
-        # An API server that is away is waited for.
+        # An unreachable API server is waited for.
         calm = cluster.through(patient(clock, settings.lock_wait, shared.tell))
         agreed = consent.consent_to(calm, self.targets, reach)
         limits = Limits(agreed.target, calm, wanted.namespace, self.clock.wall)
@@ -108,17 +107,17 @@ class TargetSite:
         return nullcontext()
 
     def _everything(self, cluster: HttpCluster, wanted: Wanted) -> Reach:
-        """What a test in Python may reach for: its namespace, and what its target consents to."""
+        """The reach of a test in Python: its namespace, and what its target consents to."""
         target = consent.target_of(cluster, self.targets)
         nodes = cluster.is_sandbox or (target is not None and target.nodes)
         return Reach(namespaces=frozenset({wanted.namespace}), nodes=nodes, cluster_scoped=ANY)
 
     def _books(self, cluster: HttpCluster) -> HttpCluster:
-        """The cluster as our own Leases and journals are written to it."""
+        """The cluster for this project's own Leases and journals."""
         return consent.books(cluster, self.shared.settings.journal_namespace)
 
     def _place(self, cluster: HttpCluster) -> takeover.Place:
-        """Where dead runs of this cluster are looked for."""
+        """Where to look for dead runs of this cluster."""
         settings = self.shared.settings
         wait = patient(self.clock, settings.lock_wait, self.shared.tell, writes=True)
         return takeover.Place(

@@ -21,7 +21,7 @@ where it is not known how it ended."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecStore:
-    """Commands with `{key}`, `{value}` and `{prefix}` in their arguments; no shell of ours."""
+    """Commands with `{key}`, `{value}` and `{prefix}` in their arguments; without a shell."""
 
     place: Place
     run: Run

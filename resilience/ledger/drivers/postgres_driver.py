@@ -50,8 +50,7 @@ class PostgresStore:
 
 
 class PostgresSession:
-    """`resilience.ledger.drivers.session.Session`, with one connection that is made anew after an
-    error."""
+    """`resilience.ledger.drivers.session.Session`, with one connection, replaced after an error."""
 
     def __init__(self, store: PostgresStore, psycopg: Any) -> None:
         self._store, self._psycopg = store, psycopg

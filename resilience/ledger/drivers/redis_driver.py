@@ -34,8 +34,7 @@ class RedisStore:
 
 
 class RedisSession:
-    """`resilience.ledger.drivers.session.Session`, with one connection that is made anew after an
-    error."""
+    """`resilience.ledger.drivers.session.Session`, with one connection, replaced after an error."""
 
     def __init__(self, store: RedisStore, redis: Any) -> None:
         self._store, self._redis = store, redis

@@ -47,7 +47,7 @@ class Session(Protocol):
         """Delete all keys of the run. Idempotent."""
 
     def close(self) -> None:
-        """Let go of the connection. Idempotent."""
+        """Close the connection. Idempotent."""
 
 
 class Refresh(Protocol):

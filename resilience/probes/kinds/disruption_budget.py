@@ -3,7 +3,7 @@
 A DELETE, a crash, a taint and a rollout all pass budgets by; only evictions honour them. This probe
 watches the budgets all the time and fails the scenario when fewer Pods were healthy than a budget
 wants because of what the run did, and says which budget, when and by what. What breaks by itself is
-told and does not fail.
+reported and does not fail.
 """
 
 from __future__ import annotations

@@ -198,7 +198,7 @@ def _touches(http: Http, namespace: str) -> Reach:
 
 
 def configuration(http: Http, host: str, port: int, name: str, directory: Path) -> dict[str, Any]:
-    """What the agent is told. `name` is what a client calls the host, for Host and TLS."""
+    """What the agent receives. `name` is what a client calls the host, for Host and TLS."""
     tls = http.scheme == "https" if http.service else _url(http).scheme == "https"
     headers = dict(http.headers)
     if http.service and "host" not in {key.lower() for key in headers}:

@@ -142,7 +142,7 @@ def _rights(ledger: Ledger, namespace: str) -> Sequence[Right]:
 
 
 def _touches(ledger: Ledger, namespace: str) -> Reach:
-    """It writes to the store: whoever owns the namespace must have consented."""
+    """It writes to the store: the owner of the namespace must have consented."""
     return Reach(namespaces=frozenset(_namespaces(ledger, namespace)[:1]))
 
 

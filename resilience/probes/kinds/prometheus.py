@@ -1,8 +1,8 @@
 """`prometheus`: every value of a query, over the time that is judged, keeps to a limit.
 
 For what the service counts itself: a queue's length, errors of a dependency, saturation. The query
-is asked once over the whole time when measuring has ended, as a graph would ask it. No data is not
-measured: a limit that nobody reported against was not kept.
+is sent once for the whole time when measuring has ended, as a graph would. Without data the result
+is not measured.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def _rights(prometheus: Prometheus, namespace: str) -> Sequence[Right]:
 
 
 def run(step: Step, context: ProbeContext) -> RunningProbe:
-    """Begin; it is asked at the end."""
+    """Begin; it is sent at the end."""
     from resilience.probes.kinds.query_range import QueryProbe
 
     return QueryProbe(step, context, step.parameters, promised(step.parameters))

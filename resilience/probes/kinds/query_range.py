@@ -55,7 +55,7 @@ class QueryProbe:
         self._promised = promised
         self._began = context.clock.monotonic()
         self._points: Sequence[Point] = ()
-        self._trouble = "the run ended before Prometheus was asked"
+        self._trouble = "the run ended before Prometheus was queried"
         namespace = what.namespace or context.namespace
         self._base = what.url.rstrip("/")
         if what.service:

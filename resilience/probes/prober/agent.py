@@ -278,7 +278,7 @@ class Exchange:
 
 
 class Resolver:
-    """Asks for addresses on threads, since getaddrinfo blocks; each request asks anew."""
+    """Asks for addresses on threads, since getaddrinfo blocks; each request asks again."""
 
     def __init__(self, plan: Plan, wake: int) -> None:
         import queue
@@ -450,8 +450,8 @@ class Prober:
             self.resolver.ask.put(exchange)
 
     def _kept(self) -> Exchange | None:
-        """A connection to send on again; one that the server has ended by now is none, though the
-        loop has not come to hear of it."""
+        """A connection to send on again; one that the server has ended is none, even if the
+        loop has not noticed yet."""
         while self.idle:
             kept = self.idle.pop()
             heard = select.poll()

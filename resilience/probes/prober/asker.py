@@ -1,7 +1,7 @@
 """A prober on threads of this process, for questions that only a library of this process can ask.
 
 The agent travels into Pods and is standard library only; a database's protocol, a user's callable
-or exec over the API server are asked from here. The schedule is the agent's: question k leaves at
+or exec over the API server are sent from here. The schedule is the agent's: question k leaves at
 `start + k / rate`, whether or not earlier ones were answered. This process may be busy with other
 things; how late each question left is recorded, and the judgement holds it against the measurement.
 """

@@ -65,7 +65,7 @@ class Site:
         return {"name": self.name, "namespace": self.namespace, "labels": labels}
 
     def secret(self, configuration: Mapping[str, Any]) -> Object:
-        """The agent's file and what it is told."""
+        """The agent's file and what it receives."""
         told, texts = dict(configuration), {"agent.py": AGENT.read_text("utf-8")}
         if told.get("ca"):
             texts["ca.crt"] = Path(told["ca"]).read_text("utf-8")

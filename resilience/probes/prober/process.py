@@ -1,7 +1,7 @@
 """One prober process: started, read, stopped. It dies with us, because its stdin closes then.
 
-What it measured goes to a `SampleLog` from a thread that does nothing else. That it ended before it
-was told to, and why, is kept in `trouble`.
+What it measured goes to a `SampleLog` from a thread that does nothing else. If it ends early,
+`trouble` says why.
 """
 
 from __future__ import annotations

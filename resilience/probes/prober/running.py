@@ -1,7 +1,7 @@
 """A probe at work: an agent process, its log, and the promises of its step.
 
 Steady is ten good answers in a row. `abort_below` looks at the last five seconds, and at no fewer
-than twenty requests. A prober that died or was late is told as "not measured", never as a pass.
+than twenty requests. A prober that died or was late is reported as "not measured", never as a pass.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The API server's process: loop, registry, controllers, two listeners, an orderly end.
 
-`run` blocks until SIGTERM or SIGINT. One byte on `arguments.ready` says that both listeners accept;
-the pipe closed without one says that it failed.
+`run` blocks until SIGTERM or SIGINT. One byte on `arguments.ready` reports that both listeners
+accept; a pipe closed without it reports a failure.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from resilience.sandbox.host.sandbox_config import ProcessArguments
 
 
 def run(arguments: ProcessArguments) -> None:
-    """Serve until told to stop."""
+    """Serve until a signal arrives."""
     use_all_descriptors()
     try:
         asyncio.run(_main(arguments))

@@ -1,9 +1,9 @@
-"""Keeps Python's garbage collector from stopping a big sandbox.
+"""Keeps Python's garbage collector from pausing a big sandbox.
 
-A full collection looks at every stored object, and ten thousand Pods take it some sixty
-milliseconds, again and again while they change. Stored objects have no circles and go without it.
-So once a full collection takes noticeably long, what survived it is never looked at again: it was
-just found to be no garbage. What is in a circle then and dropped later stays: a handful of objects
+A full collection visits every stored object: for ten thousand Pods that takes some sixty
+milliseconds, again and again while they change. Stored objects have no cycles and do not need it.
+So once a full collection takes noticeably long, its survivors are never visited again: it has just
+found that they are not garbage. Cycles among them that are dropped later stay: a handful of objects
 per connection that was open at that moment.
 """
 
@@ -24,7 +24,7 @@ long."""
 
 
 class Pauses:
-    """A callback for `gc.callbacks`. `spent` tells CPU seconds of this thread."""
+    """A callback for `gc.callbacks`. `spent` returns CPU seconds of this thread."""
 
     def __init__(
         self,
@@ -45,9 +45,9 @@ class Pauses:
 
 
 def attend(pauses: Pauses) -> None:
-    """Begin. What lives now lives until the end: the collector need not look at it again."""
+    """Begin. Objects that exist now live until the end: the collector can skip them."""
     gc.set_threshold(*THRESHOLDS)
     gc.collect()
     gc.freeze()
-    gc.collect()  # else the next waits until a quarter of what was frozen has gathered
+    gc.collect()  # otherwise the next waits until a quarter of what was frozen has accumulated
     gc.callbacks.append(pauses)

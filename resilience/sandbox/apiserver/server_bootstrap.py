@@ -1,7 +1,7 @@
-"""What the API server itself puts into a fresh cluster: the default roles, and its own endpoint.
+"""What the API server itself creates in a fresh cluster: the default roles, and its own endpoint.
 
 Source: the real server's post-start hooks (rbac/bootstrap-roles, and the kubernetes Service's
-endpoint reconciler). Namespaces and the rest are the controllers' to make.
+endpoint reconciler). The controllers create namespaces and the rest.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _read() -> dict[str, list[Obj]]:
 
 
 def service_range(registry: Registry, network: str) -> None:
-    """ServiceCIDR `kubernetes`: where Services get their addresses."""
+    """ServiceCIDR `kubernetes`: the range of Services' addresses."""
     resource = registry.resource("servicecidrs", "networking.k8s.io")
     spec = {"cidrs": [f"{network}.128.0/17"]}
     made = registry.create(resource, {"metadata": {"name": "kubernetes"}, "spec": spec})

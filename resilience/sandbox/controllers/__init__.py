@@ -19,8 +19,8 @@ def start(
 ) -> Callable[[], None]:
     """Start every controller and the scheduler on the clock's loop; returns stop.
 
-    `root_ca` is the PEM text that ConfigMap kube-root-ca.crt of each namespace holds; without it
-    there is no such ConfigMap. `directory` is the sandbox's; without it volumes cannot be copied.
+    `root_ca` is the PEM text of ConfigMap kube-root-ca.crt in each namespace; without it there is
+    no such ConfigMap. `directory` is the sandbox's; without it volumes cannot be copied.
     """
     from resilience.sandbox.controllers.manager import Manager
     from resilience.sandbox.reconcile.volume_directories import HostDirectories

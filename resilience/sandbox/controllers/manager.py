@@ -1,6 +1,6 @@
-"""Which controllers run, in which order they hear of changes.
+"""Which controllers run, and in which order they receive changes.
 
-The Pod index comes first, because controllers ask it inside their own callbacks. Controllers are
+The Pod index comes first, because controllers use it inside their own callbacks. Controllers are
 created before any is started: a started one may already write.
 """
 
@@ -82,13 +82,13 @@ class Manager:
         root_ca: str = "",
         directories: Directories | None = None,
     ) -> None:
-        """`timer` measures real time spent; tests pass a standing one to be deterministic."""
+        """`timer` measures real time spent; tests pass a constant one to be deterministic."""
         places = directories or NoDirectories()
         self.context = Context(api, clock, Runner(clock, timer), root_ca, places)
         self.controllers = [controller(self.context) for controller in controllers]
 
     def start(self) -> None:
-        """Make what every cluster has, subscribe and begin."""
+        """Create the bootstrap objects, subscribe and begin."""
         bootstrap(self.context.api)
         self.context.watch(self.context.kind("pods"), self.context.pods.observe)
         for controller in self.controllers:

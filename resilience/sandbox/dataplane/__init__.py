@@ -1,1 +1,1 @@
-"""The data plane: TCP and UDP forwarders for Services, and names for Pods."""
+"""The data plane: TCP and UDP forwarders for Services, and DNS for Pods."""

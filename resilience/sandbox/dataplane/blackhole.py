@@ -1,7 +1,7 @@
-"""An address where a connection is never answered: what a dropped packet looks like.
+"""An address where connections are never answered, as if packets were dropped.
 
 A listener that accepts nothing and whose backlog is full: the kernel then drops every SYN, so a
-connect hangs until its own timeout, as it does where a NetworkPolicy is enforced.
+connect hangs until its own timeout, as with an enforced NetworkPolicy.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Blackhole:
         self._fill()
 
     def _fill(self) -> None:
-        """Connect until one attempt is left hanging."""
+        """Connect until one attempt hangs."""
         for _ in range(TRIES):
             filler = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
             self._fillers.append(filler)
@@ -36,7 +36,7 @@ class Blackhole:
                 return
 
     def close(self) -> None:
-        """Let everything that hangs be refused."""
+        """Refuse all hanging connections."""
         for each in (*self._fillers, self._listener):
             each.close()
 

@@ -1,4 +1,4 @@
-"""Which endpoint a new connection goes to: random, or the client's last one under affinity."""
+"""The endpoint of a new connection: random, or the client's last one under affinity."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ REMEMBERED = 10000
 
 
 class Chooser:
-    """One per listener; remembers clients only where the Service asks for it."""
+    """One per listener; remembers clients only if the Service has affinity."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
-"""Answers the question of `policy` for addresses, from what the API server says now.
+"""Applies `policy_rules` to addresses, from the API server's present state.
 
-Pods and namespaces are followed only while there is a policy: ten thousand Pods cost nothing here
-as long as nobody restricts them. A flag file tells Pods whether asking is worth their while.
+Pods and namespaces are followed only while a policy exists: ten thousand Pods cost nothing here as
+long as nothing restricts them. A flag file tells Pods whether they need to ask.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ POLICIES = "/apis/networking.k8s.io/v1/networkpolicies"
 
 @dataclass(slots=True)
 class Enforcement:
-    """`flag` exists while there is any NetworkPolicy and everything needed to judge is known."""
+    """`flag` exists while there is a NetworkPolicy and everything needed to judge is known."""
 
     client: Client
     flag: Path
@@ -78,14 +78,14 @@ class Enforcement:
             self._namespaces[obj["metadata"]["name"]] = obj["metadata"].get("labels") or {}
 
     def allows(self, source: str, target: str, port: int, protocol: str) -> bool:
-        """Whether a connection between two addresses may be made."""
+        """Whether a connection between two addresses is allowed."""
         if not self.policies:
             return True
         ends = self._peer(source), self._peer(target)
         return allows(self.policies.values(), *ends, port, protocol)
 
     def allows_dns(self, source: str) -> bool:
-        """Whether a Pod may ask the cluster's DNS."""
+        """Whether a Pod may use the cluster's DNS."""
         if not self.policies:
             return True
         policies = self.policies.values()

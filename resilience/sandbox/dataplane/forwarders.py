@@ -1,4 +1,4 @@
-"""Keeps one forwarder per Service port, in step with what the API server says."""
+"""Keeps one forwarder per Service port, in step with the API server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from resilience.sandbox.wire.api_client import MERGE, Client
 
 
 class Forwarder(Protocol):
-    """What both protocols offer."""
+    """Common to both protocols."""
 
     forward: Forward
 
@@ -49,7 +49,7 @@ class Proxy:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def refresh(self, key: str) -> None:
-        """Bring the forwarders of one Service in line, at once."""
+        """Update the forwarders of one Service, at once."""
         service = self.state.services.get(key)
         wanted: dict[Listen, Forward] = {}
         if service is not None:
@@ -74,12 +74,12 @@ class Proxy:
         return found
 
     def endpoints(self, address: str, port: int, protocol: str) -> tuple[Endpoint, ...]:
-        """The endpoints behind a Service's address and port; empty when it is none."""
+        """The endpoints behind a Service's address and port; empty for other addresses."""
         forwarder = self._forwarders.get(Listen(address, port, protocol))
         return () if forwarder is None else forwarder.forward.endpoints
 
     def _publish(self, service: Obj) -> None:
-        """Say on the Service where its privileged ports really stand."""
+        """Annotate the Service with the actual numbers of its privileged ports."""
         if not self._shift or forwarding_table.is_headless(service):
             return
         ports = [port["port"] for port in service["spec"].get("ports") or []]
@@ -98,4 +98,4 @@ class Proxy:
         try:
             await self._client.patch(path, patch, MERGE)
         except (ApiError, ConnectionError, FileNotFoundError):
-            pass  # the Service is gone, or the next change of it tries again
+            pass  # the Service is gone, or its next change retries

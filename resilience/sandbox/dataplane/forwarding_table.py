@@ -1,7 +1,7 @@
 """What the data plane should serve, computed from Services and EndpointSlices: pure functions.
 
-Endpoints are chosen as kube-proxy does (pkg/proxy/topology.go): the ready ones; if there are none,
-those that still serve while they terminate.
+Endpoints are chosen as in kube-proxy (pkg/proxy/topology.go): the ready ones; if there are none,
+terminating ones that still serve.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Permits = Callable[[str, str, int, str], bool]
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """Where a Service port is reached; `port` is the one the Service declares."""
+    """The address of a Service port; `port` is the declared number."""
 
     address: str
     port: int
@@ -30,7 +30,7 @@ class Listen:
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """Where connections to a `Listen` go; `affinity` in seconds, 0 for none."""
+    """The targets of a `Listen`; `affinity` in seconds, 0 for none."""
 
     service: str
     endpoints: tuple[Endpoint, ...]
@@ -38,10 +38,10 @@ class Forward:
 
 
 def source_of(client: str, service_address: str) -> str | None:
-    """The address from which a client's traffic reaches endpoints; None leaves it to the kernel.
+    """The source address of a client's traffic to endpoints; None leaves it to the kernel.
 
     Clients inside keep theirs. One from outside the cluster's addresses gets the first node's, as
-    kube-proxy masquerades it: to a Pod, 127.0.0.1 would mean the Pod itself.
+    kube-proxy masquerades it: for a Pod, 127.0.0.1 would mean the Pod itself.
     """
     if not client.startswith("127."):
         return None
@@ -85,7 +85,7 @@ def is_headless(service: Obj) -> bool:
 def forwards(
     service: Obj, slices: Iterable[Obj], node_addresses: Sequence[str]
 ) -> dict[Listen, Forward]:
-    """Everything that is to be served for one Service."""
+    """Everything to be served for one Service."""
     found: dict[Listen, Forward] = {}
     spec = service["spec"]
     if is_headless(service) or spec.get("type") == "ExternalName":

@@ -1,8 +1,8 @@
-"""Whether the data plane can do its work: what a full table of descriptors is reported by.
+"""Whether the data plane can do its work: how a full table of descriptors is reported.
 
-While it cannot, a file exists that says why: a service must not be judged by its answers then. The
-first time is logged, a repetition is not, so no log grows by it. Once there is room again for a few
-descriptors the file goes.
+While it cannot, a file exists that says why: a service must not be judged by its answers then. Only
+the first occurrence is logged, so no log grows by it. Once a few descriptors are available again
+the file is deleted.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ ROOM = 16
 
 @dataclass(slots=True)
 class Health:
-    """One for all forwarders; without a file there is nobody to tell."""
+    """One for all forwarders; without a file nothing is reported."""
 
     file: Path | None = None
     _sick: bool = False
     _logged: bool = False
 
     def suffers(self, error: OSError) -> bool:
-        """Note an error; False if it says nothing about this process."""
+        """Record an error; False if it says nothing about this process."""
         if error.errno not in EXHAUSTED:
             return False
         if not self._sick:
@@ -57,7 +57,7 @@ class Health:
 
 
 def _written(file: Path, why: str) -> None:
-    """Write without a descriptor to spare: a symbolic link holds a text, and needs none."""
+    """Write without a spare descriptor: a symbolic link holds text, and needs none."""
     try:
         os.symlink(why, file)
     except FileExistsError:
@@ -65,7 +65,7 @@ def _written(file: Path, why: str) -> None:
 
 
 def _has_room() -> bool:
-    """Whether some descriptors can be had."""
+    """Whether a few descriptors are available."""
     held: list[int] = []
     try:
         held.extend(os.dup(0) for _ in range(ROOM))

@@ -1,9 +1,9 @@
-"""What forwarders of TCP and of UDP share: an address that is held as long as there are endpoints.
+"""Common to forwarders of TCP and UDP: an address that is held while endpoints exist.
 
-An address that someone else has is tried again until it is free: the Service that had it before
-may still be closing, or a program of the user's own took it. After `stop` nothing is taken any
-more. Where the process has no descriptor left, what comes in waits for a moment and `health` tells.
-What comes in is each protocol's own.
+An address in use is tried again until it is free: the Service that had it before may still be
+closing, or a program of the user may hold it. After `stop` nothing is opened any more. If the
+process has no descriptor left, incoming traffic waits for a moment and `health` reports it. Each
+protocol handles incoming traffic itself.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Listening(ABC):
             self._open()
 
     def stop(self) -> None:
-        """The Service port is gone, or has nobody behind it."""
+        """The Service port is gone, or has no endpoints."""
         if self._rebind is not None:
             self._rebind.cancel()
             self._rebind = None
@@ -88,7 +88,7 @@ class Listening(ABC):
         self._loop.add_reader(made.fileno(), self._take)
 
     def _take(self) -> None:
-        """Take what came in; pause where there is nothing left to take it with."""
+        """Accept incoming traffic; pause when no descriptor is left."""
         assert self._socket is not None
         try:
             self._readable()
@@ -108,4 +108,4 @@ class Listening(ABC):
 
     @abstractmethod
     def _readable(self) -> None:
-        """Something came in."""
+        """Traffic arrived."""

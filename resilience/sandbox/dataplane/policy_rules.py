@@ -1,7 +1,7 @@
-"""NetworkPolicy as a pure question: may this connection be made?
+"""NetworkPolicy as a pure function: whether a connection is allowed.
 
-Rules of networking.k8s.io/v1: a Pod that no policy selects for a direction is open in it; one that
-is selected is open only to what some rule allows. Both ends must agree: egress of the source and
+Rules of networking.k8s.io/v1: a Pod that no policy selects for a direction is open in it; a
+selected one is open only to what some rule allows. Both ends must agree: egress of the source and
 ingress of the target.
 """
 

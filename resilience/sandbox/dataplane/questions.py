@@ -1,4 +1,4 @@
-"""Answers Pods' questions: addresses of a name, and whether a connection may be made."""
+"""Answers Pods' queries: addresses of a name, and whether a connection is allowed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from resilience.sandbox.dataplane.forwarders import Proxy
 
 
 class Questions:
-    """One for all Pods; `node_address` is where the black hole is dug."""
+    """One for all Pods; `node_address` is the address of the black hole."""
 
     def __init__(self, proxy: Proxy, node_address: str) -> None:
         self._proxy = proxy
@@ -20,13 +20,13 @@ class Questions:
         self._blackhole: Blackhole | None = None
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer the one question of a connection."""
+        """Answer the one query of a connection."""
         try:
             words = (await reader.readline()).decode().split()
             writer.write(json.dumps(self._answer(words)).encode() + b"\n")
             await writer.drain()
         except (ConnectionError, ValueError):
-            pass  # the Pod is gone, or talks nonsense
+            pass  # the Pod is gone, or sent an invalid query
         finally:
             writer.close()
 

@@ -1,4 +1,4 @@
-"""What the data plane knows of the cluster, and which Services a change concerns."""
+"""The data plane's view of the cluster, and which Services a change concerns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ MOST_NODES_WITH_PORTS = 50
 
 @dataclass(slots=True)
 class State:
-    """Services and slices by namespace/name; `on_service` hears whose forwards may have changed."""
+    """Services and slices by namespace/name; `on_service` is called for Services whose forwards
+    may have changed."""
 
     on_service: Callable[[str], None] = lambda key: None
     services: dict[str, Obj] = field(default_factory=dict)

@@ -1,7 +1,7 @@
 """Two connections joined: bytes, end of stream, resets and backpressure pass both ways.
 
-A side that ends its stream is still sent to (half-close), and both are closed once both have ended;
-a side that is reset resets the other; a side that does not read makes the other one's sender wait.
+A side that ends its stream still receives (half-close), and both are closed once both have ended; a
+reset on one side resets the other; a side that does not read blocks the other side's sender.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Side(asyncio.Protocol):
         if other is None or other.transport is None:
             return False
         if other.ended:
-            other.transport.close()  # after what it is still to be sent
+            other.transport.close()  # after the data that is still to be sent
             return False
         other.transport.write_eof()
         return True  # stay open for what the other side still sends

@@ -1,8 +1,8 @@
-"""One TCP port of one Service: a listener while there is someone to forward to.
+"""One TCP port of one Service: a listener while endpoints exist.
 
-Without endpoints there is no listener, so a connection is refused as with kube-proxy. A connection
-to an endpoint that refuses comes back as a reset instead: the listener has accepted by then.
-Upstream connections come from the client's own address, as kube-proxy keeps it.
+Without endpoints there is no listener, so a connection is refused as with kube-proxy. If an
+endpoint refuses, the client gets a reset instead: the listener has accepted by then. Upstream
+connections use the client's own address, as kube-proxy preserves it.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class TcpForwarder(Listening):
     async def _join(self, client: socket.socket, source: str, endpoint: Endpoint) -> None:
         kept = source_of(source, self._address[0])
         if not self._permits(kept or source, endpoint[0], endpoint[1], "TCP"):
-            # Where a policy is enforced the packets vanish: nothing is heard, then it times out.
+            # With an enforced policy packets vanish: no answer, then a timeout.
             await asyncio.sleep(CONNECT_TIMEOUT)
             reset_socket(client)
             return
@@ -102,10 +102,10 @@ class TcpForwarder(Listening):
 
 
 def _connect_now(upstream: socket.socket, address: Endpoint) -> bool:
-    """Whether the connection stands at once, as it does on loopback while the backlog has room.
+    """Whether the connection is established at once, as on loopback while the backlog has room.
 
-    The first call only says that it began; the handshake is over by the second. It saves a turn of
-    the event loop for every connection.
+    The first call only reports that it began; the handshake is over by the second. That saves a
+    turn of the event loop for every connection.
     """
     if upstream.connect_ex(address) in (errno.EINPROGRESS, 0):
         return upstream.connect_ex(address) in (0, errno.EISCONN)

@@ -33,7 +33,7 @@ class _Flow:
         try:
             self.upstream.send(data)
         except OSError:
-            self.close()  # nobody listens there: the next datagram chooses anew
+            self.close()  # no listener there: the next datagram chooses again
 
     def _answer(self) -> None:
         try:
@@ -74,7 +74,7 @@ class UdpForwarder(Listening):
         super().update(forward)
 
     def stop(self) -> None:
-        """Close: a datagram from now on is answered by "port unreachable"."""
+        """Close: from now on a datagram is answered by "port unreachable"."""
         self._forget()
         super().stop()
 

@@ -1,4 +1,4 @@
-"""The machine below a sandbox: Linux calls, processes, addresses, files, certificates.
+"""The host below a sandbox: Linux calls, processes, addresses, files, certificates.
 
 A leaf of the sandbox.
 """

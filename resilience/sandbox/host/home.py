@@ -1,8 +1,8 @@
-"""Where sandboxes live on disk, which of them are alive, and how the dead ones are swept.
+"""The directories of sandboxes: which are alive, and how dead ones are removed.
 
 `BASE/ID/` holds everything of one sandbox. `BASE/ID/lock` is locked (flock) by the owner and the
-reaper for as long as either lives: who can take the lock may remove the directory, after ending
-every process that still carries the sandbox's marker.
+reaper for as long as either is alive: a process that gets the lock may remove the directory, after
+ending every process that still carries the sandbox's marker.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class Record:
 
 
 def base() -> Path:
-    """The directory of all of this user's sandboxes: under TMPDIR, mode 0700, made on demand."""
-    # Not `gettempdir` alone: it silently passes over a TMPDIR that cannot be written.
+    """The directory of all of this user's sandboxes: under TMPDIR, mode 0700, created on demand."""
+    # Not `gettempdir` alone: it silently skips a TMPDIR that cannot be written.
     path = Path(os.environ.get("TMPDIR") or tempfile.gettempdir()) / f"resilience-{os.getuid()}"
     try:
         path.mkdir(mode=0o700, exist_ok=True)
@@ -60,7 +60,7 @@ def base() -> Path:
 
 
 def bound_logs(directory: Path) -> None:
-    """Cut every log that has grown large to its end; whoever writes it appends."""
+    """Truncate every log that has grown large; its writers append."""
     for path in sorted(directory.glob("*.log")):
         size = path.stat().st_size
         if size <= LARGEST_LOG:
@@ -118,7 +118,7 @@ def _read_record(directory: Path) -> Record | None:
     try:
         return Record(**json.loads((directory / "sandbox.json").read_text()))
     except (FileNotFoundError, ValueError, TypeError):
-        return None  # still starting, or just going
+        return None  # still starting, or just ending
 
 
 def _directories() -> list[Path]:
@@ -130,7 +130,7 @@ def _try_lock(directory: Path, *, keep: bool) -> int | None:
     try:
         lock = os.open(directory / "lock", os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
-        return None  # being made or being removed this moment, see `_abandoned`
+        return None  # being created or removed at this moment, see `_abandoned`
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -142,7 +142,7 @@ def _try_lock(directory: Path, *, keep: bool) -> int | None:
 
 
 def sweep() -> list[str]:
-    """End and remove what dead sandboxes left; returns their ids."""
+    """End and remove leftovers of dead sandboxes; returns their ids."""
     swept = []
     for directory in _directories():
         lock = _try_lock(directory, keep=True)
@@ -155,7 +155,7 @@ def sweep() -> list[str]:
 
 
 def _abandoned(directory: Path) -> bool:
-    """Whether its maker was killed before there was a lock, or its remover after it was gone."""
+    """Whether its creator was killed before there was a lock, or its remover after it was gone."""
     try:
         return not (directory / "lock").exists() and directory.stat().st_mtime < time.time() - 60
     except FileNotFoundError:

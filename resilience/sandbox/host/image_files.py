@@ -1,4 +1,4 @@
-"""Files that images hold beside their programs, as DIRECTORY/IMAGE/PATH; new with each sandbox."""
+"""Files of images, as DIRECTORY/IMAGE/PATH; created new with each sandbox."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from resilience.sandbox.host import pki
 
 
 def write(directory: Path) -> None:
-    """Make them all."""
+    """Create them all."""
     agnhost = directory / "agnhost"
     agnhost.mkdir(parents=True)
     pki.write_self_signed(

@@ -1,4 +1,4 @@
-"""The kubeconfig of one sandbox: a file of its own, never merged into the user's.
+"""The kubeconfig of one sandbox: a separate file, never merged into the user's.
 
 Written as JSON, which is YAML, so that no YAML library is needed to start. Mode 0600: the token in
 it is the cluster administrator's.
@@ -77,4 +77,4 @@ def remove(path: Path, token: str) -> None:
         if token in path.read_text():
             path.unlink()
     except (OSError, UnicodeDecodeError):
-        pass  # gone, or replaced by someone: not ours to touch
+        pass  # gone, or replaced by someone else: not to be touched

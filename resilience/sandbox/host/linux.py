@@ -1,8 +1,8 @@
 """The few Linux calls that processes of the sandbox begin with: parent-death signal, subreaper,
 process name, as many descriptors as may be had.
 
-Each sandbox process ties its life to its parent's with these. `die_with_parent` must be called in
-the child, right after the fork: the kernel forgets the setting there. The signal comes when the
+These calls tie each sandbox process to its parent's life. `die_with_parent` must be called in the
+child, right after the fork: the kernel forgets the setting there. The signal is sent when the
 *thread* that forked ends, so sandbox processes fork from their main thread only.
 """
 
@@ -36,7 +36,7 @@ def preload() -> None:
 
 
 def signal_on_parent_death(number: signal.Signals) -> None:
-    """Get `number` when the parent ends; says nothing if it already has."""
+    """Get `number` when the parent ends; without effect if it already has."""
     _prctl(PR_SET_PDEATHSIG, int(number))
 
 
@@ -53,12 +53,12 @@ def adopt_orphans() -> None:
 
 
 def name_process(name: str) -> None:
-    """What `ps -o comm` and `top` show; the kernel keeps 15 bytes."""
+    """The name in `ps -o comm` and `top`; the kernel keeps 15 bytes."""
     _prctl(PR_SET_NAME, ctypes.create_string_buffer(name.encode()[:15]))
 
 
 def use_all_descriptors() -> None:
-    """Lift this process's own limit to what it was granted: a server holds many connections, and
-    the usual 1,024 are for programs that call `select`."""
+    """Raise this process's own limit to the hard limit: a server holds many connections, and the
+    usual 1,024 are for programs that call `select`."""
     granted = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (granted, granted))

@@ -1,6 +1,6 @@
 """The sandbox's own certificate authority and the API server's certificate.
 
-EC P-256 keys, made in a few milliseconds and thrown away with the sandbox. Nothing outside the
+EC P-256 keys, generated in a few milliseconds and discarded with the sandbox. Nothing outside the
 sandbox ever trusts them; the authority's key is never written to disk.
 """
 
@@ -40,7 +40,7 @@ def write(ca_file: Path, certificate_file: Path, key_file: Path, addresses: list
 
 
 def write_self_signed(certificate_file: Path, key_file: Path, names: Sequence[str]) -> None:
-    """A certificate that vouches for itself, as test images carry one."""
+    """A self-signed certificate, as test images carry one."""
     now = datetime.datetime.now(datetime.UTC)
     key = ec.generate_private_key(ec.SECP256R1())
     issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
@@ -77,7 +77,7 @@ def _builder(
         .issuer_name(issuer)
         .public_key(public)
         .serial_number(x509.random_serial_number())
-        # An hour of slack, as real tools give it, for clocks that disagree.
+        # An hour of slack for clock skew, as real tools give.
         .not_valid_before(now - datetime.timedelta(hours=1))
         .not_valid_after(now + LIFETIME)
     )
@@ -89,7 +89,7 @@ def _authority(key: ec.EllipticCurvePrivateKey, now: datetime.datetime) -> x509.
     return (
         _builder("sandbox-ca", issuer, key.public_key(), now)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        # Python 3.13 verifies strictly (RFC 5280): it wants both of these on an authority.
+        # Python 3.13 verifies strictly (RFC 5280) and requires both on an authority.
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(usage, critical=True)
         .sign(key, hashes.SHA256())

@@ -1,7 +1,7 @@
-"""Ports below 1024 where the user may not bind them: shifted, everywhere by the same number.
+"""Ports below 1024 if the user may not bind them: shifted, everywhere by the same number.
 
-Each Pod, Service and node has an address of its own, so port 80 of each can stand at 64080 of the
-same address without a clash; 64000 and up lies above the kernel's ephemeral ports (60999).
+Each Pod, Service and node has its own address, so port 80 of each can be at 64080 of the same
+address without a conflict; 64000 and up is above the kernel's ephemeral ports (60999).
 """
 
 from __future__ import annotations
@@ -35,5 +35,5 @@ def _may_bind() -> bool:
 
 
 def published(port: int, shift: int) -> int:
-    """Where `port` really stands."""
+    """The actual number of `port`."""
     return port + shift if 0 < port < PRIVILEGED else port

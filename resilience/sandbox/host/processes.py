@@ -1,8 +1,8 @@
-"""Finding and ending processes by what /proc says, never by a name.
+"""Finds and ends processes with /proc, never by a name.
 
-A sandbox's processes are known in two ways: as descendants of one that we hold, and, when that is
-gone, by the marker `RESILIENCE_SANDBOX=ID` in the environment with which they were started.
-A process of another user cannot be read and is left alone.
+A sandbox's processes are known in two ways: as descendants of a known one, and, when that is gone,
+by the marker `RESILIENCE_SANDBOX=ID` in the environment with which they were started. A process of
+another user cannot be read and is left alone.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def all_pids() -> Iterator[int]:
 
 
 def environment(pid: int) -> dict[str, str]:
-    """What `pid` was started with; empty when it is gone or someone else's."""
+    """The environment with which `pid` was started; empty when it is gone or someone else's."""
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
             pairs = file.read().split(b"\0")
@@ -55,7 +55,7 @@ def environment(pid: int) -> dict[str, str]:
 
 
 def marked(sandbox: str) -> list[int]:
-    """Processes started with the marker of that sandbox, ourselves left out."""
+    """Processes started with the marker of that sandbox, without this one."""
     own = os.getpid()
     return [pid for pid in all_pids() if pid != own and environment(pid).get(MARKER) == sandbox]
 
@@ -70,7 +70,7 @@ def alive(pid: int) -> bool:
 
 
 def kill(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
-    """Send a signal; a process that is gone already is what was wanted."""
+    """Send a signal; a process that is already gone is fine."""
     try:
         os.kill(pid, number)
     except (ProcessLookupError, PermissionError):
@@ -80,7 +80,7 @@ def kill(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
 def kill_all(find: Callable[[], list[int]], deadline: float) -> list[int]:
     """SIGKILL what `find` finds until it finds nothing alive; returns what outlived `deadline`.
 
-    Asked again each round, because a process may fork between the look and the kill.
+    `find` is called again each round, because a process may fork between the look and the kill.
     """
     end = time.monotonic() + deadline
     while True:
@@ -94,7 +94,7 @@ def kill_all(find: Callable[[], list[int]], deadline: float) -> list[int]:
 
 
 def collect_zombies() -> None:
-    """Collect every ended child, so that none stays as a zombie."""
+    """Collect every ended child, so that no zombie stays."""
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass

@@ -1,7 +1,7 @@
 """Clocks: the sandbox's own time, real and scaled, and a virtual one for tests.
 
-Everything in the API server that waits or stamps asks a `Clock` (see `api.py`), so one factor makes
-the rules that take minutes run in seconds, and a test moves time by hand. A scaled clock starts at
+Everything in the API server that waits or stamps uses a `Clock` (see `api.py`), so one factor makes
+rules that take minutes run in seconds, and a test advances time by hand. A scaled clock starts at
 the true wall time and then runs `scale` times as fast: stamps stay plausible and in order.
 """
 
@@ -23,7 +23,7 @@ def stamp(seconds: float) -> str:
 
 @lru_cache(maxsize=64)
 def _whole_stamp(seconds: int) -> str:
-    """Many writes fall into one second."""
+    """Many writes happen within one second."""
     return f"{datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat()}Z"
 
 
@@ -63,7 +63,8 @@ class LoopClock:
 
 
 class VirtualClock:
-    """Time that moves only by `advance`; callbacks run inside it, in the order they fall due."""
+    """Time that moves only by `advance`; callbacks run inside it, in the order in which they are
+    due."""
 
     def __init__(self, start: float = 1_800_000_000.0) -> None:
         self._start = start
@@ -84,7 +85,8 @@ class VirtualClock:
         return lambda: self._cancelled.add(number)
 
     def advance(self, seconds: float) -> None:
-        """Let `seconds` pass; what falls due runs at its own moment, also if newly scheduled."""
+        """Let `seconds` pass; due callbacks run at their own moments, newly scheduled ones
+        included."""
         end = self._passed + seconds
         while self._due and self._due[0][0] <= end:
             moment, number, callback = heapq.heappop(self._due)

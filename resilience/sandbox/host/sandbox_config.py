@@ -1,6 +1,6 @@
-"""What every process of one sandbox knows: where its files lie, which addresses are its own.
+"""The configuration common to all processes of one sandbox: its files and addresses.
 
-Made once by the owner, handed to each process over `fork`; nothing here changes while it runs.
+Created once by the owner, passed to each process over `fork`; nothing here changes while it runs.
 The whole of 127.SLOT.0.0/16 belongs to one sandbox, so that several can run side by side.
 """
 
@@ -18,7 +18,7 @@ KUBERNETES_VERSION = "v1.36.2"
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a bearer token stands for, as `kubectl auth whoami` would print it."""
+    """The identity of a bearer token, as `kubectl auth whoami` prints it."""
 
     user: str
     groups: tuple[str, ...] = ()
@@ -80,7 +80,7 @@ class SandboxConfig:
 
     @property
     def policy_flag(self) -> Path:
-        """Exists while a NetworkPolicy is in force: Pods then ask before they connect."""
+        """Exists while any NetworkPolicy does: Pods then ask before they connect."""
         return self.directory / "policies"
 
     @property
@@ -90,21 +90,21 @@ class SandboxConfig:
 
     @property
     def loopback_network(self) -> str:
-        """First two octets of the twin range, where a Pod's own `localhost` lies."""
+        """First two octets of the twin range, which holds each Pod's own `localhost`."""
         return f"127.{self.slot + 128}"
 
     def node_address(self, index: int) -> str:
-        """InternalIP of node number `index` (from 0): 127.SLOT.0.1 and up, 254 a third octet."""
+        """InternalIP of node number `index` (from 0): 127.SLOT.0.1 and up, 254 per third octet."""
         return f"{self.network}.{index // 250}.{index % 250 + 1}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessArguments:
-    """What one forked process gets beside the config.
+    """What one forked process gets in addition to the config.
 
     `listener` (API server only) is already bound to 127.0.0.1 and listening; `ready` is the write
-    end of a pipe: one byte says "I serve", closing it without one says "I failed".
-    `token` is the process' own bearer token.
+    end of a pipe: one byte means "serving", closing it without one means "failed". `token` is the
+    process' own bearer token.
     """
 
     config: SandboxConfig

@@ -1,7 +1,7 @@
-"""The one error a user of the sandbox can cause, said in one line and without a traceback."""
+"""The only error that a user of the sandbox can cause: one line, without a traceback."""
 
 from __future__ import annotations
 
 
 class SandboxError(Exception):
-    """Object, what was observed, what was expected, what to do next: one line."""
+    """Object, observed, expected, next step: one line."""

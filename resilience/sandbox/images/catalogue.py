@@ -1,4 +1,4 @@
-"""Which images there are, what they run by default, and which programs they hold.
+"""Which images exist, their default command, and their programs.
 
 Any other name ends in `ErrImagePull`, as a wrong name would on a real cluster, unless the user maps
 it (see `own_images`). Tags are not told apart: every `python:*` is the interpreter that runs the
@@ -20,7 +20,7 @@ Program = Callable[[list[str]], int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """One image: `programs` maps what may stand as argv[0] to "module:function"."""
+    """One image: `programs` maps each allowed argv[0] to "module:function"."""
 
     name: str
     repository: str
@@ -164,7 +164,7 @@ _REFERENCE = re.compile(
 
 
 def canonical(reference: str) -> str | None:
-    """`python:3` as a runtime writes it, "docker.io/library/python:3"; None if it is no name."""
+    """`python:3` as a runtime writes it, "docker.io/library/python:3"; None for an invalid name."""
     match = _REFERENCE.fullmatch(reference)
     if match is None:
         return None
@@ -178,7 +178,7 @@ def canonical(reference: str) -> str | None:
 
 
 def find(reference: str) -> Image | None:
-    """The image that `reference` names, or None if the sandbox has none of that name."""
+    """The image that `reference` names, or None if the sandbox has no such image."""
     full = canonical(reference)
     return None if full is None else _BY_REPOSITORY.get(full.rpartition(":")[0])
 
@@ -238,7 +238,8 @@ def preload() -> None:
 
 
 def argv(image: Image, command: Sequence[str], args: Sequence[str]) -> list[str]:
-    """What runs: `command` replaces the entrypoint and drops the image's arguments, `args` them."""
+    """The command line: `command` replaces the entrypoint and drops the image's arguments,
+    `args` replaces those."""
     if command:
         return [*command, *args]
     return [*image.entrypoint, *(args or image.command)]

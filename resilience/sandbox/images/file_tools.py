@@ -1,4 +1,4 @@
-"""Programs about files and about the machine: cp, mv, ln, chmod, find, stat, dd, id, uname ...
+"""Programs about files and the system: cp, mv, ln, chmod, find, stat, dd, id, uname ...
 
 The options that scripts in manifests use. Owners are accepted and not changed: every Pod of the
 sandbox runs as the user who started it.
@@ -58,7 +58,7 @@ def mv_(argv: list[str]) -> int:
 
 
 def ln_(argv: list[str]) -> int:
-    """Link; -s by name, -f over what is there."""
+    """Link; -s symbolic, -f replaces an existing name."""
     given, paths = options(argv)
     source, target = paths[0], _to(paths[1], paths[0]) if len(paths) > 1 else paths[0]
 
@@ -101,12 +101,12 @@ def _below(top: str) -> list[str]:
 
 
 def chown_(argv: list[str]) -> int:
-    """Check that the files are there: owners are always one's own here."""
+    """Check that the files exist: all files have the same owner here."""
     return _each(argv[0], options(argv)[1][1:], os.stat)
 
 
 def find_(argv: list[str]) -> int:
-    """Print what lies below: -name, -type f or d, -maxdepth."""
+    """Print everything below: -name, -type f or d, -maxdepth."""
     words = argv[1:]
     tops = [word for word in words[: next((i for i, w in enumerate(words) if w[:1] == "-"),
                                           len(words))]] or ["."]  # fmt: skip
@@ -169,7 +169,7 @@ def dirname_(argv: list[str]) -> int:
 
 
 def mktemp_(argv: list[str]) -> int:
-    """Make a file, with -d a directory, of a new name in /tmp."""
+    """Create a file, with -d a directory, with a new name in /tmp."""
     made = tempfile.mkdtemp(dir="/tmp") if "-d" in argv else tempfile.mkstemp(dir="/tmp")[1]
     print(made)
     return 0
@@ -206,7 +206,7 @@ def dd_(argv: list[str]) -> int:
 
 
 def sync_(argv: list[str]) -> int:
-    """Nothing to do: files are the machine's own."""
+    """Nothing to do: the host owns the files."""
     return 0
 
 
@@ -227,7 +227,7 @@ def id_(argv: list[str]) -> int:
 
 
 def _user() -> tuple[int, int]:
-    """Who the container is said to run as."""
+    """The user that the container is said to run as."""
     user, colon, group = os.environ.get("RESILIENCE_USER", "").partition(":")
     return (int(user), int(group)) if colon else (os.geteuid(), os.getegid())
 
@@ -255,7 +255,7 @@ def uname_(argv: list[str]) -> int:
 
 
 def printenv_(argv: list[str]) -> int:
-    """Print variables; 1 where one is not set."""
+    """Print variables; 1 if one is not set."""
     if not argv[1:]:
         print("\n".join(f"{name}={value}" for name, value in os.environ.items()))
     for name in argv[1:]:
@@ -266,7 +266,7 @@ def printenv_(argv: list[str]) -> int:
 
 
 def timeout_(argv: list[str]) -> int:
-    """Run a command for so many seconds at most: 124 or 143 where it took longer."""
+    """Run a command with a time limit: 124 or 143 if it took longer."""
     from resilience.sandbox.images.sh.shell import Shell
     from resilience.sandbox.images.sh.shell_control import wait_for
 
@@ -288,7 +288,7 @@ def timeout_(argv: list[str]) -> int:
 
 
 def _until_command(words: list[str]) -> list[str]:
-    """Options and the time, which stand before the command."""
+    """Options and the time, which come before the command."""
     for at, word in enumerate(words):
         if re.fullmatch(r"[\d.]+[smh]?", word) and (at == 0 or words[at - 1] not in ("-k", "-s")):
             return words[: at + 1]
@@ -313,7 +313,7 @@ def rmdir_(argv: list[str]) -> int:
 
 
 def du_(argv: list[str]) -> int:
-    """Print how much lies below, in KiB."""
+    """Print the size of everything below, in KiB."""
     for top in options(argv)[1] or ["."]:
         size = sum(os.lstat(path).st_blocks for path in _below(top)) // 2
         print(f"{size}\t{top}")

@@ -1,4 +1,4 @@
-"""Programs that ask for names: dig and getent, of the DNS of the Pod that they run in."""
+"""Programs that resolve names: dig and getent, with the DNS of their Pod."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def dig_(argv: list[str]) -> int:
         elif word == "-x":
             reverse = True
         elif word.startswith(("@", "-")):
-            print(f"dig: {word} is not understood: only the cluster's DNS is asked",
+            print(f"dig: {word} is not understood: only the cluster's DNS is queried",
                   file=sys.stderr)  # fmt: skip
             return 1
         else:
@@ -62,7 +62,7 @@ def _records(kind: str, name: str, *, search: bool) -> list[tuple[str, str, str]
 
 
 def getent_(argv: list[str]) -> int:
-    """`getent hosts NAME...`: the address and the name of each; 2 where one is not found."""
+    """`getent hosts NAME...`: the address and the name of each; 2 if one is not found."""
     if argv[1:2] not in (["hosts"], ["ahosts"], ["ahostsv4"]) or len(argv) < 3:
         print("getent: only `getent hosts NAME...` is understood", file=sys.stderr)
         return 1

@@ -1,4 +1,4 @@
-"""Programs that speak to others: curl, wget, nslookup, nc. They see the Pod's network and names."""
+"""Network clients: curl, wget, nslookup, nc. They see the Pod's network and names."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def nslookup_(argv: list[str]) -> int:
 
 
 def nc_(argv: list[str]) -> int:
-    """Connect to HOST PORT: what stdin holds goes there, what comes is printed; -z only tries."""
+    """Connect to HOST PORT: stdin is sent, answers are printed; -z only tries."""
     given, words = options(argv, "wpi")
     if "l" in given or len(words) < 2:
         print("nc: only `nc [-u] [-z] [-v] [-w SECONDS] HOST PORT` is understood", file=sys.stderr)
@@ -109,7 +109,7 @@ def nc_(argv: list[str]) -> int:
 
 
 def _datagrams(target: tuple[str, int], wait: float | None) -> int:
-    """What stdin holds is sent as one datagram; answers are printed until `wait` is over."""
+    """Stdin is sent as one datagram; answers are printed until `wait` is over."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as connection:
         connection.connect(target)
         connection.send(open(0, "rb", closefd=False).read())  # noqa: SIM115
@@ -119,7 +119,7 @@ def _datagrams(target: tuple[str, int], wait: float | None) -> int:
             while piece := connection.recv(1 << 16):
                 os.write(1, piece)
         except TimeoutError:
-            pass  # nothing more came: the usual end
+            pass  # no further answer: the usual end
     return 0
 
 

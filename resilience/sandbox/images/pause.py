@@ -1,6 +1,6 @@
-"""`registry.k8s.io/pause` as a process: only where it shares a Pod with others or has a hook.
+"""`registry.k8s.io/pause` as a process: only if it shares a Pod with others or has a hook.
 
-A Pod of nothing but pause costs no process at all; the kubelet simulates it.
+A Pod with only pause needs no process at all; the kubelet simulates it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ def main(argv: list[str]) -> int:
     """Wait for SIGTERM or SIGINT, then end with 0."""
     numbers = (signal.SIGTERM, signal.SIGINT)
     for number in numbers:
-        # A handler marks the signal as caught, which is how the kubelet's gets through.
+        # A handler marks the signal as caught, so the kubelet's signal is delivered.
         signal.signal(number, lambda *_: None)
     signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
     got = signal.sigwait(numbers)

@@ -1,8 +1,8 @@
 """`python:*`: the interpreter's command line, run inside the forked process.
 
-Understands what programs are started with in a container: `-c`, `-m`, a script (usually from a
-mounted ConfigMap), `-u`, `-V`, and the flags that change nothing here. Without a program it reads
-stdin: at a terminal line by line as one talks to it, else to its end.
+Supports the usual command lines in containers: `-c`, `-m`, a script (usually from a mounted
+ConfigMap), `-u`, `-V`, and flags without an effect here. Without a program it reads stdin: line by
+line at a terminal, else to its end.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ class UsageError(Exception):
 
 
 def main(argv: list[str]) -> int:
-    """Run `python ARGUMENTS`; returns 0, or raises what the program raised (SystemExit too)."""
+    """Run `python ARGUMENTS`; returns 0, or raises what the program raised (SystemExit
+    included)."""
     try:
         mode, value, rest = _parse(argv[1:])
     except UsageError as error:
@@ -134,7 +135,7 @@ def _execute(text: str, name: str, module: types.ModuleType, more: dict[str, Any
 
 
 def _real(path: str) -> str:
-    """Where the interpreter's own import finds `path`: it does not go through the translation."""
+    """The real path for the interpreter's own import, which does not use the path translation."""
     from resilience.sandbox.inside import volume_paths
 
     return volume_paths.installed.real_text(path)

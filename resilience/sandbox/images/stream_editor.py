@@ -1,4 +1,4 @@
-"""`sed` and the smallest part of `awk`: what scripts in manifests edit texts with.
+"""`sed` and a small part of `awk`: how scripts in manifests edit texts.
 
 sed has `s///` with g, p, i and a number, `p`, `d`, `q`, `=`, `a`, `i`, `c`, `y`; addresses by
 number, `$` and /expression/, ranges, `!`. awk has patterns and `print` with fields, texts, NR, NF.
@@ -225,7 +225,7 @@ _COMPARE = re.compile(r"\s*(\S+)\s*(==|!=|>=|<=|>|<|~)\s*(.+?)\s*")
 
 
 def awk_(argv: list[str]) -> int:
-    """Patterns and `print`: -F SEPARATOR; anything else of awk is refused by name."""
+    """Patterns and `print`: -F SEPARATOR; other features of awk are refused by name."""
     given, rest = options(argv, "Fv")
     if not rest:
         print("awk: no program", file=sys.stderr)

@@ -1,6 +1,6 @@
 """`tar` as `kubectl cp` and volume copies use it: create to stdout, extract from stdin.
 
-Understands c, x, t with f, v, m, z and -C, each written with or without the dash; the archive is
+Supports c, x, t with f, v, m, z and -C, each written with or without the dash; the archive is
 always stdin or stdout (`-f -`), because a container here has no files of its own to name.
 """
 

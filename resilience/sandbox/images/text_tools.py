@@ -1,6 +1,7 @@
-"""Programs that read texts and print texts: grep, sed, head, tail, sort, tr, cut, wc, printf ...
+"""Programs that read and print text: grep, sed, head, tail, sort, tr, cut, wc, printf ...
 
-What scripts in manifests use of busybox', with the options they use; others are refused by name.
+The part of busybox that scripts in manifests use, with its options; other options are refused by
+name.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _FORMAT = re.compile(r"%(%|[-+ #0]*(?:\d+|\*)?(?:\.\d+)?[bcdeEfgGiosuxX])")
 
 
 def complain(name: str, about: str, error: OSError) -> int:
-    """Say why a file cannot be used; 1."""
+    """Report why a file cannot be used; 1."""
     sys.stdout.flush()
     print(f"{name}: {about}: {error.strerror}", file=sys.stderr)
     return 1
@@ -52,7 +53,7 @@ def options(argv: list[str], with_value: str = "") -> tuple[dict[str, str], list
 
 
 def lines(name: str, paths: Iterable[str], failed: list[int]) -> Iterator[tuple[str, str]]:
-    """Each line with its newline and its file; a file that cannot be read is told."""
+    """Each line with its newline and its file; a file that cannot be read is reported."""
     for path in list(paths) or ["-"]:
         try:
             with open(0 if path == "-" else path, errors="replace", closefd=path != "-") as file:
@@ -63,7 +64,7 @@ def lines(name: str, paths: Iterable[str], failed: list[int]) -> Iterator[tuple[
 
 
 def expression(text: str, *, extended: bool, ignore_case: bool = False) -> re.Pattern[str]:
-    """A POSIX expression as one of Python's: basic ones mark by a backslash what extended have."""
+    """A POSIX expression converted to Python's: basic ones escape what extended ones do not."""
     if not extended:
         text = re.sub(
             r"\\([(){}|+?])|([(){}|+?])|(\\.|\[\^?\]?[^\]]*\])",
@@ -77,7 +78,7 @@ def expression(text: str, *, extended: bool, ignore_case: bool = False) -> re.Pa
 
 
 def grep_(argv: list[str]) -> int:
-    """Print lines that fit: -c -E -F -h -H -i -l -n -o -q -r -v -w -x, -e PATTERN."""
+    """Print matching lines: -c -E -F -h -H -i -l -n -o -q -r -v -w -x, -e PATTERN."""
     given, rest = options(argv, "emABC")
     patterns = [given["e"]] if "e" in given else rest[:1]
     paths = rest if "e" in given else rest[1:]
@@ -149,7 +150,7 @@ def head_(argv: list[str]) -> int:
 
 
 def tail_(argv: list[str]) -> int:
-    """Print the last lines (-n, 10; +N: from there on) or bytes (-c); -f goes on."""
+    """Print the last lines (-n, 10; +N: from that line on) or bytes (-c); -f follows."""
     given, paths = options(argv, "nc")
     failed: list[int] = []
     for path in paths or ["-"]:
@@ -302,7 +303,7 @@ def _set(text: str) -> str:
 
 
 def unescaped(text: str) -> str:
-    """Backslashes as `printf` and `echo -e` read them."""
+    """Backslash escapes as in `printf` and `echo -e`."""
 
     def value(match: re.Match[str]) -> str:
         body = match[1]
@@ -314,7 +315,7 @@ def unescaped(text: str) -> str:
 
 
 def printf_(argv: list[str]) -> int:
-    """Print by a format, again and again until all arguments are used."""
+    """Print by a format, repeated until all arguments are used."""
     if len(argv) < 2:
         print("printf: usage: printf FORMAT [ARGUMENT...]", file=sys.stderr)
         return 1
@@ -430,7 +431,7 @@ def expr_(argv: list[str]) -> int:
             return None
 
         def assign(self, name: str, value: str) -> None:
-            """Expressions of `expr` set nothing."""
+            """Expressions of `expr` set no variables."""
 
     try:
         value = evaluate(" ".join("==" if word == "=" else word for word in argv[1:]), Nothing())

@@ -1,7 +1,7 @@
 """Small programs that images hold for `exec`, hooks and probes: cat, echo, env, ls, sleep, sh ...
 
-Written in Python so that they see the Pod's volumes, name and network; the machine's own binaries
-are never run in a container's name, because there they would act on the machine.
+Written in Python so that they see the Pod's volumes, name and network; the host's own binaries are
+never run in a container's name, because they would act on the host.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def _fail(name: str, about: str, error: OSError) -> int:
 
 
 def cat_(argv: list[str]) -> int:
-    """Print files, or stdin as it comes."""
+    """Print files, or stdin as it arrives."""
     code = 0
     for path in argv[1:] or ["-"]:
         try:
@@ -104,7 +104,7 @@ def ls_(argv: list[str]) -> int:
 
 
 def mkdir_(argv: list[str]) -> int:
-    """Make directories; `-p` with those above, and it may be there."""
+    """Create directories; `-p` with their parents, existing ones are fine."""
     parents, code = "-p" in argv, 0
     for path in [word for word in argv[1:] if not word.startswith("-")]:
         try:
@@ -115,7 +115,7 @@ def mkdir_(argv: list[str]) -> int:
 
 
 def touch_(argv: list[str]) -> int:
-    """Make files, or set their times to now."""
+    """Create files, or set their times to now."""
     code = 0
     for path in argv[1:]:
         try:
@@ -127,7 +127,7 @@ def touch_(argv: list[str]) -> int:
 
 
 def rm_(argv: list[str]) -> int:
-    """Remove files; `-r` directories too, `-f` says nothing of what is not there."""
+    """Delete files; `-r` directories as well, `-f` ignores missing ones."""
     flags = "".join(word[1:] for word in argv[1:] if word.startswith("-"))
     code = 0
     for path in [word for word in argv[1:] if not word.startswith("-")]:
@@ -152,7 +152,7 @@ def date_(argv: list[str]) -> int:
 
 
 def test_(argv: list[str]) -> int:
-    """Check files and texts; see `shell`."""
+    """Check files and strings; see `shell`."""
     return check(argv)
 
 
@@ -169,9 +169,9 @@ def sleep_(argv: list[str]) -> int:
 
 
 def kill_(argv: list[str]) -> int:
-    """`kill [-SIGNAL] 1`: to the container's process 1, with the rules that hold inside.
+    """`kill [-SIGNAL] 1`: to the container's process 1, with the rules that apply inside.
 
-    No other process can be named: numbers of the machine's processes mean nothing in a container.
+    No other process can be named: process ids of the host have no meaning in a container.
     """
     name = argv[1][1:] if argv[1:] and argv[1].startswith("-") else "TERM"
     targets = [word for word in argv[1:] if not word.startswith("-")]

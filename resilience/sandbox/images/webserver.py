@@ -2,7 +2,7 @@
 
 Serves GET and HEAD of files below the document root, `index.html` for directories, and writes an
 access log to stdout. nginx reads the port and root of `server` blocks in mounted configuration;
-everything else of either's configuration is passed over.
+everything else in either's configuration is ignored.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def test_webserver(argv: list[str]) -> int:
 
 
 def _sites() -> list[tuple[int, str]]:
-    """Port and root of every `server` block of the configuration that was mounted."""
+    """Port and root of every `server` block of the mounted configuration."""
     texts = []
     for directory in _CONFIGURATIONS:
         for path in sorted(Path(directory).glob("*.conf")) if os.path.isdir(directory) else ():

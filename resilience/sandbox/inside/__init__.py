@@ -1,4 +1,4 @@
-"""What a program finds inside of a container.
+"""What a program finds inside a container.
 
 Paths, root directory, network, names, signals.
 """

@@ -1,6 +1,6 @@
-"""A Pod's questions to the data plane, over its Unix socket: names, and may I connect?
+"""A Pod's queries to the data plane, over its Unix socket: names, and whether it may connect.
 
-One line of words each, one line of JSON back; `dataplane.questions` answers.
+One line of words per query, one line of JSON per answer; `dataplane.questions` answers.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _connect = socket.socket.connect
 
 
 def ask(network: Network, *words: str) -> Any:
-    """The data plane's answer; OSError when it cannot be asked."""
+    """The data plane's answer; OSError when it cannot be reached."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asked:
         asked.settimeout(TIMEOUT)
         _connect(asked, network.dns_socket)
@@ -30,7 +30,8 @@ def ask(network: Network, *words: str) -> Any:
 
 
 def blackhole_for(network: Network, target: str, port: int, protocol: str) -> Any:
-    """Where a connection goes that no NetworkPolicy allows, [address, port]; None if it may be."""
+    """The destination of a connection that no NetworkPolicy allows, [address, port]; None if it
+    is allowed."""
     try:
         _stat(network.policy_flag)
     except OSError:

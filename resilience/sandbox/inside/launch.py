@@ -1,4 +1,4 @@
-"""What the kubelet tells the zygote about one process to start: a value that survives JSON."""
+"""The kubelet's description of one process for the zygote: a value that survives JSON."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mount:
-    """`path` as the container sees it, `source` where it really lies."""
+    """`path` as the container sees it, `source` the real location."""
 
     path: str
     source: str
@@ -17,9 +17,9 @@ class Mount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """The addresses of one Pod: what `0.0.0.0` and `127.0.0.1` mean inside it.
+    """The addresses of one Pod: the meaning of `0.0.0.0` and `127.0.0.1` inside it.
 
-    `shift` is added to ports below 1024 where the user may not bind those (see `ports`).
+    `shift` is added to ports below 1024 if the user may not bind those (see `ports`).
     """
 
     address: str
@@ -32,12 +32,12 @@ class Network:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """One process: the main one of a container instance, or one that `exec` starts beside it.
+    """One process: the main one of a container instance, or one that `exec` starts.
 
-    `hosts` is the text of its /etc/hosts; `resolv_conf` that of /etc/resolv.conf, empty where the
-    machine's own is shown. `id` names it on the channel. `root` is the instance's own layer of
-    files, which its main process makes (see `rootfs`) from the files of `image_root`. `within` is
-    the container instance an exec belongs to: when that one ends, so does this.
+    `hosts` is the text of its /etc/hosts; `resolv_conf` that of /etc/resolv.conf, empty to show the
+    host's own. `id` names it on the channel. `root` is the instance's own layer of files, which its
+    main process creates (see `rootfs`) from the files of `image_root`. `within` is the container
+    instance of an exec: when that ends, so does the exec.
     """
 
     id: str

@@ -1,9 +1,9 @@
-"""Signals as process 1 of a container feels them.
+"""Signals as they reach process 1 of a container.
 
 In a PID namespace the kernel drops every signal to process 1 for which it has no handler; from
-outside only SIGKILL and SIGSTOP get through regardless, from inside not even those
-(pid_namespaces(7)). So a program without a SIGTERM handler is not ended by the kubelet's SIGTERM
-but killed after the grace period. Containers here have no namespace: this module decides instead.
+outside only SIGKILL and SIGSTOP are delivered regardless, from inside not even those
+(pid_namespaces(7)). So the kubelet's SIGTERM does not end a program without a SIGTERM handler; it
+is killed after the grace period. Containers here have no namespace: this module decides instead.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ FORCED = (signal.SIGKILL, signal.SIGSTOP)
 
 
 def would_feel(pid: int, number: signal.Signals) -> bool:
-    """Whether process 1 would get `number` from the kubelet: a forced one, or it has a handler."""
+    """Whether process 1 would get `number` from the kubelet: a forced signal, or one with a
+    handler."""
     return number in FORCED or bool(caught(pid) >> (number - 1) & 1)
 
 
@@ -30,7 +31,7 @@ def caught(pid: int) -> int:
 
 
 def shield_from_itself() -> None:
-    """Inside a container: make `os.kill` of oneself or of process 1 behave as there."""
+    """Inside a container: make `os.kill` of itself or of process 1 behave as in a real one."""
     real_kill = os.kill
 
     def kill(pid: int, number: int) -> None:

@@ -1,8 +1,8 @@
 """Names inside a Pod: its own host name, `localhost`, Services and Pods by cluster DNS.
 
-Questions go over a Unix socket to the data plane, which knows every Service; names it does not
-know are left to the host's resolver, as a cluster's DNS forwards them. Only IPv4 answers are given:
-the cluster has no IPv6.
+Queries go over a Unix socket to the data plane, which knows every Service; unknown names go to the
+host's resolver, as a cluster's DNS forwards them. Only IPv4 answers are returned: the cluster has
+no IPv6.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _real_getaddrinfo = socket.getaddrinfo
 
 
 class Resolver:
-    """Answers as /etc/hosts and the cluster's DNS of one Pod would."""
+    """Answers like /etc/hosts and the cluster's DNS of one Pod."""
 
     def __init__(self, network: Network, hostname: str, hosts: str = "") -> None:
         self._network = network
@@ -39,7 +39,7 @@ class Resolver:
         return self._hosts.get(name) or self._ask(name)
 
     def records(self, kind: str, name: str, *, search: bool) -> list[tuple[str, str, str]] | None:
-        """Owner, type and data of each record of cluster DNS; None where it cannot be asked."""
+        """Owner, type and data of each record of cluster DNS; None if it cannot be reached."""
         how = "search" if search else "exact"
         network = self._network
         try:
@@ -53,9 +53,9 @@ class Resolver:
             found: Any = ask(self._network, "name", name, self._network.namespace, self._address)
         except OSError:
             found = False
-        if found is False:  # not to be asked, or a NetworkPolicy drops the question
+        if found is False:  # unreachable, or a NetworkPolicy drops the query
             raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
-        if isinstance(found, str):  # an ExternalName: a name that the cluster does not have
+        if isinstance(found, str):  # an ExternalName: a name outside the cluster
             info = _real_getaddrinfo(found, None, socket.AF_INET, socket.SOCK_STREAM)
             return [str(entry[4][0]) for entry in info]
         addresses: list[str] | None = found
@@ -78,7 +78,7 @@ installed: Resolver | None = None
 
 
 def _read_hosts(text: str) -> dict[str, list[str]]:
-    """IPv4 addresses by name, as a hosts file has them; the first line of a name counts."""
+    """IPv4 addresses by name, as in a hosts file; the first line of a name counts."""
     found: dict[str, list[str]] = {}
     for line in text.splitlines():
         address, *names = line.partition("#")[0].split() or [""]
@@ -106,7 +106,7 @@ def getaddrinfo(
     proto: int = 0,
     flags: int = 0,
 ) -> list[Any]:
-    """`socket.getaddrinfo` as it answers inside the Pod."""
+    """`socket.getaddrinfo` with the answers of the Pod."""
     name = host.decode() if isinstance(host, bytes) else host
     if not name or is_address(name):
         return _real_getaddrinfo(name or None, port, family or socket.AF_INET, type, proto, flags)
@@ -124,7 +124,7 @@ def getaddrinfo(
 
 
 def install(resolver: Resolver, hostname: str) -> None:
-    """Make every way Python has to ask for a name ask `resolver`."""
+    """Make every name lookup of Python use `resolver`."""
     global installed
     installed = resolver
 
@@ -136,7 +136,7 @@ def install(resolver: Resolver, hostname: str) -> None:
         return host, [], [answer[4][0] for answer in info]
 
     def by_address(address: str) -> tuple[str, list[str], list[str]]:
-        # Reverse records are not served; asking the host's DNS for 127.x could take seconds.
+        # Reverse records are not served; querying the host's DNS for 127.x could take seconds.
         if address in ("", "0.0.0.0", resolver.resolve(hostname)):
             return hostname, [], [address]
         raise socket.herror(1, "Unknown host")

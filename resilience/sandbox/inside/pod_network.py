@@ -1,9 +1,9 @@
-"""A Pod's address, made true by rewriting what its program asks the kernel for.
+"""Gives a Pod its address by rewriting its program's socket calls.
 
-`bind` to a wildcard means the Pod's address, `bind` to 127.0.0.1 the Pod's own loopback twin
-(which no other Pod reaches), and a connection to an address of the cluster comes from the Pod's
-address. It works on Python's `socket.socket`, so it holds for cooperative Python programs and for
-nothing they `exec`.
+`bind` to a wildcard means the Pod's address, `bind` to 127.0.0.1 the Pod's own loopback twin (which
+no other Pod reaches), and a connection to an address of the cluster comes from the Pod's address.
+It works on Python's `socket.socket`, so it applies to cooperative Python programs and to nothing
+that they `exec`.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ _setsockopt = socket.socket.setsockopt
 
 
 class Rewriter:
-    """Maps addresses as the Pod says them to addresses as the host has them."""
+    """Maps the Pod's addresses to the host's."""
 
     def __init__(self, network: Network, resolver: Resolver) -> None:
         self._network = network
         self._resolver = resolver
 
     def local(self, address: tuple[Any, ...]) -> tuple[str, int]:
-        """Where a `bind` to `address` really goes."""
+        """The real destination of a `bind` to `address`."""
         host, port = self._plain(address[0]), published(address[1], self._network.shift)
         if host in WILDCARD:
             return self._network.address, port
@@ -48,7 +48,7 @@ class Rewriter:
         return host, port
 
     def remote(self, kind: int, address: tuple[Any, ...]) -> tuple[str, int]:
-        """Where a connection to `address` really goes."""
+        """The real destination of a connection to `address`."""
         host, port = self._plain(address[0]), address[1]
         if host in LOOPBACK or host in WILDCARD:
             port = published(port, self._network.shift)
@@ -58,7 +58,7 @@ class Rewriter:
         return host, port
 
     def permitted(self, kind: int, target: tuple[str, int], port: int) -> tuple[str, int]:
-        """`target`, or where packets vanish if a NetworkPolicy does not let us there."""
+        """`target`, or the black hole if a NetworkPolicy forbids the connection."""
         if not self.inside(target[0]) or target[0] == self._network.address:
             return target
         protocol = "TCP" if kind & 0xF == socket.SOCK_STREAM else "UDP"
@@ -66,7 +66,7 @@ class Rewriter:
         return target if hole is None else (hole[0], hole[1])
 
     def source(self, target: str) -> str | None:
-        """What a connection to `target` must come from; None leaves it to the kernel."""
+        """The source address of a connection to `target`; None leaves it to the kernel."""
         if target == self._network.loopback:
             return target
         return self._network.address if target.startswith("127.") else None
@@ -82,8 +82,8 @@ class Rewriter:
     def _own(self, kind: int, port: int) -> str:
         """Which of the Pod's two addresses has a listener on `port`: the loopback twin first.
 
-        A datagram to a port that neither has is an answer to a client on the machine's own
-        127.0.0.1, and goes there.
+        A datagram to a port that neither has answers a client on the host's own 127.0.0.1, and goes
+        there.
         """
         if _is_bound(kind, self._network.loopback, port):
             return self._network.loopback
@@ -94,9 +94,9 @@ class Rewriter:
 
 
 def _is_bound(kind: int, address: str, port: int) -> bool:
-    """Whether there is a listener: it makes our own bind fail.
+    """Whether there is a listener: binding the port would fail.
 
-    SO_REUSEADDR keeps connections that are closing from looking like one.
+    SO_REUSEADDR keeps closing connections from looking like one.
     """
     with socket.socket(socket.AF_INET, kind & 0xF) as test:
         if kind & 0xF == socket.SOCK_STREAM:
@@ -114,7 +114,8 @@ def _is_internet(sock: socket.socket, address: Any) -> bool:
 
 
 def _local_address(sock: socket.socket, address: Any) -> Any:
-    """A Unix socket's address lies in the container's files; other families are left alone."""
+    """A Unix socket's path is translated like the container's files; other families are left
+    alone."""
     is_path = sock.family == socket.AF_UNIX
     return volume_paths.installed.socket_address(address) if is_path else address
 

@@ -1,9 +1,9 @@
-"""A container's own root directory: what it writes lands there, and no other container sees it.
+"""A container's own root directory: no other container sees its writes.
 
-A layer of its own holds `/tmp`, `/root`, `/var`, `/run` and every name the machine does not share;
-it is new with each instance, as a container's writable layer is. The machine's system directories
-and the interpreter are shown as they are and cannot be written. All of it is path translation (see
-`paths`), so it needs no right and no namespace, and it holds for Python programs only.
+A separate layer holds `/tmp`, `/root`, `/var`, `/run` and every name that the host does not share;
+it is new with each instance, like a container's writable layer. The host's system directories and
+the interpreter are visible and read-only. All of it is path translation (see `volume_paths`), so it
+needs no permission and no namespace, and applies to Python programs only.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ EMPTY = (
 
 
 def mounts(launch: Launch) -> tuple[Mount, ...]:
-    """Everything under which the container's program finds its files; its volumes come on top."""
+    """The directories in which the container's program finds its files; its volumes come on top."""
     if not launch.root:
         return launch.mounts
     fixed = [path for path in (*SYSTEM, *_interpreter()) if os.path.lexists(path)]
@@ -40,7 +40,8 @@ def mounts(launch: Launch) -> tuple[Mount, ...]:
 
 
 def _interpreter() -> list[str]:
-    """Where Python and the modules it may yet import lie, if not in the system's directories."""
+    """Where Python and modules that may still be imported are, if not in the system's
+    directories."""
     places = {sys.prefix, sys.base_prefix, *(os.path.abspath(path) for path in sys.path if path)}
     inside = tuple(f"{path}/" for path in SYSTEM)
     return sorted(path for path in places if path != "/" and not path.startswith(inside))
@@ -74,11 +75,11 @@ def _point(place: str) -> None:
     except FileNotFoundError:
         os.makedirs(place, exist_ok=True)
     except NotADirectoryError:
-        pass  # below the mount of a single file: it is seen anyway
+        pass  # below the mount of a single file: it is visible anyway
 
 
 def _own(launch: Launch) -> dict[str, str]:
-    """The container's own files in /etc by path; what the Pod mounts there itself comes first."""
+    """The container's own files in /etc by path; mounts of the Pod take precedence."""
     files = {"/etc/hostname": f"{launch.hostname}\n", "/etc/hosts": launch.hosts}
     if launch.resolv_conf:
         files["/etc/resolv.conf"] = launch.resolv_conf

@@ -1,8 +1,9 @@
-"""Mounted volumes inside a container: paths under a `mountPath` lead to the volume's directory.
+"""Mounted volumes inside a container: paths under a `mountPath` are mapped to the volume's
+directory.
 
 Python's own functions that take a path are wrapped; a program that calls `open("/data/x")` reads
-the volume. It holds for cooperative Python programs. A mount over a directory that the
-interpreter itself needs would not be seen by it, so such a mount is refused beforehand.
+the volume. This applies to cooperative Python programs. The interpreter itself would not see a
+mount over a directory that it needs, so such a mount is refused beforehand.
 """
 
 from __future__ import annotations
@@ -61,20 +62,21 @@ class Translation:
         return bool(self._mounts)
 
     def real(self, path: Any, *, writing: bool = False, follow: bool = True) -> Any:
-        """Where `path` really lies; descriptors and paths outside every mount come back as is.
+        """The real location of `path`; descriptors and paths outside every mount are returned
+        unchanged.
 
-        A link at its end is followed here if it says an absolute path, which the container means
-        by its own files. Links further up are the kernel's to follow.
+        A link at its end is followed here if its target is an absolute path, which is relative to
+        the container's own files. The kernel follows links further up.
         """
         if isinstance(path, int) or path is None:
             return path
         plain = os.fspath(path)
         text = os.fsdecode(plain)
-        # By the name the container knows it under: a volume may really lie below another mountPath.
+        # By the name that the container uses: a volume may really be below another mountPath.
         whole = os.path.join(self.seen(_cwd()), text)
         found = self._find(whole)
         if found is None:
-            # Up and out of a mount: the way there does not exist on the machine.
+            # Up and out of a mount: that path does not exist on the host.
             left = ".." in whole and any(whole.startswith(m.path + "/") for m in self._mounts)
             return os.path.normpath(whole) if left else path
         mount, place = found
@@ -89,7 +91,7 @@ class Translation:
             try:
                 said = _readlink(place)
             except OSError:
-                break  # no link, or nothing at all
+                break  # not a link, or missing
             found = self._find(said) if said.startswith("/") else None
             if found is None:
                 break
@@ -106,7 +108,7 @@ class Translation:
         return None
 
     def real_text(self, path: str) -> str:
-        """`real` for those who look past the wrapped functions, such as the import system."""
+        """`real` for code that bypasses the wrapped functions, such as the import system."""
         return str(self.real(os.path.join(self.seen(_cwd()), path)))
 
     def seen(self, real: str) -> str:
@@ -117,10 +119,11 @@ class Translation:
         return real
 
     def socket_address(self, address: Any) -> Any:
-        """Where a Unix socket of that address lies; abstract ones and no names come back as is.
+        """The real path of a Unix socket's address; abstract ones and other values are returned
+        unchanged.
 
-        The kernel takes 107 bytes: a longer way goes through a descriptor of its directory, which
-        stays open with the process.
+        The kernel accepts 107 bytes: a longer path goes through a descriptor of its directory,
+        which stays open with the process.
         """
         if not isinstance(address, str) or not address or address[0] == "\0":
             return address
@@ -151,7 +154,7 @@ def install(translation: Translation) -> None:
     _install_scandir(translation)
     for name in TWO_PATHS:
         setattr(os, name, _two(getattr(os, name), translation))
-    # The link's text stays as the program says it; only where the link lies is translated.
+    # The link's target stays as the program wrote it; only the link's own path is translated.
     os.symlink = _second(os.symlink, translation)
     real_getcwd = os.getcwd
     os.getcwd = lambda: translation.seen(real_getcwd())
@@ -166,7 +169,7 @@ def install(translation: Translation) -> None:
 
 
 class _Entry:
-    """An `os.DirEntry` that tells the path by which the container asked."""
+    """An `os.DirEntry` with the path that the container used."""
 
     def __init__(self, entry: os.DirEntry[Any], asked: Any) -> None:
         self._entry = entry
@@ -222,7 +225,7 @@ def _install_scandir(translation: Translation) -> None:
 
 
 def _install_sqlite(translation: Translation) -> None:
-    """Databases are opened by C code, past every function above. The zygote has it imported."""
+    """C code opens databases, bypassing every function above. The zygote has imported it."""
     sqlite = sys.modules.get("sqlite3")
     if sqlite is not None:
         connect = _one(sqlite.connect, translation, "connect")
@@ -230,7 +233,7 @@ def _install_sqlite(translation: Translation) -> None:
 
 
 def _install_ssl(translation: Translation) -> None:
-    """Certificates are read by C code too. The zygote has it imported, for asyncio."""
+    """C code reads certificates as well. The zygote has imported it, for asyncio."""
     ssl = sys.modules.get("ssl")
     if ssl is None:
         return

@@ -1,1 +1,1 @@
-"""Kubernetes' rules and words that API server, controllers, scheduler and kubelet share."""
+"""Kubernetes' rules and vocabulary, shared by API server, controllers, scheduler and kubelet."""

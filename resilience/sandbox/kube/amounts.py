@@ -19,5 +19,5 @@ def _amount(cpu: bool, text: str) -> int:
 
 
 def amount(resource: str, value: str | float) -> int:
-    """Thousandths for cpu, whole units for everything else; ValueError for no quantity."""
+    """Thousandths for cpu, whole units for everything else; ValueError for an invalid quantity."""
     return _amount(resource == "cpu", str(value))

@@ -1,11 +1,11 @@
-"""The seam inside the API server process: what controllers may ask, and what they get back.
+"""The seam inside the API server process: the calls that controllers make, and their results.
 
 The HTTP layer and every controller go through one implementation of `Api`, so that a controller's
 write passes the same admission, validation and versioning as a client's. Everything here runs in
 one thread on one event loop: calls are synchronous and never block.
 
-Objects are plain JSON mappings. An object that came out of the store is never changed in place:
-`copy.deepcopy` (or rebuild the path you change) first. Readers rely on it, and so do cached bytes.
+Objects are plain JSON mappings. An object from the store is never changed in place: `copy.deepcopy`
+it (or rebuild the path you change) first. Readers and cached bytes rely on that.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Resource:
 
     @property
     def api_version(self) -> str:
-        """What stands in an object's `apiVersion`: "v1", "apps/v1"."""
+        """An object's `apiVersion`: "v1", "apps/v1"."""
         return f"{self.group}/{self.version}" if self.group else self.version
 
 
@@ -91,7 +91,7 @@ class Clock(Protocol):
 
 
 class Api(Protocol):
-    """Typed by `Resource`; every method raises `ApiError` as the real API server would answer."""
+    """Typed by `Resource`; every method raises `ApiError` with the real API server's answer."""
 
     def resource(self, plural: str, group: str = "") -> Resource:
         """The served resource of that plural name in its preferred version; KeyError if unknown."""
@@ -129,7 +129,7 @@ class Api(Protocol):
     def update(self, resource: Resource, obj: Obj, subresource: Subresource = "") -> Obj:
         """Full replace; 409 Conflict when metadata.resourceVersion is given and stale.
 
-        A write that changes nothing returns the stored object and makes no new version. With
+        A write that changes nothing returns the stored object and creates no new version. With
         "status" only `status` counts; with "scale", "binding" and "eviction" `obj` is a Scale, a
         Binding (`target.name` is the node) or an Eviction whose metadata names the object.
         """

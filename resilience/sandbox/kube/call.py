@@ -1,4 +1,4 @@
-"""Who asks, and how: what every write carries beside its object."""
+"""The context of a write: who requests it, and with which options."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from resilience.sandbox.host.sandbox_config import Identity
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One request's circumstances.
+    """One request's context.
 
     `manager` is the field manager, `validation` one of Strict, Warn, Ignore ("" for the sandbox's
-    own parts, whose objects are not checked against the schema); `warnings` collects what goes into
-    the answer's Warning headers.
+    own parts, whose objects are not checked against the schema); `warnings` collects the answer's
+    Warning headers.
     """
 
     user: Identity

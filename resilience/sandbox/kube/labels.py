@@ -18,7 +18,7 @@ _TOKEN = re.compile(r"\s*(?:(?P<op>==|!=|>|<|=|!|\(|\)|,)|(?P<word>[^\s=!<>(),]+
 
 
 class SelectorError(ValueError):
-    """The text is no selector; it says why."""
+    """The text is not a selector; says why."""
 
 
 def matches(selector: Any, labels: Labels) -> bool:

@@ -1,4 +1,4 @@
-"""nodeSelector and node affinity: which nodes a Pod asks for.
+"""nodeSelector and node affinity: which nodes a Pod wants.
 
 Source: component-helpers/scheduling/corev1/nodeaffinity. Terms are alternatives, the expressions
 in a term must all hold; a term with neither expressions nor fields matches nothing.
@@ -22,7 +22,7 @@ class NodeTerm:
     fields: tuple[Mapping[str, Any], ...]
 
     def matches(self, labels: Labels, name: str) -> bool:
-        """Whether a node with these labels and this name is meant."""
+        """Whether a node with these labels and this name matches."""
         if not self.expressions and not self.fields:
             return False
         return all(_holds(e, labels) for e in self.expressions) and all(
@@ -53,7 +53,7 @@ class NodeAffinity:
         return met / whole if whole else 0.0
 
     def only_nodes(self) -> frozenset[str] | None:
-        """The names that matchFields pin the Pod to, as DaemonSet Pods are; None if not all do."""
+        """The names to which matchFields pin the Pod, as for DaemonSet Pods; None if not all do."""
         if not self.required:
             return None
         names: set[str] = set()

@@ -1,7 +1,7 @@
 """Reading and editing raw API objects: metadata, owners, conditions.
 
-Nothing here changes an object in place; what has to change is returned as a new mapping that
-shares the untouched parts, as `resilience.sandbox.kube.api` demands.
+Nothing here changes an object in place; a changed object is returned as a new mapping that shares
+the untouched parts, as `resilience.sandbox.kube.api` demands.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def owner_key(obj: Obj, resource: Resource) -> Key | None:
 
 
 def controller_reference(owner: Obj, resource: Resource) -> dict[str, Any]:
-    """The reference a controller puts on what it makes (metav1.NewControllerRef)."""
+    """The reference that a controller sets on objects that it creates (metav1.NewControllerRef)."""
     return {
         "apiVersion": resource.api_version,
         "kind": resource.kind,
@@ -104,7 +104,7 @@ def condition(obj_or_status: Mapping[str, Any], type: str) -> Mapping[str, Any] 
 
 
 def is_true(obj: Mapping[str, Any], type: str) -> bool:
-    """Whether a condition is there with status "True"."""
+    """Whether a condition exists with status "True"."""
     entry = condition(obj, type)
     return entry is not None and entry.get("status") == "True"
 

@@ -35,7 +35,7 @@ _DECIMAL = ("E", "P", "T", "G", "M", "k")
 
 
 def parse(value: Any) -> Fraction:
-    """ValueError for what is no quantity. Numbers count as their decimal text."""
+    """ValueError for an invalid quantity. Numbers count as their decimal text."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError("quantities must be text or a number")
     text = str(value)
@@ -51,7 +51,7 @@ def parse(value: Any) -> Fraction:
 
 
 def parse_or_none(value: Any) -> Fraction | None:
-    """None for what is absent or no quantity."""
+    """None for an absent or invalid quantity."""
     try:
         return None if value is None else parse(value)
     except ValueError:
@@ -59,7 +59,7 @@ def parse_or_none(value: Any) -> Fraction | None:
 
 
 def canonical(value: Any) -> str:
-    """The text that the API server stores for a quantity; ValueError for what is none.
+    """The text that the API server stores for a quantity; ValueError for an invalid one.
 
     "1000m" is "1", "0.5" is "500m", "1024Mi" is "1Gi"; a power of ten stays one ("12e6").
     """

@@ -1,4 +1,4 @@
-"""Every refusal the API server sends, with the words and details of the real one.
+"""Every refusal that the API server sends, with the words and details of the real one.
 
 Sources: k8s.io/apimachinery/pkg/api/errors/errors.go and util/validation/field/errors.go. One
 function per reason; each returns an `ApiError` to raise, so a reader sees the status at the call.
@@ -137,7 +137,7 @@ def _causes(causes: Sequence[Cause]) -> list[dict[str, str]]:
 
 
 def quoted(value: Any) -> str:
-    """A value as Go's %#v-like rendering inside a field error prints it."""
+    """A value as a field error prints it, similar to Go's %#v."""
     if isinstance(value, str | int | float | bool):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, dict | list):

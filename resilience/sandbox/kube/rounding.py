@@ -1,7 +1,7 @@
 """`IntOrString` values such as `maxSurge: 25%`, scaled as Kubernetes scales them.
 
-Which way a percentage rounds is a rule of its caller: surge up, unavailability of a Deployment
-down, both fields of a budget up, both of a DaemonSet up (intstr.GetScaledValueFromIntOrPercent).
+The caller decides how a percentage rounds: surge up, unavailability of a Deployment down, both
+fields of a budget up, both of a DaemonSet up (intstr.GetScaledValueFromIntOrPercent).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Literal
 
 
 def scaled(value: int | str, total: int, rounding: Literal["up", "down"]) -> int:
-    """An integer as it is; "30%" as that share of `total`, rounded; ValueError otherwise."""
+    """An integer unchanged; "30%" as that share of `total`, rounded; ValueError otherwise."""
     if isinstance(value, int):
         return value
     if not value.endswith("%"):

@@ -1,8 +1,8 @@
 """Label selectors as controllers use them, and an index that finds selectors by labels.
 
-`matches` follows apimachinery's `labels.Requirement.Matches` (NotIn and DoesNotExist also hold
-for an absent key). An empty selector matches everything and a missing one nothing, which is the
-rule of `metav1.LabelSelectorAsSelector`; Services are the exception, and ask for it themselves.
+`matches` follows apimachinery's `labels.Requirement.Matches` (NotIn and DoesNotExist also hold for
+an absent key). An empty selector matches everything and a missing one nothing, the rule of
+`metav1.LabelSelectorAsSelector`; Services are the exception, and call their own constructor.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Selector:
 
     @property
     def anchor(self) -> Requirement | None:
-        """A requirement that only objects with one of few known values meet, for an index."""
+        """A requirement that only objects with one of few known values satisfy, for an index."""
         for requirement in self.requirements or ():
             if requirement.operator == "In":
                 return requirement
@@ -84,8 +84,8 @@ def from_spec(selector: Mapping[str, Any] | None) -> Selector:
 class SelectorIndex:
     """Selectors by namespace, found by the labels of an object in O(its labels), not O(selectors).
 
-    Each selector hangs on its first `In` requirement; the rest (empty, only Exists or NotIn) are
-    few in practice and tried one by one.
+    Each selector is indexed by its first `In` requirement; the rest (empty, only Exists or NotIn)
+    are few in practice and tried one by one.
     """
 
     def __init__(self) -> None:

@@ -1,1 +1,1 @@
-"""The kubelet of every node: runs Pods as processes and tells the API server how they are."""
+"""The kubelet of every node: runs Pods as processes and reports their state to the API server."""

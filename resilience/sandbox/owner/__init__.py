@@ -1,1 +1,1 @@
-"""Who starts and ends a sandbox: supervisor, reaper, the command line, detached sandboxes."""
+"""Starting and ending a sandbox: supervisor, reaper, the command line, detached sandboxes."""

@@ -1,4 +1,4 @@
-"""Sandboxes seen from outside their owner: started in the background, listed, ended.
+"""Sandboxes from outside their owner: started in the background, listed, ended.
 
 A background sandbox always has a time to live, so that a forgotten one ends by itself.
 """
@@ -22,7 +22,7 @@ DEFAULT_TTL = 3600.0
 
 
 def start(options: argparse.Namespace) -> int:
-    """Start an owner in a session of its own, wait until it is ready, say what it said."""
+    """Start an owner in its own session, wait until it is ready, return its report."""
     ttl = options.ttl or DEFAULT_TTL
     command = [sys.executable, "-m", "resilience.sandbox", "up", "--json", f"--ttl={ttl}s"]
     command += ["--background", f"--nodes={options.nodes}", f"--time-scale={options.time_scale}"]
@@ -48,7 +48,7 @@ def start(options: argparse.Namespace) -> int:
             complaints.seek(0)
             raise SandboxError(complaints.read().strip().removeprefix("error: "))
     print(line.strip() if options.json else _greeting(json.loads(line), ttl))
-    # The owner lives on by intent: it is nobody's zombie, init collects it.
+    # The owner lives on by design: it is no zombie of this process, init collects it.
     owner.returncode = 0
     return 0
 
@@ -66,7 +66,7 @@ def _minutes(seconds: float) -> str:
 
 
 def end(name: str | None, *, kubeconfig: Path | None, every: bool) -> list[str]:
-    """End one sandbox, or every background one and the remains of dead ones; returns the ids."""
+    """End one sandbox, or every background one and the leftovers of dead ones; returns the ids."""
     chosen = _chosen(name, kubeconfig, every)
     for record in chosen:
         _end(record)
@@ -85,7 +85,7 @@ def _chosen(name: str | None, kubeconfig: Path | None, every: bool) -> list[home
         if not led:
             raise SandboxError(f"{kubeconfig} leads to no running sandbox; see: status")
         return led
-    # Without a name only what nobody waits for: another is in the midst of someone's test run.
+    # Without a name only background ones: another may belong to someone's test run.
     waiting = [record for record in running if record.background]
     if len(waiting) > 1 and not every:
         ids = ", ".join(record.id for record in waiting)
@@ -94,7 +94,7 @@ def _chosen(name: str | None, kubeconfig: Path | None, every: bool) -> list[home
 
 
 def _end(record: home.Record) -> None:
-    """SIGTERM to the owner, which clears; after a deadline SIGKILL, and the sweep clears."""
+    """SIGTERM to the owner, which cleans up; after a deadline SIGKILL, and the sweep cleans up."""
     processes.kill(record.pid, signal.SIGTERM)
     deadline = time.monotonic() + 3 * home.ENDING_DEADLINE
     while processes.alive(record.pid) and time.monotonic() < deadline:
@@ -105,7 +105,7 @@ def _end(record: home.Record) -> None:
 
 
 def table(records: list[home.Record]) -> str:
-    """What `status` prints for people."""
+    """The readable output of `status`."""
     if not records:
         return "no sandbox is running"
     now = time.time()

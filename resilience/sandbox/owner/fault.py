@@ -1,6 +1,6 @@
-"""`fault ...`: asks a running sandbox for an accident, over its own API.
+"""`fault ...`: requests a fault from a running sandbox, over its own API.
 
-The same requests can be sent by any client with the sandbox's kubeconfig: POST to
+Any client with the sandbox's kubeconfig can send the same requests: POST to
 `/sandbox/v1/faults/{crash,freeze,thaw,node,apiserver}`.
 """
 

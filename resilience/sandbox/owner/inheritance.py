@@ -1,7 +1,7 @@
-"""What the owner hands to the reaper: one JSON line on stdin, and inherited descriptors.
+"""What the owner passes to the reaper: one JSON line on stdin, and inherited descriptors.
 
-The reaper has an interpreter of its own (its environment carries the sandbox's marker from the
-first instruction on, and every process below it inherits that), so this cannot go over `fork`.
+The reaper is a separate interpreter (its environment carries the sandbox's marker from the first
+instruction on, and every process below it inherits that), so this cannot go over `fork`.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""The process that holds all others of one sandbox, and leaves nothing behind when it ends.
+"""The ancestor of all other processes of one sandbox, which leaves nothing behind when it ends.
 
 Started by the owner with the configuration as one JSON line on stdin; stdin stays open as the
 owner's lifeline. It forks the API server, the zygote, the kubelet and the data plane from one warm
-interpreter, adopts every orphan below it, and says on stdout, one JSON line each, `ready` or what
-failed. The sandbox ends as a whole: when the owner goes, when any of these processes goes, or on
-SIGTERM, everything below is killed and the directory removed.
+interpreter, adopts every orphan below it, and reports on stdout, one JSON line each, `ready` or
+what failed. The sandbox ends as a whole: when the owner ends, when any of these processes ends, or
+on SIGTERM, everything below is killed and the directory removed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ LOG_SECONDS = 30.0
 
 
 class Reaper:
-    """Forks the core processes in order, then waits for the first thing that ends the sandbox."""
+    """Forks the core processes in order, then waits for the first event that ends the sandbox."""
 
     def __init__(self, inheritance: Inheritance) -> None:
         self._config = inheritance.config
@@ -51,7 +51,7 @@ class Reaper:
         signal.signal(signal.SIGCHLD, lambda *_: None)
 
     def run(self) -> int:
-        """Serve until the sandbox ends; 0 if that was asked for, 1 if something broke."""
+        """Serve until the sandbox ends; 0 if that was requested, 1 if something broke."""
         self._fork("apiserver", self._run_apiserver)
         _preload()
         self._fork("zygote", self._run_zygote)
@@ -80,7 +80,7 @@ class Reaper:
         return None
 
     def _hear_owner(self) -> bool:
-        """False when the owner's end is closed. Anything it writes means: the keys are on disk."""
+        """False when the owner's end is closed. Any data from it means: the keys are on disk."""
         heard = os.read(0, 4096)
         if heard:
             os.write(self._pki_signal, b"\n")
@@ -91,7 +91,7 @@ class Reaper:
         served = os.read(pipe, 1)
         os.close(pipe)
         if not served:
-            return  # it ended without serving; the wait in `_collect` says how
+            return  # it ended without serving; the wait in `_collect` reports how
         if name == "apiserver":
             self._fork("kubelet", self._run_kubelet)
             self._fork("dataplane", self._run_dataplane)
@@ -157,7 +157,7 @@ class Reaper:
             body(self._arguments(name, ready))
             code = 0
         finally:
-            if code:  # the log is all that is left to tell anybody
+            if code:  # the log is the only place left to report to
                 traceback.print_exc()
             sys.stderr.flush()
             os._exit(code)
@@ -235,7 +235,7 @@ def _say(event: dict[str, Any]) -> None:
         sys.stdout.write(json.dumps(event) + "\n")
         sys.stdout.flush()
     except BrokenPipeError:
-        pass  # the owner is gone; the lifeline says so too
+        pass  # the owner is gone; the lifeline shows that as well
 
 
 def main() -> int:
@@ -245,8 +245,8 @@ def main() -> int:
     linux.name_process("rs-reaper")
     os.chdir("/")
     reaper = Reaper(inheritance)
-    # SIGTERM, not SIGKILL: with the owner gone there is still everything to clear. An owner that
-    # died before this call shows as end of file on stdin.
+    # SIGTERM, not SIGKILL: with the owner gone there is still everything to clean up. If the owner
+    # died before this call, stdin shows end of file.
     linux.signal_on_parent_death(signal.SIGTERM)
     try:
         return reaper.run()
@@ -256,12 +256,12 @@ def main() -> int:
 
 
 def _read_line(descriptor: int) -> str:
-    """One line, byte by byte: what follows belongs to the select loop, not to a buffer."""
+    """One line, byte by byte: the rest belongs to the select loop, not to a buffer."""
     line = bytearray()
     while not line.endswith(b"\n"):
         byte = os.read(descriptor, 1)
         if not byte:
-            raise SystemExit(1)  # the owner died before it said anything
+            raise SystemExit(1)  # the owner died before it sent anything
         line += byte
     return line.decode()
 

@@ -1,8 +1,8 @@
-"""The owner of one sandbox: makes it, waits for what ends it, and leaves nothing behind.
+"""The owner of one sandbox: creates it, waits for what ends it, and leaves nothing behind.
 
-Everything made here is registered for its own removal at once, in an exit stack, so that each way
-out (an error while starting, Ctrl-C, SIGTERM, a closed stdin, a dead part) is the same way out.
-The owner is a subreaper too: if the reaper is killed, its orphans come here and end here.
+Everything created here is registered for removal at once, in an exit stack, so that all ways out
+(an error while starting, Ctrl-C, SIGTERM, a closed stdin, a dead part) are the same. The owner is a
+subreaper as well: if the reaper is killed, its orphans are adopted and ended here.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ DATAPLANE = Identity("system:kube-proxy", (AUTHENTICATED,))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What `up` was asked for."""
+    """The options of `up`."""
 
     nodes: int = 3
     time_scale: float = 1.0
@@ -71,12 +71,12 @@ class Running:
 
 
 class Ended(Exception):
-    """The wish to end came while the sandbox was still starting."""
+    """The request to end came while the sandbox was still starting."""
 
 
 @contextlib.contextmanager
 def sandbox(options: Options, waiter: Waiter) -> Iterator[Running]:
-    """A running sandbox for the time of the block. SandboxError if it cannot be started."""
+    """A running sandbox for the duration of the block. SandboxError if it cannot be started."""
     linux.adopt_orphans()
     if options.kubeconfig is not None:
         kubeconfig.refuse_foreign(options.kubeconfig)
@@ -133,10 +133,10 @@ def _start_reaper(
     claim: socket.socket,
     stack: contextlib.ExitStack,
 ) -> subprocess.Popen[str]:
-    """Start the reaper first: it imports while the keys are made."""
+    """Start the reaper first: it imports while the keys are generated."""
     inheritance = Inheritance(config=config, lock=lock, listener=listener.fileno())
-    # The interpreter gets our own path to the package, so that it works from every directory and
-    # whether or not the package is installed.
+    # The interpreter gets this process's own path to the package, so that it works from every
+    # directory and whether or not the package is installed.
     root = str(Path(__file__).resolve().parents[3])
     code = (
         f"import sys; sys.path.insert(0, {root!r});"
@@ -150,9 +150,11 @@ def _start_reaper(
             stderr=log,
             text=True,
             env={**os.environ, processes.MARKER: config.id},
-            # The claim goes along unnamed: whoever still runs on the addresses holds the slot.
+            # The claim is passed along unnamed: any process that still uses the addresses holds the
+            # slot.
             pass_fds=(lock, listener.fileno(), claim.fileno()),
-            # A session of its own: Ctrl-C is for the owner, which then ends things in order.
+            # A separate session: Ctrl-C reaches the owner only, which then ends everything in
+            # order.
             start_new_session=True,
         )
     stack.callback(_end_reaper, reaper)
@@ -166,11 +168,11 @@ def _tell(reaper: subprocess.Popen[str], text: str) -> None:
         reaper.stdin.write(text)
         reaper.stdin.flush()
     except BrokenPipeError:
-        pass  # it ended; the wait for it says so
+        pass  # it ended; the wait for it reports that
 
 
 def _end_reaper(reaper: subprocess.Popen[str]) -> None:
-    """Close the lifeline and wait; then kill whatever still is below us."""
+    """Close the lifeline and wait; then kill everything that is still below this process."""
     assert reaper.stdin is not None
     assert reaper.stdout is not None
     try:
@@ -202,7 +204,7 @@ def _write_keys(
 
 
 def _wait_until_ready(reaper: subprocess.Popen[str], waiter: Waiter) -> None:
-    """Return when every part serves. SandboxError if one fails, Ended if we are to stop."""
+    """Return when every part serves. SandboxError if one fails, Ended if a stop was requested."""
     assert reaper.stdout is not None
     waiter.watch_reaper(reaper.stdout.fileno())
     reason = waiter.wait(START_DEADLINE)

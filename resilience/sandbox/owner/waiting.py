@@ -1,7 +1,8 @@
-"""What an owner waits for: signals, its lifeline, its time to live, and word from the reaper.
+"""The events an owner waits for: signals, its lifeline, its time to live, and messages of the
+reaper.
 
-One `select` over plain descriptors; no thread and no event loop, so that nothing is imported or
-running in the owner that the sandbox' start would have to wait for.
+One `select` over plain descriptors; no thread and no event loop, so that the start of the sandbox
+does not wait for imports in the owner.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ Kind = Literal["ready", "failed", "signal", "lifeline", "timeout"]
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a wait came back; `text` says it to a person."""
+    """Why a wait returned; `text` is readable."""
 
     kind: Kind
     text: str = ""

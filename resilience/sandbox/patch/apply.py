@@ -1,7 +1,8 @@
-"""Server-side apply: merge a configuration by the table of facts, drop what its manager gave up.
+"""Server-side apply: merges a configuration with the table of facts, removes what its manager gave
+up.
 
 Source: sigs.k8s.io/structured-merge-diff (merge/update.go, typed/merge.go). Pure: objects and sets
-of fields in, objects and sets out; who owns what is kept by `apiserver/managed.py`.
+of fields in, objects and sets out; `apiserver/registry/managed_fields.py` records ownership.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ Json = dict[str, Any]
 
 
 def merge(facts: Facts, model: str, live: Json, config: Json) -> Json:
-    """`live` with everything that `config` says; neither changes."""
+    """`live` with all fields of `config`; neither changes."""
     return _struct(facts, fieldset.model_of(facts, model), live, config)
 
 
@@ -56,7 +57,7 @@ def _value(facts: Facts, kind: str, rule: ListRule | None, live: Any, config: An
 def _items(
     facts: Facts, model: Model | None, rule: ListRule, live: list[Any], config: list[Any]
 ) -> list[Any]:
-    """Items of the configuration in its order, where they are new; known ones stay in place."""
+    """Items of the configuration in its order if they are new; known ones stay in place."""
     out, finder = list(live), fieldset.Finder()
     added: dict[str, int] = {}
     for item in config:
@@ -72,7 +73,7 @@ def _items(
 
 
 class _Tree(dict[str, "_Tree"]):
-    """Paths that share their beginnings; `ends` where one of them ends."""
+    """Paths that share their beginnings; `ends` if one of them ends here."""
 
     ends = False
 
@@ -124,10 +125,10 @@ def _fewer(items: list[Any], tree: _Tree) -> list[Any]:
 
 
 def given_up(before: Fields, now: Fields, others: Iterable[Fields]) -> list[Path]:
-    """Paths this manager owned, no longer sets, and nobody else owns."""
+    """Paths that this manager owned, no longer sets, and nobody else owns."""
     held = set().union(*others)
     gone = [path for path in before - now if path not in held]
-    # An item goes only if nobody owns anything inside it.
+    # An item is removed only if nobody owns anything inside it.
     around = {path[:at] for path in held | now for at in range(1, len(path) + 1)}
     return [
         path
@@ -137,14 +138,14 @@ def given_up(before: Fields, now: Fields, others: Iterable[Fields]) -> list[Path
 
 
 def _is_key(path: Path) -> bool:
-    """Whether a path is a field by which its own item is found: it goes with the item only."""
+    """Whether a path is a key field of its own item: it is removed with the item only."""
     return len(path) > 1 and path[-2].startswith("k:") and path[-1][2:] in json.loads(path[-2][2:])
 
 
 def differing(
     live: Mapping[str, Any], config: Mapping[str, Any], paths: Iterable[Path]
 ) -> list[Path]:
-    """Paths whose value in `config` is another than in `live`."""
+    """Paths whose value in `config` differs from `live`."""
     finder = fieldset.Finder()
     return [
         path

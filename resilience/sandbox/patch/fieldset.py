@@ -1,4 +1,4 @@
-"""Sets of fields: which paths an object says something about, in the form of `fieldsV1`.
+"""Sets of fields: the paths that an object specifies, in the form of `fieldsV1`.
 
 Source: sigs.k8s.io/structured-merge-diff (fieldpath, typed). A path is a tuple of FieldsV1 keys:
 "f:name" (a field), 'k:{"name":"x"}' (an item of a map list), 'v:"x"' (an item of a set). Pure.
@@ -62,23 +62,23 @@ def value_key(value: Any) -> str:
 
 
 def of(facts: Facts, model: str, obj: Mapping[str, Any], *, containers: bool = False) -> Fields:
-    """Every leaf (and map-list item) that an object mentions, without what nobody may own.
+    """Every leaf (and map-list item) that an object specifies, without those that nobody may own.
 
-    With `containers` also the maps, lists and optional structs that hold them: an update owns
-    those it made, an apply only what it says.
+    With `containers` also the maps, lists and optional structs that hold them: an update owns those
+    it created, an apply only what it specifies.
     """
     return _ownable(facts, model, leaves(facts, model, obj), containers)
 
 
 def leaves(facts: Facts, model: str, obj: Mapping[str, Any]) -> Leaves:
-    """Every leaf (and map-list item) with its value, those that nobody may own among them."""
+    """Every leaf (and map-list item) with its value, including those that nobody may own."""
     found: Leaves = {}
     _struct(facts, model_of(facts, model), obj, (), found)
     return found
 
 
 def owned(facts: Facts, model: str, found: Leaves) -> Fields:
-    """What an update that made these leaves owns: them and what holds them."""
+    """The set owned by an update that created these leaves: them and their containers."""
     return _ownable(facts, model, found, containers=True)
 
 
@@ -165,7 +165,7 @@ def _compact(node: dict[str, Any]) -> dict[str, Any]:
 
 
 def decode(value: Any) -> Fields:
-    """A set from `fieldsV1`; what is malformed counts for nothing."""
+    """A set from `fieldsV1`; malformed parts are ignored."""
     return frozenset(_paths(value, ())) if isinstance(value, Mapping) else frozenset()
 
 
@@ -198,7 +198,7 @@ _MISSING = object()
 
 
 class Finder:
-    """Finds items in lists that do not change meanwhile: each list is looked through once."""
+    """Finds items in lists that do not change meanwhile: each list is scanned once."""
 
     def __init__(self) -> None:
         self._items: dict[tuple[int, tuple[str, ...]], dict[Hashable, int]] = {}
@@ -206,7 +206,7 @@ class Finder:
         self._held: list[Any] = []
 
     def at(self, items: list[Any], key: str) -> int | None:
-        """Where the first item with these JSON keys stands in a map list."""
+        """The position of the first item with these JSON keys in a map list."""
         wanted = json.loads(key)
         names = tuple(wanted)
         index = self._items.get((id(items), names))
@@ -232,8 +232,8 @@ def _key(item: Mapping[str, Any], names: tuple[str, ...]) -> Hashable:
 
 
 def read(obj: Any, path: Path, finder: Finder | None = None) -> Any:
-    """The value at a path; a private marker, equal to nothing, where there is none. Give a
-    `finder` along when many paths of one object are read."""
+    """The value at a path; a private marker, equal to nothing, if there is none. Pass a `finder`
+    when many paths of one object are read."""
     finder = finder or Finder()
     for part in path:
         obj = _step(obj, part, finder)

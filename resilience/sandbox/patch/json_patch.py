@@ -1,7 +1,7 @@
 """JSON patch (RFC 6902) with JSON pointers (RFC 6901), with the limits of the real API server.
 
-A failing `test` and a path that is not there raise `PatchError`; the caller turns it into 422.
-At most 10,000 operations, and copies of 3 MiB in all, as the real server allows.
+A failing `test` and a missing path raise `PatchError`; the caller turns it into 422. At most 10,000
+operations, and copies of 3 MiB in all, as in the real server.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ class PatchError(ValueError):
 
 
 class MalformedPatch(PatchError):
-    """The patch is no JSON patch at all; the caller answers 400."""
+    """The patch is not a JSON patch at all; the caller answers 400."""
 
 
 def apply(document: Any, operations: Any) -> Any:
-    """The patched document. `document` is changed in place where it can be: pass a copy."""
+    """The patched document. `document` is changed in place if possible: pass a copy."""
     if not isinstance(operations, list):
         raise MalformedPatch(
             "error decoding patch: json: cannot unmarshal object into Go value of type"

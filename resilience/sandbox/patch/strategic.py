@@ -177,7 +177,7 @@ def _list(
 def _interleaved(
     items: list[Any], said: list[Hashable], live: dict[Hashable, int], merge_key: str
 ) -> list[Any]:
-    """Items of the patch in its order, the others in the live one; what is new comes first.
+    """Items of the patch in its order, the others in the live one; new ones come first.
 
     Source: normalizeElementOrder and mergeSortedSlice. An item that the patch does not name comes
     before the first of the patch's items that followed it.

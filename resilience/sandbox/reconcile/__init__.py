@@ -1,1 +1,1 @@
-"""What controllers are built on: the work queue, their context, indexes."""
+"""The foundation of controllers: the work queue, their context, indexes."""

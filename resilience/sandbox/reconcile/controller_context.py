@@ -1,8 +1,7 @@
-"""What every controller is given: the API, the clock, the queue, and the shared Pod index.
+"""What every controller receives: the API, the clock, the queue, and the shared Pod index.
 
-`watch` replays what exists as ADDED before it subscribes, so a controller has one code path for
-the past and the future. Objects that vanish while nobody watches do not exist: the store is in
-this process.
+`watch` replays what exists as ADDED before it subscribes, so a controller has one code path for the
+past and the future. No object can vanish unwatched: the store is in this process.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ class Context:
         return found
 
     def watch(self, resource: Resource, callback: Callable[[Change], None]) -> None:
-        """Call back for everything there is, then for every change, until `close`."""
+        """Call back for every existing object, then for every change, until `close`."""
         for obj in self.api.list(resource):
             version = int(obj["metadata"]["resourceVersion"])
             callback(Change("ADDED", resource, obj, None, version))
@@ -68,7 +67,7 @@ class Controller:
         self.clock = context.clock
 
     def start(self) -> None:
-        """Subscribe to what makes this controller's keys dirty."""
+        """Subscribe to changes that make this controller's keys dirty."""
         raise NotImplementedError
 
     def reconcile(self, key: Key) -> float | None:

@@ -1,8 +1,8 @@
-"""Counts of Pods by owner, kept up to date change by change, and the list of orphans.
+"""Counts of Pods by owner, updated change by change, and the list of orphans.
 
-A ReplicaSet of five thousand Pods hears of each of them many times while it starts; counting them
-anew each time would be quadratic. Pods of one owner fall into very few classes (labels, state),
-so one counter per owner answers "how many are active, ready, labelled?" in O(classes).
+A ReplicaSet of five thousand Pods sees many changes of each while it starts; recounting each time
+would be quadratic. Pods of one owner fall into very few classes (labels, state), so one counter per
+owner answers how many are active, ready or labelled in O(classes).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from resilience.sandbox.kube.selector_index import Key
 
 
 class PodClass(NamedTuple):
-    """What replicas are told apart by."""
+    """The attributes that distinguish replicas."""
 
     labels: tuple[tuple[str, str], ...]
     terminal: bool
@@ -54,9 +54,9 @@ def classify(pod: Obj) -> PodClass:
 
 
 def changed_owners(change: Change, resource: Resource, *, always: bool = False) -> set[Key]:
-    """Owners of one kind for which a Pod's change makes a difference to their counts.
+    """Owners of one kind whose counts a Pod's change affects.
 
-    `always` also reports changes that a count does not see, such as of phase or address.
+    `always` also reports changes that do not affect counts, such as of phase or address.
     """
     old = change.old
     owners = [owner_key(obj, resource) for obj in (change.obj, old) if obj is not None]
@@ -67,7 +67,7 @@ def changed_owners(change: Change, resource: Resource, *, always: bool = False) 
 
 
 class Orphans:
-    """Objects of one kind that nobody controls and that are not being deleted."""
+    """Objects of one kind that nothing controls and that are not being deleted."""
 
     def __init__(self) -> None:
         self._names: dict[str, dict[str, None]] = {}

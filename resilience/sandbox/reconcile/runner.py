@@ -1,12 +1,12 @@
-"""The work queue all controllers share: keys in, bounded slices of reconciling out.
+"""The work queue that all controllers share: keys in, bounded slices of reconciling out.
 
-A key is (controller, namespace, name). It waits at most once in the queue, is retried with
-back-off when the API refuses, and can be asked for again after a time. One slice runs keys for a
-few milliseconds and then gives the loop back, so that ten thousand Pods never stall a request.
+A key is (controller, namespace, name). It waits at most once in the queue, is retried with back-off
+when the API refuses, and can be scheduled again after a time. One slice runs keys for a few
+milliseconds and then yields to the loop, so that ten thousand Pods never stall a request.
 
 There are no "expectations" as in kube-controller-manager: those guard against acting twice on a
-cache that lags behind the store. Here a controller reads the store itself, its own writes
-included, so what it sees is never stale.
+cache that lags behind the store. Here a controller reads the store itself, including its own
+writes, so its view is never stale.
 """
 
 from __future__ import annotations
@@ -40,9 +40,10 @@ class Reconciler(Protocol):
     name: str
 
     def reconcile(self, key: Key) -> float | None:
-        """Bring one object's world to what it asks for; seconds to run again after, or None.
+        """Bring one object's state to what it specifies; returns seconds to run again after, or
+        None.
 
-        0 means "I stopped early, put me at the back of the queue".
+        0 means "stopped early, put at the back of the queue".
         """
 
 
@@ -72,7 +73,7 @@ class Runner:
         self._put(item)
 
     def add_after(self, reconciler: Reconciler, key: Key, delay: float) -> None:
-        """Queue a key after `delay` sandbox seconds; the earliest of several wishes wins."""
+        """Queue a key after `delay` sandbox seconds; the earliest of several requests wins."""
         if self._stopped:
             return
         item = (reconciler, key)
@@ -85,7 +86,7 @@ class Runner:
         self._delayed[item] = (due, self._clock.call_later(delay, lambda: self._due(item)))
 
     def exhausted(self) -> bool:
-        """Whether this slice's time is used up; long reconciles ask, stop early, return 0."""
+        """Whether this slice's time is used up; long reconciles check it, stop early, return 0."""
         return self._timer() >= self._slice_end
 
     def stop(self) -> None:

@@ -1,9 +1,9 @@
 """The directories behind volumes and snapshots: copied and removed off the loop, one at a time.
 
-Promise: a directory appears under its name only when it is complete (copied next to it, renamed),
-and jobs run in the order they were asked for, so a removal never overtakes a copy that reads the
+A directory appears under its name only when it is complete (copied next to it, renamed), and jobs
+run in the order in which they were requested, so a removal never overtakes a copy that reads the
 same directory. A copy of a volume that is written meanwhile is as consistent as after a power cut.
-Sockets and pipes are left out; hard links become files of their own.
+Sockets and pipes are left out; hard links become separate files.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ class Directories(Protocol):
         """Copy a whole directory; an absent source is empty unless it is `needed`."""
 
     def remove(self, name: str) -> None:
-        """Remove a directory, if it is there."""
+        """Remove a directory, if it exists."""
 
     def exists(self, name: str) -> bool:
-        """Whether a complete directory of that name is there."""
+        """Whether a complete directory with that name exists."""
 
 
 class NoDirectories:
-    """Of an API server that was given no place for them."""
+    """For an API server without a directory."""
 
     def copy(self, source: str, target: str, done: Done, *, needed: bool = True) -> None:
         """Refuses."""
@@ -58,7 +58,7 @@ class Stopped(Exception):
 
 
 class HostDirectories:
-    """Directories below `root`, worked on by one thread; `close` ends it at the next chunk."""
+    """Directories below `root`, handled by one thread; `close` stops it at the next chunk."""
 
     def __init__(self, root: Path, loop: asyncio.AbstractEventLoop) -> None:
         self._root = root
@@ -80,7 +80,7 @@ class HostDirectories:
         return (self._root / name).is_dir()
 
     def close(self) -> None:
-        """Drop what waits, break off what runs."""
+        """Drop waiting jobs, interrupt the running one."""
         self._stop.set()
         self._worker.shutdown(wait=True, cancel_futures=True)
 
@@ -109,7 +109,7 @@ class HostDirectories:
 
 
 def copy_tree(source: Path, target: Path, stopped: Callable[[], bool]) -> None:
-    """Fill the existing `target`; what vanishes while it is read was not there."""
+    """Fill the existing `target`; files that disappear while they are read count as absent."""
     for entry in sorted(os.scandir(source), key=lambda found: found.name):
         place = target / entry.name
         try:
@@ -136,7 +136,7 @@ def _copy_file(source: Path, target: Path, stopped: Callable[[], bool]) -> None:
 
 
 def _adopt(source: Path, target: Path) -> None:
-    """Mode, times and, where this process may, the owner."""
+    """Mode, times and, if this process may set it, the owner."""
     found = source.stat()
     if os.geteuid() == 0:
         os.chown(target, found.st_uid, found.st_gid)
@@ -145,7 +145,7 @@ def _adopt(source: Path, target: Path) -> None:
 
 
 def is_plain(name: str) -> bool:
-    """Whether a name that a client chose stays within its folder."""
+    """Whether a name chosen by a client stays within its folder."""
     return bool(name) and "/" not in name and "\0" not in name and not name.startswith(".")
 
 

@@ -1,4 +1,4 @@
-"""A Pod's claims seen from the scheduler: may it be placed at all, and on which nodes.
+"""A Pod's claims in scheduling: whether the Pod can be placed at all, and on which nodes.
 
 Immediate claims must be bound first. `WaitForFirstConsumer` claims are bound by the volume binder
 once the scheduler has chosen a node and written it as `volume.kubernetes.io/selected-node`; the Pod
@@ -24,10 +24,10 @@ CONFLICT: Final = Refusal(("node(s) didn't match PersistentVolume's node affinit
 
 @dataclass(frozen=True, slots=True)
 class Volumes:
-    """What the claims of one Pod mean for its placement.
+    """The effect of one Pod's claims on its placement.
 
-    `refusal` ends the matter before any node is looked at. `check` judges a node, None if all
-    will do. `waiting` are claims to be told the chosen node before the Pod can be bound.
+    `refusal` ends scheduling before any node is checked. `check` judges a node, None if all will
+    do. `waiting` are claims that get the chosen node before the Pod can be bound.
     """
 
     refusal: str = ""

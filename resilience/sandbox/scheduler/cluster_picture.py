@@ -1,7 +1,7 @@
 """The scheduler's picture of the cluster and its one question: where does this Pod go?
 
-Fed with Nodes, Pods and Namespaces as they change; answers without reading the store. Rankings of
-the most recently used kinds of demand are kept and brought up to date by a log of changed nodes.
+Updated with Nodes, Pods and Namespaces as they change; answers without reading the store. Rankings
+of the most recently used kinds of demand are kept and updated from a log of changed nodes.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Picture:
         self._counts = TermCounts(self.nodes, self.namespaces)
 
     def node_changed(self, node: Obj) -> bool:
-        """A Node was added or modified; whether that can matter to a Pod."""
+        """A Node was added or modified; returns whether that can affect a Pod."""
         info = self._node(node["metadata"]["name"])
         self.existing += not info.exists
         if not info.read(node):
@@ -88,7 +88,7 @@ class Picture:
             self._counts.forget()
 
     def pod_changed(self, pod: Obj, *, gone: bool) -> bool:
-        """A Pod was placed, changed or removed; True when a node got room or rules relaxed."""
+        """A Pod was placed, changed or removed; True when a node gained room or rules relaxed."""
         key, node = key_of(pod), node_of(pod)
         holds = bool(node) and not gone and not is_terminal(pod)
         info = self.nodes.get(self._places.get(key, ""))
@@ -107,7 +107,7 @@ class Picture:
         return self._known(demand_key(pod), pod)
 
     def decide(self, pod: Obj, volumes: VolumeCheck | None = None) -> Decision:
-        """The node for a Pod now; `volumes` is asked about nodes that fit otherwise."""
+        """The node for a Pod now; `volumes` checks nodes that are otherwise suitable."""
         kind = demand_key(pod)
         demand = self._known(kind, pod)
         volumes = self.nominations.check(key_of(pod), demand, volumes)
@@ -122,7 +122,7 @@ class Picture:
         return self._search(ranking, forbidden, volumes)
 
     def fits(self, demand: Demand, key: Key, node: str, volumes: VolumeCheck | None = None) -> bool:
-        """Whether the Pod could go to this node as the picture is now."""
+        """Whether the Pod could go to this node in the present picture."""
         alone = Ranking(demand)
         alone.refresh([node], self.nodes)
         check = self.nominations.check(key, demand, volumes)
@@ -130,7 +130,7 @@ class Picture:
 
     @contextmanager
     def without(self, pods: Iterable[Placed]) -> Iterator[Absent]:
-        """The picture as if these Pods were not there; at the end it is as before."""
+        """The picture without these Pods; afterwards it is as before."""
         absent = Absent(self)
         try:
             for placed in pods:
@@ -142,7 +142,7 @@ class Picture:
     def _pinned(
         self, demand: Demand, names: frozenset[str], volumes: VolumeCheck | None
     ) -> Decision:
-        """A Pod that names its nodes, as a DaemonSet's do: only these are looked at."""
+        """A Pod that names its nodes, as a DaemonSet's do: only these are checked."""
         alone = Ranking(demand)
         alone.refresh(sorted(names), self.nodes)
         looked_at = sum(1 for name in names if name in self.nodes and self.nodes[name].exists)
@@ -247,7 +247,7 @@ class Picture:
 
 
 class Absent:
-    """Pods taken out of a picture for a while."""
+    """Pods temporarily removed from a picture."""
 
     def __init__(self, picture: Picture) -> None:
         self._picture = picture
@@ -269,7 +269,7 @@ class Absent:
 
 
 def _unchanged(old: Placed, pod: Obj) -> bool:
-    """Whether a placed Pod's change is of no interest: most are status updates.
+    """Whether a placed Pod's change is irrelevant: most are status updates.
 
     The generation moves with every change of the spec, an in-place resize included.
     """

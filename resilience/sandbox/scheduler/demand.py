@@ -1,8 +1,8 @@
-"""What a Pod asks of a node, read once per kind of Pod.
+"""What a Pod demands of a node, read once per kind of Pod.
 
-Pods of one template ask for the same; `demand_key` is equal for them, so everything derived from
-it is computed once. Requests follow resourcehelper.PodRequests: the sum of containers and sidecars
-against each init container, plus overhead; Pod-level resources win where given.
+Pods of one template demand the same; `demand_key` is equal for them, so everything derived from it
+is computed once. Requests follow resourcehelper.PodRequests: the sum of containers and sidecars
+against each init container, plus overhead; Pod-level resources take precedence.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Demand:
 
 
 def demand_key(pod: Obj) -> str:
-    """Equal for Pods that ask for the same."""
+    """Equal for Pods with the same demand."""
     spec = pod["spec"]
     owner = controller_of(pod)
     parts = [

@@ -1,7 +1,7 @@
-"""Preemption carried out: Pods of lower priority are ended so that a refused Pod gets their room.
+"""Executes preemption: Pods of lower priority are ended so that a refused Pod gets their room.
 
 Source: prepareCandidate in pkg/scheduler/framework/preemption/executor.go. The victims end with
-their whole grace period; meanwhile the room is kept by the Pod's nomination.
+their whole grace period; meanwhile the Pod's nomination reserves the room.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Displacer:
         self._budgets = scheduler.context.kind("poddisruptionbudgets", "policy")
 
     def room_for(self, pod: Obj, volumes: VolumeCheck | None) -> str:
-        """The node where room is being made for a refused Pod; empty where none can be."""
+        """The node on which room is being made for a refused Pod; empty if there is none."""
         demand = self._picture.demand(pod)
         lowest = min(self._picture.priorities, default=demand.priority)
         if lowest >= demand.priority or not preemption.is_eligible(pod, demand, self._picture):

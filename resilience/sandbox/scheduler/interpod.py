@@ -30,7 +30,7 @@ class Term:
     topology: str
 
     def selects(self, namespace: str, labels: Labels, namespace_labels: Labels) -> bool:
-        """Whether a Pod is meant."""
+        """Whether a Pod matches."""
         chosen = self.namespace_selector
         here = namespace in self.namespaces or (
             chosen is not None and chosen.matches(namespace_labels)
@@ -62,7 +62,7 @@ class PodRules:
 
     @property
     def is_empty(self) -> bool:
-        """Whether other Pods do not matter to this one."""
+        """Whether other Pods do not affect this one."""
         return not (self.affinity or self.anti_affinity or self.preferred or self.spreads)
 
 

@@ -1,8 +1,8 @@
-"""Whether a Pod fits one node, looking at that node alone; else why not.
+"""Whether one node suits a Pod, judged by that node alone; else why not.
 
-The order and the reasons are those of the default plugins of Kubernetes 1.36; the first plugin
-that objects speaks for the node. `Refusal.hopeless` means that evicting Pods would not help
-(UnschedulableAndUnresolvable), which the event's second half tells apart.
+The order and the reasons are those of the default plugins of Kubernetes 1.36; the first plugin that
+refuses gives the node's reason. `Refusal.hopeless` means that evicting Pods would not help
+(UnschedulableAndUnresolvable), which the second half of the Event distinguishes.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ CORDON: Final = {"key": "node.kubernetes.io/unschedulable", "effect": NO_SCHEDUL
 
 
 class Refusal(NamedTuple):
-    """Why a node is out: reasons as the event prints them."""
+    """Why a node is excluded: reasons as the Event prints them."""
 
     reasons: tuple[str, ...]
     hopeless: bool
 
 
 def check(demand: Demand, node: NodeInfo) -> Refusal | None:
-    """None when the Pod fits the node as far as the node alone can tell."""
+    """None when the node suits the Pod, judged by the node alone."""
     if node.unschedulable and not is_tolerated(demand.tolerations, CORDON):
         return Refusal((UNSCHEDULABLE,), True)
     if node.taints and untolerated(node.taints, demand.tolerations, (NO_SCHEDULE, NO_EXECUTE)):

@@ -1,7 +1,7 @@
-"""Nodes ordered for one kind of Pod: the best one in O(log nodes), reasons without counting anew.
+"""Nodes ordered for one kind of Pod: the best one in O(log nodes), reasons without recounting.
 
-Each kind of demand keeps what `check` and `score` said of every node. When a node changes, only
-that node is looked at again, the next time this kind of Pod is placed.
+Each kind of demand keeps the results of `check` and `score` for every node. When a node changes,
+only that node is evaluated again, the next time this kind of Pod is placed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from resilience.sandbox.scheduler.node_scores import score
 
 
 class Ranking:
-    """All nodes as one kind of demand sees them."""
+    """All nodes as seen by one kind of demand."""
 
     def __init__(self, demand: Demand) -> None:
         self.demand = demand
@@ -30,7 +30,7 @@ class Ranking:
         self._version = 0
 
     def refresh(self, names: Iterable[str], nodes: Mapping[str, NodeInfo]) -> None:
-        """Look at some nodes again."""
+        """Evaluate some nodes again."""
         for name in names:
             self._drop(name)
             node = nodes.get(name)
@@ -41,7 +41,7 @@ class Ranking:
             heapq.heapify(self._heap)
 
     def best(self) -> str | None:
-        """The fitting node with the highest score, by name among equals; None if none fits."""
+        """The suitable node with the highest score, by name among equals; None if there is none."""
         while self._heap:
             _, name, version = self._heap[0]
             if self._entries.get(name, (0.0, -1))[1] == version:
@@ -50,7 +50,7 @@ class Ranking:
         return None
 
     def fitting(self) -> Iterator[tuple[str, float]]:
-        """Every node that fits, with its score."""
+        """Every suitable node, with its score."""
         for name, (value, _) in self._entries.items():
             yield name, value
 

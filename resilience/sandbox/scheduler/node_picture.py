@@ -1,4 +1,4 @@
-"""The scheduler's picture of each node, kept up to date Pod by Pod.
+"""The scheduler's picture of each node, updated Pod by Pod.
 
 Adding or removing one Pod costs O(its resources). Pods that ended (Succeeded, Failed) hold
 nothing; terminating ones still do.
@@ -21,7 +21,7 @@ from resilience.sandbox.scheduler.interpod import Term
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A Pod on a node, as far as it matters to others."""
+    """A Pod on a node, as far as it affects others."""
 
     key: Key
     node: str
@@ -32,7 +32,7 @@ class Placed:
 
 @dataclass(slots=True)
 class NodeInfo:
-    """One node: what it is (from the Node object) and what is on it."""
+    """One node: its attributes (from the Node object) and its Pods."""
 
     name: str
     exists: bool = False
@@ -48,7 +48,7 @@ class NodeInfo:
     by_owner: Counter[str] = field(default_factory=Counter)
 
     def read(self, node: Obj) -> bool:
-        """Take over a Node object; False when nothing that matters has changed."""
+        """Apply a Node object; False when nothing relevant has changed."""
         spec, status = node["spec"], node.get("status") or {}
         allocatable = status.get("allocatable") or status.get("capacity") or {}
         new = (
@@ -65,12 +65,12 @@ class NodeInfo:
         return True
 
     def add(self, placed: Placed) -> None:
-        """A Pod came."""
+        """A Pod was added."""
         self.pods[placed.key] = placed
         self._count(placed, 1)
 
     def remove(self, key: Key) -> Placed | None:
-        """A Pod went; unknown ones are fine."""
+        """A Pod was removed; unknown ones are fine."""
         placed = self.pods.pop(key, None)
         if placed is not None:
             self._count(placed, -1)
@@ -93,10 +93,10 @@ class NodeInfo:
 
 
 class TermCounts:
-    """For terms that someone asks about: how many placed Pods they select, node by node.
+    """For terms in use: how many placed Pods they select, node by node.
 
-    A term is counted from scratch when first asked for and then kept current, so asking costs
-    O(nodes) at most, however many Pods there are.
+    A term is counted from scratch on first use and then kept current, so reading it costs O(nodes)
+    at most, however many Pods there are.
     """
 
     def __init__(self, nodes: Mapping[str, NodeInfo], namespaces: Mapping[str, Labels]) -> None:
@@ -126,13 +126,13 @@ class TermCounts:
         return result
 
     def count(self, placed: Placed, by: int) -> None:
-        """A Pod came or went."""
+        """A Pod was added or removed."""
         for (term, with_deleting), known in self._counts.items():
             if self._selects(term, with_deleting, placed):
                 known[placed.node] += by
 
     def forget(self) -> None:
-        """Namespace labels changed: count anew when next asked."""
+        """Namespace labels changed: recount on next use."""
         self._counts.clear()
 
     def _selects(self, term: Term, with_deleting: bool, placed: Placed) -> bool:

@@ -1,10 +1,10 @@
-"""How good a node is for a Pod, looking at that node alone; higher is better.
+"""How well a node suits a Pod, judged by that node alone; higher is better.
 
-Real scores are normalised over all nodes of each decision, which costs O(nodes) per Pod. Here each
+Real scores are normalized over all nodes of each decision, which costs O(nodes) per Pod. Here each
 part is a function of one node, with the real weights (taints 3, affinity 2, spread 2,
 LeastAllocated 1, balanced 1), so that nodes can wait in a heap. The default spread is the logarithm
-of how many Pods of the same owner a node has: its steps shrink as those of the normalised score do,
-and a node without one always beats a node with one.
+of the number of Pods of the same owner on a node: its steps shrink as those of the normalized score
+do, and a node without one always beats a node with one.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Room kept for Pods that have displaced others and wait until these are gone.
+"""Room reserved for Pods that have preempted others and wait until these are gone.
 
-A nominated Pod counts as if it were on its node already, for every Pod of the same or a lower
+A nominated Pod counts as if it were already on its node, for every Pod of the same or a lower
 priority. Source: addNominatedPods in pkg/scheduler/framework/runtime/framework.go.
 """
 
@@ -25,7 +25,7 @@ class Nominations:
     _pods: dict[Key, Placed] = field(default_factory=dict)
 
     def follow(self, key: Key, node: str, demand: Demand | None) -> None:
-        """A Pod waits for `node`; for none where that is empty or it asks for nothing any more."""
+        """A Pod waits for `node`; for none if that is empty."""
         if node and demand is not None:
             self._pods[key] = Placed(key, node, demand, False, None)
         else:
@@ -41,7 +41,7 @@ class Nominations:
         ]
 
     def check(self, key: Key, demand: Demand, more: Check | None) -> Check | None:
-        """What is asked of a node that fits otherwise: `more`, and the room kept for others."""
+        """The check of an otherwise suitable node: `more`, and the room reserved for others."""
         ahead = [
             placed
             for placed in self._pods.values()

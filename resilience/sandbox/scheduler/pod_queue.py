@@ -1,7 +1,7 @@
 """Pods that wait for a node: ready ones by priority and age, refused ones with back-off.
 
-A refused Pod is tried again when something changed that could help, but no sooner than its
-back-off (1 s, doubled each time, at most 10 s) allows, and after five minutes in any case
+A refused Pod is tried again when a change could help, but no sooner than its back-off (1 s, doubled
+each time, at most 10 s) allows, and after five minutes in any case
 (internal/queue/scheduling_queue.go).
 """
 
@@ -29,7 +29,7 @@ class Waiting:
 
 
 class Backlog:
-    """The queue; all times are given by the caller."""
+    """The queue; the caller supplies all times."""
 
     def __init__(self) -> None:
         self._heap: list[tuple[int, int, Key]] = []
@@ -74,7 +74,7 @@ class Backlog:
         self._refused[key] = None
 
     def wait(self, key: Key, now: float) -> None:
-        """Not refused, but waiting for something (a volume): no back-off, woken as others are."""
+        """Not refused, but waiting for something (a volume): no back-off, woken like others."""
         self._pods[key].not_before = now
         self._pods[key].refused_at = now
         self._refused[key] = None
@@ -86,7 +86,7 @@ class Backlog:
             self._activate(key, waiting)
 
     def wake(self, now: float) -> float | None:
-        """Something changed: refused Pods whose back-off is over go to the queue.
+        """Something changed: refused Pods whose back-off is over are queued.
 
         Returns in how many seconds the next of the others may be woken.
         """
@@ -101,7 +101,8 @@ class Backlog:
         return soonest
 
     def flush(self, now: float) -> float | None:
-        """Wake what has been refused for five minutes; when to look again, None if never."""
+        """Wake Pods that were refused five minutes ago; returns when to check again, None if
+        never."""
         soonest: float | None = None
         for key in tuple(self._refused):
             waiting = self._pods[key]

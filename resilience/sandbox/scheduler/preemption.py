@@ -1,7 +1,7 @@
 """Whom a Pod may displace: on which node, and the fewest Pods of lower priority that must go.
 
-Source: pkg/scheduler/framework/preemption and plugins/defaultpreemption. The picture itself is
-asked what would fit: Pods are taken out of it, put back while the Pod still fits, and at the end
+Source: pkg/scheduler/framework/preemption and plugins/defaultpreemption. The picture itself decides
+what would fit: Pods are taken out of it, returned while the Pod still fits, and at the end
 all are as before. Nothing is deleted here.
 """
 

@@ -174,7 +174,7 @@ def resources(folder: Path) -> list[dict[str, Any]]:
 
 
 def text_table(name: str) -> Iterator[list[str]]:
-    """The lines of a table of ours, split as a shell would; comments dropped."""
+    """The lines of a table of this project, split as a shell would; comments dropped."""
     for line in (HERE / name).read_text().splitlines():
         if line and not line.startswith("#"):
             yield shlex.split(line)

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 
 class PatternError(ValueError):
-    """The pattern is none, or one that is not known here."""
+    """The pattern is invalid, or not supported here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chars:
-    """A set of characters: ranges and tests, perhaps turned round, perhaps in either case."""
+    """A set of characters: ranges and tests, optionally negated, optionally case-insensitive."""
 
     ranges: tuple[tuple[str, str], ...] = ()
     tests: tuple[Callable[[str], bool], ...] = ()

@@ -1,8 +1,8 @@
 """From the text of a regular expression (RE2's syntax) to a program of small steps.
 
-Jumps are relative, so that a part of a program can be repeated and put anywhere. Source:
-github.com/google/re2/wiki/Syntax. What RE2 refuses (lookaround, references back, a thousand of a
-thousand) is a PatternError, and so is what nobody writes in a schema (scripts, `\\C`).
+Jumps are relative, so that a part of a program can be repeated and placed anywhere. Source:
+github.com/google/re2/wiki/Syntax. What RE2 refuses (lookaround, back-references, a thousand of a
+thousand) is a PatternError, and so is what no schema contains (scripts, `\\C`).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _DEEPEST = 200
 
 
 class Op(Enum):
-    """What a step does: take a character, go two ways, or hold only in some places."""
+    """The effect of a step: consume a character, fork, or match only in some places."""
 
     TAKE = auto()
     FORK = auto()
@@ -44,7 +44,7 @@ class Op(Enum):
 
 
 class Step(NamedTuple):
-    """`first` and `second` say how far a fork leads."""
+    """`first` and `second` are the distances of a fork."""
 
     op: Op
     chars: Chars | None = None
@@ -58,7 +58,7 @@ _PLACES = {"A": Op.BEGIN, "z": Op.FINISH, "b": Op.EDGE, "B": Op.NO_EDGE}
 
 
 def parse(pattern: str) -> Program:
-    """The program; falling off its end is a match."""
+    """The program; running off its end is a match."""
     reader = _Reader(_QUOTED.sub(_unquoted, pattern))
     program = reader.alternatives(0)
     if reader.more():
@@ -67,7 +67,7 @@ def parse(pattern: str) -> Program:
 
 
 def _unquoted(found: re.Match[str]) -> str:
-    """What stands between \\Q and \\E as single characters; any other escape as it is."""
+    """The text between \\Q and \\E as single characters; any other escape unchanged."""
     return found[0] if found["plain"] is None else re.escape(found["plain"])
 
 
@@ -127,12 +127,14 @@ class _Reader:
             least, most = self._count()
             if least < 0:
                 break
-            self._take("?")  # lazy or not is the same question when only a match is asked for
+            self._take(
+                "?"
+            )  # greediness makes no difference when only the existence of a match counts
             part = _times(part, least, most)
         return part
 
     def _count(self) -> tuple[int, int | None]:
-        """How often, -1 for no word about it; None for without end."""
+        """How often, -1 if there is no quantifier; None for no upper limit."""
         for mark, count in (("*", (0, None)), ("+", (1, None)), ("?", (0, 1))):
             if self._take(mark):
                 return count

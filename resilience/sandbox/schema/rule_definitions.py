@@ -1,4 +1,4 @@
-"""The rules of a CustomResourceDefinition itself: are they such that they can be evaluated?
+"""The rules of a CustomResourceDefinition itself: whether they can be evaluated.
 
 Source: k8s.io/apiextensions-apiserver, pkg/apis/apiextensions/validation/validation.go. Of what
 its compiler finds by the schema's types, a field that is not there is found here (`rule_fields`);
@@ -29,7 +29,7 @@ REASONS = ("FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "F
 
 
 def check(schema: Any, path: str) -> Iterator[Cause]:
-    """Everything that is wrong with the rules in one version's schema."""
+    """Everything wrong with the rules in one version's schema."""
     for where, part in rules.each(schema, path):
         for at, rule in enumerate(part[rules.RULES]):
             place = f"{where}.{rules.RULES}[{at}]"
@@ -84,7 +84,7 @@ def _problem(text: str, rule: Mapping[str, Any], schema: Mapping[str, Any], is_r
 
 
 def _in_go(rule: Mapping[str, Any]) -> dict[str, Any]:
-    """The rule as the real server holds it, which is what it prints."""
+    """The rule as the real server stores and prints it."""
     return {
         name[0].upper() + name[1:]: rule.get(name, None if name in _NULLABLE else "")
         for name in _IN_GO

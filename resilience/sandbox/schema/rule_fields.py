@@ -1,4 +1,4 @@
-"""Fields that a rule names and its schema does not have: the real compiler refuses such a rule.
+"""Fields that a rule names and its schema lacks: the real compiler refuses such a rule.
 
 Source: k8s.io/apiserver/pkg/cel/common/schemas.go and the texts of cel-go's checker. Names are
 followed from `self` and `oldSelf` on, through `properties`. What begins at another variable, an
@@ -22,7 +22,7 @@ _ROOT: Schema = {"apiVersion": _TEXT, "kind": _TEXT, "metadata": _META}
 
 
 def undefined(expression: str, schema: Schema, *, is_root: bool, old_is_optional: bool) -> str:
-    """What the compiler says of the first name that leads nowhere; "" where all lead somewhere."""
+    """The compiler's message about the first unknown name; "" if all names resolve."""
     code = _NO_CODE.sub(lambda found: " " * len(found[0]), expression)
     for chain in _CHAIN.finditer(code):
         if chain[1] == "oldSelf" and old_is_optional:

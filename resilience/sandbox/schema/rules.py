@@ -1,8 +1,8 @@
-"""Rules of custom resources (`x-kubernetes-validations`), held against one object.
+"""Rules of custom resources (`x-kubernetes-validations`), evaluated for one object.
 
-Source: k8s.io/apiextensions-apiserver, pkg/apiserver/schema/cel/validation.go. A rule that speaks
-of `oldSelf` runs only where there is a value to compare with: parts of lists have one in lists of
-type map alone. What has not changed is not judged again (ratcheting), except by such rules.
+Source: k8s.io/apiextensions-apiserver, pkg/apiserver/schema/cel/validation.go. A rule with
+`oldSelf` runs only if there is a value to compare with: parts of lists have one only in lists of
+type map. Unchanged values are not judged again (ratcheting), except by such rules.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Schema = Mapping[str, Any]
 
 
 def has_any(schema: Any) -> bool:
-    """Whether there is a rule anywhere in a schema."""
+    """Whether a schema contains a rule."""
     return any(True for _ in each(schema, ""))
 
 
@@ -48,7 +48,7 @@ def each(schema: Any, path: str) -> Iterator[tuple[str, Schema]]:
 
 
 def check(schema: Schema, value: Any, old: Any, path: str = "") -> list[Cause]:
-    """Every rule that does not hold of `value`; `old` is what it was, None where nothing is."""
+    """Every rule that `value` violates; `old` is its former value, None without one."""
     causes: list[Cause] = []
     if schema.get(RULES):
         names = {
@@ -188,7 +188,7 @@ def _formatted(form: str, text: str) -> Any:
         if form == "byte":
             return base64.b64decode(text, validate=True)
     except (ValueError, binascii.Error):
-        pass  # not what the format says: validation of formats has its own words for that
+        pass  # not in the declared format: validation of formats reports that itself
     return text
 
 

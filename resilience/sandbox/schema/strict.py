@@ -1,4 +1,5 @@
-"""Is this object what its kind says: unknown and duplicate fields, types. Not: what values mean.
+"""Whether an object matches its kind: unknown and duplicate fields, types. Not the meaning of
+values.
 
 Sources: k8s.io/apimachinery/pkg/runtime/serializer/json (strict decoding), sigs.k8s.io/json, the
 handlers' rules for `fieldValidation`: Strict refuses, Warn answers with warnings, Ignore drops
@@ -40,8 +41,8 @@ class _Mismatch(Exception):
 
 
 def check(model: str, obj: Obj, call: Call, duplicates: Sequence[str] = ()) -> None:
-    """Prune and normalise `obj` in place; ApiError 400 for wrong types and, when strict, for
-    unknown or duplicate fields. Of a model "" (custom resources) only metadata is looked at."""
+    """Prune and normalize `obj` in place; ApiError 400 for wrong types and, when strict, for
+    unknown or duplicate fields. For model "" (custom resources) only metadata is checked."""
     walk = _Walk(builtin())
     try:
         if model:
@@ -54,7 +55,7 @@ def check(model: str, obj: Obj, call: Call, duplicates: Sequence[str] = ()) -> N
 
 
 def report(obj: Obj, call: Call, complaints: Sequence[str], duplicates: Sequence[str] = ()) -> None:
-    """Refuse or warn about unknown and duplicate fields, as the call wishes."""
+    """Refuse or warn about unknown and duplicate fields, as the call demands."""
     found = [*complaints, *(f'duplicate field "{key}"' for key in duplicates)]
     if not found:
         return
@@ -91,7 +92,7 @@ class _Walk:
                 del value[key]
             else:
                 value[key] = self.value(kind, value[key], where, model)
-                # Go leaves empty lists and maps out of JSON (`omitempty`), but for a few fields.
+                # Go leaves empty lists and maps out of JSON (`omitempty`), except for a few fields.
                 if kind[:2] in _EMPTY and not value[key] and key not in _KEPT_EMPTY:
                     del value[key]
 

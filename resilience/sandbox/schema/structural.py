@@ -67,7 +67,7 @@ def default(schema: Schema, value: Any) -> None:
 
 
 def validate(schema: Schema, value: Any, path: str = "") -> list[Cause]:
-    """Everything that is wrong with a value."""
+    """Everything wrong with a value."""
     if value is None and schema.get("nullable"):
         return []
     wrong = _type(schema, value, path)
@@ -134,7 +134,7 @@ def _text(schema: Schema, value: str, path: str) -> Iterator[Cause]:
 
 
 def _matches(text: str, value: str) -> bool:
-    """A pattern that cannot be read matches all."""
+    """A pattern that cannot be parsed matches everything."""
     try:
         return pattern.search(text, value)
     except pattern.PatternError:

@@ -1,8 +1,9 @@
-"""What a resource's last changes were, so that watches can resume: a ring, small in memory.
+"""A resource's last changes, so that watches can resume: a ring, small in memory.
 
 An object of nested dicts takes some twenty kilobytes, and the ring holds two states of thousands of
-them. So only the newest changes are kept as they are; older ones are packed to a fifteenth of that,
-which costs a twentieth of a write, and are unpacked for the rare watch that starts that far back.
+them. So only the newest changes are kept unpacked; older ones are compressed to a fifteenth of
+that, which costs a twentieth of a write, and are unpacked for the rare watch that starts that far
+back.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class History:
         return len(self._fresh) + len(self._packed)
 
     def append(self, change: Change) -> None:
-        """Keep one more change; the oldest goes when there are too many."""
+        """Keep one more change; the oldest is dropped when there are too many."""
         self._fresh.append(change)
         if len(self._fresh) > FRESH:
             self._packed.append(_pack(self._fresh.popleft()))
@@ -56,7 +57,7 @@ class History:
         return chain(map(self._unpack, packed), fresh)
 
     def forget(self, version: int) -> None:
-        """Lose everything until `version`."""
+        """Drop everything until `version`."""
         self._packed.clear()
         self._fresh.clear()
         self.lost = version

@@ -1,7 +1,7 @@
-"""Telling items of JSON lists apart in constant time: a hashable stand-in for any value.
+"""Compares items of JSON lists in constant time: a hashable key for any value.
 
-Lists of a request may hold tens of thousands of items; whoever looks for each of them in a list of
-as many others stops the whole server. Equal values have equal stand-ins.
+Lists in a request may hold tens of thousands of items; searching each of them in an equally long
+list would stop the whole server. Equal values have equal keys.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any
 
 
 def identity(value: Any) -> Hashable:
-    """The value itself where it is a scalar, else one that only equal mappings or lists have."""
+    """The value itself if it is a scalar, else a key that only equal mappings or lists have."""
     if isinstance(value, dict | list):
         return type(value), json.dumps(value, sort_keys=True)
     return value  # type: ignore[no-any-return]
 
 
 def identities(values: Iterable[Any]) -> set[Hashable]:
-    """Of many at once, to look others up in."""
+    """Keys of many values, for lookups."""
     return {identity(value) for value in values}

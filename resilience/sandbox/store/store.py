@@ -1,10 +1,10 @@
 """The store: every object of the sandbox in memory, with one version counter for all of them.
 
-Promises: a write is one step, its version is higher than any before, and its `Change` reaches every
+A write is one step, its version is higher than any before, and its `Change` reaches every
 subscriber in commit order, also when a subscriber writes itself. Objects are never changed in place
-(see `api.py`); an object's JSON bytes are made once, when first asked for. Lists come sorted by
-namespace and name without sorting; `spec.nodeName` and owners' uids are indexed. A bounded ring of
-changes per resource lets watches resume. It knows no rule of Kubernetes: those are the registry's.
+(see `api.py`); an object's JSON bytes are made once, on first use. Lists are sorted by namespace
+and name without sorting; `spec.nodeName` and owners' uids are indexed. A bounded ring of changes
+per resource lets watches resume. It knows no rule of Kubernetes: those are the registry's.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def encode(obj: Any) -> bytes:
 
 
 class Record:
-    """One stored version of an object, with its bytes once someone asked."""
+    """One stored version of an object, with its bytes once they were needed."""
 
     __slots__ = ("_body", "key", "obj", "version")
 
@@ -84,7 +84,7 @@ class Table:
 
     @property
     def lost(self) -> int:
-        """The newest version no watch may start before, for a change right after it was dropped."""
+        """The newest version from which no watch may start, because a later change was dropped."""
         return self.history.lost
 
 
@@ -99,7 +99,7 @@ class Store:
         self._dispatching = False
 
     def table(self, resource: Resource) -> Table:
-        """The table of a resource, shared by all its versions; made when first asked for."""
+        """The table of a resource, shared by all its versions; created on first use."""
         key = (resource.group, resource.plural)
         table = self._tables.get(key)
         if table is None:
@@ -179,7 +179,7 @@ class Store:
             self._dispatch()
 
     def _dispatch(self) -> None:
-        """Tell subscribers. A write made inside a callback waits its turn here, so that no
+        """Notify subscribers. A write inside a callback waits its turn here, so that no
         subscriber sees it before the change that caused it."""
         self._dispatching = True
         try:

@@ -1,1 +1,1 @@
-"""How the kubelet and the data plane speak to the API server: plain HTTP over a Unix socket."""
+"""How the kubelet and the data plane call the API server: plain HTTP over a Unix socket."""

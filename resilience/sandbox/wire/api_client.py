@@ -39,7 +39,7 @@ class _Connection:
 
 
 class Client:
-    """Requests to the API server; at most `connections` at a time, watches not counted."""
+    """Requests to the API server; at most `connections` at a time, not counting watches."""
 
     def __init__(self, socket_path: Path, token: str, *, connections: int = 8) -> None:
         self._path = str(socket_path)
@@ -73,11 +73,11 @@ class Client:
         return answer
 
     async def batch(self, requests: Sequence[Request]) -> list[Obj | ApiError]:
-        """Requests written at once on one connection; their answers in order, refusals among them.
+        """Requests written at once on one connection; their answers in order, refusals included.
 
-        Much cheaper than one after another where the server is busy: a request of each connection
-        has its turn in the server's loop, and this is one turn for all of them. They must bear
-        repeating: when the connection breaks nobody knows how many were heard.
+        Much cheaper than one after another on a busy server: a request of each connection has its
+        turn in the server's loop, and this is one turn for all of them. They must be safe to
+        repeat: when the connection breaks nobody knows how many were received.
         """
         return await self._send(requests) if requests else []
 

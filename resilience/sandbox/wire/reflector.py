@@ -1,4 +1,4 @@
-"""Keeping up with one collection: list, watch from there, and start over when that is lost.
+"""Follows one collection: list, watch from there, and start over when that is lost.
 
 Survives everything an API server may do: refusals, resets, an expired watch (410), a restart.
 Handlers are called in order on the event loop and must not block.
@@ -23,8 +23,8 @@ LONGEST_WAIT = 2.0
 class Reflector:
     """`on_change(type, obj, old)` for every change, the first list's objects as ADDED.
 
-    After a gap, objects that went away meanwhile are reported DELETED with their last known state.
-    `keep` says what of an object is remembered (by default all of it).
+    After a gap, objects that disappeared meanwhile are reported DELETED with their last known
+    state. `keep` returns the part of an object to remember (by default all of it).
     """
 
     client: Client

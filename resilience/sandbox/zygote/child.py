@@ -1,7 +1,7 @@
-"""From a forked zygote to a container's main process: what happens between fork and program.
+"""From a forked zygote to a container's main process: the steps between fork and program.
 
-The order matters: first what ties its life to ours, then descriptors, environment, the patches
-that make it see its Pod's network and volumes, and last the image's program.
+The order matters: first the calls that tie its life to its parent's, then descriptors, environment,
+the patches that make it see its Pod's network and volumes, and last the image's program.
 """
 
 from __future__ import annotations
@@ -62,7 +62,9 @@ def _take_descriptors(descriptors: list[int]) -> None:
     for target, source in enumerate(moved):
         os.dup2(source, target)
     os.closerange(3, 1024)
-    if os.isatty(0):  # we lead a session: this becomes its terminal, and ^C reaches us
+    if os.isatty(
+        0
+    ):  # this process leads a session: the terminal becomes its own, and ^C reaches it
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, "r", closefd=False)))
     sys.stdout = _writer(1, line_buffering=False)
@@ -79,7 +81,7 @@ def _take_environment(launch: Launch) -> None:
     os.environ.update(launch.environment)
     os.environ[processes.MARKER] = launch.marker
     linux.name_process(os.path.basename(launch.argv[0]))
-    random.seed()  # else every Pod would draw the zygote's numbers
+    random.seed()  # otherwise every Pod would draw the zygote's random numbers
 
 
 def _take_surroundings(launch: Launch) -> None:
@@ -98,7 +100,7 @@ def _take_surroundings(launch: Launch) -> None:
 
 
 def _run(launch: Launch) -> int:
-    """The program's exit code, after all that an interpreter does at its end."""
+    """The program's exit code, after everything that an interpreter does at its end."""
     told = {catalogue.IMAGE_VARIABLE: launch.image, **launch.environment}
     try:
         code = catalogue.run(catalogue.told_by(told), list(launch.argv))
@@ -112,7 +114,7 @@ def _run(launch: Launch) -> int:
         try:
             stream.flush()
         except (OSError, ValueError):
-            pass  # the program closed it, or nobody reads it any more
+            pass  # the program closed it, or nothing reads it any more
     return code
 
 

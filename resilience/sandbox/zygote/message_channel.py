@@ -1,4 +1,4 @@
-"""Messages between the kubelet and the zygote: JSON with a length in front, descriptors beside.
+"""Messages between the kubelet and the zygote: JSON with a length prefix, and descriptors.
 
 A stream socket pair; each message is four bytes of length, then JSON. The descriptors of a message
 travel with its first byte (unix(7), SCM_RIGHTS) and belong to the receiver.
@@ -28,7 +28,7 @@ def send(
 
 
 def encode(message: dict[str, Any]) -> bytes:
-    """A message as it stands on the stream."""
+    """A message as encoded on the stream."""
     body = json.dumps(message, separators=(",", ":")).encode()
     return HEADER.pack(len(body)) + body
 

@@ -1,8 +1,8 @@
-"""The zygote's loop: fork what the kubelet asks for, signal it, report how it ended.
+"""The zygote's loop: forks what the kubelet requests, signals it, reports how it ended.
 
-Signals go through here and not from the kubelet, because only the parent can be sure that a
-process id still means the same process. What a container leaves behind when its main process ends
-is killed here too, as the kernel does with a PID namespace.
+Signals go through here and not from the kubelet, because only the parent can be sure that a process
+id still means the same process. Whatever a container leaves behind when its main process ends is
+killed here as well, as the kernel does with a PID namespace.
 """
 
 from __future__ import annotations
@@ -111,10 +111,10 @@ class Zygote:
         self._say({"event": "exited", "id": ended.id, "code": code if code >= 0 else 128 - code})
 
     def _kill_leftovers(self, container: str) -> None:
-        """Kill the execs of `container` and the orphans that came to us when it ended.
+        """Kill the execs of `container` and the orphans that this process adopted when it ended.
 
-        A running container's own orphans go to its main process (see `child`), so a child of ours
-        that we did not start has lost its container.
+        A running container's own orphans go to its main process (see `child`), so an unknown child
+        of the zygote has lost its container.
         """
         left = [pid for pid, process in self._running.items() if process.within == container]
         left += [pid for pid in processes.children(os.getpid()) if pid not in self._running]
@@ -123,7 +123,7 @@ class Zygote:
                 processes.kill(each)
 
     def _say(self, event: dict[str, Any]) -> None:
-        # Never block here: the kubelet may itself be blocked in sending to us.
+        # Never block here: the kubelet may itself be blocked in sending to this process.
         self._outgoing += message_channel.encode(event)
         self._flush()
 
@@ -131,6 +131,6 @@ class Zygote:
         try:
             del self._outgoing[: self._requests.send(self._outgoing, socket.MSG_DONTWAIT)]
         except BlockingIOError:
-            pass  # `serve` comes back when there is room
+            pass  # `serve` returns when there is room
         except ConnectionError:
             self._outgoing.clear()  # the kubelet is gone; the next receive ends the loop

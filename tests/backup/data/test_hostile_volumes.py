@@ -86,7 +86,7 @@ HOSTILE: dict[str, tuple[list[Member], str]] = {
     ),
     "a hard link to a link": (
         [("link", SYM, "../outside/precious", b""), ("hard", LNK, "link", b"")],
-        "is no file of the volume",
+        "is not a file of the volume",
     ),
     "a character device": ([("null", tarfile.CHRTYPE, "", b"")], "no file, directory or link"),
     "a block device": ([("disk", tarfile.BLKTYPE, "", b"")], "no file, directory or link"),
@@ -106,7 +106,7 @@ def test_a_member_that_leads_out_of_the_volume_is_refused_by_name(
     outside.mkdir()
     (outside / "precious").write_text("keep me")
     (line,) = load(root, stream(members)).splitlines()
-    assert line.startswith("the stream is no volume that this program saved: member ")
+    assert line.startswith("this program did not save this stream: member ")
     assert words in line
     assert around(outside) == ["precious"]
     assert (outside / "precious").read_text() == "keep me"

@@ -330,7 +330,7 @@ def test_the_proof_is_read_from_the_disk(
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stream)))
     target = tmp_path / "back"
     target.mkdir()
-    with pytest.raises(SystemExit, match="what is on the disk is not what the stream held: a, b"):
+    with pytest.raises(SystemExit, match="the disk does not hold what the stream held: a, b"):
         volume_agent.load(str(target), volume_agent.Warned())
 
 

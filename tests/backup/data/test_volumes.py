@@ -178,7 +178,7 @@ def test_a_restore_fills_volumes_before_anything_mounts_them_and_once(
     assert pods == ["resilience-volume-data", "db-0"]
     again = restore(request, snapshot, target, clock=FakeClock())
     assert again.complete
-    assert again.volumes == ["volume shop/data: left: this restore has filled it already"]
+    assert again.volumes == ["volume shop/data: left: this restore has already filled it"]
 
 
 def test_the_helper_stands_where_the_volume_is_and_only_reads(volume: Path) -> None:
@@ -364,7 +364,7 @@ def test_a_rehearsal_mounts_nothing_and_says_what_it_cannot_know(twice: Twice) -
     snapshot, target, exec_, _ = twice
     report = restored("second", snapshot, target, exec_, dry_run=True)
     assert exec_.calls == []
-    assert "volume shop/data: cannot be asked yet: its claim exists" in report.volumes[0]
+    assert "volume shop/data: cannot be checked yet: its claim exists" in report.volumes[0]
 
 
 def test_a_restore_that_died_while_it_filled_a_volume_is_resumed(

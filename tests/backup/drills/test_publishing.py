@@ -115,7 +115,7 @@ def test_a_copy_that_somebodys_finalizer_holds_is_a_difference() -> None:
 )
 def test_addresses_written_by_hand_are_left_out_and_told(api: str, kind: str) -> None:
     obj = made(api, kind)
-    assert harmless(copy.deepcopy(obj)) == "it leads to addresses outside of the copy"
+    assert harmless(copy.deepcopy(obj)) == "it leads to addresses outside the copy"
     assert drill_terms((), {}).absent(obj)
 
 

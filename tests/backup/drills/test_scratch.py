@@ -102,7 +102,7 @@ def test_a_drill_that_lives_is_left_alone_and_named() -> None:
 def test_a_namespace_that_is_not_a_drills_is_never_touched() -> None:
     cluster = made()
     cluster.namespace("shop-drill")
-    with pytest.raises(RestoreRefused, match="it is not a drill's; nothing was touched"):
+    with pytest.raises(RestoreRefused, match="it does not belong to a drill; nothing was touched"):
         with scratch(cluster, "shop-drill", origin("x"), clock=FakeClock(), ttl=TTL):
             pass
     assert [each for each in cluster.requests if each[0] in ("delete", "patch")] == []

@@ -172,7 +172,7 @@ def test_what_velero_never_restores_is_left_out_and_named() -> None:
     assert report.complete
     (left,) = [str(each) for each in report.items if each.outcome is Outcome.LEFT]
     assert "events copy/web.1" in left or "events shop/web.1" in left
-    assert "tells what happened to objects that are gone" in left
+    assert "describes objects that are gone" in left
     assert drilled(backup(), cluster()).passed
 
 

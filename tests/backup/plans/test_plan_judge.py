@@ -503,7 +503,7 @@ def test_a_namespace_of_somebody_else_is_not_touched() -> None:
     cluster = lived_in()
     cluster.namespace("shop-drill")
     cluster.add(config_map("precious", "shop-drill"))
-    with pytest.raises(RestoreRefused, match="shop-drill exists and it is not a drill's"):
+    with pytest.raises(RestoreRefused, match="shop-drill exists and it does not belong to a drill"):
         drilled(cluster)
     assert ("configmaps", "shop-drill", "precious") in cluster.objects
 

@@ -211,8 +211,8 @@ def test_what_a_controller_makes_anew_is_left_to_it() -> None:
     report = brought_back(stored(source), target)
     left = {item.name: item.reason for item in report.items if item.outcome is Outcome.LEFT}
     assert left == {
-        "checkout-1": "made anew by Deployment checkout",
-        "checkout-1-a": "made anew by ReplicaSet checkout-1",
+        "checkout-1": "recreated by Deployment checkout",
+        "checkout-1-a": "recreated by ReplicaSet checkout-1",
     }
     assert not {"pods", "replicasets.apps"} & set(created(target))
 
@@ -648,7 +648,7 @@ def test_the_claim_of_a_generic_ephemeral_volume_is_left_to_its_pod() -> None:
     source.add(pod, owned(claim, pod, controller=True))
     report = brought_back(stored(source), FakeCluster())
     left = {item.name: item.reason for item in report.items if item.outcome is Outcome.LEFT}
-    assert left == {"w-0-scratch": "made anew by Pod w-0"}
+    assert left == {"w-0-scratch": "recreated by Pod w-0"}
 
 
 def test_a_pod_that_was_debugged_comes_back_without_the_debug_container() -> None:

@@ -187,7 +187,7 @@ def test_one_press_during_the_undo_does_not_stop_it_and_three_do(here: World) ->
     before = here.cluster.dump()
     here.on_entry = press(1)
     assert busy(here).outcome is Outcome.PASSED
-    assert answers == ["rolling back; press twice more to abandon"]
+    assert answers == ["undoing; press twice more to abandon the undo"]
     assert here.cluster.dump() == before
 
     answers.clear()
@@ -195,7 +195,7 @@ def test_one_press_during_the_undo_does_not_stop_it_and_three_do(here: World) ->
     record = busy(here)
     assert record.outcome is Outcome.UNDO_INCOMPLETE
     assert "delete Deployment shop/web" in record.message
-    assert answers[-1] == "rollback abandoned; `resilience recover` finishes it"
+    assert answers[-1] == "undo abandoned; `resilience recover` finishes it"
 
 
 def test_a_journal_that_fails_under_way_does_not_stop_the_undo(here: World) -> None:

@@ -139,7 +139,7 @@ def test_a_gate_that_finds_something_refuses_and_an_empty_answer_lets_through(
     asked(shop, KILL_TWO)
     targeted(shop, admin, f'gate = {{prometheus = "{prometheus.url}", unless = "ALERTS"}}')
     prometheus.series = [{"metric": {}, "value": [0, "1"]}]
-    refused(shop, real, admin, "the gate is shut: prometheus finds `ALERTS`: 1 series")
+    refused(shop, real, admin, "blocked by the gate: prometheus finds `ALERTS`: 1 series")
     prometheus.series = []
     run = scenarios(shop, real, "-q", ".")
     assert run.returncode == 0, run.stdout
@@ -149,7 +149,7 @@ def test_a_gate_that_finds_something_refuses_and_an_empty_answer_lets_through(
 def test_a_gate_that_does_not_answer_is_shut(shop: Path, real: Path, admin: HttpCluster) -> None:
     asked(shop, KILL_TWO)
     targeted(shop, admin, 'gate = {prometheus = "http://127.0.0.1:9", unless = "ALERTS"}')
-    refused(shop, real, admin, "gives no answer that can be used")
+    refused(shop, real, admin, "gives no usable answer")
 
 
 def test_more_pods_than_a_target_allows_are_not_harmed(

@@ -156,7 +156,7 @@ def test_a_gate_asks_what_the_target_says() -> None:
 
 
 def test_trouble_shuts_the_gate() -> None:
-    with pytest.raises(Refused, match="the gate is shut: prometheus finds `up == 0`: 1 series"):
+    with pytest.raises(Refused, match="blocked by the gate: prometheus finds `up == 0`: 1 series"):
         require(PROMETHEUS, lambda url: series({"metric": {}}))
     with pytest.raises(Refused, match="CheckoutDown"):
         require(ALERTS, lambda url: b'[{"labels": {"alertname": "CheckoutDown"}}]')
@@ -177,7 +177,7 @@ def test_trouble_shuts_the_gate() -> None:
     ],
 )
 def test_an_answer_that_cannot_be_used_refuses(gate: Gate, answer: bytes) -> None:
-    with pytest.raises(Refused, match="gives no answer that can be used"):
+    with pytest.raises(Refused, match="gives no usable answer"):
         require(gate, lambda url: answer)
 
 

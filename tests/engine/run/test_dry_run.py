@@ -171,7 +171,7 @@ def test_what_lacks_its_namespace_cannot_be_asked_and_is_no_refusal(
     assert not loaded.problems, loaded.problems
     found = _rehearsed(embedded, loaded.scenarios[0])
     assert found.trouble == ""
-    assert "cannot be asked before namespace not-there-yet exists" in found.lines
+    assert "cannot be checked before namespace not-there-yet exists" in found.lines
 
 
 def test_headroom_is_computed_though_each_eviction_alone_would_be_granted(
@@ -216,7 +216,7 @@ def test_a_verb_that_cannot_be_rehearsed_is_only_described(
     verb = dataclasses.replace(scenario.when[0].verb, rehearse=None)
     step = dataclasses.replace(scenario.when[0], verb=verb)
     found = _rehearsed(embedded, dataclasses.replace(scenario, when=(step,)))
-    assert found.lines == ["described only: nothing can be asked without doing it"]
+    assert found.lines == ["described only: it cannot be rehearsed without doing it"]
 
 
 @pytest.mark.parametrize(

@@ -55,8 +55,8 @@ RULE = Rule(
     level=Level.ERROR,
     title="a budget under which nothing may be evicted",
     reason=(
-        "A drain of any node with such a Pod waits for ever, so upgrades of nodes stop there."
-        " Somebody then deletes the budget or the Pod by hand, without protection."
+        "A drain of any node with such a Pod waits forever, so node upgrades stop there."
+        " People then delete the budget or the Pod by hand, without protection."
     ),
     remedy="Allow one disruption: maxUnavailable: 1, and one replica more than the service needs.",
     link="https://kubernetes.io/docs/tasks/run-application/configure-pdb/#specifying-a-poddisruptionbudget",

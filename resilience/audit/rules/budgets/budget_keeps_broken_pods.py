@@ -1,4 +1,4 @@
-"""A budget that protects Pods which do not work."""
+"""A budget that protects Pods that do not work."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def find(inventory: Inventory) -> Iterator[Hit]:
 RULE = Rule(
     id="budget-keeps-broken-pods",
     level=Level.INFO,
-    title="a budget that protects Pods which do not work",
+    title="a budget that protects broken Pods",
     reason=(
-        "A Pod that crashes in a loop may not be evicted while too few are healthy, so it blocks"
-        " the drain that could cure it. A bad rollout stops the upgrade of the nodes."
+        "A crash-looping Pod cannot be evicted while too few Pods are healthy, so it blocks"
+        " the drain that could fix it. A bad rollout stops the upgrade of the nodes."
     ),
     remedy="Set unhealthyPodEvictionPolicy: AlwaysAllow.",
     link="https://kubernetes.io/docs/tasks/run-application/configure-pdb/#unhealthy-pod-eviction-policy",

@@ -27,10 +27,10 @@ RULE = Rule(
     level=Level.WARNING,
     title="a budget that protects nothing",
     reason=(
-        "The Pods that it was written for may be evicted all at once. It happens after a rename of"
-        " a label, and nothing reports it."
+        "The Pods that it is meant for may all be evicted at once. A renamed label is the usual"
+        " cause, and nothing reports it."
     ),
-    remedy="Give it the labels of the Pods that it should cover, or remove it.",
+    remedy="Give it the labels of the Pods that it should cover, or delete it.",
     link="https://kubernetes.io/docs/tasks/run-application/configure-pdb/",
     source="pkg/controller/disruption/disruption.go",
     needs=("Deployment", "StatefulSet", "ReplicaSet", "Pod"),

@@ -1,4 +1,4 @@
-"""Two budgets over one Pod."""
+"""Several budgets that cover one Pod."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def find(inventory: Inventory) -> Iterator[Hit]:
 RULE = Rule(
     id="budgets-overlap",
     level=Level.ERROR,
-    title="two budgets over one Pod",
+    title="two budgets cover one Pod",
     reason=(
         "The API server answers each eviction of such a Pod with an error, whatever the budgets"
         " allow. A drain of its node never ends."

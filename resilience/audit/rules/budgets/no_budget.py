@@ -24,8 +24,8 @@ RULE = Rule(
     level=Level.WARNING,
     title="several replicas that may all be evicted at once",
     reason=(
-        "Without a PodDisruptionBudget a drain evicts all Pods of a node at the same moment, and"
-        " two drains take two nodes. Replicas on those nodes stop together."
+        "Without a PodDisruptionBudget a drain evicts all Pods of a node at once, and two drains"
+        " empty two nodes. All replicas on those nodes stop together."
     ),
     remedy="Add a PodDisruptionBudget with maxUnavailable: 1.",
     link="https://kubernetes.io/docs/tasks/run-application/configure-pdb/",

@@ -1,1 +1,1 @@
-"""Which image runs, and whether it can be had again."""
+"""Which image runs, and whether it can be pulled again."""

@@ -1,4 +1,4 @@
-"""An image that is another one tomorrow."""
+"""An image whose tag may point to another version tomorrow."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def find(inventory: Inventory) -> Iterator[Hit]:
 RULE = Rule(
     id="latest-tag",
     level=Level.WARNING,
-    title="an image that is another one tomorrow",
+    title="an image tag that may change at any time",
     reason=(
-        "A Pod that is replaced, on whatever occasion, may start a version that nobody rolled out."
-        " A rollback cannot bring back the one before, because it has the same name."
+        "Any replaced Pod may start a version that nobody rolled out. A rollback cannot restore the"
+        " previous version, because it has the same name."
     ),
-    remedy="Name a version, best by its digest.",
+    remedy="Use a version tag, or better a digest.",
     link="https://kubernetes.io/docs/concepts/containers/images/#image-names",
     source="pkg/kubelet/images/image_manager.go",
     find=find,

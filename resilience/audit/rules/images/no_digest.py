@@ -1,4 +1,4 @@
-"""An image by a tag that can be moved."""
+"""An image with a tag that can be moved."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def find(inventory: Inventory) -> Iterator[Hit]:
 RULE = Rule(
     id="no-digest",
     level=Level.INFO,
-    title="an image by a tag that can be moved",
+    title="an image tag without a digest",
     reason=(
-        "Whoever can push to the registry can change what the next Pod runs. Two replicas of one"
+        "Anyone who can push to the registry can change what the next Pod runs. Two replicas of one"
         " Deployment may run two versions."
     ),
     remedy="Add the digest: NAME:TAG@sha256:...",

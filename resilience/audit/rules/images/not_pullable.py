@@ -13,7 +13,7 @@ WAITING = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "Er
 
 
 def find(inventory: Inventory) -> Iterator[Hit]:
-    """Pods that wait for their image, and events of pulls that failed."""
+    """Pods that wait for their image, and Events of failed pulls."""
     told: set[tuple[str, str]] = set()
     for pod in inventory.of("Pod"):
         for status in listed(mapping(pod, "status"), "containerStatuses"):
@@ -36,10 +36,10 @@ RULE = Rule(
     level=Level.ERROR,
     title="an image that cannot be pulled again",
     reason=(
-        "Pods that run have the image in the cache of their node. Each that moves to another node"
+        "Running Pods have the image in their node's cache. Each one that moves to another node"
         " does not start."
     ),
-    remedy="Push the image again, or mend the name, the pull secret or the way to the registry.",
+    remedy="Push the image again, or correct its name, the pull secret or registry access.",
     link="https://kubernetes.io/docs/concepts/containers/images/#imagepullbackoff",
     source="pkg/kubelet/images/image_manager.go",
     live=True,

@@ -1,1 +1,1 @@
-"""What ends by itself, and what stops others: certificates, API versions, webhooks."""
+"""What expires, and what blocks others: certificates, API versions, webhooks."""

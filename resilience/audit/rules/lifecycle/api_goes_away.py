@@ -1,4 +1,4 @@
-"""A version of an API that is no longer served."""
+"""An API version that is no longer served."""
 
 from __future__ import annotations
 
@@ -75,13 +75,13 @@ def _applied(obj: Object) -> str:
 RULE = Rule(
     id="api-goes-away",
     level=Level.ERROR,
-    title="a version of an API that is no longer served",
+    title="an API version that is no longer served",
     reason=(
-        "The object itself survives an upgrade, and its manifest cannot be applied any more:"
-        " neither by a release nor on the day of a restore. A cluster made anew"
-        " from these files lacks it."
+        "The object itself survives an upgrade, but its manifest cannot be applied any more:"
+        " neither by a release nor when a cluster is rebuilt from these files."
+        " Restores fail as well."
     ),
-    remedy="Write the manifest in the version that takes its place.",
+    remedy="Change the manifest to the version that replaces it.",
     link="https://kubernetes.io/docs/reference/using-api/deprecation-guide/",
     source="pkg/controlplane/instance.go",
     find=find,

@@ -1,4 +1,4 @@
-"""A certificate that ends soon."""
+"""A certificate that expires soon."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def _end(encoded: str) -> datetime | None:
 RULE = Rule(
     id="certificate-ends",
     level=Level.WARNING,
-    title="a certificate that ends soon",
+    title="a certificate that expires soon",
     reason=(
-        "From that minute every client that checks it refuses the connection, on all replicas at"
-        " once. Nothing in the cluster renews it by itself unless somebody set that up."
+        "From then on every client that verifies it refuses the connection, on all replicas at"
+        " once. Nothing in the cluster renews it unless that has been set up."
     ),
-    remedy="Renew it now, and let something renew it well before its end.",
+    remedy="Renew it now, and automate its renewal.",
     link="https://kubernetes.io/docs/concepts/configuration/secret/#tls-secrets",
     source="staging/src/k8s.io/api/core/v1/types.go",
     find=find,

@@ -1,4 +1,4 @@
-"""A webhook that stops the API server with one Pod."""
+"""A webhook whose only Pod can block the API server."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ def _prove(hit: Hit, inventory: Inventory) -> str:
 RULE = Rule(
     id="webhook-blocks",
     level=Level.ERROR,
-    title="a webhook that stops others with its only Pod",
+    title="a webhook whose only Pod can block others",
     reason=(
-        "While that Pod is away, the API server refuses what the webhook should see: Pods of other"
-        " services are not made. After the loss of a node it may keep itself from coming back."
+        "While that Pod is down, the API server refuses everything that the webhook should see:"
+        " Pods of other services are not created. After a node loss it may even block itself."
     ),
     remedy="Run two replicas, exclude the webhook's own namespace, or set failurePolicy: Ignore.",
     link="https://kubernetes.io/docs/concepts/cluster-administration/admission-webhooks-good-practices/",

@@ -1,1 +1,1 @@
-"""Who is called when it breaks."""
+"""Whom to call when it breaks."""

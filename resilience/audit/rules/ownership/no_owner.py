@@ -1,4 +1,4 @@
-"""Nobody is named."""
+"""No owner is named."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from resilience.kube import objects
 OWNER = re.compile(
     r"(^|[/._-])(owner|owned-by|team|squad|maintainers?|contact|email)$", re.IGNORECASE
 )
-"""Last parts of keys that name somebody, as labels or annotations."""
+"""Last parts of label and annotation keys that name an owner."""
 
 
 def find(inventory: Inventory) -> Iterator[Hit]:
@@ -33,10 +33,10 @@ RULE = Rule(
     level=Level.INFO,
     title="nobody is named",
     reason=(
-        "When it breaks at night, whoever is on call has to find out first whom to ask. The time of"
-        " that search is part of the outage."
+        "When it breaks at night, the person on call first has to find out whom to ask. That search"
+        " is part of the outage."
     ),
-    remedy="Add a label or an annotation `owner` or `team`, on the workload or on its namespace.",
+    remedy="Add a label or an annotation `owner` or `team` to the workload or its namespace.",
     link="https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/",
     source="staging/src/k8s.io/apimachinery/pkg/apis/meta/v1/types.go",
     needs=("Namespace",),

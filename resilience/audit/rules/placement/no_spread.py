@@ -1,4 +1,4 @@
-"""Nothing keeps replicas apart."""
+"""Replicas without a rule that spreads them."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def find(inventory: Inventory) -> Iterator[Hit]:
 RULE = Rule(
     id="no-spread",
     level=Level.INFO,
-    title="nothing keeps replicas apart",
+    title="no rule spreads the replicas",
     reason=(
-        "The scheduler's defaults only prefer to spread Pods, so all replicas may end on one node"
+        "By default the scheduler only prefers to spread Pods, so all replicas may end on one node"
         " or in one zone. The loss of that node is then the loss of the service."
     ),
     remedy="Add topologySpreadConstraints over kubernetes.io/hostname and the zone.",

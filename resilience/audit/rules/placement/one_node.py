@@ -12,7 +12,7 @@ from resilience.kube import objects
 
 
 def find(inventory: Inventory) -> Iterator[Hit]:
-    """Workloads of several Pods that one node holds, where there are other nodes."""
+    """Workloads with several Pods that are all on one node, although there are others."""
     if len(inventory.of("Node")) < 2:
         return
     for workload in inventory.lasting:
@@ -27,8 +27,8 @@ RULE = Rule(
     level=Level.ERROR,
     title="all replicas on one node",
     reason=(
-        "The loss or the drain of that node takes all Pods of the service at once. New ones start"
-        " elsewhere only after the node is given up, five minutes later by default."
+        "The loss or drain of that node removes all Pods of the service at once. New ones start"
+        " elsewhere only after the node counts as lost, five minutes later by default."
     ),
     remedy="Add topologySpreadConstraints, then restart the workload so that its Pods move.",
     link="https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/",

@@ -14,7 +14,7 @@ LABEL = "topology.kubernetes.io/zone"
 
 
 def find(inventory: Inventory) -> Iterator[Hit]:
-    """Workloads of several nodes in one zone, where there are other zones."""
+    """Workloads on several nodes of one zone, although there are other zones."""
     zones = {
         objects.name(node): objects.labels(node).get(LABEL, "") for node in inventory.of("Node")
     }
@@ -39,8 +39,8 @@ RULE = Rule(
     level=Level.WARNING,
     title="all replicas in one zone",
     reason=(
-        "Replicas on several nodes of one zone stop together when the zone does. The other zones of"
-        " the cluster are paid for and do not help."
+        "Replicas on several nodes of one zone stop together with the zone. The other zones of the"
+        " cluster cost money and do not help."
     ),
     remedy=f"Add a topology spread constraint over {LABEL}.",
     link="https://kubernetes.io/docs/setup/best-practices/multiple-zones/",

@@ -1,4 +1,4 @@
-"""A workload that may run on one node only."""
+"""A workload that may only run on one node."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ def find(inventory: Inventory) -> Iterator[Hit]:
         if named and workload.kind == "Pod" and inventory.live:
             named = None
         if workload.kind != "DaemonSet" and (host or named):
-            yield Hit(workload.object, f"it may run on node {host or named} only")
+            yield Hit(workload.object, f"it may only run on node {host or named}")
 
 
 RULE = Rule(
     id="pinned",
     level=Level.WARNING,
-    title="a workload that may run on one node only",
+    title="a workload that may only run on one node",
     reason=(
-        "When that node is drained or lost, the Pods stay Pending although others have room. A"
-        " replacement of the node by one of another name leaves them there."
+        "When that node is drained or lost, the Pods stay Pending although other nodes have room."
+        " Replacing the node with one of another name does not help."
     ),
-    remedy="Select nodes by what they have, not by their name.",
+    remedy="Select nodes by their labels, not by their name.",
     link="https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/",
     source="pkg/scheduler/framework/plugins/nodeaffinity/node_affinity.go",
     find=find,

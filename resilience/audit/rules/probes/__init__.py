@@ -1,1 +1,1 @@
-"""What the kubelet asks, and how a Pod comes and goes."""
+"""Probes, and how a Pod starts and stops."""

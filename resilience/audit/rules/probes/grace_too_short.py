@@ -1,4 +1,4 @@
-"""A Pod is killed before it can end."""
+"""A Pod that is killed before it can finish."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SLEEP = re.compile(r"\bsleep\s+(\d+)\b")
 
 
 def find(inventory: Inventory) -> Iterator[Hit]:
-    """Grace periods of nothing, or that the preStop hook uses up."""
+    """Grace periods of zero, or ones that the preStop hook uses up."""
     for workload in inventory.lasting:
         grace = whole(workload.spec.get("terminationGracePeriodSeconds"), 30)
         slept = max((_slept(each) for each in workload.containers), default=0)
@@ -37,12 +37,12 @@ def _slept(container: Mapping[str, Any]) -> int:
 RULE = Rule(
     id="grace-too-short",
     level=Level.WARNING,
-    title="a Pod is killed before it can end",
+    title="a Pod that is killed before it can finish",
     reason=(
         "The grace period covers the preStop hook and the end of the process together. When it is"
         " used up, requests and writes in progress are lost."
     ),
-    remedy="Let terminationGracePeriodSeconds be longer than the hook and the longest request.",
+    remedy="Make terminationGracePeriodSeconds longer than the hook and the longest request.",
     link="https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination",
     source="pkg/kubelet/kuberuntime/kuberuntime_container.go",
     find=find,

@@ -1,4 +1,4 @@
-"""Liveness asks what readiness asks."""
+"""A liveness probe identical to the readiness probe."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PATIENT = 60
 
 
 def find(inventory: Inventory) -> Iterator[Hit]:
-    """Containers that are killed by the question that should only take them out of the Service."""
+    """Containers killed by a probe that should only remove them from the Service."""
     for workload in inventory.lasting:
         for container in workload.containers:
             live, ready = container.get("livenessProbe"), container.get("readinessProbe")
@@ -24,7 +24,9 @@ def find(inventory: Inventory) -> Iterator[Hit]:
                 continue
             seconds = _patience(live)
             if _asks(live) and _asks(live) == _asks(ready) and _is_short(seconds, ready):
-                text = f"liveness asks what readiness asks, and kills after {seconds} s"
+                text = (
+                    f"liveness and readiness probe are the same, and it is killed after {seconds} s"
+                )
                 yield Hit(workload.object, text, str(container.get("name")))
 
 
@@ -38,7 +40,7 @@ def _patience(probe: Mapping[str, Any]) -> int:
 
 
 def _asks(probe: Mapping[str, Any]) -> Any:
-    """The question: its kind, and of HTTP only port and path, since headers only name the asker."""
+    """The identity of a probe: its kind, and for HTTP only port and path."""
     kind = next((key for key in HANDLERS if probe.get(key)), "")
     asked = mapping(probe, "httpGet")
     if kind == "httpGet":
@@ -49,12 +51,12 @@ def _asks(probe: Mapping[str, Any]) -> Any:
 RULE = Rule(
     id="lying-pair",
     level=Level.WARNING,
-    title="liveness asks what readiness asks",
+    title="the liveness probe equals the readiness probe",
     reason=(
-        "A Pod under load, or one that waits for its database, is killed instead of taken out of"
-        " the Service. The others get its load, fail the same probe, and are killed too."
+        "A Pod under load, or one that waits for its database, is killed instead of removed from"
+        " the Service. The others get its load, fail the same probe, and are killed as well."
     ),
-    remedy="Let liveness ask only whether the process hangs, and wait longer than readiness does.",
+    remedy="Let the liveness probe only detect a hang, and wait longer than readiness does.",
     link="https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/",
     source="pkg/kubelet/prober/worker.go",
     find=find,

@@ -1,4 +1,4 @@
-"""Requests arrive at a Pod that has stopped."""
+"""Requests that arrive at a Pod after it has stopped."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from resilience.audit.base.workloads import mapping
 
 
 def find(inventory: Inventory) -> Iterator[Hit]:
-    """Served workloads without a preStop hook."""
+    """Workloads behind a Service without a preStop hook."""
     for workload in inventory.lasting:
         hooks = [mapping(each, "lifecycle", "preStop") for each in workload.containers]
         if id(workload.object) in inventory.served and not any(hooks):
@@ -23,7 +23,7 @@ RULE = Rule(
     level=Level.INFO,
     title="requests may arrive at a Pod that has stopped",
     reason=(
-        "Nodes hear of a Pod's end some time after it got SIGTERM, and send it requests until then."
+        "Nodes learn of a Pod's end some time after its SIGTERM, and send it requests until then."
         " A process that ends at once refuses them, unless it waits by itself."
     ),
     remedy="Add a preStop hook that sleeps a few seconds, or let the process wait after SIGTERM.",

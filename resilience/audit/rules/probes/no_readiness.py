@@ -1,4 +1,4 @@
-"""Requests reach a Pod before it can answer."""
+"""Requests that reach a Pod before it can answer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from resilience.audit.base.workloads import Workload, listed
 
 
 def find(inventory: Inventory) -> Iterator[Hit]:
-    """Long-lived workloads of which no container has a readiness probe."""
+    """Long-running workloads without any readiness probe."""
     for workload in inventory.lasting:
         if any(each.get("readinessProbe") for each in workload.containers):
             continue
@@ -35,7 +35,7 @@ RULE = Rule(
         "Without a readiness probe a container counts as ready once its process runs. Each rollout"
         " and each restart sends requests to a process that does not listen yet."
     ),
-    remedy="Add a readinessProbe that asks what a request needs.",
+    remedy="Add a readinessProbe that tests what a request needs.",
     link="https://kubernetes.io/docs/tasks/configure-pod-container/configure-liveness-readiness-startup-probes/",
     source="pkg/kubelet/prober/worker.go",
     find=find,

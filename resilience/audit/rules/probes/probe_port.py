@@ -1,4 +1,4 @@
-"""A probe asks a port that the container does not name."""
+"""A probe of a port that the container does not have."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ PROBES = ("readinessProbe", "livenessProbe", "startupProbe")
 
 
 def find(inventory: Inventory) -> Iterator[Hit]:
-    """Probes by a port name that no port has."""
+    """Probes of a port name that no port has."""
     for workload in inventory.lasting:
         for container in workload.containers:
             names = {str(port.get("name")) for port in listed(container, "ports")}
             for probe in PROBES:
                 port = _port(mapping(container, probe))
                 if isinstance(port, str) and not port.isdigit() and port not in names:
-                    text = f"{probe} asks port {port!r}, which it does not have"
+                    text = f"{probe} uses port {port!r}, which it does not have"
                     yield Hit(workload.object, text, str(container.get("name")))
 
 
@@ -32,9 +32,9 @@ def _port(probe: Mapping[str, Any]) -> Any:
 RULE = Rule(
     id="probe-port",
     level=Level.ERROR,
-    title="a probe of a port that is not there",
+    title="a probe of a missing port",
     reason=(
-        "The kubelet cannot find the port, so the probe fails always. The container never becomes"
+        "The kubelet cannot find the port, so the probe always fails. The container never becomes"
         " ready, or is killed again and again."
     ),
     remedy="Name a port of the same container.",

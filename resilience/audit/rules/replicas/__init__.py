@@ -1,1 +1,1 @@
-"""How many Pods there are, and who makes new ones."""
+"""How many Pods there are, and what recreates them."""

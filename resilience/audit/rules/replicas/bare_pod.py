@@ -11,7 +11,7 @@ from resilience.kube import objects
 
 
 def find(inventory: Inventory) -> Iterator[Hit]:
-    """Pods without a controller that should run for ever."""
+    """Pods without a controller that should run forever."""
     for workload in inventory.lasting:
         if workload.kind == "Pod" and not objects.metadata(workload.object).get("ownerReferences"):
             yield Hit(workload.object, "no controller recreates it")

@@ -1,4 +1,4 @@
-"""An update that takes all Pods away first."""
+"""An update that stops all Pods before it starts new ones."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from resilience.audit.base.workloads import mapping
 
 
 def find(inventory: Inventory) -> Iterator[Hit]:
-    """Deployments that are served and may be rolled out to nothing."""
+    """Deployments behind a Service that may be rolled out to zero Pods."""
     for workload in inventory.lasting:
         if workload.kind != "Deployment" or (workload.replicas or 0) < 2:
             continue
@@ -22,15 +22,17 @@ def find(inventory: Inventory) -> Iterator[Hit]:
         elif missing == "100%" or (
             isinstance(missing, int) and missing >= (workload.replicas or 0)
         ):
-            yield Hit(workload.object, f"maxUnavailable: {missing} lets every replica be missing")
+            yield Hit(
+                workload.object, f"maxUnavailable: {missing} allows every replica to be missing"
+            )
 
 
 RULE = Rule(
     id="rollout-stops-service",
     level=Level.WARNING,
-    title="an update takes all Pods away first",
+    title="an update stops all Pods before it starts new ones",
     reason=(
-        "Each rollout has a moment without a ready Pod, although there are several replicas. How"
+        "Each rollout has a time without a ready Pod, although there are several replicas. How"
         " long it lasts depends on the start of the new version."
     ),
     remedy="Use RollingUpdate with maxUnavailable: 0 and maxSurge: 1.",

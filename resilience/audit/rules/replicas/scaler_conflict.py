@@ -1,4 +1,4 @@
-"""Two that decide how many Pods there are."""
+"""A replica count in the manifest that an autoscaler also sets."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ LAST = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 def find(inventory: Inventory) -> Iterator[Hit]:
-    """Scaled workloads whose manifest says replicas too."""
+    """Autoscaled workloads whose manifest sets replicas."""
     for workload in inventory.lasting:
         if key_of(workload.object) in inventory.scalers and _written(workload, inventory.live):
             count = _written(workload, inventory.live)
-            yield Hit(workload.object, f"replicas: {count} is written, and an autoscaler scales it")
+            yield Hit(workload.object, f"replicas: {count} is set, and an autoscaler scales it")
 
 
 def _written(workload: Workload, live: bool) -> int:
-    """The replicas of its manifest, 0 without; a live object has always some."""
+    """The replicas of its manifest, 0 without; a live object always has some."""
     source = workload.object
     if live:
         try:
@@ -39,10 +39,10 @@ RULE = Rule(
     level=Level.WARNING,
     title="replicas and an autoscaler in conflict",
     reason=(
-        "Each apply of the manifest sets the number of Pods back to what it says, whatever the load"
-        " is. The autoscaler raises it again some time later."
+        "Each apply of the manifest resets the number of Pods to its own value, whatever the load."
+        " The autoscaler raises it again some time later."
     ),
-    remedy="Remove spec.replicas from the manifest of a workload that is autoscaled.",
+    remedy="Remove spec.replicas from the manifest of an autoscaled workload.",
     link="https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#migrating-deployments-and-statefulsets-to-horizontal-autoscaling",
     source="pkg/controller/podautoscaler/horizontal.go",
     needs=("HorizontalPodAutoscaler",),

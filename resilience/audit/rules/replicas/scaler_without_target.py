@@ -27,10 +27,9 @@ RULE = Rule(
     level=Level.WARNING,
     title="an autoscaler that scales nothing",
     reason=(
-        "The service keeps its number of Pods under any load, although somebody planned otherwise."
-        " Nobody notices before the load comes."
+        "The service keeps its number of Pods under any load. Nobody notices before the load comes."
     ),
-    remedy="Name the workload that exists, and leave room between minReplicas and maxReplicas.",
+    remedy="Name an existing workload, and leave room between minReplicas and maxReplicas.",
     link="https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/",
     source="pkg/controller/podautoscaler/horizontal.go",
     needs=("Deployment", "StatefulSet", "ReplicaSet", "ReplicationController"),

@@ -26,10 +26,10 @@ RULE = Rule(
     level=Level.ERROR,
     title="a workload that does not select its own Pods",
     reason=(
-        "The API server refuses such a workload, so nothing of it ever runs. The mistake shows only"
+        "The API server refuses such a workload, so nothing of it ever runs. The mistake only shows"
         " when the manifest is applied."
     ),
-    remedy="Give the template the labels that the selector asks for.",
+    remedy="Give the template the labels of the selector.",
     link="https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#selector",
     source="pkg/apis/apps/validation/validation.go",
     live=False,

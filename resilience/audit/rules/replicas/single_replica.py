@@ -1,4 +1,4 @@
-"""One Pod is the whole service."""
+"""A service with a single Pod."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from resilience.audit.base.rule import Hit, Level, Rule
 
 
 def find(inventory: Inventory) -> Iterator[Hit]:
-    """Scaled workloads that ask for one Pod."""
+    """Scalable workloads with one Pod."""
     for workload in inventory.lasting:
         if inventory.fewest(workload) == 1:
             scaled = "its autoscaler goes down to 1 Pod" if workload.replicas != 1 else "1 replica"
@@ -20,12 +20,12 @@ def find(inventory: Inventory) -> Iterator[Hit]:
 RULE = Rule(
     id="single-replica",
     level=Level.WARNING,
-    title="one Pod is the whole service",
+    title="a single Pod is the whole service",
     reason=(
         "Nothing answers between the loss of the only Pod and the moment when its successor is"
         " ready. Every node upgrade, eviction and crash causes that gap."
     ),
-    remedy="Run at least two replicas, or accept the outage by name and measure how long it is.",
+    remedy="Run at least two replicas, or accept the outage explicitly and measure how long it is.",
     link="https://kubernetes.io/docs/concepts/workloads/pods/disruptions/",
     source="pkg/controller/replicaset/replica_set.go",
     needs=("HorizontalPodAutoscaler",),

@@ -1,4 +1,4 @@
-"""A container that may take all memory of its node."""
+"""A container that may use all memory of its node."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def find(inventory: Inventory) -> Iterator[Hit]:
 RULE = Rule(
     id="no-memory-limit",
     level=Level.WARNING,
-    title="a container that may take all memory of its node",
+    title="a container that may use all memory of its node",
     reason=(
-        "A leak in it ends other Pods of the node before it ends itself. With a limit only this"
-        " container is killed, and started again."
+        "A leak in it ends other Pods of the node before its own. With a limit, only this"
+        " container is killed and restarted."
     ),
-    remedy="Limit memory at the request, or somewhat above it.",
+    remedy="Set the memory limit to the request, or somewhat above it.",
     link="https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/",
     source="pkg/kubelet/qos/policy.go",
     find=find,

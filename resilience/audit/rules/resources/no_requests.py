@@ -1,4 +1,4 @@
-"""A container that asks for nothing."""
+"""A container without resource requests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from resilience.audit.base.workloads import mapping
 
 
 def find(inventory: Inventory) -> Iterator[Hit]:
-    """Containers without a request for CPU or memory; a limit stands for a request."""
+    """Containers without a request for CPU or memory; a limit counts as a request."""
     for workload in inventory.workloads:
         for container in workload.containers:
             asked = mapping(container, "resources", "requests")
@@ -27,10 +27,10 @@ def find(inventory: Inventory) -> Iterator[Hit]:
 RULE = Rule(
     id="no-requests",
     level=Level.WARNING,
-    title="a container that asks for nothing",
+    title="a container without resource requests",
     reason=(
-        "The scheduler counts the container as nothing, so a node takes more Pods than it can hold."
-        " Under pressure it is the first to be evicted, and without CPU it starves."
+        "The scheduler counts the container as nothing, so a node gets more Pods than it can hold."
+        " Under pressure it is evicted first, and it may starve for CPU."
     ),
     remedy="Request the CPU and memory that the container needs under load.",
     link="https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/",

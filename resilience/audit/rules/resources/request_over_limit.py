@@ -11,7 +11,7 @@ from resilience.audit.base.workloads import mapping
 
 
 def find(inventory: Inventory) -> Iterator[Hit]:
-    """Containers that no API server takes."""
+    """Containers that every API server refuses."""
     for workload in inventory.workloads:
         for container in workload.every_container:
             limits = mapping(container, "resources", "limits")
@@ -27,8 +27,8 @@ RULE = Rule(
     level=Level.ERROR,
     title="a request above its limit",
     reason=(
-        "The API server refuses the Pod, so nothing of it ever runs. A Deployment accepts the"
-        " template all the same, and its rollout hangs."
+        "The API server refuses the Pod, so nothing of it ever runs. It still accepts the"
+        " Deployment, whose rollout hangs."
     ),
     remedy="Raise the limit, or lower the request.",
     link="https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/",

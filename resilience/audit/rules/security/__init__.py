@@ -1,1 +1,1 @@
-"""What a broken process may reach."""
+"""What a compromised or faulty process can reach."""

@@ -1,4 +1,4 @@
-"""A Pod with files of its node."""
+"""A Pod that uses files of its node."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def find(inventory: Inventory) -> Iterator[Hit]:
 RULE = Rule(
     id="host-path",
     level=Level.WARNING,
-    title="a Pod with files of its node",
+    title="a Pod that uses files of its node",
     reason=(
-        "What it keeps there stays behind when the Pod moves, and is lost with the node. No backup"
-        " of volumes takes it."
+        "Data there stays behind when the Pod moves, and is lost with the node. No backup of"
+        " volumes includes it."
     ),
-    remedy="Use a claim; for agents of a node, mount the one directory that they need, read-only.",
+    remedy="Use a claim; for node agents, mount only the directory that they need, read-only.",
     link="https://kubernetes.io/docs/concepts/storage/volumes/#hostpath",
     source="pkg/volume/hostpath/host_path.go",
     find=find,

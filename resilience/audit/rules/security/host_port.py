@@ -1,4 +1,4 @@
-"""A port of the node."""
+"""A container that occupies a port of its node."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def find(inventory: Inventory) -> Iterator[Hit]:
 RULE = Rule(
     id="host-port",
     level=Level.WARNING,
-    title="a port of the node",
+    title="a container that occupies a port of its node",
     reason=(
-        "Only one such Pod fits on a node, so there are never more replicas than nodes. A rollout"
-        " with a surge waits for a free node that may not exist."
+        "Only one such Pod can run on a node, so there are never more replicas than nodes. A"
+        " rollout with a surge waits for a free node that may not exist."
     ),
     remedy="Use a Service; a DaemonSet behind a load balancer is the exception.",
     link="https://kubernetes.io/docs/concepts/configuration/overview/#services",

@@ -1,4 +1,4 @@
-"""A container with all rights on its node."""
+"""A container with full control of its node."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NAMESPACES = ("hostNetwork", "hostPID", "hostIPC")
 
 
 def find(inventory: Inventory) -> Iterator[Hit]:
-    """Privileged containers, and Pods in namespaces of their node."""
+    """Privileged containers, and Pods in their node's namespaces."""
     for workload in inventory.workloads:
         for container in workload.every_container:
             own = mapping(container, "securityContext")
@@ -27,12 +27,12 @@ def find(inventory: Inventory) -> Iterator[Hit]:
 RULE = Rule(
     id="privileged",
     level=Level.WARNING,
-    title="a Pod with rights on its node",
+    title="a Pod with control of its node",
     reason=(
-        "Such a process can stop everything on its node, by mistake too. Its failure is the failure"
-        " of a node."
+        "Such a process can stop everything on its node, even by mistake. Its failure is the"
+        " failure of a node."
     ),
-    remedy="Take away privileged and the host's namespaces; add the one capability it needs.",
+    remedy="Remove privileged and the host's namespaces; add only the capability that it needs.",
     link="https://kubernetes.io/docs/concepts/security/pod-security-standards/",
     source="staging/src/k8s.io/pod-security-admission/policy/check_privileged.go",
     find=find,

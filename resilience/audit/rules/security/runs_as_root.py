@@ -12,7 +12,7 @@ from resilience.audit.base.workloads import mapping
 
 
 def find(inventory: Inventory) -> Iterator[Hit]:
-    """Containers whose user is root, or that nothing keeps from being root."""
+    """Containers whose user is root, or may be."""
     for workload in inventory.workloads:
         around = mapping(workload.spec, "securityContext")
         for container in workload.every_container:
@@ -36,8 +36,8 @@ RULE = Rule(
     level=Level.INFO,
     title="a container that may run as root",
     reason=(
-        "A process that is taken over has all rights inside of its container, and with one more gap"
-        " on its node. What it breaks there is not its own service alone."
+        "A compromised process controls everything in its container, and with one more"
+        " vulnerability its node. The damage is not limited to its own service."
     ),
     remedy="Set runAsNonRoot: true, and a user in the image.",
     link="https://kubernetes.io/docs/concepts/security/pod-security-standards/",

@@ -1,4 +1,4 @@
-"""A token of the API server in a Pod that may not need it."""
+"""An API token in a Pod that may not need it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from resilience.audit.base.rule import Hit, Level, Rule
 
 
 def find(inventory: Inventory) -> Iterator[Hit]:
-    """Pods of the default ServiceAccount with its token: it was granted to nobody in particular."""
+    """Pods with the token of the default ServiceAccount."""
     for workload in inventory.workloads:
         account = str(workload.spec.get("serviceAccountName") or "default")
         own = workload.spec.get("automountServiceAccountToken")
@@ -25,10 +25,10 @@ RULE = Rule(
     level=Level.INFO,
     title="a token that the Pod may not need",
     reason=(
-        "Whoever reads the files of the Pod acts in the API server as its ServiceAccount. What"
-        " somebody grants to `default` later is granted to this Pod too."
+        "Anyone who reads the Pod's files can use the API server as its ServiceAccount. Permissions"
+        " granted to `default` later are granted to this Pod as well."
     ),
-    remedy="Set automountServiceAccountToken: false, or give the Pod a ServiceAccount of its own.",
+    remedy="Set automountServiceAccountToken: false, or give the Pod its own ServiceAccount.",
     link="https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/",
     source="plugin/pkg/admission/serviceaccount/admission.go",
     needs=("ServiceAccount",),

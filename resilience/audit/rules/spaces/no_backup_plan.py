@@ -1,4 +1,4 @@
-"""Data without a plan to bring it back."""
+"""Data without a backup plan."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from resilience.kube import objects
 
 
 def find(inventory: Inventory) -> Iterator[Hit]:
-    """Namespaces with claims that no plan and no Schedule of Velero covers."""
+    """Namespaces with claims that neither a plan nor a Velero Schedule covers."""
     covered = set(inventory.backed_up)
     for schedule in inventory.of("Schedule"):
         named = mapping(schedule, "spec", "template").get("includedNamespaces")
@@ -28,13 +28,13 @@ def find(inventory: Inventory) -> Iterator[Hit]:
             around = inventory.get("Namespace", name) or {
                 "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name},
             }  # fmt: skip
-            yield Hit(around, "it has claims, and no plan and no Schedule covers it")
+            yield Hit(around, "it has claims, and neither a plan nor a Schedule covers it")
 
 
 RULE = Rule(
     id="no-backup-plan",
     level=Level.WARNING,
-    title="data without a plan to bring it back",
+    title="data without a backup plan",
     reason=(
         "A deleted namespace, a lost volume or a bad migration is final. A backup that was never"
         " restored is a hope."

@@ -1,4 +1,4 @@
-"""A namespace that everybody may talk to."""
+"""A namespace that is open to all Pods."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from resilience.kube.objects import Object
 
 
 def find(inventory: Inventory) -> Iterator[Hit]:
-    """Namespaces with Pods that no NetworkPolicy takes, for one direction."""
+    """Namespaces with Pods that no NetworkPolicy selects, for one direction."""
     for namespace in inventory.namespaces:
         name = objects.name(namespace)
         inside = [each for each in inventory.workloads if each.namespace == name]
@@ -45,12 +45,12 @@ def _types(policy: Object) -> tuple[str, ...]:
 RULE = Rule(
     id="no-default-deny",
     level=Level.INFO,
-    title="Pods that everybody may talk to",
+    title="Pods that are open to the whole cluster",
     reason=(
-        "Every Pod of the cluster can load these services, break them or try their passwords. A"
+        "Every Pod of the cluster can overload these services, exploit them or try passwords. A"
         " restored copy of the namespace can reach the original."
     ),
-    remedy="Add a NetworkPolicy that denies all, and one for each connection that is meant.",
+    remedy="Add a NetworkPolicy that denies everything, and one for each intended connection.",
     link="https://kubernetes.io/docs/concepts/services-networking/network-policies/#default-policies",
     source="staging/src/k8s.io/api/networking/v1/types.go",
     needs=("NetworkPolicy",),

@@ -1,4 +1,4 @@
-"""A namespace that may take everything."""
+"""A namespace that may use all resources."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def find(inventory: Inventory) -> Iterator[Hit]:
 
 
 def _prove(hit: Hit, inventory: Inventory) -> str:
-    """Its neighbours have to come back beside a workload that takes all it can get."""
+    """Its neighbours have to recover next to a workload that takes all it can get."""
     inside = [each for each in inventory.workloads if each.namespace == objects.name(hit.object)]
     greedy = next((each for each in inside if each.kind in SCALABLE), None)
     if greedy is None:
@@ -33,9 +33,9 @@ def _prove(hit: Hit, inventory: Inventory) -> str:
 RULE = Rule(
     id="no-quota",
     level=Level.INFO,
-    title="a namespace that may take everything",
+    title="a namespace that may use all resources",
     reason=(
-        "A mistake in a number of replicas, or a Job that starts others, takes the room of every"
+        "A wrong number of replicas, or a Job that starts others, takes the room of every"
         " other service. Their replacements stay Pending."
     ),
     remedy="Add a ResourceQuota for Pods, CPU and memory.",

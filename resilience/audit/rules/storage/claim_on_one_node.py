@@ -1,4 +1,4 @@
-"""A claim that keeps its Pod on one node."""
+"""A claim that ties its Pod to one node."""
 
 from __future__ import annotations
 
@@ -57,10 +57,10 @@ def _prove(hit: Hit, inventory: Inventory) -> str:
 RULE = Rule(
     id="claim-on-one-node",
     level=Level.WARNING,
-    title="a claim that keeps its Pod on one node",
+    title="a claim that ties its Pod to one node",
     reason=(
-        "When that node is drained or lost, the Pod stays Pending until the node is back. With the"
-        " node's disk the data is gone."
+        "When that node is drained or lost, the Pod stays Pending until the node is back. If the"
+        " node's disk is lost, so is the data."
     ),
     remedy="Use a StorageClass whose volumes follow their Pod, and back up the data.",
     link="https://kubernetes.io/docs/concepts/storage/volumes/#local",

@@ -13,7 +13,7 @@ ONE = {"ReadWriteOnce", "ReadWriteOncePod"}
 
 
 def find(inventory: Inventory) -> Iterator[Hit]:
-    """Deployments that roll or scale over a claim which one node, or one Pod, may mount."""
+    """Deployments that roll out or scale with a claim that only one node, or one Pod, may mount."""
     for workload in inventory.lasting:
         if workload.kind != "Deployment":
             continue
@@ -37,8 +37,8 @@ RULE = Rule(
     level=Level.WARNING,
     title="Pods that wait for each other's volume",
     reason=(
-        "A Pod on another node cannot mount the volume while the old one has it, so a rollout or a"
-        " scale hangs. Two Pods on one node write to the same files."
+        "A Pod on another node cannot mount the volume while the old one has it, so a rollout or"
+        " scaling hangs. Two Pods on one node write to the same files."
     ),
     remedy="Use strategy Recreate with one replica, a StatefulSet, or ReadWriteMany.",
     link="https://kubernetes.io/docs/concepts/storage/persistent-volumes/#access-modes",

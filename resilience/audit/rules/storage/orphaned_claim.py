@@ -24,8 +24,8 @@ RULE = Rule(
     level=Level.WARNING,
     title="a claim that nothing mounts",
     reason=(
-        "Nobody would notice that its data is damaged or gone, and nobody knows whether it is still"
-        " needed. A workload may have lost it by a renamed volume."
+        "Nobody would notice if its data were damaged or gone, and nobody knows whether it is still"
+        " needed. A workload may have lost it when a volume was renamed."
     ),
     remedy="Mount it where it belongs, or back it up and delete it.",
     link="https://kubernetes.io/docs/concepts/storage/persistent-volumes/",

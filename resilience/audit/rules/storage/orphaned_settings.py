@@ -20,7 +20,7 @@ BY_OTHERS = (
 
 
 def find(inventory: Inventory) -> Iterator[Hit]:
-    """Those that no template names; what is owned or labelled may be read through the API."""
+    """Those that no template names; owned or labelled ones may be read through the API."""
     for kind in ("ConfigMap", "Secret"):
         taken = used(inventory, kind)
         for obj in inventory.of(kind):
@@ -46,10 +46,10 @@ RULE = Rule(
     level=Level.INFO,
     title="settings that nothing reads",
     reason=(
-        "A change of it changes nothing, which is found out when a change is urgent. An old"
-        " password stays where somebody can read it."
+        "Changing it has no effect, which is discovered when a change is urgent. An old"
+        " password stays readable."
     ),
-    remedy="Delete it, or name it where it should be read.",
+    remedy="Delete it, or refer to it where it should be read.",
     link="https://kubernetes.io/docs/concepts/configuration/configmap/",
     source="pkg/kubelet/kubelet_pods.go",
     live=True,

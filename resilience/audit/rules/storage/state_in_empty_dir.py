@@ -1,4 +1,4 @@
-"""A StatefulSet that keeps its state nowhere."""
+"""A StatefulSet without persistent storage."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from resilience.audit.base.rule import Hit, Level, Rule
 from resilience.audit.base.workloads import Workload, listed, mapping
 
 _PASSING = re.compile(r"(?i)(^|[/._-])(te?mp|cache|run|home|root|socket|sock)([/._-]|$)")
-"""Mount paths and volume names of what is not meant to last."""
+"""Mount paths and volume names of temporary data."""
 
 
 def find(inventory: Inventory) -> Iterator[Hit]:
@@ -39,7 +39,7 @@ def _disks(workload: Workload) -> list[str]:
 
 
 def _path(workload: Workload, volume: str) -> str:
-    """Where a container that runs along mounts it; `/tmp` where none does."""
+    """The mount path of a container in it; `/tmp` if none mounts it."""
     for container in workload.containers:
         for mount in listed(container, "volumeMounts"):
             if mount.get("name") == volume:
@@ -50,12 +50,12 @@ def _path(workload: Workload, volume: str) -> str:
 RULE = Rule(
     id="state-in-empty-dir",
     level=Level.WARNING,
-    title="a StatefulSet that keeps its state nowhere",
+    title="a StatefulSet without persistent storage",
     reason=(
-        "What is in an emptyDir is deleted with its Pod, at each eviction and each update. The next"
-        " Pod has the same name and nothing else of it."
+        "An emptyDir is deleted with its Pod, at each eviction and each update. The next"
+        " Pod has the same name and none of the data."
     ),
-    remedy="Add volumeClaimTemplates, or a Deployment if there is no state.",
+    remedy="Add volumeClaimTemplates, or use a Deployment if there is no state.",
     link="https://kubernetes.io/docs/concepts/storage/volumes/#emptydir",
     source="pkg/volume/emptydir/empty_dir.go",
     find=find,

@@ -1,1 +1,1 @@
-"""Services, and the names that objects call each other by."""
+"""Services, and references between objects."""

@@ -1,4 +1,4 @@
-"""An Ingress to a Service that is not there."""
+"""An Ingress whose Service does not exist."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def _backends(spec: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 RULE = Rule(
     id="ingress-without-service",
     level=Level.WARNING,
-    title="an Ingress to a Service that is not there",
+    title="an Ingress whose Service does not exist",
     reason=(
-        "Requests to that path are answered with 503, or with the controller's default. Nothing in"
-        " the namespace shows it."
+        "Requests to that path are answered with 503, or by the controller's default backend."
+        " Nothing in the namespace shows it."
     ),
     remedy="Name a Service of the same namespace.",
     link="https://kubernetes.io/docs/concepts/services-networking/ingress/",

@@ -1,4 +1,4 @@
-"""A Pod that waits for an object which is not there."""
+"""A Pod that refers to a missing object."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from resilience.audit.base.rule import Hit, Level, Rule
 
 
 def find(inventory: Inventory) -> Iterator[Hit]:
-    """In a cluster, every object that a template needs and that does not exist. In manifests only
-    a ServiceAccount: the others are often made by somebody else, before."""
+    """In a cluster, every object that a template needs and that does not exist. In manifests
+    only a ServiceAccount: the others are often created separately."""
     for workload in inventory.workloads:
         for kind, name in sorted(set(wanted(workload))):
             if not inventory.live and kind != "ServiceAccount":
@@ -26,9 +26,9 @@ def find(inventory: Inventory) -> Iterator[Hit]:
 RULE = Rule(
     id="missing-reference",
     level=Level.ERROR,
-    title="a Pod that waits for an object which is not there",
+    title="a Pod that refers to a missing object",
     reason=(
-        "Pods that run go on, and each new one stays in ContainerCreating or is not made at all."
+        "Running Pods continue, but each new one stays in ContainerCreating or is not created."
         " The first drain or crash turns that into an outage."
     ),
     remedy="Create the object, or mark the reference optional.",

@@ -11,7 +11,7 @@ from resilience.kube import objects
 
 
 def find(inventory: Inventory) -> Iterator[Hit]:
-    """Policies with a selector that takes no workload."""
+    """Policies whose selector matches no workload."""
     for policy in inventory.of("NetworkPolicy"):
         selector = mapping(policy, "spec", "podSelector")
         namespace = objects.namespace(policy)
@@ -26,10 +26,10 @@ RULE = Rule(
     level=Level.INFO,
     title="a NetworkPolicy that isolates nothing",
     reason=(
-        "The Pods that it was written for are open, and somebody believes that they are not. A"
+        "The Pods that it is meant for are open, although someone believes that they are not. A"
         " label that was renamed on one side is the usual cause."
     ),
-    remedy="Give it the labels of the Pods that it should isolate, or remove it.",
+    remedy="Give it the labels of the Pods that it should isolate, or delete it.",
     link="https://kubernetes.io/docs/concepts/services-networking/network-policies/",
     source="staging/src/k8s.io/api/networking/v1/types.go",
     needs=("Pod", "Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"),

@@ -1,4 +1,4 @@
-"""One Service, two applications."""
+"""One Service for two applications."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from resilience.audit.base.workloads import Workload
 
 
 def find(inventory: Inventory) -> Iterator[Hit]:
-    """Services whose selector takes workloads of different images: canaries share theirs."""
+    """Services whose selector matches workloads with different images: canaries share theirs."""
     for service in inventory.of("Service"):
         behind = [each for each in inventory.behind(service) if each.lasting and each.kind != "Pod"]
         if len({_images(each) for each in behind}) > 1:
@@ -30,10 +30,10 @@ def _images(workload: Workload) -> frozenset[str]:
 RULE = Rule(
     id="service-mixes-apps",
     level=Level.WARNING,
-    title="one Service, two applications",
+    title="one Service selects two applications",
     reason=(
-        "A part of the requests reaches an application that they are not meant for. Faults in one"
-        " of them look like faults of the other."
+        "Some requests reach an application that they are not meant for. Faults in one of them look"
+        " like faults of the other."
     ),
     remedy="Select by a label that only the right Pods have.",
     link="https://kubernetes.io/docs/concepts/services-networking/service/",

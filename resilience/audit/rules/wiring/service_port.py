@@ -1,4 +1,4 @@
-"""A Service that sends to a port which no container names."""
+"""A Service with a target port that no container has."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from resilience.audit.base.workloads import listed, mapping
 
 
 def find(inventory: Inventory) -> Iterator[Hit]:
-    """targetPorts by name that none of the Pods behind the Service has."""
+    """Named targetPorts that none of the Pods behind the Service has."""
     for service in inventory.of("Service"):
         behind = inventory.behind(service)
         names = {
@@ -23,19 +23,19 @@ def find(inventory: Inventory) -> Iterator[Hit]:
         for port in listed(mapping(service, "spec"), "ports"):
             wanted = port.get("targetPort")
             if behind and isinstance(wanted, str) and not wanted.isdigit() and wanted not in names:
-                text = f"targetPort {wanted!r} is the name of no port of its Pods"
+                text = f"no port of its Pods has the name of targetPort {wanted!r}"
                 yield Hit(service, text, str(port.get("name") or port.get("port")))
 
 
 RULE = Rule(
     id="service-port",
     level=Level.ERROR,
-    title="a Service to a port that is not there",
+    title="a Service with a missing target port",
     reason=(
-        "Pods without a port of that name are no endpoints, so connections to the Service fail."
-        " Ready Pods and a right selector do not help."
+        "Pods without a port of that name are not endpoints, so connections to the Service fail."
+        " Ready Pods and a correct selector do not help."
     ),
-    remedy="Name a port of the container, or write its number.",
+    remedy="Name a port of the container, or use its number.",
     link="https://kubernetes.io/docs/concepts/services-networking/service/#field-spec-ports",
     source="staging/src/k8s.io/endpointslice/util/controller_utils.go",
     find=find,

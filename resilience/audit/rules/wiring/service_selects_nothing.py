@@ -1,4 +1,4 @@
-"""A Service with nobody behind it."""
+"""A Service without Pods."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAME = "kubernetes.io/service-name"
 
 
 def find(inventory: Inventory) -> Iterator[Hit]:
-    """Services whose selector takes nothing, or, in a cluster, without a ready endpoint."""
+    """Services whose selector matches nothing, or, in a cluster, without a ready endpoint."""
     ready = _ready(inventory)
     for service in inventory.of("Service"):
         if not mapping(service, "spec", "selector"):
@@ -50,10 +50,10 @@ def _serves(found: Object) -> bool:
 RULE = Rule(
     id="service-selects-nothing",
     level=Level.WARNING,
-    title="a Service with nobody behind it",
+    title="a Service without Pods",
     reason=(
-        "Each connection to the Service is refused or times out. It is often a label that was"
-        " renamed on one side only."
+        "Each connection to the Service is refused or times out. A label that was renamed on one"
+        " side only is the usual cause."
     ),
     remedy="Give the Service the labels of the Pods that should answer, or remove it.",
     link="https://kubernetes.io/docs/tasks/debug/debug-application/debug-service/",

@@ -1,4 +1,4 @@
-"""A StatefulSet whose Pods have no names."""
+"""A StatefulSet whose Pods have no DNS names."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from resilience.audit.base.workloads import mapping
 
 
 def find(inventory: Inventory) -> Iterator[Hit]:
-    """StatefulSets of several Pods whose serviceName is no Service that selects them."""
+    """StatefulSets with several Pods whose serviceName is not a Service that selects them."""
     for workload in inventory.lasting:
         if workload.kind != "StatefulSet" or (inventory.fewest(workload) or 0) < 2:
             continue
         name = str(mapping(workload.object, "spec").get("serviceName") or "")
         service = inventory.get("Service", name, workload.namespace) if name else None
         if name and service is None:
-            yield Hit(workload.object, f"its serviceName {name} is no Service")
+            yield Hit(workload.object, f"its serviceName {name} is not a Service")
         elif service is not None and not any(
             each.object is workload.object for each in inventory.behind(service)
         ):
@@ -28,12 +28,12 @@ def find(inventory: Inventory) -> Iterator[Hit]:
 RULE = Rule(
     id="set-without-service",
     level=Level.WARNING,
-    title="a StatefulSet whose Pods have no names",
+    title="a StatefulSet whose Pods have no DNS names",
     reason=(
-        "The Pods find each other by DNS names that the governing Service gives. Without it a"
-        " cluster of them does not form again after a restart."
+        "The Pods find each other by DNS names from the governing Service. Without it a"
+        " clustered application does not form again after a restart."
     ),
-    remedy="Add a headless Service of that name that selects the Pods.",
+    remedy="Add a headless Service with that name that selects the Pods.",
     link="https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-network-id",
     source="pkg/controller/statefulset/stateful_set_utils.go",
     needs=("Service", "HorizontalPodAutoscaler"),

@@ -1,1 +1,1 @@
-"""Who asks, and may they: authentication, RBAC, tokens, reviews."""
+"""Who sends a request, and whether they may: authentication, RBAC, tokens, reviews."""

@@ -1,7 +1,7 @@
-"""Who is behind a bearer token.
+"""The identity behind a bearer token.
 
 Source: k8s.io/apiserver/pkg/authentication. Anonymous requests are refused (the sandbox runs with
-`--anonymous-auth=false`), except on the few paths that need no one.
+`--anonymous-auth=false`), except on the few paths that need no identity.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Authenticator:
         return known
 
     def token(self, token: str) -> Identity | None:
-        """The identity of a token, None for a stranger's."""
+        """The identity of a token, None for an unknown one."""
         known = self._tokens.get(token) or self._issued(token)
         if known is not None and _AUTHENTICATED not in known.groups:
             return Identity(known.user, (*known.groups, _AUTHENTICATED))

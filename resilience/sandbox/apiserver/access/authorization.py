@@ -1,8 +1,8 @@
-"""RBAC: may this identity do that; and the 403 that says so.
+"""RBAC: whether an identity may do something, and the 403 if not.
 
 Source: plugin/pkg/auth/authorizer/rbac, k8s.io/apiserver handlers/responsewriters/errors.go. The
-sandbox's own parts (system:masters, system:nodes, system:kube-proxy) are not asked: their rights
-are the sandbox's affair. Escalation checks are left out: whoever may write Roles is trusted.
+sandbox's own parts (system:masters, system:nodes, system:kube-proxy) are not checked: the sandbox
+trusts them. Escalation checks are left out: everyone who may write Roles is trusted.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _ACCOUNT = "system:serviceaccount:"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attributes:
-    """One question. `path` is set for requests that name no resource."""
+    """One access question. `path` is set for requests that name no resource."""
 
     verb: str
     group: str = ""
@@ -53,7 +53,7 @@ class Authorizer:
             raise refused(user, asked)
 
     def allowed(self, user: Identity, asked: Attributes) -> str:
-        """Why it is allowed, "" where it is not."""
+        """Why it is allowed, "" if it is not."""
         if not _TRUSTED.isdisjoint(user.groups) or user.user == "system:kube-proxy":
             return "RBAC: allowed by the sandbox"
         for reason, rules in self._bound(user, asked.namespace):
@@ -62,7 +62,7 @@ class Authorizer:
         return ""
 
     def rules(self, user: Identity, namespace: str) -> list[Obj]:
-        """Every rule that holds for a user in a namespace."""
+        """Every rule that applies to a user in a namespace."""
         if "system:masters" in user.groups:
             return [
                 {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
@@ -97,7 +97,7 @@ class Authorizer:
 
 
 def _subject(binding: Obj, user: Identity, namespace: str) -> str:
-    """Which subject of a binding this user is, in words; "" for none."""
+    """Which subject of a binding matches this user, in words; "" for none."""
     for subject in binding.get("subjects") or ():
         kind, name = subject.get("kind"), subject.get("name", "")
         if kind == "User" and name == user.user:
@@ -111,7 +111,7 @@ def _subject(binding: Obj, user: Identity, namespace: str) -> str:
 
 
 def covers(rule: Obj, asked: Attributes) -> bool:
-    """Whether one policy rule allows what is asked."""
+    """Whether one policy rule allows the request."""
     if not _in(asked.verb, rule.get("verbs")):
         return False
     if asked.path:
@@ -138,7 +138,7 @@ def _path(path: str, known: str) -> bool:
 
 
 def refused(user: Identity, asked: Attributes) -> ApiError:
-    """The 403 as the real server words it."""
+    """The 403 in the real server's words."""
     if asked.path:
         return ApiError(
             403,
@@ -161,7 +161,8 @@ def refused(user: Identity, asked: Attributes) -> ApiError:
 def impersonated(
     authorizer: Authorizer, user: Identity, wanted: str, groups: Sequence[str]
 ) -> Identity:
-    """Who `--as` and `--as-group` make of a user who may impersonate; ApiError 403, 400."""
+    """The identity that `--as` and `--as-group` select, for a user who may impersonate; ApiError
+    403, 400."""
     if not wanted:
         if groups:
             raise refusals.bad_request("requested [{Group  }], without impersonating a user")

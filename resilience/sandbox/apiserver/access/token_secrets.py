@@ -1,7 +1,7 @@
-"""Secrets of type `kubernetes.io/service-account-token` are filled, and go with their account.
+"""Fills Secrets of type `kubernetes.io/service-account-token`, and deletes them with their account.
 
-Source: pkg/controller/serviceaccount/tokens_controller.go. The token does not expire and is known
-as long as the Secret and its ServiceAccount live; what the client wrote into `data` is kept beside.
+Source: pkg/controller/serviceaccount/tokens_controller.go. The token does not expire and is valid
+as long as the Secret and its ServiceAccount exist; what the client wrote into `data` is kept.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class TokenSecrets:
 
 
 def _account_of(secret: Obj) -> str:
-    """The ServiceAccount whose token a Secret holds, "" where it holds none."""
+    """The ServiceAccount whose token a Secret holds, "" if it holds none."""
     if secret.get("type") != TYPE:
         return ""
     return str((secret["metadata"].get("annotations") or {}).get(NAME, ""))

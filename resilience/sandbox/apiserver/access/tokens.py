@@ -1,7 +1,7 @@
-"""ServiceAccount tokens: made by TokenRequest, known again by their signature.
+"""ServiceAccount tokens: issued by TokenRequest, recognized by their signature.
 
 Source: k8s.io/api/authentication, pkg/serviceaccount. Tokens are JWTs with the real claims, signed
-with a key that lives and dies with this server (HS256: nobody but this server checks them).
+with a key that exists only as long as this server (HS256: no other server checks them).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _REQUEST = Resource("authentication.k8s.io", "v1", "tokenrequests", "TokenReques
 
 
 def identity(namespace: str, name: str) -> Identity:
-    """Who a ServiceAccount is."""
+    """The identity of a ServiceAccount."""
     return Identity(
         f"system:serviceaccount:{namespace}:{name}",
         ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated"),
@@ -44,7 +44,7 @@ def _unpack(text: str) -> bytes:
 
 
 class Tokens:
-    """Issues and checks tokens. Expiry counts real seconds, as those who hold tokens do."""
+    """Issues and checks tokens. Expiry counts real seconds, as token holders do."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -94,7 +94,7 @@ class Tokens:
         }
 
     def lasting(self, namespace: str, account: Obj, secret: Obj) -> str:
-        """A token without an end, bound to a Secret that holds it."""
+        """A token without an expiry, bound to the Secret that holds it."""
         name, held = account["metadata"]["name"], secret["metadata"]
         claims = {
             "iss": "kubernetes/serviceaccount",
@@ -108,7 +108,7 @@ class Tokens:
         return self._sign(claims)
 
     def _bound(self, namespace: str, spec: Obj) -> dict[str, Any]:
-        """The claim of a token that dies with a Pod or a Secret."""
+        """The claim of a token that ends with a Pod or a Secret."""
         reference = spec.get("boundObjectRef")
         if not reference:
             return {}
@@ -137,7 +137,7 @@ class Tokens:
         return hmac.new(self._key, text.encode(), hashlib.sha256).digest()
 
     def check(self, token: str) -> Identity | None:
-        """Whose token this is; None for a forged, expired or orphaned one."""
+        """The owner of this token; None for a forged, expired or orphaned one."""
         signed, _, mark = token.rpartition(".")
         try:
             if signed.count(".") != 1 or not hmac.compare_digest(_unpack(mark), self._mac(signed)):
@@ -151,7 +151,7 @@ class Tokens:
         return identity(about["namespace"], about["serviceaccount"]["name"])
 
     def _alive(self, about: dict[str, Any]) -> bool:
-        """Whether account and bound object are still those the token was made for."""
+        """Whether account and bound object are still those for which the token was issued."""
         for word, plural in (
             ("serviceaccount", "serviceaccounts"),
             ("pod", "pods"),

@@ -1,8 +1,8 @@
 """The order in which a write is defaulted, admitted and validated.
 
 One chain per API server. Order as in the real server: defaults (decoding), mutating plugins, the
-strategy's own preparation, validation, validating plugins. Whatever raises `ApiError` ends the
-write before anything was stored.
+strategy's own preparation, validation, validating plugins. An `ApiError` ends the write before
+anything is stored.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Chain:
         }
 
     def early(self, request: Request) -> None:
-        """What is refused before anything else is looked at."""
+        """Checks that come before all others."""
         namespace_lifecycle.check_create(request)
 
     def create(self, request: Request) -> None:
@@ -99,7 +99,7 @@ class Chain:
         self._quotas.admit(request)
 
     def update(self, request: Request) -> None:
-        """The same for a changed one. Status writes only pass through."""
+        """The same for a changed one. Status writes pass unchanged."""
         self._update_only(request)
         self.hooks.validate(_attempt(request, "UPDATE"))
 
@@ -124,7 +124,7 @@ class Chain:
         self._quotas.admit(request)
 
     def _mutate(self, request: Request, operation: str, plugins: tuple[Plugin, ...]) -> None:
-        """Ask the mutating webhooks; what they change is completed as a client's object is."""
+        """Call the mutating webhooks; their changes are completed like a client's object."""
 
         def again(obj: Obj) -> None:
             request.obj = obj
@@ -140,14 +140,15 @@ class Chain:
             request.obj = obj
 
     def _validate(self, request: Request) -> None:
-        """Clients' writes only: the controllers' objects come from templates checked before."""
+        """Clients' writes only: controllers create objects from templates that were checked
+        before."""
         if not request.kind.model:
             self.definitions.check(request)
         if request.call.validation:
             kind_rules.check(request)
 
     def delete(self, request: Request) -> None:
-        """Refuse a deletion that may not be."""
+        """Refuse a deletion that is not allowed."""
         namespace_lifecycle.check_delete(request)
         self.hooks.validate(_attempt(request, "DELETE"))
 
@@ -167,7 +168,7 @@ def _attempt(request: Request, operation: str) -> Attempt:
 
 
 def _complete(request: Request) -> None:
-    """A built-in kind's `spec` is a struct: where the client left it out, it is there and empty."""
+    """A built-in kind's `spec` is a struct: if the client left it out, it exists and is empty."""
     if request.kind.model and "spec" in builtin().model(request.kind.model).fields:
         request.obj.setdefault("spec", {})
 

@@ -1,4 +1,5 @@
-"""Small admission plugins for nodes, volumes and claims, each a few lines in the real server too.
+"""Small admission plugins for nodes, volumes and claims, each a few lines in the real server as
+well.
 
 Sources: plugin/pkg/admission/nodetaint, storage/storageobjectinuseprotection,
 storage/storageclass/setdefault.
@@ -13,7 +14,7 @@ _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 
 
 def new_node(request: Request) -> None:
-    """A new Node takes no Pods until the node lifecycle controller has seen it Ready."""
+    """A new Node gets a taint until the node lifecycle controller has seen it Ready."""
     spec = request.obj.setdefault("spec", {})
     if not isinstance(spec, dict):
         return
@@ -25,7 +26,7 @@ def new_node(request: Request) -> None:
 
 
 def protect(request: Request) -> None:
-    """A claim or volume in use is kept by a finalizer."""
+    """A finalizer keeps a claim or volume in use."""
     word = "pvc" if request.key == ("", "persistentvolumeclaims") else "pv"
     finalizer = f"kubernetes.io/{word}-protection"
     finalizers = request.obj["metadata"].setdefault("finalizers", [])
@@ -34,7 +35,7 @@ def protect(request: Request) -> None:
 
 
 def default_storage_class(request: Request) -> None:
-    """A claim that names no class gets the default one; the newest where there are several."""
+    """A claim without a class gets the default one; the newest if there are several."""
     spec = request.obj.get("spec")
     if not isinstance(spec, dict) or spec.get("storageClassName") is not None:
         return

@@ -1,4 +1,4 @@
-"""Defaults of every other kind, and the one table that says which function serves which kind.
+"""Defaults of every other kind, and the table that maps kinds to functions.
 
 Sources: pkg/apis/{core,networking,rbac,storage,scheduling,discovery,apiextensions}/v1/defaults.go.
 Applied to every create and update, as decoding does in the real server.
@@ -99,7 +99,7 @@ def priority_class(obj: Spec) -> None:
 
 
 def network_policy(obj: Spec) -> None:
-    """Policy types follow from which rules are present; ports are TCP."""
+    """Policy types follow from the rules that are present; ports are TCP."""
     spec = spec_of(obj)
     if not spec.get("policyTypes"):
         spec["policyTypes"] = ["Ingress"] + (["Egress"] if spec.get("egress") else [])
@@ -144,7 +144,7 @@ def custom_resource_definition(obj: Spec) -> None:
 
 
 def event(obj: Spec) -> None:
-    """Fields that Go writes also when they are empty."""
+    """Fields that Go writes even if they are empty."""
     for field, value in (
         ("eventTime", None),
         ("firstTimestamp", None),

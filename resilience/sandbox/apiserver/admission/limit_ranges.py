@@ -24,7 +24,7 @@ def _ranges(request: Request) -> Sequence[Obj]:
 
 
 def default_pod(request: Request) -> None:
-    """Give containers what the namespace's ranges give those that say nothing."""
+    """Apply the namespace's defaults to containers that set no value."""
     notes: list[str] = []
     for limit_range in _ranges(request):
         for item in mappings((limit_range.get("spec") or {}).get("limits")):
@@ -62,7 +62,7 @@ def check(request: Request) -> None:
 
 
 def _subjects(request: Request, kind: str) -> list[tuple[Amounts, Amounts]]:
-    """What one range item is held against: requests and limits."""
+    """What one range item is compared with: requests and limits."""
     spec = request.obj["spec"]
     if request.key == ("", "persistentvolumeclaims"):
         resources = spec.get("resources") or {}

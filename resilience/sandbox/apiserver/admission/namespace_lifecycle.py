@@ -1,4 +1,4 @@
-"""Namespaces admit and refuse: no content in a missing or terminating one, some never deleted.
+"""Namespace lifecycle: no content in a missing or terminating namespace, some are never deleted.
 
 Source: k8s.io/apiserver/pkg/admission/plugin/namespace/lifecycle/admission.go, and the namespace
 strategy for `spec.finalizers`.
@@ -14,7 +14,7 @@ IMMORTAL = frozenset({"default", "kube-system", "kube-public"})
 
 
 def check_create(request: Request) -> None:
-    """404 for a namespace that does not exist, 403 for one that is going away."""
+    """404 for a namespace that does not exist, 403 for a terminating one."""
     if request.key == ("", "namespaces"):
         spec = request.obj.setdefault("spec", {})
         if isinstance(spec, dict) and "kubernetes" not in (spec.get("finalizers") or ()):
@@ -31,7 +31,7 @@ def check_create(request: Request) -> None:
 
 
 def terminating(request: Request) -> ApiError:
-    """The 403 that names its cause, as clients test for it."""
+    """The 403 with its cause, as clients test for it."""
     name = request.namespace
     return refusals.forbidden(
         request.resource,

@@ -1,7 +1,8 @@
 """Defaults of a Pod and of a Pod template, as the real API server writes them into the object.
 
-Source: pkg/apis/core/v1/defaults.go and zz_generated.defaults.go. In place, on objects the request
-owns; each function leaves alone what is not a mapping, since validation names that better.
+Source: pkg/apis/core/v1/defaults.go and zz_generated.defaults.go. In place, on objects that the
+request owns; each function ignores values that are not mappings, since validation reports those
+better.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ def mappings(value: Any) -> Iterator[Spec]:
 
 
 def default(target: Spec, **values: Any) -> None:
-    """Set what is absent or null."""
+    """Set a value that is absent or null."""
     for key, value in values.items():
         if target.get(key) is None:
             target[key] = value
 
 
 def pod(obj: Spec) -> None:
-    """A Pod itself: a template's defaults and what only Pods get."""
+    """A Pod itself: a template's defaults and those that only Pods have."""
     spec = obj.setdefault("spec", {})
     if not isinstance(spec, dict):
         return
@@ -47,7 +48,7 @@ def template(owner: Spec) -> None:
 
 
 def pod_spec(spec: Spec) -> None:
-    """What Pods and templates share."""
+    """Common to Pods and templates."""
     default(
         spec,
         dnsPolicy="ClusterFirst",
@@ -163,7 +164,7 @@ def _downward(source: Any) -> None:
 
 
 def _requests_from_limits(container: Spec) -> None:
-    """A Pod's limit is its request where it names none."""
+    """A Pod's request is its limit if it sets none."""
     resources = container.get("resources")
     if not isinstance(resources, dict) or not isinstance(resources.get("limits"), dict):
         return

@@ -34,7 +34,7 @@ def admit(request: Request) -> None:
 
 
 def update(request: Request) -> None:
-    """Mutate a Pod that is being changed: the default tolerations stay, whatever a client sent."""
+    """Mutate a Pod that is being changed: the default tolerations stay, whatever a client sends."""
     if request.subresource == "" and isinstance(request.obj["spec"], dict):
         _tolerations(request.obj["spec"])
 

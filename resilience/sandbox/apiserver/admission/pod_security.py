@@ -1,7 +1,8 @@
-"""PodSecurity: Pods are refused, or warned about, as the labels of their namespace ask for.
+"""PodSecurity: Pods are refused, or cause warnings, according to the labels of their namespace.
 
-Source: k8s.io/pod-security-admission/admission. `enforce` concerns Pods, a controller's too; `warn`
-Pods and the templates of workloads that a client writes. `audit` has nowhere to go here.
+Source: k8s.io/pod-security-admission/admission. `enforce` applies to Pods, including a
+controller's; `warn` to Pods and the templates of workloads that a client writes. `audit` has no
+destination here.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _MODES = ("enforce", "audit", "warn")
 
 
 def check(request: Request) -> None:
-    """ApiError 403 for a Pod that its namespace does not allow, 422 for labels that are none."""
+    """ApiError 403 for a Pod that its namespace does not allow, 422 for invalid labels."""
     if request.key == ("", "namespaces"):
         _labels(request)
         return
@@ -44,7 +45,7 @@ def _of_namespace(request: Request) -> dict[str, str]:
 
 
 def _violated(labels: dict[str, str], mode: str, spec: Obj) -> str:
-    """The level with its version, and what of it is violated; "" where nothing is."""
+    """The level with its version, and its violations; "" if there are none."""
     level = labels.get(PREFIX + mode, "privileged")
     found = violations(level, spec)
     version = labels.get(f"{PREFIX}{mode}-version", "latest")

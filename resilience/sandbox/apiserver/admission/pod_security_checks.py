@@ -2,7 +2,7 @@
 
 Source: k8s.io/pod-security-admission/policy, in its newest version. Each check is a pure function
 from a Pod spec to the reason and detail of a violation. Profiles of SELinux, AppArmor and Windows
-are not looked at: nothing in the sandbox has them.
+are not checked: nothing in the sandbox has them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _PROFILES = ("RuntimeDefault", "Localhost")
 
 
 def violations(level: str, spec: Spec) -> list[str]:
-    """What a Pod violates of a level, as it is told; nothing at the level privileged."""
+    """A Pod's violations of a level, as they are printed; none at the level privileged."""
     checks = {"baseline": _BASELINE, "restricted": _RESTRICTED}.get(level, ())
     found = [violation for check in checks if (violation := check(spec)) is not None]
     return [f"{reason} ({detail})" for reason, detail in found]
@@ -87,7 +87,7 @@ def _privileged(spec: Spec) -> tuple[str, str] | None:
 
 
 def _added(spec: Spec, allowed: frozenset[str]) -> tuple[list[str], list[str]]:
-    """Containers that add capabilities that are not allowed, and those capabilities."""
+    """Containers that add capabilities that are not allowed, with those capabilities."""
     bad: list[str] = []
     added: set[str] = set()
     for name, container in _containers(spec):
@@ -215,7 +215,7 @@ def _seccomp_set(spec: Spec) -> tuple[str, str] | None:
 
 
 def _profiles(spec: Spec, is_bad: Callable[[str], bool]) -> tuple[list[str], list[str]]:
-    """Who sets a bad profile, and the containers for which nobody sets one."""
+    """Where a bad profile is set, and the containers without any."""
     whole = ((spec.get("securityContext") or {}).get("seccompProfile") or {}).get("type")
     asked = {name: (_context(container).get("seccompProfile") or {}).get("type")
              for name, container in _containers(spec)}  # fmt: skip

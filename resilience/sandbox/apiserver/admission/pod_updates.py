@@ -1,8 +1,8 @@
-"""The two doors through which a running Pod's containers may change: debugging and resizing.
+"""The two subresources through which a running Pod's containers may change: debugging and resizing.
 
 Sources: pkg/registry/core/pod/strategy.go, pkg/apis/core/validation (ValidateEphemeralContainers,
-ValidatePodResize). `ephemeralcontainers` adds containers and never takes one away; `resize` changes
-cpu and memory and never the Pod's QoS class. The Pod's own door does neither.
+ValidatePodResize). `ephemeralcontainers` adds containers and never removes one; `resize` changes
+cpu and memory and never the Pod's QoS class. A plain update does neither.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _GROUPS = ("containers", "initContainers")
 
 
 def separate(old: Obj, obj: Obj, door: str) -> Obj:
-    """The old Pod with only that changed which `door` may change."""
+    """The old Pod with only those changes that `door` allows."""
     spec, given = {**old["spec"]}, obj.get("spec") or {}
     if door == "ephemeralcontainers":
         spec.pop("ephemeralContainers", None)
@@ -51,7 +51,7 @@ def _resized(old: Any, given: Any) -> list[Obj]:
 
 
 def check(request: Request) -> None:
-    """ApiError 422 for what a door does not allow."""
+    """ApiError 422 for changes that a subresource does not allow."""
     spec, before = request.obj["spec"], request.old["spec"] if request.old else {}
     if request.subresource == "ephemeralcontainers":
         causes = _debugging(spec, before)
@@ -62,7 +62,7 @@ def check(request: Request) -> None:
 
 
 def own_door(request: Request) -> None:
-    """A plain update may not add ephemeral containers, nor take one away."""
+    """A plain update may neither add nor remove ephemeral containers."""
     if request.subresource == "" and request.old is not None:
         was, now = (obj["spec"].get("ephemeralContainers") for obj in (request.old, request.obj))
         if (was or []) != (now or []):

@@ -1,7 +1,7 @@
-"""ResourceQuota at admission: refuse what would exceed, and charge what is admitted.
+"""ResourceQuota at admission: refuses what would exceed it, and charges what is admitted.
 
 Source: k8s.io/apiserver/pkg/admission/plugin/resourcequota/controller.go. Usage is counted by the
-same function as the controller's recount; what admission adds is corrected by it when objects go.
+same function as in the controller; the controller corrects what admission added when objects go.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Quotas:
         self._resource = registry.resource("resourcequotas")
 
     def admit(self, request: Request) -> None:
-        """ApiError 403 where a quota of the namespace would be exceeded."""
+        """ApiError 403 if a quota of the namespace would be exceeded."""
         namespace = request.namespace
         if not namespace or (request.old is not None and request.key not in _CHANGING):
             return
@@ -67,7 +67,7 @@ class Quotas:
 
 
 def _constrained(request: Request, quota: Obj) -> None:
-    """A quota on cpu or memory wants every container to say what it needs."""
+    """A quota on cpu or memory requires every container to state its needs."""
     if request.key != ("", "pods"):
         return
     missing = []
@@ -92,7 +92,7 @@ def _constrained(request: Request, quota: Obj) -> None:
 
 
 def _checked(request: Request, quota: Obj, delta: Mapping[str, Fraction]) -> dict[str, str]:
-    """New usage of the names this request changes; ApiError 403 where it exceeds."""
+    """New usage of the names that this request changes; ApiError 403 if it exceeds a limit."""
     status = quota.get("status") or {}
     hard, held = quota["spec"].get("hard") or {}, status.get("used") or {}
     over, used = [], {}

@@ -1,7 +1,7 @@
-"""RuntimeClasses of Pods: one that is not there refuses the Pod; overhead and placement are copied.
+"""RuntimeClasses of Pods: a missing one refuses the Pod; overhead and placement are copied.
 
-Source: plugin/pkg/admission/runtimeclass/admission.go. Handlers are not told apart: whatever a
-class names, its Pods run as all Pods of the sandbox do.
+Source: plugin/pkg/admission/runtimeclass/admission.go. Handlers make no difference: Pods of every
+class run like all Pods of the sandbox.
 """
 
 from __future__ import annotations

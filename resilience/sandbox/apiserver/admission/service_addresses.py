@@ -1,4 +1,4 @@
-"""Cluster IPs and node ports of Services: given out, checked, kept over updates, given back.
+"""Cluster IPs and node ports of Services: allocated, checked, kept over updates, released.
 
 Source: pkg/registry/core/service/storage/{alloc,storage}.go, IPv4 only. The range is the upper half
 of the sandbox's own /16; 127.SLOT.128.1 goes to `kubernetes` in `default`, as the first address of
@@ -25,7 +25,7 @@ _WITH_PORTS = ("NodePort", "LoadBalancer")
 
 
 class ServiceAddresses:
-    """Follows every committed Service, so that what is in use is never out of step."""
+    """Follows every committed Service, so that its record of used addresses is always current."""
 
     def __init__(self, network: str) -> None:
         self._first = int(ipaddress.IPv4Address(f"{network}.128.1"))
@@ -35,7 +35,7 @@ class ServiceAddresses:
         self._chance = random.Random(self._first)
 
     def follow(self, change: Change) -> None:
-        """Keep account of one committed change of a Service."""
+        """Record one committed change of a Service."""
         if change.old is not None:
             self._forget(change.old)
         if change.type != "DELETED":
@@ -47,7 +47,7 @@ class ServiceAddresses:
                 self._ports[port] = key
 
     def admit(self, request: Request) -> None:
-        """Give addresses to a new or changed Service, or refuse those it asks for."""
+        """Allocate addresses for a new or changed Service, or refuse those it requests."""
         spec = request.obj.get("spec")
         if not isinstance(spec, dict):
             return
@@ -61,7 +61,7 @@ class ServiceAddresses:
         self._node_port_numbers(request, spec, old)
 
     def _keep(self, request: Request, spec: Spec, old: Spec) -> None:
-        """An update that names no address keeps the one it has; it may not name another."""
+        """An update without an address keeps the present one; it may not name another."""
         same = spec.get("type") in _WITH_IP and old.get("type") in _WITH_IP
         if same and not spec.get("clusterIP"):
             for field in ("clusterIP", "clusterIPs"):
@@ -107,7 +107,7 @@ class ServiceAddresses:
         if (request.namespace, request.name) == ("default", "kubernetes"):
             return str(ipaddress.IPv4Address(self._first))
         for _ in range(64):
-            # The first two hundred stay free for those who name their address (kube-dns does).
+            # The first two hundred stay free for Services that request an address (kube-dns does).
             address = str(
                 ipaddress.IPv4Address(self._chance.randint(self._first + 200, self._last))
             )

@@ -14,7 +14,7 @@ _QUARTER = "25%"
 
 
 def spec_of(obj: Spec) -> Spec:
-    """The object's spec, made where absent; a stranger where it is no mapping."""
+    """The object's spec, created if absent; a separate mapping if it is invalid."""
     spec = obj.setdefault("spec", {})
     return spec if isinstance(spec, dict) else {}
 
@@ -39,7 +39,7 @@ def replica_set(obj: Spec) -> None:
 
 
 def replication_controller(obj: Spec) -> None:
-    """Selector and labels come from the template where absent."""
+    """Selector and labels default to the template's."""
     spec = spec_of(obj)
     default(spec, replicas=1)
     template(spec)

@@ -1,8 +1,8 @@
-"""APIServices that lead to a Service: in discovery, available or not, and what is asked of them.
+"""APIServices that refer to a Service: discovery, availability, and forwarded requests.
 
-Source: k8s.io/kube-aggregator. A request is handed on over TLS with the user's name in headers; one
-whose server is not there is a 503, and its group stays in discovery all the same, which is how
-clients notice. Groups of this server itself have no APIService here.
+Source: k8s.io/kube-aggregator. A request is forwarded over TLS with the user's name in headers; if
+its server is missing the answer is 503, and the group stays in discovery, which is how clients
+notice. Groups of this server itself have no APIService here.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ class ApiServices:
         return found
 
     def claims(self, group: str, version: str) -> bool:
-        """Whether this group and version are another server's."""
+        """Whether another server serves this group and version."""
         return (group, version) in self._known
 
     async def connect(self, request: web.BaseRequest, group: str, version: str,
                       user: Identity) -> web.Response:  # fmt: skip
-        """Hand a request on; ApiError 503."""
+        """Forward a request; ApiError 503."""
         headers = {name: request.headers[name] for name in _KEPT if name in request.headers}
         headers |= {"X-Remote-User": user.user, "X-Remote-Group": ",".join(user.groups)}
         status, media, body = await self._ask(
@@ -61,7 +61,8 @@ class ApiServices:
         return web.Response(body=body, status=status, headers={"Content-Type": media})
 
     async def resources(self, group: str, version: str) -> list[Obj] | None:
-        """What a server says that it serves, as aggregated discovery has it; None: no answer."""
+        """The resources that a server reports, in the form of aggregated discovery; None: no
+        answer."""
         import json
 
         path = f"/apis/{group}/{version}"
@@ -122,7 +123,7 @@ class ApiServices:
             self._judge(obj)
 
     def _judge(self, obj: Obj) -> None:
-        """Write the condition Available, where it is another one than before."""
+        """Write the condition Available if it has changed."""
         status, reason, message = self._availability(obj["spec"]["service"])
         before: Obj = next(
             (entry for entry in (obj.get("status") or {}).get("conditions") or ()
@@ -162,7 +163,7 @@ def _aggregated(entry: Obj, group: str, version: str) -> dict[str, Any]:
 
 
 def _any() -> ssl.SSLContext:
-    """For who asks not to be checked."""
+    """For APIServices that ask not to be verified."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context

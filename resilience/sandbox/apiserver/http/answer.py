@@ -1,4 +1,4 @@
-"""Answers: one object, a list or a Status, in the form the client asked for."""
+"""Answers: one object, a list or a Status, in the form that the client requested."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def plain(value: Any, status: int = 200, warnings: Sequence[str] = ()) -> web.Re
 
 
 def raw(data: bytes, status: int = 200, warnings: Sequence[str] = ()) -> web.Response:
-    """JSON bytes that exist already; they end with the newline that Go's encoder writes."""
+    """Existing JSON bytes; they end with the newline that Go's encoder writes."""
     response = web.Response(body=data + b"\n", status=status, headers=_HEADERS)
     for text in warnings:
         response.headers.add("Warning", f"299 - {json.dumps(text)}")
@@ -37,7 +37,7 @@ def typed(data: bytes, media: str) -> web.Response:
 
 
 def tagged(request: web.BaseRequest, data: bytes) -> web.Response:
-    """JSON bytes with an ETag; 304 to a client that has them already."""
+    """JSON bytes with an ETag; 304 if the client has them already."""
     tag = f'"{hashlib.sha256(data).hexdigest()}"'
     same = tag in request.headers.get("If-None-Match", "")
     response = web.Response(status=304, headers=_HEADERS) if same else raw(data)
@@ -65,7 +65,7 @@ def success(resource: Resource, obj: Obj) -> dict[str, Any]:
 
 
 def in_form(printer: render.Printer, obj: Obj, form: Form, now: float) -> bytes:
-    """One object as the client wants it."""
+    """One object in the requested form."""
     if form.view == "Table":
         metadata = {"resourceVersion": obj["metadata"].get("resourceVersion", "")}
         return (

@@ -1,9 +1,9 @@
-"""Faults of the API server itself, so that what talks to it can be tested against its bad days.
+"""Faults of the API server itself, for testing its clients under bad conditions.
 
 Set by `POST /sandbox/v1/faults/apiserver`, listed by GET, cleared by DELETE. A fault matches
 requests by method and path and lasts for a number of requests, for seconds, or until cleared. The
 sandbox's own parts are spared: a test breaks its own view of the cluster, not the cluster. The
-door itself is never faulty.
+fault endpoint itself never fails.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _LONGEST_DELAY = 3600.0
 
 @dataclass(slots=True)
 class Fault:
-    """One fault in force. `left` requests remain, None for no end; `until` is loop time."""
+    """One active fault. `left` requests remain, None for no end; `until` is loop time."""
 
     number: int
     kind: str
@@ -51,7 +51,7 @@ class Fault:
     until: float | None
 
     def describe(self) -> dict[str, Any]:
-        """As GET lists it."""
+        """Its form in a GET."""
         return {
             "number": self.number,
             "kind": self.kind,
@@ -68,7 +68,7 @@ class Reset(Exception):
 
 
 class Faults:
-    """Those in force. `expire` makes every open and resumed watch start over."""
+    """The active faults. `expire` makes every open and resumed watch start over."""
 
     def __init__(self, expire: Callable[[], None], end_watches: Callable[[], None]) -> None:
         self._faults: list[Fault] = []
@@ -77,7 +77,7 @@ class Faults:
         self._end_watches = end_watches
 
     def answer(self, method: str, body: Any) -> dict[str, Any]:
-        """Serve the door; ApiError 400, 405."""
+        """Serve the endpoint; ApiError 400, 405."""
         if method == "POST":
             self._add(body)
         elif method == "DELETE":
@@ -142,7 +142,7 @@ class Faults:
         ]
 
     async def strike(self, request: web.BaseRequest, user: Identity) -> None:
-        """Let a request suffer what is in force: a wait, an ApiError, or `Reset`."""
+        """Apply the active faults to a request: a wait, an ApiError, or `Reset`."""
         if (
             not self._faults
             or not _SPARED.isdisjoint(user.groups)

@@ -1,7 +1,7 @@
-"""Bodies: what a client may send, read strictly, and never a way to stop the server.
+"""Request bodies: read strictly, and never a way to stop the server.
 
-JSON, YAML and (for the few types kubectl sends that way) protobuf. Duplicate keys are reported for
-strict field validation; absurd nesting, NaN and text that is no UTF-8 are a 400.
+JSON, YAML and (for the types that typed clients send that way) protobuf. Duplicate keys are
+reported for strict field validation; absurd nesting, NaN and invalid UTF-8 are a 400.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ JSON_TYPES = frozenset({"", "application/json", "text/plain", "application/octet
 YAML_TYPES = frozenset({"application/yaml", "application/apply-patch+yaml"})
 
 
-# In C where there is it: while a big body is read nothing else is served.
+# In C if available: while a big body is read nothing else is served.
 _BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 async def read(request: web.BaseRequest) -> bytes:
-    """The whole body; ApiError 413 over 3 MiB, 400 where its framing is broken."""
+    """The whole body; ApiError 413 over 3 MiB, 400 for broken framing."""
     if request.headers.get("Expect", "").lower() == "100-continue" and request.transport:
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     try:
@@ -61,7 +61,7 @@ def decode(data: bytes, media: str, duplicates: Duplicates | None = None) -> Any
 
 
 def decode_yaml(data: bytes) -> Any:
-    """One YAML document of plain JSON types; anchors are refused, they only serve bombs here."""
+    """One YAML document of plain JSON types; anchors are refused, their only use here is bombs."""
     try:
         text = data.decode()
         if text.lstrip().startswith("{"):

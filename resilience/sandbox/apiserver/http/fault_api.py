@@ -1,9 +1,9 @@
-"""Who may come in by the sandbox's own door, `/sandbox/v1/faults/...`.
+"""Who may use the sandbox's own endpoint, `/sandbox/v1/faults/...`.
 
-What strikes the API server itself is for the administrator. What strikes a Pod or a machine is for
-whoever has the rights that the verb needs on a real cluster: to end a Pod's process takes the right
-to delete that Pod, to stop a machine that to patch its node. So what `resilience rbac` prints holds
-on the sandbox as well, and a refusal names the right that is missing.
+Faults of the API server itself are for the administrator. Faults of a Pod or a node need the
+permissions that the verb needs on a real cluster: to kill a Pod's process, permission to delete
+that Pod; to stop a node, permission to patch it. So the output of `resilience rbac` suffices on the
+sandbox as well, and a refusal names the missing permission.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _OF_NODES = FAULTS + "node"
 
 
 def require(authorizer: Authorizer, user: Identity, method: str, path: str, body: Any) -> None:
-    """ApiError 403 unless the user may ask for that."""
+    """ApiError 403 unless the user may request that."""
     if _MASTERS in user.groups:
         return
     asked = _asked(method, path, body if isinstance(body, dict) else {})
@@ -31,7 +31,7 @@ def require(authorizer: Authorizer, user: Identity, method: str, path: str, body
 
 
 def _asked(method: str, path: str, body: dict[str, Any]) -> Attributes | None:
-    """The right that stands for it; None: the administrator's alone."""
+    """The permission that stands for it; None: the administrator's alone."""
     if path == _OF_NODES and method == "GET":
         return Attributes(verb="list", resource="nodes")
     if method != "POST":

@@ -1,4 +1,4 @@
-"""Strict JSON of bounded depth, with the duplicate keys that it holds."""
+"""Strict JSON of bounded depth, with its duplicate keys."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Duplicates:
         return out
 
     def read(self, data: bytes) -> None:
-        """Find the paths once the whole has been decoded: it is rare, and takes a second pass."""
+        """Find the paths after everything has been decoded: it is rare, and takes a second pass."""
         if self._any:
             self._walk(json.loads(data, object_pairs_hook=_Pairs), "")
 
@@ -42,7 +42,7 @@ class Duplicates:
 
 
 class _Pairs(list[tuple[str, Any]]):
-    """An object with all its keys, the double ones too."""
+    """An object with all its keys, including duplicates."""
 
 
 def decode_json(data: bytes, duplicates: Duplicates | None = None) -> Any:

@@ -1,7 +1,7 @@
-"""What the API server only passes on: logs, exec, attach and port-forward go to the kubelet.
+"""Requests that the API server forwards: logs, exec, attach and port-forward go to the kubelet.
 
-Over the kubelet's unix socket with the same path, query and body. Connections that change their
-protocol are carried by `upgrade`.
+Over the kubelet's unix socket with the same path, query and body. `upgrade` handles connections
+that change their protocol.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from resilience.sandbox.kube.api import ApiError
 
 
 class KubeletProxy:
-    """One client session to the kubelet's socket, made when first needed."""
+    """One client session to the kubelet's socket, created on first use."""
 
     def __init__(self, socket: Path, registry: Registry) -> None:
         self._socket = socket
@@ -55,7 +55,7 @@ class KubeletProxy:
             ) from error
 
     async def pass_on(self, request: web.BaseRequest) -> web.StreamResponse:
-        """A request that is the kubelet's alone: faults of Pods and nodes. ApiError 503."""
+        """A request only for the kubelet: faults of Pods and nodes. ApiError 503."""
         try:
             return await self._plain(request)
         except aiohttp.ClientError as error:

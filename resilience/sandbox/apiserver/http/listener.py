@@ -1,8 +1,8 @@
-"""The two doors of the API server, and how HTTP is spoken there.
+"""The two listeners of the API server, and their HTTP settings.
 
-HTTPS on loopback for everybody, HTTP on a Unix socket for the sandbox's own parts. What clients do
-wrong on this level is answered by the HTTP library and is no news: its complaints about broken
-requests and lost connections are not logged, so that nobody can fill a disk with them.
+HTTPS on loopback for clients, HTTP on a Unix socket for the sandbox's own parts. The HTTP library
+answers clients' mistakes at this level: broken requests and lost connections are not logged, so
+that nobody can fill a disk with them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _CLIENTS_FAULT = (HttpProcessingError, web.RequestPayloadError, ConnectionError)
 async def listen(
     server: Server, listener: socket.socket | None, config: SandboxConfig
 ) -> web.ServerRunner:
-    """Accept HTTPS on `listener` (where given) and HTTP on the config's unix socket."""
+    """Accept HTTPS on `listener` (if given) and HTTP on the config's unix socket."""
     low = web.Server(
         server.handle,
         request_factory=_request,
@@ -40,7 +40,7 @@ async def listen(
         keepalive_timeout=3600.0,
         max_line_size=_LONGEST_LINE,
         max_field_size=_LONGEST_LINE,
-        # Kubernetes does not unpack what clients send.
+        # Kubernetes does not decompress request bodies.
         auto_decompress=False,
     )
     runner = web.ServerRunner(low, shutdown_timeout=_SHUTDOWN_SECONDS)
@@ -76,7 +76,7 @@ def _request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) 
 
 
 def _logger() -> logging.Logger:
-    """For what goes wrong inside the HTTP library, without what clients did."""
+    """For errors inside the HTTP library, without clients' mistakes."""
     logger = logging.getLogger("resilience.sandbox.http")
     if _is_news not in logger.filters:
         logger.addFilter(_is_news)

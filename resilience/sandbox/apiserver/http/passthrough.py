@@ -1,7 +1,7 @@
-"""The body of an answer that is only handed on, piece by piece.
+"""The body of a forwarded answer, piece by piece.
 
-Once its head has been sent nothing else can be answered: where the source breaks off, so does the
-connection, which is how a client sees that what it has is not all.
+Once its head has been sent nothing else can be answered: if the source breaks off, so does the
+connection, which tells the client that its data is incomplete.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _CHUNK = 1 << 16
 async def hand_on(
     request: web.BaseRequest, response: web.StreamResponse, source: aiohttp.ClientResponse
 ) -> None:
-    """Send `response` with the body of `source`; ConnectionResetError where that breaks off."""
+    """Send `response` with the body of `source`; ConnectionResetError if that breaks off."""
     await response.prepare(request)
     try:
         async for piece in source.content.iter_chunked(_CHUNK):

@@ -1,8 +1,9 @@
-"""Kubernetes' protobuf bodies, decoded to JSON by the table of facts and one of field numbers.
+"""Kubernetes' protobuf bodies, decoded to JSON with the table of facts and a table of field
+numbers.
 
-kubectl sends protobuf wherever it uses a typed client (`create deployment`, `auth can-i` ...) and
-does not fall back, so requests of every built-in kind are understood; answers are always JSON,
-which the same clients accept. Source: the `k8s\\0` envelope of
+Typed Go clients send protobuf (kubectl's `create deployment`, `auth can-i` ...) and do not fall
+back, so requests of every built-in kind are decoded; answers are always JSON, which the same
+clients accept. Source: the `k8s\\0` envelope of
 k8s.io/apimachinery/pkg/runtime/serializer/protobuf, and proto3's wire format. Zero values of fields
 that are neither optional nor required are left out, as Go's `omitempty` leaves them out of JSON.
 """
@@ -36,11 +37,11 @@ Wire = tuple[int, int | bytes]
 
 
 class _Malformed(ValueError):
-    """These bytes are no message."""
+    """These bytes are not a message."""
 
 
 def decode(data: bytes) -> dict[str, Any]:
-    """An object from an enveloped message; ApiError 400 (malformed) or 415 (kind not known)."""
+    """An object from an enveloped message; ApiError 400 (malformed) or 415 (unknown kind)."""
     if not data.startswith(_MAGIC):
         raise refusals.bad_request("provided data does not appear to be a protobuf message")
     try:

@@ -1,4 +1,4 @@
-"""Fields that are one thing or another in JSON, and a message with both in protobuf.
+"""Fields that have one of several types in JSON, and are a message with all of them in protobuf.
 
 All belong to CustomResourceDefinitions (JSONSchemaPropsOrBool, -OrArray and -OrStringArray in
 apiextensions/v1 types_jsonschema.go), as does the one message without fields.
@@ -25,7 +25,7 @@ def schema_or_array(fields: Fields, decode: Decode) -> Any:
 
 
 def schema_or_bool(fields: Fields, decode: Decode) -> Any:
-    """A schema, or whether anything goes."""
+    """A schema, or whether any value is allowed."""
     if fields.get(2):
         return decode(_SCHEMA, fields[2])
     return bool(fields.get(1)) and decode("boolean", fields[1])
@@ -39,7 +39,7 @@ def schema_or_strings(fields: Fields, decode: Decode) -> Any:
 
 
 def empty(fields: Fields, decode: Decode) -> Any:
-    """A message whose presence is all it says."""
+    """A message whose presence is its only content."""
     return {}
 
 

@@ -1,4 +1,4 @@
-"""What a request says, read out of headers, query and body: the halves of `resources.py`."""
+"""The content of a request, read from headers, query and body; used by `resources.py`."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def conversion(resource: Resource, kind: str, version: str) -> str:
 
 
 async def delete_options(request: web.BaseRequest, user: Identity) -> tuple[dict[str, Any], Call]:
-    """Options of a DELETE, from the body where there is one, else from the query."""
+    """Options of a DELETE, from the body if there is one, else from the query."""
     data = await body.read(request)
     given: dict[str, Any] = {}
     if data.strip():
@@ -107,7 +107,7 @@ async def review(request: web.BaseRequest, kind: Kind) -> Obj:
 
 
 async def token(request: web.BaseRequest) -> Obj:
-    """The body of a TokenRequest, checked; an empty one asks for the defaults."""
+    """The body of a TokenRequest, checked; an empty one means the defaults."""
     if not (await body.read(request)).strip():
         return {}
     obj = mapping(await decoded(request))

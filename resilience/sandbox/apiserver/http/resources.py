@@ -1,6 +1,6 @@
 """The verbs of resources over HTTP: from a routed request to the registry and back.
 
-Each method answers one verb; refusals are `ApiError`s that the server turns into a Status. Source:
+Each method serves one verb; refusals are `ApiError`s that the server turns into a Status. Source:
 k8s.io/apiserver/pkg/endpoints/handlers/{get,create,update,patch,delete}.go.
 """
 
@@ -275,7 +275,7 @@ class Resources:
     async def delete_collection(
         self, request: web.BaseRequest, kind: Kind, route: Route, user: Identity
     ) -> web.StreamResponse:
-        """DELETE of what a list would show; answers that list."""
+        """DELETE of everything that a list would return; answers with that list."""
         resource = kind.resource
         selection = query_options.list_options(resource, request.query)
         wanted, call = await requests.delete_options(request, user)
@@ -314,7 +314,7 @@ class Resources:
         return aliases.from_alias(obj, kind.resource) if is_alias else obj
 
     def _stored(self, resource: Resource) -> Resource:
-        """The version that rules and field managers of an object go by."""
+        """The version for the rules and field managers of an object."""
         if aliases.is_old_autoscaler(resource):
             return self._registry.resource(resource.plural, resource.group)
         return resource

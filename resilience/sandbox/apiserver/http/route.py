@@ -12,8 +12,8 @@ _OF_NAMESPACE = frozenset({"status", "finalize"})
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`namespace` is "" for cluster scope and for lists over all namespaces; `rest` is what follows
-    a subresource (the path behind `proxy`)."""
+    """`namespace` is "" for cluster scope and for lists over all namespaces; `rest` follows a
+    subresource (the path after `proxy`)."""
 
     group: str
     version: str

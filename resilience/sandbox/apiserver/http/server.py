@@ -1,7 +1,7 @@
-"""The HTTP server: who asks, what for, and what goes back. No traceback ever leaves it.
+"""The HTTP server: identity, request, answer. No traceback ever leaves it.
 
-One handler for every request: authentication, faults, authorization, routing. Everything it does
-not understand gets a Status, as from the real server; a bug answers 500 and is logged once.
+One handler for every request: authentication, faults, authorization, routing. Unsupported requests
+get a Status, as from the real server; a bug answers 500 and is logged once.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class Server:
         self._openapi = OpenAPI(builtin(), registry.kinds, registry.chain.definitions.schemas)
 
     async def close(self) -> None:
-        """End every watch and give back what is held."""
+        """End every watch and release all resources."""
         self.hub.end_all()
         await self.registry.chain.hooks.caller.close()
         await self._kubelet.close()
@@ -161,7 +161,7 @@ class Server:
         return response
 
     async def _strike(self, request: web.BaseRequest, user: Identity) -> None:
-        """Suffer the faults in force. A watch meets an error as its first event."""
+        """Apply the active faults. A watch receives an error as its first event."""
         try:
             await self._faults.strike(request, user)
         except ApiError as error:
@@ -172,7 +172,7 @@ class Server:
     async def _sandbox(
         self, request: web.BaseRequest, path: str, user: Identity
     ) -> web.StreamResponse:
-        """The sandbox's own door: faults."""
+        """The sandbox's own endpoint: faults."""
         data = await body.read(request)
         value = json_body.decode_json(data) if data.strip() else None
         fault_api.require(self._authorizer, user, request.method, path, value)
@@ -189,7 +189,7 @@ class Server:
         self.hub.end_all()
 
     def _identity(self, request: web.BaseRequest) -> Identity:
-        """The token's owner, or whom they impersonate."""
+        """The token's owner, or the user they impersonate."""
         user = self._authenticator.identify(request.headers.get("Authorization", ""))
         return impersonated(
             self._authorizer,
@@ -217,7 +217,7 @@ class Server:
     async def _other(
         self, request: web.BaseRequest, path: str, user: Identity
     ) -> web.StreamResponse:
-        """Discovery, OpenAPI and the sandbox's own door."""
+        """Discovery, OpenAPI and the sandbox's own endpoint."""
         if request.method not in ("GET", "HEAD"):
             raise refusals.unsupported_method()
         kinds, accept = self.registry.kinds, request.headers.get("Accept", "")
@@ -280,7 +280,7 @@ class Server:
     async def _ask_hooks(
         self, request: web.BaseRequest, kind: Kind, target: Route, user: Identity
     ) -> None:
-        """ApiError where a webhook denies a CONNECT."""
+        """ApiError if a webhook denies a CONNECT."""
         if target.subresource == "log":
             return
         call = Call(user=user, validation="Ignore")
@@ -340,7 +340,7 @@ class Server:
 
 
 def _of_another(request: web.BaseRequest, target: Route) -> Attributes:
-    """What a request to another server's group asks for."""
+    """The access question of a request to another server's group."""
     verb = _VERBS.get(request.method, request.method.lower())
     return Attributes(
         verb="list" if verb == "get" and not target.name else verb,
@@ -353,7 +353,7 @@ def _of_another(request: web.BaseRequest, target: Route) -> Attributes:
 
 
 def _connect_options(request: web.BaseRequest, target: Route) -> dict[str, Any]:
-    """The object that a CONNECT is about: what the query asks for."""
+    """The object of a CONNECT, built from the query."""
     kind = {"exec": "PodExecOptions", "attach": "PodAttachOptions"}.get(
         target.subresource, "PodPortForwardOptions"
     )
@@ -373,7 +373,7 @@ def _text(file: Path) -> bytes:
 
 
 def _attributes(request: web.BaseRequest, kind: Kind, target: Route) -> Attributes:
-    """What a request asks for, in the words of authorization."""
+    """The access question of a request."""
     verb = _VERBS.get(request.method, request.method.lower())
     name = target.name
     if not name and verb == "get":

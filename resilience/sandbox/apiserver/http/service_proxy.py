@@ -1,8 +1,8 @@
-"""`pods/NAME/proxy/...` and `services/NAME/proxy/...`: requests handed on to a Pod.
+"""`pods/NAME/proxy/...` and `services/NAME/proxy/...`: requests forwarded to a Pod.
 
 Names are NAME, NAME:PORT or SCHEME:NAME:PORT (pkg/registry/core/{pod,service}). A Service's request
-goes to one of its ready endpoints, past the Service itself, as on a real cluster. WebSockets are
-not handed on, and links in HTML are left as they are.
+goes to one of its ready endpoints, bypassing the Service itself, as on a real cluster. WebSockets
+are not forwarded, and links in HTML stay unchanged.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _ONE_HOP = frozenset(
 
 
 class Proxy:
-    """One client session, made when first needed."""
+    """One client session, created on first use."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -43,11 +43,11 @@ class Proxy:
             await self._session.close()
 
     async def connect(self, request: web.BaseRequest, target: Route) -> web.StreamResponse:
-        """Hand one request on; ApiError 400, 404 or 503 where there is nobody to take it."""
+        """Forward one request; ApiError 400, 404, or 503 without an endpoint."""
         scheme, name, port = _parts(target.plural, target.name)
         find = self._pod if target.plural == "pods" else self._endpoint
         address, number = find(target.namespace, name, port)
-        # As it was sent: decoding would change what a Pod gets to see.
+        # As it was sent: decoding would change what a Pod receives.
         path = request.raw_path.partition("?")[0].split("/", 8)[8:]
         query = request.raw_path.partition("?")[2]
         if not path and request.method in ("GET", "HEAD"):
@@ -128,7 +128,7 @@ async def _copy(request: web.BaseRequest, upstream: aiohttp.ClientResponse) -> w
 
 
 def _parts(plural: str, name: str) -> tuple[str, str, str]:
-    """Scheme, name and port of what stands in the URL; ApiError 400."""
+    """Scheme, name and port from the URL; ApiError 400."""
     words = name.split(":")
     if len(words) == 1:
         return "http", name, ""

@@ -1,8 +1,8 @@
 """Connections that stop being HTTP: exec, attach and port-forward, by WebSocket or by SPDY/3.1.
 
-The handshake is passed to the kubelet's socket as it came, so the kubelet alone decides which
-protocol is spoken; if it agrees, bytes are carried both ways until either side ends. A refusal
-comes back as the answer it is. Nothing here reads what is carried.
+The handshake is forwarded to the kubelet's socket unchanged, so the kubelet alone decides on the
+protocol; if it agrees, bytes pass both ways until either side ends. A refusal is returned as the
+answer it is. Nothing here reads the bytes.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _PASSED = frozenset(
 
 
 def is_asked(request: web.BaseRequest) -> bool:
-    """Whether the client wants to go on with another protocol."""
+    """Whether the client wants to switch to another protocol."""
     return request.headers.get("Upgrade", "").lower() in PROTOCOLS
 
 
 async def pass_through(request: web.BaseRequest, socket: Path) -> web.StreamResponse:
-    """Hand the connection to the kubelet; OSError when it does not listen."""
+    """Connect the client to the kubelet; OSError when it does not listen."""
     reader, writer = await asyncio.open_unix_connection(str(socket))
     try:
         writer.write(_head(request))
@@ -54,7 +54,7 @@ def _head(request: web.BaseRequest) -> bytes:
 
 
 class _Arriving:
-    """What aiohttp calls with the bytes that follow a handshake, in place of its own parsers."""
+    """What aiohttp calls with the bytes after a handshake, in place of its own parsers."""
 
     def __init__(self, stream: asyncio.StreamReader) -> None:
         self._stream = stream
@@ -68,7 +68,7 @@ class _Arriving:
 
 
 def _take_over(request: web.BaseRequest) -> asyncio.StreamReader:
-    """The client's bytes from here on. It waits for our 101, so none has come yet."""
+    """The client's bytes from here on. It waits for the 101, so none has arrived yet."""
     stream = asyncio.StreamReader()
     if request.transport is None:
         raise ConnectionResetError("the client went away")
@@ -109,7 +109,7 @@ async def _carry(
 
 
 class _Ended(web.StreamResponse):
-    """The answer to a connection that is HTTP no more: nothing is left to say."""
+    """The answer of a connection that is no longer HTTP: nothing is left to send."""
 
     def __init__(self) -> None:
         super().__init__(status=101)

@@ -1,4 +1,4 @@
-"""Kinds that one storage serves in two forms, converted at the door.
+"""Kinds that are stored in one form and served in two, converted on the way in and out.
 
 Events of core/v1 and of events.k8s.io/v1 (pkg/apis/events/v1/conversion.go), stored in the core
 form, and autoscalers of v1, stored as v2 (see `autoscaling`).
@@ -44,7 +44,7 @@ def to_alias(obj: Obj) -> Obj:
 
 
 def from_alias(obj: Obj, resource: Resource) -> Obj:
-    """An object, or the part of one that a patch is, as it is stored."""
+    """An object, or a patch's part of one, in its stored form."""
     if is_old_autoscaler(resource):
         return autoscaling.from_v1(obj)
     out = {**obj, "apiVersion": "v1"}

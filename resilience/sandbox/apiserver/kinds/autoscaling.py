@@ -1,7 +1,7 @@
-"""A HorizontalPodAutoscaler in its two versions: stored as v2, shown as v1 to who asks for that.
+"""A HorizontalPodAutoscaler in its two versions: stored as v2, converted to v1 on request.
 
-Source: pkg/apis/autoscaling/v1/conversion.go. What v1 cannot say stands in its annotations, as
-JSON, and comes back from there. A JSON patch is taken in the words of v2.
+Source: pkg/apis/autoscaling/v1/conversion.go. Annotations hold, as JSON, what v1 cannot express. A
+JSON patch is interpreted in v2.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def _cpu(metric: Obj) -> Any:
 
 
 def from_v1(obj: Obj) -> Obj:
-    """A v1 autoscaler, or a part of one from a patch, as it is stored."""
+    """A v1 autoscaler, or a patch's part of one, in its stored form."""
     out = {**obj, "apiVersion": V2}
     notes = dict((obj.get("metadata") or {}).get("annotations") or {})
     kept = {name: notes.pop(name) for name in (METRICS, BEHAVIOR, CURRENT, CONDITIONS)
@@ -75,7 +75,7 @@ def from_v1(obj: Obj) -> Obj:
 
 
 def _read(text: str | None) -> Any:
-    """What an annotation holds; nothing where someone wrote what is no JSON."""
+    """The content of an annotation; nothing if it is not JSON."""
     try:
         return json.loads(text) if text else None
     except ValueError:

@@ -1,4 +1,4 @@
-"""CustomResourceDefinitions: which become served kinds, with schema, columns and subresources.
+"""CustomResourceDefinitions: they become served kinds, with schema, columns and subresources.
 
 Source: k8s.io/apiextensions-apiserver. A definition is served as soon as it is committed; its
 conditions are written right after. A deleted definition waits, held by its finalizer, until its
@@ -25,7 +25,7 @@ FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
 
 
 def schema_key(resource: Resource) -> str:
-    """How a version's schema is found."""
+    """Finds a version's schema."""
     return f"{resource.plural}.{resource.group}/{resource.version}"
 
 
@@ -146,7 +146,7 @@ class Definitions:
             self._registry.update(self._resource, {**crd, "status": status}, "status")
 
     def _clean(self, crd: Obj) -> None:
-        """Delete the objects of a definition that is going; let it go when none is left."""
+        """Delete the objects of a terminating definition; release it when none is left."""
         spec = crd["spec"]
         try:
             resource = self._registry.resource(spec["names"]["plural"], spec["group"])
@@ -190,7 +190,7 @@ class Definitions:
 
 
 def prepare(request: Request) -> None:
-    """Check a definition and give it its finalizer; ApiError 422."""
+    """Check a definition and add its finalizer; ApiError 422."""
     spec = request.obj.get("spec") or {}
     causes = [*_names(request, spec), *_versions(spec.get("versions") or ())]
     if causes:
@@ -259,7 +259,8 @@ def _versions(versions: Sequence[Mapping[str, Any]]) -> list[refusals.Cause]:
 
 
 def _schemas(versions: Sequence[Mapping[str, Any]]) -> list[tuple[str, Any]]:
-    """Each schema with its place; one that all versions share is kept, and judged, once for all."""
+    """Each schema with its place; one that all versions share is stored, and checked, once for
+    all."""
     found = [(version.get("schema") or {}).get("openAPIV3Schema") for version in versions]
     if found and found[0] is not None and all(schema == found[0] for schema in found):
         return [("spec.validation.openAPIV3Schema", found[0])]

@@ -1,8 +1,8 @@
 """Which resources are served right now: the built-in ones and those that CRDs add.
 
 One object per API server. Lookups are by group and plural (in process) or by group, version and
-plural (a URL). Where a group serves several versions, all share one storage; `storage` names the
-version objects are stored in, and `preferred` the one discovery puts first.
+plural (a URL). If a group serves several versions, all share one storage; `storage` names the
+version in which objects are stored, and `preferred` the one that discovery lists first.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _PREFERRED = {("autoscaling", "horizontalpodautoscalers"): "v2"}
 
 
 class Kinds:
-    """See the module. `changed` counts changes, so that discovery can cache by it."""
+    """See the module. `changed` counts changes, so that discovery can cache."""
 
     def __init__(self, kinds: Iterable[Kind]) -> None:
         self._kinds: dict[tuple[str, str, str], Kind] = {}

@@ -1,4 +1,4 @@
-"""Discovery: which groups, versions and resources there are, plain and aggregated.
+"""Discovery: which groups, versions and resources exist, plain and aggregated.
 
 Sources: k8s.io/apiserver/pkg/endpoints/discovery, and the aggregated form of
 apidiscovery.k8s.io/v2 (and v2beta1), which kubectl asks for first.
@@ -52,13 +52,13 @@ def verbs(kind: Kind) -> list[str]:
 
 
 def subresources(kind: Kind) -> list[str]:
-    """The subresources that this server answers."""
+    """The subresources that this server serves."""
     plural = kind.resource.plural
     return sorted(name for name in kind.subresources if (plural, name) not in _UNSERVED)
 
 
 def _known(kind: Kind, name: str) -> tuple[list[str], str, str, str]:
-    """Verbs of a subresource, and group, version and kind of what it answers."""
+    """Verbs of a subresource, and group, version and kind of its answers."""
     if name == "proxy":
         return _PROXY_VERBS, "", "v1", _PROXIES[kind.resource.plural]
     return _ANSWERED.get(name, (["get", "patch", "update"], "", "", ""))
@@ -154,7 +154,7 @@ def group_list(kinds: Kinds, others: Mapping[str, Sequence[str]]) -> dict[str, A
 
 
 def of_another(name: str, served: Mapping[str, list[Any] | None]) -> dict[str, Any]:
-    """A group of aggregated discovery: versions with what their server says, None if nothing."""
+    """A group of aggregated discovery: versions with what their server reports, None if nothing."""
     return {
         "metadata": {"name": name, "creationTimestamp": None},
         "versions": [

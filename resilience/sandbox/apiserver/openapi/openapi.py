@@ -1,9 +1,9 @@
-"""OpenAPI v3, and v2 from it, by the table of facts: what kubectl and other clients read.
+"""OpenAPI v3, and v2 derived from it, from the table of facts: what kubectl and other clients read.
 
 Source: k8s.io/kube-openapi (root index with hashes, one document per group and version). Schemas
 carry `x-kubernetes-group-version-kind`, list and patch extensions; descriptions are not kept, so
-`explain` prints fields and types. Documents are made when first asked for and cached until the set
-of served kinds changes.
+`explain` prints fields and types. Documents are built on first request and cached until the set of
+served kinds changes.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _SCALARS: dict[str, dict[str, Any]] = {
 
 
 class OpenAPI:
-    """Documents for the kinds served now. `crds` gives a custom kind's own schema."""
+    """Documents for the kinds served now. `crds` returns a custom kind's own schema."""
 
     def __init__(self, facts: Facts, kinds: Kinds, crds: Mapping[str, Any]) -> None:
         self._facts = facts
@@ -143,7 +143,7 @@ class OpenAPI:
 
 
 def _of_custom(own: Mapping[str, Any] | None, *, second: bool) -> dict[str, Any]:
-    """A custom kind's schema; v2 says nothing about a root that takes any field."""
+    """A custom kind's schema; v2 says nothing about a root that accepts any field."""
     if own is None or (second and own.get("x-kubernetes-preserve-unknown-fields") is True):
         return {"type": "object"}
     properties = {

@@ -1,9 +1,9 @@
 """OpenAPI v2: the one document of definitions that older clients read.
 
-kubectl asks for it where a kind is not in OpenAPI v3 (a `List`, a custom resource that is not
+kubectl requests it for a kind that is not in OpenAPI v3 (a `List`, a custom resource that is not
 installed) and skips validation for what it does not find; operators and tests read custom resources
-from it. In protobuf the document has no definitions: nobody here asks for them in that form.
-Source of the reduction to v2: apiextensions-apiserver/pkg/controller/openapi/v2/conversion.go.
+from it. In protobuf the document has no definitions: no client needs them in that form. Source of
+the reduction to v2: apiextensions-apiserver/pkg/controller/openapi/v2/conversion.go.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def protobuf() -> bytes:
 
 
 def reduced(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """One schema without what v2 does not know; references stay."""
+    """One schema without keywords that v2 lacks; references stay."""
     reference = _reference(schema)
     if reference is not None:
         return {"$ref": reference}
@@ -66,7 +66,7 @@ def _require(out: dict[str, Any], kept: set[str]) -> None:
 
 
 def _reference(schema: Mapping[str, Any]) -> str | None:
-    """v3 wraps a reference in `allOf` where anything stands beside it."""
+    """v3 wraps a reference in `allOf` if it has siblings."""
     inner = schema.get("allOf")
     found = inner[0] if isinstance(inner, list) and len(inner) == 1 else schema
     name = found.get("$ref") if isinstance(found, Mapping) else None

@@ -1,4 +1,4 @@
-"""What /version answers."""
+"""The answer to /version."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from resilience.sandbox.host.sandbox_config import KUBERNETES_VERSION
 
 
 def version_info() -> dict[str, str]:
-    """version.Info of the release whose rules the sandbox follows; the build says it is none."""
+    """version.Info of the release whose rules the sandbox follows; the build field says that it
+    is an emulator."""
     major, minor, _ = KUBERNETES_VERSION.removeprefix("v").split(".")
     return {
         "major": major,

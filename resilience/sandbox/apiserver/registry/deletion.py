@@ -1,4 +1,4 @@
-"""What a DELETE does to an object: gone at once, or marked and waiting.
+"""The effect of a DELETE on an object: gone at once, or marked and waiting.
 
 Sources: k8s.io/apiserver/pkg/registry/rest/delete.go, registry/generic/registry/store.go
 (`deletionFinalizersForGarbageCollection`), pkg/registry/core/pod/strategy.go (grace), and
@@ -74,13 +74,13 @@ def marked(obj: Obj, grace: int, now: float, *, bump: bool) -> Obj:
 
 
 def _with_finalizers(resource: Resource, obj: Obj, propagation: Propagation | None) -> Obj:
-    """The finalizers that ask the garbage collector for orphaning or foreground deletion."""
+    """The finalizers that request orphaning or foreground deletion from the garbage collector."""
     before = list(obj["metadata"].get("finalizers") or ())
     default: Propagation = (
         "Orphan" if (resource.group, resource.plural) == ("batch", "jobs") else "Background"
     )
     if propagation is None:
-        # An earlier request's finalizer stays in force when this one does not say.
+        # An earlier request's finalizer stays in force when this one sets none.
         wanted = {name for name in before if name in (ORPHAN, FOREGROUND)}
         if not wanted and default == "Orphan":
             wanted = {ORPHAN}
@@ -108,7 +108,7 @@ def _namespace(obj: Obj, now: float) -> Deletion:
 
 
 def _pod(obj: Obj, grace: int | None, now: float) -> Deletion:
-    """Grace from the option, else the spec; 0 where no kubelet has the Pod or it has ended."""
+    """Grace from the option, else the spec; 0 if no kubelet has the Pod or it has ended."""
     spec, status = obj.get("spec") or {}, obj.get("status") or {}
     if grace is None:
         declared = spec.get("terminationGracePeriodSeconds")

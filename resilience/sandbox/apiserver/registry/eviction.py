@@ -1,8 +1,8 @@
-"""The eviction subresource: a deletion that asks the disruption budgets first.
+"""The eviction subresource: a deletion that first checks the disruption budgets.
 
-Source: pkg/registry/core/pod/storage/eviction.go; each case is a row of the table in the project's
-research notes. Where budgets are consulted, the budget is debited before the preconditions of the
-deletion are looked at: the real server leaks budget the same way for two minutes.
+Source: pkg/registry/core/pod/storage/eviction.go; each case is a row of a table in the Kubernetes
+rules (docs/internals). If budgets are consulted, the budget is debited before the preconditions of
+the deletion are checked: the real server leaks budget the same way for two minutes.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ def evict(registry: Registry, namespace: str, name: str, body: Obj, call: Call) 
 
 
 def _carried_over(options: dict[str, Any], before: Obj, after: Obj) -> dict[str, Any]:
-    """The same options; a resourceVersion that held before our own condition holds after it."""
+    """The same options; a resourceVersion that matched before this server's own condition
+    matches after it."""
     given = options.get("preconditions") or {}
     if given.get("resourceVersion") != before["metadata"]["resourceVersion"]:
         return options
@@ -73,7 +74,7 @@ def _check_namespace(registry: Registry, pods: Resource, namespace: str, name: s
 
 
 def _ignores_budgets(pod: Obj) -> bool:
-    """Pods that serve nobody: not started, ended, or already on their way out."""
+    """Pods that serve nobody: not started, ended, or already terminating."""
     phase = (pod.get("status") or {}).get("phase")
     return phase in ("Pending", "Succeeded", "Failed") or "deletionTimestamp" in pod["metadata"]
 
@@ -87,8 +88,8 @@ def ready(pod: Obj) -> bool:
 
 
 def _ask_budgets(registry: Registry, pods: Resource, pod: Obj, call: Call) -> str | None:
-    """Debit the one budget that selects this Pod; a resourceVersion the deletion must then meet,
-    where the budget let an unready Pod go without a debit."""
+    """Debit the one budget that selects this Pod; returns a resourceVersion that the deletion
+    must then match if the budget released an unready Pod without a debit."""
     metadata = pod["metadata"]
     resource = registry.resource("poddisruptionbudgets", "policy")
     labels = metadata.get("labels") or {}
@@ -158,8 +159,8 @@ def _refused(cause: str, retry_after: int | None = None) -> ApiError:
 def _mark(
     registry: Registry, pods: Resource, namespace: str, name: str, version: str | None
 ) -> None:
-    """The DisruptionTarget condition, on every Pod that is evicted, before its deletion. With a
-    `version`, Conflict if the Pod is another one by now."""
+    """The DisruptionTarget condition, on every evicted Pod, before its deletion. With a
+    `version`, Conflict if the Pod has changed."""
     pod = clone(registry.get(pods, namespace, name))
     if version is not None:
         pod["metadata"]["resourceVersion"] = version

@@ -3,7 +3,7 @@
 Sources: k8s.io/apiserver/pkg/storage (continue.go, errors), handlers/get.go. A list is a snapshot:
 records are immutable, so holding references is enough, also for the later pages of a limited list.
 Snapshots are few and expire like compacted versions do; an expired token gets 410 and a token to
-go on inconsistently. Whatever takes long hands the loop back every few milliseconds.
+continue inconsistently. Long work yields to the loop every few milliseconds.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _TOKEN = "meta.k8s.io/v1"
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What one list answers, before encoding."""
+    """The content of one list answer, before encoding."""
 
     records: Sequence[Record]
     version: int
@@ -104,7 +104,7 @@ class Lister:
             self._expire()
 
     def _expire(self) -> None:
-        """Forget what is too old: a snapshot holds every object that was deleted since."""
+        """Drop old snapshots: each holds every object that was deleted since."""
         now = self._clock.monotonic()
         while self._snapshots:
             left = next(iter(self._snapshots.values()))[0] + _SNAPSHOT_SECONDS - now
@@ -160,7 +160,7 @@ def encode_token(version: int, after: Key) -> str:
 
 
 def decode_token(token: str) -> tuple[int, Key]:
-    """Version and the last key already sent; ApiError 400."""
+    """Version and the last key that was sent; ApiError 400."""
     try:
         padded = token + "=" * (-len(token) % 4)
         value = json.loads(base64.urlsafe_b64decode(padded.encode()))
@@ -175,7 +175,7 @@ def decode_token(token: str) -> tuple[int, Key]:
 
 
 async def select(table: Table, namespace: str | None, options: ListOptions) -> list[Record]:
-    """Records in scope that pass the selectors, by index where a field selector names one."""
+    """Records in scope that pass the selectors, by index if a field selector names one."""
     records = table.records
     keys = _keys(table, namespace, options)
     if not options.selective:
@@ -223,7 +223,7 @@ def list_head(resource: Resource, page: Page, kind: str = "", api_version: str =
 async def chunks(
     head: bytes, records: Sequence[Record], encode: Callable[[Record], bytes], tail: bytes = b"]}"
 ) -> AsyncIterator[bytes]:
-    """A whole list's bytes in pieces of about 128 KiB, handing the loop back in between."""
+    """A whole list's bytes in pieces of about 128 KiB, yielding to the loop in between."""
     parts, size = [head], len(head)
     deadline = time.perf_counter() + _SLICE
     for at, record in enumerate(records):

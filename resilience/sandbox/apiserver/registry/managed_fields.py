@@ -1,8 +1,8 @@
 """Field ownership: `metadata.managedFields` after every client's write, and server-side apply.
 
 Source: k8s.io/apimachinery/pkg/util/managedfields. The sandbox's own controllers and kubelet leave
-no entries (their status writes would triple the size of every Pod for nobody's use); everything a
-client writes is tracked, so that conflicts are found as on a real cluster.
+no entries (their status writes would triple the size of every Pod without use); everything that
+clients write is tracked, so that conflicts are found as on a real cluster.
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ class Entry:
 
 @lru_cache(maxsize=512)
 def _encoded(fields: Fields) -> dict[str, Any]:
-    """Objects made alike own alike: they share one value, which nobody changes."""
+    """Objects with the same fields share one immutable set."""
     return fieldset.encode(fields)
 
 
 @lru_cache(maxsize=1024)
 def _of(fields: Fields, part: str) -> Fields:
-    """The half of a set that a door may write: status, or all but status."""
+    """The part of a set that a door may write: status, or all but status."""
     inside = part == "status"
     return frozenset(path for path in fields if (path[0] == "f:status") == inside)
 
@@ -81,7 +81,7 @@ def entries(obj: Obj) -> list[Entry]:
 
 
 def store(obj: Obj, found: Sequence[Entry]) -> None:
-    """Write entries into an object the caller owns; appliers first, then by age."""
+    """Write entries into an object that the caller owns; appliers first, then by age."""
     order = sorted(found, key=lambda entry: (entry.operation != "Apply", entry.time, entry.manager))
     raw = []
     for entry in order:
@@ -105,14 +105,14 @@ def store(obj: Obj, found: Sequence[Entry]) -> None:
 
 
 class Memory:
-    """The leaves of the newest objects: the next write to one begins with what it was before."""
+    """The leaves of the newest objects: the next write to one starts from its previous state."""
 
     def __init__(self, size: int = 256) -> None:
         self._size = size
         self._known: OrderedDict[int, tuple[Obj, Leaves]] = OrderedDict()
 
     def leaves(self, model: str, obj: Obj) -> Leaves:
-        """An object's leaves; remembered only where `keep` was told."""
+        """An object's leaves; remembered only after `keep`."""
         known = self._known.get(id(obj))
         if known is not None and known[0] is obj:
             return known[1]
@@ -126,7 +126,7 @@ class Memory:
 
 
 def track(request: Request, now: float, memory: Memory) -> None:
-    """After a client's create or update: what changed is now its manager's."""
+    """After a client's create or update: changed fields now belong to its manager."""
     call, obj, old = request.call, request.obj, request.old
     if not call.validation or _NODES in call.user.groups:
         return
@@ -231,7 +231,7 @@ def _checked(kind: Kind, patch: Any, namespace: str, name: str, call: Call) -> O
 
 
 def _declared(kind: Kind, config: Obj) -> None:
-    """An apply refuses unknown fields whatever its fieldValidation, and with a 500 at that."""
+    """An apply refuses unknown fields whatever its fieldValidation, and with a 500."""
     asked = Call(user=Identity(""), validation="Warn")
     strict.check(kind.model, clone(config), asked)
     if asked.warnings:
@@ -265,7 +265,7 @@ def _only(config: Obj, door: str) -> Obj:
 def _contest(
     live: Obj, config: Obj, wanted: Fields, others: Sequence[Entry], call: Call
 ) -> list[Entry]:
-    """Take fields from other managers by force, or say whose they are; ApiError 409."""
+    """Take fields from other managers by force, or report their owners; ApiError 409."""
     out, conflicts = [], []
     for entry in others:
         shared = apply.differing(live, config, sorted(wanted & entry.fields))

@@ -1,4 +1,4 @@
-"""What the server does to `metadata` on create and update: names, ids, stamps, generation.
+"""What the server sets in `metadata` on create and update: names, ids, stamps, generation.
 
 Sources: k8s.io/apiserver/pkg/registry/rest/{create,update,meta}.go and names/generate.go. Pure
 functions over objects that the caller owns; clock, ids and randomness come in as values.
@@ -64,12 +64,12 @@ _WHOLE = frozenset(
 
 
 def generate_name(base: str, chance: random.Random) -> str:
-    """`base` cut to 58 characters and five random ones, as generateName gives."""
+    """`base` cut to 58 characters plus five random ones, as generateName does."""
     return base[:_LONGEST_BASE] + "".join(chance.choice(_SUFFIX) for _ in range(5))
 
 
 def metadata_of(resource: Resource, obj: Obj) -> dict[str, Any]:
-    """The object's metadata, made where absent; ApiError 400 when it is no mapping."""
+    """The object's metadata, created if absent; ApiError 400 when it is not a mapping."""
     metadata = obj.get("metadata")
     if metadata is None:
         metadata = obj["metadata"] = {}
@@ -85,7 +85,7 @@ def metadata_of(resource: Resource, obj: Obj) -> dict[str, Any]:
 def prepare_create(
     resource: Resource, obj: Obj, *, uid: str, now: str, chance: random.Random, counted: bool
 ) -> None:
-    """Fill what only the server may say; ApiError when there is no usable name or namespace."""
+    """Set the server's own fields; ApiError without a usable name or namespace."""
     metadata = metadata_of(resource, obj)
     for field in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation"):
         metadata.pop(field, None)
@@ -151,7 +151,7 @@ def _counted_part(resource: Resource, obj: Obj) -> Any:
 
 
 def check_names(resource: Resource, obj: Obj, namespace: str, name: str) -> None:
-    """400 unless the body's name and namespace agree with the URL; fills them where absent."""
+    """400 unless the body's name and namespace match the URL; sets them if absent."""
     metadata = metadata_of(resource, obj)
     if resource.namespaced:
         if metadata.setdefault("namespace", namespace) in ("", None):

@@ -1,6 +1,6 @@
-"""From a stored object and a patch of any of three types to the patched object, or the refusal.
+"""From a stored object and a patch of one of three types to the patched object, or the refusal.
 
-Source: k8s.io/apiserver/pkg/endpoints/handlers/patch.go. Server-side apply has its own door.
+Source: k8s.io/apiserver/pkg/endpoints/handlers/patch.go. Server-side apply is handled elsewhere.
 """
 
 from __future__ import annotations
@@ -41,18 +41,18 @@ def patched(kind: Kind, old: Obj, patch: Any, type: PatchType) -> Obj:
         raise refusals.bad_request(str(error)) from error
     if not isinstance(out, dict):
         raise refusals.bad_request("the patched document is not an object")
-    # The parts a patch did not touch are shared with the stored object: admission changes paths in
-    # place, so it needs its own copy.
+    # The untouched parts are shared with the stored object: admission changes paths in place, so it
+    # needs its own copy.
     return clone(out)  # type: ignore[no-any-return]
 
 
 def unsupported_type() -> ApiError:
-    """415 for a patch type that this kind does not take."""
+    """415 for a patch type that this kind does not accept."""
     return ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type")
 
 
 def checked(kind: Kind, obj: Obj, call: Call) -> None:
-    """Check a patched object's types: 422 about the whole patch, as the real server words it."""
+    """Check a patched object's types: 422 about the whole patch, in the real server's words."""
     try:
         strict.check(kind.model, obj, call)
     except ApiError as error:

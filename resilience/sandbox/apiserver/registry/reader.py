@@ -1,4 +1,4 @@
-"""The reading half of the in-process `Api`: objects by name, by list, by index; their changes."""
+"""The read half of the in-process `Api`: objects by name, by list, by index; their changes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from resilience.sandbox.store.store import Record, Store, Table
 
 
 class Reader:
-    """Reads one store through the kinds that are served."""
+    """Reads one store through the served kinds."""
 
     def __init__(self, store: Store, kinds: Kinds) -> None:
         self.store = store

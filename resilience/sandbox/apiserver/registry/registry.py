@@ -1,9 +1,9 @@
 """The registry: Kubernetes' generic rules between a request and the store; the in-process `Api`.
 
-Every write, a client's or a controller's, passes here: names, versions, status separation,
+Every write, a client's or a controller's, passes through here: names, versions, status separation,
 generation, admission, no-op detection, finalizers, deletion. The HTTP layer calls the same methods
-with its own `Call`. Source of the rules: k8s.io/apiserver/pkg/registry/{rest,generic/registry}.
-Not here: per-kind rules (admission), subresources with a life of their own (`subresources.py`).
+with its own `Call`. Source of the rules: k8s.io/apiserver/pkg/registry/{rest,generic/registry}. Not
+here: per-kind rules (admission), subresources with their own rules (`subresources.py`).
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Registry(Reader):
     def create_applied(
         self, kind: Kind, config: Obj, entry: managed_fields.Entry, call: Call
     ) -> Obj:
-        """Create what a first apply describes; the manager owns exactly what it said."""
+        """Create what a first apply describes; the manager owns exactly those fields."""
         return self._create(kind, config, call, entry)
 
     def _create(self, kind: Kind, obj: Obj, call: Call, entry: managed_fields.Entry | None) -> Obj:
@@ -179,7 +179,8 @@ class Registry(Reader):
         propagation: Literal["Background", "Foreground", "Orphan"] | None = None,
         call: Call = SYSTEM,
     ) -> tuple[Obj, bool]:
-        """Like `delete`, and whether the object is gone now; `version` is a precondition too."""
+        """Like `delete`, and whether the object is gone now; `version` is a precondition as
+        well."""
         old = self.get(resource, namespace, name)
         _check_preconditions(resource, old, uid, version)
         self.chain.delete(Request(self, self.kinds.of(resource), old, old, call))
@@ -216,15 +217,15 @@ class Registry(Reader):
         subresource: str,
         call: Call,
     ) -> Obj:
-        """A Scale, Binding or Eviction; the URL says for which object, not the body."""
+        """A Scale, Binding or Eviction; the URL names the object, not the body."""
         return self._subresources.write(resource, namespace, name, body, subresource, call)
 
     def scale(self, resource: Resource, obj: Obj) -> Obj:
-        """The Scale that an object shows."""
+        """The Scale of an object."""
         return scale_of(obj, self._subresources.paths(resource))
 
     def printer(self, resource: Resource) -> Printer:
-        """How a resource's table looks."""
+        """The table form of a resource."""
         return render.printer(resource, self.chain.definitions.version(resource))
 
     # -- inside ----------------------------------------------------------------------------------
@@ -236,11 +237,11 @@ class Registry(Reader):
         return self._replace(self.kinds.of(resource), old, obj, subresource, call)
 
     def replace_applied(self, kind: Kind, old: Obj, obj: Obj, subresource: str, call: Call) -> Obj:
-        """Finish an apply: ownership has been worked out already."""
+        """Finish an apply whose ownership is already computed."""
         return self._replace(kind, old, obj, subresource, call, applied=True)
 
     def _kind(self, resource: Resource) -> Kind:
-        """The kind whose rules a write follows: the one its objects are stored as."""
+        """The kind whose rules apply to a write: the one as which its objects are stored."""
         group, plural = self.kinds.storage(resource)
         if (group, plural) != (resource.group, resource.plural):
             return self.kinds.preferred(group, plural)
@@ -251,7 +252,7 @@ class Registry(Reader):
         return not kind.model or (resource.group, resource.plural) in metadata.GENERATION
 
     def _initial_status(self, kind: Kind, obj: Obj) -> None:
-        """A client's status is dropped at creation, except where the strategy keeps it."""
+        """A client's status is dropped at creation, unless the strategy keeps it."""
         if (kind.resource.group, kind.resource.plural) in (("", "nodes"),):
             return
         obj.pop("status", None)
@@ -339,7 +340,7 @@ def _check_preconditions(
 
 
 def _unmet(resource: Resource, name: str, why: str) -> ApiError:
-    """A failed precondition speaks of the kind, not of the resource."""
+    """A failed precondition names the kind, not the resource."""
     kind = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
     details = {"name": name, "group": resource.group, "kind": resource.kind}
     return ApiError(

@@ -70,7 +70,7 @@ class Recorder:
             self._seen.popitem(last=False)
 
     def keep_swept(self) -> Callable[[], None]:
-        """Drop old Events now and then, as the real server's leases do; returns stop."""
+        """Drop old Events at intervals, as the real server's leases do; returns stop."""
         cancel: list[Callable[[], None]] = []
         doomed: list[tuple[str, str]] = []
 
@@ -86,7 +86,7 @@ class Recorder:
         return lambda: cancel[0]()
 
     def outdated(self) -> list[tuple[str, str]]:
-        """Namespaces and names of the Events that nobody wrote for an hour, or that are too many;
+        """Namespaces and names of Events that were not updated for an hour, or exceed the limit;
         oldest first."""
         oldest = stamp(self._registry.clock.now() - _KEPT_SECONDS)
         every = sorted(

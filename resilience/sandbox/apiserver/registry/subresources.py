@@ -1,4 +1,4 @@
-"""Subresources that are doors to another kind: scale and binding. (Eviction: `eviction.py`.)
+"""Subresources with a kind of their own: scale and binding. (Eviction: `eviction.py`.)
 
 Sources: pkg/registry/apps/*/storage (ScaleREST) and pkg/registry/core/pod/storage (BindingREST).
 """
@@ -95,7 +95,7 @@ class Subresources:
         return evict(self._registry, namespace, name, body, call)
 
     def paths(self, resource: Resource) -> Mapping[str, str]:
-        """Where a resource keeps what its Scale shows."""
+        """Where a resource keeps the values of its Scale."""
         version = self._registry.chain.definitions.version(resource) or {}
         found: Mapping[str, str] = (version.get("subresources") or {}).get("scale") or _PATHS
         return found
@@ -130,7 +130,7 @@ class Subresources:
     def patch_scale(
         self, kind: Kind, namespace: str, name: str, patch: Any, type: PatchType, call: Call
     ) -> Obj:
-        """Patch the Scale that the object shows."""
+        """Patch the Scale of an object."""
         old = self._registry.get(kind.resource, namespace, name)
         wanted = patching.patched(
             _SCALE_KIND,

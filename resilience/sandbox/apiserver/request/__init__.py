@@ -1,1 +1,1 @@
-"""What a request asks for: options, field selectors, the form of the answer."""
+"""What a request specifies: options, field selectors, the form of the answer."""

@@ -75,7 +75,7 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class FieldSelector:
-    """All terms hold, or nothing to ask."""
+    """All terms must match; without terms everything does."""
 
     terms: tuple[Term, ...] = ()
 
@@ -84,7 +84,7 @@ class FieldSelector:
         return all((read(obj, term.field) == term.value) == term.equal for term in self.terms)
 
     def exact(self, field: str) -> str | None:
-        """The value that `field` must equal, None where no term says so."""
+        """The value that `field` must equal, None if no term says so."""
         for term in self.terms:
             if term.field == field and term.equal:
                 return term.value
@@ -92,7 +92,7 @@ class FieldSelector:
 
 
 def read(obj: Obj, field: str) -> str:
-    """A field as a selector compares it: text, "" where absent."""
+    """A field as a selector compares it: text, "" if absent."""
     if field == "source":
         return str((obj.get("source") or {}).get("component") or obj.get("reportingComponent", ""))
     if field == "status.successful":
@@ -114,7 +114,7 @@ def read(obj: Obj, field: str) -> str:
 def parse(
     resource: Resource, text: str, extra: Callable[[str], bool] = lambda field: False
 ) -> FieldSelector:
-    """ApiError 400 for an unsupported field; `extra` knows selectable fields of CRDs."""
+    """ApiError 400 for an unsupported field; `extra` holds selectable fields of CRDs."""
     terms = []
     for part in _split(text):
         for operator in ("!=", "==", "="):

@@ -1,7 +1,7 @@
-"""Which form of an object a client wants: whole, as a Table, or its metadata only.
+"""The form of an object that a client requests: whole, as a Table, or its metadata only.
 
-Source: k8s.io/apiserver/pkg/endpoints/handlers/negotiation. JSON is the only encoding sent:
-clients that ask for protobuf also accept JSON, and those that accept nothing else get 406.
+Source: k8s.io/apiserver/pkg/endpoints/handlers/negotiation. JSON is the only encoding sent: clients
+that request protobuf also accept JSON, and those that accept nothing else get 406.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def form(accept: str, include: str = "") -> Form:
 
 
 def unacceptable() -> ApiError:
-    """406 for what cannot be sent in any form that the client takes."""
+    """406 if no form that the client accepts can be sent."""
     return ApiError(
         406,
         "NotAcceptable",

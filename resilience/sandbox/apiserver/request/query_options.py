@@ -20,7 +20,7 @@ _META = "meta.k8s.io"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListOptions:
-    """One list or watch. `version` is None where no resourceVersion was given."""
+    """One list or watch. `version` is None without a resourceVersion."""
 
     labels: labels.Predicate | None
     fields: fields.FieldSelector
@@ -47,7 +47,7 @@ class ListOptions:
 
 
 def flag(query: Mapping[str, str], name: str) -> bool:
-    """A boolean parameter; absent and anything but a true word is false."""
+    """A boolean parameter; absent values and all words but the true ones are false."""
     return query.get(name, "") in _TRUE
 
 
@@ -65,7 +65,7 @@ def number(query: Mapping[str, str], name: str) -> int | None:
 
 
 def version_of(query: Mapping[str, str]) -> int | None:
-    """The resourceVersion parameter; 400 where it is no number."""
+    """The resourceVersion parameter; 400 if it is not a number."""
     text = query.get("resourceVersion", "")
     if not text:
         return None
@@ -105,7 +105,7 @@ def list_options(resource: Resource, query: Mapping[str, str]) -> ListOptions:
 
 
 def _check_match(options: ListOptions) -> None:
-    """The rules that tie resourceVersionMatch to the other parameters."""
+    """The rules that connect resourceVersionMatch with the other parameters."""
     causes = []
     if options.watch:
         if options.match and options.initial_events is None:
@@ -170,7 +170,7 @@ def _options_kind(kind: str) -> Resource:
 def write_call(
     query: Mapping[str, str], user: Identity, agent: str, kind: str, *, apply: bool = False
 ) -> Call:
-    """The circumstances of a write; ApiError 422 for options that do not exist."""
+    """The options of a write; ApiError 422 for unknown options."""
     causes = []
     dry_run = query.get("dryRun", "")
     if dry_run not in ("", "All"):
@@ -204,7 +204,7 @@ def _manager(agent: str) -> str:
 
 
 def too_large_version(version: int, current: int) -> ApiError:
-    """504 for a version that is still to come."""
+    """504 for a version in the future."""
     return ApiError(
         504,
         "Timeout",

@@ -1,1 +1,1 @@
-"""Server-side tables: what `kubectl get` prints, column by column as the real server makes it."""
+"""Server-side tables: what `kubectl get` prints, with the real server's columns."""

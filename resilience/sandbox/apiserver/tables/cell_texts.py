@@ -1,4 +1,4 @@
-"""Small texts that cells are made of: ages, label selectors, access modes.
+"""Small texts in cells: ages, label selectors, access modes.
 
 Sources: k8s.io/apimachinery/pkg/util/duration/duration.go and
 pkg/printers/internalversion/printers.go.
@@ -26,7 +26,7 @@ _MODES = {
 
 
 def duration(seconds: float) -> str:
-    """A duration as people read it: two units at most, one where the second adds nothing."""
+    """A readable duration: at most two units, one if the second adds nothing."""
     whole = int(seconds)
     if whole < -1:
         return "<invalid>"

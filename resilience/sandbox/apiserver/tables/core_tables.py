@@ -1,4 +1,4 @@
-"""Tables of core kinds beside Pods, and of storage, network and access kinds.
+"""Tables of core kinds except Pods, and of storage, network and access kinds.
 
 Source: pkg/printers/internalversion/printers.go.
 """

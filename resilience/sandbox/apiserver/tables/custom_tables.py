@@ -19,7 +19,7 @@ _PART = re.compile(
 
 
 def read(obj: Any, path: str) -> Any:
-    """The first value at a path, None where there is none."""
+    """The first value at a path, None if there is none."""
     for name, index, quoted, key, wanted in _PART.findall(path.replace("\\.", "\0")):
         if name or quoted:
             field = (name or quoted).replace("\0", ".")

@@ -1,4 +1,4 @@
-"""The table of Pods, with the STATUS word that people read first.
+"""The table of Pods, with the STATUS word.
 
 Source: pkg/printers/internalversion/printers.go, `printPod`.
 """
@@ -23,7 +23,7 @@ COLUMNS = (
 
 
 class _Count:
-    """What is added up over a Pod's containers."""
+    """Sums over a Pod's containers."""
 
     def __init__(self) -> None:
         self.ready = 0
@@ -89,7 +89,7 @@ def _sidecar(container: dict[str, Any]) -> bool:
 
 
 def _initial(pod: dict[str, Any], count: _Count) -> str | None:
-    """The word while init containers run; None when they are through."""
+    """The word while init containers run; None when they are done."""
     specs = (pod.get("spec") or {}).get("initContainers") or ()
     by_name = {entry.get("name"): entry for entry in specs}
     statuses = (pod.get("status") or {}).get("initContainerStatuses") or ()

@@ -1,4 +1,4 @@
-"""Tables over the wire: which printer a kind has, column definitions, rows, one-row watch events.
+"""Tables on the wire: the printer of a kind, column definitions, rows, one-row watch events.
 
 Source: k8s.io/apiserver/pkg/endpoints/handlers/response.go (`asTable`) and meta.k8s.io/v1 Table.
 Custom resources print the columns of their definition, or NAME and AGE.
@@ -92,7 +92,7 @@ def printer(resource: Resource, version: Mapping[str, Any] | None = None) -> Pri
 
 
 def definitions(columns: Sequence[Column]) -> list[dict[str, Any]]:
-    """`columnDefinitions`; the name column says so by its format."""
+    """`columnDefinitions`; the name column is marked by its format."""
     return [
         {
             "name": name,
@@ -117,7 +117,7 @@ def partial(obj: Obj) -> dict[str, Any]:
 def row_bytes(
     printer_: Printer, obj: Obj, include: str, now: float, body: bytes | None = None
 ) -> bytes:
-    """One row; `include` as in a request's includeObject, `body` the object's JSON where known."""
+    """One row; `include` as in a request's includeObject, `body` the object's JSON if known."""
     cells = encode(printer_.row(obj, now))
     if include == "Object":
         inside = encode(obj) if body is None else body

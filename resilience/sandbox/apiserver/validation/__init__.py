@@ -1,1 +1,1 @@
-"""What values mean: the rules behind a 422, with the real server's texts."""
+"""Validation of values: the rules behind a 422, with the real server's texts."""

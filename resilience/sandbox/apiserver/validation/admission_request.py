@@ -1,4 +1,4 @@
-"""What an admission plugin sees, and the little of the cluster it may look at."""
+"""The input of an admission plugin, and its limited view of the cluster."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from resilience.sandbox.schema.facts import Kind
 
 
 class View(Protocol):
-    """Reads that admission needs; the registry is one."""
+    """Reads that admission needs; the registry implements it."""
 
     def resource(self, plural: str, group: str = "") -> Resource: ...
 

@@ -55,7 +55,7 @@ def pod(obj: Obj, old: Obj | None) -> list[Cause]:
 
 
 def _new_pod(spec: Obj) -> list[Cause]:
-    """What only a Pod that exists may have."""
+    """Fields that only an existing Pod may have."""
     causes = []
     if spec.get("ephemeralContainers"):
         causes.append(
@@ -378,7 +378,7 @@ def lease(obj: Obj, old: Obj | None) -> list[Cause]:
 
 
 def role(obj: Obj, old: Obj | None) -> list[Cause]:
-    """Each rule is about resources or about URLs."""
+    """Each rule is either about resources or about URLs."""
     causes = []
     for at, rule in enumerate(obj.get("rules") or ()):
         where = f"rules[{at}]"

@@ -1,7 +1,7 @@
-"""The rules of Events: whose namespace they may be in, and what new-style ones must say.
+"""The rules of Events: their namespace, and the required fields of new-style ones.
 
-Source: pkg/apis/core/validation/events.go (`legacyValidateEvent`), which holds for both names of an
-Event, on creation and on update.
+Source: pkg/apis/core/validation/events.go (`legacyValidateEvent`), which applies to both names of
+an Event, on creation and on update.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""What the table of facts alone can say: required fields and enums, anywhere in an object.
+"""Rules that follow from the table of facts alone: required fields and enums, anywhere in an
+object.
 
-The texts are those of hand-written validation, which names the same paths. Fields that the schema
-calls required and Go's decoder fills are left out by `_LENIENT`.
+The texts are those of hand-written validation, which names the same paths. `_LENIENT` excepts
+fields that the schema calls required and Go's decoder fills.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ _POSITIVE = "must be greater than or equal to 0"
 
 
 class IndexesError(ValueError):
-    """A text that does not name indexes as it should; says why."""
+    """A text that does not name indexes correctly; says why."""
 
 
 def check(spec: Obj) -> Iterator[Cause]:
@@ -150,7 +150,7 @@ def _success_rule(rule: Obj, where: str, completions: int) -> Iterator[Cause]:
 
 
 def indexes(text: str, completions: int) -> int:
-    """How many indexes "0-2,5" names; IndexesError."""
+    """The number of indexes in "0-2,5"; IndexesError."""
     total, last = 0, -1
     for part in text.split(",") if text else ():
         ends = part.split("-")

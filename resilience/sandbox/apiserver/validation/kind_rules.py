@@ -1,4 +1,4 @@
-"""Which rules a kind has, and the one 422 that holds everything found."""
+"""The rules of each kind, and the one 422 with all causes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names, labels, annotations: what may stand in `metadata`.
+"""Names, labels, annotations: the allowed content of `metadata`.
 
 Sources: k8s.io/apimachinery/pkg/util/validation/validation.go, pkg/api/validation/objectmeta.go.
 """
@@ -69,14 +69,14 @@ def _check(text: str, pattern: re.Pattern[str], why: str, longest: int) -> list[
 
 
 def is_path_segment(text: str) -> list[str]:
-    """RBAC names may hold anything that fits in a URL's segment."""
+    """RBAC names may hold anything that a URL segment may."""
     if text in (".", ".."):
         return [f"may not be '{text}'"]
     return [f"may not contain '{bad}'" for bad in ("/", "%") if bad in text]
 
 
 def is_address(text: str) -> list[str]:
-    """What is wrong with an IP address in its one canonical spelling."""
+    """What is wrong with an IP address in its canonical spelling."""
     try:
         found = str(ipaddress.ip_address(text))
     except ValueError:
@@ -145,7 +145,7 @@ def pairs(value: Any, where: str) -> list[Cause]:
 
 
 def notes(value: Any, where: str) -> list[Cause]:
-    """Causes in annotations: keys like labels' in any case, 256 KiB in all."""
+    """Causes in annotations: keys as for labels in any case, 256 KiB in all."""
     causes, total = [], 0
     for key, text in (value or {}).items():
         total += len(key.encode(errors="replace")) + len(text.encode(errors="replace"))

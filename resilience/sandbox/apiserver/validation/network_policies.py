@@ -1,7 +1,7 @@
-"""NetworkPolicies: whom and which ports a rule may name.
+"""NetworkPolicies: the peers and ports that a rule may name.
 
-What is refused here never reaches the data plane, which reads every block of a stored policy.
-Source: pkg/apis/networking/validation/validation.go.
+Refused policies never reach the data plane, which parses every block of a stored policy. Source:
+pkg/apis/networking/validation/validation.go.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def _network(text: str, where: str, known: frozenset[str]) -> tuple[_Network | None, list[Cause]]:
-    """The block, None where it is none; and what is wrong with how it is written."""
+    """The block, None if it is invalid; and what is wrong with its notation."""
     try:
         if not _CIDR.fullmatch(text):
             raise ValueError(text)

@@ -1,4 +1,4 @@
-"""RoleBindings and ClusterRoleBindings: which role, and for whom.
+"""RoleBindings and ClusterRoleBindings: their role and their subjects.
 
 Source: pkg/apis/rbac/validation/validation.go.
 """

@@ -39,7 +39,7 @@ def template(
     inner = spec.get("template") or {}
     causes = metadata_names.selector(spec.get("selector"), "spec.selector")
     if causes:
-        # What cannot be parsed is compared with nothing: the template is not looked at.
+        # A selector that cannot be parsed is not compared with the template.
         return [
             *causes,
             refusals.value_invalid("spec.selector", spec["selector"], "invalid label selector"),
@@ -240,8 +240,8 @@ def stateful_set(obj: Obj, old: Obj | None) -> list[Cause]:
 
 
 def _with_identity(spec: Obj, claims: Collection[str]) -> Obj:
-    """A StatefulSet's spec as its Pods will be: the controller sets name and subdomain, and the
-    claims take the place of volumes with the same name."""
+    """A StatefulSet's spec with the changes that the controller will make: it sets name and
+    subdomain, and the claims replace volumes with the same name."""
     template = spec.get("template") or {}
     pod = {key: value for key, value in (template.get("spec") or {}).items()
            if key not in ("hostname", "subdomain")}  # fmt: skip

@@ -1,9 +1,9 @@
-"""When watchers hear of changes: at once where little happens, in rounds where much does.
+"""When watchers are notified: at once on a quiet cluster, in rounds on a busy one.
 
-To wake fifty tasks and to write to fifty sockets costs more than the change itself. So after each
-round of waking the bell rests for a few times what that round cost, and whatever changes meanwhile
-is sent together. A lone watcher of a quiet cluster waits for nothing; under any load all of them
-together take about a ninth of the server. One bell per server, on its event loop.
+Waking fifty tasks and writing to fifty sockets costs more than the change itself. So after each
+round of waking the notifier pauses for a few times the cost of that round, and changes in the
+meantime are sent together. A lone watcher of a quiet cluster never waits; under any load all of
+them together use about a ninth of the server. One notifier per server, on its event loop.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ class Ear:
 
     @property
     def waiting(self) -> bool:
-        """Whether there is anybody to wake."""
+        """Whether a task is waiting."""
         return self._waiter is not None
 
     async def wait(self, moment: float) -> None:
         """Until woken, or until the loop's time is `moment`."""
         loop = asyncio.get_running_loop()
         self._moment = moment
-        # One timer for thousands of waits: it looks when it fires whether it is time already.
+        # One timer for thousands of waits: when it fires it checks whether the time has come.
         if self._alarm is None or self._alarm.when() > moment:
             self._set_alarm(loop)
         self._waiter = loop.create_future()
@@ -50,7 +50,7 @@ class Ear:
             self._waiter.set_result(None)
 
     def close(self) -> None:
-        """Give the timer back."""
+        """Release the timer."""
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
@@ -70,7 +70,7 @@ class Ear:
 
 
 class Bell:
-    """Wakes ears in rounds. `spent` tells CPU seconds of this thread."""
+    """Wakes tasks in rounds. `spent` returns CPU seconds of this thread."""
 
     def __init__(self, spent: Callable[[], float] = time.thread_time) -> None:
         self._spent = spent

@@ -1,7 +1,7 @@
 """One watch over HTTP: initial events, changes, bookmarks, its end; JSON, Table or metadata only.
 
-Source: k8s.io/apiserver/pkg/endpoints/handlers/watch.go. Errors that a client meets after the
-headers went out are ERROR events, as the watch protocol has it.
+Source: k8s.io/apiserver/pkg/endpoints/handlers/watch.go. Errors after the headers were sent are
+ERROR events, as in the watch protocol.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ class _Encoder:
         self._name = f"{form.view}{form.include}{resource.api_version}"
 
     def change(self, kind: EventType, encoded: Encoded) -> bytes:
-        """One queued change. Its bytes are kept on it, so watchers of a form share the work."""
+        """One queued change. Its bytes are cached, so that watchers with the same form share the
+        work."""
         key = (self._name, kind)
         line = encoded.lines.get(key)
         if line is None or not self._columns_sent:
@@ -63,7 +64,7 @@ class _Encoder:
         return line
 
     def initial(self, record: Record) -> bytes:
-        """One object of the state that a watch begins with."""
+        """One object of the initial state."""
         change = Change(
             type="ADDED", resource=self._resource, obj=record.obj, old=None, version=record.version
         )
@@ -147,8 +148,8 @@ async def serve(
     except ApiError as error:
         return await refuse(request, error)
     try:
-        # The state is that of this moment, however long its selection takes: what changes
-        # meanwhile comes as events.
+        # The state is that of this moment, however long its selection takes: later changes arrive
+        # as events.
         version = registry.store.version
         first = await select(table, namespace, options) if _wants_state(options) else []
         watcher.after = max(watcher.after, version if _wants_state(options) else 0)
@@ -169,7 +170,7 @@ async def serve(
 
 
 async def refuse(request: web.BaseRequest, error: ApiError) -> web.StreamResponse:
-    """A watch that is over before it began: one ERROR event."""
+    """A watch that ends before it began: one ERROR event."""
     response = web.StreamResponse(headers={"Cache-Control": "no-cache, private"})
     response.content_type = "application/json"
     await response.prepare(request)
@@ -188,7 +189,7 @@ def _wants_state(options: ListOptions) -> bool:
 async def _begin(
     response: web.StreamResponse, records: Sequence[Record], encoder: _Encoder
 ) -> None:
-    """What is there already, as ADDED events; the loop is handed back every few milliseconds."""
+    """The present objects as ADDED events; yields to the loop every few milliseconds."""
     pieces: list[bytes] = []
     deadline = time.perf_counter() + _SLICE
     for record in records:
@@ -215,7 +216,7 @@ async def _follow(
         if batch:
             await response.write(b"".join([encoder.change(kind, item) for kind, item in batch]))
         elif request.transport is None:
-            return  # The client has gone, and there was no event to find it out by.
+            return  # The client is gone, and no event has revealed it.
         elif options.bookmarks:
             await response.write(encoder.bookmark(registry.store.version))
     if options.bookmarks and not watcher.ended:

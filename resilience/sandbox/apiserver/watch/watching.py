@@ -1,4 +1,5 @@
-"""Watches: every change to every watcher, in order, none lost, a slow one never in others' way.
+"""Watches: every change to every watcher, in order, none lost, without slow watchers delaying
+others.
 
 Source: k8s.io/apiserver/pkg/storage/cacher (selector transitions, bookmarks, forceful end of slow
 watchers). One subscription per table serves all its watchers; a change is encoded once per form.
@@ -35,7 +36,7 @@ class Encoded:
     lines: dict[tuple[str, str], bytes] = field(default_factory=dict)
 
     def body(self) -> bytes:
-        """The object's JSON, also that of a version which has been replaced meanwhile."""
+        """The object's JSON, also for a version that has been replaced meanwhile."""
         if self.record is not None:
             return self.record.body
         known = self.forms.get("")
@@ -45,7 +46,7 @@ class Encoded:
 
 
 def encoded(change: Change, table: Table) -> Encoded:
-    """A change with the bytes that the store may have of it."""
+    """A change with the bytes that the store may hold for it."""
     about = change.obj["metadata"]
     record = table.records.get((about.get("namespace", ""), about["name"]))
     return Encoded(change, record if record is not None and record.obj is change.obj else None)
@@ -85,18 +86,18 @@ class Watcher:
             self._bell.ring(self.ear)
 
     async def wait(self, moment: float) -> None:
-        """Until there may be something in the queue, or until the loop's time is `moment`."""
+        """Until the queue may hold something, or until the loop's time is `moment`."""
         self._rung = False
         await self.ear.wait(moment)
 
     def end(self) -> None:
-        """No further events; the stream closes after what is queued was dropped."""
+        """No further events; queued events are dropped and the stream closes."""
         self.ended = True
         self.queue.clear()
         self.ear.wake()
 
     def _transition(self, change: Change) -> EventType | None:
-        """What the change looks like through the selectors."""
+        """The change as seen through the selectors."""
         if self.namespace is not None and (
             change.obj["metadata"].get("namespace", "") != self.namespace
         ):
@@ -134,7 +135,7 @@ class Hub:
         return watcher
 
     def close(self, table: Table, watcher: Watcher) -> None:
-        """Forget a watcher, and give back its timer."""
+        """Forget a watcher, and release its timer."""
         watcher.ear.close()
         watchers = self._watchers.get((table.resource.group, table.resource.plural), [])
         if watcher in watchers:
@@ -169,7 +170,7 @@ class Hub:
 
 
 def take(watcher: Watcher) -> Iterator[tuple[EventType, Encoded]]:
-    """What is queued now, a bounded number so that one batch stays one short write."""
+    """The queued events, a bounded number so that one batch stays one short write."""
     for _ in range(min(len(watcher.queue), 256)):
         yield watcher.queue.popleft()
 
@@ -190,7 +191,7 @@ async def batches(
             return
         bored = heard + idle
         await watcher.wait(bored if deadline is None else min(bored, deadline))
-        # What came as the wait ended goes before a bookmark and before the end.
+        # Events that arrived as the wait ended come before a bookmark and before the end.
         if not watcher.queue and loop.time() >= bored and not watcher.ended:
             yield []
             heard = loop.time()

@@ -1,1 +1,2 @@
-"""Admission webhooks and conversion webhooks: which are asked, how, and what their answer does."""
+"""Admission webhooks and conversion webhooks: which are called, how, and the effect of their
+answers."""

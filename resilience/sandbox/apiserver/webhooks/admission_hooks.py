@@ -1,9 +1,10 @@
 """The webhooks of admission: mutating ones one after another, then the validating ones.
 
-A write runs in one go and cannot wait. So a webhook that has not been asked yet ends it with
-`Unanswered`; whoever began the write asks (`settle`) and begins again, with the answer at hand. The
-sandbox's own controllers do the same by way of their queue. An answer serves one write only.
-Source: k8s.io/apiserver/pkg/admission/plugin/webhook/{mutating,validating}/dispatcher.go.
+A write runs in one go and cannot wait. So a webhook that has not been called yet ends it with
+`Unanswered`; the caller of the write calls the webhook (`settle`) and starts the write again, with
+the answer available. The sandbox's own controllers do the same through their queue. An answer is
+used for one write only. Source:
+k8s.io/apiserver/pkg/admission/plugin/webhook/{mutating,validating}/dispatcher.go.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ class AdmissionHooks:
         return obj
 
     def validate(self, attempt: Attempt) -> None:
-        """ApiError where a validating webhook, or a mutating one on a deletion, denies."""
+        """ApiError if a validating webhook, or a mutating one on a deletion, denies."""
         kinds: Iterable[bool] = (True, False) if attempt.obj is None else (False,)
         for mutating in kinds:
             for hook in self._concerned(mutating, attempt):
@@ -107,7 +108,7 @@ class AdmissionHooks:
         return [hook for hook in self._hooks[mutating] if concerns(hook, attempt, namespace)]
 
     def _response(self, hook: Hook, attempt: Attempt) -> Obj | None:
-        """The answer that allows, None where nothing is to be asked; ApiError."""
+        """The answer that allows, None if no webhook has to be called; ApiError."""
         if not hook_conditions.hold(hook, attempt):
             return None
         if attempt.call.dry_run and hook.spec.get("sideEffects") not in ("None", "NoneOnDryRun"):
@@ -144,7 +145,8 @@ class AdmissionHooks:
     # -- asking ----------------------------------------------------------------------------------
 
     async def settle(self, act: Callable[[], T], call: Call) -> T:
-        """Do what may need answers: ask, and do it again, until it is done or refused."""
+        """Execute a write that may need answers: call the webhooks, and repeat it until it is
+        done or refused."""
         while True:
             try:
                 return act()
@@ -152,7 +154,7 @@ class AdmissionHooks:
                 call.answers[missing.mark] = await self._ask(missing)
 
     def _later(self, missing: Unanswered) -> ApiError:
-        """For a controller, which tries again: ask meanwhile."""
+        """For a controller, which retries: call the webhooks meanwhile."""
         if missing.mark not in self._asking:
             task = asyncio.get_running_loop().create_task(self._ask_for_controllers(missing))
             self._asking[missing.mark] = task

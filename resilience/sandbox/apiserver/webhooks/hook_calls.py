@@ -1,6 +1,6 @@
-"""Calls to webhooks: over TLS, to a Service's ready endpoint or to a URL, for so long at most.
+"""Calls to webhooks: over TLS, to a Service's ready endpoint or to a URL, with a timeout.
 
-The caller is the API server's loop, which goes on serving meanwhile: a webhook may itself ask the
+The caller is the API server's loop, which keeps serving meanwhile: a webhook may itself call the
 API server before it answers.
 """
 
@@ -30,7 +30,7 @@ class HookUnreachable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a webhook is: the URL that is asked, its name in the certificate, and its title."""
+    """The location of a webhook: its URL, its name in the certificate, and its title."""
 
     url: str
     server_name: str | None
@@ -38,7 +38,7 @@ class Place:
 
 
 class Caller:
-    """One client session, made when first needed."""
+    """One client session, created on first use."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -125,7 +125,7 @@ class Caller:
 
 
 def trust(config: Mapping[str, Any]) -> ssl.SSLContext:
-    """Whom a webhook's certificate must be signed by."""
+    """The authority that must have signed a webhook's certificate."""
     bundle = config.get("caBundle")
     if not bundle:
         return ssl.create_default_context()

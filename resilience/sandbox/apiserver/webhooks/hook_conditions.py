@@ -1,7 +1,7 @@
-"""`matchConditions`: expressions in CEL that must hold before a webhook is asked.
+"""`matchConditions`: CEL expressions that must hold before a webhook is called.
 
 Source: k8s.io/apiserver/pkg/admission/plugin/webhook/matchconditions. Without the extra for CEL
-they count as true: the webhook is asked once too often rather than not at all.
+they count as true: better one call too many than none.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from resilience.sandbox.schema import cel
 
 
 def hold(hook: Hook, attempt: Attempt) -> bool:
-    """Whether all conditions hold; ApiError where one fails and the policy is Fail."""
+    """Whether all conditions hold; ApiError if one fails and the policy is Fail."""
     conditions = hook.spec.get("matchConditions") or ()
     if not conditions or not cel.is_installed():
         return True
@@ -40,7 +40,8 @@ def hold(hook: Hook, attempt: Attempt) -> bool:
 
 
 def check(obj: Obj, old: Obj | None) -> list[Cause]:
-    """Causes in the conditions of a configuration: names twice, expressions that do not compile."""
+    """Causes in the conditions of a configuration: duplicate names, expressions that do not
+    compile."""
     causes = []
     for at, hook in enumerate(obj.get("webhooks") or ()):
         seen: set[str] = set()

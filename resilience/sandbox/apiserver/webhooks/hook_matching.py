@@ -1,4 +1,4 @@
-"""Which webhooks a request concerns: rules, selectors, and the kinds that no webhook may judge.
+"""Which webhooks apply to a request: rules, selectors, and the kinds that no webhook may judge.
 
 Source: k8s.io/apiserver/pkg/admission/plugin/webhook/{predicates,generic}. Pure functions.
 """
@@ -29,7 +29,7 @@ _EXEMPT = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """What someone wants to do: CREATE, UPDATE, DELETE or CONNECT. Of a deletion `obj` is None."""
+    """One operation: CREATE, UPDATE, DELETE or CONNECT. For a deletion `obj` is None."""
 
     kind: Kind
     operation: str
@@ -55,7 +55,7 @@ class Hook:
 
     @property
     def fails_open(self) -> bool:
-        """Whether a request passes where the webhook cannot be asked."""
+        """Whether a request passes if the webhook cannot be called."""
         return str(self.spec.get("failurePolicy")) == "Ignore"
 
     @property
@@ -64,7 +64,7 @@ class Hook:
 
 
 def concerns(hook: Hook, attempt: Attempt, namespace: Obj | None) -> bool:
-    """Whether a webhook is to be asked; `namespace` is the object's own, if it has one."""
+    """Whether to call a webhook; `namespace` is the object's own, if it has one."""
     resource = attempt.kind.resource
     if resource.group == GROUP and resource.plural in _EXEMPT:
         return False

@@ -1,4 +1,4 @@
-"""AdmissionReviews: the question that is sent to a webhook, and what its answer says.
+"""AdmissionReviews: the request to a webhook, and the interpretation of its answer.
 
 Source: k8s.io/api/admission/v1, and k8s.io/apiserver/pkg/admission/plugin/webhook/{request,errors}.
 """
@@ -24,11 +24,11 @@ _OPTIONS = {"CREATE": "CreateOptions", "UPDATE": "UpdateOptions", "DELETE": "Del
 
 
 class WrongAnswer(ValueError):
-    """The webhook answered something that is no review; the text says what."""
+    """The webhook's answer is not a review; the text says what it is."""
 
 
 def review(hook: Hook, attempt: Attempt) -> Obj:
-    """The question."""
+    """The request."""
     resource = attempt.kind.resource
     kind = {"group": resource.group, "version": resource.version, "kind": resource.kind}
     about = {"group": resource.group, "version": resource.version, "resource": resource.plural}
@@ -63,7 +63,7 @@ def _presented(attempt: Attempt) -> Obj | None:
 
 
 def fingerprint(hook: Hook, question: Obj) -> str:
-    """The same for the same question; a name that was generated makes no other one."""
+    """Equal for equal requests; a generated name makes no difference."""
     request = {key: value for key, value in question["request"].items() if key != "uid"}
     metadata = (request.get("object") or {}).get("metadata") or {}
     if metadata.get("generateName"):
@@ -87,7 +87,7 @@ def checked(question: Obj, answer: Any) -> Obj:
 
 
 def refusal(hook: Hook, response: Obj) -> ApiError:
-    """The answer to someone whose request a webhook denied."""
+    """The answer to a client whose request a webhook denied."""
     status = response.get("status") or {}
     denied = f'admission webhook "{hook.name}" denied the request'
     why = status.get("message") or status.get("reason")
@@ -97,7 +97,8 @@ def refusal(hook: Hook, response: Obj) -> ApiError:
 
 
 def mutated(obj: Obj, response: Obj) -> Obj:
-    """The object as the webhook wants it; WrongAnswer where its patch is none or does not fit."""
+    """The object as patched by the webhook; WrongAnswer if its patch is invalid or does not
+    apply."""
     text = response.get("patch")
     if not text:
         return obj

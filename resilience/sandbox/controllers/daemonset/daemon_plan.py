@@ -1,7 +1,7 @@
 """Which nodes a DaemonSet wants a Pod on, and which old Pods it may replace (rules 3.4). Pure.
 
 Source: pkg/controller/daemon/{daemon_controller,update}.go. maxUnavailable and maxSurge both round
-up; an old Pod that is unavailable anyway is replaced without counting.
+up; an old Pod that is already unavailable is replaced without counting.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
 def tolerations_of(spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The template's tolerations and those every DaemonSet Pod gets."""
+    """The template's tolerations and those of every DaemonSet Pod."""
     wanted = list(_ALWAYS_TOLERATED)
     if spec.get("hostNetwork"):
         wanted.append(("network-unavailable", NO_SCHEDULE))
@@ -54,7 +54,7 @@ def placement(template_spec: Mapping[str, Any], node: Obj) -> tuple[bool, bool]:
 
 
 def pin(spec: Mapping[str, Any], node: str) -> dict[str, Any]:
-    """The Pod spec that the default scheduler will put on exactly this node."""
+    """The Pod spec that makes the default scheduler choose exactly this node."""
     pinned = copy.deepcopy(dict(spec))
     field = {"key": "metadata.name", "operator": "In", "values": [node]}
     affinity = pinned.setdefault("affinity", {}).setdefault("nodeAffinity", {})
@@ -107,7 +107,7 @@ class Pair:
 
 
 def pair(pods: Sequence[Obj], label: str) -> Pair:
-    """Tell a node's Pods apart by revision."""
+    """Sort a node's Pods by revision."""
     ordered = sorted((p for p in pods if not is_deleting(p)), key=created)
     old = [pod for pod in ordered if labels_of(pod).get(POD_LABEL) != label]
     new = [pod for pod in ordered if labels_of(pod).get(POD_LABEL) == label]

@@ -1,7 +1,7 @@
 """The DaemonSet controller: one Pod on every node that may have it (rules 3.4).
 
-Pods are bound by the default scheduler, each pinned to its node by affinity. A failed Pod is
-removed and made again with a back-off per node from 1 s to 15 min.
+The default scheduler binds the Pods, each pinned to its node by affinity. A failed Pod is deleted
+and created again with a back-off per node from 1 s to 15 min.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class BackOff:
 
 @dataclass(slots=True)
 class View:
-    """What one sync looks at."""
+    """The input of one sync."""
 
     nodes: dict[str, Obj]
     runs: set[str]
@@ -127,7 +127,8 @@ class DaemonSetController(Controller):
         return view
 
     def _end_failed(self, owner: Obj, view: View) -> float | None:
-        """Remove ended Pods, with back-off for failed ones; seconds until the next may go."""
+        """Delete ended Pods, with back-off for failed ones; seconds until the next may be
+        deleted."""
         now, soonest = self.clock.monotonic(), None
         for node, pods in view.pods.items():
             for pod in list(pods):
@@ -146,7 +147,7 @@ class DaemonSetController(Controller):
         state = self._back_offs.setdefault((uid_of(owner), node), BackOff())
         if now < state.until:
             return state.until - now
-        # A node quiet for twice the longest back-off starts from the beginning.
+        # After twice the longest back-off without a failure a node starts from the beginning.
         quiet = now - state.until > 2 * LAST_BACK_OFF
         state.delay = FIRST_BACK_OFF if quiet or not state.delay else state.delay * 2
         state.delay = min(state.delay, LAST_BACK_OFF)
@@ -162,7 +163,7 @@ class DaemonSetController(Controller):
         self.event(owner, reason, text, warning=failed)
 
     def _remove_surplus(self, owner: Obj, view: View) -> None:
-        """Pods on nodes that may not keep them, and all but the oldest of several alike."""
+        """Pods on nodes that may not keep them, and all but the oldest of several on one node."""
         for node, pods in view.pods.items():
             alive = sorted((p for p in pods if not is_deleting(p)), key=created)
             keep = alive if node in view.stays else []
@@ -177,7 +178,7 @@ class DaemonSetController(Controller):
                     pods.remove(pod)
 
     def _roll(self, owner: Obj, view: View) -> list[str]:
-        """Delete old Pods as the strategy allows; nodes that may get a second Pod."""
+        """Delete old Pods as the strategy allows; returns nodes that may get a second Pod."""
         pairs: Mapping[str, Pair] = {
             node: pair(view.pods.get(node, []), view.label) for node in sorted(view.runs)
         }

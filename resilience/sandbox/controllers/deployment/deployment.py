@@ -1,7 +1,7 @@
 """The Deployment controller: rollouts, scaling, pause, history (rules 3.2).
 
-The decisions are pure and live in deployment_{rolling,scaling,status,revisions}; this module runs
-them in kube-controller-manager's order and writes what they say.
+The decisions are pure and in deployment_{rolling,scaling,status,revisions}; this module runs them
+in kube-controller-manager's order and writes the results.
 """
 
 from __future__ import annotations
@@ -61,7 +61,8 @@ class DeploymentController(ClaimingController):
         self.sets = ReplicaSets(context)
 
     def start(self) -> None:
-        """Watch Deployments and ReplicaSets (whose terminatingReplicas tell Recreate of Pods)."""
+        """Watch Deployments and ReplicaSets (whose terminatingReplicas tell Recreate about
+        Pods)."""
         self.context.watch(self.sets.sets, self.sets.orphans.observe)
         self.context.watch(self.kind, self.selector_changed)
         self.context.watch(self.sets.sets, self.enqueue_owner(self.kind))
@@ -179,7 +180,8 @@ class DeploymentController(ClaimingController):
         return self.api.update(self.kind, with_status(deployment, status), "status")
 
     def _note_pause(self, deployment: Obj) -> Obj:
-        """A pause is no lack of progress: reasons DeploymentPaused and DeploymentResumed."""
+        """A pause does not count as missing progress: reasons DeploymentPaused and
+        DeploymentResumed."""
         known = condition(deployment, "Progressing")
         reason = known["reason"] if known is not None else None
         if reason == "ProgressDeadlineExceeded":

@@ -1,4 +1,4 @@
-"""Scaling a Deployment that is paused or in the middle of a rollout: proportionally.
+"""Scales a Deployment that is paused or in the middle of a rollout: proportionally.
 
 Pure. Source: `scale` in pkg/controller/deployment/sync.go and GetReplicaSetProportion in its util.
 Each active ReplicaSet gets its share of the change; the remainder goes to the largest one.
@@ -26,14 +26,14 @@ from resilience.sandbox.kube.object_edits import annotations_of
 
 
 def is_scaling(deployment: Obj, every: Sequence[Obj]) -> bool:
-    """Whether `spec.replicas` differs from what the active ReplicaSets were last told."""
+    """Whether `spec.replicas` differs from the size last recorded on the active ReplicaSets."""
     wanted = str(replicas_of(deployment))
     told = [annotations_of(rs).get(DESIRED_REPLICAS) for rs in active(every)]
     return any(text is not None and text != wanted for text in told)
 
 
 def scaled_sizes(deployment: Obj, new: Obj | None, old: Sequence[Obj]) -> Sizes:
-    """New sizes; ReplicaSets that keep theirs may be listed too, for their annotations."""
+    """New sizes; unchanged ReplicaSets may be listed as well, for their annotations."""
     wanted = replicas_of(deployment)
     single = active_or_latest(new, old)
     if single is not None:
@@ -58,7 +58,7 @@ def active_or_latest(new: Obj | None, old: Sequence[Obj]) -> Obj | None:
 
 
 def is_saturated(deployment: Obj, rs: Obj) -> bool:
-    """Whether the new ReplicaSet has all replicas, told so and available."""
+    """Whether the new ReplicaSet has all replicas, recorded so and available."""
     wanted = replicas_of(deployment)
     return (
         replicas_of(rs) == wanted
@@ -72,7 +72,7 @@ def proportional(deployment: Obj, running: Sequence[Obj]) -> Sizes:
     wanted = replicas_of(deployment)
     allowed = wanted + limits(deployment)[0] if wanted > 0 else 0
     to_add = allowed - total_replicas(running)
-    # Growing, the newer of two equals is first and takes the remainder; shrinking, the older.
+    # Growing, the newer of two equals is first and gets the remainder; shrinking, the older.
     sign = -1 if to_add > 0 else 1
     ordered = sorted(running, key=lambda rs: (-replicas_of(rs), sign * created(rs)))
     sizes: Sizes = {}

@@ -51,7 +51,7 @@ class ReplicaSets(Controller):
         self.orphans = Orphans()
 
     def claim(self, deployment: Obj) -> list[Obj]:
-        """ReplicaSets this Deployment controls, after adopting orphans and releasing strangers."""
+        """ReplicaSets this Deployment controls, after adopting orphans and releasing others."""
         namespace, owner = deployment["metadata"]["namespace"], uid_of(deployment)
         selector = from_spec(deployment["spec"]["selector"])
         for rs in self.api.list(self.sets, namespace, owner=owner):
@@ -62,7 +62,7 @@ class ReplicaSets(Controller):
         return list(self.api.list(self.sets, namespace, owner=owner))
 
     def create(self, deployment: Obj, every: Sequence[Obj], revision: int) -> Obj | None:
-        """Make the new ReplicaSet; None when the namespace is going away.
+        """Create the new ReplicaSet; None in a terminating namespace.
 
         A ReplicaSet of that name with another template is a hash collision: `collisionCount` goes
         up and the next sync tries another name.
@@ -85,7 +85,7 @@ class ReplicaSets(Controller):
         return made
 
     def scale(self, deployment: Obj, every: Sequence[Obj], sizes: Sizes) -> bool:
-        """Write new sizes; True when any ReplicaSet really changed its size."""
+        """Write new sizes; True when any ReplicaSet changed its size."""
         by_name = {rs["metadata"]["name"]: rs for rs in every}
         return any([self._scale(deployment, by_name[name], size) for name, size in sizes.items()])
 

@@ -1,4 +1,4 @@
-"""The arithmetic of a rolling update: who grows, who shrinks, by how much.
+"""The arithmetic of a rolling update: which ReplicaSets grow and shrink, and by how much.
 
 Pure: Deployment and ReplicaSets in, new sizes out. Sources: pkg/controller/deployment/rolling.go
 and util NewRSNewReplicas; rules 3.2. Sums go over `spec.replicas`, so Pods that are still
@@ -47,7 +47,7 @@ def old_set_sizes(deployment: Obj, new: Obj, old: Sequence[Obj]) -> Sizes:
 
 
 def recreate_old_sizes(old: Sequence[Obj]) -> Sizes:
-    """Recreate: every old ReplicaSet to nothing."""
+    """Recreate: every old ReplicaSet to zero."""
     return {rs["metadata"]["name"]: 0 for rs in active(old)}
 
 

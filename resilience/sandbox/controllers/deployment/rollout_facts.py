@@ -1,4 +1,4 @@
-"""What the Deployment controller reads off Deployments and their ReplicaSets.
+"""What the Deployment controller reads from Deployments and their ReplicaSets.
 
 Annotations and their meaning are those of pkg/controller/deployment/util/deployment_util.go.
 """
@@ -74,7 +74,7 @@ def oldest_first(sets: Iterable[Obj]) -> list[Obj]:
 
 
 def active(sets: Iterable[Obj]) -> list[Obj]:
-    """Those that ask for at least one Pod."""
+    """Those that want at least one Pod."""
     return [rs for rs in sets if replicas_of(rs) > 0]
 
 

@@ -1,4 +1,5 @@
-"""Revisions of a Deployment: which ReplicaSet is the new one, its annotations, what is history.
+"""Revisions of a Deployment: which ReplicaSet is the new one, its annotations, which ones are
+history.
 
 Pure. Source: SetNewReplicaSetAnnotations, FindNewReplicaSet and cleanupDeployment of
 pkg/controller/deployment.
@@ -52,13 +53,13 @@ def next_revision(old: Iterable[Obj]) -> int:
 
 
 def size_annotations(deployment: Obj) -> dict[str, str]:
-    """What each ReplicaSet is told about the size wanted, the base of proportional scaling."""
+    """The wanted size recorded on each ReplicaSet, the base of proportional scaling."""
     wanted = replicas_of(deployment)
     return {DESIRED_REPLICAS: str(wanted), MAX_REPLICAS: str(wanted + limits(deployment)[0])}
 
 
 def new_set_annotations(deployment: Obj, rs: Obj | None, revision: int) -> dict[str, str]:
-    """Annotations for the new ReplicaSet, existing (`rs`) or about to be made.
+    """Annotations for the new ReplicaSet, existing (`rs`) or about to be created.
 
     A ReplicaSet that becomes new again (a rollback) gets a new revision and remembers the old one.
     """

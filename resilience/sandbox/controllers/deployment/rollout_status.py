@@ -1,8 +1,8 @@
 """A Deployment's status: counters, Available, Progressing and ReplicaFailure.
 
 Pure. Sources: calculateStatus (sync.go) and syncRolloutStatus (progress.go). The progress deadline
-only reports: nothing is rolled back, and once NewReplicaSetAvailable has been said the timer does
-not run for that rollout any more.
+only reports: nothing is rolled back, and once NewReplicaSetAvailable has been set the timer no
+longer runs for that rollout.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Conditions = list[Mapping[str, Any]]
 def put(
     conditions: Conditions, type: str, status: Status, reason: str, message: str, now: float
 ) -> Conditions:
-    """Set a condition unless status and reason stand already (SetDeploymentCondition)."""
+    """Set a condition unless it already has that status and reason (SetDeploymentCondition)."""
     old = next((c for c in conditions if c["type"] == type), None)
     if old is not None and (old["status"], old.get("reason")) == (status, reason):
         return conditions
@@ -80,7 +80,7 @@ def counters(deployment: Obj, new: Obj | None, every: Sequence[Obj], now: float)
 def rollout_status(
     deployment: Obj, new: Obj | None, every: Sequence[Obj], now: float
 ) -> dict[str, Any]:
-    """`counters` plus what can be said about progress and failure."""
+    """`counters` plus progress and failure."""
     status = counters(deployment, new, every, now)
     conditions: Conditions = status["conditions"]
     if progress_deadline(deployment) is None:
@@ -105,13 +105,13 @@ def is_complete(deployment: Obj, status: Mapping[str, Any]) -> bool:
 
 
 def deadline_in(deployment: Obj, status: Mapping[str, Any], now: float) -> float | None:
-    """Seconds until the progress deadline has to be looked at again, None when it need not."""
+    """Seconds until the progress deadline has to be checked again, None if never."""
     deadline, progressing = progress_deadline(deployment), condition(status, "Progressing")
     if deadline is None or progressing is None or is_complete(deployment, status):
         return None
     if progressing["reason"] in ("ProgressDeadlineExceeded", "NewReplicaSetAvailable"):
         return None
-    # One second more, as stamps are cut to whole seconds.
+    # One second more, because stamps are truncated to whole seconds.
     return max(0.0, parse_or_zero(progressing["lastUpdateTime"]) + deadline - now) + 1.0
 
 
@@ -139,8 +139,8 @@ def _progress(
         text = f"{who} has successfully progressed."
         return put(conditions, "Progressing", "True", "NewReplicaSetAvailable", text, now)
     if _moved(deployment.get("status") or {}, status):
-        # The reason may stay ReplicaSetUpdated; lastUpdateTime must move all the same, because
-        # the deadline counts from it.
+        # The reason may stay ReplicaSetUpdated; lastUpdateTime must still move, because the
+        # deadline counts from it.
         text = f"{who} is progressing."
         return _replace(conditions, "Progressing", "True", "ReplicaSetUpdated", text, now)
     if _timed_out(deployment, status, now):

@@ -1,6 +1,6 @@
 """The arithmetic of disruption budgets (rules 2.2). Pure.
 
-Both fields round percentages up. An integer `minAvailable` counts the matching Pods there are now;
+Both fields round percentages up. An integer `minAvailable` counts the matching Pods that exist now;
 everything else counts what their controllers want. Source: pkg/controller/disruption/disruption.go.
 """
 
@@ -22,14 +22,14 @@ DELETION_TIMEOUT: Final = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """Pods expected, and how many of them must stay healthy."""
+    """Expected Pods, and how many of them must stay healthy."""
 
     pods: int
     healthy: int
 
 
 def counts_controllers(budget: Obj) -> bool:
-    """Whether the budget is about what controllers want, not about the Pods there are."""
+    """Whether the budget counts what controllers want instead of existing Pods."""
     minimum = budget["spec"].get("minAvailable")
     return minimum is None or not isinstance(minimum, int)
 
@@ -48,7 +48,7 @@ def expectation(budget: Obj, pods: int, wanted: int) -> Expectation:
 
 
 def disrupted(budget: Obj, pods: Sequence[Obj], now: float) -> tuple[dict[str, str], list[Obj]]:
-    """Debits that still stand, by Pod name, and Pods whose debit ran out without a deletion."""
+    """Active debits, by Pod name, and Pods whose debit expired without a deletion."""
     known = (budget.get("status") or {}).get("disruptedPods") or {}
     standing: dict[str, str] = {}
     overdue: list[Obj] = []
@@ -90,7 +90,7 @@ def status_of(
 
 
 def failed_status(budget: Obj, message: str, now: float) -> dict[str, Any]:
-    """Nothing is allowed while it cannot be said what would be safe."""
+    """Nothing is allowed while it is unknown what would be safe."""
     old = budget.get("status") or {}
     status = {
         **{k: old.get(k, 0) for k in ("currentHealthy", "desiredHealthy", "expectedPods")},

@@ -1,7 +1,7 @@
 """The disruption controller: keeps the status of PodDisruptionBudgets (rules 2.2).
 
-Evictions debit the status themselves; this controller takes a debit back when the Pod was not
-deleted within two minutes, and then also the Pod's DisruptionTarget condition.
+Evictions debit the status themselves; this controller removes a debit when the Pod was not deleted
+within two minutes, together with the Pod's DisruptionTarget condition.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class DisruptionController(Controller):
         self._budgets: dict[str, set[Key]] = {}
 
     def start(self) -> None:
-        """Watch budgets, Pods, and what has a scale."""
+        """Watch budgets, Pods, and everything with a scale."""
         self.context.watch(self.kind, self._budget_changed)
         self.context.watch(self.pods, self._pod_changed)
         for plural in ("deployments", "replicasets", "statefulsets"):

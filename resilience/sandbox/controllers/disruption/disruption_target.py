@@ -1,4 +1,4 @@
-"""The Pod condition DisruptionTarget: written before a Pod is ended from outside.
+"""The Pod condition DisruptionTarget: written before a disruption ends a Pod.
 
 Jobs read it in their podFailurePolicy, people in `kubectl describe`.
 """

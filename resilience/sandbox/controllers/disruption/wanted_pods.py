@@ -1,7 +1,7 @@
-"""How many Pods a Pod's controller wants, as the disruption controller finds out.
+"""How many Pods a Pod's controller wants, computed as in the disruption controller.
 
 A ReplicaSet of a Deployment counts with its Deployment, anything else with its own scale. Kinds
-without a scale (Job, DaemonSet) are an error: no share of an unknown number can be kept.
+without a scale (Job, DaemonSet) are an error: a share of an unknown number is unknown.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from resilience.sandbox.reconcile.controller_context import Context
 
 
 class NoScale(Exception):
-    """The message says for which Pod or kind there is no scale."""
+    """The message names the Pod or kind without a scale."""
 
 
 class Scales:
-    """Looks controllers up, each once."""
+    """Looks up controllers, each once."""
 
     def __init__(self, context: Context) -> None:
         self._api = context.api

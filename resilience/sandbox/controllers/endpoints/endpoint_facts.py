@@ -1,4 +1,4 @@
-"""One Pod as an endpoint of one Service: pure rules of rules 3.6.
+"""One Pod as an endpoint of one Service: the pure part of rules 3.6.
 
 Sources: k8s.io/endpointslice/utils.go and util/controller_utils.go. A Pod is a member once it has
 an address and until its phase is terminal; a terminating one stays a member, not ready, while it
@@ -27,7 +27,7 @@ def address_of(pod: Obj) -> str:
 
 
 def is_member(pod: Obj) -> bool:
-    """Whether the Pod belongs into EndpointSlices at all."""
+    """Whether the Pod belongs in EndpointSlices at all."""
     return bool(address_of(pod)) and not is_terminal(pod)
 
 
@@ -58,7 +58,7 @@ def endpoint_of(pod: Obj, service: Obj, node_labels: Mapping[str, str]) -> Endpo
 
 
 def own_hostname(pod: Obj, service: Obj) -> str:
-    """The Pod's DNS name under a headless Service, when it asks for one."""
+    """The Pod's DNS name under a headless Service, if it has one."""
     spec = pod["spec"]
     if spec.get("subdomain") == service["metadata"]["name"]:
         hostname: str = spec.get("hostname") or ""

@@ -1,7 +1,7 @@
-"""The EndpointSlice controller: Services with a selector, seen as endpoints (rules 3.6).
+"""The EndpointSlice controller: endpoints of Services with a selector (rules 3.6).
 
 Slices are owned by their Service, named SERVICE-xxxxx and grouped by ports, as Pods may resolve a
-named target port differently. A Service whose Pods are none has one empty slice.
+named target port differently. A Service without Pods has one empty slice.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class EndpointSliceController(ServingController):
         desired = self._desired(service)
         existing = self._existing(service)
         if not desired:
-            # A placeholder tells "no endpoints" apart from "not looked at yet".
+            # A placeholder distinguishes "no endpoints" from "not processed yet".
             self._write_placeholder(service, existing)
             return None
         for ports in sorted({*desired, *existing}):
@@ -88,7 +88,7 @@ class EndpointSliceController(ServingController):
         return endpoint_of(pod, service, labels_of(node) if node is not None else {})
 
     def _existing(self, service: Obj) -> dict[Ports, list[Obj]]:
-        """Our slices by ports; those of another address type or owner are not ours."""
+        """This Service's slices by ports; those of another address type or owner are excluded."""
         wanted = {SERVICE_NAME: service["metadata"]["name"], MANAGED_BY: MANAGER}
         found: dict[Ports, list[Obj]] = {}
         owned = self.api.list(self.kind, service["metadata"]["namespace"], owner=uid_of(service))
@@ -151,7 +151,7 @@ class EndpointSliceController(ServingController):
 
 
 def slice_labels(service: Obj) -> dict[str, str]:
-    """Labels of a Service's slices: its own, whose slice it is, who manages it."""
+    """Labels of a Service's slices: its own, the Service's name, the manager."""
     own = {SERVICE_NAME: service["metadata"]["name"], MANAGED_BY: MANAGER}
     if service["spec"].get("clusterIP") == "None":
         own[HEADLESS] = ""

@@ -1,8 +1,8 @@
-"""The beginning that the controllers of Endpoints and of EndpointSlices share.
+"""The common base of the controllers of Endpoints and of EndpointSlices.
 
 Both follow Services with a selector and the Pods behind each; a Pod's change wakes the Services
-that select it, before or after, and only if it matters to an endpoint. What is written is each
-controller's own.
+that select it, before or after, and only if it affects an endpoint. Each controller writes its own
+objects.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class ServingController(Controller):
         self.context.watch(self.context.kind("pods"), self._pod_changed)
 
     def create(self, body: Obj) -> None:
-        """Nobody misses an endpoint in a namespace that goes."""
+        """Endpoints in a terminating namespace are not written."""
         try:
             self.api.create(self.kind, body)
         except ApiError as error:
@@ -56,6 +56,6 @@ class ServingController(Controller):
 
 
 def is_managed(service: Obj) -> bool:
-    """Whether endpoints are made for a Service: it has a selector and is no alias."""
+    """Whether endpoints are created for a Service: it has a selector and is not an ExternalName."""
     spec = service["spec"]
     return bool(spec.get("selector")) and spec.get("type") != "ExternalName"

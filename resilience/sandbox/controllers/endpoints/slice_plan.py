@@ -1,8 +1,8 @@
 """Distributing endpoints over slices: change as few slices as possible, never rebalance.
 
 Pure. Source: k8s.io/endpointslice/reconciler.go (reconcileByPortMapping): endpoints stay where they
-are; slices that change anyway are filled first; what is left goes into the fullest slice that takes
-it all, else into new ones of at most 100.
+are; slices that change anyway are filled first; the rest goes into the fullest slice with room for
+all of it, else into new ones of at most 100.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ def plan(existing: Mapping[str, Sequence[Endpoint]], desired: Desired) -> Plan:
 
 
 def _kept(endpoints: Sequence[Endpoint], left: dict[str, Endpoint]) -> list[Endpoint]:
-    """Endpoints of a slice that are still wanted, as wanted now; takes them out of `left`."""
+    """Endpoints of a slice that are still wanted, in their present form; removes them from
+    `left`."""
     kept = []
     for endpoint in endpoints:
         wanted = left.pop((endpoint.get("targetRef") or {}).get("uid", ""), None)

@@ -1,4 +1,4 @@
-"""Completion indexes of Indexed Jobs: "0-3,5" and back, and which indexes need a Pod. Pure."""
+"""Completion indexes of Indexed Jobs: the notation "0-3,5", and which indexes need a Pod. Pure."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ TOO_LONG: Final = Verdict("DeadlineExceeded", "Job was active longer than specif
 
 
 def is_finished(job: Obj) -> bool:
-    """Complete or Failed, for good."""
+    """Complete or Failed, finally."""
     return any(is_true(job, type) for type in FINISHED)
 
 
@@ -64,7 +64,7 @@ def failure(job: Obj, counts: Counts, restarts: int, now: float) -> Verdict | No
 
 
 def deadline_in(job: Obj, now: float) -> float | None:
-    """Seconds until `activeDeadlineSeconds` is over, None when it does not run."""
+    """Seconds until `activeDeadlineSeconds` is over, None without a running deadline."""
     deadline = job["spec"].get("activeDeadlineSeconds")
     started = (job.get("status") or {}).get("startTime")
     if deadline is None or started is None or job["spec"].get("suspend"):
@@ -73,7 +73,7 @@ def deadline_in(job: Obj, now: float) -> float | None:
 
 
 def is_complete(job: Obj, counts: Counts) -> bool:
-    """Whether enough Pods succeeded; without `completions` one does, once none runs."""
+    """Whether enough Pods succeeded; without `completions` one suffices, once none runs."""
     completions = job["spec"].get("completions")
     if completions is None:
         return counts.succeeded > 0 and counts.active == 0
@@ -95,7 +95,7 @@ def wanted(job: Obj, counts: Counts, *, replace_failed_only: bool) -> int:
 
 
 def back_off(failures: int) -> float:
-    """Seconds after the last of so many failures in a row before a new Pod."""
+    """Seconds to wait after the last of this many consecutive failures before a new Pod."""
     if failures <= 0:
         return 0.0
     return min(LONGEST_BACK_OFF, BACK_OFF * 2.0 ** min(failures - 1, 10))

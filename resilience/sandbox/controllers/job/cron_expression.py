@@ -1,4 +1,4 @@
-"""Cron schedules as CronJobs have them: five fields, names, steps, "@daily", a time zone.
+"""Cron schedules of CronJobs: five fields, names, steps, "@daily", a time zone.
 
 Written here because the sandbox has no dependencies of its own; the rules are those of
 robfig/cron v3, which kube-controller-manager uses: day of month and day of week are alternatives
@@ -41,7 +41,7 @@ _HORIZON: Final = 5 * 366
 
 
 class ScheduleError(ValueError):
-    """The text is no schedule, or the zone is none; it says which."""
+    """The text is not a schedule, or the zone is unknown; says which."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,9 @@ class CronJobController(Controller):
             return None
         if cronjob["spec"].get("suspend"):
             self._write(cronjob, status)
-            return None  # no start is counted: whoever lets it go on changes it, and that wakes it
+            return (
+                None  # no start is scheduled: resuming it is a change, which wakes the controller
+            )
         now = self.clock.now()
         found = due(cronjob, schedule, now)
         self._start(cronjob, jobs, found, status)
@@ -70,7 +72,7 @@ class CronJobController(Controller):
         return None if found.following is None else found.following - now
 
     def _status(self, cronjob: Obj, jobs: Sequence[Obj]) -> dict[str, Any]:
-        """Active references and the last success, from the Jobs there are."""
+        """Active references and the last success, from the existing Jobs."""
         status: dict[str, Any] = {
             k: v for k, v in (cronjob.get("status") or {}).items() if k != "active"
         }

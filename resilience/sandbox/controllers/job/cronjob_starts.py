@@ -1,6 +1,6 @@
-"""When a CronJob starts its next Job, and which old Jobs it forgets (rules 3.5). Pure.
+"""When a CronJob starts its next Job, and which old Jobs it deletes (rules 3.5). Pure.
 
-Source: pkg/controller/cronjob/utils.go. Of several missed starts only the latest is made up for.
+Source: pkg/controller/cronjob/utils.go. Of several missed starts only the latest is caught up on.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Due:
 
 
 def due(cronjob: Obj, schedule: Schedule, now: float) -> Due:
-    """What the schedule says now."""
+    """The schedule's state now."""
     spec, status = cronjob["spec"], cronjob.get("status") or {}
     since = parse_or_zero(status.get("lastScheduleTime")) or created(cronjob)
     deadline = spec.get("startingDeadlineSeconds")
@@ -43,7 +43,7 @@ def due(cronjob: Obj, schedule: Schedule, now: float) -> Due:
 
 
 def _latest(schedule: Schedule, earliest: float, now: float) -> tuple[float | None, int]:
-    """The last start in (earliest, now], and how many there are; beyond 100 it is estimated."""
+    """The last start in (earliest, now], and the number of starts; beyond 100 it is estimated."""
     first = schedule.after(earliest)
     if first is None or first > now:
         return None, 0
@@ -56,7 +56,7 @@ def _latest(schedule: Schedule, earliest: float, now: float) -> tuple[float | No
 
 
 def _jump(schedule: Schedule, known: float, now: float) -> float:
-    """The last start up to now, found by halving instead of walking years of minutes."""
+    """The last start up to now, found by bisection instead of stepping through years of minutes."""
     low, high = known, now
     while high - low > 60:
         middle = (low + high) / 2

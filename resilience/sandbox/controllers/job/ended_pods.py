@@ -1,7 +1,7 @@
-"""Which ended Pods of a Job count as what (rules 3.5). Pure.
+"""How ended Pods of a Job count (rules 3.5). Pure.
 
-A Pod that is deleted or evicted counts as failed as soon as it is being deleted, unless the Job
-asks to replace failed Pods only or has a podFailurePolicy. Source: pkg/controller/job.
+A deleted or evicted Pod counts as failed as soon as it is terminating, unless the Job replaces
+failed Pods only or has a podFailurePolicy. Source: pkg/controller/job.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Outcome(Enum):
 
 
 class Action(Enum):
-    """What a podFailurePolicy rule says; COUNT is also the answer without a rule."""
+    """The action of a podFailurePolicy rule; COUNT is also the answer without a rule."""
 
     FAIL_JOB = "FailJob"
     FAIL_INDEX = "FailIndex"
@@ -61,7 +61,7 @@ def outcome(job: Obj, pod: Obj) -> Outcome:
 
 
 def judge(job: Obj, pod: Obj) -> Match:
-    """What the podFailurePolicy makes of a failed Pod."""
+    """The podFailurePolicy's decision on a failed Pod."""
     policy = job["spec"].get("podFailurePolicy") or {}
     for index, rule in enumerate(policy.get("rules") or ()):
         why = _exit_code(rule.get("onExitCodes"), pod) or _conditions(

@@ -1,8 +1,8 @@
 """The Job controller (rules 3.5): runs Pods to completion and counts each exactly once.
 
 A Pod holds the finalizer `batch.kubernetes.io/job-tracking` until it has been counted. Counting and
-writing the status are one step here, so `uncountedTerminatedPods` is always empty. What an Indexed
-Job judges index by index is in `job_per_index`.
+writing the status are one step here, so `uncountedTerminatedPods` is always empty. `per_index`
+handles what an Indexed Job decides per index.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ class JobController(Controller):
             self.enqueue((ORPHAN + namespace, name))
 
     def _look(self, job: Obj) -> Sync:
-        """Sort the Pods; those that ended and were not counted yet go into the totals."""
+        """Sort the Pods; those that ended and were not counted yet are added to the totals."""
         status = job.get("status") or {}
         sync = Sync(succeeded=status.get("succeeded", 0), failed=status.get("failed", 0))
         sync.done = parse(status.get("completedIndexes", ""))
@@ -184,7 +184,7 @@ class JobController(Controller):
             return
         match = judge(job, pod)
         moment = self._ended_or_now(pod)
-        # What is ignored does not count against the limit, but the back-off knows every failure.
+        # Ignored failures do not count against the limit, but the back-off includes every failure.
         self._failures[uid_of(job)] = (failures + 1, moment)
         if match.action is Action.IGNORE:
             return
@@ -193,7 +193,7 @@ class JobController(Controller):
             sync.verdict = Verdict("PodFailurePolicy", match.message)
 
     def _verdict(self, job: Obj, sync: Sync) -> tuple[str, Verdict] | None:
-        """The interim condition's type and why; one that stands is not judged again."""
+        """The interim condition's type and reason; an existing one is final."""
         for type in ("FailureTarget", "SuccessCriteriaMet"):
             found = condition(job, type)
             if found is not None and found["status"] == "True":
@@ -253,7 +253,7 @@ class JobController(Controller):
         return conditions
 
     def _manage(self, job: Obj, sync: Sync) -> float | None:
-        """Bring the number of active Pods to what is wanted; seconds of back-off left."""
+        """Bring the number of active Pods to the wanted one; returns seconds of back-off left."""
         if job["spec"].get("suspend"):
             for pod in sync.active:
                 pod_creation.delete_pod(self, job, pod)
@@ -354,7 +354,7 @@ class JobController(Controller):
             self.api.update(self.kind, with_status(job, status), "status")
 
     def _after_the_end(self, job: Obj) -> float | None:
-        """Let remaining Pods go, and the Job itself after `ttlSecondsAfterFinished`."""
+        """Release remaining Pods, and the Job itself after `ttlSecondsAfterFinished`."""
         owned = self.api.list(self.pods, job["metadata"]["namespace"], owner=uid_of(job))
         self.tracking.release([pod for pod in owned if FINALIZER in finalizers_of(pod)])
         ttl = job["spec"].get("ttlSecondsAfterFinished")
@@ -374,7 +374,7 @@ def _has_ended(pod: Obj) -> bool:
 
 
 def _ended_at(pod: Obj) -> float:
-    """When the last container ended; when deletion began, or 0, if that is not known."""
+    """When the last container ended; else when deletion began, or 0."""
     statuses = (pod.get("status") or {}).get("containerStatuses") or ()
     ends = [
         parse_or_zero(((s.get("state") or {}).get("terminated") or {}).get("finishedAt"))

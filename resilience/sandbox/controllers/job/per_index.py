@@ -1,8 +1,8 @@
-"""Indexed Jobs that judge each index alone: backoffLimitPerIndex, FailIndex, successPolicy. Pure.
+"""Indexed Jobs with per-index limits: backoffLimitPerIndex, FailIndex, successPolicy. Pure.
 
-Source: pkg/controller/job/{indexed_job_utils,success_policy}.go. A Pod carries how often its index
-failed before it; the real controller holds on to the last failed Pod until the next one is made,
-here the count starts over if a failed Pod is deleted by hand.
+Source: pkg/controller/job/{indexed_job_utils,success_policy}.go. A Pod records how often its index
+failed before it; the real controller keeps the last failed Pod until the next one is created, here
+the count starts over if a failed Pod is deleted by hand.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ SOME_FAILED: Final = Verdict("FailedIndexes", "Job has failed indexes")
 
 @dataclass(slots=True)
 class Indexes:
-    """What is known of a Job's indexes: failures so far, when the last was, and who is given up."""
+    """The state of a Job's indexes: failures so far, time of the last one, and which are given
+    up."""
 
     failures: dict[int, int] = field(default_factory=dict)
     ignored: dict[int, int] = field(default_factory=dict)
@@ -43,7 +44,7 @@ class Indexes:
         return {index: seconds for index, seconds in left.items() if seconds > 0}
 
     def annotations(self, index: int) -> dict[str, str]:
-        """What the next Pod of an index carries."""
+        """What the next Pod of an index records."""
         found = {FAILURES: str(self.failures.get(index, 0))}
         if self.ignored.get(index):
             found[IGNORED] = str(self.ignored[index])
@@ -51,7 +52,7 @@ class Indexes:
 
 
 def look(job: Obj, pods: Sequence[Obj], ended_at: Callable[[Obj], float]) -> Indexes | None:
-    """The state of all indexes; None for a Job that does not judge them one by one."""
+    """The state of all indexes; None for a Job without per-index limits."""
     limit = job["spec"].get("backoffLimitPerIndex")
     if limit is None:
         return None

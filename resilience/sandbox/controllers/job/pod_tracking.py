@@ -1,4 +1,4 @@
-"""The finalizer by which a Job holds a Pod until it has been counted."""
+"""The finalizer with which a Job holds a Pod until it has been counted."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ FINALIZER: Final = "batch.kubernetes.io/job-tracking"
 
 
 class Tracking:
-    """Takes the finalizer off; used by the Job controller only."""
+    """Removes the finalizer; used by the Job controller only."""
 
     def __init__(self, controller: Controller) -> None:
         self._context = controller.context
         self._api = controller.api
 
     def has_job(self, pod: Obj) -> bool:
-        """Whether the Job that made a Pod is still there."""
+        """Whether the Job that created a Pod still exists."""
         jobs = self._context.kind("jobs", "batch")
         key, reference = owner_key(pod, jobs), controller_of(pod)
         job = self._api.find(jobs, *key) if key is not None else None
         return job is not None and reference is not None and uid_of(job) == reference["uid"]
 
     def untrack(self, key: Key) -> None:
-        """Let a Pod go that no Job counts any more."""
+        """Release a Pod that no Job counts any more."""
         pod = self._api.find(self._context.kind("pods"), *key)
         if pod is not None and FINALIZER in finalizers_of(pod) and not self.has_job(pod):
             self.release([pod])
 
     def release(self, pods: Iterable[Obj]) -> None:
-        """Take the finalizer off counted Pods."""
+        """Remove the finalizer from counted Pods."""
         for pod in pods:
             left = [entry for entry in finalizers_of(pod) if entry != FINALIZER]
             patch = {"metadata": {"uid": uid_of(pod), "finalizers": left or None}}

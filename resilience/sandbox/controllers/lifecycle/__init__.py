@@ -1,1 +1,1 @@
-"""What every cluster keeps in order: namespaces, accounts, garbage, quotas."""
+"""Cluster-wide housekeeping: namespaces, accounts, garbage, quotas."""

@@ -1,7 +1,7 @@
-"""One watch over every kind that is served, custom ones included.
+"""One watch over every served kind, custom ones included.
 
-The garbage collector and namespace deletion care about all objects alike. Events are left out:
-nobody owns them, nobody depends on them, and they are the most numerous.
+The garbage collector and namespace deletion handle all objects alike. Events are left out: nothing
+owns them, nothing depends on them, and they are the most numerous.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class AllKinds:
         self._by_kind: dict[tuple[str, str], Resource] = {}
 
     def start(self) -> None:
-        """Begin, past objects first."""
+        """Begin, existing objects first."""
         self._refresh()
         try:
             definitions = self._context.kind("customresourcedefinitions", "apiextensions.k8s.io")
@@ -37,7 +37,7 @@ class AllKinds:
         return list(self._watched.values())
 
     def by_kind(self, api_version: str, kind: str) -> Resource | None:
-        """The resource that an ownerReference means; any served version of the group will do."""
+        """The resource that an ownerReference means; any served version of the group matches."""
         group = api_version.rpartition("/")[0]
         return self._by_kind.get((group, kind))
 

@@ -1,7 +1,7 @@
 """HorizontalPodAutoscalers: replicas are kept within minReplicas and maxReplicas.
 
-That comes before any metric in the real controller too (pkg/controller/podautoscaler), for which a
-target of 0 replicas is switched off. The sandbox has no metrics to scale by, and says so in an
+The real controller (pkg/controller/podautoscaler) applies these bounds before any metric, and a
+target of 0 replicas disables it. The sandbox has no metrics to scale by, and reports that in an
 Event and in the condition ScalingActive.
 """
 
@@ -29,7 +29,7 @@ Condition = tuple[str, Literal["True", "False"], str, str]
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """How many replicas there should be; `reason` is "" where that is how many there are."""
+    """The wanted number of replicas; `reason` is "" if that is the present number."""
 
     replicas: int
     reason: str = ""
@@ -37,7 +37,7 @@ class Wish:
 
 
 def wish(spec: Obj, current: int) -> Wish:
-    """What bounds alone make of the number of replicas."""
+    """The number of replicas that follows from the bounds alone."""
     least, most = spec.get("minReplicas", 1), spec["maxReplicas"]
     if current == 0 and least != 0:
         return Wish(0, active=False)
@@ -54,13 +54,13 @@ class HorizontalController(Controller):
     name = "horizontal-pod-autoscaler"
 
     def start(self) -> None:
-        """Watch autoscalers; their targets are looked at now and then, as the real one does."""
+        """Watch autoscalers; their targets are checked at intervals, as in the real controller."""
         self._told: set[str] = set()
         self.kind = self.context.kind("horizontalpodautoscalers", "autoscaling")
         self.context.watch(self.kind, self._changed)
 
     def reconcile(self, key: Key) -> float | None:
-        """Scale the target where it is out of bounds, and report."""
+        """Scale a target that is out of bounds, and report."""
         hpa = self.api.find(self.kind, *key)
         if hpa is None:
             return None
@@ -90,7 +90,7 @@ class HorizontalController(Controller):
             self.enqueue_object(change)
 
     def _resource(self, reference: Obj) -> Resource | None:
-        """The kind that the target is of, if it is served."""
+        """The target's kind, if it is served."""
         group = reference.get("apiVersion", "").rpartition("/")[0]
         for resource in self.api.served():
             if (resource.group, resource.kind) == (group, reference["kind"]):

@@ -1,7 +1,7 @@
-"""What every cluster has before anybody comes: namespaces, priority classes, Service kubernetes.
+"""What every cluster starts with: namespaces, priority classes, Service kubernetes.
 
 Done synchronously at start, so that the first request finds it. The uid of kube-system identifies
-the cluster, as people use it for that on real ones.
+the cluster, as on real ones.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The garbage collector: dependents follow their owners, in three ways (rules 3.11).
 
-Background: the owner is gone, dependents go after it. Foreground: the owner waits, with its
-finalizer, for the dependents that block it. Orphan: dependents lose the reference and stay.
+Background: the owner is gone, dependents follow. Foreground: the owner waits, with its finalizer,
+for the dependents that block it. Orphan: dependents lose the reference and stay.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ GONE = frozenset({404, 409, 422})
 
 
 class GarbageCollector(Controller):
-    """Its keys are (kind and namespace, name): it looks after objects of all kinds."""
+    """Its keys are (kind and namespace, name): it handles objects of all kinds."""
 
     name = "garbage-collector-controller"
 
@@ -72,7 +72,7 @@ class GarbageCollector(Controller):
             self._enqueue_owners(change.old)
 
     def _looks_orphaned(self, change: Change) -> bool:
-        """Whether references are new and not all of their owners are there."""
+        """Whether references are new and some of their owners are missing."""
         references = change.obj["metadata"].get("ownerReferences")
         if not references or is_deleting(change.obj):
             return False
@@ -90,7 +90,7 @@ class GarbageCollector(Controller):
         self.enqueue((f"{resource.plural} {resource.group} {namespace}", name))
 
     def _enqueue_owners(self, dependent: Obj) -> None:
-        """Owners that wait in the foreground may go on now."""
+        """Owners that waited for this object may continue now."""
         for reference in dependent["metadata"].get("ownerReferences") or ():
             if self._state(dependent, reference) is OwnerState.WAITING:
                 found = self._resource(reference)
@@ -114,7 +114,7 @@ class GarbageCollector(Controller):
 
     def _state(self, dependent: Obj, reference: Reference) -> OwnerState:
         if self._resource(reference) is None:
-            # An owner of a kind that is not served cannot be looked up: never delete on that.
+            # An owner of an unserved kind cannot be looked up: never delete because of that.
             return OwnerState.SOLID
         return owner_state(self._owner(dependent, reference), reference["uid"])
 
@@ -131,7 +131,7 @@ class GarbageCollector(Controller):
             self._delete(resource, obj, "Foreground" if foreground else "Background")
 
     def _warn_of_namespace(self, obj: Obj, references: Sequence[Reference]) -> None:
-        """An owner in another namespace counts as missing; people should learn why."""
+        """An owner in another namespace counts as missing; an Event explains why."""
         for reference in references:
             resource = self._resource(reference)
             if resource is None or not resource.namespaced:

@@ -1,7 +1,7 @@
 """What garbage collection does to one object, from the state of its owners. Pure.
 
-Source: attemptToDeleteItem in pkg/controller/garbagecollector/garbagecollector.go; rules 3.11.
-An owner is identified by its uid: another object of the same name is no owner.
+Source: attemptToDeleteItem in pkg/controller/garbagecollector/garbagecollector.go; rules 3.11. An
+owner is identified by its uid: another object with the same name is not the owner.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Reference = Mapping[str, Any]
 
 
 class OwnerState(Enum):
-    """How an owner reference stands."""
+    """The state of an owner reference."""
 
     SOLID = "there"
     DANGLING = "not there"
@@ -38,7 +38,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Garbage:
-    """A verdict, and the references to keep when trimming."""
+    """A decision, and the references to keep when trimming."""
 
     verdict: Verdict
     keep: tuple[Reference, ...] = ()
@@ -54,7 +54,7 @@ def owner_state(owner: Obj | None, uid: str) -> OwnerState:
 
 
 def judge(references: Sequence[Reference], states: Sequence[OwnerState]) -> Garbage:
-    """One solid owner keeps an object; without any, it goes."""
+    """One solid owner keeps an object; without any, it is deleted."""
     if not references:
         return Garbage(Verdict.KEEP)
     solid = tuple(
@@ -68,7 +68,7 @@ def judge(references: Sequence[Reference], states: Sequence[OwnerState]) -> Garb
 
 
 def blocks(dependent: Obj, owner_uid: str) -> bool:
-    """Whether a dependent holds up the foreground deletion of its owner."""
+    """Whether a dependent blocks the foreground deletion of its owner."""
     return any(
         r["uid"] == owner_uid and r.get("blockOwnerDeletion")
         for r in dependent["metadata"].get("ownerReferences") or ()

@@ -1,4 +1,4 @@
-"""The Service `default/kubernetes` comes back when it is deleted, with the address it had.
+"""Recreates the Service `default/kubernetes` when it is deleted, with its former address.
 
 In a real cluster the API server itself does that (controlplane/controller/kubernetesservice).
 """

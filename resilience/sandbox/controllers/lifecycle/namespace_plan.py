@@ -1,4 +1,4 @@
-"""Conditions of a namespace in deletion, with kube-controller-manager's own words. Pure.
+"""Conditions of a terminating namespace, in kube-controller-manager's own words. Pure.
 
 Source: pkg/controller/namespace/deletion/status_condition_utils.go; rules 3.10.
 """

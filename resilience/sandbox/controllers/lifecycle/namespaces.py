@@ -1,6 +1,6 @@
 """Namespace deletion: Pods first, then everything else, then the namespace (rules 3.10).
 
-It looks again when something in a terminating namespace goes, and after half the longest grace
+It checks again when something in a terminating namespace goes, and after half the longest grace
 period in any case, as kube-controller-manager does.
 """
 
@@ -71,7 +71,7 @@ class NamespaceController(Controller):
             self.enqueue(("", name))
 
     def _empty(self, name: str, remains: Remains) -> bool:
-        """Delete what there is and note what stays; False when the slice's time ran out."""
+        """Delete the content and note what stays; False when the slice's time ran out."""
         if not self._delete_all(self.pods, name, remains):
             return False
         if remains.objects:

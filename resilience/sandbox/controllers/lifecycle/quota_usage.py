@@ -67,7 +67,7 @@ def compute(spec: Mapping[str, Any]) -> Usage:
 
 
 def is_extended(name: str) -> bool:
-    """Whether a resource is one of a device, counted as `requests.NAME` only."""
+    """Whether a resource is a device, counted as `requests.NAME` only."""
     domain, slash, _ = name.rpartition("/")
     return bool(slash) and not name.startswith("requests.") and "kubernetes.io" not in domain
 
@@ -118,7 +118,7 @@ def _claim(claim: Obj) -> Usage:
 
 
 def in_scope(quota: Obj, resource: Resource, obj: Obj) -> bool:
-    """Whether a quota's scopes include an object; scopes are about Pods alone."""
+    """Whether a quota's scopes include an object; scopes only concern Pods."""
     scopes = list(quota["spec"].get("scopes") or ())
     selector = (quota["spec"].get("scopeSelector") or {}).get("matchExpressions") or ()
     if not scopes and not selector:

@@ -1,7 +1,7 @@
-"""The ResourceQuota controller: keeps `status.hard` and `status.used` true (rules 3.12).
+"""The ResourceQuota controller: keeps `status.hard` and `status.used` current (rules 3.12).
 
-Admission debits at once; this controller counts anew when something in the namespace goes or
-changes what it uses, and every five minutes.
+Admission debits at once; this controller recounts when something in the namespace goes or changes
+its usage, and every five minutes.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class QuotaController(Controller):
         self.kinds.start()
 
     def reconcile(self, key: Key) -> float | None:
-        """Count one quota anew."""
+        """Recount one quota."""
         quota = self.api.find(self.kind, *key)
         if quota is None:
             return None
@@ -88,7 +88,7 @@ class QuotaController(Controller):
 
 
 def _may_count(resource: Resource, names: set[str]) -> bool:
-    """Whether any limited name can come from a kind; saves listing the others."""
+    """Whether a kind can use any limited name; avoids listing the others."""
     full = f"{resource.plural}.{resource.group}" if resource.group else resource.plural
     if f"count/{full}" in names or (not resource.group and resource.plural in names):
         return True

@@ -1,7 +1,7 @@
-"""What every namespace has: ServiceAccount `default` and ConfigMap `kube-root-ca.crt`.
+"""Content of every namespace: ServiceAccount `default` and ConfigMap `kube-root-ca.crt`.
 
-Both come back when deleted, until the namespace itself goes (serviceaccounts_controller.go,
-rootcacertpublisher). The ConfigMap is there only when a certificate was given.
+Both are recreated when deleted, unless the namespace is terminating (serviceaccounts_controller.go,
+rootcacertpublisher). The ConfigMap requires that a certificate was given.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class NamespaceDefaults(Controller):
     name = "serviceaccount-controller"
 
     def start(self) -> None:
-        """Watch namespaces and what is expected in them."""
+        """Watch namespaces and their expected content."""
         self.context.watch(self.context.kind("namespaces"), self.enqueue_object)
         self.context.watch(self.context.kind("serviceaccounts"), self._expected_changed)
         self.context.watch(self.context.kind("configmaps"), self._expected_changed)

@@ -1,8 +1,8 @@
 """The three kinds of snapshot.storage.k8s.io/v1 as CustomResourceDefinitions, and a default class.
 
 Source: kubernetes-csi/external-snapshotter, client/config/crd. A real cluster gets them with its
-CSI driver; here the driver of directory volumes is part of the cluster, so they are there at start.
-Group snapshots and the webhook of v1beta1 are left out.
+CSI driver; here the driver of directory volumes is part of the cluster, so they exist from the
+start. Group snapshots and the webhook of v1beta1 are left out.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ def _definition(
 
 
 def default_class(driver: str) -> dict[str, Any]:
-    """Class `standard`: snapshots go with their VolumeSnapshot."""
+    """Class `standard`: snapshots are deleted with their VolumeSnapshot."""
     return {
         "metadata": {"name": "standard", "annotations": {DEFAULT_CLASS: "true"}},
         "driver": driver,

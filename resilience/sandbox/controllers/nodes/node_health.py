@@ -42,7 +42,7 @@ Taints = list[Mapping[str, Any]]
 
 
 class Zone(Enum):
-    """How bad it is around a node."""
+    """The state of a zone."""
 
     NORMAL = "Normal"
     PARTIAL = "PartialDisruption"
@@ -56,7 +56,7 @@ def ready_status(node: Obj) -> str:
 
 
 def wanted_schedule_taints(node: Obj) -> list[str]:
-    """Keys of the NoSchedule taints that conditions and cordon ask for."""
+    """Keys of the NoSchedule taints that follow from conditions and cordon."""
     ready = ready_status(node)
     keys = [UNREACHABLE] if ready == "Unknown" else [] if ready == "True" else [NOT_READY]
     for type, key in _PRESSURES.items():
@@ -69,7 +69,7 @@ def wanted_schedule_taints(node: Obj) -> list[str]:
 
 
 def with_schedule_taints(node: Obj, now: float) -> Taints | None:
-    """The node's taints brought in line with its conditions; None when they are already."""
+    """The node's taints updated from its conditions; None if they already match."""
     wanted = wanted_schedule_taints(node)
     taints: Taints = list(node["spec"].get("taints") or ())
     kept = [
@@ -84,13 +84,13 @@ def with_schedule_taints(node: Obj, now: float) -> Taints | None:
 
 
 def execute_taint(node: Obj) -> str | None:
-    """Key of the NoExecute taint that the Ready condition asks for."""
+    """Key of the NoExecute taint that follows from the Ready condition."""
     ready = ready_status(node)
     return {"Unknown": UNREACHABLE, "False": NOT_READY}.get(ready)
 
 
 def with_execute_taint(node: Obj, key: str | None, now: float) -> Taints | None:
-    """Taints with exactly that NoExecute taint of the two; None when they are so already."""
+    """Taints with exactly that NoExecute taint of the two; None if they already are so."""
     taints: Taints = list(node["spec"].get("taints") or ())
     kept = [
         t
@@ -103,7 +103,7 @@ def with_execute_taint(node: Obj, key: str | None, now: float) -> Taints | None:
 
 
 def silenced_conditions(node: Obj, now: float) -> list[Mapping[str, Any]]:
-    """Conditions of a node nobody hears from: what the kubelet reports becomes Unknown."""
+    """Conditions of a silent node: everything the kubelet reports becomes Unknown."""
     conditions = list((node.get("status") or {}).get("conditions") or ())
     for type in _OBSERVED:
         old = next((c for c in conditions if c["type"] == type), None)
@@ -130,7 +130,7 @@ def silenced_conditions(node: Obj, now: float) -> list[Mapping[str, Any]]:
 
 
 def zone_of(node: Obj) -> str:
-    """Region and zone; "" for nodes without these labels, which form one zone together."""
+    """Region and zone; "" for nodes without these labels, which together form one zone."""
     labels = labels_of(node)
     region = labels.get("topology.kubernetes.io/region", "")
     zone = labels.get("topology.kubernetes.io/zone", "")
@@ -138,7 +138,7 @@ def zone_of(node: Obj) -> str:
 
 
 def counts_for_disruption(node: Obj) -> bool:
-    """Whether a node is counted when a zone's state is judged."""
+    """Whether a node counts when a zone's state is judged."""
     return EXCLUDE_DISRUPTION not in labels_of(node)
 
 

@@ -1,7 +1,7 @@
-"""The node lifecycle controller: hears kubelets, marks the silent, taints (rules 3.8).
+"""The node lifecycle controller: follows kubelets, marks silent nodes, taints (rules 3.8).
 
-A node counts as heard from when its Lease or its Ready heartbeat moves, by this clock. NoSchedule
-taints follow conditions at once; NoExecute taints go through one rate-limited line per zone.
+A node is alive when its Lease or its Ready heartbeat changes, by this clock. NoSchedule taints
+follow conditions at once; NoExecute taints go through one rate-limited queue per zone.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ LEASES: Final = "kube-node-lease"
 
 @dataclass(slots=True)
 class Heard:
-    """What was last heard from one kubelet."""
+    """The last sign of life of one kubelet."""
 
     at: float
     lease: str = ""
@@ -71,14 +71,14 @@ class NodeLifecycle(Controller):
         self._all_down = False
 
     def start(self) -> None:
-        """Watch Nodes and Leases; look for silence every five seconds."""
+        """Watch Nodes and Leases; check for silent nodes every five seconds."""
         self.context.watch(self.nodes, self._node_changed)
         leases = self.context.kind("leases", "coordination.k8s.io")
         self.context.watch(leases, self._lease_changed)
         self.enqueue(MONITOR)
 
     def reconcile(self, key: Key) -> float | None:
-        """A node, the monitor's round, or a zone's line."""
+        """A node, the monitor's round, or a zone's queue."""
         if key == MONITOR:
             return self._monitor()
         if key[0] == LINE:
@@ -119,7 +119,7 @@ class NodeLifecycle(Controller):
             heard.heartbeat, heard.at = heartbeat, now
 
     def _sync(self, node: Obj) -> float | None:
-        """Taints and Pods of one node, from its conditions as they are."""
+        """Taints and Pods of one node, from its present conditions."""
         name = node["metadata"]["name"]
         if self._is_silent(node):
             node = self._silence(node)
@@ -135,7 +135,7 @@ class NodeLifecycle(Controller):
         return None
 
     def _is_silent(self, node: Obj) -> bool:
-        """Whether nothing was heard from a node for longer than its grace, and nobody noted it."""
+        """Whether a node was silent for longer than its grace, and nothing recorded it yet."""
         ready = ready_status(node)
         quiet = self.clock.monotonic() - self._heard[node["metadata"]["name"]].at
         return ready != "Unknown" and quiet > (GRACE if ready else STARTUP_GRACE)
@@ -166,7 +166,7 @@ class NodeLifecycle(Controller):
         return any(t["key"] == other and t["effect"] == NO_EXECUTE for t in taints)
 
     def _advance(self, zone: str) -> float | None:
-        """Taint the next node of a zone's line; seconds until the one after it."""
+        """Taint the next node of a zone's queue; seconds until the one after it."""
         line, now = self._lines[zone], self.clock.monotonic()
         self._judge_zones()
         sizes = self._sizes()
@@ -185,7 +185,7 @@ class NodeLifecycle(Controller):
         return max(0.0, line.next_at - now) if line.waiting else None
 
     def _monitor(self) -> float:
-        """Look for silent nodes, judge zones, let lines that had stopped go on."""
+        """Find silent nodes, judge zones, resume queues that had stopped."""
         for name in self._heard:
             node = self.api.find(self.nodes, "", name)
             if node is not None and self._is_silent(node):
@@ -203,7 +203,7 @@ class NodeLifecycle(Controller):
         if down and not self._all_down:
             self._spare_all(nodes)
         elif self._all_down and not down:
-            # Nobody could be heard while all was down: everyone gets a full grace period anew.
+            # No node could report while all were down: each gets a full grace period again.
             for heard in self._heard.values():
                 heard.at = self.clock.monotonic()
             for node in nodes:
@@ -211,7 +211,7 @@ class NodeLifecycle(Controller):
         self._all_down = down
 
     def _spare_all(self, nodes: Iterable[Obj]) -> None:
-        """Every zone is down, so it is rather the control plane that is cut off: evict nothing."""
+        """Every zone is down, so the control plane itself is probably cut off: evict nothing."""
         for node in nodes:
             self._write_taints(node, with_execute_taint(node, None, self.clock.now()))
         for line in self._lines.values():

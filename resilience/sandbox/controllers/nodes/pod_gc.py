@@ -1,7 +1,7 @@
-"""Pod garbage collection: Pods that nobody else will ever remove (rules 3.8).
+"""Pod garbage collection: Pods that nothing else will ever delete (rules 3.8).
 
 Every 20 s: ended Pods beyond 12,500, Pods on nodes that have been gone for 40 s, terminating Pods
-that were never scheduled, terminating Pods on nodes out of service. All are removed by force.
+that were never scheduled, terminating Pods on nodes out of service. All are deleted with force.
 Source: pkg/controller/podgc/gc_controller.go.
 """
 
@@ -26,7 +26,7 @@ ROUND: Final[Key] = ("", "round")
 
 
 class PodGarbageCollector(Controller):
-    """Keeps small sets of suspicious Pods, so that a round does not list them all."""
+    """Keeps small sets of candidate Pods, so that a round does not list all Pods."""
 
     name = "pod-garbage-collector"
 
@@ -81,7 +81,7 @@ class PodGarbageCollector(Controller):
         return [pod for pod in found if pod is not None]
 
     def _remove(self, pod: Obj, reason: str) -> None:
-        """Mark it Failed where it had not ended, so that owners count it, then remove it."""
+        """Mark it Failed unless it had ended, so that owners count it, then delete it."""
         try:
             if reason and not is_terminal(pod):
                 text = "PodGC: node no longer exists"

@@ -1,7 +1,8 @@
 """Eviction by NoExecute taints, with `tolerationSeconds` (rules 3.8).
 
-It deletes directly: no disruption budget is asked. Pods get the condition DisruptionTarget with
-reason DeletionByTaintManager first. Source: pkg/controller/tainteviction/taint_eviction.go.
+It deletes directly: disruption budgets are not consulted. Pods first get the condition
+DisruptionTarget with reason DeletionByTaintManager. Source:
+pkg/controller/tainteviction/taint_eviction.go.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class TaintEviction(Controller):
         self._since: dict[Key, float] = {}
 
     def start(self) -> None:
-        """Watch Nodes for taints and Pods that come to tainted nodes."""
+        """Watch Nodes for taints, and Pods on tainted nodes."""
         self.context.watch(self.nodes, self._node_changed)
         self.context.watch(self.pods, self._pod_changed)
 

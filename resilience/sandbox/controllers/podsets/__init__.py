@@ -1,1 +1,1 @@
-"""What controllers of Pods share: claiming, creating, templates, revisions."""
+"""Shared by controllers of Pods: claiming, creating, templates, revisions."""

@@ -1,8 +1,8 @@
-"""Adopting orphans and releasing strangers: who may control whom.
+"""Adopting orphans and releasing Pods that no longer match.
 
-A controller controls what its selector matches and nobody else controls; what it controls and no
-longer matches is let go (pkg/controller/controller_ref_manager.go). An owner that is being deleted
-adopts nothing.
+A controller controls what its selector matches and nothing else controls; what it controls and no
+longer matches is released (pkg/controller/controller_ref_manager.go). A terminating owner adopts
+nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from resilience.sandbox.kube.selector_index import from_spec
 from resilience.sandbox.reconcile.controller_context import Controller
 
 NOT_ANY_MORE = frozenset({404, 422})
-"""Gone, or another object of that name by now: nothing left to adopt or release."""
+"""Gone, or another object of that name now: nothing left to adopt or release."""
 
 
 def claim(
@@ -59,7 +59,7 @@ def adopt(
 
 
 def release(api: Api, resource: Resource, child: Obj, owner: str, finalizer: str = "") -> None:
-    """Take the owner of that uid off an object's references."""
+    """Remove the owner with that uid from an object's references."""
     references = child["metadata"].get("ownerReferences") or []
     kept = [entry for entry in child["metadata"].get("finalizers") or () if entry != finalizer]
     more = {"finalizers": kept or None} if finalizer else {}

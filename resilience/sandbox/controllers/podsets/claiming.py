@@ -1,8 +1,8 @@
-"""The beginning that controllers of workloads share: which of them may claim an orphan.
+"""The common base of workload controllers: which of them may claim an orphan.
 
-A Deployment, a ReplicaSet and a StatefulSet each have a selector; what carries its labels and is
-controlled by nobody may be adopted, so its changes wake everybody who selects it. Adopting itself
-is each controller's own.
+A Deployment, a ReplicaSet and a StatefulSet each have a selector; an object with matching labels
+and no controller may be adopted, so its changes wake every owner that selects it. Each controller
+does the adopting itself.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ class ClaimingController(Controller):
         self.selectors = SelectorIndex()
 
     def selector_of(self, obj: Obj) -> Selector:
-        """What an object selects."""
+        """The selector of an object."""
         return from_spec(obj["spec"]["selector"])
 
     def selector_changed(self, change: Change) -> None:
-        """A watch callback for the objects that select."""
+        """A watch callback for the selecting objects."""
         key = key_of(change.obj)
         if change.type == "DELETED":
             self.selectors.discard(key)
@@ -34,7 +34,7 @@ class ClaimingController(Controller):
         self.enqueue(key)
 
     def orphan_changed(self, change: Change) -> None:
-        """A watch callback for what may be claimed."""
+        """A watch callback for objects that may be claimed."""
         obj = change.obj
         if controller_of(obj) is None and not is_deleting(obj):
             for key in self.selectors.matching(obj["metadata"]["namespace"], labels_of(obj)):

@@ -32,7 +32,7 @@ class Revisions:
 
     @property
     def _label(self) -> str:
-        """A DaemonSet's history is labelled as its Pods are."""
+        """A DaemonSet's history has its Pods' labels."""
         return POD_LABEL if self.owner_kind.plural == "daemonsets" else HASH_LABEL
 
     def of(self, owner: Obj) -> list[Obj]:
@@ -93,7 +93,7 @@ class Revisions:
 
 
 def hash_of(revision: Obj) -> str:
-    """The hash a DaemonSet's Pods carry."""
+    """The hash label of a DaemonSet's Pods."""
     labels = labels_of(revision)
     return labels.get(POD_LABEL) or labels.get(HASH_LABEL, "")
 

@@ -1,6 +1,6 @@
-"""Which Pods each selector selects, kept current Pod by Pod.
+"""Which Pods each selector matches, updated Pod by Pod.
 
-Services and disruption budgets ask this at every change of a Pod; scanning a namespace each time
+Services and disruption budgets need this at every change of a Pod; scanning a namespace each time
 would make a rollout quadratic. A scan happens only when a selector is new or changed.
 """
 

@@ -1,4 +1,4 @@
-"""Creating and deleting many Pods: slow start, time slices, and the Events that tell of it.
+"""Creating and deleting many Pods: slow start, time slices, and their Events.
 
 Creates run in batches of 1, 2, 4, 8 ... and stop at the first batch with a failure, so that a
 quota or a broken template costs one refusal and not five hundred (slowStartBatch in
@@ -21,14 +21,14 @@ BURST: Final = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """What a round of writes came to: how many went through, and what stopped it."""
+    """The result of a round of writes: how many succeeded, and what stopped it."""
 
     done: int
     error: ApiError | None = None
 
 
 def is_namespace_terminating(error: ApiError) -> bool:
-    """Whether a create was refused because the namespace is on its way out."""
+    """Whether a create was refused because the namespace is terminating."""
     causes = error.details.get("causes") or ()
     return any(cause.get("reason") == "NamespaceTerminating" for cause in causes)
 
@@ -40,7 +40,7 @@ def slow_start(count: int, create: Callable[[], None], exhausted: Callable[[], b
     while tried < count:
         error: ApiError | None = None
         for _ in range(min(size, count - tried)):
-            # At least one, so that a busy loop does not starve anybody for ever.
+            # At least one, so that a busy loop starves nobody for ever.
             if tried and exhausted():
                 return Batch(done=done, error=error)
             tried += 1
@@ -56,7 +56,7 @@ def slow_start(count: int, create: Callable[[], None], exhausted: Callable[[], b
 
 
 def create_pods(controller: Controller, owner: Obj, makers: Iterable[Callable[[], Obj]]) -> Batch:
-    """Create what each maker returns, with Events; a terminating namespace is no error."""
+    """Create what each maker returns, with Events; a terminating namespace is not an error."""
     pods = controller.context.kind("pods")
     pending = list(makers)
 

@@ -1,8 +1,8 @@
 """From a Pod template to a Pod, and from a template to its hash.
 
-The hash names ReplicaSets and revisions. Real Kubernetes hashes Go's memory layout, which nothing
-outside can reproduce, and nobody may rely on its value; what counts is that equal templates give
-equal hashes, that `collisionCount` changes it, and that it is written in the same safe alphabet.
+The hash names ReplicaSets and revisions. Real Kubernetes hashes Go's memory layout, which cannot be
+reproduced from outside, and nobody may rely on its value; what counts is that equal templates give
+equal hashes, that `collisionCount` changes it, and that it uses the same safe alphabet.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ def without_label(template: Mapping[str, Any], label: str = HASH_LABEL) -> dict[
 
 
 def with_label(template: Mapping[str, Any], label: str, value: str) -> dict[str, Any]:
-    """The template with one label more."""
+    """The template with one additional label."""
     metadata = template.get("metadata") or {}
     labels = {**(metadata.get("labels") or {}), label: value}
     return {**template, "metadata": {**metadata, "labels": labels}}
 
 
 def pod_prefix(owner: str) -> str:
-    """What generated Pod names begin with: "web-" (a name too long keeps the bare form)."""
+    """The prefix of generated Pod names: "web-" (an overlong name keeps the bare form)."""
     return f"{owner}-" if len(owner) < 253 else owner
 
 

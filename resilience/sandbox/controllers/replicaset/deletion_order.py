@@ -2,8 +2,8 @@
 
 The order is ActivePodsWithRanks of pkg/controller/controller_utils.go: unassigned first, then by
 phase, readiness, deletion cost, crowded nodes, short readiness, many restarts, youth. Times are
-compared on a log2 scale, so Pods of about the same age are chosen by uid, which is to say at
-random; a beautiful "newest first" would teach people something false.
+compared on a log2 scale, so Pods of about the same age are chosen by uid, that is, at random; a
+simple "newest first" would be wrong.
 """
 
 from __future__ import annotations

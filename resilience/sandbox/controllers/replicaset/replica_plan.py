@@ -1,4 +1,4 @@
-"""The ReplicaSet's arithmetic: how many to make or delete, and what its status says.
+"""The ReplicaSet's arithmetic: how many Pods to create or delete, and its status.
 
 Pure functions over a `Tally`. Source: pkg/controller/replicaset/{replica_set,replica_set_utils}.go
 of Kubernetes 1.36; rules 3.1.
@@ -27,7 +27,7 @@ class Counts:
 
 
 def count(tally: Tally, template_labels: Mapping[str, str], available: int | None = None) -> Counts:
-    """Fold the classes; `available` is given where readiness has to last first."""
+    """Fold the classes; `available` is given if readiness has to last first."""
     wanted = set(template_labels.items())
     ready = _sum(tally, lambda kind: kind.active and kind.ready)
     return Counts(

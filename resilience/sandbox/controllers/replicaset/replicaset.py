@@ -1,7 +1,7 @@
-"""The ReplicaSet controller: keeps the asked number of active Pods (rules 3.1).
+"""The ReplicaSet controller: keeps the wanted number of active Pods (rules 3.1).
 
-A terminating Pod is replaced at once, orphans are adopted, strangers released, victims chosen in
-the order of `victims`. Events and texts are replicaset-controller's own.
+A terminating Pod is replaced at once, orphans are adopted, Pods that no longer match are released,
+victims are chosen by `deletion_order`. Events and texts are replicaset-controller's own.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class ReplicaSetController(ClaimingController):
         return 0 if difference(rs, counts) and batch.done else wait
 
     def shown(self, status: dict[str, Any]) -> dict[str, Any]:
-        """The status as this kind has it."""
+        """The status in this kind's form."""
         return status
 
     def _pod_changed(self, change: Change) -> None:
@@ -89,7 +89,7 @@ class ReplicaSetController(ClaimingController):
                 adopt(self.api, self.pods, orphan, rs, self.kind)
 
     def _count(self, rs: Obj) -> tuple[Counts, float | None]:
-        """Counts, and how long until one more Pod may be available."""
+        """Counts, and seconds until one more Pod may be available."""
         template_labels = (rs["spec"]["template"].get("metadata") or {}).get("labels") or {}
         tally = self.context.pods.tally(uid_of(rs))
         min_ready: int = rs["spec"].get("minReadySeconds", 0)

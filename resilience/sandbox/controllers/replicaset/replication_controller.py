@@ -1,7 +1,7 @@
-"""The ReplicationController controller: a ReplicaSet's rules for the kind that came before it.
+"""The ReplicationController controller: a ReplicaSet's rules for the older kind.
 
-Differs as pkg/controller/replication does: the selector is a plain map (the template's labels where
-there is none), and the status has no count of terminating Pods.
+Differs as pkg/controller/replication does: the selector is a plain map (by default the template's
+labels), and the status does not count terminating Pods.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class ReplicationControllerController(ReplicaSetController):
         self.kind = context.kind("replicationcontrollers")
 
     def selector_of(self, obj: Obj) -> Selector:
-        """A plain map; without one there is nothing to select, where {} would be everything."""
+        """A plain map; without one nothing is selected, whereas {} would be everything."""
         selector = obj["spec"].get("selector")
         return from_labels(selector) if selector else NOTHING
 

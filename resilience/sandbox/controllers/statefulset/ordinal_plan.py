@@ -1,7 +1,7 @@
 """What a StatefulSet does next, decided from its Pods (rules 3.3). Pure.
 
-One walk upward over the ordinals, one downward over those to be removed, then the update. With
-OrderedReady the first thing out of order ends the sync; Parallel goes on, except in updates.
+One walk upward over the ordinals, one downward over those to delete, then the update. With
+OrderedReady the first Pod out of order ends the sync; Parallel continues, except in updates.
 Source: pkg/controller/statefulset/stateful_set_control.go.
 """
 
@@ -26,7 +26,7 @@ Kind = Literal["create", "recreate", "delete"]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Create ordinal N at a revision, delete an ended Pod to make it anew, or delete a Pod."""
+    """Create ordinal N at a revision, delete an ended Pod to recreate it, or delete a Pod."""
 
     kind: Kind
     ordinal: int
@@ -35,7 +35,7 @@ class Step:
 
 @dataclass(slots=True)
 class Plan:
-    """Steps in order, and in how many seconds to look again without any event."""
+    """Steps in order, and in how many seconds to sync again without any event."""
 
     steps: list[Step] = field(default_factory=list)
     wait: float | None = None
@@ -43,7 +43,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """A StatefulSet as the plan needs it."""
+    """The plan's view of a StatefulSet."""
 
     start: int
     replicas: int
@@ -56,7 +56,7 @@ class Facts:
 
     @property
     def ordinals(self) -> range:
-        """Ordinals that shall exist."""
+        """The wanted ordinals."""
         return range(self.start, self.start + self.replicas)
 
     def revision_for(self, ordinal: int) -> str:

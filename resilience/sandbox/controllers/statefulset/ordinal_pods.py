@@ -1,7 +1,7 @@
-"""A StatefulSet's Pods and claims: names, labels, volumes, who owns a claim. Pure.
+"""A StatefulSet's Pods and claims: names, labels, volumes, owners of claims. Pure.
 
-Source: pkg/controller/statefulset/stateful_set_utils.go. A claim is TEMPLATE-SET-ORDINAL; what
-happens to it is `persistentVolumeClaimRetentionPolicy`, which keeps it in both cases by default.
+Source: pkg/controller/statefulset/stateful_set_utils.go. A claim is TEMPLATE-SET-ORDINAL;
+`persistentVolumeClaimRetentionPolicy` decides its fate and keeps it in both cases by default.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def claims_of(statefulset: Obj, ordinal: int) -> Iterator[Obj]:
 
 
 def claim_owner(statefulset: Obj, pod: Obj | None, *, condemned: bool) -> dict[str, Any] | None:
-    """The owner that makes a claim go with its set, or with a Pod that is scaled away."""
+    """The owner that deletes a claim with its set, or with a Pod that is scaled away."""
     policy = statefulset["spec"].get("persistentVolumeClaimRetentionPolicy") or {}
     if condemned and policy.get("whenScaled") == "Delete" and pod is not None:
         return _reference("v1", "Pod", pod)

@@ -78,7 +78,7 @@ class StatefulSetController(ClaimingController):
         self.orphan_changed(change)
 
     def _claim(self, owner: Obj) -> dict[int, Obj]:
-        """Our Pods by ordinal, after adopting and releasing."""
+        """Controlled Pods by ordinal, after adopting and releasing."""
         namespace = owner["metadata"]["namespace"]
         selector = from_spec(owner["spec"]["selector"])
         for key in () if is_deleting(owner) else self.context.pods.orphans.of(namespace):
@@ -143,7 +143,7 @@ class StatefulSetController(ClaimingController):
                 self.event(owner, "SuccessfulCreate", text)
 
     def _own_claims(self, owner: Obj, facts: Facts, pods: dict[int, Obj]) -> None:
-        """Owner references on claims, as the retention policy wants them."""
+        """Owner references on claims, according to the retention policy."""
         if not owner["spec"].get("volumeClaimTemplates"):
             return
         for ordinal, pod in pods.items():

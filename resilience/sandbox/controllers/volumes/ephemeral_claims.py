@@ -1,7 +1,7 @@
-"""Claims of generic ephemeral volumes: made for a Pod from its template, and owned by it.
+"""Claims of generic ephemeral volumes: created for a Pod from its template, and owned by it.
 
-Source: pkg/controller/volume/ephemeral/controller.go. A claim of that name which is someone else's
-is left alone, and the Pod waits: its data would be another Pod's.
+Source: pkg/controller/volume/ephemeral/controller.go. A claim with that name and another owner is
+left alone, and the Pod waits: its data would be another Pod's.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from resilience.sandbox.reconcile.controller_context import Context, Controller
 
 
 def templates(pod: Obj) -> Iterator[tuple[str, Obj]]:
-    """Name and template of each claim that a Pod wants of its own."""
+    """Name and template of each claim of a Pod's own."""
     for volume in pod["spec"].get("volumes") or ():
         if "ephemeral" in volume:
             name = f"{pod['metadata']['name']}-{volume['name']}"
@@ -39,7 +39,7 @@ class EphemeralClaims(Controller):
         self.context.watch(self.claims, self._claim_changed)
 
     def reconcile(self, key: Key) -> float | None:
-        """Make what is missing."""
+        """Create missing claims."""
         pod = self.api.find(self.pods, *key)
         if pod is None or is_deleting(pod) or not is_active(pod):
             return None

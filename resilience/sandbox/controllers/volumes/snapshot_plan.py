@@ -35,7 +35,7 @@ def is_usable(obj: Obj) -> bool:
 
 
 def content_name(snapshot: Obj) -> str:
-    """The content a snapshot is bound to, asks for, or will get."""
+    """The content a snapshot is bound to, requests, or will get."""
     asked = snapshot["spec"]["source"].get("volumeSnapshotContentName")
     return asked or f"snapcontent-{uid_of(snapshot)}"
 
@@ -94,7 +94,7 @@ def new_content(snapshot: Obj, snapshot_class: Obj, volume: Obj) -> Obj:
 
 
 def is_for(content: Obj, snapshot: Obj) -> bool:
-    """Whether a content's reference names the snapshot, by uid where it has one."""
+    """Whether a content's reference names the snapshot, by uid if it has one."""
     reference = content["spec"]["volumeSnapshotRef"]
     if (reference.get("namespace"), reference.get("name")) != key_of(snapshot):
         return False

@@ -1,7 +1,7 @@
 """The volume binder and the provisioner of class `standard` (rules 3.9).
 
-A claim and a volume are bound when each names the other. Volumes it provisions are directories;
-the objects are made here, the directories by the kubelet on first use.
+A claim and a volume are bound when each names the other. Provisioned volumes are directories; the
+objects are created here, the directories by the kubelet on first use.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class VolumeBinder(Controller):
             self.api.update(self.claims, with_status(claim, status), "status")
 
     def _bind_named(self, claim: Obj) -> None:
-        """The user chose the volume; the claim waits until it is there and free."""
+        """The user chose the volume; the claim waits until it exists and is free."""
         volume = self.api.find(self.volumes, "", claim["spec"]["volumeName"])
         if volume is None or is_deleting(volume):
             return
@@ -186,7 +186,7 @@ class VolumeBinder(Controller):
         self._bind(claim, volume)
 
     def _bind(self, claim: Obj, volume: Obj) -> None:
-        """Make both name each other; each write only where something changes."""
+        """Make both name each other; writes only changes."""
         fresh = bound_volume(volume, claim)
         if fresh is not volume:
             volume = self.api.update(self.volumes, fresh)
@@ -200,7 +200,7 @@ class VolumeBinder(Controller):
             self.api.update(self.claims, with_status(claim, status), "status")
 
     def _expand(self, claim: Obj, volume: Obj) -> Obj:
-        """A directory has no size of its own: growing it is a matter of saying so."""
+        """A directory has no size of its own: resizing only changes the recorded size."""
         if requested(claim) <= capacity(volume):
             return volume
         if annotations_of(volume).get(PROVISIONED_BY) != PROVISIONER:

@@ -1,4 +1,4 @@
-"""Which volume fits a claim, and what binding writes (rules 3.9). Pure.
+"""Which volume matches a claim, and what binding writes (rules 3.9). Pure.
 
 Source: component-helpers/storage/volume/pv_helpers.go (FindMatchingVolume, GetBindVolumeToClaim).
 """
@@ -49,7 +49,7 @@ def phase_of(obj: Obj) -> str:
 
 
 def is_meant_for(volume: Obj, claim: Obj) -> bool:
-    """Whether the volume's claimRef names the claim, by uid where it has one."""
+    """Whether the volume's claimRef names the claim, by uid if it has one."""
     reference = volume["spec"].get("claimRef")
     if reference is None:
         return False
@@ -61,7 +61,7 @@ def is_meant_for(volume: Obj, claim: Obj) -> bool:
 def best(
     claim: Obj, volumes: Iterable[Obj], node: Obj | None = None, *, only_reserved: bool = False
 ) -> Obj | None:
-    """The volume reserved for the claim, else the smallest that fits."""
+    """The volume reserved for the claim, else the smallest suitable one."""
     fitting = [volume for volume in volumes if _fits(claim, volume)]
     reserved = [volume for volume in fitting if is_meant_for(volume, claim)]
     if reserved:
@@ -73,7 +73,7 @@ def best(
 
 
 def _fits(claim: Obj, volume: Obj) -> bool:
-    """What even a reserved volume has to satisfy."""
+    """Requirements that even a reserved volume has to satisfy."""
     mode = claim["spec"].get("volumeMode", "Filesystem")
     modes = set(claim["spec"].get("accessModes") or ())
     return (
@@ -144,7 +144,7 @@ def claim_status(claim: Obj, volume: Obj) -> dict[str, Any]:
 
 
 def provisioned(claim: Obj, storage_class: Obj) -> Obj:
-    """A new volume for a claim, a directory that the kubelet makes on first use."""
+    """A new volume for a claim, a directory that the kubelet creates on first use."""
     name = f"pvc-{uid_of(claim)}"
     provisioner = storage_class["provisioner"]
     source: dict[str, Any] = {"driver": provisioner, "volumeHandle": name}

@@ -1,7 +1,7 @@
-"""Finalizers that keep a claim while a Pod uses it and a volume while it is bound (rules 3.9).
+"""Finalizers that keep a claim while a Pod uses it, and a volume while it is bound (rules 3.9).
 
-Source: pkg/controller/volume/{pvcprotection,pvprotection}. Only Pods that have a node count as
-users: no kubelet has seen the others.
+Source: pkg/controller/volume/{pvcprotection,pvprotection}. Only Pods with a node count as users: no
+kubelet has seen the others.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class VolumeProtection(Controller):
         self.context.watch(self.volumes, self.enqueue_object)
 
     def reconcile(self, key: Key) -> float | None:
-        """Add the finalizer, or take it off when it may go."""
+        """Add the finalizer, or remove it when the object may go."""
         kind, finalizer = (
             (self.claims, CLAIM_FINALIZER) if key[0] else (self.volumes, VOLUME_FINALIZER)
         )

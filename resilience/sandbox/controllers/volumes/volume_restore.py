@@ -1,7 +1,7 @@
-"""Claims with a data source: their volume's directory is filled before the volume is there.
+"""Claims with a data source: their volume's directory is filled before the volume exists.
 
 Source: kubernetes-csi/external-provisioner (checkSnapshotAndVolumeSize and friends). Only
-VolumeSnapshots of this driver are sources; anything else is told so and waits.
+VolumeSnapshots of this driver are sources; others are reported and the claim waits.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ RETRY: Final = 10.0
 
 
 class Restorer:
-    """Part of the volume binder; asks again through the binder's queue when a copy has ended."""
+    """Part of the volume binder; uses the binder's queue to continue when a copy has ended."""
 
     def __init__(self, binder: Controller) -> None:
         self._binder = binder
@@ -42,7 +42,7 @@ class Restorer:
         self._binder.context.watch(self._snapshots, lambda _: wake())
 
     def filled(self, claim: Obj, volume: Obj) -> bool:
-        """Whether the volume may be made now: at once without a source, else when copied."""
+        """Whether the volume may be created now: at once without a source, else when copied."""
         source = claim["spec"].get("dataSource") or claim["spec"].get("dataSourceRef")
         if not source:
             return True

@@ -1,8 +1,8 @@
-"""VolumeSnapshots of directory volumes: taken, bound, held while in use, and removed.
+"""VolumeSnapshots of directory volumes: taken, bound, protected while in use, and deleted.
 
 Source: kubernetes-csi/external-snapshotter (its common and sidecar controllers in one, as driver
-and controller are one here). A snapshot is ready when its copy is complete; the claim it is taken
-of cannot go before. Contents that a user makes for an existing handle are bound as well.
+and controller are one here). A snapshot is ready when its copy is complete; its source claim cannot
+be deleted before. Contents that a user creates for an existing handle are bound as well.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ class SnapshotController(Controller):
             self.event(snapshot, "SnapshotReady", text)
 
     def _bound(self, snapshot: Obj, content: Obj | None) -> Obj:
-        """The content that belongs to the snapshot, made where it has to be; Unfit if it cannot."""
+        """The content that belongs to the snapshot, created if necessary; Unfit if it cannot be."""
         asked = snapshot["spec"]["source"].get("volumeSnapshotContentName")
         if content is None and (asked or is_usable(snapshot)):
             raise Unfit("VolumeSnapshotContent is missing")
@@ -162,7 +162,7 @@ class SnapshotController(Controller):
         return volume
 
     def _let_go(self, snapshot: Obj, content: Obj | None) -> None:
-        """A content of policy Delete goes before its snapshot; a retained one stays."""
+        """A content with policy Delete is deleted before its snapshot; a retained one stays."""
         ours = content is not None and is_for(content, snapshot)
         if content is not None and ours and content["spec"]["deletionPolicy"] == "Delete":
             if not is_deleting(content):
@@ -204,7 +204,7 @@ class SnapshotController(Controller):
         return bool(content["spec"]["volumeSnapshotRef"].get("uid")) and not self._owner(content)
 
     def _remove(self, content: Obj) -> None:
-        """Its data go with a content of policy Delete, once no snapshot needs it."""
+        """Data is deleted with a content of policy Delete, once no snapshot needs it."""
         owner = self._owner(content)
         if owner is not None and not is_deleting(owner):
             return
@@ -234,7 +234,7 @@ class SnapshotController(Controller):
         return None
 
     def _adopt(self, content: Obj, handle: str) -> float | None:
-        """A content for data that are there already, such as those of a retained snapshot."""
+        """A content for existing data, such as that of a retained snapshot."""
         if is_plain(handle) and self.context.directories.exists(snapshot_directory(handle)):
             self._write(self.contents, content, taken(handle, 0, self.clock.now()))
             return None
@@ -255,11 +255,12 @@ class SnapshotController(Controller):
             f"volumes/{handle}",
             snapshot_directory(name),
             lambda complaint: self._copied(name, complaint),
-            needed=False,  # the kubelet makes it on first use: never used is empty
+            needed=False,  # the kubelet creates it on first use: never used means empty
         )
 
     def _hold_source(self, content: Obj, handle: str) -> Key:
-        """Keep the claim, and so the volume, until the copy has ended; Unfit when it is going."""
+        """Protect the claim, and so the volume, until the copy has ended; Unfit when it is
+        terminating."""
         volume = self.api.find(self.volumes, "", handle) if is_plain(handle) else None
         reference = (volume["spec"].get("claimRef") if volume is not None else None) or {}
         key = (reference.get("namespace", ""), reference.get("name", ""))

@@ -1,8 +1,8 @@
-"""Cluster DNS for Pods: which addresses a name has, with the Pod's search list applied.
+"""Cluster DNS for Pods: the addresses of a name, with the Pod's search list applied.
 
-Answers as the DNS specification for Kubernetes does: a Service's ClusterIP, the ready endpoints of
-a headless one, an endpoint by its host name or dashed address, a Pod by its dashed address, and for
-an ExternalName the name it stands for. Records of other types are in `dns_records`.
+Answers follow the DNS specification for Kubernetes: a Service's ClusterIP, the ready endpoints of a
+headless one, an endpoint by its host name or dashed address, a Pod by its dashed address, and for
+an ExternalName its target. Records of other types are in `dns_records`.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _POD = re.compile(r"(\d+)-(\d+)-(\d+)-(\d+)\.[^.]+\.pod")
 
 
 def lookup(state: State, name: str, namespace: str) -> list[str] | str | None:
-    """Addresses of `name` as a Pod of `namespace` asks for it; None if the cluster has none.
+    """Addresses of `name` for a Pod of `namespace`; None if the cluster has none.
 
-    A text is another name, which the cluster does not have: an ExternalName's.
+    A string is another name, outside the cluster: an ExternalName's target.
     """
     for candidate in candidates(name, namespace):
         alias = external(state, candidate)
@@ -36,7 +36,7 @@ def lookup(state: State, name: str, namespace: str) -> list[str] | str | None:
 
 
 def external(state: State, name: str) -> str | None:
-    """The name that the ExternalName Service of this name stands for."""
+    """The target of the ExternalName Service with this name."""
     service = service_at(state, name)
     if service is None or service["spec"].get("type") != "ExternalName":
         return None

@@ -1,4 +1,4 @@
-"""Records that cluster DNS has of a name: A, SRV, PTR and CNAME, one after another.
+"""Records of a name in cluster DNS: A, SRV, PTR and CNAME, one after another.
 
 Source: the DNS-based service discovery specification of Kubernetes, as CoreDNS serves it. A Service
 of type ExternalName has a CNAME; its A records are those of the name it stands for.
@@ -20,7 +20,7 @@ _REVERSE = ".in-addr.arpa"
 
 
 def records(state: State, kind: str, name: str, namespace: str, *, search: bool) -> list[Record]:
-    """What is known of `name`; with `search` the Pod's search list is applied."""
+    """The records of `name`; with `search` the Pod's search list is applied."""
     name = name.rstrip(".").lower()
     if kind == "PTR":
         return [(f"{name}.", "PTR", f"{host}.") for host in _reverse(state, name)]

@@ -1,4 +1,5 @@
-"""`agnhost connect HOST:PORT`: can a TCP connection be opened? One fixed word says why not."""
+"""`agnhost connect HOST:PORT`: whether a TCP connection can be opened; one fixed word says why
+not."""
 
 from __future__ import annotations
 

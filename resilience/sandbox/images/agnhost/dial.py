@@ -1,4 +1,4 @@
-"""`netexec /dial`: ask another server over HTTP or UDP, a given number of times."""
+"""`netexec /dial`: query another server over HTTP or UDP, a given number of times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the real image's language brings along and users rely on: durations, log lines, HTTP.
+"""Behaviour of Go that users of the real image rely on: durations, log lines, HTTP.
 
 `Handler` answers like Go's net/http: keep-alive, one write per answer, plain text by default.
 """
@@ -51,7 +51,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a handler needs of a request. `form` holds the first value of each query key."""
+    """A request as handlers see it. `form` holds the first value of each query key."""
 
     method: str
     path: str
@@ -72,7 +72,7 @@ def server(port: int, route: Route) -> ThreadingHTTPServer:
         daemon_threads = True
 
         def handle_error(self, request: object, client_address: object) -> None:
-            """A client that went away is no error of ours."""
+            """A client that disconnects is not an error."""
 
     class _Handler(Handler):
         answer = staticmethod(route)

@@ -1,6 +1,6 @@
 """`agnhost guestbook`: a key-value store of one primary, which pushes every change to its replicas.
 
-A replica registers with the primary and takes over its store. `/guestbook` hands `set` on to the
+A replica registers with the primary and copies its store. `/guestbook` forwards `set` to the
 Service agnhost-primary and `get` to agnhost-replica.
 """
 
@@ -23,7 +23,7 @@ _CALL = 5.0
 
 
 def guestbook(arguments: list[str]) -> int:
-    """Serve until killed; 1 where the primary cannot be reached in 15 seconds."""
+    """Serve until killed; 1 if the primary cannot be reached in 15 seconds."""
     flags, _ = parse(arguments, FLAGS)
     book = Book(flags["backend-port"])
     serve_in_background(int(flags["http-port"]), book.answer)
@@ -54,7 +54,7 @@ class Book:
         return Answer("404 page not found\n", 404) if route is None else route(request)
 
     def register(self, primary: str) -> bool:
-        """Follow a primary, and take over what it has."""
+        """Follow a primary, and copy its store."""
         deadline = time.monotonic() + _REGISTRATION
         while time.monotonic() < deadline:
             try:

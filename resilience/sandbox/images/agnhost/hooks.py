@@ -1,6 +1,6 @@
 """`agnhost webhook` and `crd-conversion-webhook`: HTTPS servers for admission and conversion.
 
-Each path decides as the real image's does: from what the review says, and nothing else.
+Each path decides as in the real image: only by the content of the review.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def webhook(arguments: list[str]) -> int:
 
 
 def admission_paths(sidecar_image: str = "") -> dict[str, Callable[[Obj], Obj]]:
-    """What answers at each path."""
+    """The handler of each path."""
     paths = {path: _admission(judge) for path, judge in _JUDGES.items()}
     return {**paths, "/mutating-pods-sidecar": _admission(_adds_sidecar(sidecar_image))}
 
@@ -75,12 +75,13 @@ def server(
         daemon_threads = True
 
         def finish_request(self, request: Any, client_address: Any) -> None:
-            # The handshake is the connection's own: one that never ends must not stop the others.
+            # The handshake belongs to the connection: one that never ends must not block the
+            # others.
             with context.wrap_socket(request, server_side=True) as wrapped:
                 super().finish_request(wrapped, client_address)
 
         def handle_error(self, request: Any, client_address: Any) -> None:
-            """A client that goes away is nothing to tell."""
+            """A client that disconnects is not reported."""
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(flags["tls-cert-file"], flags["tls-private-key-file"])

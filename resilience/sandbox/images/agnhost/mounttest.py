@@ -1,7 +1,7 @@
-"""`agnhost mounttest`: says what files and mounts look like from inside.
+"""`agnhost mounttest`: reports files and mounts as seen from inside.
 
-Differs from the real one in `--fs_type`: an emptyDir of medium Memory is a directory here, so what
-is asked for is the file system that holds it.
+Differs from the real one in `--fs_type`: an emptyDir with medium Memory is a directory here, so it
+reports the file system that holds it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _TMPFS = 0x01021994
 
 
 def mounttest(arguments: list[str]) -> int:
-    """Do what the flags ask for, in the real one's order; 1 if any of it failed."""
+    """Do what the flags request, in the real one's order; 1 if any of it failed."""
     flags, _ = parse(arguments, FLAGS)
     os.umask(0)
     acts = [("fs_type", _fs_type), *((name, _new_file(mode)) for name, mode in NEW_FILES.items()),
@@ -72,7 +72,7 @@ def _permissions(path: str) -> None:
 
 
 def _go_mode(mode: int) -> str:
-    """As Go's `FileMode` prints it: letters for what is no permission, then the permissions."""
+    """As Go's `FileMode` prints it: letters for other bits, then the permissions."""
     kinds = ((stat.S_ISDIR(mode), "d"), (stat.S_ISLNK(mode), "L"),
              (bool(mode & stat.S_ISUID), "u"), (bool(mode & stat.S_ISGID), "g"),
              (bool(mode & stat.S_ISVTX), "t"))  # fmt: skip

@@ -1,8 +1,8 @@
 """`agnhost netexec`: the HTTP and UDP server most scenarios use as their service.
 
 `/healthz` and `/readyz` answer 412 until the UDP server has started; from SIGTERM on `/readyz`
-answers 503 while everything else goes on for `--delay-shutdown` seconds, then it exits with 0.
-`/shell` and `/upload` are refused: they would run on the machine itself, not in a container.
+answers 503 while everything else continues for `--delay-shutdown` seconds, then it exits with 0.
+`/shell` and `/upload` are refused: they would act on the host itself, not in a container.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def netexec(arguments: list[str]) -> int:
 
 
 class NetExec:
-    """One server; its state is what the two health paths tell."""
+    """One server; the two health paths report its state."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class NetExec:
         }
 
     def run(self) -> int:
-        """Answer until told to stop; never returns before."""
+        """Answer until stopped; never returns before."""
         signal.signal(signal.SIGTERM, lambda *_: self._terminating.set())
         if self._udp_port != -1:
             for address in self._udp_addresses or [""]:

@@ -1,6 +1,6 @@
 """`agnhost serve-hostname`: the Pod's name over HTTP, raw TCP or UDP.
 
-After SIGTERM it goes on serving for 60 seconds: it waits for the Pod to be removed.
+After SIGTERM it keeps serving for 60 seconds: it waits for the Pod to be removed.
 """
 
 from __future__ import annotations

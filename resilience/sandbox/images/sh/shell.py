@@ -2,7 +2,7 @@
 
 The language of POSIX (XCU 2) as scripts in manifests use it: pipes, loops, functions, traps,
 here-documents, substitutions. Programs are those of the image (see `toolbox`), run in this process
-where nothing stands in the way, else in a fork. Not here: job control, aliases, arrays, `getopts`.
+where possible, else in a fork. Not supported: job control, aliases, arrays, `getopts`.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Shell:
     # -- variables -------------------------------------------------------------------------------
 
     def variable(self, name: str) -> str | None:
-        """The value of a variable or special parameter, None where it is not set."""
+        """The value of a variable or special parameter, None if it is not set."""
         if name.isdigit():
             number = int(name)
             if number == 0:
@@ -93,7 +93,7 @@ class Shell:
         return self.own.get(name, os.environ.get(name))
 
     def assign(self, name: str, value: str) -> None:
-        """Set a variable; one that is exported stays so."""
+        """Set a variable; an exported one stays exported."""
         if name in os.environ:
             os.environ[name] = value
         else:
@@ -102,7 +102,7 @@ class Shell:
     # -- running ---------------------------------------------------------------------------------
 
     def script(self, text: str) -> int:
-        """Run a whole script; its exit code. What is no script runs not at all."""
+        """Run a whole script; its exit code. A script with a syntax error does not run at all."""
         try:
             return self.run(parse(text))
         except ShellSyntaxError as error:
@@ -146,7 +146,7 @@ class Shell:
         return code
 
     def _asked(self, node: Node) -> int:
-        """Run what is a question: its failure ends no script."""
+        """Run a condition: its failure does not end the script."""
         self._tested += 1
         try:
             return self.run(node)
@@ -249,7 +249,7 @@ class Shell:
             return self._complain(f"{error.filename or words[0]}: {error.strerror}", 1)
 
     def _nothing(self, node: Simple) -> int:
-        """Redirections of no command: files are made, or found missing."""
+        """Redirections without a command: files are created, or missing ones reported."""
         try:
             with shell_redirect.applied(node.redirections, self._expansion.text):
                 return 0
@@ -332,7 +332,8 @@ class Shell:
         close: int = -1,
         quiet: bool = False,
     ) -> int:
-        """A child that runs `body` between two descriptors; `quiet` ones do not read our input."""
+        """A child that runs `body` between two descriptors; `quiet` ones do not read this
+        shell's input."""
         sys.stdout.flush()
         parent = os.getpid()
         child = os.fork()
@@ -368,7 +369,7 @@ class Shell:
             try:
                 sys.stdout.flush()
             except OSError:
-                pass  # nobody reads it any more
+                pass  # nothing reads it any more
             os._exit(code & 0xFF)
 
     def _guarded(self, body: Callable[[], int]) -> int:
@@ -384,7 +385,7 @@ class Shell:
     # -- traps -----------------------------------------------------------------------------------
 
     def hear(self, number: int, _frame: FrameType | None) -> None:
-        """A trapped signal: what it says is done after the command that runs now."""
+        """A trapped signal: its action runs after the present command."""
         self._due.append(signal.Signals(number).name.removeprefix("SIG"))
         if self.waiting:
             raise Interrupted(number)
@@ -396,7 +397,7 @@ class Shell:
             self.status = status
 
     def at_exit(self, code: int) -> int:
-        """Run `trap ... EXIT`; the code the shell ends with."""
+        """Run `trap ... EXIT`; the code with which the shell ends."""
         action = self.traps.pop("EXIT", None)
         if action is None:
             return code
@@ -444,7 +445,7 @@ def _whole(shell: Shell, text: str) -> int:
 
 
 def converse() -> int:
-    """Run the lines of stdin until it ends or one says `exit`; at a terminal there is a prompt."""
+    """Run the lines of stdin until it ends or one says `exit`; at a terminal with a prompt."""
     terminal = os.isatty(0)
     first = ("# " if os.geteuid() == 0 else "$ ") if terminal else ""
     shell, text = Shell(), ""

@@ -32,11 +32,11 @@ _ALL = {name: act for level in _LEVELS for name, act in level.items()}
 
 
 class ArithmeticFault(Exception):
-    """No expression, or a division by zero."""
+    """Not an expression, or a division by zero."""
 
 
 class Variables(Protocol):
-    """What an expression may read and set."""
+    """The variables that an expression may read and set."""
 
     def variable(self, name: str) -> str | None: ...
 
@@ -44,7 +44,7 @@ class Variables(Protocol):
 
 
 def evaluate(text: str, variables: Variables) -> int:
-    """The value of an expression; of an empty one 0."""
+    """The value of an expression; 0 for an empty one."""
     return _Reader(text, variables).whole()
 
 

@@ -1,4 +1,4 @@
-"""What a shell does itself: `cd`, `set`, `read`, `trap`, `test` and the rest of XCU 2.14."""
+"""Shell builtins: `cd`, `set`, `read`, `trap`, `test` and the rest of XCU 2.14."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def _unset(shell: Shell, words: list[str]) -> int:
 
 
 def _read(shell: Shell, words: list[str]) -> int:
-    """One line of stdin, a character at a time: what follows is the next reader's."""
+    """One line of stdin, a character at a time: the rest belongs to the next reader."""
     names = [word for word in words[1:] if not word.startswith("-")] or ["REPLY"]
     raw = any(word.startswith("-") and "r" in word for word in words[1:])
     line, ended = _line(raw=raw)
@@ -127,7 +127,7 @@ def _read(shell: Shell, words: list[str]) -> int:
 
 
 def _line(*, raw: bool) -> tuple[str, bool]:
-    """A line and whether it was ended; a backslash joins it with the next."""
+    """A line and whether it was terminated; a backslash joins it with the next."""
     out = b""
     while char := os.read(0, 1):
         if char == b"\n":
@@ -207,7 +207,7 @@ def _wait(shell: Shell, words: list[str]) -> int:
 
 
 def _kill(shell: Shell, words: list[str]) -> int:
-    """Children of this shell by their number; everything else is the program's to answer."""
+    """Children of this shell by number; the program handles everything else."""
     ours = {*shell.jobs, os.getpid()}
     targets = [word for word in words[1:] if word.isdigit() and int(word) in ours]
     if not targets:

@@ -1,4 +1,4 @@
-"""How a shell leaves what it runs: `return`, `break`, a signal while it waits; and exit codes."""
+"""How a shell leaves constructs: `return`, `break`, a signal while it waits; and exit codes."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Jump(Exception):
 
 
 class Interrupted(Exception):
-    """A trapped signal came while `wait` waited."""
+    """A trapped signal arrived while `wait` waited."""
 
     def __init__(self, number: int) -> None:
         self.number = number
 
 
 def wait_for(child: int) -> int:
-    """The exit code of a child; 128 and the signal where one ended it."""
+    """The exit code of a child; 128 plus the signal if one ended it."""
     try:
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     except ChildProcessError:
@@ -39,7 +39,7 @@ def wait_for(child: int) -> int:
 
 
 def exit_code(leaving: SystemExit) -> int:
-    """What `sys.exit` was given, as a number."""
+    """The argument of `sys.exit` as a number."""
     if isinstance(leaving.code, int):
         return leaving.code
     return int(leaving.code is not None)

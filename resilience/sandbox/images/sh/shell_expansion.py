@@ -1,7 +1,7 @@
 """Words to texts: parameters, substitutions, arithmetic, splitting and patterns (XCU 2.6).
 
-A field in the making is a list of texts with their kind: what an expansion brings is split, and may
-be a pattern, as plain text may; what is quoted is neither. Patterns are those of `fnmatch`.
+A field under construction is a list of texts with their kind: the result of an expansion is split,
+and may be a pattern, like plain text; quoted text is neither. Patterns are those of `fnmatch`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Expansion:
         self._shell = shell
 
     def fields(self, words: Iterable[Word]) -> list[str]:
-        """Words of a command: split, and with names of files for patterns."""
+        """Words of a command: split, with file names for patterns."""
         found: list[str] = []
         for word in words:
             for field in self._split(word):
@@ -50,11 +50,11 @@ class Expansion:
         return found
 
     def text(self, word: Word) -> str:
-        """A word where nothing is split: an assignment, a redirection, a subject."""
+        """A word that is not split: an assignment, a redirection, a subject."""
         return "".join(text for field in self._pieces(word.parts) for text, _ in field)
 
     def pattern(self, word: Word) -> str:
-        """A word as a pattern: what is quoted stands for itself."""
+        """A word as a pattern: quoted text is literal."""
         pieces = [piece for field in self._pieces(word.parts) for piece in field]
         return "".join(_escaped(text) if kind == QUOTED else text for text, kind in pieces)
 
@@ -80,7 +80,7 @@ class Expansion:
         return fields
 
     def _separators(self) -> str:
-        """What splits: runs of blanks and single other characters of IFS."""
+        """Separators: runs of blanks and single other characters of IFS."""
         ifs = self._shell.variable("IFS")
         ifs = " \t\n" if ifs is None else ifs
         others = "".join(re.escape(char) for char in ifs if not char.isspace())
@@ -143,7 +143,7 @@ class Expansion:
 
 
 def _at_home(parts: tuple[Part, ...], home: str | None) -> tuple[Part, ...]:
-    """A `~` at the beginning as the directory it stands for."""
+    """A `~` at the beginning, expanded to its directory."""
     first = parts[0] if parts else None
     if home is None or not isinstance(first, Literal) or first.quoted:
         return parts
@@ -157,7 +157,7 @@ def _kind(part: Parameter | Substitution | Arithmetic) -> int:
 
 
 def _trimmed(value: str, pattern: str, operator: str) -> str:
-    """`${x#...}` and its kin: the shortest or longest fitting end is taken away."""
+    """`${x#...}` and the like: removes the shortest or longest matching end."""
     front, longest = operator[0] == "#", len(operator) == 2
     places = range(len(value) + 1)
     if front == longest:
@@ -170,7 +170,7 @@ def _trimmed(value: str, pattern: str, operator: str) -> str:
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Whether a pattern of `case` fits the whole text."""
+    """Whether a pattern of `case` matches the whole text."""
     return re.match(fnmatch.translate(pattern), text) is not None
 
 
@@ -179,7 +179,7 @@ def _escaped(text: str) -> str:
 
 
 def _files(field: Field) -> list[str]:
-    """The names a field stands for; itself where it is no pattern or fits none."""
+    """The file names that a field matches; itself if it is no pattern or matches none."""
     plain = "".join(text for text, _ in field)
     if not any(_MAGIC.search(text) for text, kind in field if kind != QUOTED):
         return [plain]

@@ -1,7 +1,7 @@
 """From text to `shell_tree`: the POSIX shell grammar (XCU 2.10), by recursive descent.
 
-Not here: job control, aliases, arrays and other words of bash. What is no script raises
-`ShellSyntaxError`, and nothing of it is run.
+Not supported: job control, aliases, arrays and other words of bash. Invalid scripts raise
+`ShellSyntaxError`, and nothing of them runs.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class _Parser:
         return Sequence(tuple(items))
 
     def _lines(self) -> None:
-        """Pass blank lines, and take the here-documents that begin after one."""
+        """Skip blank lines, and read the here-documents that begin after one."""
         self.reader.blanks()
         while self.reader.peek() == "\n":
             self.reader.at += 1
@@ -259,7 +259,7 @@ class _Parser:
         return Word((Literal(found, quoted=True),)) if raw else self.reader.quoted_text(found)
 
     def _lines_of(self, end: str, *, without_tabs: bool) -> tuple[str, tuple[int, int]]:
-        """The lines up to `end` behind this line, and their place."""
+        """The lines up to `end` after this line, and their place."""
         text = self.reader.text
         start = self._skipped[-1][1] if self._skipped else text.find("\n", self.reader.at) + 1
         at = start
@@ -274,13 +274,13 @@ class _Parser:
         raise Unclosed(f"here-document is not ended by {end}")
 
     def _take_documents(self) -> None:
-        """Pass over the here-documents of the line that has just ended."""
+        """Skip the here-documents of the line that has just ended."""
         if self._skipped:
             self.reader.at = self._skipped[-1][1]
             self._skipped.clear()
 
     def _operator(self, *known: str) -> str:
-        """The operator that follows if it is one of `known`, which are of one length; else ""."""
+        """The next operator if it is one of `known`, which have one length; else ""."""
         self.reader.blanks()
         found = self.reader.peek(len(known[0]))
         return found if found in known else ""

@@ -1,4 +1,4 @@
-"""Redirections of a shell: descriptors that point elsewhere for a command, or for good."""
+"""Redirections of a shell: descriptors changed for a command, or permanently."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FLAGS = {
 
 @contextmanager
 def applied(redirections: Sequence[Redirection], expand: Expand) -> Iterator[None]:
-    """For the time of the block; OSError, with the file's name, where one cannot be made."""
+    """For the duration of the block; OSError, with the file's name, if one cannot be opened."""
     saved: list[tuple[int, int | None]] = []
     sys.stdout.flush()
     try:
@@ -86,7 +86,7 @@ def _open(path: str, flags: int) -> int:
 
 
 def _text(text: str) -> int:
-    """A here-document: a file without a name, since a pipe would hold only so much."""
+    """A here-document: a file without a name, since a pipe would hold only a limited amount."""
     opened = os.memfd_create("here")
     os.write(opened, text.encode())
     os.lseek(opened, 0, os.SEEK_SET)

@@ -47,7 +47,7 @@ _TEXTS: dict[str, Callable[[str, str], bool]] = {
 
 
 def check(words: list[str]) -> int:
-    """0 where it holds, 1 where not, 2 where it is no question."""
+    """0 if it holds, 1 if not, 2 if it is invalid."""
     rest = words[1:]
     if words[0] == "[":
         if rest[-1:] != ["]"]:

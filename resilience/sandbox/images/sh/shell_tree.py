@@ -1,4 +1,4 @@
-"""What a line of shell means, as values: the tree that `shell_parser` makes and `shell` walks.
+"""The meaning of shell code, as values: the tree that `shell_parser` builds and `shell` executes.
 
 The names are those of the POSIX shell grammar (XCU 2.10). Nothing here has behaviour.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """Text as it stands. `quoted` text is neither split nor a pattern."""
+    """Literal text. `quoted` text is neither split nor a pattern."""
 
     text: str
     quoted: bool = False
@@ -48,13 +48,13 @@ Part = Literal | Parameter | Substitution | Arithmetic
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """Parts that stand together without a blank."""
+    """Adjacent parts without a blank between them."""
 
     parts: tuple[Part, ...]
 
     @property
     def bare(self) -> str | None:
-        """The text of a word without quotes or expansions, None of others."""
+        """The text of a word without quotes or expansions, None for others."""
         if len(self.parts) == 1 and isinstance(self.parts[0], Literal) and not self.parts[0].quoted:
             return self.parts[0].text
         return None
@@ -62,7 +62,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Redirection:
-    """`2>file` and its like; of a here-document `target` is the text."""
+    """`2>file` and the like; for a here-document `target` is the text."""
 
     descriptor: int
     operator: str
@@ -80,7 +80,7 @@ class Simple:
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """Commands joined by `|`, maybe after `!`."""
+    """Commands joined by `|`, optionally after `!`."""
 
     commands: tuple[Node, ...]
     negated: bool
@@ -95,7 +95,7 @@ class AndOr:
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """Commands one after another; with True those that run in the background."""
+    """Commands one after another; True marks those that run in the background."""
 
     items: tuple[tuple[Node, bool], ...]
 

@@ -1,7 +1,7 @@
 """The words of a shell script: quotes, parameters and substitutions (XCU 2.2, 2.6).
 
 `Reader` holds the text and the place in it; `shell_parser` reads commands with it. A word that is
-never closed raises `Unclosed`, so that whoever types it can go on.
+never closed raises `Unclosed`, so that an interactive user can continue it.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _OPERATOR = re.compile(r":?[-=?+]|##?|%%?")
 
 
 class ShellSyntaxError(Exception):
-    """Text that is no script; the message is what `sh` says."""
+    """Not a script; the message is the one of `sh`."""
 
 
 class Unclosed(ShellSyntaxError):
-    """Text that could still become one."""
+    """Text that may still become a script."""
 
 
 class Reader:
@@ -46,7 +46,7 @@ class Reader:
         return self.text[self.at : self.at + count]
 
     def blanks(self) -> None:
-        """Pass blanks, comments and continued lines."""
+        """Skip blanks, comments and continued lines."""
         while True:
             if self.peek() in (" ", "\t") and self.peek():
                 self.at += 1
@@ -59,7 +59,7 @@ class Reader:
                 return
 
     def word(self) -> Word | None:
-        """The word that begins here, None where none does."""
+        """The word that begins here, None if none does."""
         parts: list[Part] = []
         while self.peek() and self.peek() not in BREAKS:
             parts += self._part(quoted=False)
@@ -143,7 +143,7 @@ class Reader:
         return Parameter(name=found[0], quoted=quoted)
 
     def _enclosed(self, opening: str, closing: str) -> str | None:
-        """The text up to the closing that fits; quotes inside hide what is in them."""
+        """The text up to the matching closing; quotes inside hide their content."""
         start, depth, at = self.at + len(opening), len(opening), self.at + len(opening)
         while at < len(self.text):
             char = self.text[at]
@@ -205,7 +205,7 @@ def _past_quote(text: str, at: int) -> int:
 
 
 def _joined(parts: list[Part]) -> tuple[Part, ...]:
-    """Neighbouring literals of one kind as one."""
+    """Neighbouring literals of one kind, joined."""
     out: list[Part] = []
     for part in parts:
         last = out[-1] if out else None

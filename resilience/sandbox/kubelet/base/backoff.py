@@ -1,6 +1,6 @@
-"""When a container that ended may start again: 10 s, doubled each time, at most 300 s.
+"""When an ended container may start again: 10 s, doubled each time, at most 300 s.
 
-The first restart is immediate; the delay counts from the end of the last instance and is forgotten
+The first restart is immediate; the delay counts from the end of the last instance and is reset
 after an instance that ran for ten minutes (kubelet: MaxContainerBackOff, `doBackOff`).
 """
 

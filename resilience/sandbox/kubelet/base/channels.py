@@ -20,7 +20,7 @@ STDIN, STDOUT, STDERR, ERROR, RESIZE = range(5)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Which streams the client asked for; a terminal has no stderr of its own."""
+    """The streams that the client requested; a terminal has no stderr of its own."""
 
     stdin: bool
     stdout: bool
@@ -29,7 +29,7 @@ class Wanted:
 
     @classmethod
     def of(cls, request: Request) -> Wanted:
-        """Read out of the query; ApiError 400 when nothing is asked for."""
+        """From the query; ApiError 400 when none is requested."""
         tty = request.flag("tty")
         found = cls(
             stdin=request.flag("stdin"),
@@ -44,7 +44,7 @@ class Wanted:
         return found
 
     def channels(self) -> frozenset[int]:
-        """The channels that are there besides the error channel."""
+        """The channels besides the error channel."""
         asked = {STDIN: self.stdin, STDOUT: self.stdout, STDERR: self.stderr, RESIZE: self.tty}
         return frozenset(channel for channel, wanted in asked.items() if wanted)
 
@@ -57,16 +57,16 @@ class Channels(Protocol):
         ...
 
     def incoming(self) -> AsyncIterator[tuple[int, bytes | None]]:
-        """What the client sends; None is the end of that channel. Ends when the client goes."""
+        """The client's data; None is the end of that channel. Ends when the client disconnects."""
         ...
 
     async def finish(self, status: Obj) -> None:
-        """Tell how it ended and say goodbye."""
+        """Report how it ended, and close."""
         ...
 
 
 def ending(status: Obj, *, has_status: bool) -> bytes:
-    """What the error channel carries at the end, in the protocols that know a Status or not."""
+    """The final content of the error channel, for protocols with and without a Status."""
     if has_status:
         return json.dumps(status).encode()
     return b"" if status["status"] == "Success" else str(status["message"]).encode()

@@ -19,7 +19,7 @@ LONGEST_LINE = 16384
 
 
 class LogFile:
-    """Appends what the two pipes of one instance bring; `close` drains them first."""
+    """Appends the output of the two pipes of one instance; `close` drains them first."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -44,19 +44,19 @@ class LogFile:
         return ends[0], ends[1]
 
     def listen(self, stream: str, descriptor: int) -> None:
-        """Log what `descriptor` brings; it is closed at its end."""
+        """Log the output of `descriptor`; it is closed at its end."""
         os.set_blocking(descriptor, False)
         self._readers[stream] = descriptor
         self._loop.add_reader(descriptor, self._read, stream)
 
     def _read(self, stream: str) -> bool:
-        """Take one piece; False when there is nothing more now."""
+        """Read one piece; False when there is nothing more now."""
         try:
             data = os.read(self._readers[stream], PIECE)
         except BlockingIOError:
             return False
         except OSError:
-            data = b""  # EIO: nobody has the terminal open any more
+            data = b""  # EIO: no process has the terminal open any more
         if not data:
             self._shut(stream)
             return False
@@ -93,7 +93,7 @@ class LogFile:
             notify()
 
     def close(self) -> None:
-        """Take what is still in the pipes, then close: the instance has ended."""
+        """Read what is still in the pipes, then close: the instance has ended."""
         for stream in list(self._readers):
             while stream in self._readers and self._read(stream):
                 pass

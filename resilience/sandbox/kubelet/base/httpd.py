@@ -1,7 +1,7 @@
 """A small HTTP/1.1 server on the kubelet's Unix socket: one request a connection.
 
-Only the API server of the same sandbox speaks to it. A handler answers with `Request.answer`, or
-takes the streams for itself (logs that follow, WebSockets).
+Only the API server of the same sandbox connects to it. A handler answers with `Request.answer`, or
+takes over the streams (logs that follow, WebSockets).
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Request:
         self.writer.write(body)
 
     def begin(self, content_type: str) -> None:
-        """Begin an answer of unknown length; go on with `send`, end with `end`."""
+        """Begin an answer of unknown length; continue with `send`, end with `end`."""
         self._head(200, content_type, "Transfer-Encoding: chunked")
 
     async def send(self, data: bytes) -> None:
@@ -108,7 +108,7 @@ async def serve(path: str, handler: Handler) -> asyncio.Server:
                 request.answer(error.code, status_of(error))
             await writer.drain()
         except (ConnectionError, EOFError, ValueError):
-            pass  # a peer that went away or does not speak HTTP
+            pass  # a peer that disconnected or does not speak HTTP
         finally:
             writer.close()
 

@@ -13,7 +13,7 @@ from resilience.sandbox.host.sandbox_clock import stamp, stamp_micro
 
 @dataclass(frozen=True, slots=True)
 class WallClock:
-    """`started` is where scaled time begins, the same for all processes of a sandbox."""
+    """`started` is the start of scaled time, the same for all processes of a sandbox."""
 
     started: float
     scale: float
@@ -32,5 +32,5 @@ class WallClock:
         return stamp_micro(self.now())
 
     def real(self, seconds: float) -> float:
-        """How long `seconds` of sandbox time really last."""
+        """The real duration of `seconds` of sandbox time."""
         return seconds / self.scale

@@ -1,7 +1,7 @@
 """Reading a container instance's log back: tail, since, limit, with or without times.
 
-Lines stand in the file as `logs` writes them. A P line is the start of a longer one: it is given
-out without a newline.
+The file's lines are in the form of `logs`. A P line is the start of a longer one: it is returned
+without a newline.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ BLOCK = 65536
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What `kubectl logs` may ask for; `since` in the stamps' own form, "" for all."""
+    """The options of `kubectl logs`; `since` in the stamps' own form, "" for all."""
 
     tail: int | None = None
     since: str = ""
@@ -30,7 +30,7 @@ def content(line: bytes, *, timestamps: bool) -> bytes:
 
 
 def read(path: Path, wanted: Wanted) -> Iterator[bytes]:
-    """The wanted pieces of what is stored now, oldest first."""
+    """The requested pieces of the present content, oldest first."""
     left = wanted.limit
     for line in _lines(path, wanted.tail):
         if wanted.since and line[: len(wanted.since)].decode() < wanted.since:

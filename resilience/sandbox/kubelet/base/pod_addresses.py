@@ -1,6 +1,6 @@
-"""Pod addresses of one sandbox: 127.SLOT.32.1 to 127.SLOT.127.254, given out in turn.
+"""Pod addresses of one sandbox: 127.SLOT.32.1 to 127.SLOT.127.254, allocated in turn.
 
-A released address goes to the end of the queue, so that a client that still talks to a dead Pod's
+A released address goes to the end of the queue, so that a client that still uses a dead Pod's
 address does not soon reach another Pod there.
 """
 
@@ -26,7 +26,7 @@ class Addresses:
 
     @property
     def used(self) -> int:
-        """How many are given out."""
+        """The number of allocated addresses."""
         return len(self._used)
 
     def take(self) -> str:
@@ -40,7 +40,7 @@ class Addresses:
         return address
 
     def release(self, address: str) -> None:
-        """Give an address back; once, or two Pods would get it."""
+        """Release an address; only once, or two Pods would get it."""
         self._used.remove(address)
         self._released.append(address)
 

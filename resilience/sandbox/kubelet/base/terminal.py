@@ -1,7 +1,7 @@
-"""The descriptors of a process that someone talks to: three pipes, or one terminal.
+"""The descriptors of an interactive process: three pipes, or one terminal.
 
-`given` goes to the process and is closed here once it is passed on; the rest is ours. A terminal
-is a real one (pty(7)): it echoes, knows its size, and turns ^C into SIGINT for what runs in it.
+`given` goes to the process and is closed here once it is passed on; the rest stays here. A terminal
+is a real one (pty(7)): it echoes, knows its size, and turns ^C into SIGINT for the program in it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from resilience.sandbox.kubelet.base.container_logs import LogFile
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ends:
-    """`given` are stdout, stderr and stdin of the process; `sources` what we read, by channel."""
+    """`given` are stdout, stderr and stdin of the process; `sources` what is read here, by
+    channel."""
 
     given: tuple[int, int, int]
     sources: dict[int, int]
@@ -30,7 +31,7 @@ class Ends:
     terminal: int = -1
 
     def pass_on(self) -> None:
-        """The process has its own now."""
+        """The process has its own copies now."""
         for descriptor in set(self.given):
             os.close(descriptor)
 
@@ -49,7 +50,7 @@ def ends(*, tty: bool) -> Ends:
 
 
 def resize(terminal: int, said: bytes) -> None:
-    """What the resize channel says, as JSON: Width and Height. What is no size changes nothing."""
+    """The resize channel's JSON: Width and Height. Invalid sizes are ignored."""
     try:
         size = json.loads(said)
         cells = struct.pack("HHHH", size["Height"], size["Width"], 0, 0)
@@ -59,7 +60,7 @@ def resize(terminal: int, said: bytes) -> None:
 
 
 async def reader(descriptor: int) -> asyncio.StreamReader:
-    """A stream of what `descriptor` brings; it is closed at its end."""
+    """A stream of the output of `descriptor`; it is closed at its end."""
     stream = asyncio.StreamReader()
     protocol = partial(asyncio.StreamReaderProtocol, stream)
     loop = asyncio.get_running_loop()
@@ -68,7 +69,7 @@ async def reader(descriptor: int) -> asyncio.StreamReader:
 
 
 class Entry:
-    """Where stdin is written; -1 where nobody reads it."""
+    """The descriptor for stdin; -1 if nothing reads it."""
 
     def __init__(self, descriptor: int = -1) -> None:
         self._descriptor = descriptor
@@ -76,14 +77,14 @@ class Entry:
             os.set_blocking(descriptor, False)
 
     async def write(self, data: bytes) -> None:
-        """Hand over all of `data`, waiting while the program does not read; nothing once closed."""
+        """Write all of `data`, waiting while the program does not read; nothing once closed."""
         while data and self._descriptor >= 0:
             try:
                 data = data[os.write(self._descriptor, data) :]
             except BlockingIOError:
                 await self._writable()
             except OSError:
-                return  # the program does not read any more
+                return  # the program no longer reads
 
     async def _writable(self) -> None:
         loop = asyncio.get_running_loop()
@@ -109,7 +110,7 @@ class Entry:
 
 
 def of_container(log: LogFile, *, stdin: bool, tty: bool) -> tuple[tuple[int, ...], Entry]:
-    """What a container's main process gets, with its output in `log`, and where its stdin is."""
+    """The descriptors of a container's main process, with its output in `log`, and its stdin."""
     if not (stdin or tty):
         return log.pipes(), Entry()
     both = ends(tty=tty)

@@ -18,7 +18,7 @@ class ZygoteGone(Exception):
 
 
 class ZygoteClient:
-    """One per kubelet. Callbacks run on the event loop, in the order things happened."""
+    """One per kubelet. Callbacks run on the event loop, in the order of the events."""
 
     def __init__(self, stream: socket.socket) -> None:
         self._stream = stream

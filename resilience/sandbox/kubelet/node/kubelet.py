@@ -1,4 +1,4 @@
-"""Ties the parts together: Pods by uid, the shared services they use, and what ends it all."""
+"""Ties the parts together: Pods by uid, the shared services they use, and what ends everything."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ DELETE_RETRY = 0.5
 
 
 class Kubelet:
-    """One per sandbox; plays every node."""
+    """One per sandbox; acts for every node."""
 
     def __init__(self, arguments: ProcessArguments, stream: socket.socket) -> None:
         self.config = arguments.config
@@ -45,7 +45,7 @@ class Kubelet:
         self.links = ServiceLinks()
         self._services = Reflector(self._client, "/api/v1/services", self.links.seen)
         self.services_known = self._services.synced
-        # Events have connections of their own: they must not stand before a status write.
+        # Events have connections of their own: they must not delay a status write.
         self.events = Events(
             Client(self.config.api_socket, arguments.token, connections=1), self.clock
         )
@@ -98,7 +98,8 @@ class Kubelet:
             self.report(task.exception())
 
     def report(self, error: BaseException | None) -> None:
-        """A mistake of ours: end loudly, the sandbox' end says why. Half a kubelet helps nobody."""
+        """A bug of the sandbox: end loudly, with the reason in the sandbox's exit. Half a
+        kubelet helps nobody."""
         if error is not None:
             traceback.print_exception(error)
             sys.stderr.flush()
@@ -112,7 +113,7 @@ class Kubelet:
 
     def _on_pod(self, kind: EventType, obj: Obj, old: Obj | None) -> None:
         if obj["spec"].get("nodeName") in self.nodes.stopped:
-            return  # nobody is there to see it; `start_node` catches up
+            return  # no node is running; `start_node` catches up
         uid = obj["metadata"]["uid"]
         pod = self.pods.get(uid)
         if kind == "DELETED":
@@ -127,7 +128,7 @@ class Kubelet:
             self._homeless.setdefault(obj["spec"]["nodeName"], {})[uid] = obj
 
     def _on_node_added(self, name: str) -> None:
-        """Pods may be bound to a node before it is there."""
+        """Pods may be bound to a node before it exists."""
         for uid in self._homeless.pop(name, {}):
             if uid in self._pods.known:
                 self._on_pod("MODIFIED", self._pods.known[uid], None)
@@ -167,7 +168,7 @@ class Kubelet:
             self._on_pod("MODIFIED", obj, None)
 
     async def delete(self, pod: Pod) -> None:
-        """Remove the object of a Pod whose containers have ended, as its kubelet does."""
+        """Delete the object of a Pod whose containers have ended, as its kubelet does."""
         await self._delete(pod.obj, lambda: pod.gone)
 
     async def _delete(self, obj: Obj, gone: Callable[[], bool]) -> None:
@@ -194,7 +195,7 @@ class Kubelet:
                 pod.kill_now()
 
     def start_node(self, name: str) -> None:
-        """The node is back: what happened meanwhile is seen, and told, now."""
+        """The node is back: changes in the meantime are noticed, and reported, now."""
         self.nodes.start(name)
         for pod in self._on_node(name):
             self.writer.distrust(pod)
@@ -208,7 +209,7 @@ class Kubelet:
         return [pod for pod in self.pods.values() if pod.spec["nodeName"] == name]
 
     def forget(self, pod: Pod) -> None:
-        """The Pod has ended. One that ended with its node begins anew if that is back already."""
+        """The Pod has ended. One that ended with its node starts again if that is back already."""
         self.pods.pop(pod.uid, None)
         self.writer.forget(pod)
         obj = self._pods.known.get(pod.uid)

@@ -1,8 +1,8 @@
-"""Nodes: registers the sandbox's own, adopts those that clients create, keeps their Leases fresh.
+"""Nodes: registers the sandbox's own, adopts those that clients create, renews their Leases.
 
-A Node that a client creates without a status becomes one like ours, so that a thousand nodes are
-one `kubectl create` away. Leases have a connection of their own and are renewed in batches: however
-busy the kubelet is with Pods, no node may be taken for lost because of that.
+A Node that a client creates without a status becomes one of the sandbox's, so that a thousand nodes
+are one `kubectl create` away. Leases have their own connection and are renewed in batches: however
+busy the kubelet is with Pods, no node may count as lost because of that.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Nodes:
                 raise
 
     def on_change(self, kind: EventType, node: Obj, old: Obj | None) -> None:
-        """For the reflector: adopt new nodes, notice when ours have become usable."""
+        """For the reflector: adopt new nodes, notice when the sandbox's own have become usable."""
         name = node["metadata"]["name"]
         if kind == "DELETED":
             self._known.pop(name, None)
@@ -108,19 +108,19 @@ class Nodes:
         self.on_usable()
 
     def start(self, name: str) -> None:
-        """The fault is over: say at once that the node is back."""
+        """The fault is over: report at once that the node is back."""
         self.stopped.discard(name)
         self._spawn(self._beat([name]))
         self._started.set()
         self._started.clear()
 
     async def until_running(self, name: str) -> None:
-        """Return when the node's kubelet is not stopped."""
+        """Return when the node's kubelet is running."""
         while name in self.stopped:
             await self._started.wait()
 
     def usable(self) -> bool:
-        """Whether every node of our own is Ready and may be scheduled to."""
+        """Whether every node of the sandbox's own is Ready and schedulable."""
         own = [f"node-{n + 1}" for n in range(self._config.nodes)]
         return all(name in self._known and _is_usable(self._known[name]) for name in own)
 
@@ -134,7 +134,7 @@ class Nodes:
             await self._create_lease(name)
             await self._client.patch(f"/api/v1/nodes/{name}/status", self._status(name, node))
         except (ApiError, ConnectionError, FileNotFoundError):
-            self._known.pop(name, None)  # the next change of the node tries again
+            self._known.pop(name, None)  # the node's next change retries
 
     def _status(self, name: str, node: Obj) -> Obj:
         now = self._clock.stamp()
@@ -173,7 +173,7 @@ class Nodes:
         last, credit = loop.time(), 0.0
         while True:
             await asyncio.sleep(period / TICKS)
-            # By what has passed, not by what was slept: who was held up catches up.
+            # By elapsed time, not by time slept: a delayed renewal catches up.
             credit += (loop.time() - last) / period * len(self._known)
             last = loop.time()
             credit = min(credit, float(len(self._known)))
@@ -184,14 +184,14 @@ class Nodes:
                 await self._beat(names)
 
     async def _beat(self, names: list[str]) -> None:
-        """Renew these Leases; what fails is tried again at the next beat, as the kubelet does."""
+        """Renew these Leases; failures are retried at the next beat, as in the kubelet."""
         names = [name for name in names if name in self._known and name not in self.stopped]
         try:
             answers = await self._beats.batch([self._renewal(name) for name in names])
             for name, answer in zip(names, answers, strict=True):
                 if isinstance(answer, ApiError) and answer.code == 404:
                     await self._create_lease(name)
-            # Given up for lost (a fault, a long pause of the machine): say that they are back.
+            # Considered lost (a fault, a long pause of the host): report that they are back.
             lost = [n for n in names if n in self._known and not _is_ready(self._known[n])]
             await self._beats.batch([self._return(name) for name in lost])
         except (ApiError, ConnectionError, FileNotFoundError):

@@ -1,9 +1,9 @@
-"""The kubelet's safety net: what the API has of its Pods against what it holds itself.
+"""The kubelet's safety net: compares the API's Pods with those it runs.
 
-Every half minute the watched Pods are compared with the Pods that are looked after. A difference
-that stands twice is put right: a Pod that nobody looks after is taken up, one that is terminating
-with nobody left to end it is removed, and one that the API has no more is ended. Each is said on
-the kubelet's log, for none should ever be found.
+Every half minute the watched Pods are compared with the running ones. A difference that is seen
+twice is corrected: a Pod that is not run is taken up, a terminating one that nothing will end is
+deleted, and one that the API no longer has is ended. Each correction is logged, because none should
+ever be needed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ TERMINAL = ("Succeeded", "Failed")
 
 
 class Held(Protocol):
-    """A Pod that is looked after."""
+    """A Pod that the kubelet runs."""
 
     gone: bool
 
@@ -36,7 +36,8 @@ class Strays:
     def found(
         self, known: Mapping[str, Obj], held: Mapping[str, Held], running: Collection[str]
     ) -> set[str]:
-        """Uids that differ now and differed at the last look; `running` are the nodes asked."""
+        """Uids that differ now and differed at the last look; `running` are the nodes to
+        compare."""
         now = {uid for uid, obj in known.items() if uid not in held and _wants(obj, running)}
         now |= {
             uid
@@ -49,7 +50,7 @@ class Strays:
 
 
 def _wants(obj: Obj, running: Collection[str]) -> bool:
-    """Whether a kubelet has to do something for this Pod."""
+    """Whether a kubelet has to act on this Pod."""
     if obj["spec"].get("nodeName") not in running:
         return False
     if "deletionTimestamp" in obj["metadata"]:

@@ -1,8 +1,8 @@
-"""Writes Pod status: what changed between two writes of one Pod goes out as one.
+"""Writes Pod status: changes between two writes of one Pod are sent as one.
 
-A Pod is marked and written by one of a few workers; a change that comes while its write is under
-way marks it again. A write that equals the last one is not sent, unless someone else changed the
-kubelet's own conditions meanwhile (the status manager's needsReconcile).
+A Pod is marked and then written by one of a few workers; a change during its write marks it again.
+A write that equals the last one is not sent, unless someone else changed the kubelet's own
+conditions meanwhile (the status manager's needsReconcile).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ RETRY = 0.2
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """What was written of a Pod, and the version that the object had then."""
+    """What was written for a Pod, and the object's version at that time."""
 
     status: Obj
     version: int
@@ -34,8 +34,8 @@ class _Written:
 class StatusWriter:
     """The queue of Pods whose status is to be written.
 
-    A uid is queued exactly when it is marked and not under way: each step costs the same however
-    many Pods wait, since thousands of them may end in one moment.
+    A uid is queued exactly when it is marked and not being written: each step costs the same
+    however many Pods wait, since thousands of them may end at one moment.
     """
 
     def __init__(self, client: Client) -> None:
@@ -61,7 +61,8 @@ class StatusWriter:
         self.mark(pod)
 
     def seen(self, pod: Pod) -> None:
-        """There is a newer object: if others changed our conditions in it, they are set right."""
+        """There is a newer object: if others changed the kubelet's conditions in it, they are
+        corrected."""
         written = self._written.get(pod.uid)
         if written is None or pod.uid in self._busy or pod.uid in self._marked:
             return
@@ -76,7 +77,7 @@ class StatusWriter:
         self._tell_flushed(pod.uid)
 
     async def flush(self, pod: Pod) -> None:
-        """Return when everything known of `pod` until now is written, or nobody asks any more."""
+        """Return when everything known of `pod` until now is written, or it was forgotten."""
         if not pod.gone and (pod.uid in self._marked or pod.uid in self._busy):
             done = asyncio.get_running_loop().create_future()
             self._flushed.setdefault(pod.uid, []).append(done)
@@ -123,7 +124,7 @@ class StatusWriter:
             self._written[pod.uid] = _Written(status, version)
         except ApiError as error:
             if error.code in (404, 409):
-                return  # it is gone, or another Pod of that name is there: the watch will tell
+                return  # it is gone, or another Pod with that name exists: the watch will show that
             if 400 <= error.code < 500 and error.code != 429:
                 raise
             await self._again(pod)
@@ -136,12 +137,12 @@ class StatusWriter:
 
 
 def _owned(status: Obj) -> set[tuple[str, str]]:
-    """Our conditions, as far as others could care to change them."""
+    """The kubelet's conditions, as far as changes by others matter."""
     return {(c["type"], c["status"]) for c in status.get("conditions", []) if c["type"] in OWNED}
 
 
 def _stripped(status: Obj) -> Obj:
-    """Without transition times: they move when a condition does."""
+    """Without transition times: they change with a condition."""
     conditions = [
         {key: value for key, value in condition.items() if key != "lastTransitionTime"}
         for condition in status["conditions"]

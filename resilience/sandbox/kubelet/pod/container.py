@@ -1,8 +1,8 @@
 """One container of one Pod: start, probe, restart with back-off, stop.
 
-A task runs `run` from the first start until the container will not start again. `stop` ends it as
-`killContainer` does: preStop, SIGTERM, the rest of the grace period but at least two seconds,
-SIGKILL. Everything it learns goes into its `ContainerState`, and `pod.touch()` publishes it.
+A task executes `run` from the first start until the container will not start again. `stop` ends it
+as `killContainer` does: preStop, SIGTERM, the rest of the grace period but at least two seconds,
+SIGKILL. All results go into its `ContainerState`, and `pod.touch()` publishes it.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Container:
     # Starting and restarting.
 
     async def run(self) -> None:
-        """Run instances until the restart policy, or `stop`, says that was the last one."""
+        """Run instances until the restart policy, or `stop`, makes one the last."""
         while not self._stopping.is_set():
             started = await self._start()
             if not started:
@@ -94,7 +94,7 @@ class Container:
             await self.sleep(CONFIG_RETRY)
             return False
         if self.told_to_end():
-            return False  # `stop` found nothing that runs, and nobody would end what began now
+            return False  # `stop` found nothing running, and nobody would end what starts now
         self.event("Normal", "Created", "Container created")
         if self.state.instance:
             self.state.restarts += 1
@@ -152,7 +152,7 @@ class Container:
         return tuple(stand_ins.filled(word, address, places) for word in words)
 
     def _user(self) -> dict[str, str]:
-        """Who the container runs as, for programs that say so: every Pod really is one's own."""
+        """The reported user of the container: every Pod really runs as the same user."""
         whole = self.pod.spec.get("securityContext") or {}
         context = {**whole, **(self.state.spec.get("securityContext") or {})}
         user, group = context.get("runAsUser"), context.get("runAsGroup")
@@ -164,7 +164,7 @@ class Container:
         message.parent.mkdir(parents=True, exist_ok=True)
         message.touch()
         for old in message.parent.glob(f"{number - 2}.[lm]*"):
-            old.unlink()  # only the previous instance's log can be asked for
+            old.unlink()  # only the previous instance's log can be requested
         for layer in message.parent.glob("*.root"):
             shutil.rmtree(layer, ignore_errors=True)  # each instance begins with the image's files
 
@@ -185,8 +185,8 @@ class Container:
         self.event("Normal", "Started", "Container started")
 
     def _has_process(self, image: catalogue.Image) -> bool:
-        """A `pause` has nothing to run, its only act is to end when told: it costs no process and
-        no directory, since thousands of them are made at once."""
+        """A `pause` runs nothing and only ends when asked to: it needs no process and no
+        directory, since thousands of them are created at once."""
         return image.name != "pause" or any(
             key in self.state.spec for key in ("lifecycle", "stdin", "tty")
         )
@@ -286,12 +286,13 @@ class Container:
             await self.sleep(wait)
 
     def restart(self, probe: str) -> None:
-        """A liveness or startup probe failed for good: end this instance, the loop starts anew."""
+        """A liveness or startup probe failed for good: end this instance, the loop starts a new
+        one."""
         grace = self.state.spec[f"{probe}Probe"].get("terminationGracePeriodSeconds")
         self.replace(f"failed {probe} probe, will be restarted", grace)
 
     def replace(self, why: str, grace: float | None = None) -> None:
-        """End this instance, and say why; the loop starts the next if the policy has one."""
+        """End this instance, with a reason; the loop starts the next if the policy allows one."""
         self.event("Normal", "Killing", f"Container {self.state.name} {why}")
         self.pod.spawn(self._end_instance(self.pod.grace() if grace is None else grace))
 
@@ -306,7 +307,7 @@ class Container:
         return True
 
     def end_for_memory(self) -> None:
-        """Its memory limit is passed: what the kernel's OOM killer does to process 1."""
+        """Its memory limit is exceeded: what the kernel's OOM killer does to process 1."""
         self._out_of_memory = True
         self.crash()
 
@@ -329,7 +330,7 @@ class Container:
         if exited is None or exited.done():
             return
         self._deadline = min(self._deadline, time.monotonic() + grace)
-        if self._ending:  # by a failed probe, say; it sees the new deadline
+        if self._ending:  # for instance by a failed probe; it sees the new deadline
             await asyncio.shield(exited)
             return
         self._ending = True
@@ -386,7 +387,7 @@ class Container:
         return directory / f"{number}.log"
 
     def wait_in(self, reason: str, message: str = "") -> None:
-        """The container waits; why stands in its state."""
+        """The container waits; its state says why."""
         self.state.state = {"waiting": {"reason": reason, "message": message}}
         self.pod.touch()
 

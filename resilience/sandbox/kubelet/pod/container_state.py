@@ -1,4 +1,4 @@
-"""What the kubelet knows of one Pod's containers while it runs them: plain mutable records."""
+"""The kubelet's record of one Pod's containers while it runs them: plain mutable records."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def role_of(spec: Obj, *, init: bool) -> Role:
 
 @dataclass(slots=True)
 class ContainerState:
-    """One container. `state` and `last_state` are as they stand in `containerStatuses`."""
+    """One container. `state` and `last_state` are in the form of `containerStatuses`."""
 
     spec: Obj
     role: Role
@@ -38,7 +38,7 @@ class ContainerState:
     """It has ended and will not start again."""
 
     def recall(self, pod: Obj, now: str) -> None:
-        """The node was dead: a container that ran before it counts as restarted now."""
+        """The node was dead: a container that ran before counts as restarted now."""
         old = pod.get("status", {})
         every = [*old.get("containerStatuses", []), *old.get("initContainerStatuses", [])]
         before: Obj = next((entry for entry in every if entry["name"] == self.name), {})
@@ -58,7 +58,7 @@ class ContainerState:
 
     @property
     def resources(self) -> Obj:
-        """Requests and limits, as they are now."""
+        """Requests and limits, at present."""
         found: Obj = self.spec.get("resources") or {}
         return found
 
@@ -80,7 +80,7 @@ class ContainerState:
 
     @property
     def field_path(self) -> str:
-        """How Events name it."""
+        """Its name in Events."""
         kinds = {"main": "containers", "ephemeral": "ephemeralContainers"}
         kind = kinds.get(self.role, "initContainers")
         return f"spec.{kind}{{{self.name}}}"

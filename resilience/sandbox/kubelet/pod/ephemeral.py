@@ -1,4 +1,4 @@
-"""Ephemeral containers: what `kubectl debug` adds to a Pod that runs.
+"""Ephemeral containers: what `kubectl debug` adds to a running Pod.
 
 Each starts once, as soon as its Pod has an address and volumes, is never restarted, and counts
 neither for readiness nor for the Pod's phase (pkg/kubelet/kuberuntime, `computePodActions`). It
@@ -28,7 +28,7 @@ class Ephemeral:
         self.can_start = asyncio.Event()
 
     def update(self) -> None:
-        """Take in what the Pod's object has more than before."""
+        """Take over the containers that the Pod's object has gained."""
         known = {container.state.name for container in self.containers}
         for spec in self._pod.spec.get("ephemeralContainers") or []:
             if spec["name"] not in known:

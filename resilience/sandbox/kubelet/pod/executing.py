@@ -1,4 +1,4 @@
-"""Running a command beside a container's main process: exec probes, hooks, `kubectl exec`."""
+"""Runs a command next to a container's main process: exec probes, hooks, `kubectl exec`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OUTPUT_LIMIT = 10 * 1024
 
 
 def launch_beside(container: Container, command: list[str]) -> Launch:
-    """A launch in the surroundings of `container`; LookupError when that cannot be."""
+    """A launch in the environment of `container`; LookupError when that is impossible."""
     main = container.launch
     if main is None or not container.state.running:
         raise LookupError(f"container {container.state.name} is not running")

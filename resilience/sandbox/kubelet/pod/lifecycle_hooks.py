@@ -15,7 +15,7 @@ HTTP_TIMEOUT = 30.0
 
 
 class HookFailed(Exception):
-    """The hook ran and failed; the text is what the Event says."""
+    """The hook ran and failed; the text is the Event's message."""
 
 
 async def run_hook(container: Container, name: str, hook: dict[str, Any]) -> None:

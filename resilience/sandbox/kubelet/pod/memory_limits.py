@@ -1,8 +1,8 @@
-"""Memory limits by watching: a container whose processes hold more than its limit is ended, 137.
+"""Memory limits by observation: a container whose processes exceed its limit is ended with 137.
 
-What counts is what its processes hold beyond the zygote's shared pages (`Rss` less `Shared`, as
-/proc/PID/statm tells): those belong to every container alike. A look every quarter of a second is
-no kernel: an allocation that comes and goes in between is not seen.
+What counts is memory beyond the zygote's shared pages (`Rss` minus `Shared` in /proc/PID/statm):
+those belong to every container alike. It checks every quarter of a second, so a short-lived
+allocation in between is not seen.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def held(pid: int) -> int:
 
 
 def limit_of(container: Container) -> int | None:
-    """The memory limit in bytes, None where there is none that can be read."""
+    """The memory limit in bytes, None without a readable one."""
     limits = (container.state.spec.get("resources") or {}).get("limits") or {}
     try:
         return int(quantity(limits["memory"])) if "memory" in limits else None
@@ -40,7 +40,7 @@ def limit_of(container: Container) -> int | None:
 
 
 class MemoryWatch:
-    """Looks at all running containers that have a limit."""
+    """Checks all running containers with a limit."""
 
     def __init__(self, pods: dict[str, Pod]) -> None:
         self._pods = pods

@@ -1,9 +1,9 @@
 """One Pod on its node: set-up, init containers, containers, termination, final status.
 
 A task follows the Pod from binding to removal. Deletion follows rules 3.7: readiness probing
-goes on, containers are stopped in parallel (sidecars after them, last first), then the terminal
-phase is written and the object deleted with grace 0. An object that is gone before that (grace 0)
-still gets SIGTERM at once and SIGKILL two seconds later.
+continues, containers are stopped in parallel (sidecars after them, last first), then the terminal
+phase is written and the object deleted with grace 0. If the object is gone before that (grace 0),
+the processes still get SIGTERM at once and SIGKILL two seconds later.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class Pod:
 
     @property
     def long_name(self) -> str:
-        """As texts name it: web-1_default(uid)."""
+        """Its name in texts: web-1_default(uid)."""
         return f"{self.name}_{self.namespace}({self.uid})"
 
     @property
@@ -224,12 +224,12 @@ class Pod:
             await container.stop(self._deadline)
 
     def _settle(self) -> None:
-        """All containers have ended: from now on the phase does not change any more."""
+        """All containers have ended: from now on the phase no longer changes."""
         begun = all(status.initialized(container.state) for container in self.containers)
         for container in self.containers:
             state = container.state
             state.ready = state.role == "init" and state.exit_code == 0
-            # Of a Pod that was never initialized, what waited goes on waiting (TerminatePod).
+            # In a Pod that was never initialized, waiting containers keep waiting (TerminatePod).
             if "terminated" not in state.state and (begun or state.last_state):
                 state.state = state.last_state or self._never_found()
         mains = [c.state for c in self.containers if c.state.role != "sidecar"]
@@ -305,7 +305,7 @@ class Pod:
     # What containers need.
 
     def touch(self) -> None:
-        """Something changed that the status tells."""
+        """Something changed that the status shows."""
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             if not waiter.done():
@@ -336,7 +336,7 @@ class Pod:
     async def exec(
         self, container: Container, command: list[str], timeout: float | None
     ) -> tuple[int, str]:
-        """Run a command beside the container's main process; exit code and output."""
+        """Run a command next to the container's main process; exit code and output."""
         return await execute(container, command, timeout)
 
     def event(self, kind: Any, reason: str, message: str, *, field_path: str = "") -> None:
@@ -344,7 +344,7 @@ class Pod:
         self.kubelet.events.record(self.obj, kind, reason, message, field_path=field_path)
 
     def spawn(self, body: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run `body` for as long as it needs; what it raises is the kubelet's to report."""
+        """Run `body` for as long as it needs; the kubelet reports what it raises."""
         task = asyncio.get_running_loop().create_task(body)
         self._tasks.add(task)
         task.add_done_callback(self._done)
@@ -357,7 +357,7 @@ class Pod:
             self._break(error)
 
     def _break(self, error: BaseException) -> None:
-        """A mistake of ours, met by this Pod: it fails and says so, the others run on."""
+        """A bug of the sandbox met by this Pod: it fails and says so, the others keep running."""
         self._broken = True
         traceback.print_exception(error)
         sys.stderr.flush()
@@ -370,12 +370,12 @@ class Pod:
         self.spawn(self._bury())
 
     async def _bury(self) -> None:
-        """What `_live` does at its end, for a Pod whose life was broken off."""
+        """The last steps of `_live`, for a Pod whose life was interrupted."""
         await self._stop.wait()
         await self._remove()
 
     def close_soon(self, descriptors: tuple[int, ...]) -> None:
-        """Close our copies of what was passed on."""
+        """Close this process's copies of what was passed on."""
         for descriptor in set(descriptors):
             os.close(descriptor)
 

@@ -1,7 +1,7 @@
 """Events about Pods, with the kubelet's real reasons and texts.
 
 A repeat within the same object raises the count of the first one, as client-go's correlator does.
-The queue is bounded and drops when full, as client-go's does: Events never hold up Pods.
+The queue is bounded and drops when full, as client-go's does: Events never delay Pods.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Events:
         *,
         field_path: str = "",
     ) -> None:
-        """Say something about `pod`, or about one of its containers by `field_path`."""
+        """Record an Event about `pod`, or about one of its containers by `field_path`."""
         event = self._event(pod, kind, reason, message, field_path)
         key = (pod["metadata"]["uid"], field_path, reason, message)
         try:
@@ -84,13 +84,13 @@ class Events:
         }
 
     async def run(self) -> None:
-        """Send what is recorded, one after another, until cancelled."""
+        """Send recorded Events, one after another, until cancelled."""
         while True:
             key, event = await self._queue.get()
             try:
                 await self._send(key, event)
             except (ApiError, ConnectionError, FileNotFoundError):
-                pass  # an Event is best effort: its namespace may be going
+                pass  # an Event is best effort: its namespace may be terminating
 
     async def _send(self, key: Key, event: Obj) -> None:
         sent = self._sent.get(key)

@@ -66,7 +66,7 @@ def phase(spec: Obj, containers: Sequence[ContainerState]) -> str:
 
 
 def _initializing(containers: Sequence[ContainerState]) -> bool:
-    """Whether main containers have to wait for init containers still."""
+    """Whether main containers still have to wait for init containers."""
     if any(c.role == "main" and (c.instance or c.last_state) for c in containers):
         return False
     return not all(map(initialized, containers))
@@ -156,7 +156,7 @@ def _condition(
         "type": kind,
         "status": status,
         "lastProbeTime": None,
-        # None of these is merged into an older value: null removes what no longer holds.
+        # None of these is merged into an older value: null removes outdated conditions.
         "reason": reason or None,
         "message": message or None,
         "lastTransitionTime": old["lastTransitionTime"] if same and old else now,

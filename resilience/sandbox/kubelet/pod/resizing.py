@@ -1,7 +1,7 @@
-"""A Pod resized in place: new requests and limits hold at once.
+"""A Pod resized in place: new requests and limits apply at once.
 
-The sandbox has no cgroups to change: what a limit does here (memory) reads the new value at its
-next look. A `resizePolicy` of RestartContainer replaces the instance, as on a real node.
+The sandbox has no cgroups to change: the memory limit's check uses the new value the next time. A
+`resizePolicy` of RestartContainer replaces the instance, as on a real node.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from resilience.sandbox.kubelet.pod.container import Container
 
 
 def take(container: Container, pod: Obj) -> bool:
-    """Take the resources of `container` over from the Pod's object; whether they changed."""
+    """Take over the resources of `container` from the Pod's object; returns whether they
+    changed."""
     state = container.state
     every = [*pod["spec"]["containers"], *(pod["spec"].get("initContainers") or [])]
     fresh: Obj = next((c for c in every if c["name"] == state.name), {})
@@ -25,7 +26,7 @@ def take(container: Container, pod: Obj) -> bool:
 
 
 def _needs_restart(spec: Obj, old: Obj, new: Obj) -> bool:
-    """Whether its resizePolicy asks for that, of a resource that changed."""
+    """Whether its resizePolicy demands that for a resource that changed."""
     asked = [
         policy["resourceName"]
         for policy in spec.get("resizePolicy") or []

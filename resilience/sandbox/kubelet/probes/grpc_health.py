@@ -1,4 +1,4 @@
-"""A gRPC health check (grpc.health.v1.Health/Check) with just enough HTTP/2 to ask once.
+"""A gRPC health check (grpc.health.v1.Health/Check) with just enough HTTP/2 for one call.
 
 One stream on a fresh connection: the status of the call is read from the trailers, the serving
 status from the message. Texts are those of pkg/probe/grpc.
@@ -29,7 +29,7 @@ NAMES = {0: "UNKNOWN", 1: "SERVING", 2: "NOT_SERVING", 3: "SERVICE_UNKNOWN"}
 
 
 async def check(action: Obj, address: str, shift: int, timeout: float) -> Result:
-    """Ask for `action["service"]` on `action["port"]`."""
+    """Check `action["service"]` on `action["port"]`."""
     port = published(int(action["port"]), shift)
     where = f"{address}:{action['port']}"
     try:
@@ -127,7 +127,7 @@ def _bare(flags: int, payload: bytes) -> bytes:
 
 
 def _refusal(said: dict[str, str]) -> str:
-    """What the trailers say against the call, "" where they say nothing."""
+    """The error in the trailers, "" if there is none."""
     code = said.get("grpc-status", "")
     name = CODES[int(code)] if code.isdigit() and int(code) < len(CODES) else "Unknown"
     text = unquote(said.get("grpc-message", ""))

@@ -1,7 +1,7 @@
-"""Reading compressed HTTP/2 headers (RFC 7541), as far as one answer's literal fields.
+"""Parses compressed HTTP/2 headers (RFC 7541), as far as one answer's literal fields.
 
-Fields that stand in full are returned; those that only name an entry of a table are passed over,
-which is enough for what a server says once (`grpc-status`), on a connection that asks once.
+Literal fields are returned; those that only refer to a table entry are skipped, which is enough for
+a field that a server sends once (`grpc-status`), on a connection with one call.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _INDEXED, _ADDED, _RESIZED = 0x80, 0x40, 0x20
 
 
 def fields(block: bytes) -> Iterator[tuple[str, str]]:
-    """Name and value of the literal fields; a name that stands in a table is "". ValueError."""
+    """Name and value of the literal fields; a name from a table is "". ValueError."""
     at = 0
     while at < len(block):
         first = block[at]

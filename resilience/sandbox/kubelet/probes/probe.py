@@ -22,7 +22,8 @@ USER_AGENT = "kube-probe/1.36"
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """`refused` tells an endpoint nobody listens on yet from one that answers badly."""
+    """`refused` distinguishes an endpoint that nothing listens on yet from one that answers
+    badly."""
 
     ok: bool
     message: str = ""
@@ -103,7 +104,7 @@ def _trusting() -> ssl.SSLContext:
 
 
 async def tcp(action: Obj, container: Obj, address: str, shift: int, timeout: float) -> Result:
-    """Can a connection be opened?"""
+    """Whether a connection can be opened."""
     host = action.get("host") or address
     port = port_of(action["port"], container)
     try:
@@ -129,5 +130,5 @@ def _dial_text(error: Exception, host: str, port: int) -> str:
 
 
 def kind_of(probe: dict[str, Any]) -> str:
-    """Which action a probe or hook has."""
+    """The action of a probe or hook."""
     return next(kind for kind in ("httpGet", "tcpSocket", "exec", "grpc", "sleep") if kind in probe)

@@ -1,10 +1,10 @@
-"""Probing one container instance: when to try, and what a run of results means.
+"""Probing one container instance: when to try, and the meaning of a run of results.
 
 The real kubelet tries at once when the container starts (`prober/worker.go`; its random delay of up
 to one period applies only right after the kubelet itself started) and again on each status change
-while the container is not ready (its manual trigger). Here: at once, and while nobody listens on
-the port yet, again after 10, 20, 40 ... ms until one period has passed. Those early refusals are
-not counted as failures, because the real kubelet's first try also comes a container start later.
+while the container is not ready (its manual trigger). Here: at once, and while nothing listens on
+the port yet, again after 10, 20, 40 ... ms until one period has passed. Those early refusals do not
+count as failures, because the real kubelet's first try also comes a container start later.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ Attempt = Callable[[float], Awaitable[Result]]
 
 @dataclass(slots=True)
 class Streak:
-    """Turns single results into a verdict that holds until enough opposite ones come in a row."""
+    """Turns single results into a verdict that holds until enough opposite results follow in a
+    row."""
 
     failure_threshold: int
     success_threshold: int
@@ -68,7 +69,8 @@ async def run(
     on_verdict: Callable[[bool, str], None],
     on_failure: Callable[[str], None],
 ) -> None:
-    """Probe until cancelled. `on_failure` hears each counted failure, `on_verdict` each verdict."""
+    """Probe until cancelled. `on_failure` is called with each counted failure, `on_verdict` with
+    each verdict."""
     streak = Streak(timing.failure_threshold, timing.success_threshold)
     await asyncio.sleep(timing.initial_delay)
     result = await _first(timing, attempt)
@@ -85,7 +87,7 @@ async def run(
 
 
 async def _first(timing: Timing, attempt: Attempt) -> Result:
-    """The first result that is more than "nobody listens yet", or the last one of the period."""
+    """The first result other than "nothing listens yet", or the last one of the period."""
     end = time.monotonic() + timing.period
     wait = FIRST_RETRY
     while True:

@@ -17,14 +17,14 @@ TITLES = {"startup": "Startup", "readiness": "Readiness", "liveness": "Liveness"
 
 
 class Probing:
-    """Tasks that live as long as one instance, and what they make of `ready` and `started`."""
+    """Tasks that live as long as one instance, and their effect on `ready` and `started`."""
 
     def __init__(self, container: Container) -> None:
         self._container = container
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def begin(self) -> None:
-        """A new instance runs: not ready until a probe says so, unless there is none."""
+        """A new instance runs: not ready until a probe succeeds, unless there is none."""
         if "startupProbe" in self._container.state.spec:
             self._start("startup")
         else:
@@ -72,7 +72,7 @@ class Probing:
             self._container.restart(kind)
 
     def end_liveness(self) -> None:
-        """The instance is being ended: it must not be found unhealthy for that."""
+        """The instance is being ended: it must not count as unhealthy because of that."""
         self._cancel("liveness")
         self._cancel("startup")
 
@@ -88,7 +88,7 @@ class Probing:
 
 
 async def attempt(container: Container, spec: Obj, timeout: float) -> Result:
-    """One try of a probe against the container as it runs now."""
+    """One attempt of a probe on the running container."""
     pod, kind = container.pod, probe.kind_of(spec)
     try:
         if kind == "httpGet":

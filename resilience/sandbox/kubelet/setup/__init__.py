@@ -1,1 +1,1 @@
-"""What a container is given before it starts: environment, volumes, references, image."""
+"""What a container receives before it starts: environment, volumes, references, image."""

@@ -53,7 +53,7 @@ def quantity(text: str | int | float) -> Decimal:
 
 
 def resource(container: Obj, reference: Obj, allocatable: dict[str, str]) -> str:
-    """`resourceFieldRef`: rounded up to whole divisors; a limit not set is the node's."""
+    """`resourceFieldRef`: rounded up to whole divisors; an unset limit is the node's."""
     kind, _, name = reference["resource"].partition(".")
     given = container.get("resources", {}).get(kind, {}).get(name)
     if given is None:

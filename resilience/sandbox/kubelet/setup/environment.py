@@ -1,7 +1,7 @@
 """A container's environment: `envFrom`, `env`, references and `$(NAME)` expansion.
 
-What is missing and not optional raises `ConfigError`, which becomes `CreateContainerConfigError`
-with the text the real kubelet gives.
+A missing and non-optional reference raises `ConfigError`, which becomes
+`CreateContainerConfigError` with the real kubelet's text.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What of the Pod's place the environment may tell."""
+    """The Pod's surroundings as far as the environment may show them."""
 
     address: str
     host_address: str
@@ -34,7 +34,7 @@ class Surroundings:
 
 
 def expand(text: str, known: Mapping[str, str]) -> str:
-    """`$(NAME)` where NAME is known; `$$` is a literal dollar; anything else stays."""
+    """`$(NAME)` if NAME is known; `$$` is a literal dollar; everything else stays."""
 
     def value(match: re.Match[str]) -> str:
         if match[1]:
@@ -47,7 +47,7 @@ def expand(text: str, known: Mapping[str, str]) -> str:
 async def build(
     pod: Obj, container: Obj, references: References, around: Surroundings
 ) -> dict[str, str]:
-    """The variables of `container`, in order, later ones over earlier ones."""
+    """The variables of `container`, in order, later ones replacing earlier ones."""
     namespace = pod["metadata"]["namespace"]
     found = {**around.services, **_cluster(around)}
     for source in container.get("envFrom") or []:
@@ -69,7 +69,7 @@ async def build(
 
 
 def _checked(found: dict[str, str]) -> dict[str, str]:
-    """No program can be given a variable that holds a NUL: it would end there."""
+    """A variable cannot hold a NUL: it would end there."""
     for name, value in found.items():
         if "\0" in name or "\0" in value:
             raise ConfigError(f"environment variable {name!r} contains a NUL character")
@@ -98,7 +98,7 @@ _TITLE = {"configmaps": "ConfigMap", "secrets": "Secret"}
 async def _all(
     references: References, plural: str, namespace: str, reference: Obj
 ) -> dict[str, bytes]:
-    """What can be variables: of a ConfigMap `data`, not `binaryData`."""
+    """The entries that can be variables: of a ConfigMap `data`, not `binaryData`."""
     obj = await references.find(plural, namespace, reference["name"])
     if obj is None:
         if reference.get("optional"):

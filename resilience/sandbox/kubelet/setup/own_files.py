@@ -1,8 +1,8 @@
 """/etc/hosts and /etc/resolv.conf of a Pod, as the kubelet writes them.
 
 Source: managedHostsFileContent and nodeHostsFileContent in pkg/kubelet/kubelet_pods.go,
-pkg/kubelet/network/dns. Names are answered by the cluster's DNS whatever resolv.conf says: it is
-there for programs and people who read it.
+pkg/kubelet/network/dns. The cluster's DNS answers names whatever resolv.conf says: the file is for
+programs and people who read it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MACHINES = "/etc/resolv.conf"
 
 
 def image_root(directory: Path, image: str) -> str:
-    """Where the files of an image are; empty where it has none beside its programs."""
+    """The directory of an image's files; empty if it has none besides its programs."""
     place = directory / "images" / image
     return str(place) if place.exists() else ""
 
@@ -58,7 +58,7 @@ def _aliases(aliases: Any) -> str:
 
 
 def resolv_conf(pod: Obj) -> str:
-    """The resolver's configuration where the Pod has a `dnsConfig`; empty where it has none."""
+    """The resolver's configuration if the Pod has a `dnsConfig`; else empty."""
     spec = pod["spec"]
     config = spec.get("dnsConfig") or {}
     policy = spec.get("dnsPolicy", "ClusterFirst")
@@ -78,7 +78,7 @@ def resolv_conf(pod: Obj) -> str:
 
 
 def _base(policy: str, namespace: str) -> tuple[list[str], list[str], dict[str, str | None]]:
-    """What `dnsPolicy` gives before `dnsConfig` is added: servers, search list, options."""
+    """The settings of `dnsPolicy` before `dnsConfig` is added: servers, search list, options."""
     if policy == "None":
         return [], [], {}
     servers, searches = _of_machine()

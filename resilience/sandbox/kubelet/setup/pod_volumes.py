@@ -2,7 +2,7 @@
 
 Data volumes are written as the kubelet's atomic writer does: a new directory, then one rename of
 the link `..data`, so that a reader never sees half of an update. A hostPath is a directory of its
-(simulated) node, never one of the machine.
+(simulated) node, never one of the host.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Files = dict[str, tuple[bytes, int]]
 
 
 class MountError(Exception):
-    """The volume is not there yet; the Pod stays ContainerCreating and it is tried again."""
+    """The volume does not exist yet; the Pod stays ContainerCreating and it is tried again."""
 
 
 class Volumes:
@@ -47,17 +47,17 @@ class Volumes:
         self._sources: dict[str, Path] = {}
 
     async def set_up(self) -> None:
-        """Make every volume; MountError for the first that cannot be made now."""
+        """Create every volume; MountError for the first that cannot be created now."""
         for volume in self._pod["spec"].get("volumes") or []:
             self._sources[volume["name"]] = await self._make(volume)
 
     @property
     def has_data(self) -> bool:
-        """Whether there is anything that follows changes of other objects."""
+        """Whether any volume follows changes of other objects."""
         return any(k in v for v in self._pod["spec"].get("volumes") or [] for k in DATA)
 
     async def refresh(self, pod: Obj) -> None:
-        """Bring data volumes up to date."""
+        """Update data volumes."""
         self._pod = pod
         for volume in pod["spec"].get("volumes") or []:
             if any(kind in volume for kind in DATA):
@@ -76,7 +76,7 @@ class Volumes:
             place = self._of_node(volume["hostPath"], name)
         elif "emptyDir" in volume or len(volume) == 1:
             place.mkdir(parents=True, exist_ok=True)
-            place.chmod(0o777)  # Whatever user a container runs as, it may write.
+            place.chmod(0o777)  # Writable, whatever user a container runs as.
         else:
             kind = next(key for key in volume if key != "name")
             raise MountError(
@@ -105,7 +105,7 @@ class Volumes:
         return place
 
     async def _claim(self, claim: str, volume: str, *, own: bool = False) -> Path:
-        """The directory of a claim; `own` where it must have been made for this very Pod."""
+        """The directory of a claim; `own` if it must have been created for this very Pod."""
         namespace = self._pod["metadata"]["namespace"]
         found = await self._references.find("persistentvolumeclaims", namespace, claim)
         if found is None:
@@ -205,7 +205,7 @@ class Volumes:
         return files
 
     def mounts(self, container: Obj, environment: dict[str, str]) -> tuple[Mount, ...]:
-        """The mounts of one container; MountError for what cannot be shown."""
+        """The mounts of one container; MountError for what cannot be mounted."""
         from resilience.sandbox.kubelet.setup.environment import expand
 
         found = []
@@ -228,7 +228,7 @@ class Volumes:
 
 
 def reclaim(root: Path, kind: EventType, volume: Obj) -> None:
-    """A PersistentVolume changed: once it is deleted, its data go if that is its policy."""
+    """A PersistentVolume changed: once it is deleted, its data is deleted if its policy says so."""
     deletes = volume["spec"].get("persistentVolumeReclaimPolicy") == "Delete"
     if kind == "DELETED" and deletes:
         shutil.rmtree(root / "volumes" / volume["metadata"]["name"], ignore_errors=True)

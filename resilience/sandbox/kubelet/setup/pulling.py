@@ -1,4 +1,4 @@
-"""Pulling an image: either the catalogue has it at once, or the name is wrong.
+"""Pulling an image: the catalogue has it, or the name is wrong.
 
 Texts are containerd's and the kubelet's, followed by what the sandbox has and the remedy.
 """
@@ -64,7 +64,7 @@ class Pull:
         container.event("Warning", "Failed", f'Failed to pull image "{reference}": {message}')
         container.event("Warning", "Failed", "Error: ErrImagePull")
         container.wait_in("ErrImagePull", message)
-        # The next sync, a moment later, finds the back-off running and says so.
+        # The next sync, a moment later, finds the back-off running and reports it.
         await container.sleep(1.0)
         again = f'Back-off pulling image "{reference}"'
         container.event("Normal", "BackOff", again)

@@ -1,4 +1,4 @@
-"""What Pods refer to: ConfigMaps, Secrets, claims. Fetched when needed, nothing is kept."""
+"""Objects that Pods refer to: ConfigMaps, Secrets, claims. Read when needed, nothing is cached."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class References:
             raise
 
     async def _request(self, method: str, path: str, body: Obj | None = None) -> Obj:
-        """Insist while the API server is overloaded, failing or away: a kubelet has time."""
+        """Retry while the API server is overloaded, failing or unreachable: a kubelet has time."""
         while True:
             try:
                 return await self._client.request(method, path, body)

@@ -1,6 +1,6 @@
-"""Environment variables that tell a container of the Services in its namespace.
+"""Environment variables that describe the Services of a container's namespace.
 
-Source: pkg/kubelet/envvars. As on a real node they are those of the moment when the container
+Source: pkg/kubelet/envvars. As on a real node they are those at the moment when the container
 starts, headless Services have none, and `enableServiceLinks: false` leaves them out.
 """
 
@@ -10,7 +10,7 @@ from resilience.sandbox.kube.api import EventType, Obj
 
 
 class ServiceLinks:
-    """Follows Services; `seen` belongs to a reflector of them."""
+    """Follows Services; a reflector calls `seen`."""
 
     def __init__(self) -> None:
         self._services: dict[str, dict[str, Obj]] = {}

@@ -1,1 +1,1 @@
-"""What the kubelet answers: logs, exec, attach, port-forward, faults."""
+"""The kubelet's endpoints: logs, exec, attach, port-forward, faults."""

@@ -1,7 +1,7 @@
-"""What SPDY frames travel in: the bare connection after its handshake, or a WebSocket.
+"""What carries SPDY frames: the bare connection after its handshake, or a WebSocket.
 
-The handshake (k8s.io/streaming, `httpstream`): the client offers protocols, most wanted first, in
-`X-Stream-Protocol-Version`, and the answer names the one that is spoken from then on.
+The handshake (k8s.io/streaming, `httpstream`): the client offers protocols, preferred first, in
+`X-Stream-Protocol-Version`, and the answer names the one in use from then on.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ _PIECE = 1 << 16
 
 
 class Carrier(Protocol):
-    """Bytes both ways; how they are cut into messages means nothing."""
+    """Bytes both ways; message boundaries mean nothing."""
 
     def messages(self) -> AsyncIterator[bytes]:
-        """What comes from the client, until it goes."""
+        """The client's bytes, until it disconnects."""
         ...
 
     async def send(self, data: bytes) -> None:
@@ -29,7 +29,7 @@ class Carrier(Protocol):
         ...
 
     async def close(self) -> None:
-        """Say goodbye."""
+        """Close."""
         ...
 
 
@@ -51,17 +51,17 @@ class Plain:
         await self._writer.drain()
 
     async def close(self) -> None:
-        """Everything that was sent has left."""
+        """Everything sent so far has left."""
         await self._writer.drain()
 
 
 def is_spdy(request: Request) -> bool:
-    """Whether the client asks for SPDY on the bare connection."""
+    """Whether the client requests SPDY on the bare connection."""
     return request.headers.get("upgrade", "").lower() == SPDY
 
 
 def accept(request: Request, spoken: Sequence[str]) -> tuple[Plain, str]:
-    """Answer the handshake with the first protocol the client offers of `spoken`; ApiError 403."""
+    """Answer the handshake with the client's first protocol that is in `spoken`; ApiError 403."""
     offered = [word.strip() for word in request.headers.get(OFFER, "").split(",") if word.strip()]
     chosen = next((name for name in offered if name in spoken), None)
     if chosen is None:

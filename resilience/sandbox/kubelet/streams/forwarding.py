@@ -1,9 +1,9 @@
 """Port-forward: connections from the client to ports of a Pod.
 
-kubectl's way is SPDY streams (`tunnel`), in a WebSocket or on the bare connection. The older one
+kubectl uses SPDY streams (`tunnel`), in a WebSocket or on the bare connection. The older way
 (k8s.io/cri-streaming, `portforward`) names the ports in the query; in the WebSocket's messages
-channels 2i carry data and 2i+1 errors, each opened by its port number. What cannot be connected is
-said on the error channel, and the other ports go on.
+channels 2i carry data and 2i+1 errors, each opened by its port number. A failed connection is
+reported on the error channel, and the other ports continue.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ PIECE = 32768
 
 
 async def serve(pod: Pod, request: Request) -> None:
-    """Carry connections to ports of the Pod until the client goes; ApiError for a bad request."""
+    """Carry connections to ports of the Pod until the client disconnects; ApiError for a bad
+    request."""
     if carrier.is_spdy(request):
         plain, _ = carrier.accept(request, (SPDY_PROTOCOL,))
         await Tunnel(pod, plain).serve()
@@ -50,7 +51,7 @@ def _ports(request: Request) -> list[int]:
 
 
 class Older:
-    """One client; a connection for each port it names, made at once."""
+    """One client; a connection for each port it names, opened at once."""
 
     def __init__(self, pod: Pod, socket: WebSocket) -> None:
         self._pod = pod
@@ -60,7 +61,7 @@ class Older:
         self._made: dict[int, asyncio.Event] = {}
 
     async def serve(self, ports: list[int]) -> None:
-        """Carry until the client goes or every connection has ended."""
+        """Carry until the client disconnects or every connection has ended."""
         for index, port in enumerate(ports):
             for channel in (2 * index, 2 * index + 1):
                 await self._put(channel, struct.pack("<H", port))
@@ -72,7 +73,7 @@ class Older:
             async for message in self._socket.messages():
                 await self._pass(message)
         except ConnectionError:
-            pass  # gone, or it does not keep to the protocol: closing is all there is to do
+            pass  # gone, or it violates the protocol: closing is all there is to do
         finally:
             for task in tasks:
                 task.cancel()
@@ -86,7 +87,8 @@ class Older:
             await self._socket.send(bytes((channel,)) + data)
 
     async def _pass(self, message: bytes) -> None:
-        """Data from the client; what comes before the connection stands waits for it."""
+        """Data from the client; data that arrives before the connection is established waits for
+        it."""
         channel, data = self._read(message)
         made = self._made.get(channel)
         if made is None:
@@ -120,7 +122,7 @@ class Older:
         await self._end(channel)
 
     async def _end(self, channel: int) -> None:
-        """One connection has ended; with the last of them ends the client's."""
+        """One connection has ended; the last one ends the client's."""
         self._made.pop(channel).set()
         writer = self._writers.pop(channel, None)
         if writer is not None:

@@ -1,4 +1,4 @@
-"""What the kubelet answers on its socket: logs, exec, attach, port-forward, and faults.
+"""The kubelet's answers on its socket: logs, exec, attach, port-forward, and faults.
 
 Paths are those of the API server, which passes requests on unchanged after it has checked them.
 """
@@ -29,7 +29,7 @@ class KubeletServer:
         self._kubelet = kubelet
 
     async def handle(self, request: Request) -> None:
-        """Answer one request; ApiError for what is refused."""
+        """Answer one request; ApiError for refusals."""
         if request.path.startswith(_FAULT):
             pod_faults.handle(self._kubelet, request, request.path.removeprefix(_FAULT))
             return

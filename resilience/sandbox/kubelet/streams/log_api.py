@@ -72,7 +72,7 @@ def _number(request: Request, name: str) -> int | None:
 
 
 async def _follow(log: LogFile, path: Path, wanted: Wanted, request: Request) -> None:
-    """Send what is appended until the instance ends or the reader goes."""
+    """Send appended lines until the instance ends or the reader disconnects."""
     news = asyncio.Event()
     log.on_write.append(news.set)
     gone = asyncio.ensure_future(request.reader.read())

@@ -21,7 +21,7 @@ STATES = ("running", "kubelet-stopped", "dead")
 
 
 def handle(kubelet: Kubelet, request: Request, name: str) -> None:
-    """Answer `/sandbox/v1/faults/NAME`; ApiError for what is wrong with the request."""
+    """Answer `/sandbox/v1/faults/NAME`; ApiError for an invalid request."""
     if request.method == "GET" and name == "node":
         request.answer(200, {"stopped": sorted(kubelet.nodes.stopped)})
         return
@@ -37,7 +37,7 @@ def handle(kubelet: Kubelet, request: Request, name: str) -> None:
 
 
 def _pod(kubelet: Kubelet, body: Obj, act: Callable[[Container], bool]) -> list[str]:
-    """Act on one container of a Pod, or on all that run; returns their names."""
+    """Act on one container of a Pod, or on all running ones; returns their names."""
     pod = find_pod(kubelet, _text(body, "namespace"), _text(body, "pod"))
     uid, wanted = body.get("uid"), body.get("container")
     if uid and uid != pod.uid:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def find_pod(kubelet: Kubelet, namespace: str, name: str) -> Pod:
-    """The Pod of that name as the kubelet runs it: the newest, if an old one still ends."""
+    """The Pod with that name as the kubelet runs it: the newest, if an old one is still ending."""
     found = [p for p in kubelet.pods.values() if (p.namespace, p.name) == (namespace, name)]
     if not found:
         raise ApiError(404, "NotFound", f'pods "{name}" not found')

@@ -1,8 +1,8 @@
-"""exec and attach: a command beside a container's main process, or that process itself.
+"""exec and attach: a command next to a container's main process, or that process itself.
 
-What carries the streams is agreed on in `accept`; from there on everything is `Channels`. An exec
-ends with its command's exit code, an attach with success whatever the container ended with: its
-status tells that (k8s.io/cri-streaming, `remotecommand`).
+`accept` negotiates what carries the streams; from there on everything is `Channels`. An exec ends
+with its command's exit code, an attach with success whatever the container ended with: its status
+tells that (k8s.io/cri-streaming, `remotecommand`).
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _refusal(text: str) -> Obj:
 
 
 async def accept(request: Request, wanted: Wanted) -> Channels:
-    """Answer the handshake of either kind; ApiError where no protocol fits."""
+    """Answer the handshake of either kind; ApiError if no protocol matches."""
     if carrier.is_spdy(request):
         plain, chosen = carrier.accept(request, spdy_channels.PROTOCOLS)
         return await spdy_channels.open_streams(plain, chosen, wanted)
@@ -56,7 +56,7 @@ async def accept(request: Request, wanted: Wanted) -> Channels:
 
 
 async def exec_command(container: Container, request: Request) -> None:
-    """Run a command and carry its streams until it ends or the client goes."""
+    """Run a command and carry its streams until it ends or the client disconnects."""
     wanted = Wanted.of(request)
     channels = await accept(request, wanted)
     try:
@@ -84,7 +84,7 @@ async def exec_command(container: Container, request: Request) -> None:
     feeding = asyncio.ensure_future(_feed(channels, entry, ends.terminal))
     both: set[asyncio.Future[Any]] = {ended, feeding}
     await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-    if not ended.done():  # the client went away
+    if not ended.done():  # the client disconnected
         zygote.signal(launch.id, signal.SIGKILL)
     code = await ended
     await asyncio.gather(*copies)
@@ -95,17 +95,17 @@ async def exec_command(container: Container, request: Request) -> None:
 
 
 async def _copy(source: int, channels: Channels, channel: int) -> None:
-    """Send what a descriptor brings, until it ends."""
+    """Send a descriptor's output, until it ends."""
     reader = await terminal.reader(source)
     try:
         while data := await reader.read(PIECE):
             await channels.send(channel, data)
     except OSError:
-        pass  # the client is gone, or the terminal is: nobody has it open any more (EIO)
+        pass  # the client is gone, or the terminal is: no process has it open any more (EIO)
 
 
 async def _feed(channels: Channels, entry: terminal.Entry, tty: int) -> None:
-    """Pass on what the client sends, until it goes."""
+    """Pass on the client's data, until it disconnects."""
     try:
         async for channel, data in channels.incoming():
             if channel == RESIZE and data is not None and tty >= 0:
@@ -115,11 +115,11 @@ async def _feed(channels: Channels, entry: terminal.Entry, tty: int) -> None:
             elif channel == STDIN and tty < 0:
                 entry.close()
     except ConnectionError:
-        pass  # it does not keep to the protocol, and is as good as gone
+        pass  # it violates the protocol, and counts as gone
 
 
 async def attach(container: Container, request: Request) -> None:
-    """Carry the container's own streams from now on until it ends or the client goes."""
+    """Carry the container's own streams from now on until it ends or the client disconnects."""
     wanted = Wanted.of(request)
     log = container.log
     if log is None or log.closed:

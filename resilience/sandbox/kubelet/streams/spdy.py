@@ -1,8 +1,8 @@
 """SPDY/3.1 framing (draft-mbelshe-httpbis-spdy-00), as far as kubectl uses it.
 
-It comes inside a WebSocket or on the bare connection (see `carrier`). Only what a server needs:
+It is carried by a WebSocket or the bare connection (see `carrier`). Only what a server needs:
 streams that the client opens, data both ways, end of stream. There is no flow control: kubectl's
-library does none either.
+library has none either.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ DICTIONARY = (
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One frame from the client: `kind` 0 is data; `headers` only where a stream opens."""
+    """One frame from the client: `kind` 0 is data; `headers` only if a stream opens."""
 
     kind: int
     stream: int
@@ -61,7 +61,7 @@ class Codec:
         self._arrived = bytearray()
 
     def feed(self, data: bytes) -> Iterator[Frame]:
-        """The frames that are whole with `data`; ValueError for what is no SPDY/3."""
+        """The frames that `data` completes; ValueError for anything but SPDY/3."""
         self._arrived += data
         while len(self._arrived) >= 8:
             first, second = struct.unpack_from(">II", self._arrived)

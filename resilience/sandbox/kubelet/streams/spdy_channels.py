@@ -1,8 +1,8 @@
 """exec and attach over SPDY streams: one stream for each channel, opened by the client.
 
-Each stream's `streamtype` header names its channel. The command starts when all that the query
-asks for are there (k8s.io/cri-streaming, `remotecommand`); who opens fewer is dropped after half a
-minute.
+Each stream's `streamtype` header names its channel. The command starts when all requested streams
+are open (k8s.io/cri-streaming, `remotecommand`); a client that opens fewer is disconnected after
+half a minute.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class InSpdy:
         self._frames = self._read()
 
     async def open(self, expected: frozenset[int]) -> None:
-        """Wait for the streams of these channels; ConnectionError when they do not come."""
+        """Wait for the streams of these channels; ConnectionError when they do not arrive."""
         missing = set(expected)
         try:
             async with asyncio.timeout(CREATION):
@@ -62,7 +62,7 @@ class InSpdy:
         return channel
 
     async def _read(self) -> AsyncIterator[spdy.Frame]:
-        """Frames until the client goes; pings are answered on the way."""
+        """Frames until the client disconnects; pings are answered on the way."""
         async for data in self._carrier.messages():
             try:
                 for frame in self._codec.feed(data):

@@ -1,8 +1,8 @@
-"""Port-forward as kubectl does it: SPDY/3.1, inside a WebSocket or on the bare connection.
+"""Port-forward for kubectl: SPDY/3.1, inside a WebSocket or on the bare connection.
 
-For each connection the client opens two streams with the same `requestid`: `streamtype` error,
-then data, both with the `port`. The data stream is the connection; a text on the error stream says
-why it could not be made. Both end with it.
+For each connection the client opens two streams with the same `requestid`: `streamtype` error, then
+data, both with the `port`. The data stream is the connection; a text on the error stream says why
+it failed. Both end with it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Tunnel:
         self._tasks: dict[int, asyncio.Task[None]] = {}
 
     async def serve(self) -> None:
-        """Carry until the client goes."""
+        """Carry until the client disconnects."""
         try:
             async for message in self._carrier.messages():
                 for frame in self._codec.feed(message):
@@ -68,7 +68,8 @@ class Tunnel:
         self._tasks[frame.stream] = task
 
     async def _pass(self, frame: spdy.Frame) -> None:
-        """Data from the client; what comes before the connection stands waits for it."""
+        """Data from the client; data that arrives before the connection is established waits for
+        it."""
         if frame.stream in self._waiting:
             self._waiting[frame.stream].append(frame)
         writer = self._writers.get(frame.stream)

@@ -17,7 +17,7 @@ LARGEST = 16 << 20
 
 
 class WebSocket:
-    """An accepted WebSocket with the subprotocol both sides speak."""
+    """An accepted WebSocket with the negotiated subprotocol."""
 
     def __init__(self, request: Request, protocol: str) -> None:
         self._reader = request.reader
@@ -63,7 +63,7 @@ class WebSocket:
             await self._writer.drain()
 
     async def close(self) -> None:
-        """Say goodbye."""
+        """Close."""
         if not self._closed:
             self._closed = True
             self._write(CLOSE, struct.pack(">H", NORMAL))
@@ -86,9 +86,9 @@ def _unmask(data: bytes, mask: bytes) -> bytes:
 
 
 def accept(request: Request, spoken: Sequence[str]) -> WebSocket:
-    """Answer the handshake with the first protocol the client offers of `spoken`; ApiError if none.
+    """Answer the handshake with the client's first protocol that is in `spoken`; ApiError if none.
 
-    A client that offers nothing speaks "", where that is spoken.
+    A client that offers nothing uses "", if that is in `spoken`.
     """
     text = request.headers.get("sec-websocket-protocol", "")
     offered = [word.strip() for word in text.split(",") if word.strip()] or [""]

@@ -1,8 +1,8 @@
 """exec and attach in the messages of a WebSocket.
 
 Every message begins with its channel: a byte, or in the base64 protocols a digit before base64
-text. v5 adds 255, which closes the channel it names. The protocol without a name is what a client
-speaks that offers none.
+text. v5 adds 255, which closes the channel it names. The protocol without a name is that of a
+client that offers none.
 """
 
 from __future__ import annotations
