@@ -92,7 +92,7 @@ def _rule(rule: Any, *, wide: bool) -> str:
 
 
 def _reaches_out(verbs: Collection[str], kinds: Collection[str]) -> bool:
-    """Whether it is more than reading what is no secret, or asking who somebody is."""
+    """Whether it is more than reading what is no secret, or asking who someone is."""
     if set(kinds) and set(kinds) <= _REVIEWS and set(verbs) <= {"create"}:
         return False
     return bool(

@@ -115,7 +115,7 @@ class Found:
     maps: int
     namespace: str = NAMESPACE
     reported: bool = False
-    """Whether somebody was told of its damage before."""
+    """Whether someone was told of its damage before."""
 
     @property
     def locks(self) -> tuple[str, ...]:
