@@ -12,7 +12,7 @@ from resilience.cluster.dry import READS
 from resilience.cluster.errors import ClusterError
 from resilience.cluster.interface import Cluster, Object
 from resilience.cluster.transport import Call, HttpCluster, Middleware
-from resilience.config.targets import BURST, RATE, Target
+from resilience.config.targets import BURST, RATE, BadTarget, Target, load
 from resilience.engine.base.abort import Aborter, Why
 from resilience.engine.base.real_clock import EngineClock
 from resilience.engine.base.run_guard import RunGuard
@@ -66,7 +66,6 @@ class TargetGuard(LimitsOnly):
     def __init__(
         self,
         shared: Shared,
-        targets: Sequence[Target],
         clock: EngineClock,
         cluster: HttpCluster,
         wanted: Wanted,
@@ -74,7 +73,6 @@ class TargetGuard(LimitsOnly):
     ) -> None:
         super().__init__(terms.limits)
         settings = self._settings = shared.settings
-        self._targets = targets
         self._clock = clock
         self._cluster = cluster
         self._run = wanted.run
@@ -106,7 +104,16 @@ class TargetGuard(LimitsOnly):
         super().before(step)
         if step.phase is not Phase.THEN:
             asked = replace(self._agreed.reach, objects=())
-            consent.consent_to(self._cluster, self._targets, asked)
+            consent.consent_to(self._cluster, self._targets_now(), asked)
+
+    def _targets_now(self) -> Sequence[Target]:
+        """As the files say now: a target that was taken away or narrowed consents no more."""
+        try:
+            return load(self._settings.root)
+        except BadTarget as error:
+            raise Refused(f"the targets changed during the run, and cannot be read: {error}") from (
+                error
+            )
 
     def acting(self, cluster: Cluster) -> Cluster:
         return _through(cluster, self._to_act, self._agent)
@@ -150,7 +157,7 @@ class StepwiseGuard(TargetGuard):
     def before(self, step: Step) -> None:
         rights = of_step(step, self._namespace, self._directory)
         touched = of_one(step, self._namespace, self._directory)
-        consent.consent_to(self._cluster, self._targets, touched)
+        consent.consent_to(self._cluster, self._targets_now(), touched)
         if elsewhere := sorted(touched.namespaces - {self._namespace}):
             raise Refused(
                 f"{step.title} acts in namespace {', '.join(elsewhere)}, and a test in Python"
@@ -163,7 +170,6 @@ class StepwiseGuard(TargetGuard):
 
 def guard_of(
     shared: Shared,
-    targets: Sequence[Target],
     clock: EngineClock,
     cluster: HttpCluster,
     wanted: Wanted,
@@ -172,7 +178,7 @@ def guard_of(
     """The guard of a run whose locks are held; a lost lock ends the run."""
     _keep(terms.locks, terms.sink, wanted.aborter)
     kind = StepwiseGuard if wanted.reach is None else TargetGuard
-    return kind(shared, targets, clock, cluster, wanted, terms)
+    return kind(shared, clock, cluster, wanted, terms)
 
 
 def _through(cluster: Cluster, middleware: Middleware, agent: str) -> Cluster:

@@ -97,7 +97,7 @@ class TargetSite:
             self._undo_dead(cluster, wanted, locks)
             terms = Terms(agreed=agreed, limits=limits, locks=locks,
                           sink=JournalMap(books, wanted.run, journal))  # fmt: skip
-            guard = guard_of(shared, self.targets, self.clock, cluster, wanted, terms)
+            guard = guard_of(shared, self.clock, cluster, wanted, terms)
             acting = agreed.given_to(calm, f"run {wanted.run}", lambda: locks.lost)
             yield Guarded(cluster=acting, guard=guard, sinks=[terms.sink])
         finally:

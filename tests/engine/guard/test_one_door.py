@@ -302,3 +302,85 @@ def test_a_restore_brings_a_binding_back_as_it_was(project: Path, there: HttpClu
     assert back.returncode == 0, back.stdout
     assert there.get(ROLE_BINDING, "all", "shop")["roleRef"] == binding["roleRef"]
     there.delete(ROLE_BINDING, "all", "shop")
+
+
+WITHDRAWS = """
+from pathlib import Path
+
+from resilience.cluster.connection.wire import Wire
+
+sent, withdrawn = Wire.open, []
+
+
+def withdraw(self):
+    %s
+
+
+def open_(self, method, path, **more):
+    answer = sent(self, method, path, **more)
+    scales = method in ("PATCH", "PUT") and "/deployments/web" in path
+    if scales and not more.get("query", {}).get("dryRun") and not withdrawn:
+        withdrawn.append(path)
+        withdraw(self)
+    return answer
+
+
+Wire.open = open_
+"""
+"""A person takes consent away at the very moment after the first change."""
+
+LABEL_GONE = """sent(self, "PATCH", "/api/v1/namespaces/shop",
+         body={"metadata": {"labels": {"resilience/consent": None}}},
+         content_type="application/merge-patch+json").close()"""
+OTHER_TARGET = """file = Path("resilience.toml")
+    file.write_text(file.read_text().replace("shop", "lab"))"""
+NO_TARGET = """Path("resilience.toml").unlink()"""
+BROKEN_TARGET = """Path("resilience.toml").write_text("[targets")"""
+
+
+@pytest.mark.parametrize(
+    ("how", "why"),
+    [
+        (LABEL_GONE, "nothing allows acting in namespace 'shop'"),
+        (OTHER_TARGET, "nothing allows acting in namespace 'shop'"),
+        (NO_TARGET, "nothing allows acting in namespace 'shop'"),
+        (BROKEN_TARGET, "the targets changed during the run, and cannot be read"),
+    ],
+    ids=["label", "target narrowed", "target gone", "target broken"],
+)
+def test_consent_that_is_withdrawn_ends_the_run_and_what_it_changed_is_undone(
+    how: str, why: str, project: Path, there: HttpCluster
+) -> None:
+    labels = {"metadata": {"labels": {"resilience/consent": "allow"}}}
+    if how is not LABEL_GONE:
+        uid = there.get(NAMESPACES, "kube-system")["metadata"]["uid"]
+        text = f'[targets.prod]\ncontext = "prod"\ncluster = "{uid}"\nnamespaces = ["shop"]\n'
+        (project / "resilience.toml").write_text(text)
+        there.patch(NAMESPACES, "shop", {"metadata": {"labels": {"resilience/consent": None}}})
+    (project / "conftest.py").write_text(WITHDRAWS % how)
+    scenario(project, when="scale: {workload: deployment/web, replicas: 3}}, {kill: {pods: app=web,"
+                           " count: 1, grace: 0s}")  # fmt: skip
+    try:
+        done = run(project, "one.scenario.yaml")
+    finally:
+        there.patch(NAMESPACES, "shop", labels)
+    assert done.returncode == 23, done.stdout
+    assert why in done.stdout, done.stdout
+    assert there.get(DEPLOYMENTS, "web", "shop")["spec"]["replicas"] == 2
+    assert not [each for each in writes(project) if "/pods/" in each.path]
+
+
+@pytest.mark.parametrize("privileged", [True, False])
+def test_a_dry_run_answers_as_the_run_does_where_a_target_gives_the_means(
+    privileged: bool, project: Path, there: HttpCluster
+) -> None:
+    uid = there.get(NAMESPACES, "kube-system")["metadata"]["uid"]
+    target = f'[targets.prod]\ncontext = "prod"\ncluster = "{uid}"\nnamespaces = ["shop"]\n'
+    (project / "resilience.toml").write_text(f"{target}privileged = {str(privileged).lower()}\n")
+    scenario(project, when="crash: {pods: app=web, count: 1}")
+    done = run(project, "--resilience-dry-run", "one.scenario.yaml")
+    assert ("refused by guard" in done.stdout) is not privileged, done.stdout
+    assert done.returncode == (0 if privileged else 23), done.stdout
+    assert "victim shop/web-" in done.stdout
+    assert ("privileged = true" in done.stdout) is not privileged
+    assert not [each for each in writes(project) if each.query.get("dryRun") != "All"]
