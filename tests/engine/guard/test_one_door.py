@@ -384,3 +384,21 @@ def test_a_dry_run_answers_as_the_run_does_where_a_target_gives_the_means(
     assert "victim shop/web-" in done.stdout
     assert ("privileged = true" in done.stdout) is not privileged
     assert not [each for each in writes(project) if each.query.get("dryRun") != "All"]
+
+
+def test_doctor_names_the_systems_pods_that_a_drain_would_meet(
+    project: Path, there: HttpCluster
+) -> None:
+    uid = there.get(NAMESPACES, "kube-system")["metadata"]["uid"]
+    text = f'[targets.prod]\ncontext = "prod"\ncluster = "{uid}"\nnodes = true\nnamespaces = %s\n'
+    scenario(project, when="drain: {node: {running: app=web}}")
+    pod = {"metadata": {"name": "dns"}, "spec": {"nodeName": "node-1", "containers": [
+        {"name": "c", "image": "registry.k8s.io/pause:3.10"}]}}  # fmt: skip
+    made = there.create(PODS, pod, "kube-system")
+    try:
+        for names, told in (('["shop"]', True), ('["shop", "kube-system"]', False)):
+            (project / "resilience.toml").write_text(text % names)
+            done = command(project, "doctor", "one.scenario.yaml")
+            assert ("kube-system/dns on node-1" in done.stdout) is told, done.stdout
+    finally:
+        there.delete(PODS, "dns", "kube-system", uid=made["metadata"]["uid"], grace=0)
