@@ -88,9 +88,13 @@ class Log:
         keep = max(0, len(self.ends) - count)
         os.ftruncate(self._file, self.ends[keep - 1] if keep else 0)
 
-    def identity(self) -> str:
-        """Differs between a file and its restored copy."""
-        return str(os.fstat(self._file).st_ino)
+
+def _born(directory: str) -> str:
+    """Differs between a directory and its restored copy: a copy cannot have the change time of a
+    file that is never touched, while it may well get the same inode."""
+    born = os.path.join(directory, "born")
+    os.close(os.open(born, os.O_CREAT, 0o600))
+    return str(os.stat(born).st_ctime_ns)
 
 
 def _parsed(line: bytes) -> tuple[str, str] | None:
@@ -214,10 +218,10 @@ class Forking(Store):
         self._forked = False
         if os.path.exists(mark):
             with open(mark, encoding="ascii") as file:
-                self._forked = file.read() != self.log.identity()
+                self._forked = file.read() != _born(directory)
         else:
             with open(mark, "w", encoding="ascii") as file:
-                file.write(self.log.identity())
+                file.write(_born(directory))
         self._other = dict(self.values)
         self._turn = 0
 
