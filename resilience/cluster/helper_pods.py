@@ -1,11 +1,11 @@
 """The one place that creates Pods of this project: probers, canaries, and helpers for volumes and
 nodes.
 
-Every Pod passes PodSecurity `restricted` unless it needs more, has requests and limits, so that a
-namespace with a quota admits it, mounts no token, and carries the label that keeps helpers from
-being chosen as victims. A Pod that works in place of another one (`StandIn`) takes over what that
-one needs to be scheduled, to pull images and to read its files. The image is one setting.
-"""
+Every Pod passes PodSecurity `restricted` unless it needs more privileges. It sets requests and
+limits, so that a namespace with a quota admits it, mounts no token, and carries the label that
+keeps helpers from being chosen as victims. A Pod that works in place of another one (`StandIn`)
+takes over what that one needs to be scheduled, to pull images and to read its files. The image is
+one setting."""
 
 from __future__ import annotations
 

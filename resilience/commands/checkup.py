@@ -36,7 +36,8 @@ _MOST = 5
 """Pods named in one line."""
 
 SKEW = 5.0
-"""Seconds: a 30-second Lease is renewed every 10, and Date has whole seconds."""
+"""Tolerated clock skew in seconds: a 30-second Lease is renewed every 10, and the Date header has
+whole seconds."""
 
 WAITING = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
 

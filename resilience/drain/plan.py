@@ -1,5 +1,5 @@
-"""Which Pods to evict next, budget by budget, at a cost that depends on what is chosen, not on what
-waits.
+"""Chooses which Pods to evict next, budget by budget; the cost grows with the number chosen, not
+with the number waiting.
 
 Waiting Pods are queued by the set of budgets that covers them: none (they go at once), one (as far
 as it allows), several (the API server evicts no such Pod). Within a queue, Pods that are not ready

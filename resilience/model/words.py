@@ -44,7 +44,7 @@ def printable(text: str) -> str:
     nothing that GitHub would take for a workflow command (`::error ...` at the beginning of a line,
     `##[...]` anywhere), and nothing that Azure Pipelines or TeamCity would (`##vso[...]`).
 
-    The text is returned as it is when nothing had to go, so it can be passed on twice."""
+    Idempotent: clean text is returned unchanged."""
     if not text.isprintable():
         kept = (c if c in "\n\t" or c.isprintable() else _NOT_SHOWN for c in text)
         text = "".join(kept)

@@ -1,4 +1,4 @@
-"""Outcomes and results by colour: good, bad, or doubt for all others. Pure."""
+"""The tone that colours an outcome or a result: good, bad, or doubtful for all others. Pure."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Restore:
         one_of="what",
     )
     name: str = parameter("The snapshot; the newest of this namespace by default.", default="")
-    into: str = parameter("Another namespace, which must not exist.", default="")
+    into: str = parameter("Another namespace, which must not exist yet.", default="")
     existing: Literal["fail", "skip", "update"] = parameter(
         "What to do with objects that exist and differ; `skip` also leaves their data alone.",
         default="fail",

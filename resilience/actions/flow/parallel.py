@@ -19,7 +19,7 @@ class Parallel:
 
 
 def run(parallel: Parallel, context: FlowContext) -> None:
-    """All run to their ends; then the first failed one, in their order, decides."""
+    """All run to completion; if any failed, the first failed one in written order decides."""
     with ThreadPoolExecutor(len(parallel.steps)) as pool:
         under_way = [pool.submit(context.perform, step) for step in parallel.steps]
     for each in under_way:

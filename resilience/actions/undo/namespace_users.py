@@ -1,10 +1,9 @@
 """Who else uses a namespace that a run created: deleting it would delete their objects as well.
 
-Checked when the run's own objects there are already gone. Workloads, bare Pods and Services without
-a controller and without a run's mark belong to someone; so do ConfigMaps, Secrets and claims that a
-person's tool wrote. What applications, operators and the control plane keep there is deleted with
-it.
-"""
+Checked when the run's own objects there are already gone. Workloads, bare Pods and Services that
+have neither a controller nor a run's mark count as a user's; so do ConfigMaps, Secrets and claims
+that a user's tool wrote. What applications, operators and the control plane keep there is deleted
+with it."""
 
 from __future__ import annotations
 

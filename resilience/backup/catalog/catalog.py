@@ -258,7 +258,7 @@ class Snapshot:
 
 
 def held_against(store: Store, record: FileRecord) -> Iterator[bytes]:
-    """The stored bytes of a file; no more than were written are read."""
+    """The stored bytes of a file; never reads more bytes than were written."""
     digest, size = hashlib.sha256(), 0
     for chunk in store.stream(record.key, record.version):
         digest.update(chunk)

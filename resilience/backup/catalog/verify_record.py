@@ -1,10 +1,9 @@
 """The record of a verification: `backups/NAME/verified-TIME.json`, created once, never rewritten.
 
-It refers to what was verified by hash: the manifest of a snapshot of this program,
-velero-backup.json of one of Velero's. A record of something else, or one with a flipped bit, counts
-as none. Records are evidence for those who trust the store: with a trusted key, `intact` and drills
-verify again.
-"""
+It identifies what was verified by its hash: that of the manifest for a snapshot of this program, of
+velero-backup.json for one of Velero's. A record of something else, or one with a flipped bit,
+counts as none. Records are evidence for those who trust the store: with a trusted key, `intact` and
+drills verify again."""
 
 from __future__ import annotations
 

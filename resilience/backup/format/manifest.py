@@ -3,8 +3,8 @@ subject.
 
 The manifest is one canonical JSON document of bounded size; the list of objects, which grows with
 the cluster, is a separate file (`ObjectLine`, gzipped JSON lines) whose hash the manifest holds.
-Both are read strictly: an unknown format is refused by name, a damaged document is `Tampered`.
-"""
+Both are read strictly: an unknown format is refused with an error that names it, a damaged document
+raises `Tampered`."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The closed list of what may differ between a recorded object and its live copy.
 
 Each entry names an API group and kind, a field, and the reason. The list belongs to the proof: it
-shares no code with the restore, so that what a restore loses by mistake is a difference here. Every
-used entry is counted and printed. Pure.
+shares no code with the restore, so that anything the restore loses by mistake shows up here as a
+difference. Every used entry is counted and printed. Pure.
 
 Where an entry has `unless_written`, the field may differ only if no client ever set it: a node port
 that a user chose is not an allocated one.

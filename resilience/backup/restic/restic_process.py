@@ -47,8 +47,8 @@ class Pipe:
 
 
 def stopped(process: subprocess.Popen[bytes]) -> None:
-    """By an interrupt, after which restic releases its lock; its input ends only after it is
-    gone, or it would take a part for the whole."""
+    """Interrupt restic, so that it releases its lock; its input is closed only after it has ended,
+    or it would take partial input for the whole."""
     process.send_signal(signal.SIGINT)
     try:
         process.wait(_PATIENCE)

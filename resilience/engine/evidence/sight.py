@@ -36,7 +36,7 @@ class Gap:
 
 
 def earliest(received: float, gaps: Iterable[Gap]) -> float:
-    """The first moment at which an event received then may have happened."""
+    """The earliest moment at which an event received at that time can have happened."""
     for gap in gaps:
         if gap.since < received and (gap.until is None or received <= gap.until + LAG):
             return gap.since

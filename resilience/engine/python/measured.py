@@ -87,7 +87,7 @@ class Measured:
                 return finding
         there = ", ".join(sorted(finding.name for finding in self._findings))
         wanted = kind.value if percent is None else f"p{percent:g}"
-        raise NotMeasured(f"{self.name}: {wanted} was not measured; there are: {there}")
+        raise NotMeasured(f"{self.name}: {wanted} was not measured; available: {there}")
 
 
 def _wide(finding: Finding) -> bool:

@@ -55,7 +55,7 @@ class BudgetProbe:
         return self._step.name or self._step.verb.name
 
     def wait_steady(self, deadline: float) -> None:
-        """Return once there is a budget and none is short."""
+        """Return once at least one budget exists and each has enough healthy Pods."""
         if not self._context.clock.until(lambda: not self._unsteady(), deadline):
             raise NotMet(self._unsteady())
 

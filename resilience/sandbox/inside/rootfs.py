@@ -40,8 +40,8 @@ def mounts(launch: Launch) -> tuple[Mount, ...]:
 
 
 def _interpreter() -> list[str]:
-    """Where Python and modules that may still be imported are, if not in the system's
-    directories."""
+    """The directories of Python and of modules that may still be imported, outside the system's
+    own."""
     places = {sys.prefix, sys.base_prefix, *(os.path.abspath(path) for path in sys.path if path)}
     inside = tuple(f"{path}/" for path in SYSTEM)
     return sorted(path for path in places if path != "/" and not path.startswith(inside))

@@ -1,9 +1,8 @@
 """Whom a Pod may displace: on which node, and the fewest Pods of lower priority that must go.
 
-Source: pkg/scheduler/framework/preemption and plugins/defaultpreemption. The picture itself decides
-what would fit: Pods are taken out of it, returned while the Pod still fits, and at the end
-all are as before. Nothing is deleted here.
-"""
+Source: pkg/scheduler/framework/preemption and plugins/defaultpreemption. The picture of the cluster
+is used to find what would fit: Pods are removed from it, added back one by one as long as the
+pending Pod still fits, and all restored at the end. Nothing is deleted here."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ REMOVED: dict[str, tuple[str, str]] = {
     "flowcontrol.apiserver.k8s.io/v1beta2": ("1.29", "flowcontrol.apiserver.k8s.io/v1"),
     "flowcontrol.apiserver.k8s.io/v1beta3": ("1.32", "flowcontrol.apiserver.k8s.io/v1"),
 }
-"""apiVersion to the release that serves it no more, and what takes its place
+"""apiVersion to the release that no longer serves it, and its replacement
 (https://kubernetes.io/docs/reference/using-api/deprecation-guide/)."""
 
 SERVED_STILL = {"networking.k8s.io/v1beta1": {"IPAddress", "ServiceCIDR"},

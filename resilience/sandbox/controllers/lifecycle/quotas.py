@@ -88,7 +88,8 @@ class QuotaController(Controller):
 
 
 def _may_count(resource: Resource, names: set[str]) -> bool:
-    """Whether a kind can use any limited name; avoids listing the others."""
+    """Whether objects of a kind can count under a name that a quota limits; other kinds need not be
+    listed."""
     full = f"{resource.plural}.{resource.group}" if resource.group else resource.plural
     if f"count/{full}" in names or (not resource.group and resource.plural in names):
         return True

@@ -21,7 +21,7 @@ POD_LABEL: Final = "controller-revision-hash"
 
 @dataclass(frozen=True, slots=True)
 class Revisions:
-    """Reads and writes the revisions of one controller's owners."""
+    """Reads and writes the ControllerRevisions of the objects that one controller manages."""
 
     controller: Controller
     owner_kind: Resource

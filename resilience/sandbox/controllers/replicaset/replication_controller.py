@@ -24,7 +24,8 @@ class ReplicationControllerController(ReplicaSetController):
         self.kind = context.kind("replicationcontrollers")
 
     def selector_of(self, obj: Obj) -> Selector:
-        """A plain map; without one nothing is selected, whereas {} would be everything."""
+        """A plain map of labels; without one nothing is selected, whereas an empty selector would
+        select everything."""
         selector = obj["spec"].get("selector")
         return from_labels(selector) if selector else NOTHING
 
