@@ -30,7 +30,7 @@ class _Dated:
         (format_datetime(NOW, usegmt=True), (True, "0 s behind the API server's")),
         (format_datetime(NOW - timedelta(seconds=90), usegmt=True), (False, "90 s ahead of")),
         (format_datetime(NOW + timedelta(seconds=6), usegmt=True), (False, "6 s behind")),
-        ("", (None, "says no date")),
+        ("", (None, "sent no usable Date")),
     ],
 )
 def test_a_clock_that_is_off_is_told(said: str, expected: tuple[bool | None, str]) -> None:

@@ -157,6 +157,21 @@ def test_a_dump_that_the_store_changed_by_a_byte_reaches_no_command(tmp_path: Pa
     assert back.read_bytes() == b"".join(b"%d\n" % number for number in range(1, 2001))
 
 
+def test_a_dump_of_another_engine_is_held_against_the_manifest_before_it_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What restic gives is held against restic's own list, not against ours."""
+    shell, back = Shell(), tmp_path / "back"
+    snapshot = opened(made(dump("seq 2000", f"cat > {back}"), shell), "one")
+    good = b"".join(snapshot.data(of(snapshot)[0]))
+    loading = Dumps(cluster=with_database(), exec=shell, clock=FakeClock())
+    for bad in (good[:-1] + b"X", good[:-1], good + b"X"):
+        monkeypatch.setattr(type(snapshot), "data", lambda self, record, bad=bad: iter([bad]))
+        with pytest.raises(VolumeFailed, match="not the one that was recorded; nothing was"):
+            loading.load(snapshot, Targets())
+        assert not back.exists()
+
+
 def test_a_dump_for_which_there_is_no_room_is_loaded_as_it_arrives_and_that_is_said(
     tmp_path: Path,
 ) -> None:
