@@ -130,7 +130,7 @@ def test_finished_pods_are_neither_harm_nor_victims(here: World) -> None:
     )
     assert record.outcome is Outcome.PASSED, record.message
     assert [finding.name for finding in record.findings] == ["recovered.when[1].deployment/web"]
-    assert any("shop/once has finished already" in each.text for each in record.timeline)
+    assert any("shop/once has already finished" in each.text for each in record.timeline)
 
 
 def test_where_only_finished_pods_were_removed_none_has_to_come_back(here: World) -> None:
@@ -220,7 +220,7 @@ def test_a_scale_is_undone_to_the_number_that_was_there(here: World) -> None:
 def test_a_scale_to_the_same_number_is_nothing_to_do(here: World) -> None:
     record = here.run(when=[step(SCALE, Phase.WHEN, workload=WEB, replicas=3)])
     assert record.outcome is Outcome.NOT_MEASURED
-    assert "has 3 replicas already" in record.message
+    assert "already has 3 replicas" in record.message
 
 
 def test_an_unknown_workload_is_told_what_there_is(here: World) -> None:

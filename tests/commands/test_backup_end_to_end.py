@@ -76,7 +76,7 @@ def test_a_namespace_is_backed_up_lost_and_brought_back(
         "backup", "diff", "one", "--store", store, *there, code=1
     )
     refused = typed("restore", "one", "--store", store, *there, code=1)
-    assert "configmaps lost/cm-0007: would be refused (exists already; differs in data)" in refused
+    assert "configmaps lost/cm-0007: would be refused (already exists; differs in data)" in refused
     typed("restore", "one", "--store", store, "--existing", "update", *there)
     assert typed("backup", "diff", "one", "--store", store, *there) == "nothing differs\n"
     settle_deleted(cluster, "lost")
@@ -107,7 +107,7 @@ def test_a_restore_that_was_killed_is_finished_by_the_same_command(
     [
         (
             ("backup", "verify", "none", "--store", "file:nowhere"),
-            "file:nowhere does not exist, so nothing",
+            "file:nowhere does not exist, so it holds no snapshot",
         ),
         (("backup", "verify", "none", "--store", "file:tests"), "snapshot none does not exist"),
         (("backup", "list", "--store", "file:nowhere"), "check the path and the directory"),

@@ -195,7 +195,7 @@ def test_an_encrypted_snapshot_is_verified_without_its_key_and_says_so(shell: Sh
     [
         (("--identity", "nofile.txt"), "identity nofile.txt: No such file or directory"),
         (("--identity", "."), "identity .: Is a directory"),
-        (("--identity", "pub.pem"), "identity pub.pem is no age private key"),
+        (("--identity", "pub.pem"), "identity pub.pem is not an age private key"),
         (("--trusted-key", "nothing"), "--trusted-key 'nothing' is no public key: expected base64"),
         (("--trusted-key", "id.txt"), "--trusted-key id.txt holds no public key"),
         (("--trusted-key", "key.pem"), "is a private key; expected the public half"),

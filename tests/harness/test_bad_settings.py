@@ -111,7 +111,7 @@ def test_a_namespace_that_is_being_deleted_is_refused(
         run = scenarios(shop, embedded.kubeconfig, "-q", ".")
         assert run.returncode == 23, run.stdout
         assert "namespace leaving of 'sandbox' is being deleted" in run.stdout
-        assert "kubectl get namespace leaving -o yaml says what holds it up" in run.stdout
+        assert "kubectl get namespace leaving -o yaml shows what holds it up" in run.stdout
         assert "nothing was touched" in run.stdout
     finally:
         admin.patch(CONFIGMAPS, "held", {"metadata": {"finalizers": None}}, "leaving")

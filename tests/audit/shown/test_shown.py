@@ -26,7 +26,7 @@ def audit(**more: object) -> Audit:
 
 def test_the_table_begins_with_the_worst_and_ends_with_a_sum() -> None:
     lines = table.table(audit()).splitlines()
-    assert lines[0] == "error: a Service to a port that is not there [service-port]"
+    assert lines[0] == "error: a Service with a missing target port [service-port]"
     assert "shop/Service/web (http)" in lines[1]
     assert (
         lines[-1].startswith("7 findings (1 error, 2 warnings, 4 infos) in 2 objects; 1 accepted")

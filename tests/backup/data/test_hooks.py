@@ -331,4 +331,4 @@ def test_a_record_that_is_older_damaged_or_absent_is_told_apart() -> None:
     assert flaw(record, "one") == ""
     assert "written for snapshot one, at 2026-03-01" in flaw(record, "two")
     assert "checksum" in flaw(record.replace("2026-03-01", "2026-03-02"), "one")
-    assert "is no record: ''" in flaw("", "one")
+    assert "is not a record: ''" in flaw("", "one")

@@ -251,7 +251,7 @@ def test_a_lost_claim_is_made_from_what_stayed(root: Path) -> None:
 def test_what_is_gone_or_elsewhere_is_said_before_anything_is_created(root: Path) -> None:
     cluster = driven()
     found = taken(cluster, root, Volumes(local=1))
-    with pytest.raises(RestoreRefused, match="in its own namespace only"):
+    with pytest.raises(RestoreRefused, match="only be restored in its own namespace"):
         LocalLayer(found, Targets(namespaces={"shop": "other"}), cluster)
     with pytest.raises(RestoreRefused, match="left no VolumeSnapshots"):
         LocalLayer(taken(driven(), root, Volumes()), Targets(), cluster)

@@ -202,7 +202,7 @@ def test_the_helper_stands_where_the_volume_is_and_only_reads(volume: Path) -> N
 def test_a_raw_block_device_is_refused_before_a_helper_is_made(volume: Path) -> None:
     cluster = claimed()
     cluster.objects["persistentvolumeclaims", "shop", "data"]["spec"]["volumeMode"] = "Block"
-    with pytest.raises(VolumeFailed, match=r"raw block device: .* take its content by an app"):
+    with pytest.raises(VolumeFailed, match=r"raw block device: .* back up its content with an app"):
         taken(cluster, LocalExec({"shop/resilience-volume-data": volume}))
     assert ("create", "pods", "shop", "resilience-volume-data") not in cluster.requests
 
@@ -495,7 +495,7 @@ def test_a_stored_stream_that_never_ends_is_cut_off_and_refused(
     [
         (lambda good: good[:2_000_000] + b"XYZ" + good[2_000_003:], "was changed"),
         (lambda good: good[:-1] + b"X", "was changed"),
-        (lambda good: good[:2_000_000], "no intact tar"),
+        (lambda good: good[:2_000_000], "not an intact tar"),
     ],
     ids=["in a file", "after the last file", "cut"],
 )
@@ -569,7 +569,7 @@ def test_the_helper_of_a_run_that_lives_is_not_touched(volume: Path) -> None:
 def test_a_pod_that_no_run_made_is_not_touched(volume: Path) -> None:
     cluster, exec_ = claimed(), LocalExec({"shop/resilience-volume-data": volume})
     left(cluster)
-    with pytest.raises(VolumeFailed, match="no run says that it made it"):
+    with pytest.raises(VolumeFailed, match="no run claims to have created it"):
         taken(cluster, exec_)
 
 

@@ -150,7 +150,7 @@ def test_an_object_that_says_otherwise_than_its_path_is_refused(field: str) -> N
     files = {path("configmaps", lies): body(lies | {"metadata": lies["metadata"] | {field: "x"}})}
     backup(BY_KIND, store=store)
     store.files[f"backups/{NAME}/{NAME}.tar.gz"] = tarball(files)
-    with pytest.raises(Tampered, match=f"another {field} than it says"):
+    with pytest.raises(Tampered, match=f"another {field} than its body says"):
         require_intact(opened(store, NAME))
 
 

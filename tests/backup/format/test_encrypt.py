@@ -115,5 +115,5 @@ def test_a_key_that_is_none_is_refused_without_showing_it() -> None:
     with pytest.raises(BadRequest) as refused:
         encrypt.identity("AGE-SECRET-KEY-1NOTAKEY")
     assert "NOTAKEY" not in str(refused.value)
-    with pytest.raises(BadRequest, match="no age public key"):
+    with pytest.raises(BadRequest, match="not an age public key"):
         encrypt.recipient("age1nonsense")

@@ -160,7 +160,7 @@ def test_the_phase_and_the_start_are_velero_s_own() -> None:
 @pytest.mark.parametrize("content", [b"no json", b"[]", b'{"kind":"Pod"}'])
 def test_an_entry_that_is_no_object_is_named(content: bytes) -> None:
     files = {"resources/pods/namespaces/shop/web.json": content}
-    with pytest.raises(BadArchive, match=r"pods/namespaces/shop/web\.json is no API"):
+    with pytest.raises(BadArchive, match=r"pods/namespaces/shop/web\.json is not an API"):
         restore(
             RestoreRequest(name="r"),
             opened(bucket(files), "nightly"),
@@ -206,7 +206,9 @@ def test_what_the_resource_list_names_and_the_archive_lacks_is_found() -> None:
     assert len(lost) == 2
     for each in lost:
         del files[each]
-    with pytest.raises(Tampered, match="lists what its archive lacks: ConfigMap shop/owned;"):
+    with pytest.raises(
+        Tampered, match="lists objects that its archive lacks: ConfigMap shop/owned;"
+    ):
         require_intact(opened(with_list(files), "nightly"))
 
 

@@ -105,7 +105,7 @@ def test_a_choice_that_matches_nothing_is_an_error() -> None:
 
 @pytest.mark.parametrize("text", ["", "/name", "configmaps/", "a/b/c"])
 def test_what_is_no_kind_is_refused(text: str) -> None:
-    with pytest.raises(BadRequest, match="is no kind"):
+    with pytest.raises(BadRequest, match="is not a kind"):
         Pattern.parse(text)
 
 

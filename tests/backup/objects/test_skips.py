@@ -32,7 +32,7 @@ SLICED = {"labels": {"endpointslice.kubernetes.io/managed-by": "c"}}
     ("rule", "obj", "left_out"),
     [
         ("regrown", thing("apps/v1", "ReplicaSet", metadata=owned("Deployment", controller=True)),
-         "made anew by Deployment o"),
+         "recreated by Deployment o"),
         ("regrown", thing("apps/v1", "ReplicaSet", metadata=owned("Deployment")), ""),
         ("regrown", thing("apps/v1", "ReplicaSet",
                           metadata=owned("Rollout", "argoproj.io/v1", controller=True)), ""),
@@ -48,26 +48,26 @@ SLICED = {"labels": {"endpointslice.kubernetes.io/managed-by": "c"}}
         ("finished", thing("v1", "Pod", status={"phase": "Running"}), ""),
         ("finished", thing("v1", "PersistentVolumeClaim", status={"phase": "Failed"}), ""),
         ("managed_endpoints", thing("v1", "Endpoints", metadata=MANAGED),
-         "kept by the endpoint controllers"),
+         "managed by the endpoint controllers"),
         ("managed_endpoints", thing("v1", "Endpoints", metadata=CHANGED),
-         "kept by the endpoint controllers"),
+         "managed by the endpoint controllers"),
         ("managed_endpoints", thing("v1", "Endpoints"), ""),
         ("managed_endpoints", thing("v1", "Service", metadata=MANAGED), ""),
         ("managed_endpoints", thing("discovery.k8s.io/v1", "EndpointSlice", metadata=SLICED),
-         "kept by the endpoint controllers"),
+         "managed by the endpoint controllers"),
         ("managed_endpoints", thing("discovery.k8s.io/v1", "EndpointSlice"), ""),
         ("managed_endpoints", thing("discovery.k8s.io/v1", "EndpointSlice", metadata=MANAGED), ""),
         ("automatic", thing("apiregistration.k8s.io/v1", "APIService", metadata={
             "labels": {"kube-aggregator.kubernetes.io/automanaged": "true"}}),
-         "kept by the API server itself"),
+         "managed by the API server itself"),
         ("automatic", thing("apiregistration.k8s.io/v1", "APIService"), ""),
         ("automatic", thing("v1", "ConfigMap", metadata={
             "labels": {"kubernetes.io/bootstrapping": "rbac-defaults"}}), ""),
         ("provisioned_volume", thing("v1", "PersistentVolume", spec={
             "persistentVolumeReclaimPolicy": "Retain"}), ""),
         ("provisioned_volume", thing("v1", "PersistentVolume", spec={
-            "persistentVolumeReclaimPolicy": "Delete"}), "provisioned anew for its claim"),
-        ("provisioned_volume", thing("v1", "PersistentVolume"), "provisioned anew for its claim"),
+            "persistentVolumeReclaimPolicy": "Delete"}), "provisioned again for its claim"),
+        ("provisioned_volume", thing("v1", "PersistentVolume"), "provisioned again for its claim"),
         ("provisioned_volume", thing("v1", "PersistentVolumeClaim"), ""),
     ],
 )  # fmt: skip

@@ -59,7 +59,9 @@ def test_what_every_namespace_has_is_nothing() -> None:
     account = {"apiVersion": "v1", "kind": "ServiceAccount"}
     cluster.add(config_map("kube-root-ca.crt"))
     cluster.add(account | {"metadata": {"name": "default", "namespace": "shop"}})
-    with pytest.raises(Incomplete, match="nothing but the namespaces themselves: they are empty"):
+    with pytest.raises(
+        Incomplete, match="nothing except the namespaces themselves: they are empty"
+    ):
         taken(cluster, MemoryStore(), FakeClock())
     cluster.add(config_map("own"))
     taken(cluster, MemoryStore(), FakeClock())
@@ -84,9 +86,10 @@ def test_an_empty_snapshot_passes_no_proof(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(snapshot, "is_of_the_cluster", lambda kind, name: True)
     cluster, store, clock = lived_in(), MemoryStore(), FakeClock()
     taken(cluster, store, clock)
-    assert "no object in any of them" in bad(fresh(PLAN, store, clock=clock))["rpo"]
+    assert "none with an object" in bad(fresh(PLAN, store, clock=clock))["rpo"]
     assert (
-        "nothing but the namespaces" in bad(intact(PLAN, store, clock=clock, keys=KEYS))["content"]
+        "nothing except the namespaces"
+        in bad(intact(PLAN, store, clock=clock, keys=KEYS))["content"]
     )
     report = run(PLAN, newest(store, PLAN), cluster, clock=clock, keys=KEYS)
     assert not report.passed

@@ -260,7 +260,7 @@ def test_an_existing_object_that_differs_stops_the_restore_before_it_begins() ->
     store, target = stored(shop()), shop()
     target.objects["configmaps", "shop", "settings"]["data"] = {"greeting": "bye"}
     before = target.version
-    with pytest.raises(RestoreRefused, match=r"configmaps shop/settings.*exists already"):
+    with pytest.raises(RestoreRefused, match=r"configmaps shop/settings.*already exists"):
         brought_back(store, target)
     assert target.version == before
 

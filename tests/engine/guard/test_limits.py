@@ -185,7 +185,7 @@ def test_a_gate_that_cannot_be_reached_refuses() -> None:
     from resilience.engine.guard.gate import fetch
 
     gate = Gate(kind="prometheus", url="http://127.0.0.1:1", unless="x")
-    with pytest.raises(Refused, match="gives no answer"):
+    with pytest.raises(Refused, match="gives no usable answer"):
         require(gate, fetch)
 
 
