@@ -4,6 +4,7 @@ scheduler, or else with the last Event about it. `ready` and `recovered` share t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -14,6 +15,9 @@ from resilience.verbs.context import CheckContext
 
 MOST = 3
 """Pods named in one message."""
+
+_REASON_ALONE = re.compile(r"Error: \w+")
+"""What the kubelet writes right after the Event that holds the cause (pkg/kubelet/images)."""
 
 
 def about_unready(
@@ -97,7 +101,9 @@ def _last_events(context: CheckContext, only: str = "") -> dict[str, str]:
         if only and obj.get("type") != only:
             continue
         about = obj.get("involvedObject") or obj.get("regarding") or {}
-        found[str(about.get("uid", ""))] = (
-            f"{obj.get('reason', '')}: {obj.get('message') or obj.get('note') or ''}"
-        )
+        uid = str(about.get("uid", ""))
+        message = str(obj.get("message") or obj.get("note") or "")
+        if uid in found and _REASON_ALONE.fullmatch(message):
+            continue
+        found[uid] = f"{obj.get('reason', '')}: {message}"
     return found

@@ -35,6 +35,7 @@ EXAMPLES = {
         "target --context staging --namespace shop",
     ),
     "schema": ("scenario > scenario.schema.json",),
+    "ledger serve": ("--data ./ledger", "--data ./ledger --wrong no-fsync"),
     "backup create": (
         "backups/shop.plan.yaml --context staging",
         "--namespace shop --store file:./store --context staging",

@@ -23,6 +23,7 @@ FOR_MACHINES = {
     "backup/data/dump_agent.py": "runs inside a Pod",
     "backup/data/volume_agent.py": "runs inside a Pod",
     "cluster/wall_canary.py": "runs inside a Pod",
+    "ledger/serve/durable_store.py": "a program of its own: a store to try a ledger on",
 }
 """Files that print by themselves, each with its reason."""
 

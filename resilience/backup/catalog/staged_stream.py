@@ -1,9 +1,9 @@
-"""A stored stream that is passed on only once all its bytes are known to be those that were taken.
+"""A stored stream that is passed on only after all its bytes are verified.
 
-What reads a dump (`psql`, `mysql`) acts on it while it arrives; the hash is known at its end. So
-the stream is kept in a temporary file without a name first, which is gone with the process, and
-held against the manifest. Where the disk has no room, it is passed on as it arrives, and that is
-said.
+Programs that read a dump (`psql`, `mysql`) act on it while it arrives; the hash is known at its
+end. So the stream is first written to a nameless temporary file, which disappears with the process,
+and compared with the manifest. Without room on the disk it is passed on as it arrives, and the
+result says so.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ with the command's own exit status: a dump whose producer died in the middle has
 whose connection was cut has no marker. Those lines are POSIX shell where the container has `tee`,
 `wc`, `mkfifo`, `mktemp` and `sha256sum`, as every image with busybox or coreutils has, else Python.
 Loading goes the same way back, once the stored bytes are verified; the command is taken from the
-snapshot, and must bear being run again.
+snapshot, and must be safe to run again.
 """
 
 from __future__ import annotations

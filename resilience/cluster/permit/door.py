@@ -62,7 +62,7 @@ class Permit:
     of a scenario has that. `journal` makes it the permit of our own bookkeeping, which covers
     nothing else: Leases and journals in that namespace, and its creation. `guarded` are label keys
     of Namespaces that decide over consent. `lost` says why the locks are not ours any more, ""
-    while they are; it is asked for each request.
+    while they are; it is called for each request.
     """
 
     title: str

@@ -125,7 +125,7 @@ def _subjects(subjects: Any, covered: Collection[str], namespace: str) -> str:
 
 
 def _referred(ref: Any, namespace: str, wide: bool, live: Live) -> str:
-    """Of a role that is not there yet nothing is granted; its creation is held against `_role`."""
+    """A missing role grants nothing; `_role` checks its creation."""
     said = _mapping(ref)
     kind, name = str(said.get("kind", "")), str(said.get("name", ""))
     if not name:

@@ -115,7 +115,7 @@ class Found:
     maps: int
     namespace: str = NAMESPACE
     reported: bool = False
-    """Whether someone was told of its damage before."""
+    """Whether its damage was reported before."""
 
     @property
     def locks(self) -> tuple[str, ...]:
@@ -148,7 +148,7 @@ def remove(cluster: Cluster, journal: Found) -> None:
 
 
 def mark_reported(cluster: Cluster, journal: Found) -> None:
-    """Remember that its damage was told; where that cannot be written it is told as news again."""
+    """Remember that its damage was reported; if that cannot be written, it is reported again."""
     marks = {"metadata": {"annotations": {REPORTED: "true"}}}
     with suppress(ClusterError):
         for each in _maps(cluster, journal.namespace, f"{RUN_LABEL}={journal.run}"):

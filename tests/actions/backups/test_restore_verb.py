@@ -181,7 +181,7 @@ def test_a_damaged_snapshot_is_not_restored(saved: Context) -> None:
     data[len(data) // 2] ^= 1
     archive.chmod(0o600)
     archive.write_bytes(data)
-    with pytest.raises(ActionFailed, match="is not what was written"):
+    with pytest.raises(ActionFailed, match="differs from what was written"):
         back(saved, existing="update")
 
 

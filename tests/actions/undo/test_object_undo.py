@@ -51,6 +51,7 @@ CHANGING = ("apply", "cordon", "drain", "quarantine", "restore", "scale", "set_i
 CREATING = ("apply", "chaos_mesh", "crash", "node_down", "partition", "run_job")
 OTHERWISE = {
     "http": "a prober of a random name, that nobody else uses",
+    "ledger": "keys of the run in the application's own store: tests.ledger.test_in_sandbox",
     "node_down": "machines: tests.actions.nodes.test_machines",
     "reboot": "machines: tests.actions.nodes.test_machines",
     "tcp": "a prober of a random name, that nobody else uses",

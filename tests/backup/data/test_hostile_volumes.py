@@ -88,10 +88,10 @@ HOSTILE: dict[str, tuple[list[Member], str]] = {
         [("link", SYM, "../outside/precious", b""), ("hard", LNK, "link", b"")],
         "is not a file of the volume",
     ),
-    "a character device": ([("null", tarfile.CHRTYPE, "", b"")], "no file, directory or link"),
-    "a block device": ([("disk", tarfile.BLKTYPE, "", b"")], "no file, directory or link"),
-    "a pipe": ([("pipe", tarfile.FIFOTYPE, "", b"")], "no file, directory or link"),
-    "an unknown type": ([("odd", b"Z", "", b"")], "no file, directory or link"),
+    "a character device": ([("null", tarfile.CHRTYPE, "", b"")], "not a file, directory or link"),
+    "a block device": ([("disk", tarfile.BLKTYPE, "", b"")], "not a file, directory or link"),
+    "a pipe": ([("pipe", tarfile.FIFOTYPE, "", b"")], "not a file, directory or link"),
+    "an unknown type": ([("odd", b"Z", "", b"")], "not a file, directory or link"),
     "no directory before": ([("d/file", REG, "", b"x")], "in no directory of the volume"),
 }
 

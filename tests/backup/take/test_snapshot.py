@@ -278,7 +278,7 @@ def test_a_name_that_is_taken_is_refused_before_anything_is_listed() -> None:
     snapshot(cluster, store)
     before = dict(store.files)
     cluster.requests.clear()
-    with pytest.raises(Exists, match="exists or its creation was short"):
+    with pytest.raises(Exists, match="exists or its creation was interrupted"):
         snapshot(cluster, store)
     assert cluster.requests == []
     assert store.files == before

@@ -148,12 +148,19 @@ PROMISED = "\n    name: p\n    rate: 10/s\n    objective: {longest_outage: 60s}"
 WHILE = {
     "disruption_budget": "disruption_budget: {selector: app=web}",
     "http": "http: {service: web, port: http, path: /hostname}" + PROMISED,
+    "kubernetes": "kubernetes: {count: {pods: app=web, at_least: 1}, longest: 60s}",
+    "kubernetes-endpoints": "kubernetes: {endpoints: {service: web}, longest: 60s}",
     "http-via-pod": "http: {service: web, port: http, path: /hostname, via: pod}" + PROMISED,
     "tcp": "tcp: {service: web, port: http}" + PROMISED,
 }
 
 ELSEWHERE = {
     "chaos_mesh",
+    "ledger",
+    "prometheus",
+    "python",
+    "redis",
+    "sql",
     "node_down",
     "reboot",
     "sleep",
@@ -161,7 +168,8 @@ ELSEWHERE = {
     "restore",
     "matches_snapshot",
 }
-"""`recovered` ends each of these scenarios; `restore` and `same` are held to theirs by a drill."""
+"""`recovered` ends each of these scenarios; `restore` and `same` are held to theirs by a drill.
+Probes of a server need one: all that they ask of the cluster is its Service and a Secret."""
 
 Unasked = set[tuple[str, str]]
 HELPER: Unasked = {("get", "pods"), ("create", "pods"), ("delete", "pods")}

@@ -19,6 +19,7 @@ from resilience.cluster.errors import Conflict
 from resilience.cluster.interface import CONFIGMAPS, DEPLOYMENTS, LEASES, NAMESPACES, NODES, PODS
 from resilience.cluster.transport import HttpCluster
 from resilience.engine.guard.identity import identity
+from resilience.kube import readiness
 from tests.harness.sandboxed import DEADLINE, POD, Inner
 from tests.real_cluster import resilience, scenarios
 
@@ -36,6 +37,25 @@ spec:
     metadata: {labels: {app: web}}
     spec: {containers: [{name: web, image: "registry.k8s.io/pause:3.10"}]}
 """
+LATE = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: NAME, namespace: shop}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: NAME}}
+  template:
+    metadata: {labels: {app: NAME}}
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers:
+      - name: late
+        image: busybox
+        command: [sh, -c, "sleep 2; touch /tmp/up; sleep 600"]
+        readinessProbe: {exec: {command: [cat, /tmp/up]}, periodSeconds: 1}
+"""
+"""Takes seconds to come back, so that it does while the API server is away."""
+
 SETTINGS = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {colour: blue}\n"
 CHANGES = """
 scenario: it changes what a team works on
@@ -217,18 +237,23 @@ def test_an_api_server_that_is_away_for_seconds_is_waited_for(
 def test_an_api_server_that_is_away_over_the_deadline_is_not_the_services_failure(
     project: Path, embedded: Embedded, admin: HttpCluster, away: int, within: str, code: int
 ) -> None:
+    name = f"late-{away}"
+    _created(admin, DEPLOYMENTS, yaml.safe_load(LATE.replace("NAME", name)), "shop")
     (project / "kill.scenario.yaml").write_text(
         "scenario: it is away while the Pod comes back\nnamespace: shop\nsettle: 0s\ngiven:\n"
-        "  - ready: deployment/web\nwhen:\n  - kill: {pods: app=web, count: 1, grace: 0s}\nthen:\n"
+        f"  - ready: deployment/{name}\nwhen:\n"
+        f"  - kill: {{pods: app={name}, count: 1, grace: 0s}}\nthen:\n"
         f"  - recovered: {{}}\n    within: {within}\n"
     )
     with Inner(project, f"--resilience-kubeconfig={embedded.kubeconfig}", "-p", "no:cacheprovider",
                "kill.scenario.yaml") as inner:  # fmt: skip
-        with admin.view(PODS, "shop") as pods:
+        with admin.view(PODS, "shop", labels=f"app={name}") as pods:
+            assert pods.wait(lambda there: any(map(readiness.is_ready, there)), DEADLINE)
             before = {each["metadata"]["uid"] for each in pods.objects()}
             assert pods.wait(lambda there: not any(
                 each["metadata"]["uid"] in before for each in there), DEADLINE)  # fmt: skip
             admin.request("POST", FAULTS, body={"kind": "stop", "seconds": away})
         assert inner.end() == code, inner.output
+    admin.delete(DEPLOYMENTS, name, "shop")
     assert not code or "the API server" in inner.output
     assert "service failed" not in inner.output

@@ -143,7 +143,7 @@ def test_a_probe_whose_with_was_forgotten_does_not_pass(here: World) -> None:
 
 def test_a_probe_that_does_not_exist_is_told_with_those_that_do(here: World) -> None:
     with engine(here) as resilience:
-        with pytest.raises(AttributeError, match=r"no probe `htp`; there are: .*http, tcp"):
+        with pytest.raises(AttributeError, match=r"no probe `htp`; there are: .*http, .*tcp"):
             resilience.probe.htp(service="web")
 
 
