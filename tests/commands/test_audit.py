@@ -30,7 +30,7 @@ def test_a_file_is_judged_and_the_level_decides_the_exit_code(tmp_path: Path) ->
     (tmp_path / "web.yaml").write_text(LONE)
     calm = resilience("audit", "web.yaml", cwd=tmp_path)
     assert calm.returncode == 0
-    assert "warning: one Pod is the whole service [single-replica]" in calm.stdout
+    assert "warning: a single Pod is the whole service [single-replica]" in calm.stdout
     assert "web.yaml:1" in calm.stdout
     assert "- kill: {owner: deployment/web, count: 1}" in calm.stdout
     for level, code in (("warning", 1), ("info", 1), ("never", 0)):

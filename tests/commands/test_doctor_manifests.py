@@ -45,7 +45,7 @@ CUSTOM = "---\napiVersion: example.com/v1\nkind: Wheel\nmetadata: {name: w}\n"
         (WEB.replace("spec:\n  sel", "spec:\n  replicas: '2'\n  sel", 1), 1,
          "m.yaml:5:3: Deployment web: `spec.replicas` is a string; expected int32"),
         (WEB.replace("{app: web}}\n  temp", "{app: other}}\n  temp"), 1, "m.yaml:7:"),
-        (WEB.replace("Deployment", "Deploymnet"), 1, "near to it: Deployment"),
+        (WEB.replace("Deployment", "Deploymnet"), 1, "did you mean `Deployment` or `DaemonSet`?"),
         (WEB.replace("apps/v1", "extensions/v1beta1"), 1, "it serves it in apps/v1"),
         (WEB.replace("name: web\n", "name: web\n          name: wob\n"), 1, "given twice"),
         (WEB.replace("name: web,", "name: {{ .Values.name }},"), 1, "`helm template CHART"),

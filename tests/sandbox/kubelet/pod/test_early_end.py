@@ -21,7 +21,7 @@ class Kubelet:
         self.clock = WallClock(0, 1)
         self.config: Any = SimpleNamespace(
             directory=directory, id="sb", network="127.5", loopback_network="127.6",
-            dns_socket=directory / "dns", policy_flag=directory / "policy",
+            dns_socket=directory / "dns", policy_flag=directory / "policy", images=(),
         )  # fmt: skip
         self.references = self
         self.shift = 0
