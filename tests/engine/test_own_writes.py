@@ -76,7 +76,8 @@ ANY: dict[str, Act] = {
 SCALED: dict[str, Act] = {
     "scale up": lambda r: r.scale(workload=f"{kind_of(r)}/web", replicas=want(r) + 1),
     "scale down": lambda r: r.scale(workload=f"{kind_of(r)}/web", replicas=want(r) - 1),
-    "drain": lambda r: r.drain(node={"running": "app=web"}),
+    # Pods that another case left bare may be on the node, too
+    "drain": lambda r: r.drain(node={"running": "app=web"}, bare=True),
 }
 LOOSE: dict[str, Act] = {
     "quarantine": lambda r: r.quarantine(pods="app=web", count=1),
