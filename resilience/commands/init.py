@@ -11,6 +11,7 @@ from pathlib import Path
 from resilience.commands import CommandError
 from resilience.commands.saying import say
 from resilience.commands.schema import schema_text
+from resilience.commands.writing import write_files
 
 SCENARIO = """\
 # yaml-language-server: $schema=./scenario.schema.json
@@ -101,12 +102,6 @@ def write(folder: str) -> int:
     for path in files:
         if path.exists():
             raise CommandError(f"{path} already exists; nothing was written")
-    try:
-        for path, text in files.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-            say(f"wrote {path}")
-    except OSError as error:
-        raise CommandError(f"{error.filename} cannot be written: {error.strerror}") from error
+    write_files(files)
     say(f"now run: pytest {root}/")
     return 0

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from resilience.commands import CommandError
 from resilience.commands.saying import say
+from resilience.commands.writing import write_files
 from resilience.config.settings import Settings
 from resilience.model.nearest import did_you_mean
 
@@ -52,7 +53,7 @@ def copied(name: str, service: str, given: Settings, folder: Path = Path("scenar
     files = {path: _pointed(name, text, service, given)} if service else _with_manifests(path, text)
     if service:
         _check(path, files[path])
-    _write(files)
+    write_files(files)
     return path
 
 
@@ -136,13 +137,3 @@ def _check(path: Path, text: str) -> None:
     problems = load(path, text.encode(), catalogue(), os.environ).problems
     if problems:
         raise CommandError(f"it does not fit this service; nothing was written: {problems[0]}")
-
-
-def _write(files: dict[Path, str]) -> None:
-    try:
-        for path, text in files.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-            say(f"wrote {path}")
-    except OSError as error:
-        raise CommandError(f"{error.filename} cannot be written: {error.strerror}") from None
