@@ -132,12 +132,11 @@ class Cluster(Protocol):
     def lines(
         self, path: str, query: Mapping[str, str] | None = None
     ) -> AbstractContextManager[Iterator[bytes]]:
-        """One GET whose answer is lines of text, as they come (a Pod's log that is followed).
-        Half a minute of silence is a broken connection: Unreachable."""
-
-    def get(self, resource: Resource, name: str, namespace: str = "") -> Object:
         """One GET whose answer is lines of text, as they arrive (a Pod's log, followed). Half a
         minute of silence counts as a broken connection: Unreachable."""
+
+    def get(self, resource: Resource, name: str, namespace: str = "") -> Object:
+        """One object; NotFound when there is none."""
 
     def list(
         self,
@@ -219,16 +218,15 @@ class Cluster(Protocol):
 
     @property
     def context(self) -> str:
-        """Name for people: the kubeconfig context, "in-cluster" or "sandbox"."""
+        """Readable name: the kubeconfig context, "in-cluster" or "sandbox"."""
 
     @property
     def is_sandbox(self) -> bool:
-        """Readable name: the kubeconfig context, "in-cluster" or "sandbox"."""
+        """Whether it is the embedded sandbox of this run."""
 
     def ended(self) -> str:
-        """Why the cluster is gone for good, and all that was in it; "" while it is not, even when
+        """Why the cluster is gone for good, with everything in it; "" while it is not, even when
         it does not answer. Quick: nothing is sent. From then on requests raise `ClusterEnded`."""
 
     def server_version(self) -> str:
-        """Why the cluster is gone for good, with everything in it; "" while it is not, even when
-        it does not answer. Quick: nothing is sent. From then on requests raise `ClusterEnded`."""
+        """The API server's gitVersion, such as "v1.36.0"."""
