@@ -20,6 +20,7 @@ _BINDINGS = {
     "system:basic-user": ("system:authenticated",),
     "system:discovery": ("system:authenticated",),
     "system:public-info-viewer": ("system:authenticated", "system:unauthenticated"),
+    "system:service-account-issuer-discovery": ("system:serviceaccounts",),
 }
 _LABELS = {"kubernetes.io/bootstrapping": "rbac-defaults"}
 

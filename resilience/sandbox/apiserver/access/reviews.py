@@ -10,6 +10,8 @@ from typing import Any
 
 from resilience.sandbox.apiserver.access.authentication import Authenticator
 from resilience.sandbox.apiserver.access.authorization import Attributes, Authorizer
+from resilience.sandbox.apiserver.access.signing import ISSUER
+from resilience.sandbox.apiserver.access.tokens import Tokens
 from resilience.sandbox.host.sandbox_config import Identity
 from resilience.sandbox.kube import refusals
 from resilience.sandbox.kube.api import Obj, Resource
@@ -18,8 +20,11 @@ from resilience.sandbox.kube.api import Obj, Resource
 class Reviews:
     """Answers by kind."""
 
-    def __init__(self, authenticator: Authenticator, authorizer: Authorizer) -> None:
+    def __init__(
+        self, authenticator: Authenticator, authorizer: Authorizer, tokens: Tokens
+    ) -> None:
         self._authenticator = authenticator
+        self._tokens = tokens
         self._authorizer = authorizer
         self._answers: dict[str, Callable[[Obj, Identity, str], dict[str, Any]]] = {
             "SelfSubjectAccessReview": self._self_access,
@@ -89,8 +94,12 @@ class Reviews:
 
     def _token(self, obj: Obj, user: Identity, namespace: str) -> dict[str, Any]:
         spec = obj.get("spec") or {}
-        known = self._authenticator.token(spec.get("token", ""))
-        if known is None:
+        token, audiences = spec.get("token", ""), spec.get("audiences") or []
+        issued = self._tokens.review(token, audiences)
+        if issued is not None:
+            return issued
+        known = self._authenticator.token(token)
+        if known is None or (audiences and ISSUER not in audiences):
             return {"user": {}, "error": "invalid bearer token"}
         about = {"username": known.user, "groups": list(known.groups)}
-        return {"authenticated": True, "user": about, "audiences": spec.get("audiences") or []}
+        return {"authenticated": True, "user": about, "audiences": [ISSUER]}

@@ -1,20 +1,19 @@
 """ServiceAccount tokens: issued by TokenRequest, recognized by their signature.
 
-Source: k8s.io/api/authentication, pkg/serviceaccount. Tokens are JWTs with the real claims, signed
-with a key that exists only as long as this server (HS256: no other server checks them).
+Source: k8s.io/api/authentication, pkg/serviceaccount, pkg/registry/core/serviceaccount/storage.
+Tokens are JWTs with the real claims. One for another audience is nobody's here, and a TokenReview
+knows it only for that audience.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-import json
 import math
-import secrets
 import time
+import uuid
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from resilience.sandbox.apiserver.access.signing import ISSUER, SigningKey
 from resilience.sandbox.host.sandbox_config import Identity
 from resilience.sandbox.kube import refusals
 from resilience.sandbox.kube.api import Obj, Resource
@@ -22,8 +21,11 @@ from resilience.sandbox.kube.api import Obj, Resource
 if TYPE_CHECKING:
     from resilience.sandbox.apiserver.registry.registry import Registry
 
-ISSUER = "https://kubernetes.default.svc.cluster.local"
 _LEAST, _MOST, _DEFAULT = 600, 2**32, 3600
+_OF_VOLUMES = 3607
+"""The lifetime that only the volume `kube-api-access` asks for."""
+_EXTENDED = 365 * 24 * 3600
+"""How long such a token is really valid, for clients that read it only once."""
 _REQUEST = Resource("authentication.k8s.io", "v1", "tokenrequests", "TokenRequest", True)
 
 
@@ -35,20 +37,12 @@ def identity(namespace: str, name: str) -> Identity:
     )
 
 
-def _pack(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
-
-
-def _unpack(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-
-
 class Tokens:
     """Issues and checks tokens. Expiry counts real seconds, as token holders do."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._key = secrets.token_bytes(32)
+        self.key = SigningKey()
 
     def issue(self, namespace: str, name: str, request: Obj) -> Obj:
         """Answer a TokenRequest for a ServiceAccount; ApiError 404, 409, 422."""
@@ -67,18 +61,23 @@ class Tokens:
             )
         now, bound = int(time.time()), self._bound(namespace, spec)
         audiences = spec.get("audiences") or [ISSUER]
+        about: dict[str, Any] = {
+            "namespace": namespace,
+            "serviceaccount": {"name": name, "uid": account["metadata"]["uid"]},
+            **bound,
+        }
+        valid = seconds
+        if seconds == _OF_VOLUMES and "pod" in bound and audiences == [ISSUER]:
+            about["warnafter"], valid = now + seconds, _EXTENDED
         claims = {
             "aud": audiences,
-            "exp": now + seconds,
+            "exp": now + valid,
             "iat": now,
             "nbf": now,
             "iss": ISSUER,
+            "jti": str(uuid.uuid4()),
             "sub": f"system:serviceaccount:{namespace}:{name}",
-            "kubernetes.io": {
-                "namespace": namespace,
-                "serviceaccount": {"name": name, "uid": account["metadata"]["uid"]},
-                **bound,
-            },
+            "kubernetes.io": about,
         }
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now + seconds))
         return {
@@ -90,7 +89,7 @@ class Tokens:
                 "expirationSeconds": seconds,
                 "boundObjectRef": spec.get("boundObjectRef"),
             },
-            "status": {"token": self._sign(claims), "expirationTimestamp": stamp},
+            "status": {"token": self.key.sign(claims), "expirationTimestamp": stamp},
         }
 
     def lasting(self, namespace: str, account: Obj, secret: Obj) -> str:
@@ -105,7 +104,7 @@ class Tokens:
                 "secret": {"name": held["name"], "uid": held["uid"]},
             },
         }
-        return self._sign(claims)
+        return self.key.sign(claims)
 
     def _bound(self, namespace: str, spec: Obj) -> dict[str, Any]:
         """The claim of a token that ends with a Pod or a Secret."""
@@ -126,29 +125,51 @@ class Tokens:
                 f" not match the UID in record. The object might have been deleted and then"
                 f" recreated",
             )
-        return {plural[:-1]: {"name": name, "uid": found["metadata"]["uid"]}}
+        about = {plural[:-1]: {"name": name, "uid": found["metadata"]["uid"]}}
+        return about | self._node(found["spec"].get("nodeName", "") if kind == "Pod" else "")
 
-    def _sign(self, claims: dict[str, Any]) -> str:
-        head = _pack(json.dumps({"alg": "HS256", "typ": "JWT"}).encode())
-        body = _pack(json.dumps(claims, separators=(",", ":")).encode())
-        return f"{head}.{body}.{_pack(self._mac(f'{head}.{body}'))}"
-
-    def _mac(self, text: str) -> bytes:
-        return hmac.new(self._key, text.encode(), hashlib.sha256).digest()
+    def _node(self, name: str) -> dict[str, Any]:
+        """The claim that says where a Pod runs."""
+        node = self._registry.find(self._registry.resource("nodes"), "", name) if name else None
+        return {"node": {"name": name, "uid": node["metadata"]["uid"]}} if node else {}
 
     def check(self, token: str) -> Identity | None:
-        """The owner of this token; None for a forged, expired or orphaned one."""
-        signed, _, mark = token.rpartition(".")
-        try:
-            if signed.count(".") != 1 or not hmac.compare_digest(_unpack(mark), self._mac(signed)):
-                return None
-            claims = json.loads(_unpack(signed.partition(".")[2]))
-        except ValueError:
+        """The owner of a token for this server; None for a forged, expired, orphaned or other."""
+        claims = self.claims(token)
+        if claims is None or ISSUER not in claims.get("aud", (ISSUER,)):
             return None
         about = claims["kubernetes.io"]
-        if claims.get("exp", math.inf) <= time.time() or not self._alive(about):
-            return None
         return identity(about["namespace"], about["serviceaccount"]["name"])
+
+    def review(self, token: str, audiences: Sequence[str]) -> dict[str, Any] | None:
+        """The status of a TokenReview of this token; None if it is not valid for any of them."""
+        claims = self.claims(token)
+        if claims is None:
+            return None
+        known = [each for each in audiences or (ISSUER,) if each in claims.get("aud", (ISSUER,))]
+        if not known:
+            return None
+        about = claims["kubernetes.io"]
+        who = identity(about["namespace"], about["serviceaccount"]["name"])
+        extra = {"credential-id": f"JTI={claims['jti']}"} if "jti" in claims else {}
+        for word in ("pod", "node"):
+            if word in about:
+                extra |= {f"{word}-{part}": about[word][part] for part in ("name", "uid")}
+        user: dict[str, Any] = {
+            "username": who.user,
+            "uid": about["serviceaccount"]["uid"],
+            "groups": list(who.groups),
+        }
+        if extra:
+            user["extra"] = {f"authentication.kubernetes.io/{k}": [v] for k, v in extra.items()}
+        return {"authenticated": True, "user": user, "audiences": known}
+
+    def claims(self, token: str) -> dict[str, Any] | None:
+        """The claims of a token that is genuine, not expired, and whose owners are alive."""
+        claims = self.key.claims(token)
+        if claims is None or claims.get("exp", math.inf) <= time.time():
+            return None
+        return claims if self._alive(claims["kubernetes.io"]) else None
 
     def _alive(self, about: dict[str, Any]) -> bool:
         """Whether account and bound object are still those for which the token was issued."""

@@ -8,6 +8,7 @@ anything is stored.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from resilience.sandbox.apiserver.admission import (
@@ -17,7 +18,6 @@ from resilience.sandbox.apiserver.admission import (
     limit_ranges,
     namespace_lifecycle,
     pod_plugins,
-    pod_security,
     pod_updates,
     runtime_classes,
     workload_defaults,
@@ -26,6 +26,7 @@ from resilience.sandbox.apiserver.admission.quota_plugin import Quotas
 from resilience.sandbox.apiserver.admission.service_addresses import ServiceAddresses
 from resilience.sandbox.apiserver.kinds import crds
 from resilience.sandbox.apiserver.kinds.crds import Definitions
+from resilience.sandbox.apiserver.policies import pod_security
 from resilience.sandbox.apiserver.validation import kind_rules
 from resilience.sandbox.apiserver.validation.admission_request import Request
 from resilience.sandbox.apiserver.webhooks.admission_hooks import AdmissionHooks
@@ -54,7 +55,7 @@ class Chain:
         self._create: dict[tuple[str, str], tuple[Plugin, ...]] = {
             ("", "pods"): (
                 limit_ranges.default_pod,
-                pod_plugins.admit,
+                partial(pod_plugins.admit, chance=registry.chance),
                 runtime_classes.admit,
             ),
             ("", "services"): (addresses.admit,),

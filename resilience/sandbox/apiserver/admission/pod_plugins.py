@@ -1,30 +1,32 @@
 """Admission of Pods: ServiceAccount, default tolerations, priority, and the derived QoS class.
 
 Sources: plugin/pkg/admission/{serviceaccount,defaulttolerationseconds,priority}/admission.go and
-pkg/apis/core/v1/helper/qos/qos.go. Tokens are not mounted into Pods: the sandbox's programs get
-their credentials by other means, and its docs say so.
+pkg/apis/core/v1/helper/qos/qos.go.
 """
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
+from resilience.sandbox.apiserver.admission import token_mount
 from resilience.sandbox.apiserver.admission.pod_defaults import Spec, default, mappings
 from resilience.sandbox.apiserver.validation.admission_request import Request
 from resilience.sandbox.kube import refusals
+from resilience.sandbox.kube.api import Obj
 from resilience.sandbox.kube.quantity import parse_or_none
 
 _TOLERATED_SECONDS = 300
 _SYSTEM_CLASSES = {"system-cluster-critical": 2000000000, "system-node-critical": 2000001000}
 
 
-def admit(request: Request) -> None:
+def admit(request: Request, chance: random.Random) -> None:
     """Mutate a Pod that is being created."""
     spec = request.obj["spec"]
     if not isinstance(spec, dict):
         return
     if "kubernetes.io/config.mirror" not in (request.obj["metadata"].get("annotations") or {}):
-        _service_account(request, spec)
+        token_mount.add(spec, _service_account(request, spec), chance)
     _tolerations(spec)
     _priority(request, spec)
     request.obj["status"] = {
@@ -39,7 +41,8 @@ def update(request: Request) -> None:
         _tolerations(request.obj["spec"])
 
 
-def _service_account(request: Request, spec: Spec) -> None:
+def _service_account(request: Request, spec: Spec) -> Obj:
+    """The Pod's account, whose settings it takes over; ApiError 403."""
     name = spec.get("serviceAccountName") or "default"
     spec["serviceAccountName"] = spec["serviceAccount"] = name
     accounts = request.view.resource("serviceaccounts")
@@ -53,6 +56,7 @@ def _service_account(request: Request, spec: Spec) -> None:
         )
     if not spec.get("imagePullSecrets") and account.get("imagePullSecrets"):
         spec["imagePullSecrets"] = [dict(entry) for entry in account["imagePullSecrets"]]
+    return account
 
 
 def _tolerations(spec: Spec) -> None:

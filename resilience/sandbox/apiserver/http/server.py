@@ -95,7 +95,7 @@ class Server:
         self._token_secrets = TokenSecrets(registry, self._tokens, _text(config.ca_file))
         self._authenticator = Authenticator(config.tokens, self._tokens.check)
         self._authorizer = Authorizer(registry)
-        self._reviews = Reviews(self._authenticator, self._authorizer)
+        self._reviews = Reviews(self._authenticator, self._authorizer, self._tokens)
         self._resources = Resources(registry, self.hub)
         self._kubelet = KubeletProxy(config.kubelet_socket, registry)
         self._others = ApiServices(registry, registry.chain.hooks.caller)
@@ -237,6 +237,9 @@ class Server:
             return answer.plain(discovery.group_list(kinds, self._others.groups()))
         if path.startswith("/openapi"):
             return self._schema(request, path)
+        keys = self._tokens.key.published(path)
+        if keys is not None:
+            return answer.plain(keys)
         parts = path.strip("/").split("/")
         if parts[0] == "apis" and len(parts) == 2:
             versions = {**self._others.groups(), **discovery.groups(kinds)}.get(parts[1])

@@ -25,6 +25,7 @@ SUBCOMMANDS = {
     "pause": "small_commands",
     "porter": "porter",
     "serve-hostname": "serve_hostname",
+    "test-service-account-issuer-discovery": "issuer_discovery",
     "test-webserver": "files",
     "webhook": "hooks",
 }

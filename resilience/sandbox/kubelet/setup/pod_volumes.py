@@ -16,6 +16,7 @@ from resilience.sandbox.inside.launch import Mount
 from resilience.sandbox.inside.volume_paths import refusal
 from resilience.sandbox.kube.api import ApiError, EventType, Obj
 from resilience.sandbox.kubelet.setup import downward_api, own_files
+from resilience.sandbox.kubelet.setup.pod_tokens import PodTokens
 from resilience.sandbox.kubelet.setup.references import References, data_of
 
 DATA = ("configMap", "secret", "projected", "downwardAPI")
@@ -41,6 +42,7 @@ class Volumes:
         self._pod = pod
         self._root = root
         self._references = references
+        self._tokens = PodTokens(references)
         self._address = address
         self._allocatable = dict(allocatable or {})
         self._directory = root / "pods" / pod["metadata"]["uid"] / "volumes"
@@ -150,7 +152,7 @@ class Volumes:
         if "serviceAccountToken" in part:
             source = part["serviceAccountToken"]
             try:
-                token = await self._references.token(self._pod, source)
+                token = await self._tokens.get(self._pod, source)
             except ApiError as error:
                 raise MountError(
                     f'MountVolume.SetUp failed for volume "{volume}" : failed to fetch token:'

@@ -39,19 +39,9 @@ class References:
                 pass
             await asyncio.sleep(RETRY)
 
-    async def token(self, pod: Obj, source: Obj) -> str:
-        """A token of the Pod's ServiceAccount, bound to the Pod (TokenRequest)."""
+    async def token(self, pod: Obj, spec: Obj) -> str:
+        """A token of the Pod's ServiceAccount, by the spec of a TokenRequest."""
         meta = pod["metadata"]
-        spec: Obj = {
-            "expirationSeconds": source.get("expirationSeconds", 3600),
-            "audiences": [source["audience"]] if source.get("audience") else [],
-            "boundObjectRef": {
-                "apiVersion": "v1",
-                "kind": "Pod",
-                "name": meta["name"],
-                "uid": meta["uid"],
-            },
-        }
         account = pod["spec"].get("serviceAccountName") or "default"
         path = f"/api/v1/namespaces/{meta['namespace']}/serviceaccounts/{account}/token"
         request = {

@@ -249,3 +249,29 @@ def test_streams_need_create_even_where_they_begin_with_get(wire: Wire, subresou
     refused = as_bob(wire, "GET", f"{PODS}/x/{subresource}")
     assert refused.status == 403
     assert f'cannot create resource "pods/{subresource}"' in refused.json["message"]
+
+
+def test_a_token_for_another_audience_is_nobodys_here(wire: Wire) -> None:
+    token = issued(wire, audiences=["vault"])
+    assert wire("GET", PODS, token=token).status == 401
+    path = "/apis/authentication.k8s.io/v1/tokenreviews"
+    here = wire("POST", path, {"spec": {"token": token}}).json["status"]
+    assert "authenticated" not in here
+    there = wire("POST", path, {"spec": {"token": token, "audiences": ["vault", "x"]}}).json
+    assert there["status"]["authenticated"] is True
+    assert there["status"]["audiences"] == ["vault"]
+
+
+def test_a_pods_token_outlives_its_renewal_and_dies_with_the_pod(wire: Wire) -> None:
+    spec = {"containers": [{"name": "c", "image": "pause"}]}
+    made = wire("POST", PODS, {"metadata": {"name": "holder"}, "spec": spec}).json["metadata"]
+    bound = {"apiVersion": "v1", "kind": "Pod", "name": "holder", "uid": made["uid"]}
+    token = issued(wire, expirationSeconds=3607, boundObjectRef=bound)
+    claims = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+    assert claims["exp"] - claims["iat"] == 365 * 24 * 3600
+    assert claims["kubernetes.io"]["warnafter"] - claims["iat"] == 3607
+    path = "/apis/authentication.k8s.io/v1/tokenreviews"
+    known = wire("POST", path, {"spec": {"token": token}}).json["status"]["user"]
+    assert known["extra"]["authentication.kubernetes.io/pod-name"] == ["holder"]
+    wire("DELETE", f"{PODS}/holder", {"gracePeriodSeconds": 0})
+    assert "authenticated" not in wire("POST", path, {"spec": {"token": token}}).json["status"]

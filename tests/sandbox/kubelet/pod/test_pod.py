@@ -432,6 +432,21 @@ def test_a_program_reaches_the_api_server_with_a_projected_token(pods: Pods) -> 
     assert pods.logs("calls").startswith(f'nodes is forbidden: User "{user}" cannot list resource')
 
 
+def test_a_client_in_a_pod_finds_its_configuration_as_in_any_cluster(pods: Pods) -> None:
+    program = (
+        "from kubernetes import client, config\n"
+        "config.load_incluster_config()\n"
+        "try: client.CoreV1Api().list_node()\n"
+        "except client.ApiException as error: print(error.body)\n"
+        "print(open('/var/run/secrets/kubernetes.io/serviceaccount/namespace').read())\n"
+    )
+    pods.run("incluster", program, restartPolicy="Never")
+    assert pods.phase("incluster") == "Succeeded", pods.logs("incluster")
+    user = f"system:serviceaccount:{pods.namespace}:default"
+    assert f'User \\"{user}\\" cannot list resource' in pods.logs("incluster")
+    assert pods.logs("incluster").endswith(f"{pods.namespace}\n")
+
+
 def test_a_pod_bound_to_a_node_that_comes_later_waits_for_it(pods: Pods) -> None:
     name = f"late-{pods.namespace}"
     pods.run("early", "print('ran')", restartPolicy="Never", nodeName=name)

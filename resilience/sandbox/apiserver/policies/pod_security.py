@@ -7,7 +7,7 @@ destination here.
 
 from __future__ import annotations
 
-from resilience.sandbox.apiserver.admission.pod_security_checks import violations
+from resilience.sandbox.apiserver.policies.pod_security_checks import violations
 from resilience.sandbox.apiserver.validation.admission_request import Request
 from resilience.sandbox.apiserver.validation.pod_specs import TEMPLATES, spec_in
 from resilience.sandbox.kube import refusals
