@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from resilience.cluster.errors import Conflict, Invalid, NotFound
 from resilience.cluster.interface import Means, Object, Resource
+from resilience.kube.clock import of_stamp
 from resilience.kube.selectors import Selector
 from tests.twin_rules import has_fields, merged
 
@@ -37,6 +38,10 @@ class Twin:
     def ended(self) -> str:
         """What a test says of it."""
         return self.gone
+
+    def now(self) -> float:
+        """The clock of its stamps."""
+        return of_stamp(self.stamp())
 
     # ----- what a subclass says
 

@@ -50,7 +50,7 @@ def run(same: Same, context: CheckContext) -> str:
                 "restored; only what a drill or `restore` restored can be compared",
                 final=True,
             )
-        keys = from_environment(context.cluster)
+        keys = from_environment(context.cluster, identity_files=context.identity_files)
         store = open_store(found[STORE])
         snapshot = opened(store, found[SNAPSHOT], keys.identities, trusted=keys.trusted)
         names = {found[SOURCE]: context.namespace}

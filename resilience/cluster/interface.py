@@ -117,6 +117,9 @@ class Cluster(Protocol):
 
     means: Means
 
+    def now(self) -> float:
+        """The API server's time, in seconds since the epoch: the clock of its timestamps."""
+
     def request(
         self,
         method: str,

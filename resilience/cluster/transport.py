@@ -113,6 +113,14 @@ class HttpCluster:
         response.close()
         return str(response.headers.get("Date") or "")
 
+    def now(self) -> float:
+        """The API server's time, in seconds since the epoch; this host's if it sends none."""
+        told = self._wire.clock.at(time.monotonic())
+        if told is None:
+            self.date()
+            told = self._wire.clock.at(time.monotonic())
+        return time.time() if told is None else told
+
     def request(
         self,
         method: str,

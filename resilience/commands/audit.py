@@ -22,6 +22,7 @@ from resilience.audit.catalogue import catalogue
 from resilience.audit.examine import examine
 from resilience.commands import CommandError, settings
 from resilience.commands.saying import say
+from resilience.commands.writing import write_file
 from resilience.config.settings import Settings
 
 REASON = "known when this baseline was written"
@@ -41,14 +42,14 @@ def audit(options: argparse.Namespace) -> int:
         inventory, unread, notes = from_cluster(given, everywhere=options.all_namespaces)
     found = examine(inventory, rules, accepted=known, unread=unread, notices=[*wrong, *notes])
     if options.write_baseline:
-        _write(
+        write_file(
             Path(options.write_baseline), accepted.text(found.findings, options.reason or REASON)
         )
         say(f"wrote {options.write_baseline}: {len(found.findings)} findings accepted")
         return 0
     text = _text(found, options)
     if options.out:
-        _write(Path(options.out), text)
+        write_file(Path(options.out), text)
     else:
         say(text.rstrip("\n"))
     return 1 if failed(found, _level(options.fail_on)) else 0
@@ -157,11 +158,3 @@ def _text(found: Audit, options: argparse.Namespace) -> str:
 
 def _level(word: str) -> Level | None:
     return None if word == "never" else Level[word.upper()]
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise CommandError(f"{path} cannot be written: {error.strerror}") from None

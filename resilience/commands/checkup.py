@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from resilience.cluster import helper_pods
@@ -25,6 +24,7 @@ from resilience.engine.guard.limits import Limits
 from resilience.engine.guard.permissions import every_step, of_step
 from resilience.engine.plan.scenario_reach import of_scenario
 from resilience.kube import objects
+from resilience.kube.clock import of_header
 from resilience.model.scenario import Scenario
 from resilience.verbs.context import Refused
 
@@ -45,10 +45,9 @@ WAITING = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "Er
 def clock(cluster: HttpCluster, now: datetime) -> Line:
     """The local clock against the API server's Date."""
     said = cluster.date()
-    try:
-        skew = (now - parsedate_to_datetime(said)).total_seconds()
-    except (TypeError, ValueError):
+    if (server := of_header(said)) is None:
         return None, "clock", f"the API server sent no usable Date ({said!r})"
+    skew = now.timestamp() - server
     ahead = "ahead of" if skew > 0 else "behind"
     return abs(skew) <= SKEW, "clock", f"{abs(skew):.0f} s {ahead} the API server's"
 

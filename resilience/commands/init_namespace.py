@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from resilience.audit.base.inventory import Inventory
 from resilience.commands import CommandError, settings
 from resilience.commands.saying import say, warn
+from resilience.commands.writing import folders, write_files
 from resilience.config.settings import Settings
 from resilience.drafts import plan_draft, scenario_draft, target_draft
 from resilience.drafts.questions import Baseline, Question, ask, baseline, candidates
@@ -183,27 +184,11 @@ def save(files: Mapping[Path, str], then: Sequence[str]) -> int:
     for path in files:
         if path.exists() and not path.name.endswith(".schema.json"):
             raise CommandError(f"{path} exists already; nothing was written")
-    made = [each for each in _folders(files) if not each.exists()]
-    try:
-        for each in made:
-            each.mkdir()
+    with folders(files):
         _checked(files)
-        for path, text in files.items():
-            path.write_text(text, encoding="utf-8")
-            say(f"wrote {path}")
-    except OSError as error:
-        raise CommandError(f"{error.filename} cannot be written: {error.strerror}") from error
-    finally:
-        for each in reversed(made):
-            if each.is_dir() and not any(each.iterdir()):
-                each.rmdir()
+        write_files(files)
     say(then)
     return 0
-
-
-def _folders(files: Mapping[Path, str]) -> Sequence[Path]:
-    """All folders of these files, the outer ones first."""
-    return sorted({each for path in files for each in path.parents if each != Path(".")})
 
 
 def _checked(files: Mapping[Path, str]) -> None:

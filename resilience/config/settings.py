@@ -87,7 +87,8 @@ class Option:
     """One option. Its flag is `--resilience-NAME`; its ini key and variable are derived from
     `name`.
 
-    `parse` raises ValueError with what it expected. A `flag` takes no value on the command line; a
+    `parse` raises ValueError with what it expected. `environment` is the variable's name if it
+    differs from the option's. A `flag` takes no value on the command line; a
     `many` option takes several.
     """
 
@@ -97,6 +98,7 @@ class Option:
     metavar: str = ""
     flag: bool = False
     many: bool = False
+    environment: str = ""
 
     @property
     def cli(self) -> str:
@@ -111,7 +113,7 @@ class Option:
     @property
     def variable(self) -> str:
         """`RESILIENCE_DRY_RUN`."""
-        return self.key.upper()
+        return self.environment or self.key.upper()
 
     @property
     def ini_type(self) -> str:
@@ -201,6 +203,15 @@ OPTIONS: tuple[Option, ...] = (
         ),
     ),
     Option(
+        name="identity",
+        metavar="FILE",
+        environment="RESILIENCE_IDENTITY_FILE",
+        help=(
+            "file with the age private key that opens encrypted snapshots; RESILIENCE_IDENTITY"
+            " holds the key's text instead"
+        ),
+    ),
+    Option(
         name="replay",
         metavar="FILE",
         help="choose the victims of this report.json again, with its seeds",
@@ -253,6 +264,7 @@ class Settings:
     journal_namespace: str = "resilience-journal"
     lock_wait: float = 45.0
     helper_image: str = ""
+    identity: str = ""
     replay: str = ""
     public: tuple[str, ...] = ()
     scenarios: tuple[str, ...] = SCENARIOS
@@ -268,6 +280,17 @@ class Settings:
     def journal_directory(self) -> Path:
         """Directory of the local journal; relative paths are resolved against `root`."""
         return self.root / (self.journal or ".resilience/journal")
+
+    def identity_files(self, environment: Mapping[str, str]) -> tuple[str, ...]:
+        """Files with the age private key, () for what the environment says. Only the command line
+        wins over RESILIENCE_IDENTITY; a path in an ini file is relative to `root`."""
+        origin = self.origin("identity")
+        if not self.identity or (
+            not origin.startswith("-") and environment.get("RESILIENCE_IDENTITY")
+        ):
+            return ()
+        path = Path(self.identity).expanduser()
+        return (str(self.root / path if "ini" in origin else path),)
 
     @property
     def report_directory(self) -> Path | None:

@@ -145,7 +145,12 @@ class Session:
 
         namespace = self.namespace(scenario)
         guarded = self.site.rehearsing(cluster, scenario, namespace)
-        options = Options(seed=self._seed_for(scenario), namespace=namespace, guard=guarded.guard)
+        options = Options(
+            seed=self._seed_for(scenario),
+            namespace=namespace,
+            guard=guarded.guard,
+            identity_files=self.settings.identity_files(os.environ),
+        )
         options = self._repeating(scenario, options)
         return [*dry_run.told(dry_run.rehearse(scenario, guarded.cluster, options, RealClock()))]
 
@@ -297,6 +302,7 @@ class Session:
             namespace=settings.namespace,
             directory=directory,
             run=new_id(time.time()),
+            identity_files=settings.identity_files(os.environ),
             journal=settings.journal_directory,
             ephemeral=self.site.ephemeral,
             environment=self._environment,

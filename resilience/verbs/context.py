@@ -104,6 +104,10 @@ class Context(Protocol):
         """Folder of the scenario file; relative paths in a scenario start here."""
 
     @property
+    def identity_files(self) -> Sequence[str]:
+        """Files with the age private key of encrypted snapshots; () for the environment's."""
+
+    @property
     def run(self) -> RunId: ...
     @property
     def clock(self) -> Clock: ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from datetime import UTC, datetime
 
 import pytest
 
@@ -272,3 +273,15 @@ def test_requests_of_many_threads_do_not_mix(server: FaultyServer, cluster: Http
     for thread in threads:
         thread.join(10)
     assert seen == {name: name for name in names}
+
+
+def test_the_servers_time_is_that_of_its_answers_and_not_of_this_host(
+    server: FaultyServer, cluster: HttpCluster
+) -> None:
+    dates = {"Date": "Mon, 02 Mar 2026 12:00:00 GMT"}
+    server.on("GET /version", reply({"gitVersion": "v1"}, headers=dates))
+    noon = datetime(2026, 3, 2, 12, 0, tzinfo=UTC).timestamp()
+    assert 0 <= cluster.now() - noon < 60
+    assert len(server.asked) == 1
+    assert 0 <= cluster.now() - noon < 60
+    assert len(server.asked) == 1  # the clock runs on by itself

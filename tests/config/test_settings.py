@@ -76,3 +76,16 @@ def test_every_option_has_a_setting_and_an_unambiguous_name() -> None:
     assert {option.name for option in OPTIONS} == fields
     assert len({option.cli for option in OPTIONS}) == len(OPTIONS)
     assert Option(name="dry_run", help="").variable == "RESILIENCE_DRY_RUN"
+
+
+def test_an_identity_is_a_file_and_gives_way_to_the_text_only_when_the_ini_file_names_it() -> None:
+    text = {"RESILIENCE_IDENTITY": "AGE-SECRET-KEY-1"}
+    for given, environment, files in (
+        (settle(), {}, ()),
+        (settle(cli=source(identity="a.txt")), text, ("a.txt",)),
+        (settle(RESILIENCE_IDENTITY_FILE="b.txt"), text, ()),
+        (settle(RESILIENCE_IDENTITY_FILE="/b.txt"), {}, ("/b.txt",)),
+        (settle(ini=source(identity="keys/c.txt")), {}, ("/project/keys/c.txt",)),
+        (settle(ini=source(identity="keys/c.txt")), text, ()),
+    ):
+        assert given.identity_files(environment) == files

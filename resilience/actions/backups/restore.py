@@ -111,7 +111,7 @@ def _verified(restore: Restore, context: ActionContext) -> Snapshot:
     from resilience.backup.catalog.velero_check import require_intact
     from resilience.backup.plans.keys import from_environment
 
-    keys = from_environment(context.cluster)
+    keys = from_environment(context.cluster, identity_files=context.identity_files)
     snapshot = _chosen(restore, context, keys)
     for warning in require_intact(snapshot):
         context.note(What.NOTE, warning)

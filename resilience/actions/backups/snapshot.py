@@ -109,7 +109,7 @@ def _of_plan(snapshot: Snapshot, context: ActionContext) -> tuple[Manifest, str]
             store,
             name=name,
             clock=clock,
-            keys=from_environment(context.cluster),
+            keys=from_environment(context.cluster, identity_files=context.identity_files),
             extend=lambda request: _extended(request, Inside.of(plan), context, clock),
         )
 
@@ -136,7 +136,7 @@ def _here(snapshot: Snapshot, context: ActionContext) -> tuple[Manifest, str]:
 
     clock = BorrowedClock(context.clock)
     store = open_store(snapshot.store, base=context.directory)
-    keys = from_environment(context.cluster)
+    keys = from_environment(context.cluster, identity_files=context.identity_files)
     inside = Inside(volumes=Volumes() if snapshot.volumes else None)
 
     def named(name: str) -> Manifest:

@@ -25,7 +25,7 @@ def victims(choice: PodChoice, context: ActionContext) -> list[Object]:
     pods = context.view(PODS, context.namespace).objects()
     around = Surroundings(
         namespace=context.namespace,
-        wall=context.clock.wall(),
+        wall=context.cluster.now(),
         owners=_owners(choice, context),
         own=own_pod(os.environ),
     )

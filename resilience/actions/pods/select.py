@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from random import Random
 
 from resilience.actions.pods.choice import PodChoice
 from resilience.cluster.interface import Object
 from resilience.kube import objects, readiness
+from resilience.kube.clock import of_stamp
 from resilience.model.nearest import asked, did_you_mean
 from resilience.model.words import many
 from resilience.verbs.context import ActionFailed, NothingToDo
@@ -34,8 +34,9 @@ _GENERATED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What the filters need besides the Pods. `owners` are uids of the workload that `owner:`
-    names and of its ReplicaSets; `own` is (namespace, name) of this process's Pod."""
+    """What the filters need besides the Pods. `wall` is the API server's time; `owners` are uids of
+    the workload that `owner:` names and of its ReplicaSets; `own` is (namespace, name) of this
+    process's Pod."""
 
     namespace: str
     wall: float
@@ -167,8 +168,7 @@ def _first_of_each(pods: Pods, key: Callable[[Object], str]) -> Pods:
 
 
 def _born(pod: Object) -> float:
-    stamp = str(objects.metadata(pod).get("creationTimestamp", ""))
-    return datetime.fromisoformat(stamp).timestamp() if stamp else 0.0
+    return of_stamp(str(objects.metadata(pod).get("creationTimestamp") or ""))
 
 
 def _nobody(pods: Sequence[Object], choice: PodChoice, around: Surroundings) -> str:

@@ -7,20 +7,19 @@ namespace's own conditions.
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from resilience.cluster.errors import ApiError, NotFound
 from resilience.cluster.interface import NAMESPACES, PODS, Cluster, Object, Resource
 from resilience.kube import objects
+from resilience.kube.clock import of_stamp
 
 LATE = 30.0
-"""Seconds beyond its grace period, to cover clock skew, after which a Pod is overdue."""
+"""Seconds beyond its grace period after which a Pod is overdue."""
 
 _CASCADE = frozenset({"foregroundDeletion", "orphan", "kubernetes"})
 """Finalizers that only wait for something else."""
 
 
-def of(cluster: Cluster, resource: Resource, obj: Object, wall: float) -> list[str]:
+def of(cluster: Cluster, resource: Resource, obj: Object) -> list[str]:
     """What holds it, in words; never empty."""
     try:
         now = cluster.get(resource, objects.name(obj), objects.namespace(obj))
@@ -28,38 +27,38 @@ def of(cluster: Cluster, resource: Resource, obj: Object, wall: float) -> list[s
         return ["it has just gone"]
     own = [name for name in _finalizers(now) if name not in _CASCADE]
     held = [f"its finalizer {name} is not removed" for name in own]
-    found = [*held, *stuck(cluster, resource, obj, wall), *_conditions(now)]
+    found = [*held, *stuck(cluster, resource, obj), *_conditions(now)]
     waiting = ", ".join(_finalizers(now))
     return found or [f"it waits for what it owns ({waiting})" if waiting else "no finalizer"]
 
 
-def stuck(cluster: Cluster, resource: Resource, obj: Object, wall: float) -> list[str]:
-    """Its Pods whose time is up and that a finalizer holds. `wall` is now, in seconds since the
-    epoch."""
+def stuck(cluster: Cluster, resource: Resource, obj: Object) -> list[str]:
+    """Its Pods whose time is up and that a finalizer holds."""
     namespace = objects.name(obj) if resource == NAMESPACES else objects.namespace(obj)
     if not namespace:
         return []
     try:
         pods = cluster.list(PODS, namespace)
+        now = cluster.now()
     except ApiError:  # no permission to see them: they only explain
         return []
     return [
         f"Pod {objects.title(pod)} is held by its finalizer {name}"
         for pod in pods
-        if _is_over(pod, wall)
+        if _is_over(pod, now)
         for name in _finalizers(pod)
         if name not in _CASCADE
     ]
 
 
-def _is_over(pod: Object, wall: float) -> bool:
+def _is_over(pod: Object, now: float) -> bool:
     """Whether nothing of it runs any more, or its grace period has long passed."""
     text = str(objects.metadata(pod).get("deletionTimestamp") or "")
     if not text:
         return False
     statuses = (pod.get("status") or {}).get("containerStatuses") or ()
     ended = all("running" not in (each.get("state") or {}) for each in statuses)
-    return ended or wall - datetime.fromisoformat(text).timestamp() > LATE
+    return ended or now - of_stamp(text) > LATE
 
 
 def _finalizers(obj: Object) -> list[str]:

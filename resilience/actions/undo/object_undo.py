@@ -96,11 +96,11 @@ def wait_until_gone(resource: Resource, obj: Object, context: UndoContext) -> No
     """Return once it is gone; ActionFailed says what holds it."""
     began = context.clock.monotonic()
     while _is_there(resource, obj, context):
-        waited, now = context.clock.monotonic() - began, context.clock.wall()
+        waited = context.clock.monotonic() - began
         pause = min(LAST_LOOK, max(FIRST_LOOK, waited / 20))
-        stuck = finalizers.stuck(context.cluster, resource, obj, now) if waited > PATIENCE else []
+        stuck = finalizers.stuck(context.cluster, resource, obj) if waited > PATIENCE else []
         if stuck or began + waited + pause > context.deadline:
-            why = stuck or finalizers.of(context.cluster, resource, obj, now)
+            why = stuck or finalizers.of(context.cluster, resource, obj)
             title = f"{resource.kind} {objects.title(obj)}"
             raise ActionFailed(f"{title} was deleted, but still exists: {'; '.join(why)}")
         context.clock.wait(pause)

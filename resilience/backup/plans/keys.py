@@ -1,9 +1,9 @@
-"""Keys from the environment, for runs without options: pytest and CronJobs.
+"""Keys from the environment, for pytest and CronJobs.
 
 `RESILIENCE_SIGNING_KEY` (PEM text, or `secret:NAMESPACE/NAME[/KEY]`) signs,
 `RESILIENCE_TRUSTED_KEY` (base64, PEM text, or a file) must have signed, `RESILIENCE_RECIPIENTS`
 (age public keys) encrypt, `RESILIENCE_IDENTITY` (an age private key's text) or
-`RESILIENCE_IDENTITY_FILE` (its file) decrypts.
+`RESILIENCE_IDENTITY_FILE` (its file, also `--resilience-identity`) decrypts.
 """
 
 from __future__ import annotations
@@ -104,14 +104,18 @@ def _secret(text: str, cluster: Cluster | None) -> bytes:
 
 
 def from_environment(
-    cluster: Cluster | None = None, environment: Mapping[str, str] = os.environ
+    cluster: Cluster | None = None,
+    environment: Mapping[str, str] = os.environ,
+    *,
+    identity_files: Sequence[str] = (),
 ) -> Keys:
-    """Unset keys are not used. A Secret is read through `cluster`."""
+    """Unset keys are not used. A Secret is read through `cluster`. `identity_files` take precedence
+    over the environment."""
     return Keys(
         signer=signer("", cluster, environment),
         trusted=trusted("", environment),
         recipients=recipients(environment),
-        identities=tuple(identities((), environment)),
+        identities=tuple(identities(identity_files, environment)),
     )
 
 

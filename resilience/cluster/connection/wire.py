@@ -29,6 +29,7 @@ from resilience.cluster.errors import (
     Unreachable,
     error_for,
 )
+from resilience.kube.clock import ServerClock
 
 if TYPE_CHECKING:
     from resilience.cluster.connection.websocket import WebSocket
@@ -62,6 +63,7 @@ class Wire:
     def __init__(self, access: Access, gate: Gate | None = None) -> None:
         self.access = access
         self._gate = gate
+        self.clock = ServerClock()
         parts = urlsplit(access.server)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise Unreachable(
@@ -163,6 +165,7 @@ class Wire:
                 response = ask()
         except (HTTPError, OSError, ValueError) as error:
             raise self.unreachable(f"{method} {path}", error) from error
+        self.clock.heard(str(response.headers.get("Date") or ""), time.monotonic())
         if response.status >= 300:
             raise self._refusal(response, f"{method} {path}")
         return response

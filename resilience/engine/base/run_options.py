@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -35,18 +35,19 @@ class Options:
 
     `seed` overrides the scenario's. `namespace` is used if the scenario names none. `directory` is
     the base of relative paths in steps; None: the scenario's own folder. `run` is chosen when None.
-    `journal` is the directory of the local journal. `undo_within` is how long one undo may take, in
-    seconds. `ephemeral` marks a cluster that ends with this process. `guard` holds the run's
-    restrictions. `recovery` is the command that undoes what is left. `stream` gives each step its
-    randomness (a replay repeats choices). `observe` receives each probe once it runs, to show
-    progress. `lookout`: keep testing whether the API server answers, so that no check is answered
-    from the past.
+    `identity_files` hold age private keys. `journal` is the directory of the local journal.
+    `undo_within` is how long one undo may take, in seconds. `ephemeral` marks a cluster that ends
+    with this process. `guard` holds the run's restrictions. `recovery` is the command that undoes
+    what is left. `stream` gives each step its randomness (a replay repeats choices). `observe`
+    receives each probe once it runs, to show progress. `lookout`: keep testing whether the API
+    server answers, so that no check is answered from the past.
     """
 
     seed: int | None = None
     namespace: str = "default"
     directory: Path | None = None
     run: RunId | None = None
+    identity_files: Sequence[str] = ()
     journal: Path = Path(".resilience/journal")
     undo_within: float = 180.0
     steady_within: float = 30.0

@@ -119,7 +119,7 @@ def _store(plan: Plan) -> Any:
 def _keys(context: CheckContext) -> Any:
     from resilience.backup.plans.keys import from_environment
 
-    return from_environment(context.cluster)
+    return from_environment(context.cluster, identity_files=context.identity_files)
 
 
 def _judged(

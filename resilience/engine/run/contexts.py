@@ -60,6 +60,10 @@ class StepContext:
         return self._state.directory
 
     @property
+    def identity_files(self) -> Sequence[str]:
+        return self._state.options.identity_files
+
+    @property
     def run(self) -> RunId:
         return self._state.run
 

@@ -51,6 +51,7 @@ class Context:
 
     run = "run-1"
     namespace = "shop"
+    identity_files = ()
     step = Step()
 
     def __init__(self, cluster: FakeCluster, directory: Path) -> None:

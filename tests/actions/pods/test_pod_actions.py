@@ -14,9 +14,10 @@ from resilience.cluster.interface import BUDGETS
 from resilience.kube import objects
 from resilience.kube.selectors import Selector
 from resilience.model.timeline import What
-from resilience.model.values import Reference
+from resilience.model.values import Duration, Reference
 from resilience.model.verb import Phase
 from resilience.model.verdict import Outcome
+from tests.engine.fakes import WALL
 from tests.engine.helpers import World, step, world
 
 APP = Selector.parse("app=web")
@@ -193,3 +194,20 @@ def let_go(here: World) -> None:
             )
 
     here.cluster.hooks.append(heed)
+
+
+@pytest.mark.parametrize("skew", [-3600.0, 3600.0])
+@pytest.mark.parametrize(("age", "passes"), [("9m", True), ("11m", False)])
+def test_an_age_goes_by_the_clock_of_the_server(
+    here: World, monkeypatch: pytest.MonkeyPatch, skew: float, age: str, passes: bool
+) -> None:
+    """The Pods are 10 minutes old to the cluster, whatever this host's clock says."""
+    here.clock.wait(600.0)
+    monkeypatch.setattr(here.clock, "wall", lambda: WALL + here.clock.now + skew)
+    monkeypatch.setattr(here.cluster, "now", lambda: WALL + here.clock.now)
+    record = here.run(
+        when=[step(KILL, Phase.WHEN, pods=APP, min_age=Duration.parse(age))],
+        then=[step(RECOVERED, Phase.THEN, within=10)],
+    )
+    assert (record.outcome is Outcome.PASSED) is passes, record.message
+    assert (f"by min_age: {age}" in record.message) is not passes

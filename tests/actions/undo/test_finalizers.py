@@ -83,7 +83,7 @@ Change = Callable[[Object], Any]
 def test_an_objects_own_finalizer_is_named(here: World, change: Change, why: list[str]) -> None:
     obj = here.cluster.put(CONFIGMAPS, {"metadata": {"name": "a", "namespace": "shop"}})
     here.cluster.change(CONFIGMAPS, "shop", "a", change)
-    assert finalizers.of(here.cluster, CONFIGMAPS, obj, here.clock.wall()) == why
+    assert finalizers.of(here.cluster, CONFIGMAPS, obj) == why
 
 
 def test_a_namespace_says_itself_what_it_waits_for(here: World) -> None:
@@ -91,5 +91,5 @@ def test_a_namespace_says_itself_what_it_waits_for(here: World) -> None:
     status = {"conditions": [
         {"type": "NamespaceFinalizersRemaining", "status": "True", "message": says}]}  # fmt: skip
     space = here.cluster.put(NAMESPACES, {"metadata": {"name": "a"}, "status": status})
-    assert finalizers.of(here.cluster, NAMESPACES, space, here.clock.wall()) == [says]
+    assert finalizers.of(here.cluster, NAMESPACES, space) == [says]
     assert objects.name(space) == "a"

@@ -94,9 +94,11 @@ def test_an_encrypted_plan_is_compared_with_its_identity_and_not_measured_withou
     (tmp_path / "config.yaml").write_text(CONFIG)
     plan = tmp_path / "private.plan.yaml"
     plan.write_text(ENCRYPTED.replace("PUBLIC", str(identity.to_public())))
-    variables = {"RESILIENCE_IDENTITY_FILE": str(tmp_path / "id.txt")}
-    done = run(plan, store=tmp_path, cwd=tmp_path, **variables)
+    done = run(plan, "--resilience-identity=id.txt", store=tmp_path, cwd=tmp_path)
     assert "3 passed" in done.stdout, done.stdout
+    variables = {"RESILIENCE_IDENTITY_FILE": "id.txt"}
+    done = run(plan, "-m", "intact", store=tmp_path, cwd=tmp_path, **variables)
+    assert "1 passed" in done.stdout, done.stdout
     shutil.rmtree(tmp_path / "store")
     done = run(plan, "-m", "intact", store=tmp_path, cwd=tmp_path)
     assert done.returncode == 21, done.stdout

@@ -1,0 +1,51 @@
+"""The API server's time: what `creationTimestamp` and `deletionTimestamp` are compared with.
+
+Its stamps say nothing to the clock of another host, which may be minutes away. The time is read
+from the Date header of its answers, which has whole seconds.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+
+STEPPED = 2.0
+"""Seconds that a Date may lag behind the expected one: the header is cut to whole seconds, and an
+answer takes time. A larger difference is a clock that was set back."""
+
+
+class ServerClock:
+    """The server's time from the answers so far. A monotonic clock carries it on between them."""
+
+    def __init__(self) -> None:
+        self._ahead: float | None = None  # seconds from the monotonic clock to the server's
+        self._last = ""
+
+    def heard(self, header: str, monotonic: float) -> None:
+        """An answer with this Date arrived at `monotonic`. One without a usable Date says
+        nothing."""
+        if header == self._last:  # the second is the same: it can only be later by now
+            return
+        self._last = header
+        if (said := of_header(header)) is None:
+            return
+        ahead = said - monotonic
+        if self._ahead is None or not self._ahead - STEPPED < ahead <= self._ahead:
+            self._ahead = ahead
+
+    def at(self, monotonic: float) -> float | None:
+        """Its time in seconds since the epoch, never later than it is; None before any Date."""
+        return None if self._ahead is None else self._ahead + monotonic
+
+
+def of_header(text: str) -> float | None:
+    """A Date header in seconds since the epoch; None if it is not one."""
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (TypeError, ValueError):
+        return None
+
+
+def of_stamp(text: str) -> float:
+    """A timestamp of an object (RFC 3339) in seconds since the epoch; 0 without one."""
+    return datetime.fromisoformat(text).timestamp() if text else 0.0
