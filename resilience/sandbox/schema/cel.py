@@ -47,14 +47,21 @@ def uses_old(expression: str) -> bool:
 
 RULES = ("self", "oldSelf", "_hasOld", "_old")
 """The names in rules of custom resources."""
-ADMISSION = ("object", "oldObject", "request", "params", "namespaceObject", "variables")
+ADMISSION = ("object", "oldObject", "request", "params", "namespaceObject", "variables",
+             "authorizer")  # fmt: skip
 """The names in conditions of webhooks and in admission policies."""
 
 
 @lru_cache(maxsize=2)
 def _environment(names: tuple[str, ...]) -> Any:
     from cel_expr_python import cel
-    from cel_expr_python.ext import ext_bindings, ext_math, ext_optional, ext_strings
+    from cel_expr_python.ext import (
+        ext_bindings,
+        ext_encoders,
+        ext_math,
+        ext_optional,
+        ext_strings,
+    )
 
     from resilience.sandbox.schema import cel_library
 
@@ -65,6 +72,7 @@ def _environment(names: tuple[str, ...]) -> Any:
             ext_bindings.ExtBindings(),
             ext_optional.ExtOptional(),
             ext_math.ExtMath(),
+            ext_encoders.ExtEncoders(),
             cel_library.extension(cel),
         ],
     )

@@ -1,7 +1,7 @@
 """Functions that Kubernetes adds to CEL: lists, regular expressions, URLs, quantities, formats.
 
-Source: k8s.io/apiserver/pkg/cel/library. Opaque values (a URL, a quantity) are texts here that
-their functions read again. IP and CIDR values are left out, only their checks are there.
+Source: k8s.io/apiserver/pkg/cel/library. Opaque values (a URL, a quantity, an address) are texts
+here that their functions read again.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from resilience.sandbox.kube.quantity import parse
+from resilience.sandbox.schema import cel_authorizer
 from resilience.sandbox.schema.pattern import search
 
 Implementation = Callable[..., Any]
@@ -83,6 +84,30 @@ def _compare(one: str, two: str) -> int:
     return (first > second) - (first < second)
 
 
+def _address(text: str) -> str:
+    ipaddress.ip_address(text)
+    return text
+
+
+def _network(text: str) -> str:
+    ipaddress.ip_network(text)
+    return text
+
+
+def _contains(network: str, address: str) -> bool:
+    return ipaddress.ip_address(address) in ipaddress.ip_network(network, strict=False)
+
+
+def _covers(network: str, other: str) -> bool:
+    one = ipaddress.ip_network(network, strict=False)
+    two = ipaddress.ip_network(other, strict=False)
+    return two[0] in one and two[-1] in one
+
+
+def _every(some: list[Any], others: list[Any]) -> bool:
+    return all(each in others for each in some)
+
+
 FUNCTIONS: dict[str, tuple[Implementation, int]] = {
     "isURL": (_succeeds(_url), 1),
     "url": (_url, 1),
@@ -90,6 +115,12 @@ FUNCTIONS: dict[str, tuple[Implementation, int]] = {
     "quantity": (_quantity, 1),
     "isIP": (_succeeds(ipaddress.ip_address), 1),
     "isCIDR": (_succeeds(lambda text: ipaddress.ip_network(text, strict=False)), 1),
+    "ip": (_address, 1),
+    "cidr": (_network, 1),
+    "sets.contains": (lambda one, two: _every(two, one), 2),
+    "sets.equivalent": (lambda one, two: _every(one, two) and _every(two, one), 2),
+    "sets.intersects": (lambda one, two: any(each in two for each in one), 2),
+    "jsonpatch.escapeKey": (lambda key: key.replace("~", "~0").replace("/", "~1"), 1),
 }
 """Called as f(x), with how many arguments."""
 METHODS: dict[str, tuple[Implementation, int]] = {
@@ -114,6 +145,14 @@ METHODS: dict[str, tuple[Implementation, int]] = {
     "asInteger": (lambda one: int(parse(one)), 1),
     "asApproximateFloat": (lambda one: float(parse(one)), 1),
     "sign": (lambda one: _compare(one, "0"), 1),
+    "family": (lambda ip: ipaddress.ip_address(ip).version, 1),
+    "isLoopback": (lambda ip: ipaddress.ip_address(ip).is_loopback, 1),
+    "isUnspecified": (lambda ip: ipaddress.ip_address(ip).is_unspecified, 1),
+    "isLinkLocalUnicast": (lambda ip: ipaddress.ip_address(ip).is_link_local, 1),
+    "containsIP": (_contains, 2),
+    "containsCIDR": (_covers, 2),
+    "prefixLength": (lambda network: ipaddress.ip_network(network, strict=False).prefixlen, 1),
+    **cel_authorizer.METHODS,
 }
 """Called as x.f(y), with how many arguments, x counted. cel-cpp has `indexOf` of texts itself."""
 _OF_LISTS = frozenset({"indexOf", "lastIndexOf"})

@@ -8,7 +8,6 @@ anything is stored.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
 from resilience.sandbox.apiserver.admission import (
@@ -26,7 +25,13 @@ from resilience.sandbox.apiserver.admission.quota_plugin import Quotas
 from resilience.sandbox.apiserver.admission.service_addresses import ServiceAddresses
 from resilience.sandbox.apiserver.kinds import crds
 from resilience.sandbox.apiserver.kinds.crds import Definitions
-from resilience.sandbox.apiserver.policies import pod_security
+from resilience.sandbox.apiserver.policies import (
+    mutating_policies,
+    pod_security,
+    validating_policies,
+)
+from resilience.sandbox.apiserver.policies.mutating_policies import MutatingPolicies
+from resilience.sandbox.apiserver.policies.validating_policies import ValidatingPolicies
 from resilience.sandbox.apiserver.validation import kind_rules
 from resilience.sandbox.apiserver.validation.admission_request import Request
 from resilience.sandbox.apiserver.webhooks.admission_hooks import AdmissionHooks
@@ -41,6 +46,11 @@ if TYPE_CHECKING:
     from resilience.sandbox.apiserver.registry.registry import Registry
 
 _LIMITED = frozenset({("", "pods"), ("", "persistentvolumeclaims")})
+_GROUP = "admissionregistration.k8s.io"
+_POLICIES: dict[tuple[str, str], tuple[Callable[[Request], None], ...]] = {
+    (_GROUP, "validatingadmissionpolicies"): (validating_policies.prepare,),
+    (_GROUP, "mutatingadmissionpolicies"): (mutating_policies.prepare,),
+}
 _LENIENT = Call(user=SYSTEM.user, validation="Ignore")
 Plugin = Callable[[Request], None]
 
@@ -55,7 +65,7 @@ class Chain:
         self._create: dict[tuple[str, str], tuple[Plugin, ...]] = {
             ("", "pods"): (
                 limit_ranges.default_pod,
-                partial(pod_plugins.admit, chance=registry.chance),
+                pod_plugins.admit,
                 runtime_classes.admit,
             ),
             ("", "services"): (addresses.admit,),
@@ -70,13 +80,17 @@ class Chain:
         }
         self._quotas = Quotas(registry)
         self.hooks = AdmissionHooks(registry)
+        self._validating = ValidatingPolicies(registry)
+        self._mutating = MutatingPolicies(registry)
         self.definitions = Definitions(registry)
         self._create[("apiextensions.k8s.io", "customresourcedefinitions")] = (crds.prepare,)
+        self._create |= _POLICIES
         self._update: dict[tuple[str, str], tuple[Plugin, ...]] = {
             ("", "pods"): (pod_plugins.update, pod_updates.own_door),
             ("", "services"): (addresses.admit,),
             ("apps", "daemonsets"): (_template_generation,),
             ("apiextensions.k8s.io", "customresourcedefinitions"): (crds.prepare,),
+            **_POLICIES,
         }
 
     def early(self, request: Request) -> None:
@@ -96,13 +110,18 @@ class Chain:
             limit_ranges.check(request)
         pod_security.check(request)
         image_warnings.warn(request, self._images)
-        self.hooks.validate(_attempt(request, "CREATE"))
+        self.judge(_attempt(request, "CREATE"))
         self._quotas.admit(request)
 
     def update(self, request: Request) -> None:
         """The same for a changed one. Status writes pass unchanged."""
         self._update_only(request)
-        self.hooks.validate(_attempt(request, "UPDATE"))
+        self.judge(_attempt(request, "UPDATE"))
+
+    def judge(self, attempt: Attempt) -> None:
+        """Ask policies, then validating webhooks; ApiError."""
+        self._validating.validate(attempt)
+        self.hooks.validate(attempt)
 
     def _update_only(self, request: Request) -> None:
         if request.subresource in ("status", "binding", "finalize"):
@@ -125,7 +144,8 @@ class Chain:
         self._quotas.admit(request)
 
     def _mutate(self, request: Request, operation: str, plugins: tuple[Plugin, ...]) -> None:
-        """Call the mutating webhooks; their changes are completed like a client's object."""
+        """Apply the mutating policies, call the mutating webhooks; their changes are completed like
+        a client's object."""
 
         def again(obj: Obj) -> None:
             request.obj = obj
@@ -135,10 +155,11 @@ class Chain:
             for plugin in plugins:
                 plugin(request)
 
-        attempt = _attempt(request, operation)
-        obj = self.hooks.mutate(attempt, again)
-        if obj is not attempt.obj:
-            request.obj = obj
+        for mutate in (self._mutating.mutate, self.hooks.mutate):
+            attempt = _attempt(request, operation)
+            obj = mutate(attempt, again)
+            if obj is not None and obj is not attempt.obj:
+                request.obj = obj
 
     def _validate(self, request: Request) -> None:
         """Clients' writes only: controllers create objects from templates that were checked
@@ -151,7 +172,7 @@ class Chain:
     def delete(self, request: Request) -> None:
         """Refuse a deletion that is not allowed."""
         namespace_lifecycle.check_delete(request)
-        self.hooks.validate(_attempt(request, "DELETE"))
+        self.judge(_attempt(request, "DELETE"))
 
 
 def _attempt(request: Request, operation: str) -> Attempt:

@@ -6,7 +6,6 @@ pkg/apis/core/v1/helper/qos/qos.go.
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
 from resilience.sandbox.apiserver.admission import token_mount
@@ -20,13 +19,13 @@ _TOLERATED_SECONDS = 300
 _SYSTEM_CLASSES = {"system-cluster-critical": 2000000000, "system-node-critical": 2000001000}
 
 
-def admit(request: Request, chance: random.Random) -> None:
+def admit(request: Request) -> None:
     """Mutate a Pod that is being created."""
     spec = request.obj["spec"]
     if not isinstance(spec, dict):
         return
     if "kubernetes.io/config.mirror" not in (request.obj["metadata"].get("annotations") or {}):
-        token_mount.add(spec, _service_account(request, spec), chance)
+        token_mount.add(spec, _service_account(request, spec))
     _tolerations(spec)
     _priority(request, spec)
     request.obj["status"] = {

@@ -2,11 +2,13 @@
 
 Source: plugin/pkg/admission/serviceaccount/admission.go (`shouldAutomount`,
 `mountServiceAccountToken`, `TokenVolumeSource`). The Pod's own word counts more than its account's.
+The name follows from the spec: a write that waits for a webhook is repeated, and must be the same.
 """
 
 from __future__ import annotations
 
-import random
+import hashlib
+import json
 from typing import Any
 
 from resilience.sandbox.apiserver.admission.pod_defaults import Spec, mappings
@@ -19,14 +21,14 @@ _SECONDS = 3607
 """The lifetime by which the real API server recognizes tokens of this volume."""
 
 
-def add(spec: Spec, account: Obj, chance: random.Random) -> None:
+def add(spec: Spec, account: Obj) -> None:
     """Mount the token in every container that has nothing at its place; a second call adds
     nothing."""
     if not _wanted(spec, account):
         return
     known = [str(volume.get("name", "")) for volume in mappings(spec.get("volumes"))]
     name = next((each for each in known if each.startswith(PREFIX)), "")
-    fresh = name or PREFIX + "".join(chance.choice(_LETTERS) for _ in range(5))
+    fresh = name or PREFIX + _suffix(spec)
     lacking = [
         container
         for field in ("initContainers", "containers")
@@ -38,6 +40,11 @@ def add(spec: Spec, account: Obj, chance: random.Random) -> None:
         container["volumeMounts"] = [*(container.get("volumeMounts") or ()), mount]
     if lacking and not name:
         spec["volumes"] = [*(spec.get("volumes") or ()), {"name": fresh, "projected": _sources()}]
+
+
+def _suffix(spec: Spec) -> str:
+    digest = hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).digest()
+    return "".join(_LETTERS[byte % len(_LETTERS)] for byte in digest[:5])
 
 
 def _has_place(container: Spec) -> bool:

@@ -297,8 +297,8 @@ class Server:
             call=call,
             subresource=target.subresource,
         )
-        hooks = self.registry.chain.hooks
-        await hooks.settle(lambda: hooks.validate(attempt), call)
+        chain = self.registry.chain
+        await chain.hooks.settle(lambda: chain.judge(attempt), call)
 
     async def _resource(
         self, request: web.BaseRequest, kind: Kind, target: Route, user: Identity

@@ -114,7 +114,7 @@ class AdmissionHooks:
         if attempt.call.dry_run and hook.spec.get("sideEffects") not in ("None", "NoneOnDryRun"):
             why = f'admission webhook "{hook.name}" does not support dry run'
             raise ApiError(400, "BadRequest", why)
-        question = hook_reviews.review(hook, attempt)
+        question = hook_reviews.review(attempt)
         mark = hook_reviews.fingerprint(hook, question)
         answers = self._for_controllers if attempt.call is SYSTEM else attempt.call.answers
         if mark not in answers:

@@ -25,7 +25,7 @@ def hold(hook: Hook, attempt: Attempt) -> bool:
     names = {
         "object": attempt.obj,
         "oldObject": attempt.old,
-        "request": review(hook, attempt)["request"],
+        "request": review(attempt)["request"],
     }
     failures = []
     for condition in conditions:

@@ -15,16 +15,15 @@ from resilience.sandbox.kube.labels import matches
 from resilience.sandbox.schema.facts import Kind
 
 GROUP = "admissionregistration.k8s.io"
-_EXEMPT = frozenset(
+POLICIES = frozenset(
     {
-        "mutatingwebhookconfigurations",
-        "validatingwebhookconfigurations",
         "validatingadmissionpolicies",
         "validatingadmissionpolicybindings",
         "mutatingadmissionpolicies",
         "mutatingadmissionpolicybindings",
     }
 )
+_EXEMPT = POLICIES | {"mutatingwebhookconfigurations", "validatingwebhookconfigurations"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,13 +69,14 @@ def concerns(hook: Hook, attempt: Attempt, namespace: Obj | None) -> bool:
         return False
     rules = hook.spec.get("rules") or ()
     return (
-        any(_fits(rule, attempt) for rule in rules)
-        and _in_namespace(hook.spec.get("namespaceSelector"), attempt, namespace)
-        and _labelled(hook.spec.get("objectSelector"), attempt)
+        any(fits(rule, attempt) for rule in rules)
+        and in_namespace(hook.spec.get("namespaceSelector"), attempt, namespace)
+        and labelled(hook.spec.get("objectSelector"), attempt)
     )
 
 
-def _fits(rule: Mapping[str, Any], attempt: Attempt) -> bool:
+def fits(rule: Mapping[str, Any], attempt: Attempt) -> bool:
+    """Whether a rule names the operation and the resource."""
     resource = attempt.kind.resource
     scope = rule.get("scope") or "*"
     namespaced = bool(attempt.namespace) and resource.plural != "namespaces"
@@ -105,7 +105,8 @@ def _is_resource(text: str, plural: str, subresource: str) -> bool:
     return inner in ("*", subresource)
 
 
-def _in_namespace(selector: Any, attempt: Attempt, namespace: Obj | None) -> bool:
+def in_namespace(selector: Any, attempt: Attempt, namespace: Obj | None) -> bool:
+    """Whether a selector of namespaces admits the object's own."""
     if not selector:
         return True
     if attempt.kind.resource.plural == "namespaces" and not attempt.kind.resource.group:
@@ -116,7 +117,8 @@ def _in_namespace(selector: Any, attempt: Attempt, namespace: Obj | None) -> boo
     return matches(selector, labels)
 
 
-def _labelled(selector: Any, attempt: Attempt) -> bool:
+def labelled(selector: Any, attempt: Attempt) -> bool:
+    """Whether a selector admits the object, before or after the change."""
     if not selector:
         return True
     return any(

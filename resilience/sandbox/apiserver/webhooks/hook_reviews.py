@@ -27,7 +27,7 @@ class WrongAnswer(ValueError):
     """The webhook's answer is not a review; the text says what it is."""
 
 
-def review(hook: Hook, attempt: Attempt) -> Obj:
+def review(attempt: Attempt) -> Obj:
     """The request."""
     resource = attempt.kind.resource
     kind = {"group": resource.group, "version": resource.version, "kind": resource.kind}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ MOUNT = {"name": "x", "mountPath": token_mount.PLACE}
 
 def mounted(account: dict[str, Any], **spec: Any) -> dict[str, Any]:
     spec.setdefault("containers", [{"name": "c"}])
-    token_mount.add(spec, account, random.Random(1))
+    token_mount.add(spec, account)
     return spec
 
 
@@ -64,10 +63,16 @@ def test_a_container_with_a_mount_of_its_own_keeps_it() -> None:
     assert "volumes" not in alone
 
 
+def test_a_write_that_is_repeated_gets_the_same_name() -> None:
+    names = [mounted({})["volumes"][0]["name"] for _ in range(2)]
+    other = mounted({}, hostNetwork=True)["volumes"][0]["name"]
+    assert names[0] == names[1] != other
+
+
 def test_a_second_admission_adds_nothing() -> None:
     spec = mounted({})
     before = str(spec)
-    token_mount.add(spec, {}, random.Random(2))
+    token_mount.add(spec, {})
     assert str(spec) == before
 
 
