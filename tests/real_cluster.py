@@ -16,6 +16,7 @@ from resilience.cluster.access.access import plain
 from resilience.cluster.access.embedded import Embedded, sandbox
 from resilience.cluster.errors import Conflict
 from resilience.cluster.interface import Object
+from resilience.cluster.requests.request import Request
 from resilience.cluster.transport import HttpCluster
 
 ROOT = Path(__file__).parents[1]
@@ -119,7 +120,7 @@ def in_the_name_of(
     """The same kubeconfig for a ServiceAccount, by a TokenRequest."""
     path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token"
     body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
-    token = admin.request("POST", path, body=body)["status"]["token"]
+    token = admin.send(Request("POST", path, body=body))["status"]["token"]
     config = yaml.safe_load(kubeconfig.read_text())
     for user in config["users"]:
         user["user"] = {"token": token}

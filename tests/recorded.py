@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from resilience.cluster.connection.wire import Wire
+from resilience.cluster.requests.request import Request as Asked
 
 REVIEWS = ("selfsubjectaccessreviews", "selfsubjectreviews")
 
@@ -55,9 +56,9 @@ def main(file: str, module: str, *arguments: str) -> None:
         with Path(file).open("a") as log:
             log.write(json.dumps([method, path.partition("?")[0], dict(query or {})]) + "\n")
 
-    def open_(self: Wire, method: str, path: str, **more: Any) -> Any:
-        note(method, path, more.get("query"))
-        return sent(self, method, path, **more)
+    def open_(self: Wire, request: Asked, agent: str = "") -> Any:
+        note(request.method, request.path, request.query)
+        return sent(self, request, agent)
 
     def websocket(self: Wire, path: str, *more: Any) -> Any:
         note("CONNECT", path, None)

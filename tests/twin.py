@@ -10,11 +10,14 @@ from __future__ import annotations
 import copy
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from threading import RLock
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from resilience.cluster.errors import Conflict, Invalid, NotFound
 from resilience.cluster.interface import Means, Object, Resource
+from resilience.cluster.requests.command import Command, Result, Sink
+from resilience.cluster.requests.request import Middleware
 from resilience.kube.clock import of_stamp
 from resilience.kube.selectors import Selector
 from tests.twin_rules import has_fields, merged
@@ -279,6 +282,25 @@ class Twin:
 
     def resources(self) -> Sequence[Resource]:
         return list(self.served.values())
+
+    def through(self, around: Middleware, agent: str = "") -> Self:
+        raise NotImplementedError("a twin has no wire to wrap")
+
+    def recording(self) -> Self:
+        return self  # it asks for no permit
+
+    def logs(self, pod: str, namespace: str) -> AbstractContextManager[Iterator[bytes]]:
+        raise AssertionError(f"a twin runs nothing: {namespace}/{pod} has no log")
+
+    def exec(
+        self,
+        command: Command,
+        *,
+        stdout: Sink | None = None,
+        stderr: Sink | None = None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Result:
+        raise AssertionError(f"a twin runs nothing: {command}")
 
     def server_version(self) -> str:
         return "v1.36.2"

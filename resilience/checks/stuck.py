@@ -34,8 +34,8 @@ def remedies(
 
 
 def _after(stuck: Stuck, context: CheckContext) -> float:
-    pulled = stuck.kind == prospects.IMAGE and context.cluster.is_sandbox
-    return prospects.AT_ONCE if pulled else stuck.after
+    final = stuck.kind == prospects.IMAGE and not context.cluster.means.registry
+    return prospects.AT_ONCE if final else stuck.after
 
 
 def _of_pods(pods: Sequence[Object], context: CheckContext) -> list[tuple[Stuck, float]]:

@@ -8,14 +8,14 @@ pass.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from resilience.cluster.errors import ClusterError
 from resilience.cluster.interface import Object
 from resilience.cluster.permit.door import READS, REVIEWS, is_read
-from resilience.cluster.transport import Call
+from resilience.cluster.requests.request import Request, Send
 
 _ALL = ["All"]
 
@@ -46,13 +46,13 @@ def is_harmless(method: str, path: str, query: Mapping[str, str], body: Any) -> 
     return query.get("dryRun") == "All"
 
 
-def ask(call: Call, send: Callable[[Call], Object]) -> Object:
+def ask(request: Request, send: Send) -> Object:
     """For `HttpCluster.through`: a write only asks whether it would be accepted."""
-    if call.method in READS or call.path in REVIEWS:
-        return send(call)
-    if call.method == "DELETE" and isinstance(call.body, Mapping):
-        return send(replace(call, body={**call.body, "dryRun": _ALL}))
-    return send(replace(call, query={**call.query, "dryRun": "All"}))
+    if request.method in READS or request.path in REVIEWS:
+        return send(request)
+    if request.method == "DELETE" and isinstance(request.body, Mapping):
+        return send(replace(request, body={**request.body, "dryRun": _ALL}))
+    return send(replace(request, query={**request.query, "dryRun": "All"}))
 
 
 def _is_resource(path: str) -> bool:

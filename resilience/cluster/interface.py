@@ -3,16 +3,22 @@
 `resilience.cluster.transport` implements it over HTTP for real clusters and the sandbox alike;
 tests may pass anything of this shape. Methods block, are safe to call from several threads and
 never retry writes by themselves. All raise `resilience.cluster.errors`.
+
+There is no port-forward: such a connection leads to one Pod, past the Service, and dies with that
+Pod, so a probe through it would measure the tunnel. A prober runs in the cluster instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 from urllib.parse import quote
 
+from resilience.cluster.capabilities.means import Means as Means
+from resilience.cluster.requests.command import Command, Result, Sink
+from resilience.cluster.requests.request import Middleware, Request
 from resilience.kube.objects import Object as Object
 
 _IN_A_PATH = ":@!$&'()*+,;="
@@ -98,45 +104,41 @@ class View(Protocol):
         """Why it may be out of date now; "" while its watch is open."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Means:
-    """What may be done to a cluster beside its API, as its target says; nothing without one.
-
-    `driver` is a command that stops and starts machines: it is called with `down`, `up` or `reboot`
-    and a node's name behind it. `privileged` allows Pods that reach into a node. `helper_image` is
-    what helper Pods run from there; "" for the default.
-    """
-
-    driver: tuple[str, ...] = ()
-    privileged: bool = False
-    helper_image: str = ""
-
-
 class Cluster(Protocol):
     """A cluster that may be touched."""
 
-    means: Means
+    @property
+    def means(self) -> Means:
+        """What can be done to it beside its API."""
 
     def now(self) -> float:
         """The API server's time, in seconds since the epoch: the clock of its timestamps."""
 
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: Any = None,
-        content_type: str = "application/json",
-        timeout: float = 30.0,
-    ) -> Object:
+    def send(self, request: Request) -> Object:
         """One request, one JSON answer (an empty body gives {}). No retries."""
 
-    def lines(
-        self, path: str, query: Mapping[str, str] | None = None
-    ) -> AbstractContextManager[Iterator[bytes]]:
-        """One GET whose answer is lines of text, as they arrive (a Pod's log, followed). Half a
-        minute of silence counts as a broken connection: Unreachable."""
+    def through(self, around: Middleware, agent: str = "") -> Cluster:
+        """The same cluster with `around` wrapped around every request. `agent` goes into the
+        User-Agent."""
+
+    def recording(self) -> Cluster:
+        """The same cluster for what writes the objects of a snapshot: its Roles and bindings come
+        back whatever they grant."""
+
+    def logs(self, pod: str, namespace: str) -> AbstractContextManager[Iterator[bytes]]:
+        """The lines of a Pod's log, followed as they are written. Half a minute of silence counts
+        as a broken connection: Unreachable."""
+
+    def exec(
+        self,
+        command: Command,
+        *,
+        stdout: Sink | None = None,
+        stderr: Sink | None = None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Result:
+        """Run a command in a container. A sink gets the bytes as they arrive. Unreachable when
+        the stream ends without an exit code."""
 
     def get(self, resource: Resource, name: str, namespace: str = "") -> Object:
         """One object; NotFound when there is none."""

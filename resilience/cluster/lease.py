@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from resilience.cluster.errors import ClusterError, Conflict, NotFound
 from resilience.cluster.interface import LEASES, Cluster, Object
+from resilience.cluster.requests.request import Request
 
 DURATION = 30
 """Seconds until a silent holder counts as dead: three missed renewals on a slow API server."""
@@ -142,7 +143,7 @@ class LeaseLock:
 
     def _put(self, lease: Object) -> Object:
         path = LEASES.path(self._namespace, self._name)
-        return self._cluster.request("PUT", path, body=lease, timeout=ANSWER_WITHIN)
+        return self._cluster.send(Request("PUT", path, body=lease, timeout=ANSWER_WITHIN))
 
     def _take(self, lease: Object | None) -> bool:
         """Compare and swap; False when someone was faster."""

@@ -37,7 +37,7 @@ def address(
         return str(spec.get("externalName", "")), number
     if spec.get("clusterIP") in (None, "", "None"):
         raise _refuse(f"{what} is headless: it has no address of its own; name its Pods by `url:`")
-    if cluster.is_sandbox:
+    if cluster.means.loopback:
         return str(spec["clusterIP"]), _published(found).get(number, number)
     return str(spec["clusterIP"]), number
 
@@ -49,7 +49,7 @@ def route(
     a Pod of the cluster); "pod", in a Pod of its own, otherwise."""
     if via in ("direct", "pod"):
         return "direct" if via == "direct" else "pod"
-    return "direct" if cluster.is_sandbox or is_inside(environment) else "pod"
+    return "direct" if cluster.means.loopback or is_inside(environment) else "pod"
 
 
 def is_inside(environment: Mapping[str, str] | None = None) -> bool:

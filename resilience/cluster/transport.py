@@ -7,13 +7,14 @@ Nothing is retried here; a caller that wants to wait reads `retry_after` of the 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from resilience.cluster.access.access import Access
+from resilience.cluster.capabilities.means import SANDBOX, Means
 from resilience.cluster.connection.log_lines import opened
 from resilience.cluster.connection.wire import Gate, Wire
 from resilience.cluster.discovery import Discovery
@@ -25,8 +26,10 @@ from resilience.cluster.errors import (
     ServerTrouble,
     Unreachable,
 )
-from resilience.cluster.interface import PODS, Cluster, Means, Object, Resource, View
+from resilience.cluster.interface import PODS, Object, Resource, View
 from resilience.cluster.permit.door import Door, Permit
+from resilience.cluster.requests.command import Command, Result, Sink
+from resilience.cluster.requests.request import Middleware, Request
 from resilience.cluster.sharing import Shared
 from resilience.cluster.watching import written
 
@@ -49,28 +52,12 @@ PATCH_TYPES = {
 _DRY_RUN = {"dryRun": "All"}
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request before it is sent."""
-
-    method: str
-    path: str
-    query: Mapping[str, str]
-    body: Any
-    content_type: str
-    timeout: float
-
-
-Middleware = Callable[[Call, Callable[[Call], Object]], Object]
-"""(call, send) -> answer."""
-
-
 class HttpCluster:
     """One cluster through one `Access`. Close it, or use it as a context manager."""
 
     def __init__(self, access: Access, *, run: str = "", gate: Gate | None = None) -> None:
         self.access = access
-        self.means = Means()
+        self._means = SANDBOX if access.sandbox else Means()
         self._around: Middleware | None = None
         self._agent = f"run {run}" if run else ""
         self._wire = Wire(access, gate)
@@ -99,17 +86,28 @@ class HttpCluster:
         """Whether this is the embedded cluster."""
         return self.access.sandbox
 
+    @property
+    def means(self) -> Means:
+        """What can be done to it beside its API; `equipped` says more."""
+        return self._means
+
+    def equipped(self, means: Means) -> HttpCluster:
+        """The same cluster with other means. Closing it closes the original."""
+        other = copy(self)
+        other._means = means
+        return other
+
     def ended(self) -> str:
         """Why it is gone for good; "" while it is not."""
         return self.access.ended()
 
     def server_version(self) -> str:
         """gitVersion of /version."""
-        return str(self.request("GET", "/version").get("gitVersion", ""))
+        return str(self.send(Request("GET", "/version")).get("gitVersion", ""))
 
     def date(self) -> str:
         """The API server's Date header, unparsed; "" without one."""
-        response = self._wire.open("GET", "/version", agent=self._agent)
+        response = self._wire.open(Request("GET", "/version"), self._agent)
         response.close()
         return str(response.headers.get("Date") or "")
 
@@ -121,33 +119,15 @@ class HttpCluster:
             told = self._wire.clock.at(time.monotonic())
         return time.time() if told is None else told
 
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: Any = None,
-        content_type: str = "application/json",
-        timeout: float = 30.0,
-    ) -> Object:
+    def send(self, request: Request) -> Object:
         """One request, one JSON answer. No retries."""
-        call = Call(method, path, query or {}, body, content_type, timeout)
-        return self._send(call) if self._around is None else self._around(call, self._send)
+        return self._send(request) if self._around is None else self._around(request, self._send)
 
-    def _send(self, call: Call) -> Object:
-        what = call.method, call.path, call.query, call.body
+    def _send(self, request: Request) -> Object:
+        what = request.method, request.path, request.query, request.body
         self._door.check(*what)
         try:
-            answer = self._wire.send(
-                call.method,
-                call.path,
-                query=call.query,
-                body=call.body,
-                content_type=call.content_type,
-                timeout=call.timeout,
-                agent=self._agent,
-            )
+            answer = self._wire.send(request, self._agent)
         except (Unreachable, ServerTrouble):
             self._wrote(written.lost(*what, time.monotonic()))
             raise
@@ -175,7 +155,8 @@ class HttpCluster:
         return other
 
     def recording(self) -> HttpCluster:
-        """See `as_recorded`."""
+        """The same cluster and permits, for what writes the objects of a snapshot: its Roles and
+        bindings come back whatever they grant."""
         other = copy(self)
         permits = tuple(replace(each, as_recorded=True) for each in self._door.permits)
         other._door = replace(self._door, permits=permits)
@@ -183,16 +164,28 @@ class HttpCluster:
 
     def _live(self, resource: Resource, name: str, namespace: str) -> Object | None:
         try:
-            return self._wire.send("GET", resource.path(namespace, name), agent=self._agent)
+            return self._wire.send(Request("GET", resource.path(namespace, name)), self._agent)
         except NotFound:
             return None
 
-    def lines(
-        self, path: str, query: Mapping[str, str] | None = None
-    ) -> AbstractContextManager[Iterator[bytes]]:
-        """One GET whose answer is lines of text, as they arrive."""
-        self._door.check("GET", path, query or {}, None)
+    def logs(self, pod: str, namespace: str) -> AbstractContextManager[Iterator[bytes]]:
+        """The lines of a Pod's log, followed."""
+        path, query = PODS.path(namespace, pod, "log"), {"follow": "true"}
+        self._door.check("GET", path, query, None)
         return opened(self._wire, path, query, self._agent)
+
+    def exec(
+        self,
+        command: Command,
+        *,
+        stdout: Sink | None = None,
+        stderr: Sink | None = None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Result:
+        """Run a command in a container, as `kubectl exec` does."""
+        from resilience.cluster.connection import container_exec
+
+        return container_exec.run(self, command, stdout=stdout, stderr=stderr, cancelled=cancelled)
 
     def answered(self, path: str, *, timeout: float = 30.0) -> int:
         """The HTTP status of what is behind a proxy path of the API server, whatever it is.
@@ -200,7 +193,7 @@ class HttpCluster:
         self._door.check("GET", path, {}, None)
         try:
             response = self._wire.open(
-                "GET", path, accept="*/*", timeout=timeout, agent=self._agent
+                Request("GET", path, accept="*/*", timeout=timeout), self._agent
             )
         except ApiError as error:
             if error.status.get("kind") == "Status":
@@ -219,11 +212,11 @@ class HttpCluster:
         return self._wire.unreachable(request, error)
 
     def _get(self, path: str, accept: str) -> Object:
-        return self._wire.send("GET", path, accept=accept, agent=self._agent)
+        return self._wire.send(Request("GET", path, accept=accept), self._agent)
 
     def get(self, resource: Resource, name: str, namespace: str = "") -> Object:
         """NotFound when absent."""
-        return self.request("GET", resource.path(namespace, name))
+        return self.send(Request("GET", resource.path(namespace, name)))
 
     def list(
         self, resource: Resource, namespace: str = "", *, labels: str = "", fields: str = ""
@@ -254,7 +247,9 @@ class HttpCluster:
         """The raw List answers; Gone when the continuation expired between two pages."""
         query = {"limit": str(limit)} | selectors(labels, fields)
         while True:
-            page = self.request("GET", resource.path(namespace), query=query, timeout=60.0)
+            page = self.send(
+                Request("GET", resource.path(namespace), query=dict(query), timeout=60.0)
+            )
             yield page
             token = (page.get("metadata") or {}).get("continue")
             if not token:
@@ -266,12 +261,12 @@ class HttpCluster:
     ) -> Object:
         """POST."""
         path = resource.path(namespace or _namespace(body))
-        return self.request("POST", path, body=body, query=_DRY_RUN if dry_run else None)
+        return self.send(Request("POST", path, body=body, query=_DRY_RUN if dry_run else {}))
 
     def replace(self, resource: Resource, body: Object, *, subresource: str = "") -> Object:
         """PUT; Conflict when metadata.resourceVersion is stale."""
         path = resource.path(_namespace(body), body["metadata"]["name"], subresource)
-        return self.request("PUT", path, body=body)
+        return self.send(Request("PUT", path, body=body))
 
     def patch(
         self,
@@ -289,13 +284,8 @@ class HttpCluster:
         query = dict(_DRY_RUN) if dry_run else {}
         if type == "apply":
             query |= {"fieldManager": MANAGER, "force": "true" if force else "false"}
-        return self.request(
-            "PATCH",
-            resource.path(namespace, name, subresource),
-            body=body,
-            query=query,
-            content_type=PATCH_TYPES[type],
-        )
+        path, content = resource.path(namespace, name, subresource), PATCH_TYPES[type]
+        return self.send(Request("PATCH", path, body=body, query=query, content_type=content))
 
     def delete(
         self,
@@ -317,7 +307,7 @@ class HttpCluster:
         if uid is not None:
             options["preconditions"] = {"uid": uid}
         options |= _grace(grace, dry_run)
-        return self.request("DELETE", resource.path(namespace, name), body=options)
+        return self.send(Request("DELETE", resource.path(namespace, name), body=options))
 
     def evict(
         self, pod: str, namespace: str, *, grace: int | None = None, dry_run: bool = False
@@ -330,7 +320,7 @@ class HttpCluster:
         }
         if options := _grace(grace, dry_run):
             body["deleteOptions"] = options
-        return self.request("POST", PODS.path(namespace, pod, "eviction"), body=body)
+        return self.send(Request("POST", PODS.path(namespace, pod, "eviction"), body=body))
 
     def view(
         self, resource: Resource, namespace: str = "", *, labels: str = "", fields: str = ""
@@ -366,9 +356,3 @@ def _namespace(body: Object) -> str:
 def _grace(grace: int | None, dry_run: bool) -> Object:
     options: Object = {} if grace is None else {"gracePeriodSeconds": grace}
     return options | ({"dryRun": ["All"]} if dry_run else {})
-
-
-def as_recorded(cluster: Cluster) -> Cluster:
-    """The same cluster and permits, for what writes the objects of a snapshot: its Roles and
-    bindings come back whatever they grant."""
-    return cluster.recording() if isinstance(cluster, HttpCluster) else cluster

@@ -29,6 +29,7 @@ from resilience.cluster.errors import (
     Unreachable,
 )
 from resilience.cluster.interface import Object, Resource, WatchEvent
+from resilience.cluster.requests.request import Request
 from resilience.cluster.watching.viewing import selection
 from resilience.cluster.watching.written import Unseen, Write
 
@@ -306,7 +307,8 @@ class LiveView:
         found: list[Object] = []
         query = {**self._query, "limit": "500"}
         while True:
-            page = self._wire.send("GET", self._path, query=query, timeout=60.0, agent=self._agent)
+            request = Request("GET", self._path, query=dict(query), timeout=60.0)
+            page = self._wire.send(request, self._agent)
             found += [{**kinds, **item} for item in page.get("items") or ()]
             metadata = page.get("metadata") or {}
             if not metadata.get("continue"):

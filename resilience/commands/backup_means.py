@@ -58,8 +58,7 @@ def cluster_of(options: argparse.Namespace) -> Iterator[HttpCluster]:
     wait = patient(RealClock(), AWAY, warn)
     with open_context(options.context, options.kubeconfig) as opened:
         cluster, given = opened.through(wait), settings(options)
-        cluster.means = consent.means(cluster, load(given.root), given.helper_image)
-        yield cluster
+        yield cluster.equipped(consent.means(cluster, load(given.root), given.helper_image))
 
 
 def keys(options: argparse.Namespace, cluster: Cluster | None = None) -> Keys:

@@ -129,6 +129,5 @@ def refused(
     if not touched:
         return
     agreed = consent.consent_to(cluster, targets, touched)
-    cluster.means = consent.means(cluster, targets, given.helper_image)
     Limits(agreed.target, cluster, namespace, lambda: datetime.now(UTC).timestamp()).open_now()
     preflight.ask(cluster, scenario, namespace, given.journal_namespace)

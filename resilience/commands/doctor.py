@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resilience.cluster.errors import ClusterError, Forbidden
+from resilience.cluster.interface import Cluster
+from resilience.cluster.requests.request import Request
 from resilience.commands import settings
 from resilience.commands.saying import say
 from resilience.config.root import project_files
@@ -126,13 +128,13 @@ def _cluster(settings: Settings, paths: Sequence[str]) -> Iterator[Answer]:
     from resilience.engine.guard import consent
 
     try:
-        with open_context(settings.context, settings.kubeconfig) as cluster:
-            yield Answer(True, "cluster", f"{cluster.context}: {cluster.server_version()}")
-            yield _try("rights", lambda: _who(cluster.request))
+        with open_context(settings.context, settings.kubeconfig) as opened:
+            yield Answer(True, "cluster", f"{opened.context}: {opened.server_version()}")
+            yield _try("rights", lambda: _who(opened))
             now = datetime.now(UTC)
-            yield _answer("clock", lambda: checkup.clock(cluster, now))
+            yield _answer("clock", lambda: checkup.clock(opened, now))
             targets = load(settings.root)
-            cluster.means = consent.means(cluster, targets, settings.helper_image)
+            cluster = opened.equipped(consent.means(opened, targets, settings.helper_image))
             for namespace in checkup.namespaces(settings, paths):
                 yield _answer("images", partial(checkup.images, cluster, namespace))
                 yield _answer("helpers", partial(_helpers, cluster, targets, namespace))
@@ -174,20 +176,18 @@ def _try(what: str, ask: Callable[[], str]) -> Answer:
         return Answer(False, what, str(error))
 
 
-def _who(request: Callable[..., dict[str, object]]) -> str:
+def _who(cluster: Cluster) -> str:
     body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
-    answer = request("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", body=body)
-    status = answer.get("status")
+    path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+    status = cluster.send(Request("POST", path, body=body)).get("status")
     info = status.get("userInfo") if isinstance(status, dict) else None
     return f"authenticated as {info.get('username')}" if isinstance(info, dict) else "accepted"
 
 
-def _consent(cluster: object, settings: Settings) -> str:
-    from resilience.cluster.transport import HttpCluster
+def _consent(cluster: Cluster, settings: Settings) -> str:
     from resilience.config.targets import load
     from resilience.engine.guard import consent
 
-    assert isinstance(cluster, HttpCluster)
     targets: Sequence[Target] = load(settings.root)
     consent.consent(cluster, targets, [settings.namespace])
     return f"namespace {settings.namespace!r} may be changed"

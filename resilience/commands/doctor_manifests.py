@@ -15,6 +15,7 @@ from resilience.actions.shared.manifest_errors import refusal, twice
 from resilience.actions.shared.manifests import Manifest, read
 from resilience.cluster.errors import ApiError, Conflict
 from resilience.cluster.interface import NAMESPACES, Cluster, Resource
+from resilience.cluster.requests.request import Request
 from resilience.engine.guard.permissions import every_step
 from resilience.kube import objects
 from resilience.model.scenario import Scenario
@@ -73,10 +74,10 @@ def _asked(cluster: Cluster, resource: Resource | None, manifest: Manifest) -> s
     try:
         if namespace:
             _ensure(cluster, namespace)
-        cluster.request(
+        cluster.send(Request(
             "POST", resource.path(namespace), body=manifest.body,
             query={"dryRun": "All", "fieldValidation": "Strict"},
-        )  # fmt: skip
+        ))  # fmt: skip
     except Conflict:
         return ""
     except ApiError as error:

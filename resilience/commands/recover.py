@@ -144,8 +144,9 @@ def _replay(given: Settings, runs: Sequence[str], options: argparse.Namespace) -
 
     wait = patient(RealClock(), AWAY, lambda text: warn(text), writes=True)
     with open_context(given.context, given.kubeconfig) as opened:
-        cluster, known = opened.through(wait), targets.load(given.root)
-        cluster.means = consent.means(cluster, known, given.helper_image)
+        known = targets.load(given.root)
+        patiently = opened.through(wait)
+        cluster = patiently.equipped(consent.means(patiently, known, given.helper_image))
         directory = given.journal_directory
         results = replay(
             cluster, directory, catalogue(), clock=RealClock(), runs=runs,

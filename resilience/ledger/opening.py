@@ -11,6 +11,7 @@ from typing import Protocol
 
 from resilience.cluster.errors import ClusterError, NeverSent, NotFound
 from resilience.cluster.interface import PODS, SECRETS, Cluster
+from resilience.cluster.requests.command import Command
 from resilience.kube import objects, readiness
 from resilience.ledger.drivers.exec_driver import ExecStore
 from resilience.ledger.drivers.http_driver import HttpStore
@@ -129,12 +130,7 @@ def _address(target: Target, address: Address, namespace: str) -> Refresh:
 def _commands(
     target: ExecTarget, cluster: Cluster, namespace: str, timeout: float
 ) -> Callable[[Sequence[str]], tuple[int, str, str]]:
-    from resilience.cluster.connection import container_exec as remote
-    from resilience.cluster.transport import HttpCluster
-
     def run(command: Sequence[str]) -> tuple[int, str, str]:
-        if not isinstance(cluster, HttpCluster):
-            raise Unusable("exec needs a cluster that is reached over HTTP")
         try:
             pods = cluster.list(PODS, namespace, labels=str(target.pods))
         except ClusterError as error:
@@ -144,8 +140,10 @@ def _commands(
             raise Refused(f"none of {len(pods)} Pods {target.pods} is ready")
         name = objects.name(ready[0])
         try:
-            result = remote.run(cluster, name, namespace, command, container=target.container,
-                                timeout=timeout)  # fmt: skip
+            result = cluster.exec(
+                Command(namespace=namespace, pod=name, words=tuple(command),
+                        container=target.container, timeout=timeout)
+            )  # fmt: skip
         except (NeverSent, NotFound) as error:
             raise Refused(str(error)) from error
         except ClusterError as error:

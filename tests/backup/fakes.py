@@ -7,12 +7,13 @@ asked before each request, which may raise.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from resilience.cluster.interface import NAMESPACES, Object, Resource, View
+from resilience.cluster.requests.request import Request
 from tests.twin import Twin, kind_of
 
 Fault = Callable[[str, str, str, str], None]
@@ -123,16 +124,8 @@ class FakeCluster(Twin):
             del self.objects[key]
         return super().take(resource, name, namespace, grace=grace, propagation=propagation)
 
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: Any = None,
-        content_type: str = "application/json",
-        timeout: float = 30.0,
-    ) -> Object:
+    def send(self, request: Request) -> Object:
+        method, path, body = request.method, request.path, request.body
         if method == "PUT":
             return self.replace(self.resource(body["apiVersion"], body["kind"]), body)
         if path == "/apis":
@@ -160,11 +153,6 @@ class FakeCluster(Twin):
             if each.group and each.version not in groups.setdefault(each.group, []):
                 groups[each.group].append(each.version)
         return groups
-
-    def lines(
-        self, path: str, query: Mapping[str, str] | None = None
-    ) -> AbstractContextManager[Iterator[bytes]]:
-        raise NotImplementedError("no part of a backup follows a log")
 
     def evict(
         self, pod: str, namespace: str, *, grace: int | None = None, dry_run: bool = False

@@ -179,7 +179,7 @@ def test_a_crash_is_healed_in_place(here: World) -> None:
 
 
 def test_a_crash_is_refused_on_a_real_cluster_with_the_reason(here: World) -> None:
-    here.cluster.is_sandbox = False
+    here.cluster.as_real()
     record = here.run(when=[step(CRASH, Phase.WHEN, pods=APP)])
     assert record.outcome is Outcome.REFUSED
     assert "does not kill process 1" in record.message
@@ -262,7 +262,8 @@ def test_all_and_pods_are_ready_or_not_by_every_one_of_them(here: World) -> None
 def test_an_image_that_never_comes_is_not_waited_for(
     here: World, reason: str, sandbox: bool, waits: bool
 ) -> None:
-    here.cluster.is_sandbox = sandbox
+    if not sandbox:
+        here.cluster.as_real()
     here.controllers.ready_after = 1000.0
     waiting = {"waiting": {"reason": reason, "message": "registry: not found"}}
     here.cluster.put(

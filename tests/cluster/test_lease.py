@@ -19,6 +19,7 @@ from resilience.cluster.lease import (
     LeaseLock,
     holder_of,
 )
+from resilience.cluster.requests.request import Request
 
 
 class Time:
@@ -73,9 +74,10 @@ class Leases:
             raise Conflict(409, "exists")
         return self._written(body)
 
-    def request(self, method: str, path: str, *, body: Object, timeout: float) -> Object:
-        assert (method, path) == ("PUT", LEASES.path("shop", "resilience"))
-        assert timeout < DURATION - GIVE_UP_AFTER
+    def send(self, request: Request) -> Object:
+        body = request.body
+        assert (request.method, request.path) == ("PUT", LEASES.path("shop", "resilience"))
+        assert request.timeout < DURATION - GIVE_UP_AFTER
         if self.trouble:
             raise self.trouble
         name = body["metadata"]["name"]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from resilience.cluster.capabilities.means import SANDBOX, Means
 from resilience.cluster.errors import Invalid, NotFound
 from resilience.cluster.reach import PUBLISHED, address, route
 
@@ -16,7 +17,7 @@ class Fake:
     context = "staging"
 
     def __init__(self, *, sandbox: bool = True, annotations: Any = None, **spec: Any) -> None:
-        self.is_sandbox = sandbox
+        self.means = SANDBOX if sandbox else Means()
         ports = [{"name": "http", "port": 80}, {"name": "admin", "port": 9000}]
         self.service = {
             "metadata": {"name": "web", "annotations": annotations},

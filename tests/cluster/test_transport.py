@@ -12,6 +12,7 @@ from resilience import __version__
 from resilience.cluster import errors
 from resilience.cluster.access.access import Access
 from resilience.cluster.interface import CONFIGMAPS, DEPLOYMENTS, NODES, PODS
+from resilience.cluster.requests.request import Request
 from resilience.cluster.transport import HttpCluster
 from tests.cluster.faulty import Asked, FaultyServer, Line, cut, reply, reset, status
 
@@ -157,7 +158,7 @@ def test_a_silent_server_times_out(server: FaultyServer, cluster: HttpCluster) -
 
     server.on("GET /version", say_nothing)
     with pytest.raises(errors.Unreachable, match="timed out"):
-        cluster.request("GET", "/version", timeout=0.05)
+        cluster.send(Request("GET", "/version", timeout=0.05))
     free.set()
 
 
@@ -173,7 +174,7 @@ def test_an_answer_that_drips_is_given_up_at_the_deadline(
 
     server.on("GET /version", drip)
     with pytest.raises(errors.Unreachable, match=r"not complete after 0\.1 s"):
-        cluster.request("GET", "/version", timeout=0.1)
+        cluster.send(Request("GET", "/version", timeout=0.1))
     gone.set()
 
 
@@ -265,7 +266,9 @@ def test_requests_of_many_threads_do_not_mix(server: FaultyServer, cluster: Http
         server.on(f"GET {name}", echo)
     seen: dict[str, str] = {}
     threads = [
-        threading.Thread(target=lambda n=n: seen.update({n: cluster.request("GET", n)["name"]}))
+        threading.Thread(
+            target=lambda n=n: seen.update({n: cluster.send(Request("GET", n))["name"]})
+        )
         for n in names
     ]
     for thread in threads:

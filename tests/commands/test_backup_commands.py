@@ -26,8 +26,9 @@ from resilience.backup.data.command_pods import serving
 from resilience.backup.data.snapshot_clones import CLAIMS, SNAPSHOTS
 from resilience.backup.store import open_store
 from resilience.cluster.access.embedded import sandbox
-from resilience.cluster.connection.container_exec import stream
 from resilience.cluster.interface import CONFIGMAPS, NAMESPACES, PODS, Resource
+from resilience.cluster.requests.command import Command
+from resilience.cluster.requests.request import Request
 from resilience.cluster.transport import HttpCluster
 from resilience.kube.selectors import Selector
 from tests.commands.test_backup_end_to_end import command, settle_deleted
@@ -89,15 +90,9 @@ class Desk:
         """What a command says in the Pod of an application, once that is ready."""
         out = bytearray()
         pod = until(lambda: serving(self.cluster, self.namespace, Selector.parse(f"app={app}")))
-        code = stream(
-            self.cluster,
-            pod["metadata"]["name"],
-            self.namespace,
-            words,
-            stdout=out.extend,
-            stderr=out.extend,
-        )
-        assert code == 0, out
+        command = Command(namespace=self.namespace, pod=pod["metadata"]["name"], words=words)
+        ended = self.cluster.exec(command, stdout=out.extend, stderr=out.extend)
+        assert ended.code == 0, out
         return out.decode()
 
     def names(self, store: str) -> list[str]:
@@ -144,13 +139,13 @@ def test_an_api_server_that_is_in_trouble_for_a_moment_is_waited_for(
     desk.apply("{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}")
     body = {**trouble, "methods": ["GET"], "lasts": 60}
     try:
-        desk.cluster.request("POST", faults, body=body)
+        desk.cluster.send(Request("POST", faults, body=body))
         desk.types("backup", "create", plan)
         (name,) = desk.names("file:data")
-        desk.cluster.request("POST", faults, body=body)
+        desk.cluster.send(Request("POST", faults, body=body))
         desk.types("restore", name, "--store", "file:data", "--dry-run")
     finally:
-        desk.cluster.request("DELETE", faults)
+        desk.cluster.send(Request("DELETE", faults))
 
 
 def test_the_life_of_a_plans_snapshots_as_it_is_typed(desk: Desk) -> None:

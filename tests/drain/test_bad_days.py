@@ -16,6 +16,7 @@ import pytest
 from resilience.cluster import connect
 from resilience.cluster.access.embedded import sandbox
 from resilience.cluster.interface import BUDGETS, DEPLOYMENTS, NAMESPACES, NODES, PODS, Object
+from resilience.cluster.requests.request import Request
 from resilience.cluster.transport import HttpCluster
 from resilience.drain import DrainOptions, DrainResult, PodDrain, State, drain
 from resilience.drain.budgets import SETTLE
@@ -47,7 +48,7 @@ def space(cluster: HttpCluster, request: pytest.FixtureRequest) -> Iterator[str]
     cordon(cluster, "node-2", False)
     cordon(cluster, "node-1", True)
     yield name
-    cluster.request("DELETE", f"{FAULTS}/apiserver")
+    cluster.send(Request("DELETE", f"{FAULTS}/apiserver"))
     cluster.delete(NAMESPACES, name)
     with cluster.view(PODS, name) as pods:
         assert pods.wait(lambda found: not found, LONGEST)
@@ -76,7 +77,7 @@ def cordon(cluster: HttpCluster, node: str, wanted: bool) -> None:
 
 
 def trouble(cluster: HttpCluster, **fault: Any) -> None:
-    cluster.request("POST", f"{FAULTS}/apiserver", body=fault)
+    cluster.send(Request("POST", f"{FAULTS}/apiserver", body=fault))
 
 
 def drained(
@@ -190,7 +191,7 @@ def test_pods_of_a_node_that_died_are_told_as_still_terminating_and_why(
 ) -> None:
     def die() -> None:
         node = {"name": "node-1", "state": "dead"}
-        cluster.request("POST", f"{FAULTS}/node", body=node)
+        cluster.send(Request("POST", f"{FAULTS}/node", body=node))
 
     def notice(pod: PodDrain) -> None:
         """As the node controller does after 40 s."""
@@ -203,7 +204,7 @@ def test_pods_of_a_node_that_died_are_told_as_still_terminating_and_why(
         result = drained(cluster, within=2.0, before=Once(die), on_change=notice)
     finally:
         alive = {"name": "node-1", "state": "running"}
-        cluster.request("POST", f"{FAULTS}/node", body=alive)
+        cluster.send(Request("POST", f"{FAULTS}/node", body=alive))
     stuck = [pod for pod in result.pods if pod.state is State.TIMED_OUT]
     assert stuck, result.lines()
     assert "still terminating: node node-1 is not ready (Ready=Unknown)" in str(stuck[0])

@@ -10,13 +10,15 @@ from __future__ import annotations
 import copy
 import heapq
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from threading import RLock
 from typing import Any
 
 from resilience.actions.shared.workload import CRONJOBS
 from resilience.cluster import errors
+from resilience.cluster.capabilities import processes
+from resilience.cluster.capabilities.means import SANDBOX, Means
 from resilience.cluster.interface import (
     BUDGETS,
     CONFIGMAPS,
@@ -37,6 +39,7 @@ from resilience.cluster.interface import (
     View,
     WatchEvent,
 )
+from resilience.cluster.requests.request import Request
 from resilience.drain.budgets import selects
 from resilience.kube.selectors import Selector
 from tests.twin import Twin
@@ -190,6 +193,7 @@ class FakeCluster(Twin):
 
     def __init__(self, clock: FakeClock) -> None:
         super().__init__(KNOWN)
+        self.means = SANDBOX
         self.clock = clock
         self.calls: list[tuple[str, str]] = []
         self.faults: list[Fault] = []
@@ -197,6 +201,10 @@ class FakeCluster(Twin):
         self._views: list[FakeView] = []
         for name in ("kube-system", "default", "shop"):
             self.put(NAMESPACES, {"metadata": {"name": name}})
+
+    def as_real(self, means: Means | None = None) -> None:
+        """A real cluster from now on, with these means."""
+        self.is_sandbox, self.means = False, means or Means()
 
     def dump(self) -> list[tuple[str, str, str]]:
         """kind, namespace, name of everything."""
@@ -232,17 +240,9 @@ class FakeCluster(Twin):
             if error := fault(method, path):
                 raise error
 
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: Any = None,
-        content_type: str = "application/json",
-        timeout: float = 30.0,
-    ) -> Object:
-        if path == "/sandbox/v1/faults/crash":
+    def send(self, request: Request) -> Object:
+        method, path, body = request.method, request.path, request.body
+        if path == processes.FAULT:
             self._call(method, path)
             return self._crash(body)
         if method == "PUT" and path.startswith("/apis/coordination.k8s.io/"):
@@ -270,11 +270,6 @@ class FakeCluster(Twin):
             if resource.path(namespace) == path:
                 return resource, namespace
         raise errors.NotFound(404, f"no such path: {path}")
-
-    def lines(
-        self, path: str, query: Mapping[str, str] | None = None
-    ) -> AbstractContextManager[Iterator[bytes]]:
-        raise AssertionError(f"not served here: {path}")
 
     def take(
         self,

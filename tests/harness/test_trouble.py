@@ -20,6 +20,7 @@ import yaml
 from resilience.cluster.access.embedded import Embedded
 from resilience.cluster.errors import Conflict
 from resilience.cluster.interface import CONFIGMAPS, LEASES, NAMESPACES, Object, Resource
+from resilience.cluster.requests.request import Request
 from resilience.cluster.transport import HttpCluster
 from tests.engine.guard.test_locks import HURRIED
 from tests.engine.journal import test_kill_nine as subject
@@ -59,7 +60,7 @@ def project(folder: Path, admin: HttpCluster) -> Iterator[Path]:
     for name, text in (("subject.yaml", subject.SUBJECT), ("more.yaml", subject.MORE),
                        ("all.scenario.yaml", LASTING)):  # fmt: skip
         (folder / name).write_text(text, encoding="utf-8")
-    admin.request("DELETE", FAULTS)
+    admin.send(Request("DELETE", FAULTS))
     try:
         admin.create(NAMESPACES, {"metadata": {"name": JOURNAL}})
         subject._make_subject(admin, folder)
@@ -67,7 +68,7 @@ def project(folder: Path, admin: HttpCluster) -> Iterator[Path]:
         pass
     subject._settled(admin)
     yield folder
-    admin.request("DELETE", FAULTS)
+    admin.send(Request("DELETE", FAULTS))
 
 
 @contextmanager
@@ -111,7 +112,7 @@ def test_an_api_server_that_is_away_for_longer_than_a_lock_lasts_is_waited_for(
 ) -> None:
     before = subject.dump(admin)
     with under_way(project, admin, embedded.kubeconfig) as inner:
-        admin.request("POST", FAULTS, body={"kind": "stop", "seconds": 4})
+        admin.send(Request("POST", FAULTS, body={"kind": "stop", "seconds": 4}))
         assert inner.end() == 25, inner.output
     assert "could not be renewed for" in inner.output
     assert "undone: uncordon node-1" in inner.output, inner.output
@@ -155,7 +156,7 @@ def token(admin: HttpCluster, secret: str) -> str:
     body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
             "spec": {"boundObjectRef": bound}}  # fmt: skip
     path = f"/api/v1/namespaces/{JOURNAL}/serviceaccounts/resilience/token"
-    return str(admin.request("POST", path, body=body)["status"]["token"])
+    return str(admin.send(Request("POST", path, body=body))["status"]["token"])
 
 
 def kubeconfig(embedded: Embedded, folder: Path, user: Object) -> Path:

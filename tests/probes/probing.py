@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from resilience.cluster.capabilities.means import SANDBOX
 from resilience.cluster.errors import NotFound
 from resilience.cluster.interface import Object, Resource
 from resilience.model.place import Place
@@ -47,7 +48,7 @@ class Clock:
 class Sandbox:
     """All that a prober beside us wants to know of its cluster: one Service, and Pods."""
 
-    is_sandbox = True
+    means = SANDBOX
 
     def __init__(self, selector: dict[str, str] | None = None, pods: Sequence[Object] = ()) -> None:
         self.selector = selector

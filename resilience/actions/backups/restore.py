@@ -148,7 +148,7 @@ def _brought_back(
     *,
     dry_run: bool = False,
 ) -> RestoreReport:
-    from resilience.backup.data.container_stream import exec_of
+    from resilience.backup.data.container_stream import ClusterExec
     from resilience.backup.data.dumps import Dumps
     from resilience.backup.data.volumes import TarVolumes
     from resilience.backup.format.backup_clock import BorrowedClock
@@ -158,7 +158,7 @@ def _brought_back(
     from resilience.backup.restore.restore import restore as bring_back
 
     plan = context.plan(restore.plan) if restore.plan else None
-    clock, exec_ = BorrowedClock(context.clock), exec_of(context.cluster)
+    clock, exec_ = BorrowedClock(context.clock), ClusterExec(context.cluster)
     name = f"{context.run}-{context.step.path}".replace("[", "-").replace("]", "").lower()
     targets = Targets(namespaces={context.namespace: restore.into} if restore.into else {})
     volumes = TarVolumes(
@@ -204,7 +204,7 @@ def _read_sentinel(
 ) -> None:
     """The sentinel that a plan's application received before the snapshot must be there now.
     Data that `skip` left alone may be newer than any snapshot, and is not checked."""
-    from resilience.backup.data.container_stream import exec_of
+    from resilience.backup.data.container_stream import ClusterExec
     from resilience.backup.data.sentinel import require
     from resilience.backup.format.backup_clock import BorrowedClock
 
@@ -215,7 +215,7 @@ def _read_sentinel(
         clock = BorrowedClock(context.clock)
         left = context.deadline - context.clock.monotonic()
         require(
-            plan.sentinel, context.cluster, exec_of(context.cluster), target, snapshot.name,
+            plan.sentinel, context.cluster, ClusterExec(context.cluster), target, snapshot.name,
             clock=clock, within=left,
         )  # fmt: skip
         context.note(What.NOTE, f"the application returns the sentinel of {snapshot.name}")

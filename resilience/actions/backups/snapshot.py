@@ -180,13 +180,13 @@ def rehearse(snapshot: Snapshot, context: ActionContext) -> None:
 
 
 def _extended(request: Request, inside: Inside, context: ActionContext, clock: Clock) -> Request:
-    from resilience.backup.data.container_stream import exec_of
+    from resilience.backup.data.container_stream import ClusterExec
     from resilience.backup.take.data_request import with_data
 
     return with_data(
         request,
         context.cluster,
-        exec_of(context.cluster),
+        ClusterExec(context.cluster),
         clock=clock,
         inside=inside,
         tell=lambda text: context.note(What.NOTE, text),

@@ -167,14 +167,13 @@ def _did_not_run(pod: Object, context: ActionContext) -> str:
 
 def _opened(client: Object, context: ActionContext) -> None:
     """The control: without the wall the connection succeeds."""
-    path = PODS.path(context.namespace, objects.name(client), "log")
 
     def running() -> bool:
         return objects.phase(_seen(client, context)) in ("Running", "Succeeded", "Failed")
 
     if not context.clock.until(running, context.deadline):
         raise ActionFailed(_did_not_run(client, context))
-    with context.cluster.lines(path, {"follow": "true"}) as lines:
+    with context.cluster.logs(objects.name(client), context.namespace) as lines:
         if next(iter(lines), b"").strip() == b"open":
             return
     raise ActionFailed(

@@ -1,19 +1,18 @@
-"""Stops and starts nodes: with the sandbox's own fault, or with the command of a target.
+"""What the verbs that stop nodes share: their victims, the journal, the undo, and waiting.
 
-No Kubernetes API does this. A target's `driver` is the user's own command (a cloud's command line,
-IPMI), called as `COMMAND down|up|reboot NODE`; it must return once the operation has started, and
-must be idempotent. It is read only from the target's file, never from a journal.
+Which machine does it, the sandbox's or the command of a target, was chosen when the cluster was
+opened (`resilience.cluster.capabilities.machines`).
 """
 
 from __future__ import annotations
 
-import os
-import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from resilience.actions.nodes import drain, node_choice
+from resilience.cluster.capabilities.machines import MachineFailed, Machines
 from resilience.cluster.errors import NotFound
 from resilience.cluster.interface import NODES, Cluster, Object
 from resilience.kube import objects, readiness
@@ -27,21 +26,27 @@ from resilience.verbs.context import (
     UndoContext,
 )
 
-FAULT = "/sandbox/v1/faults/node"
-SHOWN = 500
 LOOK_EVERY = 0.5
-Order = Literal["down", "up", "reboot", "kubelet"]
-_STATES: Mapping[Order, str] = {"down": "dead", "up": "running", "kubelet": "kubelet-stopped"}
 
 
-def require_driver(cluster: Cluster) -> None:
-    """Refused where nothing can stop a node."""
-    if not cluster.is_sandbox and not cluster.means.driver:
+def of(cluster: Cluster) -> Machines:
+    """Its machines; Refused where nothing can stop a node."""
+    if cluster.means.machines is None:
         raise Refused(
-            f"{cluster.context} is a real cluster, where Kubernetes cannot stop a node; name "
-            'that can in its target: driver = ["./power.sh"], called as `./power.sh down NODE`,'
-            " `up NODE` and `reboot NODE`"
+            f"{cluster.context} is a real cluster, where Kubernetes cannot stop a node; name a "
+            'command that can in its target: driver = ["./power.sh"], called as '
+            "`./power.sh down NODE`, `up NODE` and `reboot NODE`"
         )
+    return cluster.means.machines
+
+
+@contextmanager
+def driving() -> Iterator[None]:
+    """What a driver could not do is the action's failure."""
+    try:
+        yield
+    except MachineFailed as error:
+        raise ActionFailed(str(error)) from error
 
 
 def strike(
@@ -60,31 +65,6 @@ def strike(
         for pod in living:
             context.victim(pod, f"runs on {objects.name(each)}", Fate.RESTARTED)
     return found
-
-
-def order(cluster: Cluster, what: Order, node: str, seconds: float) -> None:
-    """Run the driver; ActionFailed when it does not succeed within the time."""
-    if cluster.is_sandbox:
-        cluster.request("POST", FAULT, body={"name": node, "state": _STATES[what]})
-        return
-    require_driver(cluster)
-    command = [*cluster.means.driver, what, node]
-    shown = " ".join(command)
-    try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=max(seconds, 1.0),
-            env=os.environ | {"RESILIENCE_CONTEXT": cluster.context},
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ActionFailed(f"the target's driver `{shown}` failed: {error}") from error
-    if done.returncode:
-        said = (done.stderr or done.stdout).decode(errors="replace").strip()[-SHOWN:]
-        raise ActionFailed(f"the target's driver `{shown}` ended with exit code "
-                           f"{done.returncode}: {said or 'without output'}")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +101,8 @@ def undo(data: Mapping[str, Any], context: UndoContext) -> None:
     """Start it, wait until it is Ready, and remove the cordon that its driver set."""
     name, cluster = str(data["node"]), context.cluster
     if not data.get("by_itself"):
-        order(cluster, "up", name, context.deadline - context.clock.monotonic())
+        with driving():
+            of(cluster).up(cluster, name, context.deadline - context.clock.monotonic())
     last: Object = {}
     while True:
         try:

@@ -69,9 +69,9 @@ def _check(down: NodeDown) -> Sequence[Complaint]:
 
 
 def _possible(down: NodeDown, cluster: Cluster) -> None:
-    if cluster.is_sandbox or not down.only:
-        machines.require_driver(cluster)
-    elif not cluster.means.privileged:
+    if not down.only:
+        machines.of(cluster)
+    elif not _stops_kubelets(cluster) and not cluster.means.privileged:
         raise Refused(
             f"`only: kubelet`: {cluster.context} is a real cluster, where a kubelet is stopped by "
             "a privileged Pod and a timer on its host; allow it with `privileged = true` in the "
@@ -79,9 +79,13 @@ def _possible(down: NodeDown, cluster: Cluster) -> None:
         )
 
 
+def _stops_kubelets(cluster: Cluster) -> bool:
+    return cluster.means.machines is not None and cluster.means.machines.stops_kubelets
+
+
 def _by_timer(down: NodeDown, context: ActionContext) -> bool:
     """Whether timers on the hosts do it; Refused when the step does not confirm the intention."""
-    if context.cluster.is_sandbox or not down.only:
+    if not down.only or _stops_kubelets(context.cluster):
         return False
     if not context.step.lasting:
         raise Refused(
@@ -101,9 +105,11 @@ def run(down: NodeDown, context: ActionContext) -> None:
     if by_timer:
         host_timer.silence(names, (down.duration or BACK).seconds, context)
     else:
+        power = machines.of(context.cluster)
+        stop = power.silence if down.only else power.down
         for name in names:
-            left = context.deadline - context.clock.monotonic()
-            machines.order(context.cluster, "kubelet" if down.only else "down", name, left)
+            with machines.driving():
+                stop(context.cluster, name, context.deadline - context.clock.monotonic())
     left_over = machines.until(names, _silent, context)
     machines.note_cordons(recorded, context)
     if left_over:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from resilience.actions.nodes import machines, node_choice
-from resilience.cluster.interface import PODS, Object
+from resilience.cluster.interface import PODS, Cluster, Object
 from resilience.kube import objects, readiness
 from resilience.model.values import Duration
 from resilience.model.verb import Family, Phase, Residue, Verb, parameter
@@ -19,9 +19,6 @@ from resilience.verbs.context import ActionContext, ActionFailed
 
 BOOTED = Duration.of(300)
 """Within this time a node is back."""
-
-OFF = 2.0
-"""Seconds for which the sandbox's nodes are off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,14 +34,24 @@ def _describe(reboot: Reboot) -> str:
     return f"reboot {node_choice.describe(reboot.node)}"
 
 
+def _possible(_: Reboot, cluster: Cluster) -> None:
+    machines.of(cluster)
+
+
 def run(reboot: Reboot, context: ActionContext) -> None:
     """Reboot them; return once each is Ready with a new boot."""
-    machines.require_driver(context.cluster)
+    power = machines.of(context.cluster)
     found = machines.strike(reboot.node, _describe(reboot), context)
     carried = {objects.name(node): pods for node, pods in found}
     before = {objects.name(node): _boot(node) for node, _ in found}
     recorded = [machines.record(node, context) for node, _ in found]
-    _send(list(before), context)
+    with machines.driving():
+        power.reboot(
+            context.cluster,
+            list(before),
+            lambda: context.deadline - context.clock.monotonic(),
+            context.clock.wait,
+        )
 
     def is_back(name: str, node: Object | None) -> bool:
         if node is None or not readiness.is_ready(node):
@@ -59,20 +66,6 @@ def run(reboot: Reboot, context: ActionContext) -> None:
     for node, pods in found:
         context.proof(f"{objects.name(node)} has rebooted, with {many(len(pods), 'Pod')} on it",
                       {"uid": objects.uid(node), "pods": len(pods)})  # fmt: skip
-
-
-def _send(names: list[str], context: ActionContext) -> None:
-    """The sandbox's nodes have no reboot: off, a pause, on."""
-    if not context.cluster.is_sandbox:
-        for name in names:
-            left = context.deadline - context.clock.monotonic()
-            machines.order(context.cluster, "reboot", name, left)
-        return
-    for name in names:
-        machines.order(context.cluster, "down", name, 1.0)
-    context.clock.wait(OFF)
-    for name in names:
-        machines.order(context.cluster, "up", name, 1.0)
 
 
 def _boot(node: Object) -> str:
@@ -94,7 +87,7 @@ def _restarted(pods: list[Object], context: ActionContext) -> bool:
 
 def rehearse(reboot: Reboot, context: ActionContext) -> None:
     """Which node, with which Pods; rebooting it cannot be rehearsed."""
-    machines.require_driver(context.cluster)
+    machines.of(context.cluster)
     machines.strike(reboot.node, _describe(reboot), context)
 
 
@@ -110,7 +103,7 @@ VERB = Verb(
     bounds=lambda _: (Duration.of(0), BOOTED),
     shorthand="node",
     rights=machines.rights,
-    possible=lambda _, cluster: machines.require_driver(cluster),
+    possible=_possible,
     undo=machines.undo,
     undo_text="The node is started if it is not, and is Ready and uncordoned as before.",
     residue=Residue.NAMED,

@@ -21,6 +21,7 @@ from resilience.cluster.errors import ApiError, Conflict, NotFound, ServerTroubl
 from resilience.cluster.interface import NAMESPACES, Object, Resource
 from resilience.cluster.permit import grants
 from resilience.cluster.permit.acts_elsewhere import elsewhere
+from resilience.cluster.requests.request import Request
 from resilience.kube import objects
 from resilience.model.step_reach import Reach, union
 from resilience.model.timeline import What
@@ -125,11 +126,13 @@ class _Application:
         data = object_undo.creation(resource, body, str(context.run))
         undo = "" if self._keep else context.will_undo(data, text)
         try:
-            created = context.cluster.request(
-                "POST",
-                resource.path(objects.namespace(body)),
-                body=body,
-                query={"fieldManager": MANAGER, "fieldValidation": "Strict"},
+            created = context.cluster.send(
+                Request(
+                    "POST",
+                    resource.path(objects.namespace(body)),
+                    body=body,
+                    query={"fieldManager": MANAGER, "fieldValidation": "Strict"},
+                )
             )
         except ApiError as error:
             if undo and not isinstance(error, ServerTrouble):  # which may have carried it out

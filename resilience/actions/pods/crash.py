@@ -19,8 +19,6 @@ from resilience.kube import objects, readiness
 from resilience.model.verb import Complaint, Family, Phase, Residue, Verb, parameter
 from resilience.verbs.context import ActionContext, Fate, Refused
 
-FAULT = "/sandbox/v1/faults/crash"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crash(PodChoice):
@@ -40,7 +38,7 @@ def _describe(crash: Crash) -> str:
 
 
 def _possible(_: Crash, cluster: Cluster) -> None:
-    if not cluster.is_sandbox and not cluster.means.privileged:
+    if cluster.means.processes is None and not cluster.means.privileged:
         raise Refused(
             f"crash: {cluster.context} is a real cluster, where a process can only be ended from "
             "its node, and a signal by exec does not kill process 1; allow a privileged Pod there "
@@ -56,9 +54,9 @@ def run(crash: Crash, context: ActionContext) -> None:
     chosen = pod_action.victims(crash, context)
     for pod in chosen:
         context.victim(pod, _describe(crash), Fate.RESTARTED)
-    if cluster.is_sandbox:
+    if cluster.means.processes is not None:
         for pod in chosen:
-            cluster.request("POST", FAULT, body=_body(pod, crash.container))
+            cluster.means.processes.end(cluster, pod, crash.container)
         pod_action.prove(chosen, context, _lost(chosen), "lost its process")
     else:
         host_kill.kill(chosen, crash.container, context)
@@ -93,15 +91,6 @@ def _restarted(chosen: Sequence[Object]) -> Callable[[Object | None], bool]:
 def _ids(pod: Object) -> list[str]:
     listed = (pod.get("status") or {}).get("containerStatuses") or ()
     return [str(each["containerID"]) for each in listed if each.get("containerID")]
-
-
-def _body(pod: Object, container: str) -> Object:
-    return {
-        "namespace": objects.namespace(pod),
-        "pod": objects.name(pod),
-        "uid": objects.uid(pod),
-        "container": container,
-    }
 
 
 def rehearse(crash: Crash, context: ActionContext) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from resilience.actions.pods import pod_action
 from resilience.actions.pods.choice import PodChoice, complaints
 from resilience.cluster.interface import Object
+from resilience.cluster.requests.command import Command
 from resilience.kube import objects
 from resilience.model.verb import Complaint, Family, Phase, Residue, Verb, parameter
 from resilience.verbs.context import ActionContext, ActionFailed, Fate
@@ -48,21 +49,15 @@ def run(exec_: Exec, context: ActionContext) -> None:
 
 
 def _one(pod: Object, exec_: Exec, context: ActionContext) -> None:
-    from resilience.cluster.connection import container_exec as remote
-    from resilience.cluster.transport import HttpCluster
-
-    if not isinstance(context.cluster, HttpCluster):
-        raise ActionFailed("exec needs a cluster that is reached over HTTP")
     left = context.deadline - context.clock.monotonic()
-    result = remote.run(
-        context.cluster,
-        objects.name(pod),
-        objects.namespace(pod),
-        exec_.command,
+    command = Command(
+        namespace=objects.namespace(pod),
+        pod=objects.name(pod),
+        words=exec_.command,
         container=exec_.container,
         timeout=max(left, 0.1),
-        cancelled=lambda: context.aborted,
     )
+    result = context.cluster.exec(command, cancelled=lambda: context.aborted)
     said = (result.stderr or result.stdout).decode(errors="replace").strip()[-SHOWN:]
     if result.code != exec_.code:
         raise ActionFailed(

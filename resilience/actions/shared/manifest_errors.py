@@ -15,6 +15,7 @@ from typing import Any
 from resilience.actions.shared.manifests import Manifest
 from resilience.cluster.errors import ApiError, ClusterError
 from resilience.cluster.interface import Cluster
+from resilience.cluster.requests.request import Request
 from resilience.model.nearest import did_you_mean
 from resilience.model.place import Place
 
@@ -107,9 +108,9 @@ def _meant(field: str, manifest: Manifest, cluster: Cluster) -> str:
 def _properties(manifest: Manifest, path: Iterable[str], cluster: Cluster) -> Iterable[str]:
     """The fields that the server knows at that path of the object."""
     version, kind = str(manifest.body["apiVersion"]), str(manifest.body["kind"])
-    served = cluster.request("GET", "/openapi/v3")["paths"]
+    served = cluster.send(Request("GET", "/openapi/v3"))["paths"]
     where = served[f"apis/{version}" if "/" in version else f"api/{version}"]["serverRelativeURL"]
-    document = cluster.request("GET", str(where).partition("?")[0])
+    document = cluster.send(Request("GET", str(where).partition("?")[0]))
     schemas: Mapping[str, Any] = document["components"]["schemas"]
     group, _, number = version.rpartition("/")
     wanted = {"group": group, "version": number, "kind": kind}

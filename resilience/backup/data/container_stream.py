@@ -18,10 +18,11 @@ from importlib.resources import files as package_files
 from typing import TYPE_CHECKING, Any, Protocol
 
 from resilience.backup.format.errors import VolumeFailed
+from resilience.cluster.errors import Unreachable
+from resilience.cluster.requests.command import Command
 
 if TYPE_CHECKING:
     from resilience.cluster.interface import Cluster
-    from resilience.cluster.transport import HttpCluster
 
 MARKER = "resilience-end "
 """Prefix of the producer's last line on stderr; JSON follows."""
@@ -79,7 +80,7 @@ class ClusterExec:
     """Over the API server's WebSocket. A stream that ends without a status is `Ended(None,
     ...)`."""
 
-    def __init__(self, cluster: HttpCluster) -> None:
+    def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
 
     def run(
@@ -93,42 +94,15 @@ class ClusterExec:
         stdout: Callable[[bytes], object] = lambda data: None,
         timeout: float = 3600.0,
     ) -> Ended:
-        from resilience.cluster.connection.container_exec import stream
-        from resilience.cluster.errors import Unreachable
-
         stderr = bytearray()
-
-        def hand_on(data: bytes) -> None:
-            stdout(data)
-
+        wanted = Command(namespace=namespace, pod=pod, words=tuple(command), container=container,
+                         stdin=stdin, timeout=timeout)  # fmt: skip
         try:
-            code: int | None = stream(
-                self._cluster,
-                pod,
-                namespace,
-                command,
-                container=container,
-                stdin=stdin,
-                timeout=timeout,
-                stdout=hand_on,
-                stderr=stderr.extend,
-            )
+            code: int | None = self._cluster.exec(wanted, stdout=stdout, stderr=stderr.extend).code
         except Unreachable as problem:
             code = None
             stderr += f"\n{problem}".encode()
         return Ended(code, stderr.decode("utf-8", "replace"))
-
-
-def exec_of(cluster: Cluster) -> Exec:
-    """Access to the containers of a cluster; `VolumeFailed` when it is used and there is none."""
-    from resilience.cluster.transport import HttpCluster
-
-    return ClusterExec(cluster) if isinstance(cluster, HttpCluster) else _NoWayIn()
-
-
-class _NoWayIn:
-    def run(self, namespace: str, pod: str, *_: object, **__: object) -> Ended:
-        raise VolumeFailed(f"Pod {namespace}/{pod}: exec needs a cluster that is reached over HTTP")
 
 
 class Counted:

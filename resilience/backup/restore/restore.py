@@ -39,7 +39,6 @@ from resilience.backup.restore.served_kinds import CRDS, Kinds, Missing
 from resilience.backup.restore.writing import Existing, ObjectWriter, Written
 from resilience.cluster.errors import ClusterError, Forbidden, NotFound
 from resilience.cluster.interface import NAMESPACES, Cluster, Object, Resource
-from resilience.cluster.transport import as_recorded
 from resilience.kube import objects
 
 Adjust = Callable[[Object], str | Mapping[str, list[str]]]
@@ -145,7 +144,7 @@ class _Restore:
         self._outside = OutsideOwners(cluster)
         self._rules = with_allocations(request.allocations)
         self._writer = ObjectWriter(
-            cluster=as_recorded(cluster),
+            cluster=cluster.recording(),
             clock=clock,
             restore=request.name,
             snapshot=snapshot.name,

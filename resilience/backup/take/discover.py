@@ -13,6 +13,7 @@ from typing import Any
 from resilience.backup.format.coverage import FORBIDDEN, UNDISCOVERABLE, Coverage
 from resilience.cluster.errors import ClusterError, Forbidden
 from resilience.cluster.interface import Cluster, Resource
+from resilience.cluster.requests.request import Request
 
 _NEEDED = {"list", "get", "create", "delete"}
 
@@ -50,7 +51,7 @@ def discover(cluster: Cluster) -> Discovery:
     for group, version in _versions(cluster):
         path = f"/apis/{group}/{version}" if group else f"/api/{version}"
         try:
-            answer = cluster.request("GET", path)
+            answer = cluster.send(Request("GET", path))
         except ClusterError as problem:
             status = FORBIDDEN if isinstance(problem, Forbidden) else UNDISCOVERABLE
             name = f"{group}/{version}" if group else version
@@ -79,7 +80,7 @@ def discover(cluster: Cluster) -> Discovery:
 
 def _versions(cluster: Cluster) -> Iterator[tuple[str, str]]:
     yield "", "v1"
-    for group in cluster.request("GET", "/apis").get("groups") or ():
+    for group in cluster.send(Request("GET", "/apis")).get("groups") or ():
         preferred = (group.get("preferredVersion") or {}).get("version", "")
         versions = [each["version"] for each in group["versions"]]
         for version in sorted(versions, key=lambda version: version != preferred):

@@ -10,15 +10,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from resilience.cluster.connection.websocket import HandshakeRefused, WebSocket
 from resilience.cluster.connection.wire import excerpt, refusal
 from resilience.cluster.errors import ClusterError, Invalid, Unreachable
 from resilience.cluster.interface import PODS
-from resilience.cluster.transport import HttpCluster
+from resilience.cluster.requests.command import Cancelled, Command, Result, Sink
 
 PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 STDIN, STDOUT, STDERR, ERROR = 0, 1, 2, 3
@@ -31,106 +30,65 @@ STEP = 0.25
 """Longest time in seconds between two calls of `cancelled`."""
 
 
-class Cancelled(ClusterError):
-    """The caller stopped waiting; the command may still run."""
+class Line(Protocol):
+    """What opens a stream to an API server."""
 
+    def websocket(self, path: str, protocols: Sequence[str]) -> WebSocket: ...
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """How a command ended. `code` is its exit code."""
-
-    code: int
-    stdout: bytes
-    stderr: bytes
-
-
-Sink = Callable[[bytes], None]
+    def unreachable(self, request: str, error: Exception) -> ClusterError: ...
 
 
 def run(
-    cluster: HttpCluster,
-    pod: str,
-    namespace: str,
-    command: Sequence[str],
+    line: Line,
+    command: Command,
     *,
-    container: str = "",
-    stdin: Iterable[bytes] | None = None,
-    timeout: float = 60.0,
+    stdout: Sink | None = None,
+    stderr: Sink | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Result:
-    """Run it and return all that it prints."""
-    stdout, stderr = bytearray(), bytearray()
-    code = stream(
-        cluster,
-        pod,
-        namespace,
-        command,
-        container=container,
-        stdin=stdin,
-        timeout=timeout,
-        stdout=stdout.extend,
-        stderr=stderr.extend,
-        cancelled=cancelled,
-    )
-    return Result(code, bytes(stdout), bytes(stderr))
+    """Run it. Output without a sink is kept, and returned."""
+    kept, errors = bytearray(), bytearray()
+    code = _stream(line, command, stdout or kept.extend, stderr or errors.extend, cancelled)
+    return Result(code, bytes(kept), bytes(errors))
 
 
-def stream(
-    cluster: HttpCluster,
-    pod: str,
-    namespace: str,
-    command: Sequence[str],
-    *,
-    stdout: Sink,
-    stderr: Sink,
-    container: str = "",
-    stdin: Iterable[bytes] | None = None,
-    timeout: float = 60.0,
-    cancelled: Callable[[], bool] = lambda: False,
+def _stream(
+    line: Line, command: Command, stdout: Sink, stderr: Sink, cancelled: Callable[[], bool]
 ) -> int:
-    """Run it, passing on its output as it arrives; returns its exit code."""
-    end = time.monotonic() + timeout
-    request = f"EXEC {namespace}/{pod} {' '.join(command)[:80]}"
-    with_stdin = stdin is not None
-    socket = _open(cluster, pod, namespace, command, container, with_stdin, request)
+    """Pass on its output as it arrives; returns its exit code."""
+    end = time.monotonic() + command.timeout
+    request = str(command)
+    socket = _open(line, command)
     try:
-        source = _stdin(socket, iter(() if stdin is None else stdin), with_stdin, request)
+        source = _stdin(socket, command)
         status: Any = None
         while not socket.closed:
             if cancelled():
                 raise Cancelled(f"{request}: stopped")
             if time.monotonic() > end:
-                raise Unreachable(f"{request}: not done after {timeout:g} s")
+                raise Unreachable(f"{request}: not done after {command.timeout:g} s")
             _feed(socket, source)
             for message in socket.step(STEP):
                 status = _deliver(message, stdout, stderr) or status
         return _code(status, request)
     except OSError as error:
-        raise cluster.unreachable(request, error) from error
+        raise line.unreachable(request, error) from error
     finally:
         socket.close()
 
 
-def _open(
-    cluster: HttpCluster,
-    pod: str,
-    namespace: str,
-    command: Sequence[str],
-    container: str,
-    stdin: bool,
-    request: str,
-) -> WebSocket:
-    query = [("command", word) for word in command]
-    query += [("container", container)] if container else []
-    query += [("stdin", "true")] if stdin else []
+def _open(line: Line, command: Command) -> WebSocket:
+    query = [("command", word) for word in command.words]
+    query += [("container", command.container)] if command.container else []
+    query += [("stdin", "true")] if command.stdin is not None else []
     query += [("stdout", "true"), ("stderr", "true")]
-    path = PODS.path(namespace, pod, "exec") + "?" + urlencode(query)
+    path = PODS.path(command.namespace, command.pod, "exec") + "?" + urlencode(query)
     try:
-        return cluster.websocket(path, PROTOCOLS)
+        return line.websocket(path, PROTOCOLS)
     except HandshakeRefused as error:
-        raise _refused(error, request) from None
+        raise _refused(error, str(command)) from None
     except OSError as error:
-        raise cluster.unreachable(request, error) from error
+        raise line.unreachable(str(command), error) from error
 
 
 def _refused(error: HandshakeRefused, request: str) -> ClusterError:
@@ -142,22 +100,20 @@ def _refused(error: HandshakeRefused, request: str) -> ClusterError:
     return refusal(error.code, said, request, otherwise=excerpt(error.body))
 
 
-def _stdin(
-    socket: WebSocket, chunks: Iterator[bytes], wanted: bool, request: str
-) -> Iterator[bytes]:
+def _stdin(socket: WebSocket, command: Command) -> Iterator[bytes]:
     """Messages for stdin, including its end."""
-    if not wanted:
+    if command.stdin is None:
         return iter(())
     if socket.protocol != PROTOCOLS[0]:
         raise Invalid(
             400,
             "the server speaks v4 of the exec protocol, which cannot end stdin",
-            request=request,
+            request=str(command),
         )
-    return _messages(chunks)
+    return _messages(command.stdin)
 
 
-def _messages(chunks: Iterator[bytes]) -> Iterator[bytes]:
+def _messages(chunks: Iterable[bytes]) -> Iterator[bytes]:
     for chunk in chunks:
         for start in range(0, len(chunk), 32 * 1024):
             yield bytes((STDIN,)) + chunk[start : start + 32 * 1024]

@@ -9,6 +9,7 @@ import urllib3
 from urllib3.exceptions import HTTPError
 
 from resilience.cluster.connection.wire import CHUNK, Wire
+from resilience.cluster.requests.request import Request
 
 SILENCE = 30.0
 """Seconds without a byte after which the connection counts as dead."""
@@ -16,12 +17,13 @@ SILENCE = 30.0
 
 @contextmanager
 def opened(
-    wire: Wire, path: str, query: Mapping[str, str] | None, agent: str
+    wire: Wire, path: str, query: Mapping[str, str], agent: str
 ) -> Iterator[Iterator[bytes]]:
     """The lines without line ends; the connection is closed with the context."""
-    response = wire.open("GET", path, query=query, accept="*/*", timeout=SILENCE, agent=agent)
+    request = Request("GET", path, query=query, accept="*/*", timeout=SILENCE)
+    response = wire.open(request, agent)
     try:
-        yield _lines(wire, response, f"GET {path}")
+        yield _lines(wire, response, str(request))
     finally:
         response.close()
 

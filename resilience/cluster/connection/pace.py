@@ -7,13 +7,12 @@ server asks for, unless a disruption budget is the cause, which is an answer for
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from threading import Lock
 from typing import Protocol
 
 from resilience.cluster.errors import Throttled
 from resilience.cluster.interface import Object
-from resilience.cluster.transport import Call
+from resilience.cluster.requests.request import Middleware, Request, Send
 
 TRIES = 5
 """How often one request is sent before its 429 is returned."""
@@ -64,14 +63,14 @@ class Bucket:
         self._at = now
 
 
-def paced(bucket: Bucket) -> Callable[[Call, Callable[[Call], Object]], Object]:
+def paced(bucket: Bucket) -> Middleware:
     """For `HttpCluster.through`."""
 
-    def send_in_turn(call: Call, send: Callable[[Call], Object]) -> Object:
+    def send_in_turn(request: Request, send: Send) -> Object:
         for left in reversed(range(TRIES)):
             bucket.take()
             try:
-                return send(call)
+                return send(request)
             except Throttled as error:
                 if not left or not error.retry_after or is_budget(error):
                     raise

@@ -21,7 +21,7 @@ from resilience.cluster.errors import (
     Unreachable,
 )
 from resilience.cluster.interface import Object
-from resilience.cluster.transport import Call
+from resilience.cluster.requests.request import Middleware, Request, Send
 
 READS = frozenset({"GET", "HEAD"})
 AGAIN = 1.0
@@ -41,19 +41,16 @@ class Clock(Protocol):
     def wait(self, seconds: float) -> None: ...
 
 
-Middleware = Callable[[Call, Callable[[Call], Object]], Object]
-
-
 def chained(outer: Middleware, inner: Middleware) -> Middleware:
     """Both wrappers, one around the other."""
     return lambda call, send: outer(call, lambda again: inner(again, send))
 
 
-def may_repeat(call: Call, error: ClusterError, *, writes: bool) -> bool:
+def may_repeat(request: Request, error: ClusterError, *, writes: bool) -> bool:
     """Whether the same request may be sent again after that error."""
     if isinstance(error, NeverSent):
         return True
-    if call.method not in READS and not writes:
+    if request.method not in READS and not writes:
         return False
     if isinstance(error, Throttled):
         return not is_budget(error)
@@ -68,14 +65,14 @@ def patient(
     """For `HttpCluster.through`: wait up to `within` seconds for the API server. `writes`:
     writes whose answer was lost may be repeated as well."""
 
-    def send_patiently(call: Call, send: Callable[[Call], Object]) -> Object:
+    def send_patiently(request: Request, send: Send) -> Object:
         began, told = clock.monotonic(), False
         while True:
             try:
-                answer = send(call)
+                answer = send(request)
             except (Unreachable, ServerTrouble, Throttled) as error:
                 waited, pause = clock.monotonic() - began, _pause(error)
-                if not may_repeat(call, error, writes=writes) or waited + pause > within:
+                if not may_repeat(request, error, writes=writes) or waited + pause > within:
                     raise
                 if waited >= TELL_AFTER and not told:
                     told = True

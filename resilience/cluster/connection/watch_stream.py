@@ -19,6 +19,7 @@ from urllib3.exceptions import HTTPError
 from resilience.cluster.connection.wire import CHUNK, Wire, excerpt, refusal
 from resilience.cluster.errors import Unreachable
 from resilience.cluster.interface import WatchEvent
+from resilience.cluster.requests.request import Request
 
 WATCH_SECONDS = 30
 """How long one watch lasts. A dead peer is noticed within it; a new watch costs one request."""
@@ -59,13 +60,9 @@ class Stream:
         self._shut = False
 
     def __iter__(self) -> Iterator[WatchEvent]:
-        response = self._wire.open(
-            "GET",
-            self._path,
-            query=self._query,
-            timeout=WATCH_SECONDS + GRACE_SECONDS,
-            agent=self._agent,
-        )
+        longest = WATCH_SECONDS + GRACE_SECONDS
+        request = Request("GET", self._path, query=self._query, timeout=longest)
+        response = self._wire.open(request, self._agent)
         with self._lock:
             self._response = response
             if self._shut:

@@ -13,6 +13,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
@@ -29,6 +30,7 @@ from resilience.cluster.errors import (
     Unreachable,
     error_for,
 )
+from resilience.cluster.requests.request import Request
 from resilience.kube.clock import ServerClock
 
 if TYPE_CHECKING:
@@ -79,32 +81,11 @@ class Wire:
         """Close idle connections; those in use end with their request."""
         self._manager.clear()
 
-    def send(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: Any = None,
-        content_type: str = "application/json",
-        accept: str = "application/json",
-        timeout: float = 30.0,
-        agent: str = "",
-    ) -> dict[str, Any]:
+    def send(self, request: Request, agent: str = "") -> dict[str, Any]:
         """The JSON mapping of the answer; {} for an empty body."""
-        end = time.monotonic() + timeout
-        response = self.open(
-            method,
-            path,
-            query=query,
-            body=body,
-            content_type=content_type,
-            accept=accept,
-            timeout=timeout,
-            agent=agent,
-        )
-        request = f"{method} {path}"
-        content = self._read(response, end, timeout, request)
+        end = time.monotonic() + request.timeout
+        response = self.open(request, agent)
+        content = self._read(response, end, request)
         if not content.strip():
             return {}
         try:
@@ -118,30 +99,20 @@ class Wire:
             )
         return answer
 
-    def open(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: Any = None,
-        content_type: str = "application/json",
-        accept: str = "application/json",
-        timeout: float = 30.0,
-        agent: str = "",
-    ) -> urllib3.BaseHTTPResponse:
+    def open(self, request: Request, agent: str = "") -> urllib3.BaseHTTPResponse:
         """The response with its body unread; ApiError for a status of 300 and above.
 
-        `timeout` is the longest silence between two pieces. The caller closes the response.
+        The request's timeout is the longest silence between two pieces. The caller closes the
+        response.
         """
+        method, timeout = request.method, request.timeout
         if self._gate is not None:
-            self._gate(method, path, query or {}, body)
-        headers = self._headers(accept, agent)
-        data = None
-        if body is not None:
-            headers["Content-Type"] = content_type
-            data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        url = self.access.server + path + (f"?{urlencode(query)}" if query else "")
+            self._gate(method, request.path, request.query, request.body)
+        headers = self._headers(request.accept, agent)
+        if request.body is not None:
+            headers["Content-Type"] = request.content_type
+        data, query = _encoded(request.body), urlencode(request.query)
+        url = self.access.server + request.path + (f"?{query}" if query else "")
 
         def ask() -> urllib3.BaseHTTPResponse:
             return self._manager.request(
@@ -164,10 +135,10 @@ class Wire:
                 headers["Authorization"] = self.access.authorization()
                 response = ask()
         except (HTTPError, OSError, ValueError) as error:
-            raise self.unreachable(f"{method} {path}", error) from error
+            raise self.unreachable(str(request), error) from error
         self.clock.heard(str(response.headers.get("Date") or ""), time.monotonic())
         if response.status >= 300:
-            raise self._refusal(response, f"{method} {path}")
+            raise self._refusal(response, request)
         return response
 
     def unreachable(self, request: str, error: Exception) -> ClusterError:
@@ -209,25 +180,25 @@ class Wire:
             headers["Authorization"] = authorization
         return headers
 
-    def _read(
-        self, response: urllib3.BaseHTTPResponse, end: float, timeout: float, request: str
-    ) -> bytes:
+    def _read(self, response: urllib3.BaseHTTPResponse, end: float, request: Request) -> bytes:
         parts: list[bytes] = []
         try:
             while part := response.read1(CHUNK):
                 parts.append(part)
                 if time.monotonic() > end:
                     response.close()
-                    raise Unreachable(f"{request}: answer not complete after {timeout:g} s")
+                    late = f"answer not complete after {request.timeout:g} s"
+                    raise Unreachable(f"{request}: {late}")
         except (HTTPError, OSError) as error:
             response.close()
-            raise self.unreachable(request, error) from error
+            raise self.unreachable(str(request), error) from error
         response.release_conn()
         return b"".join(parts)
 
-    def _refusal(self, response: urllib3.BaseHTTPResponse, request: str) -> ApiError:
+    def _refusal(self, response: urllib3.BaseHTTPResponse, request: Request) -> ApiError:
         # A refusal is small; a body that keeps dripping is not awaited.
-        content = self._read(response, time.monotonic() + CONNECT_TIMEOUT, CONNECT_TIMEOUT, request)
+        soon = replace(request, timeout=CONNECT_TIMEOUT)
+        content = self._read(response, time.monotonic() + soon.timeout, soon)
         try:
             status = json.loads(content)
         except ValueError:
@@ -238,7 +209,7 @@ class Wire:
         return refusal(
             response.status,
             found,
-            request,
+            str(request),
             retry_after=_seconds(response.headers.get("Retry-After")),
             otherwise=excerpt(content) or response.reason or "",
         )
@@ -251,6 +222,12 @@ class Wire:
             f" credentials of context {name!r}, which may have expired; log in again and see what"
             f" `kubectl --context {name} auth whoami` says"
         )
+
+
+def _encoded(body: Any) -> bytes | None:
+    if body is None or isinstance(body, bytes):
+        return body
+    return json.dumps(body).encode()
 
 
 def refusal(

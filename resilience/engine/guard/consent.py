@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import partial
 
+from resilience.cluster.capabilities.machines import Driver
 from resilience.cluster.errors import Forbidden, NotFound
 from resilience.cluster.interface import NAMESPACES, Cluster, Means, Object, Resource
 from resilience.cluster.permit.consent_keys import CONSENT, PROTECTED
@@ -161,16 +162,18 @@ def target_of(cluster: Cluster, targets: Sequence[Target]) -> Target | None:
 
 
 def means(cluster: Cluster, targets: Sequence[Target], helper_image: str = "") -> Means:
-    """What the cluster's own target gives beyond the API; nothing on another cluster.
+    """The cluster's own means and what its target adds; no target adds to another cluster.
     `helper_image` applies if the target names none."""
     try:
         target = target_of(cluster, targets)
     except Refused:
         target = None
     if target is None:
-        return Means(helper_image=helper_image)
-    return Means(
-        driver=target.driver,
+        return replace(cluster.means, helper_image=helper_image)
+    driver = Driver(target.driver, cluster.context) if target.driver else None
+    return replace(
+        cluster.means,
+        machines=cluster.means.machines or driver,
         privileged=target.privileged,
         helper_image=target.helper_image or helper_image,
     )

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from resilience.cluster.errors import ApiError, NotFound
 from resilience.cluster.interface import NAMESPACES, Cluster
+from resilience.cluster.requests.request import Request
 from resilience.engine.guard import rbac
 from resilience.engine.guard.permissions import RUN, Need, every_step, flattened, merged, needed
 from resilience.kube import objects
@@ -68,7 +69,7 @@ def is_allowed(cluster: Cluster, right: Right) -> bool:
         "kind": "SelfSubjectAccessReview",
         "spec": {"resourceAttributes": {key: each for key, each in attributes.items() if each}},
     }
-    answer = cluster.request("POST", REVIEWS, body=body)
+    answer = cluster.send(Request("POST", REVIEWS, body=body))
     return bool((answer.get("status") or {}).get("allowed"))
 
 
@@ -99,7 +100,7 @@ def absent(cluster: Cluster, namespace: str, creates: bool) -> Sequence[Need]:
 def whoami(cluster: Cluster) -> str:
     """This identity's name in the API server."""
     body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
-    status = cluster.request("POST", WHO, body=body).get("status") or {}
+    status = cluster.send(Request("POST", WHO, body=body)).get("status") or {}
     return str((status.get("userInfo") or {}).get("username", ""))
 
 

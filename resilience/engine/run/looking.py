@@ -6,6 +6,7 @@ from contextlib import ExitStack
 
 from resilience.cluster.errors import ApiError, ClusterError, ServerTrouble
 from resilience.cluster.interface import Cluster
+from resilience.cluster.requests.request import Request
 from resilience.engine.base.real_clock import EngineClock
 from resilience.engine.base.run_options import Options
 from resilience.engine.evidence.sight import ASK_WITHIN, Clear, Lookout, Sight
@@ -29,7 +30,7 @@ def sight(
 def _answers(cluster: Cluster) -> bool:
     """Whether the API server answers: a refusal is an answer."""
     try:
-        cluster.request("GET", "/version", timeout=ASK_WITHIN)
+        cluster.send(Request("GET", "/version", timeout=ASK_WITHIN))
     except ServerTrouble:
         return False
     except ApiError:

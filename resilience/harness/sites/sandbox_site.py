@@ -41,8 +41,9 @@ class SandboxSite:
         files = project_files(shared.settings.root)
         with sandbox(nodes=shared.settings.sandbox_nodes, images=files) as embedded:
             self._life = embedded.life
-            with clusters.connect(embedded.access) as opened:
-                opened.means = consent.means(opened, (), shared.settings.helper_image)
+            with clusters.connect(embedded.access) as connected:
+                means = consent.means(connected, (), shared.settings.helper_image)
+                opened = connected.equipped(means)
                 directory = shared.settings.journal_directory
                 recovering.from_here(opened, directory, shared.verbs, shared.heed)
                 yield opened

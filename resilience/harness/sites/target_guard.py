@@ -11,7 +11,8 @@ from resilience.cluster.connection.patience import chained, patient
 from resilience.cluster.dry import READS
 from resilience.cluster.errors import ClusterError
 from resilience.cluster.interface import Cluster, Object
-from resilience.cluster.transport import Call, HttpCluster, Middleware
+from resilience.cluster.requests.request import Middleware, Request, Send
+from resilience.cluster.transport import HttpCluster
 from resilience.config.targets import BURST, RATE, BadTarget, Target, load
 from resilience.engine.base.abort import Aborter, Why
 from resilience.engine.base.real_clock import EngineClock
@@ -116,10 +117,10 @@ class TargetGuard(LimitsOnly):
             )
 
     def acting(self, cluster: Cluster) -> Cluster:
-        return _through(cluster, self._to_act, self._agent)
+        return cluster.through(self._to_act, self._agent)
 
     def undoing(self, cluster: Cluster) -> Cluster:
-        return _through(cluster, self._to_undo, self._agent)
+        return cluster.through(self._to_undo, self._agent)
 
     def may_undo(self) -> bool:
         return not self._locks.lost or self._regained()
@@ -131,7 +132,7 @@ class TargetGuard(LimitsOnly):
         """A separate bucket; a sandbox without a target is not limited."""
         target = self._agreed.target
         if target is None and self._cluster.is_sandbox:
-            return lambda call, send: send(call)
+            return lambda request, send: send(request)
         rate, burst = (target.rate, target.burst) if target else (RATE, BURST)
         return paced(Bucket(rate, burst, clock))
 
@@ -181,11 +182,6 @@ def guard_of(
     return kind(shared, clock, cluster, wanted, terms)
 
 
-def _through(cluster: Cluster, middleware: Middleware, agent: str) -> Cluster:
-    assert isinstance(cluster, HttpCluster)
-    return cluster.through(middleware, agent)
-
-
 def _keep(locks: Locks, sink: JournalMap, aborter: Aborter) -> None:
     def lost(why: str) -> None:
         sink.mute = True
@@ -197,10 +193,10 @@ def _keep(locks: Locks, sink: JournalMap, aborter: Aborter) -> None:
 def _locked(ours: Callable[[], bool], locks: Locks, inner: Middleware) -> Middleware:
     """Sends writes only under this run's locks; an undo may wait to regain them."""
 
-    def send_if_ours(call: Call, send: Callable[[Call], Object]) -> Object:
-        if call.method not in READS and not ours():
-            raise LockLost(f"{call.method} {call.path} was not sent: {locks.lost}")
-        return inner(call, send)
+    def send_if_ours(request: Request, send: Send) -> Object:
+        if request.method not in READS and not ours():
+            raise LockLost(f"{request.method} {request.path} was not sent: {locks.lost}")
+        return inner(request, send)
 
     return send_if_ours
 

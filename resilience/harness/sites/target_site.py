@@ -48,8 +48,9 @@ class TargetSite:
         shared, settings = self.shared, self.shared.settings
         # In a dry run no change is sent, whoever tries.
         gate = dry.gate if settings.dry_run else None
-        with clusters.open_context(settings.context, settings.kubeconfig, gate=gate) as opened:
-            opened.means = consent.means(opened, self.targets, settings.helper_image)
+        with clusters.open_context(settings.context, settings.kubeconfig, gate=gate) as named:
+            means = consent.means(named, self.targets, settings.helper_image)
+            opened = named.equipped(means)
             if not settings.dry_run:
                 directory = settings.journal_directory
                 recovering.from_here(opened, directory, shared.verbs, shared.heed)

@@ -178,8 +178,7 @@ class PodProber:
 
     def _follow(self) -> None:
         """Read the log from its beginning: lines that were read before change nothing."""
-        path = PODS.path(self._site.namespace, self._site.name, "log")
-        with self._cluster.lines(path, {"follow": "true"}) as lines:
+        with self._cluster.logs(self._site.name, self._site.namespace) as lines:
             for line in lines:
                 self._news.take(line, time.monotonic())
                 self.waiting = ""

@@ -181,7 +181,7 @@ def lost(tmp_path: Path) -> Planned:
 
 
 def restored(lost: Planned, says: Says, monkeypatch: pytest.MonkeyPatch, **more: str) -> None:
-    monkeypatch.setattr("resilience.backup.data.container_stream.exec_of", lambda cluster: says)
+    monkeypatch.setattr("resilience.backup.data.container_stream.ClusterExec", lambda cluster: says)
     bring_back(Restore(plan="shop", **more), lost)  # type: ignore[arg-type]
 
 

@@ -33,11 +33,11 @@ class Network:
         self.keeps = True
         self.opens = True
         self._here, self._cluster = here, here.cluster
-        here.cluster.lines = self._lines  # type: ignore[method-assign]
+        here.cluster.logs = self._logs  # type: ignore[method-assign]
         here.cluster.hooks.append(self._changed)
 
     @contextmanager
-    def _lines(self, path: str, query: Any = None) -> Iterator[Iterator[bytes]]:
+    def _logs(self, pod: str, namespace: str) -> Iterator[Iterator[bytes]]:
         yield iter([b"open\n"] if self.opens else [])
 
     def _changed(self, resource: Resource, kind: str, obj: Object) -> None:

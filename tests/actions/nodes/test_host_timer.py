@@ -113,8 +113,7 @@ def here() -> World:
         Power(made).write(name, "True", "boot-1")
     made.deploy()
     by_node(made)
-    made.cluster.is_sandbox = False
-    made.cluster.means = Means(privileged=True)
+    made.cluster.as_real(Means(privileged=True))
     return made
 
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from resilience.actions.nodes.machines import FAULT
 from resilience.actions.nodes.node_down import VERB as NODE_DOWN
 from resilience.actions.nodes.reboot import VERB as REBOOT
+from resilience.cluster.capabilities.machines import FAULT, Driver
 from resilience.cluster.interface import NODES, PODS, Means, Object
+from resilience.cluster.requests.request import Request
 from resilience.kube import objects, readiness
 from resilience.model.timeline import What
 from resilience.model.verb import Phase
@@ -26,11 +27,11 @@ class Power:
     def __init__(self, here: World) -> None:
         self._here = here
         self.orders: list[str] = []
-        here.cluster.request = self.request  # type: ignore[method-assign]
+        here.cluster.send = self.send  # type: ignore[method-assign]
 
-    def request(self, method: str, path: str, *, body: Any = None, **_: Any) -> Object:
-        assert (method, path) == ("POST", FAULT)
-        self.order(body["state"], body["name"])
+    def send(self, request: Request) -> Object:
+        assert (request.method, request.path) == ("POST", FAULT)
+        self.order(request.body["state"], request.body["name"])
         return {}
 
     def order(self, state: str, name: str) -> None:
@@ -115,7 +116,7 @@ def test_without_a_new_boot_nothing_was_rebooted(here: World, power: Power) -> N
 def test_on_a_real_cluster_without_a_driver_it_is_refused(
     here: World, power: Power, verb: Any
 ) -> None:
-    here.cluster.is_sandbox = False
+    here.cluster.as_real()
     record = here.run(when=[step(verb, Phase.WHEN, node="node-1")])
     assert record.outcome is Outcome.REFUSED
     assert 'driver = ["./power.sh"]' in record.message
@@ -136,8 +137,8 @@ def driven(here: World, folder: Path) -> Path:
     (folder / "driver.py").write_text(DRIVER)
     told = folder / "told"
     told.touch()
-    here.cluster.is_sandbox = False
-    here.cluster.means = Means(driver=(sys.executable, str(folder / "driver.py"), str(told)))
+    command = (sys.executable, str(folder / "driver.py"), str(told))
+    here.cluster.as_real(Means(machines=Driver(command, "staging")))
     return told
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from resilience.cluster.capabilities.machines import Driver
 from resilience.cluster.interface import Means
 from resilience.engine.guard import preflight
 from resilience.language import load
@@ -28,13 +29,12 @@ def scenario(folder: Path, step: str) -> Scenario:
 
 def ask(folder: Path, step: str, means: Means) -> None:
     here = world()
-    here.cluster.is_sandbox = False
-    here.cluster.means = means
+    here.cluster.as_real(means)
     here.cluster.faults.append(lambda method, path: Touched(path))
     preflight.ask(here.cluster, scenario(folder, step), "shop", "resilience-journal")
 
 
-BARE, ABLE = Means(), Means(driver=("./power.sh",), privileged=True)
+BARE, ABLE = Means(), Means(machines=Driver(("./power.sh",), "x"), privileged=True)
 
 
 @pytest.mark.parametrize(
@@ -59,6 +59,6 @@ def test_what_may_fail_is_not_refused_ahead(tmp_path: Path) -> None:
 def test_a_kubelet_alone_takes_a_privileged_pod_whatever_the_driver(tmp_path: Path) -> None:
     alone = "{node_down: {node: n1, only: kubelet}, lasting: true}"
     with pytest.raises(Refused, match="privileged = true"):
-        ask(tmp_path, alone, Means(driver=("./power.sh",)))
+        ask(tmp_path, alone, Means(machines=Driver(("./power.sh",), "x")))
     with pytest.raises(Touched):
         ask(tmp_path, alone, Means(privileged=True))

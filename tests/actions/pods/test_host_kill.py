@@ -96,8 +96,7 @@ def here() -> World:
             obj["status"]["containerStatuses"][0]["containerID"] = f"containerd://{index}{ONE}"
 
         made.cluster.change(PODS, "shop", objects.name(pod), name)
-    made.cluster.is_sandbox = False
-    made.cluster.means = Means(privileged=True)
+    made.cluster.as_real(Means(privileged=True))
     return made
 
 

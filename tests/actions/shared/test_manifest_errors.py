@@ -13,6 +13,7 @@ from resilience.actions.objects.apply import VERB, Apply
 from resilience.actions.shared.manifest_errors import locate, refusal, twice
 from resilience.actions.shared.manifests import Manifest, documents
 from resilience.cluster.errors import Invalid
+from resilience.cluster.requests.request import Request
 from resilience.verbs.context import ActionFailed
 from tests.engine.fakes import FakeClock, FakeCluster
 
@@ -53,10 +54,10 @@ class Served(FakeCluster):
 
     known = True
 
-    def request(self, method: str, path: str, **_: Any) -> Any:
+    def send(self, request: Request) -> Any:
         if not self.known:
             raise Invalid(404, "no OpenAPI")
-        if path == "/openapi/v3":
+        if request.path == "/openapi/v3":
             return {"paths": {"apis/apps/v1": {"serverRelativeURL": "/openapi/v3/apps?hash=1"}}}
         return {"components": {"schemas": SCHEMAS}}
 

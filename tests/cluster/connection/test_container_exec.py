@@ -6,16 +6,16 @@ import base64
 import hashlib
 import json
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
 
 from resilience.cluster import connect, errors
 from resilience.cluster.access.embedded import sandbox
-from resilience.cluster.connection import container_exec
 from resilience.cluster.connection.websocket import MAGIC, _frame, _take_frame
 from resilience.cluster.interface import PODS
+from resilience.cluster.requests.command import Cancelled, Command, Result
 from resilience.cluster.transport import HttpCluster
 from tests.cluster.faulty import Asked, FaultyServer, Line, reply, status
 
@@ -47,15 +47,24 @@ def speaks(*pieces: bytes, protocol: str = "v5.channel.k8s.io") -> Callable[[Ask
     return behave
 
 
-def run(cluster: HttpCluster, **options: Any) -> container_exec.Result:
-    return container_exec.run(cluster, "a", "shop", ["echo", "a b"], **options)
+def run(
+    cluster: HttpCluster,
+    words: Sequence[str] = ("echo", "a b"),
+    *,
+    pod: str = "a",
+    namespace: str = "shop",
+    cancelled: Callable[[], bool] = lambda: False,
+    **options: Any,
+) -> Result:
+    command = Command(namespace=namespace, pod=pod, words=tuple(words), **options)
+    return cluster.exec(command, cancelled=cancelled)
 
 
 def test_what_is_asked_names_command_container_and_streams(
     server: FaultyServer, cluster: HttpCluster
 ) -> None:
     server.on(PATH, speaks(frame(SUCCESS), frame(b"", 8)))
-    assert run(cluster, container="web") == container_exec.Result(0, b"", b"")
+    assert run(cluster, container="web") == Result(0, b"", b"")
     asked = server.asked[0]
     assert asked.query == {"command": "a b", "container": "web", "stdout": "true", "stderr": "true"}
     assert asked.headers["sec-websocket-protocol"] == "v5.channel.k8s.io, v4.channel.k8s.io"
@@ -77,7 +86,7 @@ def test_streams_are_kept_apart_and_put_together_from_fragments(
             frame(b"", 8),
         ),
     )
-    assert run(cluster) == container_exec.Result(0, b"one " + b"x" * 300, b"error")
+    assert run(cluster) == Result(0, b"one " + b"x" * 300, b"error")
 
 
 def test_an_exit_code_is_the_commands_own(server: FaultyServer, cluster: HttpCluster) -> None:
@@ -148,7 +157,7 @@ def test_a_command_that_never_ends_is_given_up_at_its_timeout_or_when_cancelled(
     server.on(PATH, silent)
     with pytest.raises(errors.Unreachable, match=r"not done after 0\.05 s"):
         run(cluster, timeout=0.05)
-    with pytest.raises(container_exec.Cancelled):
+    with pytest.raises(Cancelled):
         run(cluster, cancelled=lambda: True)
 
 
@@ -192,13 +201,13 @@ def _runs(pod: dict[str, Any]) -> bool:
     return bool(pod.get("status", {}).get("phase") == "Running")
 
 
-def python(cluster: HttpCluster, program: str, **options: Any) -> container_exec.Result:
-    return container_exec.run(cluster, "p", "default", ["python", "-c", program], **options)
+def python(cluster: HttpCluster, program: str, **options: Any) -> Result:
+    return run(cluster, ["python", "-c", program], pod="p", namespace="default", **options)
 
 
 def test_a_command_runs_and_its_exit_code_and_streams_come_back(embedded: HttpCluster) -> None:
     program = "import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)"
-    assert python(embedded, program) == container_exec.Result(3, b"out\n", b"err\n")
+    assert python(embedded, program) == Result(3, b"out\n", b"err\n")
 
 
 def test_megabytes_go_in_and_out_unchanged(embedded: HttpCluster) -> None:
@@ -216,6 +225,6 @@ def test_an_empty_stdin_ends_at_once(embedded: HttpCluster) -> None:
 
 def test_an_absent_pod_and_an_unknown_program_are_told(embedded: HttpCluster) -> None:
     with pytest.raises(errors.NotFound, match='pods "absent" not found'):
-        container_exec.run(embedded, "absent", "default", ["true"])
+        run(embedded, ["true"], pod="absent", namespace="default")
     with pytest.raises(errors.ApiError, match="executable file not found"):
-        container_exec.run(embedded, "p", "default", ["no-such-program"])
+        run(embedded, ["no-such-program"], pod="p", namespace="default")

@@ -20,7 +20,7 @@ from resilience.cluster.errors import (
     Unreachable,
 )
 from resilience.cluster.interface import Object
-from resilience.cluster.transport import Call
+from resilience.cluster.requests.request import Request
 from tests.cluster.test_lease import Time
 
 BUDGET = {"details": {"causes": [{"reason": "DisruptionBudget"}]}}
@@ -35,7 +35,7 @@ class Server:
         self._time, self._error, self._until = time, error, time.now + until
         self.sent = 0
 
-    def answer(self, call: Call) -> Object:
+    def answer(self, request: Request) -> Object:
         self.sent += 1
         if self._time.now < self._until:
             raise self._error
@@ -48,8 +48,8 @@ def sent(
     time, told = Time(), list[str]()
     server = Server(time, error, away)
     through = patient(time, 45.0, told.append, writes=writes)
-    call = Call(method, "/api/v1/pods", {}, None, "", 1.0)
-    return server, lambda: through(call, server.answer), told
+    request = Request(method, "/api/v1/pods")
+    return server, lambda: through(request, server.answer), told
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
@@ -118,4 +118,4 @@ def test_a_refused_connection_and_an_unknown_name_were_never_sent() -> None:
             connect(Access(context="away", server=server)) as cluster,
             pytest.raises(NeverSent, match="gave no answer"),
         ):
-            cluster.request("GET", "/api/v1/namespaces")
+            cluster.send(Request("GET", "/api/v1/namespaces"))

@@ -12,7 +12,7 @@ import pytest
 from resilience.cluster.connection.pace import Bucket, paced
 from resilience.cluster.errors import Throttled
 from resilience.cluster.interface import NAMESPACES, PODS, Object
-from resilience.cluster.transport import Call
+from resilience.cluster.requests.request import Request
 from resilience.config.targets import BadTarget, Gate, Target, load
 from resilience.config.windows import Windows
 from resilience.engine.guard import consent
@@ -189,8 +189,8 @@ def test_a_gate_that_cannot_be_reached_refuses() -> None:
         require(gate, fetch)
 
 
-def call() -> Call:
-    return Call("GET", "/api/v1/pods", {}, None, "application/json", 30.0)
+def call() -> Request:
+    return Request("GET", "/api/v1/pods")
 
 
 def test_a_bucket_gives_its_burst_at_once_and_then_its_rate() -> None:
@@ -208,7 +208,7 @@ def test_a_bucket_gives_its_burst_at_once_and_then_its_rate() -> None:
 def test_retry_after_is_waited_for_and_the_request_sent_again() -> None:
     clock, sent = FakeClock(), []
 
-    def busy(call: Call) -> Object:
+    def busy(request: Request) -> Object:
         sent.append(clock.monotonic())
         if len(sent) == 1:
             raise Throttled(429, "too many requests", retry_after=7.0)
@@ -221,7 +221,7 @@ def test_retry_after_is_waited_for_and_the_request_sent_again() -> None:
 def test_a_disruption_budget_is_an_answer_and_no_throttling() -> None:
     sent = []
 
-    def blocked(call: Call) -> Object:
+    def blocked(request: Request) -> Object:
         sent.append(call)
         causes = [{"reason": "DisruptionBudget", "message": "no"}]
         raise Throttled(429, "no", retry_after=10.0, status={"details": {"causes": causes}})

@@ -16,7 +16,8 @@ from resilience.cluster.access.embedded import Embedded
 from resilience.cluster.errors import Conflict, NotFound, Unreachable
 from resilience.cluster.interface import CONFIGMAPS, LEASES, NAMESPACES, PODS, Object
 from resilience.cluster.lease import ASK_EVERY, DURATION, GIVE_UP_AFTER, holder_of
-from resilience.cluster.transport import Call, HttpCluster
+from resilience.cluster.requests.request import Request
+from resilience.cluster.transport import HttpCluster
 from resilience.engine.guard.locks import Locks
 from resilience.harness.sites.target_guard import LockLost, _locked
 from resilience.verbs.context import Refused
@@ -320,14 +321,14 @@ def test_no_write_is_sent_once_the_lock_is_lost_and_reads_go_on(time: Time) -> N
     leases, clock, sent = Leases(), time, list[str]()
     locks = _locks(leases, ["nodes"], "ours", clock)
 
-    def send(call: Call) -> Object:
-        sent.append(call.method)
+    def send(request: Request) -> Object:
+        sent.append(request.method)
         return {}
 
     through = _locked(lambda: False, locks, lambda call, onward: onward(call))
-    through(Call("GET", "/api", {}, None, "", 1.0), send)
+    through(Request("GET", "/api"), send)
     with pytest.raises(LockLost, match="DELETE /api was not sent"):
-        through(Call("DELETE", "/api", {}, None, "", 1.0), send)
+        through(Request("DELETE", "/api"), send)
     assert sent == ["GET"]
 
 
@@ -376,8 +377,8 @@ class Leases:
         self.stored[body["metadata"]["name"]] = copy.deepcopy(body)
         return body
 
-    def request(self, method: str, path: str, *, body: Object, timeout: float) -> Object:
-        return self.create(LEASES, body)
+    def send(self, request: Request) -> Object:
+        return self.create(LEASES, request.body)
 
 
 def _locks(leases: Leases, names: list[str], who: str, time: Time) -> Locks:

@@ -38,6 +38,7 @@ from resilience.cluster.interface import (
     Object,
     Resource,
 )
+from resilience.cluster.requests.request import Request
 from resilience.engine.base.real_clock import RealClock
 from resilience.engine.journal.recover import left_behind, replay
 from resilience.kube import objects, readiness
@@ -180,7 +181,7 @@ def folder(tmp_path: Path, cluster: Cluster) -> Path:
     for name, text in (("subject.yaml", SUBJECT), ("more.yaml", MORE),
                        ("all.scenario.yaml", SCENARIO)):  # fmt: skip
         (tmp_path / name).write_text(text, encoding="utf-8")
-    cluster.request("DELETE", FAULTS)
+    cluster.send(Request("DELETE", FAULTS))
     try:
         cluster.get(NAMESPACES, "subject")
     except NotFound:
@@ -273,7 +274,7 @@ def _fail_at_times(cluster: Cluster) -> None:
     for trouble in ({"kind": "error", "code": 503}, {"kind": "error", "code": 429, "retryAfter": 1},
                     {"kind": "reset"}):  # fmt: skip
         body = trouble | {"times": 2, "methods": ["POST", "PATCH", "DELETE"], "lasts": LONGEST + 5}
-        cluster.request("POST", FAULTS, body=body)
+        cluster.send(Request("POST", FAULTS, body=body))
 
 
 @pytest.mark.parametrize("moment", range(MOMENTS))

@@ -17,6 +17,7 @@ import yaml
 from resilience.cluster.access.embedded import Embedded
 from resilience.cluster.errors import Conflict
 from resilience.cluster.interface import CONFIGMAPS, DEPLOYMENTS, LEASES, NAMESPACES, NODES, PODS
+from resilience.cluster.requests.request import Request
 from resilience.cluster.transport import HttpCluster
 from resilience.engine.guard.identity import identity
 from resilience.kube import readiness
@@ -94,7 +95,7 @@ def project(folder: Path, admin: HttpCluster) -> Iterator[Path]:
     yield folder
     admin.delete(DEPLOYMENTS, "web", "shop")
     admin.delete(CONFIGMAPS, "settings", "shop")
-    admin.request("DELETE", FAULTS)
+    admin.send(Request("DELETE", FAULTS))
     for resource in (LEASES, CONFIGMAPS):
         for each in admin.list(resource, JOURNAL):
             if each["metadata"]["name"] != "kube-root-ca.crt":
@@ -226,7 +227,7 @@ def test_an_api_server_that_is_away_for_seconds_is_waited_for(
         with admin.view(CONFIGMAPS, "default") as found:
             assert found.wait(lambda there: any(
                 each["metadata"]["name"] == "settings" for each in there), DEADLINE)  # fmt: skip
-        admin.request("POST", FAULTS, body={"kind": "stop", "seconds": 5})
+        admin.send(Request("POST", FAULTS, body={"kind": "stop", "seconds": 5}))
         assert inner.end() == 0, inner.output
     assert "the API server does not answer; waiting up to 45 s" in inner.output
 
@@ -252,7 +253,7 @@ def test_an_api_server_that_is_away_over_the_deadline_is_not_the_services_failur
             before = {each["metadata"]["uid"] for each in pods.objects()}
             assert pods.wait(lambda there: not any(
                 each["metadata"]["uid"] in before for each in there), DEADLINE)  # fmt: skip
-            admin.request("POST", FAULTS, body={"kind": "stop", "seconds": away})
+            admin.send(Request("POST", FAULTS, body={"kind": "stop", "seconds": away}))
         assert inner.end() == code, inner.output
     admin.delete(DEPLOYMENTS, name, "shop")
     assert not code or "the API server" in inner.output

@@ -23,6 +23,7 @@ import pytest
 from resilience.cluster.access.embedded import Embedded
 from resilience.cluster.errors import Conflict
 from resilience.cluster.interface import CONFIGMAPS, NAMESPACES, NODES
+from resilience.cluster.requests.request import Request
 from resilience.cluster.transport import HttpCluster
 from tests.engine.journal import test_kill_nine as subject
 from tests.harness.sandboxed import Inner
@@ -69,12 +70,12 @@ def project(folder: Path, admin: HttpCluster) -> Iterator[Path]:
         pass
     subject._settled(admin)
     yield folder
-    admin.request("DELETE", FAULTS)
+    admin.send(Request("DELETE", FAULTS))
 
 
 def _disturb(admin: HttpCluster, random: Random) -> dict[str, Any]:
     fault = random.choice(TROUBLE)
-    admin.request("POST", FAULTS, body=fault)
+    admin.send(Request("POST", FAULTS, body=fault))
     return fault
 
 
@@ -113,10 +114,10 @@ def test_a_run_killed_at_any_moment_is_undone_though_the_api_server_fails(
     random = Random(f"undone {moment}")
     before = subject.dump(admin)
     output = _killed(project, embedded, admin, random, moment)
-    admin.request("DELETE", FAULTS)
+    admin.send(Request("DELETE", FAULTS))
     fault = _disturb(admin, random)
     done = resilience(project, "recover", "--kubeconfig", str(embedded.kubeconfig))
-    admin.request("DELETE", FAULTS)
+    admin.send(Request("DELETE", FAULTS))
     assert done.returncode == 0, (fault, output, done.stdout)
     subject._settled(admin)
     assert subject.dump(admin) == before, (fault, output, done.stdout)

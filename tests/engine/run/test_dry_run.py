@@ -15,6 +15,7 @@ from resilience.cluster import connect, dry
 from resilience.cluster.access.embedded import Embedded
 from resilience.cluster.errors import ClusterError
 from resilience.cluster.interface import CONFIGMAPS, PODS
+from resilience.cluster.requests.request import Request
 from resilience.cluster.transport import HttpCluster
 from resilience.engine.base.real_clock import RealClock
 from resilience.engine.base.run_options import Options
@@ -198,7 +199,7 @@ def test_a_verb_that_writes_past_us_is_held_back_on_the_wire(
     def careless(parameters: Any, context: Any) -> None:
         # Not even through the cluster that it was handed.
         pod = context.view(PODS, "shop").objects()[0]["metadata"]["name"]
-        context.cluster._wire.send("DELETE", PODS.path("shop", pod))
+        context.cluster._wire.send(Request("DELETE", PODS.path("shop", pod)))
 
     scenario = _scenario(folder, "kill: {pods: app=checkout}")
     verb = dataclasses.replace(scenario.when[0].verb, rehearse=careless)

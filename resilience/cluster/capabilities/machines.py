@@ -1,0 +1,138 @@
+"""Stops and starts nodes: by the sandbox's own fault, or by the command of a target.
+
+No Kubernetes API does this. A target's `driver` is the user's own command (a cloud's command line,
+IPMI), called as `COMMAND down|up|reboot NODE`; it must return once the operation has started, and
+must be idempotent. It is read only from the target's file, never from a journal.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from resilience.cluster.errors import ClusterError
+from resilience.cluster.requests.request import Request, Sender
+
+FAULT = "/sandbox/v1/faults/node"
+OFF = 2.0
+"""Seconds for which the sandbox's nodes are off during a reboot."""
+
+SHOWN = 500
+"""Characters of a driver's output that a message quotes."""
+
+
+class MachineFailed(ClusterError):
+    """A node could not be stopped or started."""
+
+
+class Machines(Protocol):
+    """Power over nodes. `via` is the cluster as the caller may use it; `seconds` is the time that
+    is left. All raise `MachineFailed` or the cluster's own errors."""
+
+    @property
+    def stops_kubelets(self) -> bool:
+        """Whether `silence` is possible."""
+
+    def down(self, via: Sender, node: str, seconds: float) -> None:
+        """Stop it without warning."""
+
+    def up(self, via: Sender, node: str, seconds: float) -> None:
+        """Start it, or its kubelet; does nothing where both run."""
+
+    def silence(self, via: Sender, node: str, seconds: float) -> None:
+        """Stop only its kubelet."""
+
+    def reboot(
+        self,
+        via: Sender,
+        nodes: Sequence[str],
+        left: Callable[[], float],
+        pause: Callable[[float], None],
+    ) -> None:
+        """Restart them. `left` gives the seconds that remain."""
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxMachines:
+    """The sandbox's nodes are processes of this machine."""
+
+    stops_kubelets: bool = True
+
+    def down(self, via: Sender, node: str, seconds: float) -> None:
+        _turn(via, node, "dead")
+
+    def up(self, via: Sender, node: str, seconds: float) -> None:
+        _turn(via, node, "running")
+
+    def silence(self, via: Sender, node: str, seconds: float) -> None:
+        _turn(via, node, "kubelet-stopped")
+
+    def reboot(
+        self,
+        via: Sender,
+        nodes: Sequence[str],
+        left: Callable[[], float],
+        pause: Callable[[float], None],
+    ) -> None:
+        """They have no reboot: off, a pause, on."""
+        for node in nodes:
+            self.down(via, node, left())
+        pause(OFF)
+        for node in nodes:
+            self.up(via, node, left())
+
+
+def _turn(via: Sender, node: str, state: str) -> None:
+    via.send(Request("POST", FAULT, body={"name": node, "state": state}))
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """A target's command. `context` is given to it as RESILIENCE_CONTEXT."""
+
+    command: tuple[str, ...]
+    context: str
+    stops_kubelets: bool = False
+
+    def down(self, via: Sender, node: str, seconds: float) -> None:
+        self._order("down", node, seconds)
+
+    def up(self, via: Sender, node: str, seconds: float) -> None:
+        self._order("up", node, seconds)
+
+    def silence(self, via: Sender, node: str, seconds: float) -> None:
+        raise MachineFailed("a target's driver stops whole nodes, not their kubelets")
+
+    def reboot(
+        self,
+        via: Sender,
+        nodes: Sequence[str],
+        left: Callable[[], float],
+        pause: Callable[[float], None],
+    ) -> None:
+        for node in nodes:
+            self._order("reboot", node, left())
+
+    def _order(self, what: str, node: str, seconds: float) -> None:
+        command = [*self.command, what, node]
+        shown = " ".join(command)
+        try:
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=max(seconds, 1.0),
+                env=os.environ | {"RESILIENCE_CONTEXT": self.context},
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise MachineFailed(f"the target's driver `{shown}` failed: {error}") from error
+        if done.returncode:
+            said = (done.stderr or done.stdout).decode(errors="replace").strip()[-SHOWN:]
+            raise MachineFailed(
+                f"the target's driver `{shown}` ended with exit code {done.returncode}:"
+                f" {said or 'without output'}"
+            )

@@ -1,0 +1,1 @@
+"""Requests to a cluster and commands in its containers, as values."""
