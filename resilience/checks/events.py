@@ -1,15 +1,14 @@
-"""Why Pods do not serve: each with its state, in the words of the waiting container or of the
-scheduler, or else with the last Event about it. `ready` and `recovered` share these words.
+"""Why Pods do not serve: each with its state (`resilience.kube.pod_state`), or else with the last
+Event about it. `ready` and `recovered` share these words.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from resilience.cluster.interface import DEPLOYMENTS, EVENTS, REPLICASETS, Object
-from resilience.kube import objects, readiness
+from resilience.kube import objects, pod_state, readiness
 from resilience.model.words import many
 from resilience.verbs.context import CheckContext
 
@@ -23,15 +22,14 @@ _REASON_ALONE = re.compile(r"Error: \w+")
 def about_unready(
     pods: Iterable[Object], context: CheckContext, *, terminating: bool = False
 ) -> list[str]:
-    """One phrase for each of the first Pods that do not serve. Terminating Pods are left out
-    unless requested."""
+    """Phrases for the first Pods that do not serve, one for those of which the same is true.
+    Terminating Pods are left out unless requested."""
     unready = [
         pod
         for pod in objects.in_order(pods)
         if not readiness.serves(pod) and (terminating or not objects.is_terminating(pod))
     ]
-    last = _last_events(context) if unready else {}
-    found = [_phrase(pod, last.get(objects.uid(pod), "")) for pod in unready[:MOST]]
+    found = _told(unready[:MOST], context)
     more = len(unready) - MOST
     return [*found, f"and {many(more, 'more Pod')}"] if more > 0 else found
 
@@ -46,51 +44,19 @@ def about_creation(workload: Object, context: CheckContext) -> list[str]:
     return [f"last Event {text}" for text in warnings[-1:]]
 
 
-def _phrase(pod: Object, event: str) -> str:
-    state, explained = _state(pod)
-    text = f"{objects.title(pod)} is {state}"
-    return f"{text}, last Event {event}" if event and not explained else text
-
-
-def _state(pod: Object) -> tuple[str, bool]:
-    """Its state, and whether that already explains why."""
-    if objects.is_terminating(pod):
-        return _terminating(pod), False
-    for name, waiting in waits(pod):
-        reason, message = waiting["reason"], str(waiting.get("message") or "")
-        told = f"{reason}: {message}" if message and message != reason else str(reason)
-        return f"not ready ({name}: {told})", bool(message)
-    scheduled = objects.condition(pod, "PodScheduled")
-    if scheduled.get("status") == "False":
-        said = scheduled.get("message") or scheduled.get("reason")
-        return f"not scheduled ({said})", True
-    if shut := [
-        gate for gate in _gates(pod) if objects.condition(pod, gate).get("status") != "True"
-    ]:
-        return f"not ready (readiness gate {', '.join(shut)} is not True)", True
-    return f"{objects.phase(pod) or 'without status'} and not ready", False
-
-
-def _gates(pod: Object) -> list[str]:
-    """Conditions that someone else has to set, once its containers are ready."""
-    if objects.condition(pod, "ContainersReady").get("status") != "True":
-        return []
-    return [each["conditionType"] for each in (pod.get("spec") or {}).get("readinessGates") or ()]
-
-
-def _terminating(pod: Object) -> str:
-    finalizers = objects.metadata(pod).get("finalizers") or ()
-    return f"terminating (finalizers: {', '.join(finalizers)})" if finalizers else "terminating"
-
-
-def waits(pod: Object) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """(container, why it waits) of each that waits for a reason; init containers come first."""
-    status = pod.get("status") or {}
-    for field in ("initContainerStatuses", "containerStatuses"):
-        for container in status.get(field) or ():
-            waiting = (container.get("state") or {}).get("waiting") or {}
-            if waiting.get("reason") and waiting["reason"] != "PodInitializing":
-                yield str(container.get("name")), waiting
+def _told(pods: Sequence[Object], context: CheckContext) -> list[str]:
+    """What the same can be said of is said once."""
+    last = _last_events(context) if pods else {}
+    alike: dict[str, list[str]] = {}
+    for pod in pods:
+        found = pod_state.of(pod)
+        event = "" if found.explained else last.get(objects.uid(pod), "")
+        text = f"{found.text}, last Event {event}" if event else found.text
+        alike.setdefault(text, []).append(objects.title(pod))
+    return [
+        f"{', '.join(titles)} {'is' if len(titles) == 1 else 'are'} {text}"
+        for text, titles in alike.items()
+    ]
 
 
 def _last_events(context: CheckContext, only: str = "") -> dict[str, str]:

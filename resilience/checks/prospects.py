@@ -54,6 +54,7 @@ _IMAGE = Stuck(
     IMAGE, OTHERS,
     "push the image, correct its name, or give the Pod an imagePullSecret that may read it",
 )  # fmt: skip
+_UNMAPPED = Stuck(IMAGE, OTHERS, "correct the image's name, or map it")
 _SECRET = Stuck("configuration", OTHERS, "create it, or correct its name or key in the Pod")
 _ROOT = Stuck("root", AT_ONCE, "set runAsUser in the Pod, or use an image with another user")
 _COMMAND = Stuck("command", OTHERS, "correct `command`, or use an image that has the program")
@@ -114,11 +115,13 @@ def of_pod(pod: Object, before: Stuck | None = None) -> Stuck | None:
 
 
 def _of_pull(message: str, before: Stuck | None) -> Stuck | None:
+    if "the sandbox has " in message:  # which pulls nothing, so that nothing can be pushed to it
+        return _UNMAPPED
     if re.search(_PASSING, message, re.IGNORECASE):
         return None
     if re.search(_DENIED, message, re.IGNORECASE):
         return _IMAGE
-    return before if before == _IMAGE else None
+    return before if before in (_IMAGE, _UNMAPPED) else None
 
 
 def of_scheduling(message: str) -> Stuck | None:

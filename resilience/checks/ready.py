@@ -97,6 +97,9 @@ def _all(context: CheckContext) -> str:
     missing += events.about_unready(found.unready, context, terminating=True)
     if late := _late(context, None):
         missing.append(late)
+    if not missing:
+        for each in found.complete:
+            _require_begun(each, context)
     waiting = [pod for each in found.short for pod in each.pods] + list(found.unready)
     todo = stuck.remedies(waiting, context, [each.workload for each in found.short])
     final = bool(todo) or any(each.shortfall.final for each in found.short)
@@ -147,7 +150,37 @@ def _one(resource: Resource, name: str, context: CheckContext) -> str:
             "; ".join([f"{title} in {namespace}: {missing}", *why, *todo]),
             final=bool(todo) or (shortfall is not None and shortfall.final),
         )
+    _require_begun(found, context)
     return f"{title}: {readiness.summary(found)}"
+
+
+def _require_begun(workload: Object, context: CheckContext) -> None:
+    """Not measured where this run changed the template, and no Pod has the new one: all Pods are
+    ready, and prove nothing about the change."""
+    now = (workload.get("spec") or {}).get("template")
+    since = [
+        change.since
+        for change in context.changes
+        if change.uid == objects.uid(workload) and change.template not in ({}, now)
+    ]
+    want = readiness.wanted(workload) or 0
+    if since and want and not _has_begun(workload, want, max(since), context):
+        raise NotMet(
+            f"{_title(workload)}: this run changed its Pod template, and no Pod has the new one: by"
+            f" {readiness.kept_by(workload)} all {want} Pods keep the older; delete a Pod (`kill`)"
+            " or change that setting, so that there is something to judge",
+            unknown=True,
+        )
+
+
+def _has_begun(workload: Object, want: int, since: float, context: CheckContext) -> bool:
+    if workload.get("kind") not in readiness.NEVER_ROLLED:
+        return readiness.outdated(workload) < want
+    mine = {objects.uid(pod) for pod in pods_of(workload, context)}
+    seen: dict[str, float] = {}
+    for event in context.history(PODS):
+        seen.setdefault(objects.uid(event.object), event.received)
+    return any(seen.get(uid, since) > since for uid in mine)
 
 
 def _title(workload: Object) -> str:
@@ -204,6 +237,7 @@ def _rolling(selector: Selector, context: CheckContext) -> str:
             continue
         if shortfall := readiness.shortfall(workload, None):
             return f"{_title(workload)}: {shortfall.text}"
+        _require_begun(workload, context)
     return ""
 
 

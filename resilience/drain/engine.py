@@ -109,7 +109,7 @@ class _Drain:
         self.began = clock.monotonic()
         self.wake = threading.Event()
         self.before = before
-        self.ledger = Ledger(self._decide, on_change)
+        self.ledger = Ledger(self._decide, on_change, options.grace)
         self.inbox: deque[WatchEvent] = deque()
         self.views: list[View] = []
         self.looked = self.began
@@ -233,8 +233,9 @@ class _Drain:
 
     def _result(self, refused: str) -> DrainResult:
         self._look()
-        self.ledger.close(refused, self._node_trouble)
-        seconds = self.clock.monotonic() - self.began
+        now = self.clock.monotonic()
+        self.ledger.close(refused, self._node_trouble, now)
+        seconds = now - self.began
         return DrainResult(pods=self.ledger.records(), seconds=seconds)
 
     def _node_trouble(self, node: str) -> str:

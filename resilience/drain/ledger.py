@@ -14,6 +14,7 @@ from resilience.drain.answers import Answer, Reply
 from resilience.drain.budgets import Allowance, covering, key_of
 from resilience.drain.outcome import PodDrain, State
 from resilience.drain.plan import Queue
+from resilience.kube import objects
 
 Decide = Callable[[Object], tuple[State, str]]
 
@@ -21,9 +22,13 @@ Decide = Callable[[Object], tuple[State, str]]
 class Ledger:
     """What is known of Pods and budgets, and what was sent."""
 
-    def __init__(self, decide: Decide, on_change: Callable[[PodDrain], None]) -> None:
+    def __init__(
+        self, decide: Decide, on_change: Callable[[PodDrain], None], grace: float | None = None
+    ) -> None:
+        """`grace` overrides the Pods' own grace periods."""
         self._decide = decide
         self._on_change = on_change
+        self._grace = grace
         self._records: dict[str, PodDrain] = {}
         self._waiting: dict[str, Object] = {}
         self._accepted: set[str] = set()
@@ -134,6 +139,7 @@ class Ledger:
         record = PodDrain(
             namespace=meta["namespace"], name=meta["name"], uid=meta["uid"],
             node=pod["spec"]["nodeName"], state=state, reason=reason,
+            grace=objects.grace(pod) if self._grace is None else self._grace,
         )  # fmt: skip
         self._records[meta["uid"]] = record
         if state is State.BLOCKED:
@@ -234,23 +240,24 @@ class Ledger:
         """Whether nothing is waiting or leaving."""
         return not self._waiting and not self._accepted
 
-    def close(self, reason: str, trouble: Callable[[str], str]) -> None:
+    def close(self, reason: str, trouble: Callable[[str], str], now: float) -> None:
         """The drain is over. Waiting Pods get their reason; `trouble` says what is wrong with a
-        node whose Pods do not leave.
+        node whose Pods do not leave. A Pod that still has time to leave says how much.
         """
         for uid in self._waiting:
             record, queue = self._records[uid], self._queue_of.get(uid)
             words = queue.reason() if queue is not None else ""
             record.reason = reason or words or record.reason or "not evicted before the deadline"
-        self._name_troubled_nodes(trouble)
+        self._name_troubled_nodes(trouble, now)
 
-    def _name_troubled_nodes(self, trouble: Callable[[str], str]) -> None:
+    def _name_troubled_nodes(self, trouble: Callable[[str], str], now: float) -> None:
         nodes = {self._records[uid].node for uid in self._accepted}
         words: Mapping[str, str] = {node: trouble(node) for node in sorted(nodes)}
         for uid in self._accepted:
             record = self._records[uid]
             record.state = State.TIMED_OUT
-            record.reason = ": ".join(filter(None, ["still terminating", words[record.node]]))
+            told = words[record.node] or record.time_left(now)
+            record.reason = ": ".join(filter(None, ["still terminating", told]))
 
     def records(self) -> Sequence[PodDrain]:
         """By namespace and name."""

@@ -27,7 +27,8 @@ class State(Enum):
 
 @dataclass(slots=True, kw_only=True)
 class PodDrain:
-    """One Pod. `asked` and `gone` are monotonic seconds; `rejected` counts refused evictions."""
+    """One Pod. `asked` and `gone` are monotonic seconds, `grace` seconds that it has to end;
+    `rejected` counts refused evictions."""
 
     namespace: str
     name: str
@@ -38,6 +39,16 @@ class PodDrain:
     asked: float | None = None
     gone: float | None = None
     rejected: int = 0
+    grace: float = 0.0
+
+    def time_left(self, now: float) -> str:
+        """What the deadline did not wait for; "" when its grace period has passed."""
+        if self.asked is None or now - self.asked >= self.grace:
+            return ""
+        return (
+            f"{now - self.asked:.0f} s of its grace period of {self.grace:g} s have passed; give"
+            " the step a longer `within`, or a `grace`"
+        )
 
     def __str__(self) -> str:
         text = f"{self.namespace}/{self.name}: {self.state.value}"

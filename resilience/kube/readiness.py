@@ -19,6 +19,9 @@ from typing import Any
 from resilience.kube import objects
 from resilience.kube.objects import Object
 
+NEVER_ROLLED = ("ReplicaSet", "ReplicationController")
+"""Kinds that use a new template for the next Pod only, and whose status does not count these."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shortfall:
@@ -98,7 +101,32 @@ def summary(workload: Object) -> str:
     """The summary when nothing is missing."""
     if workload.get("kind") == "Job":
         return "complete"
-    return f"{wanted(workload)} of {wanted(workload)} Pods ready"
+    text = f"{wanted(workload)} of {wanted(workload)} Pods ready"
+    if old := outdated(workload):
+        return f"{text}, {old} of them of an older template (by {kept_by(workload)})"
+    return text
+
+
+def outdated(workload: Object) -> int:
+    """Pods of an older template that the workload keeps on purpose: its controller replaces them
+    only once they are deleted, or never while they are below the partition. `kubectl rollout
+    status` does not watch the former kind at all, and calls the latter complete. 0 where its status
+    does not say.
+    """
+    if not kept_by(workload) or workload.get("kind") in NEVER_ROLLED:
+        return 0
+    field = "updatedNumberScheduled" if workload.get("kind") == "DaemonSet" else "updatedReplicas"
+    return max(0, (wanted(workload) or 0) - int(_status(workload).get(field) or 0))
+
+
+def kept_by(workload: Object) -> str:
+    """The setting that keeps Pods of an older template; "" without one."""
+    kind = workload.get("kind")
+    if kind in NEVER_ROLLED:
+        return f"its kind (a {kind} replaces no Pod)"
+    if kind in ("StatefulSet", "DaemonSet") and _strategy(workload).get("type") == "OnDelete":
+        return "updateStrategy OnDelete"
+    return "its partition" if kind == "StatefulSet" and _partition(workload, 0) else ""
 
 
 def _counts(workload: Object, want: int) -> Iterator[tuple[str, int, int]]:

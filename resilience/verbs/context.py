@@ -237,6 +237,8 @@ class Change(Protocol):
     """Something other than a Pod that an action of this run changed."""
 
     @property
+    def uid(self) -> str: ...
+    @property
     def text(self) -> str: ...
     @property
     def namespace(self) -> str: ...
@@ -255,6 +257,10 @@ class Change(Protocol):
     @property
     def pod_labels(self) -> Mapping[str, str]:
         """Labels of the Pods that it creates; {} if it creates none."""
+
+    @property
+    def template(self) -> Mapping[str, Any]:
+        """Its Pod template before an existing object was changed; of a new object its own."""
 
 
 class CheckContext(Context, Protocol):

@@ -40,3 +40,19 @@ def test_a_readiness_gate_that_nobody_opened_is_named(
 ) -> None:
     (said,) = about_unready([pod(**conditions)], NoEvents())  # type: ignore[arg-type]
     assert said == f"shop/web is {says}"
+
+
+def test_what_the_same_can_be_said_of_is_said_once() -> None:
+    alike = [named(name, "not found") for name in ("a", "b", "d")]
+    pods = [*alike, named("c", "timed out")]
+    first, second, _ = about_unready(pods, NoEvents())  # type: ignore[arg-type]
+    assert first == "shop/a, shop/b are not ready (web: ErrImagePull: not found)"
+    assert second == "shop/c is not ready (web: ErrImagePull: timed out)"
+
+
+def named(name: str, message: str) -> Object:
+    state = {"waiting": {"reason": "ErrImagePull", "message": message}}
+    return {
+        "metadata": {"name": name, "namespace": "shop", "uid": name},
+        "status": {"phase": "Pending", "containerStatuses": [{"name": "web", "state": state}]},
+    }

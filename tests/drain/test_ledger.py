@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from resilience.cluster.interface import Object, WatchEvent
 from resilience.drain.answers import Answer, Reply
 from resilience.drain.budgets import DOUBT
@@ -94,7 +96,7 @@ def test_a_pod_under_two_budgets_is_never_sent_and_says_why() -> None:
     ledger, _ = ledger_of(budget("one", allowed=5), budget("two", allowed=5))
     meet(ledger, pod("a"))
     assert taken(ledger) == []
-    ledger.close("", lambda node: "")
+    ledger.close("", lambda node: "", NOW)
     assert "more than one budget (one, two)" in ledger.records()[0].reason
 
 
@@ -163,9 +165,33 @@ def test_a_pod_that_does_not_leave_names_the_nodes_trouble() -> None:
     meet(ledger, pod("a"))
     taken(ledger)
     ledger.book("uid-a", ACCEPTED, NOW)
-    ledger.close("", lambda node: f"node {node} is not ready")
+    ledger.close("", lambda node: f"node {node} is not ready", NOW)
     assert "node node-1 is not ready" in str(ledger.records()[0])
     assert ledger.records()[0].state is State.TIMED_OUT
+
+
+@pytest.mark.parametrize(
+    ("grace", "later", "said"),
+    [
+        (None, 6.0, "6 s of its grace period of 40 s have passed; give the step a longer"),
+        (90.0, 50.0, "50 s of its grace period of 90 s have passed"),
+        (None, 40.0, ""),
+        (2.0, 6.0, ""),
+    ],
+)
+def test_a_pod_that_may_still_take_its_time_says_how_much(
+    grace: float | None, later: float, said: str
+) -> None:
+    ledger = Ledger(by_rules, lambda change: None, grace)
+    slow = pod("a")
+    slow["spec"]["terminationGracePeriodSeconds"] = 40
+    meet(ledger, slow)
+    taken(ledger)
+    ledger.book("uid-a", ACCEPTED, NOW)
+    ledger.close("", lambda node: "", NOW + later)
+    text = str(ledger.records()[0])
+    assert text.startswith("shop/a: timed out: still terminating")
+    assert (said in text) if said else text.endswith("still terminating")
 
 
 def test_a_refused_pod_is_seen_before_anything_is_sent() -> None:

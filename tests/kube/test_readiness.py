@@ -15,7 +15,7 @@ from resilience.cluster.interface import (
     Object,
     Resource,
 )
-from resilience.kube.readiness import is_ready, serves, shortfall, wanted
+from resilience.kube.readiness import is_ready, outdated, serves, shortfall, summary, wanted
 
 
 def missing(resource: Resource, obj: Object, pods: list[Object] | None) -> str:
@@ -177,3 +177,29 @@ def test_a_pod_on_its_way_out_is_ready_and_serves_nobody() -> None:
     assert serves(living)
     assert not serves(dying)
     assert not serves({**living, "status": {**living["status"], "phase": "Failed"}})
+
+
+@pytest.mark.parametrize(
+    ("resource", "strategy", "updated", "old", "told"),
+    [
+        (STATEFULSETS, {"type": "OnDelete"}, 1, 2, "2 of them of an older template (by update"),
+        (STATEFULSETS, {"type": "OnDelete"}, 3, 0, ""),
+        (STATEFULSETS, {"rollingUpdate": {"partition": 3}}, 0, 3, "(by its partition)"),
+        (STATEFULSETS, {"rollingUpdate": {"partition": 1}}, 2, 1, "1 of them of an older template"),
+        (STATEFULSETS, {"rollingUpdate": {"partition": 0}}, 0, 0, ""),
+        (STATEFULSETS, {}, 0, 0, ""),
+        (DAEMONSETS, {"type": "OnDelete"}, 1, 2, "(by updateStrategy OnDelete)"),
+        (DAEMONSETS, {"rollingUpdate": {"partition": 1}}, 1, 0, ""),
+        (DEPLOYMENTS, {"type": "OnDelete"}, 0, 0, ""),
+    ],
+)
+def test_pods_of_an_older_template_that_are_kept_on_purpose_are_counted(
+    resource: Resource, strategy: dict[str, Any], updated: int, old: int, told: str
+) -> None:
+    found = {**deployment(updatedReplicas=updated), "kind": resource.kind}
+    found["status"] |= {"desiredNumberScheduled": 3, "updatedNumberScheduled": updated}
+    found["spec"]["updateStrategy"] = strategy
+    assert outdated(found) == old
+    said = summary(found)
+    assert said.startswith("3 of 3 Pods ready")
+    assert (told in said) if told else said == "3 of 3 Pods ready"

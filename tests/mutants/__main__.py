@@ -116,7 +116,9 @@ def main(arguments: Sequence[str]) -> int:
     random.Random(options.seed).shuffle(todo)
     trial = Trial(options, todo)
     plugins: list[Any] = [trial]
-    command = ["-p", "no:cacheprovider", "-p", "no:terminal", "-s", "-p", "no:xdist"]
+    # Quiet, but with the terminal's plugin: plugins of others read its options.
+    quiet = ["-qq", "--no-header", "--no-summary"]
+    command = [*quiet, "-p", "no:cacheprovider", "-s", "-p", "no:xdist"]
     code = pytest.main([*command, *(str(ROOT / test) for test in targets.TESTS)], plugins)
     tried = trial.killed + len(trial.survivors)
     if not tried:

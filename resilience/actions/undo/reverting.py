@@ -12,6 +12,7 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from resilience.actions.shared import retained_keys
 from resilience.actions.undo.changed_fields import (
     Change,
     changes,
@@ -188,18 +189,18 @@ def _merge(
     version = {"resourceVersion": objects.metadata(now).get("resourceVersion")}
     body = {**body, "metadata": {**body["metadata"], **version}}
 
-    def send(kind: str) -> Object:
+    def send(patch: Object, kind: str) -> Object:
         answer: Object = cluster.patch(
-            resource, objects.name(now), body, objects.namespace(now), type=kind, dry_run=dry_run
+            resource, objects.name(now), patch, objects.namespace(now), type=kind, dry_run=dry_run
         )
         return answer
 
     try:
-        return send("strategic")
+        return send(retained_keys.patch(body, now), "strategic")
     except ApiError as error:
         if error.code != UNSUPPORTED_MEDIA:  # custom resources have no strategic merge
             raise
-    return send("merge")
+    return send(body, "merge")
 
 
 def described(resource: Resource) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 end.
 
 The Job belongs to this run: it is deleted with its Pods at the end. Its effects stay; starting
-a Job that writes accepts them.
+a Job that writes accepts them. A Job that fails, or does not end in time, is an answer of the
+service, as for `ready`: under `when` the service has failed.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from typing import Any
 
 from resilience.actions.shared.workload import CRONJOBS, read
 from resilience.actions.undo import object_undo
-from resilience.cluster.interface import JOBS, Object
-from resilience.kube import objects
+from resilience.cluster.interface import JOBS, PODS, Object
+from resilience.kube import objects, pod_state, readiness
 from resilience.model.values import Reference
 from resilience.model.verb import Family, Phase, Right, Verb, parameter
-from resilience.verbs.context import ActionContext, ActionFailed
+from resilience.verbs.context import ActionContext, NotMet
 
 LONGEST_NAME = 52
 """A Job's Pods have its name and a suffix; the API server allows 63 characters in all."""
@@ -33,7 +34,7 @@ class RunJob:
 
 
 def run(job: RunJob, context: ActionContext) -> None:
-    """Create the Job; ActionFailed when it fails or does not end by the deadline."""
+    """Create the Job; NotMet when it fails or does not end by the deadline."""
     cronjob = read(Reference("cronjob", job.cronjob), context)
     body = _body(cronjob, str(context.run), context)
     data = object_undo.creation(JOBS, body, str(context.run))
@@ -49,20 +50,39 @@ def run(job: RunJob, context: ActionContext) -> None:
 
 def _wait(job: Object, context: ActionContext) -> None:
     view = context.view(JOBS, context.namespace)
+    pods = context.view(PODS, context.namespace)
 
     def now() -> Object:
         return view.by_uid(objects.uid(job)) or job
 
-    def ended() -> bool:
-        return any(objects.condition(now(), kind).get("status") == "True"
-                   for kind in ("Complete", "Failed"))  # fmt: skip
-
-    if not context.clock.until(ended, context.deadline):
-        raise ActionFailed(f"Job {objects.title(job)} did not end within {context.step.within}")
+    ended = context.clock.until(lambda: readiness.has_ended(now()), context.deadline)
+    if ended and not readiness.has_failed(now()):
+        return
+    mine = [pod for pod in pods.objects() if objects.controller_uid(pod) == objects.uid(job)]
+    title = f"Job {objects.title(job)}"
+    if not ended:
+        text = f"{title} did not end within {context.step.within}"
+        raise NotMet("; ".join([text, *_waiting(mine)]), final=True)
     failed = objects.condition(now(), "Failed")
-    if failed.get("status") == "True":
-        said = failed.get("message") or failed.get("reason")
-        raise ActionFailed(f"Job {objects.title(job)} failed: {said}")
+    said = failed.get("message") or failed.get("reason")
+    raise NotMet("; ".join([f"{title} failed: {said}", *_failures(mine)]), final=True)
+
+
+def _waiting(pods: Sequence[Object]) -> list[str]:
+    return [f"{objects.title(pod)} is {pod_state.of(pod).text}"
+            for pod in objects.in_order(pods)
+            if not readiness.serves(pod) and not objects.is_finished(pod)]  # fmt: skip
+
+
+def _failures(pods: Sequence[Object]) -> list[str]:
+    """Of the last Pod that failed: those before it failed likewise, as a rule."""
+    found = [f"{objects.title(pod)}: {', '.join(texts)}"
+             for pod in sorted(pods, key=_since) if (texts := pod_state.failures(pod))]  # fmt: skip
+    return found[-1:]
+
+
+def _since(pod: Object) -> str:
+    return str(objects.metadata(pod).get("creationTimestamp") or "")
 
 
 def _body(cronjob: Object, run: str, context: ActionContext) -> Object:
@@ -87,7 +107,13 @@ def _body(cronjob: Object, run: str, context: ActionContext) -> Object:
 def _rights(_: Any, namespace: str) -> Sequence[Right]:
     jobs = [Right(verb=verb, group="batch", resource=JOBS.plural, namespace=namespace)
             for verb in ("create", "get", "list", "watch", "delete")]  # fmt: skip
-    return [*jobs, Right(verb="get", group="batch", resource=CRONJOBS.plural, namespace=namespace)]
+    pods = [Right(verb=verb, group="", resource=PODS.plural, namespace=namespace)
+            for verb in ("list", "watch")]  # fmt: skip
+    return [
+        *jobs,
+        *pods,
+        Right(verb="get", group="batch", resource=CRONJOBS.plural, namespace=namespace),
+    ]
 
 
 def undo(data: Mapping[str, Any], context: Any) -> None:

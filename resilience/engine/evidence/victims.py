@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from resilience.cluster.interface import Object
+from resilience.kube import objects
 from resilience.verbs.context import Fate
 
 Lookup = Callable[[str], Object | None]
@@ -35,8 +36,8 @@ class Struck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Affected:
-    """Something other than a Pod that an action changed. `pod_labels` are those of the Pods that
-    it creates, {} if it creates none."""
+    """Something other than a Pod that an action changed. `template` is that of the Pods that it
+    creates, {} if it creates none, from before the change of an existing object."""
 
     uid: str
     title: str
@@ -46,7 +47,12 @@ class Affected:
     namespace: str = ""
     kind: str = ""
     name: str = ""
-    pod_labels: Mapping[str, str] = field(default_factory=dict)
+    template: Object = field(default_factory=dict)
+
+    @property
+    def pod_labels(self) -> Mapping[str, str]:
+        """Labels of the Pods that it creates."""
+        return objects.labels(self.template)
 
 
 def is_over(victim: Struck, pod: Object | None) -> bool:

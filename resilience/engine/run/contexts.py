@@ -197,7 +197,7 @@ class StepContext:
                 namespace=objects.namespace(obj),
                 kind=str(obj.get("kind", "")),
                 name=objects.name(obj),
-                pod_labels=objects.labels((obj.get("spec") or {}).get("template") or {}),
+                template=(obj.get("spec") or {}).get("template") or {},
             )
         )
         self.struck += 1

@@ -1,0 +1,78 @@
+"""In which state a Pod is that does not serve, in the words of its waiting container or of the
+scheduler. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from resilience.kube import objects
+from resilience.kube.objects import Object
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """`explained`: the text says why; otherwise an Event may."""
+
+    text: str
+    explained: bool = False
+
+
+def of(pod: Object) -> State:
+    """What comes first: its end, a container that waits, no node, a readiness gate."""
+    if objects.is_terminating(pod):
+        return State(_terminating(pod))
+    for name, waiting in waits(pod):
+        reason, message = waiting["reason"], str(waiting.get("message") or "")
+        told = f"{reason}: {message}" if message and message != reason else str(reason)
+        return State(f"not ready ({name}: {told})", bool(message))
+    scheduled = objects.condition(pod, "PodScheduled")
+    if scheduled.get("status") == "False":
+        said = scheduled.get("message") or scheduled.get("reason")
+        return State(f"not scheduled ({said})", True)
+    if shut := [
+        gate for gate in _gates(pod) if objects.condition(pod, gate).get("status") != "True"
+    ]:
+        return State(f"not ready (readiness gate {', '.join(shut)} is not True)", True)
+    return State(f"{objects.phase(pod) or 'without status'} and not ready")
+
+
+def waits(pod: Object) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """(container, why it waits) of each that waits for a reason; init containers come first."""
+    for container in _statuses(pod):
+        waiting = (container.get("state") or {}).get("waiting") or {}
+        if waiting.get("reason") and waiting["reason"] != "PodInitializing":
+            yield str(container.get("name")), waiting
+
+
+def failures(pod: Object) -> list[str]:
+    """Of each container that ended without success: `main ended with exit code 3 (Error)`."""
+    found = []
+    for container in _statuses(pod):
+        now, before = (container.get(field) or {} for field in ("state", "lastState"))
+        ended = now.get("terminated") or before.get("terminated") or {}
+        if ended.get("exitCode"):
+            said = ended.get("message") or ended.get("reason")
+            text = f"{container.get('name')} ended with exit code {ended['exitCode']}"
+            found.append(f"{text} ({said})" if said else text)
+    return found
+
+
+def _statuses(pod: Object) -> Iterator[Mapping[str, Any]]:
+    status = pod.get("status") or {}
+    for field in ("initContainerStatuses", "containerStatuses"):
+        yield from status.get(field) or ()
+
+
+def _gates(pod: Object) -> list[str]:
+    """Conditions that someone else has to set, once its containers are ready."""
+    if objects.condition(pod, "ContainersReady").get("status") != "True":
+        return []
+    return [each["conditionType"] for each in (pod.get("spec") or {}).get("readinessGates") or ()]
+
+
+def _terminating(pod: Object) -> str:
+    finalizers = objects.metadata(pod).get("finalizers") or ()
+    return f"terminating (finalizers: {', '.join(finalizers)})" if finalizers else "terminating"

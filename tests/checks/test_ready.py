@@ -1,0 +1,110 @@
+"""`ready` of workloads that keep Pods of an older template on purpose."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from resilience.cluster import connect
+from resilience.cluster.access.embedded import sandbox
+from resilience.cluster.interface import NAMESPACES, NODES
+from resilience.cluster.transport import HttpCluster
+from resilience.engine.python.fixture import NotHeld, Resilience
+from resilience.kube import objects
+from resilience.model.verdict import Outcome
+from tests.engine.helpers import by_hand
+
+WORKLOAD = """
+apiVersion: apps/v1
+kind: {kind}
+metadata: {{name: db}}
+spec:
+  {more}
+  selector: {{matchLabels: {{app: db}}}}
+  template:
+    metadata: {{labels: {{app: db}}}}
+    spec:
+      terminationGracePeriodSeconds: {grace}
+      containers: [{{name: c, image: "registry.k8s.io/pause:3.10"}}]
+"""
+ON_DELETE = "updateStrategy: {type: OnDelete}"
+KEPT = {
+    "StatefulSet": f"serviceName: db\n  replicas: 3\n  {ON_DELETE}",
+    "DaemonSet": ON_DELETE,
+    "ReplicaSet": "replicas: 2",
+    "partition": "serviceName: db\n  replicas: 3\n"
+    "  updateStrategy: {rollingUpdate: {partition: 3}}",
+}
+numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[HttpCluster]:
+    with sandbox(nodes=3) as embedded, connect(embedded.access) as opened:
+        yield opened
+
+
+@contextmanager
+def running(cluster: HttpCluster, folder: Path, case: str) -> Iterator[Resilience]:
+    kind = "StatefulSet" if case == "partition" else case
+    for name, grace in (("before", 0), ("after", 1)):
+        text = WORKLOAD.format(kind=kind, more=KEPT[case], grace=grace)
+        (folder / f"{name}.yaml").write_text(text)
+    namespace = f"kept-{next(numbers)}"
+    cluster.create(NAMESPACES, {"metadata": {"name": namespace}})
+    with by_hand(cluster, namespace, folder) as opened:
+        opened.apply("before.yaml")
+        opened.ready("all", within="60s")
+        yield opened
+
+
+def name_of(case: str) -> str:
+    return "statefulset/db" if case == "partition" else f"{case.lower()}/db"
+
+
+@pytest.mark.parametrize("case", KEPT)
+@pytest.mark.parametrize("how", ["one", "all", "pods"])
+def test_a_change_that_no_pod_has_is_not_measured(
+    case: str, how: str, cluster: HttpCluster, tmp_path: Path
+) -> None:
+    with running(cluster, tmp_path, case) as run:
+        run.apply("after.yaml")
+        asked = {"one": [name_of(case)], "all": ["all"], "pods": []}[how]
+        named = {"pods": "app=db"} if how == "pods" else {}
+        with pytest.raises(NotHeld, match="no Pod has the new one: by") as said:
+            run.ready(*asked, within="20s", **named)
+        assert said.value.outcome is Outcome.NOT_MEASURED
+
+
+@pytest.mark.parametrize("case", ["StatefulSet", "DaemonSet"])
+def test_a_change_that_one_pod_has_is_judged(
+    case: str, cluster: HttpCluster, tmp_path: Path
+) -> None:
+    with running(cluster, tmp_path, case) as run:
+        run.apply("after.yaml")
+        run.kill(pods="app=db", count=1)
+        run.ready(name_of(case), within="60s")
+        told = [entry.text for entry in run._state.timeline.entries()]
+        assert any("2 of them of an older template (by updateStrategy" in text for text in told)
+
+
+def test_a_replicaset_uses_the_change_for_the_next_pod(
+    cluster: HttpCluster, tmp_path: Path
+) -> None:
+    with running(cluster, tmp_path, "ReplicaSet") as run:
+        run.apply("after.yaml")
+        run.kill(pods="app=db", count=1)
+        run.ready("all", within="60s")
+
+
+def test_what_is_not_changed_is_ready_whatever_its_strategy(
+    cluster: HttpCluster, tmp_path: Path
+) -> None:
+    with running(cluster, tmp_path, "StatefulSet") as run:
+        run.scale(workload="statefulset/db", replicas=4)
+        run.cordon(node=objects.name(cluster.list(NODES)[0]))
+        run.ready("statefulset/db", within="60s")

@@ -1,0 +1,88 @@
+"""The state of a Pod that does not serve, in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from resilience.kube.objects import Object
+from resilience.kube.pod_state import State, failures, of, waits
+
+
+def waiting(name: str, reason: str, message: str = "") -> dict[str, Any]:
+    return {"name": name, "state": {"waiting": {"reason": reason, "message": message}}}
+
+
+def pod(conditions: dict[str, str] | None = None, **status: Any) -> Object:
+    told = [{"type": kind, "status": value, "message": f"{kind} says so"}
+            for kind, value in (conditions or {}).items()]  # fmt: skip
+    return {"metadata": {}, "status": {"phase": "Pending", "conditions": told, **status}}
+
+
+@pytest.mark.parametrize(
+    ("found", "state"),
+    [
+        (pod(), State("Pending and not ready")),
+        ({}, State("without status and not ready")),
+        (pod({"PodScheduled": "False"}), State("not scheduled (PodScheduled says so)", True)),
+        (pod({"PodScheduled": "True"}), State("Pending and not ready")),
+        (
+            pod(containerStatuses=[waiting("web", "ErrImagePull", "not found")]),
+            State("not ready (web: ErrImagePull: not found)", True),
+        ),
+        (
+            pod(containerStatuses=[waiting("web", "ContainerCreating")]),
+            State("not ready (web: ContainerCreating)"),
+        ),
+        (
+            pod(containerStatuses=[waiting("web", "Wait", "Wait")]),
+            State("not ready (web: Wait)", True),
+        ),
+        (
+            {"metadata": {"deletionTimestamp": "x"}, "status": {}},
+            State("terminating"),
+        ),
+        (
+            {"metadata": {"deletionTimestamp": "x", "finalizers": ["a", "b"]}, "status": {}},
+            State("terminating (finalizers: a, b)"),
+        ),
+    ],
+)
+def test_a_state_is_told_with_its_cause(found: Object, state: State) -> None:
+    assert of(found) == state
+
+
+def test_an_init_container_explains_the_containers_that_wait_for_it() -> None:
+    found = pod(
+        initContainerStatuses=[waiting("init", "CrashLoopBackOff", "back-off 10s")],
+        containerStatuses=[waiting("web", "PodInitializing")],
+    )
+    assert [name for name, _ in waits(found)] == ["init"]
+    assert of(found).text == "not ready (init: CrashLoopBackOff: back-off 10s)"
+
+
+def test_a_gate_is_named_only_once_the_containers_are_ready() -> None:
+    found = pod({"ContainersReady": "True", "Open": "True"})
+    found["spec"] = {"readinessGates": [{"conditionType": "Open"}, {"conditionType": "Shut"}]}
+    assert of(found) == State("not ready (readiness gate Shut is not True)", True)
+    found["status"]["conditions"][0]["status"] = "False"
+    assert of(found) == State("Pending and not ready")
+
+
+def test_only_ends_without_success_are_failures() -> None:
+    ended = {"terminated": {"exitCode": 3, "reason": "Error"}}
+    found = pod(
+        initContainerStatuses=[{"name": "init", "state": {"terminated": {"exitCode": 0}}}],
+        containerStatuses=[
+            {"name": "now", "state": ended},
+            {"name": "before", "state": {"waiting": {"reason": "X"}}, "lastState": ended},
+            {"name": "bare", "state": {"terminated": {"exitCode": 1}}},
+            {"name": "well", "state": {"running": {}}, "lastState": {}},
+        ],
+    )
+    assert failures(found) == [
+        "now ended with exit code 3 (Error)",
+        "before ended with exit code 3 (Error)",
+        "bare ended with exit code 1",
+    ]
