@@ -9,13 +9,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from resilience import __version__
 from resilience.commands import CommandError, audit_parsers, settings
 from resilience.commands import backup_parsers as backup
+from resilience.commands.outputs import add_output
 from resilience.commands.parsing import Parser
-from resilience.commands.saying import warn
+from resilience.commands.saying import say, warn
 from resilience.config.settings import OPTIONS, BadSetting
 from resilience.model.masks import MASKS
 
@@ -126,21 +127,26 @@ def _add_run(run: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="with --library: the Service of a cluster that the scenario is about",
     )
-    _add_settings(run, {option.name for option in OPTIONS})
+    _add_settings(run, {option.name for option in OPTIONS}, taken=("-n",))  # pytest-xdist's
     run.set_defaults(run=_run)
 
 
-def _add_settings(command: argparse.ArgumentParser, names: set[str]) -> None:
-    """Options of `settings` under their short names."""
+def _add_settings(
+    command: argparse.ArgumentParser, names: set[str], taken: Collection[str] = ()
+) -> None:
+    """Options of `settings` under their short names. `taken` are flags that mean something else
+    there."""
     for option in OPTIONS:
         if option.name not in names:
             continue
-        flag = "--" + option.name.replace("_", "-")
+        flags = ["--" + option.name.replace("_", "-")]
+        if option.name == "namespace" and "-n" not in taken:
+            flags.insert(0, "-n")
         if option.flag:
-            command.add_argument(flag, dest=option.key, action="store_true", help=option.help)
+            command.add_argument(*flags, dest=option.key, action="store_true", help=option.help)
         else:
             command.add_argument(
-                flag,
+                *flags,
                 dest=option.key,
                 metavar=option.metavar,
                 help=option.help,
@@ -150,6 +156,7 @@ def _add_settings(command: argparse.ArgumentParser, names: set[str]) -> None:
 
 def _add_schema(schema: argparse.ArgumentParser) -> None:
     schema.add_argument("kind", choices=("scenario", "plan"))
+    add_output(schema, ("json", "yaml"), default="json")
     schema.set_defaults(run=_schema)
 
 
@@ -161,6 +168,7 @@ def _add_recover(recover: argparse.ArgumentParser) -> None:
     kept.add_argument("--forget", action="store_true",
                       help="keep what someone else has changed since; needs RUN")  # fmt: skip
     _add_settings(recover, {"context", "kubeconfig", "journal", "journal_namespace", "lock_wait"})
+    add_output(recover)
     recover.set_defaults(run=_recover)
 
 
@@ -178,6 +186,7 @@ def _add_doctor(doctor: argparse.ArgumentParser) -> None:
             "plans",
         },
     )
+    add_output(doctor)
     doctor.set_defaults(run=_doctor)
 
 
@@ -199,6 +208,7 @@ def _add_rbac(rbac: argparse.ArgumentParser) -> None:
         "delete your namespaces",
     )
     _add_settings(rbac, {"namespace", "journal_namespace", "scenarios", "plans"})
+    add_output(rbac, ("yaml", "json"), default="yaml")
     rbac.set_defaults(run=_rbac)
 
 
@@ -214,14 +224,14 @@ def _add_ledger(ledger: argparse.ArgumentParser) -> None:
 
 
 def _add_completion(completion: argparse.ArgumentParser) -> None:
-    completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
+    completion.add_argument("shell", choices=("bash", "zsh", "fish", "tcsh"))
     completion.set_defaults(run=_completion)
 
 
 def _completion(options: argparse.Namespace) -> int:
-    import shtab
+    from resilience.commands import completion
 
-    print(shtab.complete(parser(), options.shell))
+    say(completion.script(parser(), options.shell))
     return 0
 
 
@@ -234,7 +244,7 @@ def _run(options: argparse.Namespace) -> int:
 def _schema(options: argparse.Namespace) -> int:
     from resilience.commands import schema
 
-    return schema.show(options.kind)
+    return schema.show(options.kind, options.output)
 
 
 def _recover(options: argparse.Namespace) -> int:

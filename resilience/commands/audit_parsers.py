@@ -41,8 +41,9 @@ def add_init(init: argparse.ArgumentParser) -> None:
     init.add_argument("--gitlab", action="store_true", help="with ci: GitLab's form, not GitHub's")
     for name in ("context", "kubeconfig", "namespace"):
         option = next(each for each in OPTIONS if each.name == name)
+        short = ("-n",) if name == "namespace" else ()
         init.add_argument(
-            f"--{name}", dest=option.key, metavar=option.metavar, help=INIT_HELP[name]
+            *short, f"--{name}", dest=option.key, metavar=option.metavar, help=INIT_HELP[name]
         )
 
 

@@ -10,6 +10,8 @@ import argparse
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from resilience.commands.outputs import add_output
+
 Subparsers = Any
 """argparse's own type for this is private."""
 
@@ -33,6 +35,8 @@ def add_parsers(subparsers: Subparsers) -> None:
 def _added(actions: Subparsers, name: str, text: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = actions.add_parser(name, help=text, description=text)
     parser.set_defaults(run=_act(name))
+    if name != "list":  # it has one format more
+        add_output(parser)
     return parser
 
 
@@ -107,16 +111,23 @@ def _keys(parser: argparse.ArgumentParser, *, writing: bool = False) -> None:
     )
 
 
+_SNAPSHOT = (
+    "a snapshot's name; `latest`; or a time, such as 2026-03-01 or 2026-03-01T10:00 (UTC), for the "
+    "newest that began by then; PLAN@latest and PLAN@TIME for one plan of several"
+)
+
+
+def _snapshot(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help=_SNAPSHOT)
+
+
+def _namespaces(parser: argparse.ArgumentParser, text: str) -> None:
+    parser.add_argument("-n", "--namespace", metavar="NS", action="append", default=[], help=text)
+
+
 def _create(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("plan", nargs="?", metavar="PLAN", help="a plan file")
-    parser.add_argument(
-        "--namespace",
-        "-n",
-        metavar="NS",
-        action="append",
-        default=[],
-        help="namespace to back up, a name or a glob, instead of a plan (repeatable)",
-    )
+    _namespaces(parser, "namespace to back up, a name or a glob, instead of a plan (repeatable)")
     parser.add_argument("--name", help="default: PLAN-YYYYMMDDhhmmss")
     _what_to_take(parser)
     _data_to_take(parser)
@@ -185,20 +196,15 @@ def _data_to_take(parser: argparse.ArgumentParser) -> None:
 
 def _listing(parser: argparse.ArgumentParser) -> None:
     _store(parser)
-    parser.add_argument(
-        "-o",
-        "--output",
-        choices=("table", "wide", "json", "yaml"),
-        default="table",
-        help="output format (default table)",
-    )
+    add_output(parser, ("table", "wide", "json", "yaml"))
+    _namespaces(parser, "list only snapshots of this namespace, a name or a glob (repeatable)")
     parser.add_argument("--json", action="store_true", help="same as -o json")
 
 
 def _show(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME")
+    _snapshot(parser)
     _store(parser)
-    parser.add_argument("--json", action="store_true", help="print the manifest")
+    parser.add_argument("--json", action="store_true", help="same as -o json")
 
 
 def _undelete(parser: argparse.ArgumentParser) -> None:
@@ -207,7 +213,7 @@ def _undelete(parser: argparse.ArgumentParser) -> None:
 
 
 def _verify(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME")
+    _snapshot(parser)
     _store(parser)
     _keys(parser)
     parser.add_argument(
@@ -216,7 +222,7 @@ def _verify(parser: argparse.ArgumentParser) -> None:
 
 
 def _diff(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("was", metavar="A")
+    parser.add_argument("was", metavar="A", help=_SNAPSHOT)
     parser.add_argument(
         "now", metavar="B", nargs="?", help="another snapshot; default: the cluster"
     )
@@ -225,7 +231,8 @@ def _diff(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="compare recorded objects only: do not list objects added to the cluster since",
     )
-    parser.add_argument("--json", action="store_true", help="machine-readable output")
+    parser.add_argument("--json", action="store_true", help="same as -o json")
+    _namespaces(parser, "compare only this namespace, a name or a glob (repeatable)")
     _store(parser)
     _cluster(parser)
     _keys(parser)
@@ -256,7 +263,7 @@ def _due(parser: argparse.ArgumentParser) -> None:
 def _run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("plan", metavar="PLAN", nargs="+", help="plan files")
     parser.add_argument(
-        "--due", action="store_true", required=True, help="take the snapshots that are due"
+        "--due", action="store_true", help="take the snapshots that are due (the default)"
     )
     _store(parser)
     _cluster(parser)
@@ -264,13 +271,13 @@ def _run(parser: argparse.ArgumentParser) -> None:
 
 
 def _copy(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME")
+    _snapshot(parser)
     _store(parser)
-    parser.add_argument("--to", metavar="URL", required=True, help="store to copy to")
+    parser.add_argument("--to", metavar="STORE", required=True, help="store to copy to")
 
 
 def _restore(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="the snapshot")
+    _snapshot(parser)
     parser.add_argument(
         "--into",
         metavar="NS",
@@ -302,6 +309,7 @@ def _restore(parser: argparse.ArgumentParser) -> None:
     _how_to_restore(parser)
     _what_to_bring(parser)
     parser.set_defaults(run=_act("restore"))
+    add_output(parser)
     _store(parser)
     _cluster(parser)
     _keys(parser)
@@ -361,14 +369,7 @@ def _what_to_bring(parser: argparse.ArgumentParser) -> None:
 
 def _selecting(parser: argparse.ArgumentParser) -> None:
     """Parts of a snapshot."""
-    parser.add_argument(
-        "-n",
-        "--namespace",
-        metavar="NS",
-        action="append",
-        default=[],
-        help="only this namespace of the snapshot, by name or pattern; may be given again",
-    )
+    _namespaces(parser, "only this namespace of the snapshot, a name or a glob (repeatable)")
     parser.add_argument(
         "--include",
         metavar="KIND[/NAME]",

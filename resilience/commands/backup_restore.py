@@ -13,6 +13,7 @@ from dataclasses import replace
 from threading import Event
 from typing import TYPE_CHECKING
 
+from resilience.backup.catalog.by_time import resolved
 from resilience.backup.catalog.catalog import Snapshot, opened
 from resilience.backup.catalog.velero_check import require_intact
 from resilience.backup.data.local_layer import LocalLayer
@@ -22,7 +23,7 @@ from resilience.backup.format.errors import BackupError, BadRequest, RestoreRefu
 from resilience.backup.format.layout import stamped_name
 from resilience.backup.objects.mapping import Targets
 from resilience.backup.objects.selection import Pattern, Selection
-from resilience.backup.plans import cli_output
+from resilience.backup.plans import cli_data, cli_output
 from resilience.backup.plans.lifecycle import Keys
 from resilience.backup.restore.outcome import DRY, RestoreReport
 from resilience.backup.restore.places import places
@@ -30,7 +31,8 @@ from resilience.backup.restore.restore import RestoreRequest, restore
 from resilience.cluster.errors import ClusterError
 from resilience.commands.admission import admitted
 from resilience.commands.backup_means import cluster_of, existing, keys
-from resilience.commands.saying import say, warn
+from resilience.commands.outputs import answer
+from resilience.commands.saying import warn
 from resilience.kube.selectors import Selector
 from resilience.model.step_reach import ANY, Reach
 from resilience.model.words import many
@@ -70,10 +72,8 @@ def bring_back(options: argparse.Namespace) -> int:
         with _named(request, begun):
             report = restore(request, snapshot, cluster, clock=CLOCK)
             loaded = _loaded(report, request.selection, snapshot, targets, cluster)
-    say(cli_output.restored(report))
-    say(report.volumes)
-    say(cli_output.not_brought_back(report))
-    say(loaded)
+    lines = [cli_output.restored(report), *report.volumes, *cli_output.not_brought_back(report)]
+    answer(options.output, cli_data.restored(report, loaded), lambda: [*lines, *loaded])
     warn(f"warning: {each}" for each in report.hooks)
     warn([str(item) for item in report.bad])
     return 0 if report.complete else 1
@@ -100,9 +100,13 @@ def _opened(options: argparse.Namespace, given: Keys) -> Snapshot:
             "--unverified reads a snapshot without its signature, and a trusted key requires one; "
             "omit one of them (RESILIENCE_TRUSTED_KEY counts as well)"
         )
+    store = existing(options.store)
+    name = resolved(store, options.name)
+    if name != options.name:
+        warn(f"{options.name} is {name}")
     snapshot = opened(
-        existing(options.store),
-        options.name,
+        store,
+        name,
         given.identities,
         trusted=given.trusted,
         unverified=options.unverified,

@@ -20,7 +20,7 @@ from resilience.cluster.errors import ClusterError, Forbidden
 from resilience.cluster.interface import Cluster
 from resilience.cluster.requests.request import Request
 from resilience.commands import settings
-from resilience.commands.saying import say
+from resilience.commands.outputs import Answers
 from resilience.config.root import project_files
 from resilience.config.settings import Settings
 from resilience.model.words import many
@@ -42,11 +42,14 @@ class Answer:
 
 def doctor(options: argparse.Namespace) -> int:
     """Print all results; 1 when one of them is bad."""
-    answers = []
+    answers, bad = Answers(options.output), False
     for answer in _ask(settings(options), options.paths):
-        say(_line(answer))
-        answers.append(answer)
-    return 1 if any(answer.good is False for answer in answers) else 0
+        result = {True: "ok", False: "bad", None: "skipped"}[answer.good]
+        data = {"check": answer.what, "result": result, "detail": answer.detail}
+        answers.add(data, _line(answer))
+        bad |= answer.good is False
+    answers.end()
+    return int(bad)
 
 
 def _line(answer: Answer) -> str:

@@ -20,7 +20,10 @@ EXAMPLES = {
     "recover": ("", "--context staging"),
     "doctor": ("", "scenarios/ backups/ --context staging"),
     "rbac": ("scenarios/ --service-account ci:resilience | kubectl apply -f -",),
-    "completion": ("bash > ~/.local/share/bash-completion/completions/resilience",),
+    "completion": (
+        "bash > ~/.local/share/bash-completion/completions/resilience",
+        "fish > ~/.config/fish/completions/resilience.fish",
+    ),
     "audit": (
         "-n shop",
         "-A --fail-on warning -o sarif --out audit.sarif",
@@ -40,18 +43,25 @@ EXAMPLES = {
         "backups/shop.plan.yaml --context staging",
         "--namespace shop --store file:./store --context staging",
     ),
-    "backup list": ("--store s3://backups/staging", "--store backups/shop.plan.yaml -o wide"),
+    "backup list": (
+        "--store s3://backups/staging",
+        "--store backups/shop.plan.yaml -n shop -o wide",
+    ),
     "backup show": ("shop-20260301020000 --store s3://backups/staging",),
-    "backup verify": ("shop-20260301020000 --store s3://backups/staging",),
+    "backup verify": (
+        "latest --store backups/shop.plan.yaml",
+        "shop-20260301020000 --store s3://backups/staging",
+    ),
     "backup diff": (
         "shop-20260301020000 shop-20260302020000 --store s3://backups/staging",
         "shop-20260301020000 --store s3://backups/staging --context staging",
+        "2026-03-01 2026-03-08 --store backups/shop.plan.yaml -n shop",
     ),
     "backup prune": ("backups/shop.plan.yaml --dry-run",),
     "backup undelete": ("shop-20260301020000 --store s3://backups/staging",),
     "backup delete": ("shop-20260301020000 --store s3://backups/staging --dry-run",),
     "backup due": ("backups/shop.plan.yaml",),
-    "backup run": ("backups/*.plan.yaml --due --context in-cluster",),
+    "backup run": ("backups/*.plan.yaml --context in-cluster",),
     "backup copy": ("shop-20260301020000 --store s3://backups/staging --to s3://offsite/staging",),
     "restore": (
         "shop-20260301020000 --store s3://backups/staging --context staging --dry-run",

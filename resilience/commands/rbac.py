@@ -13,6 +13,8 @@ from pathlib import Path
 
 from resilience.cluster.interface import Object
 from resilience.commands import CommandError, settings
+from resilience.commands.outputs import answer
+from resilience.commands.saying import say
 from resilience.config.settings import Settings
 from resilience.engine.guard import rbac
 from resilience.engine.guard.permissions import Need, merged, needed
@@ -32,7 +34,11 @@ def show(options: argparse.Namespace) -> int:
     subject = _subject(options, given)
     stands_in = [] if options.without_namespaces else rbac.namespaces(needs, subject)
     objects = [*stands_in, *_objects(needs, subject)]
-    print(rbac.text(objects), end="")
+    if options.output == "yaml":  # one document each, for `kubectl apply -f -`
+        say(rbac.text(objects).rstrip("\n"))
+    else:
+        listed = {"apiVersion": "v1", "kind": "List", "items": objects}
+        answer(options.output, listed, str)
     return 0
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -22,9 +21,10 @@ from resilience.backup.drills import scratch_leftovers
 from resilience.backup.plans.helper_leftovers import Swept, sweep
 from resilience.cluster.access.access import NoAccess
 from resilience.commands import CommandError, settings
-from resilience.commands.saying import say, warn
+from resilience.commands.outputs import answer
+from resilience.commands.saying import warn
 from resilience.config.settings import Settings
-from resilience.engine.journal.recover import Left, left_behind, replay
+from resilience.engine.journal.recover import Left, Recovered, left_behind, replay
 
 if TYPE_CHECKING:
     from resilience.cluster.transport import HttpCluster
@@ -47,7 +47,7 @@ def recover(options: argparse.Namespace) -> int:
         found = _wanted(found, options.id)
     found = [left for left in found if not _ended_with_its_sandbox(left)]
     if not found and not named:
-        return _helpers_alone(given)
+        return _helpers_alone(given, options.output)
     runs = [options.id] if options.id else []
     if (options.force or options.forget) and not runs:
         raise CommandError("--force and --forget need a run: resilience recover RUN --force")
@@ -63,7 +63,7 @@ def recover(options: argparse.Namespace) -> int:
         ) from None
 
 
-def _helpers_alone(given: Settings) -> int:
+def _helpers_alone(given: Settings, form: str) -> int:
     """No run left a journal here. A killed backup keeps none: its helper Pods, and the scratch
     namespaces of drills, are searched for on the backups' cluster, the one of KUBECONFIG.
     """
@@ -77,14 +77,25 @@ def _helpers_alone(given: Settings) -> int:
                 helpers = _swept(cluster)
         except (NoAccess, ClusterError) as problem:
             warn(f"leftovers of backups were not searched for: {problem}")
-    _say_helpers(helpers)
-    if not helpers.removed and not helpers.kept:
-        say("nothing is left to undo")
+    _report((), helpers, form)
     return 1 if helpers.kept else 0
 
 
-def _say_helpers(helpers: Swept) -> None:
-    say(helpers.removed)
+def _report(results: Sequence[Recovered], helpers: Swept, form: str) -> None:
+    """What was undone, to stdout; what was not, to stderr."""
+    data = {
+        "runs": [
+            {"run": each.run, "complete": each.complete, "undone": list(each.undone),
+             "left": list(each.left), "kept": list(each.kept), "skipped": each.skipped}
+            for each in results
+        ],
+        "helpers": {"removed": helpers.removed, "kept": helpers.kept},
+    }  # fmt: skip
+    done = [line for each in results if each.complete for line in each.lines]
+    if not results and not helpers.removed and not helpers.kept:
+        done = ["nothing is left to undo"]
+    answer(form, data, lambda: [*done, *helpers.removed])
+    warn(line for each in results if not each.complete for line in each.lines)
     warn(helpers.kept)
 
 
@@ -114,7 +125,7 @@ def _wanted(found: Sequence[Left], run: str | None) -> Sequence[Left]:
 def _ended_with_its_sandbox(left: Left) -> bool:
     if not left.story.begin.get("ephemeral"):
         return False
-    say(f"run {left.run}: its sandbox ended with it; nothing is left")
+    warn(f"run {left.run}: its sandbox ended with it; nothing is left")
     Path(left.path).unlink(missing_ok=True)
     return True
 
@@ -165,13 +176,7 @@ def _replay(given: Settings, runs: Sequence[str], options: argparse.Namespace) -
         )
         results += takeover.recover(place, wait=given.lock_wait, runs=runs)
         helpers = _swept(cluster) if not runs else Swept()
-    if not results and not helpers.removed and not helpers.kept:
-        say("nothing is left to undo")
-    for result in results:
-        stream = sys.stdout if result.complete else sys.stderr
-        for line in result.lines:
-            say(line, stream)
-    _say_helpers(helpers)
+    _report(results, helpers, options.output)
     if any(result.left or result.kept for result in results):
         return LEFT
     if helpers.kept:

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import json
-from typing import Literal
+from typing import Any, Literal
+
+from resilience.commands.outputs import rendered
+from resilience.commands.saying import say
 
 
-def show(kind: Literal["scenario", "plan"]) -> int:
+def show(kind: Literal["scenario", "plan"], form: str = "json") -> int:
     """Print it."""
-    print(schema_text(kind), end="")
+    say(schema_text(kind).rstrip("\n") if form == "json" else rendered(_schema(kind), form))
     return 0
 
 
 def schema_text(kind: Literal["scenario", "plan"]) -> str:
-    """The schema with all verbs of this environment."""
+    """The schema with all verbs of this environment, as files keep it."""
+    return json.dumps(_schema(kind), indent=2) + "\n"
+
+
+def _schema(kind: Literal["scenario", "plan"]) -> dict[str, Any]:
     from resilience.language.schema.schema import schema
     from resilience.verbs.catalogue import catalogue
 
-    return json.dumps(schema(kind, catalogue()), indent=2) + "\n"
+    found: dict[str, Any] = schema(kind, catalogue())
+    return found

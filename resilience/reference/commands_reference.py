@@ -33,7 +33,7 @@ Start, stop and inspect the embedded cluster.
 [--images FILE] [--json]` \
 | starts a sandbox; with `--detach` in the background, where it ends by itself |
 | `down [ID] [--kubeconfig FILE] [--all]` | ends a sandbox that runs in the background |
-| `status [--json]` | lists the running sandboxes |
+| `status [--output table\\|json\\|yaml] [--json]` | lists the running sandboxes |
 | `images [REFERENCE...] [--images FILE]` | lists images; of references the unknown ones |
 | `fault crash\\|freeze\\|thaw\\|node\\|apiserver` | injects a fault; see `--help` |
 """

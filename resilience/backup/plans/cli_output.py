@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +17,6 @@ from resilience.backup.data.snapshot_clones import LOCAL
 from resilience.backup.format.errors import UNREADABLE
 from resilience.backup.format.manifest import Manifest, VolumeRecord
 from resilience.backup.plans.enough import untaken
-from resilience.backup.proof.diff import Change
 from resilience.backup.restore.outcome import STATUS_LEFT, Outcome, RestoreReport
 from resilience.model.words import many
 
@@ -63,17 +60,6 @@ def row(snapshot: Snapshot) -> Row:
         return Row(name=name, started=snapshot.listed.newest, size=size_, damage=str(problem))
 
 
-def overview(rows: Sequence[Row], now: datetime, form: str) -> str:
-    """`form` is table, wide, json or yaml."""
-    if form == "json":
-        return as_json(rows)
-    if form == "yaml":
-        import yaml
-
-        return str(yaml.safe_dump([_plain(each) for each in rows], sort_keys=False)).rstrip()
-    return table(rows, now, wide=form == "wide")
-
-
 _WIDE = ("PLAN", "NAMESPACES", "CLUSTER")
 
 
@@ -105,27 +91,6 @@ def table(rows: Sequence[Row], now: datetime, *, wide: bool = False) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in lines
     )
-
-
-def as_json(rows: Sequence[Row]) -> str:
-    """For programs."""
-    return json.dumps([_plain(each) for each in rows], indent=1)
-
-
-def _plain(each: Row) -> dict[str, object]:
-    return {
-        "name": each.name,
-        "started": each.started.isoformat(),
-        "bytes": each.size,
-        "objects": each.objects,
-        "kind": each.kind,
-        "phase": each.phase,
-        "plan": each.plan,
-        "namespaces": list(each.namespaces),
-        "cluster": each.cluster,
-        "damage": each.damage,
-        "verified": each.verified.isoformat() if each.verified else None,
-    }
 
 
 def shown(snapshot: Snapshot) -> str:
@@ -260,14 +225,6 @@ _TOLD = {
     Outcome.SKIPPED: "left unchanged",
     Outcome.UNASKED: "cannot be checked yet",
 }
-
-
-def changes_as_json(changes: Sequence[Change], volumes: Sequence[str]) -> str:
-    """A comparison, for programs."""
-    return json.dumps(
-        {"objects": [dataclasses.asdict(each) for each in changes], "volumes": list(volumes)},
-        indent=1,
-    )
 
 
 def age(now: datetime, then: datetime) -> str:

@@ -25,8 +25,9 @@ def runbook(plan: Plan, file: Path, here: Path) -> str:
     return f"""# Restore {plan.title}: step by step
 
 Namespaces: {", ".join(plan.namespaces)}. Store: {store}.{_promise(rto)}
-You need: the `resilience` command, access to the store, a kubeconfig context of the target cluster
-(below: CONTEXT), and permission to create what the snapshot holds there.{_also(plan)}
+You need: the `resilience` command (`pip install pytest-resilience`), {_access(store)},
+a kubeconfig context of the target cluster (below: CONTEXT), and permission to create what the
+snapshot holds there.{_also(plan)}
 Stand in the directory from which the plan is `{at}`.
 
 {steps}
@@ -47,6 +48,13 @@ def _store(plan: Plan, file: Path, here: Path) -> str:
     return f"file:{Path(os.path.relpath(path, here)).as_posix()}"
 
 
+def _access(store: str) -> str:
+    """Credentials of S3 come from where AWS's own tools take them, not from the URL."""
+    if "s3://" not in store:
+        return "the directory of the store"
+    return "AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, for the store"
+
+
 def _also(plan: Plan) -> str:
     needs = []
     if plan.recipients:
@@ -58,7 +66,8 @@ def _also(plan: Plan) -> str:
 
 def _steps(plan: Plan, store: str, identity: str) -> Iterator[str]:
     read = f"--store {store}{identity}"
-    yield f"""1. See what there is. Take the newest one that says when it was verified.
+    yield f"""1. See what there is. Take the newest verified one that STARTED before the accident.
+   A time is a name, too: 2026-03-01T10:00 is the newest that began by then (UTC).
        resilience backup list --store {store}
 2. Check that it is what was written. If this fails, take the one before it.
        resilience backup verify NAME {read}

@@ -48,7 +48,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_up(commands.add_parser("up", help="start a sandbox; ends with Ctrl-C"))
     _add_down(commands.add_parser("down", help="end sandboxes and sweep what dead ones left"))
     status = commands.add_parser("status", help="list running sandboxes")
-    status.add_argument("--json", action="store_true", help="one JSON document")
+    status.add_argument(
+        "-o", "--output", choices=("table", "json", "yaml"), default="table", help="output format"
+    )
+    status.add_argument("--json", action="store_true", help="same as -o json")
     status.set_defaults(run=_status)
     _add_images(
         commands.add_parser("images", help="list the images, or name those that are unknown")
@@ -191,8 +194,13 @@ def _status(options: argparse.Namespace) -> int:
     from resilience.sandbox.owner import detached
 
     found = home.records()
-    if options.json:
-        print(json.dumps([dataclasses.asdict(record) for record in found], indent=1))
+    data = [dataclasses.asdict(record) for record in found]
+    if options.json or options.output == "json":
+        print(json.dumps(data, indent=1))
+    elif options.output == "yaml":
+        import yaml
+
+        print(yaml.safe_dump(data, sort_keys=False), end="")
     else:
         print(detached.table(found))
     return 0

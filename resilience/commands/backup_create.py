@@ -1,0 +1,204 @@
+"""`resilience backup create`, `run` and `due`: taking snapshots, by hand and by schedule."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from resilience.backup.catalog.catalog import opened
+from resilience.backup.catalog.verify import verify
+from resilience.backup.catalog.verify_record import record
+from resilience.backup.format.backup_clock import SystemClock
+from resilience.backup.format.errors import BackupError, BadRequest, Busy
+from resilience.backup.format.layout import stamped_name
+from resilience.backup.format.manifest import Manifest
+from resilience.backup.plans import cli_data, cli_output
+from resilience.backup.plans.enough import untaken
+from resilience.backup.plans.lifecycle import Keys, RunReport, due, plan_store, run_due, scope
+from resilience.backup.plans.naming import under_free_name
+from resilience.backup.store import Store, open_store
+from resilience.backup.take.data_request import Inside, acted_in, with_data
+from resilience.backup.take.scope import Scope
+from resilience.backup.take.snapshot import Request, create, volume_warnings
+from resilience.commands import CommandError
+from resilience.commands.admission import admitted
+from resilience.commands.backup_means import cluster_of, keys, plan_in
+from resilience.commands.outputs import Answers, answer
+from resilience.commands.saying import warn
+from resilience.model.inside import Volumes
+from resilience.model.scenario import Plan
+from resilience.model.step_reach import Reach
+
+if TYPE_CHECKING:
+    from resilience.cluster.transport import HttpCluster
+
+CLOCK = SystemClock()
+
+
+def by_hand(options: argparse.Namespace) -> int:
+    if bool(options.plan) == bool(options.namespace):
+        raise BadRequest("name either a plan file or --namespace with --store")
+    plan = plan_in(options.plan) if options.plan else None
+    if not plan and not options.store:
+        raise BadRequest("--namespace needs --store")
+    store = plan_store(plan, options.store) if plan else open_store(options.store)
+    inside = _inside(options, plan)
+    with _acting(options, _scope(options, plan), inside) as cluster:
+        given = keys(options, cluster)
+        extend = _with_data(cluster, inside)
+
+        def make(name: str) -> Manifest:
+            request = extend(_requested(name, options, plan, given))
+            return create(request, cluster, store, clock=CLOCK)
+
+        base = plan.id if plan else options.namespace[0].strip("*?") or "all"
+        stamped = stamped_name(base, CLOCK.now())
+        manifest = make(options.name) if options.name else under_free_name(store, stamped, make)
+    snapshot = opened(store, manifest.name, given.identities, trusted=given.trusted)
+    record(snapshot, verify(snapshot), CLOCK.now())
+    answer(options.output, cli_data.made(manifest), lambda: cli_output.made(manifest))
+    if text := untaken(manifest):
+        warn(f"warning: {text}")
+    for warning in volume_warnings(manifest.volumes):
+        _warn(warning)
+    return 0
+
+
+def _requested(name: str, options: argparse.Namespace, plan: Plan | None, given: Keys) -> Request:
+    now = CLOCK.now()
+    return Request(
+        name=name,
+        plan=plan.id if plan else "",
+        scope=_scope(options, plan),
+        signer=given.signer,
+        recipients=given.recipients or (plan.recipients if plan else ()),
+        retain_until=now + timedelta(days=options.lock_days) if options.lock_days else None,
+    )
+
+
+def _scope(options: argparse.Namespace, plan: Plan | None) -> Scope:
+    """Options that override the plan."""
+    base = scope(plan) if plan else Scope(namespaces=(*options.namespace,))
+    return replace(
+        base,
+        kinds=(*options.include,) or base.kinds,
+        exclude_kinds=(*base.exclude_kinds, *options.exclude),
+        labels=options.labels or base.labels,
+        accept=(*base.accept, *options.accept),
+        cluster=options.cluster_scoped or base.cluster,
+    )
+
+
+@contextmanager
+def _acting(options: argparse.Namespace, wanted: Scope, inside: Inside) -> Iterator[HttpCluster]:
+    """The cluster; commands write through it where consent and a lock cover that."""
+    with cluster_of(options) as cluster, _allowed(cluster, wanted, inside) as allowed:
+        yield allowed
+
+
+def _allowed(
+    cluster: HttpCluster, wanted: Scope, inside: Inside
+) -> AbstractContextManager[HttpCluster]:
+    reach = Reach(namespaces=acted_in(cluster, wanted, inside))
+    return admitted(cluster, reach, "resilience backup")
+
+
+def _inside(options: argparse.Namespace, plan: Plan | None) -> Inside:
+    inside = Inside.of(plan) if plan else Inside()
+    volumes = inside.volumes or (Volumes() if options.volumes else None)
+    if options.volumes_from:
+        volumes = replace(volumes or Volumes(), from_=options.volumes_from)
+    return replace(inside, volumes=volumes, engine=options.engine or inside.engine)
+
+
+def _with_data(cluster: HttpCluster, inside: Inside) -> Callable[[Request], Request]:
+    """Hooks from the Pods' annotations, and volumes where they are included."""
+    from resilience.backup.data.container_stream import ClusterExec
+
+    exec_ = ClusterExec(cluster)
+    return lambda request: with_data(
+        request, cluster, exec_, clock=CLOCK, inside=inside, tell=_warn
+    )
+
+
+def _warn(text: str) -> None:
+    warn(f"warning: {text}")
+
+
+def show_due(options: argparse.Namespace) -> int:
+    """What each plan's schedule asks for now."""
+    answers = Answers(options.output)
+    for path in options.plan:
+        plan = plan_in(path)
+        fire = due(plan, plan_store(plan, options.store), CLOCK.now())
+        since = f"due since {fire:%Y-%m-%d %H:%M} UTC" if fire else "nothing due"
+        answers.add(
+            {"plan": plan.id, "due": fire.isoformat() if fire else None}, f"{plan.id}: {since}"
+        )
+    answers.end()
+    return 0
+
+
+def by_schedule(options: argparse.Namespace) -> int:
+    """All plans are tried; a failure of one does not stop the others."""
+    failed, answers = False, Answers(options.output)
+    with cluster_of(options) as cluster:
+        given = keys(options, cluster)
+        for path in options.plan:
+            plan = plan_in(path)
+            store = plan_store(plan, options.store)
+            try:
+                report = _made_if_due(plan, cluster, store, given)
+            except Busy as problem:  # another process takes it at this moment
+                left = f"left to another run: {problem}"
+                answers.add({"plan": plan.id, "left": left}, f"{plan.id}: {left}")
+            except (BackupError, CommandError) as problem:
+                warn(f"error: {plan.id}: {problem}")
+                answers.add({"plan": plan.id, "error": str(problem)}, ())
+                failed = True
+            else:
+                answers.add(_report(report), _lines(report))
+                _warn_of_untaken(plan, report)
+    answers.end()
+    return int(failed)
+
+
+def _report(report: RunReport) -> dict[str, Any]:
+    made = cli_data.made(report.made) if report.made else None
+    return {"plan": report.plan, "made": made, "pruned": report.pruned}
+
+
+def _lines(report: RunReport) -> list[str]:
+    first = cli_output.made(report.made) if report.made else f"{report.plan}: nothing due"
+    return [first, *report.pruned]
+
+
+def _warn_of_untaken(plan: Plan, report: RunReport) -> None:
+    if report.made and (text := untaken(report.made)) and not plan.without_volumes:
+        _warn(text)
+
+
+def _made_if_due(plan: Plan, cluster: HttpCluster, store: Store, given: Keys) -> RunReport:
+    if not due(plan, store, CLOCK.now()):
+        return RunReport(plan.id)
+    inside = Inside.of(plan)
+    with _allowed(cluster, scope(plan), inside) as allowed:
+        return run_due(
+            plan,
+            allowed,
+            store,
+            clock=CLOCK,
+            keys=given,
+            holder=_holder(),
+            extend=_with_data(allowed, inside),
+        )
+
+
+def _holder() -> str:
+    return f"{socket.gethostname()}, process {os.getpid()}"
