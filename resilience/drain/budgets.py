@@ -9,10 +9,11 @@ have skipped that entry: open entries are requested explicitly (`in_doubt`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from resilience.cluster.interface import Object
+from resilience.kube.label_selector import matches
 from resilience.kube.readiness import is_ready
 
 DOUBT = 0.5
@@ -36,28 +37,7 @@ def selects(budget: Object, pod: Object) -> bool:
     selector = (budget.get("spec") or {}).get("selector")
     if selector is None:
         return False
-    labels = pod["metadata"].get("labels") or {}
-    wanted: Mapping[str, str] = selector.get("matchLabels") or {}
-    if any(labels.get(key) != value for key, value in wanted.items()):
-        return False
-    return all(_holds(rule, labels) for rule in selector.get("matchExpressions") or ())
-
-
-def _holds(rule: Mapping[str, object], labels: Mapping[str, str]) -> bool:
-    value = labels.get(str(rule["key"]))
-    values = rule.get("values") or ()
-    assert isinstance(values, Sequence)
-    match rule["operator"]:
-        case "In":
-            return value in values
-        case "NotIn":
-            return value not in values
-        case "Exists":
-            return value is not None
-        case "DoesNotExist":
-            return value is None
-        case other:
-            raise ValueError(f"unknown selector operator {other!r}")
+    return matches(selector, pod["metadata"].get("labels") or {})
 
 
 def needs_budget(pod: Object, budget: Object) -> bool:

@@ -10,7 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from resilience.audit.base.workloads import Workload, listed, mapping, texts
+from resilience.audit.base.workloads import Workload, mapping
+from resilience.kube.label_selector import matches
 
 GIVEN: Mapping[str, frozenset[str]] = {
     "statefulset.kubernetes.io/pod-name": frozenset({"StatefulSet"}),
@@ -54,25 +55,3 @@ def _gets(workload: Workload, key: str, value: str) -> bool:
         return workload.labels.get(key) == value
     named = value.rpartition("-")[0] == workload.name
     return workload.kind in GIVEN[key] and (not key.endswith("pod-name") or named)
-
-
-def matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    """Whether these labels are selected. An operator that nobody knows selects nothing."""
-    wanted = mapping(selector, "matchLabels")
-    return all(labels.get(key) == str(value) for key, value in wanted.items()) and all(
-        _holds(rule, labels) for rule in listed(selector, "matchExpressions")
-    )
-
-
-def _holds(rule: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    value, values = labels.get(str(rule.get("key"))), texts(rule.get("values"))
-    match rule.get("operator"):
-        case "In":
-            return value in values
-        case "NotIn":
-            return value not in values
-        case "Exists":
-            return value is not None
-        case "DoesNotExist":
-            return value is None
-    return False

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from resilience.audit.base.inventory import Inventory
-from resilience.audit.base.matching import matches
 from resilience.audit.base.rule import Hit, Level, Rule
 from resilience.audit.base.workloads import mapping
+from resilience.kube.label_selector import matches
 
 
 def find(inventory: Inventory) -> Iterator[Hit]:

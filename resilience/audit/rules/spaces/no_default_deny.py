@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from resilience.audit.base.inventory import Inventory, in_namespace
-from resilience.audit.base.matching import matches
 from resilience.audit.base.rule import Hit, Level, Rule
 from resilience.audit.base.workloads import Workload, mapping, texts
 from resilience.kube import objects
+from resilience.kube.label_selector import matches
 from resilience.kube.objects import Object
 
 
