@@ -75,8 +75,9 @@ def _newest(store: Store, there: Sequence[Listed], text: str, until: datetime | 
                 f"backup list`); name the snapshot to use"
             )
     if newest is None:
-        known = "it holds none"
-        if oldest := min(began, default=None):
-            known = f"the oldest, {oldest[1]}, began {oldest[0]:%Y-%m-%d %H:%M} UTC"
+        oldest = min(began, default=None)
+        if oldest is None:
+            raise NoSnapshot(f"{store.url} holds no snapshot that {text!r} could mean")
+        known = f"the oldest, {oldest[1]}, began {oldest[0]:%Y-%m-%d %H:%M} UTC"
         raise NoSnapshot(f"{store.url}: no snapshot began at or before {text}: {known}")
     return newest[1]

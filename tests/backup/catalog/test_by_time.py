@@ -62,7 +62,7 @@ def test_before_the_first_there_is_none(store: Store) -> None:
 
 
 def test_an_empty_store_has_none(tmp_path: Path) -> None:
-    with pytest.raises(NoSnapshot, match="latest: it holds none"):
+    with pytest.raises(NoSnapshot, match="holds no snapshot that 'latest' could mean"):
         resolved(open_store(f"file:{tmp_path}/empty"), "latest")
 
 
