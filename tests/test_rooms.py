@@ -40,6 +40,7 @@ ARROWS: dict[str, set[str]] = {
     "checks": SPOKEN | {"actions", "backup"},
     "engine": SPOKEN | {"language", "config", "backup", "drain", "report"},
     "report": LEAF,
+    "publish": LEAF | {"backup", "config", "report"},
     "audit": SPOKEN | {"actions"},
     "drafts": SPOKEN | {"audit"},
     "sandbox": {"kube"},

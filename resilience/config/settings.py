@@ -13,9 +13,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 SCENARIOS = ("*.scenario.yaml", "*.scenario.yml")
 PLANS = ("*.plan.yaml", "*.plan.yml")
+
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):")
+"""At least two letters: `c:` is no scheme, and such folders are rare."""
 
 TRUE = frozenset({"1", "true", "yes", "on"})
 FALSE = frozenset({"0", "false", "no", "off", ""})
@@ -75,6 +79,31 @@ def _seconds(value: Any) -> float:
         return Duration.parse(str(value)).seconds
     except ValueError:
         raise ValueError("a duration such as 0s, 45s or 10m") from None
+
+
+def _report(value: Any) -> str:
+    text = str(value)
+    if (scheme := _SCHEME.match(text)) and scheme[1] not in ("s3", "file"):
+        raise ValueError("a directory, s3://BUCKET/PREFIX or file:DIR")
+    return text
+
+
+def _age(value: Any) -> float:
+    seconds = _seconds(value)
+    if seconds <= 0:
+        raise ValueError("a duration over 0 such as 90d")
+    return seconds
+
+
+def _gateway(value: Any) -> str:
+    parts = urlsplit(str(value))
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("the URL of a Pushgateway such as http://pushgateway:9091")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError(
+            "a URL without credentials; set RESILIENCE_PUSH_USER and RESILIENCE_PUSH_PASSWORD"
+        )
+    return str(value).rstrip("/")
 
 
 def _globs(value: Any) -> tuple[str, ...]:
@@ -145,11 +174,30 @@ OPTIONS: tuple[Option, ...] = (
         parse=_seed,
         help="seed of all random choices; takes precedence over the scenario's own seed",
     ),
-    Option(name="report", metavar="DIR", help="directory for report.json and report.html"),
+    Option(
+        name="report",
+        metavar="DIR|URL",
+        parse=_report,
+        help="directory for report.json and report.html; with s3://BUCKET/PREFIX or file:DIR, each "
+        "session's report is kept there in a folder of its own",
+    ),
+    Option(
+        name="report_keep",
+        metavar="DURATION",
+        parse=_age,
+        help="delete older sessions' reports from the URL of the report (default: keep all)",
+    ),
     Option(
         name="metrics",
         metavar="FILE",
         help="file for metrics of the last run of each scenario, in Prometheus' text format",
+    ),
+    Option(
+        name="push",
+        metavar="URL",
+        parse=_gateway,
+        help="Pushgateway that gets the same metrics; RESILIENCE_PUSH_USER and "
+        "RESILIENCE_PUSH_PASSWORD log in",
     ),
     Option(
         name="dry_run",
@@ -255,7 +303,9 @@ class Settings:
     namespace: str = "default"
     seed: int | None = None
     report: str = ""
+    report_keep: float = 0.0
     metrics: str = ""
+    push: str = ""
     dry_run: bool = False
     audit: bool = False
     sandbox_nodes: int = 3
@@ -297,7 +347,12 @@ class Settings:
         """Directory for reports; None for none. Relative paths are resolved against the working
         directory.
         """
-        return Path(self.report).expanduser() if self.report else None
+        return Path(self.report).expanduser() if self.report and not self.report_url else None
+
+    @property
+    def report_url(self) -> str:
+        """URL of the store that keeps each session's report; "" for none."""
+        return self.report if _SCHEME.match(self.report) else ""
 
     @property
     def metrics_file(self) -> Path | None:

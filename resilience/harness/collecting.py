@@ -39,6 +39,7 @@ def check(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
         raise pytest.UsageError(f"resilience: {text}")
     if ours:
         check_targets(session(config))
+        check_places(config)
 
 
 def _is_ours(item: pytest.Item) -> bool:
@@ -54,6 +55,16 @@ def check_targets(session: Session) -> None:
     try:
         assert session.targets is not None
     except BadTarget as error:
+        raise pytest.UsageError(f"resilience: {error}") from None
+
+
+def check_places(config: pytest.Config) -> None:
+    """UsageError for a place of reports that cannot be used, before any cluster is opened."""
+    from resilience.publish import places
+
+    try:
+        places.check(config.stash[SETTINGS])
+    except ValueError as error:
         raise pytest.UsageError(f"resilience: {error}") from None
 
 

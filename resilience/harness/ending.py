@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+import secrets
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,7 @@ from resilience.harness import SESSION, exits, output
 from resilience.harness.signals import exit_code
 from resilience.model.masks import shown
 from resilience.model.verdict import Outcome
+from resilience.publish.places import Unpublished
 
 if TYPE_CHECKING:
     from resilience.harness.session import Session
@@ -28,7 +30,8 @@ def finish(session: pytest.Session, exitstatus: int) -> None:
         ours.files = _written(ours)
     except Exception as error:  # noqa: BLE001  the results are shown all the same
         why = str(error) if isinstance(error, OSError) else defect("the report", error)
-        ours.files = [shown(f"the report could not be written: {why}")]
+        written = error.lines if isinstance(error, Unpublished) else []
+        ours.files = [*written, shown(f"the report could not be written: {why}")]
         missing = True
     failed = output.nodes(session.config, "failed", "error")
     others = bool(failed - set(ours.outcomes))
@@ -47,22 +50,17 @@ def finish(session: pytest.Session, exitstatus: int) -> None:
 
 def _written(ours: Session) -> list[str]:
     """Lines that name the report. OSError when it cannot be written."""
-    settings = ours.settings
-    if not ours.records or not (settings.report_directory or settings.metrics_file):
+    if not ours.records:
         return []
-    from resilience import report
+    from resilience.publish import places
 
-    lines = []
-    if settings.report_directory:
-        step = os.environ.get("GITHUB_STEP_SUMMARY")
-        paths = report.write(
-            ours.records, settings.report_directory, step_summary=Path(step) if step else None
-        )
-        lines += [f"report: {paths.html}", f"        {paths.json}"]
-    if settings.metrics_file:
-        report.write_metrics(ours.records, settings.metrics_file)
-        lines.append(f"metrics: {settings.metrics_file}")
-    return lines
+    publishing = places.Session(
+        settings=ours.settings,
+        environment=os.environ,
+        now=datetime.now(UTC),
+        mark=secrets.token_hex(3),
+    )
+    return places.publish(ours.records, publishing)
 
 
 def summarise(reporter: Any, config: pytest.Config) -> None:

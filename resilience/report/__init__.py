@@ -10,8 +10,8 @@ All forms are made from one document. Records never contain data of Secrets, so 
 from __future__ import annotations
 
 from resilience.report.cause import cause
-from resilience.report.files import Paths, write, write_metrics
+from resilience.report.files import Paths, rendered, write, write_metrics
 from resilience.report.machine.properties import properties
 from resilience.report.table import summary
 
-__all__ = ["Paths", "cause", "properties", "summary", "write", "write_metrics"]
+__all__ = ["Paths", "cause", "properties", "rendered", "summary", "write", "write_metrics"]

@@ -32,22 +32,27 @@ def write(
 ) -> Paths:
     """Write report.json, report.html and summary.md; append to `step_summary` (the file of
     GITHUB_STEP_SUMMARY) if given. OSError when the directory cannot be written."""
+    files = rendered(records, time.time())
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    json_, html_, markdown_ = (_put(directory / name, text) for name, text in files.items())
+    if step_summary is not None:
+        with step_summary.open("a", encoding="utf-8") as file:
+            file.write(files["summary.md"])
+    return Paths(json=json_, html=html_, markdown=markdown_)
+
+
+def rendered(records: Sequence[RunRecord], now: float) -> dict[str, str]:
+    """The text of report.json, report.html and summary.md, by name; `now` in epoch seconds."""
     from resilience.report.document import document
     from resilience.report.html import html
     from resilience.report.markdown import markdown
 
-    made = document(records, time.time())
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    short = markdown(made)
-    paths = Paths(
-        json=_put(directory / "report.json", json.dumps(made, ensure_ascii=False) + "\n"),
-        html=_put(directory / "report.html", html(made)),
-        markdown=_put(directory / "summary.md", short),
-    )
-    if step_summary is not None:
-        with step_summary.open("a", encoding="utf-8") as file:
-            file.write(short)
-    return paths
+    made = document(records, now)
+    return {
+        "report.json": json.dumps(made, ensure_ascii=False) + "\n",
+        "report.html": html(made),
+        "summary.md": markdown(made),
+    }
 
 
 def write_metrics(records: Sequence[RunRecord], path: Path) -> None:

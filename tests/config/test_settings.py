@@ -69,6 +69,29 @@ def test_paths_begin_where_they_should() -> None:
     assert settle(cli=source(journal="/elsewhere")).journal_directory == Path("/elsewhere")
     assert settle().report_directory is None
     assert settle(cli=source(report="out")).report_directory == Path("out")
+    assert settle(cli=source(report="out")).report_url == ""
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/reports", "file:reports"])
+def test_a_url_is_not_a_folder(url: str) -> None:
+    assert settle(cli=source(report=url)).report_directory is None
+    assert settle(cli=source(report=url)).report_url == url
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("report", "gs://bucket/x"),
+        ("report_keep", "0s"),
+        ("report_keep", "-1d"),
+        ("push", "pushgateway:9091"),
+        ("push", "http://me:secret@pushgateway:9091"),
+        ("push", "ftp://pushgateway"),
+    ],
+)
+def test_a_place_that_no_report_can_go_to_is_refused(name: str, value: str) -> None:
+    with pytest.raises(BadSetting, match=f"--resilience-{name.replace('_', '-')}"):
+        settle(cli=source(**{name: value}))
 
 
 def test_every_option_has_a_setting_and_an_unambiguous_name() -> None:

@@ -76,6 +76,25 @@ def test_a_report_that_was_asked_for_and_cannot_be_written_is_no_pass(
     assert result.ret == 22
 
 
+def test_a_store_of_reports_keeps_each_session(
+    pytester: pytest.Pytester, run: Run, scenario: Path
+) -> None:
+    changes(pytester)
+    for _ in range(2):
+        assert run("--resilience-report=file:reports").ret == 0
+    kept = sorted(pytester.path.glob("reports/*/report.html"))
+    assert len(kept) == 2
+
+
+def test_a_store_that_cannot_be_used_is_refused_before_anything_runs(
+    pytester: pytest.Pytester, run: Run, scenario: Path
+) -> None:
+    changes(pytester)
+    result = run("--resilience-report=s3://bucket/x?regoin=x")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--resilience-report: store *unknown option 'regoin'*"])
+
+
 BROKEN_REPORT = """
 import pytest
 from resilience.report import files

@@ -1,0 +1,1 @@
+"""Places beyond this machine that get a finished run."""

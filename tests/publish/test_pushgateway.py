@@ -1,0 +1,116 @@
+"""Metrics to a Pushgateway, against a small one on loopback that keeps groups as the real one."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import threading
+from base64 import b64encode, urlsafe_b64decode
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from resilience.model.masks import MASKS
+from resilience.model.verdict import Outcome
+from resilience.publish.pushgateway import PushFailed, push
+from tests.report.made import record
+
+
+class Gateway:
+    """Groups by their path; a POST replaces the metrics of the names that it brings."""
+
+    def __init__(self) -> None:
+        self.groups: dict[str, dict[str, list[str]]] = {}
+        self.logins: list[str | None] = []
+        self.status = 200
+        self.body = b""
+        self.url = ""
+
+    def post(self, path: str, text: str) -> None:
+        brought: dict[str, list[str]] = {}
+        for line in text.splitlines():
+            if match := re.match(r"(\w+)\{", line):
+                brought.setdefault(match[1], []).append(line)
+        self.groups.setdefault(path, {}).update(brought)
+
+
+@pytest.fixture
+def gateway() -> Iterator[Gateway]:
+    made = Gateway()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            text = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            made.logins.append(self.headers.get("Authorization"))
+            if made.status == 200:
+                made.post(self.path, text)
+            self.send_response(made.status)
+            self.send_header("Content-Length", str(len(made.body)))
+            self.end_headers()
+            self.wfile.write(made.body)
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    made.url = f"http://127.0.0.1:{server.server_address[1]}"
+    try:
+        yield made
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_each_scenario_has_a_group_that_names_it(gateway: Gateway) -> None:
+    one = record()
+    assert push([one], gateway.url, {}) == 1
+    [path] = gateway.groups
+    match = re.fullmatch(
+        r"/metrics/job/resilience/scenario@base64/([^/]+)/file@base64/([^/]+)", path
+    )
+    assert match is not None
+    assert urlsafe_b64decode(match[1]).decode() == one.scenario.id
+    assert urlsafe_b64decode(match[2]).decode() == one.scenario.place.file
+
+
+def test_a_failed_run_leaves_the_last_success(gateway: Gateway) -> None:
+    good = dataclasses.replace(record(broken=False), outcome=Outcome.PASSED)
+    bad = dataclasses.replace(record(), scenario=good.scenario, outcome=Outcome.SERVICE_FAILED)
+    push([good], gateway.url, {})
+    [group] = gateway.groups.values()
+    success = group["resilience_last_success_timestamp_seconds"]
+    push([bad], gateway.url, {})
+    assert group["resilience_run_passed"][0].endswith(" 0")
+    assert group["resilience_last_success_timestamp_seconds"] == success
+
+
+def test_the_last_of_several_runs_counts(gateway: Gateway) -> None:
+    good = dataclasses.replace(record(broken=False), outcome=Outcome.PASSED)
+    bad = dataclasses.replace(good, outcome=Outcome.SERVICE_FAILED)
+    assert push([bad, good], gateway.url, {}) == 1
+    [group] = gateway.groups.values()
+    assert group["resilience_run_passed"][0].endswith(" 1")
+
+
+def test_credentials_come_from_the_environment(gateway: Gateway) -> None:
+    login = {"RESILIENCE_PUSH_USER": "ci", "RESILIENCE_PUSH_PASSWORD": "opensesame"}
+    push([record()], gateway.url, login)
+    push([record()], gateway.url, {})
+    assert gateway.logins == [f"Basic {b64encode(b'ci:opensesame').decode()}", None]
+    assert "opensesame" not in MASKS.over("it is opensesame")
+
+
+@pytest.mark.parametrize(("status", "body"), [(400, b"inconsistent"), (302, b""), (503, b"full")])
+def test_a_refusal_is_shown_in_its_own_words(gateway: Gateway, status: int, body: bytes) -> None:
+    gateway.status, gateway.body = status, body
+    with pytest.raises(PushFailed, match=f"HTTP {status} {body.decode()}".rstrip()):
+        push([record()], gateway.url, {})
+
+
+def test_an_absent_gateway_is_named() -> None:
+    with pytest.raises(PushFailed, match=r"Pushgateway http://127\.0\.0\.1:9"):
+        push([record()], "http://127.0.0.1:9", {})
