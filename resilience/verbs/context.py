@@ -294,6 +294,10 @@ class CheckContext(Context, Protocol):
         recover).
         """
 
+    def leave(self, text: str) -> None:
+        """Report what this check placed in the cluster and could not remove: the run ends as one
+        whose undo is incomplete."""
+
 
 class RunningProbe(Protocol):
     """A running probe. It ends with the run, however the run ends."""

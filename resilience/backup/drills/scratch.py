@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from resilience.backup.format.backup_clock import Clock, SystemClock
-from resilience.backup.format.errors import NoWall, RestoreRefused
+from resilience.backup.format.errors import NoWall, RestoreRefused, StillThere
 from resilience.cluster.errors import ClusterError, Conflict, NotFound
 from resilience.cluster.interface import LEASES, NAMESPACES, PODS, Cluster, Object, Resource
 from resilience.cluster.lease import ASK_EVERY, DURATION, Held, LeaseLock
@@ -37,6 +37,7 @@ LEASE = "resilience-drill"
 _POLICIES = Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
 _GONE_WITHIN = 120.0
 _ABORTED_WITHIN = 15.0
+_GONE_SOON = 15.0
 _PAUSE = 0.2
 _FINALIZER = "resilience/wall"
 
@@ -199,7 +200,7 @@ def _deleted(cluster: Cluster, name: str, uid: str) -> bool:
 
 def torn_down(cluster: Cluster, name: str, uid: str, *, clock: Clock) -> None:
     """Delete a scratch namespace; its wall falls with the last Pod. May be called again for one
-    that is already being deleted. `RestoreRefused` names Pods that do not end: their wall stays,
+    that is already being deleted. `StillThere` names Pods that do not end: their wall stays,
     and the next drill continues the deletion."""
     _keep_wall(cluster, name, [_FINALIZER])
     if not _deleted(cluster, name, uid) and _gone(cluster, name):
@@ -211,7 +212,7 @@ def torn_down(cluster: Cluster, name: str, uid: str, *, clock: Clock) -> None:
             _keep_wall(cluster, name, None)
         raise
     if left:
-        raise RestoreRefused(
+        raise StillThere(
             f"namespace {name} is being deleted, but these Pods have not ended after "
             f"{_GONE_WITHIN:.0f}s: {', '.join(left)}; the drill's NetworkPolicy stays until they "
             "do. Look at their nodes; the next drill continues the deletion"
@@ -272,9 +273,30 @@ def _expired(metadata: Mapping[str, Mapping[str, str]], now: datetime) -> bool:
         return False
 
 
-def wait_gone(cluster: Cluster, name: str, *, clock: Clock, uid: str = "") -> None:
-    """`RestoreRefused` when the namespace (with this uid) still exists after two minutes."""
-    until = clock.monotonic() + _GONE_WITHIN
+def left_by(cluster: Cluster, run: str, *, clock: Clock, within: float = _GONE_SOON) -> list[str]:
+    """Scratch namespaces of this run that do not go, each with its reason; [] once all are gone."""
+    if cluster.ended():
+        return []
+    try:
+        found = cluster.list(NAMESPACES, labels=OWNER)
+    except ClusterError as problem:
+        return [f"whether the scratch namespaces of the drill are gone is not known: {problem}"]
+    left = []
+    for metadata in (each["metadata"] for each in found):
+        if (metadata.get("annotations") or {}).get(HOLDER) == run:
+            name, uid = metadata["name"], metadata["uid"]
+            try:
+                wait_gone(cluster, name, clock=clock, uid=uid, within=within)
+            except (StillThere, ClusterError) as problem:
+                left.append(f"delete namespace {name}: {problem}")
+    return left
+
+
+def wait_gone(
+    cluster: Cluster, name: str, *, clock: Clock, uid: str = "", within: float = _GONE_WITHIN
+) -> None:
+    """`StillThere` when the namespace (with this uid) still exists after that time."""
+    until = clock.monotonic() + within
     while True:
         try:
             found = cluster.get(NAMESPACES, name)
@@ -283,15 +305,19 @@ def wait_gone(cluster: Cluster, name: str, *, clock: Clock, uid: str = "") -> No
         if uid and found["metadata"]["uid"] != uid:
             return
         if clock.monotonic() >= until:
-            raise RestoreRefused(
-                f"namespace {name} is still Terminating after {_GONE_WITHIN:.0f}s: "
-                f"{_why_it_stays(found)}; the next drill waits for it"
+            terminating = found["metadata"].get("deletionTimestamp")
+            what = f"Terminating after {within:.0f}s" if terminating else "there"
+            raise StillThere(
+                f"namespace {name} is still {what}: {_why_it_stays(found)}; the next drill waits "
+                "for it"
             )
         clock.wait(0.5)
 
 
 def _why_it_stays(namespace: Object) -> str:
     """What the namespace controller found in it (pkg/controller/namespace/deletion)."""
+    if not namespace["metadata"].get("deletionTimestamp"):
+        return "it was not deleted"
     found: Sequence[Mapping[str, str]] = (namespace.get("status") or {}).get("conditions") or ()
     reasons = [each.get("message", "") for each in found if each.get("status") == "True"]
     return "; ".join(filter(None, reasons)) or "it has no condition that says why"

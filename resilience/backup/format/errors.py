@@ -16,7 +16,8 @@ BackupError
 ├── UnknownFormat           written by a newer version: read it with that version
 ├── BadArchive              the tarball cannot be read safely
 ├── RestoreRefused          nothing was created, and why
-│   └── NoWall              a drill's wall is not proven: no workload was created
+│   ├── NoWall              a drill's wall is not proven: no workload was created
+│   └── StillThere          a scratch namespace that was deleted does not go
 ├── HookFailed              a hook of the application failed
 ├── VolumeFailed            a volume's stream lacks one of its four proofs
 │   └── HelperLost          its helper Pod was deleted in the meantime: it can be begun again
@@ -94,6 +95,10 @@ class RestoreRefused(BackupError):
 
 class NoWall(RestoreRefused):
     """A drill's wall is not proven."""
+
+
+class StillThere(RestoreRefused):
+    """A scratch namespace is a leftover."""
 
 
 class HookFailed(BackupError):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from resilience.backup.format.backup_clock import BorrowedClock
+from resilience.backup.format.backup_clock import BorrowedClock, SystemClock
 from resilience.cluster.errors import ClusterError
 from resilience.engine.guard.plan_permissions import of_drill, of_plan
 from resilience.engine.plan import scenario_reach
@@ -130,12 +130,15 @@ def _judged(
     run is refused."""
 
     def run(parameters: Judgement, context: CheckContext) -> str:
-        from resilience.backup.format.errors import BackupError, BadRequest, NoWall
+        from resilience.backup.format.errors import BackupError, BadRequest, NoWall, StillThere
 
         try:
             findings = judge(parameters.plan, context)
         except (NoWall, BadRequest) as problem:
             raise Refused(str(problem)) from problem
+        except StillThere as problem:
+            context.leave(str(problem))
+            raise NotMet(str(problem), final=True) from problem
         except (BackupError, ClusterError) as problem:
             raise NotMet(str(problem), final=True) from problem
         for finding in findings:
@@ -181,21 +184,28 @@ def _cluster(plan: Plan, context: CheckContext) -> str:
 
 def _drill(plan: Plan, context: CheckContext) -> Sequence[Finding]:
     from resilience.backup.drills import drill
+    from resilience.backup.drills.scratch import left_by
     from resilience.backup.plans.lifecycle import newest
     from resilience.backup.plans.own_snapshots import Here
 
     keys, clock = _keys(context), BorrowedClock(context.clock)
     here = Here(cluster=_cluster(plan, context), now=clock.now())
-    report = drill.run(
-        plan,
-        newest(_store(plan), plan, keys, here),
-        context.cluster,
-        clock=clock,
-        keys=keys,
-        prove=lambda namespace: list(_asked(plan, namespace, context)),
-        data=_data(plan, context),
-        holder=str(context.run),
-    )
+    snapshot = newest(_store(plan), plan, keys, here)
+    try:
+        report = drill.run(
+            plan,
+            snapshot,
+            context.cluster,
+            clock=clock,
+            keys=keys,
+            prove=lambda namespace: list(_asked(plan, namespace, context)),
+            data=_data(plan, context),
+            holder=str(context.run),
+        )
+    finally:
+        patience = SystemClock() if context.aborted else clock
+        for text in left_by(context.cluster, str(context.run), clock=patience):
+            context.leave(text)
     return report.findings
 
 

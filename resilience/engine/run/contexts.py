@@ -110,6 +110,11 @@ class StepContext:
     def add_finding(self, finding: Finding) -> None:
         self._state.findings.append(finding)
 
+    def leave(self, text: str) -> None:
+        if text not in self._state.left:
+            self._state.left.append(text)
+            self.note(What.UNDO, f"not undone: {text}", {"state": "failed"})
+
     def plan(self, name: str) -> Plan:
         from resilience.engine.plan.find_plan import find
 

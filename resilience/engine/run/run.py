@@ -166,7 +166,7 @@ class Run:
         """Stop measuring, then undo everything."""
         for deck in self._decks:
             deck.stop()
-        self.leftovers = teardown.put_back(self.state, self._clock)
+        self.leftovers = [*teardown.put_back(self.state, self._clock), *self.state.left]
 
     def _verdict(self, findings: list[Finding], reason: str) -> tuple[Outcome, str]:
         state, failures = self.state, self._failures()

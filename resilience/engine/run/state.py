@@ -58,6 +58,7 @@ class RunState:
     done: list[Done] = field(default_factory=list)
     verbs: dict[str, Verb] = field(default_factory=dict)
     residues: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
     struck_at: float | None = None
     sight: Sight = field(default_factory=Clear)
 

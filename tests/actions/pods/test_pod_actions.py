@@ -17,7 +17,7 @@ from resilience.model.timeline import What
 from resilience.model.values import Duration, Reference
 from resilience.model.verb import Phase
 from resilience.model.verdict import Outcome
-from tests.engine.fakes import WALL
+from tests.engine.fakes import WALL, FakeClock
 from tests.engine.helpers import World, step, world
 
 APP = Selector.parse("app=web")
@@ -203,7 +203,7 @@ def test_an_age_goes_by_the_clock_of_the_server(
 ) -> None:
     """The Pods are 10 minutes old to the cluster, whatever this host's clock says."""
     here.clock.wait(600.0)
-    monkeypatch.setattr(here.clock, "wall", lambda: WALL + here.clock.now + skew)
+    monkeypatch.setattr(FakeClock, "wall", lambda clock: WALL + clock.monotonic() + skew)
     monkeypatch.setattr(here.cluster, "now", lambda: WALL + here.clock.now)
     record = here.run(
         when=[step(KILL, Phase.WHEN, pods=APP, min_age=Duration.parse(age))],

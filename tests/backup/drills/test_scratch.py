@@ -7,8 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from resilience.backup.drills.scratch import HOLDER, LEASE, Origin, scratch, sweep, wall
+from resilience.backup.drills.scratch import HOLDER, LEASE, Origin, left_by, scratch, sweep, wall
 from resilience.backup.format.errors import RestoreRefused
+from resilience.cluster.errors import Unreachable
 from resilience.cluster.interface import LEASES, NAMESPACES, Resource
 from resilience.cluster.lease import DURATION
 from tests.backup.fakes import RESOURCES, FakeClock, FakeCluster
@@ -65,12 +66,41 @@ def test_a_namespace_that_does_not_end_is_told_with_its_own_reason(
 
     def stuck(*_: object, **__: object) -> None:
         condition = {"type": "NamespaceFinalizersRemaining", "status": "True", "message": message}
-        cluster.objects["namespaces", "", "shop-drill"]["status"] = {"conditions": [condition]}
+        space = cluster.objects["namespaces", "", "shop-drill"]
+        space["status"] = {"conditions": [condition]}
+        space["metadata"]["deletionTimestamp"] = cluster.stamp()
 
     monkeypatch.setattr(cluster, "delete", stuck)
     with pytest.raises(RestoreRefused, match=f"shop-drill is still Terminating.*{message}"):
         with scratch(cluster, "shop-drill", origin("first"), clock=clock, ttl=TTL):
             pass
+    told = left_by(cluster, "first", clock=clock)
+    assert len(told) == 1
+    assert told[0].startswith("delete namespace shop-drill: ")
+    assert message in told[0]
+    assert left_by(cluster, "second", clock=clock) == []
+
+
+def test_what_cannot_be_deleted_or_looked_for_is_a_leftover_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster, clock = made(), FakeClock()
+
+    def away(*_: object, **__: object) -> None:
+        raise Unreachable("no answer")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(cluster, "delete", away)
+        with (
+            pytest.raises(Unreachable),
+            scratch(cluster, "shop-drill", origin("first"), clock=clock, ttl=TTL),
+        ):
+            pass
+    assert (
+        "shop-drill is still there: it was not deleted" in left_by(cluster, "first", clock=clock)[0]
+    )
+    monkeypatch.setattr(cluster, "list", away)
+    assert left_by(cluster, "first", clock=clock)[0].endswith("is not known: no answer")
 
 
 def test_what_a_killed_drill_left_is_swept_by_the_next_once_its_holder_is_surely_dead() -> None:

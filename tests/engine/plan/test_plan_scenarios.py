@@ -1,16 +1,21 @@
-"""What a step of `drill.then` does is undone by its own verb: there is no verb named `drill`."""
+"""What a drill leaves: a step of `drill.then` is undone by its own verb, a namespace is named."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from resilience.backup.format.errors import StillThere
 from resilience.cluster.interface import SECRETS
-from resilience.engine.plan.plan_scenarios import asked_elsewhere
+from resilience.engine.plan.plan_scenarios import VERBS, _judged, asked_elsewhere
+from resilience.model.place import Place
+from resilience.model.scenario import Plan
 from resilience.model.verb import Family, Phase, Verb
-from resilience.model.verdict import Outcome
+from resilience.model.verdict import Finding, Outcome, Result
 from resilience.verbs.context import CheckContext
 from tests.engine.helpers import step, world
 
@@ -55,3 +60,25 @@ def test_the_verb_that_is_asked_in_a_drill_undoes_what_it_placed(tmp_path: Path)
     assert record.outcome is Outcome.PASSED, record.message
     assert [line for line in here.sink.lines if "place" in str(line)]
     assert here.cluster.find(SECRETS, "shop") == []
+
+
+@pytest.mark.parametrize("proven", [True, False])
+def test_a_scratch_namespace_that_does_not_go_is_a_leftover_and_no_failure_of_the_backup(
+    tmp_path: Path, proven: bool
+) -> None:
+    def judge(plan: Plan, context: CheckContext) -> Sequence[Finding]:
+        context.leave("delete namespace shop-drill: it is still Terminating")
+        if not proven:
+            raise StillThere("namespace shop-drill is still Terminating")
+        return [Finding(name="rto", result=Result.PASSED, promised="in time", measured="1s")]
+
+    plan = Plan(id="shop", title="shop", namespaces=("shop",), store="file:./data",
+                place=Place(file="shop.plan.yaml", line=1, column=1))  # fmt: skip
+    drill = dataclasses.replace(VERBS["intact"], run=_judged(judge))
+    here = world()
+    here.directory = tmp_path
+    record = here.run(then=[step(drill, Phase.THEN, plan=plan, kind="intact")])
+    assert record.outcome is Outcome.UNDO_INCOMPLETE
+    assert record.leftovers[0] == "delete namespace shop-drill: it is still Terminating"
+    assert "`resilience recover` tries again" in record.message
+    assert [each.name for each in record.findings if each.name == "rto"] == ["rto"] * proven
