@@ -13,27 +13,19 @@ from pathlib import Path
 from resilience.cluster import helper_pods
 from resilience.cluster.errors import ClusterError
 from resilience.cluster.interface import PODS, Cluster, Object
-from resilience.cluster.permit.consent_keys import PROTECTED
 from resilience.cluster.transport import HttpCluster
-from resilience.commands import rbac
+from resilience.commands import doctor_drains, rbac
 from resilience.config.settings import Settings
 from resilience.config.targets import Target
-from resilience.drain.filters import Allow, Fate, decide
 from resilience.engine.guard import consent, preflight
 from resilience.engine.guard.limits import Limits
-from resilience.engine.guard.permissions import every_step, of_step
 from resilience.engine.plan.scenario_reach import of_scenario
-from resilience.kube import objects
 from resilience.kube.clock import of_header
 from resilience.model.scenario import Scenario
 from resilience.verbs.context import Refused
 
 Line = tuple[bool | None, str, str]
 """(good, what, detail); None: not relevant, or unknown."""
-
-_ALL = Allow(empty_dir=True, bare=True)
-_MOST = 5
-"""Pods named in one line."""
 
 SKEW = 5.0
 """Tolerated clock skew in seconds: a 30-second Lease is renewed every 10, and the Date header has
@@ -90,34 +82,7 @@ def scenarios(
             yield False, scenario.id, f"refused: {error}"
         else:
             yield True, scenario.id, "nothing would be refused"
-            yield from _system_pods(scenario, cluster, given, targets)
-
-
-def _system_pods(
-    scenario: Scenario, cluster: HttpCluster, given: Settings, targets: Sequence[Target]
-) -> Iterator[Line]:
-    """Pods of the system's namespaces that a drain would evict if its node is theirs."""
-    namespace, where = scenario.namespace or given.namespace, Path(scenario.place.file).parent
-    rights = (right for step in every_step(scenario) for right in of_step(step, namespace, where))
-    if not any(right.resource == "pods/eviction" and not right.namespace for right in rights):
-        return
-    target = consent.target_of(cluster, targets)
-    if target is None and cluster.is_sandbox:
-        return
-    named = set(target.namespaces if target else ())
-    found = [
-        f"{objects.title(pod)} on {objects.node(pod)}"
-        for name in sorted(PROTECTED - named)
-        for pod in cluster.list(PODS, name)
-        if objects.node(pod) and decide(pod, _ALL).fate is Fate.EVICT
-    ]
-    if found:
-        more = f" and {len(found) - _MOST} more" if len(found) > _MOST else ""
-        pods = ", ".join(found[:_MOST]) + more
-        yield None, scenario.id, (
-            f"a drain of their node is refused for Pods of the system: {pods}; name their"
-            " namespace in `namespaces` of the target, or drain another node"
-        )  # fmt: skip
+            yield from doctor_drains.system_pods(scenario, cluster, given, targets)
 
 
 def refused(

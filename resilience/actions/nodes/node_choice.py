@@ -84,7 +84,7 @@ def pick(
         return [_named(node, nodes)]
     if isinstance(node, str):
         return [_biggest(nodes, pods)]
-    matching = [each for each in nodes if _matches(node, each, pods)]
+    matching = candidates(node, nodes, pods)
     names = ", ".join(sorted(objects.name(each) for each in nodes))
     if not matching:
         raise NothingToDo(
@@ -97,6 +97,17 @@ def pick(
     others = [each for each in matching if objects.name(each) not in spared]
     there = others if len(others) >= wanted else matching
     return objects.in_order(random.sample(objects.in_order(there), wanted))
+
+
+def candidates(
+    node: str | NodeQuery, nodes: Sequence[Object], pods: Sequence[Object]
+) -> list[Object]:
+    """All nodes of which the choice may be made; [] if there are none. Pure."""
+    if isinstance(node, NodeQuery):
+        return [each for each in nodes if _matches(node, each, pods)]
+    if node == BIGGEST:
+        return [_biggest(nodes, pods)] if nodes else []
+    return [each for each in nodes if objects.name(each) == node]
 
 
 def _count(node: NodeQuery) -> int | str:
@@ -140,7 +151,7 @@ def _biggest(nodes: Sequence[Object], pods: Sequence[Object]) -> Object:
     for pod in pods:
         if objects.node(pod) in counts and not objects.is_finished(pod):
             counts[objects.node(pod)] += 1
-    return max(objects.in_order(nodes)[::-1], key=lambda node: counts[objects.name(node)])
+    return max(objects.in_order(nodes), key=lambda node: counts[objects.name(node)])
 
 
 def rights(_: object, namespace: str) -> Sequence[Right]:

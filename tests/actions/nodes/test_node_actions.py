@@ -231,3 +231,12 @@ def test_a_prober_keeps_its_node_from_being_emptied_and_a_backups_helper_does_no
     spare_ourselves([helper])
     with pytest.raises(Refused, match="without it nothing could be measured"):
         spare_ourselves([helper, prober])
+
+
+def test_of_equally_big_nodes_the_first_by_name_is_the_biggest() -> None:
+    nodes = [{"metadata": {"name": name}} for name in ("n2", "n3", "n1")]
+    pods = [
+        {"metadata": {"name": f"p-{node}"}, "spec": {"nodeName": node}} for node in ("n3", "n2")
+    ]
+    [found] = pick("biggest", nodes, pods, "shop", Random(1))
+    assert found["metadata"]["name"] == "n2"
