@@ -88,6 +88,10 @@ def _possible_anywhere(parameters: Any, cluster: Any) -> None:
     return None
 
 
+def _no_helpers(parameters: Any, namespace: str, cluster: Any) -> Sequence[Any]:
+    return ()
+
+
 def _no_rights(parameters: Any, namespace: str) -> Sequence[Right]:
     return ()
 
@@ -111,9 +115,11 @@ class Verb:
     the API server; a verb without it is only described. `touches` says what the step changes, for
     consent; without it that is derived from `rights`. `possible` raises Refused when a cluster
     cannot do it at all, whatever the permissions; it is called before anything is touched, and
-    sends nothing. `may_last` allows `lasting: true` on a verb that is normally undone, for those
-    forms of it that need it (Residue.EVERYTHING always requires it). `undo` (actions) is called
-    with the data that `run` recorded; data is JSON, never code.
+    sends nothing. `helpers` returns the helper Pods that it will create on this cluster: whether
+    their namespaces admit them is asked before anything is touched. `may_last` allows
+    `lasting: true` on a verb that is normally undone, for those forms of it that need it
+    (Residue.EVERYTHING always requires it). `undo` (actions) is called with the data that `run`
+    recorded; data is JSON, never code.
     """
 
     name: str
@@ -133,6 +139,7 @@ class Verb:
     rights: Callable[[Any, str], Sequence[Right]] = _no_rights
     touches: Callable[[Any, str], Reach] | None = None
     possible: Callable[[Any, Any], None] = _possible_anywhere
+    helpers: Callable[[Any, str, Any], Sequence[Any]] = _no_helpers
     may_last: bool = False
     undo: Callable[..., None] | None = None
     undo_text: str = ""

@@ -9,14 +9,14 @@ scheduled and pull images like the Pods to be cut off.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from resilience.actions.network.network_policies import Wall, Way, policy
 from resilience.actions.undo import object_undo
 from resilience.cluster import helper_pods, wall_canary
 from resilience.cluster.errors import NotFound
 from resilience.cluster.helper_pods import HelperPod
-from resilience.cluster.interface import PODS, Object, Resource
+from resilience.cluster.interface import PODS, Cluster, Object, Resource
 from resilience.cluster.stand_in import StandIn
 from resilience.kube import objects
 from resilience.kube.selectors import Selector
@@ -114,18 +114,27 @@ def _name(part: str, context: ActionContext) -> str:
 
 
 def _pod(part: str, command: Sequence[str], stands_in: StandIn, context: ActionContext) -> Object:
-    helper = HelperPod(
+    helper = replace(
+        like(context.namespace, context.cluster),
         name=_name(part, context),
-        namespace=context.namespace,
-        purpose="canary",
         command=command,
-        image=helper_pods.image(context.cluster),
         labels={PART: part},
         annotations={object_undo.RUN: str(context.run)},
-        grace=1,
         stands_in=stands_in,
     )
     return helper.body()
+
+
+def like(namespace: str, cluster: Cluster) -> HelperPod:
+    """A canary that stands in for no Pod yet."""
+    return HelperPod(
+        name="resilience-canary",
+        namespace=namespace,
+        purpose="canary",
+        command=["python"],
+        image=helper_pods.image(cluster),
+        grace=1,
+    )
 
 
 def _between(wall: Wall, way: Way, other: str, context: ActionContext) -> Object:

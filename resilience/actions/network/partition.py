@@ -15,7 +15,7 @@ from typing import Literal
 from resilience.actions.network import canary, network_policies
 from resilience.actions.network.canary import POLICIES
 from resilience.actions.undo import object_undo
-from resilience.cluster.interface import PODS, Object
+from resilience.cluster.interface import PODS, Cluster, Object
 from resilience.cluster.stand_in import StandIn
 from resilience.drain.budgets import selects
 from resilience.kube import objects
@@ -80,6 +80,10 @@ def _describe(partition: Partition) -> str:
 def _bounds(partition: Partition) -> tuple[Duration, Duration]:
     lasting = partition.duration or Duration.of(0)
     return lasting, Duration(lasting.exact + LONGEST_PROOF.exact)
+
+
+def _helpers(_: Partition, namespace: str, cluster: Cluster) -> Sequence[Object]:
+    return [canary.like(namespace, cluster).body()]
 
 
 def run(partition: Partition, context: ActionContext) -> None:
@@ -199,6 +203,7 @@ VERB = Verb(
     check=_check,
     bounds=_bounds,
     rights=_rights,
+    helpers=_helpers,
     undo=object_undo.undo,
     undo_text="The NetworkPolicy is deleted, and the canary's Pods.",
     proof="A canary's connection is cut by the same policy before any other.",

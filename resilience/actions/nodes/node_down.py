@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from resilience.actions.nodes import host_timer, machines, node_choice
+from resilience.actions.pods import host_pod
 from resilience.actions.undo import object_undo
 from resilience.cluster.interface import Cluster, Object
 from resilience.kube import objects, readiness
@@ -81,6 +82,11 @@ def _possible(down: NodeDown, cluster: Cluster) -> None:
 
 def _stops_kubelets(cluster: Cluster) -> bool:
     return cluster.means.machines is not None and cluster.means.machines.stops_kubelets
+
+
+def _helpers(down: NodeDown, namespace: str, cluster: Cluster) -> Sequence[Object]:
+    by_timer = down.only and not _stops_kubelets(cluster)
+    return [host_pod.like("silence", namespace, cluster)] if by_timer else ()
 
 
 def _by_timer(down: NodeDown, context: ActionContext) -> bool:
@@ -164,6 +170,7 @@ VERB = Verb(
     may_last=True,
     rights=rights,
     possible=_possible,
+    helpers=_helpers,
     undo=undo,
     undo_text="The node is started, and is Ready and uncordoned as before.",
     residue=Residue.NAMED,

@@ -17,6 +17,7 @@ from resilience.actions.shared import manifest_errors
 from resilience.actions.shared.kinds import CLUSTER_SCOPED, plural
 from resilience.actions.shared.manifests import Manifest, read
 from resilience.actions.undo import object_undo, reverting
+from resilience.cluster import namespace_kinds
 from resilience.cluster.errors import ApiError, Conflict, NotFound, ServerTrouble
 from resilience.cluster.interface import NAMESPACES, Object, Resource
 from resilience.cluster.permit import grants
@@ -217,7 +218,18 @@ def _rights(apply: Apply, namespace: str) -> Sequence[Right]:
             for where in sorted({where for _, _, where in kinds} - {""})
         ]
         + [right for body in bodies for right in _bound(body, namespace)]
+        + [
+            right
+            for name in _own_namespaces(apply, bodies)
+            for right in namespace_kinds.rights(name)
+        ]
     )
+
+
+def _own_namespaces(apply: Apply, bodies: Sequence[Object]) -> Sequence[str]:
+    """Those that the undo deletes, once nobody else uses them."""
+    spaces = [body for body in bodies if body["kind"] == "Namespace" and body["apiVersion"] == "v1"]
+    return () if apply.keep else sorted(map(objects.name, spaces))
 
 
 def _bound(body: Object, namespace: str) -> Sequence[Right]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from resilience.actions.pods import host_kill, pod_action
+from resilience.actions.pods import host_kill, host_pod, pod_action
 from resilience.actions.pods.choice import PodChoice, complaints
 from resilience.actions.undo import object_undo
 from resilience.cluster.interface import Cluster, Object
@@ -45,6 +45,10 @@ def _possible(_: Crash, cluster: Cluster) -> None:
             "with `privileged = true` in the target, use `kill` with `grace: 0s`, or run this "
             "scenario on the sandbox"
         )
+
+
+def _helpers(_: Crash, namespace: str, cluster: Cluster) -> Sequence[Object]:
+    return () if cluster.is_sandbox else [host_pod.like("crash", namespace, cluster)]
 
 
 def run(crash: Crash, context: ActionContext) -> None:
@@ -114,6 +118,7 @@ VERB = Verb(
     residue=Residue.NAMED,
     residue_text="crashed containers count one more restart",
     possible=_possible,
+    helpers=_helpers,
     undo=object_undo.undo,
     undo_text="The helper on the node is deleted.",
     proof="The watch shows the container restarted or the Pod not ready.",

@@ -13,7 +13,7 @@ from resilience.actions.network import canary
 from resilience.actions.undo import object_undo
 from resilience.cluster import helper_pods
 from resilience.cluster.helper_pods import Access, HelperPod
-from resilience.cluster.interface import PODS, Object
+from resilience.cluster.interface import PODS, Cluster, Object
 from resilience.kube import objects
 from resilience.verbs.context import ActionContext, ActionFailed
 
@@ -40,13 +40,32 @@ def run(
 
 def body(purpose: str, node: str, program: Sequence[str], context: ActionContext) -> Object:
     """The Pod's manifest."""
+    name = f"resilience-{purpose}-{context.random.randrange(16**6):06x}"
+    marks = {object_undo.RUN: str(context.run)}
+    return _helper(purpose, name, context.namespace, program, node, marks, context.cluster)
+
+
+def like(purpose: str, namespace: str, cluster: Cluster) -> Object:
+    """Such a Pod, to ask whether the namespace admits it."""
+    return _helper(purpose, f"resilience-{purpose}", namespace, [""], "", {}, cluster)
+
+
+def _helper(
+    purpose: str,
+    name: str,
+    namespace: str,
+    program: Sequence[str],
+    node: str,
+    annotations: Mapping[str, str],
+    cluster: Cluster,
+) -> Object:
     helper = HelperPod(
-        name=f"resilience-{purpose}-{context.random.randrange(16**6):06x}",
-        namespace=context.namespace,
+        name=name,
+        namespace=namespace,
         purpose=purpose,
         command=["python", "-I", "-c", *program],
-        image=helper_pods.image(context.cluster),
-        annotations={object_undo.RUN: str(context.run)},
+        image=helper_pods.image(cluster),
+        annotations=annotations,
         lifetime=60,
         node=node,
         access=Access.HOST,

@@ -3,38 +3,24 @@
 Checked when the run's own objects there are already gone. Workloads, bare Pods and Services that
 have neither a controller nor a run's mark count as a user's; so do ConfigMaps, Secrets and claims
 that a user's tool wrote. What applications, operators and the control plane keep there is deleted
-with it."""
+with it. What may not be listed may be there: such a namespace is left, and the missing permission
+is named."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-from resilience.actions.shared.workload import CRONJOBS
 from resilience.actions.undo.reverting import RUN
 from resilience.backup.objects.rules import RESTORE
 from resilience.cluster.errors import Forbidden, NotFound
-from resilience.cluster.interface import (
-    CONFIGMAPS,
-    DAEMONSETS,
-    DEPLOYMENTS,
-    JOBS,
-    PODS,
-    SECRETS,
-    SERVICES,
-    STATEFULSETS,
-    Cluster,
-    Object,
-    Resource,
-)
+from resilience.cluster.interface import Cluster, Object, Resource
+from resilience.cluster.namespace_kinds import DATA, WORKLOADS
 from resilience.kube import objects
+from resilience.verbs.context import ActionFailed
 
 MOST = 3
 """Objects named in a message."""
-
-CLAIMS = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
-WORKLOADS = (DEPLOYMENTS, STATEFULSETS, DAEMONSETS, CRONJOBS, JOBS, PODS, SERVICES)
-DATA = (CONFIGMAPS, SECRETS, CLAIMS)
 
 PEOPLE = re.compile(r"^(kubectl|helm|argocd|flux|kustomize|terraform|pulumi|k9s|lens)", re.I)
 """Field managers of tools that people use."""
@@ -56,8 +42,13 @@ def of(cluster: Cluster, namespace: Object) -> list[str]:
 def _there(cluster: Cluster, resource: Resource, namespace: str) -> Iterator[Object]:
     try:
         yield from cluster.list(resource, namespace)
-    except (Forbidden, NotFound):  # invisible, or not served
+    except NotFound:  # not served
         return
+    except Forbidden as error:
+        raise ActionFailed(
+            f"namespace {namespace} is not deleted, since what others keep in it cannot be seen: "
+            f"{error.message}; `resilience rbac` prints the permissions"
+        ) from error
 
 
 def _is_run_s(obj: Object) -> bool:

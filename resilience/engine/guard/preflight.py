@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from resilience.cluster.errors import ApiError, NotFound
-from resilience.cluster.interface import NAMESPACES, Cluster
+from resilience.cluster import namespace_kinds
+from resilience.cluster.errors import ApiError, Forbidden, Invalid, NotFound
+from resilience.cluster.interface import NAMESPACES, PODS, Cluster, Object
 from resilience.cluster.requests.request import Request
 from resilience.engine.guard import rbac
 from resilience.engine.guard.permissions import RUN, Need, every_step, flattened, merged, needed
 from resilience.kube import objects
-from resilience.model.scenario import Scenario
+from resilience.model.scenario import Scenario, Step
 from resilience.model.verb import Right
 from resilience.verbs.context import Refused
 
@@ -33,6 +34,35 @@ def ask(cluster: Cluster, scenario: Scenario, namespace: str, journal: str) -> N
     creates = any(step.verb.name == "apply" for step in flattened(scenario.given))
     more = absent(cluster, namespace, creates)
     require(cluster, [*needed(scenario, namespace, journal), *more])
+    for step in every_step(scenario):
+        if not step.optional:
+            for pod in step.verb.helpers(step.parameters, namespace, cluster):
+                _admitted(cluster, pod, step)
+
+
+def _admitted(cluster: Cluster, pod: Object, step: Step) -> None:
+    """Refused if the API server does not admit a helper Pod: by its PodSecurity, a quota, a limit
+    range, a webhook. A namespace that the run itself creates cannot be asked yet."""
+    where = objects.namespace(pod)
+    try:
+        cluster.create(PODS, pod, where, dry_run=True)
+    except (Forbidden, Invalid) as error:
+        raise Refused(
+            f"`{step.title}` needs a helper Pod in namespace {where}, which does not admit it: "
+            f"{error.message}{_privileged(pod)}"
+        ) from error
+    except ApiError:  # a webhook without dry runs, for instance: then nobody can say
+        return
+
+
+def _privileged(pod: Object) -> str:
+    [container] = pod["spec"]["containers"]
+    if not (container.get("securityContext") or {}).get("privileged"):
+        return ""
+    return (
+        ". This helper reaches into the node, so only PodSecurity level `privileged` admits it; use"
+        " a verb that needs none (`kill`, `evict`, `drain`), or run this scenario on the sandbox"
+    )
 
 
 def require(cluster: Cluster, needs: Sequence[Need]) -> None:
@@ -91,6 +121,7 @@ def absent(cluster: Cluster, namespace: str, creates: bool) -> Sequence[Need]:
             ) from None
         found = [Right(verb=verb, group="", resource="namespaces")
                  for verb in ("get", "create", "delete")]  # fmt: skip
+        found += namespace_kinds.rights(namespace)
         return merged((right, f"namespace {namespace} does not exist yet") for right in found)
     except ApiError:
         return ()  # without the permission to see it, which is checked as well

@@ -24,6 +24,7 @@ from resilience.probes.prober.launch import (
     VIA_DOC,
     Launch,
     Via,
+    incluster_helpers,
     incluster_reach,
     incluster_rights,
     launcher,
@@ -184,11 +185,16 @@ def _describe(http: Http) -> str:
 
 
 def _rights(http: Http, namespace: str) -> Sequence[Right]:
-    if http.url:
-        return ()
     where = http.namespace or namespace
+    if http.url:
+        return incluster_rights(where) if http.via == "pod" else ()
     service = Right(verb="get", group="", resource="services", namespace=where)
     return (service, *(() if http.via == "direct" else incluster_rights(where)))
+
+
+def _helpers(http: Http, namespace: str, cluster: Any) -> Sequence[Any]:
+    where = http.namespace or namespace
+    return incluster_helpers(http.via, where, cluster, service=bool(http.service))
 
 
 def _touches(http: Http, namespace: str) -> Reach:
@@ -276,6 +282,7 @@ VERB = Verb(
     check=_check,
     rights=_rights,
     touches=_touches,
+    helpers=_helpers,
     undo=remove,
     undo_text="The prober's Pod and its Secret are deleted.",
     example=(

@@ -20,6 +20,7 @@ from resilience.probes.prober.launch import (
     VIA_DOC,
     Launch,
     Via,
+    incluster_helpers,
     incluster_reach,
     incluster_rights,
     launcher,
@@ -78,11 +79,16 @@ def _describe(tcp: Tcp) -> str:
 
 
 def _rights(tcp: Tcp, namespace: str) -> Sequence[Right]:
-    if tcp.host:
-        return ()
     where = tcp.namespace or namespace
+    if tcp.host:
+        return incluster_rights(where) if tcp.via == "pod" else ()
     service = Right(verb="get", group="", resource="services", namespace=where)
     return (service, *(() if tcp.via == "direct" else incluster_rights(where)))
+
+
+def _helpers(tcp: Tcp, namespace: str, cluster: Any) -> Sequence[Any]:
+    where = tcp.namespace or namespace
+    return incluster_helpers(tcp.via, where, cluster, service=bool(tcp.service))
 
 
 def _touches(tcp: Tcp, namespace: str) -> Reach:
@@ -146,6 +152,7 @@ VERB = Verb(
     check=lambda tcp: list(_check(tcp)),
     rights=_rights,
     touches=_touches,
+    helpers=_helpers,
     undo=remove,
     undo_text="The prober's Pod and its Secret are deleted.",
     example=(

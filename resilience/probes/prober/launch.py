@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 
 from resilience.cluster.reach import is_inside
 from resilience.model.step_reach import Reach
+from resilience.model.values import RunId
 from resilience.model.verb import Right
 from resilience.probes.prober.samples import SampleLog
 from resilience.verbs.context import ActionFailed
@@ -51,6 +52,19 @@ def incluster_rights(namespace: str) -> Sequence[Right]:
     wanted = (("create", "pods"), ("get", "pods"), ("delete", "pods"), ("get", "pods/log"),
               ("create", "secrets"), ("delete", "secrets"))  # fmt: skip
     return [Right(verb=v, group="", resource=r, namespace=namespace) for v, r in wanted]
+
+
+def incluster_helpers(via: Via, namespace: str, cluster: Any, *, service: bool) -> Sequence[Any]:
+    """Such a prober's Pod, if there will be one; `service` as for `launcher`."""
+    from resilience.cluster import helper_pods
+    from resilience.cluster.reach import route
+    from resilience.probes.prober.incluster import Site
+
+    chosen = route(cluster, via) if service or via != "auto" else "direct"
+    if chosen == "direct":
+        return ()
+    site = Site(namespace=namespace, name=f"{PREFIX}00000000", run=RunId(""))
+    return [site.pod(helper_pods.image(cluster), 0)]
 
 
 def incluster_reach(via: Via, namespace: str) -> Reach:

@@ -1,0 +1,29 @@
+"""Which objects show that somebody uses a namespace: who deletes it has to list them first."""
+
+from __future__ import annotations
+
+from resilience.cluster.interface import (
+    CONFIGMAPS,
+    DAEMONSETS,
+    DEPLOYMENTS,
+    JOBS,
+    PODS,
+    SECRETS,
+    SERVICES,
+    STATEFULSETS,
+    Resource,
+)
+from resilience.model.verb import Right
+
+CRONJOBS = Resource("batch", "v1", "cronjobs", "CronJob")
+CLAIMS = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
+WORKLOADS = (DEPLOYMENTS, STATEFULSETS, DAEMONSETS, CRONJOBS, JOBS, PODS, SERVICES)
+DATA = (CONFIGMAPS, SECRETS, CLAIMS)
+
+
+def rights(namespace: str) -> list[Right]:
+    """To see all of them."""
+    return [
+        Right(verb="list", group=each.group, resource=each.plural, namespace=namespace)
+        for each in (*WORKLOADS, *DATA)
+    ]
