@@ -30,6 +30,10 @@ _GROWN_BY = {
 }
 
 
+GROWN = frozenset(_GROWN_BY)
+"""Kinds of which controllers recreate theirs."""
+
+
 _ROLE_BINDING = "RoleBinding.rbac.authorization.k8s.io"
 _RIGHTS = frozenset(
     f"{kind}.rbac.authorization.k8s.io"
@@ -87,16 +91,28 @@ def root_certificate(obj: Object) -> str:
     return "published by the cluster itself" if ours else ""
 
 
+_ENDPOINT_CONTROLLERS = frozenset(
+    {
+        "endpoint-controller",
+        "endpointslice-controller.k8s.io",
+        "endpointslicemirroring-controller.k8s.io",
+    }
+)
+"""Values of the label `managed-by`. People write it too: Kubernetes' documentation asks for `staff`
+or `cluster-admins` on an EndpointSlice that is written by hand."""
+
+
 def managed_endpoints(obj: Object) -> str:
     """Addresses of Pods that are gone (pkg/controller/endpoint, endpointslice)."""
     metadata = obj["metadata"]
     labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
     managed = identity(obj) == "Endpoints" and (
-        "endpoints.kubernetes.io/managed-by" in labels
+        labels.get("endpoints.kubernetes.io/managed-by") in _ENDPOINT_CONTROLLERS
         or "endpoints.kubernetes.io/last-change-trigger-time" in annotations
     )
     sliced = identity(obj) == "EndpointSlice.discovery.k8s.io"
-    slices = sliced and "endpointslice.kubernetes.io/managed-by" in labels
+    manager = labels.get("endpointslice.kubernetes.io/managed-by")
+    slices = sliced and manager in _ENDPOINT_CONTROLLERS
     return "managed by the endpoint controllers" if managed or slices else ""
 
 

@@ -22,7 +22,7 @@ from resilience.backup.format.velero import Found, understood
 from resilience.backup.objects.kind_identity import identity
 from resilience.backup.proof.diff import Change, Difference, Key, changes, compared
 from resilience.backup.proof.expected_names import expected
-from resilience.backup.proof.may_be_absent import is_derived, why_absent
+from resilience.backup.proof.may_be_absent import is_derived, made_by_controller, tied, why_absent
 from resilience.backup.proof.may_differ import ANY, LIST, STATUS, Entry, owners
 from resilience.backup.take.discover import discover, kind_name
 from resilience.backup.take.scope import Scope, left_out
@@ -186,6 +186,7 @@ class _Comparer:
         self._kinds = {kind_name(kind): kind for kind in found.kinds}
         self._by_identity = {identity(_as_object(kind)): kind for kind in found.kinds}
         self._versions, self._with_status = found.versions, found.with_status
+        self._recreated = _recreated(snapshot)
         self.proof = Proof()
 
     def note(self, result: _Result) -> None:
@@ -203,7 +204,11 @@ class _Comparer:
         recorded = found.parsed()
         with understood(found.address):
             wanted = expected(recorded, self._namespaces)
-            reason = why_absent(recorded) or self._terms.absent(recorded)
+            reason = (
+                why_absent(recorded)
+                or self._terms.absent(recorded)
+                or tied(recorded, self._recreated)
+            )
         metadata = wanted["metadata"]
         where = (found.address.resource, metadata.get("namespace", ""), metadata["name"])
         if reason:
@@ -269,6 +274,22 @@ class _Comparer:
     def _uids(self) -> frozenset[str]:
         """Of all recorded objects; only read where an owner is missing."""
         return frozenset(line.uid for line in self._snapshot.contents)
+
+
+def _recreated(snapshot: Snapshot) -> Mapping[str, str]:
+    """Recorded owners that controllers make anew, by uid."""
+    others = (line for line in snapshot.contents if line.kind not in ("Pod", "ReplicaSet"))
+    owning = {uid for line in others for uid in line.owners}
+    made = {
+        line.uid
+        for line in snapshot.contents
+        if line.uid in owning and line.kind in ("Pod", "ReplicaSet", "ControllerRevision", "Job")
+    }
+    return {
+        line.uid: f"{line.kind} {line.address.name}"
+        for line, each in (snapshot.contents.pairs() if made else ())
+        if line.uid in made and made_by_controller(each.parsed())
+    }
 
 
 def _as_object(kind: Resource) -> Object:

@@ -7,7 +7,7 @@ leaves out by mistake is reported as removed. Pure.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from resilience.backup.objects.kind_identity import identity
@@ -31,6 +31,8 @@ _MADE_BY_CONTROLLERS = frozenset(
 )
 _CERTIFICATES = ("kube-root-ca.crt", "openshift-service-ca.crt")
 _TOKEN = re.compile(r"-token-[a-z0-9]{5}")
+_SLICES_MADE = re.compile(r"endpointslice(mirroring)?-controller\.k8s\.io")
+"""Others write this label too, people among them: their slices must exist."""
 _OWN_RIGHTS = frozenset(
     f"{kind}.rbac.authorization.k8s.io"
     for kind in ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
@@ -77,14 +79,12 @@ def of_the_cluster(obj: Object) -> str:
     if kind == "Pod" and "kubernetes.io/config.mirror" in annotations:
         return "the mirror of a static Pod"
     if kind == "Endpoints" and (
-        "endpoints.kubernetes.io/managed-by" in labels
+        labels.get("endpoints.kubernetes.io/managed-by") == "endpoint-controller"
         or "endpoints.kubernetes.io/last-change-trigger-time" in annotations
     ):
         return "managed by the endpoint controllers"
-    if (
-        kind == "EndpointSlice.discovery.k8s.io"
-        and "endpointslice.kubernetes.io/managed-by" in labels
-    ):
+    slices = str(labels.get("endpointslice.kubernetes.io/managed-by", ""))
+    if kind == "EndpointSlice.discovery.k8s.io" and _SLICES_MADE.fullmatch(slices):
         return "managed by the endpoint controllers"
     if kind == "APIService.apiregistration.k8s.io" and (
         "kube-aggregator.kubernetes.io/automanaged" in labels
@@ -118,6 +118,16 @@ def why_absent(obj: Object) -> str:
     if kind in _OWN_RIGHTS and re.match(r"pytest-resilience(-|$)", metadata["name"]):
         return "the permissions of these runs themselves"
     return made_by_controller(obj) or _ended(obj) or of_the_cluster(obj) or _generated_token(obj)
+
+
+def tied(obj: Object, recreated: Mapping[str, str]) -> str:
+    """Why it may be absent if all its owners are among those that controllers recreate, which
+    `recreated` names by their recorded uid. The garbage collector deleted it with the last one."""
+    owners = {str(each["uid"]) for each in obj["metadata"].get("ownerReferences") or ()}
+    if not owners or owners - recreated.keys() or identity(obj) == "PersistentVolumeClaim":
+        return ""
+    names = ", ".join(sorted(recreated[uid] for uid in owners))
+    return f"owned by {names} alone, which is recreated without it"
 
 
 def is_derived(obj: Object, helpers: Collection[str] = ()) -> bool:

@@ -38,6 +38,7 @@ def places(request: RestoreRequest, snapshot: Snapshot) -> frozenset[str]:
     found.discard("")
     _require_declared(snapshot, found)
     _require_mapped(request, snapshot, found)
+    _require_apart(request, snapshot, found)
     _require_data(request, snapshot, found)
     return frozenset(map(request.targets.namespace, found))
 
@@ -79,6 +80,21 @@ def _require_mapped(request: RestoreRequest, snapshot: Snapshot, found: set[str]
             f"snapshot {snapshot.name} holds objects in {_some(stray)}, which is mapped to no "
             "namespace; nothing was restored"
         )
+
+
+def _require_apart(request: RestoreRequest, snapshot: Snapshot, found: set[str]) -> None:
+    """Objects of one name would be one object then, and the first would silently stand for the
+    others: the mark of this restore is on it."""
+    sources: dict[str, list[str]] = {}
+    for name in sorted(found):
+        sources.setdefault(request.targets.namespace(name), []).append(name)
+    for target, names in sources.items():
+        if len(names) > 1:
+            raise RestoreRefused(
+                f"{_some(names)} of snapshot {snapshot.name} would both go to namespace {target}, "
+                "where objects of the same name are one; nothing was restored. Map each to a "
+                "namespace of its own, or restore one at a time with --namespace"
+            )
 
 
 def _require_data(request: RestoreRequest, snapshot: Snapshot, found: set[str]) -> None:

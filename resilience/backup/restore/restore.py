@@ -30,6 +30,7 @@ from resilience.backup.objects.related import Need, needs
 from resilience.backup.objects.restore_plan import Indexed, Passes, Stage, plan
 from resilience.backup.objects.rules import RESTORE, Allocations, strip, with_allocations
 from resilience.backup.objects.selection import EVERYTHING, Chosen, Selection
+from resilience.backup.objects.short_lived import goes_with_owner, recreated_owners
 from resilience.backup.objects.skips import reason_to_skip
 from resilience.backup.objects.velero_hooks import restore_hooks
 from resilience.backup.restore.outcome import STATUS_LEFT, Item, Outcome, RestoreReport
@@ -134,6 +135,7 @@ class _Restore:
         self._links = OwnerLinks(cluster)
         self._chosen = Chosen(request.selection)
         self._passes = Passes()
+        self._recreated: Mapping[str, str] = {}
         self._places = frozenset[str]()
         self._asking = False
         self._unasked: set[tuple[str, str, str]] = set()
@@ -155,6 +157,7 @@ class _Restore:
         self._places = places(self._request, self._snapshot)
         began = self._clock.monotonic()
         self._passes = plan(self._index)
+        self._recreated = recreated_owners(self._snapshot) if self._passes.owners else {}
         self._links.inside = self._passes.owners & self._passes.owned.keys()
         self._kinds.expect(self._defined_kinds())
         self._choose()
@@ -305,7 +308,7 @@ class _Restore:
             self._report.hooks += restore_hooks(obj)
         needed = self._chosen.only_needed(kind, obj)
         with understood(found.address):
-            if reason := self._passes.twin_of(kind, old) or reason_to_skip(obj):
+            if reason := self._reason_to_skip(kind, old, obj):
                 self._note(kind, obj, Written(Outcome.LEFT, reason), {})
                 return
             owners = list(obj["metadata"].get("ownerReferences") or ())
@@ -328,6 +331,13 @@ class _Restore:
         existing: Existing = "skip" if needed else self._request.existing
         crew.give(
             lambda: self._acted(act, resource, obj, existing, status), (kind, obj, old, rewrites)
+        )
+
+    def _reason_to_skip(self, kind: str, uid: str, obj: Object) -> str:
+        return (
+            self._passes.twin_of(kind, uid)
+            or reason_to_skip(obj)
+            or goes_with_owner(obj, self._recreated)
         )
 
     def _status_of(self, kind: str, obj: Object, rewrites: dict[str, list[str]]) -> Any:

@@ -87,8 +87,8 @@ def custom(kind: str, group: str) -> Object:
                 "labels": {
                     "controller-uid": "u",
                     "kubernetes.io/bootstrapping": "x",
-                    "endpoints.kubernetes.io/managed-by": "x",
-                    "endpointslice.kubernetes.io/managed-by": "x",
+                    "endpoints.kubernetes.io/managed-by": "endpoint-controller",
+                    "endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io",
                     "kube-aggregator.kubernetes.io/automanaged": "x",
                 },
                 "annotations": {

@@ -23,9 +23,13 @@ def job(*conditions: tuple[str, str]) -> Any:
     return thing("batch/v1", "Job", status={"conditions": found})
 
 
-MANAGED = {"labels": {"endpoints.kubernetes.io/managed-by": "c"}}
+MANAGED = {"labels": {"endpoints.kubernetes.io/managed-by": "endpoint-controller"}}
 CHANGED = {"annotations": {"endpoints.kubernetes.io/last-change-trigger-time": "t"}}
-SLICED = {"labels": {"endpointslice.kubernetes.io/managed-by": "c"}}
+SLICED = {"labels": {"endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io"}}
+MIRRORED = {"labels": {"endpointslice.kubernetes.io/managed-by":
+                       "endpointslicemirroring-controller.k8s.io"}}  # fmt: skip
+BY_PEOPLE = {"labels": {"endpointslice.kubernetes.io/managed-by": "staff",
+                        "endpoints.kubernetes.io/managed-by": "cluster-admins"}}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -55,6 +59,11 @@ SLICED = {"labels": {"endpointslice.kubernetes.io/managed-by": "c"}}
         ("managed_endpoints", thing("v1", "Service", metadata=MANAGED), ""),
         ("managed_endpoints", thing("discovery.k8s.io/v1", "EndpointSlice", metadata=SLICED),
          "managed by the endpoint controllers"),
+        ("managed_endpoints", thing("discovery.k8s.io/v1", "EndpointSlice", metadata=MIRRORED),
+         "managed by the endpoint controllers"),
+        ("managed_endpoints", thing("discovery.k8s.io/v1", "EndpointSlice", metadata=BY_PEOPLE),
+         ""),
+        ("managed_endpoints", thing("v1", "Endpoints", metadata=BY_PEOPLE), ""),
         ("managed_endpoints", thing("discovery.k8s.io/v1", "EndpointSlice"), ""),
         ("managed_endpoints", thing("discovery.k8s.io/v1", "EndpointSlice", metadata=MANAGED), ""),
         ("automatic", thing("apiregistration.k8s.io/v1", "APIService", metadata={

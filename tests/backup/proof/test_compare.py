@@ -21,6 +21,7 @@ RESTORE = {
     "restore",
     "rules",
     "safety",
+    "short_lived",
     "skips",
     "writing",
 }

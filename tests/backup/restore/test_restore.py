@@ -380,6 +380,30 @@ def test_into_another_namespace_everything_that_names_it_follows() -> None:
     assert target.objects["deployments.apps", "copy", "checkout"]["spec"]["replicas"] == 1
 
 
+@pytest.mark.parametrize("mapping", [{"shop": "bank"}, {"shop": "copy", "bank": "copy"}])
+def test_two_namespaces_into_one_are_refused_before_anything_is_written(
+    mapping: dict[str, str],
+) -> None:
+    source = shop()
+    source.namespace("bank")
+    source.add(config_map("settings", "bank", colour="other"))
+    target = FakeCluster()
+    with pytest.raises(RestoreRefused, match=r"bank, shop of snapshot one would both go to"):
+        brought_back(stored(source, "shop", "bank"), target, targets=Targets(namespaces=mapping))
+    assert created(target) == []
+
+
+def test_two_namespaces_may_change_places() -> None:
+    source = shop()
+    source.namespace("bank")
+    source.add(config_map("only-here", "bank"))
+    target = FakeCluster()
+    swapped = Targets(namespaces={"shop": "bank", "bank": "shop"})
+    assert brought_back(stored(source, "shop", "bank"), target, targets=swapped).complete
+    assert ("configmaps", "shop", "only-here") in target.objects
+    assert ("secrets", "bank", "password") in target.objects
+
+
 def test_a_storage_class_is_mapped_in_claims_and_templates() -> None:
     source = shop()
     source.add(
