@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from yaml.nodes import MappingNode, Node, ScalarNode
 
-from resilience.language import ids
+from resilience.language import ids, windows
 from resilience.language.compiled import record_of
 from resilience.language.matrix import Combination, combinations
 from resilience.language.shape import rules, spelling
@@ -161,17 +161,19 @@ def _scenario(
         return None
     form = ScenarioForm(**values)
     _publish(form.namespace, *form.tags)
+    apart = windows.apart(form.while_)
     return Scenario(
         id=identity + ids.suffix(combination),
         title=title,
         tags=form.tags,
         namespace=form.namespace,
         seed=form.seed,
-        given=form.given,
-        probes=form.while_,
+        given=(*form.given, *apart.before),
+        probes=apart.probes,
         when=form.when,
-        then=form.then,
+        then=(*apart.after, *form.then),
         settle=form.settle,
+        baseline=windows.baseline(apart.probes, form.baseline),
         matrix=combination,
         description=form.description,
         place=reading.place(root),

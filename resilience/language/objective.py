@@ -16,6 +16,7 @@ from resilience.language.shape.reading import WRONG, Entry, Reading, what
 from resilience.language.shape.scalars import SCALARS
 from resilience.language.shape.shapes import Shape
 from resilience.language.text.near import nearest, quoted
+from resilience.model.error_budget import ErrorBudget
 from resilience.model.scenario import Objective
 from resilience.model.values import Availability, Duration
 
@@ -23,6 +24,7 @@ KEYS = {
     "availability": SCALARS[Availability],
     "longest_outage": SCALARS[Duration],
     "recovery": SCALARS[Duration],
+    "error_budget": SCALARS[ErrorBudget],
 }
 """The fixed keys."""
 
@@ -32,6 +34,8 @@ DOCS = {
     "longest_outage": "The longest span without enough good answers; 0s allows none.",
     "recovery": "How long after the last action had ended requests may still fail, until ten in a "
     "row and all later ones are answered well.",
+    "error_budget": "What the service may fail in a period, such as 0.1% of 30d, and how much of "
+    "that this scenario may burn: all of it, or a part, such as 5% of 0.1% of 30d.",
 }
 
 PERCENTILE = r"p(100|[1-9][0-9]?)(\.[0-9]{1,3})?"
@@ -66,6 +70,7 @@ def _objective(values: dict[str, Any]) -> Objective:
         availability=values.get("availability"),
         longest_outage=values.get("longest_outage"),
         recovery=values.get("recovery"),
+        error_budget=values.get("error_budget"),
         latency=dict(sorted(latency.items())),
     )
 
@@ -76,9 +81,7 @@ def _read(entry: Entry, reading: Reading, label: str) -> Any:
         shape = SCALARS[Duration]
     if shape is None:
         message = f"unknown key {quoted(entry.key)} in {quoted(label)}"
-        expected = (
-            "`availability`, `longest_outage`, `recovery`, or a percentile of latency such as `p99`"
-        )
+        expected = f"{', '.join(map(quoted, KEYS))}, or a percentile of latency such as `p99`"
         return reading.wrong(entry.key_node, message, expected, _guess(entry.key))
     return shape.read(entry.node, reading, entry.key)
 

@@ -15,13 +15,24 @@ from fractions import Fraction
 
 from yaml.nodes import Node
 
+from resilience.language import windows
 from resilience.language.shape.reading import Reading, child
-from resilience.language.text.near import listed, nearest, quoted
-from resilience.model.scenario import DEFAULT_RATE, Objective, Step
+from resilience.language.text.near import quoted
+from resilience.model.scenario import (
+    BASELINE,
+    DEFAULT_BASELINE,
+    DEFAULT_RATE,
+    ONCE,
+    Objective,
+    Step,
+)
 from resilience.model.values import Duration, Rate
 
 BEYOND_PERCENTILE = 10
 """Samples that must lie above a percentile before it can be judged."""
+
+RULE_OF_THREE = 3
+"""No failure among n requests proves at most 3/n, at 95%."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,44 +42,72 @@ class _Impossible:
 
 
 def check(
-    probe: Step, node: Node, when: Sequence[Step], settle: Duration, reading: Reading
+    probe: Step,
+    node: Node,
+    when: Sequence[Step],
+    settle: Duration,
+    reading: Reading,
+    baseline: Duration | None = None,
 ) -> None:
     """Record objectives of a probe that cannot be judged."""
-    if probe.objective is None:
-        return
-    span = _span(probe, node, when, reading)
-    if span is None:
+    if not windows.check(probe, node, when, reading) or probe.objective is None:
         return
     rate = probe.rate or DEFAULT_RATE
-    longest = _longest(span, settle)
+    for word in [word for word in probe.during if word not in ONCE] or [""]:
+        steps, more = windows.span(word, when, baseline or DEFAULT_BASELINE) if word else (when, _0)
+        after = _0 if word == BASELINE else settle
+        longest = _longest(steps, Duration(more.exact + after.exact))
+        _enough(probe.objective, node, rate, longest, _where(word), reading)
+    _resolution(probe.objective, rate, node, reading)
+    _budget(probe.objective, rate, node, reading)
+    _no_recovery(probe, node, reading)
+
+
+_0 = Duration.of(0)
+
+
+def _where(word: str) -> str:
+    return f"the window {quoted(word)}" if word else "`when` and `settle`"
+
+
+def _enough(
+    objective: Objective, node: Node, rate: Rate, longest: Duration, where: str, reading: Reading
+) -> None:
     most = math.floor(longest.exact * rate.per_second)
-    for promise in _promises(probe.objective):
+    for promise in _promises(objective):
         if promise.needs > most:
             reading.wrong(
                 node,
                 f"{promise.promise} needs {promise.needs:,} samples, and at {rate} no more than "
-                f"{most:,} fit into the {longest} that `when` and `settle` may take at most",
+                f"{most:,} fit into the {longest} that {where} may take at most",
                 _remedy(promise.needs, longest),
             )
-    _resolution(probe.objective, rate, node, reading)
 
 
-def _span(probe: Step, node: Node, when: Sequence[Step], reading: Reading) -> Sequence[Step] | None:
-    """The steps in which the objective is judged."""
-    if probe.during is None:
-        return when
-    found = [step for step in when if step.name == probe.during]
-    if len(found) == 1:
-        return found
-    names = sorted({step.name for step in when if step.name})
-    message = f"{len(found) or 'no'} steps" if found else "no step"
+def _budget(objective: Objective, rate: Rate, node: Node, reading: Reading) -> None:
+    """What fails between two requests is not seen: no failure in n proves at most 3/n."""
+    budget = objective.error_budget
+    if budget is None or budget.allowed * rate.per_second >= RULE_OF_THREE:
+        return
+    needed = math.ceil(RULE_OF_THREE / budget.allowed)
     reading.wrong(
-        child(node, "during") or node,
-        f"{message} under `when:` has the name {quoted(probe.during)}",
-        listed(quoted(name) for name in names) or "the `name:` of a step there",
-        nearest(probe.during, names),
+        node,
+        f"an error budget of {budget} allows {Duration.of(budget.allowed)} of failure, and at "
+        f"{rate} as much may fail unseen",
+        f"a rate of at least {needed}/s, or a larger budget",
     )
-    return None
+
+
+def _no_recovery(probe: Step, node: Node, reading: Reading) -> None:
+    """An objective about the fault in a probe that looks away before it."""
+    if set(probe.during) - {*ONCE} == {BASELINE} and probe.objective is not None:
+        for key in ("recovery", "error_budget"):
+            if getattr(probe.objective, key) is not None:
+                reading.wrong(
+                    child(node, "during") or node,
+                    f"`{key}` is about the fault, and `during` ends before it",
+                    "`during: [baseline, fault, recovery]`",
+                )
 
 
 def _longest(span: Sequence[Step], settle: Duration) -> Duration:

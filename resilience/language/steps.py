@@ -13,13 +13,14 @@ from typing import Any
 
 from yaml.nodes import MappingNode, Node
 
+from resilience.language import windows
 from resilience.language.compose import is_null
 from resilience.language.shape import keys, misplaced
 from resilience.language.shape.reading import WRONG, Entry, Reading, Wrong, child, what
 from resilience.language.shape.records import Field, Record
 from resilience.language.shape.shapes import Shape
-from resilience.language.text.near import quoted
-from resilience.model.scenario import DEFAULT_WITHIN, Step
+from resilience.language.text.near import listed, quoted
+from resilience.model.scenario import DEFAULT_WITHIN, ONCE, WINDOWS, Step
 from resilience.model.verb import Phase, Residue, Unusable, Verb
 
 _NESTING = 8
@@ -174,7 +175,15 @@ def _common(node: MappingNode, verb: Verb, entries: Mapping[str, Entry], reading
     values = record.read_entries(allowed, node, reading, verb.name)
     if "objective" in meant or "lasting" in meant:
         return WRONG  # reported already, as a misspelt key
-    if keys.measures(verb, reading.phase) and "objective" not in entries:
+    if keys.measures(verb, reading.phase) and (
+        found := _asked_once(verb, entries, values, reading)
+    ):
+        return found
+    if (
+        keys.measures(verb, reading.phase)
+        and "objective" not in entries
+        and windows.measured(values.get("during") or ())
+    ):
         return reading.wrong(
             entries[verb.name].key_node,
             f"the probe `{verb.name}` has no objective",
@@ -187,6 +196,28 @@ def _common(node: MappingNode, verb: Verb, entries: Mapping[str, Entry], reading
             "`lasting: true` next to it, to confirm that this is intended",
         )
     return WRONG if any(v is WRONG for v in values.values()) else record.cls(**values)
+
+
+def _asked_once(
+    verb: Verb, entries: Mapping[str, Entry], values: dict[str, Any], reading: Reading
+) -> Wrong | None:
+    """The words of `during` as a tuple; problems of a probe that only asks once."""
+    during = values.get("during", ())
+    if during is WRONG:
+        return None
+    values["during"] = during = (during,) if isinstance(during, str) else during
+    if verb.ask is None and set(during) & set(ONCE):
+        return reading.wrong(entries["during"].node, f"`{verb.name}` cannot ask just once",
+                             listed(map(quoted, WINDOWS)))  # fmt: skip
+    if not windows.measured(during):
+        for key in ("objective", "rate", "abort_below"):
+            if key in entries:
+                return reading.wrong(
+                    entries[key].key_node,
+                    f"`{key}` is next to a probe that asks once (`during: {', '.join(during)}`)",
+                    "a window in `during` as well, or no such key",
+                )
+    return None
 
 
 def _made(

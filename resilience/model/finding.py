@@ -29,6 +29,7 @@ class Kind(Enum):
     OUTAGE = "longest outage"
     LATENCY = "latency"
     RECOVERY = "recovery"
+    BUDGET = "error budget"
     CHECK = "check"
 
     @property
@@ -86,7 +87,7 @@ class Evidence:
     time, and `unknown` are the ones that no other request covers. `resolution` is the largest span
     in which no request was sent. `needed` is how many requests or answers the objective requires.
     For latency: `answered` counts answers and timeouts, `slow` those certainly over the limit,
-    `allowed` the most that may be, `slowest` is the slowest.
+    `allowed` the most that may be, `slowest` is the slowest. `budget` is the whole error budget.
     """
 
     window: float
@@ -111,6 +112,7 @@ class Evidence:
     slow: int = 0
     allowed: int = 0
     slowest: float = 0.0
+    budget: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,15 +121,17 @@ class Finding:
 
     `limit` is the objective and `value` the measurement, both in `unit`; `low` and `high` are the
     bounds of the value over everything unknown. `percentile` belongs to LATENCY, `subject` is the
-    probe or workload, `reason` is set where the result is NOT_MEASURED. `outages` are given where
-    the finding is about them. `circumstances` describe what happened around a failure: which action
-    was running, which Pods and Events were involved.
+    probe or workload, `during` the window if the probe has several, `reason` is set where the
+    result is NOT_MEASURED. `outages` are given where the finding is about them. `circumstances`
+    describe what happened around a failure: which action was running, which Pods and Events were
+    involved.
     """
 
     name: str
     result: Result
     kind: Kind = Kind.CHECK
     subject: str = ""
+    during: str = ""
     percentile: float | None = None
     limit: float | None = None
     unit: Unit | None = None

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Annotated, Any, Literal
 
 from resilience.kube.selectors import Selector
+from resilience.model.error_budget import ErrorBudget
 from resilience.model.inside import Dump, PlanHook, Sentinel, Volumes
 from resilience.model.place import Place
 from resilience.model.values import Availability, Duration, Rate
@@ -15,6 +16,15 @@ from resilience.model.verb import Phase, Verb, parameter
 
 DEFAULT_SETTLE = Duration.of(5)
 """How long objectives are still judged after `when:` has ended."""
+
+DEFAULT_BASELINE = Duration.of(10)
+"""How long is measured before `when:`, where a probe needs that."""
+
+BASELINE, FAULT, RECOVERY = WINDOWS = ("baseline", "fault", "recovery")
+"""Words of `during` that name a window; the three follow one another without a gap."""
+
+BEFORE, AFTER = ONCE = ("before", "after")
+"""Words of `during` that ask once, as a check."""
 
 DEFAULT_WITHIN = Duration.of(60)
 """A step's default deadline: long enough for a rollout, short enough for CI."""
@@ -31,6 +41,7 @@ class Objective:
     availability: Availability | None = None
     longest_outage: Duration | None = None
     recovery: Duration | None = None
+    error_budget: ErrorBudget | None = None
     latency: Mapping[float, Duration] = field(default_factory=dict)
 
 
@@ -39,11 +50,11 @@ class Step:
     """One step. `parameters` is an instance of `verb.parameters`.
 
     `rate`, `objective`, `during`, `abort_below` are set on probes only; `rate` always on a probe
-    that measures. `during` names a step of `when` in whose span the objective is judged; without
-    it, the span is all of `when`. `path` counts the steps of a phase from 0, as in "when[2]"; a
-    step inside a flow verb is prefixed with its parent's path: "when[2].repeat[0]",
-    "when[1].refused". `within` without `within_given` is the default. `lasting` accepts that
-    nothing is undone.
+    that measures. `during` names the windows in which the objective is judged, each apart: words of
+    `WINDOWS`, or steps of `when`; without it, the span is all of `when`. `path` counts the steps of
+    a phase from 0, as in "when[2]"; a step inside a flow verb is prefixed with its parent's path:
+    "when[2].repeat[0]", "when[1].refused". `within` without `within_given` is the default.
+    `lasting` accepts that nothing is undone.
     """
 
     verb: Verb
@@ -57,7 +68,7 @@ class Step:
     optional: bool = False
     rate: Rate | None = None
     objective: Objective | None = None
-    during: str | None = None
+    during: tuple[str, ...] = ()
     abort_below: Availability | None = None
     lasting: bool = False
 
@@ -73,6 +84,7 @@ class Scenario:
 
     `id` is the pytest node id (a slug, with `[key=value]` when from a matrix).
     `namespace` "" means: the target's default namespace. `seed` None: chosen at run time, printed.
+    `baseline` None: nothing is waited for before `when`.
     """
 
     id: str
@@ -85,6 +97,7 @@ class Scenario:
     when: tuple[Step, ...]
     then: tuple[Step, ...]
     settle: Duration = DEFAULT_SETTLE
+    baseline: Duration | None = None
     matrix: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
     place: Place

@@ -44,11 +44,22 @@ class Outcome(Enum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
     """A span of monotonic time in which objectives are judged, `since` inclusive. `over` is when
-    the last action in it had ended, None where that is not known."""
+    the last action in it had ended, None where that is not known. `name` is what `during` calls it,
+    "" for the only one; `kinds` are the objectives that are judged in it, None for all."""
 
     since: float
     until: float
     over: float | None = None
+    name: str = ""
+    kinds: frozenset[Kind] | None = None
+
+    def called(self, probe: str, metric: str) -> str:
+        """The name of a finding: `checkout.fault.availability` in the window `fault`."""
+        return ".".join(part for part in (probe, "_".join(self.name.split()), metric) if part)
+
+    def judges(self, kind: Kind) -> bool:
+        """Whether an objective of that kind is judged in it."""
+        return self.kinds is None or kind in self.kinds
 
     @property
     def length(self) -> float:

@@ -15,6 +15,7 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
+from resilience.model.error_budget import ErrorBudget
 from resilience.model.samples import Answer, Sample
 from resilience.model.scenario import Objective
 from resilience.model.values import Availability, Duration
@@ -49,13 +50,16 @@ def judge(observed: Observed, objective: Objective, window: Window) -> list[Find
     """One finding per promise, in the order of the objective's fields."""
     case = _Case(observed, objective, window)
     findings: list[Finding] = []
-    if objective.availability is not None:
+    if objective.availability is not None and window.judges(Kind.AVAILABILITY):
         findings.append(case.availability(objective.availability))
-    if objective.longest_outage is not None:
+    if objective.longest_outage is not None and window.judges(Kind.OUTAGE):
         findings.append(case.longest_outage(objective.longest_outage))
-    if objective.recovery is not None:
+    if objective.recovery is not None and window.judges(Kind.RECOVERY):
         findings.append(case.recovery(objective.recovery))
-    findings += [case.latency(*promise) for promise in sorted(objective.latency.items())]
+    if objective.error_budget is not None and window.judges(Kind.BUDGET):
+        findings.append(case.error_budget(objective.error_budget))
+    if window.judges(Kind.LATENCY):
+        findings += [case.latency(*promise) for promise in sorted(objective.latency.items())]
     return findings
 
 
@@ -83,7 +87,7 @@ class _Case:
             reason = reason or self._doubt(found.most > lost * found.planned)
             reason = reason or self._doubt(asked < needed)
         return Finding(
-            name=f"{self.observed.name}.availability",
+            name=self.window.called(self.observed.name, "availability"),
             kind=Kind.AVAILABILITY,
             unit=Unit.RATIO,
             limit=float(promised.exact),
@@ -108,7 +112,7 @@ class _Case:
             reason = reason or self._doubt(found.high > limit + fine)
             reason = reason or (None if found.ended else Reason.STILL_OUT)
         return Finding(
-            name=f"{self.observed.name}.longest_outage",
+            name=self.window.called(self.observed.name, "longest_outage"),
             kind=Kind.OUTAGE,
             unit=Unit.SECONDS,
             limit=limit,
@@ -134,7 +138,7 @@ class _Case:
             if not reason and found.steady < measures.STEADY_RUN:
                 reason = Reason.STILL_OUT
         return Finding(
-            name=f"{self.observed.name}.recovery",
+            name=self.window.called(self.observed.name, "recovery"),
             kind=Kind.RECOVERY,
             unit=Unit.SECONDS,
             limit=limit,
@@ -142,6 +146,32 @@ class _Case:
             low=found.low,
             high=found.high,
             evidence=self._evidence(needed=measures.STEADY_RUN),
+            **self._ended(broken, reason),
+        )
+
+    def error_budget(self, promised: ErrorBudget) -> Finding:
+        """The share of the budget that the failed moments were; each lasts an interval."""
+        found, budget = bounds.failures(self.seen), float(promised.whole)
+        low, high = (count * self.interval / budget for count in (found.least, found.most))
+        limit = float(promised.share.exact)
+        fine = self.interval * FINE / budget
+        broken = low > limit + fine
+        reason: Reason | None = None
+        if not broken:
+            reason = self._too_few(found.planned, 1)
+            reason = reason or self._doubt(high > limit + fine)
+            reason = reason or (None if self.outages.ended else Reason.STILL_OUT)
+        return Finding(
+            name=self.window.called(self.observed.name, "error_budget"),
+            kind=Kind.BUDGET,
+            unit=Unit.RATIO,
+            limit=limit,
+            value=None if reason else (low if broken else high),
+            low=low,
+            high=high,
+            promised=str(promised),
+            outages=self.outages.best,
+            evidence=self._evidence(budget=budget),
             **self._ended(broken, reason),
         )
 
@@ -166,7 +196,7 @@ class _Case:
         low = measures.percentile(found.best, percentile)
         high = measures.percentile(found.worst, percentile)
         return Finding(
-            name=f"{self.observed.name}.p{percentile:g}",
+            name=self.window.called(self.observed.name, f"p{percentile:g}"),
             kind=Kind.LATENCY,
             percentile=percentile,
             unit=Unit.SECONDS,
@@ -188,6 +218,7 @@ class _Case:
         result = Result.NOT_MEASURED if reason else Result.PASSED
         return {
             "subject": self.observed.name,
+            "during": self.window.name,
             "result": Result.FAILED if broken else result,
             "reason": reason,
         }

@@ -122,6 +122,7 @@ def _finding(finding: Finding, zero: float) -> FindingJson:
         name=finding.name,
         result=finding.result.value,
         probe=finding.subject,
+        during=finding.during,
         kind=finding.kind.value,
         percentile=finding.percentile,
         limit=finding.limit,

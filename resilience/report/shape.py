@@ -48,11 +48,16 @@ class FindingJson(TypedDict):
     """One objective against one measurement."""
 
     name: Annotated[
-        str, "stable, for machines: PROBE.availability, PROBE.longest_outage, PROBE.p99"
+        str,
+        "stable, for machines: PROBE.availability, PROBE.longest_outage, PROBE.p99; with several "
+        "windows PROBE.WINDOW.availability",
     ]
     result: Annotated[str, "passed, failed, not measured"]
     probe: Annotated[str, "the probe that measured it; empty for a check"]
-    kind: Annotated[str, "availability, longest outage, latency; check: all else"]
+    during: Annotated[str, "the window, if the probe has several; its objectives are judged apart"]
+    kind: Annotated[
+        str, "availability, longest outage, latency, recovery, error budget; check: all else"
+    ]
     percentile: Annotated[float | None, "of a latency"]
     limit: Annotated[float | None, "the objective, in `unit`; null if it is not a number"]
     unit: Annotated[str | None, "of limit, value, low and high: ratio, seconds, count, bytes"]

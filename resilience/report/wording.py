@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 
 from resilience.model.finding import Evidence, Finding, Kind, Outage, Reason, Result
-from resilience.model.scenario import Scenario
+from resilience.model.scenario import BASELINE, FAULT, RECOVERY, Scenario
 from resilience.model.values import Availability, Duration
 from resilience.model.words import counts, many, percent, span
 
@@ -34,6 +34,8 @@ def promised(finding: Finding) -> str:
         return finding.promised
     if finding.kind is Kind.AVAILABILITY:
         return str(Availability(Fraction(str(finding.limit))))
+    if finding.kind is Kind.BUDGET:
+        return f"at most {finding.promised}"
     return f"at most {Duration.of(finding.limit)}"
 
 
@@ -91,12 +93,17 @@ def lines(finding: Finding, said: set[str] | None = None) -> list[str]:
 def kept(findings: Sequence[Finding]) -> list[str]:
     """What a run that passed measured: numbers first, those of one probe together."""
     ordered = sorted(findings, key=lambda finding: finding.value is None)
-    probes = {each.subject: list[str]() for each in ordered if each.kind.is_objective}
+    probes = {subject(each): list[str]() for each in ordered if each.kind.is_objective}
     for finding in ordered:
         if finding.kind.is_objective:
-            probes[finding.subject].append(brief(finding))
+            probes[subject(finding)].append(brief(finding))
     own = [f"{probe}: {', '.join(texts)}" for probe, texts in probes.items()]
     return [*own, *(brief(each) for each in ordered if not each.kind.is_objective)]
+
+
+def subject(finding: Finding) -> str:
+    """`checkout`, `checkout (baseline)`: the probe, and its window if it has several."""
+    return f"{finding.subject} ({finding.during})" if finding.during else finding.subject
 
 
 def _metric(finding: Finding) -> str:
@@ -109,6 +116,8 @@ def _number(finding: Finding) -> str:
     value = finding.value or 0.0
     if finding.kind is Kind.AVAILABILITY:
         return percent(Fraction(str(value)))
+    if finding.kind is Kind.BUDGET:
+        return _burnt(value)
     if finding.kind is Kind.OUTAGE and not finding.outages:
         return "none"
     return span(value)
@@ -160,11 +169,26 @@ def _recovery(finding: Finding, evidence: Evidence) -> str:
     return f"{_range(span(finding.low or 0.0), span(finding.high))} after the last action had ended"
 
 
+def _budget(finding: Finding, evidence: Evidence) -> str:
+    low, high = finding.low or 0.0, finding.high or 0.0
+    failed = (
+        _range(span(low * evidence.budget), span(high * evidence.budget)) if high else "nothing"
+    )
+    burnt = _range(_burnt(low), _burnt(high))
+    return f"{burnt} burnt: {failed} failed of the {span(evidence.budget)} that may"
+
+
+def _burnt(ratio: float) -> str:
+    """Rounded up: what was burnt is never less than it says."""
+    return f"{math.ceil(round(ratio * 1e6, 3)) / 1e4:g}%"
+
+
 _MEASURED: Mapping[Kind, Callable[[Finding, Evidence], str]] = {
     Kind.AVAILABILITY: _availability,
     Kind.OUTAGE: _outage,
     Kind.LATENCY: _latency,
     Kind.RECOVERY: _recovery,
+    Kind.BUDGET: _budget,
 }
 
 
@@ -173,6 +197,8 @@ def _open(finding: Finding, evidence: Evidence) -> str:
         return _share(finding)
     if finding.kind in (Kind.OUTAGE, Kind.RECOVERY):
         return _outages(finding)
+    if finding.kind is Kind.BUDGET:
+        return _budget(finding, evidence)
     if finding.low is None or finding.high is None:
         return f"unknown for {evidence.unknown:,} of {evidence.planned:,} requests"
     return _range(span(finding.low), span(finding.high))
@@ -279,12 +305,19 @@ def unknown(evidence: Evidence) -> str:
     )
 
 
+_LONGER = {
+    BASELINE: "a longer `baseline`",
+    FAULT: "`sleep` under `when`, before the fault ends",
+    RECOVERY: "a longer `settle`",
+}
+
+
 def _more_requests(finding: Finding, evidence: Evidence) -> str:
     needed, length = evidence.needed, evidence.window
     rate = math.ceil(needed / length) if length else needed
     return (
         f"raise `rate` to {rate}/s, or measure for {span(needed * evidence.interval)} "
-        "(a longer `settle`, or `sleep` under `when`)"
+        f"({_LONGER.get(finding.during, 'a longer `settle`, or `sleep` under `when`')})"
     )
 
 

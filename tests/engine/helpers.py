@@ -64,6 +64,7 @@ class World:
         when: Sequence[Step] = (),
         then: Sequence[Step] = (),
         settle: float = 5.0,
+        baseline: float | None = None,
         sinks: Sequence[Sink] = (),
         **options: Any,
     ) -> RunRecord:
@@ -78,6 +79,7 @@ class World:
             when=tuple(when),
             then=tuple(then),
             settle=Duration.of(settle),
+            baseline=None if baseline is None else Duration.of(baseline),
             place=Place(str(self.directory / "x.scenario.yaml"), 1, 1),
         )
 

@@ -59,7 +59,8 @@ class ToyProbe:
                           lost=len(bad)),) if bad else ()  # fmt: skip
         result = Result.NOT_MEASURED if ratio is None else (
             Result.PASSED if passed else Result.FAILED)  # fmt: skip
-        return [Finding(name=f"{self.name}.availability", result=result, value=ratio,
+        name = window.called(self.name, "availability")
+        return [Finding(name=name, during=window.name, result=result, value=ratio,
                         kind=Kind.AVAILABILITY, subject=self.name, low=ratio, high=ratio,
                         unit=Unit.RATIO, limit=objective.availability.ratio,
                         promised=str(objective.availability), measured=f"{ratio}",

@@ -281,7 +281,7 @@ VERBS: Mapping[str, Verb | Unusable] = {
         verb("recovered", C, frozenset({Phase.WHEN, Phase.THEN}), Nothing),
         verb("restarts", C, frozenset({Phase.THEN}), Restarts),
         verb("matches_snapshot", C, frozenset({Phase.THEN}), Same),
-        verb("http", P, PROBE | {Phase.THEN}, Http),
+        verb("http", P, PROBE | {Phase.THEN}, Http, ask=lambda http, context: "answered"),
         verb("tcp", P, PROBE, Tcp),
         verb("disruption_budget", P, PROBE, Budget, measures=False),
     )

@@ -11,13 +11,12 @@ from threading import Event, Thread
 
 from resilience.cluster.errors import ClusterError
 from resilience.engine.base.abort import Why
-from resilience.engine.run import vacuous
+from resilience.engine.run import vacuous, windows
 from resilience.engine.run.contexts import StepContext
 from resilience.engine.run.state import RunState
 from resilience.model.report import ProbeRecord
 from resilience.model.scenario import Step
 from resilience.model.timeline import What
-from resilience.model.verb import Family, Phase
 from resilience.model.verdict import Finding, Reason, Result, Window
 from resilience.verbs.context import ActionFailed, Attempt, Concluding, NotMet, RunningProbe
 
@@ -119,14 +118,15 @@ class Deck:
             member.probe.stop()
             self._note(member.probe, "stopped")
 
-    def judge(self, window: Window) -> list[Finding]:
-        """Every objective, compared with what was measured in the window, or in the span of the
-        step that the probe's `during` names."""
+    def judge(self, window: Window, baseline: float | None = None) -> list[Finding]:
+        """Every objective, compared with what was measured in each window of its probe. `baseline`
+        is when that window began, None if there was none."""
+        spans = windows.Spans.of(self._state, window, baseline)
         findings: list[Finding] = []
         for member in self._members:
-            span = self._during(member.step, window)
-            span = replace(span, over=self._over_at(span))
-            findings += [_placed(finding, member.step) for finding in member.probe.judge(span)]
+            for span in spans.of_step(member.step):
+                found = member.probe.judge(span)
+                findings += [_placed(each, member.step) for each in found]
         return findings
 
     def vacuous(self) -> Iterator[Finding]:
@@ -147,37 +147,6 @@ class Deck:
     def records(self) -> list[ProbeRecord]:
         """What was recorded, for the report."""
         return [member.probe.record() for member in self._members]
-
-    def _over_at(self, span: Window) -> float:
-        """When the last action of `when` that began in that span had ended."""
-        actions = [
-            done.record
-            for done in self._state.done
-            if done.record.phase == Phase.WHEN.value
-            and done.record.facts.get("family") == Family.ACTION.value
-            and span.since <= done.record.started <= span.until
-        ]
-        ended = [span.until if each.ended is None else each.ended for each in actions]
-        return min(max(ended, default=span.since), span.until)
-
-    def _during(self, step: Step, window: Window) -> Window:
-        settle = max(
-            0.0,
-            window.until
-            - max(
-                (
-                    done.record.ended or window.until
-                    for done in self._state.done
-                    if done.record.phase == "when"
-                ),
-                default=window.until,
-            ),
-        )
-        for done in self._state.done:
-            if step.during is not None and done.record.title == step.during:
-                until = window.until if done.record.ended is None else done.record.ended + settle
-                return Window(since=done.record.started, until=min(until, window.until))
-        return window
 
     def _look(self, watched: list[_Member]) -> None:
         while not self._over.wait(LOOK_EVERY):

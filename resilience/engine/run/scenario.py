@@ -24,7 +24,7 @@ from resilience.engine.run.probe_group import NotSteady
 from resilience.engine.run.run import Run, Trouble
 from resilience.engine.run.steps import Stopped, outcome_of
 from resilience.model.report import RunRecord
-from resilience.model.scenario import Scenario, Step
+from resilience.model.scenario import RECOVERY, Scenario, Step
 from resilience.model.timeline import Entry, What
 from resilience.model.verdict import Outcome, Window
 from resilience.verbs.context import ActionFailed
@@ -72,6 +72,7 @@ class _Phases:
         self._state = run.state
         self._steps = run.steps
         self._deck = run.deck()
+        self._calm: float | None = None
 
     def act(self) -> None:
         """Everything that an abort ends early."""
@@ -82,12 +83,23 @@ class _Phases:
         self._deck.wait_steady()
         state.timeline.note(What.RUN, "given holds, probes are steady", {"state": "given done"})
         self._deck.watch()
+        self._measure_calm()
         self._when()
         if text := vacuous.nothing_broken(state):
             self._run.window, self._run.trouble = None, Trouble(Outcome.NOT_MEASURED, text)
             return
         self._deck.finish()
         self._all(scenario.then)
+
+    def _measure_calm(self) -> None:
+        """The baseline: everything as it is before anything is broken."""
+        state, wanted = self._state, self._scenario.baseline
+        self._calm = state.clock.monotonic()
+        if wanted is None:
+            return
+        text = f"measuring the baseline for {wanted}"
+        state.timeline.note(What.RUN, text, {"state": "baseline"})
+        state.clock.wait(wanted.seconds)
 
     def _when(self) -> None:
         state = self._state
@@ -100,7 +112,7 @@ class _Phases:
             facts = {"state": "when ended", "settle": settle}
             state.timeline.note(What.RUN, "when ended", facts)
             if not self._vain():
-                until = harm.wait_until_over(state, ended + settle)
+                until = harm.wait_until_over(state, ended + settle, self._aftermath())
                 state.timeline.note(What.RUN, "settled", {"state": "settled"})
         except BaseException:
             until = self._run.now()
@@ -110,6 +122,12 @@ class _Phases:
             self._run.window = None if self._vain() else Window(since=since, until=until)
         if state.failures():
             raise Stopped(state.failures()[0])
+
+    def _aftermath(self) -> float:
+        """Seconds that are judged after the last victim is gone: a recovery is a window of its own,
+        and as long as `settle` says."""
+        watched = any(RECOVERY in probe.during for probe in self._scenario.probes)
+        return max(harm.AFTERMATH, self._scenario.settle.seconds if watched else 0.0)
 
     def _vain(self) -> bool:
         """A step failed before anything was broken: there is nothing to settle or to judge."""
@@ -149,4 +167,5 @@ class _Phases:
     def judge(self) -> None:
         """Compare every objective with what was measured in the window."""
         if self._run.window is not None:
-            self._run.judged = [*self._deck.judge(self._run.window), *self._deck.vacuous()]
+            judged = self._deck.judge(self._run.window, self._calm)
+            self._run.judged = [*judged, *self._deck.vacuous()]

@@ -29,9 +29,9 @@ def begun(state: RunState) -> bool:
     return any(path.startswith(Phase.WHEN.value) for path in (*struck, *changed))
 
 
-def wait_until_over(state: RunState, settled: float) -> float:
-    """Wait until `settled`, and until the harm is over; returns the moment at which judging
-    ends."""
+def wait_until_over(state: RunState, settled: float, aftermath: float = AFTERMATH) -> float:
+    """Wait until `settled`, and until the harm has been over for `aftermath` seconds; returns the
+    moment at which judging ends."""
     state.clock.until(lambda: False, settled)
     slow = _dying(state)
     patience = max((objects.grace(pod) for pod in slow), default=0) + MARGIN
@@ -44,9 +44,9 @@ def wait_until_over(state: RunState, settled: float) -> float:
                 f"{objects.title(pod)} still terminates {patience:.0f}s "
                 "after settling; it is no longer awaited",
             )
-    until = max(settled, _last_gone(state) + AFTERMATH)
+    until = max(settled, last_gone(state) + aftermath)
     if (left := until - state.clock.monotonic()) > 0:
-        text = f"judging continues for {left:.1f}s, until {AFTERMATH:g}s after the last victim left"
+        text = f"judging continues for {left:.1f}s, until {aftermath:g}s after the last victim left"
         state.timeline.note(What.NOTE, text)
     state.clock.until(lambda: False, until)
     return until
@@ -81,8 +81,9 @@ def _dying(state: RunState) -> list[Object]:
     ]
 
 
-def _last_gone(state: RunState) -> float:
-    """When the last of the run's Pods disappeared, -inf if none did since the first action."""
+def last_gone(state: RunState, until: float = float("inf")) -> float:
+    """When the last of the run's Pods disappeared, -inf if none did since the first action. What
+    goes after `until` is no longer harm: the undo removes Pods as well."""
     since = state.struck_at if state.struck_at is not None else float("inf")
     uids = {victim.uid for victim in state.victims}
     workloads = {affected.uid for affected in state.affected}
@@ -90,7 +91,7 @@ def _last_gone(state: RunState) -> float:
         event.received
         for event in state.views.history(PODS)
         if event.type == "DELETED"
-        and event.received >= since
+        and since <= event.received <= until
         and (
             objects.uid(event.object) in uids
             or (workloads and state.owners.workload(event.object).uid in workloads)

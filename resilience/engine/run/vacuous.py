@@ -13,7 +13,7 @@ from resilience.cluster.errors import ClusterError
 from resilience.cluster.interface import NODES, PODS, SERVICES
 from resilience.engine.run.state import RunState
 from resilience.kube import objects
-from resilience.model.scenario import Step
+from resilience.model.scenario import BASELINE, FAULT, RECOVERY, Step
 from resilience.model.verb import Family, Phase
 from resilience.model.verdict import Outcome
 
@@ -45,19 +45,22 @@ def nothing_broken(state: RunState) -> str:
 
 
 def calm(step: Step, state: RunState) -> str:
-    """The step that `during` names was over before anything was broken."""
-    ends = [
-        each.record.ended
-        for each in state.done
-        if step.during is not None and each.record.title == step.during
-    ]
-    if not ends or ends[0] is None:
+    """The steps that `during` names were over before anything was broken. A baseline is meant to
+    be, and says nothing alone."""
+    if not step.during or set(step.during) & {FAULT, RECOVERY}:
         return ""
+    if set(step.during) == {BASELINE}:
+        return ""
+    ends = [each.record.ended for each in state.done if each.record.title in step.during]
+    if not ends or None in ends:
+        return ""
+    last = max(end for end in ends if end is not None)
     moments = [each.struck for each in state.victims if each.step.startswith(Phase.WHEN.value)]
     moments += [each.since for each in state.affected if each.step.startswith(Phase.WHEN.value)]
-    if not moments or ends[0] > min(moments):
+    if not moments or last > min(moments):
         return ""
-    return f"`during: {step.during}` was over before the first fault, so nothing was broken in it"
+    names = ", ".join(step.during)
+    return f"`during: {names}` was over before the first fault, so nothing was broken in it"
 
 
 def backing(step: Step, state: RunState) -> Mapping[str, str]:

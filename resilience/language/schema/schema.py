@@ -164,10 +164,10 @@ class _Writer:
         return {**doc, "anyOf": forms} if len(forms) > 1 else {**doc, **forms[0]}
 
 
-def _needed(verb: Verb, phase: Phase) -> list[str]:
-    """Keys that are required next to a verb."""
+def _needed(verb: Verb, phase: Phase) -> list[str] | Schema:
+    """Keys that are required next to a verb. A probe that asks once needs no objective."""
     if keys.measures(verb, phase):
-        return ["objective"]
+        return {"anyOf": [{"required": ["objective"]}, {"required": ["during"]}]}
     return ["lasting"] if verb.residue is Residue.EVERYTHING else []
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from resilience.kube.selectors import Selector
 from resilience.model.inside import Dump, PlanHook, Sentinel, Volumes
 from resilience.model.scenario import (
+    DEFAULT_BASELINE,
     DEFAULT_GRACE,
     DEFAULT_SETTLE,
     Drill,
@@ -57,6 +58,12 @@ class ScenarioForm:
         "How long objectives are still judged after `when` has ended, at least: judging goes on "
         "until 2s after the last victim is gone.",
         default=DEFAULT_SETTLE,
+    )
+    baseline: Duration | None = parameter(
+        f"How long is measured before `when` begins; {DEFAULT_BASELINE} if a probe needs it "
+        "(`during: baseline`), else no time at all.",
+        default=None,
+        example="20s",
     )
     matrix: MatrixForm | None = parameter(
         "Named lists; one test for each combination, in which `${matrix.NAME}` is its value. "

@@ -52,6 +52,18 @@ def availability(text: str) -> str:
     return f"{_trimmed(number * 100)}%"
 
 
+def error_budget(text: str) -> str:
+    """`0.1% per 30d`, `0.1%`, `99.9%`, `99.9% of 30d`: what is left to fail, of a month."""
+    part, _, period = (
+        term.strip() for term in re.sub(r"\b(per|in)\b|/", "of", text).partition("of")
+    )
+    if not (found := availability(part)):
+        return ""
+    number = float(found.removesuffix("%"))
+    left = found if number < 50 else f"{_trimmed(round(100 - number, 9))}%"
+    return f"{left} of {duration(period) or '30d'}"
+
+
 def share(text: str) -> str:
     """`0.33`, `33`, `33 %`, `1 / 3`."""
     if match := re.fullmatch(r"\s*([0-9]{1,9})\s*/\s*([0-9]{1,9})\s*", text):

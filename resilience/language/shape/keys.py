@@ -47,14 +47,18 @@ class ProbeKeys(StepKeys):
         example="50/s",
     )
     objective: Objective | None = parameter(
-        "What it must reach, judged from the first action until `when` has ended plus `settle`.",
+        "What it must reach, judged from the first action until `when` has ended plus `settle`, or "
+        "in the windows of `during`.",
         default=None,
         example="{availability: 99%, longest_outage: 2s, p99: 300ms}",
     )
-    during: str | None = parameter(
-        "The `name` of a step under `when:`; the objective is then judged from the beginning of "
-        "that step until its end plus `settle`.",
-        default=None,
+    during: str | tuple[str, ...] = parameter(
+        "The windows in which the objective is judged, each apart: `baseline` (before the first "
+        "action), `fault` (until the last action has ended and its victims are gone), `recovery` "
+        "(until `settle` has passed), or the `name` of a step under `when:` (from its beginning "
+        "until its end plus `settle`). `before` and `after` ask once instead, as a check.",
+        default=(),
+        example="[baseline, fault, recovery]",
     )
     abort_below: Availability | None = parameter(
         "Stop acting, undo and fail as soon as the availability falls below this.",

@@ -115,7 +115,8 @@ def scenario(values: Values, entries: Entries, root: Node, reading: Reading) -> 
     settle: Any = values.get("settle", DEFAULT_SETTLE)
     if when and settle is not WRONG:
         for probe in probes:
-            promises.check(probe, _node(entries, "while", probes, probe), when, settle, reading)
+            node = _node(entries, "while", probes, probe)
+            promises.check(probe, node, when, settle, reading, given(values, "baseline"))
 
 
 def _no_items(node: Node) -> bool:

@@ -13,6 +13,8 @@ from typing import Any
 from resilience.kube.selectors import Selector
 from resilience.language.shape import hints
 from resilience.language.shape.shapes import Scalar
+from resilience.model import error_budget
+from resilience.model.error_budget import ErrorBudget
 from resilience.model.values import Availability, Duration, Rate, Reference, Share, Size
 
 _NUMBER = r"[0-9]+(\.[0-9]+)?"
@@ -78,6 +80,13 @@ SCALARS: Mapping[type[Any], Scalar] = {
         "a percentage from 0% to 100%, such as `99.9%`",
         hints.availability,
         rf"{_NUMBER}%",
+    ),
+    ErrorBudget: _of(
+        "error budget",
+        ErrorBudget.parse,
+        error_budget.EXPECTED,
+        hints.error_budget,
+        rf"({_NUMBER}%|[0-9]+/[0-9]+) of .+",
     ),
     Rate: _of(
         "rate", Rate.parse, "a rate such as `50/s` or `30/m`", hints.rate, rf"{_NUMBER}/(s|m|h)"

@@ -48,12 +48,12 @@ def here() -> World:
     return made
 
 
-def probe(service: str = "", during: str | None = None, **more: Any) -> Step:
+def probe(service: str = "", during: str = "", **more: Any) -> Step:
     verb = dataclasses.replace(Script().verb, measures=True)
     return dataclasses.replace(
         step(verb, Phase.WHILE),
         parameters=OfService(service=service, **more),
-        during=during,
+        during=(during,) if during else (),
         rate=Rate.parse("10/s"),
     )
 
