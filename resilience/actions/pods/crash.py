@@ -48,7 +48,7 @@ def _possible(_: Crash, cluster: Cluster) -> None:
 
 
 def _helpers(_: Crash, namespace: str, cluster: Cluster) -> Sequence[Object]:
-    return () if cluster.is_sandbox else [host_pod.like("crash", namespace, cluster)]
+    return () if cluster.means.processes else [host_pod.like("crash", namespace, cluster)]
 
 
 def run(crash: Crash, context: ActionContext) -> None:
