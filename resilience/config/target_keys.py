@@ -117,10 +117,13 @@ KEYS: Mapping[str, Key] = {
         '{prometheus = "http://prometheus:9090", unless = "ALERTS{severity=\'critical\'}"}',
         "none",
     ),
-    "driver": _texts(
-        "A command that stops and starts nodes, for `node_down` and `reboot`: it is called with"
-        " `down`, `up` or `reboot` and the node's name appended.",
-        '["./power.sh", "staging"]',
+    "driver": Key(
+        "a list of texts, or a table",
+        lambda value: _is_texts(value) or isinstance(value, dict),
+        "What stops and starts nodes, for `node_down` and `reboot`: a driver that is ready to use"
+        " (`kind`, see below), or a command that is called with `down`, `up` or `reboot` and the"
+        " node's name appended.",
+        '{kind = "ec2", region = "eu-central-1"}` or `["./power.sh", "staging"]',
         "none",
     ),
     "privileged": _flag(

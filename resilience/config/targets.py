@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from resilience.cluster.capabilities.machine_driver import MachineDriver
 from resilience.config.target_keys import KEYS
 from resilience.config.windows import Windows
 from resilience.kube.selectors import Selector
@@ -54,7 +55,8 @@ class Target:
     namespaces (`RESOURCE.GROUP` or `RESOURCE.GROUP/NAME`). `max_pods`, `max_nodes` and `max_share`
     (of the Pods of a namespace) limit what one run may harm; None is no limit. `rate` and `burst`
     are requests of actions, per second and at once. `driver` is a command that stops and starts
-    nodes (`COMMAND down|up|reboot NODE`); `privileged` allows Pods that reach into a node.
+    nodes (`COMMAND down|up|reboot NODE`), `machine_driver` one of `resilience.machines`;
+    `privileged` allows Pods that reach into a node.
     `helper_image` is the image of helper Pods on this cluster.
     """
 
@@ -73,6 +75,7 @@ class Target:
     burst: int = BURST
     gate: Gate | None = None
     driver: tuple[str, ...] = ()
+    machine_driver: MachineDriver | None = None
     privileged: bool = False
     helper_image: str = ""
 
@@ -130,7 +133,10 @@ def _decoded(where: str, body: Mapping[str, Any]) -> dict[str, Any]:
              "helper_image")  # fmt: skip
     values: dict[str, Any] = {key: body[key] for key in plain if key in body}
     values["cluster_scoped"] = _cluster_scoped(where, body.get("cluster_scoped", ()))
-    values["driver"] = tuple(body.get("driver", ()))
+    if isinstance(body.get("driver"), dict):
+        values["machine_driver"] = _machine_driver(where, body["driver"])
+    else:
+        values["driver"] = tuple(body.get("driver", ()))
     values["namespaces"] = tuple(body.get("namespaces", ()))
     values["namespace_selectors"] = tuple(
         _parsed(where, "namespace_selectors", text, Selector.parse)
@@ -167,6 +173,15 @@ def _parsed(where: str, key: str, text: str, parse: Callable[[str], T]) -> T:
         return parse(text)
     except ValueError as error:
         raise BadTarget(f"{where}: {key} = {text!r}: {error}") from None
+
+
+def _machine_driver(where: str, table: Mapping[str, Any]) -> MachineDriver:
+    from resilience.machines import kinds
+
+    try:
+        return kinds.parse(table)
+    except ValueError as error:
+        raise BadTarget(f"{where}: driver: {error}") from None
 
 
 def _windows(where: str, body: Mapping[str, Any]) -> Windows:

@@ -116,7 +116,7 @@ class Verb:
     consent; without it that is derived from `rights`. `possible` raises Refused when a cluster
     cannot do it at all, whatever the permissions; it is called before anything is touched, and
     sends nothing. `helpers` returns the helper Pods that it will create on this cluster: whether
-    their namespaces admit them is asked before anything is touched. `may_last` allows
+    their namespaces admit them is checked before anything is touched. `may_last` allows
     `lasting: true` on a verb that is normally undone, for those forms of it that need it
     (Residue.EVERYTHING always requires it). `undo` (actions) is called with the data that `run`
     recorded; data is JSON, never code.

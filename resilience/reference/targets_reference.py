@@ -6,8 +6,11 @@ the two.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import MISSING, Field
+from typing import Any
 
 from resilience.config.target_keys import KEYS, Key
+from resilience.machines.kinds import KINDS, settings_of
 
 NAME = "targets.md"
 
@@ -29,7 +32,34 @@ not known, or a value that is not understood, refuses every run.
 
 def text() -> str:
     """The whole page."""
-    return HEAD + "".join(_rows())
+    return HEAD + "".join(_rows()) + DRIVERS + "".join(_kinds())
+
+
+DRIVERS = """
+## Drivers
+
+`driver = {kind = "KIND", ...}`. A driver acts only on a machine that it can prove to be the node's, and
+an order counts only when the machine's own API says that it was carried out. A dry run asks the same.
+"""
+
+
+def _kinds() -> Iterator[str]:
+    for name, kind in KINDS.items():
+        yield f"\n### `{name}`\n\n{kind.about}\n\n| key | if left out | |\n|---|---|---|\n"
+        for field in settings_of(kind):
+            yield f"| `{field.name}` | {_default(field)} | {_about_setting(field)} |\n"
+
+
+def _default(field: Field[Any]) -> str:
+    if field.default is MISSING:
+        return "required" if field.default_factory is MISSING else "none"
+    if isinstance(field.default, bool):
+        return f"`{str(field.default).lower()}`"
+    return f"`{field.default}`" if field.default else "none"
+
+
+def _about_setting(field: Field[Any]) -> str:
+    return f"{field.metadata['doc']} For example `{field.metadata['example']}`."
 
 
 def _rows() -> Iterator[str]:

@@ -12,9 +12,16 @@ from resilience.cluster.errors import NotFound
 from resilience.cluster.permit.consent_keys import PROTECTED
 from resilience.config.targets import BadTarget, Target, load
 from resilience.engine.guard import consent as guard
+from resilience.machines.ec2 import Ec2
 from resilience.verbs.context import Refused
 
 STAGING = Target(name="staging", context="staging", cluster="uid-1", namespaces=("shop",))
+
+
+def only(folder: Path, text: str) -> Target:
+    (folder / "resilience.toml").write_text(f"[targets.x]\n{text}")
+    [target] = load(folder)
+    return target
 
 
 def test_targets_of_both_files_are_read(tmp_path: Path) -> None:
@@ -153,6 +160,15 @@ def test_inside_a_cluster_a_context_must_be_named() -> None:
     assert "--resilience-context in-cluster" in guard.in_cluster_unnamed("", inside)
     assert guard.in_cluster_unnamed("in-cluster", inside) == ""
     assert guard.in_cluster_unnamed("", {}) == ""
+
+
+def test_a_driver_that_is_ready_to_use_is_a_table(tmp_path: Path) -> None:
+    head = 'context = "s"\ncluster = "u"\n'
+    target = only(tmp_path, head + 'driver = {kind = "ec2", region = "eu-central-1"}\n')
+    assert target.machine_driver == Ec2(region="eu-central-1")
+    assert target.driver == ()
+    with pytest.raises(BadTarget, match=r"driver: unknown key 'regoin' of kind ec2"):
+        only(tmp_path, head + 'driver = {kind = "ec2", regoin = "eu-central-1"}\n')
 
 
 def test_a_driver_and_the_right_to_reach_into_nodes_are_read(tmp_path: Path) -> None:

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from resilience.actions.nodes import drain, node_choice
+from resilience.cluster.capabilities.machine_driver import NodeIdentity, Order
 from resilience.cluster.capabilities.machines import MachineFailed, Machines
 from resilience.cluster.errors import NotFound
 from resilience.cluster.interface import NODES, Cluster, Object
 from resilience.kube import objects, readiness
+from resilience.model.timeline import What
 from resilience.model.verb import Right
 from resilience.verbs.context import (
     ActionContext,
@@ -49,6 +51,18 @@ def driving() -> Iterator[None]:
         raise ActionFailed(str(error)) from error
 
 
+def rehearse(
+    found: Sequence[tuple[Object, list[Object]]], order: Order, context: ActionContext
+) -> None:
+    """Ask the machines whether they would take the order."""
+    power = of(context.cluster)
+    for node, _ in found:
+        with driving():
+            machine = power.rehearse(context.cluster, order, objects.name(node))
+        if machine:
+            context.note(What.NOTE, f"{objects.name(node)} is {machine}, which would take it")
+
+
 def strike(
     node: str | node_choice.NodeQuery, why: str, context: ActionContext
 ) -> list[tuple[Object, list[Object]]]:
@@ -80,7 +94,8 @@ def record(node: Object, context: ActionContext, *, by_itself: bool = False) -> 
     waits."""
     name = objects.name(node)
     cordoned = bool((node.get("spec") or {}).get("unschedulable"))
-    data = {"node": name, "cordoned": cordoned, "by_itself": by_itself}
+    machine = NodeIdentity.of(node).as_json()
+    data = {"node": name, "cordoned": cordoned, "by_itself": by_itself, "machine": machine}
     start = f"wait until {name} is" if by_itself else f"start {name} and wait until it is"
     return Recorded(context.will_undo(data, f"{start} Ready"), data)
 
@@ -102,7 +117,8 @@ def undo(data: Mapping[str, Any], context: UndoContext) -> None:
     name, cluster = str(data["node"]), context.cluster
     if not data.get("by_itself"):
         with driving():
-            of(cluster).up(cluster, name, context.deadline - context.clock.monotonic())
+            left = context.deadline - context.clock.monotonic()
+            of(cluster).up(cluster, name, left, data.get("machine"))
     last: Object = {}
     while True:
         try:

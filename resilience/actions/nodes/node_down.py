@@ -135,10 +135,13 @@ def _silent(name: str, node: Object | None) -> bool:
 
 
 def rehearse(down: NodeDown, context: ActionContext) -> None:
-    """Which node, with which Pods; stopping it cannot be rehearsed."""
+    """Which node, with which Pods; whether its machine would take the order, if its driver can be
+    asked."""
     _possible(down, context.cluster)
     _by_timer(down, context)
-    machines.strike(down.node, _describe(down), context)
+    found = machines.strike(down.node, _describe(down), context)
+    if not down.only:
+        machines.rehearse(found, "down", context)
 
 
 def rights(down: NodeDown, namespace: str) -> Sequence[Right]:

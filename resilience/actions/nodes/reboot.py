@@ -86,9 +86,11 @@ def _restarted(pods: list[Object], context: ActionContext) -> bool:
 
 
 def rehearse(reboot: Reboot, context: ActionContext) -> None:
-    """Which node, with which Pods; rebooting it cannot be rehearsed."""
+    """Which node, with which Pods; whether its machine would take the order, if its driver can be
+    asked."""
     machines.of(context.cluster)
-    machines.strike(reboot.node, _describe(reboot), context)
+    found = machines.strike(reboot.node, _describe(reboot), context)
+    machines.rehearse(found, "reboot", context)
 
 
 VERB = Verb(

@@ -17,10 +17,9 @@ from resilience.actions.shared import manifest_errors
 from resilience.actions.shared.kinds import CLUSTER_SCOPED, plural
 from resilience.actions.shared.manifests import Manifest, read
 from resilience.actions.undo import object_undo, reverting
-from resilience.cluster import namespace_kinds
 from resilience.cluster.errors import ApiError, Conflict, NotFound, ServerTrouble
 from resilience.cluster.interface import NAMESPACES, Object, Resource
-from resilience.cluster.permit import grants
+from resilience.cluster.permit import grants, namespace_kinds
 from resilience.cluster.permit.acts_elsewhere import elsewhere
 from resilience.cluster.requests.request import Request
 from resilience.kube import objects

@@ -15,7 +15,7 @@ from resilience.actions.undo.reverting import RUN
 from resilience.backup.objects.rules import RESTORE
 from resilience.cluster.errors import Forbidden, NotFound
 from resilience.cluster.interface import Cluster, Object, Resource
-from resilience.cluster.namespace_kinds import DATA, WORKLOADS
+from resilience.cluster.permit.namespace_kinds import DATA, WORKLOADS
 from resilience.kube import objects
 from resilience.verbs.context import ActionFailed
 

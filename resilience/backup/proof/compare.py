@@ -277,7 +277,7 @@ class _Comparer:
 
 
 def _recreated(snapshot: Snapshot) -> Mapping[str, str]:
-    """Recorded owners that controllers make anew, by uid."""
+    """Recorded owners that controllers create again, by uid."""
     others = (line for line in snapshot.contents if line.kind not in ("Pod", "ReplicaSet"))
     owning = {uid for line in others for uid in line.owners}
     made = {

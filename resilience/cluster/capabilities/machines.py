@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
+from resilience.cluster.capabilities.machine_driver import Order
 from resilience.cluster.errors import ClusterError
 from resilience.cluster.requests.request import Request, Sender
 
@@ -39,11 +40,18 @@ class Machines(Protocol):
     def down(self, via: Sender, node: str, seconds: float) -> None:
         """Stop it without warning."""
 
-    def up(self, via: Sender, node: str, seconds: float) -> None:
-        """Start it, or its kubelet; does nothing where both run."""
+    def up(
+        self, via: Sender, node: str, seconds: float, known: Mapping[str, Any] | None = None
+    ) -> None:
+        """Start it, or its kubelet; does nothing where both run. `known` is what the journal holds
+        of its machine, for a node whose object is gone."""
 
     def silence(self, via: Sender, node: str, seconds: float) -> None:
         """Stop only its kubelet."""
+
+    def rehearse(self, via: Sender, order: Order, node: str) -> str:
+        """Whether the order would be taken; the machine in words, "" where nobody can know.
+        Changes nothing."""
 
     def reboot(
         self,
@@ -64,8 +72,13 @@ class SandboxMachines:
     def down(self, via: Sender, node: str, seconds: float) -> None:
         _turn(via, node, "dead")
 
-    def up(self, via: Sender, node: str, seconds: float) -> None:
+    def up(
+        self, via: Sender, node: str, seconds: float, known: Mapping[str, Any] | None = None
+    ) -> None:
         _turn(via, node, "running")
+
+    def rehearse(self, via: Sender, order: Order, node: str) -> str:
+        return ""
 
     def silence(self, via: Sender, node: str, seconds: float) -> None:
         _turn(via, node, "kubelet-stopped")
@@ -100,8 +113,13 @@ class Driver:
     def down(self, via: Sender, node: str, seconds: float) -> None:
         self._order("down", node, seconds)
 
-    def up(self, via: Sender, node: str, seconds: float) -> None:
+    def up(
+        self, via: Sender, node: str, seconds: float, known: Mapping[str, Any] | None = None
+    ) -> None:
         self._order("up", node, seconds)
+
+    def rehearse(self, via: Sender, order: Order, node: str) -> str:
+        return ""
 
     def silence(self, via: Sender, node: str, seconds: float) -> None:
         raise MachineFailed("a target's driver stops whole nodes, not their kubelets")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import partial
 
-from resilience.cluster.capabilities.machines import Driver
+from resilience.cluster.capabilities.machines import Driver, Machines
 from resilience.cluster.errors import Forbidden, NotFound
 from resilience.cluster.interface import NAMESPACES, Cluster, Means, Object, Resource
 from resilience.cluster.permit.consent_keys import CONSENT, PROTECTED
@@ -170,13 +170,21 @@ def means(cluster: Cluster, targets: Sequence[Target], helper_image: str = "") -
         target = None
     if target is None:
         return replace(cluster.means, helper_image=helper_image)
-    driver = Driver(target.driver, cluster.context) if target.driver else None
+    driver = _power(target, cluster.context)
     return replace(
         cluster.means,
         machines=cluster.means.machines or driver,
         privileged=target.privileged,
         helper_image=target.helper_image or helper_image,
     )
+
+
+def _power(target: Target, context: str) -> Machines | None:
+    if target.machine_driver is not None:
+        from resilience.machines.driven import DrivenMachines
+
+        return DrivenMachines(target.machine_driver)
+    return Driver(target.driver, context) if target.driver else None
 
 
 def _not_consented(cluster: Cluster, namespace: str, target: Target | None) -> str:

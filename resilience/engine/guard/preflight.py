@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from resilience.cluster import namespace_kinds
 from resilience.cluster.errors import ApiError, Forbidden, Invalid, NotFound
 from resilience.cluster.interface import NAMESPACES, PODS, Cluster, Object
+from resilience.cluster.permit import namespace_kinds
 from resilience.cluster.requests.request import Request
 from resilience.engine.guard import rbac
 from resilience.engine.guard.permissions import RUN, Need, every_step, flattened, merged, needed

@@ -1,4 +1,4 @@
-"""Which objects show that somebody uses a namespace: who deletes it has to list them first."""
+"""Which objects show that a namespace is in use: a run lists them before it deletes one."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import pytest
 from resilience.actions.undo import namespace_users
 from resilience.cluster.errors import Forbidden
 from resilience.cluster.interface import NAMESPACES, Object, Resource
-from resilience.cluster.namespace_kinds import DATA, WORKLOADS, rights
+from resilience.cluster.permit.namespace_kinds import DATA, WORKLOADS, rights
 from resilience.verbs.context import ActionFailed
 from tests.engine.helpers import World, world
 

@@ -1,0 +1,101 @@
+"""The seam to machines: what actions may ask of the driver that a target names.
+
+A driver acts outside of Kubernetes, so it proves two things itself: before the order, that the
+machine is the one behind the node; after it, from the machine's own API, what became of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Literal, Protocol
+
+from resilience.kube import objects
+from resilience.kube.objects import Object
+
+Order = Literal["down", "up", "reboot"]
+
+
+class Power(Enum):
+    """What the machine's own API says. BETWEEN: it is changing, or nobody can tell."""
+
+    ON = "on"
+    OFF = "off"
+    BETWEEN = "between"
+
+
+class NotNow(Exception):
+    """The order is possible later, for instance once the machine has finished stopping."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeIdentity:
+    """What a Node object says of its machine.
+
+    `provider_id` is spec.providerID; `system_uuid` and `machine_id` are those of
+    status.nodeInfo; `addresses` are the InternalIPs. Each may be empty.
+    """
+
+    name: str
+    provider_id: str = ""
+    system_uuid: str = ""
+    machine_id: str = ""
+    addresses: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, node: Object) -> NodeIdentity:
+        """Read from a Node object."""
+        status = node.get("status") or {}
+        info = status.get("nodeInfo") or {}
+        found = [each.get("address", "") for each in status.get("addresses") or ()
+                 if each.get("type") == "InternalIP"]  # fmt: skip
+        return cls(
+            name=objects.name(node),
+            provider_id=str((node.get("spec") or {}).get("providerID") or ""),
+            system_uuid=str(info.get("systemUUID") or ""),
+            machine_id=str(info.get("machineID") or ""),
+            addresses=tuple(found),
+        )
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> NodeIdentity:
+        """What `as_json` wrote; unknown keys are ignored, missing ones are empty."""
+        texts = {key: str(data.get(key) or "")
+                 for key in ("name", "provider_id", "system_uuid", "machine_id")}  # fmt: skip
+        addresses = data.get("addresses")
+        listed = addresses if isinstance(addresses, list) else []
+        return cls(**texts, addresses=tuple(str(each) for each in listed))
+
+    def as_json(self) -> dict[str, Any]:
+        """For a journal."""
+        return {
+            "name": self.name,
+            "provider_id": self.provider_id,
+            "system_uuid": self.system_uuid,
+            "machine_id": self.machine_id,
+            "addresses": list(self.addresses),
+        }
+
+
+class MachineDriver(Protocol):
+    """Stops and starts the machines of nodes.
+
+    `seconds` bound each call. All calls raise `resilience.verbs.context.Refused` when the machine
+    cannot be proven to be the node's or the order is not possible for it, and `ActionFailed` when
+    its API fails.
+    """
+
+    @property
+    def title(self) -> str:
+        """For messages: `ec2 in eu-central-1`."""
+
+    def rehearse(self, order: Order, node: NodeIdentity, seconds: float) -> str:
+        """Whether the order would be accepted; the machine in words. Changes nothing."""
+
+    def send(self, order: Order, node: NodeIdentity, seconds: float) -> str:
+        """Begin it; the machine in words. Sending an order twice does no harm. NotNow when it has
+        to be sent again later."""
+
+    def power(self, node: NodeIdentity, seconds: float) -> Power | None:
+        """The machine's state now; None for a driver that cannot know."""

@@ -1,0 +1,96 @@
+"""A driver as the power over nodes that verbs ask for.
+
+The machine is found by the Node object, or by what the journal holds of it once the object is gone.
+An order counts as carried out only when the machine's own API says so.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from resilience.cluster.capabilities.machine_driver import (
+    MachineDriver,
+    NodeIdentity,
+    NotNow,
+    Order,
+    Power,
+)
+from resilience.cluster.capabilities.machines import MachineFailed
+from resilience.cluster.errors import NotFound
+from resilience.cluster.interface import NODES
+from resilience.cluster.requests.request import Request, Sender
+
+LOOK_EVERY = 2.0
+"""Seconds between two questions to a machine's API."""
+
+WANTED: Mapping[Order, Power] = {"down": Power.OFF, "up": Power.ON}
+
+
+@dataclass(frozen=True, slots=True)
+class DrivenMachines:
+    """`wait` and `now` are the clock of its own waiting."""
+
+    driver: MachineDriver
+    wait: Callable[[float], None] = time.sleep
+    now: Callable[[], float] = time.monotonic
+    stops_kubelets: bool = False
+
+    def rehearse(self, via: Sender, order: Order, node: str) -> str:
+        """Whether the machine is the node's and would take the order; the machine in words."""
+        return self.driver.rehearse(order, _identity(via, node, {}), 30.0)
+
+    def down(self, via: Sender, node: str, seconds: float) -> None:
+        self._carry_out("down", _identity(via, node, {}), seconds)
+
+    def up(
+        self, via: Sender, node: str, seconds: float, known: Mapping[str, Any] | None = None
+    ) -> None:
+        self._carry_out("up", _identity(via, node, known or {}), seconds)
+
+    def silence(self, via: Sender, node: str, seconds: float) -> None:
+        raise MachineFailed("a target's driver stops whole nodes, not their kubelets")
+
+    def reboot(
+        self,
+        via: Sender,
+        nodes: Sequence[str],
+        left: Callable[[], float],
+        pause: Callable[[float], None],
+    ) -> None:
+        for node in nodes:
+            self.driver.send("reboot", _identity(via, node, {}), left())
+
+    def _carry_out(self, order: Order, node: NodeIdentity, seconds: float) -> None:
+        """Send it, again while the machine is not able to take it, until its API says it is so."""
+        deadline = self.now() + seconds
+        sent, machine = False, node.name
+        while True:
+            left = deadline - self.now()
+            try:
+                if not sent:
+                    machine = self.driver.send(order, node, left)
+                    sent = True
+                if self.driver.power(node, left) in (WANTED[order], None):
+                    return
+                why = f"{machine} is not {WANTED[order].value} after {seconds:.0f} s"
+            except NotNow as error:
+                why = f"it did not take the order `{order}`: {error}"
+            if self.now() + LOOK_EVERY > deadline:
+                raise MachineFailed(f"{self.driver.title}: {why}")
+            self.wait(LOOK_EVERY)
+
+
+def _identity(via: Sender, node: str, known: Mapping[str, Any]) -> NodeIdentity:
+    try:
+        return NodeIdentity.of(via.send(Request("GET", NODES.path(name=node))))
+    except NotFound:
+        recorded = NodeIdentity.from_json(known)
+        if recorded.name != node:
+            raise MachineFailed(
+                f"node {node} is gone, and so is what says which machine it is: start that machine"
+                " by hand; the node registers again by itself"
+            ) from None
+        return recorded
