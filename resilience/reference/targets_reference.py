@@ -38,8 +38,9 @@ def text() -> str:
 DRIVERS = """
 ## Drivers
 
-`driver = {kind = "KIND", ...}`. A driver acts only on a machine that it can prove to be the node's, and
-an order counts only when the machine's own API says that it was carried out. A dry run asks the same.
+`driver = {kind = "KIND", ...}`. A driver acts only on a machine that it can prove to be the node's,
+and an order counts only when the machine's own API says that it was carried out. A dry run asks the
+same.
 """
 
 
