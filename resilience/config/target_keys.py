@@ -121,9 +121,9 @@ KEYS: Mapping[str, Key] = {
         "a list of texts, or a table",
         lambda value: _is_texts(value) or isinstance(value, dict),
         "What stops and starts nodes, for `node_down` and `reboot`: a driver that is ready to use"
-        " (`kind`, see below), or a command that is called with `down`, `up` or `reboot` and the"
-        " node's name appended.",
-        '{kind = "ec2", region = "eu-central-1"}` or `["./power.sh", "staging"]',
+        ' (`kind`, see below), or a command such as `["./power.sh", "staging"]`, called with'
+        " `down`, `up` or `reboot` and the node's name appended.",
+        '{kind = "ec2", region = "eu-central-1"}',
         "none",
     ),
     "privileged": _flag(

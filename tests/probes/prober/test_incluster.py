@@ -67,8 +67,8 @@ class Cluster:
         return {}
 
     @contextmanager
-    def lines(self, path: str, query: Mapping[str, str]) -> Iterator[Iterator[bytes]]:
-        assert path == "/api/v1/namespaces/shop/pods/p1/log"
+    def logs(self, pod: str, namespace: str) -> Iterator[Iterator[bytes]]:
+        assert (pod, namespace) == ("p1", "shop")
         script = self.scripts.pop(0) if self.scripts else [NotFound(404, "gone")]
         yield self._play(script)
 
