@@ -7,6 +7,7 @@ baseline showed, marked as measured.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 
 from resilience.audit.base.proofs import ROLLED, SCALABLE, labels_of, scalar
@@ -129,7 +130,7 @@ def _document(
 
 
 def _id(name: str, what: str) -> str:
-    return f"{name}-{what}".replace(".", "-")
+    return re.sub(r"[.-]+", "-", f"{name}-{what}")
 
 
 def _then(name: str, subject: Subject) -> Iterator[str]:

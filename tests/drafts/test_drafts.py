@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from resilience.config import targets
@@ -113,6 +113,10 @@ LABELS = st.dictionaries(
 
 
 @settings(max_examples=40)
+@example(
+    name="a--b..c", labels={"app": "a"}, replicas=1, path="", port=1, kind="Deployment", status=0,
+    good=0,
+)  # fmt: skip
 @given(
     name=NAMES, labels=LABELS, replicas=st.integers(1, 40), path=st.text(max_size=12),
     port=st.integers(1, 65535), kind=st.sampled_from(["Deployment", "StatefulSet", "DaemonSet"]),
