@@ -54,7 +54,6 @@ OTHERWISE = {
     "ledger": "keys of the run in the application's own store: tests.ledger.test_in_sandbox",
     "node_down": "machines: tests.actions.nodes.test_machines",
     "reboot": "machines: tests.actions.nodes.test_machines",
-    "dns": "a prober of a random name, that nobody else uses",
     "tcp": "a prober of a random name, that nobody else uses",
 }
 
