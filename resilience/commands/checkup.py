@@ -95,4 +95,5 @@ def refused(
         return
     agreed = consent.consent_to(cluster, targets, touched)
     Limits(agreed.target, cluster, namespace, lambda: datetime.now(UTC).timestamp()).open_now()
-    preflight.ask(cluster, scenario, namespace, given.journal_namespace)
+    asking = agreed.given_to(cluster, "doctor")
+    preflight.ask(asking, scenario, namespace, given.journal_namespace)

@@ -62,8 +62,9 @@ class TargetSite:
         reach = of_scenario(scenario, namespace)
         if not reach:  # it only reads a store, for instance; nothing of the cluster concerns it
             return
-        consent.consent_to(cluster, self.targets, reach)
-        preflight.ask(cluster, scenario, namespace, self.shared.settings.journal_namespace)
+        agreed = consent.consent_to(cluster, self.targets, reach)
+        asking = agreed.given_to(cluster, "the preflight")
+        preflight.ask(asking, scenario, namespace, self.shared.settings.journal_namespace)
 
     def rehearsing(self, cluster: HttpCluster, scenario: Scenario, namespace: str) -> Guarded:
         reach = of_scenario(scenario, namespace)

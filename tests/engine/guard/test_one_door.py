@@ -291,6 +291,18 @@ def test_what_is_consented_to_writes_there_alone(project: Path, there: HttpClust
         there.get(PODS, "none", "shop")
 
 
+def test_helper_pods_are_asked_for_within_the_consent_of_the_scenario(project: Path) -> None:
+    scenario(project, when="partition: {pods: app=web}, within: 30s")
+    asked = command(project, "doctor", str(project / "one.scenario.yaml"))
+    assert "one: nothing would be refused" in asked.stdout, asked.stdout
+    done = run(project, "one.scenario.yaml")
+    assert done.returncode == 0, done.stdout
+    created = [each for each in writes(project) if each.path.endswith("/namespaces/shop/pods")]
+    dry = [each.query.get("dryRun") == "All" for each in created]
+    assert dry[0], "a helper Pod was created before the API server was asked"
+    assert not all(dry)
+
+
 def test_a_restore_brings_a_binding_back_as_it_was(project: Path, there: HttpCluster) -> None:
     binding = yaml.safe_load(MANIFESTS["a binding to every right"][0])
     there.create(ROLE_BINDING, binding, "shop")
