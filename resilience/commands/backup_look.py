@@ -29,7 +29,7 @@ CLOCK = SystemClock()
 
 def show_all(options: argparse.Namespace) -> int:
     """A snapshot that cannot be read gets a row as well, and sets exit code 1."""
-    store, form = existing(options.store), "json" if options.json else options.output
+    store, form = existing(options.store), options.output
     rows = [cli_output.row(Snapshot(store, each)) for each in snapshots(store)]
     chosen = [each for each in rows if each.damage or _holds(each.namespaces, options.namespace)]
     if form in ("table", "wide"):
@@ -49,7 +49,7 @@ def show(options: argparse.Namespace) -> int:
     """One snapshot."""
     store = existing(options.store)
     snapshot = opened(store, resolved(store, options.name))
-    form = "json" if options.json else options.output
+    form = options.output
     answer(
         form,
         cli_data.shown(snapshot) if form != "table" else None,
@@ -109,7 +109,7 @@ def show_changes(options: argparse.Namespace) -> int:
         about_volumes = volumes_not_compared(was)
     found = [each for each in found if _concerns(each, options.namespace)]
     differs = bool(found or (options.now and about_volumes))
-    form = "json" if options.json else options.output
+    form = options.output
     if form == "table":
         say(map(str, found))
         say(about_volumes, None if options.now else sys.stderr)

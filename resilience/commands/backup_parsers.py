@@ -117,6 +117,18 @@ _SNAPSHOT = (
 )
 
 
+def _json(parser: argparse.ArgumentParser) -> None:
+    """An older name of `-o json`."""
+    parser.add_argument(
+        "--json",
+        action="store_const",
+        const="json",
+        dest="output",
+        default=argparse.SUPPRESS,
+        help="same as -o json",
+    )
+
+
 def _snapshot(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help=_SNAPSHOT)
 
@@ -198,13 +210,13 @@ def _listing(parser: argparse.ArgumentParser) -> None:
     _store(parser)
     add_output(parser, ("table", "wide", "json", "yaml"))
     _namespaces(parser, "list only snapshots of this namespace, a name or a glob (repeatable)")
-    parser.add_argument("--json", action="store_true", help="same as -o json")
+    _json(parser)
 
 
 def _show(parser: argparse.ArgumentParser) -> None:
     _snapshot(parser)
     _store(parser)
-    parser.add_argument("--json", action="store_true", help="same as -o json")
+    _json(parser)
 
 
 def _undelete(parser: argparse.ArgumentParser) -> None:
@@ -231,7 +243,7 @@ def _diff(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="compare recorded objects only: do not list objects added to the cluster since",
     )
-    parser.add_argument("--json", action="store_true", help="same as -o json")
+    _json(parser)
     _namespaces(parser, "compare only this namespace, a name or a glob (repeatable)")
     _store(parser)
     _cluster(parser)
