@@ -14,7 +14,7 @@ from resilience.cluster.interface import NODES, PODS, Cluster
 from resilience.cluster.permit.consent_keys import PROTECTED
 from resilience.config.settings import Settings
 from resilience.config.targets import Target
-from resilience.drain.filters import Allow, Fate, decide
+from resilience.drain.filters import leaving
 from resilience.engine.guard import consent
 from resilience.engine.guard.permissions import every_step, of_step
 from resilience.kube import objects
@@ -22,7 +22,6 @@ from resilience.model.scenario import Scenario, Step
 
 Line = tuple[bool | None, str, str]
 
-_ALL = Allow(empty_dir=True, bare=True)
 _MOST = 5
 """Pods named in one line."""
 
@@ -43,8 +42,8 @@ def system_pods(
         found = [
             f"{objects.title(pod)} on {objects.node(pod)}"
             for name in closed
-            for pod in cluster.list(PODS, name)
-            if objects.node(pod) in nodes and decide(pod, _ALL).fate is Fate.EVICT
+            for pod in leaving(cluster.list(PODS, name))
+            if objects.node(pod) in nodes
         ]
         if found:
             yield None, scenario.id, _told(step, found)

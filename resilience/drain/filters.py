@@ -7,6 +7,7 @@ is the caller's choice.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -85,3 +86,9 @@ def decide(pod: Object, allow: Allow) -> Decision:
             Fate.REFUSE, "nothing would recreate it (a bare Pod); allow it with bare: true"
         )
     return Decision(Fate.EVICT)
+
+
+def leaving(pods: Iterable[Object]) -> list[Object]:
+    """Those that a drain evicts when it is allowed everything."""
+    allow_all = Allow(empty_dir=True, bare=True)
+    return [pod for pod in pods if decide(pod, allow_all).fate is Fate.EVICT]

@@ -84,11 +84,13 @@ def run(drain: Drain, context: ActionContext) -> None:
 def _prepared(drain: Drain, context: ActionContext) -> tuple[list[str], list[Object]]:
     """The names of the nodes, now cordoned, and the Pods that leave them. Nothing is cordoned
     if something blocks it."""
+    from resilience.drain import filters
+
     found = node_choice.chosen(drain.node, context)
     names = [objects.name(node) for node in found]
     moving = pods_on(names, context)
     spare_ourselves(moving)
-    leaving = _leaving(moving)
+    leaving = filters.leaving(moving)
     context.may_harm(leaving)
     # Blocked when an eviction can never succeed, NotMet when there is no room.
     evictable.require(leaving, context)
@@ -196,13 +198,6 @@ def rehearse(drain: Drain, context: ActionContext) -> None:
     _told([f"Pods of these namespaces are evicted: {', '.join(spaces) or 'none'}"], context)
     for pod in leaving:
         context.victim(pod, _describe(drain))
-
-
-def _leaving(moving: Sequence[Object]) -> list[Object]:
-    from resilience.drain.filters import Allow, Fate, decide
-
-    allow_all = Allow(empty_dir=True, bare=True)
-    return [pod for pod in moving if decide(pod, allow_all).fate is Fate.EVICT]
 
 
 VERB = Verb(
