@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from resilience.cluster.capabilities.machine_driver import NodeIdentity, Order, Power
+from resilience.cluster.capabilities.machines import MachineFailed
 from resilience.machines import processes
 from resilience.model.verb import parameter
-from resilience.verbs.context import ActionFailed, Refused
+from resilience.verbs.context import Refused
 
 LABELS = ("io.x-k8s.kind.cluster", "k3d.cluster", "name.minikube.sigs.k8s.io")
 """Each tool's mark on the containers of its nodes."""
@@ -65,7 +66,7 @@ class Docker:
             networks = found["NetworkSettings"]["Networks"] or {}
             found["State"]["Status"]
         except (ValueError, KeyError, TypeError) as error:
-            raise ActionFailed(f"`{' '.join(command)}` gave no description of one container:"
+            raise MachineFailed(f"`{' '.join(command)}` gave no description of one container:"
                                f" {error!r}") from error  # fmt: skip
         _belongs(node, labels, networks)
         return dict(found)

@@ -31,24 +31,26 @@ WANTED: Mapping[Order, Power] = {"down": Power.OFF, "up": Power.ON}
 
 @dataclass(frozen=True, slots=True)
 class DrivenMachines:
-    """`wait` and `now` are the clock of its own waiting."""
+    """`by_name`: the driver needs nothing of a node but its name, so the node is not read. `wait`
+    and `now` are the clock of its own waiting."""
 
     driver: MachineDriver
+    by_name: bool = False
     wait: Callable[[float], None] = time.sleep
     now: Callable[[], float] = time.monotonic
     stops_kubelets: bool = False
 
     def rehearse(self, via: Sender, order: Order, node: str) -> str:
         """Whether the machine is the node's and would take the order; the machine in words."""
-        return self.driver.rehearse(order, _identity(via, node, {}), 30.0)
+        return self.driver.rehearse(order, self._identity(via, node), 30.0)
 
     def down(self, via: Sender, node: str, seconds: float) -> None:
-        self._carry_out("down", _identity(via, node, {}), seconds)
+        self._carry_out("down", self._identity(via, node), seconds)
 
     def up(
         self, via: Sender, node: str, seconds: float, known: Mapping[str, Any] | None = None
     ) -> None:
-        self._carry_out("up", _identity(via, node, known or {}), seconds)
+        self._carry_out("up", self._identity(via, node, known), seconds)
 
     def silence(self, via: Sender, node: str, seconds: float) -> None:
         raise MachineFailed("a target's driver stops whole nodes, not their kubelets")
@@ -61,7 +63,7 @@ class DrivenMachines:
         pause: Callable[[float], None],
     ) -> None:
         for node in nodes:
-            self.driver.send("reboot", _identity(via, node, {}), left())
+            self.driver.send("reboot", self._identity(via, node), left())
 
     def _carry_out(self, order: Order, node: NodeIdentity, seconds: float) -> None:
         """Send it, again while the machine is not able to take it, until its API says it is so."""
@@ -82,15 +84,18 @@ class DrivenMachines:
                 raise MachineFailed(f"{self.driver.title}: {why}")
             self.wait(LOOK_EVERY)
 
-
-def _identity(via: Sender, node: str, known: Mapping[str, Any]) -> NodeIdentity:
-    try:
-        return NodeIdentity.of(via.send(Request("GET", NODES.path(name=node))))
-    except NotFound:
-        recorded = NodeIdentity.from_json(known)
-        if recorded.name != node:
-            raise MachineFailed(
-                f"node {node} is gone, and so is what says which machine it is: start that machine"
-                " by hand; the node registers again by itself"
-            ) from None
-        return recorded
+    def _identity(
+        self, via: Sender, node: str, known: Mapping[str, Any] | None = None
+    ) -> NodeIdentity:
+        if self.by_name:
+            return NodeIdentity(name=node)
+        try:
+            return NodeIdentity.of(via.send(Request("GET", NODES.path(name=node))))
+        except NotFound:
+            recorded = NodeIdentity.from_json(known or {})
+            if recorded.name != node:
+                raise MachineFailed(
+                    f"node {node} is gone, and so is what says which machine it is: start that"
+                    " machine by hand; the node registers again by itself"
+                ) from None
+            return recorded

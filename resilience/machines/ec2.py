@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from resilience.cluster.capabilities.machine_driver import NodeIdentity, NotNow, Order, Power
+from resilience.cluster.capabilities.machines import MachineFailed
 from resilience.model.verb import parameter
-from resilience.verbs.context import ActionFailed, Refused
+from resilience.verbs.context import Refused
 
 PROVIDER_ID = re.compile(r"aws:///?(?:[^/]*/)?(?P<zone>[a-z0-9-]+)/(?P<id>i-[0-9a-f]+)")
 GROUP = "aws:autoscaling:groupName"
@@ -148,7 +149,7 @@ class Ec2:
                 service, region_name=region, config=config, endpoint_url=self.endpoint_url or None
             )
         except (BotoCoreError, ValueError) as error:
-            raise ActionFailed(f"EC2: {error}") from error
+            raise MachineFailed(f"EC2: {error}") from error
 
 
 def region_of(zone: str) -> str:
@@ -162,7 +163,7 @@ def _described(client: Any, name: str, region: str) -> Mapping[str, Any]:
 
     try:
         answer = _asked(client.describe_instances, InstanceIds=[name])
-    except ActionFailed as error:
+    except MachineFailed as error:
         cause = error.__cause__
         if isinstance(cause, ClientError) and "NotFound" in cause.response["Error"]["Code"]:
             raise Refused(f"the AWS credentials see no instance {name} in {region}: it is gone, or"
@@ -184,7 +185,7 @@ def _send(client: Any, order: Order, name: str, *, dry_run: bool) -> None:
             _asked(client.start_instances, InstanceIds=[name], DryRun=dry_run)
         else:
             _asked(client.reboot_instances, InstanceIds=[name], DryRun=dry_run)
-    except ActionFailed as error:
+    except MachineFailed as error:
         cause = error.__cause__
         code = cause.response["Error"]["Code"] if isinstance(cause, ClientError) else ""
         if dry_run and code == "DryRunOperation":
@@ -200,7 +201,7 @@ def _asked(call: Any, **arguments: Any) -> Any:
     try:
         return call(**arguments)
     except (ClientError, BotoCoreError) as error:
-        raise ActionFailed(f"EC2: {error}") from error
+        raise MachineFailed(f"EC2: {error}") from error
 
 
 def _id(found: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from resilience.verbs.context import ActionFailed
+from resilience.cluster.capabilities.machines import MachineFailed
 
 SHOWN = 500
 """Characters of a failed program's output that a message shows: the last ones."""
@@ -28,8 +28,7 @@ class Done:
 
 
 def run(command: Sequence[str], seconds: float, *, env: Mapping[str, str] | None = None) -> Done:
-    """Run it to its end. ActionFailed when it cannot be started or does not end in time."""
-    shown = " ".join(command)
+    """Run it to its end. MachineFailed when it cannot be started or does not end in time."""
     try:
         done = subprocess.run(
             list(command),
@@ -39,21 +38,26 @@ def run(command: Sequence[str], seconds: float, *, env: Mapping[str, str] | None
             env={**os.environ, **(env or {})},
             check=False,
         )
-    except FileNotFoundError as error:
-        raise ActionFailed(f"`{command[0]}` is not on this machine's PATH: install it where pytest"
-                           " runs, or name another driver in the target") from error  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise ActionFailed(f"the driver's command `{shown}` failed: {error}") from error
+        hint = ""
+        if isinstance(error, FileNotFoundError):
+            hint = (
+                f"; `{command[0]}` is not on this machine's PATH: install it where pytest runs, or"
+                " name another driver in the target"
+            )
+        raise MachineFailed(
+            f"the target's driver `{' '.join(command)}` failed: {error}{hint}"
+        ) from error
     output, errors = (part.decode(errors="replace") for part in (done.stdout, done.stderr))
     return Done(done.returncode, output, errors)
 
 
-def must(command: Sequence[str], seconds: float) -> str:
-    """Its output; ActionFailed with its own words when it ends with another code than 0."""
-    done = run(command, seconds)
+def must(command: Sequence[str], seconds: float, *, env: Mapping[str, str] | None = None) -> str:
+    """Its output; MachineFailed with its own words when it ends with another code than 0."""
+    done = run(command, seconds, env=env)
     if done.code:
-        raise ActionFailed(
-            f"the driver's command `{' '.join(command)}` ended with exit code {done.code}:"
+        raise MachineFailed(
+            f"the target's driver `{' '.join(command)}` ended with exit code {done.code}:"
             f" {done.said}"
         )
     return done.output

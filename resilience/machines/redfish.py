@@ -15,10 +15,11 @@ from typing import Any, ClassVar
 from urllib.parse import urljoin, urlsplit
 
 from resilience.cluster.capabilities.machine_driver import NodeIdentity, Order, Power
+from resilience.cluster.capabilities.machines import MachineFailed
 from resilience.machines.uuids import same_uuid
 from resilience.model.masks import MASKS
 from resilience.model.verb import parameter
-from resilience.verbs.context import ActionFailed, Refused
+from resilience.verbs.context import Refused
 
 RESETS: Mapping[Order, str] = {"down": "ForceOff", "up": "On", "reboot": "ForceRestart"}
 STATES = {"On": Power.ON, "Off": Power.OFF}
@@ -105,7 +106,7 @@ class Redfish:
         action = (system.get("Actions") or {}).get("#ComputerSystem.Reset") or {}
         target = str(action.get("target") or "")
         if not target.startswith("/") or target.startswith("//"):
-            raise ActionFailed(f"{url} names no action to reset it on its own host: {target!r}")
+            raise MachineFailed(f"{url} names no action to reset it on its own host: {target!r}")
         allowed = action.get("ResetType@Redfish.AllowableValues")
         if isinstance(allowed, list) and RESETS[order] not in allowed:
             raise Refused(
@@ -128,9 +129,9 @@ class Redfish:
                 text = answer.read(LARGEST, decode_content=True)
                 answer.release_conn()
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise ActionFailed(f"{method} {url}: {error}") from error
+            raise MachineFailed(f"{method} {url}: {error}") from error
         if not 200 <= answer.status < 300:
-            raise ActionFailed(f"{method} {url}: HTTP {answer.status} {_message(text)}".rstrip())
+            raise MachineFailed(f"{method} {url}: HTTP {answer.status} {_message(text)}".rstrip())
         return _decoded(text, f"{method} {url}")
 
     def _credentials(self) -> str:
@@ -153,9 +154,9 @@ def _decoded(text: bytes, where: str) -> Mapping[str, Any]:
     try:
         found = json.loads(text)
     except ValueError as error:
-        raise ActionFailed(f"{where}: the answer is no JSON: {text[:80]!r}") from error
+        raise MachineFailed(f"{where}: the answer is no JSON: {text[:80]!r}") from error
     if not isinstance(found, dict):
-        raise ActionFailed(f"{where}: the answer is no JSON object")
+        raise MachineFailed(f"{where}: the answer is no JSON object")
     return found
 
 

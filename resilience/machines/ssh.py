@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from resilience.cluster.capabilities.machine_driver import NodeIdentity, Order, Power
+from resilience.cluster.capabilities.machines import MachineFailed
 from resilience.machines import processes
 from resilience.model.verb import parameter
-from resilience.verbs.context import ActionFailed, Refused
+from resilience.verbs.context import Refused
 
 OPTIONS = ("BatchMode=yes", "StrictHostKeyChecking=yes", "ConnectTimeout=10",
            "ServerAliveInterval=5", "ServerAliveCountMax=3")  # fmt: skip
@@ -131,7 +132,7 @@ class Ssh:
         if done.code:
             what = "could not be reached" if done.code == NO_CONNECTION else (
                 f"`{remote}` ended with exit code {done.code}")  # fmt: skip
-            raise ActionFailed(f"ssh to {host}: {what}: {done.said}")
+            raise MachineFailed(f"ssh to {host}: {what}: {done.said}")
         return done.output
 
     def _run(self, host: str, remote: str, seconds: float) -> processes.Done:

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from resilience.cluster.capabilities.machine_driver import NodeIdentity, Power
+from resilience.cluster.capabilities.machines import MachineFailed
 from resilience.machines.docker import Docker
-from resilience.verbs.context import ActionFailed, Refused
+from resilience.verbs.context import Refused
 from tests.machines.fakes import Program
 
 NODE = NodeIdentity(name="kind-worker", addresses=("172.18.0.3",))
@@ -94,12 +95,12 @@ def test_an_absent_container_and_an_absent_program_are_named(
     with pytest.raises(Refused, match="No such container"):
         Docker().rehearse("down", NODE, 10)
     monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
-    with pytest.raises(ActionFailed, match="`docker` is not on this machine's PATH"):
+    with pytest.raises(MachineFailed, match="`docker` is not on this machine's PATH"):
         Docker().rehearse("down", NODE, 10)
 
 
 @pytest.mark.parametrize("output", ["", "[]", "not json", '[{"State": {}}]', '[{"Config": 1}]'])
 def test_a_description_that_cannot_be_read_fails_in_words(docker: Program, output: str) -> None:
     docker.answers("inspect", output)
-    with pytest.raises(ActionFailed, match="gave no description of one container"):
+    with pytest.raises(MachineFailed, match="gave no description of one container"):
         Docker().power(NODE, 10)

@@ -12,8 +12,9 @@ from moto import mock_aws
 from moto.ec2.models import ec2_backends
 
 from resilience.cluster.capabilities.machine_driver import NodeIdentity, NotNow, Power
+from resilience.cluster.capabilities.machines import MachineFailed
 from resilience.machines.ec2 import Ec2
-from resilience.verbs.context import ActionFailed, Refused
+from resilience.verbs.context import Refused
 
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"
@@ -144,7 +145,7 @@ def test_no_credentials_is_said_in_words(
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
-    with pytest.raises(ActionFailed, match=r"EC2: .*credentials"):
+    with pytest.raises(MachineFailed, match=r"EC2: .*credentials"):
         Ec2().rehearse("down", node, 10)
 
 

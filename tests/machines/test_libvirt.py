@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from resilience.cluster.capabilities.machine_driver import NodeIdentity, Power
+from resilience.cluster.capabilities.machines import MachineFailed
 from resilience.machines.libvirt import Libvirt
-from resilience.verbs.context import ActionFailed, Refused
+from resilience.verbs.context import Refused
 from tests.machines.fakes import Program
 
 UUID = "4c4c4544-0047-4410-8036-b7c04f4e3032"
@@ -74,5 +75,5 @@ def test_a_domain_of_another_name_is_named_in_the_target(virsh: Program) -> None
 
 def test_what_virsh_says_is_shown(virsh: Program) -> None:
     virsh.answers("domuuid worker-1", code=1, errors="error: failed to get domain 'worker-1'")
-    with pytest.raises(ActionFailed, match="failed to get domain 'worker-1'"):
+    with pytest.raises(MachineFailed, match="failed to get domain 'worker-1'"):
         Libvirt().rehearse("down", NODE, 10)

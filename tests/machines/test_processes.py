@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
+from resilience.cluster.capabilities.machines import MachineFailed
 from resilience.machines import processes
-from resilience.verbs.context import ActionFailed
 
 
 def test_words_are_never_read_by_a_shell() -> None:
@@ -16,13 +16,13 @@ def test_words_are_never_read_by_a_shell() -> None:
 
 
 def test_a_program_that_does_not_end_in_time_fails() -> None:
-    with pytest.raises(ActionFailed, match="timed out after 1"):
+    with pytest.raises(MachineFailed, match="timed out after 1"):
         processes.run([sys.executable, "-c", "import time; time.sleep(60)"], 0.1)
 
 
 def test_the_last_words_count() -> None:
     loud = "import sys; sys.stderr.write('x' * 10000 + 'the cause'); sys.exit(2)"
-    with pytest.raises(ActionFailed) as caught:
+    with pytest.raises(MachineFailed) as caught:
         processes.must([sys.executable, "-c", loud], 10)
     assert str(caught.value).endswith("the cause")
     assert processes.run([sys.executable, "-c", "import sys; sys.exit(1)"], 10).said == (

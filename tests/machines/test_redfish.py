@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from resilience.cluster.capabilities.machine_driver import NodeIdentity, Power
+from resilience.cluster.capabilities.machines import MachineFailed
 from resilience.machines.redfish import Redfish
 from resilience.model.masks import MASKS
-from resilience.verbs.context import ActionFailed, Refused
+from resilience.verbs.context import Refused
 
 UUID = "4c4c4544-0047-4410-8036-b7c04f4e3032"
 NODE = NodeIdentity(name="worker-1", system_uuid=UUID)
@@ -129,14 +130,14 @@ def test_a_rehearsal_posts_nothing_and_knows_what_is_possible(bmc: Bmc) -> None:
 @pytest.mark.parametrize("target", ["http://evil.example.com/x", "//evil.example.com/x", "", None])
 def test_credentials_are_sent_to_no_other_host(bmc: Bmc, target: str | None) -> None:
     bmc.system["Actions"]["#ComputerSystem.Reset"]["target"] = target
-    with pytest.raises(ActionFailed, match="no action to reset it on its own host"):
+    with pytest.raises(MachineFailed, match="no action to reset it on its own host"):
         Redfish(system=bmc.url).send("down", NODE, 10)
 
 
 def test_a_redirect_is_not_followed(bmc: Bmc) -> None:
     with served(Bmc()) as other:
         bmc.answer = (307, {"Location": other.url}, b"")
-        with pytest.raises(ActionFailed, match="HTTP 307"):
+        with pytest.raises(MachineFailed, match="HTTP 307"):
             Redfish(system=bmc.url).power(NODE, 10)
         assert other.seen == []
 
@@ -154,7 +155,7 @@ def test_answers_that_are_not_redfish_fail_in_words(
     bmc: Bmc, status: int, body: bytes, words: str
 ) -> None:
     bmc.answer = (status, {}, body)
-    with pytest.raises(ActionFailed, match=words):
+    with pytest.raises(MachineFailed, match=words):
         Redfish(system=bmc.url).power(NODE, 10)
 
 
@@ -179,5 +180,5 @@ def test_a_url_that_would_show_the_password_is_an_error(url: str) -> None:
 def test_each_node_has_its_own_system(bmc: Bmc) -> None:
     driver = Redfish(system="https://bmc-{node}.invalid/x", systems={"worker-1": bmc.url})
     assert driver.rehearse("up", NODE, 10) == f"system {bmc.url}"
-    with pytest.raises(ActionFailed, match=r"bmc-worker-2\.invalid"):
+    with pytest.raises(MachineFailed, match=r"bmc-worker-2\.invalid"):
         driver.power(NodeIdentity(name="worker-2", system_uuid=UUID), 2)

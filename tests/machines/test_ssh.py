@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from resilience.cluster.capabilities.machine_driver import NodeIdentity, Power
+from resilience.cluster.capabilities.machines import MachineFailed
 from resilience.machines.ssh import OPTIONS, Ssh
-from resilience.verbs.context import ActionFailed, Refused
+from resilience.verbs.context import Refused
 from tests.machines.fakes import Program
 
 ID = "9f2b5a1c0d3e4f5a6b7c8d9e0f1a2b3c"
@@ -43,7 +44,7 @@ def test_the_alarm_is_set_before_the_power_is_cut(ssh: Program) -> None:
 
 def test_without_an_alarm_nothing_is_cut(ssh: Program) -> None:
     ssh.answers("rtcwake --mode no", code=1, errors="no usable alarm")
-    with pytest.raises(ActionFailed, match="no usable alarm"):
+    with pytest.raises(MachineFailed, match="no usable alarm"):
         Ssh(wake_after=90).send("down", NODE, 10)
     assert not any("poweroff" in call for call in ssh.calls)
 
@@ -86,7 +87,7 @@ def test_a_host_that_is_away_is_neither_on_nor_off(ssh: Program) -> None:
 
 def test_a_host_that_cannot_be_reached_is_named(ssh: Program) -> None:
     ssh.answers("cat /etc/machine-id", code=255, errors="Host key verification failed.")
-    with pytest.raises(ActionFailed, match=r"ssh to 10\.0\.0\.7: could not be reached: Host key"):
+    with pytest.raises(MachineFailed, match=r"ssh to 10\.0\.0\.7: could not be reached: Host key"):
         Ssh().rehearse("reboot", NODE, 10)
 
 

@@ -82,7 +82,7 @@ class MachineDriver(Protocol):
     """Stops and starts the machines of nodes.
 
     `seconds` bound each call. All calls raise `resilience.verbs.context.Refused` when the machine
-    cannot be proven to be the node's or the order is not possible for it, and `ActionFailed` when
+    cannot be proven to be the node's or the order is not possible for it, and `MachineFailed` when
     its API fails.
     """
 

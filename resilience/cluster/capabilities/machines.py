@@ -1,14 +1,11 @@
-"""Stops and starts nodes: by the sandbox's own fault, or by the command of a target.
+"""Stops and starts nodes: by the sandbox's own fault, or by the driver of a target.
 
-No Kubernetes API does this. A target's `driver` is the user's own command (a cloud's command line,
-IPMI), called as `COMMAND down|up|reboot NODE`; it must return once the operation has started, and
-must be idempotent. It is read only from the target's file, never from a journal.
+No Kubernetes API does this. What a target's `driver` says becomes a `DrivenMachines`
+(`resilience.machines`). It is read only from the target's file, never from a journal.
 """
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -20,9 +17,6 @@ from resilience.cluster.requests.request import Request, Sender
 FAULT = "/sandbox/v1/faults/node"
 OFF = 2.0
 """Seconds for which the sandbox's nodes are off during a reboot."""
-
-SHOWN = 500
-"""Characters of a driver's output that a message quotes."""
 
 
 class MachineFailed(ClusterError):
@@ -100,57 +94,3 @@ class SandboxMachines:
 
 def _turn(via: Sender, node: str, state: str) -> None:
     via.send(Request("POST", FAULT, body={"name": node, "state": state}))
-
-
-@dataclass(frozen=True, slots=True)
-class Driver:
-    """A target's command. `context` is given to it as RESILIENCE_CONTEXT."""
-
-    command: tuple[str, ...]
-    context: str
-    stops_kubelets: bool = False
-
-    def down(self, via: Sender, node: str, seconds: float) -> None:
-        self._order("down", node, seconds)
-
-    def up(
-        self, via: Sender, node: str, seconds: float, known: Mapping[str, Any] | None = None
-    ) -> None:
-        self._order("up", node, seconds)
-
-    def rehearse(self, via: Sender, order: Order, node: str) -> str:
-        return ""
-
-    def silence(self, via: Sender, node: str, seconds: float) -> None:
-        raise MachineFailed("a target's driver stops whole nodes, not their kubelets")
-
-    def reboot(
-        self,
-        via: Sender,
-        nodes: Sequence[str],
-        left: Callable[[], float],
-        pause: Callable[[float], None],
-    ) -> None:
-        for node in nodes:
-            self._order("reboot", node, left())
-
-    def _order(self, what: str, node: str, seconds: float) -> None:
-        command = [*self.command, what, node]
-        shown = " ".join(command)
-        try:
-            done = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=max(seconds, 1.0),
-                env=os.environ | {"RESILIENCE_CONTEXT": self.context},
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise MachineFailed(f"the target's driver `{shown}` failed: {error}") from error
-        if done.returncode:
-            said = (done.stderr or done.stdout).decode(errors="replace").strip()[-SHOWN:]
-            raise MachineFailed(
-                f"the target's driver `{shown}` ended with exit code {done.returncode}:"
-                f" {said or 'without output'}"
-            )

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import partial
 
-from resilience.cluster.capabilities.machines import Driver, Machines
+from resilience.cluster.capabilities.machines import Machines
 from resilience.cluster.errors import Forbidden, NotFound
 from resilience.cluster.interface import NAMESPACES, Cluster, Means, Object, Resource
 from resilience.cluster.permit.consent_keys import CONSENT, PROTECTED
@@ -180,11 +180,12 @@ def means(cluster: Cluster, targets: Sequence[Target], helper_image: str = "") -
 
 
 def _power(target: Target, context: str) -> Machines | None:
-    if target.machine_driver is not None:
-        from resilience.machines.driven import DrivenMachines
+    from resilience.machines.command import Command
+    from resilience.machines.driven import DrivenMachines
 
+    if target.machine_driver is not None:
         return DrivenMachines(target.machine_driver)
-    return Driver(target.driver, context) if target.driver else None
+    return DrivenMachines(Command(target.driver, context), by_name=True) if target.driver else None
 
 
 def _not_consented(cluster: Cluster, namespace: str, target: Target | None) -> str:

@@ -10,10 +10,12 @@ import pytest
 
 from resilience.actions.nodes.node_down import VERB as NODE_DOWN
 from resilience.actions.nodes.reboot import VERB as REBOOT
-from resilience.cluster.capabilities.machines import FAULT, Driver
+from resilience.cluster.capabilities.machines import FAULT
 from resilience.cluster.interface import NODES, PODS, Means, Object
 from resilience.cluster.requests.request import Request
 from resilience.kube import objects, readiness
+from resilience.machines.command import Command
+from resilience.machines.driven import DrivenMachines
 from resilience.model.timeline import What
 from resilience.model.verb import Phase
 from resilience.model.verdict import Outcome
@@ -138,7 +140,8 @@ def driven(here: World, folder: Path) -> Path:
     told = folder / "told"
     told.touch()
     command = (sys.executable, str(folder / "driver.py"), str(told))
-    here.cluster.as_real(Means(machines=Driver(command, "staging")))
+    power = DrivenMachines(Command(command, "staging"), by_name=True)
+    here.cluster.as_real(Means(machines=power))
     return told
 
 

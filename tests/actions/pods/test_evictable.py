@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from resilience.cluster.capabilities.machines import Driver
 from resilience.cluster.interface import Means
 from resilience.engine.guard import preflight
 from resilience.language import load
+from resilience.machines.command import Command
+from resilience.machines.driven import DrivenMachines
 from resilience.model.scenario import Scenario
 from resilience.verbs.catalogue import catalogue
 from resilience.verbs.context import Refused
@@ -34,7 +35,8 @@ def ask(folder: Path, step: str, means: Means) -> None:
     preflight.ask(here.cluster, scenario(folder, step), "shop", "resilience-journal")
 
 
-BARE, ABLE = Means(), Means(machines=Driver(("./power.sh",), "x"), privileged=True)
+POWER = DrivenMachines(Command(("./power.sh",), "x"), by_name=True)
+BARE, ABLE = Means(), Means(machines=POWER, privileged=True)
 
 
 @pytest.mark.parametrize(
@@ -59,6 +61,6 @@ def test_what_may_fail_is_not_refused_ahead(tmp_path: Path) -> None:
 def test_a_kubelet_alone_takes_a_privileged_pod_whatever_the_driver(tmp_path: Path) -> None:
     alone = "{node_down: {node: n1, only: kubelet}, lasting: true}"
     with pytest.raises(Refused, match="privileged = true"):
-        ask(tmp_path, alone, Means(machines=Driver(("./power.sh",), "x")))
+        ask(tmp_path, alone, Means(machines=POWER))
     with pytest.raises(Touched):
         ask(tmp_path, alone, Means(privileged=True))
