@@ -28,6 +28,10 @@ class Bound:
         """The policy's."""
         return str(self.policy["metadata"]["name"])
 
+    def title(self, kind: str) -> str:
+        """How messages name the pair, after the policy's kind."""
+        return f"{kind} '{self.name}' with binding '{self.binding['metadata']['name']}'"
+
 
 class BoundPolicies:
     """Follows one family, "validating" or "mutating". A policy without a binding does nothing."""

@@ -66,8 +66,7 @@ class MutatingPolicies:
         except Failed as error:
             if spec.get("failurePolicy") == "Ignore":
                 return attempt.obj
-            where = f"{KIND} '{bound.name}' with binding '{bound.binding['metadata']['name']}'"
-            text = f"{where} denied request: {error}"
+            text = f"{bound.title(KIND)} denied request: {error}"
             refusal = refusals.forbidden(attempt.kind.resource, attempt.name, text)
             refusal.code, refusal.reason = 422, "Invalid"
             raise refusal from error

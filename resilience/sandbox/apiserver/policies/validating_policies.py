@@ -89,7 +89,7 @@ def _error(bound: Bound, attempt: Attempt, why: str) -> Iterator[Violation]:
 
 def _act(bound: Bound, violation: Violation, attempt: Attempt) -> None:
     actions = bound.binding["spec"].get("validationActions") or ("Deny",)
-    where = f"{KIND} '{bound.name}' with binding '{bound.binding['metadata']['name']}'"
+    where = bound.title(KIND)
     if "Deny" in actions:
         text = f"{where} denied request: {violation.message}"
         error = refusals.forbidden(attempt.kind.resource, attempt.name, text)
