@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -16,6 +14,7 @@ from resilience.cluster.capabilities.machines import MachineFailed
 from resilience.machines.redfish import Redfish
 from resilience.model.masks import MASKS
 from resilience.verbs.context import Refused
+from tests.loopback import Answering, serving
 
 UUID = "4c4c4544-0047-4410-8036-b7c04f4e3032"
 NODE = NodeIdentity(name="worker-1", system_uuid=UUID)
@@ -44,37 +43,19 @@ class Bmc:
 
 @contextmanager
 def served(bmc: Bmc) -> Iterator[Bmc]:
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Answering):
         def do_GET(self) -> None:
             bmc.seen.append(self.headers.get("Authorization", ""))
             status, headers, body = bmc.answer or (200, {}, json.dumps(bmc.system).encode())
-            self._send(status, headers, body)
+            self.answer(status, body, headers)
 
         def do_POST(self) -> None:
-            text = self.rfile.read(int(self.headers["Content-Length"]))
-            bmc.posted.append((self.path, json.loads(text)["ResetType"]))
-            self._send(204, {}, b"")
+            bmc.posted.append((self.path, json.loads(self.sent_body())["ResetType"]))
+            self.answer(204)
 
-        def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
-            self.send_response(status)
-            for key, value in {**headers, "Content-Length": str(len(body))}.items():
-                self.send_header(key, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    bmc.url = f"http://127.0.0.1:{server.server_address[1]}/redfish/v1/Systems/1"
-    try:
+    with serving(Handler) as url:
+        bmc.url = f"{url}/redfish/v1/Systems/1"
         yield bmc
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.fixture

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import threading
 from base64 import b64encode, urlsafe_b64decode
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from resilience.model.masks import MASKS
 from resilience.model.verdict import Outcome
 from resilience.publish.pushgateway import PushFailed, push
+from tests.loopback import Answering, serving
 from tests.report.made import record
 
 
@@ -39,30 +38,16 @@ class Gateway:
 def gateway() -> Iterator[Gateway]:
     made = Gateway()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Answering):
         def do_POST(self) -> None:
-            text = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            text = self.sent_body().decode()
             made.logins.append(self.headers.get("Authorization"))
             if made.status == 200:
                 made.post(self.path, text)
-            self.send_response(made.status)
-            self.send_header("Content-Length", str(len(made.body)))
-            self.end_headers()
-            self.wfile.write(made.body)
+            self.answer(made.status, made.body)
 
-        def log_message(self, *_: object) -> None:
-            """Quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    made.url = f"http://127.0.0.1:{server.server_address[1]}"
-    try:
+    with serving(Handler) as made.url:
         yield made
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def test_each_scenario_has_a_group_that_names_it(gateway: Gateway) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import http.client
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import boto3
 import pytest
@@ -21,6 +19,7 @@ from tests.backup.catalog.test_trust import FILES, brought_back, evil
 from tests.backup.catalog.test_verify import SIGNER, THIEF, stored
 from tests.backup.fakes import FakeCluster
 from tests.backup.servers import KEYS, moto
+from tests.loopback import Answering, serving
 
 TRUTH, OTHER = "truth", "other"
 
@@ -54,7 +53,7 @@ def lying(server: str, keys: frozenset[str], honest: int) -> Iterator[tuple[str,
     """After `honest` reads of one of `keys` its bytes come from the other bucket."""
     reads: Counter[str] = Counter()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Answering):
         def do_GET(self) -> None:
             key = self.path.partition("?")[0].removeprefix(f"/{TRUTH}/one/")
             reads[key] += 1
@@ -65,27 +64,13 @@ def lying(server: str, keys: frozenset[str], honest: int) -> Iterator[tuple[str,
             there.request(self.command, path, headers=dict(self.headers))
             answer = there.getresponse()
             body = answer.read()
-            self.send_response(answer.status)
-            for name, value in answer.getheaders():
-                if name.lower() not in ("content-length", "transfer-encoding", "connection"):
-                    self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            hop = ("content-length", "transfer-encoding", "connection")
+            kept = {name: each for name, each in answer.getheaders() if name.lower() not in hop}
+            self.answer(answer.status, body, kept)
             there.close()
 
-        def log_message(self, *_: object) -> None:
-            """Quiet."""
-
-    proxy = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=proxy.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{proxy.server_address[1]}", reads
-    finally:
-        proxy.shutdown()
-        thread.join()
-        proxy.server_close()
+    with serving(Handler) as url:
+        yield url, reads
 
 
 @pytest.mark.parametrize("honest", [0, 1, 2])

@@ -8,7 +8,7 @@ import json
 import socket
 import threading
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import pytest
 from resilience.sandbox.images import net_tools
 from resilience.sandbox.images.agnhost import hooks
 from resilience.sandbox.images.agnhost.agnhost_main import main
+from tests.loopback import serving
 
 
 class Files(SimpleHTTPRequestHandler):
@@ -79,17 +80,11 @@ def test_curl_fetches_and_tells_the_status(
 ) -> None:
     page = tmp_path / "page"
     page.write_text("hello\n")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Files, directory=str(tmp_path)))
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    url = f"http://127.0.0.1:{server.server_address[1]}"
-    try:
+    with serving(partial(Files, directory=str(tmp_path))) as url:
         assert net_tools.curl_(["curl", "-sS", f"{url}/page"]) == 0
         assert net_tools.curl_(["curl", "-f", "-s", f"{url}/none"]) == 22
         quiet = ["-g", "-q", "-s", "-o", "/dev/null", "-w", "%{http_code}"]
         assert net_tools.curl_(["curl", *quiet, "--max-time", "5", f"{url}/none"]) == 0
-    finally:
-        server.shutdown()
-        server.server_close()
     assert capfd.readouterr().out.replace("\r", "") == "hello\n404"
     assert net_tools.curl_(["curl", "-s", "http://127.0.0.1:1/"]) == 7
 
