@@ -1,7 +1,8 @@
 """Nodes that are containers, as kind, k3d and minikube make them: `docker kill` and `docker start`.
 
-A container counts as a node's only if it has one of their labels and, while it runs, one of the
-node's InternalIPs: a container of the same name that is anything else is left alone.
+A container counts as a node's only if it has one of their labels. Before it is stopped it must have
+one of the node's InternalIPs as well: a container of the same name that is anything else is left
+alone. Docker may give it another address when it starts it again.
 """
 
 from __future__ import annotations
@@ -40,12 +41,15 @@ class Docker:
         return self.program
 
     def rehearse(self, order: Order, node: NodeIdentity, seconds: float) -> str:
-        self._container(node, seconds)
+        _same_cluster(node, self._container(node, seconds))
         return f"container {node.name}"
 
     def send(self, order: Order, node: NodeIdentity, seconds: float) -> str:
         """SIGKILL to its first process, which ends all others: nothing is announced."""
-        running = self._container(node, seconds)["State"].get("Status") == "running"
+        found = self._container(node, seconds)
+        if order != "up":
+            _same_cluster(node, found)
+        running = found["State"].get("Status") == "running"
         words = {"down": ["kill"], "up": ["start"], "reboot": ["restart", "--time", "0"]}[order]
         if order != "down" or running:
             processes.must([self.program, *words, node.name], seconds)
@@ -63,21 +67,20 @@ class Docker:
         try:
             [found] = json.loads(done.output)
             labels = found["Config"]["Labels"] or {}
-            networks = found["NetworkSettings"]["Networks"] or {}
-            found["State"]["Status"]
+            found["State"]["Status"], found["NetworkSettings"]["Networks"]
         except (ValueError, KeyError, TypeError) as error:
             raise MachineFailed(f"`{' '.join(command)}` gave no description of one container:"
-                               f" {error!r}") from error  # fmt: skip
-        _belongs(node, labels, networks)
+                                f" {error!r}") from error  # fmt: skip
+        if not any(label in labels for label in LABELS):
+            raise Refused(
+                f"container {node.name} is no node of kind, k3d or minikube: it has none of the"
+                f" labels {', '.join(LABELS)}"
+            )
         return dict(found)
 
 
-def _belongs(node: NodeIdentity, labels: dict[str, Any], networks: dict[str, Any]) -> None:
-    if not any(label in labels for label in LABELS):
-        raise Refused(
-            f"container {node.name} is no node of kind, k3d or minikube: it has none of the labels"
-            f" {', '.join(LABELS)}"
-        )
+def _same_cluster(node: NodeIdentity, found: dict[str, Any]) -> None:
+    networks = found["NetworkSettings"]["Networks"] or {}
     keys = ("IPAddress", "GlobalIPv6Address")
     own = {each[key] for each in networks.values() for key in keys if each.get(key)}
     if own and not own & set(node.addresses):

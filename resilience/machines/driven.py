@@ -66,7 +66,8 @@ class DrivenMachines:
             self.driver.send("reboot", self._identity(via, node), left())
 
     def _carry_out(self, order: Order, node: NodeIdentity, seconds: float) -> None:
-        """Send it, again while the machine is not able to take it, until its API says it is so."""
+        """Send it, again while the machine is not able to take it, until its API says it is so.
+        An API may fall silent in between, as a BMC does during a power transition."""
         deadline = self.now() + seconds
         sent, machine = False, node.name
         while True:
@@ -80,6 +81,10 @@ class DrivenMachines:
                 why = f"{machine} is not {WANTED[order].value} after {seconds:.0f} s"
             except NotNow as error:
                 why = f"it did not take the order `{order}`: {error}"
+            except MachineFailed as error:
+                if not sent:
+                    raise
+                why = f"what became of {machine} is not known: {error}"
             if self.now() + LOOK_EVERY > deadline:
                 raise MachineFailed(f"{self.driver.title}: {why}")
             self.wait(LOOK_EVERY)

@@ -66,9 +66,9 @@ class Ec2:
         power = STATES.get(_state(found), Power.BETWEEN)
         if (order, power) in (("up", Power.ON), ("down", Power.OFF)):
             return f"instance {_id(found)}"
-        if order == "up" and power is Power.BETWEEN:
-            if _state(found) == "pending":
-                return f"instance {_id(found)}"
+        if (order, _state(found)) == ("up", "pending"):
+            return f"instance {_id(found)}"
+        if (order, _state(found)) in (("up", "stopping"), ("down", "pending")):
             raise NotNow(f"instance {_id(found)} is {_state(found)}")
         _send(client, order, _id(found), dry_run=False)
         return f"instance {_id(found)}"

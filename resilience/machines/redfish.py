@@ -21,7 +21,13 @@ from resilience.model.masks import MASKS
 from resilience.model.verb import parameter
 from resilience.verbs.context import Refused
 
-RESETS: Mapping[Order, str] = {"down": "ForceOff", "up": "On", "reboot": "ForceRestart"}
+RESETS: Mapping[Order, tuple[str, ...]] = {
+    "down": ("ForceOff",),
+    "up": ("On", "ForceOn"),
+    "reboot": ("ForceRestart", "PowerCycle"),
+}
+"""ResetTypes that do what an order says; the first that the system offers is used."""
+
 STATES = {"On": Power.ON, "Off": Power.OFF}
 LARGEST = 1 << 20
 """Bytes of an answer that are read."""
@@ -76,10 +82,10 @@ class Redfish:
 
     def send(self, order: Order, node: NodeIdentity, seconds: float) -> str:
         found = self._system(node, seconds)
-        target = self._reset(order, node, found)
+        target, reset = self._reset(order, node, found)
         power = STATES.get(found.get("PowerState", ""))
         if (order, power) not in (("down", Power.OFF), ("up", Power.ON)):
-            self._ask("POST", target, seconds, {"ResetType": RESETS[order]})
+            self._ask("POST", target, seconds, {"ResetType": reset})
         return f"system {self._url(node)}"
 
     def power(self, node: NodeIdentity, seconds: float) -> Power | None:
@@ -92,6 +98,8 @@ class Redfish:
     def _system(self, node: NodeIdentity, seconds: float) -> Mapping[str, Any]:
         url = self._url(node)
         found = self._ask("GET", url, seconds)
+        if not found:
+            raise MachineFailed(f"GET {url}: the answer is empty")
         if not same_uuid(str(found.get("UUID", "")), node.system_uuid):
             raise Refused(
                 f"{url} has the UUID {found.get('UUID')}, node {node.name} the systemUUID"
@@ -100,19 +108,22 @@ class Redfish:
             )
         return found
 
-    def _reset(self, order: Order, node: NodeIdentity, system: Mapping[str, Any]) -> str:
-        """The URL that the order is posted to, on the same host as the system."""
+    def _reset(
+        self, order: Order, node: NodeIdentity, system: Mapping[str, Any]
+    ) -> tuple[str, str]:
+        """The URL that the order is posted to, on the system's own host, and its ResetType."""
         url = self._url(node)
         action = (system.get("Actions") or {}).get("#ComputerSystem.Reset") or {}
         target = str(action.get("target") or "")
         if not target.startswith("/") or target.startswith("//"):
             raise MachineFailed(f"{url} names no action to reset it on its own host: {target!r}")
         allowed = action.get("ResetType@Redfish.AllowableValues")
-        if isinstance(allowed, list) and RESETS[order] not in allowed:
-            raise Refused(
-                f"{url} cannot do {RESETS[order]}; it offers {', '.join(map(str, allowed))}"
-            )
-        return urljoin(url, target)
+        wanted = RESETS[order]
+        offered = [str(each) for each in allowed] if isinstance(allowed, list) else wanted
+        possible = [each for each in wanted if each in offered]
+        if not possible:
+            raise Refused(f"{url} cannot do {' or '.join(wanted)}; it offers {', '.join(offered)}")
+        return urljoin(url, target), possible[0]
 
     def _ask(
         self, method: str, url: str, seconds: float, body: Mapping[str, Any] | None = None
@@ -161,9 +172,10 @@ def _decoded(text: bytes, where: str) -> Mapping[str, Any]:
 
 
 def _message(text: bytes) -> str:
-    """The BMC's own words (Redfish error object), if it has some."""
+    """The BMC's own words (Redfish error object), if it has some; the extended ones say more."""
     try:
         error = json.loads(text)["error"]
-        return str(error.get("message") or error.get("code") or "")
+        more = [each["Message"] for each in error.get("@Message.ExtendedInfo") or ()]
+        return " ".join(map(str, more)) or str(error.get("message") or error.get("code") or "")
     except (ValueError, KeyError, TypeError, AttributeError):
         return ""

@@ -15,6 +15,7 @@ from resilience.verbs.context import Refused
 from tests.machines.fakes import Program
 
 NODE = NodeIdentity(name="kind-worker", addresses=("172.18.0.3",))
+ORDERS = ("down", "up", "reboot")
 KIND = {"io.x-k8s.kind.cluster": "kind"}
 
 
@@ -64,23 +65,32 @@ def test_power_is_what_docker_says(docker: Program, status: str, power: Power) -
     assert Docker().power(NODE, 10) is power
 
 
+NO_NODE = "is no node of kind, k3d or minikube"
+
+
 @pytest.mark.parametrize(
-    ("answer", "words"),
+    ("order", "answer", "words"),
     [
-        (described(labels={"app": "shop"}), "is no node of kind, k3d or minikube"),
-        (described(labels=None), "is no node of kind, k3d or minikube"),
-        (described(address="172.18.0.9"), "it belongs to another cluster"),
+        *((order, described(labels={"app": "shop"}), NO_NODE) for order in ORDERS),
+        *((order, described(labels=None), NO_NODE) for order in ORDERS),
+        ("down", described(address="172.18.0.9"), "it belongs to another cluster"),
+        ("reboot", described(address="172.18.0.9"), "it belongs to another cluster"),
     ],
-    ids=["another label", "no labels", "another address"],
 )
-@pytest.mark.parametrize("order", ["down", "up", "reboot"])
 def test_a_container_that_is_not_the_nodes_is_left_alone(
-    docker: Program, answer: str, words: str, order: Any
+    docker: Program, order: Any, answer: str, words: str
 ) -> None:
     docker.answers("inspect", answer)
     with pytest.raises(Refused, match=words):
         Docker().send(order, NODE, 10)
     assert all(call.startswith("inspect") for call in docker.calls)
+
+
+def test_a_container_may_have_another_address_once_it_is_started_again(docker: Program) -> None:
+    docker.answers("inspect", described(address="172.18.0.9"))
+    Docker().send("up", NODE, 10)
+    assert docker.calls[-1] == "start kind-worker"
+    assert Docker().power(NODE, 10) is Power.ON
 
 
 def test_a_rehearsal_only_looks(docker: Program) -> None:

@@ -52,6 +52,8 @@ class Machine:
     slow: int = 0
     busy: int = 0
     stuck: bool = False
+    silent: int = 0
+    broken: bool = False
     orders: list[tuple[Order, NodeIdentity]] = field(default_factory=list)
     asked: int = 0
     title: str = "fake"
@@ -60,6 +62,8 @@ class Machine:
         return f"machine of {node.name}"
 
     def send(self, order: Order, node: NodeIdentity, seconds: float) -> str:
+        if self.broken:
+            raise MachineFailed("no such machine")
         if self.busy:
             self.busy -= 1
             raise NotNow("it is still stopping")
@@ -68,6 +72,8 @@ class Machine:
 
     def power(self, node: NodeIdentity, seconds: float) -> Power | None:
         self.asked += 1
+        if self.asked <= self.silent:
+            raise MachineFailed("no answer")
         if self.state is None or self.stuck or self.asked <= self.slow:
             return self.state
         return Power.OFF if self.orders[-1][0] == "down" else Power.ON
@@ -105,6 +111,20 @@ def test_an_order_is_carried_out_once_the_machines_api_says_so() -> None:
 def test_a_machine_that_stays_on_is_a_failure_with_its_name() -> None:
     with pytest.raises(MachineFailed, match="fake: machine 1 is not off after 10 s"):
         driven(Machine(stuck=True)).down(Nodes(), "n1", 10)
+
+
+def test_an_api_that_falls_silent_after_the_order_is_asked_again() -> None:
+    machine, clock = Machine(silent=2), Time()
+    driven(machine, clock).down(Nodes(), "n1", 60)
+    assert clock.now == 2 * LOOK_EVERY
+    assert len(machine.orders) == 1
+    with pytest.raises(MachineFailed, match="what became of machine 1 is not known: no answer"):
+        driven(Machine(silent=100)).down(Nodes(), "n1", 10)
+
+
+def test_an_order_that_fails_is_not_repeated() -> None:
+    with pytest.raises(MachineFailed, match="no such machine"):
+        driven(Machine(broken=True)).down(Nodes(), "n1", 60)
 
 
 def test_an_order_that_is_possible_later_is_sent_again() -> None:

@@ -137,6 +137,12 @@ def test_what_is_still_stopping_is_started_later(ec2: Any, node: NodeIdentity) -
         Ec2().send("up", node, 10)
 
 
+def test_what_has_not_started_yet_is_stopped_later(ec2: Any, node: NodeIdentity) -> None:
+    backend().get_instance(node.provider_id.rpartition("/")[2])._state.name = "pending"
+    with pytest.raises(NotNow, match="pending"):
+        Ec2().send("down", node, 10)
+
+
 def test_no_credentials_is_said_in_words(
     ec2: Any, node: NodeIdentity, monkeypatch: pytest.MonkeyPatch
 ) -> None:

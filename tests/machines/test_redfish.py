@@ -108,6 +108,30 @@ def test_a_rehearsal_posts_nothing_and_knows_what_is_possible(bmc: Bmc) -> None:
     assert bmc.posted == []
 
 
+def test_a_system_without_a_forced_restart_is_power_cycled(bmc: Bmc) -> None:
+    reset = bmc.system["Actions"]["#ComputerSystem.Reset"]
+    reset["ResetType@Redfish.AllowableValues"] = ["On", "ForceOff", "PowerCycle"]
+    Redfish(system=bmc.url).send("reboot", NODE, 10)
+    assert bmc.posted == [(RESET, "PowerCycle")]
+    reset["ResetType@Redfish.AllowableValues"] = ["On", "ForceOff", "GracefulRestart"]
+    with pytest.raises(Refused, match="cannot do ForceRestart or PowerCycle"):
+        Redfish(system=bmc.url).rehearse("reboot", NODE, 10)
+
+
+def test_an_empty_answer_is_no_other_system(bmc: Bmc) -> None:
+    bmc.answer = (200, {}, b"")
+    with pytest.raises(MachineFailed, match="the answer is empty"):
+        Redfish(system=bmc.url).power(NODE, 10)
+
+
+def test_the_extended_words_of_a_bmc_are_shown(bmc: Bmc) -> None:
+    info = [{"Message": "The value ForceOff is not in the list."}]
+    error = {"error": {"message": "See ExtendedInfo", "@Message.ExtendedInfo": info}}
+    bmc.answer = (400, {}, json.dumps(error).encode())
+    with pytest.raises(MachineFailed, match=r"HTTP 400 The value ForceOff is not in the list\."):
+        Redfish(system=bmc.url).power(NODE, 10)
+
+
 @pytest.mark.parametrize("target", ["http://evil.example.com/x", "//evil.example.com/x", "", None])
 def test_credentials_are_sent_to_no_other_host(bmc: Bmc, target: str | None) -> None:
     bmc.system["Actions"]["#ComputerSystem.Reset"]["target"] = target
