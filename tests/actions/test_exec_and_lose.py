@@ -11,7 +11,9 @@ from resilience.actions.objects.delete import VERB as LOSE
 from resilience.actions.pods.exec import VERB as EXEC
 from resilience.actions.pods.kill import VERB as KILL
 from resilience.checks.ready import VERB as READY
+from resilience.cluster.errors import NotFound
 from resilience.cluster.interface import CONFIGMAPS, PODS
+from resilience.cluster.requests.command import Command, Result
 from resilience.kube import objects
 from resilience.kube.selectors import Selector
 from resilience.model.timeline import What
@@ -155,7 +157,13 @@ def test_on_the_sandbox_a_commands_exit_code_decides(pytester: pytest.Pytester) 
     assert "ended with exit code 1, expected 0: no cache" in output
 
 
-def test_exec_is_only_for_clusters_that_are_reached_over_http(here: World) -> None:
+def test_an_exec_into_a_pod_that_is_gone_has_measured_nothing(
+    here: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(command: Command, **_: Any) -> Result:
+        raise NotFound(404, f"{command}: pods not found")
+
+    monkeypatch.setattr(here.cluster, "exec", gone)
     asked = step(EXEC, Phase.WHEN, pods=Selector.parse("app=web"), command=("true",), lasting=True)
     record = here.run(when=[asked])
     assert record.outcome is Outcome.NOT_MEASURED

@@ -71,6 +71,17 @@ def test_a_waiting_container(reason: str, message: str, after: float | None) -> 
         assert outcome(prospects.of_pod(waiting(reason, message, field=field))) == after
 
 
+def test_nobody_is_sent_to_push_an_image_to_a_sandbox() -> None:
+    real = prospects.of_pod(waiting("ErrImagePull", "pull access denied"))
+    mapped = prospects.of_pod(
+        waiting("ErrImagePull", "image r/x:1 not found: the sandbox has python")
+    )
+    assert real is not None
+    assert real.remedy.startswith("push the image")
+    assert mapped is not None
+    assert mapped.remedy == "correct the image's name, or map it"
+
+
 def test_a_back_off_that_does_not_repeat_why_is_what_it_was_before() -> None:
     first = prospects.of_pod(waiting("ErrImagePull", "r/x:1: not found"))
     again = waiting("ImagePullBackOff", 'Back-off pulling image "r/x:1"')

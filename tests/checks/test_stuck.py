@@ -23,7 +23,7 @@ QUOTA = {
 }  # fmt: skip
 
 CASES: dict[str, tuple[dict[str, object], dict[str, object], str]] = {
-    "image": ({"image": "registry.example.com/none:1"}, {}, "push the image"),
+    "image": ({"image": "registry.example.com/none:1"}, {}, "correct the image's name, or map it"),
     "name": ({"image": "Not A Name"}, {}, "correct the image's name"),
     "never": (
         {"image": "registry.example.com/x:1", "imagePullPolicy": "Never"},

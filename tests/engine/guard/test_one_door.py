@@ -320,6 +320,7 @@ WITHDRAWS = """
 from pathlib import Path
 
 from resilience.cluster.connection.wire import Wire
+from resilience.cluster.requests.request import Request
 
 sent, withdrawn = Wire.open, []
 
@@ -328,11 +329,11 @@ def withdraw(self):
     %s
 
 
-def open_(self, method, path, **more):
-    answer = sent(self, method, path, **more)
-    scales = method in ("PATCH", "PUT") and "/deployments/web" in path
-    if scales and not more.get("query", {}).get("dryRun") and not withdrawn:
-        withdrawn.append(path)
+def open_(self, request, agent=""):
+    answer = sent(self, request, agent)
+    scales = request.method in ("PATCH", "PUT") and "/deployments/web" in request.path
+    if scales and not request.query.get("dryRun") and not withdrawn:
+        withdrawn.append(request.path)
         withdraw(self)
     return answer
 
@@ -341,9 +342,9 @@ Wire.open = open_
 """
 """A person takes consent away at the very moment after the first change."""
 
-LABEL_GONE = """sent(self, "PATCH", "/api/v1/namespaces/shop",
+LABEL_GONE = """sent(self, Request("PATCH", "/api/v1/namespaces/shop",
          body={"metadata": {"labels": {"resilience/consent": None}}},
-         content_type="application/merge-patch+json").close()"""
+         content_type="application/merge-patch+json")).close()"""
 OTHER_TARGET = """file = Path("resilience.toml")
     file.write_text(file.read_text().replace("shop", "lab"))"""
 NO_TARGET = """Path("resilience.toml").unlink()"""
