@@ -28,7 +28,14 @@ from resilience.backup.take.scope import Scope
 from resilience.backup.take.snapshot import Request, create, volume_warnings
 from resilience.commands import CommandError
 from resilience.commands.admission import admitted
-from resilience.commands.backup_means import cluster_of, keys, plan_in
+from resilience.commands.backup_means import (
+    cluster_of,
+    failed_plan,
+    keys,
+    keys_read,
+    plan_in,
+    plans_in,
+)
 from resilience.commands.outputs import Answers, answer
 from resilience.commands.saying import warn
 from resilience.model.inside import Volumes
@@ -49,6 +56,7 @@ def by_hand(options: argparse.Namespace) -> int:
         raise BadRequest("--namespace needs --store")
     store = plan_store(plan, options.store) if plan else open_store(options.store)
     inside = _inside(options, plan)
+    keys_read(options)
     with _acting(options, _scope(options, plan), inside) as cluster:
         given = keys(options, cluster)
         extend = _with_data(cluster, inside)
@@ -132,41 +140,41 @@ def _warn(text: str) -> None:
 
 
 def show_due(options: argparse.Namespace) -> int:
-    """What each plan's schedule asks for now."""
-    answers = Answers(options.output)
-    for path in options.plan:
-        plan = plan_in(path)
-        fire = due(plan, plan_store(plan, options.store), CLOCK.now())
+    """What each plan's schedule asks for now. A store that does not answer hides no other plan."""
+    (plans, failed), answers = plans_in(options.plan), Answers(options.output)
+    for plan in plans:
+        try:
+            fire = due(plan, plan_store(plan, options.store), CLOCK.now())
+        except BackupError as problem:
+            failed = failed_plan(plan, problem, answers)
+            continue
         since = f"due since {fire:%Y-%m-%d %H:%M} UTC" if fire else "nothing due"
         answers.add(
             {"plan": plan.id, "due": fire.isoformat() if fire else None}, f"{plan.id}: {since}"
         )
     answers.end()
-    return 0
+    return failed
 
 
 def by_schedule(options: argparse.Namespace) -> int:
     """All plans are tried; a failure of one does not stop the others."""
-    failed, answers = False, Answers(options.output)
+    (plans, failed), answers = plans_in(options.plan), Answers(options.output)
+    keys_read(options)
     with cluster_of(options) as cluster:
         given = keys(options, cluster)
-        for path in options.plan:
-            plan = plan_in(path)
-            store = plan_store(plan, options.store)
+        for plan in plans:
             try:
-                report = _made_if_due(plan, cluster, store, given)
+                report = _made_if_due(plan, cluster, plan_store(plan, options.store), given)
             except Busy as problem:  # another process takes it at this moment
                 left = f"left to another run: {problem}"
                 answers.add({"plan": plan.id, "left": left}, f"{plan.id}: {left}")
             except (BackupError, CommandError) as problem:
-                warn(f"error: {plan.id}: {problem}")
-                answers.add({"plan": plan.id, "error": str(problem)}, ())
-                failed = True
+                failed = failed_plan(plan, problem, answers)
             else:
                 answers.add(_report(report), _lines(report))
                 _warn_of_untaken(plan, report)
     answers.end()
-    return int(failed)
+    return failed
 
 
 def _report(report: RunReport) -> dict[str, Any]:

@@ -11,11 +11,11 @@ from resilience.backup.catalog.catalog import opened
 from resilience.backup.catalog.hidden_snapshots import undelete
 from resilience.backup.data.external_data import swept
 from resilience.backup.format.backup_clock import SystemClock
-from resilience.backup.format.errors import BadRequest
+from resilience.backup.format.errors import BackupError, BadRequest
 from resilience.backup.plans import cli_output
 from resilience.backup.plans.lifecycle import UNFINISHED_FOR, copy, plan_store, prune, remove
 from resilience.backup.store import open_store
-from resilience.commands.backup_means import existing, plan_in
+from resilience.commands.backup_means import existing, failed_plan, plans_in
 from resilience.commands.outputs import Answers, answer
 from resilience.commands.saying import say
 from resilience.commands.store_names import located
@@ -27,11 +27,14 @@ CLOCK = SystemClock()
 
 def by_retention(options: argparse.Namespace) -> int:
     """What cannot be read is kept and reported, and sets exit code 1."""
-    failed, answers = False, Answers(options.output)
-    for path in options.plan:
-        plan = plan_in(path)
-        store = plan_store(plan, options.store)
-        done = prune(plan, store, clock=CLOCK, dry_run=options.dry_run)
+    (plans, failed), answers = plans_in(options.plan), Answers(options.output)
+    for plan in plans:
+        try:
+            store = plan_store(plan, options.store)
+            done = prune(plan, store, clock=CLOCK, dry_run=options.dry_run)
+        except BackupError as problem:
+            failed = failed_plan(plan, problem, answers)
+            continue
         data = {"plan": plan.id, "dryRun": options.dry_run, "done": done.lines}
         answers.add(data, done.lines or [f"{plan.id}: nothing to delete"])
         failed |= done.damaged

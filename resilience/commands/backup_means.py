@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from resilience.backup.format.errors import BadRequest
-from resilience.backup.plans.keys import identities, recipients, signer, trusted
+from resilience.backup.format.errors import BackupError, BadRequest
+from resilience.backup.plans.keys import SECRET, identities, recipients, signer, trusted
 from resilience.backup.plans.lifecycle import Keys
 from resilience.backup.store import Store, open_store
 from resilience.backup.store.directory import DirectoryStore
 from resilience.cluster.interface import Cluster
 from resilience.commands import CommandError, settings
+from resilience.commands.outputs import Answers
 from resilience.commands.saying import warn
 from resilience.model.scenario import Plan
 
@@ -37,6 +38,28 @@ def plan_in(path: str) -> Plan:
     if len(loaded.plans) != 1:
         raise BadRequest(f"{path} holds {len(loaded.plans)} plans; expected one")
     return loaded.plans[0]
+
+
+def plans_in(paths: Sequence[str]) -> tuple[list[Plan], int]:
+    """The plans of several files, and the exit code so far: 1 when a file could not be read, which
+    is then told and left out. `CommandError` when none can be read. Asks no cluster."""
+    plans, problems = list[Plan](), list[str]()
+    for path in paths:
+        try:
+            plans.append(plan_in(path))
+        except (BackupError, CommandError) as problem:
+            problems.append(str(problem))
+    if not plans:
+        raise CommandError("\n".join(problems))
+    warn(f"error: {each}" for each in problems)
+    return plans, int(bool(problems))
+
+
+def failed_plan(plan: Plan, problem: Exception, answers: Answers) -> int:
+    """Tell the failure of one of several plans; returns the exit code."""
+    warn(f"error: {plan.id}: {problem}")
+    answers.add({"plan": plan.id, "error": str(problem)}, ())
+    return 1
 
 
 AWAY = 10.0
@@ -72,6 +95,14 @@ def keys(options: argparse.Namespace, cluster: Cluster | None = None) -> Keys:
         recipients=tuple(getattr(options, "recipient", ())) or recipients(),
         identities=tuple(identities(options.identity)),
     )
+
+
+def keys_read(options: argparse.Namespace) -> None:
+    """Read the key files that options name, before a cluster is opened."""
+    named = options.signing_key or ""
+    if not named.startswith(SECRET):
+        signer(named, None, {})
+    keys(options)
 
 
 def existing(url: str) -> Store:

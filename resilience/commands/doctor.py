@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from resilience.cluster.errors import ClusterError, Forbidden
 from resilience.cluster.interface import Cluster
 from resilience.cluster.requests.request import Request
-from resilience.commands import settings
+from resilience.commands import rbac, settings
 from resilience.commands.outputs import Answers
 from resilience.config.root import project_files
 from resilience.config.settings import Settings
@@ -41,9 +41,12 @@ class Answer:
 
 
 def doctor(options: argparse.Namespace) -> int:
-    """Print all results; 1 when one of them is bad."""
+    """Print all results; 1 when one of them is bad. Files are read first: a name that is mistyped
+    is told before anything is started."""
+    given = settings(options)
+    list(rbac.scenarios(list(map(Path, options.paths)), given))
     answers, bad = Answers(options.output), False
-    for answer in _ask(settings(options), options.paths):
+    for answer in _ask(given, options.paths):
         result = {True: "ok", False: "bad", None: "skipped"}[answer.good]
         data = {"check": answer.what, "result": result, "detail": answer.detail}
         answers.add(data, _line(answer))
@@ -80,7 +83,6 @@ def _verbs() -> Answer:
 
 def _images(settings: Settings, paths: Sequence[str]) -> Iterator[Answer]:
     """Whether the sandbox has every image that the files' manifests name."""
-    from resilience.commands import rbac
     from resilience.commands.manifest_images import missing
 
     try:
@@ -115,9 +117,7 @@ def _sandbox(settings: Settings, paths: Sequence[str]) -> Iterator[Answer]:
 
 
 def _manifests(cluster: HttpCluster, settings: Settings, paths: Sequence[str]) -> Iterator[Answer]:
-    from pathlib import Path
-
-    from resilience.commands import doctor_manifests, rbac
+    from resilience.commands import doctor_manifests
 
     found = list(rbac.scenarios([Path(path) for path in paths], settings))
     for line in doctor_manifests.manifests(cluster, found):
