@@ -41,8 +41,8 @@ class Answer:
 
 
 def doctor(options: argparse.Namespace) -> int:
-    """Print all results; 1 when one of them is bad. Files are read first: a name that is mistyped
-    is told before anything is started."""
+    """Print all results; 1 when one of them is bad. Files are read first: a mistyped name is
+    an error before anything is started."""
     given = settings(options)
     list(rbac.scenarios(list(map(Path, options.paths)), given))
     answers, bad = Answers(options.output), False

@@ -126,9 +126,11 @@ def _exit_code(cluster: Cluster, created: Object, clock: Clock) -> int:
         pod = cluster.get(PODS, name, namespace)
         if (code := helper_pods.exit_code(pod)) is not None:
             return code
-        if clock.monotonic() >= until or helper_pods.hopeless(pod):
+        hopeless = helper_pods.hopeless(pod)
+        if clock.monotonic() >= until or hopeless:
+            ended = "cannot run" if hopeless else f"did not end within {_WITHIN:.0f}s"
             raise NoWall(
-                f"the canary {namespace}/{name} did not end within {_WITHIN:.0f}s: "
-                f"{helper_pods.why_not_running(pod)}; without its proof nothing is restored"
+                f"the canary {namespace}/{name} {ended}: {helper_pods.why_not_running(pod)}; "
+                "without its proof nothing is restored"
             )
         clock.wait(_PAUSE)

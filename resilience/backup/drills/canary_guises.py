@@ -46,16 +46,16 @@ def guises(objects: Iterable[Object]) -> list[Guise]:
 
 def stand_in(objects: Iterable[Object]) -> StandIn:
     """What lets a canary run where they do: of the first Pod or Pod template that says anything."""
-    found = (StandIn.of_any([pod]) for obj in objects for pod in _pods(obj))
+    found = (StandIn.of_any([pod]) for obj in objects for pod in pods(obj))
     return next((each for each in found if each != NOBODY), NOBODY)
 
 
 def _of(obj: Object) -> Iterator[Guise]:
-    for pod in _pods(obj):
+    for pod in pods(obj):
         yield _guise(pod)
 
 
-def _pods(obj: Object) -> Iterator[Mapping[str, Any]]:
+def pods(obj: Object) -> Iterator[Mapping[str, Any]]:
     """The Pod itself, or the Pod templates of what makes Pods."""
     if identity(obj) == "Pod":
         yield obj

@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import cached_property
 
 from resilience.backup.catalog.catalog import Snapshot
 from resilience.backup.catalog.velero_check import check
@@ -33,6 +32,7 @@ from resilience.backup.drills.canary import require_wall
 from resilience.backup.drills.canary_guises import PLAIN, Guise, guises, stand_in
 from resilience.backup.drills.drill_data import OBJECTS_ONLY, Data
 from resilience.backup.drills.negative_controls import unseen
+from resilience.backup.drills.pull_secrets import copied, pull_secrets
 from resilience.backup.drills.ready import not_ready, workloads
 from resilience.backup.drills.safety import RULES as HARMLESS
 from resilience.backup.drills.safety import Harmless
@@ -143,6 +143,7 @@ class _Drill:
         self._custom = plan.drill.custom if plan.drill else ()
         self._sources = tuple[str, ...]()
         self._targets = Targets()
+        self._stands_in: dict[str, StandIn] = {}
 
     def run(self, prove: Prove) -> DrillReport:
         self._report.swept = sweep(self._cluster, clock=self._clock)
@@ -291,15 +292,18 @@ class _Drill:
         with scratch(
             self._cluster, self._targets.namespace(source), origin, clock=self._clock, ttl=TTL
         ) as name:
+            self._stands_in[name] = self._stand_in(source, name)
             self._asked(name, (PLAIN,))
             yield name
 
-    @cached_property
-    def _stands_in(self) -> StandIn:
+    def _stand_in(self, source: str, scratch: str) -> StandIn:
         """Where the recorded workloads run, and with what their images are pulled."""
-        sources = set(self._sources)
-        return stand_in(
-            each.parsed() for each in objects(self._snapshot) if each.address.namespace in sources
+        logins = copied(self._cluster, scratch, pull_secrets(self._recorded(source)))
+        return replace(stand_in(self._recorded(source)), pull_secrets=logins)
+
+    def _recorded(self, source: str) -> Iterator[Object]:
+        return (
+            each.parsed() for each in objects(self._snapshot) if each.address.namespace == source
         )
 
     def _asked(self, scratch: str, guises: Sequence[Guise], owner: Object | None = None) -> None:
@@ -308,7 +312,7 @@ class _Drill:
             scratch,
             clock=self._clock,
             helper_image=self._plan.helper_image,
-            stands_in=self._stands_in,
+            stands_in=self._stands_in[scratch],
             guises=guises,
             owner=owner,
         )

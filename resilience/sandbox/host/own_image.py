@@ -17,7 +17,8 @@ class OwnImage:
 
     `line` is the command line that replaces the image's own, () where `base` runs as it is.
     `workdir` is an absolute directory of this machine, "" for the base's. `commands` maps the name
-    of a program to the command line that runs in its place.
+    of a program to the command line that runs in its place. `login` is "USER:PASSWORD" of the
+    private registry that the image is in, "" for a public one.
     """
 
     pattern: str
@@ -27,6 +28,7 @@ class OwnImage:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     commands: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ignore_command: bool = False
+    login: str = field(default="", repr=False)
 
     def dump(self) -> dict[str, Any]:
         """As plain JSON."""

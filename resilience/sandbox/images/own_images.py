@@ -22,7 +22,7 @@ from resilience.sandbox.host.sandbox_error import SandboxError
 from resilience.sandbox.images import catalogue
 
 FORMS = ("run", "python", "agnhost", "image")
-OPTIONS = ("workdir", "env", "commands", "ignore_command")
+OPTIONS = ("workdir", "env", "commands", "ignore_command", "login")
 PYTHONS = ("python", "python3")
 TABLES = {"pyproject.toml": ("tool", "resilience", "sandbox", "images")}
 """Where the table lies in a file of that name; elsewhere it is `[sandbox.images]`."""
@@ -79,6 +79,7 @@ class _Entry:
             environment=self._environment(),
             commands=self._commands(),
             ignore_command=self._flag("ignore_command"),
+            login=self._login(),
         )
 
     def _run(self) -> tuple[str, tuple[str, ...]]:
@@ -117,6 +118,12 @@ class _Entry:
         if found is None:
             raise self._wrong(f"run: there is no program {place!r} that can be executed")
         return found
+
+    def _login(self) -> str:
+        given = self._body.get("login", "")
+        if given == "" or (isinstance(given, str) and all(given.partition(":"))):
+            return str(given)
+        raise self._wrong('login: expected "USER:PASSWORD"')
 
     def _words(self, key: str) -> tuple[str, ...]:
         return self._line(key, self._body[key])

@@ -29,8 +29,13 @@ class NotMounted(Exception):
 
 def find(reference: str, own: Sequence[OwnImage] = ()) -> Image | None:
     """The image that `reference` names, or None if there is none of that name."""
-    mapped = next((each for each in own if matches(each.pattern, reference)), None)
+    mapped = mapping(reference, own)
     return catalogue.find(reference) if mapped is None else _image(mapped)
+
+
+def mapping(reference: str, own: Sequence[OwnImage]) -> OwnImage | None:
+    """The first entry of the user's own that covers it."""
+    return next((each for each in own if matches(each.pattern, reference)), None)
 
 
 def matches(pattern: str, reference: str) -> bool:

@@ -154,16 +154,23 @@ def test_canaries_run_where_the_workloads_do_and_pull_with_their_secrets() -> No
             "nodeSelector": {"pool": "shop"}}  # fmt: skip
     cluster.on_create = lambda obj: None
     del cluster.objects["deployments.apps", "shop", "checkout"]
-    cluster.add(deployment("checkout", **more))
+    login: Object = {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/dockerconfigjson",
+             "metadata": {"name": "registry", "namespace": "shop"},
+             "data": {".dockerconfigjson": "e30="}}  # fmt: skip
+    cluster.add(deployment("checkout", **more), login)
     asked: list[Any] = []
 
     def note(obj: Object) -> int:
         asked.append({key: obj["spec"].get(key) for key in more})
+        (pulled,) = asked[-1].pop("imagePullSecrets")
+        copy = cluster.objects["secrets", "shop-drill", pulled["name"]]
+        assert (copy["type"], copy["data"]) == (login["type"], login["data"])
         return 0
 
     canaries(cluster, note)
     drilled(cluster)
     assert asked
+    del more["imagePullSecrets"]
     assert all(each == more for each in asked), asked
 
 

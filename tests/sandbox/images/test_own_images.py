@@ -74,6 +74,8 @@ def test_pyproject_has_the_table_below_the_tool(tmp_path: Path) -> None:
         ('{python = ["x"], env = "A"}', "expected a table"),
         ('{python = ["x"], commands = {a = "b"}}', "commands.a: 'b'; expected a list of words"),
         ('{image = "nginx", ignore_command = 1}', "expected true or false"),
+        ('{image = "nginx", login = 1}', 'expected "USER:PASSWORD"'),
+        ('{image = "nginx", login = "user"}', 'expected "USER:PASSWORD"'),
     ],
 )
 def test_what_cannot_be_understood_is_refused_by_file_and_key(

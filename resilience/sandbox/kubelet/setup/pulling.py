@@ -1,4 +1,4 @@
-"""Pulling an image: the catalogue has it, or the name is wrong.
+"""Pulling an image: the catalogue has it, its registry wants a login, or the name is wrong.
 
 Texts are containerd's and the kubelet's, followed by what the sandbox has and the remedy.
 """
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from resilience.sandbox.images import catalogue, stand_ins
 from resilience.sandbox.kubelet.base.backoff import INITIAL, LONGEST
+from resilience.sandbox.kubelet.setup import pull_secrets
 
 if TYPE_CHECKING:
     from resilience.sandbox.kubelet.pod.container import Container
@@ -26,7 +27,11 @@ class Pull:
     async def pull(self) -> catalogue.Image | None:
         """The image, or None after having waited before the next try."""
         container, reference = self._container, self._container.state.spec["image"]
-        image = stand_ins.find(reference, container.pod.kubelet.config.images)
+        own = container.pod.kubelet.config.images
+        image = stand_ins.find(reference, own)
+        mapped = stand_ins.mapping(reference, own)
+        if image is not None and mapped and mapped.login:
+            return await self._private(reference, image, mapped.login)
         if image is not None:
             text = "already present on machine and can be accessed by the pod"
             container.event("Normal", "Pulled", f'Container image "{reference}" {text}')
@@ -41,6 +46,27 @@ class Pull:
             await container.sleep(INVALID_RETRY)
         else:
             await self._absent(reference)
+        return None
+
+    async def _private(
+        self, reference: str, image: catalogue.Image, login: str
+    ) -> catalogue.Image | None:
+        """Asked with the Pod's pull secrets each time, as with the pull policy Always."""
+        container, full = self._container, catalogue.canonical(reference)
+        held = await pull_secrets.logins(
+            container.pod.obj, container.pod.kubelet.references, str(full)
+        )
+        if held.missing:
+            container.event("Warning", "FailedToRetrieveImagePullSecret", held.text)
+        if login in held.logins:
+            container.event("Normal", "Pulled", f'Successfully pulled image "{reference}"')
+            return image
+        denied = "pull access denied, repository does not exist or may require authorization"
+        await self._refused(
+            reference,
+            f'failed to pull and unpack image "{full}": failed to resolve reference "{full}":'
+            f" {denied}: {held.denial}",
+        )
         return None
 
     async def _invalid(self, reference: str) -> None:
@@ -60,6 +86,10 @@ class Pull:
             f'failed to pull and unpack image "{full}": failed to resolve reference "{full}":'
             f" {full}: not found (the sandbox has {have}; {stand_ins.REMEDY})"
         )
+        await self._refused(reference, message)
+
+    async def _refused(self, reference: str, message: str) -> None:
+        container = self._container
         container.event("Normal", "Pulling", f'Pulling image "{reference}"')
         container.event("Warning", "Failed", f'Failed to pull image "{reference}": {message}')
         container.event("Warning", "Failed", "Error: ErrImagePull")
