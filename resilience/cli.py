@@ -207,6 +207,14 @@ def _add_rbac(rbac: argparse.ArgumentParser) -> None:
         help="omit the Namespace objects, so that `kubectl delete -f` on this output does not "
         "delete your namespaces",
     )
+    rbac.add_argument(
+        "--selected",
+        metavar="NAMESPACE",
+        action="append",
+        default=[],
+        help="where a step chooses namespaces by their labels: grant its permissions in this one "
+        "only, instead of the whole cluster (repeatable)",
+    )
     _add_settings(rbac, {"namespace", "journal_namespace", "scenarios", "plans"})
     add_output(rbac, ("yaml", "json"), default="yaml")
     rbac.set_defaults(run=_rbac)

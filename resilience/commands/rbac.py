@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from resilience.cluster.interface import Object
@@ -20,6 +21,7 @@ from resilience.engine.guard import rbac
 from resilience.engine.guard.permissions import Need, merged, needed
 from resilience.model.place import Problem
 from resilience.model.scenario import Scenario
+from resilience.model.verb import Right
 
 ACCOUNT = "resilience"
 
@@ -30,7 +32,7 @@ def show(options: argparse.Namespace) -> int:
     found = list(scenarios([Path(name) for name in options.paths], given))
     if not found:
         raise CommandError(f"no scenario and no plan in {', '.join(options.paths)}")
-    needs = _needs(found, given)
+    needs = _placed(_needs(found, given), options.selected)
     subject = _subject(options, given)
     stands_in = [] if options.without_namespaces else rbac.namespaces(needs, subject)
     objects = [*stands_in, *_objects(needs, subject)]
@@ -49,6 +51,21 @@ def _needs(found: Sequence[Scenario], given: Settings) -> Sequence[Need]:
         for need in needed(scenario, scenario.namespace or given.namespace, given.journal_namespace)
         for why in need.why
     )
+
+
+def _placed(needs: Sequence[Need], spaces: Sequence[str]) -> Sequence[Need]:
+    """Permissions of namespaces by their labels as those of `spaces`; of all without any."""
+    if not spaces:
+        return needs
+    return merged(
+        (right, why) for need in needs for right in _each(need.right, spaces) for why in need.why
+    )
+
+
+def _each(right: Right, spaces: Sequence[str]) -> Sequence[Right]:
+    if not right.selected:
+        return [right]
+    return [replace(right, selected="", namespace=name) for name in spaces]
 
 
 def _objects(needs: Sequence[Need], subject: rbac.Subject) -> list[Object]:

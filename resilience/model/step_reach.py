@@ -12,21 +12,24 @@ ANY = frozenset({"*"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
-    """`namespaces` by name or pattern; `cluster_scoped` as `RESOURCE.GROUP`, or ANY of those
-    that the target lists; `objects` are the Namespaces, Roles and bindings that would be written.
+    """`namespaces` by name or pattern, `selected` by their labels; `cluster_scoped` as
+    `RESOURCE.GROUP`, or ANY of those that the target lists; `objects` are the Namespaces, Roles and
+    bindings that would be written.
     """
 
     namespaces: frozenset[str] = frozenset()
+    selected: frozenset[str] = frozenset()
     nodes: bool = False
     cluster_scoped: frozenset[str] = frozenset()
     objects: tuple[dict[str, Any], ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.namespaces or self.nodes or self.cluster_scoped)
+        return bool(self.namespaces or self.selected or self.nodes or self.cluster_scoped)
 
     def __or__(self, other: Reach) -> Reach:
         return Reach(
             namespaces=self.namespaces | other.namespaces,
+            selected=self.selected | other.selected,
             nodes=self.nodes or other.nodes,
             cluster_scoped=self.cluster_scoped | other.cluster_scoped,
             objects=(*self.objects, *other.objects),

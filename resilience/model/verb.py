@@ -47,7 +47,8 @@ class Residue(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Right:
-    """One RBAC permission a step needs. `namespace` "" means cluster-wide.
+    """One RBAC permission a step needs. `namespace` "" means cluster-wide, or with `selected` each
+    namespace with these labels, which only a cluster knows.
 
     `name` limits it to one object. An `optional` permission improves a report: a run without it is
     not refused.
@@ -59,6 +60,7 @@ class Right:
     namespace: str = ""
     name: str = ""
     optional: bool = False
+    selected: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

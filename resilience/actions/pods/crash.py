@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from resilience.actions.pods import host_kill, host_pod, pod_action
-from resilience.actions.pods.choice import PodChoice, complaints
+from resilience.actions.selection.choice import PodChoice, complaints
 from resilience.actions.undo import object_undo
 from resilience.cluster.interface import Cluster, Object
 from resilience.kube import objects, readiness

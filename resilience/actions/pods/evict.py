@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from resilience.actions.pods import evictable, pod_action
-from resilience.actions.pods.choice import PodChoice, complaints
+from resilience.actions.selection import wide
+from resilience.actions.selection.choice import WideChoice, complaints
 from resilience.cluster.errors import Throttled
 from resilience.cluster.interface import BUDGETS, PODS, Object
 from resilience.drain import answers
@@ -29,7 +30,7 @@ SEVERAL = "more than one PodDisruptionBudget"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evict(PodChoice):
+class Evict(WideChoice):
     """Parameters of `evict`."""
 
     grace: Duration | None = parameter(
@@ -46,7 +47,7 @@ def _check(evict: Evict) -> list[Complaint]:
 
 
 def _describe(evict: Evict) -> str:
-    return f"evict {evict.how_many} {evict.which}"
+    return f"evict {evict.how_many} {evict.which}{evict.where}"
 
 
 def run(evict: Evict, context: ActionContext) -> None:
@@ -140,8 +141,8 @@ def _open(state: Sequence[tuple[str, int]]) -> bool:
 
 
 def _rights(evict: Evict, namespace: str) -> Sequence[Right]:
-    budgets = [Right(verb=verb, group="policy", resource=BUDGETS.plural, namespace=namespace)
-               for verb in ("list", "watch")]  # fmt: skip
+    wanted = [("policy", verb, BUDGETS.plural) for verb in ("list", "watch")]
+    budgets = wide.rights(evict, namespace, wanted)
     return [*pod_action.rights(("create", "pods/eviction"))(evict, namespace), *budgets]
 
 

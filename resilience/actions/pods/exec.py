@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from resilience.actions.pods import pod_action
-from resilience.actions.pods.choice import PodChoice, complaints
+from resilience.actions.selection.choice import PodChoice, complaints
 from resilience.cluster.interface import Object
 from resilience.cluster.requests.command import Command
 from resilience.kube import objects

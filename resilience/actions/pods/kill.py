@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from resilience.actions.pods import pod_action
-from resilience.actions.pods.choice import PodChoice, complaints
+from resilience.actions.selection.choice import WideChoice, complaints
 from resilience.cluster.errors import Conflict, NotFound
 from resilience.cluster.interface import PODS, Object
 from resilience.kube import objects
@@ -26,7 +26,7 @@ AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kill(PodChoice):
+class Kill(WideChoice):
     """Parameters of `kill`."""
 
     grace: Duration | Literal["own"] = parameter(
@@ -51,7 +51,7 @@ def _check(kill: Kill) -> list[Complaint]:
 
 def _describe(kill: Kill) -> str:
     grace = "" if kill.grace == "own" else f" with grace {kill.grace}"
-    return f"kill {kill.how_many} {kill.which}{grace}"
+    return f"kill {kill.how_many} {kill.which}{kill.where}{grace}"
 
 
 def run(kill: Kill, context: ActionContext) -> None:

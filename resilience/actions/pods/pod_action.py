@@ -9,8 +9,9 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from resilience.actions.pods.choice import PodChoice
-from resilience.actions.pods.select import Surroundings, select
+from resilience.actions.selection import roots, wide
+from resilience.actions.selection.choice import PodChoice
+from resilience.actions.selection.select import Surroundings, select
 from resilience.actions.shared.workload import RESOURCES
 from resilience.cluster.interface import DEPLOYMENTS, PODS, REPLICASETS, Object, Resource
 from resilience.kube import objects
@@ -22,16 +23,25 @@ _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
 def victims(choice: PodChoice, context: ActionContext) -> list[Object]:
     """The Pods that the step harms, at least one."""
-    pods = context.view(PODS, context.namespace).objects()
+    spaces = wide.namespaces(choice, context)
+    pods = wide.pods(spaces, context)
     around = Surroundings(
         namespace=context.namespace,
         wall=context.cluster.now(),
         owners=_owners(choice, context),
         own=own_pod(os.environ),
+        kinds=_kinds(choice, pods, context),
+        namespaces=spaces if wide.is_wide(choice) else (),
     )
     chosen = select(pods, choice, around, context.random)
     context.may_harm(chosen)
     return chosen
+
+
+def _kinds(choice: PodChoice, pods: Sequence[Object], context: ActionContext) -> Mapping[str, str]:
+    if not choice.kinds:
+        return {}
+    return {uid: root.kind.lower() for uid, root in roots.of(pods, context.cluster).items()}
 
 
 def rights(*more: tuple[str, str]) -> Callable[[object, str], Sequence[Right]]:
@@ -42,8 +52,9 @@ def rights(*more: tuple[str, str]) -> Callable[[object, str], Sequence[Right]]:
         wanted = [("", *each) for each in pods]
         if isinstance(parameters, PodChoice) and parameters.owner is not None:
             wanted += _of_owner(RESOURCES[parameters.owner.kind])
-        return [Right(verb=verb, group=group, resource=resource, namespace=namespace)
-                for group, verb, resource in wanted]  # fmt: skip
+        if isinstance(parameters, PodChoice) and parameters.kinds:
+            wanted += [("apps", "list", "replicasets"), ("batch", "list", "jobs")]
+        return wide.rights(parameters, namespace, wanted)
 
     return of
 
@@ -61,10 +72,9 @@ def prove(
     text: str,
 ) -> None:
     """Wait until the run's watch shows the harm on each; a proof for each, ActionFailed without."""
-    view = context.view(PODS, context.namespace)
 
     def unproven() -> list[Object]:
-        return [pod for pod in pods if not holds(view.by_uid(objects.uid(pod)))]
+        return [pod for pod in pods if not holds(seen(pod, context))]
 
     if not context.clock.until(lambda: not unproven(), context.deadline):
         names = ", ".join(objects.title(pod) for pod in unproven())
@@ -74,6 +84,11 @@ def prove(
         )
     for pod in pods:
         context.proof(f"{objects.title(pod)} {text}", {"uid": objects.uid(pod)})
+
+
+def seen(pod: Object, context: ActionContext) -> Object | None:
+    """The same Pod as the run's watch of its namespace shows it now."""
+    return context.view(PODS, objects.namespace(pod)).by_uid(objects.uid(pod))
 
 
 def gone_or_terminating(pod: Object | None) -> bool:

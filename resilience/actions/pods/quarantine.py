@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from resilience.actions.pods import pod_action
-from resilience.actions.pods.choice import PodChoice, complaints
+from resilience.actions.selection.choice import PodChoice, complaints
 from resilience.actions.undo import reverting
 from resilience.cluster.interface import PODS, Object
 from resilience.kube import objects

@@ -20,12 +20,14 @@ from resilience.cluster.interface import NAMESPACES, Cluster, Means, Object, Res
 from resilience.cluster.permit.consent_keys import CONSENT, PROTECTED
 from resilience.cluster.permit.door import Door, NotCovered, Permit
 from resilience.cluster.permit.grants import KINDS
+from resilience.cluster.permit.selected_namespaces import is_meant, selected
 from resilience.cluster.transport import HttpCluster
 from resilience.config.targets import Target
 from resilience.engine.guard import consent_words as words
 from resilience.engine.guard.identity import identity
 from resilience.engine.guard.locks import covered
 from resilience.kube import objects
+from resilience.kube.selectors import Selector
 from resilience.model.step_reach import ANY, Reach
 from resilience.verbs.context import Refused
 
@@ -198,6 +200,8 @@ def _not_consented(cluster: Cluster, namespace: str, target: Target | None) -> s
         labels = objects.labels(cluster.get(NAMESPACES, namespace))
     except NotFound:
         return words.absent(cluster.context, namespace, target, lambda: identity(cluster))
+    except Forbidden as error:
+        return words.unread(namespace, error)
     selected = target is not None and any(s.matches(labels) for s in target.namespace_selectors)
     if selected or labels.get(LABEL) == "allow":
         return ""
@@ -205,13 +209,28 @@ def _not_consented(cluster: Cluster, namespace: str, target: Target | None) -> s
 
 
 def _expanded(cluster: Cluster, reach: Reach) -> Reach:
-    """Patterns as the namespaces that match them now."""
+    """Patterns and labels as the namespaces that match them now."""
+    if reach.selected:
+        more = frozenset(name for text in reach.selected for name in _meant(cluster, text, reach))
+        reach = replace(reach, selected=frozenset(), namespaces=reach.namespaces | more)
     patterns = [name for name in reach.namespaces if _PATTERN & set(name)]
     if not patterns:
         return reach
     there = [objects.name(each) for each in cluster.list(NAMESPACES)]
     fitting = {name for name in there if any(fnmatchcase(name, each) for each in patterns)}
     return replace(reach, namespaces=frozenset(fitting | (reach.namespaces - set(patterns))))
+
+
+def _meant(cluster: Cluster, text: str, reach: Reach) -> list[str]:
+    """The namespaces with these labels, there or in a manifest of the run."""
+    selector = Selector.parse(text)
+    try:
+        there = selected(cluster, selector)
+    except Forbidden as error:
+        raise Refused(words.cannot_select(text, error)) from error
+    made = [body for body in reach.objects
+            if body["kind"] == "Namespace" and is_meant(body, selector)]  # fmt: skip
+    return [objects.name(each) for each in (*there, *made)]
 
 
 def _selecting(targets: Sequence[Target]) -> frozenset[str]:

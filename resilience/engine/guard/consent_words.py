@@ -48,6 +48,22 @@ def protected(namespace: str, target: Target | None) -> str:
     )
 
 
+def cannot_select(text: str, error: ClusterError) -> str:
+    """Namespaces by their labels, without the permission to list them."""
+    return (
+        f"the namespaces labelled {text} are not known ({error}); `resilience rbac` prints the"
+        " permissions of a scenario, this one included"
+    )
+
+
+def unread(namespace: str, error: ClusterError) -> str:
+    """A namespace whose labels this identity may not read."""
+    return (
+        f"whether namespace {namespace!r} consents cannot be read ({error}); `resilience rbac`"
+        " prints the permissions of a scenario, this one included"
+    )
+
+
 def no_nodes(context: str, target: Target | None) -> str:
     """Nodes."""
     return f"nothing allows acting on nodes of {context!r}; set `nodes = true` in {some(target)}"

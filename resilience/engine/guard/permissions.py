@@ -108,6 +108,7 @@ def _includes(wide: Right, narrow: Right) -> bool:
         getattr(wide, field) in (anything, getattr(narrow, field))
         for field, anything in (
             ("verb", "*"), ("group", "*"), ("resource", "*"), ("namespace", ""), ("name", ""),
+            ("selected", ""),
         )
     )  # fmt: skip
 

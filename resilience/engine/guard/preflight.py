@@ -6,16 +6,19 @@ refuses the run and prints the roles to apply; an API server that cannot answer 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from resilience.cluster.errors import ApiError, Forbidden, Invalid, NotFound
 from resilience.cluster.interface import NAMESPACES, PODS, Cluster, Object
 from resilience.cluster.permit import namespace_kinds
+from resilience.cluster.permit.selected_namespaces import selected
 from resilience.cluster.requests.request import Request
 from resilience.engine.guard import rbac
 from resilience.engine.guard.permissions import RUN, Need, every_step, flattened, merged, needed
 from resilience.kube import objects
+from resilience.kube.selectors import Selector
 from resilience.model.scenario import Scenario, Step
 from resilience.model.verb import Right
 from resilience.verbs.context import Refused
@@ -33,7 +36,7 @@ def ask(cluster: Cluster, scenario: Scenario, namespace: str, journal: str) -> N
             step.verb.possible(step.parameters, cluster)
     creates = any(step.verb.name == "apply" for step in flattened(scenario.given))
     more = absent(cluster, namespace, creates)
-    require(cluster, [*needed(scenario, namespace, journal), *more])
+    require(cluster, [*placed_in(cluster, needed(scenario, namespace, journal)), *more])
     for step in every_step(scenario):
         if not step.optional:
             for pod in step.verb.helpers(step.parameters, namespace, cluster):
@@ -63,6 +66,29 @@ def _privileged(pod: Object) -> str:
         ". This helper reaches into the node, so only PodSecurity level `privileged` admits it; use"
         " a verb that needs none (`kill`, `evict`, `drain`), or run this scenario on the sandbox"
     )
+
+
+def placed_in(cluster: Cluster, needs: Sequence[Need]) -> Sequence[Need]:
+    """The same, with each permission of namespaces by their labels as one for each of them."""
+    texts = {need.right.selected for need in needs} - {""}
+    try:
+        names = {text: _names(cluster, text) for text in texts}
+    except Forbidden:  # to list namespaces is one of the permissions that are asked for below
+        names = {}
+    found = [
+        (right, why) for need in needs for right in _each(need.right, names) for why in need.why
+    ]
+    return merged(found)
+
+
+def _each(right: Right, names: Mapping[str, Sequence[str]]) -> Sequence[Right]:
+    if not right.selected:
+        return [right]
+    return [replace(right, selected="", namespace=name) for name in names.get(right.selected, ())]
+
+
+def _names(cluster: Cluster, text: str) -> list[str]:
+    return [objects.name(each) for each in selected(cluster, Selector.parse(text))]
 
 
 def require(cluster: Cluster, needs: Sequence[Need]) -> None:

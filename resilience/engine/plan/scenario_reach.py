@@ -2,7 +2,8 @@
 
 Each verb declares it (`Verb.touches`), or it follows from the verb's permissions: a verb that needs
 write access in a namespace, to nodes, or to a cluster-scoped kind acts there. The scenario's own
-namespace counts as soon as anything is done or probed; a check alone acts on nothing.
+namespace counts as soon as anything is done or probed, unless all that is done chooses its
+namespaces by their labels; a check alone acts on nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from resilience.engine.guard.permissions import every_step, of_step, placed
 from resilience.engine.plan.find_plan import find
 from resilience.model.scenario import Plan, Scenario, Step
 from resilience.model.step_reach import Reach, union
-from resilience.model.verb import Right
+from resilience.model.verb import Family, Phase, Right
 from resilience.verbs.context import ActionFailed, Refused
 
 WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection", "*"})
@@ -23,9 +24,13 @@ WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection", "
 def of_scenario(scenario: Scenario, namespace: str) -> Reach:
     """Refused where a plan or a manifest that it names cannot be read."""
     directory = Path(scenario.place.file).parent
-    acts = bool(scenario.given or scenario.probes or scenario.when)
+    each = [(step, of_one(step, namespace, directory)) for step in every_step(scenario)]
+    acts = scenario.given or scenario.probes or any(
+        step.phase is Phase.WHEN and step.verb.family is not Family.FLOW and not found.selected
+        for step, found in each
+    )  # fmt: skip
     own = Reach(namespaces=frozenset({namespace} if acts else ()))
-    return own | union(of_one(step, namespace, directory) for step in every_step(scenario))
+    return own | union(found for _, found in each)
 
 
 def of_one(step: Step, namespace: str, directory: Path) -> Reach:
@@ -63,6 +68,8 @@ def _of_right(right: Right) -> Reach:
         return Reach(nodes=True)
     if kind == "namespaces" and not right.group:
         return Reach(namespaces=frozenset({right.name} if right.name else ()))
+    if right.selected:
+        return Reach(selected=frozenset({right.selected}))
     if right.namespace:
         return Reach(namespaces=frozenset({right.namespace}))
     if kind in ("*", "pods"):

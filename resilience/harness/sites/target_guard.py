@@ -25,6 +25,7 @@ from resilience.engine.guard.permissions import merged, of_step
 from resilience.engine.journal.journal_configmap import JournalMap, is_there
 from resilience.engine.plan.scenario_reach import of_one
 from resilience.harness.sites.site import Shared, Wanted
+from resilience.kube import objects
 from resilience.model.scenario import Step
 from resilience.model.verb import Phase
 from resilience.verbs.context import Refused
@@ -107,6 +108,18 @@ class TargetGuard(LimitsOnly):
             asked = replace(self._agreed.reach, objects=())
             consent.consent_to(self._cluster, self._targets_now(), asked)
 
+    def may_harm(self, chosen: Sequence[Object]) -> None:
+        """A namespace that got its labels, or came, since the run began is not under its locks."""
+        agreed = self._agreed
+        there = {objects.namespace(each) for each in chosen} - {""}
+        if not agreed.free and not agreed.reach.nodes and there - agreed.reach.namespaces:
+            more = ", ".join(sorted(there - agreed.reach.namespaces))
+            raise Refused(
+                f"Pods of namespace {more} would be harmed, which this run neither asked consent"
+                " for nor locked when it began; run it again"
+            )
+        super().may_harm(chosen)
+
     def _targets_now(self) -> Sequence[Target]:
         """As the files say now: a target that was taken away or narrowed consents no more."""
         try:
@@ -159,7 +172,7 @@ class StepwiseGuard(TargetGuard):
         rights = of_step(step, self._namespace, self._directory)
         touched = of_one(step, self._namespace, self._directory)
         consent.consent_to(self._cluster, self._targets_now(), touched)
-        if elsewhere := sorted(touched.namespaces - {self._namespace}):
+        if elsewhere := sorted((touched.namespaces | touched.selected) - {self._namespace}):
             raise Refused(
                 f"{step.title} acts in namespace {', '.join(elsewhere)}, and a test in Python"
                 f" holds the lock of {self._namespace} only; name it with --resilience-namespace,"

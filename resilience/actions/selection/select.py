@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from resilience.actions.pods.choice import PodChoice
+from resilience.actions.selection.choice import PodChoice
 from resilience.cluster.interface import Object
 from resilience.kube import objects, readiness
 from resilience.kube.clock import of_stamp
@@ -36,13 +36,23 @@ _GENERATED = (
 class Surroundings:
     """What the filters need besides the Pods. `wall` is the API server's time; `owners` are uids of
     the workload that `owner:` names and of its ReplicaSets; `own` is (namespace, name) of this
-    process's Pod."""
+    process's Pod; `kinds` is the kind of each Pod's workload in small letters, by the Pod's uid."""
 
     namespace: str
     wall: float
     owners: frozenset[str] = frozenset()
     own: tuple[str, str] | None = None
-    workload: Mapping[str, str] = field(default_factory=dict)
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    namespaces: Sequence[str] = ()
+    """Those that were chosen by their labels."""
+
+    @property
+    def place(self) -> str:
+        """For messages."""
+        if not self.namespaces:
+            return f"namespace {self.namespace}"
+        shown = ", ".join(self.namespaces[:5]) + (", ..." if len(self.namespaces) > 5 else "")
+        return f"namespace{'s' * (len(self.namespaces) > 1)} {shown}"
 
 
 def select(pods: Iterable[Object], choice: PodChoice, around: Surroundings, random: Random) -> Pods:
@@ -51,7 +61,7 @@ def select(pods: Iterable[Object], choice: PodChoice, around: Surroundings, rand
     matched = match(everyone, choice, around)
     if not matched:
         raise NothingToDo(_nobody(everyone, choice, around))
-    left, dropped = sift(matched, choice, around)
+    left, dropped = sift(matched, choice, around, random)
     if not left:
         raise NothingToDo(_all_dropped(matched, dropped, choice, around))
     return choose(left, choice, random)
@@ -74,12 +84,12 @@ def match(pods: Sequence[Object], choice: PodChoice, around: Surroundings) -> Po
 
 
 def sift(
-    pods: Sequence[Object], choice: PodChoice, around: Surroundings
+    pods: Sequence[Object], choice: PodChoice, around: Surroundings, random: Random
 ) -> tuple[Pods, dict[str, int]]:
     """The remaining Pods, and how many each filter removed, by its name."""
     dropped: dict[str, int] = {}
     left = list(pods)
-    for name, keep in _filters(choice, around):
+    for name, keep in (*_filters(choice, around), *_one_of_each(choice, random)):
         kept = keep(left)
         if len(kept) < len(left):
             dropped[name] = len(left) - len(kept)
@@ -95,6 +105,10 @@ def choose(pods: Sequence[Object], choice: PodChoice, random: Random) -> Pods:
             f"count: {choice.count} was requested, but only {len(pods)} "
             f"Pod{'s' * (len(pods) != 1)} can be chosen ({_names(pods)})"
         )
+    return _pick(pods, wanted, choice, random)
+
+
+def _pick(pods: Sequence[Object], wanted: int, choice: PodChoice, random: Random) -> Pods:
     if choice.order == "random":
         return objects.in_order(random.sample(list(pods), wanted))
     by_age = sorted(
@@ -132,6 +146,17 @@ def _filters(choice: PodChoice, around: Surroundings) -> Iterable[_Filter]:
             pod for pod in pods if (objects.namespace(pod), objects.name(pod)) != around.own
         ],
     )
+    if choice.kinds:
+        yield (
+            f"kinds: {', '.join(choice.kinds)} (they are of {_kinds_of(around)})",
+            lambda pods: [pod for pod in pods if _of_kinds(pod, choice, around)],
+        )
+    if choice.annotations is not None:
+        wanted = choice.annotations
+        yield (
+            f"annotations: {wanted}",
+            lambda pods: [pod for pod in pods if wanted.matches(_annotations(pod))],
+        )
     if choice.exclude is not None:
         excluded = choice.exclude
         yield (
@@ -154,17 +179,36 @@ def _filters(choice: PodChoice, around: Surroundings) -> Iterable[_Filter]:
             "bare Pods, which no controller recreates (set `bare: true`)",
             lambda pods: [pod for pod in pods if objects.controller(pod) is not None],
         )
-    if choice.one_per == "owner":
-        yield "one_per: owner", lambda pods: _first_of_each(pods, objects.controller_uid)
-    if choice.one_per == "node":
-        yield "one_per: node", lambda pods: _first_of_each(pods, objects.node)
 
 
-def _first_of_each(pods: Pods, key: Callable[[Object], str]) -> Pods:
-    first: dict[str, Object] = {}
-    for pod in pods:
-        first.setdefault(key(pod), pod)
-    return list(first.values())
+def _of_kinds(pod: Object, choice: PodChoice, around: Surroundings) -> bool:
+    """Any of those that are named, if any is; none of those that are excluded."""
+    kind = around.kinds.get(objects.uid(pod), "")
+    named = [each for each in choice.kinds if not each.startswith("!")]
+    return f"!{kind}" not in choice.kinds and (not named or kind in named)
+
+
+def _kinds_of(around: Surroundings) -> str:
+    return ", ".join(sorted(set(around.kinds.values()))) or "no workload"
+
+
+def _annotations(pod: Object) -> Mapping[str, str]:
+    return objects.metadata(pod).get("annotations") or {}
+
+
+def _one_of_each(choice: PodChoice, random: Random) -> Iterable[_Filter]:
+    """Which one of each owner or node, by `order`: always the same would spare all others."""
+    if choice.one_per is None:
+        return
+    key = objects.controller_uid if choice.one_per == "owner" else objects.node
+
+    def keep(pods: Pods) -> Pods:
+        groups: dict[str, Pods] = {}
+        for pod in pods:
+            groups.setdefault(key(pod), []).append(pod)
+        return objects.in_order(_pick(group, 1, choice, random)[0] for group in groups.values())
+
+    yield f"one_per: {choice.one_per}", keep
 
 
 def _born(pod: Object) -> float:
@@ -178,10 +222,11 @@ def _nobody(pods: Sequence[Object], choice: PodChoice, around: Surroundings) -> 
     if dying:
         there += f", {dying} of them terminating"
     there += _labels(pods, choice)
-    return (
-        f"no living Pod in namespace {around.namespace} matches {choice.which}; {there}. "
-        f"Nothing was harmed"
-    )
+    return f"no living Pod in {around.place}{_matching(choice)}; {there}. Nothing was harmed"
+
+
+def _matching(choice: PodChoice, verb: str = "matches") -> str:
+    return f" {verb} {choice.which}" if choice.which else ""
 
 
 def _labels(pods: Sequence[Object], choice: PodChoice) -> str:
@@ -208,8 +253,9 @@ def _all_dropped(
 ) -> str:
     reasons = ", ".join(f"{count} by {name}" for name, count in dropped.items())
     return (
-        f"{len(matched)} Pod{'s' * (len(matched) != 1)} in namespace {around.namespace} match "
-        f"{choice.which} ({_names(matched)}), but none is left after filtering: {reasons}. "
+        f"{len(matched)} Pod{'s' * (len(matched) != 1)} in {around.place}"
+        f"{_matching(choice, 'match')} ({_names(matched)}), but none is left after filtering:"
+        f" {reasons}. "
         f"Nothing was harmed"
     )
 

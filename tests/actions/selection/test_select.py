@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resilience.actions.pods.choice import PodChoice
-from resilience.actions.pods.select import Surroundings, select
+from resilience.actions.selection.choice import PodChoice
+from resilience.actions.selection.select import Surroundings, select
 from resilience.cluster.interface import Object
 from resilience.kube import objects
 from resilience.kube.selectors import Selector
@@ -145,8 +145,6 @@ def test_the_pod_that_runs_the_test_is_never_chosen() -> None:
         ({"node": "node-2"}, ["c", "d"]),
         ({"phase": "Pending"}, ["b"]),
         ({"name": "c"}, ["c"]),
-        ({"one_per": "node"}, ["a", "c"]),
-        ({"one_per": "owner"}, ["a", "d"]),
     ],
 )
 def test_each_filter_takes_away_what_it_says(filtered: dict[str, Any], left: list[str]) -> None:
@@ -154,6 +152,51 @@ def test_each_filter_takes_away_what_it_says(filtered: dict[str, Any], left: lis
             pod("c", node="node-2", labels={"canary": "yes"}),
             pod("d", node="node-2", owner="other", born="2023-11-14T22:12:00Z")]  # fmt: skip
     assert choose(pods, **filtered, count="all") == left
+
+
+@pytest.mark.parametrize(
+    ("key", "groups"),
+    [("node", [{"a", "b"}, {"c", "d"}]), ("owner", [{"a", "b", "c"}, {"d"}])],
+)
+def test_one_of_each_group_and_not_always_the_same(key: str, groups: list[set[str]]) -> None:
+    pods = [pod("a"), pod("b"), pod("c", node="node-2"), pod("d", node="node-2", owner="other")]
+    found = [choose(pods, seed, one_per=key, count="all") for seed in range(40)]
+    assert all(len(group & set(each)) == 1 for each in found for group in groups)
+    assert {name for each in found for name in each} == {"a", "b", "c", "d"}
+    newest = [pod("a"), pod("b", born="2023-11-14T22:12:00Z")]
+    assert choose(newest, one_per=key, order="newest") == ["b"]
+
+
+KINDS = {"uid-a": "deployment", "uid-b": "daemonset", "uid-c": "rollout"}
+
+
+@pytest.mark.parametrize(
+    ("kinds", "left"),
+    [
+        (("deployment",), ["a"]),
+        (("!daemonset",), ["a", "c"]),
+        (("deployment", "rollout"), ["a", "c"]),
+        (("deployment", "!deployment", "daemonset"), ["b"]),
+    ],
+)
+def test_kinds_are_those_of_the_workload(kinds: tuple[str, ...], left: list[str]) -> None:
+    around = Surroundings(namespace="shop", wall=NOW, kinds=KINDS)
+    pods = [pod("a"), pod("b"), pod("c")]
+    assert choose(pods, around=around, kinds=kinds, count="all") == left
+
+
+def test_nobody_of_a_kind_says_which_kinds_there_are() -> None:
+    around = Surroundings(namespace="shop", wall=NOW, kinds=KINDS)
+    with pytest.raises(NothingToDo, match=r"kinds: job \(they are of daemonset, deployment, roll"):
+        choose([pod("a")], around=around, kinds=("job",))
+
+
+def test_annotations_are_matched_as_labels_are() -> None:
+    one = pod("a")
+    one["metadata"]["annotations"] = {"team/chaos": "yes", "note": "any text at all"}
+    assert choose([one, pod("b")], annotations=Selector.parse("team/chaos=yes")) == ["a"]
+    with pytest.raises(NothingToDo, match="1 by annotations: team/chaos=no"):
+        choose([one], annotations=Selector.parse("team/chaos=no"))
 
 
 def test_an_owner_is_matched_by_its_uids() -> None:

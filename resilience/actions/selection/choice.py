@@ -1,12 +1,14 @@
 """The parameters with which all Pod actions choose their Pods.
 
-The selection itself is `resilience.actions.pods.select`. Actions inherit from this dataclass, so
-that each of them has the same parameters.
+The selection itself is `resilience.actions.selection.select`. Actions inherit from these
+dataclasses, so that each of them has the same parameters. `WideChoice` is for actions that may
+choose in other namespaces than the scenario's own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,6 +35,14 @@ class PodChoice:
     )
     ready: bool | None = parameter("Only Pods that are (or are not) ready.", default=None)
     min_age: Duration | None = parameter("Only Pods at least this old.", default=None, example="5m")
+    kinds: tuple[str, ...] = parameter(
+        "Only Pods of workloads of these kinds; `!KIND` excludes one.",
+        default=(),
+        example="[deployment, '!daemonset']",
+    )
+    annotations: Selector | None = parameter(
+        "Only Pods with these annotations.", default=None, example="team/chaos=yes"
+    )
     exclude: Selector | None = parameter(
         "Except Pods with these labels.", default=None, example="canary"
     )
@@ -76,14 +86,50 @@ class PodChoice:
         return " ".join(word for word in words if word)
 
 
-def complaints(choice: PodChoice) -> Sequence[Complaint]:
-    """A choice that names nothing would mean every Pod of the namespace."""
-    if choice.pods or choice.name or choice.owner or choice.node:
-        return ()
-    return (
-        Complaint(
-            field="",
-            message="no Pods are named",
-            expected="pods: LABELS, name: POD, owner: WORKLOAD or node: NODE",
-        ),
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WideChoice(PodChoice):
+    """In the scenario's own namespace, or in all that have some labels."""
+
+    namespaces: Selector | None = parameter(
+        "Pods of all namespaces with these labels, instead of the scenario's own namespace.",
+        default=None,
+        example="team=shop",
     )
+
+    @property
+    def where(self) -> str:
+        """Where it chooses, if it is not the scenario's own namespace."""
+        return f" in namespaces {self.namespaces}" if self.namespaces else ""
+
+
+_KIND = re.compile(r"!?[a-z][a-z0-9]*")
+
+
+def complaints(choice: PodChoice) -> list[Complaint]:
+    """What no choice of Pods may say."""
+    return [*_nobody_named(choice), *_kinds(choice), *_elsewhere(choice)]
+
+
+def _nobody_named(choice: PodChoice) -> Iterator[Complaint]:
+    """A choice that names nothing would mean every Pod of the namespace."""
+    wide = isinstance(choice, WideChoice) and choice.namespaces
+    if not (choice.pods or choice.name or choice.owner or choice.node or wide):
+        ways = "pods: LABELS, name: POD, owner: WORKLOAD or node: NODE"
+        ways += ", or namespaces: LABELS" if isinstance(choice, WideChoice) else ""
+        yield Complaint(field="", message="no Pods are named", expected=ways)
+
+
+def _kinds(choice: PodChoice) -> Iterator[Complaint]:
+    for kind in choice.kinds:
+        if not _KIND.fullmatch(kind):
+            text = f"{kind!r} is no kind of workload in small letters"
+            yield Complaint(field="kinds", message=text, expected="deployment, or !daemonset")
+
+
+def _elsewhere(choice: PodChoice) -> Iterator[Complaint]:
+    if isinstance(choice, WideChoice) and choice.namespaces and choice.owner:
+        yield Complaint(
+            field="owner",
+            message=f"{choice.owner} is a workload of one namespace, and `namespaces` chooses many",
+            expected="pods: LABELS, or no `namespaces`",
+        )

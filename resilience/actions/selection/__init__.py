@@ -1,0 +1,1 @@
+"""Which Pods an action chooses: match, filter, choose; also across namespaces."""
