@@ -215,6 +215,14 @@ def _add_rbac(rbac: argparse.ArgumentParser) -> None:
         help="where a step chooses namespaces by their labels: grant its permissions in this one "
         "only, instead of the whole cluster (repeatable)",
     )
+    rbac.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        choices=("scenarios", "backup", "proof", "drill"),
+        help="print what this use of the files needs (repeatable; default all): scenarios, "
+        "`resilience backup` with a plan, its proof (`fresh` and `intact`), its drill",
+    )
     _add_settings(rbac, {"namespace", "journal_namespace", "scenarios", "plans"})
     add_output(rbac, ("yaml", "json"), default="yaml")
     rbac.set_defaults(run=_rbac)

@@ -1,7 +1,9 @@
 """`resilience rbac scenarios/ backups/`: the least permissions that these files need, as YAML.
 
 Reads the files only, no cluster. The output is ready for `kubectl apply -f`: the namespaces of the
-Roles, the ServiceAccount (unless a user or group is named), roles and bindings.
+Roles, the ServiceAccount (unless a user or group is named), roles and bindings. A plan has several
+uses (`resilience.engine.plan.plan_uses`), and `--only` prints the permissions of one of them, so
+that each job in a cluster can have an account of its own.
 """
 
 from __future__ import annotations
@@ -19,8 +21,9 @@ from resilience.commands.saying import say
 from resilience.config.settings import Settings
 from resilience.engine.guard import rbac
 from resilience.engine.guard.permissions import Need, merged, needed
+from resilience.engine.plan.plan_uses import SCENARIOS, of_backup, used
 from resilience.model.place import Problem
-from resilience.model.scenario import Scenario
+from resilience.model.scenario import Plan, Scenario
 from resilience.model.verb import Right
 
 ACCOUNT = "resilience"
@@ -29,10 +32,13 @@ ACCOUNT = "resilience"
 def show(options: argparse.Namespace) -> int:
     """Print the permissions."""
     given = settings(options)
-    found = list(scenarios([Path(name) for name in options.paths], given))
-    if not found:
+    found, plans = read([Path(name) for name in options.paths], given)
+    if not found and not plans:
         raise CommandError(f"no scenario and no plan in {', '.join(options.paths)}")
-    needs = _placed(_needs(found, given), options.selected)
+    needs = _placed(_needs(found, plans, given, options.only), options.selected)
+    if not needs:
+        wanted = " and no ".join(options.only)
+        raise CommandError(f"no {wanted} in {', '.join(options.paths)}; leave --only out for all")
     subject = _subject(options, given)
     stands_in = [] if options.without_namespaces else rbac.namespaces(needs, subject)
     objects = [*stands_in, *_objects(needs, subject)]
@@ -44,13 +50,22 @@ def show(options: argparse.Namespace) -> int:
     return 0
 
 
-def _needs(found: Sequence[Scenario], given: Settings) -> Sequence[Need]:
-    return merged(
-        (need.right, why)
-        for scenario in found
+def _needs(
+    found: Sequence[Scenario], plans: Sequence[Plan], given: Settings, only: Sequence[str]
+) -> Sequence[Need]:
+    """Of these uses; all without any."""
+    executed = [
+        *(found if not only or SCENARIOS in only else ()),
+        *(scenario for plan in plans for scenario in used(plan, only)),
+    ]
+    needs = [
+        need
+        for scenario in executed
         for need in needed(scenario, scenario.namespace or given.namespace, given.journal_namespace)
-        for why in need.why
-    )
+    ]
+    for plan in plans:
+        needs += of_backup(plan, given.journal_namespace, only)
+    return merged((need.right, why) for need in needs for why in need.why)
 
 
 def _placed(needs: Sequence[Need], spaces: Sequence[str]) -> Sequence[Need]:
@@ -89,21 +104,31 @@ def _subject(options: argparse.Namespace, given: Settings) -> rbac.Subject:
 
 
 def scenarios(paths: Sequence[Path], given: Settings) -> Iterator[Scenario]:
+    """All scenarios of these files and folders, and those that plans stand for; CommandError with
+    all problems."""
+    found, plans = read(paths, given)
+    yield from found
+    for plan in plans:
+        yield from used(plan, ())
+
+
+def read(paths: Sequence[Path], given: Settings) -> tuple[list[Scenario], list[Plan]]:
     """All scenarios and plans of these files and folders; CommandError with all problems."""
-    from resilience.engine.plan.plan_scenarios import compiled
     from resilience.language import load
     from resilience.verbs.catalogue import catalogue
 
     verbs = catalogue()
     problems: list[Problem] = []
+    found: list[Scenario] = []
+    plans: list[Plan] = []
     for path in files(paths, given):
         loaded = load(path, None, verbs, os.environ, namespace=given.namespace)
         problems += loaded.problems
-        yield from loaded.scenarios
-        for plan in loaded.plans:
-            yield from compiled(plan)
+        found += loaded.scenarios
+        plans += loaded.plans
     if problems:
         raise CommandError("\n".join(str(problem) for problem in problems))
+    return found, plans
 
 
 def files(paths: Sequence[Path], given: Settings) -> Iterator[Path]:

@@ -6,12 +6,10 @@ hours. The sandbox's `python` image is the interpreter that runs these tests, so
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
-import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +17,16 @@ import pytest
 import yaml
 
 from tests.e2e.kubectl import FOUND, ROOT, Kubectl
+from tests.e2e.pods_of_deploy import (
+    DEPLOY,
+    HELM,
+    Everywhere,
+    ended,
+    helm_template,
+    printed,
+    start,
+)
 
-DEPLOY = ROOT / "deploy"
 RESTRICTED_VOLUMES = {
     "configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim",
     "projected", "secret",
@@ -28,22 +34,17 @@ RESTRICTED_VOLUMES = {
 """https://kubernetes.io/docs/concepts/security/pod-security-standards/, Restricted."""
 
 
-def printed(*arguments: str) -> str:
-    done = subprocess.run(
-        arguments, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
-    )
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def rendered() -> list[dict[str, Any]]:
-    """What `kubectl apply -k deploy` sends."""
+@pytest.fixture(scope="module", params=["kustomize", "helm"])
+def rendered(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
+    """What `kubectl apply -k deploy` and `helm install` send."""
+    if request.param == "helm":
+        return helm_template() if HELM else pytest.skip("helm cannot be had here")
     return [*yaml.safe_load_all(printed(FOUND[0], "kustomize", str(DEPLOY)))]
 
 
 def templates(rendered: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return {
-        each["metadata"]["name"]: each["spec"]["jobTemplate"]["spec"]
+        each["metadata"]["name"].removeprefix("here-"): each["spec"]["jobTemplate"]["spec"]
         for each in rendered
         if each["kind"] == "CronJob"
     }
@@ -63,7 +64,7 @@ def test_taking_it_away_takes_no_namespace_of_anybody_else_away(
     rendered: list[dict[str, Any]],
 ) -> None:
     names = {each["metadata"]["name"] for each in rendered if each["kind"] == "Namespace"}
-    assert names == {"resilience", "resilience-journal"}
+    assert names - {"resilience"} == {"resilience-journal"}
 
 
 def test_every_pod_is_one_that_pod_security_restricted_lets_in(
@@ -104,13 +105,6 @@ def test_the_image_ends_as_nobody_with_the_command_it_is_for() -> None:
     assert 'ENTRYPOINT ["resilience"]' in last
 
 
-class Everywhere(Kubectl):
-    """As its user types it: a namespace is named where one is meant."""
-
-    def command(self, *arguments: str) -> list[str]:
-        return [self.program, *arguments]
-
-
 @pytest.fixture
 def deployed(kubeconfig: Path, tmp_path: Path) -> Iterator[Kubectl]:
     """kubectl where the CronJobs are, beside a service to act on."""
@@ -140,21 +134,6 @@ def filled_in(folder: Path, kubectl: Kubectl) -> Path:
             assert count == 1, (name, pattern)
         (folder / name).write_text(text)
     return folder
-
-
-def start(kubectl: Kubectl, name: str) -> None:
-    """Now, and not when its schedule says."""
-    kubectl("create", "job", "-n", "resilience", name, f"--from=cronjob/{name}")
-
-
-def ended(kubectl: Kubectl, name: str) -> tuple[int, str]:
-    """Exit code and log, once its Pod has ended."""
-    gone = "--for=jsonpath={.status.containerStatuses[0].state.terminated.exitCode}"
-    pods = ("pod", "-n", "resilience", "-l", f"job-name={name}")
-    kubectl("wait", *pods, gone, "--timeout=100s", timeout=110)
-    state: Mapping[str, Any] = json.loads(kubectl("get", *pods, "-o", "json"))["items"][0]
-    code = state["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"]
-    return code, kubectl("logs", "-n", "resilience", f"job/{name}", "--tail=-1")
 
 
 def test_each_cronjob_does_its_work_with_the_rights_it_has(deployed: Kubectl) -> None:

@@ -75,6 +75,18 @@ def of_every_run(namespace: str, journal: str = "") -> Sequence[Right]:
     return [*wanted, *(of_journal(journal) if journal else ())]
 
 
+def of_command(namespaces: Sequence[str], journal: str) -> Sequence[Right]:
+    """Needed by a command that acts in these namespaces: to learn which cluster it is and whether
+    each of them consents, to hold its locks, to keep its journal."""
+    named = [name for name in namespaces if not set(name) & set("*?[")]
+    return [
+        *(Right(verb="get", group="", resource="namespaces", namespace=name, name=name)
+          for name in named),
+        Right(verb="get", group="", resource="namespaces", name="kube-system"),
+        *of_journal(journal),
+    ]  # fmt: skip
+
+
 def of_journal(journal: str) -> Sequence[Right]:
     """Locks and the journal in the cluster."""
     return [
