@@ -20,6 +20,10 @@ class Answer(Enum):
     BODY = "wrong body"
     PROTOCOL = "not HTTP"
     WRONG = "wrong answer"
+    NXDOMAIN = "NXDOMAIN"
+    NODATA = "no such record"
+    SERVFAIL = "SERVFAIL"
+    DNS = "another DNS error"
     UNSENT = "could not be sent"
 
 

@@ -78,7 +78,7 @@ _SYNONYMS = {
     "crash": ("segfault", "sigkill"),
     "partition": ("network", "network_loss", "blackhole"),
     "http": ("request", "get", "ping", "url", "probe"),
-    "exec": ("run", "shell", "command"),
+    "exec": ("run", "shell"),
 }
 """The words of other tools; similar spellings need no entry."""
 
@@ -89,12 +89,16 @@ def _synonym(word: str, names: Sequence[str]) -> str:
     return quoted(found[0]) if found else ""
 
 
+_INSTEAD = {("exec", Phase.WHILE): "command"}
+"""The verb that does in another phase what one might expect of this one."""
+
+
 def phase(verb: Verb, here: Phase, entry: Entry, reading: Reading) -> bool:
     """A verb in the wrong phase; always False."""
     allowed = listed(f"`{phase.value}:`" for phase in Phase if phase in verb.phases)
-    reading.wrong(
-        entry.key_node, f"`{verb.name}` cannot stand under `{here.value}:`", f"it under {allowed}"
-    )
+    other = _INSTEAD.get((verb.name, here), "")
+    expected = f"`{other}`, or it under {allowed}" if other else f"it under {allowed}"
+    reading.wrong(entry.key_node, f"`{verb.name}` cannot stand under `{here.value}:`", expected)
     return False
 
 

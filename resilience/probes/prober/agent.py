@@ -9,9 +9,12 @@ with non-blocking sockets, and stamps everything with CLOCK_MONOTONIC. One threa
 wait for each other's interpreter lock; `select` on the epoll descriptor, because epoll's own
 timeout is rounded to milliseconds. Each request is a new connection unless `keepalive`.
 
-Configuration, one line of JSON (defaults in `Plan`): kind ("http" | "tcp"), host, port, rate,
-timeout, keepalive, method, path, headers, body, status ([[low, high], ...]), contains, matches,
-tls, ca, server_name, by_header, by_body, inflight, send, expect, limit (stop after so many).
+With kind "dns" it sends one question a time, as `dns_lookup.py` beside it writes and reads them.
+
+Configuration, one line of JSON (defaults in `Plan`): kind ("http" | "tcp" | "dns"), host, port,
+rate, timeout, keepalive, method, path, headers, body, status ([[low, high], ...]), contains,
+matches, tls, ca, server_name, by_header, by_body, inflight, send, expect, limit (stop after so
+many).
 
 It writes lines of JSON: first `{"version", "start", "wall", "interval", "answers"}`; then
 `{"samples": [[seq, lag, took, answer, status, by], ...], "at"}` at least every 0.1 s, where times
@@ -53,10 +56,13 @@ ANSWERS = (
     "BODY",
     "PROTOCOL",
     "UNSENT",
+    "WRONG",
+    "NXDOMAIN",
+    "NODATA",
+    "SERVFAIL",
+    "DNS",
 )
-(GOOD, REFUSED, TIMEOUT, RESET, UNREACHABLE, NAME, TLS, STATUS, BODY, PROTOCOL, UNSENT) = range(
-    len(ANSWERS)
-)
+(GOOD, REFUSED, TIMEOUT, RESET, UNREACHABLE, NAME, TLS, STATUS, BODY, PROTOCOL, UNSENT) = range(11)
 
 HEAD_LIMIT = 64 << 10
 BODY_LIMIT = 1 << 20
@@ -94,8 +100,10 @@ class Plan:
 
     def __init__(self, given: dict[str, Any]) -> None:
         self.http: bool = given.get("kind", "http") == "http"
-        self.host: str = given["host"]
-        self.port: int = given["port"]
+        self.dns: Any = _beside("dns_lookup") if given.get("kind") == "dns" else None
+        self.names = self.dns.Names(given) if self.dns else None
+        self.host: str = self.names.host if self.names else given["host"]
+        self.port: int = self.names.port if self.names else given["port"]
         self.interval: float = 1 / given["rate"]
         self.timeout: float = given.get("timeout", 1.0)
         self.keepalive: bool = self.http and given.get("keepalive", False)
@@ -108,6 +116,7 @@ class Plan:
         self.expect: bytes = given.get("expect", "").encode()
         self.head_only: bool = given.get("method") == "HEAD"
         self.request = _request(given) if self.http else given.get("send", "").encode()
+        self.socket = socket.SOCK_DGRAM if self.names else socket.SOCK_STREAM
         self.server_name: str = given.get("server_name") or self.host
         self.tls = _tls(given) if given.get("tls") else None
         self.fixed = _numeric(self.host, self.port)
@@ -115,6 +124,17 @@ class Plan:
         wanted = math.ceil(2 * self.timeout / self.interval) + 16
         self.limit: int = given.get("limit", 0)
         self.inflight: int = min(given.get("inflight") or wanted, room)
+
+
+def _beside(name: str) -> Any:
+    """A module in the same folder: `-I` leaves no path to import it from."""
+    from types import ModuleType
+
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), f"{name}.py")
+    module = ModuleType(name)
+    with open(path, encoding="utf-8") as file:
+        exec(compile(file.read(), path, "exec"), module.__dict__)
+    return module
 
 
 def _request(given: dict[str, Any]) -> bytes:
@@ -257,6 +277,7 @@ class Exchange:
         "intended",
         "mask",
         "offset",
+        "request",
         "response",
         "sent",
         "seq",
@@ -274,6 +295,7 @@ class Exchange:
         self.mask = 0
         self.fd = -1
         self.sock: Any = None
+        self.request = b""
         self.response: Any = None
 
 
@@ -461,14 +483,15 @@ class Prober:
             self._close(kept)
         return None
 
-    def _connect(self, exchange: Exchange, address: tuple[int, Address]) -> None:
+    def _connect(self, exchange: Exchange, address: tuple[int, Address], kind: int = 0) -> None:
         try:
-            exchange.sock = sock = socket.socket(address[0], socket.SOCK_STREAM)
+            exchange.sock = sock = socket.socket(address[0], kind or self.plan.socket)
         except OSError as error:
             self._end(exchange, BY_ERRNO.get(error.errno or 0, UNSENT))
             return
         sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if sock.type == socket.SOCK_STREAM:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         exchange.fd = sock.fileno()
         code = sock.connect_ex(address[1])
         if code not in (0, errno.EINPROGRESS):
@@ -519,24 +542,54 @@ class Prober:
             sock.do_handshake()
             self._request(exchange)
         while exchange.stage == SENDING:
-            exchange.offset += sock.send(self.plan.request[exchange.offset :])
-            if exchange.offset >= len(self.plan.request):
+            exchange.offset += sock.send(exchange.request[exchange.offset :])
+            if exchange.offset >= len(exchange.request):
                 exchange.stage = RECEIVING
-                if not self.plan.http and not self.plan.expect:
+                if not self.plan.http and not self.plan.names and not self.plan.expect:
                     self._end(exchange, GOOD)
                     return
                 raise BlockingIOError  # nothing can have come yet
         while not exchange.done:
             data = sock.recv(65536)
             self._received(exchange, data)
+            if exchange.sock is not sock:
+                return
+            if exchange.stage == SENDING:
+                self._proceed(exchange)
 
     def _request(self, exchange: Exchange) -> None:
-        exchange.stage, exchange.offset = SENDING, 0
-        exchange.response = Response(self.plan.head_only) if self.plan.http else bytearray()
+        exchange.stage, exchange.offset, exchange.request = SENDING, 0, self.plan.request
+        if self.plan.dns:
+            exchange.response = exchange.response or self.plan.dns.Lookup(self.plan.names)
+            exchange.request = exchange.response.query()
+        else:
+            exchange.response = Response(self.plan.head_only) if self.plan.http else bytearray()
+
+    def _looked_up(self, exchange: Exchange, data: bytes) -> None:
+        """A piece of an answer of DNS: it ends, or asks on, perhaps over TCP."""
+        dns, lookup = self.plan.dns, exchange.response
+        if not data and lookup.stream:
+            self._end(exchange, RESET)
+            return
+        step = lookup.take(data)
+        if step == dns.END:
+            if lookup.text:
+                self.writer.note(ANSWERS.index(lookup.answer), lookup.text)
+            self._end(exchange, ANSWERS.index(lookup.answer))
+        elif step == dns.ASK:
+            self._request(exchange)
+        elif step == dns.CUT:
+            lookup.over_tcp()
+            address = exchange.sock.family, exchange.sock.getpeername()
+            self._close(exchange)
+            exchange.stage, exchange.mask = CONNECTING, 0
+            self._connect(exchange, address, socket.SOCK_STREAM)
 
     def _received(self, exchange: Exchange, data: bytes) -> None:
         response = exchange.response
-        if not self.plan.http:
+        if self.plan.names:
+            self._looked_up(exchange, data)
+        elif not self.plan.http:
             response += data
             if self.plan.expect in response:
                 self._end(exchange, GOOD)

@@ -175,7 +175,7 @@ class Asker:
                 return
             question.done = True
             self._flying.pop(question.seq, None)
-            sent = question.sent
+            sent = None if reply.answer is Answer.UNSENT else question.sent
             lag = None if sent is None else round((sent - question.intended) * _MICRO)
             took = round((now - question.intended) * _MICRO)
             number = ANSWERS.index(reply.answer.name)

@@ -25,7 +25,7 @@ from resilience.model.values import RunId
 from resilience.probes.prober.news import News
 from resilience.probes.prober.samples import SampleLog
 
-AGENT = Path(__file__).with_name("agent.py")
+FILES = [Path(__file__).with_name(name) for name in ("agent.py", "dns_lookup.py")]
 MOUNTED = "/probe"
 RUN = "resilience/run"
 
@@ -65,8 +65,9 @@ class Site:
         return {"name": self.name, "namespace": self.namespace, "labels": labels}
 
     def secret(self, configuration: Mapping[str, Any]) -> Object:
-        """The agent's file and what it receives."""
-        told, texts = dict(configuration), {"agent.py": AGENT.read_text("utf-8")}
+        """The agent's files and what it receives."""
+        told = dict(configuration)
+        texts = {path.name: path.read_text("utf-8") for path in FILES}
         if told.get("ca"):
             texts["ca.crt"] = Path(told["ca"]).read_text("utf-8")
             told["ca"] = f"{MOUNTED}/ca.crt"
@@ -121,6 +122,7 @@ class PodProber:
         self._grace = int(configuration.get("timeout", 1.0) + STOP_GRACE)
         self._stopping = bool(configuration.get("limit"))
         self._over = Event()
+        self._said = b""
         where = {"name": site.name, "namespace": site.namespace}
         context.will_undo(where, f"remove the prober {site.namespace}/{site.name}")
         self._cluster.create(SECRETS, site.secret(configuration), site.namespace)
@@ -169,6 +171,8 @@ class PodProber:
                 self._not_yet(error)
             except ClusterError as error:
                 self._not_yet(error)
+            else:
+                self._ended_early()
             if self.trouble or (self._stopping and self._gone()):
                 break
             self._over.wait(AGAIN)
@@ -181,10 +185,24 @@ class PodProber:
         with self._cluster.logs(self._site.name, self._site.namespace) as lines:
             for line in lines:
                 self._news.take(line, time.monotonic())
+                self._said = line if line.strip() and not line.startswith(b"{") else self._said
                 self.waiting = ""
                 self._changed()
                 if self._over.is_set():
                     return
+
+    def _ended_early(self) -> None:
+        """The log has ended, without the last line: a prober that died says why, if it can."""
+        if self._news.ended or self._stopping:
+            return
+        try:
+            pod = self._cluster.get(PODS, self._site.name, self._site.namespace)
+        except ClusterError:
+            return
+        if (pod.get("status") or {}).get("phase") in ("Failed", "Succeeded"):
+            said = self._said.decode("utf-8", "replace").strip()
+            self.trouble = f"the prober's Pod {self._site.name} has ended by itself"
+            self.trouble += f": {said}" if said else ""
 
     def _missed(self) -> None:
         if not self._stopping:

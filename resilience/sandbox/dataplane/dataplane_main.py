@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 
+from resilience.sandbox.dataplane.dns.dns_server import DnsServer
 from resilience.sandbox.dataplane.enforcement import POLICIES, Enforcement
 from resilience.sandbox.dataplane.forwarders import Proxy
 from resilience.sandbox.dataplane.health import Health
@@ -27,8 +28,10 @@ def run(arguments: ProcessArguments) -> None:
 async def _serve(arguments: ProcessArguments) -> None:
     config = arguments.config
     client = Client(config.api_socket, arguments.token)
-    enforcement = Enforcement(client, config.policy_flag)
-    proxy = Proxy(client, needed_shift(), enforcement, Health(config.sick_file))
+    enforcement = Enforcement(client, config.policy_flag, config.dns_address)
+    shift = needed_shift()
+    proxy = Proxy(client, shift, enforcement, Health(config.sick_file))
+    await DnsServer(proxy.state, enforcement, config.dns_address, shift).start()
     reflectors = (
         Reflector(client, "/api/v1/services", proxy.state.service_changed),
         Reflector(client, SLICES, proxy.state.slice_changed),

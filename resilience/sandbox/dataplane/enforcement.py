@@ -20,10 +20,12 @@ POLICIES = "/apis/networking.k8s.io/v1/networkpolicies"
 
 @dataclass(slots=True)
 class Enforcement:
-    """`flag` exists while there is a NetworkPolicy and everything needed to judge is known."""
+    """`flag` exists while there is a NetworkPolicy and everything needed to judge is known; at
+    `dns_address` is the cluster's DNS."""
 
     client: Client
     flag: Path
+    dns_address: str = ""
     policies: dict[str, Obj] = field(default_factory=dict)
     _pods: dict[str, Obj] = field(default_factory=dict)
     _namespaces: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -92,6 +94,8 @@ class Enforcement:
         return allows(policies, self._peer(source), CLUSTER_DNS, DNS_PORT, "UDP")
 
     def _peer(self, address: str) -> Peer:
+        if address == self.dns_address:
+            return CLUSTER_DNS
         pod = self._pods.get(address)
         if pod is None:
             return Peer(address=address)

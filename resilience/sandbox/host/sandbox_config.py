@@ -79,6 +79,11 @@ class SandboxConfig:
         return f"127.{self.slot}"
 
     @property
+    def dns_address(self) -> str:
+        """Where the cluster's DNS listens: number 10 of the Services' addresses."""
+        return f"{self.network}.128.10"
+
+    @property
     def policy_flag(self) -> Path:
         """Exists while any NetworkPolicy does: Pods then ask before they connect."""
         return self.directory / "policies"

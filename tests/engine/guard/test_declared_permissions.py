@@ -146,7 +146,9 @@ WHEN = {
 
 PROMISED = "\n    name: p\n    rate: 10/s\n    objective: {longest_outage: 60s}"
 WHILE = {
+    "command": "command: {pods: app=web, command: [cat, /etc/hostname]}" + PROMISED,
     "disruption_budget": "disruption_budget: {selector: app=web}",
+    "dns": "dns: {name: web}" + PROMISED,
     "http": "http: {service: web, port: http, path: /hostname}" + PROMISED,
     "kubernetes": "kubernetes: {count: {pods: app=web, at_least: 1}, longest: 60s}",
     "kubernetes-endpoints": "kubernetes: {endpoints: {service: web}, longest: 60s}",
@@ -179,7 +181,8 @@ WAITING: Unasked = {("watch", "poddisruptionbudgets")}
 
 UNASKED: dict[str, Unasked] = {
     "crash": HELPER,  # the sandbox kills by itself; elsewhere a helper Pod on the node does
-    "exec": {("create", "pods/exec")},  # by POST or GET: versions differ
+    "command": {("create", "pods/exec")},  # by POST or GET: versions differ
+    "exec": {("create", "pods/exec")},
     "snapshot": {
         *HELPER,
         ("get", "pods/exec"),

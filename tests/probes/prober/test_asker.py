@@ -67,3 +67,8 @@ def test_a_reason_is_told_once() -> None:
 def test_who_answered_is_kept() -> None:
     _, log = asked(lambda: good, limit=3)
     assert {sample.by for sample in log} == {"db-0"}
+
+
+def test_a_question_that_could_not_be_sent_says_nothing_about_its_moment() -> None:
+    _, log = asked(lambda: lambda: Reply(Answer.UNSENT, "the API server does not answer"), limit=5)
+    assert [(sample.answer, sample.sent) for sample in log] == [(Answer.UNSENT, None)] * 5

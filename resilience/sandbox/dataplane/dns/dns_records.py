@@ -1,4 +1,4 @@
-"""Records of a name in cluster DNS: A, SRV, PTR and CNAME, one after another.
+"""Records of a name in cluster DNS: A, SRV, PTR, CNAME and TXT, one after another.
 
 Source: the DNS-based service discovery specification of Kubernetes, as CoreDNS serves it. A Service
 of type ExternalName has a CNAME; its A records are those of the name it stands for.
@@ -17,6 +17,8 @@ from resilience.sandbox.kube.api import Obj
 Record = tuple[str, str, str]
 """Owner, type and data, names with their final dot."""
 _REVERSE = ".in-addr.arpa"
+_VERSION = "1.1.0"
+"""Of the specification, at `dns-version`."""
 
 
 def records(state: State, kind: str, name: str, namespace: str, *, search: bool) -> list[Record]:
@@ -33,6 +35,19 @@ def records(state: State, kind: str, name: str, namespace: str, *, search: bool)
     return []
 
 
+def exists(state: State, name: str) -> bool:
+    """Whether a name of the cluster's domain has records of any type, or names below it. CoreDNS
+    says that a headless Service without ready endpoints does not exist."""
+    name = name.rstrip(".").lower()
+    below = name.removesuffix(DOMAIN).removesuffix(".")
+    parts = below.split(".") if below else []
+    if not parts or parts == ["svc"] or parts == ["pod"]:
+        return name == DOMAIN or name.endswith("." + DOMAIN)
+    if len(parts) == 2 and parts[1] == "svc":
+        return any(key.startswith(f"{parts[0]}/") for key in state.services)
+    return any(True for kind in ("A", "SRV", "CNAME", "TXT") for _ in _of(state, kind, below))
+
+
 def _exact(name: str) -> Iterator[str]:
     if name.endswith("." + DOMAIN):
         yield name.removesuffix("." + DOMAIN)
@@ -40,7 +55,9 @@ def _exact(name: str) -> Iterator[str]:
 
 def _of(state: State, kind: str, name: str) -> Iterator[tuple[str, str]]:
     alias = cluster_dns.external(state, name)
-    if alias is not None:
+    if kind == "TXT":
+        yield from [("TXT", _VERSION)] * (name == "dns-version")
+    elif alias is not None:
         if kind in ("A", "CNAME"):
             yield "CNAME", f"{alias}."
         inside = cluster_dns.absolute(state, alias.removesuffix("." + DOMAIN))

@@ -141,7 +141,7 @@ class Container:
             ),
             marker=self.pod.kubelet.config.id,
             hosts=own_files.hosts(self.pod.obj, self.pod.address, self.pod.hostname),
-            resolv_conf=own_files.resolv_conf(self.pod.obj),
+            resolv_conf=own_files.resolv_conf(self.pod.obj, self.pod.kubelet.config.dns_address),
         )
         return launch, self.log_path(number)
 

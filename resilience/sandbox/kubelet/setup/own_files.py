@@ -1,8 +1,8 @@
 """/etc/hosts and /etc/resolv.conf of a Pod, as the kubelet writes them.
 
 Source: managedHostsFileContent and nodeHostsFileContent in pkg/kubelet/kubelet_pods.go,
-pkg/kubelet/network/dns. The cluster's DNS answers names whatever resolv.conf says: the file is for
-programs and people who read it.
+pkg/kubelet/network/dns. Names that a program looks up by its C library are answered by the
+cluster's DNS whatever resolv.conf says: the file is for those that send queries of their own.
 """
 
 from __future__ import annotations
@@ -57,14 +57,17 @@ def _aliases(aliases: Any) -> str:
     return "\n# Entries added by HostAliases.\n" + "".join(lines)
 
 
-def resolv_conf(pod: Obj) -> str:
-    """The resolver's configuration if the Pod has a `dnsConfig`; else empty."""
+def resolv_conf(pod: Obj, server: str) -> str:
+    """The resolver's configuration; `server` is the address of the cluster's DNS. Empty where it is
+    the machine's own."""
     spec = pod["spec"]
     config = spec.get("dnsConfig") or {}
     policy = spec.get("dnsPolicy", "ClusterFirst")
-    if not config and policy != "None":
+    if policy == "ClusterFirst" and spec.get("hostNetwork"):
+        policy = "Default"
+    if not config and policy == "Default":
         return ""
-    servers, searches, options = _base(policy, pod["metadata"]["namespace"])
+    servers, searches, options = _base(policy, pod["metadata"]["namespace"], server)
     servers += [one for one in config.get("nameservers") or () if one not in servers]
     searches += [one for one in config.get("searches") or () if one not in searches]
     options |= {one["name"]: one.get("value") for one in config.get("options") or ()}
@@ -77,15 +80,16 @@ def resolv_conf(pod: Obj) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _base(policy: str, namespace: str) -> tuple[list[str], list[str], dict[str, str | None]]:
+def _base(
+    policy: str, namespace: str, server: str
+) -> tuple[list[str], list[str], dict[str, str | None]]:
     """The settings of `dnsPolicy` before `dnsConfig` is added: servers, search list, options."""
     if policy == "None":
         return [], [], {}
-    servers, searches = _of_machine()
     if policy == "Default":
-        return servers, searches, {}
+        return *_of_machine(), {}
     own = [f"{namespace}.svc.{_DOMAIN}", f"svc.{_DOMAIN}", _DOMAIN]
-    return servers, own, {"ndots": "5"}
+    return [server], own, {"ndots": "5"}
 
 
 def _of_machine() -> tuple[list[str], list[str]]:

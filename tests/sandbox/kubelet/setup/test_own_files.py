@@ -44,7 +44,13 @@ def test_on_the_nodes_network_the_nodes_names_are_seen() -> None:
 @pytest.mark.parametrize(
     ("spec", "text"),
     [
-        ({"dnsPolicy": "ClusterFirst"}, ""),
+        (
+            {"dnsPolicy": "ClusterFirst"},
+            "search shop.svc.cluster.local svc.cluster.local cluster.local\n"
+            "nameserver 127.20.128.10\noptions ndots:5\n",
+        ),
+        ({"dnsPolicy": "ClusterFirst", "hostNetwork": True}, ""),
+        ({"dnsPolicy": "Default"}, ""),
         (
             {"dnsPolicy": "None", "dnsConfig": {"nameservers": ["1.1.1.1"], "searches": ["x.y"]}},
             "search x.y\nnameserver 1.1.1.1\n",
@@ -52,7 +58,7 @@ def test_on_the_nodes_network_the_nodes_names_are_seen() -> None:
         (
             {"dnsConfig": {"options": [{"name": "ndots", "value": "2"}, {"name": "edns0"}]}},
             "search shop.svc.cluster.local svc.cluster.local cluster.local\n"
-            "nameserver 9.9.9.9\noptions ndots:2 edns0\n",
+            "nameserver 127.20.128.10\noptions ndots:2 edns0\n",
         ),
         (
             {"dnsPolicy": "Default", "dnsConfig": {"nameservers": ["1.1.1.1"]}},
@@ -64,4 +70,4 @@ def test_the_resolvers_configuration(
     spec: dict[str, Any], text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(own_files, "_of_machine", lambda: (["9.9.9.9"], ["office"]))
-    assert own_files.resolv_conf(pod(**spec)) == text
+    assert own_files.resolv_conf(pod(**spec), "127.20.128.10") == text

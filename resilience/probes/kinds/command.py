@@ -1,0 +1,120 @@
+"""`command`: runs a command in Pods at a fixed rate, as `kubectl exec` does, and judges its end.
+
+For what only the service's own tools can tell: `pg_isready`, `rabbitmq-diagnostics`, a file that
+must be there. The ready Pods with the labels take turns. An exec counts as a change, so the target
+has to allow it, and the command itself must not change anything: nothing undoes it.
+
+It goes through the API server. Where that does not answer, nobody looked: such a question was not
+sent, and what it would have shown is unknown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from resilience.kube.selectors import Selector
+from resilience.model.scenario import Step
+from resilience.model.values import Duration
+from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
+from resilience.probes.prober.asker import asking
+
+if TYPE_CHECKING:
+    from resilience.probes.prober.once import Asking
+    from resilience.verbs.context import ProbeContext, RunningProbe
+
+GRACE = 2.0
+"""Seconds beyond the command's own time in which the API server can say whether it is there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """Where to run what, and which end is good."""
+
+    pods: Selector = parameter("Pods with these labels; ready ones take turns.",
+                               example="app=database")  # fmt: skip
+    command: tuple[str, ...] = parameter(
+        "The program and its arguments; it must not change anything.",
+        at_least=1, example="[pg_isready, -q]",
+    )  # fmt: skip
+    container: str = parameter("The container; the Pod's first by default.", default="")
+    namespace: str = parameter("Namespace of the Pods, if not the scenario's.", default="")
+    code: int = parameter("The expected exit code.", default=0, at_least=0, at_most=255)
+    expect: str = parameter(
+        "What the command must print, without the space around it.", default="", example="PONG"
+    )
+    contains: str = parameter("Text that its output must contain.", default="")
+    matches: str = parameter("Regular expression that its output must match.", default="")
+    timeout: Duration = parameter(
+        "A command that has not ended after this time has failed.",
+        default=Duration.of(5), example="5s",
+    )  # fmt: skip
+
+
+def _check(command: Command) -> Iterator[Complaint]:
+    try:
+        re.compile(command.matches)
+    except re.error as error:
+        yield Complaint(
+            field="matches", message=f"`matches` is no regular expression: {error}",
+            expected="Python's syntax",
+        )  # fmt: skip
+    if any("\0" in word for word in command.command) or not command.command[0].strip():
+        yield Complaint(field="command", message="`command` cannot be executed",
+                        expected="a program and its arguments")  # fmt: skip
+    if not 0 < command.timeout.seconds <= 60:
+        yield Complaint(field="timeout", message=f"`timeout` is {command.timeout}",
+                        expected="more than 0 and at most 1m")  # fmt: skip
+
+
+def _describe(command: Command) -> str:
+    return f"run `{' '.join(command.command)}` in Pods {command.pods}"
+
+
+def _rights(command: Command, namespace: str) -> Sequence[Right]:
+    wanted = (("list", "pods"), ("create", "pods/exec"), ("get", "pods/exec"))
+    where = command.namespace or namespace
+    return [Right(verb=v, group="", resource=r, namespace=where) for v, r in wanted]
+
+
+def run(step: Step, context: ProbeContext) -> RunningProbe:
+    """Start running it."""
+    from resilience.probes.kinds.pod_commands import PodCommands
+    from resilience.probes.prober.running import AgentProbe
+
+    command: Command = step.parameters
+    pods = PodCommands(command, context.cluster, command.namespace or context.namespace)
+    given = {"timeout": command.timeout.seconds + GRACE}
+    return AgentProbe(step, context, given, _describe(command), {"kind": "command"},
+                      asking(lambda: pods.ask))  # fmt: skip
+
+
+def ask(command: Command, context: Asking) -> str:
+    """Once, good or NotMet."""
+    from resilience.probes.kinds.pod_commands import PodCommands
+    from resilience.probes.prober.once import ask_once
+
+    pods = PodCommands(command, context.cluster, command.namespace or context.namespace)
+    given = {"timeout": command.timeout.seconds + GRACE}
+    return ask_once(given, _describe(command), asking(lambda: pods.ask))
+
+
+VERB = Verb(
+    name="command",
+    family=Family.PROBE,
+    summary="Run a command in Pods at a fixed rate, as `kubectl exec` does, and judge its end.",
+    parameters=Command,
+    phases=frozenset(Phase),
+    run=run,
+    ask=ask,
+    describe=_describe,
+    check=lambda command: list(_check(command)),
+    rights=_rights,
+    example=(
+        "- command: {pods: app=database, command: [pg_isready, -q]}\n"
+        "  rate: 5/s\n"
+        "  objective: {longest_outage: 5s}\n"
+    ),
+)

@@ -1,0 +1,116 @@
+"""The `command` probe at work: one command in the next ready Pod, and what its end says."""
+
+from __future__ import annotations
+
+import re
+from itertools import count
+from typing import TYPE_CHECKING
+
+from resilience.cluster.errors import (
+    ApiError,
+    ClusterError,
+    Forbidden,
+    NotFound,
+    Throttled,
+    Unreachable,
+)
+from resilience.cluster.interface import PODS, Cluster
+from resilience.cluster.requests import command as exec_command
+from resilience.kube import objects, readiness
+from resilience.model.samples import Answer
+from resilience.model.words import many, printable
+from resilience.probes.prober.asker import Never, Reply
+
+if TYPE_CHECKING:
+    from resilience.probes.kinds.command import Command
+
+LONGEST = 1 << 20
+"""Bytes of output that are read."""
+
+SHOWN = 80
+"""Characters of output that a reason quotes."""
+
+
+class PodCommands:
+    """Asks from several threads at once; the ready Pods take turns."""
+
+    def __init__(self, what: Command, cluster: Cluster, namespace: str) -> None:
+        self._what, self._cluster, self._namespace = what, cluster, namespace
+        self._matches = re.compile(what.matches)
+        self._turn = count()
+
+    def ask(self) -> Reply:
+        """One command. What the API server could not be asked is UNSENT."""
+        try:
+            pods = self._cluster.list(PODS, self._namespace, labels=str(self._what.pods))
+        except Forbidden as error:
+            raise Never(str(error)) from error
+        except ClusterError as error:
+            return Reply(Answer.UNSENT, f"the API server does not answer: {error}")
+        ready = sorted(objects.name(pod) for pod in pods if readiness.serves(pod))
+        if not ready:
+            text = f"of {many(len(pods), 'Pod')} with {self._what.pods} none is ready"
+            return Reply(Answer.UNREACHABLE, text)
+        return self._in(ready[next(self._turn) % len(ready)])
+
+    def _in(self, pod: str) -> Reply:
+        said, errors = _Kept(), _Kept()
+        wanted = exec_command.Command(
+            namespace=self._namespace, pod=pod, words=self._what.command,
+            container=self._what.container, timeout=self._what.timeout.seconds,
+        )  # fmt: skip
+        try:
+            result = self._cluster.exec(
+                wanted, stdout=said.take, stderr=errors.take, cancelled=lambda: said.full
+            )
+        except exec_command.Cancelled:
+            return Reply(Answer.WRONG, f"{pod}: more than {LONGEST >> 20} MiB of output", pod)
+        except Forbidden as error:
+            raise Never(str(error)) from error
+        except (NotFound, Throttled, Unreachable, ApiError) as error:
+            return self._failed(pod, error)
+        return self._judged(pod, result.code, said.text, errors.text)
+
+    def _failed(self, pod: str, error: ClusterError) -> Reply:
+        """Whose fault it is: a Pod that is gone is the service's, silence only where the API
+        server itself answers."""
+        if isinstance(error, Throttled) or not self._answers():
+            return Reply(Answer.UNSENT, f"the API server does not answer: {error}")
+        if isinstance(error, ApiError):
+            return Reply(Answer.UNREACHABLE, f"{pod}: {error.message}", pod)
+        return Reply(Answer.TIMEOUT, f"{pod}: {error}", pod)
+
+    def _answers(self) -> bool:
+        try:
+            self._cluster.list(PODS, self._namespace, labels="resilience/none=none")
+        except ClusterError:
+            return False
+        return True
+
+    def _judged(self, pod: str, code: int, said: str, errors: str) -> Reply:
+        what = self._what
+        shown = printable((errors or said).strip()[-SHOWN:])
+        if code != what.code:
+            text = f"{pod}: exit code {code}, expected {what.code}"
+            return Reply(Answer.WRONG, f"{text}: {shown}" if shown else text, pod)
+        text = said.strip()
+        good = (not what.expect or text == what.expect.strip()) and what.contains in said
+        if good and self._matches.search(said):
+            return Reply(Answer.GOOD, by=pod)
+        return Reply(Answer.WRONG, f"{pod}: printed {printable(text[:SHOWN])!r}", pod)
+
+
+class _Kept:
+    """Output up to a limit."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+        self.full = False
+
+    def take(self, data: bytes) -> None:
+        self.full = self.full or len(self._data) + len(data) > LONGEST
+        self._data += data[: LONGEST - len(self._data)]
+
+    @property
+    def text(self) -> str:
+        return self._data.decode("utf-8", "replace")

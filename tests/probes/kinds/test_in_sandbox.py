@@ -1,0 +1,50 @@
+"""Probes as a user runs them: on the sandbox, with a service that keeps its promise and one that
+does not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.harness.conftest import Run, _alone, embedded, on_sandbox, run  # noqa: F401
+from tests.probes.kinds.trial import found, runs, scenario, web
+
+pytestmark = pytest.mark.usefixtures("on_sandbox")
+
+
+def outcomes(told: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    return {name: each["outcome"] for name, each in told.items()}
+
+
+def test_a_name_with_an_address_of_its_own_outlives_its_pods_a_headless_one_does_not(
+    pytester: pytest.Pytester,
+    run: Run,  # noqa: F811
+) -> None:
+    probe = "{dns: {name: web}, rate: 100/s, objective: {availability: 99%}}"
+    scenario(pytester.path, "right", web(), probe)
+    scenario(pytester.path, "wrong", web(headless=True), probe)
+    run("--resilience-report=report").assert_outcomes(passed=1, failed=1)
+    told = runs(pytester.path)
+    assert outcomes(told) == {"right": "passed", "wrong": "service failed"}
+    bad = found(told["wrong"])["probe.availability"]
+    assert {name for each in bad["outages"] for name in each["answers"]} == {"NXDOMAIN"}
+    assert "NXDOMAIN: web.wrong.svc.cluster.local does not exist" in bad["detail"][0]
+    assert all(each["leftovers"] == [] for each in told.values())
+
+
+def test_a_command_answers_while_one_pod_is_lost_and_not_while_the_only_one_is(
+    pytester: pytest.Pytester,
+    run: Run,  # noqa: F811
+) -> None:
+    probe = """{command: {pods: app=web, command: [cat, /etc/hostname], matches: "^web-"},
+              rate: 10/s, objective: {longest_outage: 300ms}}"""
+    kill = "kill: {pods: app=web, count: 1, grace: 0s}"
+    scenario(pytester.path, "right", web(replicas=3), probe, when=kill)
+    scenario(pytester.path, "wrong", web(replicas=1), probe, when=kill)
+    run("--resilience-report=report").assert_outcomes(passed=1, failed=1)
+    told = runs(pytester.path)
+    assert outcomes(told) == {"right": "passed", "wrong": "service failed"}
+    outages = found(told["wrong"])["probe.longest_outage"]["outages"]
+    assert {name for each in outages for name in each["answers"]} == {"unreachable"}
