@@ -23,11 +23,14 @@ def about_unready(
     pods: Iterable[Object], context: CheckContext, *, terminating: bool = False
 ) -> list[str]:
     """Phrases for the first Pods that do not serve, one for those of which the same is true.
-    Terminating Pods are left out unless requested."""
+    Terminating Pods are left out unless requested; what failed comes last, and what ended well is
+    nothing to tell."""
     unready = [
         pod
-        for pod in objects.in_order(pods)
-        if not readiness.serves(pod) and (terminating or not objects.is_terminating(pod))
+        for pod in sorted(objects.in_order(pods), key=objects.is_finished)
+        if not readiness.serves(pod)
+        and objects.phase(pod) != "Succeeded"
+        and (terminating or not objects.is_terminating(pod))
     ]
     found = _told(unready[:MOST], context)
     more = len(unready) - MOST

@@ -69,14 +69,23 @@ _WAITING = (
     _Rule("InvalidImageName", "", Stuck("name", AT_ONCE, "correct the image's name")),
     _Rule("ErrImageNeverPull", "", Stuck(
         "never", AT_ONCE, "load the image onto the node, or change imagePullPolicy: Never")),
-    _Rule("CreateContainerConfigError", r"runAsNonRoot|run as root", _ROOT),
+    _Rule("CreateContainerConfigError", r"runAsNonRoot|non-root policy", _ROOT),
     _Rule("CreateContainerConfigError", r"not found|couldn't find key", _SECRET),
     _Rule("CrashLoopBackOff|RunContainerError|CreateContainerError",
           r"executable file not found|no such file or directory|exec format error", _COMMAND),
 )  # fmt: skip
 
 _PLACED = Stuck("volume's node", OTHERS, "its volume is bound to a node that does not take the Pod")
-_NODE = Stuck("node", OTHERS, "correct nodeSelector, affinity or tolerations, or add such a node")
+_NODES = (
+    (r"node affinity/selector", "correct nodeSelector or nodeAffinity"),
+    (r"untolerated taint", "add a toleration"),
+    (r"Insufficient |Too many pods", "ask for less in the Pod"),
+    (r"free ports", "choose another hostPort"),
+    (r"topology spread", "correct topologySpreadConstraints"),
+    (r"pod affinity rules", "correct podAffinity"),
+    (r"anti-affinity", "correct podAntiAffinity"),
+)
+"""What may be changed in a Pod, by the scheduler's reasons against nodes."""
 _CLAIM = Stuck("claim", OTHERS, "create the PersistentVolumeClaim, or correct its name")
 _PASSING_ON_NODES = re.compile(
     r"were unschedulable|node\.kubernetes\.io/|untolerated taint\(s\)|unbound immediate"
@@ -86,6 +95,8 @@ _UNHELPFUL = re.compile(r"preemption: 0/(\d+) nodes are available: (\d+) Preempt
 _CREATION = (
     (r"must specify ", Stuck(
         "quota", AT_ONCE, "state requests and limits in the Pod, or add a LimitRange")),
+    (r"(maximum|minimum) \S+ usage per |\S+ max limit to request ratio per ", Stuck(
+        "limit range", AT_ONCE, "change requests and limits in the Pod, or the LimitRange")),
     (r"violates PodSecurity", Stuck(
         "security", AT_ONCE, "change the Pod's securityContext, or the namespace's label")),
     (r"(is|are) invalid: ", Stuck("invalid", AT_ONCE, "correct the Pod's template")),
@@ -131,7 +142,12 @@ def of_scheduling(message: str) -> Stuck | None:
     found = _UNHELPFUL.search(message)
     if not found or found[1] != found[2] or _PASSING_ON_NODES.search(message):
         return None
-    return _PLACED if re.search(r"volume node affinity|PersistentVolume's", message) else _NODE
+    if re.search(r"volume node affinity|PersistentVolume's", message):
+        return _PLACED
+    reasons = message.partition(" no new claims to deallocate")[0].partition(" preemption:")[0]
+    changes = [change for reason, change in _NODES if re.search(reason, reasons)]
+    first = f"{', '.join(changes)}, or " if changes else ""
+    return Stuck("node", OTHERS, f"{first}add a node that fits")
 
 
 def of_creation(message: str) -> Stuck | None:

@@ -2,8 +2,9 @@
 
 After an action that means more than a number in a status: each victim's harm shows in this run's
 watch, the controller has seen the newest spec, and as many Pods as wanted serve, all of the newest
-revision (`resilience.kube.readiness`). A workload of zero Pods is not ready, since nothing would be
-proven. `all` checks every Pod, whatever owns it (`resilience.cluster.survey`).
+revision (`resilience.kube.readiness`). `all` checks every Pod, whatever owns it
+(`resilience.cluster.survey`). Of what was never there, and of a workload of zero Pods, nothing is
+measured (`resilience.checks.absent`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, Literal
 
 from resilience.actions.pods.members import pods_of
 from resilience.actions.shared.workload import RESOURCES
-from resilience.checks import events, recovering, stuck
+from resilience.checks import absent, events, recovering, stuck
 from resilience.checks.struck import not_yet
 from resilience.cluster.errors import NotFound
 from resilience.cluster.interface import (
@@ -27,10 +28,11 @@ from resilience.cluster.interface import (
     Resource,
 )
 from resilience.cluster.survey import WORKLOADS, survey
-from resilience.kube import objects, readiness
+from resilience.kube import objects, pod_state, readiness
 from resilience.kube.selectors import Selector
 from resilience.model.values import Reference
 from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
+from resilience.model.words import many
 from resilience.verbs.context import CheckContext, NotMet, Victim
 
 _ROLLED = {resource.kind: resource for resource in WORKLOADS if resource != JOBS}
@@ -106,7 +108,8 @@ def _all(context: CheckContext) -> str:
     if missing := missing or _unhealed(context):
         raise NotMet("; ".join([*missing, *todo]), final=final)
     if found.empty:
-        raise NotMet(f"namespace {context.namespace} holds no workload and no unfinished Pod")
+        text = f"namespace {context.namespace} holds no workload and no unfinished Pod"
+        raise NotMet(text, unknown=not context.victims)
     return "; ".join(
         [
             *(f"{_title(each)}: {readiness.summary(each)}" for each in found.complete),
@@ -134,15 +137,15 @@ def _one(resource: Resource, name: str, context: CheckContext) -> str:
     found = next((obj for obj in there if objects.name(obj) == name), None)
     title = f"{resource.kind.lower()}/{name}"
     if found is None:
-        names = ", ".join(objects.name(obj) for obj in there) or "none"
-        raise NotMet(f"{title} does not exist in {namespace or 'the cluster'}; there are: {names}")
+        raise absent.named(resource, name, there, context)
     if resource in (PODS, NODES):
         return _simple(found, title, context)
     pods = pods_of(found, context)
     shortfall = readiness.shortfall(found, pods)
     missing = shortfall.text if shortfall else _late(context, {objects.uid(found)})
     if not missing and resource != JOBS and readiness.wanted(found) == 0:
-        missing = "it wants 0 Pods, so being ready would prove nothing"
+        text = "it wants 0 Pods, so being ready would prove nothing"
+        raise NotMet(f"{title} in {namespace}: {text}", unknown=True)
     if missing:
         why = events.about_unready(pods, context) or events.about_creation(found, context)
         todo = stuck.remedies(pods, context, [found])
@@ -188,6 +191,9 @@ def _title(workload: Object) -> str:
 
 
 def _simple(obj: Object, title: str, context: CheckContext) -> str:
+    if obj.get("kind", "Pod") == "Pod" and objects.is_finished(obj):
+        text = f"{title} has ended, so it is never ready again: {pod_state.of(obj).text}"
+        raise NotMet(text, final=True)
     if not readiness.is_ready(obj) or objects.is_terminating(obj):
         condition = objects.condition(obj, "Ready")
         said = condition.get("message") or condition.get("reason") or objects.phase(obj)
@@ -210,14 +216,12 @@ def _pods(selector: Selector, at_least: int, context: CheckContext) -> str:
     if late := _late(context, None):
         raise NotMet(late)
     if len(matching) < at_least:
-        raise NotMet(
-            f"Pods {selector} in {context.namespace}: expected at least {at_least}, "
-            f"observed {len(matching)}"
-        )
+        raise absent.too_few(selector, at_least, len(matching), context)
     _serving(matching, context)
     if missing := _rolling(selector, context) or _healing(selector, context):
         raise NotMet(missing)
-    return f"{len(matching)} Pods {selector} are ready"
+    verb = "is" if len(matching) == 1 else "are"
+    return f"{many(len(matching), 'Pod')} {selector} {verb} ready"
 
 
 def _rolling(selector: Selector, context: CheckContext) -> str:

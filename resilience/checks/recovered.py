@@ -56,7 +56,8 @@ def run(_: Recovered, context: CheckContext) -> str:
 def _nobody(context: CheckContext) -> str:
     """Without a victim: fine if everything that was removed had already finished."""
     if not context.finished:
-        raise NotMet("no Pod was harmed, so there was nothing to recover", final=True)
+        text = "no Pod was harmed, so there was nothing to recover"
+        raise NotMet(text, final=True, unknown=True)
     text = f"only finished Pods were removed ({', '.join(context.finished)}): none has to come back"
     context.note(What.NOTE, text)
     return text
@@ -114,7 +115,7 @@ def _last_moment(context: CheckContext) -> float:
 
 
 def _finding(recovery: Recovery, promise: float | None, context: CheckContext) -> Finding:
-    promised = "recovers" if promise is None else f"recovers within {context.step.within}"
+    promised = "recovery" if promise is None else f"recovery within {context.step.within}"
     result = _result(recovery, promise)
     return Finding(
         name=f"recovered.{recovery.step}.{recovery.workload}",

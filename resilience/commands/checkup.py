@@ -94,6 +94,7 @@ def refused(
     if not touched:
         return
     agreed = consent.consent_to(cluster, targets, touched)
-    Limits(agreed.target, cluster, namespace, lambda: datetime.now(UTC).timestamp()).open_now()
+    wall = datetime.now(UTC).timestamp
+    Limits(agreed.target, cluster, {namespace}, wall).open_now()
     asking = agreed.given_to(cluster, "doctor")
     preflight.ask(asking, scenario, namespace, given.journal_namespace)

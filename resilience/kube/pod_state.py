@@ -24,6 +24,8 @@ def of(pod: Object) -> State:
     """What comes first: its end, a container that waits, no node, a readiness gate."""
     if objects.is_terminating(pod):
         return State(_terminating(pod))
+    if objects.is_finished(pod):
+        return State(_ended(pod), True)
     for name, waiting in waits(pod):
         reason, message = waiting["reason"], str(waiting.get("message") or "")
         told = f"{reason}: {message}" if message and message != reason else str(reason)
@@ -58,6 +60,14 @@ def failures(pod: Object) -> list[str]:
             text = f"{container.get('name')} ended with exit code {ended['exitCode']}"
             found.append(f"{text} ({said})" if said else text)
     return found
+
+
+def _ended(pod: Object) -> str:
+    """`Failed (main ended with exit code 3 (Error))`, `Failed (Evicted: low on memory)`."""
+    status = pod.get("status") or {}
+    said = ": ".join(str(status[key]) for key in ("reason", "message") if status.get(key))
+    why = [*([said] if said else []), *failures(pod)]
+    return f"{objects.phase(pod)} ({'; '.join(why)})" if why else objects.phase(pod)
 
 
 def _statuses(pod: Object) -> Iterator[Mapping[str, Any]]:

@@ -178,7 +178,9 @@ def _of_job(job: Object) -> Shortfall | None:
             failed = objects.condition(job, "Failed")
             said = failed.get("message") or failed.get("reason")
             return Shortfall(f"it failed: {said}", final=True)
-    return Shortfall(f"it is not complete ({_status(job).get('succeeded', 0)} Pods succeeded)")
+    count = int(_status(job).get("succeeded") or 0)
+    held = "; it is suspended" if (job.get("spec") or {}).get("suspend") else ""
+    return Shortfall(f"it is not complete ({count} Pod{'s' * (count != 1)} succeeded){held}")
 
 
 def _ending(job: Object) -> str:

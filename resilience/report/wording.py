@@ -216,7 +216,8 @@ def _uncovered(finding: Finding, evidence: Evidence) -> str:
 def _too_few(finding: Finding, evidence: Evidence) -> str:
     name = promised(finding) if finding.kind is Kind.AVAILABILITY else _metric(finding)
     there = many(evidence.planned, "request")
-    return f"{there} in {span(evidence.window)} are too few, {name} needs {evidence.needed:,}"
+    few = f"{there} in {span(evidence.window)} {'is' if evidence.planned == 1 else 'are'} too few"
+    return f"{few}, {name} needs {evidence.needed:,}: {_more_requests(finding, evidence)}"
 
 
 def _unanswered(finding: Finding, evidence: Evidence) -> str:
@@ -334,7 +335,6 @@ _REMEDIES: Mapping[Reason, Callable[[Finding, Evidence], str]] = {
     Reason.UNSENT: lambda finding, evidence: (
         "the host that runs pytest lacks ports or file descriptors; use a lower `rate`"
     ),
-    Reason.TOO_FEW: _more_requests,
     Reason.UNANSWERED: lambda finding, evidence: (
         "a request that is refused has no latency; set `availability` as well"
     ),

@@ -50,6 +50,16 @@ def test_what_the_same_can_be_said_of_is_said_once() -> None:
     assert second == "shop/c is not ready (web: ErrImagePull: timed out)"
 
 
+def test_what_failed_comes_last_and_what_ended_well_is_not_told() -> None:
+    old = {**named("a", ""), "status": {"phase": "Failed", "reason": "Evicted"}}
+    done = {**named("b", ""), "status": {"phase": "Succeeded"}}
+    found = about_unready([old, done, named("c", "not found")], NoEvents())  # type: ignore[arg-type]
+    assert found == [
+        "shop/c is not ready (web: ErrImagePull: not found)",
+        "shop/a is Failed (Evicted)",
+    ]
+
+
 def named(name: str, message: str) -> Object:
     state = {"waiting": {"reason": "ErrImagePull", "message": message}}
     return {

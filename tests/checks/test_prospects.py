@@ -60,6 +60,11 @@ def outcome(stuck: Stuck | None) -> float | None:
             "container has runAsNonRoot and image will run as root",
             AT_ONCE,
         ),
+        (
+            "CreateContainerConfigError",
+            "container's runAsUser breaks non-root policy",
+            AT_ONCE,
+        ),
         ("CreateContainerConfigError", "failed to sync secret cache: timed out", None),
         ("CrashLoopBackOff", "back-off 10s restarting failed container", None),
         ("ContainerCreating", "", None),
@@ -95,6 +100,28 @@ def test_a_program_that_the_image_lacks_is_no_crash() -> None:
     assert (
         prospects.of_pod(waiting("CrashLoopBackOff", "back-off 10s", "panic: no database")) is None
     )
+
+
+@pytest.mark.parametrize(
+    ("reasons", "remedy"),
+    [
+        ("3 Insufficient cpu", "ask for less in the Pod, or add a node that fits"),
+        ("3 node(s) didn't match Pod's node affinity/selector",
+         "correct nodeSelector or nodeAffinity, or add a node that fits"),
+        ("1 node(s) had untolerated taint {gpu: }, 2 Insufficient memory",
+         "add a toleration, ask for less in the Pod, or add a node that fits"),
+        ("3 node(s) didn't match pod topology spread constraints (missing required label)",
+         "correct topologySpreadConstraints, or add a node that fits"),
+        ("3 node(s) were too odd", "add a node that fits"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("between", ["", " no new claims to deallocate,"])
+def test_what_to_change_goes_by_what_the_nodes_lack(
+    reasons: str, remedy: str, between: str
+) -> None:
+    found = prospects.of_scheduling(f"{NODES}{reasons}.{between}{NOT_HELPFUL}")
+    assert found is not None
+    assert found.remedy == remedy
 
 
 @pytest.mark.parametrize(
@@ -142,6 +169,13 @@ def test_a_pod_without_a_node(message: str, after: float | None) -> None:
          AT_ONCE),
         ('pods "web-" is forbidden: error looking up service account shop/app: serviceaccount "app"'
          " not found", OTHERS),
+        ('pods "web-" is forbidden: maximum memory usage per Container is 64Mi, but limit is 1Gi',
+         AT_ONCE),
+        ('pods "web-" is forbidden: [minimum cpu usage per Pod is 1, but request is 100m, cpu max'
+         " limit to request ratio per Pod is 2, but provided ratio is 4.000000]", AT_ONCE),
+        ("create Claim data-db-0 for Pod db-0 in StatefulSet db failed error:"
+         ' persistentvolumeclaims "data-db-0" is forbidden: maximum storage usage per'
+         " PersistentVolumeClaim is 1Gi, but request is 5Gi", AT_ONCE),
         ('admission webhook "policy.example.com" denied the request: no latest tag', OTHERS),
         ('Pod "web-" is invalid: spec.containers[0].image: Required value', AT_ONCE),
         ('pods "web-" is forbidden: no PriorityClass with name high was found', OTHERS),

@@ -109,6 +109,16 @@ def test_a_configuration_that_is_missing_holds_the_container(cluster: Cluster) -
     cluster.until_one("pods", "one", is_ready)
 
 
+def test_an_image_of_root_does_not_start_under_run_as_non_root(cluster: Cluster) -> None:
+    body = pod("one", securityContext={"runAsNonRoot": True})
+    cluster.create("pods", body)
+    found = cluster.until_one("pods", "one", waits_for("CreateContainerConfigError"))
+    assert state(found)["waiting"]["message"] == (
+        "container has runAsNonRoot and image will run as root (pod:"
+        f' "one_{cluster.namespace}({found["metadata"]["uid"]})", container: app)'
+    )
+
+
 def test_an_init_container_that_fails_holds_the_others_back(cluster: Cluster) -> None:
     body = pod("one", restartPolicy="Never")
     body["spec"]["initContainers"] = [{"name": "first", "image": IMAGE, "args": ["no-such"]}]

@@ -55,7 +55,9 @@ class Controllers:
                 self._stopping.add(uid)
                 seconds = min(self.stop_after, objects.grace(pod))
                 self.cluster.clock.after(seconds, lambda: self._gone(uid, *where))
-        elif not readiness.is_ready(pod) and uid not in self._starting:
+        elif not objects.is_finished(pod) and not (
+            readiness.is_ready(pod) or uid in self._starting
+        ):
             self._starting.add(uid)
             self.cluster.clock.after(self.ready_after, lambda: self._ready(uid, *where))
 

@@ -47,8 +47,19 @@ def pod(conditions: dict[str, str] | None = None, **status: Any) -> Object:
             {"metadata": {"deletionTimestamp": "x", "finalizers": ["a", "b"]}, "status": {}},
             State("terminating (finalizers: a, b)"),
         ),
+        (pod(phase="Succeeded"), State("Succeeded", True)),
+        (
+            pod(phase="Failed", reason="Evicted", message="low on memory"),
+            State("Failed (Evicted: low on memory)", True),
+        ),
+        (
+            pod(phase="Failed", containerStatuses=[
+                {"name": "m", "state": {"terminated": {"exitCode": 3, "reason": "Error"}}}
+            ]),
+            State("Failed (m ended with exit code 3 (Error))", True),
+        ),
     ],
-)
+)  # fmt: skip
 def test_a_state_is_told_with_its_cause(found: Object, state: State) -> None:
     assert of(found) == state
 

@@ -60,8 +60,11 @@ def test_one_more_failure_than_promised_fails() -> None:
 def test_one_sample_too_few_is_not_measured() -> None:
     found = judged("+" * 299, objective("99%"))
     assert (found.result, found.value) == (NOT_MEASURED, None)
-    assert wording.measured(found) == "299 requests in 2.99s are too few, 99% needs 300"
-    assert wording.detail(found)[0].startswith("raise `rate` to 101/s, or measure for 3s")
+    assert wording.measured(found) == (
+        "299 requests in 2.99s are too few, 99% needs 300: raise `rate` to 101/s, or measure for"
+        " 3s (a longer `settle`, or `sleep` under `when`)"
+    )
+    assert wording.detail(found) == ()
 
 
 def test_too_few_samples_fail_where_no_others_could_save_the_promise() -> None:

@@ -58,7 +58,7 @@ def record(broken: bool = True) -> RunRecord:
     failed = any(finding.result is Result.FAILED for finding in findings)
     recovered = Finding(
         name="recovered.when[0]", subject="deployment/checkout", result=Result.PASSED,
-        promised="recovers within 30s",
+        promised="recovery within 30s",
         measured="deployment/checkout recovered in 1.9s", value=1.9,
     )  # fmt: skip
     return RunRecord(

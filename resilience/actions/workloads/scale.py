@@ -17,6 +17,7 @@ from resilience.cluster.interface import PODS, REPLICASETS, Object
 from resilience.kube import objects
 from resilience.model.values import Reference
 from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
+from resilience.model.words import many
 from resilience.verbs.context import ActionContext, ActionFailed, NothingToDo
 
 KINDS = ("deployment", "statefulset", "replicaset")
@@ -68,9 +69,10 @@ def _prove(scale: Scale, workload: Object, context: ActionContext) -> None:
     if not context.clock.until(lambda: len(living()) == scale.replicas, context.deadline):
         raise ActionFailed(
             f"{scale.workload} was scaled to {scale.replicas}, but within {context.step.within} "
-            f"there were {len(living())} Pods; a quota or an autoscaler may prevent it"
+            f"it had {many(len(living()), 'Pod')}; a quota or an autoscaler may prevent it"
         )
-    context.proof(f"{scale.workload} has {scale.replicas} Pods", {"uid": objects.uid(workload)})
+    text = f"{scale.workload} has {many(scale.replicas, 'Pod')}"
+    context.proof(text, {"uid": objects.uid(workload)})
 
 
 def _rights(scale: Scale, namespace: str) -> Sequence[Right]:

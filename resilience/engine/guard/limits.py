@@ -1,16 +1,17 @@
 """The limits of a target during a run: windows, gate, pause, and how much may be harmed.
 
 One per run. It is checked with everything that an action has chosen, before the first victim is
-harmed, so a refused action has changed nothing. Nothing here limits the undo.
+harmed, so a refused action has changed nothing. The annotation of any namespace in which the run
+acts pauses it. Nothing here limits the undo.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from threading import Lock
 
-from resilience.cluster.errors import NotFound
+from resilience.cluster.errors import Forbidden, NotFound
 from resilience.cluster.interface import NAMESPACES, PODS, Cluster, Object
 from resilience.cluster.permit.consent_keys import PAUSED, PROTECTED
 from resilience.config.targets import Target
@@ -18,25 +19,28 @@ from resilience.engine.guard import gate
 from resilience.kube import objects
 from resilience.model.scenario import Step
 from resilience.model.verb import Family, Phase
+from resilience.model.words import many
 from resilience.verbs.context import Refused
 
 __all__ = ["PAUSED", "Limits"]
 
 
 class Limits:
-    """What a run may still do. `target` None: a label consented, which sets no limits."""
+    """What a run may still do. `target` None: a label consented, which sets no limits.
+    `namespaces` are those in which the run acts by its file; other ones count once Pods of them are
+    chosen."""
 
     def __init__(
         self,
         target: Target | None,
         cluster: Cluster,
-        namespace: str,
+        namespaces: Iterable[str],
         wall: Callable[[], float],
         fetch: gate.Fetch = gate.fetch,
     ) -> None:
         self._target = target
         self._cluster = cluster
-        self._namespace = namespace
+        self._namespaces = frozenset(namespaces)
         self._wall = wall
         self._fetch = fetch
         self._harmed: dict[str, set[str]] = {}
@@ -48,7 +52,8 @@ class Limits:
         """Refused when no further step may be taken now."""
         if step.phase is Phase.THEN:
             return
-        self._unless_paused()
+        for namespace in sorted(self._namespaces):
+            self._unless_paused(namespace)
         if step.verb.family is Family.ACTION:
             self.open_now()
 
@@ -65,9 +70,11 @@ class Limits:
     def may_harm(self, chosen: Sequence[Object]) -> None:
         """Count these Pods or nodes, or refuse all of them. Finished Pods only count for system
         namespaces."""
+        pods = [obj for obj in chosen if obj.get("kind", "Pod") == "Pod"]
+        for namespace in sorted({objects.namespace(pod) for pod in pods} - self._namespaces):
+            self._unless_paused(namespace)
         if self._target is None:
             return
-        pods = [obj for obj in chosen if obj.get("kind", "Pod") == "Pod"]
         nodes = {objects.uid(obj) for obj in chosen if obj.get("kind") == "Node"}
         with self._lock:
             harmed = {space: set(uids) for space, uids in self._harmed.items()}
@@ -90,7 +97,7 @@ class Limits:
         total = sum(len(uids) for uids in harmed.values())
         if target.max_pods is not None and total > target.max_pods:
             raise Refused(
-                f"{total} Pods would be harmed by this run, and target {target.name} allows"
+                f"{many(total, 'Pod')} would be harmed by this run, and target {target.name} allows"
                 f" max_pods = {target.max_pods}"
             )
 
@@ -101,15 +108,16 @@ class Limits:
             there = self._count(namespace)
             if len(uids) > target.max_share.of(there):
                 raise Refused(
-                    f"{len(uids)} of the {there} Pods of namespace {namespace} would be harmed by"
-                    f" this run, and target {target.name} allows max_share = {target.max_share}"
+                    f"{len(uids)} of the {many(there, 'Pod')} of namespace {namespace} would be"
+                    f" harmed by this run, and target {target.name} allows max_share ="
+                    f" {target.max_share}"
                 )
 
     def _check_nodes(self, nodes: set[str], target: Target) -> None:
         if target.max_nodes is not None and len(nodes) > target.max_nodes:
             raise Refused(
-                f"{len(nodes)} nodes would be touched by this run, and target {target.name} allows"
-                f" max_nodes = {target.max_nodes}"
+                f"{many(len(nodes), 'node')} would be touched by this run, and target {target.name}"
+                f" allows max_nodes = {target.max_nodes}"
             )
 
     def _count(self, namespace: str) -> int:
@@ -123,14 +131,15 @@ class Limits:
             )
         return self._there[namespace]
 
-    def _unless_paused(self) -> None:
+    def _unless_paused(self, name: str) -> None:
+        """One that does not exist yet, or that this account may not read, is not paused."""
         try:
-            namespace = self._cluster.get(NAMESPACES, self._namespace)
-        except NotFound:
+            namespace = self._cluster.get(NAMESPACES, name)
+        except (NotFound, Forbidden):
             return
         value = objects.annotation(namespace, PAUSED)
         if value and value != "false":
             raise Refused(
-                f"namespace {self._namespace} is paused ({PAUSED}={value}); to continue: kubectl"
-                f" annotate namespace {self._namespace} {PAUSED}-"
+                f"namespace {name} is paused ({PAUSED}={value}); to continue: kubectl annotate"
+                f" namespace {name} {PAUSED}-"
             )

@@ -19,6 +19,8 @@ from resilience.model.verb import Right
 
 RUN = "every run"
 
+WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection", "*"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
@@ -34,7 +36,8 @@ def needed(scenario: Scenario, namespace: str, journal: str = "") -> Sequence[Ne
     directory = Path(scenario.place.file).parent
     found = [(right, RUN) for right in of_every_run(namespace, journal)]
     for step in every_step(scenario):
-        found += [(right, step.title) for right in of_step(step, namespace, directory)]
+        rights = of_step(step, namespace, directory)
+        found += [(right, step.title) for right in (*rights, *of_pause(rights))]
     return merged(found)
 
 
@@ -57,6 +60,21 @@ def flattened(steps: Iterable[Step]) -> Iterator[Step]:
 def of_step(step: Step, namespace: str, directory: Path) -> Sequence[Right]:
     """Declared by the step's own verb."""
     return step.verb.rights(placed(step.parameters, directory), namespace)
+
+
+def of_pause(rights: Iterable[Right]) -> Sequence[Right]:
+    """To see whether a namespace in which a step acts is paused: all of them, where the Pods of a
+    node may be anyone's."""
+    names = {
+        right.namespace
+        for right in rights
+        if right.verb in WRITES
+        and (right.namespace or right.resource.partition("/")[0] in ("*", "pods"))
+    }
+    return [
+        Right(verb="get", group="", resource="namespaces", namespace=name, name=name, optional=True)
+        for name in sorted(names)
+    ]
 
 
 def of_every_run(namespace: str, journal: str = "") -> Sequence[Right]:

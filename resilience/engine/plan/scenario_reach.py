@@ -11,14 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from resilience.engine.guard.permissions import every_step, of_step, placed
+from resilience.engine.guard.permissions import WRITES, every_step, of_step, placed
 from resilience.engine.plan.find_plan import find
 from resilience.model.scenario import Plan, Scenario, Step
 from resilience.model.step_reach import Reach, union
 from resilience.model.verb import Family, Phase, Right
 from resilience.verbs.context import ActionFailed, Refused
-
-WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection", "*"})
 
 
 def of_scenario(scenario: Scenario, namespace: str) -> Reach:

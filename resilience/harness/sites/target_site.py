@@ -69,7 +69,8 @@ class TargetSite:
     def rehearsing(self, cluster: HttpCluster, scenario: Scenario, namespace: str) -> Guarded:
         reach = of_scenario(scenario, namespace)
         target = consent.target_of(cluster, self.targets)
-        guard = LimitsOnly(Limits(target, cluster, namespace, self.clock.wall))
+        acting = {namespace, *reach.namespaces}
+        guard = LimitsOnly(Limits(target, cluster, acting, self.clock.wall))
         try:
             agreed = consent.consent_to(cluster, self.targets, reach)
         except Refused:
@@ -89,7 +90,8 @@ class TargetSite:
         # An unreachable API server is waited for.
         calm = cluster.through(patient(clock, settings.lock_wait, shared.tell))
         agreed = consent.consent_to(calm, self.targets, reach)
-        limits = Limits(agreed.target, calm, wanted.namespace, self.clock.wall)
+        acted_in = {wanted.namespace, *agreed.reach.namespaces}
+        limits = Limits(agreed.target, calm, acted_in, self.clock.wall)
         limits.open_now()
         books, journal = self._books(cluster), settings.journal_namespace
         ensure_namespace(books, journal)

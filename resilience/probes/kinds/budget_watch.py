@@ -30,6 +30,9 @@ from resilience.probes.healthy import (
 )
 from resilience.verbs.context import NotMet, ProbeContext
 
+COMING = 5.0
+"""Seconds in which a budget, or Pods that it covers, may still follow from what `given` applied."""
+
 PROMISED = "no budget below its desiredHealthy by our doing"
 
 
@@ -55,8 +58,12 @@ class BudgetProbe:
         return self._step.name or self._step.verb.name
 
     def wait_steady(self, deadline: float) -> None:
-        """Return once at least one budget exists and each has enough healthy Pods."""
-        if not self._context.clock.until(lambda: not self._unsteady(), deadline):
+        """Return once at least one budget exists and each has enough healthy Pods. Without one
+        that covers a Pod, nothing comes by waiting."""
+        clock = self._context.clock
+        if not clock.until(self._covers, min(deadline, self._began + COMING)):
+            raise NotMet(self._unsteady())
+        if not clock.until(lambda: not self._unsteady(), deadline):
             raise NotMet(self._unsteady())
 
     def progress(self) -> tuple[int, int]:
@@ -140,6 +147,9 @@ class BudgetProbe:
             if self._watched(event.object):
                 found.setdefault(key, event)
         return list(found.values())
+
+    def _covers(self) -> bool:
+        return any(self._watched(each) for each in self._budgets.objects())
 
     def _unsteady(self) -> str:
         there = [each for each in self._budgets.objects() if self._watched(each)]

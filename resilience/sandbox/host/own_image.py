@@ -19,6 +19,8 @@ class OwnImage:
     `workdir` is an absolute directory of this machine, "" for the base's. `commands` maps the name
     of a program to the command line that runs in its place. `login` is "USER:PASSWORD" of the
     private registry that the image is in, "" for a public one.
+    of a program to the command line that runs in its place. `user` is whom the image runs as, a
+    number or a name; "" if that was not said.
     """
 
     pattern: str
@@ -29,6 +31,7 @@ class OwnImage:
     commands: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ignore_command: bool = False
     login: str = field(default="", repr=False)
+    user: str = ""
 
     def dump(self) -> dict[str, Any]:
         """As plain JSON."""

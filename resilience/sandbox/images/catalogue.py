@@ -31,6 +31,8 @@ class Image:
     programs: dict[str, str]
     working_directory: str = "/"
     environment: dict[str, str]
+    user: str | None = "0"
+    """Whom its processes run as, a number or a name; None where nobody said."""
     stand_in: tuple[str, ...] = ()
     """The command line of a mapping of the user's, in place of the image's own."""
     ignore_command: bool = False
@@ -76,6 +78,7 @@ PAUSE = Image(
     entrypoint=("/pause",),
     programs={"/pause": "resilience.sandbox.images.pause:main"},
     environment=PATH,
+    user="65535",
 )
 AGNHOST = Image(
     name="agnhost",

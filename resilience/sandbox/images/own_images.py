@@ -22,7 +22,7 @@ from resilience.sandbox.host.sandbox_error import SandboxError
 from resilience.sandbox.images import catalogue
 
 FORMS = ("run", "python", "agnhost", "image")
-OPTIONS = ("workdir", "env", "commands", "ignore_command", "login")
+OPTIONS = ("workdir", "env", "commands", "ignore_command", "login", "user")
 PYTHONS = ("python", "python3")
 TABLES = {"pyproject.toml": ("tool", "resilience", "sandbox", "images")}
 """Where the table lies in a file of that name; elsewhere it is `[sandbox.images]`."""
@@ -80,6 +80,7 @@ class _Entry:
             commands=self._commands(),
             ignore_command=self._flag("ignore_command"),
             login=self._login(),
+            user=self._text("user", self._body.get("user", "")),
         )
 
     def _run(self) -> tuple[str, tuple[str, ...]]:

@@ -65,6 +65,7 @@ def _image(own: OwnImage) -> Image:
         working_directory=own.workdir or base.working_directory,
         settings=own.environment,
         commands=own.commands,
+        user=own.user or None,
     )
 
 

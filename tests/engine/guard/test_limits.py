@@ -48,7 +48,7 @@ def cluster() -> FakeCluster:
 
 
 def limits(cluster: FakeCluster, limited: Target | None, wall: float = OPEN, **more: Any) -> Limits:
-    return Limits(limited, cluster, "shop", lambda: wall, **more)
+    return Limits(limited, cluster, {"shop", "lab"}, lambda: wall, **more)
 
 
 def test_pods_of_all_steps_count_together_and_each_once(cluster: FakeCluster) -> None:
@@ -129,6 +129,29 @@ def test_a_paused_namespace_stops_between_steps(cluster: FakeCluster) -> None:
         ours.before(step(SLEEP, Phase.WHEN, duration=Duration.of(1)))
     cluster.change(NAMESPACES, "", "shop", _annotated("false"))
     ours.before(step(SLEEP, Phase.WHEN, duration=Duration.of(1)))
+
+
+def test_a_pause_of_any_namespace_in_which_it_acts_stops_a_run(cluster: FakeCluster) -> None:
+    from resilience.actions.flow.sleep import VERB as SLEEP
+
+    ours = limits(cluster, None)
+    cluster.put(NAMESPACES, {"metadata": {"name": "lab"}})
+    ours.before(step(SLEEP, Phase.WHEN, duration=Duration.of(1)))
+    cluster.change(NAMESPACES, "", "lab", _annotated("incident-7"))
+    with pytest.raises(Refused, match=r"namespace lab is paused .*annotate namespace lab"):
+        ours.before(step(SLEEP, Phase.WHEN, duration=Duration.of(1)))
+
+
+@pytest.mark.parametrize("limited", [None, target()])
+def test_pods_of_a_paused_namespace_are_not_harmed(
+    cluster: FakeCluster, limited: Target | None
+) -> None:
+    ours = limits(cluster, limited)
+    cluster.put(NAMESPACES, {"metadata": {"name": "other"}})
+    ours.may_harm([pod("a", "other"), pod("b", "absent"), node("n")])
+    cluster.change(NAMESPACES, "", "other", _annotated("incident-7"))
+    with pytest.raises(Refused, match="namespace other is paused"):
+        ours.may_harm([pod("a"), pod("a", "other")])
 
 
 def _annotated(value: str) -> Any:

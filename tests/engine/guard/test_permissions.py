@@ -12,7 +12,7 @@ from resilience.cluster.interface import Object, Resource
 from resilience.cluster.survey import WORKLOADS
 from resilience.cluster.transport import HttpCluster
 from resilience.engine.guard import preflight, rbac
-from resilience.engine.guard.permissions import Need, merged, needed
+from resilience.engine.guard.permissions import Need, merged, needed, of_pause
 from resilience.language import load
 from resilience.model.verb import Right
 from resilience.verbs.catalogue import catalogue
@@ -55,6 +55,19 @@ def test_a_request_asks_for_what_the_api_server_reads_off_it(
     assert attributes(method, path, query) == Attributes(
         verb=verb, group=group, resource=resource, namespace=namespace, name=name
     )
+
+
+def test_a_step_may_see_whether_the_namespaces_in_which_it_acts_are_paused() -> None:
+    def read(*rights: Right) -> list[tuple[str, str]]:
+        return [(each.resource, each.name) for each in of_pause(rights) if each.verb == "get"]
+
+    assert read(Right(verb="list", group="", resource="pods", namespace="a")) == []
+    assert read(Right(verb="patch", group="", resource="nodes")) == []
+    assert read(
+        Right(verb="patch", group="", resource="pods", namespace="b"),
+        Right(verb="delete", group="apps", resource="deployments", namespace="a"),
+    ) == [("namespaces", "a"), ("namespaces", "b")]
+    assert read(Right(verb="create", group="", resource="pods/eviction")) == [("namespaces", "")]
 
 
 def test_discovery_asks_for_no_resource() -> None:

@@ -22,6 +22,7 @@ from resilience.model.values import Duration, Reference
 from resilience.model.verb import Phase
 from resilience.model.verdict import Outcome
 from resilience.probes.healthy import Deed, Reading, breaches
+from resilience.probes.kinds.budget_watch import COMING
 from resilience.probes.kinds.disruption_budget import VERB as BUDGET
 from tests.actions.pods.test_pod_actions import let_go
 from tests.engine.fake_budgets import Disruptions
@@ -147,6 +148,22 @@ def test_a_budget_that_covers_no_pod_is_not_measured(here: World) -> None:
     assert record.outcome is Outcome.NOT_MEASURED
     assert "budget shop/other covers no Pod" in record.message
     assert len(here.pods()) == 3, "nothing was broken"
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_budget_over_nobody_is_not_waited_for(here: World, there: bool) -> None:
+    if there:
+        put(here, 1, "other", "wbe")
+    began = here.clock.now
+    record = here.run(probes=[step(BUDGET, Phase.WHILE)], when=[kill(1)], steady_within=60.0)
+    assert record.outcome is Outcome.NOT_MEASURED
+    assert here.clock.now - began < COMING + 1
+
+
+def test_a_budget_may_come_with_what_given_applied(here: World) -> None:
+    here.clock.after(COMING - 1, lambda: put(here, 1))
+    record = here.run(probes=[step(BUDGET, Phase.WHILE)], when=[kill(1)], steady_within=60.0)
+    assert record.outcome is Outcome.PASSED, record.message
 
 
 def test_beside_a_budget_that_covers_pods_it_is_named(here: World) -> None:

@@ -34,6 +34,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str
         base64.b64encode(authority.read_bytes()).decode(),
     )
     server.shutdown()
+    server.server_close()
 
 
 @pytest.fixture

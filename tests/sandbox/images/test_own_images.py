@@ -32,7 +32,7 @@ def test_each_form_says_what_runs(tmp_path: Path) -> None:
         'b = {run = ["./shop", "-v"], workdir = "app"}\n'
         'c = {python = ["x.py"], env = {A = "1"}}\n'
         'd = {agnhost = ["netexec"], commands = {ping = ["true"]}}\n'
-        'e = {image = "nginx", ignore_command = true}\n',
+        'e = {image = "nginx", ignore_command = true, user = "1000"}\n',
     )
     assert [(own.pattern, own.base, own.line) for own in found] == [
         ("a", "python", ("python", "-m", "shop")),
@@ -47,6 +47,7 @@ def test_each_form_says_what_runs(tmp_path: Path) -> None:
     assert found[2].environment == {"A": "1"}
     assert found[3].commands == {"ping": ("true",)}
     assert found[4].ignore_command
+    assert [own.user for own in found] == ["", "", "", "", "1000"]
 
 
 def test_pyproject_has_the_table_below_the_tool(tmp_path: Path) -> None:
@@ -76,6 +77,7 @@ def test_pyproject_has_the_table_below_the_tool(tmp_path: Path) -> None:
         ('{image = "nginx", ignore_command = 1}', "expected true or false"),
         ('{image = "nginx", login = 1}', 'expected "USER:PASSWORD"'),
         ('{image = "nginx", login = "user"}', 'expected "USER:PASSWORD"'),
+        ('{image = "nginx", user = 0}', "user: 0; expected text in quotes"),
     ],
 )
 def test_what_cannot_be_understood_is_refused_by_file_and_key(

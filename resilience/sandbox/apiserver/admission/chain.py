@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from resilience.sandbox.apiserver.admission import (
     cluster_plugins,
+    condition_warnings,
     defaults,
     image_warnings,
     limit_ranges,
@@ -50,6 +51,8 @@ _GROUP = "admissionregistration.k8s.io"
 _POLICIES: dict[tuple[str, str], tuple[Callable[[Request], None], ...]] = {
     (_GROUP, "validatingadmissionpolicies"): (validating_policies.prepare,),
     (_GROUP, "mutatingadmissionpolicies"): (mutating_policies.prepare,),
+    (_GROUP, "mutatingwebhookconfigurations"): (condition_warnings.warn,),
+    (_GROUP, "validatingwebhookconfigurations"): (condition_warnings.warn,),
 }
 _LENIENT = Call(user=SYSTEM.user, validation="Ignore")
 Plugin = Callable[[Request], None]

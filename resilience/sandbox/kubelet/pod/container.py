@@ -23,7 +23,7 @@ from resilience.sandbox.kubelet.base.container_logs import LogFile
 from resilience.sandbox.kubelet.pod.container_state import ContainerState
 from resilience.sandbox.kubelet.pod.lifecycle_hooks import HookFailed, run_hook
 from resilience.sandbox.kubelet.probes.probing import Probing
-from resilience.sandbox.kubelet.setup import own_files, pulling
+from resilience.sandbox.kubelet.setup import own_files, pulling, run_as
 from resilience.sandbox.kubelet.setup.environment import ConfigError, expand
 from resilience.sandbox.kubelet.setup.pod_volumes import MountError
 
@@ -106,6 +106,7 @@ class Container:
 
     async def _configure(self, image: catalogue.Image) -> tuple[Launch, Path]:
         spec = self.state.spec
+        run_as.verify(self.pod.obj, spec, image.user)
         environment = await self.pod.environment(spec)
         command = [expand(word, environment) for word in spec.get("command") or []]
         args = [expand(word, environment) for word in spec.get("args") or []]
@@ -123,7 +124,7 @@ class Container:
                 **image.environment,
                 "HOSTNAME": self.pod.hostname,
                 "HOME": "/root",
-                **self._user(),
+                **run_as.reported(self.pod.spec, spec, image.user),
                 **environment,
                 **{name: self._filled([text], mounts)[0] for name, text in image.settings.items()},
                 **catalogue.variables(image),
@@ -150,15 +151,6 @@ class Container:
         places = [(mount.path, mount.source) for mount in mounts]
         address = self.pod.network.address
         return tuple(stand_ins.filled(word, address, places) for word in words)
-
-    def _user(self) -> dict[str, str]:
-        """The reported user of the container: every Pod really runs as the same user."""
-        whole = self.pod.spec.get("securityContext") or {}
-        context = {**whole, **(self.state.spec.get("securityContext") or {})}
-        user, group = context.get("runAsUser"), context.get("runAsGroup")
-        if user is None and group is None:
-            return {}
-        return {"RESILIENCE_USER": f"{user or 0}:{group or 0}"}
 
     def _make_room(self, message: Path, number: int) -> None:
         message.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,50 @@
+"""What a check names and the cluster does not have: gone, or never there.
+
+What was there during the run and is gone is the service's fault, and so is what an action of `when`
+may have been meant to bring (an operator creates it, GitOps puts it back). Without either, nothing
+was measured: the name or the label is most likely wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from resilience.cluster.interface import PODS, Object, Resource
+from resilience.kube import objects
+from resilience.kube.selectors import Selector
+from resilience.model.nearest import did_you_mean
+from resilience.model.verb import Phase
+from resilience.verbs.context import CheckContext, NotMet
+
+
+def named(resource: Resource, name: str, there: Sequence[Object], context: CheckContext) -> NotMet:
+    """For an object that does not exist; `there` are those of its kind that do."""
+    namespace = context.namespace if resource.namespaced else ""
+    names = [objects.name(obj) for obj in there]
+    text = (
+        f"{resource.kind.lower()}/{name} does not exist in {namespace or 'the cluster'}"
+        f"{did_you_mean(name, names)}; there are: {', '.join(names) or 'none'}"
+    )
+    existed = any(
+        objects.name(event.object) == name and objects.namespace(event.object) == namespace
+        for event in context.history(resource)
+    )
+    return NotMet(text, unknown=not existed and not _may_be_coming(context))
+
+
+def too_few(selector: Selector, wanted: int, found: int, context: CheckContext) -> NotMet:
+    """For fewer Pods with these labels than wanted."""
+    text = f"Pods {selector} in {context.namespace}: expected at least {wanted}, observed {found}"
+    existed = any(
+        selector.matches(objects.labels(event.object))
+        for event in context.history(PODS)
+        if objects.namespace(event.object) == context.namespace
+    )
+    if existed or _may_be_coming(context):
+        return NotMet(text)
+    return NotMet(f"{text}; no Pod had these labels during the run", unknown=True)
+
+
+def _may_be_coming(context: CheckContext) -> bool:
+    """Whether an action changed objects: others may follow from that."""
+    return any(change.step.startswith(Phase.WHEN.value) for change in context.changes)

@@ -1,0 +1,114 @@
+"""What a check names and the cluster does not have: gone is wrong, never there is not measured."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from resilience.actions.objects.delete import VERB as DELETE
+from resilience.actions.pods.kill import VERB as KILL
+from resilience.checks.ready import VERB as READY
+from resilience.cluster.interface import DEPLOYMENTS, PODS
+from resilience.kube.selectors import Selector
+from resilience.model.report import RunRecord
+from resilience.model.scenario import Step
+from resilience.model.values import Reference
+from resilience.model.verb import Phase
+from resilience.model.verdict import Outcome
+from tests.engine.helpers import World, step, world
+
+APP = Selector.parse("app=web")
+KILLED = step(KILL, Phase.WHEN, pods=APP, count=1)
+
+
+@pytest.fixture
+def here() -> World:
+    made = world()
+    made.deploy()
+    return made
+
+
+def then(here: World, *when: Step, **asked: Any) -> RunRecord:
+    return here.run(when=when or [KILLED], then=[step(READY, Phase.THEN, within=3.0, **asked)])
+
+
+def test_a_name_that_never_was_is_not_measured_and_the_nearest_is_told(here: World) -> None:
+    record = then(here, target=Reference.parse("deployment/wbe"))
+    assert record.outcome is Outcome.NOT_MEASURED
+    assert "deployment/wbe does not exist in shop; did you mean `web`?" in record.message
+
+
+def test_a_label_that_no_pod_had_is_not_measured(here: World) -> None:
+    record = then(here, pods=Selector.parse("app=wbe"))
+    assert record.outcome is Outcome.NOT_MEASURED
+    assert "no Pod had these labels during the run" in record.message
+
+
+def test_what_was_there_and_is_gone_is_the_services_fault(here: World) -> None:
+    here.controllers.frozen = True
+    here.cluster.clock.after(0.5, lambda: here.cluster.remove(DEPLOYMENTS, "shop", "web"))
+    seen = step(READY, Phase.GIVEN, target=Reference.parse("deployment/web"))
+    check = step(READY, Phase.THEN, within=3.0, target=Reference.parse("deployment/web"))
+    record = here.run(given=[seen], when=[KILLED], then=[check])
+    assert record.outcome is Outcome.SERVICE_FAILED
+    assert "deployment/web does not exist" in record.message
+
+
+def test_pods_that_are_all_gone_are_the_services_fault(here: World) -> None:
+    here.controllers.frozen = True
+    record = then(here, step(KILL, Phase.WHEN, pods=APP, count=3), pods=APP)
+    assert record.outcome is Outcome.SERVICE_FAILED
+
+
+def test_what_an_action_was_to_bring_is_the_services_fault(here: World) -> None:
+    """GitOps should have put it back, or an operator should have made it."""
+    record = then(
+        here,
+        step(DELETE, Phase.WHEN, objects=("deployment/web",)),
+        target=Reference.parse("deployment/web"),
+    )
+    assert record.outcome is Outcome.SERVICE_FAILED, record.message
+
+
+def test_a_workload_that_wants_no_pods_is_not_measured(here: World) -> None:
+    here.deploy("idle", 0)
+    record = then(here, target=Reference.parse("deployment/idle"))
+    assert record.outcome is Outcome.NOT_MEASURED
+    assert "it wants 0 Pods" in record.message
+
+
+def test_nothing_at_all_is_not_measured_unless_a_pod_was_harmed(here: World) -> None:
+    deleted = step(DELETE, Phase.WHEN, objects=("deployment/web",))
+    record = then(here, deleted, target="all")
+    assert record.outcome is Outcome.NOT_MEASURED
+    assert "holds no workload and no unfinished Pod" in record.message
+
+
+def test_a_bare_pod_that_was_killed_leaves_nothing_that_is_ready() -> None:
+    bare = world()
+    bare.cluster.put(PODS, {
+        "metadata": {"name": "one", "namespace": "shop", "labels": {"app": "web"}},
+        "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]},
+    })  # fmt: skip
+    killed = step(KILL, Phase.WHEN, pods=APP, count=1, bare=True)
+    record = then(bare, killed, target="all")
+    assert record.outcome is Outcome.SERVICE_FAILED, record.message
+
+
+@pytest.mark.parametrize("phase", ["Succeeded", "Failed"])
+def test_a_pod_that_has_ended_is_not_waited_for(here: World, phase: str) -> None:
+    ended = {"exitCode": 3, "reason": "Error"}
+    here.cluster.put(PODS, {
+        "metadata": {"name": "once", "namespace": "shop", "labels": {"app": "once"}},
+        "spec": {"nodeName": "node-1"},
+        "status": {"phase": phase, "containerStatuses": [
+            {"name": "m", "state": {"terminated": ended}}]},
+    })  # fmt: skip
+    began = here.clock.now
+    check = step(READY, Phase.THEN, within=60.0, target=Reference.parse("pod/once"))
+    record = here.run(when=[KILLED], then=[check])
+    assert record.outcome is Outcome.SERVICE_FAILED
+    assert "has ended, so it is never ready again" in record.message
+    assert "m ended with exit code 3 (Error)" in record.message
+    assert here.clock.now - began < 30
