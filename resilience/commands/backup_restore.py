@@ -74,7 +74,7 @@ def bring_back(options: argparse.Namespace) -> int:
             loaded = _loaded(report, request.selection, snapshot, targets, cluster)
     lines = [cli_output.restored(report), *report.volumes, *cli_output.not_brought_back(report)]
     answer(options.output, cli_data.restored(report, loaded), lambda: [*lines, *loaded])
-    warn(f"warning: {each}" for each in report.hooks)
+    warn(f"warning: {each}" for each in (*report.hooks, *report.notes))
     warn([str(item) for item in report.bad])
     return 0 if report.complete else 1
 

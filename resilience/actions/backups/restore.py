@@ -183,6 +183,7 @@ def _brought_back(
     for line in (
         *report.volumes,
         *report.hooks,
+        *report.notes,
         *(str(item) for item in report.items if item.reason),
     ):
         context.note(What.NOTE, line)

@@ -7,14 +7,17 @@ default a restore refuses it, and `VolumesMode` offers alternatives.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
+from fractions import Fraction
 from typing import Literal
 
 from resilience.backup.format.manifest import VolumeRecord
 from resilience.backup.objects.rules import FILLED, FILLING
 from resilience.cluster.interface import Object
 from resilience.kube import objects
+from resilience.model.quantity import parse_quantity
 
 VolumesMode = Literal["fail", "skip", "fill-empty", "overwrite"]
 """What to do with a claim that exists: refuse the restore unless it is empty, leave its data alone,
@@ -107,6 +110,36 @@ def _in_use(used: str, mode: VolumesMode) -> tuple[Act, str]:
         f"its claim exists and {used}: leave its data with --volumes skip, or scale the workload "
         "down and replace the data with --volumes overwrite"
     )
+
+
+def too_small(decision: Decision, claim: Object, recorded: Object | None) -> Decision:
+    """Refused when the claim that exists has less room than the data takes. Some provisioners
+    enforce no size, so a claim no smaller than the `recorded` one is believed to hold what that one
+    held."""
+    room, had = _size(claim), _size(recorded) if recorded else Fraction(0)
+    if decision.act in (Act.LEAVE, Act.REFUSE) or not room or room >= decision.record.bytes:
+        return decision
+    if recorded is not None and room >= had:
+        return decision
+    return Decision(decision.record, decision.namespace, Act.REFUSE, (
+        f"its claim exists and has room for {_size_text(claim)}, and its data takes "
+        f"{decision.record.bytes} bytes: expand the claim first, or leave its data with --volumes "
+        "skip"
+    ))  # fmt: skip
+
+
+def _size(claim: Object) -> Fraction:
+    """0 for what cannot be read."""
+    with suppress(ValueError):
+        return parse_quantity(_size_text(claim))
+    return Fraction(0)
+
+
+def _size_text(claim: Object) -> str:
+    """What it was given, else what it asks for."""
+    given = ((claim.get("status") or {}).get("capacity") or {}).get("storage")
+    wanted = ((claim.get("spec") or {}).get("resources") or {}).get("requests") or {}
+    return str(given or wanted.get("storage") or "")
 
 
 def found_full(decision: Decision, mode: VolumesMode) -> Decision:

@@ -27,6 +27,7 @@ from resilience.backup.data.volume_decisions import (
     decide,
     found_full,
     looked,
+    too_small,
 )
 from resilience.backup.format import layout
 from resilience.backup.format.backup_clock import Clock
@@ -133,6 +134,7 @@ class TarVolumes:
             for record in records
             if record.kind == "tar" and wanted(record.namespace, record.claim)
         ]
+        decisions = self._with_room(snapshot, decisions)
         if not look or all(each.act in (Act.LEAVE, Act.REFUSE) for each in decisions):
             return decisions
         users = ClaimUsers(snapshot.contents.objects())
@@ -141,6 +143,27 @@ class TarVolumes:
             stand_in = users.of(record.namespace, record.claim)
             self.users[each.namespace, record.claim] = stand_in
         return [self._looked(each) if each.act is Act.LOOK else each for each in decisions]
+
+    def _with_room(self, snapshot: Snapshot, decisions: list[Decision]) -> list[Decision]:
+        """The recorded claims are looked for only where one that exists is to be written to."""
+        there = {
+            each.title: claim
+            for each in decisions
+            if each.act not in (Act.LEAVE, Act.REFUSE)
+            and (claim := self._claim(each.namespace, each.record.claim))
+        }
+        recorded = dict(self._recorded(snapshot)) if there else {}
+        return [
+            too_small(each, there[each.title], recorded.get(_key(each))) if each.title in there
+            else each
+            for each in decisions
+        ]  # fmt: skip
+
+    @staticmethod
+    def _recorded(snapshot: Snapshot) -> Iterator[tuple[tuple[str, str], Object]]:
+        for found in snapshot.contents.objects():
+            if found.address.resource == "persistentvolumeclaims":
+                yield (found.address.namespace, found.address.name), found.parsed()
 
     def _decided(self, record: VolumeRecord, namespace: str) -> Decision:
         if (record.namespace, record.claim) in self.local:
@@ -412,3 +435,7 @@ class TarVolumes:
             return self.cluster.get(PODS, objects.name(pod), objects.namespace(pod))
         except NotFound as problem:
             raise HelperLost(f"the helper Pod {objects.title(pod)} was deleted") from problem
+
+
+def _key(decision: Decision) -> tuple[str, str]:
+    return decision.record.namespace, decision.record.claim

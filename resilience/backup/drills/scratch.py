@@ -12,7 +12,7 @@ whose Lease is no longer renewed, was left by a killed run: it is deleted at onc
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,6 +23,7 @@ from resilience.cluster.errors import ClusterError, Conflict, NotFound
 from resilience.cluster.interface import LEASES, NAMESPACES, PODS, Cluster, Object, Resource
 from resilience.cluster.lease import ASK_EVERY, DURATION, Held, LeaseLock
 from resilience.cluster.permit.door import NotCovered
+from resilience.kube.namespace_deletion import is_going, why_it_stays
 
 OWNER = "resilience/drill"
 EXPIRES = "resilience/expires"
@@ -305,19 +306,9 @@ def wait_gone(
         if uid and found["metadata"]["uid"] != uid:
             return
         if clock.monotonic() >= until:
-            terminating = found["metadata"].get("deletionTimestamp")
-            what = f"Terminating after {within:.0f}s" if terminating else "there"
+            what = f"Terminating after {within:.0f}s" if is_going(found) else "there"
             raise StillThere(
-                f"namespace {name} is still {what}: {_why_it_stays(found)}; the next drill waits "
+                f"namespace {name} is still {what}: {why_it_stays(found)}; the next drill waits "
                 "for it"
             )
         clock.wait(0.5)
-
-
-def _why_it_stays(namespace: Object) -> str:
-    """What the namespace controller found in it (pkg/controller/namespace/deletion)."""
-    if not namespace["metadata"].get("deletionTimestamp"):
-        return "it was not deleted"
-    found: Sequence[Mapping[str, str]] = (namespace.get("status") or {}).get("conditions") or ()
-    reasons = [each.get("message", "") for each in found if each.get("status") == "True"]
-    return "; ".join(filter(None, reasons)) or "it has no condition that says why"

@@ -104,6 +104,7 @@ def restored(report: RestoreReport, loaded: Sequence[str]) -> Data:
         "volumes": list(report.volumes),
         "dumps": list(loaded),
         "hooksNotRun": list(report.hooks),
+        "notes": list(report.notes),
     }
 
 

@@ -10,7 +10,7 @@ continues where it stopped.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -24,6 +24,7 @@ from resilience.backup.format.backup_clock import Clock
 from resilience.backup.format.errors import BadRequest, RestoreRefused
 from resilience.backup.format.velero import Found, understood
 from resilience.backup.objects import order
+from resilience.backup.objects.kind_identity import identity
 from resilience.backup.objects.mapping import Targets
 from resilience.backup.objects.outside_owners import OutsideOwners
 from resilience.backup.objects.related import Need, needs
@@ -33,11 +34,14 @@ from resilience.backup.objects.selection import EVERYTHING, Chosen, Selection
 from resilience.backup.objects.short_lived import goes_with_owner, recreated_owners
 from resilience.backup.objects.skips import reason_to_skip
 from resilience.backup.objects.velero_hooks import restore_hooks
+from resilience.backup.restore.cluster_needs import ClusterNeeds
+from resilience.backup.restore.crew import Context, Crew
+from resilience.backup.restore.leaving import require_settled
 from resilience.backup.restore.outcome import STATUS_LEFT, Item, Outcome, RestoreReport
 from resilience.backup.restore.owner_links import OwnerLinks
 from resilience.backup.restore.places import nameless, places, require_place
 from resilience.backup.restore.served_kinds import CRDS, Kinds, Missing
-from resilience.backup.restore.writing import Existing, ObjectWriter, Written
+from resilience.backup.restore.writing import WEBHOOK, Existing, ObjectWriter, Written
 from resilience.cluster.errors import ClusterError, Forbidden, NotFound
 from resilience.cluster.interface import NAMESPACES, Cluster, Object, Resource
 from resilience.kube import objects
@@ -53,6 +57,9 @@ _GROUND = {
 }
 _UNDECIDED = {VolumeAct.REFUSE: Outcome.REJECTED, VolumeAct.LOOK: Outcome.UNASKED}
 _END = Stage(order.WAVES, 0)
+
+_HOOK_PATIENCE = 5.0
+"""Seconds in which a webhook may be away before its objects are put off to the end."""
 
 Act = Callable[[Resource, Object, Existing], Written]
 
@@ -138,12 +145,14 @@ class _Restore:
         self._recreated: Mapping[str, str] = {}
         self._places = frozenset[str]()
         self._asking = False
-        self._unasked: set[tuple[str, str, str]] = set()
+        self._unasked = frozenset[tuple[str, str, str]]()
+        self._only: frozenset[tuple[str, str, str]] | None = None
         self._coming: set[Need] = set()
         self._decisions: Sequence[Decision] = ()
         self._filled = False
         self._guarded = False
         self._outside = OutsideOwners(cluster)
+        self._needs = ClusterNeeds(cluster)
         self._rules = with_allocations(request.allocations)
         self._writer = ObjectWriter(
             cluster=cluster.recording(),
@@ -156,6 +165,8 @@ class _Restore:
     def run(self) -> RestoreReport:
         self._places = places(self._request, self._snapshot)
         began = self._clock.monotonic()
+        patience = 0.0 if self._request.dry_run else self._request.patience
+        require_settled(self._cluster, self._places, clock=self._clock, patience=patience)
         self._passes = plan(self._index)
         self._recreated = recreated_owners(self._snapshot) if self._passes.owners else {}
         self._links.inside = self._passes.owners & self._passes.owned.keys()
@@ -172,8 +183,9 @@ class _Restore:
                 self._report.volumes = [each.foretold() for each in self._decisions]
                 return self._report
             self._report.require("the restore was not started")
-            unasked = [item for item in self._report.items if item.outcome is Outcome.UNASKED]
-            self._unasked = {(item.kind, item.namespace, item.name) for item in unasked}
+            self._unasked = _keys(
+                each for each in self._report.items if each.outcome is Outcome.UNASKED
+            )
             self._report.items.clear()
             self._report.hooks.clear()
         self._report.require("the restore was not started")
@@ -182,7 +194,8 @@ class _Restore:
         self._make_room(self._writer.write)
         self._walk(self._writer.write, _is_ground)
         self._ask_again()
-        self._walk(self._writer.write, lambda stage: not _is_ground(stage))
+        self._walk(self._written_first, lambda stage: not _is_ground(stage))
+        self._write_again()
         self._link()
         self._report.seconds["create"] = self._clock.monotonic() - began
         return self._report
@@ -204,17 +217,33 @@ class _Restore:
         if not self._unasked:
             return
         written, self._report.items = self._report.items, []
-        self._asking = True
+        self._asking, self._only = True, self._unasked
         self._walk(self._writer.ask, lambda stage: not _is_ground(stage))
-        self._asking = False
+        self._asking, self._only = False, None
         try:
             self._report.require("only namespaces and definitions were created, which are deleted "
                                  "again where that is allowed")  # fmt: skip
         except RestoreRefused:
             self._take_back(written)
             raise
-        self._unasked.clear()
         self._report.items = written
+
+    def _written_first(self, resource: Resource, obj: Object, existing: Existing) -> Written:
+        """A webhook that nothing serves may be served by what comes later. Claims are not put off:
+        they are filled before anything mounts them."""
+        claim = identity(obj) == "PersistentVolumeClaim"
+        return self._writer.write(resource, obj, existing, hooks=None if claim else _HOOK_PATIENCE)
+
+    def _write_again(self) -> None:
+        """What a webhook without a server kept out, now that the rest is there."""
+        settled, late = list[Item](), list[Item]()
+        for item in self._report.items:
+            away = item.outcome is Outcome.FAILED and WEBHOOK in item.reason
+            (late if away else settled).append(item)
+        if late:
+            self._report.items, self._only = settled, _keys(late)
+            self._walk(self._writer.write)
+            self._only = None
 
     def _take_back(self, written: Sequence[Item]) -> None:
         """Namespaces and definitions of this restore: nothing is in them yet."""
@@ -269,7 +298,7 @@ class _Restore:
     def _walk(self, act: Act, wanted: Callable[[Stage], bool] = lambda stage: True) -> None:
         with ThreadPoolExecutor(self._request.workers, "resilience-restore") as workers:
             for stages in self._passes.readings:
-                crew = _Crew(workers, self._request.workers, self._done)
+                crew = Crew(workers, self._request.workers, self._done)
                 current: Stage | None = None
                 for line, found in self._snapshot.contents.pairs():
                     stage = self._passes.stage(line.address.resource, line.uid)
@@ -300,11 +329,11 @@ class _Restore:
             self._guarded = True
             self._request.before_workloads()
 
-    def _one(self, found: Found, obj: Object, act: Act, crew: _Crew) -> None:
+    def _one(self, found: Found, obj: Object, act: Act, crew: Crew) -> None:
         kind, old = found.address.resource, obj["metadata"].get("uid", "")
-        if not self._chosen.holds(kind, obj) or self._asked_before(found, obj):
+        if not self._chosen.holds(kind, obj) or self._passed_over(found, obj):
             return
-        if not self._asking or not self._unasked:
+        if self._only is None:
             self._report.hooks += restore_hooks(obj)
         needed = self._chosen.only_needed(kind, obj)
         with understood(found.address):
@@ -359,12 +388,12 @@ class _Restore:
             return self._writer.write_status(resource, obj, status, written)
         return written
 
-    def _asked_before(self, found: Found, obj: Object) -> bool:
-        """In the second check, what the first one answered."""
-        if not self._asking or not self._unasked:
+    def _passed_over(self, found: Found, obj: Object) -> bool:
+        """In a second walk, what the first one settled."""
+        if self._only is None:
             return False
         namespace = self._request.targets.namespace(found.address.namespace)
-        return (found.address.resource, namespace, obj["metadata"]["name"]) not in self._unasked
+        return (found.address.resource, namespace, obj["metadata"]["name"]) not in self._only
 
     def _relink(self, obj: Object, rewrites: dict[str, list[str]]) -> None:
         """Owners get their new uids, some of them later. One outside of the snapshot is kept if
@@ -409,7 +438,7 @@ class _Restore:
             item = Item(late.kind, late.namespace, late.name, Outcome.FAILED, reason)
             self._report.items.append(item)
 
-    def _done(self, written: Written, context: _Context) -> None:
+    def _done(self, written: Written, context: Context) -> None:
         kind, obj, old, rewrites = context
         self._links.learn(old, written.uid)
         if self._asking:
@@ -417,8 +446,11 @@ class _Restore:
         self._note(kind, obj, written, rewrites)
 
     def _answered(self, kind: str, obj: Object, written: Written) -> Written:
-        """A refusal because of something that this restore creates first is no answer yet."""
+        """A refusal because of something that this restore creates first is no answer yet. What
+        the API server accepts and can never work is an answer of its own."""
         if written.outcome in (Outcome.WOULD_CREATE, Outcome.UNASKED):
+            if lacking := self._needs.lacking(obj, self._coming):
+                return self._in_vain(obj, written, lacking[0])
             metadata = obj["metadata"]
             self._coming.add(Need(kind, metadata.get("namespace", ""), metadata["name"]))
         if written.outcome is Outcome.REJECTED:
@@ -426,6 +458,27 @@ class _Restore:
                 if need in self._coming:
                     return Written(Outcome.UNASKED, f"{need} is restored first: {written.reason}")
         return written
+
+    def _in_vain(self, obj: Object, written: Written, need: Need) -> Written:
+        what = f"{need} is neither on this cluster nor in what is restored"
+        metadata = obj["metadata"]
+        if identity(obj) == "PersistentVolumeClaim":
+            advice = f"map it with --map-storage-class {need.name}=NAME"
+            if (metadata.get("namespace", ""), metadata["name"]) in self._to_fill():
+                return Written(Outcome.REJECTED, f"{what}, so its data has no place: {advice}")
+            what = f"{what}, so it stays Pending: {advice}"
+        else:
+            what = f"{what}, so its Pods are refused"
+        note = f"{obj['kind']} {metadata['name']}: {what}"
+        if note not in self._report.notes:  # what is asked twice is told once
+            self._report.notes.append(note)
+        return written
+
+    def _to_fill(self) -> set[tuple[str, str]]:
+        filled = (VolumeAct.FILL, VolumeAct.REFILL, VolumeAct.LOOK)
+        return {
+            (each.namespace, each.record.claim) for each in self._decisions if each.act in filled
+        }
 
     def _note(
         self, kind: str, obj: Object, written: Written, rewrites: Mapping[str, list[str]]
@@ -448,30 +501,5 @@ def _is_ground(stage: Stage) -> bool:
     return stage.wave <= order.NAMESPACES
 
 
-_Context = tuple[str, Object, str, Mapping[str, list[str]]]
-
-
-class _Crew:
-    """Workers with a bounded queue; results are returned on the caller's own thread, in order of
-    submission."""
-
-    def __init__(
-        self, pool: ThreadPoolExecutor, workers: int, done: Callable[[Written, _Context], None]
-    ) -> None:
-        self._pool, self._most, self._done = pool, 4 * workers, done
-        self._under_way: list[tuple[Future[Written], _Context]] = []
-
-    def give(self, work: Callable[[], Written], context: _Context) -> None:
-        """Start work; waits for the oldest half when too much is in flight."""
-        if len(self._under_way) >= self._most:
-            self._collect(self._most // 2)
-        self._under_way.append((self._pool.submit(work), context))
-
-    def finish(self) -> None:
-        """Wait for all."""
-        self._collect(len(self._under_way))
-
-    def _collect(self, count: int) -> None:
-        ready, self._under_way = self._under_way[:count], self._under_way[count:]
-        for future, context in ready:
-            self._done(future.result(), context)
+def _keys(items: Iterable[Item]) -> frozenset[tuple[str, str, str]]:
+    return frozenset((item.kind, item.namespace, item.name) for item in items)

@@ -43,7 +43,7 @@ _LONGEST_PAUSE = 8.0
 _WITHOUT_ALLOCATIONS = with_allocations("keep")
 _PATIENCE_OF_A_QUESTION = 15.0
 
-_WEBHOOK = "failed calling webhook"
+WEBHOOK = "failed calling webhook"
 """Nothing serves it now: its server may be part of what is restored."""
 
 _NO_DRY_RUN = "does not support dry run"
@@ -69,18 +69,23 @@ class ObjectWriter:
     snapshot: str
     patience: float = 120.0
 
-    def write(self, resource: Resource, obj: Object, existing: Existing) -> Written:
+    def write(
+        self, resource: Resource, obj: Object, existing: Existing, *, hooks: float | None = None
+    ) -> Written:
         """Create it, or deal with an existing one as `existing` says; never raises for what one
-        object can cause."""
+        object can cause. `hooks`: the patience with a webhook that nothing serves."""
         self._mark(obj)
-        until = self.clock.monotonic() + self.patience
+        began = self.clock.monotonic()
         pause = 0.25
         while True:
             try:
                 return self._create(resource, obj, existing)
             except ClusterError as problem:
                 wait = _passing(problem, pause)
-                if wait is None or self.clock.monotonic() + wait > until:
+                patience = self.patience
+                if hooks is not None and WEBHOOK in str(problem):
+                    patience = hooks
+                if wait is None or self.clock.monotonic() + wait > began + patience:
                     return Written(Outcome.FAILED, _words(problem, waited=wait is not None))
                 self.clock.wait(wait)
                 pause = min(2 * pause, _LONGEST_PAUSE)
@@ -114,7 +119,7 @@ class ObjectWriter:
             except NotFound as problem:
                 return Written(Outcome.UNASKED, _words(problem))
             except ClusterError as problem:
-                if _WEBHOOK in str(problem) or _NO_DRY_RUN in str(problem):
+                if WEBHOOK in str(problem) or _NO_DRY_RUN in str(problem):
                     return Written(Outcome.UNASKED, _words(problem))
                 wait = _passing(problem, pause)
                 if wait is None or self.clock.monotonic() + wait > until:
@@ -136,12 +141,12 @@ class ObjectWriter:
             if problem.reason not in ("AlreadyExists", ""):
                 raise
             return self._existing(resource, obj, existing, dry_run)
-        except Invalid as problem:
-            if not self._is_there(resource, obj):
-                raise _with_advice(problem) from problem
-            return self._existing(resource, obj, existing, dry_run)
         except NotCovered as problem:
             return self._uncovered(resource, obj, problem)
+        except (Invalid, Forbidden, ServerTrouble) as problem:
+            if not _of_admission(problem) or not self._is_there(resource, obj):
+                raise _with_advice(problem) from problem
+            return self._existing(resource, obj, existing, dry_run)
         except NotFound as problem:  # its namespace; an unserved kind was found before
             if dry_run:
                 raise
@@ -161,11 +166,12 @@ class ObjectWriter:
         return Written(Outcome.EQUAL, uid=live["metadata"]["uid"])
 
     def _is_there(self, resource: Resource, obj: Object) -> bool:
-        """The API server allocates before it looks for the name: an existing Service is refused
-        for its own node port, not as existing (registry/core/service/storage)."""
+        """The API server admits before it looks for the name: an existing Service is refused for
+        its own node port, an existing object by a quota that is used up or by a webhook, and not
+        as existing (registry/generic/registry/store.go, Create)."""
         try:
             self._live(resource, obj)
-        except NotFound:
+        except (NotFound, Forbidden):
             return False
         return True
 
@@ -243,7 +249,14 @@ def _difference(live: Object, obj: Object) -> Object:
     return merge_patch(theirs, mine)
 
 
-def _with_advice(problem: Invalid) -> Invalid:
+def _of_admission(problem: ApiError) -> bool:
+    """Whether it may have been refused before the API server knew that the object exists."""
+    if isinstance(problem, ServerTrouble):
+        return WEBHOOK in problem.message
+    return not _goes(problem)
+
+
+def _with_advice(problem: ApiError) -> ApiError:
     if "already allocated" not in problem.message:
         return problem
     text = f"{problem.message}; `--allocations new` restores it with another one"
@@ -273,11 +286,14 @@ def _passing(problem: ClusterError, pause: float) -> float | None:
     if isinstance(problem, Unreachable | NotFound):
         # NotFound: deleted between the refusal and this look, so the next create will succeed.
         return pause
-    if isinstance(problem, Forbidden) and any(
+    return pause if _goes(problem) else None
+
+
+def _goes(problem: ClusterError) -> bool:
+    """Whether it is the namespace that is being deleted, and what is in it with it."""
+    return isinstance(problem, Forbidden) and any(
         cause.get("reason") == "NamespaceTerminating" for cause in problem.causes
-    ):
-        return pause
-    return None
+    )
 
 
 def _words(problem: ClusterError, *, waited: bool = False) -> str:

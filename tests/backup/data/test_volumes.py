@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -327,6 +328,31 @@ def test_a_second_restore_puts_the_data_back_when_told_to(twice: Twice, volume: 
     report = restored("second", snapshot, target, exec_, mode="overwrite")
     assert report.volumes[0].startswith("volume shop/data: emptied and filled again")
     assert contents(back) == contents(volume)
+
+
+@pytest.mark.parametrize(
+    ("room", "had", "refused"),
+    [("1Mi", "8Mi", True), ("8Mi", "8Mi", False), ("1Mi", "1Mi", False), ("", "8Mi", False)],
+    ids=["smaller", "as it was", "no provisioner that counts", "unknown"],
+)
+def test_a_claim_without_room_for_the_data_is_refused_before_it_is_emptied(
+    twice: Twice, monkeypatch: pytest.MonkeyPatch, room: str, had: str, refused: bool
+) -> None:
+    snapshot, target, exec_, back = twice
+    claim = target.objects["persistentvolumeclaims", "shop", "data"]
+    claim["status"] = {"capacity": {"storage": room}}
+    recorded = {("shop", "data"): {"spec": {"resources": {"requests": {"storage": had}}}}}
+    monkeypatch.setattr(TarVolumes, "_recorded", staticmethod(lambda snapshot: recorded.items()))
+    told = partial(restored, "second", snapshot, target, exec_, mode="overwrite")
+    assert told(dry_run=True).complete is not refused
+    assert (back / "script").read_text() == "SPOILT"
+    if refused:
+        with pytest.raises(RestoreRefused, match="has room for 1Mi"):
+            told()
+        assert (back / "script").read_text() == "SPOILT"
+    else:
+        assert told().complete
+        assert (back / "script").read_text() != "SPOILT"
 
 
 def test_a_second_restore_fills_a_claim_that_is_empty(twice: Twice, volume: Path) -> None:

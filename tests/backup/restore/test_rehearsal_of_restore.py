@@ -155,6 +155,108 @@ def test_a_webhook_that_cannot_be_asked_is_no_refusal(trouble: Exception) -> Non
     assert act(kept(config_map("a")), target).complete
 
 
+ADMISSION = {
+    "a quota that is used up": Forbidden(403, "exceeded quota: q, used: count/configmaps=1"),
+    "a webhook that denies": Forbidden(403, 'admission webhook "policy" denied the request'),
+    "a webhook that is away": ServerTrouble(500, 'failed calling webhook "check": no endpoints'),
+}
+
+
+@pytest.mark.parametrize("refusal", ADMISSION.values(), ids=list(ADMISSION))
+@pytest.mark.parametrize("existing", ["fail", "skip", "update"])
+def test_what_admission_refuses_and_exists_is_an_existing_object(
+    refusal: Exception, existing: str
+) -> None:
+    """The API server asks a quota and webhooks before it looks for the name."""
+    target = FakeCluster()
+    target.namespace("shop")
+    target.add(config_map("settings", value="mine"))
+
+    def fault(verb: str, kind: str, namespace: str, name: str) -> None:
+        if verb.endswith("create") and kind == "configmaps":
+            raise refusal
+
+    target.faults.append(fault)
+    store = kept(config_map("settings", value="mine"))
+    for dry_run in (True, False):
+        report = act(store, target, existing=existing, dry_run=dry_run, patience=1)
+        assert report.complete, list(map(str, report.items))
+        assert report.counts[Outcome.EQUAL]
+        assert not report.counts[Outcome.UNASKED]
+
+
+def test_what_a_webhook_of_the_namespace_itself_keeps_out_comes_when_its_server_is_there() -> None:
+    """The configuration outlived the namespace: its server is restored after what it judges."""
+    target = FakeCluster()
+
+    def fault(verb: str, kind: str, namespace: str, name: str) -> None:
+        served = ("deployments.apps", "shop", "hook") in target.objects
+        if verb == "create" and kind in ("configmaps", "secrets") and not served:
+            raise ServerTrouble(500, 'failed calling webhook "check": no endpoints')
+
+    target.faults.append(fault)
+    secret = {"apiVersion": "v1", "kind": "Secret", "data": {"a": "eA=="},
+              "metadata": {"name": "s", "namespace": "shop"}}  # fmt: skip
+    many = [config_map(f"c{number}") for number in range(3)]
+    report = act(kept(*many, secret, deployment("hook")), target)
+    assert report.complete, list(map(str, report.items))
+    assert report.counts[Outcome.CREATED] == 6
+    assert len({(item.kind, item.name) for item in report.items}) == len(report.items)
+
+
+def test_a_webhook_that_stays_away_is_told_at_the_end() -> None:
+    target, clock = FakeCluster(), FakeClock()
+
+    def fault(verb: str, kind: str, namespace: str, name: str) -> None:
+        if verb == "create" and kind == "configmaps":
+            raise ServerTrouble(500, 'failed calling webhook "check": no endpoints')
+
+    target.faults.append(fault)
+    store = kept(config_map("a"), deployment("web"))
+    request = RestoreRequest(name="back", workers=1, patience=60)
+    began = clock.monotonic()
+    report = restore(request, opened(store, "one"), target, clock=clock)
+    (bad,) = report.bad
+    assert "failed calling webhook" in bad.reason
+    assert ("deployments.apps", "shop", "web") in target.objects
+    assert clock.monotonic() - began < 70
+
+
+def test_a_namespace_that_goes_is_waited_for_once_and_told_with_what_keeps_it() -> None:
+    target, clock = FakeCluster(), FakeClock()
+    target.namespace("shop")
+    here = target.objects["namespaces", "", "shop"]
+    here["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    message = "example.com/hold in 1 resource instances"
+    here["status"] = {"conditions": [{"type": "Some", "status": "True", "message": message}]}
+    store = kept(*(config_map(f"c{number}") for number in range(40)))
+    request = RestoreRequest(name="back", workers=1, patience=30)
+    began = clock.monotonic()
+    with pytest.raises(RestoreRefused, match=r"shop is being deleted.*example.com/hold in 1"):
+        restore(request, opened(store, "one"), target, clock=clock)
+    assert 29 < clock.monotonic() - began < 32
+    with pytest.raises(RestoreRefused, match="shop is being deleted"):
+        act(store, target, dry_run=True)
+    assert [each for each in target.requests if each[0].endswith("create")] == []
+
+
+def test_a_namespace_that_goes_in_time_is_restored() -> None:
+    target = FakeCluster()
+    target.namespace("shop")
+    target.objects["namespaces", "", "shop"]["metadata"]["deletionTimestamp"] = "2026"
+
+    class Going(FakeClock):
+        def wait(self, seconds: float) -> None:
+            super().wait(seconds)
+            target.objects.pop(("namespaces", "", "shop"), None)
+
+    clock = Going()
+    request = RestoreRequest(name="back", workers=1)
+    report = restore(request, opened(kept(config_map("a")), "one"), target, clock=clock)
+    assert report.complete
+    assert ("namespaces", "", "shop") in target.objects
+
+
 def ingress(resource: Resource, uid: str = "") -> Object:
     metadata = {"name": "front", "namespace": "shop"} | ({"uid": uid} if uid else {})
     return {"apiVersion": resource.api_version, "kind": "Ingress", "metadata": metadata,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from resilience.sandbox.apiserver.admission import pod_updates
@@ -89,12 +90,16 @@ class Registry(Reader):
         )
         if "status" in kind.subresources:
             self._initial_status(kind, obj)
-        request = Request(self, kind, obj, None, call)
-        self.chain.early(request)
         key = (obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
-        if key in self.table(resource).records:
-            raise refusals.already_exists(resource, key[1])
+        there = key in self.table(resource).records
+        # Admission comes before the name is looked for (registry/generic/registry/store.go): what
+        # a quota or a webhook forbids is forbidden for a name that exists as well.
+        asked = replace(call, dry_run=True) if there else call
+        request = Request(self, kind, obj, None, asked)
+        self.chain.early(request)
         self.chain.create(request)
+        if there:
+            raise refusals.already_exists(resource, key[1])
         obj = request.obj
         if entry is not None:
             managed_fields.store(obj, [entry])

@@ -58,6 +58,18 @@ def test_a_quota_on_cpu_wants_every_container_to_say(api: Registry) -> None:
         make(api, "a")
 
 
+def test_a_quota_is_asked_before_the_name_is_looked_for(api: Registry) -> None:
+    """And what is refused for its name is not charged."""
+    quota(api, pods="2")
+    make(api, "a")
+    with pytest.raises(ApiError, match="already exists"):
+        make(api, "a")
+    assert used(api) == {"pods": "1"}
+    make(api, "b")
+    with pytest.raises(ApiError, match="exceeded quota"):
+        make(api, "a")
+
+
 def test_a_dry_run_is_checked_and_not_charged(api: Registry) -> None:
     quota(api, pods="1")
     make(api, "a", call=Call(user=Identity("u"), dry_run=True))

@@ -1,0 +1,79 @@
+"""What restored objects need of the cluster itself and a dry run does not ask for.
+
+A claim of a StorageClass that does not exist is created and stays Pending; a workload whose
+PriorityClass or RuntimeClass does not exist is created, and all of its Pods are refused
+(plugin/pkg/admission/priority, runtimeclass).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from resilience.backup.objects.kind_identity import identity
+from resilience.backup.objects.related import Need, needs
+from resilience.cluster.errors import ClusterError, NotFound
+from resilience.cluster.interface import Cluster, Object, Resource
+
+_STORAGE = "storageclasses.storage.k8s.io"
+_ASKED = {
+    _STORAGE: Resource("storage.k8s.io", "v1", "storageclasses", "StorageClass", False),
+    "priorityclasses.scheduling.k8s.io": Resource(
+        "scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass", False
+    ),
+    "runtimeclasses.node.k8s.io": Resource(
+        "node.k8s.io", "v1", "runtimeclasses", "RuntimeClass", False
+    ),
+}
+_VOLUMES = Resource("", "v1", "persistentvolumes", "PersistentVolume", False)
+
+
+class ClusterNeeds:
+    """Each is looked for once. What may not be read counts as there. Not safe to use from several
+    threads."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._known: dict[Need, bool] = {}
+        self._classes_of_volumes: Collection[str] | None = None
+        self._reserved: set[tuple[str, str]] = set()
+
+    def lacking(self, obj: Object, coming: Collection[Need]) -> list[Need]:
+        """What neither the cluster has nor the restore creates (`coming`)."""
+        if identity(obj) == "PersistentVolume":
+            claim = (obj.get("spec") or {}).get("claimRef") or {}
+            self._reserved.add((claim.get("namespace", ""), claim.get("name", "")))
+        return [
+            need
+            for need in needs(obj)
+            if need.kind in _ASKED and need not in coming and not self._is_there(need, obj)
+        ]
+
+    def _is_there(self, need: Need, obj: Object) -> bool:
+        if need not in self._known:
+            self._known[need] = self._found(need)
+        return self._known[need] or (need.kind == _STORAGE and self._is_static(need, obj))
+
+    def _found(self, need: Need) -> bool:
+        try:
+            self._cluster.get(_ASKED[need.kind], need.name)
+        except NotFound:
+            return False
+        except ClusterError:
+            return True
+        return True
+
+    def _is_static(self, need: Need, claim: Object) -> bool:
+        """Whether a volume made by hand is for it: then its class is only a word."""
+        metadata = claim["metadata"]
+        if (metadata.get("namespace", ""), metadata["name"]) in self._reserved:
+            return True
+        if self._classes_of_volumes is None:
+            self._classes_of_volumes = self._classes()
+        return need.name in self._classes_of_volumes
+
+    def _classes(self) -> set[str]:
+        try:
+            volumes = self._cluster.list(_VOLUMES)
+        except ClusterError:
+            return set()
+        return {str((each.get("spec") or {}).get("storageClassName") or "") for each in volumes}
