@@ -109,6 +109,7 @@ $(VENV)/.test: pyproject.toml tests/e2e/newest_kubectl.py $(VENV)/pyvenv.cfg
 	$(BIN)/pip install -q -e '.[test]'
 	@$(call lacking,kubectl,kubernetes-client)
 	@$(call lacking,restic,restic)
+	@$(call lacking,chromium,chromium)
 	@$(BIN)/python tests/e2e/newest_kubectl.py $(BIN)/kubectl-newest || \
 	  echo "the newest kubectl cannot be had here; its tests are left out"
 	@touch $@ $(VENV)/.demo

@@ -104,6 +104,9 @@ def parser() -> Parser:
     _add_completion(
         commands.add_parser("completion", help="print the completion script for a shell")
     )
+    _add_history(
+        commands.add_parser("history", help="one page over many reports: trends, first failures")
+    )
     init = commands.add_parser(
         "init", help="write a first scenario, or scenarios for a namespace, with comments"
     )
@@ -242,6 +245,26 @@ def _add_ledger(ledger: argparse.ArgumentParser) -> None:
 def _add_completion(completion: argparse.ArgumentParser) -> None:
     completion.add_argument("shell", choices=("bash", "zsh", "fish", "tcsh"))
     completion.set_defaults(run=_completion)
+
+
+def _add_history(history: argparse.ArgumentParser) -> None:
+    history.add_argument(
+        "place", metavar="DIR|URL", help="a folder with reports, or s3://BUCKET/PREFIX or file:DIR"
+    )
+    history.add_argument(
+        "--out",
+        metavar="DIR",
+        default="resilience-history",
+        help="where history.html, badge.svg and history.om are written (default: %(default)s)",
+    )
+    add_output(history)
+    history.set_defaults(run=_history)
+
+
+def _history(options: argparse.Namespace) -> int:
+    from resilience.commands import history
+
+    return history.history(options)
 
 
 def _completion(options: argparse.Namespace) -> int:

@@ -42,6 +42,7 @@ ARROWS: dict[str, set[str]] = {
     "engine": SPOKEN | {"language", "config", "backup", "drain", "machines", "report"},
     "report": LEAF,
     "publish": LEAF | {"backup", "config", "report"},
+    "history": LEAF | {"backup", "publish", "report"},
     "audit": SPOKEN | {"actions"},
     "drafts": SPOKEN | {"audit"},
     "sandbox": {"kube"},
@@ -104,6 +105,8 @@ PURE = (
     "ledger/restored.py",
     "ledger/values.py",
     "backup/format/layout.py",
+    "history/change_points.py",
+    "history/trends.py",
 )
 """Rooms and modules that know no clock, no chance, no network and no process."""
 

@@ -18,7 +18,7 @@ from resilience.cluster.survey import WORKLOADS
 from resilience.kube import objects
 from resilience.model.timeline import What
 from resilience.model.verb import Family, Phase, Right, Verb
-from resilience.model.verdict import Finding, Reason, Result, Unit
+from resilience.model.verdict import Figure, Finding, Reason, Result, Unit
 from resilience.verbs.context import CheckContext, NotMet
 
 _KINDS = frozenset(resource.kind.lower() for resource in WORKLOADS)
@@ -119,6 +119,7 @@ def _finding(recovery: Recovery, promise: float | None, context: CheckContext) -
     result = _result(recovery, promise)
     return Finding(
         name=f"recovered.{recovery.step}.{recovery.workload}",
+        figure=Figure.RECOVERY,
         result=result,
         promised=promised,
         measured=recovery.text,

@@ -124,12 +124,15 @@ class Session:
         """The cluster, with signals handled while it is open."""
         with self.signals.installed(), self.site.opened() as opened:
             if not self.settings.dry_run:
+                from resilience.config.provenance import provenance
+
                 self._environment = {
                     "resilience": __version__,
                     "python": platform.python_version(),
                     "context": opened.context,
                     "sandbox": opened.is_sandbox,
                     "server": opened.server_version(),
+                    **provenance(os.environ, Path.cwd()),
                 }
             yield opened
 

@@ -13,7 +13,7 @@ from resilience.ledger import attribution
 from resilience.ledger.analysis import Analysis
 from resilience.ledger.records import Fate, Strike, Write
 from resilience.ledger.restored import Recovery
-from resilience.model.finding import Finding, Reason, Result, Unit
+from resilience.model.finding import Figure, Finding, Reason, Result, Unit
 from resilience.model.values import Duration, Share
 from resilience.model.verb import parameter
 from resilience.model.words import many, percent, span
@@ -24,6 +24,9 @@ LEAST = 50
 AT_RISK = 1.0
 """Seconds before a strike in which at least one write must have been acknowledged: what a store
 loses is what it acknowledged last."""
+
+LOST = "lost"
+"""What reports compare over time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +127,7 @@ class _Case:
         if found.excused:
             text += f", {len(found.excused)} more gone with the restore"
         detail = [*attribution.summary(found.lost, self.strikes), self._tally()]
-        return self._finding("lost", limit, count, text, detail)
+        return self._finding(LOST, limit, count, text, detail)
 
     def _stale(self) -> Finding:
         worst = max(self.analysis.stale.values(), default=0.0)
@@ -171,6 +174,7 @@ class _Case:
         result = Result.NOT_MEASURED if doubt else Result.PASSED
         return Finding(
             name=f"{self.name}.{what}",
+            figure=Figure.LOST if what == LOST else None,
             subject=self.name,
             result=Result.FAILED if broken else result,
             reason=Reason.UNOBSERVED if doubt and not broken else None,

@@ -38,6 +38,15 @@ class Kind(Enum):
         return self is not Kind.CHECK
 
 
+class Figure(Enum):
+    """The number that a check measured, where it is one that reports compare over time."""
+
+    RECOVERY = "recovery"
+    RTO = "rto"
+    RPO = "rpo"
+    LOST = "lost writes"
+
+
 class Unit(Enum):
     """Of a finding's limit, value and bounds."""
 
@@ -120,16 +129,18 @@ class Finding:
     """One objective, judged. `name` is stable and machine-readable: "checkout.availability".
 
     `limit` is the objective and `value` the measurement, both in `unit`; `low` and `high` are the
-    bounds of the value over everything unknown. `percentile` belongs to LATENCY, `subject` is the
-    probe or workload, `during` the window if the probe has several, `reason` is set where the
-    result is NOT_MEASURED. `outages` are given where the finding is about them. `circumstances`
-    describe what happened around a failure: which action was running, which Pods and Events were
-    involved.
+    bounds of the value over everything unknown. `percentile` belongs to LATENCY, `figure` to a
+    CHECK, `subject` is the probe or workload, `during` the window if the probe has several,
+    `reason` is set where the result is NOT_MEASURED. `outages` are given where the finding is about
+    them. `circumstances` describe what happened around a failure: which action was running, which
+    Pods and Events were involved. `parts` are the phases that a duration consists of, in
+    seconds and in their order.
     """
 
     name: str
     result: Result
     kind: Kind = Kind.CHECK
+    figure: Figure | None = None
     subject: str = ""
     during: str = ""
     percentile: float | None = None
@@ -145,4 +156,5 @@ class Finding:
     detail: tuple[str, ...] = ()
     circumstances: tuple[str, ...] = ()
     outages: tuple[Outage, ...] = ()
+    parts: Mapping[str, float] = field(default_factory=dict)
     place: Place | None = None

@@ -23,6 +23,11 @@ class What(Enum):
     NOTE = "note"  # a line for people
 
 
+DRILLED = "drilled"
+"""The fact of a NOTE that says which snapshot a drill restores: a mapping with name, started,
+store, cluster, objects, bytes."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One thing that happened. `monotonic` orders; `wall` (since the epoch) is for people."""

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from resilience.model.finding import Evidence, Finding, Kind, Outage, Reason, Result, Unit
+from resilience.model.finding import Evidence, Figure, Finding, Kind, Outage, Reason, Result, Unit
 from resilience.model.place import Place
 
 __all__ = [
     "Evidence",
+    "Figure",
     "Finding",
     "Kind",
     "Outage",

@@ -1,8 +1,9 @@
 """Reports in object storage: one folder for each session, never overwritten, deleted by age.
 
-`PREFIX/20261129T031500Z-1f9a4c/` holds report.json, report.html and summary.md. The name begins
-with the UTC time of the session's end, so that names sort by time and age needs no reading. The
-page is written last: a folder that has it is whole. Only folders of that form are ever deleted.
+`PREFIX/20261129T031500Z-1f9a4c/` holds report.json, runs.json, report.html and summary.md. The
+name begins with the UTC time of the session's end, so that names sort by time and age needs no
+reading. The page is written last: a folder that has it is whole. Only folders of that form are
+ever deleted.
 """
 
 from __future__ import annotations

@@ -13,9 +13,10 @@ from typing import Any
 import resilience
 from resilience.model.report import ProbeRecord, RunRecord
 from resilience.model.samples import Answer, Sample
-from resilience.model.timeline import Entry, What
-from resilience.model.verdict import Finding, Outage, StepRecord, Window
+from resilience.model.timeline import DRILLED, Entry, What
+from resilience.model.verdict import Finding, Kind, Outage, StepRecord, Window
 from resilience.report import wording
+from resilience.report.plain import plain
 from resilience.report.sentence import sentence
 from resilience.report.series import series
 from resilience.report.shape import (
@@ -28,6 +29,7 @@ from resilience.report.shape import (
     ReportJson,
     RunJson,
     ScenarioJson,
+    SnapshotJson,
     StepJson,
     WindowJson,
 )
@@ -56,6 +58,7 @@ def run(record: RunRecord) -> RunJson:
         seed=record.seed,
         outcome=record.outcome.value,
         verdict=sentence(record),
+        plain=plain(record),
         message=record.message,
         again=record.again,
         before=record.before,
@@ -63,6 +66,7 @@ def run(record: RunRecord) -> RunJson:
         seconds=_at(record.ended, zero),
         window=_window(record.window, zero),
         environment=_plain(record.environment),
+        snapshot=_snapshot(record.timeline),
         steps=[_step(step, zero) for step in record.steps],
         findings=[_finding(finding, zero) for finding in record.findings],
         probes=[_probe(probe, zero) for probe in record.probes],
@@ -72,6 +76,21 @@ def run(record: RunRecord) -> RunJson:
         residues=list(record.residues),
         leftovers=list(record.leftovers),
     )
+
+
+def _snapshot(timeline: Sequence[Entry]) -> SnapshotJson | None:
+    """Of the first entry that names one."""
+    for entry in timeline:
+        if found := entry.facts.get(DRILLED):
+            return SnapshotJson(
+                name=str(found["name"]),
+                started=str(found["started"]),
+                store=str(found["store"]),
+                cluster=str(found["cluster"]),
+                objects=int(found["objects"]),
+                bytes=int(found["bytes"]),
+            )
+    return None
 
 
 def date(wall: float) -> str:
@@ -124,6 +143,7 @@ def _finding(finding: Finding, zero: float) -> FindingJson:
         probe=finding.subject,
         during=finding.during,
         kind=finding.kind.value,
+        figure=_figure(finding),
         percentile=finding.percentile,
         limit=finding.limit,
         unit=finding.unit.value if finding.unit else None,
@@ -135,8 +155,18 @@ def _finding(finding: Finding, zero: float) -> FindingJson:
         reason=finding.reason.value if finding.reason else None,
         detail=[*wording.detail(finding), *finding.circumstances],
         outages=[_outage(outage, zero) for outage in finding.outages],
+        parts={name: round(seconds, 6) for name, seconds in finding.parts.items()},
         place=str(finding.place or ""),
     )
+
+
+def _figure(finding: Finding) -> str:
+    """`p95` names its percentile; the others go by their kind."""
+    if finding.kind is Kind.LATENCY and finding.percentile is not None:
+        return f"p{finding.percentile:g}"
+    if finding.kind.is_objective:
+        return finding.kind.value
+    return finding.figure.value if finding.figure else ""
 
 
 def _outage(outage: Outage, zero: float) -> OutageJson:

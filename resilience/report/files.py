@@ -25,24 +25,31 @@ class Paths:
     json: Path
     html: Path
     markdown: Path
+    digest: Path
 
 
 def write(
     records: Sequence[RunRecord], directory: Path, *, step_summary: Path | None = None
 ) -> Paths:
-    """Write report.json, report.html and summary.md; append to `step_summary` (the file of
-    GITHUB_STEP_SUMMARY) if given. OSError when the directory cannot be written."""
+    """Write report.json, runs.json, report.html and summary.md; append to `step_summary` (the
+    file of GITHUB_STEP_SUMMARY) if given. OSError when the directory cannot be written."""
     files = rendered(records, time.time())
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    json_, html_, markdown_ = (_put(directory / name, text) for name, text in files.items())
+    placed = {name: put(directory / name, text) for name, text in files.items()}
     if step_summary is not None:
         with step_summary.open("a", encoding="utf-8") as file:
             file.write(files["summary.md"])
-    return Paths(json=json_, html=html_, markdown=markdown_)
+    return Paths(
+        json=placed["report.json"],
+        html=placed["report.html"],
+        markdown=placed["summary.md"],
+        digest=placed["runs.json"],
+    )
 
 
 def rendered(records: Sequence[RunRecord], now: float) -> dict[str, str]:
-    """The text of report.json, report.html and summary.md, by name; `now` in epoch seconds."""
+    """The text of each file by its name; `now` in epoch seconds."""
+    from resilience.report.digest import digest
     from resilience.report.document import document
     from resilience.report.html import html
     from resilience.report.markdown import markdown
@@ -50,6 +57,7 @@ def rendered(records: Sequence[RunRecord], now: float) -> dict[str, str]:
     made = document(records, now)
     return {
         "report.json": json.dumps(made, ensure_ascii=False) + "\n",
+        "runs.json": digest(made),
         "report.html": html(made),
         "summary.md": markdown(made),
     }
@@ -63,7 +71,7 @@ def write_metrics(records: Sequence[RunRecord], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with _alone_in(path.parent):
         before = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-        _put(path, metrics(records, before), mode=0o666)
+        put(path, metrics(records, before), mode=0o666)
 
 
 @contextmanager
@@ -78,8 +86,8 @@ def _alone_in(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _put(path: Path, text: str, *, mode: int = 0o600) -> Path:
-    """`mode` before the umask."""
+def put(path: Path, text: str, *, mode: int = 0o600) -> Path:
+    """Write a whole file, or none; `mode` before the umask."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     beside.unlink(missing_ok=True)
     handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)

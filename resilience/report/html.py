@@ -1,16 +1,18 @@
 """`report.html`: one self-contained page, made from the same document as `report.json`.
 
-It loads nothing: styles and charts are inline, there is no script, and all text from the cluster is
-escaped. Light or dark as the reader's system is set.
+It loads nothing: styles, charts and its one script are inline, and a policy lets the browser run
+exactly that script. Everything is there without the script too; it filters, searches and shows the
+values of a moment. All text from the cluster is escaped. Light or dark as the reader's system is.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from resilience.report.chart import chart, steps_of
+from resilience.report.page import figures, lanes, masthead, matrices, phases
+from resilience.report.page.chart import chart, steps_of
+from resilience.report.page.sealed import Sealed, rendered
 from resilience.report.shape import EntryJson, FindingJson, ReportJson, RunJson
-from resilience.report.tones import tone
 
 MOST_OPEN = 8
 """Up to this many runs are all shown in full; beyond, those that passed are folded."""
@@ -21,27 +23,43 @@ QUIET = {"watch", "call"}
 
 def html(document: ReportJson) -> str:
     """The page."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(
-        loader=PackageLoader("resilience.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["tone"] = tone
-    environment.filters["signed"] = lambda seconds: f"{seconds:+.2f}s"
-    environment.globals["chart"] = lambda probe, run: Markup(chart(probe, run))
-    environment.globals["steps_of"] = steps_of
-    environment.globals["told"] = told
-    environment.globals["counted"] = counted
-    environment.globals["overview"] = overview
-    environment.globals["folds"] = folds
-    environment.globals["once"] = once
-    environment.globals["explained"] = explained
-    return environment.get_template("report.html").render(report=document)
+    helpers: dict[str, Any] = {
+        "chart": lambda probe, run: Markup(chart(probe, run)),
+        "cluster": lambda run: Markup(lanes.cluster(run)),
+        "phases": lambda finding: Markup(phases.phases(finding)),
+        "share": lambda report: Markup(masthead.share(counted(report))),
+        "phased": phases.phased,
+        "told_phases": phases.told,
+        "shown": figures.shown,
+        "titles": figures.TITLES,
+        "columns": figures.columns(document),
+        "matrices": matrices.matrices,
+        "about": masthead.about,
+        "differing": masthead.differing,
+        "gist": lambda report: masthead.gist(counted(report)),
+        "heading": lambda report: masthead.heading(counted(report)),
+        "size": masthead.size,
+        "words": words,
+        "steps_of": steps_of,
+        "told": told,
+        "counted": counted,
+        "overview": overview,
+        "folds": folds,
+        "once": once,
+        "explained": explained,
+    }
+    return rendered(Sealed("report.html", ("page.css",), "page.js"), helpers, report=document)
+
+
+def words(run: RunJson) -> str:
+    """What a search looks at, in lower case."""
+    scenario = run["scenario"]
+    parts = [scenario["label"], scenario["id"], scenario["file"], scenario["namespace"]]
+    parts += [run["outcome"], run["verdict"], *scenario["tags"]]
+    parts += [finding["name"] for finding in run["findings"]]
+    return " ".join(parts).lower()
 
 
 def overview(document: ReportJson) -> list[tuple[int, RunJson]]:

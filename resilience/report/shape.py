@@ -58,6 +58,11 @@ class FindingJson(TypedDict):
     kind: Annotated[
         str, "availability, longest outage, latency, recovery, error budget; check: all else"
     ]
+    figure: Annotated[
+        str,
+        "which number it is, to compare runs by: availability, longest outage, recovery, "
+        "error budget, p95, rto, rpo, lost writes; empty: none of these",
+    ]
     percentile: Annotated[float | None, "of a latency"]
     limit: Annotated[float | None, "the objective, in `unit`; null if it is not a number"]
     unit: Annotated[str | None, "of limit, value, low and high: ratio, seconds, count, bytes"]
@@ -69,6 +74,7 @@ class FindingJson(TypedDict):
     reason: Annotated[str | None, "a code: why it was not measured"]
     detail: Annotated[list[str], "for people: evidence, and what happened at that time"]
     outages: list[OutageJson]
+    parts: Annotated[dict[str, float], "phases of a duration, in seconds and in their order"]
     place: Annotated[str, "file:line:column of the objective"]
 
 
@@ -134,6 +140,17 @@ class EntryJson(TypedDict):
     facts: dict[str, Any]
 
 
+class SnapshotJson(TypedDict):
+    """What a drill restored."""
+
+    name: str
+    started: Annotated[str, "UTC: when it was taken"]
+    store: str
+    cluster: Annotated[str, "the context it was taken in"]
+    objects: int
+    bytes: int
+
+
 class RunJson(TypedDict):
     """One run of one scenario."""
 
@@ -142,13 +159,15 @@ class RunJson(TypedDict):
     seed: int
     outcome: str
     verdict: Annotated[str, "the outcome in one sentence"]
+    plain: Annotated[str, "the same for people who do not know Kubernetes"]
     message: Annotated[str, "why it did not pass; empty when it did"]
     again: Annotated[str, "the run that measured the same once more, because the prober was late"]
     before: Annotated[str, "the run that this one measured once more"]
     started: Annotated[str, "UTC"]
     seconds: float
     window: WindowJson | None
-    environment: dict[str, Any]
+    environment: Annotated[dict[str, Any], "versions, cluster; commit, branch, ci, who if known"]
+    snapshot: SnapshotJson | None
     steps: list[StepJson]
     findings: list[FindingJson]
     probes: list[ProbeJson]

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 from resilience.model.place import Place
 from resilience.model.report import ProbeRecord, RunRecord
 from resilience.model.samples import Answer, Sample
 from resilience.model.scenario import Objective, Scenario
-from resilience.model.timeline import Entry, What
+from resilience.model.timeline import DRILLED, Entry, What
 from resilience.model.values import Availability, Duration, RunId
-from resilience.model.verdict import Finding, Outcome, Result, StepRecord, Window
+from resilience.model.verdict import (
+    Figure,
+    Finding,
+    Outcome,
+    Result,
+    StepRecord,
+    Unit,
+    Window,
+)
 from resilience.probes.judge import Observed, judge
 from resilience.report import wording
 
 ZERO, WALL = 5000.0, 1_790_000_000.0
 INTERVAL = 0.02
 FILE = "scenarios/lose-a-third.scenario.yaml"
+ENVIRONMENT = {
+    "resilience": "0.1.0", "context": "sandbox", "server": "v1.36.2+sandbox", "sandbox": True,
+    "commit": "4f1c0de5a1b2c3d4e5f60718293a4b5c6d7e8f90", "branch": "main",
+    "ci": "https://ci.example.com/jobs/17", "who": "mary",
+}  # fmt: skip
 
 
 def samples(broken: bool) -> list[Sample]:
@@ -57,7 +71,8 @@ def record(broken: bool = True) -> RunRecord:
     findings = judge(observed, objective, window)
     failed = any(finding.result is Result.FAILED for finding in findings)
     recovered = Finding(
-        name="recovered.when[0]", subject="deployment/checkout", result=Result.PASSED,
+        name="recovered.when[0]", figure=Figure.RECOVERY, limit=30.0, unit=Unit.SECONDS,
+        subject="deployment/checkout", result=Result.PASSED,
         promised="recovery within 30s",
         measured="deployment/checkout recovered in 1.9s", value=1.9,
     )  # fmt: skip
@@ -81,10 +96,66 @@ def record(broken: bool = True) -> RunRecord:
                         samples=measured, facts={"target": "GET http://checkout:http/hostname"})
         ],
         timeline=_timeline(),
-        environment={"resilience": "0.1.0", "context": "sandbox", "sandbox": True},
+        environment=ENVIRONMENT,
         residues=("new Pods replaced the killed ones",),
         leftovers=("Namespace shop: still terminating <after> 180s",) if failed else (),
     )  # fmt: skip
+
+
+def drill(seconds: float = 41.5) -> RunRecord:
+    """A plan's drill that restored a snapshot; its objective is one minute."""
+    made = record(broken=False)
+    parts = {"verify": 0.4, "create": 1.6, "ready": seconds - 4.5, "load": 2.0, "proven": 0.5}
+    good = seconds <= 60
+    rto = Finding(
+        name="rto", figure=Figure.RTO, result=Result.PASSED if good else Result.FAILED,
+        promised="restored and proven within 1m", measured=f"{seconds}s", value=seconds,
+        limit=60.0, unit=Unit.SECONDS, parts=parts,
+    )  # fmt: skip
+    snapshot = {
+        "name": "shop-20260921141200", "started": "2026-09-21T14:12:00+00:00",
+        "store": "s3://backups/shop", "cluster": "production", "objects": 214, "bytes": 5_312_000,
+    }  # fmt: skip
+    named = Entry(monotonic=ZERO + 0.2, wall=WALL + 0.2, what=What.NOTE,
+                  text="the drill restores snapshot shop-20260921141200",
+                  facts={DRILLED: snapshot})  # fmt: skip
+    step = StepRecord(
+        path="then[0]", phase="then", verb="drill", title="the newest snapshot is restored in time",
+        place=Place("backups/shop.plan.yaml", 2, 1), started=ZERO + 0.2, ended=ZERO + 21.0,
+        result=rto.result,
+    )  # fmt: skip
+    return replace(
+        made,
+        run=RunId("68b1fa-0a1b2c"),
+        scenario=replace(made.scenario, id="shop-drill", title="the shop: it is restored in time",
+                         tags=("drill",), place=Place("backups/shop.plan.yaml", 2, 1)),
+        outcome=Outcome.PASSED if good else Outcome.SERVICE_FAILED,
+        message="", window=None, steps=[step], findings=[rto], probes=[], timeline=[named],
+        residues=(),
+    )  # fmt: skip
+
+
+def cases() -> list[RunRecord]:
+    """One scenario by the values of a matrix; the one that loses all fails."""
+    found = []
+    for share in ("33%", "100%"):
+        for grace in ("10s", "0s"):
+            made = record(broken=share == "100%" and grace == "0s")
+            matrix = {"share": share, "grace": grace}
+            found.append(
+                replace(
+                    made,
+                    scenario=replace(
+                        made.scenario,
+                        id=f"cart[{share},{grace}]",
+                        title="the cart loses some",
+                        description="",
+                        matrix=matrix,
+                        place=Place("scenarios/cart.scenario.yaml", 2, 1),
+                    ),
+                )
+            )
+    return found
 
 
 def _scenario(broken: bool) -> Scenario:
@@ -123,19 +194,47 @@ def _steps() -> list[StepRecord]:
 
 
 def _timeline() -> list[Entry]:
-    def entry(at: float, what: What, text: str, **facts: str) -> Entry:
+    def entry(at: float, what: What, text: str, **facts: object) -> Entry:
         return Entry(monotonic=ZERO + at, wall=WALL + at, what=what, text=text, facts=facts)
 
+    def pod(at: float, number: int, state: str, **more: object) -> Entry:
+        name = f"checkout-{number}"
+        return entry(at, What.WATCH, f"Pod shop/{name} {state}", kind="Pod", uid=f"u-{number}",
+                     name=name, namespace="shop", node=f"node-{1 + number % 3}", state=state,
+                     ready=state == "ready", **more)  # fmt: skip
+
+    def budget(at: float, allowed: int) -> Entry:
+        return entry(at, What.WATCH, f"PodDisruptionBudget shop/checkout lets {allowed} Pods go",
+                     kind="PodDisruptionBudget", uid="b-0", name="checkout", namespace="shop",
+                     allowed=allowed)  # fmt: skip
+
     return [
+        *(pod(0.3 + number / 10, number, "ready") for number in range(3)),
+        pod(4.51, 0, "terminating", deleted=True),
+        pod(4.9, 0, "gone", gone=True, deleted=True),
+        pod(4.6, 3, "pending"),
+        pod(5.2, 3, "running, not ready"),
+        pod(6.4, 3, "ready"),
+        budget(0.2, 1),
+        budget(4.6, 0),
+        budget(6.4, 1),
+        budget(8.1, 0),
+        budget(12.5, 1),
         entry(0.0, What.RUN, "checkout survives (seed 7)", state="started"),
         entry(0.01, What.STEP, "apply manifests/checkout.yaml", state="started"),
         entry(0.1, What.STEP, "apply manifests/checkout.yaml", state="done"),
         entry(0.5, What.PROBE, "checkout started", state="started"),
         entry(4.5, What.VICTIM, "shop/checkout-0: chosen by seed", node="node-1", uid="u-0"),
-        entry(4.52, What.WATCH, "Pod shop/checkout-0 terminating"),
         entry(4.55, What.PROOF, "shop/checkout-0 is terminating or gone"),
         entry(8.1, What.VICTIM, "shop/checkout-1: runs on node-2", node="node-2", uid="u-1"),
         entry(8.2, What.EVENT, "Pod shop/checkout-1: Killing: Stopping container web"),
+        entry(
+            8.9,
+            What.EVENT,
+            "Pod shop/checkout-1: Unhealthy: Readiness probe failed",
+            type="Warning",
+            reason="Unhealthy",
+        ),
         entry(19.0, What.UNDO, "undone: delete Deployment shop/checkout", state="done"),
         entry(21.5, What.RUN, "ended", state="ended"),
     ]

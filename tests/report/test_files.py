@@ -17,7 +17,8 @@ def test_every_form_lies_in_the_directory(tmp_path: Path) -> None:
     assert json.loads(paths.json.read_text(encoding="utf-8"))["version"] == 1
     assert paths.html.read_text(encoding="utf-8").startswith("<!doctype html>")
     assert paths.markdown.read_text(encoding="utf-8").startswith("# Resilience")
-    assert len(list((tmp_path / "new" / "folder").iterdir())) == 3
+    assert json.loads(paths.digest.read_text(encoding="utf-8"))["runs"][0]["numbers"]
+    assert len(list((tmp_path / "new" / "folder").iterdir())) == 4
 
 
 def test_a_second_report_replaces_the_first(tmp_path: Path) -> None:

@@ -14,11 +14,11 @@ from resilience.model.samples import Answer
 from resilience.model.values import RunId
 from resilience.model.verdict import Outcome
 from resilience.report import wording
-from resilience.report.chart import chart
 from resilience.report.document import document, run
 from resilience.report.html import html
 from resilience.report.markdown import markdown
-from tests.report.made import record, samples
+from resilience.report.page.chart import chart
+from tests.report.made import ENVIRONMENT, drill, record, samples
 
 NASTY = '<script>alert("x")</script> & | `code` \u202e'
 
@@ -43,11 +43,13 @@ def page(*records: RunRecord) -> str:
     return html(document(records, 0.0))
 
 
-def test_the_page_loads_nothing_and_runs_nothing() -> None:
+def test_the_page_loads_nothing_and_runs_only_its_own_script() -> None:
     text = page(record())
     names = Names(text)
-    assert not {"script", "link", "img", "iframe", "object"} & set(names.tags)
-    assert all(link.startswith("#") for link in names.links)
+    assert not {"link", "img", "iframe", "object"} & set(names.tags)
+    assert names.tags.count("script") == 1
+    assert {link for link in names.links if not link.startswith("#")} == {ENVIRONMENT["ci"]}
+    assert "style=" not in text
     assert "url(" not in text
     assert "@import" not in text
 
@@ -60,13 +62,20 @@ def test_text_of_the_cluster_is_escaped_everywhere() -> None:
         message=NASTY,
         leftovers=(NASTY,),
         steps=[dataclasses.replace(step, title=NASTY, message=NASTY) for step in made.steps],
-        timeline=[dataclasses.replace(entry, text=NASTY) for entry in made.timeline],
+        timeline=[dataclasses.replace(entry, text=NASTY, facts={**entry.facts, "name": NASTY})
+                  for entry in made.timeline],
+        environment=dict.fromkeys(("context", "commit", "branch", "ci", "who", NASTY), NASTY),
         findings=[dataclasses.replace(each, measured=NASTY, detail=(NASTY,), outages=())
                   for each in made.findings],
         probes=[dataclasses.replace(made.probes[0], name=NASTY, facts={"target": NASTY})],
     )  # fmt: skip
-    text = page(nasty, nasty)
-    assert "script" not in Names(text).tags
+    restored = dataclasses.replace(
+        drill(), findings=[dataclasses.replace(drill().findings[0], name=NASTY, parts={NASTY: 1})]
+    )
+    cased = [dataclasses.replace(nasty, scenario=dataclasses.replace(
+        nasty.scenario, matrix={NASTY: str(each) + NASTY})) for each in range(2)]  # fmt: skip
+    text = page(nasty, nasty, restored, *cased)
+    assert Names(text).tags.count("script") == 1
     assert text.count("&lt;script&gt;") > 10
     assert "<script>" not in markdown(document([nasty], 0.0)).replace(f"\n{NASTY}\n", "")
 
@@ -92,7 +101,8 @@ def test_one_lost_request_in_many_is_still_three_pixels_deep() -> None:
 def test_a_probe_without_samples_has_no_chart_and_breaks_no_page() -> None:
     probe = ProbeRecord(name="checkout", title="GET /", rate=50.0, samples=[])
     empty = dataclasses.replace(record(), probes=[probe], findings=[], window=None)
-    assert "<svg" not in page(empty)
+    assert "Probe checkout" in page(empty)
+    assert chart(run(empty)["probes"][0], run(empty)) == ""
 
 
 @pytest.mark.parametrize("count", [1, 2, 7])
@@ -128,7 +138,7 @@ def many(count: int) -> str:
 
 def test_what_did_not_pass_stands_first_in_the_overview_and_every_link_leads_somewhere() -> None:
     text = many(50)
-    links = re.findall(r'<a href="#(run-\d+)">run (\d+)</a>', text)
+    links = re.findall(r'href="#(run-\d+)">run (\d+)</a>', text)
     assert [int(title) for _, title in links[:7]] == [3, 10, 17, 24, 31, 38, 45]
     assert len(links) == 50
     for anchor, title in links:
@@ -139,11 +149,11 @@ def test_what_did_not_pass_stands_first_in_the_overview_and_every_link_leads_som
 def test_among_many_runs_only_those_that_passed_are_folded() -> None:
     text = many(50)
     folded = re.findall(
-        r'<details class="card folded">\n<summary>\n.*?<h2>run (\d+)</h2>', text, re.DOTALL
+        r'<details class="card folded"[^>]*>\n<summary>\n.*?<h2>run (\d+)</h2>', text, re.DOTALL
     )
     assert len(folded) == 43
     assert all(int(number) % 7 != 3 for number in folded)
-    assert '<details class="card folded">' not in many(8)
+    assert '<details class="card folded"' not in many(8)
 
 
 def test_the_page_is_balanced() -> None:
@@ -164,8 +174,17 @@ def test_cases_of_a_matrix_are_told_apart_everywhere() -> None:
     case = dataclasses.replace(made, scenario=dataclasses.replace(
         made.scenario, matrix={"share": "33%", "grace": "0s"}))  # fmt: skip
     text = page(case, record())
-    assert text.count("[share=33%,grace=0s]") == 2, "in the overview and above the run"
+    found = text.count(f">{made.scenario.title} [share=33%,grace=0s]<")
+    assert found == 2, "in the overview and above the run"
     assert "share=33%,grace=0s" in markdown(document([case], 0.0))
+
+
+def test_another_entry_that_speaks_of_a_snapshot_is_not_the_drills() -> None:
+    taken = dataclasses.replace(record().timeline[0], facts={"snapshot": "shop-1"})
+    made = dataclasses.replace(drill(), timeline=[taken, *drill().timeline])
+    found = run(made)["snapshot"]
+    assert found is not None
+    assert found["name"] == "shop-20260921141200"
 
 
 def test_evidence_is_on_the_page_once() -> None:
@@ -189,7 +208,7 @@ def test_both_measurements_are_shown_and_the_second_one_counts() -> None:
         second, run=RunId("one"), outcome=Outcome.NOT_MEASURED, again=second.run
     )
     text = page(first, dataclasses.replace(second, before="one"))
-    assert "1 passed</span>" in text
-    assert "1 not measured</span>" not in text
+    assert "1 passed</button>" in text
+    assert "1 not measured</button>" not in text
     assert f"measured once more, as run {second.run}" in text
     assert "run one was not measured because the prober was late" in text

@@ -16,7 +16,7 @@ when the creation was accepted. The engine calls `run` with `prove`, which execu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -58,7 +58,7 @@ from resilience.cluster.interface import PODS, Cluster, Object
 from resilience.cluster.stand_in import StandIn
 from resilience.model.scenario import Plan
 from resilience.model.values import Duration
-from resilience.model.verdict import Finding, Result, Unit
+from resilience.model.verdict import Figure, Finding, Result, Unit
 from resilience.model.words import many
 
 TTL = timedelta(hours=4)
@@ -204,6 +204,8 @@ class _Drill:
         value: float | None = None,
         limit: float | None = None,
         unit: Unit | None = None,
+        phases: Mapping[str, float] | None = None,
+        figure: Figure | None = None,
     ) -> None:
         self._report.findings.append(
             Finding(
@@ -215,6 +217,8 @@ class _Drill:
                 value=value,
                 limit=limit,
                 unit=unit,
+                parts=phases or {},
+                figure=figure,
                 place=self._plan.place,
             )
         )
@@ -489,6 +493,8 @@ class _Drill:
             seconds,
             limit=rto.seconds if rto else None,
             unit=Unit.SECONDS,
+            phases={name: spent for name, spent in self._report.seconds.items() if name != WALL},
+            figure=Figure.RTO,
         )
 
 

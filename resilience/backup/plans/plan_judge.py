@@ -23,7 +23,7 @@ from resilience.backup.plans.own_snapshots import Here, advice, others, why_not
 from resilience.backup.store import Store
 from resilience.model.scenario import Plan
 from resilience.model.values import Duration
-from resilience.model.verdict import Finding, Reason, Result, Unit
+from resilience.model.verdict import Figure, Finding, Reason, Result, Unit
 from resilience.model.words import many
 
 UNOPENED = "unopened"
@@ -106,6 +106,7 @@ def _age(plan: Plan, verified: _Newest | None, store: Store, here: Here) -> Find
             measured = f"none of {len(found)} snapshots was ever verified"
         return Finding(
             name="rpo",
+            figure=Figure.RPO,
             result=Result.FAILED,
             promised=promised,
             measured=measured,
@@ -122,6 +123,7 @@ def _age(plan: Plan, verified: _Newest | None, store: Store, here: Here) -> Find
         measured += f"; no snapshot of the plan was ever opened with its identity ({_ADVICE})"
     return Finding(
         name="rpo",
+        figure=Figure.RPO,
         result=result,
         reason=reason,
         promised=promised,

@@ -111,7 +111,7 @@ def _circumstances(
 ) -> list[str]:
     """Pods that disappeared or appeared around that time, and the Warnings written then."""
     around = [entry for entry in timeline if since - BEFORE <= entry.monotonic <= until]
-    pods = [entry for entry in around if entry.what is What.WATCH]
+    pods = [entry for entry in around if _of_a_pod(entry)]
     first = [entry for entry in pods if entry.facts.get("deleted") or not entry.facts.get("ready")]
     rest = [entry for entry in pods if entry not in first]
     chosen = sorted((first + rest)[:MOST_LINES], key=lambda entry: entry.monotonic)
@@ -126,6 +126,12 @@ def _circumstances(
         times = f" ({len(entries)} times)" if len(entries) > 1 else ""
         lines.append(f"{clock(entries[0].monotonic, started)} {entries[0].text}{times}")
     return lines
+
+
+def _of_a_pod(entry: Entry) -> bool:
+    """A change; what was there when the run began did not happen then."""
+    kind, there = entry.facts.get("kind", "Pod"), entry.facts.get("there")
+    return entry.what is What.WATCH and kind == "Pod" and not there
 
 
 def during(steps: Sequence[StepRecord], since: float, until: float) -> str:

@@ -1,7 +1,9 @@
-"""Turns watch events into timeline entries: state changes of Pods, and new Events.
+"""Turns watch events into timeline entries: states of Pods and budgets, and new Events.
 
 Only changes that a person would name are recorded: a Pod appears, becomes ready, stops being
-ready, begins to terminate, is gone, restarts. Events from before the run are ignored.
+ready, begins to terminate, is gone, restarts; a budget lets another number of Pods go. What is
+there when the run begins is recorded once, marked `there`, because lanes and areas of the report
+begin with it; Pods that had finished before are not. Events from before the run are ignored.
 """
 
 from __future__ import annotations
@@ -9,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from resilience.cluster.interface import EVENTS, PODS, Object, Resource, WatchEvent
+from resilience.cluster.interface import BUDGETS, EVENTS, PODS, Object, Resource, WatchEvent
 from resilience.engine.base.timeline import Timeline
 from resilience.kube import objects, readiness
 from resilience.model.timeline import What
+from resilience.model.words import many
 
 
 class Witness:
@@ -22,24 +25,55 @@ class Witness:
         self._timeline = timeline
         self._states: dict[str, tuple[str, int]] = {}
         self._events: dict[str, int] = {}
+        self._allowed: dict[str, int | None] = {}
 
     def __call__(self, resource: Resource, event: WatchEvent, news: bool) -> None:
         if resource == PODS:
             self._pod(event, news)
         elif resource == EVENTS:
             self._event(event, news)
+        elif resource == BUDGETS:
+            self._budget(event, news)
 
     def _pod(self, event: WatchEvent, news: bool) -> None:
         pod = event.object
         state = ("gone" if event.type == "DELETED" else _state(pod), objects.restarts(pod))
         before = self._states.get(objects.uid(pod))
         self._states[objects.uid(pod)] = state
-        if state == before or not news:
+        if state == before or (not news and objects.is_finished(pod)):
             return
         text = f"Pod {objects.title(pod)} {state[0]}"
         if before and state[1] > before[1]:
             text = f"Pod {objects.title(pod)} restarted ({state[1]}), {state[0]}"
-        self._timeline.note(What.WATCH, text, _facts(event), at=event.received)
+        self._timeline.note(
+            What.WATCH,
+            text,
+            {**_facts(event), "state": state[0], **_there(news)},
+            at=event.received,
+        )
+
+    def _budget(self, event: WatchEvent, news: bool) -> None:
+        """None: the budget is gone."""
+        budget = event.object
+        status = budget.get("status") or {}
+        gone = event.type == "DELETED"
+        allowed = None if gone else int(status.get("disruptionsAllowed") or 0)
+        uid = objects.uid(budget)
+        if uid in self._allowed and self._allowed[uid] == allowed:
+            return
+        self._allowed[uid] = allowed
+        says = "gone" if allowed is None else f"lets {many(allowed, 'Pod')} go"
+        facts = {
+            "kind": BUDGETS.kind,
+            "type": event.type,
+            "namespace": objects.namespace(budget),
+            "name": objects.name(budget),
+            "uid": uid,
+            "allowed": allowed,
+            "gone": gone,
+        }
+        self._timeline.note(What.WATCH, f"PodDisruptionBudget {objects.title(budget)} {says}",
+                            {**facts, **_there(news)}, at=event.received)  # fmt: skip
 
     def _event(self, event: WatchEvent, news: bool) -> None:
         obj = event.object
@@ -63,6 +97,10 @@ class Witness:
             },
             at=event.received,
         )
+
+
+def _there(news: bool) -> Mapping[str, bool]:
+    return {} if news else {"there": True}
 
 
 def _named(about: Mapping[str, Any]) -> str:

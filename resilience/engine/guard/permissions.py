@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from resilience.cluster.interface import CONFIGMAPS, LEASES, PODS, REPLICASETS
+from resilience.cluster.interface import BUDGETS, CONFIGMAPS, LEASES, PODS, REPLICASETS
 from resilience.model.scenario import Scenario, Step
 from resilience.model.verb import Right
 
@@ -89,6 +89,9 @@ def of_every_run(namespace: str, journal: str = "") -> Sequence[Right]:
               namespace=namespace),
         Right(verb="list", group="", resource="events", namespace=namespace, optional=True),
         Right(verb="watch", group="", resource="events", namespace=namespace, optional=True),
+        # The report shows how many Pods each budget let go.
+        *(Right(verb=verb, group=BUDGETS.group, resource=BUDGETS.plural, namespace=namespace,
+                optional=True) for verb in ("list", "watch")),
     ]  # fmt: skip
     return [*wanted, *(of_journal(journal) if journal else ())]
 

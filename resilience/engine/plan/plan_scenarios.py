@@ -20,6 +20,7 @@ from resilience.engine.guard.plan_permissions import of_drill, of_plan
 from resilience.engine.plan import scenario_reach
 from resilience.model.scenario import Plan, Scenario, Step
 from resilience.model.step_reach import Reach, union
+from resilience.model.timeline import DRILLED, What
 from resilience.model.values import Duration
 from resilience.model.verb import Family, Phase, Verb
 from resilience.model.verdict import Finding, Result
@@ -191,6 +192,7 @@ def _drill(plan: Plan, context: CheckContext) -> Sequence[Finding]:
     keys, clock = _keys(context), BorrowedClock(context.clock)
     here = Here(cluster=_cluster(plan, context), now=clock.now())
     snapshot = newest(_store(plan), plan, keys, here)
+    _tell(snapshot, context)
     try:
         report = drill.run(
             plan,
@@ -207,6 +209,27 @@ def _drill(plan: Plan, context: CheckContext) -> Sequence[Finding]:
         for text in left_by(context.cluster, str(context.run), clock=patience):
             context.leave(text)
     return report.findings
+
+
+def _tell(snapshot: Any, context: CheckContext) -> None:
+    """Which snapshot it is, for the report. One that cannot be read is left to the drill."""
+    from resilience.backup.format.errors import BackupError
+
+    try:
+        manifest = snapshot.manifest
+        facts = {
+            "name": snapshot.name,
+            "started": snapshot.started.isoformat(),
+            "store": snapshot.store.url,
+            "cluster": manifest.context if manifest else "",
+            "objects": manifest.objects if manifest else snapshot.contents.count,
+            "bytes": (
+                sum(each.size for each in manifest.files) if manifest else snapshot.contents.bytes
+            ),
+        }
+    except BackupError:
+        return
+    context.note(What.NOTE, f"the drill restores snapshot {snapshot.name}", {DRILLED: facts})
 
 
 def _data(plan: Plan, context: Any) -> Any:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from resilience.cluster.errors import ApiError
-from resilience.cluster.interface import EVENTS, PODS, Cluster, Object
+from resilience.cluster.interface import BUDGETS, EVENTS, PODS, Cluster, Object
 from resilience.engine.base import seeds
 from resilience.engine.base.abort import Aborter
 from resilience.engine.base.real_clock import EngineClock
@@ -111,12 +111,14 @@ class RunState:
         return None
 
     def open_views(self) -> None:
-        """Watch Pods and Events of the scenario's namespace from the very beginning."""
+        """Watch Pods, Events and budgets of the scenario's namespace from the very beginning. A run
+        does without the last two where they may not be read."""
         self.views.open(PODS, self.namespace)
-        try:
-            self.views.open(EVENTS, self.namespace)
-        except ApiError as error:
-            self.timeline.note(What.NOTE, f"Events cannot be shown: {error}")
+        for resource, what in ((EVENTS, "Events"), (BUDGETS, "budgets")):
+            try:
+                self.views.open(resource, self.namespace)
+            except ApiError as error:
+                self.timeline.note(What.NOTE, f"{what} cannot be shown: {error}")
 
     def failures(self) -> Sequence[Done]:
         """Failed steps, except optional ones, and flow verbs whose nested step reports the

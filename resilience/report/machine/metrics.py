@@ -59,8 +59,8 @@ def _family(name: str, rows: Sequence[Row]) -> str:
 
 def _rows(record: RunRecord) -> Iterator[Row]:
     passed = record.outcome is Outcome.PASSED
-    file = _escaped(record.scenario.place.file)
-    scenario = f'scenario="{_escaped(record.scenario.id)}",file="{file}"'
+    file = escaped(record.scenario.place.file)
+    scenario = f'scenario="{escaped(record.scenario.id)}",file="{file}"'
     ended = f"{record.started_wall + record.ended - record.started:.3f}"
     yield "run_passed", scenario, "", str(int(passed))
     yield "run_outcome", scenario, f',outcome="{record.outcome.value}"', "1"
@@ -73,7 +73,7 @@ def _rows(record: RunRecord) -> Iterator[Row]:
 
 
 def _promise(scenario: str, finding: Finding) -> Iterator[Row]:
-    label = f',promise="{_escaped(finding.name)}"'
+    label = f',promise="{escaped(finding.name)}"'
     yield "promise_kept", scenario, label, str(int(finding.result is Result.PASSED))
     if finding.value is not None:
         yield "promise_value", scenario, label, f"{finding.value:.9g}"
@@ -86,5 +86,6 @@ def _read(text: str) -> Iterator[Row]:
             yield match[1], match[2], match[3], match[4]
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """A label's value as the text formats want it."""
     return text.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')

@@ -4,38 +4,22 @@ Two panels over one axis of seconds since the run's start. Losses hang from the 
 panel, one column per span, so that a single lost request among hundreds is still visible. Latency
 is drawn on a logarithmic axis, the median as a line, the range up to the slowest as an area. Bands
 are the steps of `when`, triangles the victims; the span in which objectives are judged is framed.
-Colours are CSS classes, so that the page decides on light and dark.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from html import escape
 
 from resilience.model.finding import Kind
 from resilience.model.words import many, percent, span
+from resilience.report.page.scale import LEFT, RIGHT, WIDTH, Scale, axis, caption, clock, head
 from resilience.report.shape import EntryJson, FindingJson, ProbeJson, RunJson, StepJson
 
-WIDTH = 960
-LEFT, RIGHT = 56, 14
 LANES = 34  # room above the panels: a caption, and the triangles
 UPPER, GAP, LOWER, AXIS = 96, 34, 120, 26
 LEAST_LOSS = 3.0  # pixels: a loss is always large enough to see
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """Seconds to pixels."""
-
-    since: float
-    until: float
-
-    def x(self, at: float) -> float:
-        """Pixels from the left."""
-        share = (min(max(at, self.since), self.until) - self.since) / (self.until - self.since)
-        return round(LEFT + share * (WIDTH - LEFT - RIGHT), 1)
 
 
 def chart(probe: ProbeJson, run: RunJson) -> str:
@@ -43,29 +27,38 @@ def chart(probe: ProbeJson, run: RunJson) -> str:
     series = probe["series"]
     if not series["planned"]:
         return ""
-    since = series["since"]
-    scale = Scale(since, max(since + len(series["planned"]) * series["width"], since + 0.1))
+    scale = clock(run)
     top, floor = LANES, LANES + UPPER
     lower, bottom = floor + GAP, floor + GAP + LOWER
     height = bottom + AXIS
     label = escape(f"availability and latency of {probe['name']} over time", quote=True)
     parts = [
-        f'<svg class="chart" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{label}">',
+        head(scale, height, label, _values(probe)),
         *_columns(probe, scale, top, lost=False),
         *_bands(run, scale, bottom),
         *_columns(probe, scale, top, lost=True),
         *_beyond(run, scale, bottom),
         *_promise(run, probe, top),
         *_panel(top, floor, ("100%", "50%", "0%")),
-        _caption(11, "availability"),
+        caption(11, "availability"),
         *_latency(probe, run, scale, lower, bottom),
         *_outages(run, probe, scale, floor),
         *_edges(run, scale, bottom),
         *_victims(run["victims"], scale),
-        *_axis(scale, bottom),
+        *axis(scale, bottom),
         "</svg>",
     ]
     return "\n".join(parts)
+
+
+def _values(probe: ProbeJson) -> str:
+    """What the script shows for a moment, as attributes."""
+    import json
+
+    series = probe["series"]
+    values = {key: series[key] for key in ("since", "width", "planned", "good", "median", "worst")}
+    text = escape(json.dumps({"name": probe["name"], **values}), quote=True)
+    return f' data-values="{text}"'
 
 
 def steps_of(run: RunJson) -> list[StepJson]:
@@ -123,10 +116,6 @@ def _promise(run: RunJson, probe: ProbeJson, top: int) -> Iterator[str]:
             yield _line("limit", LEFT, WIDTH - RIGHT, top + UPPER * (1 - finding["limit"]))
 
 
-def _caption(y: int, text: str) -> str:
-    return f'<text class="caption" x="{LEFT}" y="{y}">{text}</text>'
-
-
 def _panel(top: int, floor: int, marks: Sequence[str]) -> Iterator[str]:
     for index, mark in enumerate(marks):
         y = top + (floor - top) * index / (len(marks) - 1)
@@ -139,7 +128,7 @@ def _latency(probe: ProbeJson, run: RunJson, scale: Scale, top: int, bottom: int
     limits = list(_limits(run, probe))
     seen = [value for value in (*series["median"], *series["worst"]) if value is not None]
     if not seen:
-        yield _caption(top - 8, "latency: no answers")
+        yield caption(top - 8, "latency: no answers")
         yield from _panel(top, bottom, ("", ""))
         return
     low = 10 ** math.floor(math.log10(max(1e-6, min(seen))))
@@ -151,7 +140,7 @@ def _latency(probe: ProbeJson, run: RunJson, scale: Scale, top: int, bottom: int
         return round(bottom - share * (bottom - top), 1)
 
     marks = [span(high / 10**index) for index in range(decades + 1)]
-    yield _caption(top - 8, "latency: median, and up to the slowest")
+    yield caption(top - 8, "latency: median, and up to the slowest")
     yield from _panel(top, bottom, marks)
     for stretch in _stretches(probe):
         points = [
@@ -225,21 +214,6 @@ def _victims(victims: Sequence[EntryJson], scale: Scale) -> Iterator[str]:
             f"<g><title>{victim['at']:+.2f}s: {escape(victim['text'])}</title>"
             f'<path class="victim" d="M{x - 5:.1f} {LANES - 11}h10l-5 9z"/></g>'
         )
-
-
-def _axis(scale: Scale, bottom: int) -> Iterator[str]:
-    step = _round_step((scale.until - scale.since) / 10)
-    at = math.ceil(scale.since / step) * step
-    while at <= scale.until:
-        x = scale.x(at)
-        yield f'<line class="tick" x1="{x}" x2="{x}" y1="{bottom}" y2="{bottom + 4}"/>'
-        yield f'<text class="time" x="{x}" y="{bottom + 17}">{at:+g}s</text>'
-        at = round(at + step, 6)
-
-
-def _round_step(least: float) -> float:
-    base: float = 10.0 ** math.floor(math.log10(least))
-    return next(base * factor for factor in (1, 2, 5, 10) if base * factor >= least)
 
 
 def _line(kind: str, left: float, right: float, y: float) -> str:

@@ -1,0 +1,75 @@
+"""The cases of one scenario by the values of its matrix.
+
+Two values that vary make a grid; any other number a table with a column for each. A value that is
+the same in all cases is said once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from resilience.report.shape import ReportJson, RunJson
+
+Case = tuple[int, RunJson]
+"""A run and its number on the page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matrix:
+    """`axes` are the names of what varies, `fixed` what does not. `rows` and `columns` are the
+    values of two axes, `cells` the cases by (row, column); all three empty for a table."""
+
+    title: str
+    axes: tuple[str, ...]
+    fixed: dict[str, str]
+    cases: list[Case]
+    rows: list[str]
+    columns: list[str]
+    cells: dict[tuple[str, str], Case]
+
+
+def matrices(report: ReportJson) -> list[Matrix]:
+    """Each scenario with at least two cases, in the order of the report."""
+    groups: dict[tuple[str, int], list[Case]] = {}
+    for number, run in enumerate(report["runs"], 1):
+        scenario = run["scenario"]
+        if scenario["matrix"] and not run["again"]:
+            groups.setdefault((scenario["file"], scenario["line"]), []).append((number, run))
+    return [_matrix(cases) for cases in groups.values() if len(cases) > 1]
+
+
+def _matrix(cases: Sequence[Case]) -> Matrix:
+    values: dict[str, list[str]] = {}
+    for _, run in cases:
+        for name, value in run["scenario"]["matrix"].items():
+            values.setdefault(name, []).append(value)
+    axes = tuple(name for name, each in values.items() if len(set(each)) > 1)
+    fixed = {name: each[0] for name, each in values.items() if name not in axes}
+    rows = columns = list[str]()
+    cells: dict[tuple[str, str], Case] = {}
+    if len(axes) == 2:
+        rows, columns = (sorted(set(values[axis]), key=_natural) for axis in axes)
+        for case in cases:
+            matrix = case[1]["scenario"]["matrix"]
+            cells[matrix.get(axes[0], ""), matrix.get(axes[1], "")] = case
+    ordered = sorted(
+        cases, key=lambda each: [_natural(each[1]["scenario"]["matrix"].get(a, "")) for a in axes]
+    )
+    return Matrix(
+        title=cases[0][1]["scenario"]["title"],
+        axes=axes,
+        fixed=fixed,
+        cases=ordered,
+        rows=rows,
+        columns=columns,
+        cells=cells,
+    )
+
+
+def _natural(text: str) -> list[tuple[int, float, str]]:
+    """2 before 10, also inside of `2s` and `10s`."""
+    parts = re.split(r"([0-9]+(?:\.[0-9]+)?)", text)
+    return [(0, float(part), "") if index % 2 else (1, 0.0, part)
+            for index, part in enumerate(parts) if part]  # fmt: skip
