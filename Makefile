@@ -58,8 +58,8 @@ referee-clients: $(VENV)/.test  ## Python clients' own suites against the sandbo
 	$(BIN)/python -m tests.referee.clients --out $(CLIENTS) $(if $(OFFICIAL),--official $(OFFICIAL)) \
 	  $(if $(KR8S),--kr8s $(KR8S)) $(if $(LIGHTKUBE),--lightkube $(LIGHTKUBE))
 
-mutants: $(VENV)/.test  ## small wrong changes to guards, journal, drains and undos: SECONDS_OF_MUTANTS=how long
-	$(BIN)/python -m tests.mutants --seconds $(or $(SECONDS_OF_MUTANTS),1800)
+mutants: $(VENV)/.test  ## small wrong changes to guards, journal, drains and undos: SECONDS_OF_MUTANTS=how long, MUTANTS=more options
+	$(BIN)/python -m tests.mutants --seconds $(or $(SECONDS_OF_MUTANTS),1500) $(MUTANTS)
 
 referee-velero: $(VENV)/.test  ## a real Velero server on the sandbox, both ways: VELERO=binary PLUGINS=folder of its AWS plugin
 	@test -x "$(VELERO)" -a -x "$(PLUGINS)/velero-plugin-for-aws" || \

@@ -15,7 +15,9 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, FunctionType
 from typing import Any
@@ -27,6 +29,23 @@ from tests.mutants.mutations import Mutation
 
 Key = tuple[str, int]
 """File, relative to the root, and first line of a function."""
+
+Loaded = dict[tuple[str, int, str], list[FunctionType]]
+"""The functions that share one code, by its file, first line and name."""
+
+_SLOW = 2
+"""Tests of one file that take too long before the rest of the file is left out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Test:
+    """`name` is pytest's id; `seconds` is how long it takes by itself."""
+
+    __test__ = False
+    name: str
+    seconds: float
+
+
 SURVIVED, KILLED, HUNG, BROKEN = 0, 10, 11, 12
 """How a child ended; BROKEN is a fault of the driver's own, never of a mutation."""
 
@@ -50,23 +69,23 @@ class Session:
         self._root = root
         self._failures = Failures()
         session.config.pluginmanager.register(self._failures)
+        self._functions = loaded(root)
         self.items = {item.nodeid: item for item in session.items}
 
     # -- what each test enters -------------------------------------------------------------------
 
-    def baseline(self, files: set[str], longest: float) -> dict[Key, list[tuple[str, float]]]:
-        """Test and seconds by function, for tests that pass in at most `longest` seconds."""
+    def baseline(self, files: set[str], longest: float) -> dict[Key, list[Test]]:
+        """The tests that enter each function and pass in at most `longest` seconds."""
         with tempfile.NamedTemporaryFile("r") as file:
             pid = self._fork(lambda: self._measure(files, Path(file.name), longest))
             os.waitpid(pid, 0)
             lines = [json.loads(line) for line in file]
-        found: dict[Key, list[tuple[str, float]]] = {}
+        found: dict[Key, list[Test]] = {}
         for line in lines:
             if line["passed"] and line["seconds"] <= longest:
                 for name, first in line["entered"]:
-                    found.setdefault((name, first), []).append((line["test"], line["seconds"]))
-        for tests in found.values():
-            tests.sort(key=lambda test: test[1])
+                    test = Test(name=line["test"], seconds=line["seconds"])
+                    found.setdefault((name, first), []).append(test)
         return found
 
     def _measure(self, files: set[str], out: Path, longest: float) -> int:
@@ -79,12 +98,12 @@ class Session:
             if name is not None:
                 entered.add((name, code.co_firstlineno))
 
-        slow: set[str] = set()
+        slow: Counter[str] = Counter()
         with out.open("w") as file:
             for item in self.items.values():
                 whole = item.nodeid.partition("::")[0]
-                if whole in slow:
-                    continue
+                if slow[whole] == _SLOW:
+                    continue  # its tests start processes, and the next would take as long
                 entered.clear()
                 self._failures.failed = False
                 began = time.monotonic()
@@ -94,8 +113,7 @@ class Session:
                 sys.settrace(None)
                 threading.settrace(None)
                 seconds = time.monotonic() - began
-                if seconds > longest:
-                    slow.add(whole)  # its tests start processes, and the next would take as long
+                slow[whole] += seconds > longest
                 line = {
                     "test": item.nodeid, "passed": not self._failures.failed,
                     "seconds": seconds, "entered": sorted(entered),
@@ -106,15 +124,15 @@ class Session:
 
     # -- one mutation ----------------------------------------------------------------------------
 
-    def start(self, mutation: Mutation, tests: Sequence[str]) -> int:
+    def start(self, mutation: Mutation, tests: Sequence[Test]) -> int:
         """A child that tries a mutation; its exit code is KILLED or SURVIVED."""
         return self._fork(lambda: self._try(mutation, tests))
 
-    def _try(self, mutation: Mutation, tests: Sequence[str]) -> int:
-        exchange(self._root, mutation)
+    def _try(self, mutation: Mutation, tests: Sequence[Test]) -> int:
+        exchange(self._root, self._functions, mutation)
         for test in tests:
             try:
-                self._run([self.items[test]])
+                self._run([self.items[test.name]])
             except (KeyboardInterrupt, SystemExit, pytest.exit.Exception):
                 return KILLED
             if self._failures.failed:
@@ -144,20 +162,25 @@ class Session:
             os.dup2(nothing, descriptor)
 
 
-def exchange(root: Path, mutation: Mutation) -> None:
+def loaded(root: Path) -> Loaded:
+    """Every function of this process whose code is below `root`."""
+    found: Loaded = {}
+    for thing in gc.get_objects():
+        if isinstance(thing, FunctionType):
+            code = thing.__code__
+            if code.co_filename.startswith(str(root)):
+                place = (code.co_filename, code.co_firstlineno, code.co_name)
+                found.setdefault(place, []).append(thing)
+    return found
+
+
+def exchange(root: Path, functions: Loaded, mutation: Mutation) -> None:
     """Put the mutated code into every function that has the original; LookupError if none has."""
     place = (str(root / mutation.file), mutation.first_line, mutation.function)
-    found = [
-        thing
-        for thing in gc.get_objects()
-        if isinstance(thing, FunctionType)
-        and place == (thing.__code__.co_filename, thing.__code__.co_firstlineno,
-                      thing.__code__.co_name)
-    ]  # fmt: skip
-    if not found:
+    if place not in functions:
         raise LookupError(f"no such function: {mutation}")
     code = mutations.code_with(root, mutation)
-    for function in found:
+    for function in functions[place]:
         function.__code__ = code
 
 

@@ -1,36 +1,70 @@
-"""What is mutated, and which tests have to notice: the parts where a wrong clause does harm."""
+"""What is mutated, and which tests have to notice: the parts where a wrong clause does harm.
+
+A room's mutations are tried with that room's tests only, so a rule that only a distant test holds
+counts as held by nobody. Tests that take longer than `LONGEST` by themselves are left out: what
+only a sandbox can show needs a table test beside it.
+"""
 
 from __future__ import annotations
 
-TARGETS = (
-    "resilience/engine/guard",
-    "resilience/engine/journal",
-    "resilience/drain",
-    "resilience/backup/objects/rules.py",
-    "resilience/backup/objects/skips.py",
-    "resilience/actions/undo",
-    "resilience/actions/backups/restore.py::undo",
-    "resilience/actions/workloads/run_job.py::undo",
-    "resilience/actions/nodes/machines.py::undo",
-    "resilience/actions/nodes/node_down.py::undo",
-    "resilience/actions/network/chaos_mesh.py::undo",
-)
-"""Files, folders, and functions of a file."""
+from dataclasses import dataclass
 
-TESTS = (
-    "tests/engine/guard",
-    "tests/engine/journal",
-    "tests/drain",
-    "tests/actions/undo",
-    "tests/actions/nodes",
-    "tests/actions/workloads",
-    "tests/actions/pods",
-    "tests/actions/objects",
-    "tests/actions/network/test_chaos_mesh.py",
-    "tests/actions/backups",
-    "tests/backup/objects",
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """`mutated` are files, folders, and functions of a file (`file.py::function`)."""
+
+    name: str
+    mutated: tuple[str, ...]
+    tests: tuple[str, ...]
+
+
+ROOMS = (
+    Room(
+        name="guard",
+        mutated=("resilience/engine/guard",),
+        tests=("tests/engine/guard",),
+    ),
+    Room(
+        name="journal",
+        mutated=("resilience/engine/journal",),
+        tests=("tests/engine/journal",),
+    ),
+    Room(
+        name="drain",
+        mutated=("resilience/drain",),
+        tests=("tests/drain",),
+    ),
+    Room(
+        name="rules",
+        mutated=("resilience/backup/objects/rules.py", "resilience/backup/objects/skips.py"),
+        tests=("tests/backup/objects",),
+    ),
+    Room(
+        name="undo",
+        mutated=("resilience/actions/undo",),
+        tests=("tests/actions/undo",),
+    ),
+    Room(
+        name="verbs",
+        mutated=(
+            "resilience/actions/backups/restore.py::undo",
+            "resilience/actions/workloads/run_job.py::undo",
+            "resilience/actions/nodes/machines.py::undo",
+            "resilience/actions/nodes/node_down.py::undo",
+            "resilience/actions/network/chaos_mesh.py::undo",
+        ),
+        tests=(
+            "tests/actions/backups",
+            "tests/actions/workloads",
+            "tests/actions/nodes",
+            "tests/actions/network/test_chaos_mesh.py",
+        ),
+    ),
 )
-"""Tests that are tried; those that take longer than `LONGEST` by themselves are left out."""
 
 LONGEST = 4.0
-"""Seconds. After one that takes longer, the rest of its file is left out."""
+"""Seconds, of a traced test. After two tests that take longer, the rest of a file is left out."""
+
+ENOUGH = 10.0
+"""Seconds of tests for one mutation: those of the mirrored file first, then the quickest."""

@@ -75,7 +75,7 @@ def test_a_running_function_gets_the_change(tmp_path: Path, what: str, value: ob
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     assert module.Gate().admits(5, True) == []
-    forks.exchange(tmp_path, mutation)
+    forks.exchange(tmp_path, forks.loaded(tmp_path), mutation)
     assert module.Gate().admits(5, True) == value
     assert sys.modules.get("gate") is None
 
@@ -86,4 +86,4 @@ def test_a_function_that_is_not_loaded_cannot_be_changed(tmp_path: Path) -> None
     other.mkdir()
     mutation = found(other)[0]
     with pytest.raises(LookupError, match="no such function"):
-        forks.exchange(other, mutation)
+        forks.exchange(other, forks.loaded(other), mutation)

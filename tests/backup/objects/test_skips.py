@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from resilience.backup.objects import skips
+from resilience.kube.objects import OURS
 
 
 def thing(api: str, kind: str, **more: Any) -> Any:
@@ -30,6 +31,23 @@ MIRRORED = {"labels": {"endpointslice.kubernetes.io/managed-by":
                        "endpointslicemirroring-controller.k8s.io"}}  # fmt: skip
 BY_PEOPLE = {"labels": {"endpointslice.kubernetes.io/managed-by": "staff",
                         "endpoints.kubernetes.io/managed-by": "cluster-admins"}}  # fmt: skip
+
+
+MIRROR = {"annotations": {"kubernetes.io/config.mirror": "hash"}}
+BOOTSTRAP = {"labels": {"kubernetes.io/bootstrapping": "rbac-defaults"}}
+RBAC = "rbac.authorization.k8s.io"
+OWN = "the permissions of these runs themselves: `resilience rbac` prints them"
+TOKEN = "kubernetes.io/service-account-token"
+
+
+def token(
+    name: str = "robot-token-x7k2p", kind: str = TOKEN, manager: str = "", applied: bool = False
+) -> Any:
+    notes = {"kubernetes.io/service-account.name": "robot"}
+    notes |= {"kubectl.kubernetes.io/last-applied-configuration": "{}"} if applied else {}
+    about: dict[str, Any] = {"name": name, "annotations": notes}
+    about |= {"managedFields": [{"manager": manager}]} if manager else {}
+    return thing("v1", "Secret", metadata=about, type=kind)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +96,36 @@ BY_PEOPLE = {"labels": {"endpointslice.kubernetes.io/managed-by": "staff",
             "persistentVolumeReclaimPolicy": "Delete"}), "provisioned again for its claim"),
         ("provisioned_volume", thing("v1", "PersistentVolume"), "provisioned again for its claim"),
         ("provisioned_volume", thing("v1", "PersistentVolumeClaim"), ""),
+        ("mirror_pod", thing("v1", "Pod", metadata=MIRROR), "the mirror of a static Pod"),
+        ("mirror_pod", thing("v1", "Pod"), ""),
+        ("mirror_pod", thing("v1", "ConfigMap", metadata=MIRROR), ""),
+        ("account_token", token(), "generated for ServiceAccount robot"),
+        ("account_token", token(kind="Opaque"), ""),
+        ("account_token", token() | {"kind": "Own"}, ""),
+        ("account_token", token(name="robot-login"), ""),
+        ("account_token", token(applied=True), ""),
+        ("account_token", token(manager="kube-controller-manager"),
+         "generated for ServiceAccount robot"),
+        ("account_token", token(manager="kubectl-create"), ""),
+        ("account_token", thing("v1", "Secret", type=TOKEN), ""),
+        ("root_certificate", thing("v1", "ConfigMap", metadata={"name": "kube-root-ca.crt"}),
+         "published by the cluster itself"),
+        ("root_certificate",
+         thing("v1", "ConfigMap", metadata={"name": "openshift-service-ca.crt"}),
+         "published by the cluster itself"),
+        ("root_certificate", thing("v1", "ConfigMap"), ""),
+        ("root_certificate", thing("v1", "Secret", metadata={"name": "kube-root-ca.crt"}), ""),
+        ("of_the_moment", thing("v1", "Event"), "describes objects that are gone"),
+        ("of_the_moment", thing("events.k8s.io/v1", "Event"), "describes objects that are gone"),
+        ("of_the_moment", thing("example.com/v1", "Event"), ""),
+        ("of_the_moment", thing("velero.io/v1", "Backup"), "Velero's own bookkeeping"),
+        ("automatic", thing(f"{RBAC}/v1", "ClusterRole", metadata=BOOTSTRAP),
+         "one of the API server's default roles"),
+        ("automatic", thing(f"{RBAC}/v1", "ClusterRole"), ""),
+        ("own_rights", thing(f"{RBAC}/v1", "Role", metadata={"name": f"{OURS}-journal"}), OWN),
+        ("own_rights", thing(f"{RBAC}/v1", "RoleBinding", metadata={"name": OURS}), OWN),
+        ("own_rights", thing(f"{RBAC}/v1", "Role", metadata={"name": f"{OURS}2"}), ""),
+        ("own_rights", thing("v1", "Secret", metadata={"name": OURS}), ""),
     ],
 )  # fmt: skip
 def test_each_clause_of_a_rule_counts(rule: str, obj: Any, left_out: str) -> None:

@@ -1,0 +1,281 @@
+"""What each rule takes away, what it leaves, and that it names exactly what it changed."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from resilience.backup.objects import rules
+from resilience.backup.objects.rules import leave_allocated, with_allocations
+from resilience.cluster.permit.consent_keys import CONSENT, PAUSED
+
+
+def thing(kind: str = "Pod", **more: Any) -> Any:
+    about = {"name": "x", **more.pop("metadata", {})}
+    return {"apiVersion": "v1", "kind": kind, "metadata": about, **more}
+
+
+def applied(rule: str, obj: Any) -> tuple[Any, list[str]]:
+    after = copy.deepcopy(obj)
+    return after, list(getattr(rules, rule)(after))
+
+
+BARE = [rule.apply.__name__ for rule in rules.RULES] + ["service_addresses"]
+
+
+@pytest.mark.parametrize("rule", BARE)
+@pytest.mark.parametrize("nothing", [{}, {"spec": None}, {"spec": {}, "status": {"a": 1}}])
+def test_an_object_that_has_none_of_a_rules_fields_stays_as_it_is(rule: str, nothing: Any) -> None:
+    if rule == "namespace_system_fields":
+        nothing = {}
+    bare = {"apiVersion": "example.com/v1", "kind": "Own", "metadata": {"name": "x"}, **nothing}
+    assert applied(rule, bare) == (bare, [])
+
+
+@pytest.mark.parametrize(
+    ("held", "left", "touched"),
+    [
+        (["foregroundDeletion", "keep.example.com"], ["keep.example.com"], True),
+        (["orphan"], [], True),
+        (["keep.example.com"], ["keep.example.com"], False),
+    ],
+)
+def test_only_finalizers_of_a_deletion_are_removed(held: Any, left: Any, touched: bool) -> None:
+    after, pointers = applied("foreground_finalizers", thing(metadata={"finalizers": held}))
+    assert after["metadata"]["finalizers"] == left
+    assert pointers == (["/metadata/finalizers"] if touched else [])
+
+
+@pytest.mark.parametrize("field", ["labels", "annotations"])
+@pytest.mark.parametrize(
+    ("rule", "kind", "key", "fields"),
+    [
+        ("marks", "Pod", "resilience/restore", ("labels", "annotations")),
+        ("claim_binding", "PersistentVolumeClaim", "pv.kubernetes.io/bind-completed",
+         ("annotations",)),
+        ("rollout_revision", "Deployment", "deployment.kubernetes.io/revision", ("annotations",)),
+        ("namespace_system_fields", "Namespace", "kubernetes.io/metadata.name", ("labels",)),
+        ("consent", "Namespace", CONSENT, ("labels",)),
+        ("consent", "Namespace", PAUSED, ("annotations",)),
+    ],
+)  # fmt: skip
+def test_a_key_that_was_the_only_one_takes_its_holder_with_it(
+    rule: str, kind: str, key: str, fields: tuple[str, ...], field: str
+) -> None:
+    alone, pointers = applied(rule, thing(kind, metadata={field: {key: "v"}}))
+    among, _ = applied(rule, thing(kind, metadata={field: {key: "v", "mine": "v"}}))
+    if field in fields:
+        assert field not in alone["metadata"]
+        assert pointers == [f"/metadata/{field}/{key.replace('/', '~1')}"]
+        assert among["metadata"][field] == {"mine": "v"}
+    else:
+        assert alone["metadata"][field] == {key: "v"}
+        assert pointers == []
+
+
+def pod(*volumes: str, mounts: Any = (), account: str = "") -> Any:
+    spec: dict[str, Any] = {"volumes": [{"name": each} for each in volumes]}
+    spec |= {"serviceAccountName": account} if account else {}
+    spec["containers"] = [{"name": "web", "volumeMounts": [{"name": m} for m in mounts]}]
+    return thing(spec=spec)
+
+
+@pytest.mark.parametrize(
+    ("before", "volumes", "mounts"),
+    [
+        (pod("kube-api-access-x7k2p", mounts=["kube-api-access-x7k2p"]), None, None),
+        (pod("data", "kube-api-access-x", mounts=["data", "kube-api-access-x"]), ["data"],
+         ["data"]),
+        (pod("default-token-x", mounts=["default-token-x"]), None, None),
+        (pod("robot-token-x", mounts=["robot-token-x"], account="robot"), None, None),
+    ],
+)  # fmt: skip
+def test_token_volumes_go_with_their_mounts_and_no_others(
+    before: Any, volumes: Any, mounts: Any
+) -> None:
+    after, pointers = applied("pod_token_volumes", before)
+    (container,) = after["spec"]["containers"]
+    assert names(after["spec"], "volumes") == volumes
+    assert names(container, "volumeMounts") == mounts
+    assert pointers == ["/spec/volumes", "/spec/containers/0/volumeMounts"]
+
+
+def names(holder: Any, field: str) -> list[str] | None:
+    return [each["name"] for each in holder[field]] if field in holder else None
+
+
+@pytest.mark.parametrize(
+    "own", [pod("data", mounts=["data"]), pod("robot-token-x", mounts=["robot-token-x"]), thing()]
+)
+def test_volumes_of_the_users_own_stay(own: Any) -> None:
+    assert applied("pod_token_volumes", own) == (own, [])
+
+
+def test_token_mounts_of_init_containers_go_and_containers_without_mounts_are_no_hindrance() -> (
+    None
+):
+    before = pod("kube-api-access-x")
+    before["spec"] |= {
+        "containers": [{"name": "web"}],
+        "initContainers": [{"name": "first", "volumeMounts": [{"name": "kube-api-access-x"}]}],
+    }
+    after, pointers = applied("pod_token_volumes", before)
+    assert after["spec"]["initContainers"] == [{"name": "first"}]
+    assert after["spec"]["containers"] == [{"name": "web"}]
+    assert "/spec/initContainers/0/volumeMounts" in pointers
+    before["spec"].pop("initContainers")
+    before["spec"]["volumes"].append({"name": "kube-api-access-y"})
+    assert applied("pod_token_volumes", before)[1][0] == "/spec/volumes"
+
+
+def test_a_volume_keeps_its_claims_name_and_loses_the_uid() -> None:
+    reference = {"name": "data", "namespace": "shop", "uid": "u", "resourceVersion": "7"}
+    before = thing("PersistentVolume", spec={"claimRef": reference, "capacity": {}})
+    after, pointers = applied("volume_binding", before)
+    assert after["spec"] == {"claimRef": {"name": "data", "namespace": "shop"}, "capacity": {}}
+    assert pointers == ["/spec/claimRef/uid", "/spec/claimRef/resourceVersion"]
+
+
+@pytest.mark.parametrize("manual", [True, False])
+def test_a_selector_goes_unless_a_user_wrote_it(manual: bool) -> None:
+    labels = {"controller-uid": "u", "app": "x"}
+    spec = {"selector": {"a": "b"}, "template": {"metadata": {"labels": dict(labels)}}}
+    spec |= {"manualSelector": True} if manual else {}
+    after, pointers = applied("job_selector", thing("Job", metadata={"labels": labels}, spec=spec))
+    assert after["metadata"]["labels"] == {"app": "x"}
+    assert after["spec"]["template"]["metadata"]["labels"] == {"app": "x"}
+    assert ("selector" in after["spec"]) is manual
+    assert ("/spec/selector" in pointers) is not manual
+    assert "/spec/template/metadata/labels/controller-uid" in pointers
+
+
+@pytest.mark.parametrize("template", [None, {}, {"metadata": None}, {"metadata": {}}])
+def test_a_job_whose_template_has_no_labels_only_loses_its_selector(template: Any) -> None:
+    before = thing("Job", spec={"selector": {}, "template": template})
+    assert applied("job_selector", before) == (
+        thing("Job", spec={"template": template}), ["/spec/selector"],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "account", "generated"),
+    [
+        ("robot-token-x7k2p", "robot", True),
+        ("robot-dockercfg-x7k2p", "robot", True),
+        ("other-token-x7k2p", "robot", False),
+        ("robot-token-x7k2", "robot", False),
+        ("robot-token-x7k2pp", "robot", False),
+        ("robot-login-x7k2p", "robot", False),
+        ("robot-token-a7k2p", "robot", False),
+        ("-token-x7k2p", "", True),
+    ],
+)
+def test_a_generated_name_is_the_accounts_and_a_random_suffix(
+    name: str, account: str, generated: bool
+) -> None:
+    assert rules.is_generated_name(name, account) is generated
+
+
+@pytest.mark.parametrize(
+    ("held", "left", "pointers"),
+    [
+        (["x-token-x7k2p"], None, ["/secrets"]),
+        (["x-token-x7k2p", "pull"], ["pull"], ["/secrets"]),
+        (["pull"], ["pull"], []),
+        ([], None, []),
+    ],
+)
+def test_an_account_keeps_the_secrets_that_a_user_named(
+    held: list[str], left: Any, pointers: list[str]
+) -> None:
+    before = thing("ServiceAccount", secrets=[{"name": each} for each in held])
+    after, touched = applied("account_tokens", before)
+    assert names(after, "secrets") == left
+    assert touched == pointers
+
+
+def test_a_reference_without_a_name_is_a_users_own() -> None:
+    before = thing("ServiceAccount", secrets=[{}])
+    assert applied("account_tokens", before) == (before, [])
+
+
+TOKEN = "kubernetes.io/service-account-token"
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "left"),
+    [
+        (TOKEN, {"token": "a", "ca.crt": "b", "namespace": "c"}, None),
+        (TOKEN, {"token": "a", "own": "d"}, {"own": "d"}),
+        ("Opaque", {"token": "a"}, {"token": "a"}),
+    ],
+)
+def test_only_a_token_secret_loses_what_is_filled_in_again(kind: str, data: Any, left: Any) -> None:
+    after, pointers = applied("token_content", thing("Secret", type=kind, data=data))
+    assert after.get("data") == left
+    assert bool(pointers) is (kind == TOKEN)
+
+
+SERVICE: dict[str, Any] = {
+    "clusterIP": "10.0.0.1", "clusterIPs": ["10.0.0.1"], "healthCheckNodePort": 32000,
+    "ports": [{"port": 80, "nodePort": 31234}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", ["chosen_addresses", "service_addresses"])
+@pytest.mark.parametrize("headless", [True, False])
+def test_allocated_addresses_go_and_headless_is_a_choice(rule: str, headless: bool) -> None:
+    spec = copy.deepcopy(SERVICE) | ({"clusterIP": "None"} if headless else {})
+    after, pointers = applied(rule, thing("Service", spec=spec))
+    assert after["spec"].get("clusterIP") == ("None" if headless else None)
+    assert ("clusterIPs" in after["spec"]) is headless
+    assert after["spec"]["ports"] == [{"port": 80}]
+    assert "healthCheckNodePort" not in after["spec"]
+    assert "/spec/ports/0/nodePort" in pointers
+
+
+def test_each_way_to_treat_addresses_has_its_own_rule_and_all_others() -> None:
+    every = [rule.name for rule in rules.RULES]
+    chosen, keep, new = (with_allocations(each) for each in ("chosen", "keep", "new"))
+    assert [rule.name for rule in chosen] == every
+    assert [rule.name for rule in keep] == [each for each in every if each != "service addresses"]
+    assert [rule.name for rule in new] == every
+    assert new[0].apply is rules.service_addresses
+    assert chosen[0].apply is rules.chosen_addresses
+
+
+@pytest.mark.parametrize(
+    ("wanted", "left"),
+    [
+        ({}, {"ports": [{"port": 80}, {"port": 53, "protocol": "UDP"}]}),
+        (None, {"ports": [{"port": 80}, {"port": 53, "protocol": "UDP"}]}),
+        ({"clusterIP": "10.0.0.7", "ports": [{"port": 80, "protocol": "TCP", "nodePort": 31000}]},
+         {"clusterIP": "10.0.0.1",
+          "ports": [{"port": 80, "nodePort": 31234}, {"port": 53, "protocol": "UDP"}]}),
+        ({"ports": [{"port": 53, "nodePort": 30053}, {"port": 80}]},
+         {"ports": [{"port": 80}, {"port": 53, "protocol": "UDP"}]}),
+    ],
+)  # fmt: skip
+def test_what_nobody_wanted_is_not_compared_and_what_was_wanted_is(wanted: Any, left: Any) -> None:
+    live = thing("Service", spec=copy.deepcopy(SERVICE), status={"loadBalancer": {}})
+    live["spec"]["ports"].append({"port": 53, "protocol": "UDP", "nodePort": 30053})
+    leave_allocated(live, thing("Service", spec=wanted))
+    assert live == thing("Service", spec=left)
+
+
+def test_a_status_that_is_wanted_is_compared_and_other_kinds_keep_their_addresses() -> None:
+    live = thing("Own", status={"a": 1}, spec=copy.deepcopy(SERVICE))
+    leave_allocated(live, thing("Own", status={"a": 2}))
+    assert live == thing("Own", status={"a": 1}, spec=SERVICE)
+
+
+@pytest.mark.parametrize("spec", [None, {}])
+def test_a_service_without_ports_has_nothing_allocated(spec: Any) -> None:
+    live = thing("Service", spec=spec)
+    leave_allocated(live, thing("Service", spec={"ports": None, "clusterIP": "10.0.0.1"}))
+    assert live == thing("Service", spec=spec)
+    kept = thing("Service", spec={"clusterIP": "10.0.0.2"})
+    leave_allocated(kept, thing("Service", spec={"clusterIP": "10.0.0.1"}))
+    assert kept["spec"] == {"clusterIP": "10.0.0.2"}
