@@ -157,7 +157,7 @@ class _Write:
         }
         if not self._undo:
             self._undo = self._context.will_undo(data, self._text)
-        elif not same(data["fields"], self._recorded["fields"]):
+        elif any(map(_can_grow, made)) or not same(made, self._recorded["fields"]):
             self._context.amend_undo(self._undo, data)
         else:
             return
@@ -166,6 +166,13 @@ class _Write:
     def _forget(self) -> None:
         if self._undo:
             self._context.forget_undo(self._undo)
+
+
+def _can_grow(field: Mapping[str, Any]) -> bool:
+    """Whether someone could add to the value. Then the record must say that it is the answer: of
+    what was only sent, additions count as the server's. A container that the run made is safe."""
+    value = field.get("set")
+    return isinstance(value, dict | list) and bool(value or "was" in field)
 
 
 def _patch(

@@ -8,9 +8,18 @@ from typing import Any
 import pytest
 
 from resilience.actions.undo import finalizers, object_undo
-from resilience.cluster.interface import CONFIGMAPS, DEPLOYMENTS, NAMESPACES, PODS, Object
+from resilience.cluster.errors import Forbidden
+from resilience.cluster.interface import (
+    CONFIGMAPS,
+    DEPLOYMENTS,
+    NAMESPACES,
+    NODES,
+    PODS,
+    Object,
+)
 from resilience.engine.journal.undo_context import Undoing
 from resilience.kube import objects
+from resilience.kube.clock import of_stamp
 from resilience.model.values import RunId
 from resilience.verbs.context import ActionFailed
 from tests.engine.helpers import World, world
@@ -93,3 +102,78 @@ def test_a_namespace_says_itself_what_it_waits_for(here: World) -> None:
     space = here.cluster.put(NAMESPACES, {"metadata": {"name": "a"}, "status": status})
     assert finalizers.of(here.cluster, NAMESPACES, space) == [says]
     assert objects.name(space) == "a"
+
+
+LEFT = "2023-11-14T22:15:00Z"
+
+
+def leaving(**more: Any) -> Object:
+    meta = {"name": "web-1", "namespace": "shop", "finalizers": [HOLD, "orphan"],
+            "deletionTimestamp": LEFT, **more.pop("metadata", {})}  # fmt: skip
+    return {"metadata": meta, **more}
+
+
+def state(**states: Any) -> Any:
+    return {"status": {"containerStatuses": [{"state": states}]}}
+
+
+RUNS, ENDED = state(running={}), state(terminated={})
+
+
+@pytest.mark.parametrize(
+    ("pod", "late", "is_held"),
+    [
+        (leaving(**ENDED), 0.0, True),
+        (leaving(**RUNS), 0.0, False),
+        (leaving(**RUNS), finalizers.LATE, False),
+        (leaving(**RUNS), finalizers.LATE + 1, True),
+        (leaving(), 0.0, True),
+        (leaving(status={"containerStatuses": [{"state": None}]}), 0.0, True),
+        (leaving(status={"containerStatuses": [{}, {"state": {"running": {}}}]}), 0.0, False),
+        (leaving(metadata={"deletionTimestamp": None}, **ENDED), 99.0, False),
+        (leaving(metadata={"finalizers": ["orphan"]}, **ENDED), 0.0, False),
+        (leaving(metadata={"finalizers": None}, **ENDED), 0.0, False),
+    ],
+)
+def test_a_pod_is_held_when_its_time_is_up_and_a_finalizer_remains(
+    here: World, pod: Object, late: float, is_held: bool
+) -> None:
+    here.cluster.put(PODS, pod)
+    here.cluster.now = lambda: of_stamp(LEFT) + late  # type: ignore[method-assign]
+    owner: Object = {"metadata": {"name": "web", "namespace": "shop"}}
+    told = [f"Pod shop/web-1 is held by its finalizer {HOLD}"] if is_held else []
+    assert finalizers.stuck(here.cluster, DEPLOYMENTS, owner) == told
+    space: Object = {"metadata": {"name": "shop"}}
+    assert finalizers.stuck(here.cluster, NAMESPACES, space) == told
+    elsewhere: Object = {"metadata": {"name": "shop", "namespace": "default"}}
+    assert finalizers.stuck(here.cluster, CONFIGMAPS, elsewhere) == []
+
+
+def test_what_is_in_no_namespace_has_no_pods(here: World) -> None:
+    here.cluster.put(PODS, leaving(**ENDED))
+    before = len(here.cluster.calls)
+    assert finalizers.stuck(here.cluster, NODES, {"metadata": {"name": "n"}}) == []
+    assert len(here.cluster.calls) == before
+
+
+def test_pods_that_may_not_be_listed_explain_nothing(here: World) -> None:
+    here.cluster.put(PODS, leaving(**ENDED))
+    here.cluster.faults.append(lambda method, path: Forbidden(403, "no"))
+    owner: Object = {"metadata": {"name": "web", "namespace": "shop"}}
+    assert finalizers.stuck(here.cluster, DEPLOYMENTS, owner) == []
+
+
+def test_an_object_that_has_gone_meanwhile_is_held_by_nothing(here: World) -> None:
+    gone: Object = {"metadata": {"name": "gone", "namespace": "shop"}}
+    assert finalizers.of(here.cluster, CONFIGMAPS, gone) == ["it has just gone"]
+
+
+def test_a_namespaces_own_finalizer_counts_beside_those_of_its_metadata(here: World) -> None:
+    body = {"metadata": {"name": "b", "finalizers": [HOLD]}, "spec": {"finalizers": ["kubernetes"]}}
+    space = here.cluster.put(NAMESPACES, body)
+    assert finalizers.of(here.cluster, NAMESPACES, space) == [
+        f"its finalizer {HOLD} is not removed"
+    ]
+    here.cluster.change(NAMESPACES, "", "b", lambda obj: obj["metadata"].pop("finalizers"))
+    told = ["it waits for what it owns (kubernetes)"]
+    assert finalizers.of(here.cluster, NAMESPACES, space) == told
