@@ -15,6 +15,7 @@ from resilience.cluster.interface import Object
 from resilience.model.quantity import parse_quantity
 
 Amounts = Mapping[str, Fraction]
+_NOTHING = Fraction(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +27,29 @@ class Homeless:
 
 
 def demand(pod: Object) -> dict[str, Fraction]:
-    """What the scheduler counts: the sum of the containers, or the largest init container,
-    plus overhead, and one Pod."""
+    """What the scheduler counts: containers with sidecars, or the most that starting takes, if that
+    is more; or what the Pod itself requests; plus overhead, and one Pod (`PodRequests` in
+    k8s.io/component-helpers/resource/helpers.go)."""
     spec = pod["spec"]
-    total = _sum(_requests(c) for c in spec.get("containers") or ())
-    for container in spec.get("initContainers") or ():
-        one = _requests(container)
-        if container.get("restartPolicy") == "Always":
-            total = _sum((total, one))
-        else:
-            total = {
-                k: max(total.get(k, Fraction(0)), one.get(k, Fraction(0))) for k in {*total, *one}
-            }
+    running = _sum(_requests(c) for c in spec.get("containers") or ())
+    total = {**_with_start(running, spec.get("initContainers") or ()), **_requests(spec)}
     return _sum((total, _amounts(spec.get("overhead") or {}), {"pods": Fraction(1)}))
+
+
+def _with_start(running: Amounts, first: Iterable[Object]) -> dict[str, Fraction]:
+    """A sidecar runs beside what starts after it, and beside the containers."""
+    sidecars, starting = dict[str, Fraction](), dict[str, Fraction]()
+    for container in first:
+        one = _sum((sidecars, _requests(container)))
+        starting = _larger(starting, one)
+        if container.get("restartPolicy") == "Always":
+            sidecars = one
+    return _larger(_sum((running, sidecars)), starting)
+
+
+def _larger(one: Amounts, other: Amounts) -> dict[str, Fraction]:
+    names = {*one, *other}
+    return {name: max(one.get(name, _NOTHING), other.get(name, _NOTHING)) for name in names}
 
 
 def homeless(
@@ -82,7 +93,7 @@ def _obstacle(pod: Object, node: Object, need: Amounts, free: Amounts) -> str:
     if any(labels.get(key) != value for key, value in wanted.items()):
         return "node(s) didn't match Pod's node affinity/selector"
     for name, amount in sorted(need.items()):
-        if amount > free.get(name, Fraction(0)):
+        if amount > max(free.get(name, _NOTHING), _NOTHING):
             return "Too many pods" if name == "pods" else f"Insufficient {name}"
     return ""
 
@@ -120,15 +131,15 @@ def _sum(parts: Iterable[Amounts]) -> dict[str, Fraction]:
     total: dict[str, Fraction] = {}
     for part in parts:
         for name, amount in part.items():
-            total[name] = total.get(name, Fraction(0)) + amount
+            total[name] = total.get(name, _NOTHING) + amount
     return total
 
 
 def _take(free: dict[str, Fraction], need: Amounts) -> None:
     for name, amount in need.items():
-        free[name] = free.get(name, Fraction(0)) - amount
+        free[name] = free.get(name, _NOTHING) - amount
 
 
 def _size(pod: Object) -> tuple[Fraction, Fraction]:
     need = demand(pod)
-    return need.get("cpu", Fraction(0)), need.get("memory", Fraction(0))
+    return need.get("cpu", _NOTHING), need.get("memory", _NOTHING)

@@ -168,7 +168,8 @@ class _Drain:
             now = self.clock.monotonic()
             if self.options.all_or_nothing and self.ledger.refused and not self.ledger.begun:
                 return self._result("nothing was evicted, because another Pod was refused")
-            if (self.ledger.done and not self.flights) or now >= self.deadline:
+            done = self.ledger.done and not self.flights and not self.inbox
+            if done or now >= self.deadline:
                 return self._result("")
             self._send(now)
             self._ask(now)
@@ -232,7 +233,6 @@ class _Drain:
             self.ledger.book(uid, reply, self.clock.monotonic())
 
     def _result(self, refused: str) -> DrainResult:
-        self._look()
         now = self.clock.monotonic()
         self.ledger.close(refused, self._node_trouble, now)
         seconds = now - self.began

@@ -89,12 +89,13 @@ class Ledger:
 
     def _sort_again(self) -> None:
         """Budgets were added, removed or now cover other Pods: every waiting Pod is queued
-        again.
+        again. What is tried again later keeps its time: the server may have set it.
         """
         self._queues.clear()
         self._queue_of.clear()
+        resting = {uid for _, uid in self._later}
         for uid, pod in self._waiting.items():
-            if uid not in self._flying:
+            if uid not in self._flying and uid not in resting:
                 self._queue(pod)
 
     def _queue(self, pod: Object) -> None:
@@ -156,7 +157,8 @@ class Ledger:
         record.reason, record.gone = "", now
         self._stop_waiting(uid)
         self._accepted.discard(uid)
-        self._on_change(record)
+        if uid not in self._flying:  # else its answer says whose doing it was
+            self._on_change(record)
 
     def _stop_waiting(self, uid: str) -> None:
         self._waiting.pop(uid, None)
@@ -170,7 +172,7 @@ class Ledger:
         """The Pods to evict now; each is booked as in flight."""
         while self._later and self._later[0][0] <= now:
             uid = heapq.heappop(self._later)[1]
-            if uid in self._waiting and uid not in self._flying:
+            if uid in self._waiting:
                 self._queue(self._waiting[uid])
         taken: list[Object] = []
         for queue in list(self._queues.values()):
@@ -186,41 +188,37 @@ class Ledger:
 
     def book(self, uid: str, reply: Reply, now: float) -> None:
         """One answer has arrived."""
-        allowance = self._flying.pop(uid)
-        record = self._records[uid]
-        if allowance is not None and reply.answer is not Answer.ACCEPTED:
-            allowance.give_back(record.name)
-        elif allowance is not None:
-            allowance.accept(record.name, now)
-        match reply.answer:
-            case Answer.ACCEPTED | Answer.LEAVING:
-                self._accept(uid, reply, now)
-            case Answer.GONE:
-                self._stop_waiting(uid)
-                if record.gone is None:
-                    self._accepted.add(uid)
-            case Answer.CLOSED:
-                record.rejected += 1
-                if allowance is not None:
-                    allowance.close(now + reply.wait, reply.words, firmly=reply.firm)
-                self._again(uid, now if allowance is not None else now + reply.wait, reply.words)
-            case Answer.AGAIN:
-                self._again(uid, now + reply.wait, reply.words)
-            case Answer.NEVER:
-                record.state, record.reason = State.FAILED, reply.words
-                self._stop_waiting(uid)
-                self._on_change(record)
+        allowance, record = self._flying.pop(uid), self._records[uid]
+        record.rejected += reply.answer is Answer.CLOSED
+        if allowance is not None:
+            _settle(allowance, record, reply, now)
+        if record.gone is not None:
+            self._went_first(record, reply)
+        elif reply.answer in (Answer.ACCEPTED, Answer.LEAVING):
+            self._accept(uid, reply, now)
+        elif reply.answer is Answer.GONE:
+            self._stop_waiting(uid)
+            self._accepted.add(uid)
+        elif reply.answer is Answer.NEVER:
+            record.state, record.reason = State.FAILED, reply.words
+            self._stop_waiting(uid)
+            self._on_change(record)
+        else:
+            by_budget = reply.answer is Answer.CLOSED and allowance is not None
+            self._again(uid, now if by_budget else now + reply.wait, reply.words)
+
+    def _went_first(self, record: PodDrain, reply: Reply) -> None:
+        """The watch was faster than the answer, which says whose doing it was."""
+        if reply.answer is Answer.ACCEPTED:
+            record.asked, record.state = record.gone, State.EVICTED
+        self._on_change(record)
 
     def _again(self, uid: str, when: float, words: str) -> None:
-        if uid in self._waiting:
-            self._records[uid].reason = words
-            heapq.heappush(self._later, (when, uid))
+        self._records[uid].reason = words
+        heapq.heappush(self._later, (when, uid))
 
     def _accept(self, uid: str, reply: Reply, now: float) -> None:
         record = self._records[uid]
-        if record.gone is not None:  # The watch was faster than the answer.
-            record.asked, record.state = record.gone, State.EVICTED
-            return
         record.asked = now
         record.state = State.LEAVING
         record.reason = reply.words or "its eviction was accepted"
@@ -262,3 +260,13 @@ class Ledger:
     def records(self) -> Sequence[PodDrain]:
         """By namespace and name."""
         return sorted(self._records.values(), key=lambda pod: (pod.namespace, pod.name, pod.uid))
+
+
+def _settle(allowance: Allowance, record: PodDrain, reply: Reply, now: float) -> None:
+    """Book an answer on the account of the budget that the eviction spent from."""
+    if reply.answer is Answer.ACCEPTED:
+        allowance.accept(record.name, now)
+    else:
+        allowance.give_back(record.name)
+    if reply.answer is Answer.CLOSED:
+        allowance.close(now + reply.wait, reply.words, firmly=reply.firm)

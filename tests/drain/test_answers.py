@@ -16,7 +16,10 @@ from resilience.cluster.errors import (
     Throttled,
     Unreachable,
 )
-from resilience.drain.answers import POLL, TRY_AGAIN, Answer, Reply, reading
+from resilience.cluster.interface import PODS
+from resilience.drain.answers import POLL, TRY_AGAIN, Answer, Reply, evict, reading
+from tests.drain.objects import pod
+from tests.engine.fakes import FakeClock, FakeCluster
 
 EXHAUSTED = {
     "details": {"causes": [{"reason": "DisruptionBudget", "message": "The budget needs 3"}]}
@@ -51,3 +54,27 @@ TWO = "This pod has more than one PodDisruptionBudget, which the eviction subres
 )
 def test_an_answer_means(error: ClusterError, reply: Reply) -> None:
     assert reading(error) == reply
+
+
+@pytest.mark.parametrize(
+    ("causes", "words"),
+    [
+        ([{"message": "one"}, {"message": "two"}], "one; two"),
+        ([{"reason": "r"}, {"message": ""}, {"message": "two"}], "two"),
+        ([{"reason": "r"}], "Cannot evict"),
+        ([], "Cannot evict"),
+    ],
+)
+def test_the_words_of_a_refusal_are_those_of_its_causes(causes: Any, words: str) -> None:
+    error = Throttled(429, "Cannot evict", status={"details": {"causes": causes}})
+    assert reading(error).words == words
+
+
+def test_an_eviction_is_sent_with_its_grace_and_answered() -> None:
+    cluster = FakeCluster(FakeClock())
+    one = cluster.put(PODS, pod("a"))
+    assert evict(cluster, one, 7) == Reply(Answer.ACCEPTED)
+    assert cluster.have(PODS, "a", "shop")["metadata"]["deletionGracePeriodSeconds"] == 7
+    assert cluster.calls == [("POST", "/api/v1/namespaces/shop/pods/a/eviction")]
+    cluster.remove(PODS, "shop", "a")
+    assert evict(cluster, one, None) == Reply(Answer.GONE)

@@ -179,12 +179,12 @@ def test_a_budget_without_a_selector_covers_nothing() -> None:
 def test_a_budget_covers_its_own_namespace_only() -> None:
     elsewhere = pod("web-1")
     elsewhere["metadata"]["namespace"] = "other"
-    assert not selects(budget(), elsewhere)
+    assert selects(budget(), elsewhere) is False
 
 
 @pytest.mark.parametrize("phase", ["Pending", "Succeeded", "Failed"])
 def test_pods_that_do_not_run_cost_nothing(phase: str) -> None:
-    assert not needs_budget(pod("web-1", phase=phase), budget())
+    assert needs_budget(pod("web-1", phase=phase), budget()) is False
 
 
 def test_a_running_pod_that_is_not_ready_is_free_while_the_budget_is_healthy() -> None:
@@ -192,4 +192,156 @@ def test_a_running_pod_that_is_not_ready_is_free_while_the_budget_is_healthy() -
     assert not needs_budget(sick, budget(healthy=2, desired=2))
     assert needs_budget(sick, budget(healthy=1, desired=2))
     assert needs_budget(sick, budget(healthy=0, desired=0))
-    assert not needs_budget(sick, budget(healthy=1, desired=2, policy="AlwaysAllow"))
+    assert needs_budget(sick, budget(healthy=1, desired=2, policy="AlwaysAllow")) is False
+
+
+def without(obj: Any, field: str) -> Any:
+    """A copy with null in place of the field."""
+    return {**obj, field: None}
+
+
+def test_a_budget_or_pod_that_is_hardly_written_is_read_as_covering_nothing() -> None:
+    assert selects(without(budget(), "spec"), pod("web-1")) is False
+    assert selects(budget(), pod("web-1")) is True
+    unlabelled = pod("web-1")
+    unlabelled["metadata"]["labels"] = None
+    assert selects(budget(), unlabelled) is False
+    assert selects(budget(selector={}), unlabelled) is True
+
+
+@pytest.mark.parametrize(
+    ("one", "status", "needs"),
+    [
+        (pod("a"), {}, True),
+        (pod("a", deletionTimestamp="2026-01-01T00:00:00Z"), {}, False),
+        (without(pod("a"), "status"), {}, True),
+        (pod("a", ready=False), {"currentHealthy": 2, "desiredHealthy": 2}, False),
+        (pod("a", ready=False), {"currentHealthy": 3, "desiredHealthy": 2}, False),
+        (pod("a", ready=False), {"currentHealthy": 1, "desiredHealthy": 1}, False),
+        (pod("a", ready=False), {"currentHealthy": 0, "desiredHealthy": 1}, True),
+        (pod("a", ready=False), {"currentHealthy": 1}, True),
+        (pod("a", ready=False), {"desiredHealthy": 1}, True),
+        (pod("a", ready=False), None, True),
+    ],
+)
+def test_an_eviction_costs_what_the_api_server_says(one: Any, status: Any, needs: bool) -> None:
+    assert needs_budget(one, {**budget(), "status": status}) is needs
+
+
+@pytest.mark.parametrize(
+    ("status", "generation", "free"),
+    [
+        ({"disruptionsAllowed": 2, "observedGeneration": 1}, 1, 2),
+        ({"disruptionsAllowed": 2, "observedGeneration": 2}, 1, 2),
+        ({"disruptionsAllowed": 2, "observedGeneration": 1}, 2, 0),
+        ({"disruptionsAllowed": 2}, 1, 0),
+        ({"disruptionsAllowed": 2}, None, 2),
+        ({"disruptionsAllowed": None}, None, 0),
+        (None, None, 0),
+    ],
+)
+def test_a_status_counts_once_it_is_of_the_present_generation(
+    status: Any, generation: Any, free: int
+) -> None:
+    made = {**budget(generation=generation), "status": status}
+    assert Allowance(made).free(NOW) == free
+
+
+def test_a_refusal_ends_at_its_time() -> None:
+    account = Allowance(budget(allowed=1))
+    account.close(NOW + 5, "no", firmly=False)
+    assert [account.free(NOW + later) for later in (4.9, 5.0)] == [0, 1]
+
+
+def test_an_event_clears_a_refusal_and_its_words_at_once() -> None:
+    account = Allowance(budget(allowed=1))
+    account.close(NOW + 5, "no", firmly=False)
+    account.update({**budget(allowed=1), "status": {"disruptionsAllowed": 1,
+                                                    "observedGeneration": 1}})  # fmt: skip
+    assert account.free(0.5) == 1, "on a clock that has just begun, too"
+    assert account.words() == "budget web needs 0 healthy pods and has 0 currently"
+
+
+@pytest.mark.parametrize("status", [None, {}, {"disruptedPods": None}])
+def test_a_version_without_entries_accounts_for_nothing(status: Any) -> None:
+    account = Allowance(budget(allowed=2))
+    account.spend("web-1", NOW)
+    account.update({**budget(allowed=2), "status": status})
+    assert account.spent.keys() == {"web-1"}
+    assert account.words() == "budget web needs 0 healthy pods and has 0 currently"
+
+
+@pytest.mark.parametrize(
+    ("asked", "doubted"),
+    [(float("-inf"), True), (NOW + DOUBT, True), (NOW + DOUBT + 0.1, False)],
+)
+def test_a_budget_is_requested_once_in_a_while(asked: float, doubted: bool) -> None:
+    account = Allowance(budget(allowed=1))
+    account.spend("web-1", NOW)
+    account.accept("web-1", NOW)
+    account.asked = asked
+    assert account.in_doubt(NOW + 2 * DOUBT) is doubted
+
+
+def test_what_the_server_does_not_allow_needs_no_request() -> None:
+    account = Allowance(budget(allowed=0))
+    assert account.in_doubt(NOW) is False
+    account = Allowance(budget(allowed=1))
+    account.spend("web-1", NOW)
+    account.spend("web-2", NOW)
+    account.accept("web-2", NOW)
+    assert account.in_doubt(NOW + DOUBT) is True, "one of them is enough"
+
+
+@pytest.mark.parametrize(
+    ("accepted", "left"),
+    [(NOW - 1, set()), (NOW, {"web-1"}), (NOW + 1, {"web-1"}), (None, {"web-1"})],
+)
+def test_an_answer_accounts_for_what_was_accepted_before_the_question(
+    accepted: float | None, left: set[str]
+) -> None:
+    account = Allowance(budget(allowed=1))
+    account.spend("web-1", NOW - 2)
+    if accepted is not None:
+        account.accept("web-1", accepted)
+    account.answered(budget(allowed=1, version=9), NOW)
+    assert account.spent.keys() == left
+
+
+@pytest.mark.parametrize(
+    ("new", "known", "taken"),
+    [
+        ("9", "10", False),
+        ("10", "9", True),
+        ("10", "10", True),
+        ("x", "10", True),
+        ("9", "x", True),
+    ],
+)
+def test_the_newer_version_counts_and_one_that_is_no_number_is_taken(
+    new: Any, known: Any, taken: bool
+) -> None:
+    account = Allowance(budget(allowed=1, version=known))
+    account.update(budget(allowed=2, version=new))
+    assert account.free(NOW) == (2 if taken else 1)
+
+
+def test_entries_of_an_older_version_still_account_for_their_pods() -> None:
+    account = Allowance(budget(allowed=2, version=9))
+    account.spend("web-1", NOW)
+    account.update(budget(allowed=9, version=8, disrupted={"web-1": "t"}))
+    assert account.free(NOW) == 2
+
+
+def test_accepting_or_giving_back_what_was_never_spent_changes_nothing() -> None:
+    account = Allowance(budget(allowed=1))
+    account.accept("web-1", NOW)
+    account.give_back("web-1")
+    assert account.free(NOW) == 1
+
+
+def test_a_budget_that_allows_less_than_is_under_way_has_nothing_free() -> None:
+    account = Allowance(budget(allowed=1))
+    account.spend("web-1", NOW)
+    account.spend("web-2", NOW)
+    assert account.free(NOW) == 0

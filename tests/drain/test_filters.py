@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from resilience.backup.data.helper_pod import helper
-from resilience.drain.filters import Allow, Decision, Fate, decide
+from resilience.drain.filters import Allow, Decision, Fate, controller_of, decide, leaving
 from tests.drain.objects import pod
 
 EMPTY_DIR = ({"name": "cache", "emptyDir": {}},)
@@ -75,3 +75,23 @@ def test_a_backups_volume_helper_goes_though_it_is_bare_and_other_helpers_stay()
     assert decide(pod(name, owner=None, labels=ours), Allow()).fate is Fate.EVICT
     assert decide(pod(name, owner=None), Allow()).fate is Fate.REFUSE
     assert decide(pod("resilience-prober", owner=None, labels=ours), Allow()).fate is Fate.REFUSE
+
+
+def test_a_pod_that_is_hardly_written_is_refused_as_a_bare_one() -> None:
+    odd = {"metadata": {"name": "x", "ownerReferences": None, "annotations": None},
+           "spec": {"volumes": None}, "status": None}  # fmt: skip
+    assert "bare: true" in decide(odd, Allow()).reason
+    assert decide(odd, Allow(bare=True)) == Decision(Fate.EVICT)
+
+
+def test_the_controller_is_the_owner_that_says_so() -> None:
+    two = pod("a")
+    two["metadata"]["ownerReferences"].insert(0, {"kind": "Other", "uid": "u"})
+    assert controller_of(two) == {"kind": "ReplicaSet", "apiVersion": "apps/v1", "controller": True}
+    assert controller_of(pod("a", owner=None)) is None
+
+
+def test_what_leaves_a_node_is_what_a_drain_evicts_when_all_is_allowed() -> None:
+    bare, cached = pod("bare", owner=None), pod("cached", volumes=EMPTY_DIR)
+    daemon = pod("log-1", owner="DaemonSet")
+    assert leaving([bare, daemon, cached, pod("web-1")]) == [bare, cached, pod("web-1")]

@@ -30,6 +30,10 @@ def taken(ledger: Ledger, now: float = NOW) -> list[str]:
     return [p["metadata"]["name"] for p in ledger.take(now)]
 
 
+def is_done(ledger: Ledger) -> bool:
+    return ledger.done
+
+
 def ledger_of(*budgets: Object) -> tuple[Ledger, list[PodDrain]]:
     changes: list[PodDrain] = []
     ledger = Ledger(by_rules, changes.append)
@@ -233,3 +237,339 @@ def test_those_that_are_not_ready_go_first() -> None:
     ledger, _ = ledger_of(budget(allowed=1, healthy=0, desired=2))
     meet(ledger, pod("a"), pod("b", ready=False))
     assert taken(ledger) == ["b"]
+
+
+# ----- budgets that come, change and go while Pods wait
+
+
+def changed(ledger: Ledger, obj: Object, kind: str = "MODIFIED") -> None:
+    ledger.budget_changed(WatchEvent(kind, obj, NOW))
+
+
+def test_budgets_that_are_known_only_after_the_pods_hold_them_back() -> None:
+    ledger, _ = ledger_of()
+    meet(ledger, pod("a"))
+    ledger.budgets_are([budget(allowed=0)])
+    assert taken(ledger) == []
+
+
+def test_a_budget_that_is_created_meanwhile_holds_them_back() -> None:
+    ledger, _ = ledger_of()
+    meet(ledger, pod("a"))
+    changed(ledger, budget(allowed=0), "ADDED")
+    assert taken(ledger) == []
+
+
+@pytest.mark.parametrize("answer", [Answer.ACCEPTED, Answer.LEAVING, Answer.GONE, Answer.NEVER])
+def test_what_is_settled_is_not_sent_again_when_budgets_change(answer: Answer) -> None:
+    ledger, _ = ledger_of()
+    meet(ledger, pod("a"))
+    taken(ledger)
+    ledger.book("uid-a", Reply(answer), NOW)
+    changed(ledger, budget(allowed=9), "ADDED")
+    assert taken(ledger) == []
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_budget_whose_selector_changes_covers_other_pods_from_then_on(answered: bool) -> None:
+    ledger, _ = ledger_of(budget(allowed=0))
+    meet(ledger, pod("a"), pod("x", app="other"))
+    now_other = budget(allowed=0, selector={"matchLabels": {"app": "other"}}, version=2)
+    if answered:
+        ledger.budget_answered(now_other, NOW)
+    else:
+        changed(ledger, now_other)
+    assert taken(ledger) == ["a"]
+
+
+def test_numbers_that_change_leave_the_order_of_those_who_wait() -> None:
+    """Sorting again would put the Pods back into the order in which they were met."""
+    ledger, _ = ledger_of(budget(allowed=0, healthy=1, desired=2))
+    meet(ledger, pod("a"), pod("b", ready=False))
+    ledger.pod_changed(WatchEvent("MODIFIED", pod("a", ready=False), NOW), NOW)
+    changed(ledger, budget(allowed=1, healthy=1, desired=2, version=2))
+    assert taken(ledger) == ["b"]
+    ledger.book("uid-b", Reply(Answer.NEVER), NOW)
+    ledger.budget_answered(budget(allowed=1, healthy=1, desired=2, version=3), NOW)
+    assert taken(ledger) == ["a"]
+
+
+def test_an_answer_about_a_budget_that_is_gone_changes_nothing() -> None:
+    ledger, _ = ledger_of(budget(allowed=0))
+    meet(ledger, pod("a"))
+    changed(ledger, budget(allowed=0), "DELETED")
+    ledger.budget_answered(budget(allowed=0), NOW)
+    assert taken(ledger) == ["a"]
+
+
+def test_entries_of_a_new_budgets_first_version_are_old_ones() -> None:
+    """The Pod of that name was evicted before: it does not account for the one sent now."""
+    ledger, _ = ledger_of(budget(allowed=1, disrupted={"a": "t"}))
+    meet(ledger, pod("a"), pod("b"))
+    assert taken(ledger) == ["a"]
+    changed(ledger, budget(allowed=1, disrupted={"a": "t"}, version=2))
+    assert taken(ledger) == []
+
+
+def test_only_a_budget_that_somebody_waits_for_is_doubted() -> None:
+    several = [budget("one", allowed=1), budget("two", allowed=1)]
+    ledger, _ = ledger_of(*several)
+    meet(ledger, pod("a"))
+    assert ledger.in_doubt(NOW + DOUBT) == []
+    ledger, _ = ledger_of(budget(allowed=1))
+    meet(ledger, pod("a"), pod("b"), pod("x", app="other"))
+    assert ledger.in_doubt(NOW) == [], "nothing was sent yet"
+    assert taken(ledger) == ["a", "x"]
+    ledger.book("uid-a", ACCEPTED, NOW)
+    assert ledger.in_doubt(NOW + DOUBT) == [("shop", "web")]
+
+
+# ----- answers
+
+
+def test_a_refused_eviction_is_given_back_to_its_budget() -> None:
+    ledger, _ = ledger_of(budget(allowed=1))
+    meet(ledger, pod("a"), pod("b"))
+    assert taken(ledger) == ["a"]
+    ledger.book("uid-a", Reply(Answer.AGAIN, 60.0, "away"), NOW)
+    assert taken(ledger) == ["b"]
+
+
+def test_an_accepted_eviction_is_not_given_back() -> None:
+    ledger, _ = ledger_of(budget(allowed=1))
+    meet(ledger, pod("a"), pod("b"))
+    taken(ledger)
+    ledger.book("uid-a", ACCEPTED, NOW)
+    assert taken(ledger) == []
+
+
+@pytest.mark.parametrize("answer", [Answer.AGAIN, Answer.CLOSED])
+def test_an_eviction_without_a_budget_is_sent_again_after_its_wait(answer: Answer) -> None:
+    ledger, _ = ledger_of()
+    meet(ledger, pod("a"))
+    assert taken(ledger) == ["a"]
+    ledger.book("uid-a", Reply(answer, 5.0, "words"), NOW)
+    [record] = ledger.records()
+    assert (record.reason, record.rejected) == ("words", int(answer is Answer.CLOSED))
+    assert taken(ledger, NOW + 4.9) == []
+    assert taken(ledger, NOW + 5.0) == ["a"]
+
+
+def test_under_a_budget_it_is_queued_at_once_and_the_budget_opens_it() -> None:
+    ledger, _ = ledger_of(budget(allowed=1))
+    meet(ledger, pod("a"))
+    taken(ledger)
+    ledger.book("uid-a", Reply(Answer.CLOSED, 5.0, "closed"), NOW)
+    assert taken(ledger, NOW + 1) == []
+    changed(ledger, budget(allowed=1, version=2))
+    assert taken(ledger, NOW + 1) == ["a"]
+
+
+def test_a_time_that_the_server_set_is_kept_though_the_budget_changes() -> None:
+    ledger, _ = ledger_of(budget(allowed=1))
+    meet(ledger, pod("a"))
+    taken(ledger)
+    ledger.book("uid-a", Reply(Answer.CLOSED, 5.0, "closed", firm=True), NOW)
+    changed(ledger, budget(allowed=1, version=2))
+    assert taken(ledger, NOW + 4.9) == []
+    assert taken(ledger, NOW + 5.0) == ["a"]
+
+
+def test_a_pod_that_left_while_it_waited_for_its_next_try_is_not_sent() -> None:
+    ledger, _ = ledger_of()
+    meet(ledger, pod("a"))
+    taken(ledger)
+    ledger.book("uid-a", Reply(Answer.AGAIN, 1.0), NOW)
+    meet(ledger)
+    assert taken(ledger, NOW + 2) == []
+    assert ledger.done
+
+
+def test_a_pod_in_flight_is_not_queued_again_when_budgets_change() -> None:
+    ledger, _ = ledger_of()
+    meet(ledger, pod("a"))
+    assert taken(ledger) == ["a"]
+    changed(ledger, budget(allowed=9), "ADDED")
+    assert taken(ledger) == []
+
+
+def test_a_time_to_try_again_is_kept_though_budgets_come_and_go() -> None:
+    ledger, _ = ledger_of()
+    meet(ledger, pod("a"), pod("b"))
+    taken(ledger)
+    ledger.book("uid-a", Reply(Answer.AGAIN, 5.0), NOW)
+    changed(ledger, budget(allowed=9), "ADDED")
+    assert taken(ledger, NOW + 4.9) == []
+    assert taken(ledger, NOW + 5.0) == ["a"]
+    assert taken(ledger, NOW + 6.0) == []
+
+
+def test_an_answer_that_it_is_gone_awaits_the_watch() -> None:
+    ledger, _ = ledger_of()
+    meet(ledger, pod("a"))
+    taken(ledger)
+    ledger.book("uid-a", Reply(Answer.GONE), NOW)
+    assert not is_done(ledger)
+    ledger.close("", lambda node: "", NOW)
+    assert ledger.records()[0].state is State.TIMED_OUT
+    meet(ledger, now=NOW + 1)
+    assert is_done(ledger)
+    assert ledger.records()[0].state is State.GONE
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "rejected"),
+    [
+        (Answer.ACCEPTED, State.EVICTED, 0),
+        (Answer.GONE, State.GONE, 0),
+        (Answer.LEAVING, State.GONE, 0),
+        (Answer.CLOSED, State.GONE, 1),
+        (Answer.AGAIN, State.GONE, 0),
+        (Answer.NEVER, State.GONE, 0),
+    ],
+)
+def test_of_a_pod_that_went_before_its_answer_the_answer_says_whose_doing_it_was(
+    answer: Answer, state: State, rejected: int
+) -> None:
+    ledger, changes = ledger_of()
+    meet(ledger, pod("a"))
+    taken(ledger)
+    meet(ledger, now=NOW + 2)
+    assert changes == [], "nothing is told before it is known"
+    ledger.book("uid-a", Reply(answer, 1.0, "words"), NOW + 3)
+    [record] = ledger.records()
+    assert changes == [record]
+    assert (record.state, record.reason, record.rejected) == (state, "", rejected)
+    assert record.asked == (NOW + 2 if state is State.EVICTED else None)
+    assert ledger.done
+    assert taken(ledger, NOW + 9) == []
+
+
+def test_a_pod_whose_namespace_is_deleted_leaves_with_that_reason() -> None:
+    ledger, changes = ledger_of()
+    meet(ledger, pod("a"))
+    taken(ledger)
+    ledger.book("uid-a", Reply(Answer.LEAVING, words="its namespace is being deleted"), NOW)
+    [record] = ledger.records()
+    assert (record.state, record.reason) == (State.LEAVING, "its namespace is being deleted")
+    assert changes == [record]
+    assert not ledger.done
+
+
+def test_an_accepted_eviction_is_told_with_its_reason_and_waits_no_more() -> None:
+    ledger, changes = ledger_of(budget(allowed=1))
+    meet(ledger, pod("a"))
+    taken(ledger)
+    ledger.book("uid-a", ACCEPTED, NOW)
+    [record] = ledger.records()
+    assert record.reason == "its eviction was accepted"
+    assert changes == [record]
+    ledger.close("", lambda node: "", NOW + 99)
+    assert record.reason == "still terminating", "it is not among those that wait"
+
+
+def test_a_failed_pod_is_told_and_waits_no_more() -> None:
+    ledger, changes = ledger_of()
+    meet(ledger, pod("a"))
+    taken(ledger)
+    ledger.book("uid-a", Reply(Answer.NEVER, words="no right"), NOW)
+    assert [(each.state, each.reason) for each in changes] == [(State.FAILED, "no right")]
+    assert ledger.done
+
+
+def test_a_pod_that_left_is_told_once_and_leaves_its_queue() -> None:
+    ledger, changes = ledger_of(budget(allowed=0))
+    meet(ledger, pod("a"), pod("b"))
+    meet(ledger, pod("b"), now=NOW + 3)
+    meet(ledger, pod("b"), now=NOW + 4)
+    assert [(each.name, each.state, each.gone) for each in changes] == [("a", State.GONE, NOW + 3)]
+    changed(ledger, budget(allowed=2, version=2))
+    assert taken(ledger) == ["b"]
+
+
+# ----- the end
+
+
+def test_a_drain_has_begun_once_something_was_taken_and_stays_begun() -> None:
+    ledger, _ = ledger_of()
+    begun = []
+    for pods in ((), (pod("a"),), ()):
+        if pods:
+            meet(ledger, *pods)
+        taken(ledger)
+        begun.append(ledger.begun)
+    assert begun == [False, True, True]
+
+
+def test_nothing_is_refused_where_all_may_go() -> None:
+    ledger, _ = ledger_of()
+    meet(ledger, pod("a"))
+    assert not ledger.refused
+    assert not ledger.done
+
+
+@pytest.mark.parametrize(
+    ("budgets", "before", "given", "said"),
+    [
+        ([budget(allowed=0)], "", "stopped", "stopped"),
+        ([budget(allowed=0, healthy=2, desired=2)], "", "",
+         "budget web needs 2 healthy pods and has 2 currently"),
+        ([], "the server is away", "", "the server is away"),
+        ([], "the server is away", "stopped", "stopped"),
+        ([], "", "", "not evicted before the deadline"),
+    ],
+)  # fmt: skip
+def test_what_waits_at_the_end_says_why(
+    budgets: list[Object], before: str, given: str, said: str
+) -> None:
+    ledger, _ = ledger_of(*budgets)
+    meet(ledger, pod("a"))
+    if before:
+        taken(ledger)
+        ledger.book("uid-a", Reply(Answer.AGAIN, 60.0, before), NOW)
+    ledger.close(given, lambda node: "trouble", NOW)
+    [record] = ledger.records()
+    assert (record.state, record.reason) == (State.BLOCKED, said)
+
+
+def test_one_that_is_in_flight_at_the_end_says_why_it_was_not_evicted() -> None:
+    ledger, _ = ledger_of()
+    meet(ledger, pod("a"))
+    taken(ledger)
+    ledger.close("", lambda node: "", NOW)
+    assert ledger.records()[0].reason == "not evicted before the deadline"
+
+
+def test_a_nodes_trouble_is_asked_for_once_and_comes_before_the_time_left() -> None:
+    ledger, asked = ledger_of()[0], list[str]()
+    meet(ledger, pod("a"), pod("b"), pod("c", node="node-2"))
+    taken(ledger)
+    for uid in ("uid-a", "uid-b", "uid-c"):
+        ledger.book(uid, ACCEPTED, NOW)
+
+    def trouble(node: str) -> str:
+        asked.append(node)
+        return "is away" if node == "node-1" else ""
+
+    ledger.close("", trouble, NOW + 5)
+    assert asked == ["node-1", "node-2"]
+    reasons = [record.reason for record in ledger.records()]
+    assert reasons[:2] == ["still terminating: is away"] * 2
+    assert reasons[2].startswith("still terminating: 5 s of its grace period of 30 s")
+
+
+def test_records_are_in_the_order_of_namespace_and_name() -> None:
+    ledger, _ = ledger_of()
+    far = pod("a", uid="u")
+    far["metadata"]["namespace"] = "zoo"
+    meet(ledger, far, pod("c"), pod("b"))
+    assert [(each.namespace, each.name) for each in ledger.records()] == [
+        ("shop", "b"), ("shop", "c"), ("zoo", "a"),
+    ]  # fmt: skip
+
+
+def test_a_deletion_of_a_pod_that_was_never_seen_is_nothing() -> None:
+    ledger, changes = ledger_of()
+    ledger.pod_changed(WatchEvent("DELETED", pod("a"), NOW), NOW)
+    assert ledger.records() == []
+    assert changes == []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from resilience.cluster.interface import Object
 from resilience.drain.lints import Lint, lint
 from tests.drain.objects import budget, pod
@@ -61,3 +63,80 @@ def test_max_unavailable_does_not_count_bare_pods() -> None:
     [warning] = lint([percent], [pod("lonely", owner=None)])
     assert (warning.lint, warning.blocks) == (Lint.UNOWNED, True)
     assert "lonely" in warning.text
+
+
+@pytest.mark.parametrize(
+    ("status", "found"),
+    [
+        ({"expectedPods": 3, "desiredHealthy": 2}, []),
+        ({"expectedPods": 3, "desiredHealthy": 3}, [(Lint.NEVER, True)]),
+        ({"expectedPods": 3, "desiredHealthy": 4}, [(Lint.NEVER, True)]),
+        ({"expectedPods": 1, "desiredHealthy": 1}, [(Lint.SINGLE, True)]),
+        ({"expectedPods": 1, "desiredHealthy": 0}, []),
+        ({"expectedPods": 0, "desiredHealthy": 0}, []),
+        ({"expectedPods": 0, "desiredHealthy": 1}, []),
+        ({"expectedPods": 1}, []),
+        ({"desiredHealthy": 1}, []),
+    ],
+)
+def test_a_budget_blocks_when_it_wants_all_that_it_expects(status: Any, found: Any) -> None:
+    made = a_budget()
+    made["status"] = status
+    assert [(each.lint, each.blocks) for each in lint([made], [pod("a")])] == found
+    made["status"] = None
+    assert lint([made], [pod("a")]) == []
+
+
+@pytest.mark.parametrize(
+    ("condition", "said"),
+    [
+        ({"type": "DisruptionAllowed", "reason": "SyncFailed", "message": "why"}, "why"),
+        ({"type": "DisruptionAllowed", "reason": "SyncFailed"}, "SyncFailed"),
+        ({"type": "DisruptionAllowed", "reason": "SufficientPods", "message": "why"}, ""),
+        ({"type": "Other", "reason": "SyncFailed", "message": "why"}, ""),
+    ],
+)
+def test_only_a_failure_of_the_controller_counts_as_one(condition: Any, said: str) -> None:
+    found = lint([a_budget(conditions=[{"type": "First"}, condition])], [pod("a")])
+    assert [each.text for each in found] == ([f"shop/web allows nothing: {said}"] if said else [])
+    assert all(each.blocks for each in found)
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected", "text"),
+    [
+        ({"minAvailable": 1}, 3, ""),
+        ({"minAvailable": "50%"}, 3, "uses minAvailable: 50%, which"),
+        ({"maxUnavailable": 1}, 3, "uses maxUnavailable: 1, which"),
+        ({"maxUnavailable": "50%"}, 0, "uses maxUnavailable: 50%, which"),
+    ],
+)
+def test_bare_pods_are_named_where_they_are_not_counted(
+    spec: Any, expected: int, text: str
+) -> None:
+    made = a_budget(expectedPods=expected, desiredHealthy=0)
+    made["spec"] = {"selector": made["spec"]["selector"], **spec}
+    covered = [pod("b", owner=None), pod("owned"), pod("a", owner=None)]
+    found = lint([made], covered)
+    assert [(each.lint, each.blocks) for each in found] == (
+        [(Lint.UNOWNED, expected == 0)] if text else []
+    )
+    assert all(text in each.text and "a controller: a, b; give" in each.text for each in found)
+    assert lint([made], [pod("owned")]) == []
+
+
+def test_budgets_block_each_other_only_over_the_same_pods() -> None:
+    db = budget("db", selector={"matchLabels": {"app": "db"}})
+    db["spec"]["minAvailable"] = 0
+    pods = [pod("a"), pod("b", app="db")]
+    assert lint([a_budget(), db], pods) == []
+    found = lint([a_budget("two"), a_budget("one"), a_budget("three")], pods)
+    assert [each.budget for each in found] == ["shop/one", "shop/three", "shop/two"]
+    assert "shop/one covers Pods that shop/three, shop/two covers too" in found[0].text
+    assert all(each.blocks for each in found)
+
+
+def test_a_budget_without_a_spec_covers_nothing() -> None:
+    made = a_budget()
+    made["spec"] = None
+    assert [each.lint for each in lint([made], [pod("a")])] == [Lint.EMPTY]
