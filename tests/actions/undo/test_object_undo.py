@@ -50,6 +50,7 @@ CHANGING = ("apply", "cordon", "drain", "quarantine", "restore", "scale", "set_i
             "taint", "zone")  # fmt: skip
 CREATING = ("apply", "chaos_mesh", "crash", "node_down", "partition", "run_job")
 OTHERWISE = {
+    "dns": "a prober of a random name, that nobody else uses",
     "http": "a prober of a random name, that nobody else uses",
     "ledger": "keys of the run in the application's own store: tests.ledger.test_in_sandbox",
     "node_down": "machines: tests.actions.nodes.test_machines",
