@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from resilience.cluster.interface import NAMESPACES
-from resilience.ledger import promises, reading, restored, targets
+from resilience.ledger import promises, reading, restored, targets, values
 from resilience.ledger.analysis import Analysis, analyse
 from resilience.ledger.drivers.session import Open
 from resilience.ledger.history import History, NotWritten
@@ -20,6 +20,7 @@ from resilience.ledger.promises import Allow
 from resilience.ledger.reading import Patience
 from resilience.ledger.records import Fate, Found, Span, Strike, Write
 from resilience.ledger.writers import Writers
+from resilience.model import references
 from resilience.model.report import ProbeRecord
 from resilience.model.samples import Answer, Sample
 from resilience.model.scenario import Step
@@ -234,19 +235,29 @@ def clear(data: Mapping[str, Any], context: Any) -> None:
     from resilience.cluster.reach import address
     from resilience.ledger.drivers.session import Refused, Unreadable, Unusable
     from resilience.ledger.opening import opening
-    from resilience.verbs.context import ActionFailed
+    from resilience.verbs.context import ActionFailed, NotTrusted
 
-    target = targets.from_json(data["target"])
-    namespace, service = str(data["namespace"]), getattr(target, "service", "")
-    if service:
+    start, namespace = str(data["prefix"]), str(data["namespace"])
+    if not values.is_prefix(start, str(context.run)):
+        raise ActionFailed(f"its record names {start!r}, where no key of run {context.run} begins")
+    if not context.trusted and (what := targets.leads_out(data["target"])):
+        raise NotTrusted(f"its record leads to {what}")
+    try:
+        target = targets.from_json(data["target"])
+    except references.NotSet as error:
+        raise ActionFailed(f"{error}; set it, and run `resilience recover` again") from error
+    if service := getattr(target, "service", ""):
         try:
-            context.cluster.get(SERVICES, service, namespace)
+            found = context.cluster.get(SERVICES, service, namespace)
         except NotFound:
             return  # the store is gone, and the writes with it
+        outside = (found.get("spec") or {}).get("externalName")
+        if outside and not context.trusted:
+            raise NotTrusted(f"its record leads to host {outside}")
     try:
         session = opening(
             target, context, lambda *where: address(context.cluster, *where),
-            namespace=namespace, start=str(data["prefix"]), timeout=float(data["timeout"]),
+            namespace=namespace, start=start, timeout=float(data["timeout"]),
             directory=Path(data["directory"]),
         )()  # fmt: skip
         try:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from resilience.kube.selectors import Selector
 from resilience.ledger.drivers.session import Credential
+from resilience.model import references
+from resilience.model.masks import MASKS
 from resilience.model.verb import Complaint, parameter
 
 SERVICE_DOC = "The Service of the store."
@@ -188,19 +192,43 @@ def _reading(target: HttpTarget | ExecTarget) -> Iterator[Complaint]:
 
 
 def to_json(target: Target) -> dict[str, Any]:
-    """For the journal; it holds references to secrets, never one."""
+    """For the journal; it holds references to secrets, never one: `${NAME}` for a value of the
+    environment. A header that is written out may be a credential, and is left out."""
+    secrets = MASKS.secrets()
+    told: dict[str, Any] = references.in_texts(
+        _plain(target), lambda text: references.referring(text, secrets)
+    )
+    if "headers" in told:
+        told["headers"] = {name: text for name, text in told["headers"].items()
+                           if references.named_in(text)}  # fmt: skip
+    return {"kind": kind(target), **told}
+
+
+def _plain(target: Target) -> dict[str, Any]:
     told = dataclasses.asdict(target)
-    told.pop("headers", None)  # they may hold credentials
     for name, value in told.items():
         if isinstance(value, Path):
             told[name] = str(value)
     if isinstance(target, ExecTarget):
         told["pods"] = str(target.pods)
-    return {"kind": kind(target), **told}
+    return told
+
+
+def leads_out(told: Mapping[str, Any]) -> str:
+    """What outside of the cluster the record of a target would use; "" if nothing."""
+    if told["kind"] == "s3":
+        return f"bucket {told['bucket']}"
+    if told.get("host"):
+        return f"host {told['host']}"
+    password = told.get("password") or {}
+    needed = [str(password["env"])] if password.get("env") else references.named_in(told)
+    return f"the environment variable {needed[0]}" if needed else ""
 
 
 def from_json(told: Mapping[str, Any]) -> Target:
-    """What `to_json` made."""
+    """What `to_json` made, but for headers that are written out. NotSet where a value of the
+    environment is missing."""
+    told = references.in_texts(told, partial(references.resolved, environment=os.environ))
     fields: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value
               for name, value in told.items() if name != "kind"}  # fmt: skip
     if fields.get("password"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from zlib import crc32
 
 from resilience.ledger.records import Found
@@ -22,6 +23,17 @@ _PAD = "resilience"
 def prefix(run: str, name: str) -> str:
     """What all keys of one ledger of one run begin with; it is the prefix of no other's."""
     return f"{run}.{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-') or 'ledger'}."
+
+
+def is_prefix(start: str, run: str) -> bool:
+    """Whether it is the prefix of a ledger of that run."""
+    return re.fullmatch(rf"{re.escape(run)}\.[a-z0-9-]+\.", start) is not None
+
+
+def own(names: Iterable[str], start: str) -> list[str]:
+    """Those of the names that are keys under that prefix, sorted: a store may hold others'."""
+    form = re.compile(rf"{re.escape(start)}[0-9]{{{DIGITS}}}")
+    return sorted(name for name in names if form.fullmatch(name))
 
 
 def key(start: str, seq: int) -> str:

@@ -69,13 +69,17 @@ class Masks:
         """The text with every masked value as `***`."""
         return self._pattern.sub(MASK, text) if self._pattern else text
 
+    def secrets(self) -> Mapping[str, str]:
+        """Variable to value, for each value that is masked as a whole."""
+        return {name: value for name, value in self._masked() if len(value) >= LEAST}
+
+    def _masked(self) -> Iterator[tuple[str, str]]:
+        for name, value in self._values.items():
+            if not any(value in text for text in self._public):
+                yield name, value
+
     def _compile(self) -> None:
-        wanted = {
-            form
-            for value in self._values.values()
-            if not any(value in text for text in self._public)
-            for form in _forms(value)
-        }
+        wanted = {form for _, value in self._masked() for form in _forms(value)}
         longest_first = sorted(wanted, key=lambda form: (-len(form), form))
         self._pattern = re.compile("|".join(map(re.escape, longest_first))) if wanted else None
 

@@ -36,6 +36,11 @@ class Reach:
         )
 
 
+def within(namespace: str) -> Reach:
+    """One namespace; nothing where it is ""."""
+    return Reach(namespaces=frozenset({namespace} if namespace else ()))
+
+
 def union(parts: Iterable[Reach]) -> Reach:
     """The union of all of them."""
     whole = Reach()

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
         FlowContext,
         NothingToDo,
         NotMet,
+        NotTrusted,
         ProbeContext,
         Refused,
         RunningProbe,
@@ -74,8 +75,8 @@ _PLACES = {
     "resilience.model.values": "Availability Duration Rate Reference Share Size",
     "resilience.model.verb": "Complaint Family Phase Residue Right Verb parameter",
     "resilience.verbs.context": (
-        "ActionContext ActionFailed Blocked CheckContext Fate FlowContext NotMet NothingToDo"
-        " ProbeContext Refused RunningProbe UndoContext"
+        "ActionContext ActionFailed Blocked CheckContext Fate FlowContext NotMet NotTrusted"
+        " NothingToDo ProbeContext Refused RunningProbe UndoContext"
     ),
 }
 _HOMES = {name: module for module, names in _PLACES.items() for name in names.split()}
@@ -114,6 +115,7 @@ __all__ = [
     "Invalid",
     "NotFound",
     "NotMet",
+    "NotTrusted",
     "NothingToDo",
     "Object",
     "Phase",

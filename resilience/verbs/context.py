@@ -46,6 +46,16 @@ class Refused(ActionFailed):
     """A guard refused the change: nothing was touched."""
 
 
+class NotTrusted(ActionFailed):
+    """An undo would do `what` on the word of a journal in the cluster alone."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what}, and only the journal in the cluster says so, which others may write: run"
+            " `resilience recover` where the run was started, or undo it by hand"
+        )
+
+
 class ChangedSince(ActionFailed):
     """What an undo would revert is no longer as this run left it: someone else changed it. Their
     change is kept and reported; only a person can overrule that.
@@ -187,6 +197,12 @@ class UndoContext(Protocol):
     @property
     def force(self) -> bool:
         """Whether a person asked to overrule changes that someone else has made since."""
+
+    @property
+    def trusted(self) -> bool:
+        """Whether this run, or a file on this machine, recorded the data. Otherwise the cluster's
+        journal alone says so, and others may write that: an undo then touches nothing outside of
+        the cluster and uses no value of the environment."""
 
     def keep(self, uid: str) -> None:
         """Note that the object has changes of someone else: the undo of its creation must not

@@ -252,6 +252,8 @@ class FakeCluster(Twin):
             return self.create(resource, body, namespace)
         if method == "GET" and path.startswith("/openapi/"):
             raise errors.NotFound(404, f"no such path: {path}")
+        if method == "GET" and path.startswith("/api/v1/nodes/"):
+            return self.get(NODES, path.rpartition("/")[2])
         raise AssertionError(f"not served here: {method} {path}")
 
     def _crash(self, body: Any) -> Object:

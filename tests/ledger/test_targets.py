@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -16,8 +17,11 @@ from resilience.ledger.targets import (
     S3Target,
     complaints,
     from_json,
+    leads_out,
     to_json,
 )
+from resilience.model.masks import MASKS
+from resilience.model.references import NotSet
 
 GOOD: list[Any] = [
     HttpTarget(service="kv", put="/{key}", list="/", delete="/{key}"),
@@ -40,6 +44,35 @@ def test_a_good_target_survives_the_journal(target: Any) -> None:
 def test_headers_may_hold_credentials_and_are_not_journalled() -> None:
     target = HttpTarget(service="kv", put="/{key}", list="/", headers={"authorization": "s3cret"})
     assert "s3cret" not in str(to_json(target))
+
+
+TOKEN = "s3cret-token"
+TAKEN: list[Any] = [
+    HttpTarget(service="kv", put=f"/{{key}}?t={TOKEN}", list=f"/?t={TOKEN}", delete="/{key}",
+               body=f'{{"t": "{TOKEN}", "v": "{{value}}"}}',
+               headers={"authorization": f"Bearer {TOKEN}", "x-price": f"{TOKEN} in $$"}),
+    ExecTarget(pods=Selector.parse("app=kv"), put=("redis-cli", "-a", TOKEN, "{key}", "{value}"),
+               list=("sh", "-c", f"AUTH={TOKEN} list $HOME ${{X}}")),
+    PostgresTarget(service="db", settings={"my.token": TOKEN}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("target", TAKEN, ids=lambda each: type(each).__name__)
+def test_values_of_the_environment_are_referred_to(
+    target: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", TOKEN)
+    MASKS.take("TOKEN", TOKEN)
+    try:
+        told = to_json(target)
+    finally:
+        MASKS.clear()
+    assert TOKEN not in json.dumps(told)
+    assert from_json(json.loads(json.dumps(told))) == target
+    assert leads_out(told) == "the environment variable TOKEN"
+    monkeypatch.delenv("TOKEN")
+    with pytest.raises(NotSet, match="TOKEN is not set"):
+        from_json(told)
 
 
 @pytest.mark.parametrize(

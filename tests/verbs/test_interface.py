@@ -39,6 +39,7 @@ PINNED = [
     "NODES",
     "NotFound",
     "NotMet",
+    "NotTrusted",
     "NothingToDo",
     "Object",
     "PODS",

@@ -24,6 +24,7 @@ from resilience.verbs.context import (
     ActionFailed,
     ChangedSince,
     Fate,
+    NotTrusted,
     Refused,
     UndoContext,
 )
@@ -118,7 +119,7 @@ def undo(data: Mapping[str, Any], context: UndoContext) -> None:
     if not data.get("by_itself"):
         with driving():
             left = context.deadline - context.clock.monotonic()
-            of(cluster).up(cluster, name, left, data.get("machine"))
+            _start(name, left, data, context)
     last: Object = {}
     while True:
         try:
@@ -137,6 +138,17 @@ def undo(data: Mapping[str, Any], context: UndoContext) -> None:
     if not (data.get("by_driver") or context.force):
         raise ChangedSince(f"{name} was cordoned by someone else since; it stays cordoned")
     cluster.patch(NODES, name, {"spec": {"unschedulable": None}})
+
+
+def _start(name: str, left: float, data: Mapping[str, Any], context: UndoContext) -> None:
+    """By the Node object, or by the journal's word once that is gone, if it can be trusted."""
+    known = data.get("machine") if context.trusted else None
+    try:
+        of(context.cluster).up(context.cluster, name, left, known)
+    except MachineFailed as error:
+        if known is None and data.get("machine"):
+            raise NotTrusted(str(error)) from error
+        raise
 
 
 def state(node: Object) -> str:

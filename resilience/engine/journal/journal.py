@@ -92,8 +92,9 @@ class Journal:
         """Why a sink on this machine lacks lines; "" while it is complete."""
 
     def begin(self, facts: Mapping[str, Any]) -> None:
-        """The first line: who, where, when."""
-        self._write({"op": "begin", "format": FORMAT, **facts})
+        """The first line: who, where, when. The title of a scenario is text to be shown."""
+        told = {**facts, "scenario": shown(str(facts.get("scenario", "")))}
+        self._write({"op": "begin", "format": FORMAT, **told})
 
     def record(self, verb: str, path: str, data: Mapping[str, Any], text: str) -> str:
         """Record one undo, durable when this returns; its id."""

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from resilience.engine.journal.journal import Journal, NotRecorded, Story, fold
+from resilience.engine.journal.journal import Journal, NotRecorded, Story, Undo, fold
 from resilience.engine.journal.line_form import Line, parsed
 from resilience.model.values import RunId
 
@@ -83,6 +83,19 @@ def read(path: Path) -> Story:
     """The content of a file. A torn last line is ignored; reading stops at a damaged line before
     it, because what follows cannot be trusted."""
     return fold(parsed(text) for text in path.read_bytes().split(b"\n")[:-1])
+
+
+def records(path: Path) -> frozenset[str]:
+    """The undos in a file, as `record_of` writes them; none where there is no such file."""
+    try:
+        return frozenset(map(record_of, read(path).undos))
+    except FileNotFoundError:
+        return frozenset()
+
+
+def record_of(undo: Undo) -> str:
+    """What identifies a record: its verb and data, but not its text and its state."""
+    return json.dumps([undo.id, undo.verb, undo.data], sort_keys=True)
 
 
 def left_behind(directory: Path) -> Sequence[Path]:

@@ -186,10 +186,12 @@ def undo_all(
     forget: bool = False,
     broken: str = "",
     refuses: Callable[[Undo], str] = lambda undo: "",
+    trusts: Callable[[Undo], bool] = lambda undo: True,
 ) -> Recovered:
     """Undo what is pending in `journal`; the caller closes it. `force` overrules changes that
     someone else made since, `forget` accepts them. `broken` says which of its lines is damaged:
-    the content of that one is unknown, and the journal stays."""
+    the content of that one is unknown, and the journal stays. `refuses` and `trusts` are those of
+    `Putback`."""
     if force:
         journal.reopen()
     before = journal.pending()
@@ -203,6 +205,7 @@ def undo_all(
         within=WITHIN,
         force=force,
         refuses=refuses,
+        trusts=trusts,
     )
     shielded(putback.all, aborter)
     accepted = [f"{undo.text}: kept as it is" for undo in journal.kept()] if forget else []

@@ -3,12 +3,13 @@
 A run whose locks can be taken is dead or over. If its local file is here and its writer gone, that
 is known at once; otherwise all holders are watched together for one Lease duration, and a holder
 that renews nothing is dead. A journal is untrusted data: one that has another form, names no locks,
-or whose locks consent does not cover now, is left alone and reported.
+or whose locks consent does not cover now, is left alone and reported. Nothing outside of the
+cluster happens on its word: only a record that a file on this machine holds as well is trusted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,14 +18,12 @@ from resilience.cluster.lease import silent
 from resilience.engine.base.abort import Aborter
 from resilience.engine.base.real_clock import EngineClock
 from resilience.engine.guard.identity import identity
-from resilience.engine.guard.locks import Locks, covered, holder
-from resilience.engine.journal import journal_configmap, journal_file
-from resilience.engine.journal.journal import Undo
+from resilience.engine.guard.locks import Locks, holder
+from resilience.engine.journal import journal_configmap, journal_file, trust
 from resilience.engine.journal.journal_configmap import Found
 from resilience.engine.journal.recover import Kind, Recovered, undo_all
 from resilience.model.values import RunId
 from resilience.model.verb import Catalogue
-from resilience.model.words import one_line
 from resilience.verbs.context import Refused
 
 Tell = Callable[[str], None]
@@ -185,21 +184,6 @@ def _ignored(left: Found, why: str) -> Recovered:
     )
 
 
-def _outside(undo: Undo, locks: Sequence[str]) -> str:
-    """A genuine run never records an undo that reaches beyond its locks."""
-    held, data = covered(locks), undo.data
-    resource = data.get("resource")
-    kind = resource.get("plural") if isinstance(resource, Mapping) else ""
-    namespace = data.get("name") if kind == "namespaces" else data.get("namespace")
-    if namespace:
-        inside, what = namespace in held.namespaces, f"in namespace {namespace}"
-    elif kind == "nodes" or "node" in data:
-        inside, what = held.nodes, f"on node {data.get('node') or data.get('name')}"
-    else:
-        inside, what = not kind or bool(held.cluster_scoped), f"on {kind} outside of namespaces"
-    return "" if inside else one_line(f"it would act {what}, which its locks do not cover")
-
-
 def undo(left: Found, place: Place) -> Recovered:
     """Undo what one run left; this run must hold its locks."""
     if why := _unusable(left, place):
@@ -209,11 +193,12 @@ def undo(left: Found, place: Place) -> Recovered:
     except Refused as error:
         return _ignored(left, str(error))
     journal, damaged = left.taken_over(place.cluster), left.story.broken
+    trusted = trust.by_file(place.directory, left.run)
     try:
         result = undo_all(
             left.run, journal, acting, place.verbs, place.clock, place.aborter,
             force=place.force, forget=place.forget, broken=damaged,
-            refuses=lambda undo: _outside(undo, left.locks),
+            refuses=lambda undo: trust.refused(undo, left.locks, trusted(undo)), trusts=trusted,
         )  # fmt: skip
     finally:
         if not damaged or place.forget:

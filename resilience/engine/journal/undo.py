@@ -50,6 +50,8 @@ class Putback:
     force: bool = False
     refuses: Callable[[Undo], str] = lambda undo: ""
     """Why an undo must not be executed, whatever it contains; "" if it may."""
+    trusts: Callable[[Undo], bool] = lambda undo: True
+    """Whether its record is known to be genuine."""
     others: set[str] = field(default_factory=set)
     """uids of objects that someone else changed since."""
 
@@ -89,7 +91,7 @@ class Putback:
         deadline = self.clock.monotonic() + self.within
         context = Undoing(
             cluster=self.cluster, run=self.run, clock=self.clock, deadline=deadline,
-            force=self.force, others=self.others,
+            force=self.force, trusted=self.trusts(undo), others=self.others,
         )  # fmt: skip
         while True:
             try:

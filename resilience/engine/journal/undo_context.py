@@ -18,6 +18,7 @@ class Undoing:
     clock: EngineClock
     deadline: float
     force: bool = False
+    trusted: bool = True
     others: set[str] = field(default_factory=set)
     """uids of objects with changes by someone else."""
 

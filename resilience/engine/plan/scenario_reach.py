@@ -14,7 +14,7 @@ from pathlib import Path
 from resilience.engine.guard.permissions import WRITES, every_step, of_step, placed
 from resilience.engine.plan.find_plan import find
 from resilience.model.scenario import Plan, Scenario, Step
-from resilience.model.step_reach import Reach, union
+from resilience.model.step_reach import Reach, union, within
 from resilience.model.verb import Family, Phase, Right
 from resilience.verbs.context import ActionFailed, Refused
 
@@ -36,9 +36,20 @@ def of_one(step: Step, namespace: str, directory: Path) -> Reach:
     name = str(getattr(step.parameters, "plan", "") or "")
     if step.verb.name == "snapshot" and name and name != "this":
         return of_plan(_plan(name, directory))
-    if step.verb.touches is not None:
-        return step.verb.touches(placed(step.parameters, directory), namespace)
-    return of_rights(of_step(step, namespace, directory))
+    rights = of_step(step, namespace, directory)
+    if step.verb.touches is None:
+        return of_rights(rights) | of_secrets(rights)
+    declared = step.verb.touches(placed(step.parameters, directory), namespace)
+    return declared | of_secrets(rights)
+
+
+def of_secrets(rights: Iterable[Right]) -> Reach:
+    """Where Secrets are read by name: their owner must have agreed that a run uses them."""
+    return union(
+        within(right.namespace)
+        for right in rights
+        if (right.verb, right.group, right.resource) == ("get", "", "secrets")
+    )
 
 
 def of_plan(plan: Plan) -> Reach:

@@ -82,7 +82,9 @@ class RedisSession:
 
     def clear(self) -> None:
         def delete(client: Any) -> None:
-            for name in list(client.scan_iter(match=f"{self._store.place.start}*", count=PAGE)):
+            start = self._store.place.start
+            found = list(client.scan_iter(match=f"{start}*", count=PAGE))
+            for name in values.own(map(_text, found), start):
                 client.delete(name)
 
         self._reading(delete)

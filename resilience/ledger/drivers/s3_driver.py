@@ -70,7 +70,7 @@ class S3Session:
         return Found(values=counts, corrupt=frozenset(corrupt))
 
     def clear(self) -> None:
-        for key in self._keys():
+        for key in values.own(self._keys(), self._store.place.start):
             self._reading(lambda key=key: self._client.delete_object(
                 Bucket=self._store.bucket, Key=self._store.prefix + key))  # fmt: skip
 

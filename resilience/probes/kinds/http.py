@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
 from resilience.kube.selectors import Selector
+from resilience.kube.service_names import namespace_in
 from resilience.model.scenario import Step
-from resilience.model.step_reach import Reach
+from resilience.model.step_reach import Reach, within
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
 from resilience.probes.prober.backing import doubt
@@ -39,6 +40,9 @@ SUCCESS = (200, 299)
 """Statuses that are good where none is written. A redirect is no answer."""
 
 POD_HEADER = "x-pod-name"
+
+
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,9 +202,11 @@ def _helpers(http: Http, namespace: str, cluster: Any) -> Sequence[Any]:
 
 
 def _touches(http: Http, namespace: str) -> Reach:
-    if http.url and http.via != "pod":
-        return Reach()
-    return incluster_reach(http.via, http.namespace or namespace)
+    where = http.namespace or namespace
+    asked = where if http.service else namespace_in(_url(http).hostname or "")
+    written = within(asked) if http.method not in READS else Reach()
+    beside = http.url and http.via != "pod"
+    return written if beside else written | incluster_reach(http.via, where)
 
 
 def configuration(http: Http, host: str, port: int, name: str, directory: Path) -> dict[str, Any]:

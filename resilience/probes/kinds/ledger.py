@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from resilience.kube.service_names import namespace_in
 from resilience.ledger import targets
 from resilience.ledger.promises import Allow
 from resilience.ledger.targets import (
@@ -134,16 +135,25 @@ def _rights(ledger: Ledger, namespace: str) -> Sequence[Right]:
                       for verb, resource in pairs]  # fmt: skip
         else:
             found.append(Right(verb="get", group="", resource="services", namespace=where))
-        password = getattr(target, "password", None)
-        if password is not None and password.secret:
-            found.append(Right(verb="get", group="", resource="secrets", namespace=where,
-                               name=password.secret))  # fmt: skip
-    return found
+    return [*found, *_secrets(ledger, namespace)]
+
+
+def _secrets(ledger: Ledger, namespace: str) -> Iterator[Right]:
+    """Beside the store, wherever that is, and beside its copy."""
+    password = getattr(ledger.target, "password", None)
+    if password is not None and password.secret:
+        home = getattr(ledger.target, "namespace", "") or namespace
+        for where in filter(None, (home, ledger.restored)):
+            yield Right(verb="get", group="", resource="secrets", namespace=where,
+                        name=password.secret)  # fmt: skip
 
 
 def _touches(ledger: Ledger, namespace: str) -> Reach:
-    """It writes to the store: the owner of the namespace must have consented."""
-    return Reach(namespaces=frozenset(_namespaces(ledger, namespace)[:1]))
+    """It writes to the store, and may read the copy by commands: their owners must have
+    consented."""
+    inside = namespace_in(str(getattr(ledger.target, "host", "")))
+    places = [*_namespaces(ledger, namespace), inside]
+    return Reach(namespaces=frozenset(filter(None, places)))
 
 
 def run(step: Step, context: ProbeContext) -> RunningProbe:

@@ -16,7 +16,13 @@ from resilience.model.step_reach import Reach
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
 from resilience.probes.prober.asker import Ask, Reply, asking
-from resilience.probes.prober.server import Server, complaints, library, rights, server
+from resilience.probes.prober.server import (
+    Server,
+    complaints,
+    library,
+    rights,
+    server,
+)
 
 if TYPE_CHECKING:
     from resilience.probes.prober.once import Asking

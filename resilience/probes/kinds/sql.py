@@ -6,18 +6,29 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from resilience.kube.service_names import namespace_in
 from resilience.ledger.drivers.session import Credential
 from resilience.model.samples import Answer
 from resilience.model.scenario import Step
-from resilience.model.step_reach import Reach
+from resilience.model.step_reach import Reach, within
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
 from resilience.probes.prober.asker import Ask, Reply, asking
-from resilience.probes.prober.server import Server, complaints, library, rights, server
+from resilience.probes.prober.server import (
+    Server,
+    complaints,
+    library,
+    rights,
+    server,
+)
 
 if TYPE_CHECKING:
     from resilience.probes.prober.once import Asking
     from resilience.verbs.context import ProbeContext, RunningProbe
+
+
+ALIVE = "SELECT 1"
+"""The query that certainly changes nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +43,7 @@ class Sql:
     user: str = parameter("Role to log in as.", default="postgres")
     password: Credential | None = parameter("Where the password is.", default=None)
     query: str = parameter(
-        "One query; it runs in a read-only transaction.", default="SELECT 1",
+        "One query; it runs in a read-only transaction.", default=ALIVE,
         example="SELECT count(*) > 0 FROM orders",
     )  # fmt: skip
     expect: str = parameter(
@@ -99,6 +110,12 @@ def _rights(sql: Sql, namespace: str) -> Sequence[Right]:
     return rights(sql, namespace)
 
 
+def _touches(sql: Sql, namespace: str) -> Reach:
+    """A query may call a function that changes something, and may end its read-only transaction."""
+    asked = (sql.namespace or namespace) if sql.service else namespace_in(sql.host)
+    return Reach() if sql.query == ALIVE else within(asked)
+
+
 def run(step: Step, context: ProbeContext) -> RunningProbe:
     """Start asking."""
     from resilience.probes.prober.running import AgentProbe
@@ -129,7 +146,7 @@ VERB = Verb(
     describe=_describe,
     check=lambda sql: list(_check(sql)),
     rights=_rights,
-    touches=lambda sql, namespace: Reach(),
+    touches=_touches,
     example=(
         "- sql: {service: db, user: app, password: {env: PGPASSWORD}}\n"
         "  rate: 10/s\n"

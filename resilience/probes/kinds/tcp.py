@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from resilience.kube.selectors import Selector
+from resilience.kube.service_names import namespace_in
 from resilience.model.scenario import Step
-from resilience.model.step_reach import Reach
+from resilience.model.step_reach import Reach, within
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
 from resilience.probes.prober.backing import doubt
@@ -92,9 +93,11 @@ def _helpers(tcp: Tcp, namespace: str, cluster: Any) -> Sequence[Any]:
 
 
 def _touches(tcp: Tcp, namespace: str) -> Reach:
-    if tcp.host and tcp.via != "pod":
-        return Reach()
-    return incluster_reach(tcp.via, tcp.namespace or namespace)
+    """What it sends may be any command."""
+    where = tcp.namespace or namespace
+    written = within(where if tcp.service else namespace_in(tcp.host)) if tcp.send else Reach()
+    beside = tcp.host and tcp.via != "pod"
+    return written if beside else written | incluster_reach(tcp.via, where)
 
 
 def _asked(tcp: Tcp, context: Asking) -> tuple[dict[str, Any], str]:

@@ -1,0 +1,57 @@
+"""Which records of a journal in the cluster are carried out, and which of them are trusted.
+
+Anyone who may write ConfigMaps in the journal's namespace can write a record. It never reaches
+beyond the locks that its run held; and nothing outside of the cluster is touched, and no value of
+the environment used, unless the file of that run on this machine holds the same record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from resilience.engine.guard.locks import covered
+from resilience.engine.journal import journal_file
+from resilience.engine.journal.journal import Undo
+from resilience.model.step_reach import Reach
+from resilience.model.words import one_line
+from resilience.verbs.context import NotTrusted
+
+PLACES = frozenset({"namespace", "resource", "node"})
+"""Keys by which the data of an undo say where it acts."""
+
+
+def by_file(directory: Path, run: str) -> Callable[[Undo], bool]:
+    """Whether the file of that run in `directory` holds the same record."""
+    known = journal_file.records(directory / f"{run}.jsonl")
+    return lambda undo: journal_file.record_of(undo) in known
+
+
+def refused(undo: Undo, locks: Sequence[str], trusted: bool) -> str:
+    """Why it must not be carried out, whatever it contains; "" if it may."""
+    if not trusted and not PLACES & set(undo.data):
+        return str(NotTrusted("its record does not say where it acts"))
+    return _outside(undo, locks)
+
+
+def _outside(undo: Undo, locks: Sequence[str]) -> str:
+    """A genuine run never records an undo that reaches beyond its locks. Each place that the data
+    name counts, since a verb may read any of them."""
+    outside = [where for inside, where in _places(undo.data, covered(locks)) if not inside]
+    return one_line(f"it would act {outside[0]}, which its locks do not cover") if outside else ""
+
+
+def _places(data: Mapping[str, Any], held: Reach) -> Iterator[tuple[bool, str]]:
+    """Each place, and whether the locks cover it."""
+    resource = data.get("resource")
+    kind = resource.get("plural") if isinstance(resource, Mapping) else ""
+    namespace = data.get("namespace")
+    if kind == "namespaces":
+        yield data.get("name") in held.namespaces, f"in namespace {data.get('name')}"
+    elif kind == "nodes" or "node" in data:
+        yield held.nodes, f"on node {data.get('node') or data.get('name')}"
+    elif kind and not namespace:
+        yield bool(held.cluster_scoped), f"on {kind} outside of namespaces"
+    if namespace:
+        yield namespace in held.namespaces, f"in namespace {namespace}"

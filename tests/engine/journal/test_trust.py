@@ -1,0 +1,157 @@
+"""A record that only the cluster's journal holds leads nowhere outside of the cluster: whoever may
+write ConfigMaps there has neither our environment nor our network."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from resilience.actions.nodes import machines
+from resilience.cluster.capabilities.means import Means
+from resilience.cluster.interface import NODES, SERVICES
+from resilience.engine.journal.undo_context import Undoing
+from resilience.machines.driven import DrivenMachines
+from resilience.model.values import RunId
+from resilience.verbs.context import ActionFailed, NotTrusted
+from tests.engine.helpers import World
+from tests.engine.journal.test_takeover import begun, forged, here, recovered, undo
+from tests.machines.test_driven import Machine
+
+__all__ = ["here"]
+
+TOKEN = "ci-token-4711"
+
+
+class Thief:
+    """A server outside of the cluster; `heard` is what it was sent."""
+
+    def __init__(self) -> None:
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port = self._server.getsockname()[1]
+        self.heard = b""
+        Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                client, _ = self._server.accept()
+            except OSError:
+                return
+            with client:
+                self.heard += client.recv(4096) or b"(connected)"
+
+    def close(self) -> None:
+        self._server.close()
+
+
+@pytest.fixture
+def thief(monkeypatch: pytest.MonkeyPatch) -> Iterator[Thief]:
+    monkeypatch.setenv("CI_TOKEN", TOKEN)
+    made = Thief()
+    yield made
+    made.close()
+
+
+def ledger(target: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"target": target, "prefix": "x-1.orders.", "namespace": "shop", "timeout": 1.0,
+            "directory": "/", **more}  # fmt: skip
+
+
+def outside(thief: Thief) -> dict[str, Any]:
+    return {"kind": "redis", "host": "127.0.0.1", "port": thief.port,
+            "password": {"env": "CI_TOKEN", "secret": "", "key": ""}}  # fmt: skip
+
+
+TARGETS: dict[str, tuple[dict[str, Any], str]] = {
+    "a bucket": ({"kind": "s3", "bucket": "backups", "prefix": ""}, "bucket backups"),
+    "a host": ({"kind": "http", "host": "example.invalid", "port": 80, "put": "/{key}",
+                "list": "/", "delete": "/{key}"}, "host example.invalid"),
+    "a password of ours": ({"kind": "redis", "service": "cache", "port": 6379,
+                            "password": {"env": "CI_TOKEN"}}, "environment variable CI_TOKEN"),
+    "a value of ours": ({"kind": "http", "service": "cache", "put": "/{key}", "port": 80,
+                         "list": "/steal?t=${CI_TOKEN}", "delete": "/{key}"},
+                        "environment variable CI_TOKEN"),
+    "a Service that is elsewhere": ({"kind": "redis", "service": "away", "port": 6379},
+                                    "host thief.example.com"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("target", "what"), TARGETS.values(), ids=TARGETS)
+def test_a_ledger_of_the_clusters_word_alone_leads_nowhere_outside(
+    here: World, thief: Thief, target: dict[str, Any], what: str
+) -> None:
+    away = {"type": "ExternalName", "externalName": "thief.example.com"}
+    here.cluster.put(SERVICES, {"metadata": {"name": "away", "namespace": "shop"}, "spec": away})
+    forged(here, begun(here), undo(here, verb="ledger", data=ledger(target)))
+    [result], _ = recovered(here)
+    assert f"its record leads to {'the ' * what.startswith('env')}{what}, and only the journal" in (
+        result.left[0])  # fmt: skip
+    assert not thief.heard
+
+
+def test_neither_the_environment_nor_the_network_is_at_a_forged_journals_service(
+    here: World, thief: Thief
+) -> None:
+    forged(here, begun(here), undo(here, verb="ledger", data=ledger(outside(thief))))
+    [result], _ = recovered(here)
+    assert "only the journal in the cluster says so" in result.left[0]
+    assert not thief.heard
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_record_is_trusted_where_the_runs_own_file_holds_the_same(
+    here: World, thief: Thief, changed: bool
+) -> None:
+    line = undo(here, verb="ledger", data=ledger(outside(thief)))
+    forged(here, begun(here), line)
+    if changed:
+        line = {**line, "data": ledger(outside(thief), namespace="other")}
+    file = here.directory / "x-1.jsonl"
+    file.write_text("".join(json.dumps(each) + "\n" for each in (begun(here), line)))
+    recovered(here)
+    assert (TOKEN.encode() in thief.heard) is not changed
+
+
+def test_keys_of_others_are_never_a_ledgers(here: World) -> None:
+    for start in ("", "orders.", "x-1.*.", "x-1.a.b", "x-10.orders."):
+        target = {"kind": "redis", "service": "web", "port": 80}
+        forged(here, begun(here), undo(here, verb="ledger", data=ledger(target, prefix=start)))
+        [result], _ = recovered(here)
+        assert f"its record names {start!r}, where no key of run x-1 begins" in result.left[0]
+
+
+@pytest.mark.parametrize(
+    ("verb", "data", "why"),
+    [
+        ("sleep", {"id": "7"}, "its record does not say where it acts, and only the journal"),
+        ("reboot", {"namespace": "shop", "node": "n1"}, "it would act on node n1"),
+    ],
+)
+def test_whatever_a_record_names_is_asked_for(
+    here: World, verb: str, data: dict[str, Any], why: str
+) -> None:
+    forged(here, begun(here), undo(here, verb=verb, data=data))
+    [result], _ = recovered(here)
+    assert why in result.left[0]
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_a_machine_whose_node_is_gone_is_started_on_a_trusted_word_alone(
+    here: World, trusted: bool
+) -> None:
+    machine = Machine()
+    here.cluster.serve(NODES)
+    here.cluster.as_real(Means(machines=DrivenMachines(machine, wait=lambda _: None)))
+    data = {"node": "n9", "cordoned": False, "machine": {"name": "n9", "provider_id": "aws:///i-9"}}
+    context = Undoing(cluster=here.cluster, run=RunId("x-1"), clock=here.clock,
+                      deadline=here.clock.monotonic() + 1, trusted=trusted)  # fmt: skip
+    why = "is not Ready" if trusted else "only the journal in the cluster says so"
+    with pytest.raises(ActionFailed, match=why) as found:
+        machines.undo(data, context)
+    assert isinstance(found.value, NotTrusted) is not trusted
+    assert [order for order, _ in machine.orders] == (["up"] if trusted else [])
