@@ -143,6 +143,8 @@ class ScenarioItem(pytest.Function):
         # directory since.
         with output.live(self.config) as live, chdir(self.config.invocation_params.dir):
             try:
+                if why := session.not_due(self.scenario, cluster):
+                    pytest.skip(why)
                 record = session.run(self.scenario, cluster, live)
             except Refused as error:
                 raise self._refused(error) from None

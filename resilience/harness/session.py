@@ -157,6 +157,14 @@ class Session:
         options = self._repeating(scenario, options)
         return [*dry_run.told(dry_run.rehearse(scenario, guarded.cluster, options, RealClock()))]
 
+    def not_due(self, scenario: Scenario, cluster: HttpCluster) -> str:
+        """Why it has nothing to do today; "" when it has."""
+        from resilience.engine.base.run_options import Options
+        from resilience.engine.plan import due
+
+        options = Options(seed=self._seed_for(scenario), namespace=self.settings.namespace)
+        return due.why_not(scenario, cluster, self._repeating(scenario, options))
+
     def missing_images(self, scenario: Scenario) -> Sequence[str]:
         """Images in its manifests that the sandbox would lack, a line each."""
         from resilience.commands.manifest_images import missing
@@ -289,6 +297,17 @@ class Session:
         replay = replaying.of(Path(self.settings.replay), scenario.id)
         return replace(options, seed=replay.seed, stream=replay.stream)
 
+    def _struck_before(self) -> Mapping[str, float]:
+        """From the reports that this session's own will be kept with; a replay repeats choices as
+        if there were none."""
+        from resilience.publish import past_victims
+
+        settings = self.settings
+        if settings.replay:
+            return {}
+        told = past_victims.of_records(self.records)
+        return told | past_victims.read(settings.report_directory, settings.report_url)
+
     def _wanted(
         self, scenario: Scenario, shown: Live, reach: Reach | None, directory: Path | None = None
     ) -> Wanted:
@@ -312,6 +331,7 @@ class Session:
             observe=shown.probe,
             lookout=True,
             recovery=self.recovery,
+            struck_before=self._struck_before,
         )
         return Wanted(
             scenario=scenario,

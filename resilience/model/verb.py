@@ -90,6 +90,10 @@ def _possible_anywhere(parameters: Any, cluster: Any) -> None:
     return None
 
 
+def _always_due(parameters: Any, path: str, cluster: Any, namespace: str, random: Any) -> str:
+    return ""
+
+
 def _no_helpers(parameters: Any, namespace: str, cluster: Any) -> Sequence[Any]:
     return ()
 
@@ -118,10 +122,11 @@ class Verb:
     consent; without it that is derived from `rights`. `possible` raises Refused when a cluster
     cannot do it at all, whatever the permissions; it is called before anything is touched, and
     sends nothing. `helpers` returns the helper Pods that it will create on this cluster: whether
-    their namespaces admit them is checked before anything is touched. `may_last` allows
-    `lasting: true` on a verb that is normally undone, for those forms of it that need it
-    (Residue.EVERYTHING always requires it). `undo` (actions) is called with the data that `run`
-    recorded; data is JSON, never code.
+    their namespaces admit them is checked before anything is touched. `due` says why the step, at
+    this path, has nothing to do today, "" when it has; a scenario with such a step is skipped.
+    `may_last` allows `lasting: true` on a verb that is normally undone, for those forms of it that
+    need it (Residue.EVERYTHING always requires it). `undo` (actions) is called with the data that
+    `run` recorded; data is JSON, never code.
     """
 
     name: str
@@ -142,6 +147,7 @@ class Verb:
     touches: Callable[[Any, str], Reach] | None = None
     possible: Callable[[Any, Any], None] = _possible_anywhere
     helpers: Callable[[Any, str, Any], Sequence[Any]] = _no_helpers
+    due: Callable[[Any, str, Any, str, Any], str] = _always_due
     may_last: bool = False
     undo: Callable[..., None] | None = None
     undo_text: str = ""

@@ -147,6 +147,10 @@ class ActionContext(Context, Protocol):
     def random(self) -> Random:
         """This step's own stream, derived from the seed and the step's path."""
 
+    def struck_before(self) -> Mapping[str, float]:
+        """When earlier reports show a Pod (`shop/web-0`) or a workload (`shop/deployment/web`)
+        struck, in epoch seconds; {} without reports."""
+
     def will_undo(self, data: Mapping[str, Any], text: str) -> str:
         """Record one undo durably, *before* the change; returns its id. Data is JSON, at most
         1 MiB, and holds no Secret's data."""

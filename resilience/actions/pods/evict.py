@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from resilience.actions.pods import evictable, pod_action
 from resilience.actions.selection import wide
 from resilience.actions.selection.choice import WideChoice, complaints
-from resilience.cluster.errors import Throttled
+from resilience.cluster.errors import NotFound, Throttled
 from resilience.cluster.interface import BUDGETS, PODS, Object
 from resilience.drain import answers
 from resilience.drain.answers import Answer, Reply
@@ -78,6 +78,9 @@ def _ask(pod: Object, evict: Evict, context: ActionContext) -> bool:
     view = context.view(PODS, objects.namespace(pod))
     grace = None if evict.grace is None else int(evict.grace.seconds)
     while view.by_uid(objects.uid(pod)) is not None:
+        if why := _changed_mind(pod, evict, context):
+            context.note(What.NOTE, f"{objects.title(pod)} is left: {why}")
+            return False
         reply = answers.evict(context.cluster, pod, grace)
         match reply.answer:
             case Answer.ACCEPTED:
@@ -92,6 +95,13 @@ def _ask(pod: Object, evict: Evict, context: ActionContext) -> bool:
                 _wait(pod, reply, began, context)
     context.note(What.NOTE, f"{objects.title(pod)} no longer existed")
     return False
+
+
+def _changed_mind(pod: Object, evict: Evict, context: ActionContext) -> str:
+    try:
+        return pod_action.changed_mind(evict, pod, context)
+    except NotFound:
+        return "it is gone"
 
 
 def _wait(pod: Object, reply: Reply, began: float, context: ActionContext) -> None:
@@ -154,6 +164,7 @@ VERB = Verb(
     phases=frozenset({Phase.WHEN}),
     run=run,
     rehearse=rehearse,
+    due=pod_action.not_due,
     describe=_describe,
     check=_check,
     shorthand="pods",

@@ -61,18 +61,26 @@ def run(kill: Kill, context: ActionContext) -> None:
         context.victim(pod, _describe(kill))
     grace = None if isinstance(kill.grace, str) else int(kill.grace.seconds)
     with ThreadPoolExecutor(min(AT_ONCE, len(chosen))) as pool:
-        deleted = list(pool.map(lambda pod: _delete(pod, grace, context), chosen))
+        deleted = list(pool.map(lambda pod: _delete(kill, pod, grace, context), chosen))
     struck = [pod for pod, hit in zip(chosen, deleted, strict=True) if hit]
     if not struck:
         raise NothingToDo(
-            "every chosen Pod was gone or replaced before it could be killed: "
+            f"every chosen Pod was gone{_or_changed(kill)} or replaced before it could be killed: "
             + ", ".join(objects.title(pod) for pod in chosen)
         )
     pod_action.prove(struck, context, pod_action.gone_or_terminating, "is terminating or gone")
 
 
-def _delete(pod: Object, grace: int | None, context: ActionContext) -> bool:
+def _or_changed(kill: Kill) -> str:
+    return ", no longer opted in" if kill.opted_in else ""
+
+
+def _delete(kill: Kill, pod: Object, grace: int | None, context: ActionContext) -> bool:
     try:
+        if why := pod_action.changed_mind(kill, pod, context):
+            context.note(What.NOTE, f"{objects.title(pod)} is left: {why}")
+            context.spare(pod)
+            return False
         context.cluster.delete(
             PODS, objects.name(pod), objects.namespace(pod), grace=grace, uid=objects.uid(pod)
         )
@@ -91,6 +99,7 @@ VERB = Verb(
     phases=frozenset({Phase.WHEN}),
     run=run,
     rehearse=run,
+    due=pod_action.not_due,
     describe=_describe,
     check=_check,
     shorthand="pods",

@@ -8,40 +8,87 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from random import Random
 
-from resilience.actions.selection import roots, wide
-from resilience.actions.selection.choice import PodChoice
+from resilience.actions.selection import eligible, roots, wide
+from resilience.actions.selection.choice import PodChoice, WideChoice
 from resilience.actions.selection.select import Surroundings, select
 from resilience.actions.shared.workload import RESOURCES
-from resilience.cluster.interface import DEPLOYMENTS, PODS, REPLICASETS, Object, Resource
+from resilience.cluster.interface import (
+    DEPLOYMENTS,
+    PODS,
+    REPLICASETS,
+    Cluster,
+    Object,
+    Resource,
+)
+from resilience.cluster.permit.selected_namespaces import selected
 from resilience.kube import objects
+from resilience.model.timeline import What
 from resilience.model.verb import Right
-from resilience.verbs.context import ActionContext, ActionFailed
+from resilience.verbs.context import ActionContext, ActionFailed, NothingToDo
 
 _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
 def victims(choice: PodChoice, context: ActionContext) -> list[Object]:
     """The Pods that the step harms, at least one."""
+    if why := eligible.not_due(choice, context.step.path, context.cluster, context.random):
+        raise NothingToDo(why)
     spaces = wide.namespaces(choice, context)
     pods = wide.pods(spaces, context)
+    found = roots.of(pods, context.cluster) if _asks_for_roots(choice) else {}
     around = Surroundings(
         namespace=context.namespace,
         wall=context.cluster.now(),
         owners=_owners(choice, context),
         own=own_pod(os.environ),
-        kinds=_kinds(choice, pods, context),
+        kinds={uid: root.kind.lower() for uid, root in found.items()},
         namespaces=spaces if wide.is_wide(choice) else (),
+        eligible=_eligible(choice, pods, context),
+        struck=context.struck_before() if choice.order == "fair" else {},
+        workloads={uid: str(root) for uid, root in found.items()},
     )
     chosen = select(pods, choice, around, context.random)
     context.may_harm(chosen)
     return chosen
 
 
-def _kinds(choice: PodChoice, pods: Sequence[Object], context: ActionContext) -> Mapping[str, str]:
-    if not choice.kinds:
-        return {}
-    return {uid: root.kind.lower() for uid, root in roots.of(pods, context.cluster).items()}
+def _asks_for_roots(choice: PodChoice) -> bool:
+    return bool(choice.kinds) or choice.order == "fair"
+
+
+def _eligible(
+    choice: PodChoice, pods: Sequence[Object], context: ActionContext
+) -> eligible.Eligible | None:
+    if not isinstance(choice, WideChoice) or not choice.opted_in:
+        return None
+    found = eligible.find(choice, pods, context.cluster, context.random.getrandbits(64))
+    for text in found.unreadable:
+        context.note(What.NOTE, text)
+    return found
+
+
+def not_due(choice: WideChoice, path: str, cluster: Cluster, namespace: str, random: Random) -> str:
+    """For `Verb.due`: why a step has nothing to do today; "" when it has, or when only the step
+    itself can say."""
+    if why := eligible.not_due(choice, path, cluster, random):
+        return why
+    if not choice.opted_in:
+        return ""
+    spaces = [namespace]
+    if choice.namespaces is not None:
+        spaces = [objects.name(each) for each in selected(cluster, choice.namespaces)]
+    pods = [pod for each in spaces for pod in cluster.list(PODS, each)]
+    return eligible.nobody_due(eligible.find(choice, pods, cluster, random.getrandbits(64)))
+
+
+def changed_mind(choice: WideChoice, pod: Object, context: ActionContext) -> str:
+    """Just before a Pod is harmed: why it is not to be any more; "" while it is."""
+    if not choice.opted_in:
+        return ""
+    now = context.cluster.get(PODS, objects.name(pod), objects.namespace(pod))
+    return eligible.still(choice, now, context.cluster)
 
 
 def rights(*more: tuple[str, str]) -> Callable[[object, str], Sequence[Right]]:
@@ -52,8 +99,10 @@ def rights(*more: tuple[str, str]) -> Callable[[object, str], Sequence[Right]]:
         wanted = [("", *each) for each in pods]
         if isinstance(parameters, PodChoice) and parameters.owner is not None:
             wanted += _of_owner(RESOURCES[parameters.owner.kind])
-        if isinstance(parameters, PodChoice) and parameters.kinds:
+        if isinstance(parameters, PodChoice) and _asks_for_roots(parameters):
             wanted += [("apps", "list", "replicasets"), ("batch", "list", "jobs")]
+        if eligible.wants(parameters):
+            wanted += [("", "get", "pods"), *eligible.rights()]
         return wide.rights(parameters, namespace, wanted)
 
     return of

@@ -17,7 +17,10 @@ from resilience.model.values import Duration, Reference, Share
 from resilience.model.verb import Complaint, parameter
 
 Count = int | Literal["all", "one", "minority", "majority"]
-Order = Literal["random", "oldest", "newest"]
+Order = Literal["random", "oldest", "newest", "fair"]
+
+SHORTEST = 86400.0
+"""Seconds; the least `mtbf`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +64,9 @@ class PodChoice:
         "Which share of the Pods, rounded down.", default=None, example="1/3", one_of="how many"
     )
     order: Order = parameter(
-        "Which Pods to pick first: random (seeded), oldest or newest.", default="random"
+        "Which Pods to pick first: random (seeded), oldest, newest, or fair: those that earlier "
+        "reports show struck longest ago, or never.",
+        default="random",
     )
 
     @property
@@ -96,10 +101,23 @@ class WideChoice(PodChoice):
         example="team=shop",
     )
 
+    opted_in: bool = parameter(
+        'Only workloads that opted in: by the label `resilience.io/enabled: "true"`, or as for '
+        "kube-monkey or chaoskube.",
+        default=False,
+    )
+    mtbf: Duration | None = parameter(
+        "Mean time between failures: the chance that it is due on a day (of each workload, with "
+        "`opted_in`). For one run a day.",
+        default=None,
+        example="3d",
+    )
+
     @property
     def where(self) -> str:
         """Where it chooses, if it is not the scenario's own namespace."""
-        return f" in namespaces {self.namespaces}" if self.namespaces else ""
+        where = f" in namespaces {self.namespaces}" if self.namespaces else ""
+        return where + (" of workloads that opted in" if self.opted_in else "")
 
 
 _KIND = re.compile(r"!?[a-z][a-z0-9]*")
@@ -107,15 +125,15 @@ _KIND = re.compile(r"!?[a-z][a-z0-9]*")
 
 def complaints(choice: PodChoice) -> list[Complaint]:
     """What no choice of Pods may say."""
-    return [*_nobody_named(choice), *_kinds(choice), *_elsewhere(choice)]
+    return [*_nobody_named(choice), *_kinds(choice), *_elsewhere(choice), *_often(choice)]
 
 
 def _nobody_named(choice: PodChoice) -> Iterator[Complaint]:
     """A choice that names nothing would mean every Pod of the namespace."""
-    wide = isinstance(choice, WideChoice) and choice.namespaces
+    wide = isinstance(choice, WideChoice) and (choice.namespaces or choice.opted_in)
     if not (choice.pods or choice.name or choice.owner or choice.node or wide):
         ways = "pods: LABELS, name: POD, owner: WORKLOAD or node: NODE"
-        ways += ", or namespaces: LABELS" if isinstance(choice, WideChoice) else ""
+        ways += ", namespaces: LABELS or opted_in: true" if isinstance(choice, WideChoice) else ""
         yield Complaint(field="", message="no Pods are named", expected=ways)
 
 
@@ -132,4 +150,13 @@ def _elsewhere(choice: PodChoice) -> Iterator[Complaint]:
             field="owner",
             message=f"{choice.owner} is a workload of one namespace, and `namespaces` chooses many",
             expected="pods: LABELS, or no `namespaces`",
+        )
+
+
+def _often(choice: PodChoice) -> Iterator[Complaint]:
+    if isinstance(choice, WideChoice) and choice.mtbf and choice.mtbf.seconds < SHORTEST:
+        yield Complaint(
+            field="mtbf",
+            message=f"{choice.mtbf} is less than a day, and the chance is that of a day",
+            expected="at least 1d; without `mtbf` each run is due",
         )

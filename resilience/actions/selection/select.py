@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from random import Random
 
 from resilience.actions.selection.choice import PodChoice
+from resilience.actions.selection.eligible import Eligible
+from resilience.actions.selection.opt_in import ENABLED
 from resilience.cluster.interface import Object
 from resilience.kube import objects, readiness
 from resilience.kube.clock import of_stamp
@@ -45,6 +47,13 @@ class Surroundings:
     kinds: Mapping[str, str] = field(default_factory=dict)
     namespaces: Sequence[str] = ()
     """Those that were chosen by their labels."""
+    eligible: Eligible | None = None
+    """Who opted in; None where nobody has to."""
+    struck: Mapping[str, float] = field(default_factory=dict)
+    """When earlier reports show a Pod (`shop/web-0`) or a workload (`shop/deployment/web`) struck,
+    in epoch seconds."""
+    workloads: Mapping[str, str] = field(default_factory=dict)
+    """The name of each Pod's workload in `struck`, by the Pod's uid."""
 
     @property
     def place(self) -> str:
@@ -64,7 +73,32 @@ def select(pods: Iterable[Object], choice: PodChoice, around: Surroundings, rand
     left, dropped = sift(matched, choice, around, random)
     if not left:
         raise NothingToDo(_all_dropped(matched, dropped, choice, around))
-    return choose(left, choice, random)
+    if around.eligible is None:
+        return choose(left, choice, random, around)
+    own, others = _on_own_terms(left, around.eligible, random)
+    if not others and not own:
+        raise NothingToDo(
+            "each workload that opted in gives away less than one Pod by its kill-value"
+            f" ({_names(left)}); nothing was harmed"
+        )
+    return objects.in_order([*own, *(choose(others, choice, random, around) if others else ())])
+
+
+def _on_own_terms(pods: Pods, eligible: Eligible, random: Random) -> tuple[Pods, Pods]:
+    """The victims of workloads that say themselves how many, and the Pods of all others."""
+    groups: dict[str, Pods] = {}
+    others: Pods = []
+    for pod in pods:
+        uid = objects.uid(pod)
+        if eligible.terms[uid].mode:
+            groups.setdefault(eligible.names[uid], []).append(pod)
+        else:
+            others.append(pod)
+    chosen: Pods = []
+    for group in groups.values():
+        given = eligible.terms[objects.uid(group[0])]
+        chosen += random.sample(group, given.number(len(group), random))
+    return chosen, others
 
 
 def match(pods: Sequence[Object], choice: PodChoice, around: Surroundings) -> Pods:
@@ -89,7 +123,7 @@ def sift(
     """The remaining Pods, and how many each filter removed, by its name."""
     dropped: dict[str, int] = {}
     left = list(pods)
-    for name, keep in (*_filters(choice, around), *_one_of_each(choice, random)):
+    for name, keep in (*_filters(choice, around), *_one_of_each(choice, random, around)):
         kept = keep(left)
         if len(kept) < len(left):
             dropped[name] = len(left) - len(kept)
@@ -97,7 +131,7 @@ def sift(
     return left, dropped
 
 
-def choose(pods: Sequence[Object], choice: PodChoice, random: Random) -> Pods:
+def choose(pods: Sequence[Object], choice: PodChoice, random: Random, around: Surroundings) -> Pods:
     """As many as requested, sorted by name; never fewer."""
     wanted = _number(len(pods), choice)
     if wanted > len(pods):
@@ -105,16 +139,33 @@ def choose(pods: Sequence[Object], choice: PodChoice, random: Random) -> Pods:
             f"count: {choice.count} was requested, but only {len(pods)} "
             f"Pod{'s' * (len(pods) != 1)} can be chosen ({_names(pods)})"
         )
-    return _pick(pods, wanted, choice, random)
+    return _pick(pods, wanted, choice, random, around)
 
 
-def _pick(pods: Sequence[Object], wanted: int, choice: PodChoice, random: Random) -> Pods:
+def _pick(
+    pods: Sequence[Object], wanted: int, choice: PodChoice, random: Random, around: Surroundings
+) -> Pods:
+    if choice.order == "fair":
+        return objects.in_order(_fair(pods, wanted, random, around))
     if choice.order == "random":
         return objects.in_order(random.sample(list(pods), wanted))
     by_age = sorted(
         pods, key=lambda pod: (_born(pod), objects.name(pod)), reverse=choice.order == "newest"
     )
     return by_age[:wanted]
+
+
+def _fair(pods: Sequence[Object], wanted: int, random: Random, around: Surroundings) -> Pods:
+    """Those that were struck longest ago; by chance among equals."""
+
+    def last(pod: Object) -> tuple[float, float]:
+        own = around.struck.get(objects.title(pod), 0.0)
+        return own, around.struck.get(around.workloads.get(objects.uid(pod), ""), 0.0)
+
+    edge = sorted(map(last, pods))[wanted - 1]
+    before = [pod for pod in pods if last(pod) < edge]
+    equal = [pod for pod in pods if last(pod) == edge]
+    return [*before, *random.sample(equal, wanted - len(before))]
 
 
 def _number(there: int, choice: PodChoice) -> int:
@@ -157,6 +208,8 @@ def _filters(choice: PodChoice, around: Surroundings) -> Iterable[_Filter]:
             f"annotations: {wanted}",
             lambda pods: [pod for pod in pods if wanted.matches(_annotations(pod))],
         )
+    if around.eligible is not None:
+        yield from _opted_in(around.eligible)
     if choice.exclude is not None:
         excluded = choice.exclude
         yield (
@@ -188,6 +241,17 @@ def _of_kinds(pod: Object, choice: PodChoice, around: Surroundings) -> bool:
     return f"!{kind}" not in choice.kinds and (not named or kind in named)
 
 
+def _opted_in(eligible: Eligible) -> Iterable[_Filter]:
+    yield (
+        f'opted_in: true (the label {ENABLED}: "true", or as for kube-monkey or chaoskube)',
+        lambda pods: [pod for pod in pods if objects.uid(pod) in eligible.terms],
+    )
+    yield (
+        f"mtbf: not due on {eligible.day}",
+        lambda pods: [pod for pod in pods if objects.uid(pod) in eligible.due],
+    )
+
+
 def _kinds_of(around: Surroundings) -> str:
     return ", ".join(sorted(set(around.kinds.values()))) or "no workload"
 
@@ -196,7 +260,7 @@ def _annotations(pod: Object) -> Mapping[str, str]:
     return objects.metadata(pod).get("annotations") or {}
 
 
-def _one_of_each(choice: PodChoice, random: Random) -> Iterable[_Filter]:
+def _one_of_each(choice: PodChoice, random: Random, around: Surroundings) -> Iterable[_Filter]:
     """Which one of each owner or node, by `order`: always the same would spare all others."""
     if choice.one_per is None:
         return
@@ -206,7 +270,9 @@ def _one_of_each(choice: PodChoice, random: Random) -> Iterable[_Filter]:
         groups: dict[str, Pods] = {}
         for pod in pods:
             groups.setdefault(key(pod), []).append(pod)
-        return objects.in_order(_pick(group, 1, choice, random)[0] for group in groups.values())
+        return objects.in_order(
+            _pick(group, 1, choice, random, around)[0] for group in groups.values()
+        )
 
     yield f"one_per: {choice.one_per}", keep
 

@@ -39,7 +39,8 @@ class Options:
     `undo_within` is how long one undo may take, in seconds. `ephemeral` marks a cluster that ends
     with this process. `guard` holds the run's restrictions. `recovery` is the command that undoes
     what is left. `stream` gives each step its randomness (a replay repeats choices). `observe`
-    receives each probe once it runs, to show progress. `lookout`: keep testing whether the API
+    receives each probe once it runs, to show progress. `struck_before` reads from earlier reports
+    when whom was struck. `lookout`: keep testing whether the API
     server answers, so that no check is answered from the past.
     """
 
@@ -58,4 +59,5 @@ class Options:
     recovery: str = "resilience recover"
     stream: Callable[[int, str], Random] = stream
     observe: Callable[[RunningProbe], None] = _unseen
+    struck_before: Callable[[], Mapping[str, float]] = dict
     lookout: bool = False

@@ -120,6 +120,9 @@ class StepContext:
 
         return find(name, self.directory)
 
+    def struck_before(self) -> Mapping[str, float]:
+        return self._state.options.struck_before()
+
     def will_undo(self, data: Mapping[str, Any], text: str) -> str:
         return self.will_undo_by(self.step.verb, data, text)
 

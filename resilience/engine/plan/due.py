@@ -1,0 +1,22 @@
+"""Whether a scenario has anything to do today, asked before anything is touched."""
+
+from __future__ import annotations
+
+from resilience.cluster.interface import Cluster
+from resilience.engine.base.run_options import Options
+from resilience.engine.guard.permissions import flattened
+from resilience.model.scenario import Scenario
+
+
+def why_not(scenario: Scenario, cluster: Cluster, options: Options) -> str:
+    """Which of its actions is not due, and why; "" when all are. Without a seed there is no coin
+    that a run would toss as well, so everything is due."""
+    seed = scenario.seed if options.seed is None else options.seed
+    if seed is None:
+        return ""
+    namespace = scenario.namespace or options.namespace
+    for step in flattened(scenario.when):
+        random = options.stream(seed, step.path)
+        if why := step.verb.due(step.parameters, step.path, cluster, namespace, random):
+            return f"{step.title}: {why}"
+    return ""
