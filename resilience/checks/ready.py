@@ -172,6 +172,7 @@ def _require_begun(workload: Object, context: CheckContext) -> None:
             f"{_title(workload)}: this run changed its Pod template, and no Pod has the new one: by"
             f" {readiness.kept_by(workload)} all {want} Pods keep the older; delete a Pod (`kill`)"
             " or change that setting, so that there is something to judge",
+            final=True,
             unknown=True,
         )
 

@@ -32,7 +32,7 @@ class NotMet(Exception):
 
     def __init__(self, text: str, *, final: bool = False, unknown: bool = False) -> None:
         super().__init__(text)
-        self.final = final or unknown
+        self.final = final
         self.unknown = unknown
 
 

@@ -45,6 +45,35 @@ def test_a_label_that_no_pod_had_is_not_measured(here: World) -> None:
     assert "no Pod had these labels during the run" in record.message
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"target": Reference.parse("deployment/late")},
+        {"target": Reference.parse("deployment/idle")},
+        {"pods": Selector.parse("app=late")},
+        {"pods": Selector.parse("app=idle")},
+    ],
+)
+def test_what_is_not_there_yet_is_waited_for(here: World, asked: dict[str, Any]) -> None:
+    here.deploy("idle", 0)
+
+    def wake(obj: Any) -> None:
+        obj["spec"]["replicas"] = 1
+
+    here.cluster.clock.after(1.5, lambda: here.deploy("late", 1))
+    here.cluster.clock.after(1.5, lambda: here.cluster.change(DEPLOYMENTS, "shop", "idle", wake))
+    record = here.run(when=[KILLED], then=[step(READY, Phase.THEN, within=20.0, **asked)])
+    assert record.outcome is Outcome.PASSED, record.message
+
+
+def test_all_waits_for_what_an_empty_namespace_will_hold() -> None:
+    empty = world()
+    empty.cluster.clock.after(1.5, empty.deploy)
+    given = [step(READY, Phase.GIVEN, target="all", within=20.0)]
+    record = empty.run(given=given, when=[KILLED])
+    assert record.outcome is Outcome.PASSED, record.message
+
+
 def test_what_was_there_and_is_gone_is_the_services_fault(here: World) -> None:
     here.controllers.frozen = True
     here.cluster.clock.after(0.5, lambda: here.cluster.remove(DEPLOYMENTS, "shop", "web"))
