@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from threading import RLock
 from typing import Any, Literal, Self
 
 from resilience.cluster.errors import Conflict, Invalid, NotFound
-from resilience.cluster.interface import Means, Object, Resource
+from resilience.cluster.interface import FOLLOWED, Means, Object, Resource
 from resilience.cluster.requests.command import Command, Result, Sink
 from resilience.cluster.requests.request import Middleware
 from resilience.kube.clock import of_stamp
@@ -289,7 +289,9 @@ class Twin:
     def recording(self) -> Self:
         return self  # it asks for no permit
 
-    def logs(self, pod: str, namespace: str) -> AbstractContextManager[Iterator[bytes]]:
+    def logs(
+        self, pod: str, namespace: str, query: Mapping[str, str] = FOLLOWED
+    ) -> AbstractContextManager[Iterator[bytes]]:
         raise AssertionError(f"a twin runs nothing: {namespace}/{pod} has no log")
 
     def exec(

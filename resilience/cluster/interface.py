@@ -10,9 +10,10 @@ Pod, so a probe through it would measure the tunnel. A prober runs in the cluste
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal, Protocol
 from urllib.parse import quote
 
@@ -20,6 +21,9 @@ from resilience.cluster.capabilities.means import Means as Means
 from resilience.cluster.requests.command import Command, Result, Sink
 from resilience.cluster.requests.request import Middleware, Request
 from resilience.kube.objects import Object as Object
+
+FOLLOWED: Mapping[str, str] = MappingProxyType({"follow": "true"})
+"""Query of a log that is read as it is written."""
 
 _IN_A_PATH = ":@!$&'()*+,;="
 """Unescaped characters of a path segment (RFC 3986, 3.3): names of RBAC objects contain `:`."""
@@ -125,9 +129,12 @@ class Cluster(Protocol):
         """The same cluster for what writes the objects of a snapshot: its Roles and bindings come
         back whatever they grant."""
 
-    def logs(self, pod: str, namespace: str) -> AbstractContextManager[Iterator[bytes]]:
-        """The lines of a Pod's log, followed as they are written. Half a minute of silence counts
-        as a broken connection: Unreachable."""
+    def logs(
+        self, pod: str, namespace: str, query: Mapping[str, str] = FOLLOWED
+    ) -> AbstractContextManager[Iterator[bytes]]:
+        """The lines of a Pod's log, followed as they are written unless `query` says otherwise
+        (`container`, `previous`, `sinceTime` ..., as the API has them). Half a minute of silence
+        counts as a broken connection: Unreachable."""
 
     def exec(
         self,

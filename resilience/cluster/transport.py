@@ -7,7 +7,7 @@ Nothing is retried here; a caller that wants to wait reads `retry_after` of the 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from copy import copy
 from dataclasses import replace
@@ -26,7 +26,7 @@ from resilience.cluster.errors import (
     ServerTrouble,
     Unreachable,
 )
-from resilience.cluster.interface import PODS, Object, Resource, View
+from resilience.cluster.interface import FOLLOWED, PODS, Object, Resource, View
 from resilience.cluster.permit.door import Door, Permit
 from resilience.cluster.requests.command import Command, Result, Sink
 from resilience.cluster.requests.request import Middleware, Request
@@ -168,9 +168,11 @@ class HttpCluster:
         except NotFound:
             return None
 
-    def logs(self, pod: str, namespace: str) -> AbstractContextManager[Iterator[bytes]]:
-        """The lines of a Pod's log, followed."""
-        path, query = PODS.path(namespace, pod, "log"), {"follow": "true"}
+    def logs(
+        self, pod: str, namespace: str, query: Mapping[str, str] = FOLLOWED
+    ) -> AbstractContextManager[Iterator[bytes]]:
+        """The lines of a Pod's log."""
+        path = PODS.path(namespace, pod, "log")
         self._door.check("GET", path, query, None)
         return opened(self._wire, path, query, self._agent)
 

@@ -41,6 +41,7 @@ BUILTIN: Mapping[str, str] = {
     "kill": "resilience.actions.pods.kill",
     "kubernetes": "resilience.probes.kinds.kubernetes",
     "ledger": "resilience.probes.kinds.ledger",
+    "log": "resilience.probes.kinds.logs.log",
     "matches_snapshot": "resilience.checks.matches_snapshot",
     "node_down": "resilience.actions.nodes.node_down",
     "parallel": "resilience.actions.flow.parallel",

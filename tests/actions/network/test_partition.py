@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import pytest
 
 from resilience.actions.network.canary import PART, POLICIES
 from resilience.actions.network.partition import VERB as PARTITION
-from resilience.cluster.interface import PODS, Object, Resource
+from resilience.cluster.interface import FOLLOWED, PODS, Object, Resource
 from resilience.cluster.wall_canary import SHUT
 from resilience.kube import objects
 from resilience.kube.selectors import Selector
@@ -37,7 +37,9 @@ class Network:
         here.cluster.hooks.append(self._changed)
 
     @contextmanager
-    def _logs(self, pod: str, namespace: str) -> Iterator[Iterator[bytes]]:
+    def _logs(
+        self, pod: str, namespace: str, query: Mapping[str, str] = FOLLOWED
+    ) -> Iterator[Iterator[bytes]]:
         yield iter([b"open\n"] if self.opens else [])
 
     def _changed(self, resource: Resource, kind: str, obj: Object) -> None:

@@ -14,6 +14,27 @@ from tests.probes.kinds.trial import found, runs, scenario, web
 pytestmark = pytest.mark.usefixtures("on_sandbox")
 
 
+SAYS = """
+import http.server, sys, time
+print("started", flush=True)
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        if self.path == "/fail":
+            print("panic: it failed", flush=True)
+        self.send_response(200)
+        self.end_headers()
+    def log_message(self, *ignored):
+        pass
+http.server.HTTPServer(("", 8080), Handler).serve_forever()
+"""
+
+
+def talker(first: str = "", name: str = "web") -> str:
+    """A web server that prints a line when it starts."""
+    text = SAYS.replace('"started"', repr(first or "started"))
+    return web(name=name, image="python:3.12-slim", command=["python", "-c", text], args=[])
+
+
 def outcomes(told: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     return {name: each["outcome"] for name, each in told.items()}
 
@@ -48,3 +69,28 @@ def test_a_command_answers_while_one_pod_is_lost_and_not_while_the_only_one_is(
     assert outcomes(told) == {"right": "passed", "wrong": "service failed"}
     outages = found(told["wrong"])["probe.longest_outage"]["outages"]
     assert {name for each in outages for name in each["answers"]} == {"unreachable"}
+
+
+def test_a_line_is_found_in_pods_that_are_replaced_and_one_that_is_never_written_is_not(
+    pytester: pytest.Pytester,
+    run: Run,  # noqa: F811
+) -> None:
+    folder = pytester.path
+    scenario(folder, "quiet", talker(), "{log: {pods: app=web, absent: 'panic:'}}")
+    scenario(folder, "loud", talker("panic: no memory"), "{log: {pods: app=web, absent: 'panic:'}}")
+    scenario(folder, "started", talker(), "{log: {pods: app=web, present: '^started$'}}")
+    scenario(folder, "crashed", talker("panic: x"), "{log: {pods: app=web, absent: 'panic:'}}",
+             when="crash: {pods: app=web, count: 1}")  # fmt: skip
+    silent = web(image="registry.k8s.io/pause:3.10", args=[], readinessProbe=None)
+    scenario(folder, "silent", silent, "{log: {pods: app=web, absent: 'panic:'}}")
+    run("--resilience-report=report").assert_outcomes(passed=2, failed=3)
+    told = runs(folder)
+    assert outcomes(told) == {
+        "quiet": "passed", "loud": "service failed", "started": "passed",
+        "crashed": "service failed", "silent": "not measured",
+    }  # fmt: skip
+    measured = {name: found(each)["probe.lines"]["measured"] for name, each in told.items()}
+    assert measured["quiet"] == "none of 4 lines of 4 containers"
+    assert measured["loud"].startswith("2 lines, the first of web-")
+    assert measured["crashed"].startswith("1 line, the first of web-")
+    assert measured["silent"].startswith("no line was read")

@@ -67,7 +67,7 @@ class Cluster:
         return {}
 
     @contextmanager
-    def logs(self, pod: str, namespace: str) -> Iterator[Iterator[bytes]]:
+    def logs(self, pod: str, namespace: str, query: object = None) -> Iterator[Iterator[bytes]]:
         assert (pod, namespace) == ("p1", "shop")
         script = self.scripts.pop(0) if self.scripts else [NotFound(404, "gone")]
         yield self._play(script)

@@ -1,0 +1,1 @@
+"""The `log` probe: lines of Pods that must or must not appear."""

@@ -1,0 +1,218 @@
+"""The `log` probe at work: every container instance that runs has a reader, and each is accounted
+for.
+
+A line that was seen decides at once. That none was seen counts only where every instance was read
+to its end; an instance that came and went unread leaves the question open.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from threading import Event, Lock, Thread
+from typing import TYPE_CHECKING
+
+from resilience.cluster.interface import PODS, Object
+from resilience.kube import objects
+from resilience.kube.selectors import Selector
+from resilience.model.report import ProbeRecord
+from resilience.model.scenario import Step
+from resilience.model.verdict import Finding, Reason, Result, Window
+from resilience.model.words import many, printable
+from resilience.probes.kinds.logs.log_reader import Instance, Reader
+from resilience.verbs.context import NotMet, ProbeContext
+
+if TYPE_CHECKING:
+    from resilience.probes.kinds.logs.log import Log
+
+LOOK = 0.05
+"""Seconds between two looks at the watched Pods."""
+
+FINISH = 5.0
+"""Seconds in which a reader that is not attached may still become whole."""
+
+MOST_KEPT = 1000
+SHOWN = 160
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """A line that was looked for."""
+
+    at: float
+    pod: str
+    text: str
+
+
+class LogProbe:
+    """`resilience.verbs.context.RunningProbe`."""
+
+    def __init__(self, step: Step, context: ProbeContext, what: Log, promised: str) -> None:
+        self._step, self._context, self._what = step, context, what
+        self._promised = promised
+        self._wanted = re.compile(what.absent or what.present)
+        self._namespace = what.namespace or context.namespace
+        self._view = context.view(PODS, self._namespace)
+        self._first = {i.uid + i.container: i.number for i in self._running()}
+        self._readers: dict[Instance, Reader] = {}
+        self._matches: list[Match] = []
+        self._dropped = self._past = 0
+        self._lock, self._over = Lock(), Event()
+        self._look()
+        self._looker = Thread(target=self._watch, daemon=True, name="resilience-logs")
+        self._looker.start()
+
+    @property
+    def name(self) -> str:
+        """The step's name."""
+        return self._step.name or self._step.verb.name
+
+    def wait_steady(self, deadline: float) -> None:
+        """Return once the logs of all Pods are being read."""
+
+        def attached() -> bool:
+            readers = list(self._readers.values())
+            return bool(readers) and all(each.attached or each.whole for each in readers)
+
+        if not self._context.clock.until(attached, deadline):
+            raise NotMet(f"{self._promised}: {self._unread() or 'no Pod with these labels runs'}")
+
+    def progress(self) -> tuple[int, int]:
+        """(lines read, those that are as they should be)."""
+        lines = sum(reader.count for reader in list(self._readers.values()))
+        return lines, lines if self._what.present else lines - len(self._matches)
+
+    def below(self) -> str:
+        """It has no condition to abort by."""
+        return ""
+
+    def stop(self) -> None:
+        """Read what is there to the end. Idempotent."""
+        if self._over.is_set():
+            return
+        self._look()
+        self._over.set()
+        self._looker.join()
+        for reader in self._readers.values():
+            reader.finish(FINISH)
+
+    def judge(self, window: Window) -> Sequence[Finding]:
+        """A match decides; its absence only where everything was read."""
+        inside = [each for each in self._matches if window.since <= each.at <= window.until]
+        lines, unread = self.progress()[0], self._unread()
+        if inside:
+            result = Result.FAILED if self._what.absent else Result.PASSED
+            first = min(inside, key=lambda each: each.at)
+            text = f"{many(len(inside), 'line')}, the first of {first.pod}: {first.text!r}"
+        elif unread or not self._readers or not lines:
+            result = Result.NOT_MEASURED
+            text = unread or "no line was read: do these Pods write to standard output?"
+            text = text if self._readers else f"no Pod with {self._what.pods} ran"
+        else:
+            result = Result.PASSED if self._what.absent else Result.FAILED
+            text = f"none of {many(lines, 'line')} of {len(self._readers)} containers"
+        return [self._finding(result, text)]
+
+    def record(self) -> ProbeRecord:
+        """No samples: what matched, and how much was read of whom."""
+        read = {str(each): [reader.count, reader.whole] for each, reader in self._readers.items()}
+        matches = [[each.at, each.pod, each.text] for each in self._matches]
+        facts = {"kind": "log", "read": read, "matches": matches, "dropped": self._dropped}
+        return ProbeRecord(
+            name=self.name, title=self._step.title, rate=0.0, samples=(), facts=facts
+        )
+
+    def _finding(self, result: Result, measured: str) -> Finding:
+        return Finding(
+            name=f"{self.name}.lines", subject=self.name, result=result, measured=measured,
+            promised=self._promised,
+            reason=Reason.UNOBSERVED if result is Result.NOT_MEASURED else None,
+        )  # fmt: skip
+
+    def _unread(self) -> str:
+        """Whose log is missing, and why; "" where nothing is."""
+        over = self._over.is_set()
+        for instance, reader in list(self._readers.items()):
+            if not (reader.whole or (reader.attached and not over)):
+                why = reader.trouble or "its log could not be read to the end"
+                return f"{instance}: {printable(why)}"
+        return ""
+
+    def _heard(self, pod: str, text: str, at: float) -> None:
+        if not self._wanted.search(text):
+            return
+        with self._lock:
+            if len(self._matches) < MOST_KEPT:
+                self._matches.append(Match(at=at, pod=pod, text=printable(text[:SHOWN])))
+            else:
+                self._dropped += 1
+
+    def _watch(self) -> None:
+        while not self._over.wait(LOOK):
+            self._look()
+
+    def _look(self) -> None:
+        """A reader for each instance that has none, those in between as well."""
+        events = self._context.history(PODS)
+        for event in events[self._past :]:
+            self._follow(event.object)
+        self._past = len(events)
+        for pod in self._view.objects():
+            self._follow(pod)
+
+    def _follow(self, pod: Object) -> None:
+        for last in self._of(pod):
+            first = self._first.setdefault(last.uid + last.container, 0)
+            for number in range(first, last.number + 1):
+                instance = Instance(uid=last.uid, pod=last.pod, namespace=last.namespace,
+                                    container=last.container, number=number)  # fmt: skip
+                if instance not in self._readers:
+                    self._readers[instance] = Reader(
+                        instance, self._context.cluster, self._heard,
+                        partial(self._present, instance),
+                    )  # fmt: skip
+
+    def _present(self, wanted: Instance) -> tuple[int, bool] | None:
+        """(run, whether it runs and may stay) of that container now."""
+        pod = self._view.by_uid(wanted.uid)
+        if pod is None:
+            return None
+        stays = not objects.is_terminating(pod)
+        for status in _statuses(pod):
+            if status["name"] == wanted.container:
+                running = "running" in (status.get("state") or {})
+                return int(status.get("restartCount") or 0), running and stays
+        return None
+
+    def _running(self) -> Iterator[Instance]:
+        for pod in self._view.objects():
+            yield from self._of(pod)
+
+    def _of(self, pod: Object) -> Iterator[Instance]:
+        """The latest instance of each container that has started."""
+        if not _matches(self._what.pods, pod) or objects.namespace(pod) != self._namespace:
+            return
+        for status in _statuses(pod):
+            name = str(status["name"])
+            state = status.get("state") or {}
+            number = int(status.get("restartCount") or 0)
+            if self._what.container not in ("", name):
+                continue
+            if "waiting" in state or not state:
+                number -= 1  # in a back-off: the last one that ran
+            if number >= 0:
+                yield Instance(
+                    uid=objects.uid(pod), pod=objects.name(pod), namespace=self._namespace,
+                    container=name, number=number,
+                )  # fmt: skip
+
+
+def _statuses(pod: Object) -> Sequence[Object]:
+    found: Sequence[Object] = (pod.get("status") or {}).get("containerStatuses") or ()
+    return found
+
+
+def _matches(selector: Selector, pod: Object) -> bool:
+    return selector.matches(objects.labels(pod))

@@ -1,0 +1,136 @@
+"""Reads one container instance to its end, on a thread of its own.
+
+A stream that breaks is opened again where it stopped. `whole` is true once nothing can be missing:
+the stream of an instance that has ended came to its end, or `finish` read the rest of one that
+still runs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from threading import Event, Lock, Thread
+
+from resilience.cluster.errors import ClusterError, Forbidden, NotFound
+from resilience.cluster.interface import Cluster
+from resilience.probes.kinds.logs.log_lines import Lines
+
+AGAIN = 0.1
+"""Seconds between two tries."""
+
+Heard = Callable[[str, str, float], None]
+"""(Pod, text, monotonic seconds) of each new line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """One run of one container of one Pod, counted from 0 by its restarts."""
+
+    uid: str
+    pod: str
+    namespace: str
+    container: str
+    number: int
+
+    def __str__(self) -> str:
+        run = f", restart {self.number}" if self.number else ""
+        return f"{self.pod}/{self.container}{run}"
+
+
+class Reader:
+    """`present` says which run of the container the API server would show now, and whether it runs
+    and may stay; None where the Pod is gone."""
+
+    def __init__(
+        self,
+        instance: Instance,
+        cluster: Cluster,
+        heard: Heard,
+        present: Callable[[], tuple[int, bool] | None],
+    ) -> None:
+        self.instance = instance
+        self.whole = False
+        self.trouble = ""
+        self.attached = False
+        self._clean = False
+        self._cluster, self._heard, self._present = cluster, heard, present
+        self._lines = Lines()
+        self._apart: float | None = None
+        self._over, self._lock = Event(), Lock()
+        self._thread = Thread(target=self._read, daemon=True, name="resilience-log")
+        self._thread.start()
+
+    @property
+    def count(self) -> int:
+        """Lines read."""
+        return self._lines.count
+
+    def finish(self, seconds: float) -> None:
+        """Read what is there and end. An open stream ends by itself, with its next line or after
+        its silence."""
+        self._over.set()
+        self._thread.join(0 if self.attached and not self.whole else seconds)
+        shown = self._present()
+        if self.whole or self._has_ended(shown):
+            return
+        if shown is not None and shown[0] == self.instance.number:
+            self._pass({})
+
+    def _read(self) -> None:
+        while not self._over.is_set() and not self.whole:
+            shown = self._present()
+            number = self.instance.number
+            if self._has_ended(shown):
+                return
+            if shown is None or shown[0] > number + 1:
+                self.trouble = self.trouble or "it was gone before its log could be read"
+                return
+            previous = shown[0] == number + 1
+            complete = self._pass({"previous": "true"} if previous else {"follow": "true"})
+            if self.trouble or (complete and not self._has_ended(self._present())):
+                self._over.wait(AGAIN)
+
+    def _has_ended(self, shown: tuple[int, bool] | None) -> bool:
+        """The stream came to its end: so did the instance, or the kubelet rotated the file of one
+        that goes on. A Pod that is leaving has no more to say."""
+        number, running = shown or (-1, False)
+        if self._clean and (number != self.instance.number or not running):
+            self.whole = True
+        return self.whole
+
+    def _pass(self, how: Mapping[str, str]) -> bool:
+        """One request; whether it came to its end."""
+        query = {"container": self.instance.container, "timestamps": "true", **how}
+        if self._lines.since:
+            query["sinceTime"] = self._lines.since
+        try:
+            with self._cluster.logs(self.instance.pod, self.instance.namespace, query) as lines:
+                self.attached = True
+                for line in lines:
+                    self._line(line)
+                    if self._over.is_set() and "follow" in how:
+                        return False
+        except ClusterError as error:
+            self.attached = False
+            if self._clean and isinstance(error, NotFound):
+                self.whole = True
+                return True
+            self.trouble, self._clean = str(error), False
+            if isinstance(error, Forbidden):
+                self._over.set()
+            return False
+        self.trouble, self._clean = "", True
+        self.whole = "previous" in how or not how
+        return True
+
+    def _line(self, raw: bytes) -> None:
+        """Its moment is the node's stamp, moved by how far that clock is apart at most."""
+        with self._lock:
+            line = self._lines.take(raw)
+            if line is None:
+                return
+            apart = time.monotonic() - line.at
+            self._apart = apart if self._apart is None else min(apart, self._apart)
+            at = line.at + self._apart
+        self._heard(self.instance.pod, line.text, at)
