@@ -14,6 +14,7 @@ from resilience.sandbox.controllers.deployment.deployment import DeploymentContr
 from resilience.sandbox.controllers.disruption.budgets import DisruptionController
 from resilience.sandbox.controllers.endpoints.endpoints import EndpointsController
 from resilience.sandbox.controllers.endpoints.endpointslice import EndpointSliceController
+from resilience.sandbox.controllers.endpoints.slice_mirroring import SliceMirroring
 from resilience.sandbox.controllers.job.cronjob import CronJobController
 from resilience.sandbox.controllers.job.job import JobController
 from resilience.sandbox.controllers.lifecycle.autoscalers import HorizontalController
@@ -64,6 +65,7 @@ CONTROLLERS: Sequence[type[Controller]] = (
     LastingObjects,
     EndpointSliceController,
     EndpointsController,
+    SliceMirroring,
     NamespaceController,
     GarbageCollector,
 )

@@ -84,9 +84,13 @@ class Wire:
         }
         if token:
             sent["Authorization"] = f"Bearer {token}"
-        self._connection.request(method, path.replace("NS", self.namespace), data, sent)
+        self._connection.request(method, self._path_of(path), data, sent)
         response = self._connection.getresponse()
         return Answer(response.status, dict(response.getheaders()), response.read())
+
+    def _path_of(self, path: str) -> str:
+        """The word only: a continue token may hold these letters."""
+        return re.sub(r"\bNS\b", self.namespace, path)
 
     def patch(self, path: str, body: Any, kind: str = "merge-patch", **headers: str) -> Answer:
         return self("PATCH", path, body, media=f"application/{kind}+json", **headers)
@@ -97,7 +101,7 @@ class Wire:
         connection = _Unix(self._path)
         connection.request(
             "GET",
-            path.replace("NS", self.namespace),
+            self._path_of(path),
             None,
             {"Authorization": f"Bearer {ADMIN}", **headers},
         )

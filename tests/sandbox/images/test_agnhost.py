@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from importlib import import_module
 from typing import Any
 
 import pytest
 
-from resilience.sandbox.images.agnhost import agnhost_main, guestbook, netexec
+from resilience.sandbox.images.agnhost import (
+    agnhost_main,
+    grpc_health_checking,
+    guestbook,
+    netexec,
+    nettest,
+)
 from resilience.sandbox.images.agnhost.golang import Request
+from resilience.sandbox.kubelet.probes import grpc_health
+from resilience.sandbox.kubelet.probes.probe import Result
 
 
 @pytest.mark.parametrize("name", sorted(agnhost_main.SUBCOMMANDS))
@@ -28,10 +38,10 @@ def test_a_guestbook_tells_its_replicas(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(guestbook, "_own_address", lambda host, port: "10.0.0.2")
     get = Request("GET", "/guestbook", {"cmd": "get", "key": "k"}, {}, "")
     assert replica.register("agnhost-primary")
-    assert replica.answer(get).body == '{"data": ""}'
+    assert replica.answer(get).body == '{"data":""}'
     put = Request("GET", "/guestbook", {"cmd": "set", "key": "k", "value": "v"}, {}, "")
     assert primary.answer(put).body == '{"message":"Updated"}'
-    assert primary.answer(get).body == '{"data": "v"}'
+    assert primary.answer(get).body == '{"data":"v"}'
     assert primary.answer(Request("GET", "/guestbook", {"cmd": "x"}, {}, "")).status == 400
     assert primary.answer(Request("GET", "/set", {}, {}, "")).status == 400
     assert primary.answer(Request("GET", "/none", {}, {}, "")).status == 404
@@ -53,3 +63,46 @@ def test_netexec_logs_requests_as_the_real_one(
     server = netexec.NetExec(**flags)
     server._answer(Request("GET", path, form, {}, "10.0.0.1:1"))
     assert capsys.readouterr().err.rstrip().endswith(f" {line}")
+
+
+def test_a_net_tester_counts_who_writes() -> None:
+    tester = nettest.Tester("here", peers=1)
+    assert tester.answer(Request("GET", "/status", {}, {}, "")).body == "running"
+    post = Request("POST", "/write", {}, {}, "", '{"Source": "prestop"}')
+    assert tester.answer(post).body == '{"Hostname":"here"}\n'
+    tester.answer(Request("POST", "/write", {}, {}, "", "{}"))
+    state = json.loads(tester.answer(Request("GET", "/read", {}, {}, "")).body)
+    assert state["Received"] == {"prestop": 1}
+    assert state["Errors"] == ["here: Got request with no source"]
+
+
+@pytest.mark.parametrize(
+    ("service", "delay", "wanted"),
+    [
+        ("", -1, Result(True)),
+        ("", 0, Result(False, 'service unhealthy (responded with "NOT_SERVING")')),
+        ("other", -1, Result(False, "error: health rpc probe failed: rpc error: code = NotFound"
+                                    " desc = unknown service")),
+    ],
+)  # fmt: skip
+def test_a_health_server_answers_the_kubelets_probe(
+    service: str, delay: int, wanted: Result
+) -> None:
+    health = grpc_health_checking.Health(service="", delay=delay)
+
+    async def asked() -> Result:
+        server = await asyncio.start_server(health.serve, "127.0.0.1", 0)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            action = {"port": port, "service": service}
+            return await grpc_health.check(action, "127.0.0.1", 0, 5.0)
+
+    assert asyncio.run(asked()) == wanted
+
+
+def test_a_health_server_is_told_what_to_say() -> None:
+    health = grpc_health_checking.Health(service="", delay=-1)
+    health.route(Request("GET", "/make-not-serving", {}, {}, ""))
+    assert not health.serving
+    health.route(Request("GET", "/make-serving", {}, {}, ""))
+    assert health.serving

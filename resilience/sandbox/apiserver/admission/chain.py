@@ -24,7 +24,7 @@ from resilience.sandbox.apiserver.admission import (
 )
 from resilience.sandbox.apiserver.admission.quota_plugin import Quotas
 from resilience.sandbox.apiserver.admission.service_addresses import ServiceAddresses
-from resilience.sandbox.apiserver.kinds import crds
+from resilience.sandbox.apiserver.custom import definition_rules
 from resilience.sandbox.apiserver.kinds.crds import Definitions
 from resilience.sandbox.apiserver.policies import (
     mutating_policies,
@@ -48,7 +48,8 @@ if TYPE_CHECKING:
 
 _LIMITED = frozenset({("", "pods"), ("", "persistentvolumeclaims")})
 _GROUP = "admissionregistration.k8s.io"
-_POLICIES: dict[tuple[str, str], tuple[Callable[[Request], None], ...]] = {
+_DEFINITIONS: dict[tuple[str, str], tuple[Callable[[Request], None], ...]] = {
+    ("apiextensions.k8s.io", "customresourcedefinitions"): (definition_rules.prepare,),
     (_GROUP, "validatingadmissionpolicies"): (validating_policies.prepare,),
     (_GROUP, "mutatingadmissionpolicies"): (mutating_policies.prepare,),
     (_GROUP, "mutatingwebhookconfigurations"): (condition_warnings.warn,),
@@ -86,14 +87,12 @@ class Chain:
         self._validating = ValidatingPolicies(registry)
         self._mutating = MutatingPolicies(registry)
         self.definitions = Definitions(registry)
-        self._create[("apiextensions.k8s.io", "customresourcedefinitions")] = (crds.prepare,)
-        self._create |= _POLICIES
+        self._create |= _DEFINITIONS
         self._update: dict[tuple[str, str], tuple[Plugin, ...]] = {
             ("", "pods"): (pod_plugins.update, pod_updates.own_door),
             ("", "services"): (addresses.admit,),
             ("apps", "daemonsets"): (_template_generation,),
-            ("apiextensions.k8s.io", "customresourcedefinitions"): (crds.prepare,),
-            **_POLICIES,
+            **_DEFINITIONS,
         }
 
     def early(self, request: Request) -> None:

@@ -76,6 +76,42 @@ def decode_yaml(data: bytes) -> Any:
     return value
 
 
+def duplicate_keys(data: bytes) -> str:
+    """What is said of the keys that a YAML document gives twice; "" if there are none. Source:
+    sigs.k8s.io/yaml, UnmarshalStrict."""
+    found = _in_json(data) if data.lstrip().startswith(b"{") else _in_yaml(data.decode())
+    lines = [f'  line {line}: key "{key}" already set in map' for line, key in sorted(found)]
+    if not lines:
+        return ""
+    return "error converting YAML to JSON: yaml: unmarshal errors:\n" + "\n".join(lines)
+
+
+def _in_yaml(text: str) -> list[tuple[int, str]]:
+    """Line and name of each key that its mapping has already."""
+    found: list[tuple[int, str]] = []
+    todo = [yaml.compose(text, Loader=_BASE)]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, yaml.SequenceNode):
+            todo += node.value
+        elif isinstance(node, yaml.MappingNode):
+            seen: set[str] = set()
+            for key, value in node.value:
+                if key.value in seen:
+                    found.append((key.start_mark.line + 1, key.value))
+                seen.add(key.value)
+                todo.append(value)
+    return found
+
+
+def _in_json(data: bytes) -> list[tuple[int, str]]:
+    """The same for JSON, whose line is that of the key's last appearance."""
+    duplicates = Duplicates()
+    decode_json(data, duplicates)
+    names = [path.rpartition(".")[2] for path in duplicates.found]
+    return [(data[: data.rfind(f'"{name}"'.encode())].count(b"\n") + 1, name) for name in names]
+
+
 class _Loader(_BASE):  # type: ignore[misc]  # Which of two it is, is known when it runs.
     """Without timestamps: to Kubernetes a date in YAML is text."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
-from resilience.sandbox.apiserver.http import passthrough, upgrade
+from resilience.sandbox.apiserver.http import log_socket, passthrough, upgrade
 from resilience.sandbox.apiserver.http.route import Route
 from resilience.sandbox.apiserver.registry.registry import Registry
 from resilience.sandbox.kube import refusals
@@ -44,7 +44,7 @@ class KubeletProxy:
         if self._registry.find(nodes, "", node) is None:
             raise refusals.not_found(nodes, node)
         try:
-            if upgrade.is_asked(request):
+            if upgrade.is_asked(request) and target.subresource != "log":
                 return await upgrade.pass_through(request, self._socket)
             return await self._plain(request)
         except (aiohttp.ClientError, EOFError, FileNotFoundError, ConnectionError) as error:
@@ -85,6 +85,8 @@ class KubeletProxy:
                 "X-Stream-Protocol-Version": request.headers.get("X-Stream-Protocol-Version", "")
             },
         ) as upstream:
+            if upgrade.is_asked(request) and upstream.status == 200:
+                return await log_socket.send(request, upstream)
             response = web.StreamResponse(status=upstream.status)
             response.headers["Content-Type"] = upstream.headers.get("Content-Type", "text/plain")
             await passthrough.hand_on(request, response, upstream)

@@ -6,7 +6,7 @@ k8s.io/apiserver/pkg/endpoints/handlers/{get,create,update,patch,delete}.go.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -21,6 +21,7 @@ from resilience.sandbox.apiserver.registry.listing import Lister
 from resilience.sandbox.apiserver.registry.metadata import check_names
 from resilience.sandbox.apiserver.registry.registry import Registry
 from resilience.sandbox.apiserver.request import negotiate, query_options
+from resilience.sandbox.apiserver.request.query_options import ListOptions
 from resilience.sandbox.apiserver.tables import render
 from resilience.sandbox.apiserver.watch import watch_stream
 from resilience.sandbox.apiserver.watch.watching import Hub
@@ -83,13 +84,15 @@ class Resources:
         self._registry = registry
         self._lister = Lister(registry.store, registry.clock)
         self._hub = hub
+        self._versions = registry.versions
         self._hooks = registry.chain.hooks
 
     # -- reads -----------------------------------------------------------------------------------
 
     async def get(self, request: web.BaseRequest, kind: Kind, route: Route) -> web.StreamResponse:
         """One object, or one of its subresources that is a view of it."""
-        record = self._registry.record(kind.resource, route.namespace, route.name)
+        stored = self._registry.record(kind.resource, route.namespace, route.name)
+        record = (await self._versions.records(kind.resource, [stored]))[0]
         if route.subresource == "scale":
             return answer.plain(self._registry.scale(kind.resource, record.obj))
         version = query_options.version_of(request.query)
@@ -108,7 +111,7 @@ class Resources:
     async def list(self, request: web.BaseRequest, kind: Kind, route: Route) -> web.StreamResponse:
         """A list, or a watch."""
         resource = kind.resource
-        wanted = query_options.list_options(resource, request.query)
+        wanted = self._selection(resource, request)
         table = self._registry.table(resource)
         namespace = route.namespace or None
         form = requests.form(request)
@@ -116,8 +119,23 @@ class Resources:
             return await watch_stream.serve(
                 request, self._hub, table, resource, namespace, wanted, form, self._registry
             )
-        page = await self._lister.page(table, namespace, wanted)
+        page = await self._page(resource, namespace, wanted)
         return await answer.stream(request, self._pieces(kind, page, form))
+
+    def _selection(self, resource: Resource, request: web.BaseRequest) -> ListOptions:
+        fields = self._registry.chain.definitions.selectable(resource)
+        return query_options.list_options(resource, request.query, fields)
+
+    async def _page(
+        self, resource: Resource, namespace: str | None, wanted: ListOptions
+    ) -> listing.Page:
+        """One page, as this version of the resource shows it."""
+
+        async def shown(records: Sequence[Record]) -> Sequence[Record]:
+            return await self._versions.records(resource, records)
+
+        table = self._registry.table(resource)
+        return await self._lister.page(table, namespace, wanted, shown)
 
     def _pieces(self, kind: Kind, page: listing.Page, form: negotiate.Form) -> Any:
         resource = kind.resource
@@ -145,7 +163,8 @@ class Resources:
     def _encoder(self, kind: Kind) -> Callable[[Record], bytes]:
         if aliases.is_alias(kind.resource):
             return lambda record: encode(aliases.to_alias(record.obj))
-        if self._registry.table(kind.resource).resource.version != kind.resource.version:
+        stored_in = self._registry.table(kind.resource).resource.version
+        if kind.model and stored_in != kind.resource.version:
             version = kind.resource.api_version
             return lambda record: encode({**record.obj, "apiVersion": version})
         return lambda record: record.body
@@ -234,7 +253,10 @@ class Resources:
         if type_ is None:
             raise patching.unsupported_type()
         call = requests.call(request, user, "PatchOptions", apply=type_ == "apply")
-        patch = body.decode(await body.read(request), media)
+        data = await body.read(request)
+        patch = body.decode(data, media)
+        if type_ == "apply":
+            _once(data, call)
         resource = kind.resource
         if aliases.is_alias(resource) and isinstance(patch, dict):
             patch = aliases.from_alias(patch, resource)
@@ -277,11 +299,9 @@ class Resources:
     ) -> web.StreamResponse:
         """DELETE of everything that a list would return; answers with that list."""
         resource = kind.resource
-        selection = query_options.list_options(resource, request.query)
+        selection = self._selection(resource, request)
         wanted, call = await requests.delete_options(request, user)
-        page = await self._lister.page(
-            self._registry.table(resource), route.namespace or None, selection
-        )
+        page = await self._page(resource, route.namespace or None, selection)
         for record in page.records:
             try:
                 key = record.key
@@ -342,6 +362,17 @@ _SUBRESOURCE_MODEL = {
     "eviction": "V1Eviction",
     "token": "AuthenticationV1TokenRequest",
 }
+
+
+def _once(data: bytes, call: Call) -> None:
+    """Refuse a configuration with a key that is given twice, or warn, as the call demands."""
+    if call.validation not in ("Strict", "Warn"):
+        return
+    found = body.duplicate_keys(data)
+    if found and call.validation == "Strict":
+        raise refusals.bad_request(f"error strict decoding YAML: {found}")
+    if found:
+        call.warnings.append(found)
 
 
 def _door(route: Route) -> Any:

@@ -89,6 +89,7 @@ class Server:
     def __init__(self, config: SandboxConfig, registry: Registry) -> None:
         self.registry = registry
         self.hub = Hub(registry.store)
+        registry.chain.definitions.changed.append(self.hub.end)
         self.ready = True
         self._config = config
         self._tokens = Tokens(registry)
@@ -101,7 +102,7 @@ class Server:
         self._others = ApiServices(registry, registry.chain.hooks.caller)
         self._proxy = service_proxy.Proxy(registry)
         self._faults = Faults(self._expire_watches, self.hub.end_all)
-        self._openapi = OpenAPI(builtin(), registry.kinds, registry.chain.definitions.schemas)
+        self._openapi = OpenAPI(builtin(), registry.kinds, registry.chain.definitions.version)
 
     async def close(self) -> None:
         """End every watch and release all resources."""

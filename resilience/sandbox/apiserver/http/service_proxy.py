@@ -1,19 +1,22 @@
 """`pods/NAME/proxy/...` and `services/NAME/proxy/...`: requests forwarded to a Pod.
 
 Names are NAME, NAME:PORT or SCHEME:NAME:PORT (pkg/registry/core/{pod,service}). A Service's request
-goes to one of its ready endpoints, bypassing the Service itself, as on a real cluster. WebSockets
-are not forwarded, and links in HTML stay unchanged.
+goes to one of its ready endpoints, bypassing the Service itself, as on a real cluster. Links in
+HTML and redirects lead through the proxy again. WebSockets are not forwarded.
 """
 
 from __future__ import annotations
 
+import gzip
 import random
+import zlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import aiohttp
 from aiohttp import web
 
-from resilience.sandbox.apiserver.http import passthrough
+from resilience.sandbox.apiserver.http import html_links, passthrough
 from resilience.sandbox.apiserver.registry.registry import Registry
 from resilience.sandbox.host.ports import needed_shift, published
 from resilience.sandbox.kube import refusals
@@ -27,6 +30,10 @@ _ONE_HOP = frozenset(
     ("authorization", "connection", "content-length", "host", "keep-alive", "proxy-authenticate",
      "te", "trailer", "transfer-encoding", "upgrade")
 )  # fmt: skip
+_CODINGS: dict[str, tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]] = {
+    "": (bytes, bytes),
+    "gzip": (gzip.decompress, gzip.compress),
+}
 
 
 class Proxy:
@@ -54,7 +61,8 @@ class Proxy:
             where = request.raw_path.partition("?")[0] + "/" + (f"?{query}" if query else "")
             return web.Response(status=301, headers={"Location": where})
         url = f"{scheme}://{address}:{published(number, self._shift)}/{''.join(path)}"
-        return await self._hand_on(request, f"{url}?{query}" if query else url)
+        below = "/".join(request.raw_path.partition("?")[0].split("/", 8)[:8])
+        return await self._hand_on(request, f"{url}?{query}" if query else url, below)
 
     def _pod(self, namespace: str, name: str, port: str) -> tuple[str, int]:
         pod = self._registry.get(self._registry.resource("pods"), namespace, name)
@@ -88,7 +96,7 @@ class Proxy:
             raise _unavailable(f'no endpoints available for service "{name}"')
         return random.choice(ready)
 
-    async def _hand_on(self, request: web.BaseRequest, url: str) -> web.StreamResponse:
+    async def _hand_on(self, request: web.BaseRequest, url: str, below: str) -> web.StreamResponse:
         from yarl import URL
 
         headers = {k: v for k, v in request.headers.items() if k.lower() not in _ONE_HOP}
@@ -101,7 +109,7 @@ class Proxy:
                 allow_redirects=False,
                 ssl=False,  # certificates of Pods are not verified, as the real proxy does not
             ) as upstream:
-                return await _copy(request, upstream)
+                return await _copy(request, upstream, below)
         except aiohttp.ClientConnectorError as error:
             why = f"error trying to reach service: dial tcp {error.host}:{error.port}: connect:"
             raise _unavailable(f"{why} {(error.strerror or 'refused').lower()}") from error
@@ -118,12 +126,47 @@ class Proxy:
         return self._session
 
 
-async def _copy(request: web.BaseRequest, upstream: aiohttp.ClientResponse) -> web.StreamResponse:
+async def _copy(
+    request: web.BaseRequest, upstream: aiohttp.ClientResponse, below: str
+) -> web.StreamResponse:
+    """Pass an answer on; its links lead `below` this path."""
     response = web.StreamResponse(status=upstream.status, reason=upstream.reason)
     for name, value in upstream.headers.items():
         if name.lower() not in _ONE_HOP:
             response.headers.add(name, value)
+    hosts = (upstream.url.authority, request.host)
+    if "Location" in response.headers:
+        target = response.headers["Location"]
+        response.headers["Location"] = html_links.link(target, below, hosts)
+    elif upstream.content_type == "text/html" and request.method != "HEAD":
+        return await _page(request, response, upstream, below, hosts)
     await passthrough.hand_on(request, response, upstream)
+    return response
+
+
+async def _page(
+    request: web.BaseRequest,
+    response: web.StreamResponse,
+    upstream: aiohttp.ClientResponse,
+    below: str,
+    hosts: tuple[str, str],
+) -> web.StreamResponse:
+    """Pass a page on, if its encoding is one that can be read."""
+    coding = upstream.headers.get("Content-Encoding", "")
+    if coding not in _CODINGS:
+        await passthrough.hand_on(request, response, upstream)
+        return response
+    unpack, pack = _CODINGS[coding]
+    try:
+        text = unpack(await upstream.read()).decode(errors="surrogateescape")
+    except (OSError, EOFError, zlib.error) as error:
+        raise _unavailable(f"error trying to reach service: {error}") from error
+    page = html_links.rewritten(text, below, hosts)
+    data = pack(page.encode(errors="surrogateescape"))
+    response.content_length = len(data)
+    await response.prepare(request)
+    await response.write(data)
+    await response.write_eof()
     return response
 
 

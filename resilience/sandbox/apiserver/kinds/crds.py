@@ -2,26 +2,26 @@
 
 Source: k8s.io/apiextensions-apiserver. A definition is served as soon as it is committed; its
 conditions are written right after. A deleted definition waits, held by its finalizer, until its
-objects are gone. Versions share one storage; conversion is None (apiVersion is rewritten).
+objects are gone. Versions share one storage: see `custom_versions`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from resilience.sandbox.apiserver.custom.custom_definition import Custom, selectable
+from resilience.sandbox.apiserver.custom.definition_rules import FINALIZER
 from resilience.sandbox.apiserver.validation.admission_request import Request
 from resilience.sandbox.host.sandbox_clock import stamp
 from resilience.sandbox.kube import refusals
 from resilience.sandbox.kube.api import ApiError, Change, Obj, Resource
-from resilience.sandbox.schema import cel, rule_definitions, rules, strict, structural
+from resilience.sandbox.kube.version_order import priority
+from resilience.sandbox.schema import cel, rules, strict, structural
 from resilience.sandbox.schema.facts import Kind
-from resilience.sandbox.store.store import clone
 
 if TYPE_CHECKING:
     from resilience.sandbox.apiserver.registry.registry import Registry
-
-FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
 
 
 def schema_key(resource: Resource) -> str:
@@ -36,8 +36,11 @@ class Definitions:
         self._registry = registry
         self._resource = registry.resource("customresourcedefinitions", "apiextensions.k8s.io")
         self._versions: dict[str, Mapping[str, Any]] = {}
+        self._customs: dict[tuple[str, str], Custom] = {}
+        self._epoch = 0
+        self.changed: list[Callable[[Resource], None]] = []
+        """Called with a resource whose definition has changed or is gone."""
         self._followed: set[tuple[str, str]] = set()
-        self.schemas: dict[str, Any] = {}
         self._ruled: set[str] = set()
         registry.subscribe(self._resource, self._changed)
 
@@ -45,9 +48,20 @@ class Definitions:
         """The definition of one version of a custom resource."""
         return self._versions.get(schema_key(resource))
 
+    def find(self, resource: Resource) -> Custom | None:
+        """The definition behind a resource; None for a built-in kind."""
+        return self._customs.get((resource.group, resource.plural))
+
+    def selectable(self, resource: Resource) -> frozenset[str] | None:
+        """The fields that selectors may name besides the common ones; None for a built-in kind."""
+        version = self.version(resource)
+        return None if version is None else selectable(version)
+
     def check(self, request: Request) -> None:
         """Prune, default and validate a custom object; ApiError 400 (strict) or 422."""
-        schema = self.schemas.get(schema_key(request.resource))
+        custom = self.find(request.resource)
+        version = request.obj.get("apiVersion") or request.resource.api_version
+        schema = custom.schema(version) if custom is not None else None
         if schema is None:
             return
         dropped = structural.prune(schema, request.obj)
@@ -63,53 +77,68 @@ class Definitions:
     def _changed(self, change: Change) -> None:
         if change.type == "DELETED":
             self._withdraw(change.obj)
+            self._tell(change.obj)
             return
         if "deletionTimestamp" in change.obj["metadata"]:
             self._clean(change.obj)
             return
-        self._serve(change.obj)
+        if change.old is None or change.old["spec"] != change.obj["spec"]:
+            self._serve(change.obj)
+            self._tell(change.obj)
         self._establish(change.obj)
+
+    def _tell(self, crd: Obj) -> None:
+        spec = crd["spec"]
+        resource = Resource(spec["group"], "", spec["names"]["plural"], "", False)
+        for each in self.changed:
+            each(resource)
 
     def _serve(self, crd: Obj) -> None:
         spec = crd["spec"]
         self._withdraw(crd)
+        self._epoch += 1
+        self._customs[(spec["group"], spec["names"]["plural"])] = Custom.of(crd, self._epoch)
+        for version in sorted(spec["versions"], key=lambda each: priority(each["name"])):
+            if version.get("served"):
+                self._serve_version(spec, version)
+        if any(version.get("served") for version in spec["versions"]):
+            resource = self._registry.resource(spec["names"]["plural"], spec["group"])
+            self._registry.table(resource).resource = resource
+
+    def _serve_version(self, spec: Mapping[str, Any], version: Mapping[str, Any]) -> None:
         names = spec["names"]
-        for version in spec["versions"]:
-            if not version.get("served"):
-                continue
-            resource = Resource(
-                spec["group"],
-                version["name"],
-                names["plural"],
-                names["kind"],
-                spec["scope"] == "Namespaced",
+        resource = Resource(
+            spec["group"],
+            version["name"],
+            names["plural"],
+            names["kind"],
+            spec["scope"] == "Namespaced",
+        )
+        self._registry.kinds.add(
+            Kind(
+                resource=resource,
+                model="",
+                subresources=frozenset(version.get("subresources") or ()),
+                singular=names.get("singular") or names["kind"].lower(),
+                short=tuple(names.get("shortNames") or ()),
+                categories=tuple(names.get("categories") or ()),
             )
-            self._registry.kinds.add(
-                Kind(
-                    resource=resource,
-                    model="",
-                    subresources=frozenset(version.get("subresources") or ()),
-                    singular=names.get("singular") or names["kind"].lower(),
-                    short=tuple(names.get("shortNames") or ()),
-                    categories=tuple(names.get("categories") or ()),
-                )
-            )
-            key = schema_key(resource)
-            self._versions[key] = version
-            schema = (version.get("schema") or {}).get("openAPIV3Schema")
-            if schema is not None:
-                self.schemas[key] = schema
-                self._ruled.discard(key)
-                if rules.has_any(schema) and cel.is_installed():
-                    self._ruled.add(key)
+        )
+        key = schema_key(resource)
+        self._versions[key] = version
+        schema = (version.get("schema") or {}).get("openAPIV3Schema")
+        if schema is not None:
+            self._ruled.discard(key)
+            if rules.has_any(schema) and cel.is_installed():
+                self._ruled.add(key)
 
     def _withdraw(self, crd: Obj) -> None:
         spec = crd["spec"]
         self._registry.kinds.remove(spec["group"], spec["names"]["plural"])
+        self._customs.pop((spec["group"], spec["names"]["plural"]), None)
         about = f"{spec['names']['plural']}.{spec['group']}/"
-        for table in (self._versions, self.schemas):
-            for key in [key for key in table if key.startswith(about)]:
-                del table[key]
+        for key in [key for key in self._versions if key.startswith(about)]:
+            del self._versions[key]
 
     def _establish(self, crd: Obj) -> None:
         """Status as the real controllers write it."""
@@ -187,83 +216,3 @@ class Definitions:
         except ApiError as error:
             if error.code != 404:
                 raise
-
-
-def prepare(request: Request) -> None:
-    """Check a definition and add its finalizer; ApiError 422."""
-    spec = request.obj.get("spec") or {}
-    causes = [*_names(request, spec), *_versions(spec.get("versions") or ())]
-    if causes:
-        raise refusals.invalid(request.resource, request.name, causes)
-    schemas = [(v.get("schema") or {}).get("openAPIV3Schema") for v in spec["versions"]]
-    if not cel.is_installed() and any(rules.has_any(schema) for schema in schemas):
-        request.call.warnings.append(cel.MISSING)
-    if request.old is None:
-        finalizers = request.obj["metadata"].setdefault("finalizers", [])
-        if FINALIZER not in finalizers:
-            finalizers.append(FINALIZER)
-
-
-def _names(request: Request, spec: Mapping[str, Any]) -> list[refusals.Cause]:
-    names = spec.get("names") or {}
-    wanted = f"{names.get('plural', '')}.{spec.get('group', '')}"
-    causes = []
-    if request.name != wanted:
-        causes.append(
-            refusals.value_invalid(
-                "metadata.name", request.name, 'must be spec.names.plural+"."+spec.group'
-            )
-        )
-    for field in ("plural", "kind"):
-        if not names.get(field):
-            causes.append(refusals.value_required(f"spec.names.{field}"))
-    if not spec.get("group"):
-        causes.append(refusals.value_required("spec.group"))
-    elif "." not in spec["group"]:
-        causes.append(
-            refusals.value_invalid(
-                "spec.group", spec["group"], "should be a domain with at least one dot"
-            )
-        )
-    if spec.get("scope") not in ("Namespaced", "Cluster"):
-        causes.append(
-            refusals.value_unsupported(
-                "spec.scope", spec.get("scope") or "", ["Cluster", "Namespaced"]
-            )
-        )
-    return causes
-
-
-def _versions(versions: Sequence[Mapping[str, Any]]) -> list[refusals.Cause]:
-    causes = []
-    if sum(1 for version in versions if version.get("storage")) != 1:
-        causes.append(
-            refusals.value_invalid(
-                "spec.versions",
-                clone(list(versions)),
-                "must have exactly one version marked as storage version",
-            )
-        )
-    for where, schema in _schemas(versions):
-        if schema is None:
-            causes.append(refusals.value_required(where))
-        elif schema.get("type") != "object":
-            causes.append(
-                refusals.value_invalid(
-                    f"{where}.type", schema.get("type") or "", "must be object at the root"
-                )
-            )
-        else:
-            causes += rule_definitions.check(schema, where)
-    return causes
-
-
-def _schemas(versions: Sequence[Mapping[str, Any]]) -> list[tuple[str, Any]]:
-    """Each schema with its place; one that all versions share is stored, and checked, once for
-    all."""
-    found = [(version.get("schema") or {}).get("openAPIV3Schema") for version in versions]
-    if found and found[0] is not None and all(schema == found[0] for schema in found):
-        return [("spec.validation.openAPIV3Schema", found[0])]
-    return [
-        (f"spec.versions[{at}].schema.openAPIV3Schema", schema) for at, schema in enumerate(found)
-    ]

@@ -6,11 +6,11 @@ apidiscovery.k8s.io/v2 (and v2beta1), which kubectl asks for first.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from resilience.sandbox.apiserver.kinds.served_kinds import Kinds
+from resilience.sandbox.kube.version_order import priority
 from resilience.sandbox.schema.facts import Kind
 
 _ALL = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
@@ -108,15 +108,6 @@ def _plain_subresource(kind: Kind, name: str) -> dict[str, Any]:
     if known[2] and (known[1], known[2]) != (resource.group, resource.version):
         entry["group"], entry["version"] = known[1], known[2]
     return entry
-
-
-def priority(version: str) -> tuple[int, int, int, str]:
-    """Sort key of a version name: stable ones first, then beta, then alpha, higher ones first."""
-    match = re.fullmatch(r"v(\d+)(?:(alpha|beta)(\d+))?", version)
-    if match is None:
-        return (3, 0, 0, version)
-    stage = {None: 0, "beta": 1, "alpha": 2}[match[2]]
-    return (stage, -int(match[1]), -int(match[3] or 0), version)
 
 
 def groups(kinds: Kinds) -> dict[str, list[str]]:

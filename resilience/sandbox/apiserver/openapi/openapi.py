@@ -1,21 +1,24 @@
 """OpenAPI v3, and v2 derived from it, from the table of facts: what kubectl and other clients read.
 
 Source: k8s.io/kube-openapi (root index with hashes, one document per group and version). Schemas
-carry `x-kubernetes-group-version-kind`, list and patch extensions; descriptions are not kept, so
-`explain` prints fields and types. Documents are built on first request and cached until the set of
-served kinds changes.
+carry `x-kubernetes-group-version-kind`, list and patch extensions; in v3 also descriptions, which
+`explain` prints. Documents are built on first request and cached until the set of served kinds
+changes.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from resilience.sandbox.apiserver.kinds.served_kinds import Kinds
-from resilience.sandbox.apiserver.openapi import openapi_v2
+from resilience.sandbox.apiserver.openapi import custom_schemas, openapi_v2
 from resilience.sandbox.host.sandbox_config import KUBERNETES_VERSION
+from resilience.sandbox.kube.api import Resource
+from resilience.sandbox.schema import descriptions
+from resilience.sandbox.schema.descriptions import Described
 from resilience.sandbox.schema.facts import Facts, Kind, Model
 
 _PREFIX = "#/components/schemas/"
@@ -42,12 +45,17 @@ _SCALARS: dict[str, dict[str, Any]] = {
 
 
 class OpenAPI:
-    """Documents for the kinds served now. `crds` returns a custom kind's own schema."""
+    """Documents for the kinds served now. `custom` returns a version of a custom kind."""
 
-    def __init__(self, facts: Facts, kinds: Kinds, crds: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        facts: Facts,
+        kinds: Kinds,
+        custom: Callable[[Resource], Mapping[str, Any] | None],
+    ) -> None:
         self._facts = facts
         self._kinds = kinds
-        self._crds = crds
+        self._custom = custom
         self._made: dict[str, bytes] = {}
         self._at = -1
 
@@ -117,55 +125,45 @@ class OpenAPI:
         mark = {"group": resource.group, "version": resource.version, "kind": resource.kind}
         if not kind.model:
             name = ".".join([*reversed(resource.group.split(".")), resource.version, resource.kind])
-            own = self._crds.get(f"{resource.plural}.{resource.group}/{resource.version}")
             schemas[name] = {
-                **_of_custom(own if isinstance(own, dict) else None, second=second),
+                **custom_schemas.published(self._custom(resource) or {}, second=second),
                 "x-kubernetes-group-version-kind": [mark],
             }
-            self._add("V1ObjectMeta", schemas)
+            self._add("V1ObjectMeta", schemas, told=not second)
             return name
-        self._add(kind.model, schemas)
+        self._add(kind.model, schemas, told=not second)
         schemas[kind.model]["x-kubernetes-group-version-kind"] = [mark]
         return kind.model
 
-    def _add(self, name: str, schemas: dict[str, Any]) -> None:
+    def _add(self, name: str, schemas: dict[str, Any], *, told: bool) -> None:
         todo = [name]
         while todo:
             current = todo.pop()
             if current in schemas:
                 continue
             model = self._facts.model(current)
-            schemas[current] = _schema(model)
+            schemas[current] = _schema(model, descriptions.described(current) if told else None)
             for kind in model.fields.values():
                 inner = kind.replace("[]", "").replace("{}", "")
                 if inner not in _SCALARS and inner not in schemas:
                     todo.append(inner)
 
 
-def _of_custom(own: Mapping[str, Any] | None, *, second: bool) -> dict[str, Any]:
-    """A custom kind's schema; v2 says nothing about a root that accepts any field."""
-    if own is None or (second and own.get("x-kubernetes-preserve-unknown-fields") is True):
-        return {"type": "object"}
-    properties = {
-        "apiVersion": {"type": "string"},
-        "kind": {"type": "string"},
-        **(own.get("properties") or {}),
-        "metadata": {"allOf": [{"$ref": _PREFIX + "V1ObjectMeta"}]},
-    }
-    return {**own, "properties": properties}
-
-
 def _dumped(document: Any) -> bytes:
     return json.dumps(document, separators=(",", ":")).encode()
 
 
-def _schema(model: Model) -> dict[str, Any]:
+def _schema(model: Model, told: Described | None) -> dict[str, Any]:
     properties: dict[str, Any] = {}
     for field in sorted(model.fields):
         properties[field] = {**_field(model.fields[field]), **_extensions(model, field)}
+        if told is not None and field in told.fields:
+            properties[field]["description"] = told.fields[field]
         if field in model.enums:
             properties[field]["enum"] = sorted(model.enums[field])
     out: dict[str, Any] = {"type": "object"}
+    if told is not None and told.text:
+        out["description"] = told.text
     if properties:
         out["properties"] = properties
     if model.required:

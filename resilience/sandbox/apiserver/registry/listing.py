@@ -15,8 +15,8 @@ import json
 import time
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from resilience.sandbox.apiserver.request.query_options import ListOptions, too_large_version
@@ -29,6 +29,15 @@ _SNAPSHOT_SECONDS = 300.0
 _SLICE = 0.004
 _CHUNK = 1 << 17
 _TOKEN = "meta.k8s.io/v1"
+
+
+Shown = Callable[[Sequence[Record]], Awaitable[Sequence[Record]]]
+"""Records as the version of a request shows them."""
+
+
+async def as_stored(records: Sequence[Record]) -> Sequence[Record]:
+    """For kinds whose objects have one form."""
+    return records
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +64,22 @@ class Lister:
         """How many snapshots are kept for later pages."""
         return len(self._snapshots)
 
-    async def page(self, table: Table, namespace: str | None, options: ListOptions) -> Page:
+    async def page(
+        self,
+        table: Table,
+        namespace: str | None,
+        options: ListOptions,
+        shown: Shown = as_stored,
+    ) -> Page:
         """One page; ApiError 400, 410 or 504."""
+        page = await self._page(table, namespace, options, shown)
+        return page if options.selective else replace(page, records=await shown(page.records))
+
+    async def _page(
+        self, table: Table, namespace: str | None, options: ListOptions, shown: Shown
+    ) -> Page:
         if options.token:
-            return await self._next_page(table, namespace, options)
+            return await self._next_page(table, namespace, options, shown)
         version = self._store.version
         if options.version is not None and options.version > version:
             raise too_large_version(options.version, version)
@@ -68,7 +89,7 @@ class Lister:
                 if (options.version or 0) <= table.lost
                 else f"The resourceVersion {options.version} is no longer held"
             )
-        found = await select(table, namespace, options)
+        found = await select(table, namespace, options, shown)
         # Version "0" is answered from the cache, which ignores the limit: so does the real one.
         if not options.limit or len(found) <= options.limit or options.version == 0:
             return Page(found, version)
@@ -115,11 +136,13 @@ class Lister:
         if self._expiring:
             self._clock.call_later(left, self._expire)
 
-    async def _next_page(self, table: Table, namespace: str | None, options: ListOptions) -> Page:
+    async def _next_page(
+        self, table: Table, namespace: str | None, options: ListOptions, shown: Shown
+    ) -> Page:
         version, after = decode_token(options.token)
         if version < 0:
             current = self._store.version
-            found = await select(table, namespace, options)
+            found = await select(table, namespace, options, shown)
             return self._cut(table, namespace, found, _position(found, after), current, options)
         key = _snapshot_key(table, namespace, version, options)
         held = self._snapshots.get(key)
@@ -174,13 +197,16 @@ def decode_token(token: str) -> tuple[int, Key]:
         ) from None
 
 
-async def select(table: Table, namespace: str | None, options: ListOptions) -> list[Record]:
-    """Records in scope that pass the selectors, by index if a field selector names one."""
+async def select(
+    table: Table, namespace: str | None, options: ListOptions, shown: Shown = as_stored
+) -> list[Record]:
+    """Records in scope that pass the selectors, by index if a field selector names one. Without a
+    selector they are as they are stored, else as `shown` gives them."""
     records = table.records
     keys = _keys(table, namespace, options)
     if not options.selective:
         return [records[key] for key in keys]
-    held = [records[key] for key in keys if key in records]
+    held = await shown([records[key] for key in keys if key in records])
     found: list[Record] = []
     deadline = time.perf_counter() + _SLICE
     for at, record in enumerate(held):

@@ -8,7 +8,7 @@ clients write is tracked, so that conflicts are found as on a real cluster.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
@@ -22,7 +22,7 @@ from resilience.sandbox.kube.api import ApiError, Obj
 from resilience.sandbox.kube.call import Call
 from resilience.sandbox.patch import apply, fieldset
 from resilience.sandbox.patch.fieldset import Fields, Leaves
-from resilience.sandbox.schema import strict
+from resilience.sandbox.schema import strict, structural
 from resilience.sandbox.schema.facts import Kind, builtin
 from resilience.sandbox.store.store import clone
 
@@ -178,8 +178,11 @@ def serve_apply(
 ) -> Obj:
     """PATCH of type apply; ApiError 400, 404, 409 (conflicts), 422."""
     resource, facts = kind.resource, builtin()
-    config = _checked(kind, config, namespace, name, call)
-    live = registry.find(resource, namespace, name)
+    custom = registry.versions.find(resource)
+    schema = None if custom is None else custom.schema(resource.api_version)
+    config = _checked(kind, config, namespace, name, call, schema)
+    found = registry.find(resource, namespace, name)
+    live = None if found is None else registry.versions.shown(resource, found, call)
     if live is None and subresource:
         raise refusals.not_found(resource, name)
     door = "status" if subresource == "status" else ""
@@ -211,7 +214,14 @@ def serve_apply(
     return registry.replace_applied(kind, live, fresh, subresource, call)
 
 
-def _checked(kind: Kind, patch: Any, namespace: str, name: str, call: Call) -> Obj:
+def _checked(
+    kind: Kind,
+    patch: Any,
+    namespace: str,
+    name: str,
+    call: Call,
+    schema: Mapping[str, Any] | None,
+) -> Obj:
     if not isinstance(patch, dict):
         raise refusals.bad_request("an apply patch must be an object")
     resource = kind.resource
@@ -220,7 +230,7 @@ def _checked(kind: Kind, patch: Any, namespace: str, name: str, call: Call) -> O
         raise refusals.bad_request(
             f"invalid object type: {config.get('apiVersion', '')}, Kind={config.get('kind', '')}"
         )
-    _declared(kind, config)
+    _declared(kind, config, schema)
     strict.check(kind.model, config, call)
     check_names(resource, config, namespace, name)
     if config["metadata"].get("managedFields"):
@@ -230,12 +240,15 @@ def _checked(kind: Kind, patch: Any, namespace: str, name: str, call: Call) -> O
     return config
 
 
-def _declared(kind: Kind, config: Obj) -> None:
+def _declared(kind: Kind, config: Obj, schema: Mapping[str, Any] | None) -> None:
     """An apply refuses unknown fields whatever its fieldValidation, and with a 500."""
     asked = Call(user=Identity(""), validation="Warn")
     strict.check(kind.model, clone(config), asked)
-    if asked.warnings:
-        path = asked.warnings[0].partition('"')[2].rstrip('"')
+    unknown = [text.partition('"')[2].rstrip('"') for text in asked.warnings]
+    if schema is not None:
+        unknown += structural.prune(schema, clone(config))
+    if unknown:
+        path = unknown[0]
         about = config.get("metadata") or {}
         raise ApiError(
             500,

@@ -17,6 +17,8 @@ from typing import Any, Literal
 from resilience.sandbox.apiserver.admission import pod_updates
 from resilience.sandbox.apiserver.admission.chain import Chain
 from resilience.sandbox.apiserver.admission.defaults import STATUS
+from resilience.sandbox.apiserver.custom.converter import Converter
+from resilience.sandbox.apiserver.custom.custom_versions import CustomVersions
 from resilience.sandbox.apiserver.kinds.served_kinds import Kinds
 from resilience.sandbox.apiserver.registry import deletion, managed_fields, metadata, patching
 from resilience.sandbox.apiserver.registry.reader import Reader
@@ -62,6 +64,9 @@ class Registry(Reader):
         self.chance = chance or random.Random()
         self._ids = ids
         self.chain = Chain(self, network, images)
+        self.versions = CustomVersions(
+            self.chain.definitions.find, Converter(self.chain.hooks.caller)
+        )
         self.recorder = Recorder(self)
         self._subresources = Subresources(self)
         self._fields = managed_fields.Memory()
@@ -105,10 +110,7 @@ class Registry(Reader):
             managed_fields.store(obj, [entry])
         else:
             managed_fields.track(request, self.clock.now(), self._fields)
-        if call.dry_run:
-            obj["metadata"].pop("resourceVersion", None)
-            return obj
-        return self.store.put(self.table(resource).resource, obj).obj
+        return self._put(resource, obj, call)
 
     def update(
         self,
@@ -122,8 +124,9 @@ class Registry(Reader):
         namespace, name = about.get("namespace", ""), about.get("name", "")
         if subresource in ("scale", "binding", "eviction"):
             return self._subresources.write(resource, namespace, name, obj, subresource, call)
-        old = self.get(resource, namespace, name)
-        return self._replace(self._kind(resource), old, clone(obj), subresource, call)
+        kind = self._kind(resource)
+        old = self.current(kind.resource, namespace, name, call)
+        return self._replace(kind, old, clone(obj), subresource, call)
 
     def patch(
         self,
@@ -142,7 +145,7 @@ class Registry(Reader):
             return self._subresources.patch_scale(kind, namespace, name, patch, type, call)
         if type == "apply":
             return managed_fields.serve_apply(self, kind, namespace, name, patch, subresource, call)
-        old = self.get(resource, namespace, name)
+        old = self.current(resource, namespace, name, call)
         patched = patching.patched(kind, old, patch, type)
         metadata.check_names(resource, patched, namespace, name)
         if call.validation:
@@ -186,7 +189,7 @@ class Registry(Reader):
     ) -> tuple[Obj, bool]:
         """Like `delete`, and whether the object is gone now; `version` is a precondition as
         well."""
-        old = self.get(resource, namespace, name)
+        old = self.current(resource, namespace, name, call)
         _check_preconditions(resource, old, uid, version)
         self.chain.delete(Request(self, self.kinds.of(resource), old, old, call))
         decision = deletion.decide(
@@ -194,13 +197,12 @@ class Registry(Reader):
         )
         if call.dry_run:
             return decision.obj, decision.remove
-        table = self.table(resource)
         if decision.remove:
-            return self.store.remove(table.resource, (namespace, name), decision.obj), True
+            return self._drop(resource, decision.obj, call), True
         if decision.obj is old:
             return old, False
         fresh = {**decision.obj, "metadata": dict(decision.obj["metadata"])}
-        return self.store.put(table.resource, fresh).obj, False
+        return self._put(resource, fresh, call), False
 
     def event(
         self,
@@ -232,6 +234,10 @@ class Registry(Reader):
     def printer(self, resource: Resource) -> Printer:
         """The table form of a resource."""
         return render.printer(resource, self.chain.definitions.version(resource))
+
+    def current(self, resource: Resource, namespace: str, name: str, call: Call) -> Obj:
+        """A stored object as a request to this version of its kind sees it; ApiError 404."""
+        return self.versions.shown(resource, self.get(resource, namespace, name), call)
 
     # -- inside ----------------------------------------------------------------------------------
 
@@ -283,17 +289,46 @@ class Registry(Reader):
         obj = request.obj
         if subresource in ("", "scale", *pod_updates.DOORS):
             metadata.prepare_update(resource, obj, old, counted=self._counts(kind))
-        if obj == old:
+        if obj == old and self._is_stored(kind, obj, call):
             return old
         if not applied:
             managed_fields.track(request, self.clock.now(), self._fields)
+        if not call.dry_run and deletion.finished(resource, obj):
+            return self._drop(resource, obj, call)
+        return self._put(resource, obj, call, new=False)
+
+    def _is_stored(self, kind: Kind, obj: Obj, call: Call) -> bool:
+        """Whether a write would change nothing: an object of an old version is stored again."""
+        if kind.model:
+            return True
+        stored = self.get(kind.resource, *_key(obj))
+        return self.versions.encoded(kind.resource, obj, call) == stored
+
+    def _put(self, resource: Resource, obj: Obj, call: Call, *, new: bool = True) -> Obj:
+        """Store an object in its storage version; what the request sees of it then."""
+        stored = self.versions.encoded(resource, obj, call)
+        answer = self.versions.answer(resource, stored, call)
         if call.dry_run:
-            return obj
-        table = self.table(resource)
-        if deletion.finished(resource, obj):
-            key = (obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
-            return self.store.remove(table.resource, key, obj)
-        return self.store.put(table.resource, obj).obj
+            if new:
+                answer["metadata"].pop("resourceVersion", None)
+            return answer
+        made = self.store.put(self.table(resource).resource, stored).obj
+        return made if answer is stored else _at_version_of(made, answer)
+
+    def _drop(self, resource: Resource, obj: Obj, call: Call) -> Obj:
+        """Remove an object whose last state is given; what the request sees of it."""
+        stored = self.versions.encoded(resource, obj, call)
+        gone = self.store.remove(self.table(resource).resource, _key(obj), stored)
+        return gone if stored is obj else _at_version_of(gone, obj)
+
+
+def _key(obj: Obj) -> tuple[str, str]:
+    return obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
+
+
+def _at_version_of(stored: Obj, answer: Obj) -> Obj:
+    version = stored["metadata"]["resourceVersion"]
+    return {**answer, "metadata": {**answer["metadata"], "resourceVersion": version}}
 
 
 def _separate(kind: Kind, old: Obj, obj: Obj, subresource: str) -> Obj:

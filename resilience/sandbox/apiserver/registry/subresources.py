@@ -102,7 +102,7 @@ class Subresources:
 
     def scale(self, resource: Resource, namespace: str, name: str, body: Obj, call: Call) -> Obj:
         """Set `spec.replicas` only; 409 for a stale version in the Scale's metadata."""
-        old = self._registry.get(resource, namespace, name)
+        old = self._registry.current(resource, namespace, name, call)
         given = body.get("metadata") or {}
         if given.get("resourceVersion") not in (None, "", old["metadata"]["resourceVersion"]):
             raise refusals.conflict(resource, name)
@@ -131,7 +131,7 @@ class Subresources:
         self, kind: Kind, namespace: str, name: str, patch: Any, type: PatchType, call: Call
     ) -> Obj:
         """Patch the Scale of an object."""
-        old = self._registry.get(kind.resource, namespace, name)
+        old = self._registry.current(kind.resource, namespace, name, call)
         wanted = patching.patched(
             _SCALE_KIND,
             scale_of(old, self.paths(kind.resource)),

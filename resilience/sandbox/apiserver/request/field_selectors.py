@@ -6,7 +6,7 @@ k8s.io/apimachinery/pkg/fields/selector.go.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,13 +75,16 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class FieldSelector:
-    """All terms must match; without terms everything does."""
+    """All terms must match; without terms everything does. `custom` is for fields of a custom
+    kind, which are read as they are."""
 
     terms: tuple[Term, ...] = ()
+    custom: bool = False
 
     def matches(self, obj: Obj) -> bool:
         """Whether an object passes every term."""
-        return all((read(obj, term.field) == term.value) == term.equal for term in self.terms)
+        look = at if self.custom else read
+        return all((look(obj, term.field) == term.value) == term.equal for term in self.terms)
 
     def exact(self, field: str) -> str | None:
         """The value that `field` must equal, None if no term says so."""
@@ -101,20 +104,27 @@ def read(obj: Obj, field: str) -> str:
         field = "reportingComponent"
     elif field.startswith("regarding."):
         field = field.replace("regarding.", "involvedObject.", 1)
+    if field in _BOOLEANS:
+        return at(obj, field) or "false"
+    if field in _NUMBERS or field == "status.succeeded":
+        return at(obj, field) or "0"
+    return at(obj, field)
+
+
+def at(obj: Obj, field: str) -> str:
+    """The value at a path of plain names, as text; "" if there is none."""
     value: Any = obj
     for part in field.split("."):
         value = value.get(part) if isinstance(value, dict) else None
-    if field in _BOOLEANS:
-        return "true" if value is True else "false"
-    if field in _NUMBERS or field == "status.succeeded":
-        return str(value or 0)
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return "" if value is None else str(value)
 
 
 def parse(
-    resource: Resource, text: str, extra: Callable[[str], bool] = lambda field: False
+    resource: Resource, text: str, selectable: Collection[str] | None = None
 ) -> FieldSelector:
-    """ApiError 400 for an unsupported field; `extra` holds selectable fields of CRDs."""
+    """ApiError 400 for an unsupported field; `selectable` are the fields of a custom kind."""
     terms = []
     for part in _split(text):
         for operator in ("!=", "==", "="):
@@ -123,16 +133,20 @@ def parse(
                 break
         else:
             raise refusals.bad_request(f"invalid selector: '{part}'; can't understand '{part}'")
-        _check(resource, field, extra)
+        _check(resource, field, selectable)
         terms.append(Term(field, _unescape(value), operator != "!="))
-    return FieldSelector(tuple(terms))
+    return FieldSelector(tuple(terms), custom=selectable is not None)
 
 
-def _check(resource: Resource, field: str, extra: Callable[[str], bool]) -> None:
+def _check(resource: Resource, field: str, selectable: Collection[str] | None) -> None:
     more = _EXTRA.get((resource.group, resource.plural))
-    if field in _COMMON or (more and field in more) or extra(field):
+    if selectable is not None:
+        common = _COMMON if resource.namespaced else _COMMON[:1]
+        if field in common or field in selectable:
+            return
+    elif field in _COMMON or (more and field in more):
         return
-    if more:
+    if more or selectable is not None:
         raise refusals.bad_request(f"field label not supported: {field}")
     raise refusals.bad_request(
         f'"{field}" is not a known field selector: only "metadata.name", "metadata.namespace"'

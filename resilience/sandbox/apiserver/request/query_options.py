@@ -5,7 +5,7 @@ Source: k8s.io/apimachinery/pkg/apis/meta/v1 (ListOptions, CreateOptions ...) an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from resilience.sandbox.apiserver.request import field_selectors as fields
@@ -78,13 +78,15 @@ def version_of(query: Mapping[str, str]) -> int | None:
     return int(text)
 
 
-def list_options(resource: Resource, query: Mapping[str, str]) -> ListOptions:
-    """Parse and check; ApiError 400 or 422."""
+def list_options(
+    resource: Resource, query: Mapping[str, str], selectable: Collection[str] | None = None
+) -> ListOptions:
+    """Parse and check; ApiError 400 or 422. `selectable` are the fields of a custom kind."""
     try:
         by_labels = labels.parse(query.get("labelSelector", ""))
     except labels.SelectorError as error:
         raise refusals.bad_request(f"unable to parse requirement: {error}") from error
-    by_fields = fields.parse(resource, query.get("fieldSelector", ""))
+    by_fields = fields.parse(resource, query.get("fieldSelector", ""), selectable)
     limit = number(query, "limit") or 0
     timeout = number(query, "timeoutSeconds")
     options = ListOptions(

@@ -19,6 +19,7 @@ from resilience.sandbox.apiserver.registry.listing import select
 from resilience.sandbox.apiserver.request.negotiate import Form
 from resilience.sandbox.apiserver.request.query_options import ListOptions
 from resilience.sandbox.apiserver.tables import render
+from resilience.sandbox.apiserver.watch.watch_lens import Lens
 from resilience.sandbox.apiserver.watch.watching import (
     BOOKMARK_SECONDS,
     Encoded,
@@ -47,7 +48,8 @@ class _Encoder:
         self._form = form
         self._registry = registry
         self._alias = aliases.is_alias(resource)
-        self._stored = not self._alias and table.resource.version == resource.version
+        custom = registry.versions.find(resource) is not None
+        self._stored = custom or (not self._alias and table.resource.version == resource.version)
         self._columns_sent = form.view != "Table"
         self._name = f"{form.view}{form.include}{resource.api_version}"
 
@@ -143,15 +145,16 @@ async def serve(
     encoder = _Encoder(table, resource, form, registry)
     response = web.StreamResponse(headers={"Cache-Control": "no-cache, private"})
     response.content_type = "application/json"
+    lens = Lens.of(registry.versions, resource, options)
     try:
-        watcher = hub.open(table, namespace, options)
+        watcher = hub.open(table, namespace, options, whole=lens is not None)
     except ApiError as error:
         return await refuse(request, error)
     try:
         # The state is that of this moment, however long its selection takes: later changes arrive
         # as events.
         version = registry.store.version
-        first = await select(table, namespace, options) if _wants_state(options) else []
+        first = await _state(table, namespace, options, lens) if _wants_state(options) else []
         watcher.after = max(watcher.after, version if _wants_state(options) else 0)
         watcher.queue = type(watcher.queue)(
             entry for entry in watcher.queue if entry[1].change.version > watcher.after
@@ -160,7 +163,7 @@ async def serve(
         await _begin(response, first, encoder)
         if options.initial_events and options.bookmarks:
             await response.write(encoder.bookmark(version, initial_end=True))
-        await _follow(request, response, watcher, encoder, options, registry)
+        await _follow(request, response, watcher, encoder, options, registry, lens)
         await response.write_eof()
     except (ConnectionResetError, ConnectionError):
         pass
@@ -186,6 +189,15 @@ def _wants_state(options: ListOptions) -> bool:
     return not options.version
 
 
+async def _state(
+    table: Table, namespace: str | None, options: ListOptions, lens: Lens | None
+) -> Sequence[Record]:
+    if lens is None:
+        return await select(table, namespace, options)
+    found = await select(table, namespace, options, lens.first)
+    return found if options.selective else await lens.first(found)
+
+
 async def _begin(
     response: web.StreamResponse, records: Sequence[Record], encoder: _Encoder
 ) -> None:
@@ -209,12 +221,17 @@ async def _follow(
     encoder: _Encoder,
     options: ListOptions,
     registry: Registry,
+    lens: Lens | None,
 ) -> None:
     timeout = options.timeout or random.uniform(*_LONGEST)
     deadline = asyncio.get_running_loop().time() + timeout
     async for batch in batches(watcher, deadline, BOOKMARK_SECONDS):
         if batch:
-            await response.write(b"".join([encoder.change(kind, item) for kind, item in batch]))
+            try:
+                seen = batch if lens is None else await lens.events(batch)
+            except ApiError:
+                return  # What cannot be converted ends the watch: its client lists again.
+            await response.write(b"".join([encoder.change(kind, item) for kind, item in seen]))
         elif request.transport is None:
             return  # The client is gone, and no event has revealed it.
         elif options.bookmarks:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from resilience.sandbox.apiserver.request.query_options import ListOptions
 from resilience.sandbox.apiserver.watch.watch_notifier import Bell, Ear
 from resilience.sandbox.kube import refusals
-from resilience.sandbox.kube.api import Change, EventType
+from resilience.sandbox.kube.api import Change, EventType, Resource
 from resilience.sandbox.store.store import Record, Store, Table, encode
 
 QUEUE = 16_384
@@ -34,6 +34,8 @@ class Encoded:
     record: Record | None
     forms: dict[str, bytes] = field(default_factory=dict)
     lines: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    views: dict[str, Encoded] = field(default_factory=dict)
+    """The same change as versions of a custom kind show it."""
 
     def body(self) -> bytes:
         """The object's JSON, also for a version that has been replaced meanwhile."""
@@ -58,7 +60,15 @@ class Watcher:
     __slots__ = ("_bell", "_rung", "_selective", "after", "ear", "ended", "namespace", "options",
                  "queue")  # fmt: skip
 
-    def __init__(self, namespace: str | None, options: ListOptions, after: int, bell: Bell) -> None:
+    def __init__(
+        self,
+        namespace: str | None,
+        options: ListOptions,
+        after: int,
+        bell: Bell,
+        *,
+        whole: bool = False,
+    ) -> None:
         self.namespace = namespace
         self.options = options
         self.after = after
@@ -67,7 +77,7 @@ class Watcher:
         self.ended = False
         self._bell = bell
         self._rung = False
-        self._selective = options.selective
+        self._selective = options.selective and not whole
 
     def offer(self, encoded: Encoded) -> None:
         """Queue a change if it concerns this watcher; end the watch when it is too far behind."""
@@ -97,20 +107,21 @@ class Watcher:
         self.ear.wake()
 
     def _transition(self, change: Change) -> EventType | None:
-        """The change as seen through the selectors."""
         if self.namespace is not None and (
             change.obj["metadata"].get("namespace", "") != self.namespace
         ):
             return None
-        if not self._selective:
-            return change.type
-        before = change.old is not None and self.options.selects(change.old)
-        if change.type == "DELETED":
-            return "DELETED" if before else None
-        now = self.options.selects(change.obj)
-        if now:
-            return "MODIFIED" if before else "ADDED"
+        return transition(change, self.options) if self._selective else change.type
+
+
+def transition(change: Change, options: ListOptions) -> EventType | None:
+    """A change as seen through selectors; None if they never let the object through."""
+    before = change.old is not None and options.selects(change.old)
+    if change.type == "DELETED":
         return "DELETED" if before else None
+    if options.selects(change.obj):
+        return "MODIFIED" if before else "ADDED"
+    return "DELETED" if before else None
 
 
 class Hub:
@@ -121,14 +132,17 @@ class Hub:
         self._watchers: dict[tuple[str, str], list[Watcher]] = {}
         self._bell = Bell()
 
-    def open(self, table: Table, namespace: str | None, options: ListOptions) -> Watcher:
-        """Register a watch that starts after `options.version`, or now. ApiError 410."""
+    def open(
+        self, table: Table, namespace: str | None, options: ListOptions, *, whole: bool = False
+    ) -> Watcher:
+        """Register a watch that starts after `options.version`, or now; a `whole` one leaves the
+        selectors to its reader. ApiError 410."""
         after = self._store.version
         if options.version:
             after = options.version
             if after < table.lost:
                 raise refusals.expired(f"too old resource version: {after} ({table.lost})")
-        watcher = Watcher(namespace, options, after, self._bell)
+        watcher = Watcher(namespace, options, after, self._bell, whole=whole)
         for change in table.after(after):
             watcher.offer(encoded(change, table))
         self._join(table, watcher)
@@ -146,6 +160,11 @@ class Hub:
         for watchers in self._watchers.values():
             for watcher in watchers:
                 watcher.end()
+
+    def end(self, resource: Resource) -> None:
+        """End the watches of one resource, whose definition has changed."""
+        for watcher in self._watchers.get((resource.group, resource.plural), ()):
+            watcher.end()
 
     def count(self) -> int:
         """Open watches."""

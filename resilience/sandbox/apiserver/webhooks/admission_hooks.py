@@ -1,9 +1,7 @@
 """The webhooks of admission: mutating ones one after another, then the validating ones.
 
-A write runs in one go and cannot wait. So a webhook that has not been called yet ends it with
-`Unanswered`; the caller of the write calls the webhook (`settle`) and starts the write again, with
-the answer available. The sandbox's own controllers do the same through their queue. An answer is
-used for one write only. Source:
+A write cannot wait for an answer: see `unanswered`. The sandbox's own controllers try again
+through their queue. An answer is used for one write only. Source:
 k8s.io/apiserver/pkg/admission/plugin/webhook/{mutating,validating}/dispatcher.go.
 """
 
@@ -11,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from resilience.sandbox.apiserver.webhooks import hook_conditions, hook_reviews
 from resilience.sandbox.apiserver.webhooks.hook_calls import Caller, HookUnreachable
 from resilience.sandbox.apiserver.webhooks.hook_matching import GROUP, Attempt, Hook, concerns
+from resilience.sandbox.apiserver.webhooks.unanswered import Unanswered, settled
 from resilience.sandbox.kube.api import ApiError, Change, Obj
 from resilience.sandbox.kube.call import SYSTEM, Call
 
@@ -25,16 +25,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _REMEMBERED = 5.0
 """Seconds for which an answer to a controller waits for its next try."""
-
-
-class Unanswered(Exception):
-    """A write needs the answer of a webhook."""
-
-    def __init__(self, hook: Hook, question: Obj, mark: str) -> None:
-        super().__init__(hook.name)
-        self.hook = hook
-        self.question = question
-        self.mark = mark
 
 
 class AdmissionHooks:
@@ -118,7 +108,7 @@ class AdmissionHooks:
         mark = hook_reviews.fingerprint(hook, question)
         answers = self._for_controllers if attempt.call is SYSTEM else attempt.call.answers
         if mark not in answers:
-            missing = Unanswered(hook, question, mark)
+            missing = Unanswered(f'webhook "{hook.name}"', mark, partial(self._ask, hook, question))
             raise self._later(missing) if attempt.call is SYSTEM else missing
         answer = answers[mark]
         if isinstance(answer, HookUnreachable):
@@ -145,38 +135,32 @@ class AdmissionHooks:
     # -- asking ----------------------------------------------------------------------------------
 
     async def settle(self, act: Callable[[], T], call: Call) -> T:
-        """Execute a write that may need answers: call the webhooks, and repeat it until it is
-        done or refused."""
-        while True:
-            try:
-                return act()
-            except Unanswered as missing:
-                call.answers[missing.mark] = await self._ask(missing)
+        """Execute a write that may need answers."""
+        return await settled(act, call.answers)
 
     def _later(self, missing: Unanswered) -> ApiError:
         """For a controller, which retries: call the webhooks meanwhile."""
         if missing.mark not in self._asking:
             task = asyncio.get_running_loop().create_task(self._ask_for_controllers(missing))
             self._asking[missing.mark] = task
-        return ApiError(503, "ServiceUnavailable", f'waiting for webhook "{missing.hook.name}"')
+        return ApiError(503, "ServiceUnavailable", f"waiting for {missing.name}")
 
     async def _ask_for_controllers(self, missing: Unanswered) -> None:
         mark = missing.mark
         try:
-            self._for_controllers[mark] = await self._ask(missing)
+            self._for_controllers[mark] = await missing.ask()
         finally:
             del self._asking[mark]
         asyncio.get_running_loop().call_later(
             _REMEMBERED, lambda: self._for_controllers.pop(mark, None)
         )
 
-    async def _ask(self, missing: Unanswered) -> Any:
-        hook = missing.hook
+    async def _ask(self, hook: Hook, question: Obj) -> Any:
         try:
-            answer = await self.caller.ask(
-                hook.spec.get("clientConfig") or {}, missing.question, hook.timeout
+            config = hook.spec.get("clientConfig") or {}
+            return hook_reviews.checked(
+                question, await self.caller.ask(config, question, hook.timeout)
             )
-            return hook_reviews.checked(missing.question, answer)
         except HookUnreachable as error:
             return error
         except hook_reviews.WrongAnswer as error:

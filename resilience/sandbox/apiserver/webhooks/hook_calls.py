@@ -69,7 +69,7 @@ class Caller:
         except TimeoutError as error:
             raise HookUnreachable(f'Post "{place.title}": context deadline exceeded') from error
         except (aiohttp.ClientError, OSError, ssl.SSLError) as error:
-            raise HookUnreachable(f'Post "{place.title}": {error}') from error
+            raise HookUnreachable(f'Post "{place.title}": {_said(error)}') from error
         if response.status >= 300:
             text = body.decode(errors="replace").strip()
             raise HookUnreachable(f"an error on the server ({json.dumps(text)})")
@@ -122,6 +122,25 @@ class Caller:
             connector = aiohttp.TCPConnector(limit=0, force_close=True)
             self._session = aiohttp.ClientSession(connector=connector)
         return self._session
+
+
+def _said(error: Exception) -> str:
+    """The words of Go's HTTP client for the usual errors."""
+    import aiohttp
+
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        why = error.certificate_error
+        if "hostname mismatch" in str(why).lower() or "ip address mismatch" in str(why).lower():
+            return f"tls: failed to verify certificate: x509: {getattr(why, 'verify_message', why)}"
+        return "tls: failed to verify certificate: x509: certificate signed by unknown authority"
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return f"dial tcp: lookup {error.host}: no such host"
+    connector = aiohttp.ClientConnectorError
+    if isinstance(error, connector) and isinstance(error.os_error, ConnectionRefusedError):
+        return f"dial tcp {error.host}:{error.port}: connect: connection refused"
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return "EOF"
+    return str(error)
 
 
 def trust(config: Mapping[str, Any]) -> ssl.SSLContext:

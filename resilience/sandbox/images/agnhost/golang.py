@@ -59,6 +59,7 @@ class Request:
     headers: dict[str, list[str]]
     peer: str
     """As Go's `RemoteAddr`: "127.20.32.1:51000"."""
+    body: str = ""
 
 
 Route = Callable[[Request], Answer]
@@ -106,7 +107,8 @@ class Handler(BaseHTTPRequestHandler):
         for key, value in self.headers.items():
             headers.setdefault(key.title(), []).append(value)
         peer = f"{self.client_address[0]}:{self.client_address[1]}"
-        self._send(type(self).answer(Request(self.command, split.path, form, headers, peer)))
+        text = body.decode(errors="replace")
+        self._send(type(self).answer(Request(self.command, split.path, form, headers, peer, text)))
 
     def _send(self, answer: Answer) -> None:
         body = answer.body.encode()

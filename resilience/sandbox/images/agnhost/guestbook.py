@@ -74,12 +74,12 @@ class Book:
         log(f"GET /register?host={host}")
         self._replicas.append(host)
         log(f"Node '{host}' registered.")
-        return Answer(json.dumps({"data": self._store}))
+        return _data(self._store)
 
     def _get(self, request: Request) -> Answer:
         key = request.form.get("key", "")
         log(f"GET /get?key={key}")
-        return Answer(json.dumps({"data": self._store.get(key, "") if key else self._store}))
+        return _data(self._store.get(key, "") if key else self._store)
 
     def _set(self, request: Request) -> Answer:
         key, value = request.form.get("key", ""), request.form.get("value", "")
@@ -116,6 +116,10 @@ class Book:
                 return str(answer.read().decode())
         except urllib.error.HTTPError as error:
             return error.read().decode()  # an answer like any other, as in the real one
+
+
+def _data(value: object) -> Answer:
+    return Answer(json.dumps({"data": value}, separators=(",", ":"), ensure_ascii=False))
 
 
 def _own_address(host: str, port: int) -> str:

@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import struct
 from urllib.parse import unquote
 
 from resilience.sandbox.host.ports import published
 from resilience.sandbox.kube.api import Obj
-from resilience.sandbox.kubelet.probes import hpack
 from resilience.sandbox.kubelet.probes.probe import Result
+from resilience.sandbox.wire import hpack, http2
 
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY = 0, 1, 3, 4, 6, 7
-END_STREAM, END_HEADERS, ACK, PADDED, PRIORITY = 1, 4, 1, 8, 32
 CODES = (
     "OK", "Canceled", "Unknown", "InvalidArgument", "DeadlineExceeded", "NotFound",
     "AlreadyExists", "PermissionDenied", "ResourceExhausted", "FailedPrecondition", "Aborted",
@@ -56,18 +52,8 @@ async def check(action: Obj, address: str, shift: int, timeout: float) -> Result
     return Result(False, f'service unhealthy (responded with "{NAMES.get(status, status)}")')
 
 
-def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
-    return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
-
-
-def _literal(name: str, value: str) -> bytes:
-    """One header, not indexed and not compressed (RFC 7541, 6.2.2)."""
-    one, two = name.encode(), value.encode()
-    return b"".join((b"\0", hpack.number(len(one), 7), one, hpack.number(len(two), 7), two))
-
-
 def _question(authority: str, service: str) -> bytes:
-    headers = (
+    block = http2.headers(
         (":method", "POST"),
         (":scheme", "http"),
         (":path", "/grpc.health.v1.Health/Check"),
@@ -76,26 +62,16 @@ def _question(authority: str, service: str) -> bytes:
         ("user-agent", "kube-probe/1.36"),
         ("te", "trailers"),
     )
-    block = b"".join(_literal(name, value) for name, value in headers)
     name = service.encode()
-    message = b"\x0a" + _varint(len(name)) + name if name else b""
+    request = b"\x0a" + http2.varint(len(name)) + name if name else b""
     return b"".join(
         (
-            PREFACE,
-            _frame(SETTINGS, 0, 0, b""),
-            _frame(HEADERS, END_HEADERS, 1, block),
-            _frame(DATA, END_STREAM, 1, struct.pack(">BI", 0, len(message)) + message),
+            http2.PREFACE,
+            http2.frame(http2.SETTINGS, 0, 0, b""),
+            http2.frame(http2.HEADERS, http2.END_HEADERS, 1, block),
+            http2.frame(http2.DATA, http2.END_STREAM, 1, http2.message(request)),
         )
     )
-
-
-def _varint(value: int) -> bytes:
-    """As protobuf writes a length: seven bits a byte, the lowest first."""
-    found = []
-    while value > 127:
-        found.append(value & 127 | 128)
-        value >>= 7
-    return bytes((*found, value))
 
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> int | str:
@@ -107,23 +83,18 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
         length = int.from_bytes(head[:3], "big")
         kind, flags = head[3], head[4]
         payload = await reader.readexactly(length)
-        if kind == SETTINGS and not flags & ACK:
-            writer.write(_frame(SETTINGS, ACK, 0, b""))
-        elif kind == PING and not flags & ACK:
-            writer.write(_frame(PING, ACK, 0, payload))
-        elif kind == DATA:
-            data += _bare(flags, payload)
-        elif kind == HEADERS:
-            said.update(hpack.fields(_bare(flags, payload)))
-        if kind in (RST_STREAM, GOAWAY) or (kind in (DATA, HEADERS) and flags & END_STREAM):
+        if kind == http2.SETTINGS and not flags & http2.ACK:
+            writer.write(http2.frame(http2.SETTINGS, http2.ACK, 0, b""))
+        elif kind == http2.PING and not flags & http2.ACK:
+            writer.write(http2.frame(http2.PING, http2.ACK, 0, payload))
+        elif kind == http2.DATA:
+            data += http2.bare(flags, payload)
+        elif kind == http2.HEADERS:
+            said.update(hpack.fields(http2.bare(flags, payload)))
+        if kind in (http2.RST_STREAM, http2.GOAWAY) or (
+            kind in (http2.DATA, http2.HEADERS) and flags & http2.END_STREAM
+        ):
             return _refusal(said) or _status(data)
-
-
-def _bare(flags: int, payload: bytes) -> bytes:
-    """A payload without its padding and priority (RFC 9113, 6.1 and 6.2)."""
-    if flags & PADDED:
-        payload = payload[1 : len(payload) - payload[0]]
-    return payload[5:] if flags & PRIORITY else payload
 
 
 def _refusal(said: dict[str, str]) -> str:
@@ -141,5 +112,5 @@ def _refusal(said: dict[str, str]) -> str:
 
 def _status(data: bytes) -> int:
     """Field 1 of the HealthCheckResponse in a length-prefixed message; absent means 0."""
-    message = data[5 : 5 + int.from_bytes(data[1:5], "big")]
+    message = http2.content(data)
     return message[1] if message[:1] == b"\x08" else 0

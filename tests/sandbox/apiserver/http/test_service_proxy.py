@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
+import http.client
 import json
 import socket
 import ssl
@@ -10,6 +12,7 @@ import subprocess
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,14 +21,26 @@ import yaml
 from tests.sandbox.running import AGNHOST, Pods, wait_for
 
 ECHO = """
-import http.server, json
+import gzip, http.server, json
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         size = int(self.headers.get("Content-Length", 0))
         said = {"method": self.command, "path": self.path, "body": self.rfile.read(size).decode(),
                 "token": self.headers.get("Authorization")}
         data = json.dumps(said).encode()
+        if self.path == "/moved":
+            self.send_response(302)
+            self.send_header("Location", "/there")
+            return self.end_headers()
+        if self.path in ("/page", "/packed"):
+            data = b'<a href="/next">next</a>'
+        if self.path == "/packed":
+            data = gzip.compress(data)
         self.send_response(418 if self.path == "/teapot" else 200)
+        if self.path in ("/page", "/packed"):
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+        if self.path == "/packed":
+            self.send_header("Content-Encoding", "gzip")
         self.send_header("Content-Length", str(len(data) + 9 * (self.path == "/cut")))
         self.end_headers()
         self.wfile.write(data)
@@ -66,6 +81,39 @@ def test_a_pod_gets_the_path_as_it_was_sent_and_no_token(echo: Pods) -> None:
     with urllib.request.urlopen(request, timeout=20, context=unverified) as answer:
         said = json.loads(answer.read())
     assert said == {"method": "GET", "path": "/a/b%2Fc/?d=e%20f", "body": "", "token": None}
+
+
+@contextlib.contextmanager
+def asked(pods: Pods, path: str) -> Iterator[http.client.HTTPResponse]:
+    """The answer of the proxy to Pod `echo`, with no redirect followed."""
+    config = yaml.safe_load(Path(pods.sandbox.ready["kubeconfig"]).read_text())
+    where = urllib.parse.urlsplit(config["clusters"][0]["cluster"]["server"])
+    unverified = ssl._create_unverified_context()
+    connection = http.client.HTTPSConnection(
+        where.hostname or "", where.port, context=unverified, timeout=20
+    )
+    headers = {"Authorization": f"Bearer {config['users'][0]['user']['token']}"}
+    with contextlib.closing(connection):
+        connection.request("GET", below(pods) + path, headers=headers)
+        yield connection.getresponse()
+
+
+def below(pods: Pods) -> str:
+    return f"/api/v1/namespaces/{pods.namespace}/pods/echo/proxy"
+
+
+@pytest.mark.parametrize("path", ["/page", "/packed"])
+def test_links_of_a_page_lead_through_the_proxy_again(echo: Pods, path: str) -> None:
+    with asked(echo, path) as answer:
+        data = answer.read()
+    page = gzip.decompress(data) if path == "/packed" else data
+    assert page.decode() == f'<a href="{below(echo)}/next">next</a>'
+    assert int(answer.headers["Content-Length"]) == len(data)
+
+
+def test_a_redirect_leads_through_the_proxy_again(echo: Pods) -> None:
+    with asked(echo, "/moved") as answer:
+        assert (answer.status, answer.headers["Location"]) == (302, f"{below(echo)}/there")
 
 
 def test_an_answer_that_breaks_off_is_cut_off_and_no_other_follows_it(echo: Pods) -> None:

@@ -226,3 +226,50 @@ def test_a_definition_keeps_conditions_of_others(things: Wire) -> None:
     assert things.patch(f"{path}/status", odd).status == 200
     conditions = things("GET", path).json["status"]["conditions"]
     assert [entry.get("type") for entry in conditions] == [None, "NamesAccepted", "Established"]
+
+
+def applied(wire: Wire, text: str, validation: str = "Strict") -> Answer:
+    query = f"?fieldManager=m&fieldValidation={validation}"
+    head = "apiVersion: test.example.org/v1\nkind: Thing\nmetadata:\n  name: t\n"
+    return wire("PATCH", f"{THINGS}/t{query}", (head + text).encode(),
+                media="application/apply-patch+yaml")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [("junk: 1\nspec: {size: 1}\n", ".junk"), ("spec: {size: 1, junk: 2}\n", ".spec.junk")],
+)
+def test_an_apply_refuses_fields_that_the_schema_lacks(things: Wire, text: str, field: str) -> None:
+    answer = applied(things, text)
+    assert answer.status == 500
+    assert answer.message.endswith(f"{field}: field not declared in schema")
+    assert "test.example.org/v1, Kind=Thing" in answer.message
+
+
+def test_an_apply_keeps_free_fields(things: Wire) -> None:
+    assert applied(things, "spec: {size: 1, free: {any: 1}}\n").status == 201
+
+
+@pytest.mark.parametrize("validation", ["Strict", "Warn", "Ignore"])
+def test_a_key_given_twice(things: Wire, validation: str) -> None:
+    answer = applied(things, "spec:\n  size: 1\n  free:\n    a: 1\n    a: 2\n", validation)
+    said = 'yaml: unmarshal errors:\n  line 9: key "a" already set in map'
+    if validation == "Strict":
+        assert answer.status == 400
+        assert answer.message == (
+            f"error strict decoding YAML: error converting YAML to JSON: {said}"
+        )
+    else:
+        assert answer.status == 201
+        assert ('key \\"a\\" already' in answer.headers.get("Warning", "")) is (
+            validation == "Warn"
+        )
+
+
+def test_a_key_given_twice_in_json(things: Wire) -> None:
+    text = '{"apiVersion":"test.example.org/v1","kind":"Thing","metadata":{"name":"t"},\n"spec":'
+    text += '{"size":1,\n"free":{"a":"\\ud83d\\ude00","a":2}}}'
+    answer = things("PATCH", f"{THINGS}/t?fieldManager=m&fieldValidation=Strict", text.encode(),
+                    media="application/apply-patch+yaml")  # fmt: skip
+    assert answer.status == 400
+    assert answer.message.endswith('  line 3: key "a" already set in map')

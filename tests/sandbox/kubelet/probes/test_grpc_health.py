@@ -11,8 +11,9 @@ import h2.connection
 import h2.events
 import pytest
 
-from resilience.sandbox.kubelet.probes import grpc_health, hpack
+from resilience.sandbox.kubelet.probes import grpc_health
 from resilience.sandbox.kubelet.probes.probe import Result
+from resilience.sandbox.wire import hpack
 
 LONG = "x" * 300
 

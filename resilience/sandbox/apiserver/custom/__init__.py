@@ -1,0 +1,1 @@
+"""Custom resources: how definitions are checked, and how objects change between their versions."""
