@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from resilience.sandbox.host import processes
+from resilience.sandbox.host import memory_home, processes
 from resilience.sandbox.host.sandbox_error import SandboxError
 
 SOCKET_PATH_LIMIT = 107
@@ -87,10 +87,12 @@ def create() -> tuple[Path, int]:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         for name in ("log", "pods", "pki", "volumes"):
             (path / name).mkdir()
+        memory_home.make(path)
         # A full disk shows here, in one line, and not later in some process' log.
         (path / "space").write_bytes(b"\0" * 65536)
         (path / "space").unlink()
     except OSError as error:
+        memory_home.remove(path)
         shutil.rmtree(path, ignore_errors=True)
         raise SandboxError(_unwritable(path, error)) from error
     return path, lock
@@ -151,6 +153,7 @@ def sweep() -> list[str]:
             swept.append(directory.name)
         if lock is not None:
             os.close(lock)
+    memory_home.sweep({directory.name for directory in _directories()})
     return swept
 
 
@@ -165,6 +168,7 @@ def _abandoned(directory: Path) -> bool:
 def remove(directory: Path) -> None:
     """End every process with this sandbox's marker, then remove its directory."""
     left = processes.kill_all(lambda: processes.marked(directory.name), ENDING_DEADLINE)
+    memory_home.remove(directory)
     shutil.rmtree(directory, ignore_errors=True)
     if left:
         raise SandboxError(f"sandbox {directory.name}: processes {left} do not end on SIGKILL")

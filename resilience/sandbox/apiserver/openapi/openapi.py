@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from resilience.sandbox.apiserver.kinds.served_kinds import Kinds
@@ -56,42 +57,54 @@ class OpenAPI:
         self._facts = facts
         self._kinds = kinds
         self._custom = custom
-        self._made: dict[str, bytes] = {}
+        self._made: dict[str, tuple[str, bytes]] = {}
+        self._listed: dict[str, list[Kind]] = {}
         self._at = -1
 
     def index(self) -> bytes:
-        """/openapi/v3: a path and a hash per group and version."""
+        """/openapi/v3: a path and a hash per group and version. A hash says what a document is made
+        of, so that the documents need not be made for it."""
         paths = {
-            path: {"serverRelativeURL": f"/openapi/v3/{path}?hash={_hash(self._document(path))}"}
-            for path in self._paths()
+            path: {"serverRelativeURL": f"/openapi/v3/{path}?hash={self._state(path)}"}
+            for path in sorted(self._kinds_by_path())
         }
         return json.dumps({"paths": paths}).encode()
 
     def document(self, path: str) -> bytes | None:
         """One group version's document ("api/v1", "apis/apps/v1"), None for others."""
-        return self._document(path) if path in self._paths() else None
+        return self._document(path) if path in self._kinds_by_path() else None
 
     def second(self) -> bytes:
         """/openapi/v2: the definitions of every kind in one document."""
         return self._document("")
 
-    def _paths(self) -> list[str]:
-        found = {
-            f"apis/{kind.resource.group}/{kind.resource.version}"
-            if kind.resource.group
-            else f"api/{kind.resource.version}"
-            for kind in self._kinds.all()
-        }
-        return sorted(found)
+    def _kinds_by_path(self) -> Mapping[str, list[Kind]]:
+        if self._at != self._kinds.changed:
+            self._listed = {}
+            for kind in self._kinds.all():
+                start = "apis" if kind.resource.group else "api"
+                path = f"{start}/{kind.resource.api_version}"
+                self._listed.setdefault(path, []).append(kind)
+            self._at = self._kinds.changed
+        return self._listed
+
+    def _state(self, path: str) -> str:
+        """A hash of everything that can differ in one document; "" is that of all of them."""
+        kinds = self._kinds_by_path()
+        chosen = kinds[path] if path else [kind for every in kinds.values() for kind in every]
+        custom = [
+            [asdict(kind.resource), self._custom(kind.resource)]
+            for kind in chosen
+            if not kind.model
+        ]
+        return _hash(_dumped([KUBERNETES_VERSION, path, custom]))
 
     def _document(self, path: str) -> bytes:
-        if self._at != self._kinds.changed:
-            self._made.clear()
-            self._at = self._kinds.changed
+        state = self._state(path)
         known = self._made.get(path)
-        if known is None:
-            known = self._made[path] = self._make(path)
-        return known
+        if known is None or known[0] != state:
+            known = self._made[path] = state, self._make(path)
+        return known[1]
 
     def _make(self, path: str) -> bytes:
         if not path:
@@ -102,14 +115,9 @@ class OpenAPI:
         return self._make_third(path)
 
     def _make_third(self, path: str) -> bytes:
-        kinds = [
-            kind
-            for kind in self._kinds.all()
-            if path in (f"apis/{kind.resource.api_version}", f"api/{kind.resource.api_version}")
-        ]
         schemas: dict[str, Any] = {}
         paths: dict[str, Any] = {}
-        for kind in kinds:
+        for kind in self._kinds_by_path()[path]:
             name = self._schema_of_kind(kind, schemas)
             paths.update(_paths_of(kind, name))
         document = {

@@ -1,8 +1,8 @@
 """Volumes of a Pod as directories: emptyDir, configMap, secret, projected, downwardAPI, claims.
 
 Data volumes are written as the kubelet's atomic writer does: a new directory, then one rename of
-the link `..data`, so that a reader never sees half of an update. A hostPath is a directory of its
-(simulated) node, never one of the host.
+the link `..data`, so that a reader never sees half of an update; all but ConfigMaps lie in memory.
+A hostPath is a directory of its (simulated) node, never one of the host.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from resilience.sandbox.host import memory_home
 from resilience.sandbox.inside.launch import Mount
 from resilience.sandbox.inside.volume_paths import refusal
 from resilience.sandbox.kube.api import ApiError, EventType, Obj
@@ -46,6 +47,7 @@ class Volumes:
         self._address = address
         self._allocatable = dict(allocatable or {})
         self._directory = root / "pods" / pod["metadata"]["uid"] / "volumes"
+        self._memory = (root / memory_home.NAME).resolve() / pod["metadata"]["uid"]
         self._sources: dict[str, Path] = {}
 
     async def set_up(self) -> None:
@@ -69,6 +71,7 @@ class Volumes:
         name: str = volume["name"]
         place: Path = self._directory / name
         if any(kind in volume for kind in DATA):
+            place = (self._directory if "configMap" in volume else self._memory) / name
             _write(place, await self._files(volume))
         elif "persistentVolumeClaim" in volume:
             return await self._claim(volume["persistentVolumeClaim"]["claimName"], name)
@@ -226,6 +229,7 @@ class Volumes:
 
     def remove(self) -> None:
         """Remove the Pod's own volumes; claims and node directories stay."""
+        shutil.rmtree(self._memory, ignore_errors=True)
         shutil.rmtree(self._directory.parent, ignore_errors=True)
 
 

@@ -90,3 +90,25 @@ def test_kubectl_explains(foos: Wire, live: Live, path: str, texts: list[str]) -
 def test_kubectl_explains_no_field_that_is_not_there(foos: Wire, live: Live) -> None:
     said = live.kubectl("explain", "foos.spec.bars2", check=False)
     assert 'field "bars2" does not exist' in said
+
+
+def test_a_hash_changes_with_the_definition_and_no_other_does(foos: Wire) -> None:
+    def hashes() -> dict[str, str]:
+        paths = foos("GET", "/openapi/v3").json["paths"]
+        return {path: entry["serverRelativeURL"] for path, entry in paths.items()}
+
+    def description() -> str:
+        found = foos("GET", "/openapi/v3/apis/explain.example.org/v1").json
+        return str(found["components"]["schemas"]["org.example.explain.v1.Foo"]["description"])
+
+    before = hashes()
+    assert (hashes(), description()) == (before, "Foo for the tests.")
+    schema = {"openAPIV3Schema": {**FOO, "description": "Other."}}
+    versions = [{"name": "v1", "served": True, "storage": True, "schema": schema}]
+    changed = foos.patch(f"{CRDS}/foos.explain.example.org", {"spec": {"versions": versions}})
+    assert changed.status == 200, changed.message
+    after = hashes()
+    assert {path for path in after if after[path] != before.get(path)} == {
+        "apis/explain.example.org/v1"
+    }
+    assert description() == "Other."

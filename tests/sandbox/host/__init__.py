@@ -1,0 +1,1 @@
+"""Tests of what sandboxes take from the machine."""
