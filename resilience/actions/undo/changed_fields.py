@@ -88,15 +88,14 @@ def changes(before: Object, after: Object) -> list[Change]:
 def _walk(path: tuple[Step, ...], was: Any, now: Any, at: int = -1) -> Iterator[Change]:
     if same(was, now):
         return
-    one = was if now is ABSENT else now
     item = bool(path) and not isinstance(path[-1], str)
     whole = item and (was is ABSENT or now is ABSENT)
     if not whole and _are(dict, was, now):
-        if was is ABSENT or (now is ABSENT and not one):
+        if was is ABSENT or (now is ABSENT and not was):
             yield Change(path=path, was=_empty(was), set=_empty(now))
         yield from _keys(path, was, now)
-    elif not whole and _are(list, was, now) and (keys := _identity(_items(was), _items(now))):
-        if was is ABSENT or (now is ABSENT and not one):
+    elif _are(list, was, now) and (keys := _identity(_items(was), _items(now))):
+        if was is ABSENT or (now is ABSENT and not was):
             yield Change(path=path, was=_empty(was), set=_empty(now))
         yield from _list(path, keys, _items(was), _items(now))
     else:
@@ -246,9 +245,7 @@ def reverted(
         value = _get(found, change.path)
         if same(value, change.was) or _holds_more(change, value):
             continue
-        ours = same(value, change.set) or (
-            not exact and not isinstance(change.set, _Absent) and not differs(change.set, value)
-        )
+        ours = same(value, change.set) or (not exact and not differs(change.set, value))
         if ours or force:
             _put(found, change)
         else:

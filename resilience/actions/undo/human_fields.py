@@ -34,7 +34,7 @@ def _fields(*names: str) -> Callable[[Object], Any]:
 
 
 def _secret(obj: Object) -> Any:
-    data = obj.get("data") or {}
+    data = obj.get("data")
     if obj.get("type") == _TOKEN or not data:  # filled by a controller
         return None
     return {key: len(str(value)) for key, value in data.items()}

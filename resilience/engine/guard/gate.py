@@ -65,7 +65,7 @@ def fetch(url: str) -> bytes:
     import urllib3
 
     try:
-        response = urllib3.request("GET", url, timeout=TIMEOUT, retries=False, redirect=False)
+        response = urllib3.request("GET", url, timeout=TIMEOUT, retries=False)
     except urllib3.exceptions.HTTPError as error:
         raise OSError(str(error)) from None
     if response.status != 200:

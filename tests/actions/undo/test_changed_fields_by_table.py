@@ -139,6 +139,8 @@ def test_the_servers_own_fields_are_no_content(obj: Any, left: Any) -> None:
         ([1], [1, 2], True),
         ([1, 2], [1], True),
         ([1], {"a": 1}, True),
+        ([1], 5, True),
+        ([1], None, True),
         ([{"a": 1}], [{"a": 1, "b": 2}], False),
         (1, 1, False),
         (1, 2, True),
@@ -295,6 +297,11 @@ def test_a_field_of_an_item_that_is_gone_is_not_one_that_the_run_removed(
     assert (after == now) is bool(kept)
 
 
+def test_a_field_that_was_null_is_not_there_again_because_its_item_is_gone() -> None:
+    change = Change(path=("l", {"name": "a"}, "k"), was=None, set=1)
+    assert undone({"l": [B]}, change) == ({"l": [B]}, ["l[a].k"])
+
+
 def test_a_field_that_went_with_its_item_needs_no_undo_when_the_run_added_both() -> None:
     change = Change(path=("l", {"name": "a"}), was=ABSENT, set=A, at=0)
     assert undone({"l": [B]}, change) == ({"l": [B]}, [])
@@ -326,6 +333,7 @@ def test_a_kept_field_says_all_three_values() -> None:
         ([A, B], [B, A], [B, A]),
         ({"x": 1}, [A], [A]),
         ([A], {"x": 1}, {"x": 1}),
+        ([A], None, None),
         (None, [A], [A]),
         (None, {"a": {"b": 1}}, {"a": {"b": 1}}),
     ],

@@ -149,6 +149,10 @@ def test_a_pod_is_held_when_its_time_is_up_and_a_finalizer_remains(
     assert finalizers.stuck(here.cluster, CONFIGMAPS, elsewhere) == []
 
 
+def test_a_pod_that_is_not_being_deleted_is_not_over() -> None:
+    assert finalizers._is_over({"metadata": {}, **ENDED}, of_stamp(LEFT)) is False
+
+
 def test_what_is_in_no_namespace_has_no_pods(here: World) -> None:
     here.cluster.put(PODS, leaving(**ENDED))
     before = len(here.cluster.calls)

@@ -18,6 +18,7 @@ from resilience.config.windows import Windows
 from resilience.engine.guard import consent
 from resilience.engine.guard.gate import require
 from resilience.engine.guard.limits import PAUSED, Limits
+from resilience.kube import objects
 from resilience.kube.selectors import Selector
 from resilience.model.values import Duration, Share
 from resilience.model.verb import Phase
@@ -90,6 +91,44 @@ def test_a_share_is_of_the_pods_that_were_there_at_first(cluster: FakeCluster) -
     ours.may_harm(found[1:2])
     with pytest.raises(Refused, match=r"3 of the 3 Pods of namespace shop.*max_share"):
         ours.may_harm(found[2:])
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"metadata": {"deletionTimestamp": "2026-03-02T10:00:00Z"}},
+        {"metadata": {"labels": {"app.kubernetes.io/managed-by": "pytest-resilience"}}},
+        {"status": {"phase": "Succeeded"}},
+    ],
+    ids=["terminating", "a helper of ours", "finished"],
+)
+def test_a_share_is_of_pods_that_live_and_are_not_ours(cluster: FakeCluster, more: Any) -> None:
+    """Counted in, it would let a second of three be harmed."""
+    extra = pod("extra")
+    cluster.put(PODS, {**extra, "metadata": {**extra["metadata"], **more.get("metadata", {})},
+                       "status": more.get("status", {})})  # fmt: skip
+    ours = limits(cluster, target(max_share=Share.parse("1/2")))
+    found = [each for each in cluster.list(PODS, "shop") if objects.name(each) != "extra"]
+    ours.may_harm(found[:1])
+    with pytest.raises(Refused, match=r"2 of the 3 Pods of namespace shop"):
+        ours.may_harm(found[1:2])
+
+
+def test_a_gate_is_asked_before_an_action_and_not_before_a_proof(cluster: FakeCluster) -> None:
+    from resilience.actions.pods.kill import VERB as KILL
+
+    gate = Gate(kind="prometheus", url="http://p", unless="up == 0")
+    asked: list[str] = []
+
+    def fetch(url: str) -> bytes:
+        asked.append(url)
+        return series({"metric": {}})
+
+    ours = limits(cluster, target(gate=gate), fetch=fetch)
+    ours.before(step(KILL, Phase.THEN, pods=Selector.parse("app=web")))
+    assert asked == []
+    with pytest.raises(Refused, match="blocked by the gate"):
+        ours.before(step(KILL, Phase.WHEN, pods=Selector.parse("app=web")))
 
 
 def test_pods_of_the_system_are_harmed_only_where_it_is_named(cluster: FakeCluster) -> None:

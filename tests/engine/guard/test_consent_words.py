@@ -1,0 +1,73 @@
+"""A refusal says what would allow it, complete enough to be pasted."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Any
+
+import pytest
+
+from resilience.cluster.errors import Forbidden
+from resilience.config.targets import Target
+from resilience.engine.guard import consent_words as words
+
+TARGET = Target(name="t", context="kind", cluster="u", namespaces=("shop",))
+ERROR = Forbidden(403, "not for you")
+NEW = "a target ([tool.resilience.targets.NAME] in pyproject.toml)"
+
+
+def unread() -> str:
+    raise ERROR
+
+
+def test_an_existing_namespace_can_be_labelled() -> None:
+    assert words.no_consent("kind", "shop", None) == (
+        f"nothing allows acting in namespace 'shop' of 'kind'; list it in {NEW}, or label it:"
+        " kubectl --context kind label namespace shop resilience/consent=allow"
+    )
+
+
+@pytest.mark.parametrize(
+    ("context", "name"),
+    [("kind", "kind"), ("arn:aws:eks:1/prod", "arn-aws-eks-1-prod"), ("...", "here"),
+     ('a"b', "a-b"), ("c\\d", "c-d")],
+)  # fmt: skip
+def test_a_printed_target_reads_back_as_it_was_meant(context: str, name: str) -> None:
+    told = words.absent(context, "new", None, lambda: "uid-1")
+    assert "which does not exist; only a target that names a namespace lets it be created" in told
+    pasted = told.partition("append this to resilience.toml:\n")[2]
+    table: dict[str, Any] = tomllib.loads(pasted)["targets"][name]
+    assert table == {"context": context, "cluster": "uid-1", "namespaces": ["new"]}
+
+
+def test_where_the_uid_cannot_be_read_the_command_for_it_stands() -> None:
+    told = words.absent("kind", "new", None, unread)
+    assert 'cluster = "UID: kubectl get namespace kube-system' in told
+
+
+def test_an_existing_target_gets_one_more_namespace() -> None:
+    told = words.absent("kind", "new", TARGET, unread)
+    assert told.endswith('in [tool.resilience.targets.t] write:\nnamespaces = ["shop", "new"]')
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        (words.protected("kube-system", TARGET), ("'kube-system' is the system's own",
+                                                  "only [tool.resilience.targets.t] that lists")),
+        (words.protected("kube-system", None), (NEW,)),
+        (words.cannot_select("a=b", ERROR), ("labelled a=b are not known (not for you)",
+                                             "`resilience rbac`")),
+        (words.unread("shop", ERROR), ("'shop' consents cannot be read (not for you)",)),
+        (words.no_nodes("kind", TARGET), ("nodes of 'kind'; set `nodes = true` in [tool.",)),
+        (words.not_listed("kind", ["a", "b"], None), ("writing a, b of 'kind'",
+                                                      '`cluster_scoped = ["a", "b"]`')),
+        (words.unknown_cluster("kind", ERROR), ("cannot be read in 'kind' (not for you)",)),
+        (words.elsewhere("kind", TARGET, "v"), ("than target 't' means", "has uid v",
+                                                "the target says u")),
+        (words.ambiguous("kind", [TARGET, TARGET]), ("targets t, t all mean",
+                                                     "use one of: 'kind', 'kind'")),
+    ],
+)  # fmt: skip
+def test_a_refusal_says_what_was_seen_and_what_to_do(text: str, parts: tuple[str, ...]) -> None:
+    assert [part for part in parts if part not in text] == []
