@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,7 @@ from resilience.cluster.interface import CONFIGMAPS, DEPLOYMENTS, NAMESPACES
 from resilience.engine.base.abort import Aborter
 from resilience.engine.guard.identity import identity
 from resilience.engine.journal import journal_configmap
-from resilience.engine.journal.journal import Journal
+from resilience.engine.journal.journal import Journal, Story
 from resilience.engine.journal.journal_configmap import FULL, NAMESPACE, JournalMap, found
 from resilience.engine.journal.recover import Recovered
 from resilience.engine.journal.takeover import Place, under_locks
@@ -177,3 +179,145 @@ def test_a_journal_whose_lock_is_lost_writes_nothing(here: World) -> None:
     sink.close(finished=True)
     [one] = found(here.cluster)
     assert not one.story.ended
+
+
+# ----- appends, and what an API server may answer to them
+
+
+LINE = {"op": "undo", "id": "u1", "verb": "v", "path": "p", "data": {}, "text": "t"}
+
+
+def sizes(here: World) -> list[int]:
+    return [
+        sum(len(key) + len(text) for key, text in each["data"].items())
+        for each in here.cluster.find(CONFIGMAPS, NAMESPACE)
+    ]
+
+
+def sized(number: int, size: int) -> dict[str, Any]:
+    """A line that takes so many bytes of a ConfigMap, its key included."""
+    line = {**LINE, "id": f"u{number}", "text": ""}
+    bare = len(json.dumps(line, separators=(",", ":"))) + len("000001.json")
+    return {**line, "text": "x" * (size - bare)}
+
+
+@pytest.mark.parametrize(("more", "maps"), [(0, [FULL]), (1, [FULL // 2, FULL // 2 + 1])])
+def test_a_configmap_is_filled_to_its_last_byte(here: World, more: int, maps: list[int]) -> None:
+    sink = JournalMap(here.cluster, "r1")
+    sink.append(sized(1, FULL // 2))
+    sink.append(sized(2, FULL // 2 + more))
+    assert sizes(here) == maps
+
+
+def test_a_line_is_compact_json_under_a_key_of_its_own(here: World) -> None:
+    sink = JournalMap(here.cluster, "r1")
+    sink.append({"op": "end", "left": 0})
+    sink.append(LINE)
+    [each] = here.cluster.find(CONFIGMAPS, NAMESPACE)
+    assert each["data"]["000001.json"] == '{"left":0,"op":"end"}'
+    assert sorted(each["data"]) == ["000001.json", "000002.json"]
+    assert (objects.name(each), objects.labels(each)[journal_configmap.RUN_LABEL]) == (
+        "r1-1", "r1",
+    )  # fmt: skip
+
+
+def away(here: World, times: int) -> None:
+    errors_left = [errors.Unreachable("away")] * times
+    here.cluster.faults.append(lambda method, path: errors_left.pop() if errors_left else None)
+
+
+def test_a_configmap_that_could_not_be_created_is_tried_again_under_its_name(here: World) -> None:
+    sink = JournalMap(here.cluster, "r1")
+    away(here, 1)
+    with pytest.raises(errors.Unreachable):
+        sink.append(LINE)
+    sink.append({**LINE, "id": "u2"})
+    assert maps(here) == ["r1-1"]
+    [one] = found(here.cluster)
+    assert [undo.id for undo in one.story.undos] == ["u1", "u2"]
+
+
+def test_after_a_second_configmap_the_third_has_its_own_name(here: World) -> None:
+    sink = JournalMap(here.cluster, "r1")
+    for number in range(1, 4):
+        sink.append(sized(number, FULL))
+    assert maps(here) == ["r1-1", "r1-2", "r1-3"]
+    assert sizes(here) == [FULL] * 3
+
+
+def test_a_taken_over_journal_goes_on_in_a_configmap_of_its_own(here: World) -> None:
+    scaled(here)
+    [one] = found(here.cluster)
+    assert (one.lines, one.maps) == (2, 1)
+    one.taken_over(here.cluster).failed("u1", "no")
+    assert maps(here) == ["r1-1", "r1-2"]
+    assert sorted(here.cluster.find(CONFIGMAPS, NAMESPACE)[1]["data"]) == ["000003.json"]
+
+
+@pytest.mark.parametrize("mute", [True, False])
+def test_only_an_unfinished_journal_and_one_whose_lock_is_lost_stay(
+    here: World, mute: bool
+) -> None:
+    sink = JournalMap(here.cluster, "r1")
+    sink.append(LINE)
+    sink.close(finished=False)
+    assert maps(here) == ["r1-1"]
+    sink.mute = mute
+    sink.close(finished=True)
+    assert maps(here) == (["r1-1"] if mute else [])
+
+
+def test_a_journal_that_cannot_be_deleted_stays_without_an_error(here: World) -> None:
+    sink = JournalMap(here.cluster, "r1")
+    sink.append(LINE)
+    away(here, 1)
+    sink.close(finished=True)
+    assert maps(here) == ["r1-1"]
+
+
+def test_a_journal_is_removed_with_all_of_its_configmaps_and_no_others(here: World) -> None:
+    for run in ("r1", "r2"):
+        sink = JournalMap(here.cluster, run)
+        for number in (1, 2):
+            sink.append(sized(number, FULL))
+    [one] = [each for each in found(here.cluster) if each.run == "r1"]
+    journal_configmap.remove(here.cluster, one)
+    assert maps(here) == ["r2-1", "r2-2"]
+    assert journal_configmap.is_there(here.cluster, "r2", NAMESPACE) is True
+    assert journal_configmap.is_there(here.cluster, "r1", NAMESPACE) is False
+    assert journal_configmap.is_there(here.cluster, "r2", "shop") is False
+
+
+def test_the_newest_journal_is_first(here: World) -> None:
+    for number, run in enumerate(("r2", "r1", "r3")):
+        meta = {"name": f"{run}-1", "namespace": NAMESPACE, "labels": {"resilience/run": run},
+                "creationTimestamp": f"2026-01-0{number + 1}T00:00:00Z"}  # fmt: skip
+        here.cluster.put(CONFIGMAPS, {"metadata": meta, "data": None})
+    assert [each.run for each in found(here.cluster)] == ["r3", "r1", "r2"]
+    assert [each.lines for each in found(here.cluster)] == [0, 0, 0]
+
+
+def test_a_journal_that_says_it_is_of_another_run_says_nothing_else(here: World) -> None:
+    begin = json.dumps({"op": "begin", "run": "r9", "locks": ["nodes"]})
+    meta = {"name": "x", "namespace": NAMESPACE, "labels": {"resilience/run": "r1"}}
+    data = {"000001.json": begin, "000002.json": json.dumps(LINE)}
+    here.cluster.put(CONFIGMAPS, {"metadata": meta, "data": data})
+    [one] = found(here.cluster)
+    assert one.story == Story(
+        begin={}, undos=(), ended=False, broken="it says that it is of run r9"
+    )
+
+
+def test_a_reported_damage_is_marked_on_each_of_its_configmaps(here: World) -> None:
+    sink = JournalMap(here.cluster, "r1")
+    for number in (1, 2):
+        sink.append(sized(number, FULL))
+    [one] = found(here.cluster)
+    assert one.reported is False
+    journal_configmap.mark_reported(here.cluster, one)
+    for each in here.cluster.find(CONFIGMAPS, NAMESPACE):
+        assert objects.annotation(each, journal_configmap.REPORTED) == "true"
+    [one] = found(here.cluster)
+    assert one.reported is True
+    away(here, 1)
+    journal_configmap.mark_reported(here.cluster, one)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,16 @@ from resilience.cluster.lease import DURATION, RENEW_EVERY, holder_of
 from resilience.engine.base.abort import Aborter
 from resilience.engine.guard.identity import identity
 from resilience.engine.guard.locks import Locks
+from resilience.engine.journal import journal_configmap, takeover
 from resilience.engine.journal.journal import Journal
 from resilience.engine.journal.journal_configmap import NAMESPACE, RUN_LABEL, JournalMap
 from resilience.engine.journal.recover import Kind, Recovered
-from resilience.engine.journal.takeover import Place, recover, under_locks
+from resilience.engine.journal.takeover import (
+    Place,
+    forget_undone_elsewhere,
+    recover,
+    under_locks,
+)
 from resilience.model.values import RunId
 from resilience.verbs.catalogue import catalogue
 from resilience.verbs.context import Refused
@@ -327,3 +334,199 @@ def test_an_undo_whose_data_has_another_form_is_reported_and_stops_nothing(
     assert "tidy up: " in result.left[0]
     assert "Traceback" not in result.left[0]
     assert replicas(here) == 3
+
+
+# ----- which runs, whose files, and who is alive
+
+
+def silent_runs(here: World, *runs: str) -> None:
+    for run in runs:
+        died(here, [f"namespace-{run}"], run)
+
+
+@pytest.mark.parametrize(
+    ("runs", "undone"), [((), {"r1", "r2"}), (("r1",), {"r1"}), (("r9",), set())]
+)
+def test_named_runs_or_all_are_recovered(
+    here: World, runs: tuple[str, ...], undone: set[str]
+) -> None:
+    silent_runs(here, "r1", "r2")
+    results = recover(place(here), wait=WATCH, runs=runs, tell=lambda text: None)
+    assert {each.run for each in results} == undone
+
+
+def test_a_journal_that_cannot_be_used_is_not_watched(here: World) -> None:
+    forged(here, begun(here, cluster="another uid"), undo(here))
+    began = here.clock.now
+    _, told = recovered(here)
+    assert told == []
+    assert here.clock.now - began < 1.0
+
+
+def test_what_was_only_kept_is_listed_without_taking_its_locks(here: World) -> None:
+    kept = {"op": "kept", "id": "u1", "text": "theirs"}
+    forged(here, begun(here), undo(here), kept)
+    here.cluster.calls.clear()
+    [result], _ = recovered(here)
+    assert (result.kept, result.news) == (("tidy up: theirs",), False)
+    assert not [path for method, path in here.cluster.calls if method in ("POST", "PUT")]
+    forged(here, begun(here), undo(here), kept, undo(here, id="u2"))
+    [result], _ = recovered(here)
+    assert result.undone == ("tidy up",)
+
+
+def local(here: World, run: str, **begin: Any) -> Path:
+    first = {"op": "begin", "run": run, "cluster": identity(here.cluster), "journal": NAMESPACE}
+    path = here.directory / f"{run}.jsonl"
+    path.write_text(json.dumps(first | begin) + "\n")
+    return path
+
+
+def test_a_local_file_goes_once_its_journal_in_the_cluster_is_gone(here: World) -> None:
+    forged(here, begun(here), undo(here))
+    stays = [
+        local(here, "x-1"),
+        local(here, "r2", journal="another-namespace"),
+        local(here, "r3", cluster="another uid"),
+        local(here, "r4", journal=""),
+    ]
+    goes = local(here, "r5")
+    forget_undone_elsewhere(place(here))
+    assert all(path.exists() for path in stays)
+    assert not goes.exists()
+
+
+def test_a_local_file_that_goes_meanwhile_is_no_error(here: World, monkeypatch: Any) -> None:
+    path = local(here, "r5")
+    there = journal_configmap.is_there
+
+    def looking(*arguments: Any) -> bool:
+        path.unlink()
+        return there(*arguments)
+
+    monkeypatch.setattr(journal_configmap, "is_there", looking)
+    forget_undone_elsewhere(place(here))
+    assert not path.exists()
+
+
+def test_a_writer_that_is_gone_from_here_is_not_waited_for(here: World) -> None:
+    died(here)
+    local(here, "r1", holder="run r1 of ann@ci")
+    local(here, "r7", holder="")
+    began = here.clock.now
+    [result], _ = recovered(here, wait=0.0)
+    assert result.undone == ("scale web back to 3",)
+    assert here.clock.now - began < 1.0
+
+
+def held_by(here: World, **holders: str) -> None:
+    for name, who in holders.items():
+        spec = {"holderIdentity": who, "leaseDurationSeconds": DURATION}
+        meta = {"name": f"namespace-{name}", "namespace": NAMESPACE}
+        here.cluster.put(LEASES, {"metadata": meta, "spec": spec})
+
+
+@pytest.mark.parametrize(
+    ("holders", "kind", "said"),
+    [
+        ({"a": "run r1 of ann@ci", "b": "run r1 of ann@ci"}, Kind.LIVES, "is still at work: "),
+        ({"a": "run r1 of ann@ci", "b": ""}, Kind.LIVES, "is still at work: "),
+        ({"a": "", "b": "run r1 of ann@ci"}, Kind.LIVES, "is still at work: "),
+        ({"a": "run r2", "b": "run r2"}, Kind.LIVES, "is undone by another run: "),
+        ({"a": "run r2", "b": "run r1 of ann@ci"}, Kind.OURS, "could not be undone: "),
+        ({"a": "", "b": "run r2"}, Kind.OURS, "could not be undone: "),
+    ],
+)
+def test_whoever_holds_its_locks_decides_what_is_said(
+    here: World, holders: dict[str, str], kind: Kind, said: str
+) -> None:
+    died(here, ["namespace-a", "namespace-b"])
+    held_by(here, **holders)
+    began = here.clock.now
+    [result], _ = recovered(here, wait=0.0)
+    assert (result.kind, result.undone) == (kind, ())
+    assert result.skipped.startswith(said)
+    assert "the lock resilience-journal/namespace-" in result.skipped
+    assert here.clock.now - began < 1.0
+    assert replicas(here) == 1
+
+
+def test_a_lock_that_is_lost_during_the_undo_aborts_it(here: World) -> None:
+    died(here)
+    where = place(here)
+
+    def lose(locks: Sequence[str]) -> Cluster:
+        for lock in kept:
+            lock("taken by another")
+        return here.cluster
+
+    kept: list[Callable[[str], None]] = []
+    where = replace(where, acting=lose)
+    keep = Locks.keep
+    try:
+        Locks.keep = lambda self, on_lost: kept.append(on_lost)  # type: ignore[method-assign]
+        recover(where, wait=WATCH, tell=lambda text: None)
+    finally:
+        Locks.keep = keep  # type: ignore[method-assign]
+    assert where.aborter.reason == "taken by another"
+
+
+# ----- for a run that holds some of the locks
+
+
+def next_run(here: World, *held: str) -> list[Recovered]:
+    return under_locks(place(here), RunId("next"), held, lambda text: None)
+
+
+def test_a_run_undoes_only_what_concerns_its_locks_and_never_its_own(here: World) -> None:
+    silent_runs(here, "r1", "next")
+    assert next_run(here, "namespace-other") == []
+    assert next_run(here, "namespace-next") == []
+    assert [each.run for each in next_run(here, "namespace-r1", "nodes")] == ["r1"]
+
+
+def test_a_further_lock_that_another_run_holds_leaves_it_to_that_one(here: World) -> None:
+    died(here, ["namespace-a", "namespace-b"])
+    held_by(here, a="ours", b="run r2")
+    began = here.clock.now
+    [result] = next_run(here, "namespace-a")
+    assert (result.kind, result.undone) == (Kind.OURS, ())
+    assert result.skipped.startswith("could not be undone: the lock resilience-journal/namespace-b")
+    assert here.clock.now - began < 1.0
+    assert replicas(here) == 1
+
+
+def test_further_locks_of_the_dead_run_are_taken_and_released(here: World) -> None:
+    died(here, ["namespace-b", "namespace-shop"])
+    held_by(here, shop="ours")
+    [result] = next_run(here, "namespace-shop")
+    assert result.undone == ("scale web back to 3",)
+    assert holders(here) == ["", "ours"]
+
+
+def test_a_journal_that_cannot_be_used_takes_no_further_locks(here: World) -> None:
+    forged(here, begun(here, cluster="another uid", locks=["namespace-a", "namespace-b"]))
+    [result] = next_run(here, "namespace-a")
+    assert result.kind is Kind.IGNORED
+    assert holders(here) == []
+
+
+def test_a_run_that_cannot_be_undone_now_keeps_its_journal_open(here: World) -> None:
+    """Nothing was tried, so nothing may be written either: no `end` line, no deletion."""
+    forged(here, begun(here), [1])
+    before = here.cluster.find(CONFIGMAPS, NAMESPACE)[0]["data"]
+    recovered(here)
+    assert here.cluster.find(CONFIGMAPS, NAMESPACE)[0]["data"] == before
+    [result], _ = recovered(here)
+    assert (result.weighs, result.kind) == (False, Kind.OURS)
+    recovered(here, forget=True)
+    assert here.cluster.find(CONFIGMAPS, NAMESPACE) == []
+
+
+def test_a_usable_journal_has_nothing_against_it(here: World) -> None:
+    forged(here, begun(here), undo(here))
+    [one] = journal_configmap.found(here.cluster, NAMESPACE)
+    assert takeover._unusable(one, place(here)) == ""
+    forged(here, begun(here, cluster="another uid"), undo(here))
+    [one] = journal_configmap.found(here.cluster, NAMESPACE)
+    assert takeover.undo(one, place(here)).kind is Kind.IGNORED

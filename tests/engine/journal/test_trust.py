@@ -14,6 +14,8 @@ import pytest
 from resilience.actions.nodes import machines
 from resilience.cluster.capabilities.means import Means
 from resilience.cluster.interface import NODES, SERVICES
+from resilience.engine.journal import trust
+from resilience.engine.journal.journal import Undo
 from resilience.engine.journal.undo_context import Undoing
 from resilience.machines.driven import DrivenMachines
 from resilience.model.values import RunId
@@ -155,3 +157,43 @@ def test_a_machine_whose_node_is_gone_is_started_on_a_trusted_word_alone(
         machines.undo(data, context)
     assert isinstance(found.value, NotTrusted) is not trusted
     assert [order for order, _ in machine.orders] == (["up"] if trusted else [])
+
+
+@pytest.mark.parametrize(
+    ("locks", "data", "refused"),
+    [
+        (["namespace-shop"], {}, False),
+        (["nodes"], {}, True),
+        (["nodes"], {"namespace": "", "node": "n"}, False),
+        (["nodes"], {"namespace": "", "resource": {"plural": "nodes"}, "name": "n"}, False),
+        (["cluster-scoped"], {"namespace": "", "resource": {"plural": "clusterroles"}}, False),
+        (["nodes"], {"namespace": "", "resource": {"plural": "clusterroles"}}, True),
+        (["nodes"], {"namespace": "", "resource": None}, False),
+        (
+            ["namespace-a", "namespace-shop"],
+            {"resource": {"plural": "namespaces"}, "name": "a"},
+            False,
+        ),
+        (["namespace-a"], {"resource": {"plural": "namespaces"}, "name": "a"}, True),
+        (["namespace-shop"], {"resource": {"plural": "namespaces"}, "name": "a"}, True),
+        (["nodes"], {"resource": {"plural": "namespaces"}, "name": "a", "node": "n"}, True),
+        (["namespace-shop"], {"node": "n"}, True),
+        (["namespace-shop", "nodes"], {"node": "n"}, False),
+    ],
+)
+def test_an_undo_stays_within_the_locks_of_its_run(
+    locks: list[str], data: dict[str, Any], refused: bool
+) -> None:
+    whole = {"namespace": "shop", "resource": {"plural": "deployments"}, "name": "web", **data}
+    record = Undo(id="u1", verb="v", path="", data=whole, text="t")
+    for trusted in (True, False):
+        why = trust.refused(record, locks, trusted)
+        assert why.endswith("which its locks do not cover") if refused else why == ""
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_a_record_that_names_no_place_is_carried_out_on_a_trusted_word_alone(trusted: bool) -> None:
+    record = Undo(id="u1", verb="v", path="", data={"name": "x"}, text="t")
+    why = trust.refused(record, ["nodes"], trusted)
+    assert ("its record does not say where it acts" in why) is not trusted
+    assert bool(why) is not trusted
