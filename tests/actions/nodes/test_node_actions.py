@@ -168,6 +168,23 @@ def test_exactly_the_taint_that_was_put_on_is_taken_off(here: World) -> None:
     assert len(victims) == 3
 
 
+@pytest.mark.parametrize("replaced", [True, False])
+def test_a_taint_is_taken_off_the_very_node_and_not_one_that_took_its_name(
+    here: World, replaced: bool
+) -> None:
+    """A cloud gives a new machine the old one's name: its taint of the same key is not ours."""
+
+    def exchange(entry: Any) -> None:
+        if replaced and entry.text == "settled":
+            taints = spec(here, "node-1")["taints"]
+            here.cluster.remove(NODES, "", "node-1")
+            here.cluster.put(NODES, {**node("node-1"), "spec": {"taints": taints}})
+
+    here.on_entry = exchange
+    here.run(when=[step(TAINT, Phase.WHEN, node="node-1", taint="fire=yes:NoSchedule")])
+    assert bool(spec(here, "node-1").get("taints")) is replaced
+
+
 def test_a_taint_that_is_there_already_is_not_ours_to_take_off(here: World) -> None:
     mine = {"key": "fire", "effect": "NoSchedule"}
     here.cluster.change(NODES, "", "node-1", lambda obj: obj["spec"].update(taints=[mine]))

@@ -39,6 +39,20 @@ def test_a_later_delete_may_only_shorten_the_grace(api: Registry, clock: Virtual
     assert shorter["deletionTimestamp"] == "2027-01-15T08:00:10Z"
 
 
+@pytest.mark.parametrize(("grace", "changes"), [(19, True), (20, False), (21, False), (30, False)])
+def test_a_later_delete_that_is_no_earlier_changes_nothing_and_nobody_hears_of_it(
+    api: Registry, grace: int, changes: bool
+) -> None:
+    pods = api.resource("pods")
+    running(api)
+    before = api.delete(pods, "default", "x", grace=20)
+    after = api.delete(pods, "default", "x", grace=grace)
+    assert (
+        after["metadata"]["resourceVersion"] != before["metadata"]["resourceVersion"]
+    ) is changes
+    assert after["metadata"]["generation"] == before["metadata"]["generation"]
+
+
 @pytest.mark.parametrize("phase", ["Succeeded", "Failed"])
 def test_an_ended_pod_goes_at_once(api: Registry, phase: str) -> None:
     pods = api.resource("pods")
