@@ -102,14 +102,12 @@ def _sync_failure(budget: Object) -> str:
 
 
 def _unowned(budget: Object, covered: Sequence[Object]) -> str:
-    spec = budget.get("spec") or {}
-    counted = isinstance(spec.get("minAvailable"), int)
-    if counted:
+    if isinstance(budget["spec"].get("minAvailable"), int):
         return ""
     return ", ".join(sorted(pod["metadata"]["name"] for pod in covered if not controller_of(pod)))
 
 
 def _how(budget: Object) -> str:
-    spec = budget.get("spec") or {}
+    spec = budget["spec"]
     key = "maxUnavailable" if "maxUnavailable" in spec else "minAvailable"
     return f"{key}: {spec.get(key)}"

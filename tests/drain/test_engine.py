@@ -399,6 +399,56 @@ def test_a_right_that_is_missing_is_no_reason_to_go_on(cluster: Quick) -> None:
     assert reasons(result)["a"] == "no right"
 
 
+# ----- answers that take their time
+
+
+class Held:
+    """Evictions of one Pod are answered only when they are released, but after at most 10 s."""
+
+    def __init__(self, cluster: Quick, name: str, *, after_it_left: bool) -> None:
+        self.release = threading.Event()
+        send = cluster.evict
+
+        def evict(pod: str, namespace: str, **more: Any) -> Object:
+            if pod != name:
+                return send(pod, namespace, **more)
+            if after_it_left:
+                answer = send(pod, namespace, **more)
+                assert self.release.wait(10.0)
+                return answer
+            assert self.release.wait(10.0)
+            return send(pod, namespace, **more)
+
+        cluster.evict = evict  # type: ignore[method-assign]
+
+
+def test_one_answer_that_takes_its_time_keeps_no_other_waiting(cluster: Quick) -> None:
+    put(cluster, pod("a"), pod("b"))
+    held = Held(cluster, "a", after_it_left=False)
+
+    def change(change: PodDrain) -> None:
+        if change.name == "b" and change.state is State.EVICTED:
+            held.release.set()
+
+    assert states(drained(cluster, on_change=change)) == {"a": State.EVICTED, "b": State.EVICTED}
+
+
+def test_the_drain_waits_for_the_answer_about_a_pod_that_has_left(cluster: Quick) -> None:
+    """Only the answer says that it was evicted."""
+    put(cluster, pod("a"))
+    held = Held(cluster, "a", after_it_left=True)
+    looks: list[int] = []
+
+    def check() -> None:
+        looks.extend([1] * (not cluster.find(PODS)))
+        if len(looks) == 3:
+            held.release.set()
+
+    result = drained(cluster, check=check)
+    assert states(result) == {"a": State.EVICTED}
+    assert result.pods[0].asked is not None
+
+
 # ----- budgets of which no event tells
 
 

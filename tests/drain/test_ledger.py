@@ -355,6 +355,15 @@ def test_an_eviction_without_a_budget_is_sent_again_after_its_wait(answer: Answe
     assert taken(ledger, NOW + 5.0) == ["a"]
 
 
+def test_under_a_budget_an_eviction_that_failed_for_now_is_sent_after_its_wait_too() -> None:
+    ledger, _ = ledger_of(budget(allowed=1))
+    meet(ledger, pod("a"))
+    taken(ledger)
+    ledger.book("uid-a", Reply(Answer.AGAIN, 5.0, "away"), NOW)
+    assert taken(ledger, NOW + 4.9) == []
+    assert taken(ledger, NOW + 5.0) == ["a"]
+
+
 def test_under_a_budget_it_is_queued_at_once_and_the_budget_opens_it() -> None:
     ledger, _ = ledger_of(budget(allowed=1))
     meet(ledger, pod("a"))
