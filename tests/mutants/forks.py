@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, FunctionType
@@ -62,15 +62,21 @@ class Failures:
 
 
 class Session:
-    """The collected tests."""
+    """The collected tests, but for those that use one of the fixtures `without`."""
 
-    def __init__(self, session: pytest.Session, root: Path) -> None:
+    def __init__(
+        self, session: pytest.Session, root: Path, without: Set[str] = frozenset()
+    ) -> None:
         self._session = session
         self._root = root
         self._failures = Failures()
         session.config.pluginmanager.register(self._failures)
         self._functions = loaded(root)
-        self.items = {item.nodeid: item for item in session.items}
+        self.items = {
+            item.nodeid: item
+            for item in session.items
+            if without.isdisjoint(getattr(item, "fixturenames", ()))
+        }
 
     # -- what each test enters -------------------------------------------------------------------
 

@@ -1,8 +1,8 @@
 """What is mutated, and which tests have to notice: the parts where a wrong clause does harm.
 
 A room's mutations are tried with that room's tests only, so a rule that only a distant test holds
-counts as held by nobody. Tests that take longer than `LONGEST` by themselves are left out: what
-only a sandbox can show needs a table test beside it.
+counts as held by nobody. Tests of a sandbox are left out, and those that take longer than `LONGEST`
+by themselves: what only they can show needs a table test beside it.
 """
 
 from __future__ import annotations
@@ -62,6 +62,9 @@ ROOMS = (
         ),
     ),
 )
+
+SLOW = frozenset({"embedded"})
+"""Fixtures whose tests are not tried: each waits for a sandbox."""
 
 LONGEST = 4.0
 """Seconds, of a traced test. After two tests that take longer, the rest of a file is left out."""

@@ -52,7 +52,7 @@ class Trial:
         files = {each.mutation.file for each in self.todo}
         for file in files:
             importlib.import_module(file.removesuffix(".py").replace("/", "."))
-        forked = Session(session, self.root)
+        forked = Session(session, self.root, targets.SLOW)
         entered = forked.baseline(files, targets.LONGEST)
         names = {test.name for tests in entered.values() for test in tests}
         print(f"{len(self.todo)} mutations, {len(names)} tests enter what is mutated", flush=True)
