@@ -94,10 +94,10 @@ def decide(
         return so(Act.LEAVE, "its claim exists")
     if used:
         return so(*_in_use(used, mode))
-    if mode == "overwrite":
-        return so(Act.REFILL, "its claim exists, and its data is to be overwritten")
     if not (claim.get("spec") or {}).get("volumeName"):
         return so(Act.FILL, "its claim exists and has no volume yet")
+    if mode == "overwrite":
+        return so(Act.REFILL, "its claim exists, and its data is to be overwritten")
     return so(Act.LOOK, "its claim exists; whether it is empty is checked before any write")
 
 

@@ -40,6 +40,7 @@ from resilience.backup.restore.leaving import require_settled
 from resilience.backup.restore.outcome import STATUS_LEFT, Item, Outcome, RestoreReport
 from resilience.backup.restore.owner_links import OwnerLinks
 from resilience.backup.restore.places import nameless, places, require_place
+from resilience.backup.restore.quotas import Quotas
 from resilience.backup.restore.served_kinds import CRDS, Kinds, Missing
 from resilience.backup.restore.writing import WEBHOOK, Existing, ObjectWriter, Written
 from resilience.cluster.errors import ClusterError, Forbidden, NotFound
@@ -153,6 +154,7 @@ class _Restore:
         self._guarded = False
         self._outside = OutsideOwners(cluster)
         self._needs = ClusterNeeds(cluster)
+        self._quotas = Quotas(cluster)
         self._rules = with_allocations(request.allocations)
         self._writer = ObjectWriter(
             cluster=cluster.recording(),
@@ -178,6 +180,10 @@ class _Restore:
             self._make_room(self._writer.ask)
             self._walk(self._writer.ask)
             self._asking = False
+            self._report.items += [
+                Item("resourcequotas", *quota, Outcome.REJECTED, reason)
+                for *quota, reason in self._quotas.exceeded()
+            ]
             self._report.seconds["ask"] = self._clock.monotonic() - began
             if self._request.dry_run:
                 self._report.volumes = [each.foretold() for each in self._decisions]
@@ -448,11 +454,16 @@ class _Restore:
     def _answered(self, kind: str, obj: Object, written: Written) -> Written:
         """A refusal because of something that this restore creates first is no answer yet. What
         the API server accepts and can never work is an answer of its own."""
-        if written.outcome in (Outcome.WOULD_CREATE, Outcome.UNASKED):
-            if lacking := self._needs.lacking(obj, self._coming):
-                return self._in_vain(obj, written, lacking[0])
+        coming = written.outcome in (Outcome.WOULD_CREATE, Outcome.UNASKED)
+        if (coming or self._is_to_fill(obj)) and (
+            lacking := self._needs.lacking(obj, self._coming)
+        ):
+            return self._in_vain(obj, written, lacking[0])
+        if coming:
             metadata = obj["metadata"]
             self._coming.add(Need(kind, metadata.get("namespace", ""), metadata["name"]))
+        if written.outcome is Outcome.WOULD_CREATE:
+            self._quotas.add(kind, obj)
         if written.outcome is Outcome.REJECTED:
             for need in needs(obj):
                 if need in self._coming:
@@ -464,7 +475,7 @@ class _Restore:
         metadata = obj["metadata"]
         if identity(obj) == "PersistentVolumeClaim":
             advice = f"map it with --map-storage-class {need.name}=NAME"
-            if (metadata.get("namespace", ""), metadata["name"]) in self._to_fill():
+            if self._is_to_fill(obj):
                 return Written(Outcome.REJECTED, f"{what}, so its data has no place: {advice}")
             what = f"{what}, so it stays Pending: {advice}"
         else:
@@ -474,11 +485,12 @@ class _Restore:
             self._report.notes.append(note)
         return written
 
-    def _to_fill(self) -> set[tuple[str, str]]:
-        filled = (VolumeAct.FILL, VolumeAct.REFILL, VolumeAct.LOOK)
-        return {
-            (each.namespace, each.record.claim) for each in self._decisions if each.act in filled
-        }
+    def _is_to_fill(self, obj: Object) -> bool:
+        """Whether it is a claim that has no volume yet, and data to get."""
+        if identity(obj) != "PersistentVolumeClaim":
+            return False
+        title = f"{obj['metadata'].get('namespace', '')}/{obj['metadata']['name']}"
+        return any(each.title == title and each.act is VolumeAct.FILL for each in self._decisions)
 
     def _note(
         self, kind: str, obj: Object, written: Written, rewrites: Mapping[str, list[str]]

@@ -51,8 +51,8 @@ class Strict(FakeCluster):
         return super().patch(resource, name, body, namespace, **options)
 
 
-def kept(*objects: Object) -> MemoryStore:
-    source, store = FakeCluster(), MemoryStore()
+def kept(*objects: Object, source: FakeCluster | None = None) -> MemoryStore:
+    source, store = source or FakeCluster(), MemoryStore()
     source.namespace("shop")
     source.add(*copy.deepcopy(objects))
     create(Request(name="one", scope=Scope(namespaces=("shop",))), source, store, clock=FakeClock())
