@@ -7,14 +7,14 @@ import sys
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
-from resilience.backup.catalog.by_time import resolved
+from resilience.backup.catalog.by_time import resolved, start_of
 from resilience.backup.catalog.catalog import Snapshot, opened, snapshots
 from resilience.backup.catalog.hidden_snapshots import hidden_snapshots
 from resilience.backup.catalog.velero_check import check
 from resilience.backup.catalog.verify import verify
 from resilience.backup.catalog.verify_record import Verified, record
 from resilience.backup.format.backup_clock import SystemClock
-from resilience.backup.format.errors import StoreError
+from resilience.backup.format.errors import BadRequest, StoreError
 from resilience.backup.plans import cli_data, cli_output
 from resilience.backup.plans.volume_diff import volume_changes, volumes_not_compared
 from resilience.backup.proof.compare import added, between, differing, with_cluster
@@ -94,12 +94,18 @@ def _recorded(
 
 def show_changes(options: argparse.Namespace) -> int:
     """Exit code 1 when something differs, as kubectl diff."""
+    first, second = _compared(options)
     store, given = existing(options.store), keys(options)
-    name = resolved(store, options.was)
-    was = opened(store, name, given.identities, trusted=given.trusted)
-    if options.now:
-        name = resolved(store, options.now)
-        now = opened(store, name, given.identities, trusted=given.trusted)
+
+    def named(text: str) -> Snapshot:
+        name = resolved(store, text)
+        if name != text:
+            warn(f"{text} is {name}")
+        return opened(store, name, given.identities, trusted=given.trusted)
+
+    was = named(first)
+    if second:
+        now = named(second)
         found, about_volumes = between(was, now), volume_changes(was, now)
     else:
         with cluster_of(options) as cluster:
@@ -108,15 +114,26 @@ def show_changes(options: argparse.Namespace) -> int:
                 found += added(was, cluster, _own_names(was))
         about_volumes = volumes_not_compared(was)
     found = [each for each in found if _concerns(each, options.namespace)]
-    differs = bool(found or (options.now and about_volumes))
+    differs = bool(found or (second and about_volumes))
     form = options.output
     if form == "table":
         say(map(str, found))
-        say(about_volumes, None if options.now else sys.stderr)
+        say(about_volumes, None if second else sys.stderr)
         say(differing(len(found)) if differs else "nothing differs")
     else:
         answer(form, cli_data.changes(found, about_volumes), str)
     return int(differs)
+
+
+def _compared(options: argparse.Namespace) -> tuple[str, str]:
+    """What to compare with what; "" is the cluster. A day that something is `since` is part of
+    what is looked at."""
+    if bool(options.was) == bool(options.since):
+        raise BadRequest("name either a snapshot or a time with --since")
+    if options.now and options.until:
+        raise BadRequest("name either a second snapshot or a time with --until")
+    first = start_of(options.since) if options.since else options.was
+    return first, options.until or options.now or ""
 
 
 def _concerns(change: Change, wanted: list[str]) -> bool:

@@ -234,9 +234,19 @@ def _verify(parser: argparse.ArgumentParser) -> None:
 
 
 def _diff(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("was", metavar="A", help=_SNAPSHOT)
+    parser.add_argument("was", metavar="A", nargs="?", help=_SNAPSHOT)
     parser.add_argument(
         "now", metavar="B", nargs="?", help="another snapshot; default: the cluster"
+    )
+    parser.add_argument(
+        "--since",
+        metavar="TIME",
+        help="in place of A: the newest snapshot that began by then, of a date by its first moment",
+    )
+    parser.add_argument(
+        "--until",
+        metavar="TIME",
+        help="in place of B: the newest snapshot that began by then, of a date by its last moment",
     )
     parser.add_argument(
         "--recorded-only",
@@ -289,7 +299,13 @@ def _copy(parser: argparse.ArgumentParser) -> None:
 
 
 def _restore(parser: argparse.ArgumentParser) -> None:
-    _snapshot(parser)
+    parser.add_argument("name", metavar="NAME", nargs="?", help=_SNAPSHOT)
+    parser.add_argument(
+        "--before",
+        metavar="TIME",
+        help="in place of NAME: the newest snapshot that began by then, of a date by its first "
+        "moment",
+    )
     parser.add_argument(
         "--into",
         metavar="NS",
@@ -318,6 +334,7 @@ def _restore(parser: argparse.ArgumentParser) -> None:
         "skip, with --existing update it is fill-empty",
     )
     _selecting(parser)
+    _changing(parser)
     _how_to_restore(parser)
     _what_to_bring(parser)
     parser.set_defaults(run=_act("restore"))
@@ -325,6 +342,37 @@ def _restore(parser: argparse.ArgumentParser) -> None:
     _store(parser)
     _cluster(parser)
     _keys(parser)
+
+
+def _changing(parser: argparse.ArgumentParser) -> None:
+    """Objects that come back otherwise than they were recorded."""
+    parser.add_argument(
+        "--set-image-registry",
+        metavar="OLD=NEW",
+        action="append",
+        default=[],
+        help="pull images of OLD, a registry or the beginning of a path in it, from NEW "
+        "(repeatable); docker.io stands for images without a registry",
+    )
+    parser.add_argument(
+        "--replicas",
+        type=_count,
+        metavar="N",
+        help="replicas of every Deployment, StatefulSet, ReplicaSet and ReplicationController",
+    )
+    parser.add_argument(
+        "--modifiers",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="patches in the form of Velero's resource modifiers (repeatable)",
+    )
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of replicas")
+    return int(text)
 
 
 def _how_to_restore(parser: argparse.ArgumentParser) -> None:

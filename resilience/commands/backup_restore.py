@@ -13,7 +13,7 @@ from dataclasses import replace
 from threading import Event
 from typing import TYPE_CHECKING
 
-from resilience.backup.catalog.by_time import resolved
+from resilience.backup.catalog.by_time import resolved, start_of
 from resilience.backup.catalog.catalog import Snapshot, opened
 from resilience.backup.catalog.velero_check import require_intact
 from resilience.backup.data.local_layer import LocalLayer
@@ -21,6 +21,9 @@ from resilience.backup.data.volume_decisions import BY_EXISTING
 from resilience.backup.format.backup_clock import SystemClock
 from resilience.backup.format.errors import BackupError, BadRequest, RestoreRefused
 from resilience.backup.format.layout import stamped_name
+from resilience.backup.modify.modifier_file import rules
+from resilience.backup.modify.modifiers import Change, Modifiers
+from resilience.backup.modify.shorthands import Registry, Replicas
 from resilience.backup.objects.mapping import Targets
 from resilience.backup.objects.selection import Pattern, Selection
 from resilience.backup.plans import cli_data, cli_output
@@ -45,7 +48,7 @@ CLOCK = SystemClock()
 
 def bring_back(options: argparse.Namespace) -> int:
     """The command."""
-    given = keys(options)
+    given, modify = keys(options), _modifiers(options)
     snapshot = _opened(options, given)
     namespaces = _namespaces(snapshot, options.into)
     targets = Targets(namespaces=namespaces, storage_classes=_pairs(options.map_storage_class))
@@ -63,6 +66,7 @@ def bring_back(options: argparse.Namespace) -> int:
         without_volume_data=options.without_volume_data,
         on_begin=begun.set,
     )
+    request = replace(request, modify=modify)
     reach = _reach(request, snapshot)  # what can never be restored is found without a cluster
     with (
         cluster_of(options) as opened_cluster,
@@ -74,9 +78,18 @@ def bring_back(options: argparse.Namespace) -> int:
             loaded = _loaded(report, request.selection, snapshot, targets, cluster)
     lines = [cli_output.restored(report), *report.volumes, *cli_output.not_brought_back(report)]
     answer(options.output, cli_data.restored(report, loaded), lambda: [*lines, *loaded])
-    warn(f"warning: {each}" for each in (*report.hooks, *report.notes))
+    warn(f"warning: {each}" for each in (*report.hooks, *report.notes, *modify.idle()))
     warn([str(item) for item in report.bad])
     return 0 if report.complete else 1
+
+
+def _modifiers(options: argparse.Namespace) -> Modifiers:
+    """In the order of the help; a later one sees what an earlier one did."""
+    changes: list[Change] = list(map(Registry.parse, options.set_image_registry))
+    if options.replicas is not None:
+        changes.append(Replicas(options.replicas))
+    changes += [rule for path in options.modifiers for rule in rules(path)]
+    return Modifiers(changes)
 
 
 def _selection(options: argparse.Namespace) -> Selection:
@@ -100,10 +113,13 @@ def _opened(options: argparse.Namespace, given: Keys) -> Snapshot:
             "--unverified reads a snapshot without its signature, and a trusted key requires one; "
             "omit one of them (RESILIENCE_TRUSTED_KEY counts as well)"
         )
+    if bool(options.name) == bool(options.before):
+        raise BadRequest("name either a snapshot or a time with --before")
+    text = start_of(options.before) if options.before else options.name
     store = existing(options.store)
-    name = resolved(store, options.name)
-    if name != options.name:
-        warn(f"{options.name} is {name}")
+    name = resolved(store, text)
+    if name != text:
+        warn(f"{text} is {name}")
     snapshot = opened(
         store,
         name,

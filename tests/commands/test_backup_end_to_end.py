@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,14 @@ def test_a_namespace_is_backed_up_lost_and_brought_back(
     settle_deleted(cluster, "lost")
     typed("restore", "one", "--store", store, *there)
     assert typed("backup", "diff", "one", "--store", store, *there) == "nothing differs\n"
+    tomorrow = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}"
+    told = typed("backup", "diff", "--since", tomorrow, "--until", tomorrow, "--store", store)
+    assert told == "nothing differs\n"
+    early = ("restore", "--before", "2020-01-01", "--store", store, *there)
+    assert "no snapshot began at or before 2020-01-01T00:00" in typed(*early, code=1)
+    cluster.patch(CONFIGMAPS, "cm-0007", {"data": {"n": "changed"}}, "lost")
+    typed("restore", "--before", tomorrow, "--existing", "update", "--store", store, *there)
+    assert cluster.get(CONFIGMAPS, "cm-0007", "lost")["data"] == {"n": "7"}
 
 
 def test_a_restore_that_was_killed_is_finished_by_the_same_command(
@@ -112,6 +121,19 @@ def test_a_restore_that_was_killed_is_finished_by_the_same_command(
         (("backup", "verify", "none", "--store", "file:tests"), "snapshot none does not exist"),
         (("backup", "list", "--store", "file:nowhere"), "check the path and the directory"),
         (("backup", "list", "--store", "ftp://x"), "expected s3://BUCKET/PREFIX or file:DIRECTORY"),
+        (("restore", "--store", "file:tests"), "name either a snapshot or a time with --before"),
+        (
+            ("restore", "x", "--before", "2026-03-01", "--store", "file:tests"),
+            "name either a snapshot or a time with --before",
+        ),
+        (
+            ("backup", "diff", "--until", "2026-03-01", "--store", "file:tests"),
+            "name either a snapshot or a time with --since",
+        ),
+        (
+            ("backup", "diff", "a", "b", "--until", "2026-03-01", "--store", "file:tests"),
+            "name either a second snapshot or a time with --until",
+        ),
         (("backup", "create"), "name either a plan file or --namespace"),
         (("restore", "Bad_Name", "--store", "file:tests"), "snapshot name 'Bad_Name'"),
     ],

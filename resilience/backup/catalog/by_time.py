@@ -39,6 +39,14 @@ def resolved(store: Store, text: str) -> str:
     return _newest(store, of_plan, text, moment)
 
 
+def start_of(text: str) -> str:
+    """A date, or PLAN@DATE, as its first moment: what was before that day. A time is unchanged."""
+    plan, at, when = text.rpartition("@")
+    if when == LATEST or _moment(when) is None:
+        raise BadRequest(f"{text!r} is no time; expected 2026-03-01 or 2026-03-01T10:00")
+    return f"{plan}{at}{when}T00:00" if len(when) == 10 else text
+
+
 def group(name: str) -> str:
     """What a name begins with, before its time: the plan, or what was backed up."""
     return _STAMP.sub("", name)

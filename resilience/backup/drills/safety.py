@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any
 
 from resilience.backup.drills import publishing
-from resilience.backup.objects.json_pointer import escaped
+from resilience.backup.modify.pod_specs import pod_specs
 from resilience.backup.objects.kind_identity import identity, is_built_in
 from resilience.cluster.interface import Object
 
@@ -62,18 +61,6 @@ def ingress_only(obj: Object) -> Iterator[str]:
     if spec.get("policyTypes") != ["Ingress"]:
         spec["policyTypes"] = ["Ingress"]
         yield "/spec/policyTypes"
-
-
-def pod_specs(value: Any, pointer: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every Pod spec inside an object, under any name: recognized by its containers."""
-    if isinstance(value, dict):
-        if isinstance(value.get("containers"), list):
-            yield pointer, value
-        for key, inner in value.items():
-            yield from pod_specs(inner, f"{pointer}/{escaped(str(key))}")
-    elif isinstance(value, list):
-        for number, inner in enumerate(value):
-            yield from pod_specs(inner, f"{pointer}/{number}")
 
 
 def off_the_node(obj: Object) -> Iterator[str]:

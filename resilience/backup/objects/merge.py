@@ -1,4 +1,5 @@
-"""The JSON merge patch (RFC 7386) that turns the live object into the recorded one. Pure.
+"""JSON merge patches (RFC 7386): the one that turns the live object into the recorded one, and what
+one makes of a value. Pure.
 
 Unlike Velero's update it also removes fields: a live field that was not recorded is nulled, unless
 the rules assign it to the server.
@@ -6,6 +7,8 @@ the rules assign it to the server.
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -21,3 +24,16 @@ def merge_patch(live: Any, wanted: Any) -> dict[str, Any]:
         elif key not in live or live[key] != value or type(live[key]) is not type(value):
             patch[key] = value
     return patch
+
+
+def merged(old: Any, patch: Any) -> Any:
+    """A merge patch applied to a value; neither is changed."""
+    if not isinstance(patch, Mapping):
+        return copy.deepcopy(patch)
+    result = dict(old) if isinstance(old, Mapping) else {}
+    for key, value in patch.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = merged(result.get(key), value)
+    return result

@@ -16,6 +16,7 @@ from resilience.backup.data.dumps import KIND
 from resilience.backup.data.snapshot_clones import LOCAL
 from resilience.backup.format.errors import UNREADABLE
 from resilience.backup.format.manifest import Manifest, VolumeRecord
+from resilience.backup.modify.modifiers import CHANGED_BY
 from resilience.backup.plans.enough import untaken
 from resilience.backup.restore.outcome import STATUS_LEFT, Outcome, RestoreReport
 from resilience.model.words import many
@@ -201,9 +202,13 @@ def restored(report: RestoreReport) -> str:
     return f"restore {report.name} of {report.snapshot}: {counts or 'nothing'} ({spent})"
 
 
+_TOLD_RULES = ("without its owner", CHANGED_BY)
+
+
 def not_brought_back(report: RestoreReport) -> list[str]:
     """What the counts of a restore hide: objects that were not created, left unchanged or not
-    checked yet, with the reason, grouped; owners and statuses that were not restored."""
+    checked yet, with the reason, grouped; owners and statuses that were not restored; changes
+    that somebody asked for."""
     groups: dict[str, list[str]] = {}
     for item in report.items:
         where = f"{item.namespace}/" if item.namespace else ""
@@ -211,7 +216,7 @@ def not_brought_back(report: RestoreReport) -> list[str]:
         if item.outcome in _TOLD:
             groups.setdefault(f"{_TOLD[item.outcome]}, {item.reason}", []).append(name)
         for rule in item.rewrites:
-            if rule == STATUS_LEFT or rule.startswith("without its owner"):
+            if rule == STATUS_LEFT or rule.startswith(_TOLD_RULES):
                 groups.setdefault(rule, []).append(name)
     hint = f"{STATUS_LEFT} (`--status KIND` restores it)"
     return [

@@ -52,6 +52,10 @@ Adjust = Callable[[Object], str | Mapping[str, list[str]]]
 (a drill's safety rules)."""
 
 
+Modify = Callable[[str, Object], Mapping[str, list[str]]]
+"""Changes an object (of a kind such as `deployments.apps`) as somebody asked, before it is mapped;
+returns the pointers by change."""
+
 _GROUND = {
     "namespaces": NAMESPACES,
     "customresourcedefinitions.apiextensions.k8s.io": CRDS,
@@ -86,6 +90,11 @@ def nothing() -> None:
     """Nothing to do."""
 
 
+def unmodified(kind: str, obj: Object) -> Mapping[str, list[str]]:
+    """Nothing to change."""
+    return {}
+
+
 def unadjusted(obj: Object) -> Mapping[str, list[str]]:
     """Nothing to change."""
     return {}
@@ -99,6 +108,7 @@ class RestoreRequest:
     resources (`widgets.example.com`) whose status is written back. `outside_owners`: owners outside
     the snapshot are kept if they exist. `on_begin` is called once everything was checked and
     nothing is written yet; `before_workloads` once, before the first Pod or workload is created.
+    `modify` changes objects as somebody asked.
     `mapped_only`: an object in a namespace that `targets` does not map refuses the restore.
     `without_volume_data` accepts that volumes stay empty whose data only Velero can read.
     """
@@ -113,6 +123,7 @@ class RestoreRequest:
     mapped_only: bool = False
     without_volume_data: bool = False
     patience: float = 120.0
+    modify: Modify = unmodified
     adjust: Adjust = unadjusted
     volumes: Filling | None = None
     allocations: Allocations = "chosen"
@@ -350,6 +361,7 @@ class _Restore:
             rewrites: dict[str, list[str]] = strip(obj, self._rules)
             status = self._status_of(kind, obj, rewrites)
             self._relink(obj, rewrites)
+            rewrites |= self._request.modify(kind, obj)
             self._request.targets.apply(obj)
             adjusted = self._request.adjust(obj)
         if isinstance(adjusted, str):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from resilience.backup.catalog.by_time import resolved
+from resilience.backup.catalog.by_time import resolved, start_of
 from resilience.backup.format import layout
 from resilience.backup.format.errors import BadRequest, NoSnapshot
 from resilience.backup.store import Store, open_store
@@ -54,6 +54,24 @@ def store(tmp_path: Path) -> Store:
 )
 def test_a_time_means_the_newest_that_began_by_then(store: Store, text: str, expected: str) -> None:
     assert resolved(store, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("2026-03-01", "2026-03-01T00:00"),
+        ("shop@2026-03-01", "shop@2026-03-01T00:00"),
+        ("2026-03-01T10:00", "2026-03-01T10:00"),
+    ],
+)
+def test_since_a_day_is_from_its_first_moment(text: str, meant: str) -> None:
+    assert start_of(text) == meant
+
+
+@pytest.mark.parametrize("text", ["latest", "soon", "shop-20260301020000", "", "shop@latest"])
+def test_what_is_no_time_is_said_so(text: str) -> None:
+    with pytest.raises(BadRequest, match="expected 2026-03-01"):
+        start_of(text)
 
 
 def test_before_the_first_there_is_none(store: Store) -> None:

@@ -1,0 +1,66 @@
+"""All changes of one restore, for `RestoreRequest.modify`, in the order in which they are given.
+
+An object keeps what it is: kind, name and namespace decide about consent and order, so a change of
+these is an error. Permissions are restored as recorded: a Role or binding is never changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from resilience.backup.format.errors import BadRequest
+from resilience.cluster.interface import Object
+
+CHANGED_BY = "changed by"
+"""The beginning of what a report calls such a change."""
+
+_RIGHTS = "rbac.authorization.k8s.io"
+
+
+class Change(Protocol):
+    """One of them: a registry, a number, a rule of a file."""
+
+    @property
+    def name(self) -> str:
+        """For people."""
+
+    def change(self, kind: str, obj: Object) -> Iterable[str]:
+        """Change the object in place; the pointers of what was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Modifiers:
+    """`used` collects the names of changes that changed something."""
+
+    changes: Sequence[Change]
+    used: set[str] = field(default_factory=set)
+
+    def __call__(self, kind: str, obj: Object) -> Mapping[str, list[str]]:
+        """The pointers by change. The namespace is the snapshot's."""
+        if str(obj["apiVersion"]).partition("/")[0] == _RIGHTS:
+            return {}
+        before, found = _self(obj), dict[str, list[str]]()
+        for each in self.changes:
+            if pointers := list(each.change(kind, obj)):
+                self.used.add(each.name)
+                found[f"{CHANGED_BY} {each.name}"] = pointers
+        if _self(obj) != before:
+            raise BadRequest(
+                f"{before[1]} {before[3]}: {', '.join(found)} changes its kind, name, namespace or "
+                "uid; a restore maps namespaces with --into and keeps the rest"
+            )
+        return found
+
+    def idle(self) -> list[str]:
+        """A note for each change that changed nothing: its condition may be mistyped."""
+        unused = (each.name for each in self.changes if each.name not in self.used)
+        return [f"{name} changed no object" for name in unused]
+
+
+def _self(obj: Object) -> tuple[object, ...]:
+    metadata = obj.get("metadata")
+    held = metadata if isinstance(metadata, dict) else {}
+    return (obj.get("apiVersion"), obj.get("kind"), held.get("namespace"), held.get("name"),
+            held.get("uid"))  # fmt: skip

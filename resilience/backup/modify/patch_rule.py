@@ -1,0 +1,65 @@
+"""One rule of a file of patches: which objects it concerns, and what it does to them. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from resilience.backup.format.errors import BadRequest
+from resilience.backup.modify.json_patch import PatchFailed, patched
+from resilience.backup.objects.merge import merged
+from resilience.cluster.interface import Object
+from resilience.kube import label_selector
+
+Patch = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One rule: where it applies, a JSON patch, merge patches."""
+
+    name: str
+    kinds: str
+    names: re.Pattern[str]
+    namespaces: tuple[str, ...]
+    labels: Mapping[str, Any]
+    matches: Patch
+    patch: Patch
+    merges: tuple[Mapping[str, Any], ...]
+
+    def change(self, kind: str, obj: Object) -> Iterator[str]:
+        """In place. A patch that does not fit its object is `BadRequest`."""
+        if not (fnmatchcase(kind, self.kinds) and self._concerns(obj)):
+            return
+        try:
+            changed = patched(obj, self.patch)
+        except PatchFailed as problem:
+            raise BadRequest(f"{self.name}: {obj['kind']} {obj['metadata']['name']}: "
+                             f"{problem}") from None  # fmt: skip
+        for each in self.merges:
+            changed = merged(changed, each)
+        if changed != obj:
+            obj.clear()
+            obj.update(changed)
+            yield from (each["path"] for each in self.patch)
+            yield from (f"/{key}" for each in self.merges for key in each)
+
+    def _concerns(self, obj: Object) -> bool:
+        metadata = obj["metadata"]
+        namespace = metadata.get("namespace", "")
+        return (
+            self.names.search(metadata["name"]) is not None
+            and (not self.namespaces or namespace in self.namespaces)
+            and label_selector.matches(self.labels, metadata.get("labels") or {})
+            and self._fits(obj)
+        )
+
+    def _fits(self, obj: Object) -> bool:
+        try:
+            patched(obj, self.matches)
+        except PatchFailed:
+            return False
+        return True
