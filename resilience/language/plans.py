@@ -1,7 +1,7 @@
 """Rules for single values of a plan that a type alone cannot express.
 
-The form of a schedule is checked here (five fields in their ranges); the backup room computes its
-times.
+A schedule is checked here (five fields in their ranges, a day that occurs); the backup room
+computes its times.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 from yaml.nodes import Node
 
+from resilience.kube.cron import Cron
 from resilience.language.shape.reading import Reading, child
 from resilience.language.text.near import nearest, quoted
 from resilience.model.inside import Dump, PlanHook
@@ -64,13 +65,25 @@ def schedule(node: Node, text: str, reading: Reading) -> None:
     if text.startswith("@") or len(fields) != len(_FIELDS):
         reading.wrong(node, f"`schedule` is {quoted(text)}", _CRON, nearest(text, _NICKNAMES))
         return
+    fits = True
     for written, (name, low, high, words) in zip(fields, _FIELDS, strict=True):
         if not _fits(written.lower(), low, high, words):
+            fits = False
             reading.wrong(
                 node,
                 f"the {name} of the schedule is {quoted(written)}",
                 f"{low} to {high}, `*`, `*/n`, ranges and lists",
             )
+    if fits:
+        _occurs(node, text, reading)
+
+
+def _occurs(node: Node, text: str, reading: Reading) -> None:
+    """Fields that are in range may still name a day that no month has."""
+    try:
+        Cron.parse(text)
+    except ValueError as problem:
+        reading.wrong(node, f"`schedule` is {quoted(text)}", str(problem))
 
 
 def _fits(field: str, low: int, high: int, words: list[str]) -> bool:

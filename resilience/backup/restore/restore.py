@@ -53,7 +53,7 @@ Adjust = Callable[[Object], str | Mapping[str, list[str]]]
 
 
 Modify = Callable[[str, Object], Mapping[str, list[str]]]
-"""Changes an object (of a kind such as `deployments.apps`) as somebody asked, before it is mapped;
+"""Changes an object (of a kind such as `deployments.apps`) on request, before it is mapped;
 returns the pointers by change."""
 
 _GROUND = {
@@ -108,7 +108,7 @@ class RestoreRequest:
     resources (`widgets.example.com`) whose status is written back. `outside_owners`: owners outside
     the snapshot are kept if they exist. `on_begin` is called once everything was checked and
     nothing is written yet; `before_workloads` once, before the first Pod or workload is created.
-    `modify` changes objects as somebody asked.
+    `modify` changes objects on request.
     `mapped_only`: an object in a namespace that `targets` does not map refuses the restore.
     `without_volume_data` accepts that volumes stay empty whose data only Velero can read.
     """
@@ -192,8 +192,8 @@ class _Restore:
             self._walk(self._writer.ask)
             self._asking = False
             self._report.items += [
-                Item("resourcequotas", *quota, Outcome.REJECTED, reason)
-                for *quota, reason in self._quotas.exceeded()
+                Item("resourcequotas", namespace, name, Outcome.REJECTED, reason)
+                for namespace, name, reason in self._quotas.exceeded()
             ]
             self._report.seconds["ask"] = self._clock.monotonic() - began
             if self._request.dry_run:

@@ -116,7 +116,7 @@ def service(name: str, value: str) -> Object:
     """Its node port is somebody's choice: the fields of a client say so."""
     found = of("v1", "Service", name, spec={"type": "NodePort", "selector": {"app": value},
                "ports": [{"port": 80, "nodePort": port(name, value)}]})  # fmt: skip
-    chosen = {"f:spec": {"f:ports": {'k:{"port":80,"protocol":"TCP"}': {"f:nodePort": {}}}}}
+    chosen: Object = {"f:spec": {"f:ports": {'k:{"port":80,"protocol":"TCP"}': {"f:nodePort": {}}}}}
     found["metadata"]["managedFields"] = [
         {"manager": "kubectl", "operation": "Apply", "fieldsType": "FieldsV1", "fieldsV1": chosen}
     ]
