@@ -18,13 +18,14 @@ from resilience.language.shape.shapes import Shape
 from resilience.language.text.near import nearest, quoted
 from resilience.model.error_budget import ErrorBudget
 from resilience.model.scenario import Objective
-from resilience.model.values import Availability, Duration
+from resilience.model.values import Availability, Duration, Share
 
 KEYS = {
     "availability": SCALARS[Availability],
     "longest_outage": SCALARS[Duration],
     "recovery": SCALARS[Duration],
     "error_budget": SCALARS[ErrorBudget],
+    "no_worse_than_baseline": SCALARS[Share],
 }
 """The fixed keys."""
 
@@ -36,6 +37,8 @@ DOCS = {
     "row and all later ones are answered well.",
     "error_budget": "What the service may fail in a period, such as 0.1% of 30d, and how much of "
     "that this scenario may burn: all of it, or a part, such as 5% of 0.1% of 30d.",
+    "no_worse_than_baseline": "By how much p95 may be above that of the baseline of the same run, "
+    "such as 20%; a failed request counts as one that takes for ever.",
 }
 
 PERCENTILE = r"p(100|[1-9][0-9]?)(\.[0-9]{1,3})?"
@@ -71,6 +74,7 @@ def _objective(values: dict[str, Any]) -> Objective:
         longest_outage=values.get("longest_outage"),
         recovery=values.get("recovery"),
         error_budget=values.get("error_budget"),
+        no_worse_than_baseline=values.get("no_worse_than_baseline"),
         latency=dict(sorted(latency.items())),
     )
 

@@ -31,6 +31,9 @@ from resilience.model.values import Duration, Rate
 BEYOND_PERCENTILE = 10
 """Samples that must lie above a percentile before it can be judged."""
 
+COMPARISON = 72
+"""Fewer samples have no upper bound of p95 (`resilience.probes.against_baseline`)."""
+
 RULE_OF_THREE = 3
 """No failure among n requests proves at most 3/n, at 95%."""
 
@@ -58,6 +61,10 @@ def check(
         after = _0 if word == BASELINE else settle
         longest = _longest(steps, Duration(more.exact + after.exact))
         _enough(probe.objective, node, rate, longest, _where(word), reading)
+    if probe.objective.no_worse_than_baseline is not None:
+        compares = Objective(no_worse_than_baseline=probe.objective.no_worse_than_baseline)
+        steps, more = windows.span(BASELINE, when, baseline or DEFAULT_BASELINE)
+        _enough(compares, node, rate, _longest(steps, more), _where(BASELINE), reading)
     _resolution(probe.objective, rate, node, reading)
     _budget(probe.objective, rate, node, reading)
     _no_recovery(probe, node, reading)
@@ -101,7 +108,7 @@ def _budget(objective: Objective, rate: Rate, node: Node, reading: Reading) -> N
 def _no_recovery(probe: Step, node: Node, reading: Reading) -> None:
     """An objective about the fault in a probe that looks away before it."""
     if set(probe.during) - {*ONCE} == {BASELINE} and probe.objective is not None:
-        for key in ("recovery", "error_budget"):
+        for key in ("recovery", "error_budget", "no_worse_than_baseline"):
             if getattr(probe.objective, key) is not None:
                 reading.wrong(
                     child(node, "during") or node,
@@ -125,6 +132,8 @@ def _promises(objective: Objective) -> Iterator[_Impossible]:
             promise=f"availability of {objective.availability}",
             needs=objective.availability.samples_needed,
         )
+    if objective.no_worse_than_baseline is not None:
+        yield _Impossible(promise="a comparison with the baseline", needs=COMPARISON)
     for percentile in objective.latency:
         part = Fraction(str(percentile)) / 100
         yield _Impossible(

@@ -73,7 +73,8 @@ def _calm(when: Sequence[Step]) -> Sequence[Step]:
 
 def needs_baseline(probe: Step) -> bool:
     """Whether something is to be measured before `when` begins."""
-    return BASELINE in probe.during
+    compares = probe.objective is not None and probe.objective.no_worse_than_baseline is not None
+    return compares or BASELINE in probe.during
 
 
 def baseline(probes: Sequence[Step], given: Duration | None) -> Duration | None:

@@ -30,6 +30,7 @@ class Kind(Enum):
     LATENCY = "latency"
     RECOVERY = "recovery"
     BUDGET = "error budget"
+    BASELINE = "increase over the baseline"
     CHECK = "check"
 
     @property
@@ -69,6 +70,8 @@ class Reason(Enum):
     RESOLUTION = "limit below the interval"
     STILL_OUT = "outage not over"
     TIMEOUT = "limit above the timeout"
+    CLOSE = "too close to tell"
+    NO_BASELINE = "the baseline failed"
     UNOBSERVED = "subject not observed"
 
 
@@ -97,6 +100,7 @@ class Evidence:
     in which no request was sent. `needed` is how many requests or answers the objective requires.
     For latency: `answered` counts answers and timeouts, `slow` those certainly over the limit,
     `allowed` the most that may be, `slowest` is the slowest. `budget` is the whole error budget.
+    `baseline` and `observed` are the 95th percentiles that are compared, None for ever.
     """
 
     window: float
@@ -122,6 +126,8 @@ class Evidence:
     allowed: int = 0
     slowest: float = 0.0
     budget: float = 0.0
+    baseline: float | None = None
+    observed: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from resilience.kube.selectors import Selector
 from resilience.model.error_budget import ErrorBudget
 from resilience.model.inside import Dump, PlanHook, Sentinel, Volumes
 from resilience.model.place import Place
-from resilience.model.values import Availability, Duration, Rate
+from resilience.model.values import Availability, Duration, Rate, Share
 from resilience.model.verb import Phase, Verb, parameter
 
 DEFAULT_SETTLE = Duration.of(5)
@@ -42,6 +42,7 @@ class Objective:
     longest_outage: Duration | None = None
     recovery: Duration | None = None
     error_budget: ErrorBudget | None = None
+    no_worse_than_baseline: Share | None = None
     latency: Mapping[float, Duration] = field(default_factory=dict)
 
 

@@ -46,13 +46,15 @@ class Outcome(Enum):
 class Window:
     """A span of monotonic time in which objectives are judged, `since` inclusive. `over` is when
     the last action in it had ended, None where that is not known. `name` is what `during` calls it,
-    "" for the only one; `kinds` are the objectives that are judged in it, None for all."""
+    "" for the only one; `kinds` are the objectives that are judged in it, None for all; `calm` is
+    the baseline, if one was measured."""
 
     since: float
     until: float
     over: float | None = None
     name: str = ""
     kinds: frozenset[Kind] | None = None
+    calm: tuple[float, float] | None = None
 
     def called(self, probe: str, metric: str) -> str:
         """The name of a finding: `checkout.fault.availability` in the window `fault`."""

@@ -8,6 +8,7 @@ them.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,9 +19,9 @@ from typing import Any
 from resilience.model.error_budget import ErrorBudget
 from resilience.model.samples import Answer, Sample
 from resilience.model.scenario import Objective
-from resilience.model.values import Availability, Duration
+from resilience.model.values import Availability, Duration, Share
 from resilience.model.verdict import Evidence, Finding, Kind, Reason, Result, Unit, Window
-from resilience.probes import bounds, measures
+from resilience.probes import against_baseline, bounds, measures
 from resilience.probes.moments import Seen, State, reach, seen
 
 OUTAGE_OBJECTIVE = Fraction(99, 100)
@@ -58,9 +59,15 @@ def judge(observed: Observed, objective: Objective, window: Window) -> list[Find
         findings.append(case.recovery(objective.recovery))
     if objective.error_budget is not None and window.judges(Kind.BUDGET):
         findings.append(case.error_budget(objective.error_budget))
+    if objective.no_worse_than_baseline is not None and window.judges(Kind.BASELINE):
+        findings.append(case.against_baseline(objective.no_worse_than_baseline))
     if window.judges(Kind.LATENCY):
         findings += [case.latency(*promise) for promise in sorted(objective.latency.items())]
     return findings
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 class _Case:
@@ -175,6 +182,43 @@ class _Case:
             **self._ended(broken, reason),
         )
 
+    def against_baseline(self, promised: Share) -> Finding:
+        """p95 of this window and of the baseline, with their bounds."""
+        calm = self._calm()
+        found = against_baseline.compared(calm, self.seen, promised.exact)
+        needed = against_baseline.SAMPLES_NEEDED
+        broken = found.worse and calm.planned >= needed
+        reason: Reason | None = None
+        if not broken:
+            reason = self._too_few(min(self.seen.planned, calm.planned), needed)
+            reason = reason or (None if calm.planned else Reason.UNPLANNED)
+            reason = reason or (Reason.NO_BASELINE if found.baseline.low == math.inf else None)
+            for view in (self.seen, calm):
+                doubt = not found.no_worse and view.unknown > 0
+                reason = reason or self._doubt(doubt, view)
+            reason = reason or (None if found.no_worse else Reason.CLOSE)
+        return Finding(
+            name=self.window.called(self.observed.name, "no_worse_than_baseline"),
+            kind=Kind.BASELINE,
+            unit=Unit.RATIO,
+            limit=float(promised.exact),
+            value=None if reason else _finite(found.increase),
+            low=_finite(found.least),
+            high=_finite(found.most),
+            evidence=self._evidence(
+                needed=needed,
+                baseline=_finite(found.baseline.observed),
+                observed=_finite(found.window.observed),
+            ),
+            **self._ended(broken, reason),
+        )
+
+    def _calm(self) -> Seen:
+        """The baseline; without one, an empty window."""
+        since, until = self.window.calm or (self.window.since, self.window.since)
+        window = Window(since=since, until=until)
+        return seen(self.observed.samples, self.interval, window, timeout=self.observed.timeout)
+
     def latency(self, percentile: float, promised: Duration) -> Finding:
         """Nearest rank, from the planned moments."""
         limit, timeout = promised.seconds, self.observed.timeout
@@ -229,13 +273,14 @@ class _Case:
             return Reason.ENDED if self.observed.trouble else Reason.UNPLANNED
         return Reason.TOO_FEW if there < needed else None
 
-    def _doubt(self, open_: bool) -> Reason | None:
+    def _doubt(self, open_: bool, view: Seen | None = None) -> Reason | None:
         """Why something is unknown, where the worst case breaks the promise."""
         if not open_:
             return None
-        if not self.seen.moments or self.seen.missing:
+        view = view or self.seen
+        if not view.moments or view.missing:
             return self._absent()
-        if self.seen.unsent and not self.seen.over_late:
+        if view.unsent and not view.over_late:
             return Reason.UNSENT
         return Reason.LATE
 

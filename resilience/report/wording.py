@@ -36,6 +36,8 @@ def promised(finding: Finding) -> str:
         return str(Availability(Fraction(str(finding.limit))))
     if finding.kind is Kind.BUDGET:
         return f"at most {finding.promised}"
+    if finding.kind is Kind.BASELINE:
+        return f"p95 at most {percent(Fraction(str(finding.limit)))} above the baseline's"
     return f"at most {Duration.of(finding.limit)}"
 
 
@@ -120,6 +122,8 @@ def _number(finding: Finding) -> str:
         return _burnt(value)
     if finding.kind is Kind.OUTAGE and not finding.outages:
         return "none"
+    if finding.kind is Kind.BASELINE:
+        return _increase(finding.value)
     return span(value)
 
 
@@ -178,6 +182,20 @@ def _budget(finding: Finding, evidence: Evidence) -> str:
     return f"{burnt} burnt: {failed} failed of the {span(evidence.budget)} that may"
 
 
+def _compared(finding: Finding, evidence: Evidence) -> str:
+    now, before = (_p95(each) for each in (evidence.observed, evidence.baseline))
+    bounds = _range(_increase(finding.low), _increase(finding.high))
+    return f"p95 {now}, before {before}; with 95% confidence {bounds}"
+
+
+def _p95(seconds: float | None) -> str:
+    return "for ever (a twentieth failed)" if seconds is None else span(seconds)
+
+
+def _increase(share: float | None) -> str:
+    return "without bound" if share is None else f"{share:+.0%}"
+
+
 def _burnt(ratio: float) -> str:
     """Rounded up: what was burnt is never less than it says."""
     return f"{math.ceil(round(ratio * 1e6, 3)) / 1e4:g}%"
@@ -189,6 +207,7 @@ _MEASURED: Mapping[Kind, Callable[[Finding, Evidence], str]] = {
     Kind.LATENCY: _latency,
     Kind.RECOVERY: _recovery,
     Kind.BUDGET: _budget,
+    Kind.BASELINE: _compared,
 }
 
 
@@ -199,6 +218,8 @@ def _open(finding: Finding, evidence: Evidence) -> str:
         return _outages(finding)
     if finding.kind is Kind.BUDGET:
         return _budget(finding, evidence)
+    if finding.kind is Kind.BASELINE:
+        return _compared(finding, evidence)
     if finding.low is None or finding.high is None:
         return f"unknown for {evidence.unknown:,} of {evidence.planned:,} requests"
     return _range(span(finding.low), span(finding.high))
@@ -251,6 +272,10 @@ _REASONS: Mapping[Reason, Callable[[Finding, Evidence], str]] = {
     Reason.RESOLUTION: _resolution,
     Reason.STILL_OUT: _still_out,
     Reason.TIMEOUT: _timeout,
+    Reason.CLOSE: _compared,
+    Reason.NO_BASELINE: lambda finding, evidence: (
+        "a twentieth of the requests failed before anything was broken"
+    ),
     Reason.UNOBSERVED: lambda finding, evidence: "its subject could not be observed",
 }
 
@@ -291,6 +316,8 @@ def _doubt(finding: Finding, evidence: Evidence) -> Iterable[str]:
         return
     if finding.reason in (Reason.LATE, Reason.UNSENT):
         yield unknown(evidence)
+    if finding.reason is Reason.UNSENT:
+        yield from (f"for instance: {note}" for note in evidence.notes)
     if remedy := _REMEDIES.get(finding.reason):
         yield remedy(finding, evidence)
 
@@ -333,10 +360,15 @@ _REMEDIES: Mapping[Reason, Callable[[Finding, Evidence], str]] = {
         "with more CPU"
     ),
     Reason.UNSENT: lambda finding, evidence: (
-        "the host that runs pytest lacks ports or file descriptors; use a lower `rate`"
+        "the host that runs pytest lacks ports or file descriptors, or the API server did not "
+        "answer; use a lower `rate`"
     ),
     Reason.UNANSWERED: lambda finding, evidence: (
         "a request that is refused has no latency; set `availability` as well"
+    ),
+    Reason.CLOSE: lambda finding, evidence: (
+        "the two are too close to tell apart with so few requests; raise `rate`, or measure longer "
+        "(`baseline`, `settle`)"
     ),
     Reason.RESOLUTION: _finer,
     Reason.STILL_OUT: lambda finding, evidence: (

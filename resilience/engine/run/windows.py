@@ -21,6 +21,8 @@ OF_THE_RUN = frozenset({Kind.RECOVERY, Kind.BUDGET})
 """What the whole scenario did, whatever `during` says."""
 
 OF_A_WINDOW = frozenset(Kind) - OF_THE_RUN
+OF_THE_BASELINE = OF_A_WINDOW - {Kind.BASELINE}
+"""It is not compared with itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,8 @@ class Spans:
             yield self._with_over(replace(named[0], name=""))  # as if `when` were this one step
             return
         for window in sorted(named, key=lambda each: (each.since, each.until)):
-            yield replace(self._with_over(window), kinds=OF_A_WINDOW)
+            kinds = OF_THE_BASELINE if window.name == BASELINE else OF_A_WINDOW
+            yield replace(self._with_over(window), kinds=kinds)
         if probe.objective and (probe.objective.recovery or probe.objective.error_budget):
             yield replace(self._with_over(self.whole), kinds=OF_THE_RUN)
 
@@ -83,7 +86,8 @@ class Spans:
         return whole
 
     def _with_over(self, window: Window) -> Window:
-        return replace(window, over=self._over(window))
+        calm = None if self.calm is None else (min(self.calm, self.whole.since), self.whole.since)
+        return replace(window, over=self._over(window), calm=calm)
 
     def _over(self, window: Window) -> float:
         """When the last action that began in that window had ended."""

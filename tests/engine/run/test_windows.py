@@ -13,7 +13,7 @@ from resilience.actions.flow.sleep import VERB as SLEEP
 from resilience.actions.pods.kill import VERB as KILL
 from resilience.actions.workloads.scale import VERB as SCALE
 from resilience.checks.ready import VERB as READY
-from resilience.engine.run.windows import OF_A_WINDOW, OF_THE_RUN, Spans
+from resilience.engine.run.windows import OF_A_WINDOW, OF_THE_BASELINE, OF_THE_RUN, Spans
 from resilience.kube.selectors import Selector
 from resilience.model.finding import Kind, Result
 from resilience.model.place import Place
@@ -89,7 +89,7 @@ def test_without_during_there_is_one_window_in_which_everything_is_judged() -> N
 
 def test_recovery_is_about_the_whole_run_whatever_the_windows() -> None:
     *windows, whole = spans(acted(10, 12)).of_step(probe(*ALL, recovery=Duration.of(5)))
-    assert [each.kinds for each in windows] == [OF_A_WINDOW] * 3
+    assert [each.kinds for each in windows] == [OF_THE_BASELINE, OF_A_WINDOW, OF_A_WINDOW]
     assert (whole.name, whole.since, whole.until, whole.over) == ("", 10.0, 40.0, 12.0)
     assert whole.kinds == OF_THE_RUN == {Kind.RECOVERY, Kind.BUDGET}
     assert len(edges(spans(acted(10, 12)), *ALL)) == 3, "nothing to judge in it"

@@ -94,3 +94,37 @@ def test_a_line_is_found_in_pods_that_are_replaced_and_one_that_is_never_written
     assert measured["loud"].startswith("2 lines, the first of web-")
     assert measured["crashed"].startswith("1 line, the first of web-")
     assert measured["silent"].startswith("no line was read")
+
+
+SLOW_ONES = """
+import http.server, os, time
+PAUSE = float(os.environ.get("PAUSE", "0"))
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.0"
+    def do_GET(self):
+        time.sleep(0.1 + (PAUSE if os.path.exists("/tmp/slow") else 0))
+        self.send_response(200)
+        self.end_headers()
+    def log_message(self, *ignored):
+        pass
+http.server.ThreadingHTTPServer(("", 8080), Handler).serve_forever()
+"""
+
+
+def test_a_service_that_answers_slower_after_a_fault_is_worse_than_its_baseline(
+    pytester: pytest.Pytester,
+    run: Run,  # noqa: F811
+) -> None:
+    probe = """{http: {service: web, port: http, timeout: 3s}, rate: 30/s,
+              objective: {no_worse_than_baseline: 100%}}"""
+    slows = "exec: {pods: app=web, count: all, command: [touch, /tmp/slow]}"
+    for name, pause in (("right", "0"), ("wrong", "0.6")):
+        manifest = web(image="python:3.12-slim", command=["python", "-c", SLOW_ONES], args=[],
+                       env=[{"name": "PAUSE", "value": pause}])  # fmt: skip
+        scenario(pytester.path, name, manifest, probe, when=f"{{{slows}, lasting: true}}",
+                 settle="5s", baseline="5s")  # fmt: skip
+    run("--resilience-report=report").assert_outcomes(passed=1, failed=1)
+    told = runs(pytester.path)
+    assert outcomes(told) == {"right": "passed", "wrong": "service failed"}
+    bad = found(told["wrong"])["probe.no_worse_than_baseline"]
+    assert bad["value"] > 1
