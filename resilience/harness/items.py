@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import chdir
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ import pytest
 
 from resilience.cluster.errors import ClusterError
 from resilience.engine.plan.plan_scenarios import compiled
-from resilience.harness import FIXTURE, SESSION, output, recording
+from resilience.harness import FIXTURE, SESSION, fixture_values, output, recording
 from resilience.harness.naming import near
 from resilience.language import load
 from resilience.model.masks import shown
@@ -62,8 +62,12 @@ class ScenarioFile(pytest.File):
             raise Problems(loaded.problems)
         for notice in loaded.notices:
             session.notices.setdefault(str(notice))
-        for scenario in (*loaded.scenarios, *(s for plan in loaded.plans for s in compiled(plan))):
-            yield ScenarioItem.make(self, scenario)
+        for number, scenario in enumerate(loaded.scenarios):
+            item = ScenarioItem.make(self, scenario)
+            item.number = number
+            yield item
+        for plan in loaded.plans:
+            yield from (ScenarioItem.make(self, scenario) for scenario in compiled(plan))
 
 
 def _cases(identity: str) -> list[str]:
@@ -76,6 +80,8 @@ class ScenarioItem(pytest.Function):
     """One scenario."""
 
     scenario: Scenario
+    number: int = 0
+    """Among the scenarios of its file."""
 
     @classmethod
     def make(cls, parent: ScenarioFile, scenario: Scenario) -> ScenarioItem:
@@ -83,7 +89,7 @@ class ScenarioItem(pytest.Function):
         session = parent.config.stash[SESSION]
         # A sandbox would only be started to show that it is empty.
         alone = session.settings.dry_run and session.wants_sandbox
-        wanted = () if alone else (FIXTURE,)
+        wanted = () if alone else (FIXTURE, *scenario.fixtures)
         call = _function(wanted)
         item: ScenarioItem = cls.from_parent(parent, name=scenario.id, callobj=call)
         call.item = item  # type: ignore[attr-defined]
@@ -123,6 +129,18 @@ class ScenarioItem(pytest.Function):
                 f"{Outcome.NOT_MEASURED.value}: no step was carried out; a plugin or an option such"
                 " as --trace kept the scenario from running"
             )
+
+    def take(self, fixtures: Mapping[str, Any]) -> None:
+        """Read the scenario again, with what its fixtures returned."""
+        if not self.scenario.fixtures:
+            return
+        try:
+            self.scenario = fixture_values.scenario(
+                self.path, self.number, self.scenario, fixtures, self.config
+            )
+        except fixture_values.Unfit as error:
+            self.config.stash[SESSION].outcomes[self.nodeid] = Outcome.HARNESS_ERROR
+            raise ScenarioFailed(f"{Outcome.HARNESS_ERROR.value}: {error}") from None
 
     def carry_out(self, cluster: HttpCluster) -> None:
         """Run it, keep the record, fail with what a person should read."""
@@ -211,7 +229,9 @@ def _function(wanted: Sequence[str]) -> Callable[..., None]:
     def call(**fixtures: Any) -> None:
         item: ScenarioItem = call.item  # type: ignore[attr-defined]
         if wanted:
-            item.carry_out(fixtures[FIXTURE])
+            cluster = fixtures.pop(FIXTURE)
+            item.take(fixtures)
+            item.carry_out(cluster)
         else:
             item.show()
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from yaml.nodes import MappingNode, Node, ScalarNode
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from resilience.language import ids, windows
 from resilience.language.compiled import record_of
@@ -36,12 +36,15 @@ Document = TypeVar("Document", Scenario, Plan)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """The inputs for reading the documents of a file."""
+    """The inputs for reading the documents of a file. `listed` collects the fixtures that its
+    scenarios name; `fixtures` has their values."""
 
     path: Path
     catalogue: Catalogue
     environment: Mapping[str, str]
     namespace: str
+    fixtures: Mapping[str, str] = field(default_factory=dict)
+    listed: set[str] = field(default_factory=set)
 
     def reading(self, variables: Variables | None = None) -> Reading:
         """A fresh pass."""
@@ -135,7 +138,10 @@ def _scenarios(
 def _variables(
     entries: Mapping[str, Entry], file: File, combination: Combination, asked: set[str]
 ) -> Variables:
-    outer = Variables(environment=file.environment, matrix=combination, used=asked)
+    outer = Variables(
+        environment=file.environment, matrix=combination, used=asked,
+        fixtures=_fixtures(entries, file),
+    )  # fmt: skip
     entry = entries.get("namespace")
     namespace = file.namespace or None
     if entry:
@@ -143,9 +149,16 @@ def _variables(
     if entry and isinstance(entry.node, ScalarNode) and entry.node.value:
         with suppress(Unknown):
             namespace = outer.fill(entry.node.value)
-    return Variables(
-        environment=file.environment, matrix=combination, used=asked, namespace=namespace
-    )
+    return replace(outer, namespace=namespace)
+
+
+def _fixtures(entries: Mapping[str, Entry], file: File) -> Mapping[str, str]:
+    """The values of the fixtures that a scenario lists; its list is checked when it is read."""
+    entry = entries.get("fixtures")
+    nodes = entry.node.value if entry and isinstance(entry.node, SequenceNode) else ()
+    names = [str(node.value) for node in nodes if isinstance(node, ScalarNode)]
+    file.listed.update(names)
+    return {name: file.fixtures.get(name, name) for name in names}
 
 
 def _scenario(
@@ -156,6 +169,7 @@ def _scenario(
     identity = rules.identity(values, entries, "scenario", reading)
     rules.tags(values, entries, reading)
     rules.namespace(values, entries, reading)
+    rules.fixtures(values, entries, reading)
     rules.scenario(values, entries, root, reading)
     if reading.problems:
         return None
@@ -175,6 +189,7 @@ def _scenario(
         settle=form.settle,
         baseline=windows.baseline(apart.probes, form.baseline),
         matrix=combination,
+        fixtures=form.fixtures,
         description=form.description,
         place=reading.place(root),
     )

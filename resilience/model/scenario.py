@@ -85,7 +85,8 @@ class Scenario:
 
     `id` is the pytest node id (a slug, with `[key=value]` when from a matrix).
     `namespace` "" means: the target's default namespace. `seed` None: chosen at run time, printed.
-    `baseline` None: nothing is waited for before `when`.
+    `baseline` None: nothing is waited for before `when`. `fixtures` are pytest's; before they are
+    known, something stands in for their values.
     """
 
     id: str
@@ -100,6 +101,7 @@ class Scenario:
     settle: Duration = DEFAULT_SETTLE
     baseline: Duration | None = None
     matrix: Mapping[str, str] = field(default_factory=dict)
+    fixtures: tuple[str, ...] = ()
     description: str = ""
     place: Place
 

@@ -65,6 +65,11 @@ class ScenarioForm:
         default=None,
         example="20s",
     )
+    fixtures: tuple[str, ...] = parameter(
+        "pytest fixtures whose values the scenario uses as `${fixture.NAME}`: texts and numbers.",
+        default=(),
+        example="[tenant_url]",
+    )
     matrix: MatrixForm | None = parameter(
         "Named lists; one test for each combination, in which `${matrix.NAME}` is its value. "
         "`exclude` lists combinations to leave out.",

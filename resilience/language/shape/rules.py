@@ -5,6 +5,7 @@ Each takes the values that could be read (`WRONG` for those that could not) and 
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
@@ -96,6 +97,17 @@ def namespace(values: Values, entries: Entries, reading: Reading) -> None:
             f"`namespace` is {quoted(name)}",
             "a name such as `shop`: a-z, 0-9 and dashes, at most 63",
         )
+
+
+def fixtures(values: Values, entries: Entries, reading: Reading) -> None:
+    """Names of fixtures are those of Python functions, each once."""
+    names: Sequence[str] = given(values, "fixtures") or ()
+    for name in names:
+        if not name.isidentifier() or keyword.iskeyword(name):
+            reading.wrong(entries["fixtures"].node, f"{quoted(name)} cannot be a fixture",
+                          "the name of a pytest fixture, such as `tenant_url`")  # fmt: skip
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        reading.wrong(entries["fixtures"].node, f"{quoted(name)} is there twice", "it once")
 
 
 def scenario(values: Values, entries: Entries, root: Node, reading: Reading) -> None:

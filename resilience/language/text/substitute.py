@@ -1,9 +1,10 @@
 """Substitution in scalars, once, after the YAML has been parsed.
 
 `${NAME}` and `${NAME:-default}` come from the environment (as in a shell, an empty variable takes
-the default), `${matrix.x}` from the scenario's matrix, `${namespace}` is the scenario's namespace,
-and `$${` is a literal `${`. Substituted values are text, never YAML: they cannot add a key.
-What came from the environment is masked wherever text is shown (`resilience.model.masks`).
+the default), `${matrix.x}` from the scenario's matrix, `${fixture.x}` is what the pytest fixture x
+returns, `${namespace}` is the scenario's namespace, and `$${` is a literal `${`. Substituted values
+are text, never YAML: they cannot add a key. What came from the environment or from a fixture is
+masked wherever text is shown (`resilience.model.masks`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from resilience.model.masks import MASKS
 
 _MARK = re.compile(r"\$\$\{|\$\{([^{}]*)\}|\$\{")
 _NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
+_FIXTURE = re.compile(r"fixture\.([A-Za-z_][A-Za-z0-9_]*)")
 _MATRIX = re.compile(r"matrix\.([A-Za-z_][A-Za-z0-9_-]*)")
 
 
@@ -37,6 +39,7 @@ class Variables:
     matrix: Mapping[str, str] = field(default_factory=dict)
     namespace: str | None = None
     used: set[str] = field(default_factory=set)
+    fixtures: Mapping[str, str] = field(default_factory=dict)
 
     def fill(self, text: str) -> str:
         """The text with every reference replaced; raises Unknown for the first that has no
@@ -51,11 +54,13 @@ class Variables:
             return self._namespace()
         if inner and (found := _MATRIX.fullmatch(inner)):
             return self._matrix(found[1])
+        if inner and (found := _FIXTURE.fullmatch(inner)):
+            return self._fixture(found[1])
         if inner and (found := _NAME.fullmatch(inner)):
             return self._environment(found[1], found[2])
         raise Unknown(
             f"{quoted(match[0])} is not a reference",
-            "`${NAME}`, `${NAME:-default}`, `${matrix.x}`, `${namespace}`, "
+            "`${NAME}`, `${NAME:-default}`, `${matrix.x}`, `${fixture.x}`, `${namespace}`, "
             "or `$${` for the characters themselves",
         )
 
@@ -73,6 +78,13 @@ class Variables:
             known = listed(f"`{name}`" for name in self.matrix) or "a `matrix:` with that key"
             raise Unknown(f"the matrix has no {quoted(key)}", known, nearest(key, self.matrix))
         return self.matrix[key]
+
+    def _fixture(self, name: str) -> str:
+        if name not in self.fixtures:
+            known = listed(f"`{each}`" for each in self.fixtures) or f"`fixtures: [{name}]`"
+            message = f"{quoted(name)} is not among the scenario's `fixtures`"
+            raise Unknown(message, known, nearest(name, self.fixtures))
+        return self.fixtures[name]
 
     def _environment(self, name: str, default: str | None) -> str:
         value = self.environment.get(name, "")
