@@ -20,7 +20,15 @@ from resilience.model.place import Place, Problem
 from resilience.model.scenario import Plan, Scenario
 from resilience.model.verb import Catalogue
 
-STAND_INS = ("http://fixture.example", "1", "1s", "1000/s", "1%", "app=fixture", "deployment/fixture")
+STAND_INS = (
+    "http://fixture.example",
+    "1",
+    "1s",
+    "1000/s",
+    "1%",
+    "app=fixture",
+    "deployment/fixture",
+)
 """Texts that may stand for a fixture's value while it is not known: one fits each kind of value."""
 
 MOST = 100

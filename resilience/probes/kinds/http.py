@@ -16,10 +16,13 @@ from urllib.parse import SplitResult, urlsplit
 
 from resilience.kube.selectors import Selector
 from resilience.kube.service_names import namespace_in
+from resilience.ledger.drivers.session import Credential
 from resilience.model.scenario import Step
 from resilience.model.step_reach import Reach, within
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
+from resilience.probes.kinds.web import http_trust, json_place
+from resilience.probes.kinds.web.http_trust import Certificate, ClientCertificate
 from resilience.probes.prober.backing import doubt
 from resilience.probes.prober.launch import (
     VIA_DOC,
@@ -86,6 +89,10 @@ class Http:
     )
     contains: str = parameter("Text that the body must contain.", default="")
     matches: str = parameter("Regular expression that the body must match.", default="")
+    json: Mapping[str, str] = parameter(
+        "Values that the body must hold, by their place in it.",
+        default_factory=dict, example="{status: ready, 'items[0].count': 3}",
+    )  # fmt: skip
     timeout: Duration = parameter(
         "A request without an answer after this time has failed.",
         default=Duration.of(1),
@@ -96,6 +103,15 @@ class Http:
     server_name: str = parameter(
         "Name expected in the certificate, if it differs from the host.", default=""
     )
+    certificate: Certificate | None = parameter(
+        "What must hold of the server's certificate.", default=None, example="{expires_in: 14d}"
+    )
+    client_certificate: ClientCertificate | None = parameter(
+        "The certificate to show to the server.", default=None, example="{secret: checkout-client}"
+    )
+    token: Credential | None = parameter(
+        "Where a bearer token is.", default=None, example="{secret: checkout-api, key: token}"
+    )
     via: Via = parameter(VIA_DOC, default="auto")
     answered_by: str = parameter(
         "Response header with the Pod's name; `body` if the body is the name, as under /hostname.",
@@ -105,7 +121,17 @@ class Http:
 
 
 def _check(http: Http) -> Sequence[Complaint]:
-    return [*_target_complaints(http), *_text_complaints(http)]
+    found = [*_target_complaints(http), *_text_complaints(http), *_json_complaints(http)]
+    return found or [*http_trust.complaints(http, tls=_is_tls(http))]
+
+
+def _json_complaints(http: Http) -> Iterator[Complaint]:
+    for place in http.json:
+        if json_place.steps(place) is None:
+            yield Complaint(field="json", message=f"{place!r} is no place in a document",
+                            expected="keys and indexes, such as `items[0].name`")  # fmt: skip
+    if http.json and http.method == "HEAD":
+        yield Complaint(field="json", message="an answer to HEAD has no body")
 
 
 def _target_complaints(http: Http) -> Iterator[Complaint]:
@@ -168,6 +194,10 @@ def _statuses(http: Http) -> tuple[int, ...]:
     return (http.status,) if isinstance(http.status, int) else http.status
 
 
+def _is_tls(http: Http) -> bool:
+    return http.scheme == "https" if http.service else _url(http).scheme == "https"
+
+
 def _url(http: Http) -> SplitResult:
     return urlsplit(http.url)
 
@@ -190,10 +220,11 @@ def _describe(http: Http) -> str:
 
 def _rights(http: Http, namespace: str) -> Sequence[Right]:
     where = http.namespace or namespace
+    own = http_trust.rights(http, where)
     if http.url:
-        return incluster_rights(where) if http.via == "pod" else ()
+        return (*own, *(incluster_rights(where) if http.via == "pod" else ()))
     service = Right(verb="get", group="", resource="services", namespace=where)
-    return (service, *(() if http.via == "direct" else incluster_rights(where)))
+    return (service, *own, *(() if http.via == "direct" else incluster_rights(where)))
 
 
 def _helpers(http: Http, namespace: str, cluster: Any) -> Sequence[Any]:
@@ -211,7 +242,7 @@ def _touches(http: Http, namespace: str) -> Reach:
 
 def configuration(http: Http, host: str, port: int, name: str, directory: Path) -> dict[str, Any]:
     """What the agent receives. `name` is what a client calls the host, for Host and TLS."""
-    tls = http.scheme == "https" if http.service else _url(http).scheme == "https"
+    tls = _is_tls(http)
     headers = dict(http.headers)
     if http.service and "host" not in {key.lower() for key in headers}:
         headers["Host"] = name
@@ -230,6 +261,7 @@ def configuration(http: Http, host: str, port: int, name: str, directory: Path) 
         "status": [[code, code] for code in _statuses(http)] or [list(SUCCESS)],
         "contains": http.contains,
         "matches": http.matches,
+        "json": [[json_place.steps(place), text] for place, text in http.json.items()],
         "tls": tls,
         "ca": str(directory / http.ca) if http.ca else None,
         "server_name": http.server_name or name,
@@ -248,7 +280,11 @@ def _asked(http: Http, context: Asking) -> tuple[dict[str, Any], str]:
         parts = _url(http)
         host = name = parts.hostname or ""
         port = parts.port or (443 if parts.scheme == "https" else 80)
-    return configuration(http, host, port, name, context.directory), f"{host}:{port}"
+    told = configuration(http, host, port, name, context.directory)
+    told |= http_trust.given(http, context, namespace)
+    if token := told.pop("token", ""):
+        told["headers"]["Authorization"] = f"Bearer {token}"
+    return told, f"{host}:{port}"
 
 
 def _launch(http: Http, context: Asking) -> Launch:

@@ -13,8 +13,9 @@ With kind "dns" it sends one question a time, as `dns_lookup.py` beside it write
 
 Configuration, one line of JSON (defaults in `Plan`): kind ("http" | "tcp" | "dns"), host, port,
 rate, timeout, keepalive, method, path, headers, body, status ([[low, high], ...]), contains,
-matches, tls, ca, server_name, by_header, by_body, inflight, send, expect, limit (stop after so
-many).
+matches, tls, ca, server_name, by_header, by_body, json ([[steps, text], ...]),
+valid_for (seconds of the certificate), client (PEM of both), inflight, send, expect, limit (stop
+after so many).
 
 It writes lines of JSON: first `{"version", "start", "wall", "interval", "answers"}`; then
 `{"samples": [[seq, lag, took, answer, status, by], ...], "at"}` at least every 0.1 s, where times
@@ -111,6 +112,8 @@ class Plan:
         self.contains: bytes = given.get("contains", "").encode()
         matches = given.get("matches", "").encode()
         self.matches = re.compile(matches) if matches else None
+        self.json: list[tuple[list[Any], str]] = given.get("json") or []
+        self.valid_for: float = given.get("valid_for", 0.0)
         self.by_header: bytes = given.get("by_header", "").lower().encode()
         self.by_body: bool = given.get("by_body", False)
         self.expect: bytes = given.get("expect", "").encode()
@@ -161,7 +164,49 @@ def _request(given: dict[str, Any]) -> bytes:
 def _tls(given: dict[str, Any]) -> Any:
     import ssl  # 4 MB that a plain probe does not need
 
-    return ssl.create_default_context(cafile=given.get("ca") or None)
+    context = ssl.create_default_context(cafile=given.get("ca") or None)
+    if client := given.get("client"):
+        # OpenSSL reads files only; this one is in memory, and nobody else can open it.
+        fd = os.memfd_create("client")
+        os.write(fd, client.encode())
+        try:
+            context.load_cert_chain(f"/proc/self/fd/{fd}")
+        except ssl.SSLError as error:
+            raise SystemExit(f"the client certificate cannot be used: {error}") from None
+        finally:
+            os.close(fd)
+    return context
+
+
+def _expires(tls: Any) -> float:
+    """Seconds for which the server's certificate is still valid."""
+    import ssl
+
+    return ssl.cert_time_to_seconds(tls.getpeercert()["notAfter"]) - time.time()
+
+
+def _told(value: Any) -> str:
+    """A value of JSON as a scenario writes it."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _mismatch(body: bytes, wanted: list[tuple[list[Any], str]]) -> str:
+    """What the first place that is not as expected holds; "" where all are."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return "the body is no JSON"
+    for steps, text in wanted:
+        value = document
+        place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)[:80]
+        for step in steps:
+            try:
+                value = value[step]
+            except (KeyError, IndexError, TypeError):
+                return f"there is no {place.lstrip('.')}"
+        if _told(value) != text:
+            return f"{place.lstrip('.')} is {_told(value)[:60]}, expected {text[:60]}"
+    return ""
 
 
 def _numeric(host: str, port: int) -> tuple[int, Address] | None:
@@ -540,6 +585,13 @@ class Prober:
                 self._request(exchange)
         if exchange.stage == HANDSHAKE:
             sock.do_handshake()
+            if self.plan.valid_for and (left := _expires(sock)) < self.plan.valid_for:
+                wanted = f"expected at least {self.plan.valid_for / 86400:g} days"
+                self.writer.note(
+                    TLS, f"the certificate expires in {left / 86400:.1f} days, {wanted}"
+                )
+                self._end(exchange, TLS)
+                return
             self._request(exchange)
         while exchange.stage == SENDING:
             exchange.offset += sock.send(exchange.request[exchange.offset :])
@@ -608,7 +660,11 @@ class Prober:
         if plan.contains in response.body and (
             not plan.matches or plan.matches.search(response.body)
         ):
-            return GOOD
+            wrong = _mismatch(bytes(response.body), plan.json) if plan.json else ""
+            if not wrong:
+                return GOOD
+            self.writer.note(BODY, wrong)
+            return BODY
         self.writer.note(BODY, bytes(response.body[:80]).decode("utf-8", "replace"))
         return BODY
 

@@ -1,0 +1,1 @@
+"""What the `http` probe looks at beside status and text: JSON, certificates, credentials."""

@@ -1,0 +1,106 @@
+"""Credentials by reference and the server's certificate, for the `http` probe.
+
+A token or a key is read when the probe starts, goes to the prober over its standard input or in a
+Secret of its own, and is masked wherever text is shown. It is in no scenario, journal or report.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from resilience.cluster.errors import ClusterError
+from resilience.cluster.interface import SECRETS
+from resilience.ledger.drivers.session import Unusable
+from resilience.ledger.opening import secret
+from resilience.model.masks import MASKS
+from resilience.model.values import Duration
+from resilience.model.verb import Complaint, Right, parameter
+from resilience.verbs.context import NotMet
+
+if TYPE_CHECKING:
+    from resilience.probes.kinds.http import Http
+
+TLS = ("tls.crt", "tls.key")
+"""Keys of a Secret of type kubernetes.io/tls."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """What must hold of the server's certificate, beyond that it is valid."""
+
+    expires_in: Duration = parameter(
+        "How long it must still be valid at least, by the prober's clock.", example="14d"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientCertificate:
+    """The prober's own certificate."""
+
+    secret: str = parameter("A Secret of type kubernetes.io/tls.", example="checkout-client")
+
+
+def complaints(http: Http, *, tls: bool) -> Iterator[Complaint]:
+    """What does not fit together."""
+    for field in ("certificate", "client_certificate"):
+        if getattr(http, field) and not tls:
+            yield Complaint(field=field, message=f"`{field}` of plain http", expected="https")
+    if http.certificate and not http.certificate.expires_in.exact:
+        yield Complaint(field="certificate", message="`expires_in` is 0s",
+                        expected="a duration such as 14d")  # fmt: skip
+    if http.token and not (http.token.env or http.token.secret):
+        yield Complaint(field="token", message="`token` names no source",
+                        expected="`{env: NAME}` or `{secret: NAME, key: KEY}`")  # fmt: skip
+    if http.token and "authorization" in {name.lower() for name in http.headers}:
+        yield Complaint(field="token", message="there is an `authorization` header as well",
+                        expected="one of them")  # fmt: skip
+
+
+def rights(http: Http, namespace: str) -> Sequence[Right]:
+    """To read the Secrets, each by its name."""
+    names = [http.token.secret] if http.token else []
+    names += [http.client_certificate.secret] if http.client_certificate else []
+    return [Right(verb="get", group="", resource="secrets", namespace=namespace, name=name)
+            for name in names if name]  # fmt: skip
+
+
+def given(http: Http, context: Any, namespace: str) -> Mapping[str, Any]:
+    """What the agent receives of it; NotMet where a credential cannot be had."""
+    told: dict[str, Any] = {}
+    if http.certificate:
+        told["valid_for"] = http.certificate.expires_in.seconds
+    if http.token:
+        told["token"] = _token(http, context, namespace)
+    if http.client_certificate:
+        told["client"] = _pair(http.client_certificate.secret, context, namespace)
+    return told
+
+
+def _token(http: Http, context: Any, namespace: str) -> str:
+    assert http.token is not None
+    try:
+        token = secret(http.token, context.cluster, namespace).strip()
+    except (Unusable, UnicodeDecodeError) as error:
+        raise NotMet(f"the token: {error}", final=True) from error
+    if not token or re.search(r"[\s\x00-\x1f\x7f]", token) or not token.isascii():
+        raise NotMet("the token is empty or cannot be sent in a header", final=True)
+    MASKS.take("token", token)
+    return token
+
+
+def _pair(name: str, context: Any, namespace: str) -> str:
+    """Certificate and key as one PEM text."""
+    try:
+        data = context.cluster.get(SECRETS, name, namespace).get("data") or {}
+    except ClusterError as error:
+        raise NotMet(f"Secret {namespace}/{name}: {error}", final=True) from error
+    if missing := [key for key in TLS if key not in data]:
+        known = ", ".join(sorted(data)) or "nothing"
+        raise NotMet(f"Secret {namespace}/{name} has no {missing[0]}; it has: {known}", final=True)
+    certificate, key = (base64.b64decode(data[each]).decode("ascii", "replace") for each in TLS)
+    MASKS.take("client key", key)
+    return f"{certificate.strip()}\n{key.strip()}\n"

@@ -1,0 +1,23 @@
+"""Where in a JSON document a value is: `status.replicas`, `items[0].name`. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+_STEP = re.compile(r"\.?([A-Za-z_$@][\w$@-]*)|\[(\d{1,6})\]")
+
+
+def steps(text: str) -> Sequence[str | int] | None:
+    """Keys and indexes from the top; None where it is no such path."""
+    found: list[str | int] = []
+    at = 0
+    while at < len(text):
+        match = _STEP.match(text, at)
+        if match is None or (at == 0 and match[0].startswith(".")):
+            return None
+        if match[1] and at and not match[0].startswith("."):
+            return None
+        found.append(match[1] if match[1] else int(match[2]))
+        at = match.end()
+    return found or None
