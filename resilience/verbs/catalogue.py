@@ -37,6 +37,7 @@ BUILTIN: Mapping[str, str] = {
     "evict": "resilience.actions.pods.evict",
     "exec": "resilience.actions.pods.exec",
     "expect_refused": "resilience.actions.flow.expect_refused",
+    "grpc": "resilience.probes.kinds.web.grpc",
     "http": "resilience.probes.kinds.http",
     "kill": "resilience.actions.pods.kill",
     "kubernetes": "resilience.probes.kinds.kubernetes",

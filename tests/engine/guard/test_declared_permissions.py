@@ -159,6 +159,7 @@ WHILE = {
 
 ELSEWHERE = {
     "chaos_mesh",
+    "grpc",
     "ledger",
     "prometheus",
     "python",

@@ -128,3 +128,40 @@ def test_a_service_that_answers_slower_after_a_fault_is_worse_than_its_baseline(
     assert outcomes(told) == {"right": "passed", "wrong": "service failed"}
     bad = found(told["wrong"])["probe.no_worse_than_baseline"]
     assert bad["value"] > 1
+
+
+HEALTH = """
+import socket, struct, threading, h2.config, h2.connection, h2.events
+HEAD = [(":status", "200"), ("content-type", "application/grpc")]
+def serve(made):
+    config = h2.config.H2Configuration(client_side=False, header_encoding="utf-8")
+    connection = h2.connection.H2Connection(config)
+    connection.initiate_connection()
+    made.sendall(connection.data_to_send())
+    while data := made.recv(4096):
+        for event in connection.receive_data(data):
+            if isinstance(event, h2.events.StreamEnded):
+                connection.send_headers(event.stream_id, HEAD)
+                answer = b"\\x08\\x01"
+                connection.send_data(event.stream_id, struct.pack(">BI", 0, 2) + answer)
+                connection.send_headers(event.stream_id, [("grpc-status", "0")], end_stream=True)
+        made.sendall(connection.data_to_send())
+server = socket.create_server(("", 8080))
+while True:
+    threading.Thread(target=serve, args=(server.accept()[0],), daemon=True).start()
+"""
+
+
+def test_a_grpc_server_is_healthy_while_one_pod_is_lost_and_not_while_the_only_one_is(
+    pytester: pytest.Pytester,
+    run: Run,  # noqa: F811
+) -> None:
+    probe = """{grpc: {service: web, port: http}, rate: 20/s,
+              objective: {longest_outage: 400ms}}"""
+    kill = "kill: {pods: app=web, count: 1, grace: 0s}"
+    for name, replicas in (("right", 3), ("wrong", 1)):
+        manifest = web(replicas=replicas, image="python:3.12-slim", args=[],
+                       command=["python", "-c", HEALTH])  # fmt: skip
+        scenario(pytester.path, name, manifest, probe, when=kill)
+    run("--resilience-report=report").assert_outcomes(passed=1, failed=1)
+    assert outcomes(runs(pytester.path)) == {"right": "passed", "wrong": "service failed"}

@@ -1,1 +1,1 @@
-"""What the `http` probe looks at beside status and text: JSON, certificates, credentials."""
+"""What the `http` probe looks at beside status and text, and the probe `grpc`."""

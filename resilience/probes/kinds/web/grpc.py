@@ -1,0 +1,152 @@
+"""`grpc`: asks a server's health, or calls one of its methods, at a fixed rate.
+
+Health is grpc.health.v1.Health/Check, as the kubelet and load balancers ask it. Another method is
+described by the server itself (reflection) or by a file. Each question is a new connection unless
+`keepalive`, because a kept one stays with one Pod; nothing is tried twice.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from resilience.ledger.drivers.session import Credential
+from resilience.model.scenario import Step
+from resilience.model.step_reach import Reach
+from resilience.model.values import Duration
+from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
+from resilience.probes.kinds.web import json_place
+from resilience.probes.prober.asker import asking
+from resilience.probes.prober.server import complaints, rights, server
+
+if TYPE_CHECKING:
+    from resilience.probes.prober.once import Asking
+    from resilience.verbs.context import ProbeContext, RunningProbe
+
+METHOD = re.compile(r"[A-Za-z_][\w.]*/[A-Za-z_]\w*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grpc:
+    """Where, what to ask, which answer is good."""
+
+    service: str = parameter("Service to ask.", default="", example="checkout", one_of="place")
+    host: str = parameter("Host outside the cluster.", default="", one_of="place")
+    port: int | str = parameter("Port, by name or number.", default="")
+    namespace: str = parameter("Namespace of the Service, if not the scenario's.", default="")
+    health: str = parameter(
+        "Name of the gRPC service whose health to ask; the whole server's by default.",
+        default="", example="shop.Checkout", one_of="question",
+    )  # fmt: skip
+    call: str = parameter(
+        "A method without streams to call instead.",
+        default="", example="shop.Checkout/Quote", one_of="question",
+    )  # fmt: skip
+    request: str = parameter("The message to send, as JSON.", default="{}",
+                             example='{"sku": "a-1"}')  # fmt: skip
+    json: Mapping[str, str] = parameter(
+        "Values that the answer must hold, by their place in its JSON.",
+        default_factory=dict, example="{price.currency: EUR}",
+    )  # fmt: skip
+    descriptor: Path | None = parameter(
+        "FileDescriptorSet with the method (`protoc -o FILE --include_imports`); without it the "
+        "server is asked for it (reflection).",
+        default=None,
+    )  # fmt: skip
+    tls: bool = parameter("Whether to speak TLS.", default=False)
+    ca: Path | None = parameter("PEM file with the certificates to trust.", default=None)
+    server_name: str = parameter(
+        "Name expected in the certificate, and sent as authority.", default=""
+    )
+    password: Credential | None = parameter(
+        "Where a bearer token is.", default=None, key="token", example="{secret: api, key: token}"
+    )
+    keepalive: bool = parameter("Keep connections open between questions.", default=False)
+    timeout: Duration = parameter(
+        "A question without an answer after this time has failed.",
+        default=Duration.of(1), example="1s",
+    )  # fmt: skip
+
+
+def _check(grpc: Grpc) -> Iterator[Complaint]:
+    yield from complaints(grpc)
+    if grpc.call and not METHOD.fullmatch(grpc.call):
+        yield Complaint(field="call", message=f"`call` is {grpc.call!r}",
+                        expected="a service and a method, such as shop.Checkout/Quote")  # fmt: skip
+    for field in ("descriptor", "json"):
+        if getattr(grpc, field) and not grpc.call:
+            yield Complaint(field=field, message=f"`{field}` goes with `call`")
+    for place in grpc.json:
+        if json_place.steps(place) is None:
+            yield Complaint(field="json", message=f"{place!r} is no place in a document",
+                            expected="keys and indexes, such as `items[0].name`")  # fmt: skip
+    if len(grpc.health) > 1000 or not grpc.health.isascii():
+        yield Complaint(field="health", message="`health` is no name of a gRPC service",
+                        expected="a name such as shop.Checkout")  # fmt: skip
+    if not grpc.tls and grpc.ca:
+        yield Complaint(field="ca", message="`ca` without `tls: true`")
+    try:
+        message = json.loads(grpc.request)
+    except ValueError:
+        message = None
+    if not isinstance(message, dict):
+        yield Complaint(field="request", message="`request` is no JSON object",
+                        expected='a message such as {"sku": "a-1"}')  # fmt: skip
+
+
+def _describe(grpc: Grpc) -> str:
+    where = grpc.service or grpc.host
+    if grpc.call:
+        return f"call {grpc.call} of gRPC server {where}"
+    return f"ask gRPC server {where} for " + (
+        f"{grpc.health}'s health" if grpc.health else "health"
+    )
+
+
+def _rights(grpc: Grpc, namespace: str) -> Sequence[Right]:
+    return rights(grpc, namespace)
+
+
+def run(step: Step, context: ProbeContext) -> RunningProbe:
+    """Start asking."""
+    from resilience.probes.kinds.web.grpc_calls import Calls
+    from resilience.probes.prober.running import AgentProbe
+
+    grpc: Grpc = step.parameters
+    calls = Calls(grpc, server(grpc, context), context.directory)
+    facts = {"kind": "grpc", "keepalive": grpc.keepalive}
+    given = {"timeout": grpc.timeout.seconds}
+    return AgentProbe(step, context, given, _describe(grpc), facts, asking(calls.opened))
+
+
+def ask(grpc: Grpc, context: Asking) -> str:
+    """One question, good or NotMet."""
+    from resilience.probes.kinds.web.grpc_calls import Calls
+    from resilience.probes.prober.once import ask_once
+
+    calls = Calls(grpc, server(grpc, context), context.directory)
+    return ask_once({"timeout": grpc.timeout.seconds}, _describe(grpc), asking(calls.opened))
+
+
+VERB = Verb(
+    name="grpc",
+    family=Family.PROBE,
+    summary="Ask a gRPC server's health, or call a method, at a fixed rate, and judge its answers.",
+    parameters=Grpc,
+    phases=frozenset(Phase),
+    run=run,
+    ask=ask,
+    describe=_describe,
+    check=lambda grpc: list(_check(grpc)),
+    rights=_rights,
+    touches=lambda grpc, namespace: Reach(),
+    example=(
+        "- grpc: {service: checkout, port: 9090}\n"
+        "  rate: 20/s\n"
+        "  objective: {availability: 99%, longest_outage: 2s}\n"
+    ),
+)

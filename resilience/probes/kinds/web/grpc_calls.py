@@ -1,0 +1,204 @@
+"""The `grpc` probe at work: one call on a connection of its own, and what its status says.
+
+grpcio shares connections between channels of a process and tries calls again; both would hide what
+a new client sees, so both are off. Sources: the gRPC health checking protocol, status codes of
+grpc.io/docs/guides/status-codes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from resilience.model.samples import Answer
+from resilience.model.words import printable
+from resilience.probes.kinds.web import json_place
+from resilience.probes.prober.asker import Ask, Never, Reply
+from resilience.probes.prober.server import Server, library
+
+if TYPE_CHECKING:
+    from resilience.probes.kinds.web.grpc import Grpc
+
+CHECK = "/grpc.health.v1.Health/Check"
+SERVING = 1
+HEALTH = {0: "UNKNOWN", 1: "SERVING", 2: "NOT_SERVING", 3: "SERVICE_UNKNOWN"}
+LONGEST = 4 << 20
+"""Bytes of an answer that are read."""
+
+OPTIONS = (
+    ("grpc.enable_retries", 0),
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.max_receive_message_length", LONGEST),
+    ("grpc.enable_http_proxy", 0),
+)
+SHOWN = 120
+
+Judge = Callable[[Any], Reply]
+
+
+class Calls:
+    """What to send, prepared once; each thread opens its own connections."""
+
+    def __init__(self, what: Grpc, where: Server, directory: Path) -> None:
+        self._what, self._where, self._directory = what, where, directory
+        self._messages: tuple[Any, Any] | None = None
+
+    def opened(self) -> Ask:
+        """A thread's questions; Never where grpcio is not installed."""
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its log would go to the terminal
+        grpc = library("grpc", "grpc")
+        kept: list[Any] = []
+
+        def ask() -> Reply:
+            channel = kept.pop() if kept else self._channel(grpc)
+            try:
+                reply = self._ask(channel)
+            except grpc.RpcError as error:
+                reply = failed(error.code().name, str(error.details() or ""))
+            if self._what.keepalive and reply.answer is Answer.GOOD:
+                kept.append(channel)
+            else:
+                channel.close()
+            return reply
+
+        return ask
+
+    def _channel(self, grpc: Any) -> Any:
+        host, port = self._where.address()
+        target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        options: list[tuple[str, int | str]] = [*OPTIONS]
+        name = self._what.server_name or self._name
+        if not self._what.tls:
+            options.append(("grpc.default_authority", name or target))
+            return grpc.insecure_channel(target, options)
+        trusted = (self._directory / self._what.ca).read_bytes() if self._what.ca else None
+        if name:
+            options.append(("grpc.ssl_target_name_override", name))
+        return grpc.secure_channel(target, grpc.ssl_channel_credentials(trusted), options)
+
+    @property
+    def _name(self) -> str:
+        """What clients call it, where only its address is dialled."""
+        what = self._what
+        return f"{what.service}.{what.namespace}" if what.service and what.namespace else ""
+
+    def _ask(self, channel: Any) -> Reply:
+        what = self._what
+        token = self._where.password
+        more = {"timeout": what.timeout.seconds, "wait_for_ready": False,
+                "metadata": [("authorization", f"Bearer {token}")] if token else None}  # fmt: skip
+        if not what.call:
+            return health(channel.unary_unary(CHECK)(check_request(what.health), **more))
+        sent, received = self._described(channel)
+        method = channel.unary_unary(
+            f"/{what.call}", request_serializer=lambda each: each.SerializeToString(),
+            response_deserializer=received.FromString,
+        )  # fmt: skip
+        return self._judged(method(sent, **more))
+
+    def _described(self, channel: Any) -> tuple[Any, Any]:
+        """The request as a message, and the answer's class; looked up once."""
+        if self._messages is None:
+            self._messages = _described(self._what, channel, self._directory)
+        return self._messages
+
+    def _judged(self, answer: Any) -> Reply:
+        json_format = library("google.protobuf.json_format", "grpc")
+        document = json_format.MessageToDict(
+            answer, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+        )
+        for place, text in self._what.json.items():
+            value = found(document, place)
+            if value != text:
+                told = f"there is no {place}" if value is None else f"{place} is {value[:60]}"
+                return Reply(Answer.WRONG, f"{told}, expected {text}")
+        return Reply(Answer.GOOD)
+
+
+def _described(what: Grpc, channel: Any, directory: Path) -> tuple[Any, Any]:
+    pools = library("google.protobuf.descriptor_pool", "grpc")
+    factory = library("google.protobuf.message_factory", "grpc")
+    json_format = library("google.protobuf.json_format", "grpc")
+    messages = library("google.protobuf.message", "grpc")
+    service, _, name = what.call.partition("/")
+    try:
+        pool = _pool(what, channel, directory, pools)
+        method = pool.FindServiceByName(service).FindMethodByName(name)
+    except KeyError:
+        raise Never(f"gRPC service {service} is described nowhere; expected it in `descriptor` or "
+                    "in the server's reflection") from None  # fmt: skip
+    except (OSError, ValueError, TypeError, messages.DecodeError) as error:
+        raise Never(f"the descriptor of {service} cannot be read: {error}") from error
+    if method is None or method.client_streaming or method.server_streaming:
+        raise Never(f"{what.call} is no method without streams of that service")
+    try:
+        sent = json_format.Parse(what.request, factory.GetMessageClass(method.input_type)())
+    except json_format.ParseError as error:
+        raise Never(f"`request` is no {method.input_type.full_name}: {error}") from error
+    return sent, factory.GetMessageClass(method.output_type)
+
+
+def _pool(what: Grpc, channel: Any, directory: Path, pools: Any) -> Any:
+    if what.descriptor is None:
+        reflection = library("grpc_reflection.v1alpha.proto_reflection_descriptor_database", "grpc")
+        return pools.DescriptorPool(reflection.ProtoReflectionDescriptorDatabase(channel))
+    sets = library("google.protobuf.descriptor_pb2", "grpc")
+    files = sets.FileDescriptorSet.FromString((directory / what.descriptor).read_bytes())
+    pool = pools.DescriptorPool()
+    for each in files.file:
+        pool.Add(each)
+    return pool
+
+
+def check_request(name: str) -> bytes:
+    """HealthCheckRequest: field 1 is the service, its length a varint."""
+    text = name.encode()
+    length = (
+        bytes([len(text)]) if len(text) < 128 else bytes([len(text) & 127 | 128, len(text) >> 7])
+    )
+    return b"\n" + length + text if text else b""
+
+
+def health(answer: bytes) -> Reply:
+    """HealthCheckResponse: field 1 is the status; absent is UNKNOWN."""
+    status = answer[1] if len(answer) >= 2 and answer[0] == 8 else 0
+    if status == SERVING:
+        return Reply(Answer.GOOD)
+    return Reply(Answer.WRONG, f"health is {HEALTH.get(status, status)}")
+
+
+def failed(code: str, details: str) -> Reply:
+    """A status other than OK. UNAVAILABLE is also what grpcio says of a connection."""
+    text = f"{code}: {printable(details)[:SHOWN]}"
+    low = details.lower()
+    if code == "DEADLINE_EXCEEDED":
+        return Reply(Answer.TIMEOUT, text)
+    if code == "UNAVAILABLE":
+        for words, answer in REASONS:
+            if any(word in low for word in words):
+                return Reply(answer, text)
+    return Reply(Answer.WRONG, text)
+
+
+REASONS = (
+    (("ssl", "tls", "certificate", "handshake", "verification check"), Answer.TLS),
+    (("connection refused", "econnrefused"), Answer.REFUSED),
+    (("dns resolution", "name resolution"), Answer.NAME),
+    (("reset", "socket closed", "broken pipe", "goaway", "end of tcp"), Answer.RESET),
+    (("unreachable", "no route"), Answer.UNREACHABLE),
+    (("timed out", "timeout"), Answer.TIMEOUT),
+)
+"""Words of a connection that failed, and what that is elsewhere."""
+
+
+def found(document: Any, place: str) -> str | None:
+    """The value there, as a scenario writes it; None where there is none."""
+    for step in json_place.steps(place) or ():
+        try:
+            document = document[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return document if isinstance(document, str) else json.dumps(document)
