@@ -34,6 +34,15 @@ class Lines:
         self._second = b""
         self._known: set[bytes] = set()
 
+    def repeats(self, raw: bytes) -> bool | None:
+        """Whether a line is one of the last known ones; None where it is no line. A stream that
+        goes on from `since` begins with one, unless the file it was in has been rotated away."""
+        raw = raw[:LONGEST]
+        found = _STAMP.match(raw)
+        if found is None:
+            return None
+        return found[1] + found[3] < self._second or raw in self._known
+
     def take(self, raw: bytes) -> Line | None:
         """The next line; None if it is known, or has no stamp (a message of the API server's)."""
         raw = raw[:LONGEST]

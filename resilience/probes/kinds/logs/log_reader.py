@@ -2,7 +2,9 @@
 
 A stream that breaks is opened again where it stopped. `whole` is true once nothing can be missing:
 the stream of an instance that has ended came to its end, or `finish` read the rest of one that
-still runs.
+still runs. The kubelet shows its newest file only, and streams have been seen to fall silent when
+it rotates files (kubernetes/kubernetes#115701, #59902). So a stream that goes on has to begin with
+what is known already; where it does not, lines between the two are lost for good.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from resilience.probes.kinds.logs.log_lines import Lines
 
 AGAIN = 0.1
 """Seconds between two tries."""
+
+ROTATED = "its log was rotated before all of it was read"
 
 Heard = Callable[[str, str, float], None]
 """(Pod, text, monotonic seconds) of each new line."""
@@ -54,6 +58,7 @@ class Reader:
         self.trouble = ""
         self.attached = False
         self._clean = False
+        self._gap = False
         self._cluster, self._heard, self._present = cluster, heard, present
         self._lines = Lines()
         self._apart: float | None = None
@@ -95,12 +100,13 @@ class Reader:
         """The stream came to its end: so did the instance, or the kubelet rotated the file of one
         that goes on. A Pod that is leaving has no more to say."""
         number, running = shown or (-1, False)
-        if self._clean and (number != self.instance.number or not running):
+        if self._clean and not self._gap and (number != self.instance.number or not running):
             self.whole = True
         return self.whole
 
     def _pass(self, how: Mapping[str, str]) -> bool:
         """One request; whether it came to its end."""
+        joined = not self._lines.since
         query = {"container": self.instance.container, "timestamps": "true", **how}
         if self._lines.since:
             query["sinceTime"] = self._lines.since
@@ -108,21 +114,33 @@ class Reader:
             with self._cluster.logs(self.instance.pod, self.instance.namespace, query) as lines:
                 self.attached = True
                 for line in lines:
+                    joined = joined or self._joins(line)
                     self._line(line)
                     if self._over.is_set() and "follow" in how:
                         return False
         except ClusterError as error:
             self.attached = False
             if self._clean and isinstance(error, NotFound):
-                self.whole = True
+                self.whole = not self._gap
                 return True
             self.trouble, self._clean = str(error), False
             if isinstance(error, Forbidden):
                 self._over.set()
             return False
-        self.trouble, self._clean = "", True
-        self.whole = "previous" in how or not how
+        self._gap = self._gap or not joined
+        self.trouble, self._clean = ROTATED if self._gap else "", True
+        self.whole = not self._gap and self._final(how)
         return True
+
+    def _final(self, how: Mapping[str, str]) -> bool:
+        """Nothing is written behind what such a request has shown."""
+        return "previous" in how or not how
+
+    def _joins(self, raw: bytes) -> bool:
+        """Whether the first line of a stream that goes on is a known one."""
+        known = self._lines.repeats(raw)
+        self._gap = self._gap or known is False
+        return known is not None
 
     def _line(self, raw: bytes) -> None:
         """Its moment is the node's stamp, moved by how far that clock is apart at most."""

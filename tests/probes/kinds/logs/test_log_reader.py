@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from threading import Event
 from typing import Any
 
+import pytest
+
 from resilience.cluster.errors import ClusterError, Forbidden, NotFound, Unreachable
-from resilience.probes.kinds.logs.log_reader import Instance, Reader
+from resilience.probes.kinds.logs.log_reader import ROTATED, Instance, Reader
 
 ONE = Instance(uid="u", pod="web-1", namespace="shop", container="web", number=0)
 Shown = tuple[int, bool] | None
@@ -127,3 +129,33 @@ def test_a_missing_right_ends_the_tries() -> None:
     cluster = Cluster([Forbidden(403, "may not read logs")])
     reader, _ = read(cluster)
     assert (reader.whole, reader.trouble, len(cluster.queries)) == (False, "may not read logs", 1)
+
+
+@pytest.mark.parametrize("again", [[line(9, "z")], []])
+def test_lines_that_were_rotated_away_while_nobody_read_are_missing_for_good(
+    again: list[bytes],
+) -> None:
+    """As where a stream falls silent with the rotation, and only the new file can be read."""
+    cluster = Cluster([line(1, "a"), Unreachable("silent")], again)
+    reader, heard = read(cluster, lambda each: not cluster.scripts and bool(each.trouble))
+    reader.finish(5.0)
+    assert heard == ["a"] + ["z"] * bool(again)
+    assert (reader.whole, reader.trouble) == (False, ROTATED)
+
+
+def test_a_silent_stream_is_made_up_for_at_the_end_where_the_file_still_has_it() -> None:
+    silent = Event()
+    cluster = Cluster([line(1, "a"), silent], [line(1, "a"), line(5, "panic")])
+    reader, heard = read(cluster, lambda each: each.count == 1)
+    reader.finish(5.0)
+    assert (reader.whole, heard) == (True, ["a", "panic"])
+    silent.set()
+
+
+def test_a_silent_stream_whose_file_is_gone_is_not_whole() -> None:
+    silent = Event()
+    cluster = Cluster([line(1, "a"), silent], [line(7, "x")])
+    reader, _ = read(cluster, lambda each: each.count == 1)
+    reader.finish(5.0)
+    assert (reader.whole, reader.trouble) == (False, ROTATED)
+    silent.set()

@@ -116,7 +116,11 @@ def test_only_serving_is_healthy() -> None:
 def test_a_method_is_described_by_the_server_and_its_answer_compared() -> None:
     with serving() as server:
         good(server.port, call=CALL, json={"status": "SERVING"})
-        asked: dict[str, Any] = {"call": CALL, "request": '{"service": "shop.Cart"}', "json": {"status": "SERVING"}}
+        asked: dict[str, Any] = {
+            "call": CALL,
+            "request": '{"service": "shop.Cart"}',
+            "json": {"status": "SERVING"},
+        }
         assert "status is NOT_SERVING, expected SERVING" in failing(server.port, **asked)
         assert "there is no state" in failing(server.port, call=CALL, json={"state": "x"})
 
