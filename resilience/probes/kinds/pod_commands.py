@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,7 @@ class PodCommands:
             namespace=self._namespace, pod=pod, words=self._what.command,
             container=self._what.container, timeout=self._what.timeout.seconds,
         )  # fmt: skip
+        began = time.monotonic()
         try:
             result = self._cluster.exec(
                 wanted, stdout=said.take, stderr=errors.take, cancelled=lambda: said.full
@@ -68,24 +70,32 @@ class PodCommands:
         except Forbidden as error:
             raise Never(str(error)) from error
         except (NotFound, Throttled, Unreachable, ApiError) as error:
-            return self._failed(pod, error)
+            return self._failed(pod, error, time.monotonic() - began)
         return self._judged(pod, result.code, said.text, errors.text)
 
-    def _failed(self, pod: str, error: ClusterError) -> Reply:
-        """Whose fault it is: a Pod that is gone is the service's, silence only where the API
-        server itself answers."""
-        if isinstance(error, Throttled) or not self._answers():
+    def _failed(self, pod: str, error: ClusterError, took: float) -> Reply:
+        """Whose fault it is. A Pod that is gone or no longer ready is the service's, and so is
+        silence where the API server itself answers. A stream that broke although the Pod is well
+        says nothing about the command (kubectl calls it success: kubernetes/kubectl#1208, #1726).
+        """
+        ready = None if isinstance(error, Throttled) else self._serves(pod)
+        if ready is None:
             return Reply(Answer.UNSENT, f"the API server does not answer: {error}")
         if isinstance(error, ApiError):
             return Reply(Answer.UNREACHABLE, f"{pod}: {error.message}", pod)
-        return Reply(Answer.TIMEOUT, f"{pod}: {error}", pod)
+        if took >= self._what.timeout.seconds:
+            return Reply(Answer.TIMEOUT, f"{pod}: {error}", pod)
+        if not ready:
+            return Reply(Answer.RESET, f"{pod}: {error}", pod)
+        return Reply(Answer.UNSENT, f"{pod}: it is not known how the command ended: {error}", pod)
 
-    def _answers(self) -> bool:
+    def _serves(self, pod: str) -> bool | None:
+        """Whether the Pod is ready; None where the API server does not answer."""
         try:
-            self._cluster.list(PODS, self._namespace, labels="resilience/none=none")
+            pods = self._cluster.list(PODS, self._namespace, labels=str(self._what.pods))
         except ClusterError:
-            return False
-        return True
+            return None
+        return any(objects.name(each) == pod and readiness.serves(each) for each in pods)
 
     def _judged(self, pod: str, code: int, said: str, errors: str) -> Reply:
         what = self._what

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,6 @@ def test_what_cannot_be_run_is_told_at_its_key(given: dict[str, Any], field: str
         (Result(0, b"a"), {"contains": "b"}, Answer.WRONG, "printed"),
         (NotFound(404, "pods db-0 not found"), {}, Answer.UNREACHABLE, "db-0: pods db-0 not found"),
         (ServerTrouble(500, "container not found"), {}, Answer.UNREACHABLE, "container not found"),
-        (Unreachable("not done after 5 s"), {}, Answer.TIMEOUT, "not done after 5 s"),
         (Throttled(429, "later"), {}, Answer.UNSENT, "later"),
     ],
 )
@@ -107,6 +107,29 @@ def test_each_end_has_its_own_name(
     assert found is answer
     assert says in text
     assert "\x1b" not in text
+
+
+def test_a_command_that_does_not_end_has_timed_out() -> None:
+    def slow(**others: Any) -> None:
+        time.sleep(0.06)
+        raise Unreachable("not done after 0.05 s")
+
+    answer, text = reply(Cluster(pod("db-0"), ends=slow), timeout=Duration.of(0.05))
+    assert (answer, text) == (Answer.TIMEOUT, "db-0: not done after 0.05 s")
+
+
+def test_a_broken_stream_accuses_nobody_while_its_pod_is_well() -> None:
+    """As where a kubelet or an API server restarts: the command may have ended well."""
+    broken = Unreachable("the stream ended without a status")
+    answer, text = reply(Cluster(pod("db-0"), ends=broken))
+    assert (answer, "it is not known how the command ended" in text) == (Answer.UNSENT, True)
+
+    class Dies(Cluster):
+        def exec(self, command: Asked, **ways: Any) -> Result:
+            self.pods = (pod("db-0", ready=False),)
+            raise broken
+
+    assert reply(Dies(pod("db-0")))[0] is Answer.RESET
 
 
 def test_without_a_ready_pod_the_service_cannot_be_reached() -> None:

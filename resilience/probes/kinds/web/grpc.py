@@ -54,7 +54,7 @@ class Grpc:
     )  # fmt: skip
     descriptor: Path | None = parameter(
         "FileDescriptorSet with the method (`protoc -o FILE --include_imports`); without it the "
-        "server is asked for it (reflection).",
+        "server has to describe it (reflection).",
         default=None,
     )  # fmt: skip
     tls: bool = parameter("Whether to speak TLS.", default=False)
