@@ -12,7 +12,7 @@ WORKERS ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo library test lint zoo ledger bench bench-verdicts bench-backup referee-conformance referee-clients referee-velero referee-apps mutants matrix docs clean
+.PHONY: help demo library test lint zoo ledger bench bench-verdicts bench-backup referee-conformance referee-clients referee-velero referee-apps mutants killed matrix docs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -60,6 +60,9 @@ referee-clients: $(VENV)/.test  ## Python clients' own suites against the sandbo
 
 mutants: $(VENV)/.test  ## small wrong changes to guards, journal, drains and undos: SECONDS_OF_MUTANTS=how long, MUTANTS=more options
 	$(BIN)/python -m tests.mutants --seconds $(or $(SECONDS_OF_MUTANTS),1500) $(MUTANTS)
+
+killed: $(VENV)/.test  ## every verb and command killed at random moments, and what is left: MOMENTS=100
+	$(BIN)/python -m tests.killed --moments $(or $(MOMENTS),100)
 
 referee-velero: $(VENV)/.test  ## a real Velero server on the sandbox, both ways: VELERO=binary PLUGINS=folder of its AWS plugin
 	@test -x "$(VELERO)" -a -x "$(PLUGINS)/velero-plugin-for-aws" || \

@@ -127,7 +127,7 @@ IMPURE = {
     "requests",
 }
 
-BESIDE = {"conformance", "e2e", "mutants", "zoo"}
+BESIDE = {"conformance", "e2e", "killed", "mutants", "zoo"}
 """Folders of tests that hold the whole, not one room."""
 
 

@@ -167,6 +167,18 @@ def test_a_dead_holder_is_succeeded_after_a_whole_duration_and_named(
     assert DURATION <= time.now - began <= DURATION + ASK_EVERY
 
 
+@pytest.mark.parametrize("theirs", [2, 120])
+def test_a_holder_is_watched_for_as_long_as_it_said_itself(
+    leases: Leases, time: Time, theirs: int
+) -> None:
+    """kubernetes#114872: by its own shorter duration a candidate took a living leader's lease."""
+    lock(leases, time, "a").acquire(0)
+    leases.stored["resilience"]["spec"]["leaseDurationSeconds"] = theirs
+    began = time.now
+    lock(leases, time, "b").acquire(1000)
+    assert theirs <= time.now - began <= theirs + ASK_EVERY
+
+
 def test_who_is_known_to_be_dead_is_succeeded_at_once(leases: Leases, time: Time) -> None:
     lock(leases, time, "a").acquire(0)
     began = time.now

@@ -11,12 +11,12 @@ from resilience.kube.selectors import Selector
 _OURS = "app.kubernetes.io/managed-by"
 
 
-def living(cluster: Cluster, namespace: str, selector: Selector) -> list[Object]:
+def living(cluster: Cluster, namespace: str, selector: Selector | None = None) -> list[Object]:
     """All matching running Pods; never a helper of this project."""
     return sorted(
         (
             pod
-            for pod in cluster.list(PODS, namespace, labels=str(selector))
+            for pod in cluster.list(PODS, namespace, labels=str(selector or ""))
             if (pod.get("status") or {}).get("phase") == "Running"
             and not is_terminating(pod)
             and not is_finished(pod)

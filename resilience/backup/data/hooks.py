@@ -99,12 +99,7 @@ def around(
 
     @contextmanager
     def hooks() -> Iterator[None]:
-        pods = [
-            pod
-            for namespace in sorted(namespaces)
-            for pod in cluster.list(PODS, namespace)
-            if (pod.get("status") or {}).get("phase", "Running") == "Running"
-        ]
+        pods = [pod for name in sorted(namespaces) for pod in living(cluster, name)]
         before, after = _of_plan(planned, cluster, namespaces)
         before += [found for pod in pods if (found := hook(pod, "pre"))]
         after[:0] = [found for pod in pods if (found := hook(pod, "post"))]

@@ -85,12 +85,12 @@ def read(path: Path) -> Story:
     return fold(parsed(text) for text in path.read_bytes().split(b"\n")[:-1])
 
 
-def records(path: Path) -> frozenset[str]:
-    """The undos in a file, as `record_of` writes them; none where there is no such file."""
+def read_if_any(path: Path) -> Story:
+    """The content of a file; an empty story where there is none."""
     try:
-        return frozenset(map(record_of, read(path).undos))
+        return read(path)
     except FileNotFoundError:
-        return frozenset()
+        return fold(())
 
 
 def record_of(undo: Undo) -> str:

@@ -52,8 +52,7 @@ def recover(
 ) -> list[Recovered]:
     """Undo what dead runs left; `runs` limits it. Whether a run is alive is watched for up to
     `wait` seconds; live runs are left alone."""
-    found = [left for left in journal_configmap.found(place.cluster, place.namespace)
-             if not runs or left.run in runs]  # fmt: skip
+    found = [left for left in _found(place) if not runs or left.run in runs]
     dead = _known_dead(place)
     dead |= _silent([left for left in found if not _unusable(left, place)], place, wait, dead, tell)
     results = [_recovered(left, place, dead, tell) for left in found]
@@ -68,8 +67,16 @@ def under_locks(
     holder of another run's further locks is dead as well, since one of them could be taken."""
     return [
         _with_others(left, place, held, tell)
-        for left in journal_configmap.found(place.cluster, place.namespace)
+        for left in _found(place)
         if left.run != own and set(left.locks) & set(held)
+    ]
+
+
+def _found(place: Place) -> list[Found]:
+    """The journals in the cluster, each as its run's file on this machine has it, if any."""
+    return [
+        replace(left, story=trust.corrected(left.story, place.directory, left.run))
+        for left in journal_configmap.found(place.cluster, place.namespace)
     ]
 
 

@@ -8,12 +8,13 @@ the environment used, unless the file of that run on this machine holds the same
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from resilience.engine.guard.locks import covered
 from resilience.engine.journal import journal_file
-from resilience.engine.journal.journal import Undo
+from resilience.engine.journal.journal import Story, Undo
 from resilience.model.step_reach import Reach
 from resilience.model.words import one_line
 from resilience.verbs.context import NotTrusted
@@ -24,8 +25,27 @@ PLACES = frozenset({"namespace", "resource", "node"})
 
 def by_file(directory: Path, run: str) -> Callable[[Undo], bool]:
     """Whether the file of that run in `directory` holds the same record."""
-    known = journal_file.records(directory / f"{run}.jsonl")
+    known = frozenset(map(journal_file.record_of, _own(directory, run).undos))
     return lambda undo: journal_file.record_of(undo) in known
+
+
+def corrected(story: Story, directory: Path, run: str) -> Story:
+    """What the cluster says of a run, with what its whole file on this machine says instead: who
+    may add lines in the cluster could say that a change is undone, or name other locks. To undo
+    something twice does no harm; what was kept for a person to decide stays kept."""
+    own = _own(directory, run)
+    if own.broken or not own.begin:
+        return story
+    kept = {undo.id for undo in story.kept}
+    ours = {undo.id: undo for undo in own.pending if undo.id not in kept}
+    merged = {undo.id: undo for undo in story.undos} | ours
+    in_order = sorted(merged.values(), key=lambda undo: (len(undo.id), undo.id))
+    begin = {**story.begin, **own.begin}
+    return replace(story, begin=begin, undos=tuple(in_order), broken="")
+
+
+def _own(directory: Path, run: str) -> Story:
+    return journal_file.read_if_any(directory / f"{run}.jsonl")
 
 
 def refused(undo: Undo, locks: Sequence[str], trusted: bool) -> str:

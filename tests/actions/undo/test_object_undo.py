@@ -144,6 +144,24 @@ def test_of_a_change_only_what_is_still_ours_is_taken_back(here: World, name: st
     assert there(here, CONFIGMAPS, "a")["data"] == {"colour": "red", "release": "2.50"}
 
 
+@pytest.mark.parametrize("name", CHANGING)
+@pytest.mark.parametrize("force", [False, True])
+def test_an_object_that_took_the_name_of_ours_is_never_touched(
+    here: World, name: str, force: bool
+) -> None:
+    """chaos-mesh#1465 and #320: victims are replaced while a fault is on them. The new one happens
+    to have the very values that the run set."""
+    data, undo = changed(here), verb(name).undo
+    assert undo is not None
+    here.cluster.delete(CONFIGMAPS, "a", "shop")
+    undo(data, undoing(here, force=force))
+    theirs = {"colour": "blue", "size": "9"}
+    body = {"metadata": {"name": "a", "namespace": "shop", "uid": "another"}, "data": theirs}
+    here.cluster.put(CONFIGMAPS, body)
+    undo(data, undoing(here, force=force))
+    assert there(here, CONFIGMAPS, "a")["data"] == theirs
+
+
 def created(here: World, resource: Resource, content: Object) -> Mapping[str, Any]:
     """The record of an object of ours, which exists."""
     meta = {"name": "a", "annotations": {reverting.RUN: RUN}}

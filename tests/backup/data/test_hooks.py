@@ -300,6 +300,30 @@ def test_a_hook_that_finds_no_pod_is_an_error_unless_it_is_optional() -> None:
     made(Inside(hooks=[hook(optional=True)]), Shell(), shop())
 
 
+def test_hooks_leave_out_pods_that_have_ended_or_are_going() -> None:
+    """velero#5137: a Job's finished Pod with the same labels and annotations."""
+    cluster, shell = with_database(), Shell()
+    annotations = {"pre.hook.backup.velero.io/command": '["sh", "-c", "true"]'}
+    for name, phase in (("done", "Succeeded"), ("failed", "Failed"), ("going", "Running")):
+        pod = database(name)
+        pod["status"]["phase"] = phase
+        pod["metadata"]["annotations"] = annotations
+        if name == "going":
+            pod["metadata"]["deletionTimestamp"] = "2026-03-01T00:00:00Z"
+        cluster.add(pod)
+    made(Inside(hooks=[hook(container="db")]), shell, cluster)
+    assert {each.partition(":")[0] for each in shell.ran} == {"shop/db-0/db", "shop/db-1/db"}
+
+
+@pytest.mark.parametrize("optional", [False, True])
+def test_a_hook_for_a_container_that_no_pod_has_runs_nothing_and_ends(optional: bool) -> None:
+    """velero#9749: the wrong name was waited for, for ever."""
+    shell = Shell()
+    with pytest.raises(BackupError, match="nosuch"):
+        made(Inside(hooks=[hook(), hook(container="nosuch", optional=optional)]), shell)
+    assert shell.ran == []
+
+
 def keeping(path: Path) -> Sentinel:
     return Sentinel(pods=DB, write=("tee", str(path)), read=("cat", str(path)))
 

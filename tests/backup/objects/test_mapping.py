@@ -114,3 +114,32 @@ def test_whatever_an_archive_holds_the_mapping_does_not_stop(spec: Any) -> None:
     obj = peers(spec)
     Targets(namespaces=MOVED).apply(obj)
     expected(obj, MOVED)
+
+
+ACCOUNT = {"kind": "ServiceAccount", "name": "robot"}
+SUBJECTS: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({**ACCOUNT, "namespace": "shop"}, {**ACCOUNT, "namespace": "copy"}),
+    ({**ACCOUNT, "namespace": "other"}, {**ACCOUNT, "namespace": "other"}),
+    (ACCOUNT, ACCOUNT),  # stork#1017: without a namespace it stays, and is not lost
+    ({"kind": "Group", "name": "system:serviceaccounts:shop"},
+     {"kind": "Group", "name": "system:serviceaccounts:copy"}),
+    ({"kind": "User", "name": "system:serviceaccount:shop:robot"},
+     {"kind": "User", "name": "system:serviceaccount:copy:robot"}),
+    ({"kind": "User", "name": "shop"}, {"kind": "User", "name": "shop"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "after"), SUBJECTS)
+@pytest.mark.parametrize("kind", ["RoleBinding", "ClusterRoleBinding"])
+def test_a_bindings_subjects_are_those_of_the_copy(
+    kind: str, before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    """velero#80, #1954 and #5539: a copy whose accounts have no rights, or those of the
+    original."""
+    binding = made("rbac.authorization.k8s.io/v1", kind, {})
+    binding |= {"subjects": [dict(before)], "roleRef": {"kind": "Role", "name": "reader"}}
+    mine = copy.deepcopy(binding)
+    Targets(namespaces=MOVED).apply(mine)
+    assert mine == expected(binding, MOVED)
+    assert mine["subjects"] == [after]
+    assert mine["roleRef"] == binding["roleRef"]

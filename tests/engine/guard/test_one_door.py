@@ -401,6 +401,35 @@ def test_consent_that_is_withdrawn_ends_the_run_and_what_it_changed_is_undone(
     assert not [each for each in writes(project) if "/pods/" in each.path]
 
 
+SCALE = "scale: {workload: deployment/web, replicas: 3}"
+KILL = "kill: {pods: app=web, count: 1, grace: 0s}"
+INSIDE = {
+    "repeat": f"repeat: {{times: 2, steps: [{{{SCALE}}}, {{{KILL}}}]}}",
+    "nested": f"repeat: {{times: 1, steps: [{{{SCALE}}}, {{repeat: {{times: 2, steps:"
+              f" [{{{KILL}}}]}}}}]}}",
+    "parallel": f"{SCALE}}}, {{parallel: [{{{KILL}}}, {{sleep: 10ms}}]",
+    "choose": f"{SCALE}}}, {{choose: [{{{KILL}}}, {{{KILL}}}]",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("steps", INSIDE.values(), ids=INSIDE)
+def test_a_step_inside_of_a_flow_asks_for_consent_again(
+    steps: str, project: Path, there: HttpCluster
+) -> None:
+    """kube-monkey#33: victims that were put on the list of exceptions after they were chosen."""
+    (project / "conftest.py").write_text(WITHDRAWS % LABEL_GONE)
+    scenario(project, when=steps)
+    try:
+        done = run(project, "one.scenario.yaml")
+    finally:
+        labels = {"metadata": {"labels": {"resilience/consent": "allow"}}}
+        there.patch(NAMESPACES, "shop", labels)
+    assert done.returncode == 23, done.stdout
+    assert "nothing allows acting in namespace 'shop'" in done.stdout, done.stdout
+    assert there.get(DEPLOYMENTS, "web", "shop")["spec"]["replicas"] == 2
+    assert not [each for each in writes(project) if "/pods/" in each.path]
+
+
 @pytest.mark.parametrize("privileged", [True, False])
 def test_a_dry_run_answers_as_the_run_does_where_a_target_gives_the_means(
     privileged: bool, project: Path, there: HttpCluster

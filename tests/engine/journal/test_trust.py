@@ -13,15 +13,16 @@ import pytest
 
 from resilience.actions.nodes import machines
 from resilience.cluster.capabilities.means import Means
-from resilience.cluster.interface import NODES, SERVICES
+from resilience.cluster.interface import CONFIGMAPS, DEPLOYMENTS, NODES, SERVICES
 from resilience.engine.journal import trust
 from resilience.engine.journal.journal import Undo
+from resilience.engine.journal.journal_configmap import NAMESPACE
 from resilience.engine.journal.undo_context import Undoing
 from resilience.machines.driven import DrivenMachines
 from resilience.model.values import RunId
 from resilience.verbs.context import ActionFailed, NotTrusted
-from tests.engine.helpers import World
-from tests.engine.journal.test_takeover import begun, forged, here, recovered, undo
+from tests.engine.helpers import World, scaling
+from tests.engine.journal.test_takeover import begun, forged, here, recovered, replicas, undo
 from tests.machines.test_driven import Machine
 
 __all__ = ["here"]
@@ -197,3 +198,41 @@ def test_a_record_that_names_no_place_is_carried_out_on_a_trusted_word_alone(tru
     why = trust.refused(record, ["nodes"], trusted)
     assert ("its record does not say where it acts" in why) is not trusted
     assert bool(why) is not trusted
+
+
+SUPPRESS: dict[str, list[dict[str, Any]]] = {
+    "it is done": [{"op": "done", "id": "u1"}],
+    "it never was": [{"op": "forget", "id": "u1"}],
+    "other data": [{"op": "amend", "id": "u1", "data": {"namespace": "shop"}}],
+    "no locks": [{"op": "begin", "run": "x-1", "locks": []}],
+    "another cluster": [{"op": "begin", "run": "x-1", "locks": ["nodes"], "cluster": "c9"}],
+    "damage": [{"op": 7}],
+}
+
+
+@pytest.mark.parametrize("lines", SUPPRESS.values(), ids=SUPPRESS)
+def test_lines_that_others_add_suppress_no_undo_where_the_run_was_started(
+    here: World, lines: list[dict[str, Any]]
+) -> None:
+    data = scaling(here.cluster.find(DEPLOYMENTS, "shop")[0], 3, 1)
+    here.cluster.change(DEPLOYMENTS, "shop", "web", lambda o: o["spec"].update(replicas=1))
+    genuine = (begun(here), undo(here, data=data))
+    forged(here, *genuine, *lines)
+    file = here.directory / "x-1.jsonl"
+    file.write_text("".join(json.dumps(each) + "\n" for each in genuine))
+    [result], _ = recovered(here)
+    assert (result.undone, result.left) == (("tidy up",), ())
+    assert replicas(here) == 3
+    assert here.cluster.find(CONFIGMAPS, NAMESPACE) == []
+
+
+def test_what_a_person_has_to_decide_stays_theirs(here: World) -> None:
+    data = scaling(here.cluster.find(DEPLOYMENTS, "shop")[0], 3, 1)
+    here.cluster.change(DEPLOYMENTS, "shop", "web", lambda o: o["spec"].update(replicas=6))
+    genuine = (begun(here), undo(here, data=data))
+    forged(here, *genuine, {"op": "kept", "id": "u1", "text": "somebody scaled it"})
+    file = here.directory / "x-1.jsonl"
+    file.write_text("".join(json.dumps(each) + "\n" for each in genuine))
+    [result], _ = recovered(here)
+    assert (len(result.kept), result.weighs) == (1, False)
+    assert replicas(here) == 6

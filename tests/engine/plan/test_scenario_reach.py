@@ -197,6 +197,8 @@ VERBS: Mapping[str, Callable[[Random], Made]] = {
     "kubernetes": lambda random: (
         {"kubernetes": {"namespace": space(random), "count": {"pods": "app=web", "at_least": 1}}},
         set()),
+    "log": lambda random: (
+        {"log": {"pods": "app=web", "absent": "panic", "namespace": space(random)}}, set()),
     "python": lambda random: ({"python": {"call": "json:loads"}}, set()),
     "disruption_budget": lambda random: (
         {"disruption_budget": {"selector": "app=web", "namespace": space(random)}}, set()),
@@ -217,7 +219,7 @@ VERBS: Mapping[str, Callable[[Random], Made]] = {
 FLOWS = ("choose", "parallel", "repeat", "expect_refused")
 CHECKS = ("matches_snapshot", "ready", "recovered", "restarts")
 PROBES = ("http", "tcp", "redis", "sql", "prometheus", "ledger", "kubernetes", "python",
-          "disruption_budget", "command", "dns")  # fmt: skip
+          "disruption_budget", "command", "dns", "log")  # fmt: skip
 MEASURED = ("http", "tcp", "redis", "sql", "python", "command", "dns")
 
 

@@ -1,0 +1,1 @@
+"""Every verb and command killed at random moments: what is left over afterwards (`make killed`)."""
