@@ -227,6 +227,7 @@ def test_a_verb_that_is_a_probe_by_now_cannot_undo(here: World) -> None:
         "second: the verb `kill` is not installed here",
         "first: the verb `no such verb` is not installed here",
     )
+    assert result.undone == ()
 
 
 @pytest.mark.parametrize(
