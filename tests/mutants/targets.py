@@ -55,6 +55,7 @@ ROOMS = (
             "resilience/actions/network/chaos_mesh.py::undo",
         ),
         tests=(
+            "tests/actions/undo/test_object_undo.py",
             "tests/actions/backups",
             "tests/actions/workloads",
             "tests/actions/nodes",

@@ -153,7 +153,6 @@ def _is_locked(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            fcntl.flock(file, fcntl.LOCK_UN)
-            return False
+            return False  # closing the file releases it
     except (BlockingIOError, PermissionError, FileNotFoundError):
         return True

@@ -123,7 +123,7 @@ class Putback:
 
 def _pause(error: ClusterError) -> float:
     after = error.retry_after if isinstance(error, ApiError) else None
-    return max(RETRY_EVERY, after or 0.0)
+    return max(RETRY_EVERY, after or RETRY_EVERY)
 
 
 def shielded(work: Callable[[], object], aborter: Aborter) -> None:

@@ -236,6 +236,20 @@ def test_allocated_addresses_go_and_headless_is_a_choice(rule: str, headless: bo
     assert "/spec/ports/0/nodePort" in pointers
 
 
+@pytest.mark.parametrize("field", ["clusterIP", "healthCheckNodePort"])
+def test_an_address_or_a_port_that_a_client_wrote_stays(field: str) -> None:
+    owned = {
+        "manager": "kubectl",
+        "operation": "Update",
+        "fieldsV1": {"f:spec": {f"f:{field}": {}}},
+    }
+    meta = {"managedFields": [owned]}
+    after, pointers = applied("chosen_addresses", thing("Service", metadata=meta, spec=SERVICE))
+    assert after["spec"].get(field) == SERVICE[field]
+    assert f"/spec/{field}" not in pointers
+    assert len(pointers) == (2 if field == "clusterIP" else 3)
+
+
 def test_each_way_to_treat_addresses_has_its_own_rule_and_all_others() -> None:
     every = [rule.name for rule in rules.RULES]
     chosen, keep, new = (with_allocations(each) for each in ("chosen", "keep", "new"))

@@ -195,7 +195,8 @@ def test_what_is_pending_is_undone_and_what_others_changed_stays(here: World) ->
 
 
 def test_a_person_may_accept_or_overrule_what_others_changed(here: World) -> None:
-    assert recovered(here, forget=True).undone == ("second", "first: kept as it is")
+    result = recovered(here, forget=True)
+    assert (result.undone, result.kept) == (("second", "first: kept as it is"), ())
     result = recovered(here, force=True)
     assert (result.undone, result.kept) == (("second", "first"), ())
 
