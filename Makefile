@@ -9,6 +9,8 @@ VELERO_REPORT ?= velero-report
 APPS_REPORT ?= apps-report
 # Tests mostly wait, for processes that start and end: more workers than processors do no harm.
 WORKERS ?= 3
+# Scenarios measure, so each worker gets two processors; on fewer than four, one process does it all.
+DEMO_WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 1); [ $$n -ge 4 ] && echo $$((n / 2)) || echo 0)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
@@ -18,7 +20,7 @@ help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
 
 demo: $(VENV)/.demo  ## install, break things on the embedded sandbox, restore a backup: no Kubernetes needed
-	$(BIN)/python -m pytest scenarios/ backups/ --resilience-report $(REPORT)
+	$(BIN)/python -m pytest scenarios/ backups/ -n $(DEMO_WORKERS) --resilience-report $(REPORT)
 
 library: $(VENV)/.demo  ## each scenario and plan of the library once, on the embedded sandbox
 	$(BIN)/python -m pytest scenarios/library backups/library --resilience-report $(REPORT)
@@ -101,7 +103,7 @@ lacking = command -v $(1) >/dev/null || \
   echo "$(1) cannot be had here; install it to run the tests that need it"
 
 $(VENV)/.demo: pyproject.toml $(VENV)/pyvenv.cfg
-	$(BIN)/pip install -q -e .
+	$(BIN)/pip install -q -e '.[parallel]'
 	@touch $@
 
 $(VENV)/.lint: pyproject.toml $(VENV)/pyvenv.cfg

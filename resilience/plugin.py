@@ -129,7 +129,12 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         from resilience.harness import python_tests
 
         python_tests.noted(item, call)
-    return (yield)
+    report = yield
+    if _ours(item.config) and hasattr(item.config, "workerinput"):
+        from resilience.harness.distributed import worker
+
+        worker.attach(item.config, report)
+    return report
 
 
 FIXTURE_NAME = "resilience"
@@ -145,11 +150,20 @@ def pytest_report_collectionfinish(config: pytest.Config, items: Sequence[pytest
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_node_collection_finished(node: Any, ids: Sequence[str]) -> None:
-    """On the controller: no scenario may be handed out to workers."""
-    from resilience.harness import collecting
+def pytest_configure_node(node: Any) -> None:
+    """On the controller of pytest-xdist: what a worker has to know when it begins."""
+    from resilience.harness.distributed import beginning
 
-    collecting.check_distributed(node.config, ids)
+    beginning.prepare(node)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(node: Any, ids: Sequence[str]) -> None:
+    """On the controller: whether and how scenarios are handed out to workers."""
+    if any(name.partition("::")[0].endswith(naming.SUFFIXES) for name in ids):
+        from resilience.harness.distributed import arrival
+
+        arrival.check(node.config, ids)
 
 
 @pytest.hookimpl(trylast=True)

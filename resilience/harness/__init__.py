@@ -19,5 +19,12 @@ SETTINGS: pytest.StashKey[Settings] = pytest.StashKey()
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
 """Set once a scenario or plan was collected, or the fixture requested."""
 
+REFUSAL, SEED = "resilience_refusal", "resilience_seed"
+"""Keys of what a worker of pytest-xdist is given when it begins: why it may not change anything,
+and the seed of the whole session."""
+
+COMMON_SEED: pytest.StashKey[int] = pytest.StashKey()
+"""On the controller of pytest-xdist."""
+
 FIXTURE = "resilience_cluster"
 """The fixtures of every scenario and plan."""

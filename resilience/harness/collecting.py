@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from resilience.harness import SETTINGS, output, python_tests, refusals
+from resilience.harness import REFUSAL, SETTINGS, output, python_tests, refusals
 from resilience.harness.current import session
 from resilience.harness.items import ScenarioFile, ScenarioItem
 from resilience.harness.session import Session
-from resilience.language import load
 from resilience.model.masks import shown
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ def check(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
     for item in ours:
         output.shield(item)
     if config.option.collectonly or config.option.setupplan or hasattr(config, "workerinput"):
-        return  # a worker's items are refused on the controller, and by the fixture
+        return  # checked on the controller: `resilience.harness.distributed.arrival`
     if any(not isinstance(item, ScenarioItem) or item.scenario.mutates for item in ours):
         check_options(config)
     if ours and not config.stash[SETTINGS].dry_run and (text := session(config).refusal()):
@@ -68,27 +67,9 @@ def check_places(config: pytest.Config) -> None:
         raise pytest.UsageError(f"resilience: {error}") from None
 
 
-def check_distributed(config: pytest.Config, ids: Sequence[str]) -> None:
-    """On the controller of pytest-xdist, which sees only ids: read the files again. If other
-    tests are among them, those run, and the fixture refuses each scenario."""
-    settings = config.stash[SETTINGS]
-    if settings.dry_run:
-        return
-    ours, mutating = set[str](), False
-    for name in sorted({id.partition("::")[0] for id in ids}):
-        path = config.rootpath / name
-        if path.suffix in (".yaml", ".yml") and path.exists():
-            loaded = load(path, None, session(config).catalogue, {}, namespace=settings.namespace)
-            ours.add(name)
-            mutating |= any(scenario.mutates for scenario in loaded.scenarios)
-    if mutating:
-        mixed = any(id.partition("::")[0] not in ours for id in ids)
-        check_options(config, distributed=not mixed)
-
-
-def check_options(config: pytest.Config, *, distributed: bool = True) -> None:
+def check_options(config: pytest.Config) -> None:
     """UsageError when these options and a fault conflict."""
-    reasons = list(refusals.reasons(config, distributed=distributed))
+    reasons = list(refusals.reasons(config))
     if reasons:
         raise pytest.UsageError("\n".join(f"resilience: {reason}" for reason in reasons))
 
@@ -113,8 +94,8 @@ def open_cluster(asking: pytest.Session) -> Iterator[HttpCluster]:
 
     config = asking.config
     ours = session(config)
-    if hasattr(config, "workerinput") and not ours.settings.dry_run:
-        pytest.fail("\n".join(refusals.reasons(config)), pytrace=False)
+    if text := getattr(config, "workerinput", {}).get(REFUSAL, ""):
+        pytest.fail(text, pytrace=False)
     if text := ours.refusal():
         pytest.exit(f"resilience: {text}", returncode=pytest.ExitCode.USAGE_ERROR)
     opening = ours.cluster()

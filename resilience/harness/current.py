@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from resilience.harness import SESSION, SETTINGS, output
+from resilience.harness import COMMON_SEED, SEED, SESSION, SETTINGS, output
 from resilience.harness.session import Session
 from resilience.harness.signals import exit_code
 
@@ -16,10 +18,22 @@ def session(config: pytest.Config) -> Session:
         found = config.stash[SESSION] = Session(
             config.stash[SETTINGS],
             tell=lambda line: output.write(config, [line]),
-            terminate=_terminate,
+            terminate=lambda signal: _terminate(config, signal),
+            common_seed=_common_seed(config),
         )
     return found
 
 
-def _terminate(signal: str) -> None:
+def _common_seed(config: pytest.Config) -> int | None:
+    """Of all processes of this run, if pytest-xdist distributes it."""
+    given: Any = getattr(config, "workerinput", {})
+    return given.get(SEED, config.stash.get(COMMON_SEED, None))  # type: ignore[no-any-return]
+
+
+def _terminate(config: pytest.Config, signal: str) -> None:
+    """A worker of pytest-xdist reports why it stops, and the controller ends the session."""
+    if hasattr(config, "workerinput"):
+        running: Any = config.pluginmanager.getplugin("session")
+        running.shouldstop = signal
+        return
     pytest.exit(signal, returncode=exit_code(signal))

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 
 def finish(session: pytest.Session, exitstatus: int) -> None:
-    """Write the reports, set the exit code."""
+    """Write the reports, set the exit code. A worker has sent its results to the controller."""
+    if hasattr(session.config, "workerinput"):
+        return
     ours = session.config.stash[SESSION]
     if (ended := exit_code(ours.signals.interrupted)) is not None:
         session.exitstatus = ended

@@ -8,26 +8,38 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 import pytest
 
 
-def reasons(config: pytest.Config, *, distributed: bool = True) -> Iterator[str]:
-    """Why mutating items may not run with these options; nothing when they may. `distributed`
-    False ignores that there are several workers."""
-    if distributed:
-        yield from _xdist(config)
+def reasons(config: pytest.Config) -> Iterator[str]:
+    """Why mutating items may not run with these options; nothing when they may."""
+    yield from distribution(config)
     yield from _reruns(config)
     yield from _timeout(config)
     yield from _faulthandler(config)
 
 
-def _xdist(config: pytest.Config) -> Iterator[str]:
-    if hasattr(config, "workerinput") or config.getoption("dist", "no") != "no":
+def distribution(config: pytest.Config) -> Iterator[str]:
+    """Ways of distributing tests under which a fault would not be carried out once."""
+    if config.getoption("dist", "no") == "each":
+        yield "--dist each would execute every scenario on each worker; leave it out, or use -n0"
+    if any(not text.startswith(("popen", "execmodel")) for text in _places(config)):
         yield (
-            "-n (pytest-xdist) would break one cluster from several workers at once, and"
-            " xdist_group is no lock; run scenarios in a pytest run of their own, with -n0"
+            "--tx and --px hand tests to other interpreters or hosts, whose undo nobody here can"
+            " wait for; use -n, which starts workers on this machine"
         )
+    if config.getoption("dist", "no") != "no" and not find_spec("cattrs"):
+        yield (
+            "-n needs the package cattrs to bring the results of workers together; install"
+            " pytest-resilience[parallel], or use -n0"
+        )
+
+
+def _places(config: pytest.Config) -> list[str]:
+    specs = [*(config.getoption("tx", None) or ()), *(config.getoption("px", None) or ())]
+    return [spec.partition("*")[2] if spec.partition("*")[0].isdigit() else spec for spec in specs]
 
 
 def _reruns(config: pytest.Config) -> Iterator[str]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from resilience import __version__
 from resilience.config.settings import Settings
+from resilience.harness.sent import Sent
 from resilience.harness.signals import Signals
 from resilience.model.masks import MASKS
 
@@ -41,9 +42,14 @@ class Session:
     """One per pytest session. `tell` shows a line to the user, past pytest's capture."""
 
     def __init__(
-        self, settings: Settings, tell: Callable[[str], None], terminate: Callable[[str], None]
+        self,
+        settings: Settings,
+        tell: Callable[[str], None],
+        terminate: Callable[[str], None],
+        common_seed: int | None = None,
     ) -> None:
         MASKS.clear(settings.public)
+        self._common_seed = common_seed
         self.settings = settings
         self.signals = Signals(tell, terminate)
         self.records: list[RunRecord] = []
@@ -57,6 +63,7 @@ class Session:
         """What dead runs left and could not be undone, in words."""
         self.files: list[str] = []
         """Lines that say where the report lies."""
+        self.sent = Sent()
         self._tell = tell
         self._environment: dict[str, Any] = {}
 
@@ -76,8 +83,8 @@ class Session:
 
     @cached_property
     def seed(self) -> int:
-        """For scenarios that have none of their own."""
-        given = self.settings.seed
+        """For scenarios that have none of their own; `common_seed` is that of all workers."""
+        given = self._common_seed if self.settings.seed is None else self.settings.seed
         return SystemRandom().randrange(2**32) if given is None else given
 
     @property

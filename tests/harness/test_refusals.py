@@ -23,28 +23,17 @@ def refused(result: pytest.RunResult, text: str) -> None:
     assert "passed" not in output
 
 
-def test_xdist_is_refused(run: Run) -> None:
+def test_what_is_refused_without_workers_is_refused_with_them(run: Run) -> None:
     pytest.importorskip("xdist")
-    result = run("-n2")
-    refused(result, "would break one cluster from several workers at once")
-    assert "in a pytest run of their own, with -n0" in result.stderr.str() + result.stdout.str()
-
-
-def test_the_advice_holds_where_the_ini_file_asks_for_workers(
-    pytester: pytest.Pytester, run: Run
-) -> None:
-    pytest.importorskip("xdist")
-    result = run("-o", "addopts=-n2", "-n0", "--resilience-dry-run")
-    result.assert_outcomes(skipped=1)
-    assert run("-o", "addopts=-n2").ret == pytest.ExitCode.USAGE_ERROR
+    refused(run("-n2", "--reruns", "1"), "--reruns would repeat faults")
 
 
 def test_beside_scenarios_other_tests_run_on_workers(pytester: pytest.Pytester, run: Run) -> None:
     pytest.importorskip("xdist")
     pytester.makepyfile("def test_it(): pass")
-    result = run("-n2")
+    result = run("-n2", "--reruns", "1")
     result.assert_outcomes(passed=1, errors=1)
-    assert "in a pytest run of their own, with -n0" in result.stdout.str()
+    assert "--reruns would repeat faults" in result.stdout.str()
 
 
 def test_a_dry_run_may_be_distributed(run: Run) -> None:

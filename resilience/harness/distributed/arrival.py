@@ -1,0 +1,58 @@
+"""On the controller, which sees only ids: read the files again when the first worker knows its
+items, check the options, and decide who executes what."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import pytest
+
+from resilience.engine.plan.plan_scenarios import compiled
+from resilience.harness import SETTINGS, collecting, refusals
+from resilience.harness.current import session
+from resilience.harness.distributed import controller
+from resilience.harness.naming import near
+from resilience.language import load
+from resilience.model.scenario import Scenario
+
+
+def check(config: pytest.Config, ids: Sequence[str]) -> None:
+    """UsageError when scenarios may not run with these options. Beside other tests, those run,
+    and each scenario is refused by its worker, which was told so when it began."""
+    if controller.KNOWN in config.stash:
+        return
+    found = scenarios(config, ids)
+    if not found:
+        return
+    if any(each.mutates for each in found.values()) and not config.stash[SETTINGS].dry_run:
+        if len(found) == len(ids):
+            collecting.check_options(config)
+        elif list(refusals.reasons(config)):
+            return
+    if text := session(config).refusal():
+        raise pytest.UsageError(f"resilience: {text}")
+    collecting.check_targets(session(config))
+    collecting.check_places(config)
+    controller.take_over(config, found)
+
+
+def scenarios(config: pytest.Config, ids: Sequence[str]) -> dict[str, Scenario]:
+    """Those items that are scenarios, or a plan's, by id."""
+    found: dict[str, Scenario] = {}
+    for name in sorted({id.partition("::")[0] for id in ids}):
+        path = config.rootpath / name
+        if path.suffix in (".yaml", ".yml") and path.exists():
+            found |= {f"{name}::{each.id}": each for each in _of_file(config, path)}
+    return {id: found[id] for id in ids if id in found}
+
+
+def _of_file(config: pytest.Config, path: os.PathLike[str]) -> Sequence[Scenario]:
+    from pathlib import Path
+
+    ours = session(config)
+    loaded = load(
+        near(Path(path), config.invocation_params.dir), None, ours.catalogue, os.environ,
+        namespace=ours.settings.namespace,
+    )  # fmt: skip
+    return [*loaded.scenarios, *(one for plan in loaded.plans for one in compiled(plan))]

@@ -1,0 +1,104 @@
+"""The controller's side: who executes what, signals for all workers, one session of all results."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from resilience.harness.current import session
+from resilience.harness.distributed.groups import grouped
+from resilience.harness.signals import ENDING
+from resilience.model.scenario import Scenario
+from resilience.model.step_reach import Reach
+
+if TYPE_CHECKING:
+    from resilience.harness.session import Session
+
+KNOWN: pytest.StashKey[Mapping[tuple[str, str], Scenario]] = pytest.StashKey()
+"""Scenarios of all files, by file and id, once xdist distributes them."""
+
+
+def take_over(config: pytest.Config, found: Mapping[str, Scenario]) -> None:
+    """Let these items, by id, be handed out by groups from now on, and signals reach all workers.
+    A scheduler that is not one of xdist's own is left alone: then only locks keep runs apart."""
+    config.stash[KNOWN] = {(each.place.file, each.id): each for each in found.values()}
+    distributing: Any = config.pluginmanager.getplugin("dsession")
+    _swap(config, distributing, _groups(session(config), found))
+    _forward_signals(config, distributing)
+
+
+def _groups(ours: Session, found: Mapping[str, Scenario]) -> dict[str, str]:
+    """On sandboxes of their own only the scenarios of a plan depend on each other: by the store."""
+    if ours.wants_sandbox:
+        return {item: item.partition("::")[0] for item in found}
+    return grouped(dict(_reaches(ours, found)))
+
+
+def _reaches(ours: Session, found: Mapping[str, Scenario]) -> Iterator[tuple[str, Reach]]:
+    from resilience.engine.plan.scenario_reach import of_scenario
+
+    for item, scenario in found.items():
+        yield item, of_scenario(scenario, ours.namespace(scenario))
+
+
+def _swap(config: pytest.Config, distributing: Any, groups: Mapping[str, str]) -> None:
+    from resilience.harness.distributed.scheduler import GroupScheduling
+
+    before = distributing.sched
+    if not type(before).__module__.startswith("xdist.scheduler"):
+        return
+    after = GroupScheduling(config, distributing.log, groups, config.getoption("dist"))
+    for node in before.nodes:
+        after.add_node(node)
+    distributing.sched = after
+
+
+def _forward_signals(config: pytest.Config, distributing: Any) -> None:
+    """The first signal asks every worker to end its run with the undo; later ones act as before."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, *ENDING)}
+    ours = session(config)
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+        name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+        ours.signals.interrupted = name
+        distributing.shouldstop = f"{name}: workers undo what they changed first"
+        for pid in _pids(distributing):
+            os.kill(pid, signal.SIGTERM)
+
+    for number, handler in before.items():
+        if handler not in (signal.SIG_IGN, None):
+            signal.signal(number, on_signal)
+
+    def restore() -> None:
+        for number, handler in before.items():
+            if handler is not None:
+                signal.signal(number, handler)
+
+    config.add_cleanup(restore)
+
+
+def _pids(distributing: Any) -> Sequence[int]:
+    """Of workers that have not ended; execnet offers no other way to them."""
+    processes = [node.gateway._io.popen for node in distributing._active_nodes]
+    return [each.pid for each in processes if each.poll() is None]
+
+
+def receive(config: pytest.Config, report: Any) -> None:
+    """Add a worker's news to this session."""
+    from resilience.harness.distributed.parcel import parsed
+
+    ours = session(config)
+    parcel = parsed(report.resilience_parcel, config.stash.get(KNOWN, {}))
+    del report.resilience_parcel
+    ours.records = sorted([*ours.records, *parcel.records], key=lambda each: each.started_wall)
+    ours.outcomes |= parcel.outcomes
+    ours.left += parcel.left
+    ours.put_back += parcel.put_back
+    ours.signals.interrupted = ours.signals.interrupted or parcel.interrupted
