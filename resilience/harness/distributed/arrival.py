@@ -19,7 +19,7 @@ from resilience.model.scenario import Scenario
 
 def check(config: pytest.Config, ids: Sequence[str]) -> None:
     """UsageError when scenarios may not run with these options. Beside other tests, those run,
-    and each scenario is refused by its worker, which was told so when it began."""
+    and each scenario is refused by its worker, which got the reasons when it began."""
     if controller.KNOWN in config.stash:
         return
     found = scenarios(config, ids)
