@@ -71,12 +71,12 @@ class FakeClock:
     """Virtual time, starting at 100 s."""
 
     def __init__(
-        self, check: Callable[[], None] = lambda: None, parent: FakeClock | None = None
+        self, check: Callable[[], object] = lambda: None, parent: FakeClock | None = None
     ) -> None:
         self._check = check
         self._shared: FakeClock = parent or self
         self.now = 100.0
-        self._queue: list[tuple[float, int, Callable[[], None]]] = []
+        self._queue: list[tuple[float, int, Callable[[], object]]] = []
         self._ids = itertools.count()
         self._lock = RLock()
 
@@ -88,7 +88,7 @@ class FakeClock:
 
     def poke(self) -> None: ...
 
-    def checking(self, check: Callable[[], None]) -> FakeClock:
+    def checking(self, check: Callable[[], object]) -> FakeClock:
         return FakeClock(check, self._shared)
 
     def tick(self) -> None:
@@ -98,11 +98,11 @@ class FakeClock:
     def wait(self, seconds: float) -> None:
         self.until(lambda: False, self.monotonic() + seconds)
 
-    def at(self, moment: float, what: Callable[[], None]) -> None:
+    def at(self, moment: float, what: Callable[[], object]) -> None:
         with self._shared._lock:
             heapq.heappush(self._shared._queue, (moment, next(self._shared._ids), what))
 
-    def after(self, seconds: float, what: Callable[[], None]) -> None:
+    def after(self, seconds: float, what: Callable[[], object]) -> None:
         self.at(self.monotonic() + seconds, what)
 
     def until(self, holds: Callable[[], bool], deadline: float) -> bool:
@@ -140,7 +140,7 @@ class FakeView:
     def by_uid(self, uid: str) -> Object | None:
         return next((o for o in self.objects() if o["metadata"]["uid"] == uid), None)
 
-    def subscribe(self, listener: Callable[[WatchEvent], None]) -> Callable[[], None]:
+    def subscribe(self, listener: Callable[[WatchEvent], None]) -> Callable[[], object]:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
