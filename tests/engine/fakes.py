@@ -71,7 +71,7 @@ class FakeClock:
     """Virtual time, starting at 100 s."""
 
     def __init__(
-        self, check: Callable[[], object] = lambda: None, parent: FakeClock | None = None
+        self, check: Callable[[], None] = lambda: None, parent: FakeClock | None = None
     ) -> None:
         self._check = check
         self._shared: FakeClock = parent or self
@@ -88,7 +88,7 @@ class FakeClock:
 
     def poke(self) -> None: ...
 
-    def checking(self, check: Callable[[], object]) -> FakeClock:
+    def checking(self, check: Callable[[], None]) -> FakeClock:
         return FakeClock(check, self._shared)
 
     def tick(self) -> None:
@@ -140,7 +140,7 @@ class FakeView:
     def by_uid(self, uid: str) -> Object | None:
         return next((o for o in self.objects() if o["metadata"]["uid"] == uid), None)
 
-    def subscribe(self, listener: Callable[[WatchEvent], None]) -> Callable[[], object]:
+    def subscribe(self, listener: Callable[[WatchEvent], None]) -> Callable[[], None]:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
