@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from resilience import __version__
 from resilience.config.settings import Settings
-from resilience.harness.sent import Sent
+from resilience.harness.distributed.sent import Sent
 from resilience.harness.signals import Signals
 from resilience.model.masks import MASKS
 

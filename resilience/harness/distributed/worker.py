@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from resilience.harness import SESSION
 from resilience.harness.distributed.parcel import Parcel, text
-from resilience.harness.sent import Sent
+from resilience.harness.distributed.sent import Sent
 
 if TYPE_CHECKING:
     import pytest
