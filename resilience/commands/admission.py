@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resilience.commands import CommandError
+from resilience.commands.saying import warn
 from resilience.model.step_reach import Reach
 from resilience.verbs.context import Refused
 
@@ -58,7 +59,7 @@ def _locked(cluster: HttpCluster, agreed: Consent, title: str) -> Iterator[HttpC
     who = holder(new_id(time.time()))
     try:
         ensure_namespace(own, journal)
-        locks = Locks(own, journal, names(agreed.reach), who, RealClock())
+        locks = Locks(own, journal, names(agreed.reach), who, RealClock(), warn)
         locks.acquire(given.lock_wait)
     except Refused as problem:
         raise CommandError(f"{problem}\n{title}: nothing was touched") from problem

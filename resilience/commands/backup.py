@@ -12,7 +12,7 @@ from pathlib import Path
 
 from resilience.backup.format.errors import BackupError
 from resilience.backup.plans.runbook import runbook
-from resilience.commands import CommandError, backup_create, backup_keep, backup_look
+from resilience.commands import CommandError, backup_create, backup_keep, backup_look, progress
 from resilience.commands.backup_means import plan_in
 from resilience.commands.backup_restore import bring_back
 from resilience.commands.saying import say
@@ -24,7 +24,8 @@ def carry_out(name: str, options: argparse.Namespace) -> int:
     try:
         if hasattr(options, "store"):
             options.store = located(options.store, required=name not in _OWN_STORE)
-        return ACTS[name](options)
+        with progress.shown():
+            return ACTS[name](options)
     except BackupError as problem:
         raise CommandError(str(problem)) from problem
 

@@ -14,8 +14,10 @@ from threading import Event, Thread
 from typing import IO, Any, Protocol
 
 from resilience.model.masks import shown
+from resilience.model.progress import listening
 from resilience.model.timeline import Entry, What
 from resilience.model.words import percent
+from resilience.report.how_far import Tasks
 
 SETTLING = "settling"
 """The step that is shown between the end of `when` and the end of measuring."""
@@ -43,6 +45,8 @@ class Live:
         self._probes: list[Measuring] = []
         self._settled = 0.0
         self.step = ""
+        self.tasks = Tasks()
+        """Long pieces of work within a step."""
 
     def restart(self) -> None:
         """The next entries belong to another run."""
@@ -76,7 +80,12 @@ class Live:
             left = self._settled - now
             step += f", {left:.0f}s left" if left > 0 else ", until every victim is gone"
         shares = [f"{probe.name} {so_far(*probe.progress())}" for probe in self._probes]
-        return shown("   ".join([step, *shares]))
+        return shown("   ".join([step, *shares, *self.tasks.lines(older=0.5)]))
+
+    def tell(self, text: str) -> None:
+        """How far a task is, beside the entries."""
+        with suppress(OSError):
+            self._out(shown(f"{'':>11}{text}"))
 
 
 def tells(entry: Entry) -> bool:
@@ -104,7 +113,9 @@ def so_far(planned: int, good: int) -> str:
 @contextmanager
 def plain(out: Callable[[str], None]) -> Iterator[Live]:
     """Lines only."""
-    yield Live(out)
+    live = Live(out)
+    with live.tasks.told(live.tell):
+        yield live
 
 
 @contextmanager
@@ -131,7 +142,8 @@ def animated(stream: IO[str]) -> Iterator[Live]:
         artist = Thread(target=draw, daemon=True, name="resilience-live")
         artist.start()
         try:
-            yield live
+            with listening(live.tasks):
+                yield live
         finally:
             over.set()
             artist.join()

@@ -21,6 +21,7 @@ from resilience.backup.format.archive import VERSION_ENTRY, Exact, entries
 from resilience.backup.format.coverage import unaccepted
 from resilience.backup.format.errors import BadArchive, Missing, Tampered
 from resilience.backup.format.manifest import Manifest
+from resilience.model.progress import Done, track
 
 MOST = 100
 
@@ -69,14 +70,17 @@ def verify(snapshot: Snapshot, *, trusted: str = "") -> Verification:
         return result
     result.signed_by = manifest.signer
     result.opened = not manifest.encryption or bool(snapshot.identities)
-    for finding in _findings(snapshot, manifest, result):
-        result.findings.append(finding)
-        if len(result.findings) >= MOST:
-            break
+    with track(f"verify {snapshot.name}", total=manifest.objects) as done:
+        for finding in _findings(snapshot, manifest, result, done):
+            result.findings.append(finding)
+            if len(result.findings) >= MOST:
+                break
     return result
 
 
-def _findings(snapshot: Snapshot, manifest: Manifest, result: Verification) -> Iterator[str]:
+def _findings(
+    snapshot: Snapshot, manifest: Manifest, result: Verification, done: Done
+) -> Iterator[str]:
     archive = layout.archive(manifest.name)
     if manifest.encryption:
         archive = layout.sealed(archive)
@@ -89,7 +93,7 @@ def _findings(snapshot: Snapshot, manifest: Manifest, result: Verification) -> I
         if not result.findings:
             yield from elsewhere(snapshot)
         return
-    yield from _archive(snapshot, manifest, archive, result)
+    yield from _archive(snapshot, manifest, archive, result, done)
     if not result.findings:
         yield from elsewhere(snapshot)
         yield from _places(snapshot, manifest)
@@ -135,11 +139,11 @@ def _places(snapshot: Snapshot, manifest: Manifest) -> Iterator[str]:
 
 
 def _archive(
-    snapshot: Snapshot, manifest: Manifest, key: str, result: Verification
+    snapshot: Snapshot, manifest: Manifest, key: str, result: Verification, done: Done
 ) -> Iterator[str]:
     """File hash and object hashes in one pass."""
     try:
-        if flaw := _flaw(snapshot, key, result):
+        if flaw := _flaw(snapshot, key, result, done):
             yield from _objects(snapshot, result)
             yield flaw
             return
@@ -153,15 +157,15 @@ def _archive(
         )
 
 
-def _flaw(snapshot: Snapshot, key: str, result: Verification) -> str:
+def _flaw(snapshot: Snapshot, key: str, result: Verification, done: Done) -> str:
     try:
-        exact = _exactly(snapshot, result)
+        exact = _exactly(snapshot, result, done)
     except Tampered as problem:
         return str(problem)
     return "" if exact else f"{key} is not the archive that was written"
 
 
-def _exactly(snapshot: Snapshot, result: Verification) -> bool:
+def _exactly(snapshot: Snapshot, result: Verification, done: Done) -> bool:
     """For an intact snapshot: fast, without details about differences."""
     archive = Exact(snapshot.archive())
     if not archive.begins():
@@ -172,6 +176,7 @@ def _exactly(snapshot: Snapshot, result: Verification) -> bool:
             return False
         result.objects += 1
         result.bytes += line.size
+        done(1)
     return archive.ends()
 
 

@@ -106,10 +106,12 @@ class ClusterExec:
 
 
 class Counted:
-    """Counts and hashes on the local side of the stream."""
+    """Counts and hashes on the local side of the stream; `told` hears of each part's size."""
 
-    def __init__(self, sink: Callable[[bytes], object]) -> None:
-        self._sink = sink
+    def __init__(
+        self, sink: Callable[[bytes], object], told: Callable[[int], object] = lambda size: None
+    ) -> None:
+        self._sink, self._told = sink, told
         self._hash = hashlib.sha256()
         self.bytes = 0
 
@@ -118,6 +120,7 @@ class Counted:
         self._hash.update(data)
         self.bytes += len(data)
         self._sink(data)
+        self._told(len(data))
 
     @property
     def sha256(self) -> str:

@@ -43,6 +43,7 @@ from resilience.cluster.interface import PODS, Cluster, Object
 from resilience.cluster.stand_in import NOBODY, StandIn
 from resilience.kube import objects
 from resilience.model.inside import Volumes
+from resilience.model.progress import Done, track
 
 _WITHIN = 120.0
 _PAUSE = 0.25
@@ -76,7 +77,12 @@ class TarVolumes:
         bound = [(namespace, claim) for namespace, claim, volume in claims if volume]
         for namespace in sorted({namespace for namespace, _ in bound}):
             stand_ins.sweep(namespace)
-        return [record for each in bound for record in self._both(files, stand_ins, *each)]
+        records: list[VolumeRecord] = []
+        with track("save volumes", total=len(bound), unit="volume") as done:
+            for each in bound:
+                records += self._both(files, stand_ins, *each)
+                done(1)
+        return records
 
     def _both(
         self, files: Files, stand_ins: StandIns, namespace: str, claim: str
@@ -101,8 +107,8 @@ class TarVolumes:
         key = layout.volume(self.name, namespace, claim)
         what = f"volume {namespace}/{claim}"
         with self.mounted(namespace, mounted, writing=False) as pod:
-            with files.data(key) as write:
-                counted = Counted(write)
+            with files.data(key) as write, track(f"save {what}", unit="byte") as done:
+                counted = Counted(write, done)
                 ended = self._agent(namespace, pod, "save", stdout=counted.write)
                 footer = proven(what, ended, counted)
                 if footer.warnings and self.wanted.changing == "fail":
@@ -196,7 +202,12 @@ class TarVolumes:
 
     def fill(self, snapshot: Snapshot, decisions: Sequence[Decision]) -> list[str]:
         """For `RestoreRequest.volumes`: as decided; a line for each volume."""
-        return [self._carried_out(snapshot, each) for each in decisions]
+        told: list[str] = []
+        with track("fill volumes", total=len(decisions), unit="volume") as done:
+            for each in decisions:
+                told.append(self._carried_out(snapshot, each))
+                done(1)
+        return told
 
     def _carried_out(self, snapshot: Snapshot, decision: Decision) -> str:
         if decision.act not in (Act.FILL, Act.REFILL):
@@ -214,9 +225,11 @@ class TarVolumes:
                 raise VolumeFailed(f"volume {decision.title}: {decision.why}")
             # Only now: a resumed restore empties what bears this mark.
             self._mark(namespace, record.claim, {FILLING: self.name})
-            warned = self._load(
-                snapshot, record, namespace, pod, empty_first=decision.act is Act.REFILL
-            )
+            title = f"fill volume {decision.title}"
+            with track(title, total=record.bytes, unit="byte") as done:
+                warned = self._load(
+                    snapshot, record, namespace, pod, done, empty_first=decision.act is Act.REFILL
+                )
         self._mark(namespace, record.claim, {FILLED: self.name, FILLING: None})
         told = f"; warning: {'; '.join(warned)}" if warned else ""
         return f"{decision}: {record.bytes} bytes, tree {record.tree}{told}"
@@ -239,13 +252,14 @@ class TarVolumes:
         record: VolumeRecord,
         namespace: str,
         pod: str,
+        done: Done,
         *,
         empty_first: bool,
     ) -> Sequence[str]:
         """Into an empty volume, or one that is emptied. The helper reads the disk back and holds it
         against the stream; returns what it warns of."""
         what = f"volume {namespace}/{record.claim}"
-        sent = Counted(lambda data: None)
+        sent = Counted(lambda data: None, done)
 
         wrong: list[Tampered] = []
 

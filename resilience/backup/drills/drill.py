@@ -56,6 +56,7 @@ from resilience.backup.restore.restore import RestoreRequest, restore
 from resilience.cluster.errors import ClusterError
 from resilience.cluster.interface import PODS, Cluster, Object
 from resilience.cluster.stand_in import StandIn
+from resilience.model.progress import track
 from resilience.model.scenario import Plan
 from resilience.model.values import Duration
 from resilience.model.verdict import Figure, Finding, Result, Unit
@@ -189,7 +190,8 @@ class _Drill:
     def _timed(self, part: str) -> Iterator[None]:
         began = self._clock.monotonic()
         try:
-            yield
+            with track(f"drill: {part}", unit=""):
+                yield
         finally:
             spent = self._report.seconds.get(part, 0.0)
             self._report.seconds[part] = spent + self._clock.monotonic() - began

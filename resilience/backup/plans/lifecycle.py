@@ -40,6 +40,7 @@ from resilience.backup.take.scope import Scope
 from resilience.backup.take.snapshot import Request, cluster_uid, create
 from resilience.cluster.interface import Cluster
 from resilience.kube.cron import Cron
+from resilience.model.progress import track
 from resilience.model.scenario import Plan
 from resilience.model.words import many
 
@@ -355,10 +356,13 @@ def copy(source: Store, target: Store, name: str, *, clock: Clock) -> int:
     keys = [entry.key for entry in snapshot.listed.entries if entry.key != snapshot.listed.marker]
     total = copied(snapshot, target, clock)
     files = {each.key: each for each in snapshot.manifest.files} if snapshot.manifest else {}
-    for key in (*keys, snapshot.listed.marker):
-        written = files.get(key)
-        with target.upload(key) as upload:
-            for chunk in held_against(source, written) if written else source.stream(key):
-                upload.write(chunk)
-            total += upload.commit().size
+    whole = sum(entry.size for entry in snapshot.listed.entries)
+    with track(f"copy {name}", total=whole, unit="byte") as done:
+        for key in (*keys, snapshot.listed.marker):
+            written = files.get(key)
+            with target.upload(key) as upload:
+                for chunk in held_against(source, written) if written else source.stream(key):
+                    upload.write(chunk)
+                    done(len(chunk))
+                total += upload.commit().size
     return total

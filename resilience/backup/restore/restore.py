@@ -46,6 +46,7 @@ from resilience.backup.restore.writing import WEBHOOK, Existing, ObjectWriter, W
 from resilience.cluster.errors import ClusterError, Forbidden, NotFound
 from resilience.cluster.interface import NAMESPACES, Cluster, Object, Resource
 from resilience.kube import objects
+from resilience.model.progress import Done, nobody, track
 
 Adjust = Callable[[Object], str | Mapping[str, list[str]]]
 """Changes an object further: returns a reason to leave it out, or the pointers it touched by rule
@@ -148,6 +149,7 @@ class _Restore:
         self, request: RestoreRequest, snapshot: Snapshot, cluster: Cluster, clock: Clock
     ) -> None:
         self._request, self._snapshot, self._clock = request, snapshot, clock
+        self._tell: Done = nobody
         self._cluster = cluster
         self._kinds = Kinds(cluster, clock)
         self._report = RestoreReport(request.name, snapshot.name)
@@ -313,6 +315,14 @@ class _Restore:
         return (each.name for each in names if each.resource == crds)
 
     def _walk(self, act: Act, wanted: Callable[[Stage], bool] = lambda stage: True) -> None:
+        what = "ask about objects" if self._asking else "restore objects"
+        noted = len(self._report.items)
+        with track(what, total=self._snapshot.contents.count) as self._tell:
+            self._tell(noted)  # what an earlier walk has done
+            self._walk_through(act, wanted)
+        self._tell = nobody
+
+    def _walk_through(self, act: Act, wanted: Callable[[Stage], bool]) -> None:
         with ThreadPoolExecutor(self._request.workers, "resilience-restore") as workers:
             for stages in self._passes.readings:
                 crew = Crew(workers, self._request.workers, self._done)
@@ -508,6 +518,7 @@ class _Restore:
         self, kind: str, obj: Object, written: Written, rewrites: Mapping[str, list[str]]
     ) -> None:
         metadata = obj["metadata"]
+        self._tell(1)
         self._report.items.append(
             Item(
                 kind,

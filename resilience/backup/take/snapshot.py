@@ -34,6 +34,7 @@ from resilience.backup.take.recheck import Recheck
 from resilience.backup.take.scope import Scope
 from resilience.cluster.errors import ApiError
 from resilience.cluster.interface import NAMESPACES, Cluster, Object, Resource
+from resilience.model.progress import track
 
 _MOST_WARNINGS = 500
 """The manifest is of bounded size, whatever a cluster holds."""
@@ -141,10 +142,13 @@ class _Making:
             with Stage(compressor.add) as stage:
                 writer = Writer(stage.put)
 
-                def take(resource: Resource, item: Object) -> None:
-                    self._take(resource, item, writer, lines)
+                with track("read objects") as done:
 
-                found = collect(self._cluster, self._request.scope, take, clock=self._clock)
+                    def take(resource: Resource, item: Object) -> None:
+                        self._take(resource, item, writer, lines)
+                        done(1)
+
+                    found = collect(self._cluster, self._request.scope, take, clock=self._clock)
                 writer.close()
                 stage.close()
             compressor.close()

@@ -1,0 +1,112 @@
+"""How far long pieces of work are, in words: `copy x: 1.2 GB of 5 GB, 120 MB/s, 32s left`.
+
+`Tasks` listens (`resilience.model.progress`) and says so every ten seconds, by a thread of its own,
+so that a task that stands still says it too. What takes less time says nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from resilience.model.progress import Done, Task, listening
+from resilience.model.words import many, span
+
+EVERY = 10.0
+"""Seconds between two lines of a task."""
+
+_SIZES = ("B", "kB", "MB", "GB", "TB")
+
+
+@dataclass(slots=True)
+class _Running:
+    task: Task
+    began: float
+    done: int = 0
+
+
+class Tasks:
+    """Those that are under way. Safe to call from any thread."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._running: list[_Running] = []
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def __call__(self, task: Task) -> Iterator[Done]:
+        """A `Listener`."""
+        mine = _Running(task, self._clock())
+
+        def done(count: int) -> None:
+            with self._lock:
+                mine.done += count
+
+        with self._lock:
+            self._running.append(mine)
+        try:
+            yield done
+        finally:
+            with self._lock:
+                self._running.remove(mine)
+
+    def lines(self, older: float = 0.0) -> list[str]:
+        """One for each task that has run for at least `older` seconds."""
+        now = self._clock()
+        with self._lock:
+            return [line(each.task, each.done, now - each.began) for each in self._running
+                    if now - each.began >= older]  # fmt: skip
+
+    @contextmanager
+    def told(self, say: Callable[[str], None], every: float = EVERY) -> Iterator[None]:
+        """In the block: listen, and say a line for each task every so many seconds."""
+        over = threading.Event()
+
+        def speak() -> None:
+            while not over.wait(every):
+                for text in self.lines(every * 0.9):
+                    say(text)
+
+        speaker = threading.Thread(target=speak, daemon=True, name="resilience-progress")
+        speaker.start()
+        try:
+            with listening(self):
+                yield
+        finally:
+            over.set()
+            speaker.join()
+
+
+def line(task: Task, done: int, seconds: float) -> str:
+    """What, how much of how much, at which rate, and how long still."""
+    if not task.unit:
+        return f"{task.what}, for {span(seconds)}"
+    parts = [f"{task.what}: {_amounts(task, done)}"]
+    rate = done / seconds if seconds > 0 else 0.0
+    if rate:
+        parts.append(f"{_size(rate)}/s" if task.unit == "byte" else f"{rate:.3g}/s")
+    if rate and task.total is not None:
+        parts.append(f"{span(round(max(0.0, task.total - done) / rate, 0))} left")
+    else:
+        parts.append(f"for {span(seconds)}")
+    return ", ".join(parts)
+
+
+def _amounts(task: Task, done: int) -> str:
+    if task.unit == "byte":
+        return _size(done) + (f" of {_size(task.total)}" if task.total is not None else "")
+    if task.total is None:
+        return many(done, task.unit)
+    return f"{done:,} of {many(task.total, task.unit)}"
+
+
+def _size(count: float) -> str:
+    value = float(count)
+    for unit in _SIZES:
+        if value < 1000 or unit == _SIZES[-1]:
+            break
+        value /= 1000
+    return f"{value:.3g} {unit}"

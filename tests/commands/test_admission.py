@@ -1,0 +1,33 @@
+"""A command that has to wait for a lock says whom it waits for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from resilience.commands import CommandError, admission
+from resilience.engine.guard import consent, locks
+from resilience.model.step_reach import Reach
+from resilience.verbs.context import Refused
+
+
+def test_a_lock_wait_says_whom_it_waits_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def acquire(self: locks.Locks, within: float, known_dead: Any = ()) -> None:
+        self._tell("waiting for namespace-shop, held by run 1 of mary@host")
+        raise Refused("namespace-shop is held by run 1 of mary@host")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(locks.Locks, "acquire", acquire)
+    monkeypatch.setattr(locks, "ensure_namespace", lambda cluster, namespace: None)
+    monkeypatch.setattr(consent, "books", lambda cluster, namespace: cluster)
+    agreed: Any = SimpleNamespace(reach=Reach(namespaces=frozenset({"shop"})))
+    cluster: Any = None
+    with pytest.raises(CommandError, match="held by run 1 of mary@host"):
+        with admission._locked(cluster, agreed, "restore one"):
+            raise AssertionError("the lock was never taken")
+    assert "waiting for namespace-shop, held by run 1 of mary@host" in capsys.readouterr().err
