@@ -34,7 +34,7 @@ lint: $(VENV)/.lint  ## types and style
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-zoo: $(VENV)/.test  ## five services that hold and six that must fail, ten times each
+zoo: $(VENV)/.test  ## 48 services, each with one known defect or none, ten times: the confusion matrix
 	$(BIN)/python -m pytest tests/zoo --zoo-rounds 10
 
 ledger: $(VENV)/.test  ## the ledger's store, right and wrong in five ways, fifty times each
@@ -82,6 +82,7 @@ matrix: $(VENV)/.test  ## the plugin's tests on each supported pytest
 docs: $(VENV)/.test  ## regenerate the reference and the schemas from the code
 	$(BIN)/python -m resilience.reference.verbs_reference docs/reference scenarios backups
 	$(BIN)/python -m resilience.reference.options_reference docs/reference
+	$(BIN)/python -m tests.zoo.pages docs/zoo
 
 clean:  ## remove what the targets above made
 	rm -rf $(VENV) $(REPORT) build .pytest_cache .mypy_cache .ruff_cache .hypothesis

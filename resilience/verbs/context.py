@@ -62,6 +62,12 @@ class ChangedSince(ActionFailed):
     """
 
 
+class InUse(ActionFailed):
+    """What an undo deleted is kept while something uses it that a later undo removes: it is tried
+    again after the others.
+    """
+
+
 class NothingToDo(ActionFailed):
     """An action that would have changed nothing (no victims, or already in that state): never a
     pass.
@@ -207,6 +213,10 @@ class UndoContext(Protocol):
         """Whether this run, or a file on this machine, recorded the data. Otherwise the cluster's
         journal alone says so, and others may write that: an undo then touches nothing outside of
         the cluster and uses no value of the environment."""
+
+    @property
+    def last(self) -> bool:
+        """Whether no other undo follows: what is in use now will not be freed by one."""
 
     def keep(self, uid: str) -> None:
         """Note that the object has changes of someone else: the undo of its creation must not

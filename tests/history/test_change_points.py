@@ -42,6 +42,12 @@ def test_a_few_wild_values_are_no_change() -> None:
     assert changes([1.0, 1.1, 0.9, 1.0, 50.0] * 12) == []
 
 
+def test_a_spike_alone_is_no_change_and_steps_close_together_are_one() -> None:
+    assert changes([100.0] * 20 + [300.0] + [100.0] * 20) == []
+    found = changes([100.0] * 20 + [130.0] * 2 + [150.0] * 20)
+    assert [each.after for each in found] == [150.0]
+
+
 def test_from_zero_on() -> None:
     [found] = changes([0.0] * 20 + [1.0] * 20)
     assert (found.at, found.before, found.after, found.ratio) == (20, 0.0, 1.0, float("inf"))

@@ -31,7 +31,8 @@ def test_the_first_failing_run_of_the_present_row(
 @pytest.mark.parametrize(
     ("letters", "flaky"),
     [("pppppppp", False), ("ppppffff", False), ("pfpfpp", True), ("ppfpp", False),
-     ("pfp" + "p" * 20, False), ("pnpnpnpn", False)],
+     ("pfp" + "p" * 20, False), ("pnpnpnpn", False), ("pf" + "f" * 6, False), ("p" * 30, False),
+     ("pfpfpffffffffffffffffffffff", False)],
 )  # fmt: skip
 def test_flaky_is_what_changes_its_mind(letters: str, flaky: bool) -> None:
     [found] = histories(outcomes(letters))

@@ -30,13 +30,20 @@ class Names(HTMLParser):
         super().__init__()
         self.tags: list[str] = []
         self.links: list[str] = []
+        self.handlers: list[str] = []
+        self.titles: list[str] = []
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
+        self.handlers += [name for name, _ in attrs if name.startswith("on")]
         self.links += [
             value or "" for name, value in attrs if name in ("href", "src", "xlink:href")
         ]
+
+    def handle_data(self, data: str) -> None:
+        if self.tags and self.tags[-1] == "h2":
+            self.titles.append(data)
 
 
 def page(*records: RunRecord) -> str:
@@ -78,6 +85,33 @@ def test_text_of_the_cluster_is_escaped_everywhere() -> None:
     assert Names(text).tags.count("script") == 1
     assert text.count("&lt;script&gt;") > 10
     assert "<script>" not in markdown(document([nasty], 0.0)).replace(f"\n{NASTY}\n", "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"><img src=x onerror=alert(1)>',
+        "'><svg onload=alert(1)>",
+        '<span style="font-size: 2em">big</span>',
+        "</title></style></script><script>alert(1)</script>",
+        "{{ 7 * 7 }} ${7 * 7}",
+        "<!-- ]]> --> &lt;b&gt;",
+    ],
+)
+def test_what_broke_reports_of_others_is_shown_as_it_is_written(text: str) -> None:
+    """Titles with markup, also in attributes: the search's words, labels of charts, tooltips."""
+    made = record()
+    nasty = dataclasses.replace(
+        made,
+        scenario=dataclasses.replace(made.scenario, title=text, id=text, tags=(text,)),
+        probes=[dataclasses.replace(made.probes[0], name=text)],
+    )
+    found = page(nasty, made)
+    names = Names(found)
+    assert names.tags.count("script") == 1
+    assert "img" not in names.tags
+    assert names.titles.count(text) == 1
+    assert not names.handlers
 
 
 def test_the_chart_is_well_formed_xml() -> None:

@@ -19,6 +19,16 @@ _CASCADE = frozenset({"foregroundDeletion", "orphan", "kubernetes"})
 """Finalizers that only wait for something else."""
 
 
+_IN_USE = frozenset({"kubernetes.io/pvc-protection", "kubernetes.io/pv-protection"})
+"""Finalizers that a controller removes once nobody uses the object: a Pod a claim, a claim a
+volume (k8s.io/kubernetes/pkg/volume/util, `finalizer.go`)."""
+
+
+def in_use(obj: Object) -> str:
+    """The finalizer that waits for the object's users, "" for none."""
+    return next((name for name in _finalizers(obj) if name in _IN_USE), "")
+
+
 def of(cluster: Cluster, resource: Resource, obj: Object) -> list[str]:
     """What holds it, in words; never empty."""
     try:

@@ -20,7 +20,7 @@ from resilience.actions.undo.reverting import described
 from resilience.cluster.errors import Conflict, NotFound
 from resilience.cluster.interface import NAMESPACES, Object, Resource
 from resilience.kube import objects
-from resilience.verbs.context import ActionFailed, ChangedSince, UndoContext
+from resilience.verbs.context import ActionFailed, ChangedSince, InUse, UndoContext
 
 FIRST_LOOK, LAST_LOOK = 0.03, 0.5
 """Seconds between two looks whether a deleted object is gone: a twentieth of the time waited so
@@ -95,8 +95,10 @@ def _require_unchanged(
 def wait_until_gone(resource: Resource, obj: Object, context: UndoContext) -> None:
     """Return once it is gone; ActionFailed says what holds it."""
     began = context.clock.monotonic()
-    while _is_there(resource, obj, context):
+    while there := _is_there(resource, obj, context):
         waited = context.clock.monotonic() - began
+        if not context.last and (used := finalizers.in_use(there)):
+            raise InUse(f"{resource.kind} {objects.title(obj)} is in use ({used})")
         pause = min(LAST_LOOK, max(FIRST_LOOK, waited / 20))
         stuck = finalizers.stuck(context.cluster, resource, obj) if waited > PATIENCE else []
         if stuck or began + waited + pause > context.deadline:
@@ -106,12 +108,12 @@ def wait_until_gone(resource: Resource, obj: Object, context: UndoContext) -> No
         context.clock.wait(pause)
 
 
-def _is_there(resource: Resource, obj: Object, context: UndoContext) -> bool:
+def _is_there(resource: Resource, obj: Object, context: UndoContext) -> Object | None:
     try:
         now = context.cluster.get(resource, objects.name(obj), objects.namespace(obj))
     except NotFound:
-        return False
-    return objects.uid(now) == objects.uid(obj)
+        return None
+    return now if objects.uid(now) == objects.uid(obj) else None
 
 
 def _is_ours(obj: Object, data: Mapping[str, Any]) -> bool:

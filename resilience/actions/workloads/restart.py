@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from resilience.actions.pods.members import pods_of
 from resilience.actions.shared.workload import RESOURCES, only, read
-from resilience.actions.workloads import conflicts
+from resilience.actions.workloads import conflicts, new_pods
 from resilience.cluster.interface import PODS, REPLICASETS, Object
 from resilience.kube import objects
 from resilience.model.values import Reference
@@ -75,7 +75,7 @@ def _prove(restart: Restart, workload: Object, old: set[str], context: ActionCon
         kept = [view.by_uid(uid) for uid in old]
         return bool(new()) or any(pod is None or objects.is_terminating(pod) for pod in kept)
 
-    if not context.clock.until(begun, context.deadline):
+    if not new_pods.shown(restart.workload, begun, context):
         raise ActionFailed(
             f"{restart.workload} was changed, but within {context.step.within} no Pod of it was "
             "created or deleted; its controller may be stopped, or a quota may forbid new Pods"

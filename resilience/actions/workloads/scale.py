@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from resilience.actions.pods.members import pods_of
 from resilience.actions.shared.workload import RESOURCES, only, read
 from resilience.actions.undo import reverting
-from resilience.actions.workloads import conflicts
+from resilience.actions.workloads import conflicts, new_pods
 from resilience.cluster.interface import PODS, REPLICASETS, Object
 from resilience.kube import objects
 from resilience.model.values import Reference
@@ -66,7 +66,7 @@ def _prove(scale: Scale, workload: Object, context: ActionContext) -> None:
         return [pod for pod in pods_of(workload, context)
                 if not objects.is_terminating(pod) and not objects.is_finished(pod)]  # fmt: skip
 
-    if not context.clock.until(lambda: len(living()) == scale.replicas, context.deadline):
+    if not new_pods.shown(scale.workload, lambda: len(living()) == scale.replicas, context):
         raise ActionFailed(
             f"{scale.workload} was scaled to {scale.replicas}, but within {context.step.within} "
             f"it had {many(len(living()), 'Pod')}; a quota or an autoscaler may prevent it"

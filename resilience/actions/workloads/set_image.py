@@ -12,7 +12,7 @@ from typing import Any, cast
 from resilience.actions.pods.members import pods_of
 from resilience.actions.shared.workload import RESOURCES, only, read
 from resilience.actions.undo import reverting
-from resilience.actions.workloads import conflicts
+from resilience.actions.workloads import conflicts, new_pods
 from resilience.cluster.interface import PODS, REPLICASETS, Object
 from resilience.kube import objects
 from resilience.model.values import Reference
@@ -60,7 +60,7 @@ def run(chosen: SetImage, context: ActionContext) -> None:
     def rolled() -> list[Object]:
         return [pod for pod in pods_of(workload, context) if chosen.image in _images(pod)]
 
-    if not context.clock.until(lambda: bool(rolled()), context.deadline):
+    if not new_pods.shown(chosen.workload, lambda: bool(rolled()), context):
         raise ActionFailed(f"{chosen.workload} has the new image, but within "
                            f"{context.step.within} no Pod with it was created")  # fmt: skip
     context.proof(f"{objects.title(rolled()[0])} has the image {chosen.image}",

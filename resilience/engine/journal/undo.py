@@ -30,7 +30,7 @@ from resilience.engine.journal.undo_context import Undoing
 from resilience.model.timeline import What
 from resilience.model.values import RunId
 from resilience.model.verb import Verb
-from resilience.verbs.context import ActionFailed, ChangedSince
+from resilience.verbs.context import ActionFailed, ChangedSince, InUse
 
 RETRY_EVERY = 1.0
 """Seconds between two tries of one undo."""
@@ -56,19 +56,33 @@ class Putback:
     """uids of objects that someone else changed since."""
 
     def all(self) -> list[str]:
-        """Undo everything pending; returns what could not be undone, in words."""
-        left = [
-            f"{undo.text}: {failure}"
-            for undo in self.journal.pending()
-            if (failure := self._one(undo))
-        ]
+        """Undo everything pending; returns what could not be undone, in words. What is in use by
+        what a later undo removes is waited for at the end: a claim that a manifest names after the
+        Pods that mount it."""
+        left: list[str] = []
+        pending = list(self.journal.pending())
+        later: list[Undo] = []
+        for number, undo in enumerate(pending, 1):
+            last = number == len(pending) and not later
+            try:
+                left += self._told(undo, last=last)
+            except InUse:
+                later.append(undo)
+        for undo in later:
+            left += self._told(undo, last=True)
         return left
 
-    def _one(self, undo: Undo) -> str:
+    def _told(self, undo: Undo, *, last: bool) -> list[str]:
+        failure = self._one(undo, last=last)
+        return [f"{undo.text}: {failure}"] if failure else []
+
+    def _one(self, undo: Undo, *, last: bool) -> str:
         if why := self.refuses(undo):
             return self._failed(undo, why)
         try:
-            self._until_done(undo)
+            self._until_done(undo, last=last)
+        except InUse:
+            raise
         except ChangedSince as error:
             return self._kept(undo, str(error))
         except (ActionFailed, ClusterError, TimeoutError) as error:
@@ -84,14 +98,14 @@ class Putback:
         )
         return ""
 
-    def _until_done(self, undo: Undo) -> None:
+    def _until_done(self, undo: Undo, *, last: bool) -> None:
         verb = self.verbs.get(undo.verb)
         if verb is None or verb.undo is None:
             raise ActionFailed(f"the verb `{undo.verb}` is not installed here")
         deadline = self.clock.monotonic() + self.within
         context = Undoing(
             cluster=self.cluster, run=self.run, clock=self.clock, deadline=deadline,
-            force=self.force, trusted=self.trusts(undo), others=self.others,
+            force=self.force, trusted=self.trusts(undo), others=self.others, last=last,
         )  # fmt: skip
         while True:
             try:

@@ -19,6 +19,7 @@ class Undoing:
     deadline: float
     force: bool = False
     trusted: bool = True
+    last: bool = True
     others: set[str] = field(default_factory=set)
     """uids of objects with changes by someone else."""
 

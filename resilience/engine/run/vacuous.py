@@ -98,9 +98,11 @@ def unrelated(step: Step, selector: Mapping[str, str], state: RunState) -> str:
         return ""
     names = [each.title for each in harmed] + [each.title for each in changed]
     labels = ",".join(f"{key}={value}" for key, value in sorted(selector.items()))
+    nobody = f"no Pod behind the Service {namespace}/{service} ({labels}) was harmed or changed"
+    if not names:
+        return f"{nobody}, nor anything else; write an action under `when` that does"
     return (
-        f"no Pod behind the Service {namespace}/{service} ({labels}) was harmed or changed, but"
-        f" {', '.join(dict.fromkeys(names)) or 'nothing'}; if the Service depends on that, write"
+        f"{nobody}, but {', '.join(dict.fromkeys(names))}; if the Service depends on that, write"
         " `depends_on: LABELS` next to it"
     )
 

@@ -16,12 +16,13 @@ from resilience.cluster.interface import (
     NODES,
     PODS,
     Object,
+    Resource,
 )
 from resilience.engine.journal.undo_context import Undoing
 from resilience.kube import objects
 from resilience.kube.clock import of_stamp
 from resilience.model.values import RunId
-from resilience.verbs.context import ActionFailed
+from resilience.verbs.context import ActionFailed, InUse
 from tests.engine.helpers import World, world
 
 HOLD = "example.com/hold"
@@ -181,3 +182,26 @@ def test_a_namespaces_own_finalizer_counts_beside_those_of_its_metadata(here: Wo
     here.cluster.change(NAMESPACES, "", "b", lambda obj: obj["metadata"].pop("finalizers"))
     told = ["it waits for what it owns (kubernetes)"]
     assert finalizers.of(here.cluster, NAMESPACES, space) == told
+
+
+CLAIMS = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_a_claim_in_use_is_left_to_a_later_moment_while_other_undos_follow(
+    here: World, last: bool
+) -> None:
+    here.cluster.serve(CLAIMS)
+    notes = {object_undo.RUN: "r1"}
+    body = {"metadata": {"name": "data", "namespace": "shop", "annotations": notes,
+                         "deletionTimestamp": here.cluster.stamp(),
+                         "finalizers": ["kubernetes.io/pvc-protection"]}}  # fmt: skip
+    data = object_undo.made(CLAIMS, object_undo.creation(CLAIMS, body, "r1"),
+                            here.cluster.put(CLAIMS, body))  # fmt: skip
+    began = here.clock.now
+    context = Undoing(cluster=here.cluster, run=RunId("r1"), clock=here.clock,
+                      deadline=began + 20.0, last=last)  # fmt: skip
+    with pytest.raises(ActionFailed) as failure:
+        object_undo.undo(data, context)
+    assert isinstance(failure.value, InUse) is not last
+    assert here.clock.now - began < (30 if last else 1)
