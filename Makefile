@@ -34,7 +34,7 @@ lint: $(VENV)/.lint  ## types and style
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-zoo: $(VENV)/.test  ## 48 services, each with one known defect or none, ten times: the confusion matrix
+zoo: $(VENV)/.test  ## 50 services, each with one known defect or none, ten times: the confusion matrix
 	$(BIN)/python -m pytest tests/zoo --zoo-rounds 10
 
 ledger: $(VENV)/.test  ## the ledger's store, right and wrong in five ways, fifty times each

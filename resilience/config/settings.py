@@ -106,6 +106,26 @@ def _gateway(value: Any) -> str:
     return str(value).rstrip("/")
 
 
+def _collector(value: Any) -> str:
+    parts = urlsplit(str(value))
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+        raise ValueError(
+            "the URL of an OTLP collector such as http://collector:4318; "
+            "OTEL_EXPORTER_OTLP_HEADERS logs in"
+        )
+    return str(value).rstrip("/")
+
+
+NOTIFICATIONS = ("started", "failed", "recovered", "missed")
+
+
+def _events(value: Any) -> tuple[str, ...]:
+    words = tuple(str(value).replace(",", " ").split())
+    if set(words) - set(NOTIFICATIONS):
+        raise ValueError(f"some of {', '.join(NOTIFICATIONS)}")
+    return words
+
+
 def _globs(value: Any) -> tuple[str, ...]:
     parts = value.split() if isinstance(value, str) else [str(part) for part in value]
     return tuple(parts)
@@ -198,6 +218,19 @@ OPTIONS: tuple[Option, ...] = (
         parse=_gateway,
         help="Pushgateway that gets the same metrics; RESILIENCE_PUSH_USER and "
         "RESILIENCE_PUSH_PASSWORD log in",
+    ),
+    Option(
+        name="traces",
+        metavar="URL",
+        parse=_collector,
+        help="OTLP collector (HTTP) that gets a trace of each run, a span for each step",
+    ),
+    Option(
+        name="notify_on",
+        metavar="EVENTS",
+        parse=_events,
+        help="what is sent to the URLs of RESILIENCE_NOTIFY (apprise): some of started, failed, "
+        "recovered, missed (default failed,recovered,missed)",
     ),
     Option(
         name="dry_run",
@@ -306,6 +339,8 @@ class Settings:
     report_keep: float = 0.0
     metrics: str = ""
     push: str = ""
+    traces: str = ""
+    notify_on: tuple[str, ...] = ("failed", "recovered", "missed")
     dry_run: bool = False
     audit: bool = False
     sandbox_nodes: int = 3

@@ -141,7 +141,19 @@ class Session:
                     "server": opened.server_version(),
                     **provenance(os.environ, Path.cwd()),
                 }
+                self._announce(opened.context)
             yield opened
+
+    def _announce(self, where: str) -> None:
+        """To people who want to know that a session begins; what cannot be sent is a warning."""
+        from resilience.publish import notify
+
+        to = notify.urls()
+        if to and notify.STARTED in self.settings.notify_on:
+            try:
+                notify.send([notify.starting(where)], to)
+            except OSError as problem:
+                self._tell(f"warning: {problem}")
 
     def namespace(self, scenario: Scenario) -> str:
         """Its own, else that of the settings."""

@@ -46,6 +46,7 @@ class Figure(Enum):
     RTO = "rto"
     RPO = "rpo"
     LOST = "lost writes"
+    MISSED = "missed runs"
 
 
 class Unit(Enum):

@@ -1,4 +1,4 @@
-"""The places that the settings name: a folder, a store, a metrics file, a Pushgateway.
+"""The places that the settings name: a folder, a store, metrics, a collector of traces, people.
 
 `check` reads them before anything is touched; `publish` fills them at the end. Each place is tried
 even when an earlier one failed.
@@ -10,10 +10,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from resilience import report
 from resilience.config.settings import Settings
 from resilience.model.report import RunRecord
+from resilience.model.verdict import Outcome
+
+if TYPE_CHECKING:
+    from resilience.publish.notify import Before
 
 
 class Unpublished(OSError):
@@ -50,7 +55,7 @@ def publish(records: Sequence[RunRecord], session: Session) -> list[str]:
     """Lines that name what was written. Unpublished when a place failed."""
     lines: list[str] = []
     failed: list[str] = []
-    for place in _places(session.settings):
+    for place in _places(session):
         try:
             lines += place(records, session)
         except OSError as error:
@@ -63,7 +68,12 @@ def publish(records: Sequence[RunRecord], session: Session) -> list[str]:
 Place = Callable[[Sequence[RunRecord], Session], list[str]]
 
 
-def _places(settings: Settings) -> Iterator[Place]:
+def _places(session: Session) -> Iterator[Place]:
+    from resilience.publish import notify
+
+    settings = session.settings
+    if to := notify.urls(session.environment):
+        before = _before(session)  # read before the places below replace it
     if settings.report_directory:
         yield _directory
     if settings.report_url:
@@ -72,6 +82,10 @@ def _places(settings: Settings) -> Iterator[Place]:
         yield _metrics
     if settings.push:
         yield _gateway
+    if settings.traces:
+        yield _collector
+    if to:
+        yield lambda records, session: _people(records, session, to, before)
 
 
 def _directory(records: Sequence[RunRecord], session: Session) -> list[str]:
@@ -114,3 +128,44 @@ def _gateway(records: Sequence[RunRecord], session: Session) -> list[str]:
 
     pushgateway.push(records, session.settings.push, session.environment)
     return [f"metrics: pushed to {session.settings.push}"]
+
+
+def _collector(records: Sequence[RunRecord], session: Session) -> list[str]:
+    from resilience.publish import traces
+
+    count = traces.send(records, session.settings.traces, session.environment)
+    return [f"traces: {count} spans sent to {session.settings.traces}"]
+
+
+def _people(
+    records: Sequence[RunRecord], session: Session, to: Sequence[str], before: Before
+) -> list[str]:
+    from resilience.publish import notify
+
+    wanted = [each for each in notify.messages(records, before)
+              if each.event in session.settings.notify_on]  # fmt: skip
+    if not wanted:
+        return []
+    notify.send(wanted, to)
+    return [f"notified: {', '.join(each.event for each in wanted)}"]
+
+
+def _before(session: Session) -> Before:
+    """What the last report in the place of the reports says; nothing where there is none."""
+    from resilience.backup.format.errors import BackupError
+    from resilience.backup.store.url import open_store
+    from resilience.publish import report_store
+    from resilience.report.digest import Unreadable, read
+
+    settings = session.settings
+    try:
+        if settings.report_directory:
+            text = (settings.report_directory / "runs.json").read_bytes()
+        elif settings.report_url:
+            text = report_store.newest(open_store(settings.report_url), "runs.json")
+        else:
+            return {}
+        return {(past.scenario, past.file): past.outcome == Outcome.PASSED.value
+                for past in read(text) if not past.again}  # fmt: skip
+    except (OSError, BackupError, Unreadable):
+        return {}

@@ -49,6 +49,12 @@ def folders(store: Store) -> Iterator[tuple[str, datetime]]:
             yield name, datetime.strptime(match["time"], FORM).replace(tzinfo=UTC)
 
 
+def newest(store: Store, name: str) -> bytes:
+    """That file of the newest session, b"" without one. StoreError when it cannot be read."""
+    there = [folder for folder, _ in folders(store)]
+    return store.read(f"{there[-1]}/{name}") if there else b""
+
+
 def _delete(store: Store, before: datetime) -> int:
     """The page goes first, so that what is deleted half never looks whole."""
     old = [name for name, time in folders(store) if time < before]

@@ -88,7 +88,7 @@ def line(task: Task, done: int, seconds: float) -> str:
     rate = done / seconds if seconds > 0 else 0.0
     if rate:
         parts.append(f"{_size(rate)}/s" if task.unit == "byte" else f"{rate:.3g}/s")
-    if rate and task.total is not None:
+    if rate and task.total is not None and done < task.total:
         parts.append(f"{span(round(max(0.0, task.total - done) / rate, 0))} left")
     else:
         parts.append(f"for {span(seconds)}")

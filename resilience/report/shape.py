@@ -61,7 +61,7 @@ class FindingJson(TypedDict):
     figure: Annotated[
         str,
         "which number it is, to compare runs by: availability, longest outage, recovery, "
-        "error budget, p95, rto, rpo, lost writes; empty: none of these",
+        "error budget, p95, rto, rpo, lost writes, missed runs; empty: none of these",
     ]
     percentile: Annotated[float | None, "of a latency"]
     limit: Annotated[float | None, "the objective, in `unit`; null if it is not a number"]

@@ -32,9 +32,9 @@ from tests.backup.fakes import FakeClock, FakeCluster, shop
         (Task("read objects", None, "object"), 2000, 10.0,
          "read objects: 2,000 objects, 200/s, for 10s"),
         (Task("save volumes", 3, "volume"), 0, 20.0, "save volumes: 0 of 3 volumes, for 20s"),
-        (Task("save volumes", 1, "volume"), 1, 20.0, "save volumes: 1 of 1 volume, 0.05/s, 0ms left"),  # noqa: E501
+        (Task("save", 1, "volume"), 1, 20.0, "save: 1 of 1 volume, 0.05/s, for 20s"),
         (Task("drill: ready", None, ""), 0, 400.0, "drill: ready, for 6m 40s"),
-        (Task("copy", 10, "byte"), 20, 1.0, "copy: 20 B of 10 B, 20 B/s, 0ms left"),
+        (Task("copy", 10, "byte"), 20, 1.0, "copy: 20 B of 10 B, 20 B/s, for 1s"),
     ],
 )  # fmt: skip
 def test_the_line(task: Task, done: int, seconds: float, text: str) -> None:

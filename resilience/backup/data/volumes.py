@@ -225,11 +225,9 @@ class TarVolumes:
                 raise VolumeFailed(f"volume {decision.title}: {decision.why}")
             # Only now: a resumed restore empties what bears this mark.
             self._mark(namespace, record.claim, {FILLING: self.name})
-            title = f"fill volume {decision.title}"
-            with track(title, total=record.bytes, unit="byte") as done:
-                warned = self._load(
-                    snapshot, record, namespace, pod, done, empty_first=decision.act is Act.REFILL
-                )
+            warned = self._load(
+                snapshot, record, namespace, pod, empty_first=decision.act is Act.REFILL
+            )
         self._mark(namespace, record.claim, {FILLED: self.name, FILLING: None})
         told = f"; warning: {'; '.join(warned)}" if warned else ""
         return f"{decision}: {record.bytes} bytes, tree {record.tree}{told}"
@@ -247,6 +245,14 @@ class TarVolumes:
             return self._load(snapshot, record, namespace, pod, empty_first=False)
 
     def _load(
+        self, snapshot: Snapshot, record: VolumeRecord, namespace: str, pod: str, *,
+        empty_first: bool,
+    ) -> Sequence[str]:  # fmt: skip
+        title = f"fill volume {namespace}/{record.claim}"
+        with track(title, total=record.bytes, unit="byte") as done:
+            return self._loaded(snapshot, record, namespace, pod, done, empty_first=empty_first)
+
+    def _loaded(
         self,
         snapshot: Snapshot,
         record: VolumeRecord,

@@ -143,6 +143,7 @@ def _fires(plan: Plan, store: Store, here: Here) -> Finding:
     lost = missed(plan, store, here.now, within=within, here=here)
     return Finding(
         name="missed",
+        figure=Figure.MISSED,
         result=Result.FAILED if lost else Result.PASSED,
         limit=0.0,
         value=float(len(lost)),

@@ -92,6 +92,8 @@ def of_every_run(namespace: str, journal: str = "") -> Sequence[Right]:
         # The report shows how many Pods each budget let go.
         *(Right(verb=verb, group=BUDGETS.group, resource=BUDGETS.plural, namespace=namespace,
                 optional=True) for verb in ("list", "watch")),
+        # What begins and ends there, for others to see.
+        Right(verb="create", group="", resource="events", namespace=namespace, optional=True),
     ]  # fmt: skip
     return [*wanted, *(of_journal(journal) if journal else ())]
 

@@ -26,6 +26,7 @@ from resilience.engine.evidence.watch_recorder import Witness
 from resilience.engine.journal.journal import Journal
 from resilience.engine.journal.undo import shielded
 from resilience.engine.run import looking, teardown
+from resilience.engine.run.announce import Announcer
 from resilience.engine.run.probe_group import Deck
 from resilience.engine.run.state import Done, RunState
 from resilience.engine.run.steps import Steps
@@ -49,7 +50,8 @@ class Run:
     def __init__(self, scenario: Scenario, state: RunState, clock: EngineClock) -> None:
         self.scenario = scenario
         self.state = state
-        self.steps = Steps(state)
+        self._announcer = Announcer(scenario, state)
+        self.steps = Steps(state, self._announcer.begins)
         self.trouble: Trouble | None = None
         self.window: Window | None = None
         """In which the objectives are judged; None: there is nothing to judge."""
@@ -167,6 +169,7 @@ class Run:
         for deck in self._decks:
             deck.stop()
         self.leftovers = [*teardown.put_back(self.state, self._clock), *self.state.left]
+        self._announcer.ended(len(self.leftovers))
 
     def _verdict(self, findings: list[Finding], reason: str) -> tuple[Outcome, str]:
         state, failures = self.state, self._failures()

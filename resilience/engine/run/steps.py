@@ -7,6 +7,7 @@ step raises `Stopped` unless it is optional, and the phase ends there.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import inf
 from threading import Lock
@@ -46,11 +47,16 @@ class _Ended:
     denied: bool = False  # by the API server or by a budget, not by a guard and not by chance
 
 
+def nothing() -> None:
+    """Before the first action nothing is done."""
+
+
 class Steps:
     """Executes steps of one run, in the order of the calls."""
 
-    def __init__(self, state: RunState) -> None:
+    def __init__(self, state: RunState, before_acting: Callable[[], None] = nothing) -> None:
         self._state = state
+        self._before_acting = before_acting
         self._lock = Lock()  # `parallel` executes steps in several threads
 
     def perform(self, step: Step, limit: float = inf) -> None:
@@ -113,6 +119,7 @@ class Steps:
             step.verb.run(step.parameters, context)
             return
         if step.phase is Phase.WHEN and state.struck_at is None:
+            self._before_acting()
             state.struck_at = state.clock.monotonic()
         step.verb.run(step.parameters, context)
         if step.phase is Phase.WHEN and not context.struck:

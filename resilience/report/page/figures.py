@@ -120,6 +120,7 @@ _FORMS: Mapping[str, Callable[[float], str]] = {
     "longest outage": _outage,
     "error budget": _percent,
     "lost writes": lambda value: f"{value:,.0f}",
+    "missed runs": lambda value: f"{value:,.0f}",
     "rpo": lambda value: span(value) if value < 7200 else f"{value / 3600:.1f}h",
 }
 """All others are times."""
