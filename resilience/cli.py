@@ -107,12 +107,39 @@ def parser() -> Parser:
     _add_history(
         commands.add_parser("history", help="one page over many reports: trends, first failures")
     )
+    _add_convert(
+        commands.add_parser(
+            "convert",
+            help="scenarios from files of chaoskube, kube-monkey, krkn, Litmus and others",
+        )
+    )
     init = commands.add_parser(
         "init", help="write a first scenario, or scenarios for a namespace, with comments"
     )
     audit_parsers.add_init(init)
     init.set_defaults(run=_init)
     return top
+
+
+def _add_convert(convert: argparse.ArgumentParser) -> None:
+    convert.add_argument(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="a file of chaoskube (command line, manifest, chart values), kube-monkey, krkn, "
+        "Litmus or Chaos Toolkit; - is standard input",
+    )
+    convert.add_argument(
+        "--out", metavar="DIR", default="", help="write one file for each scenario into this folder"
+    )
+    add_output(convert, ("yaml", "json"), default="yaml")
+    convert.set_defaults(run=_convert)
+
+
+def _convert(options: argparse.Namespace) -> int:
+    from resilience.commands import convert
+
+    return convert.convert(options)
 
 
 def _add_run(run: argparse.ArgumentParser) -> None:

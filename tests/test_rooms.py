@@ -44,6 +44,7 @@ ARROWS: dict[str, set[str]] = {
     "publish": LEAF | {"backup", "config", "report"},
     "history": LEAF | {"backup", "publish", "report"},
     "audit": SPOKEN | {"actions"},
+    "convert": LEAF,
     "drafts": SPOKEN | {"audit"},
     "sandbox": {"kube"},
 }

@@ -19,6 +19,7 @@ EXAMPLES = {
     "run": ("scenarios/", "scenarios/ --context staging --dry-run", "scenarios/ -k rolling"),
     "recover": ("", "--context staging"),
     "doctor": ("", "scenarios/ backups/ --context staging"),
+    "convert": ("chaosengine.yaml", "krkn/pod.yml experiment.json --out scenarios"),
     "rbac": ("scenarios/ --service-account ci:resilience | kubectl apply -f -",),
     "completion": (
         "bash > ~/.local/share/bash-completion/completions/resilience",

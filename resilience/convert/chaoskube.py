@@ -1,0 +1,165 @@
+"""chaoskube: flags of a command line, a manifest's arguments, CHAOSKUBE_ variables, chart values.
+
+Source: chaoskube's main.go (flags and their defaults) and README.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from resilience.convert import translation
+from resilience.convert.translation import Draft, Keys, Missing, Translation
+
+NAME = "kubernetes.io/metadata.name"
+_SWITCHES = {"dry-run", "no-dry-run", "debug", "help", "version", "client-namespace-scope"}
+_NOT_NEEDED = ("debug", "log-format", "log-caller", "help", "version", "client-namespace-scope")
+
+
+def from_line(text: str) -> dict[str, str]:
+    """The flags of a command line; {} when it does not call chaoskube."""
+    try:
+        words = shlex.split(text.replace("\\\n", " "), comments=True)
+    except ValueError:
+        return {}
+    starts = [at for at, word in enumerate(words) if word.rpartition("/")[2] == "chaoskube"]
+    return flags(words[starts[-1] + 1 :]) if starts else {}
+
+
+def flags(words: Sequence[str]) -> dict[str, str]:
+    """`--name=value`, `--name value`, `--no-name` as a mapping; the last one of a name counts."""
+    found: dict[str, str] = {}
+    left = list(words)
+    while left:
+        word = left.pop(0)
+        if not word.startswith("--"):
+            continue
+        name, equals, value = word[2:].partition("=")
+        if not equals and name not in _SWITCHES and left and not left[0].startswith("--"):
+            value = left.pop(0)
+        found[name] = value or "true"
+    return found
+
+
+def in_manifest(document: Any) -> Iterator[dict[str, str]]:
+    """Of each container that runs chaoskube, and of a chart's values."""
+    if isinstance(document, Mapping):
+        found = document.get("chaoskube")
+        if isinstance(found, Mapping) and isinstance(found.get("args"), Mapping):
+            yield {str(key): str(value) for key, value in found["args"].items()
+                   if value is not None}  # fmt: skip
+        for container in _containers(document):
+            yield from _of_container(container)
+
+
+def _containers(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for key, value in document.items():
+        if key == "containers" and isinstance(value, list):
+            yield from (each for each in value if isinstance(each, Mapping))
+        elif isinstance(value, Mapping):
+            yield from _containers(value)
+
+
+def _of_container(container: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    if "chaoskube" not in f"{container.get('image')} {container.get('name')}":
+        return
+    words = [*_words(container.get("command")), *_words(container.get("args"))]
+    found = flags(words)
+    for each in container.get("env") or ():
+        name = str(each.get("name", "")) if isinstance(each, Mapping) else ""
+        if name.startswith("CHAOSKUBE_"):
+            found.setdefault(name[10:].lower().replace("_", "-"), str(each.get("value", "")))
+    yield found
+
+
+def _words(value: Any) -> list[str]:
+    return [str(each) for each in value] if isinstance(value, list) else []
+
+
+def translated(each: Iterable[Mapping[str, str]]) -> Translation:
+    """A scenario for each set of flags."""
+    made = Translation("chaoskube")
+    for number, said in enumerate(each, 1):
+        title = "any Pod, as chaoskube" + (f" {number}" if number > 1 else "")
+        made.drafts.append(_draft(title, Keys(said, "--"), made))
+    return made
+
+
+def _draft(title: str, keys: Keys, made: Translation) -> Draft:
+    draft = Draft(title)
+    missing = draft.missing
+    kill = {
+        "namespaces": _namespaces(keys, made, missing),
+        "pods": translation.labels(keys.text("labels"), "--labels", missing),
+        "annotations": translation.labels(keys.text("annotations"), "--annotations", missing),
+        "kinds": _kinds(keys.text("kinds"), made),
+        "min_age": translation.seconds(keys.text("minimum-age"), "--minimum-age", missing),
+        "one_per": "owner",
+        "count": keys.whole("max-kill", missing, 1),
+        "grace": _grace(keys, missing),
+    }
+    draft.when.append({"kill": translation.sorted_out(kill)})
+    draft.recovers()
+    for name in ("included-pod-names", "excluded-pod-names"):
+        if value := keys.text(name):
+            missing.refuse(f"--{name}={value}: Pods are chosen by their labels, not by patterns")
+    _times(keys, made)
+    keys.take(*_NOT_NEEDED)
+    missing += keys.rest()
+    return draft
+
+
+def _namespaces(keys: Keys, made: Translation, missing: Missing) -> str:
+    listed = [each.strip() for each in keys.text("namespaces").split(",") if each.strip()]
+    wanted = [each for each in listed if not each.startswith("!")]
+    without = [each[1:] for each in listed if each.startswith("!")]
+    parts = [f"{NAME} in ({', '.join(wanted)})"] if wanted else []
+    parts += [f"{NAME} notin ({', '.join(without)})"] if without else []
+    parts += [keys.text("namespace-labels")] if keys.text("namespace-labels") else []
+    if not wanted:
+        parts.insert(0, "resilience/consent=allow")
+        made.notes.append("without --namespaces chaoskube acts in every namespace; here in those"
+                          " with the label resilience/consent=allow")  # fmt: skip
+    return translation.labels(",".join(parts), "--namespaces", missing)
+
+
+def _kinds(text: str, made: Translation) -> list[str]:
+    """chaoskube goes by the Pod's direct owner, so a Deployment is a ReplicaSet there."""
+    kinds = [each.strip().lower() for each in text.split(",") if each.strip()]
+    if any(each.lstrip("!") == "replicaset" for each in kinds):
+        made.notes.append("--kinds=ReplicaSet means Deployments, whose ReplicaSets own the Pods")
+    return [each.replace("replicaset", "deployment") for each in kinds]
+
+
+def _grace(keys: Keys, missing: Missing) -> str:
+    text = keys.text("grace-period")
+    if text in ("", "-1", "-1s", "-1ns"):
+        return ""
+    return "0s" if re.fullmatch(r"0\w*", text) else translation.seconds(
+        text, "--grace-period", missing)  # fmt: skip
+
+
+def _times(keys: Keys, made: Translation) -> None:
+    """What a schedule, a target or an option says here."""
+    every = keys.text("interval") or "10m"
+    made.notes.append(f"--interval={every}: resilience watch --every {every} FILE")
+    zone = keys.text("timezone")
+    closed = {key: keys.text(key) for key in
+              ("excluded-weekdays", "excluded-times-of-day", "excluded-days-of-year")}  # fmt: skip
+    for key, value in {**closed, "timezone": zone}.items():
+        if value:
+            made.notes.append(
+                f"--{key}={value}: `windows`, `blackout` and `timezone` of the target say when"
+                " something may be broken"
+            )
+    dry = keys.text("dry-run") != "false" and not keys.text("no-dry-run")
+    keys.take("no-dry-run")
+    if dry:
+        made.notes.append("chaoskube only logs without --no-dry-run: --resilience-dry-run")
+    for key, here in (("metrics-address", "resilience watch --listen"),
+                      ("kubeconfig", "--resilience-kubeconfig"),
+                      ("log-level", "-v of pytest")):  # fmt: skip
+        if value := keys.text(key):
+            made.notes.append(f"--{key}={value}: {here}")

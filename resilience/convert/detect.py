@@ -1,0 +1,55 @@
+"""Whose file it is, and its translation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from resilience.convert import chaos_toolkit, chaoskube, krkn, kube_monkey, litmus
+from resilience.convert.translation import NotOurs, Translation
+
+TOOLS = "chaoskube, kube-monkey, krkn, Litmus or Chaos Toolkit"
+
+
+def translated(text: str) -> Translation:
+    """NotOurs for a file of none of these tools, and for one that cannot be read."""
+    said = kube_monkey.config(text)
+    if said is not None:
+        return kube_monkey.translated(said)
+    documents = _documents(text)
+    found = _of_documents(documents)
+    if found is None and (flags := chaoskube.from_line(text)):
+        found = chaoskube.translated([flags])
+    if found is None:
+        raise NotOurs(f"it is no file of {TOOLS}")
+    return found
+
+
+def _documents(text: str) -> list[Any]:
+    """[] for what is no YAML (nor JSON, which is YAML) but perhaps a command line."""
+    try:
+        return [each for each in yaml.safe_load_all(text) if each is not None]
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        if "chaoskube" in text and "--" in text:
+            return []
+        place = getattr(error, "problem_mark", None)
+        where = f" (line {place.line + 1})" if place else ""
+        raise NotOurs(f"it is neither YAML nor JSON nor TOML{where}: templates have to be rendered"
+                      " first, with `helm template` say") from None  # fmt: skip
+
+
+def _of_documents(documents: list[Any]) -> Translation | None:
+    if engines := [engine for each in documents for engine in litmus.engines(each)]:
+        return litmus.translated(engines)
+    for each in documents:
+        if (said := kube_monkey.in_manifest(each)) is not None:
+            return kube_monkey.translated(said)
+    if flags := [found for each in documents for found in chaoskube.in_manifest(each)]:
+        return chaoskube.translated(flags)
+    for each in documents:
+        if chaos_toolkit.is_ours(each):
+            return chaos_toolkit.translated(each)
+        if krkn.is_ours(each):
+            return krkn.translated(each)
+    return None
