@@ -107,6 +107,9 @@ def parser() -> Parser:
     _add_history(
         commands.add_parser("history", help="one page over many reports: trends, first failures")
     )
+    _add_watch(
+        commands.add_parser("watch", help="run scenarios for ever, inside windows, one at a time")
+    )
     _add_convert(
         commands.add_parser(
             "convert",
@@ -134,6 +137,39 @@ def _add_convert(convert: argparse.ArgumentParser) -> None:
     )
     add_output(convert, ("yaml", "json"), default="yaml")
     convert.set_defaults(run=_convert)
+
+
+def _add_watch(watch: argparse.ArgumentParser) -> None:
+    watch.add_argument("files", nargs="+", metavar="PATH", help="scenario files or directories")
+    watch.add_argument("--every", default="1h", metavar="DURATION",
+                       help="between the starts of two runs (default: %(default)s)")  # fmt: skip
+    watch.add_argument("--jitter", default="0", metavar="DURATION",
+                       help="start each run later by a random part of this")  # fmt: skip
+    watch.add_argument("--window", action="append", default=[], metavar="CRON",
+                       help="when runs may start, such as '* 9-16 * * mon-fri'")  # fmt: skip
+    watch.add_argument("--blackout", action="append", default=[], metavar="DATE[/DATE]",
+                       help="days without runs, both ends included")  # fmt: skip
+    watch.add_argument("--timezone", default="UTC", metavar="ZONE", help="of windows and blackouts")
+    watch.add_argument("--pause", default="", metavar="NAMESPACE[/CONFIGMAP]",
+                       help="leave runs out while this ConfigMap says `paused`, or this namespace "
+                       "has the annotation resilience/paused")  # fmt: skip
+    watch.add_argument("--incident", default="", metavar="'URL FILTER'",
+                       help="leave runs out while this Alertmanager has active alerts that match, "
+                       "or does not answer")  # fmt: skip
+    watch.add_argument("--keep-going", action="store_true",
+                       help="go on after a failed verdict")  # fmt: skip
+    watch.add_argument("--listen", default="127.0.0.1:9402", metavar="HOST:PORT",
+                       help="where /metrics and /healthz are (default: %(default)s)")  # fmt: skip
+    watch.add_argument("--sandbox", action="store_true",
+                       help="run on an embedded sandbox, a new one for each run")  # fmt: skip
+    _add_settings(watch, {option.name for option in OPTIONS})
+    watch.set_defaults(run=_watch)
+
+
+def _watch(options: argparse.Namespace) -> int:
+    from resilience.commands import watch
+
+    return watch.watch(options)
 
 
 def _convert(options: argparse.Namespace) -> int:

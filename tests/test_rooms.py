@@ -45,6 +45,7 @@ ARROWS: dict[str, set[str]] = {
     "history": LEAF | {"backup", "publish", "report"},
     "audit": SPOKEN | {"actions"},
     "convert": LEAF,
+    "daily": SPOKEN | {"config", "engine"},
     "drafts": SPOKEN | {"audit"},
     "sandbox": {"kube"},
 }

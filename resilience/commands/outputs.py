@@ -21,6 +21,7 @@ DOCUMENTS = {
     "ledger serve": "serves until it is stopped",
     "run": "prints what pytest prints",
     "runbook": "prints Markdown",
+    "watch": "prints what pytest prints",
 }
 """Commands without -o, each with its reason; a test holds every other command to it."""
 

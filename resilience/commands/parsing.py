@@ -19,6 +19,10 @@ EXAMPLES = {
     "run": ("scenarios/", "scenarios/ --context staging --dry-run", "scenarios/ -k rolling"),
     "recover": ("", "--context staging"),
     "doctor": ("", "scenarios/ backups/ --context staging"),
+    "watch": (
+        "scenarios/ --context staging --every 1h --jitter 20m",
+        "every-day.scenario.yaml --context in-cluster --every 1d --window '* 9-16 * * mon-fri'",
+    ),
     "convert": ("chaosengine.yaml", "krkn/pod.yml experiment.json --out scenarios"),
     "rbac": ("scenarios/ --service-account ci:resilience | kubectl apply -f -",),
     "completion": (
