@@ -23,6 +23,7 @@ EXAMPLES = {
         "scenarios/ --context staging --every 1h --jitter 20m",
         "every-day.scenario.yaml --context in-cluster --every 1d --window '* 9-16 * * mon-fri'",
     ),
+    "history": ("reports/", "s3://reports/staging --out history"),
     "convert": ("chaosengine.yaml", "krkn/pod.yml experiment.json --out scenarios"),
     "rbac": ("scenarios/ --service-account ci:resilience | kubectl apply -f -",),
     "completion": (

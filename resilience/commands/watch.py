@@ -7,12 +7,13 @@ reports are those of any run. SIGTERM ends the watch after the undo of what is u
 from __future__ import annotations
 
 import argparse
+import os
+import select
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from random import Random
-from threading import Event
 from types import FrameType
 
 from resilience import cluster as clusters
@@ -32,15 +33,21 @@ LEAST = 1.0
 
 
 class Waiting:
-    """A clock whose waits end when the watch does."""
+    """A clock whose waits end when the watch does. A pipe, because a signal handler may write to
+    it whatever the thread is doing."""
 
     def __init__(self) -> None:
-        self.over = Event()
         self.wall = RealClock().wall
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._write, False)
 
     def wait(self, seconds: float) -> None:
-        """Until then, or until a signal."""
-        self.over.wait(seconds)
+        """Until then, or until `end`."""
+        select.select([self._read], [], [], seconds)
+
+    def end(self) -> None:
+        """End this wait and all that follow."""
+        os.write(self._write, b"x")
 
 
 def watch(options: argparse.Namespace) -> int:
@@ -142,7 +149,7 @@ def _signals(loop: Loop, child: Child, time: Waiting) -> Iterator[list[int]]:
     def end(number: int, frame: FrameType | None) -> None:
         caught.append(number)
         loop.end()
-        time.over.set()
+        time.end()
         child.stop()
 
     before = {each: signal.signal(each, end) for each in (signal.SIGTERM, signal.SIGINT)}

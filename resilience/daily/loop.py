@@ -26,6 +26,22 @@ WORDS = {
 }  # fmt: skip
 
 
+class Flag:
+    """Set once. A signal handler may set it: an Event's lock could be held by the thread that the
+    handler interrupts."""
+
+    def __init__(self) -> None:
+        self._up = False
+
+    def set(self) -> None:
+        """From now on."""
+        self._up = True
+
+    def is_set(self) -> bool:
+        """Whether it is."""
+        return self._up
+
+
 class Time(Protocol):
     """What the loop needs of a clock."""
 
@@ -100,21 +116,21 @@ class Loop:
         self._tell = tell
         self.status = status
         self._memory = memory
-        self._ended = False
+        self._ended = Flag()
         self._turn = 0
 
     def end(self) -> None:
         """Stop after what is under way."""
-        self._ended = True
+        self._ended.set()
 
     def forever(self) -> None:
         """Until `end`."""
         start = self._time.wall()
         slot = 0
-        while not self._ended:
+        while not self._ended.is_set():
             self.status.next = start + slot * self._plan.every + self._late()
             self._wait()
-            if self._ended:
+            if self._ended.is_set():
                 return
             self._once()
             passed = self._time.wall() - start
@@ -124,7 +140,7 @@ class Loop:
         return self._random.uniform(0.0, self._plan.jitter)
 
     def _wait(self) -> None:
-        while not self._ended:
+        while not self._ended.is_set():
             self.status.beat = self._time.wall()
             left = self.status.next - self._time.wall()
             if left <= 0:
@@ -148,7 +164,7 @@ class Loop:
         status.runs[file, WORDS.get(code, "ended")] += 1
         status.last[file] = self._time.wall()
         status.troubled = status.troubled + 1 if code in TROUBLED else 0
-        if code in FAILED and not self._plan.keep_going and not self._ended:
+        if code in FAILED and not self._plan.keep_going and not self._ended.is_set():
             self._memory.keep(f"{file} {WORDS[code]}")
             status.halted = self._memory.why()
             self._tell(f"{status.halted}; nothing more is broken until then")
