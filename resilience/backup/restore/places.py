@@ -15,6 +15,7 @@ from resilience.backup.catalog.velero_volumes import unread
 from resilience.backup.format.errors import RestoreRefused
 from resilience.backup.format.manifest import ObjectLine
 from resilience.cluster.interface import Object, Resource
+from resilience.kube.path_segments import is_segment
 
 if TYPE_CHECKING:
     from resilience.backup.restore.restore import RestoreRequest
@@ -36,6 +37,7 @@ def places(request: RestoreRequest, snapshot: Snapshot) -> frozenset[str]:
     wrong place, and when volumes would silently stay empty."""
     found = {namespace_of(line.address) for line in snapshot.contents if wanted(request, line)}
     found.discard("")
+    _require_names(snapshot)
     _require_declared(snapshot, found)
     _require_mapped(request, snapshot, found)
     _require_apart(request, snapshot, found)
@@ -57,6 +59,17 @@ def nameless(request: RestoreRequest, snapshot: Snapshot) -> list[Object]:
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
         for name in sorted(map(request.targets.namespace, bare))
     ]
+
+
+def _require_names(snapshot: Snapshot) -> None:
+    """No cluster ever had such an object: its name is meant as a path."""
+    odd = [line.address.name for line in snapshot.contents if not is_segment(line.address.name)]
+    if odd:
+        raise RestoreRefused(
+            f"snapshot {snapshot.name} holds objects with names that no object can have: "
+            f"{_some([repr(name) for name in odd])}; nothing was restored. It was not written by "
+            "a backup: find out who may write to the store"
+        )
 
 
 def _require_declared(snapshot: Snapshot, found: set[str]) -> None:

@@ -26,6 +26,7 @@ from resilience.kube import objects
 from resilience.language.load import load
 from resilience.model.scenario import Scenario
 from resilience.model.step_reach import Reach
+from resilience.model.verb import Family, Verb
 from resilience.verbs.catalogue import BUILTIN
 from resilience.verbs.context import Refused
 from tests.engine.fakes import FakeClock, FakeCluster
@@ -104,6 +105,21 @@ def sql(random: Random) -> Made:
     else:
         given, read = {"host": inside("db", where, random)}, {"HERE"} if read else set()
     return {"sql": {**given, "query": query, **password}}, acts | read
+
+
+def grpc(random: Random) -> Made:
+    where, call = space(random), random.choice(({}, {"call": "shop.Orders/Delete"}))
+    acts = {where} if call else set()
+    password, read = credential(random, where)
+    token = {"token": password["password"]} if password else {}
+    if random.random() < 0.5:
+        given: dict[str, Any] = {"service": "web", "namespace": where}
+    else:
+        given, read = (
+            {"host": inside("web", where, random), "port": 80},
+            {"HERE"} if read else set(),
+        )
+    return {"grpc": {**given, **call, **token}}, acts | read
 
 
 def prometheus(random: Random) -> Made:
@@ -191,7 +207,7 @@ def here(step: Any) -> Callable[[Random], Made]:
 
 
 VERBS: Mapping[str, Callable[[Random], Made]] = {
-    "http": http, "tcp": tcp, "redis": redis, "sql": sql, "prometheus": prometheus,
+    "http": http, "tcp": tcp, "redis": redis, "sql": sql, "prometheus": prometheus, "grpc": grpc,
     "ledger": ledger, "apply": apply, "chaos_mesh": chaos_mesh, "snapshot": snapshot,
     "restore": restore, "command": command, "dns": dns, "(wide)": wide,
     "kubernetes": lambda random: (
@@ -217,10 +233,9 @@ VERBS: Mapping[str, Callable[[Random], Made]] = {
     "sleep": lambda random: ({"sleep": "1s"}, set()),
 }  # fmt: skip
 FLOWS = ("choose", "parallel", "repeat", "expect_refused")
-CHECKS = ("matches_snapshot", "ready", "recovered", "restarts")
 PROBES = ("http", "tcp", "redis", "sql", "prometheus", "ledger", "kubernetes", "python",
-          "disruption_budget", "command", "dns", "log")  # fmt: skip
-MEASURED = ("http", "tcp", "redis", "sql", "python", "command", "dns")
+          "disruption_budget", "command", "dns", "log", "grpc")  # fmt: skip
+MEASURED = ("http", "tcp", "redis", "sql", "python", "command", "dns", "grpc")
 
 
 def scenario(random: Random, number: int) -> tuple[dict[str, Any], set[str]]:
@@ -333,7 +348,10 @@ def test_of_ten_thousand_scenarios_none_acts_where_nobody_consented(
 
 
 def test_every_verb_that_there_is_is_tried() -> None:
-    assert {*VERBS, *FLOWS, *CHECKS} >= set(BUILTIN)
+    """Checks only read, and flows are around other steps."""
+    found = [verb for name in BUILTIN if isinstance(verb := REAL.find(name), Verb)]
+    acting = {verb.name for verb in found if verb.family in (Family.ACTION, Family.PROBE)}
+    assert set(VERBS) >= acting
 
 
 def test_a_reach_that_forgets_a_verb_is_found(

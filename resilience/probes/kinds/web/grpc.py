@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from resilience.kube.service_names import namespace_in
 from resilience.ledger.drivers.session import Credential
 from resilience.model.scenario import Step
-from resilience.model.step_reach import Reach
+from resilience.model.step_reach import Reach, within
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
 from resilience.probes.kinds.web import json_place
@@ -107,6 +108,12 @@ def _describe(grpc: Grpc) -> str:
     )
 
 
+def _touches(grpc: Grpc, namespace: str) -> Reach:
+    """A method of the service's own may change something; health does not."""
+    asked = (grpc.namespace or namespace) if grpc.service else namespace_in(grpc.host)
+    return within(asked) if grpc.call else Reach()
+
+
 def _rights(grpc: Grpc, namespace: str) -> Sequence[Right]:
     return rights(grpc, namespace)
 
@@ -143,7 +150,7 @@ VERB = Verb(
     describe=_describe,
     check=lambda grpc: list(_check(grpc)),
     rights=_rights,
-    touches=lambda grpc, namespace: Reach(),
+    touches=_touches,
     example=(
         "- grpc: {service: checkout, port: 9090}\n"
         "  rate: 20/s\n"

@@ -1,0 +1,17 @@
+"""Which names an API server can have stored."""
+
+from __future__ import annotations
+
+import pytest
+
+from resilience.kube.path_segments import is_segment
+
+
+@pytest.mark.parametrize("name", ["web", "system:node", "a.b", "...", "x?y", "x#y", "a b"])
+def test_what_an_api_server_accepts(name: str) -> None:
+    assert is_segment(name)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../x", "a%2fb", "x\x00y", "x\ny"])
+def test_what_it_does_not(name: str) -> None:
+    assert not is_segment(name)
