@@ -2,14 +2,15 @@
 
 What was there during the run and is gone is the service's fault, and so is what an action of `when`
 may have been meant to bring (an operator creates it, GitOps puts it back). Without either, nothing
-was measured: the name or the label is most likely wrong.
+was measured: the name or the label is most likely wrong. A Job that has ended may be removed since
+(`ttlSecondsAfterFinished`): it is what it was when it was last seen.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from resilience.cluster.interface import PODS, Object, Resource
+from resilience.cluster.interface import JOBS, PODS, Object, Resource
 from resilience.kube import objects
 from resilience.kube.selectors import Selector
 from resilience.model.nearest import did_you_mean
@@ -25,11 +26,22 @@ def named(resource: Resource, name: str, there: Sequence[Object], context: Check
         f"{resource.kind.lower()}/{name} does not exist in {namespace or 'the cluster'}"
         f"{did_you_mean(name, names)}; there are: {', '.join(names) or 'none'}"
     )
-    existed = any(
-        objects.name(event.object) == name and objects.namespace(event.object) == namespace
-        for event in context.history(resource)
-    )
+    existed = last_seen(resource, name, context) is not None
+    if resource == JOBS and not existed:
+        hint = "if it ended and was removed since (ttlSecondsAfterFinished), ask for it sooner"
+        return NotMet(f"{text}; {hint}", unknown=True)
     return NotMet(text, unknown=not existed and not _may_be_coming(context))
+
+
+def last_seen(resource: Resource, name: str, context: CheckContext) -> Object | None:
+    """What the run's watch last showed of it; None if it never did."""
+    namespace = context.namespace if resource.namespaced else ""
+    found = [
+        event.object
+        for event in context.history(resource)
+        if objects.name(event.object) == name and objects.namespace(event.object) == namespace
+    ]
+    return found[-1] if found else None
 
 
 def too_few(selector: Selector, wanted: int, found: int, context: CheckContext) -> NotMet:

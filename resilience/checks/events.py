@@ -15,6 +15,9 @@ from resilience.verbs.context import CheckContext
 MOST = 3
 """Pods named in one message."""
 
+_CRASHED = "BackOff"
+"""The Event that repeats that a container, or a pull, is tried again."""
+
 _REASON_ALONE = re.compile(r"Error: \w+")
 """What the kubelet writes right after the Event that holds the cause (pkg/kubelet/images)."""
 
@@ -50,10 +53,12 @@ def about_creation(workload: Object, context: CheckContext) -> list[str]:
 def _told(pods: Sequence[Object], context: CheckContext) -> list[str]:
     """What the same can be said of is said once."""
     last = _last_events(context) if pods else {}
+    warned = _last_events(context, only="Warning") if pods else {}
     alike: dict[str, list[str]] = {}
     for pod in pods:
         found = pod_state.of(pod)
-        event = "" if found.explained else last.get(objects.uid(pod), "")
+        told = warned if found.crashing else last
+        event = "" if found.explained else told.get(objects.uid(pod), "")
         text = f"{found.text}, last Event {event}" if event else found.text
         alike.setdefault(text, []).append(objects.title(pod))
     return [
@@ -67,7 +72,7 @@ def _last_events(context: CheckContext, only: str = "") -> dict[str, str]:
     found: dict[str, str] = {}
     for event in context.history(EVENTS):
         obj = event.object
-        if only and obj.get("type") != only:
+        if (only and obj.get("type") != only) or obj.get("reason") == _CRASHED:
             continue
         about = obj.get("involvedObject") or obj.get("regarding") or {}
         uid = str(about.get("uid", ""))

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from resilience.actions.pods.members import pods_of
 from resilience.actions.shared.workload import RESOURCES
-from resilience.checks import absent, events, recovering, stuck
+from resilience.checks import absent, events, in_place, recovering, stuck
 from resilience.checks.struck import not_yet
 from resilience.cluster.errors import NotFound
 from resilience.cluster.interface import (
@@ -97,6 +97,7 @@ def _all(context: CheckContext) -> str:
         )
     ]
     missing += events.about_unready(found.unready, context, terminating=True)
+    missing += in_place.outdated(found.serving, context)
     if late := _late(context, None):
         missing.append(late)
     if not missing:
@@ -136,6 +137,9 @@ def _one(resource: Resource, name: str, context: CheckContext) -> str:
     there = context.view(resource, namespace).objects()
     found = next((obj for obj in there if objects.name(obj) == name), None)
     title = f"{resource.kind.lower()}/{name}"
+    if found is None and resource == JOBS:
+        last = absent.last_seen(resource, name, context)
+        found = last if last and readiness.has_ended(last) else None
     if found is None:
         raise absent.named(resource, name, there, context)
     if resource in (PODS, NODES):
@@ -198,10 +202,14 @@ def _simple(obj: Object, title: str, context: CheckContext) -> str:
     if not readiness.is_ready(obj) or objects.is_terminating(obj):
         condition = objects.condition(obj, "Ready")
         said = condition.get("message") or condition.get("reason") or objects.phase(obj)
-        raise NotMet(
-            f"{title}: expected Ready, observed {condition.get('status', 'no condition')}"
-            f"{f' ({said})' if said else ''}"
-        )
+        text = f"{title}: expected Ready, observed {condition.get('status', 'no condition')}"
+        text += f" ({said})" if said else ""
+        pods = [obj] if obj.get("kind", "Pod") == "Pod" else []
+        todo = stuck.remedies(pods, context)
+        why = events.about_unready(pods, context)
+        raise NotMet("; ".join([text, *why, *todo]), final=bool(todo))
+    if older := in_place.outdated([obj], context):
+        raise NotMet("; ".join(older))
     return f"{title} is ready"
 
 
@@ -219,6 +227,8 @@ def _pods(selector: Selector, at_least: int, context: CheckContext) -> str:
     if len(matching) < at_least:
         raise absent.too_few(selector, at_least, len(matching), context)
     _serving(matching, context)
+    if older := in_place.outdated(matching, context):
+        raise NotMet("; ".join(older))
     if missing := _rolling(selector, context) or _healing(selector, context):
         raise NotMet(missing)
     verb = "is" if len(matching) == 1 else "are"

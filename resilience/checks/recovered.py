@@ -3,7 +3,8 @@
 For every action and every workload that it hit: the seconds from the strike until the harm was
 visible and the workload again had as many serving Pods as before, or as many as it wants now if
 that is fewer. A `within` is the limit for each of these numbers; without one it is enough that the
-workload recovered. What did not serve before does not have to come back.
+workload recovered. What did not serve before does not have to come back; where nothing served, no
+recovery was measured.
 """
 
 from __future__ import annotations
@@ -42,6 +43,9 @@ def run(_: Recovered, context: CheckContext) -> str:
     for vain in (each for each in found if each.vain and each.seconds is not None):
         context.note(What.NOTE, vain.text)
     judged = [each for each in found if each.seconds is None or not each.vain]
+    if not judged:
+        text = "; ".join(each.text for each in found)
+        raise NotMet(f"nothing that served was harmed: {text}", final=True, unknown=True)
     findings = [_finding(each, promise, context) for each in judged]
     for finding in findings:
         context.add_finding(finding)
@@ -49,7 +53,7 @@ def run(_: Recovered, context: CheckContext) -> str:
     if wrong:
         texts = [f"{each.name}: {each.measured}" for each in wrong]
         unknown = all(finding.result is Result.NOT_MEASURED for finding in wrong)
-        raise NotMet("; ".join([*texts, *_reasons(open_, context)]), final=True, unknown=unknown)
+        raise NotMet("; ".join(texts), final=True, unknown=unknown)
     return "; ".join(each.text for each in found)
 
 
@@ -117,12 +121,13 @@ def _last_moment(context: CheckContext) -> float:
 def _finding(recovery: Recovery, promise: float | None, context: CheckContext) -> Finding:
     promised = "recovery" if promise is None else f"recovery within {context.step.within}"
     result = _result(recovery, promise)
+    why = _reasons([recovery], context) if recovery.seconds is None else []
     return Finding(
         name=f"recovered.{recovery.step}.{recovery.workload}",
         figure=Figure.RECOVERY,
         result=result,
         promised=promised,
-        measured=recovery.text,
+        measured="; ".join([recovery.text, *why]),
         subject=recovery.workload,
         limit=promise,
         value=recovery.seconds,

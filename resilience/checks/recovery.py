@@ -4,7 +4,9 @@ What has to come back is the smaller of two numbers: how many Pods of the worklo
 not terminating) at the strike, and how many it wants now, since nothing recreates Pods that are no
 longer wanted. If none served before, nothing has to come back. A Pod belongs to the workload
 through its ReplicaSet, so a rollout's new Pods count. Recovery is the first moment at which the
-harm to every victim is visible and that many serve; a terminating Pod never counts.
+harm to every victim is visible and that many serve; a terminating Pod never counts. Who serves
+fewer again at the end has not recovered: a Pod that crashes in a loop is ready for a moment each
+time.
 """
 
 from __future__ import annotations
@@ -126,6 +128,8 @@ class _Harm:
             if seconds is None and self._healed(due):
                 seconds = event.received - struck
                 fewest = max(struck, self._earliest(event.received)) - struck
+        if len(self._serving()) < due:
+            seconds = fewest = None
         return Recovery(
             step=self._victims[0].step,
             workload=self._victims[0].workload_title,

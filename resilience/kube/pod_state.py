@@ -14,10 +14,12 @@ from resilience.kube.objects import Object
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """`explained`: the text says why; otherwise an Event may."""
+    """`explained`: the text says why; otherwise the last Event may, or the last Warning only
+    (`crashing`): why a container starts again and again."""
 
     text: str
     explained: bool = False
+    crashing: bool = False
 
 
 def of(pod: Object) -> State:
@@ -28,6 +30,10 @@ def of(pod: Object) -> State:
         return State(_ended(pod), True)
     for name, waiting in waits(pod):
         reason, message = waiting["reason"], str(waiting.get("message") or "")
+        if reason == "CrashLoopBackOff":
+            ends = [_end(each) for each in _statuses(pod) if each.get("name") == name]
+            why = next((end for end in ends if end), waiting.get("message") or "")
+            return State(f"not ready ({name}: {reason}: {why})", crashing=True)
         told = f"{reason}: {message}" if message and message != reason else str(reason)
         return State(f"not ready ({name}: {told})", bool(message))
     scheduled = objects.condition(pod, "PodScheduled")
@@ -53,13 +59,22 @@ def failures(pod: Object) -> list[str]:
     """Of each container that ended without success: `main ended with exit code 3 (Error)`."""
     found = []
     for container in _statuses(pod):
-        now, before = (container.get(field) or {} for field in ("state", "lastState"))
-        ended = now.get("terminated") or before.get("terminated") or {}
-        if ended.get("exitCode"):
-            said = ended.get("message") or ended.get("reason")
-            text = f"{container.get('name')} ended with exit code {ended['exitCode']}"
-            found.append(f"{text} ({said})" if said else text)
+        if (end := _end(container)) and not end.startswith(_WELL):
+            found.append(f"{container.get('name')} ended with {end}")
     return found
+
+
+_WELL = "exit code 0"
+
+
+def _end(container: Mapping[str, Any]) -> str:
+    """`exit code 3 (Error)`: how its last instance ended; "" for one that never did."""
+    now, before = (container.get(field) or {} for field in ("state", "lastState"))
+    ended = now.get("terminated") or before.get("terminated") or {}
+    if "exitCode" not in ended:
+        return ""
+    said = ended.get("message") or ended.get("reason")
+    return f"exit code {ended['exitCode']}{f' ({said})' if said else ''}"
 
 
 def _ended(pod: Object) -> str:

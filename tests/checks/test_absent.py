@@ -6,17 +6,18 @@ from typing import Any
 
 import pytest
 
+from resilience.actions.flow.sleep import VERB as SLEEP
 from resilience.actions.objects.delete import VERB as DELETE
 from resilience.actions.pods.kill import VERB as KILL
 from resilience.checks.ready import VERB as READY
-from resilience.cluster.interface import DEPLOYMENTS, PODS
+from resilience.cluster.interface import DEPLOYMENTS, JOBS, PODS
 from resilience.kube.selectors import Selector
 from resilience.model.report import RunRecord
 from resilience.model.scenario import Step
-from resilience.model.values import Reference
+from resilience.model.values import Duration, Reference
 from resilience.model.verb import Phase
 from resilience.model.verdict import Outcome
-from tests.engine.helpers import World, step, world
+from tests.engine.helpers import World, deployment, step, world
 
 APP = Selector.parse("app=web")
 KILLED = step(KILL, Phase.WHEN, pods=APP, count=1)
@@ -60,15 +61,23 @@ def test_what_is_not_there_yet_is_waited_for(here: World, asked: dict[str, Any])
     def wake(obj: Any) -> None:
         obj["spec"]["replicas"] = 1
 
-    here.cluster.clock.after(1.5, lambda: here.deploy("late", 1))
-    here.cluster.clock.after(1.5, lambda: here.cluster.change(DEPLOYMENTS, "shop", "idle", wake))
-    record = here.run(when=[KILLED], then=[step(READY, Phase.THEN, within=20.0, **asked)])
+    def come() -> None:
+        here.cluster.put(DEPLOYMENTS, deployment("late", 1))
+        here.cluster.change(DEPLOYMENTS, "shop", "idle", wake)
+
+    here.cluster.clock.after(3.0, come)
+    given = [step(READY, Phase.GIVEN, within=20.0, **asked)]
+    record = here.run(given=given, when=[KILLED])
     assert record.outcome is Outcome.PASSED, record.message
 
 
 def test_all_waits_for_what_an_empty_namespace_will_hold() -> None:
     empty = world()
-    empty.cluster.clock.after(1.5, empty.deploy)
+
+    def come() -> None:
+        empty.cluster.put(DEPLOYMENTS, deployment())
+
+    empty.cluster.clock.after(3.0, come)
     given = [step(READY, Phase.GIVEN, target="all", within=20.0)]
     record = empty.run(given=given, when=[KILLED])
     assert record.outcome is Outcome.PASSED, record.message
@@ -141,3 +150,35 @@ def test_a_pod_that_has_ended_is_not_waited_for(here: World, phase: str) -> None
     assert "has ended, so it is never ready again" in record.message
     assert "m ended with exit code 3 (Error)" in record.message
     assert here.clock.now - began < 30
+
+
+@pytest.mark.parametrize(
+    ("ended", "seen", "outcome"),
+    [
+        ("Complete", True, Outcome.PASSED),
+        ("Failed", True, Outcome.SERVICE_FAILED),
+        ("Complete", False, Outcome.NOT_MEASURED),
+    ],
+)
+def test_a_job_that_was_removed_since_is_what_it_was(
+    here: World, ended: str, seen: bool, outcome: Outcome
+) -> None:
+    body = {"metadata": {"name": "once", "namespace": "shop"}, "kind": "Job", "status": {}}
+    here.cluster.put(JOBS, body)
+    here.cluster.clock.after(
+        1.0, lambda: here.cluster.change(JOBS, "shop", "once", job_ends(ended))
+    )
+    here.cluster.clock.after(1.5, lambda: here.cluster.remove(JOBS, "shop", "once"))
+    once = Reference.parse("job/once")
+    slept = step(SLEEP, Phase.WHEN, 1, duration=Duration.of(3))
+    looked = [step(READY, Phase.WHEN, 1, target=once, within=20.0)] if seen else [slept]
+    check = step(READY, Phase.THEN, target=once)
+    record = here.run(when=[KILLED, *looked], then=[check])
+    assert record.outcome is outcome, record.message
+
+
+def job_ends(how: str) -> Any:
+    def end(job: Any) -> None:
+        job["status"] = {"conditions": [{"type": how, "status": "True"}]}
+
+    return end

@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from resilience.actions.flow.sleep import VERB as SLEEP
 from resilience.actions.pods.crash import VERB as CRASH
 from resilience.actions.pods.kill import VERB as KILL
 from resilience.actions.workloads.restart import VERB as RESTART
@@ -18,11 +19,11 @@ from resilience.engine.evidence.sight import Gap
 from resilience.engine.run import looking
 from resilience.kube.selectors import Selector
 from resilience.model.scenario import Step
-from resilience.model.values import Reference
+from resilience.model.values import Duration, Reference
 from resilience.model.verb import Phase
 from resilience.model.verdict import Outcome, Reason, Result
 from resilience.verbs.context import ActionContext
-from tests.engine.helpers import World, step, world
+from tests.engine.helpers import World, deployment, step, world
 
 WEB = Reference.parse("deployment/web")
 APP = Selector.parse("app=web")
@@ -141,6 +142,21 @@ def test_where_only_finished_pods_were_removed_none_has_to_come_back(here: World
     )
     assert record.outcome is Outcome.PASSED, record.message
     assert any("only finished Pods were removed" in each.text for each in record.timeline)
+
+
+def test_where_nothing_served_no_recovery_was_measured(here: World) -> None:
+    """A Deployment that never came up: what replaces its Pod proves nothing."""
+    here.controllers.ready_after = 1000.0
+    here.cluster.put(DEPLOYMENTS, deployment("sick", 1))
+    sick = step(KILL, Phase.WHEN, pods=Selector.parse("app=sick"), count=1)
+    given = [step(SLEEP, Phase.GIVEN, duration=Duration.of(2))]
+    record = here.run(given=given, when=[sick], then=[step(RECOVERED, Phase.THEN)])
+    assert record.outcome is Outcome.NOT_MEASURED
+    assert "nothing that served was harmed: deployment/sick" in record.message
+    record = here.run(when=[kill()], then=[step(RECOVERED, Phase.THEN, within=3.0)])
+    assert record.outcome is Outcome.SERVICE_FAILED
+    [finding] = record.findings
+    assert "is Pending and not ready" in finding.measured
 
 
 def test_recovered_without_a_victim_is_no_pass(here: World) -> None:

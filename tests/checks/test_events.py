@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from resilience.checks.events import about_unready
-from resilience.cluster.interface import Object
+from resilience.cluster.interface import Object, WatchEvent
 
 
 class NoEvents:
@@ -40,6 +40,26 @@ def test_a_readiness_gate_that_nobody_opened_is_named(
 ) -> None:
     (said,) = about_unready([pod(**conditions)], NoEvents())  # type: ignore[arg-type]
     assert said == f"shop/web is {says}"
+
+
+def test_a_crash_loop_is_explained_by_the_last_warning_that_is_no_back_off() -> None:
+    def event(kind: str, reason: str, message: str) -> WatchEvent:
+        about = {"uid": "a"}
+        told = {"type": kind, "reason": reason, "message": message, "involvedObject": about}
+        return WatchEvent("ADDED", told, 0.0)
+
+    class Events:
+        def history(self, _: object) -> list[WatchEvent]:
+            return [
+                event("Warning", "FailedPostStartHook", "PostStartHook failed"),
+                event("Normal", "Started", "Container started"),
+                event("Warning", "BackOff", "Back-off restarting failed container"),
+            ]
+
+    state = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s"}}
+    looping = {**named("a", ""), "status": {"containerStatuses": [{"name": "web", "state": state}]}}
+    (said,) = about_unready([looping], Events())  # type: ignore[arg-type]
+    assert said.endswith(", last Event FailedPostStartHook: PostStartHook failed")
 
 
 def test_what_the_same_can_be_said_of_is_said_once() -> None:

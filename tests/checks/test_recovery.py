@@ -189,3 +189,18 @@ def test_a_recovery_that_nobody_could_see_has_bounds(
     assert found.fewest == pytest.approx(fewest)
     assert found.doubtful is doubtful
     assert ("the API server did not answer" in found.text) is doubtful
+
+
+def test_who_serves_for_a_moment_and_then_no_more_has_not_recovered() -> None:
+    """A Pod without a readiness probe that crashes in a loop is ready at each start."""
+    flash = [
+        change(10.1, pod("a", dying=True)),
+        change(10.2, pod("a"), "DELETED"),
+        change(10.5, pod("n")),
+        change(10.9, pod("n", ready=False, restarts=1)),
+    ]
+    found = recovery(flash)
+    assert found.seconds is None
+    assert found.text == "deployment/web has 2 of 3 serving Pods back"
+    found = recovery([*flash, change(20.0, pod("n", restarts=1))])
+    assert found.seconds == pytest.approx(0.5)

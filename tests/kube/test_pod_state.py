@@ -64,6 +64,21 @@ def test_a_state_is_told_with_its_cause(found: Object, state: State) -> None:
     assert of(found) == state
 
 
+@pytest.mark.parametrize(
+    ("ended", "says"),
+    [
+        ({"exitCode": 1, "reason": "Error"}, "exit code 1 (Error)"),
+        ({"exitCode": 0, "reason": "Completed"}, "exit code 0 (Completed)"),
+        ({"exitCode": 137, "reason": "OOMKilled"}, "exit code 137 (OOMKilled)"),
+        ({}, "back-off 10s"),
+    ],
+)
+def test_a_crash_loop_says_how_it_ended(ended: dict[str, Any], says: str) -> None:
+    web = {**waiting("web", "CrashLoopBackOff", "back-off 10s"), "lastState": {"terminated": ended}}
+    found = pod(containerStatuses=[{"name": "other"}, web])
+    assert of(found) == State(f"not ready (web: CrashLoopBackOff: {says})", crashing=True)
+
+
 def test_an_init_container_explains_the_containers_that_wait_for_it() -> None:
     found = pod(
         initContainerStatuses=[waiting("init", "CrashLoopBackOff", "back-off 10s")],

@@ -52,6 +52,8 @@ class Container:
         self._probing = Probing(self)
         self._exited: asyncio.Future[int] | None = None
         self._stopping = asyncio.Event()
+        self._awake = asyncio.Event()  # a sleep ends: to stop, or since the image was changed
+        self._other_image = False
         self._hurry = asyncio.Event()
         self._deadline = float("inf")
         self._out_of_memory = False
@@ -66,7 +68,12 @@ class Container:
             if not started:
                 continue
             code = await self._wait_for_exit()
-            if self._stopping.is_set() or not self._restarts_after(code):
+            if self._stopping.is_set():
+                break
+            if self._other_image:  # whatever the restart policy says, and without a back-off
+                self.state.last_state = self.state.state
+                continue
+            if not self._restarts_after(code):
                 break
             await self._wait_back_off()
         self.state.finished = True
@@ -82,6 +89,8 @@ class Container:
 
     async def _start(self) -> bool:
         """Try once to start an instance; False when it has to be tried again."""
+        self._other_image = False
+        self._awake.clear()
         await self.pod.kubelet.nodes.until_running(self.pod.spec["nodeName"])
         image = await self._pull.pull()
         if image is None or self.told_to_end():
@@ -288,6 +297,16 @@ class Container:
         self.event("Normal", "Killing", f"Container {self.state.name} {why}")
         self.pod.spawn(self._end_instance(self.pod.grace() if grace is None else grace))
 
+    def change_image(self, image: str) -> None:
+        """The spec names another image: a running instance is replaced, a wait ends."""
+        self.state.spec = {**self.state.spec, "image": image}
+        self._other_image = True
+        self._pull = pulling.Pull(self)
+        self._back_off = backoff.BackOff()
+        self._awake.set()
+        if self.state.running:
+            self.replace("definition changed, will be restarted")
+
     def crash(self, number: signal.Signals = signal.SIGKILL) -> bool:
         """End the instance from outside, at once (a fault); False when none runs."""
         if not self.state.running or self.launch is None:
@@ -313,6 +332,7 @@ class Container:
         if self._stopping.is_set():
             return
         self._stopping.set()
+        self._awake.set()
         if self.state.running:
             self.event("Normal", "Killing", f"Stopping container {self.state.name}")
             await self._end_instance(max(0.0, deadline - time.monotonic()))
@@ -388,10 +408,11 @@ class Container:
         self.pod.event(kind, reason, message, field_path=self.state.field_path)
 
     async def sleep(self, seconds: float) -> None:
-        """Sleep that long in the sandbox's time, or until the container is to stop."""
+        """Sleep that long in the sandbox's time, or until the container is to stop or has another
+        image."""
         try:
             async with asyncio.timeout(self.pod.kubelet.clock.real(seconds)):
-                await self._stopping.wait()
+                await self._awake.wait()
         except TimeoutError:
             pass
 

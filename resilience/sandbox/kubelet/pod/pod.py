@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from resilience.sandbox.inside.launch import Network
 from resilience.sandbox.kube.api import Obj
+from resilience.sandbox.kubelet.pod import image_change, resizing
 from resilience.sandbox.kubelet.pod import pod_status as status
-from resilience.sandbox.kubelet.pod import resizing
 from resilience.sandbox.kubelet.pod.container import Container
 from resilience.sandbox.kubelet.pod.container_state import ContainerState, role_of
 from resilience.sandbox.kubelet.pod.ephemeral import Ephemeral
@@ -273,6 +273,8 @@ class Pod:
     def _take_changes(self, before: Obj) -> None:
         self.ephemeral.update()
         resized = [resizing.take(container, self.obj) for container in self.containers]
+        for container in self.containers:
+            image_change.take(container, self.obj)
         changed = before["metadata"].get("generation") != self.obj["metadata"].get("generation")
         if changed:
             self._changed.set()
