@@ -15,7 +15,7 @@ from resilience.model.verdict import Outcome
 from tests.checks.test_absent import KILLED
 from tests.engine.helpers import World, step, world
 
-ONE = {"target": Reference.parse("pod/one")}
+ONE: dict[str, Any] = {"target": Reference.parse("pod/one")}
 ASKED = [ONE, {"target": "all"}, {"pods": Selector.parse("app=one")}]
 
 
@@ -77,6 +77,8 @@ def test_a_change_that_is_taken_back_leaves_the_container_as_it_was(here: World)
 
 
 def test_what_keeps_a_pod_from_being_ready_is_told_and_not_waited_for(here: World) -> None:
+    here.controllers.ready_after = 1000.0
+
     def breaks(pod: Any) -> None:
         waiting = {"reason": "InvalidImageName", "message": "invalid reference format"}
         pod["spec"]["containers"][0]["image"] = "no image"
