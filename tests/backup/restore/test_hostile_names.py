@@ -12,7 +12,7 @@ from resilience.backup.catalog.catalog import opened
 from resilience.backup.catalog.verify import verify
 from resilience.backup.format.errors import BackupError
 from resilience.backup.restore.restore import RestoreRequest, restore
-from resilience.backup.store.memory import MemoryStore
+from resilience.backup.store.base import Store
 from resilience.backup.store.url import open_store
 from resilience.cluster.interface import Object
 from tests.backup.drills.test_velero_drills import NAME, NAMESPACE, backup
@@ -76,7 +76,7 @@ def test_a_manifest_reads_no_file_outside_of_its_store(key: str, tmp_path: Path)
         assert not _intact(each)
 
 
-def _intact(store: MemoryStore) -> bool:
+def _intact(store: Store) -> bool:
     try:
         return verify(opened(store, "one")).intact
     except BackupError:
