@@ -76,14 +76,15 @@ def main(arguments: Sequence[str]) -> int:
         [*command, *(str(ROOT / test) for room in rooms for test in room.tests)], plugins
     )
     score = trial.score
-    if not score.tried:
-        print(f"nothing was tried (pytest ended with {code!r})")
+    if code == pytest.ExitCode.INTERNAL_ERROR or not score.tried:
+        print(f"no figure: {score.tried} were tried, and pytest ended with {code!r}")
         return 2
     print(score.table())
     for each in score.false:
         print(f"listed as equivalent, but noticed: {each}")
     load = os.getloadavg()[0]
-    print(f"{len(trial.todo)} mutations in all, {trial.untried} not tried; load {load:.1f}")
+    print(f"{len(trial.todo)} mutations in all, {trial.untried} not tried, {score.hung} ended by"
+          f" hanging; load {load:.1f}")  # fmt: skip
     return 0 if score.share >= options.least and not score.false else 1
 
 

@@ -10,10 +10,12 @@ from tests.mutants.mutations import Mutation
 
 @dataclass(slots=True)
 class Score:
-    """Counts by room. `false` are mutations listed as equivalent that a test noticed."""
+    """Counts by room. `hung` of the noticed ones ended no test in time, `false` are mutations
+    listed as equivalent that a test noticed."""
 
     noticed: Counter[str] = field(default_factory=Counter)
     survived: Counter[str] = field(default_factory=Counter)
+    hung: int = 0
     false: list[Mutation] = field(default_factory=list)
 
     @property

@@ -99,6 +99,7 @@ class Trial:
             self.score.false.append(todo.mutation)
             return
         self.score.noticed[todo.room.name] += 1
+        self.score.hung += how == "hung"
         if self.options.verbose:
             print(f"{how} {todo.mutation}", flush=True)
 
