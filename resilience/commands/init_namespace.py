@@ -22,11 +22,21 @@ from resilience.config.settings import Settings
 from resilience.drafts import plan_draft, scenario_draft, target_draft
 from resilience.drafts.questions import Baseline, Question, ask, baseline, candidates
 from resilience.drafts.subjects import Place, Subject, service_of, subject, workloads
+from resilience.model.words import many
 
 if TYPE_CHECKING:
     from resilience.cluster.transport import HttpCluster
 
 BASELINE = 30.0
+
+MOST_AT_ONCE = 64
+"""Services that are measured side by side; more of them take turns."""
+
+OFTEN = 0.1
+"""Seconds between two requests to one Service, at least."""
+
+TOGETHER = 80.0
+"""Requests a second to all Services together: they pass the API server's proxy."""
 
 
 def from_namespace(options: argparse.Namespace) -> int:
@@ -36,7 +46,9 @@ def from_namespace(options: argparse.Namespace) -> int:
     from resilience.config.settings import replaced
 
     given = replaced(settings(options), namespace=options.from_namespace)
-    inventory, _, _ = from_cluster(given)
+    inventory, _, notices = from_cluster(given)
+    if notices:
+        raise CommandError(f"{'; '.join(notices)}; nothing was written")
     with open_context(given.context, given.kubeconfig) as cluster:
         context = _options(cluster.access.context, given.kubeconfig)
         place = _place(cluster, inventory, given)
@@ -99,7 +111,8 @@ def _asked(
         asked = list(candidates(service, [each])) if service else []
         questions[each.reference] = ask(cluster, place.namespace, asked)
     good = {name: each for name, each in questions.items() if each and each.status}
-    warn(f"measuring {len(good)} Services for {seconds:g} s ...")
+    if good and seconds:
+        warn(f"measuring {many(len(good), 'Service')} for {seconds:g} s ...")
     measured = _measured(cluster, place.namespace, good, seconds)
     return [
         subject(inventory, each, questions[each.reference], measured.get(each.reference))
@@ -112,9 +125,11 @@ def _measured(
 ) -> Mapping[str, Baseline]:
     if not questions or seconds <= 0:
         return {}
-    with ThreadPoolExecutor(max_workers=min(8, len(questions))) as pool:
+    at_once = min(MOST_AT_ONCE, len(questions))
+    every = max(OFTEN, at_once / TOGETHER)
+    with ThreadPoolExecutor(max_workers=at_once) as pool:
         tasks = {
-            name: pool.submit(baseline, cluster, namespace, each, seconds)
+            name: pool.submit(baseline, cluster, namespace, each, seconds, every=every)
             for name, each in questions.items()
         }
         return {name: task.result() for name, task in tasks.items()}

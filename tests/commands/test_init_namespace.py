@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
 from resilience.cluster.access.embedded import Embedded
-from resilience.cluster.interface import NAMESPACES
+from resilience.cluster.interface import CONFIGMAPS, NAMESPACES
 from resilience.cluster.transport import HttpCluster
+from resilience.commands.init_namespace import _measured
+from resilience.drafts.questions import Question
 from tests.commands.test_command import SOURCE, resilience
 
 SHOP = SOURCE / "scenarios" / "manifests" / "checkout.yaml"
@@ -50,6 +53,41 @@ def test_what_it_writes_runs_at_once_and_is_never_overwritten(
     again = resilience("init", "--from-namespace", "shop", "--baseline", "0", *where, cwd=tmp_path)
     assert again.returncode == 1
     assert "exists already; nothing was written" in again.stderr
+
+
+def test_a_namespace_that_is_going_is_named_and_nothing_is_written(
+    embedded: Embedded, admin: HttpCluster, tmp_path: Path
+) -> None:
+    held = {"name": "going", "namespace": "going", "finalizers": ["example.com/hold"]}
+    admin.create(NAMESPACES, {"metadata": {"name": "going"}})
+    admin.create(CONFIGMAPS, {"metadata": held}, "going")
+    admin.delete(NAMESPACES, "going")
+    where = ("--kubeconfig", str(embedded.kubeconfig), "--baseline", "0")
+    done = resilience("init", "mine", "--from-namespace", "going", *where, cwd=tmp_path)
+    admin.patch(CONFIGMAPS, "going", {"metadata": {"finalizers": None}}, "going")
+    assert done.returncode == 1
+    assert "namespace going is being deleted; nothing was written" in done.stderr
+    assert not (tmp_path / "mine").exists()
+
+
+@pytest.mark.parametrize("services", [1, 20, 64])
+def test_all_baselines_are_measured_at_the_same_time(services: int) -> None:
+    """None begins its second request before each has begun its first."""
+    together = Barrier(services)
+    begun = set[str]()
+
+    class Cluster:
+        def answered(self, path: str, timeout: float) -> int:
+            if path not in begun:
+                begun.add(path)
+                together.wait(20)
+            return 200
+
+    questions = {f"deployment/app-{n}": Question(service=f"app-{n}", port=80, path="/",
+                                                 status=200) for n in range(services)}  # fmt: skip
+    found = _measured(Cluster(), "shop", questions, 0.05)  # type: ignore[arg-type]
+    assert len(begun) == services
+    assert all(each.good == each.asked >= 1 for each in found.values())
 
 
 def test_manifests_are_applied_by_what_is_written_for_them(tmp_path: Path) -> None:
