@@ -67,6 +67,14 @@ def test_taking_it_away_takes_no_namespace_of_anybody_else_away(
     assert names - {"resilience"} == {"resilience-journal"}
 
 
+def test_every_namespace_admits_restricted_pods_alone(rendered: list[dict[str, Any]]) -> None:
+    """A journal is undone with the runs' rights: nothing has to run beside it."""
+    for each in rendered:
+        if each["kind"] == "Namespace":
+            labels = each["metadata"].get("labels") or {}
+            assert labels["pod-security.kubernetes.io/enforce"] == "restricted", each["metadata"]
+
+
 def test_every_pod_is_one_that_pod_security_restricted_lets_in(
     rendered: list[dict[str, Any]],
 ) -> None:
