@@ -83,6 +83,8 @@ def decide(
 
     if claim is None:
         return so(Act.FILL, "its claim is created")
+    if is_going(claim):
+        return so(Act.FILL, "its claim is being deleted, and is created again")
     if objects.annotation(claim, FILLED) == restore:
         return so(Act.LEAVE, "this restore has already filled it")
     used = f"Pod {user} uses it" if user else ""
@@ -110,6 +112,11 @@ def _in_use(used: str, mode: VolumesMode) -> tuple[Act, str]:
         f"its claim exists and {used}: leave its data with --volumes skip, or scale the workload "
         "down and replace the data with --volumes overwrite"
     )
+
+
+def is_going(claim: Object) -> bool:
+    """Whether it is being deleted: no Pod can mount it any more."""
+    return bool(claim["metadata"].get("deletionTimestamp"))
 
 
 def too_small(decision: Decision, claim: Object, recorded: Object | None) -> Decision:

@@ -26,6 +26,7 @@ from resilience.backup.data.volume_decisions import (
     VolumesMode,
     decide,
     found_full,
+    is_going,
     looked,
     too_small,
 )
@@ -157,6 +158,7 @@ class TarVolumes:
             for each in decisions
             if each.act not in (Act.LEAVE, Act.REFUSE)
             and (claim := self._claim(each.namespace, each.record.claim))
+            and not is_going(claim)
         }
         recorded = dict(self._recorded(snapshot)) if there else {}
         return [
@@ -213,7 +215,8 @@ class TarVolumes:
         if decision.act not in (Act.FILL, Act.REFILL):
             return str(decision)
         namespace, record = decision.namespace, decision.record
-        if self._claim(namespace, record.claim) is None:
+        claim = self._claim(namespace, record.claim)
+        if claim is None or is_going(claim):
             why = "its claim was not restored"
             return str(Decision(record, namespace, Act.LEAVE, why))
         with self.mounted(namespace, record.claim, writing=True) as pod:

@@ -43,11 +43,24 @@ _LONGEST_PAUSE = 8.0
 _WITHOUT_ALLOCATIONS = with_allocations("keep")
 _PATIENCE_OF_A_QUESTION = 15.0
 
+_ADVICE = {
+    "already allocated": "`--allocations new` restores it with another one",
+    "attempting to grant RBAC permissions not currently held": (
+        "the API server lets nobody grant what they lack: restore with these permissions, or with "
+        "`escalate` on roles and `bind` on what is bound, or leave it out with --exclude"
+    ),
+}
+"""By the API server's words."""
+
 WEBHOOK = "failed calling webhook"
 """Nothing serves it now: its server may be part of what is restored."""
 
 _NO_DRY_RUN = "does not support dry run"
 """Of a webhook with side effects (apiserver, admission/plugin/webhook/generic)."""
+
+
+class Going(ClusterError):
+    """The object of that name is being deleted: it can be created once it is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +129,7 @@ class ObjectWriter:
         while True:
             try:
                 return self._create(resource, obj, existing, dry_run=True)
-            except NotFound as problem:
+            except (NotFound, Going) as problem:
                 return Written(Outcome.UNASKED, _words(problem))
             except ClusterError as problem:
                 if WEBHOOK in str(problem) or _NO_DRY_RUN in str(problem):
@@ -184,6 +197,7 @@ class ObjectWriter:
         self, resource: Resource, obj: Object, existing: Existing, dry_run: bool
     ) -> Written:
         live = self._live(resource, obj)
+        _require_staying(live)
         uid = live["metadata"]["uid"]
         by = (live["metadata"].get("annotations") or {}).get(RESTORE, "")
         if by == self.restore:
@@ -212,6 +226,14 @@ class ObjectWriter:
         if dry_run:
             return Written(Outcome.WOULD_UPDATE, _differs(patch))
         return Written(Outcome.UPDATED, uid=uid)
+
+
+def _require_staying(live: Object) -> None:
+    metadata = live["metadata"]
+    if not metadata.get("deletionTimestamp"):
+        return
+    held = ", ".join(metadata.get("finalizers") or ())
+    raise Going(f"the existing one is being deleted{f', held by {held}' if held else ''}")
 
 
 _PROVISIONED = "pv.kubernetes.io/provisioned-by"
@@ -257,10 +279,13 @@ def _of_admission(problem: ApiError) -> bool:
 
 
 def _with_advice(problem: ApiError) -> ApiError:
-    if "already allocated" not in problem.message:
-        return problem
-    text = f"{problem.message}; `--allocations new` restores it with another one"
-    return Invalid(problem.code, text, reason=problem.reason, status=problem.status)
+    for words, advice in _ADVICE.items():
+        if words in problem.message:
+            text = f"{problem.message}; {advice}"
+            return type(problem)(
+                problem.code, text, reason=problem.reason, status=problem.status
+            )  # fmt: skip
+    return problem
 
 
 def _shared(obj: Object) -> str:
@@ -283,7 +308,7 @@ def _passing(problem: ClusterError, pause: float) -> float | None:
     """Seconds to wait for a transient condition, None for a lasting one."""
     if isinstance(problem, Throttled | ServerTrouble):
         return problem.retry_after if problem.retry_after is not None else pause
-    if isinstance(problem, Unreachable | NotFound):
+    if isinstance(problem, Unreachable | NotFound | Going):
         # NotFound: deleted between the refusal and this look, so the next create will succeed.
         return pause
     return pause if _goes(problem) else None

@@ -355,6 +355,31 @@ def test_a_claim_without_room_for_the_data_is_refused_before_it_is_emptied(
         assert (back / "script").read_text() != "SPOILT"
 
 
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_claim_that_is_being_deleted_is_filled_when_it_was_created_again(
+    twice: Twice, volume: Path, gone: bool
+) -> None:
+    snapshot, target, exec_, back = twice
+    key = ("persistentvolumeclaims", "shop", "data")
+    target.objects[key]["metadata"] |= {"deletionTimestamp": "2026", "finalizers": ["x/hold"]}
+    shutil.rmtree(back)
+    back.mkdir()
+
+    class Going(FakeClock):
+        def wait(self, seconds: float) -> None:
+            super().wait(seconds)
+            claim = target.objects.get(key)
+            if gone and claim and "deletionTimestamp" in claim["metadata"]:
+                del target.objects[key]
+
+    filling = volumes(target, exec_, "second", mode="fail")
+    request = RestoreRequest(name="second", volumes=filling, workers=1, patience=5)
+    report = restore(request, snapshot, target, clock=Going())
+    assert report.complete is gone
+    assert report.volumes[0].startswith(f"volume shop/data: {'filled' if gone else 'left'}: ")
+    assert list(back.iterdir()) if gone else not list(back.iterdir())
+
+
 def test_a_second_restore_fills_a_claim_that_is_empty(twice: Twice, volume: Path) -> None:
     snapshot, target, exec_, back = twice
     shutil.rmtree(back)

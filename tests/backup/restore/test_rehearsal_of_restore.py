@@ -240,6 +240,67 @@ def test_a_namespace_that_goes_is_waited_for_once_and_told_with_what_keeps_it() 
     assert [each for each in target.requests if each[0].endswith("create")] == []
 
 
+def going(target: FakeCluster) -> Object:
+    target.namespace("shop")
+    target.add(config_map("settings", value="mine"))
+    live = target.objects["configmaps", "shop", "settings"]
+    live["metadata"] |= {"deletionTimestamp": "2026", "finalizers": ["example.com/hold"]}
+    return live
+
+
+def test_an_object_that_is_being_deleted_is_no_equal_one() -> None:
+    target, clock = FakeCluster(), FakeClock()
+    live = going(target)
+    store = kept(config_map("settings", value="mine"))
+    rehearsed = act(store, target, dry_run=True)
+    (asked,) = [item for item in rehearsed.items if item.outcome is Outcome.UNASKED]
+    assert asked.reason == "the existing one is being deleted, held by example.com/hold"
+    request = RestoreRequest(name="back", workers=1, patience=20)
+    began = clock.monotonic()
+    report = restore(request, opened(store, "one"), target, clock=clock)
+    (bad,) = report.bad
+    assert "held by example.com/hold (still so after waiting)" in bad.reason
+    assert 10 < clock.monotonic() - began < 30
+    assert target.objects["configmaps", "shop", "settings"] == live
+
+
+@pytest.mark.parametrize("existing", ["fail", "skip", "update"])
+def test_an_object_is_created_when_the_one_of_its_name_is_gone(existing: Any) -> None:
+    target = FakeCluster()
+    going(target)
+
+    class Going(FakeClock):
+        def wait(self, seconds: float) -> None:
+            super().wait(seconds)
+            target.objects.pop(("configmaps", "shop", "settings"), None)
+
+    store = kept(config_map("settings", value="mine"))
+    request = RestoreRequest(name="back", workers=1, existing=existing)
+    report = restore(request, opened(store, "one"), target, clock=Going())
+    assert report.complete
+    assert report.counts[Outcome.CREATED] == 1
+    assert "deletionTimestamp" not in target.objects["configmaps", "shop", "settings"]["metadata"]
+
+
+def test_permissions_that_nobody_may_grant_are_told_with_what_helps() -> None:
+    target = FakeCluster()
+    target.namespace("shop")
+    words = (
+        'roles "app" is forbidden: user "x" is attempting to grant RBAC permissions not currently'
+    )
+
+    def fault(verb: str, kind: str, namespace: str, name: str) -> None:
+        if verb.endswith("create") and kind.startswith("rolebindings"):
+            raise Forbidden(403, f"{words} held: ...")
+
+    target.faults.append(fault)
+    binding: Object = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+                       "metadata": {"name": "app", "namespace": "shop"}, "subjects": [],
+                       "roleRef": {"kind": "Role", "name": "app"}}  # fmt: skip
+    with pytest.raises(RestoreRefused, match=r"`escalate` on roles and `bind`"):
+        act(kept(binding), target)
+
+
 def test_a_namespace_that_goes_in_time_is_restored() -> None:
     target = FakeCluster()
     target.namespace("shop")
