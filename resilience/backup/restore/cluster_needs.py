@@ -24,6 +24,7 @@ _ASKED = {
         "node.k8s.io", "v1", "runtimeclasses", "RuntimeClass", False
     ),
 }
+CLAIMS = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
 _VOLUMES = Resource("", "v1", "persistentvolumes", "PersistentVolume", False)
 
 
@@ -36,6 +37,15 @@ class ClusterNeeds:
         self._known: dict[Need, bool] = {}
         self._classes_of_volumes: Collection[str] | None = None
         self._reserved: set[tuple[str, str]] = set()
+
+    def live(self, claim: Object) -> Object:
+        """The claim as it exists: its own class counts, whatever was recorded."""
+        metadata = claim["metadata"]
+        try:
+            found = self._cluster.get(CLAIMS, metadata["name"], metadata.get("namespace", ""))
+        except ClusterError:
+            return claim
+        return found | {"apiVersion": claim["apiVersion"], "kind": claim["kind"]}
 
     def lacking(self, obj: Object, coming: Collection[Need]) -> list[Need]:
         """What neither the cluster has nor the restore creates (`coming`)."""

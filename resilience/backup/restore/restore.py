@@ -477,18 +477,18 @@ class _Restore:
         """A refusal because of something that this restore creates first is no answer yet. What
         the API server accepts and can never work is an answer of its own."""
         coming = written.outcome in (Outcome.WOULD_CREATE, Outcome.UNASKED)
-        if (coming or self._is_to_fill(obj)) and (
-            lacking := self._needs.lacking(obj, self._coming)
-        ):
-            return self._in_vain(obj, written, lacking[0])
+        if coming or self._is_to_fill(obj):
+            asked = obj if coming else self._needs.live(obj)
+            if lacking := self._needs.lacking(asked, self._coming):
+                return self._in_vain(obj, written, lacking[0])
         if coming:
             metadata = obj["metadata"]
             self._coming.add(Need(kind, metadata.get("namespace", ""), metadata["name"]))
         if written.outcome is Outcome.WOULD_CREATE:
             self._quotas.add(kind, obj)
         if written.outcome is Outcome.REJECTED:
-            for need in needs(obj):
-                if need in self._coming:
+            for need in needs(obj):  # a refusal for another reason stays one
+                if need in self._coming and need.name in written.reason:
                     return Written(Outcome.UNASKED, f"{need} is restored first: {written.reason}")
         return written
 

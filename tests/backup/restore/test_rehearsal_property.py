@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as some
 
 from resilience.backup.catalog.catalog import Snapshot
@@ -283,6 +283,22 @@ SOME: dict[str, Any] = {
 
 @settings(max_examples=250, deadline=None)
 @given(**SOME)
+@example(  # what a Pod needs comes with it, and it is refused for another reason
+    mine=[("Pod", "data", "1", "deny"), ("ServiceAccount", "data", "1", "")],
+    theirs=[],
+    there="there",
+    quotas=[],
+    classes=[],
+    existing="fail",
+)
+@example(  # the existing claim's class is gone, the recorded one's is there
+    mine=[("PersistentVolumeClaim", "data", "1", "")],
+    theirs=[("PersistentVolumeClaim", "data", "2", "")],
+    there="there",
+    quotas=[],
+    classes=["1"],
+    existing="skip",
+)
 def test_what_the_rehearsal_lets_pass_is_never_refused_in_the_act(**found: Any) -> None:
     asked_and_done(**found)
 
