@@ -31,10 +31,16 @@ class Answering(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
+class Listening(ThreadingHTTPServer):
+    """With room for clients that come all at once."""
+
+    request_queue_size = 256
+
+
 @contextmanager
 def serving(handler: Callable[..., Any]) -> Iterator[str]:
     """Yields the server's URL."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = Listening(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, args=(ENDED,))
     thread.start()
     try:

@@ -39,6 +39,7 @@ BUILTIN: Mapping[str, str] = {
     "expect_refused": "resilience.actions.flow.expect_refused",
     "grpc": "resilience.probes.kinds.web.grpc",
     "http": "resilience.probes.kinds.http",
+    "journey": "resilience.probes.kinds.web.journey",
     "kill": "resilience.actions.pods.kill",
     "kubernetes": "resilience.probes.kinds.kubernetes",
     "ledger": "resilience.probes.kinds.ledger",

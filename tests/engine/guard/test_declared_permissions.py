@@ -160,6 +160,7 @@ WHILE = {
 ELSEWHERE = {
     "chaos_mesh",
     "grpc",
+    "journey",
     "ledger",
     "prometheus",
     "python",

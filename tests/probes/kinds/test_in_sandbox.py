@@ -14,6 +14,11 @@ from tests.probes.kinds.trial import found, runs, scenario, web
 pytestmark = pytest.mark.usefixtures("on_sandbox")
 
 
+SLOW_START: dict[str, Any] = {
+    "readinessProbe": {"tcpSocket": {"port": 8080}, "initialDelaySeconds": 3, "periodSeconds": 1}
+}
+"""Of the only Pod: three seconds without any, where one of several would not be missed."""
+
 SAYS = """
 import http.server, sys, time
 print("started", flush=True)
@@ -60,10 +65,10 @@ def test_a_command_answers_while_one_pod_is_lost_and_not_while_the_only_one_is(
     run: Run,  # noqa: F811
 ) -> None:
     probe = """{command: {pods: app=web, command: [cat, /etc/hostname], matches: "^web-"},
-              rate: 10/s, objective: {longest_outage: 300ms}}"""
+              rate: 10/s, objective: {longest_outage: 1s}}"""
     kill = "kill: {pods: app=web, count: 1, grace: 0s}"
     scenario(pytester.path, "right", web(replicas=3), probe, when=kill)
-    scenario(pytester.path, "wrong", web(replicas=1), probe, when=kill)
+    scenario(pytester.path, "wrong", web(replicas=1, **SLOW_START), probe, when=kill)
     run("--resilience-report=report").assert_outcomes(passed=1, failed=1)
     told = runs(pytester.path)
     assert outcomes(told) == {"right": "passed", "wrong": "service failed"}
@@ -157,11 +162,49 @@ def test_a_grpc_server_is_healthy_while_one_pod_is_lost_and_not_while_the_only_o
     run: Run,  # noqa: F811
 ) -> None:
     probe = """{grpc: {service: web, port: http}, rate: 20/s,
-              objective: {longest_outage: 400ms}}"""
+              objective: {longest_outage: 1s}}"""
     kill = "kill: {pods: app=web, count: 1, grace: 0s}"
     for name, replicas in (("right", 3), ("wrong", 1)):
         manifest = web(replicas=replicas, image="python:3.12-slim", args=[],
-                       command=["python", "-c", HEALTH])  # fmt: skip
+                       command=["python", "-c", HEALTH],
+                       **(SLOW_START if replicas == 1 else {}))  # fmt: skip
         scenario(pytester.path, name, manifest, probe, when=kill)
     run("--resilience-report=report").assert_outcomes(passed=1, failed=1)
     assert outcomes(runs(pytester.path)) == {"right": "passed", "wrong": "service failed"}
+
+
+SHOP = """
+import http.server
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = b'{"cart": {"id": 7}}' if self.path == "/login" else b""
+        self.send_response(200 if self.path in ("/login", "/cart/7/pay") else 404)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *ignored):
+        pass
+http.server.ThreadingHTTPServer(("", 8080), Handler).serve_forever()
+"""
+
+
+def test_users_get_through_while_one_pod_is_lost_and_not_while_the_only_one_is(
+    pytester: pytest.Pytester,
+    run: Run,  # noqa: F811
+) -> None:
+    probe = """{journey: {service: web, port: http, steps: [
+                {name: log in, method: POST, path: /login, body: user=a, keep: {id: cart.id}},
+                {name: pay, method: POST, path: "/cart/{id}/pay"}]},
+              rate: 20/s, objective: {longest_outage: 1s}}"""
+    kill = "kill: {pods: app=web, count: 1, grace: 0s}"
+    for name, replicas in (("right", 3), ("wrong", 1)):
+        manifest = web(replicas=replicas, image="python:3.12-slim", args=[],
+                       command=["python", "-c", SHOP],
+                       **(SLOW_START if replicas == 1 else {}))  # fmt: skip
+        scenario(pytester.path, name, manifest, probe, when=kill)
+    run("--resilience-report=report").assert_outcomes(passed=1, failed=1)
+    told = runs(pytester.path)
+    assert outcomes(told) == {"right": "passed", "wrong": "service failed"}
+    assert found(told["right"])["probe.pay"]["measured"].startswith("0 of ")
+    assert found(told["wrong"])["probe.log_in"]["result"] == "failed"

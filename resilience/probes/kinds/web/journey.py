@@ -1,0 +1,181 @@
+"""`journey`: what a user does, request after request: log in, fill the cart, pay.
+
+A journey is good where each of its steps is, and each step is reported by itself. Cookies are kept
+within a journey, values of an answer can be used in later steps, and redirects are followed where
+a step says so. Each journey is a new user: a new connection, no cookies.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
+
+from resilience.ledger.drivers.session import Credential
+from resilience.model.scenario import Step
+from resilience.model.step_reach import Reach
+from resilience.model.values import Duration
+from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
+from resilience.probes.kinds.web import json_place
+from resilience.probes.prober.asker import asking
+
+if TYPE_CHECKING:
+    from resilience.probes.prober.once import Asking
+    from resilience.verbs.context import ProbeContext, RunningProbe
+
+METHODS = ("get", "post", "put", "patch", "delete", "head")
+NAME = r"[A-Za-z_][A-Za-z0-9_]*"
+USE = re.compile(r"\{(" + NAME + r")\}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """One request of a journey."""
+
+    name: str = parameter("What the user does.", example="log in")
+    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] = parameter(
+        "Method of the request.", default="GET"
+    )
+    path: str = parameter("Path and query; `{NAME}` is a kept value.", example="/cart/{id}")
+    headers: Mapping[str, str] = parameter("Headers to send.", default_factory=dict)
+    body: str = parameter("Body to send; `{NAME}` is a kept value.", default="")
+    status: int | tuple[int, ...] = parameter(
+        "Expected status or list of statuses; 200 to 299 by default.", default=(), example="201"
+    )
+    contains: str = parameter("Text that the body must contain.", default="")
+    json: Mapping[str, str] = parameter(
+        "Values that the body must hold, by their place in it.", default_factory=dict
+    )
+    keep: Mapping[str, str] = parameter(
+        "Values of the answer for later steps: a name, and its place in the body's JSON.",
+        default_factory=dict, example="{id: cart.id}",
+    )  # fmt: skip
+    redirects: int = parameter(
+        "How many redirects to follow; without it, a redirect is the answer.",
+        default=0, at_least=0, at_most=20,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journey:
+    """Where, and the steps."""
+
+    service: str = parameter("Service to ask.", default="", example="shop", one_of="place")
+    url: str = parameter("URL to begin with, outside of the cluster.", default="",
+                         example="https://shop.example.com", one_of="place")  # fmt: skip
+    port: int | str = parameter("Port of the Service, by name or number.", default="")
+    namespace: str = parameter("Namespace of the Service, if not the scenario's.", default="")
+    scheme: Literal["http", "https"] = parameter("The scheme of a Service.", default="http")
+    http2: bool = parameter("Whether to speak HTTP/2 (over TLS by negotiation).", default=False)
+    ca: Path | None = parameter("PEM file with the certificates to trust.", default=None)
+    token: Credential | None = parameter("Where a bearer token is.", default=None)
+    steps: tuple[Stop, ...] = parameter("The requests, one after another.", at_least=1)
+    timeout: Duration = parameter(
+        "A journey that has not ended after this time has failed.",
+        default=Duration.of(5), example="5s",
+    )  # fmt: skip
+
+
+def _check(journey: Journey) -> Iterator[Complaint]:
+    yield from _place_complaints(journey)
+    names = [stop.name for stop in journey.steps]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        yield Complaint(field="steps", message=f"two steps are called {twice[0]!r}",
+                        expected="a name for each")  # fmt: skip
+    kept: set[str] = set()
+    for stop in journey.steps:
+        for problem in _wrong(stop, kept):
+            yield Complaint(field="steps", message=f"the step {stop.name!r}: {problem}")
+        kept |= set(stop.keep)
+
+
+def _place_complaints(journey: Journey) -> Iterator[Complaint]:
+    if not (journey.service or journey.url):
+        yield Complaint(field="", message="nothing to ask", expected="`service` or `url`")
+    parts = urlsplit(journey.url)
+    if journey.url and (parts.scheme not in ("http", "https") or not parts.hostname):
+        yield Complaint(field="url", message=f"`url` is {journey.url!r}",
+                        expected="a URL such as https://shop.example.com")  # fmt: skip
+    if parts.username or parts.password:
+        yield Complaint(field="url", message="`url` holds a user name or password, which reports "
+                        "would show", expected="`token:` by reference")  # fmt: skip
+    if journey.token and not (journey.token.env or journey.token.secret):
+        yield Complaint(field="token", message="`token` names no source",
+                        expected="`{env: NAME}` or `{secret: NAME, key: KEY}`")  # fmt: skip
+    if not 0 < journey.timeout.seconds <= 60:
+        yield Complaint(field="timeout", message=f"`timeout` is {journey.timeout}",
+                        expected="more than 0 and at most 1m")  # fmt: skip
+
+
+def _wrong(stop: Stop, kept: set[str]) -> Iterator[str]:
+    if not stop.path.startswith("/") or re.search(r"[\s\x00-\x1f]", stop.path):
+        yield f"`path` is {stop.path!r}, expected one such as /cart"
+    texts = (stop.path, stop.body, *stop.headers.values())
+    for name in sorted({each for text in texts for each in USE.findall(text)} - kept):
+        if name in stop.keep or f"{{{name}}}" in stop.path:
+            yield f"{{{name}}} is not kept by an earlier step"
+    for name, place in (*stop.keep.items(), *(("", place) for place in stop.json)):
+        if (name and not re.fullmatch(NAME, name)) or json_place.steps(place) is None:
+            yield f"{place!r} is no place in a document, such as `items[0].id`"
+    if any(re.search(r"[\r\n\0]", text) for text in stop.headers.values()):
+        yield "a header cannot be sent"
+
+
+def _describe(journey: Journey) -> str:
+    return f"{', '.join(stop.name for stop in journey.steps)} at {journey.service or journey.url}"
+
+
+def _rights(journey: Journey, namespace: str) -> Sequence[Right]:
+    where = journey.namespace or namespace
+    found = []
+    if journey.service:
+        found.append(Right(verb="get", group="", resource="services", namespace=where))
+    if journey.token and journey.token.secret:
+        found.append(Right(verb="get", group="", resource="secrets", namespace=where,
+                           name=journey.token.secret))  # fmt: skip
+    return found
+
+
+def run(step: Step, context: ProbeContext) -> RunningProbe:
+    """Set out."""
+    from resilience.probes.kinds.web.journey_probe import JourneyProbe, travelled
+
+    journey: Journey = step.parameters
+    return JourneyProbe(step, context, travelled(journey, context), _describe(journey))
+
+
+def ask(journey: Journey, context: Asking) -> str:
+    """One journey, good or NotMet."""
+    from resilience.probes.kinds.web.journey_probe import travelled
+    from resilience.probes.prober.once import ask_once
+
+    traveller = travelled(journey, context)
+    given = {"timeout": journey.timeout.seconds}
+    return ask_once(given, _describe(journey), asking(traveller.opened))
+
+
+VERB = Verb(
+    name="journey",
+    family=Family.PROBE,
+    summary="Send the requests of a user one after another, and judge them as one.",
+    parameters=Journey,
+    phases=frozenset(Phase),
+    run=run,
+    ask=ask,
+    describe=_describe,
+    check=lambda journey: list(_check(journey)),
+    rights=_rights,
+    touches=lambda journey, namespace: Reach(),
+    example=(
+        "- journey:\n"
+        "    service: shop\n"
+        "    steps:\n"
+        "      - {name: log in, method: POST, path: /login, body: user=a, keep: {id: cart.id}}\n"
+        "      - {name: pay, method: POST, path: '/cart/{id}/pay', status: 201}\n"
+        "  rate: 5/s\n"
+        "  objective: {availability: 95%}\n"
+    ),
+)
