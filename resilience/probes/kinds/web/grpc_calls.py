@@ -130,6 +130,11 @@ def _described(what: Grpc, channel: Any, directory: Path) -> tuple[Any, Any]:
     except KeyError:
         raise Never(f"gRPC service {service} is described nowhere; expected it in `descriptor` or "
                     "in the server's reflection") from None  # fmt: skip
+    except library("grpc", "grpc").RpcError as error:
+        if error.code().name != "UNIMPLEMENTED":
+            raise  # it does not answer now: that is a failure like any other
+        raise Never("the server does not describe itself (reflection); expected `descriptor:` with "
+                    f"{service}") from None  # fmt: skip
     except (OSError, ValueError, TypeError, messages.DecodeError) as error:
         raise Never(f"the descriptor of {service} cannot be read: {error}") from error
     if method is None or method.client_streaming or method.server_streaming:

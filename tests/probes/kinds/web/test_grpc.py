@@ -155,6 +155,12 @@ def test_what_can_never_be_called_is_said_at_once(given: dict[str, Any], says: s
         assert says in failing(server.port, **given)
 
 
+def test_a_server_that_does_not_describe_itself_needs_a_file() -> None:
+    with serving(reflects=False) as server:
+        assert "expected `descriptor:`" in failing(server.port, call=CALL)
+    assert "connection refused" in failing(server.port, call=CALL)
+
+
 def test_a_server_without_health_is_not_healthy() -> None:
     server = grpc.server(ThreadPoolExecutor(1))
     port = server.add_insecure_port("127.0.0.1:0")
