@@ -18,8 +18,9 @@ import pytest
 
 from resilience.cluster.errors import ClusterError
 from resilience.engine.plan.plan_scenarios import compiled
-from resilience.harness import FIXTURE, SESSION, fixture_values, output, recording
+from resilience.harness import FIXTURE, SESSION, output, recording
 from resilience.harness.naming import near
+from resilience.harness.values import fixture_values
 from resilience.language import load
 from resilience.model.masks import shown
 from resilience.model.place import Problem

@@ -7,7 +7,6 @@ grpc.io/docs/guides/status-codes.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -111,7 +110,7 @@ class Calls:
             answer, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
         )
         for place, text in self._what.json.items():
-            value = found(document, place)
+            value = json_place.found(document, place)
             if value != text:
                 told = f"there is no {place}" if value is None else f"{place} is {value[:60]}"
                 return Reply(Answer.WRONG, f"{told}, expected {text}")
@@ -197,13 +196,3 @@ REASONS = (
     (("timed out", "timeout"), Answer.TIMEOUT),
 )
 """Words of a connection that failed, and what that is elsewhere."""
-
-
-def found(document: Any, place: str) -> str | None:
-    """The value there, as a scenario writes it; None where there is none."""
-    for step in json_place.steps(place) or ():
-        try:
-            document = document[step]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return document if isinstance(document, str) else json.dumps(document)

@@ -20,6 +20,7 @@ from resilience.model.step_reach import Reach
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
 from resilience.probes.kinds.web import json_place
+from resilience.probes.kinds.web.json_place import USE
 from resilience.probes.prober.asker import asking
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 METHODS = ("get", "post", "put", "patch", "delete", "head")
 NAME = r"[A-Za-z_][A-Za-z0-9_]*"
-USE = re.compile(r"\{(" + NAME + r")\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

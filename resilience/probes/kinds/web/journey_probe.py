@@ -23,14 +23,14 @@ from resilience.model.samples import Answer
 from resilience.model.scenario import Step
 from resilience.model.verdict import Finding, Result, Window
 from resilience.model.words import counts, printable, span
-from resilience.probes.kinds.web.grpc_calls import found
-from resilience.probes.kinds.web.journey import USE, Journey, Stop
+from resilience.probes.kinds.web.json_place import USE, found
 from resilience.probes.prober.asker import Ask, Never, Reply, asking
 from resilience.probes.prober.running import AgentProbe
 from resilience.probes.prober.server import library
 from resilience.verbs.context import NotMet
 
 if TYPE_CHECKING:
+    from resilience.probes.kinds.web.journey import Journey, Stop
     from resilience.verbs.context import ProbeContext
 
 LONGEST = 1 << 20

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
+from typing import Any
+
+USE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+"""A kept value in a text: `{cart}`."""
 
 _STEP = re.compile(r"\.?([A-Za-z_$@][\w$@-]*)|\[(\d{1,6})\]")
 
@@ -21,3 +26,13 @@ def steps(text: str) -> Sequence[str | int] | None:
         found.append(match[1] if match[1] else int(match[2]))
         at = match.end()
     return found or None
+
+
+def found(document: Any, place: str) -> str | None:
+    """The value there, as a scenario writes it; None where there is none."""
+    for step in steps(place) or ():
+        try:
+            document = document[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return document if isinstance(document, str) else json.dumps(document)

@@ -1,0 +1,1 @@
+"""Values that a scenario gets from pytest."""
