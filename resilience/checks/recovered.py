@@ -22,6 +22,10 @@ from resilience.model.verb import Family, Phase, Right, Verb
 from resilience.model.verdict import Figure, Finding, Reason, Result, Unit
 from resilience.verbs.context import CheckContext, NotMet
 
+STEADY = 10.0
+"""Seconds after which a container that was started again is no crash loop: it begins with that
+back-off."""
+
 _KINDS = frozenset(resource.kind.lower() for resource in WORKLOADS)
 
 
@@ -39,6 +43,8 @@ def run(_: Recovered, context: CheckContext) -> str:
     over = context.clock.monotonic() >= _last_moment(context)
     if open_ and not over and not _stuck(open_, context):
         raise NotMet("; ".join(_why(open_, context)))
+    if (crashing := _crashing(found, context)) and not over:
+        raise NotMet("; ".join(crashing))
     promise = context.step.within.seconds if context.step.within_given else None
     for vain in (each for each in found if each.vain and each.seconds is not None):
         context.note(What.NOTE, vain.text)
@@ -55,6 +61,16 @@ def run(_: Recovered, context: CheckContext) -> str:
         unknown = all(finding.result is Result.NOT_MEASURED for finding in wrong)
         raise NotMet("; ".join(texts), final=True, unknown=unknown)
     return "; ".join(each.text for each in found)
+
+
+def _crashing(found: Sequence[Recovery], context: CheckContext) -> list[str]:
+    """Of whom nobody can say yet that it stays up: a container was started again just now."""
+    now = context.clock.monotonic()
+    return [
+        f"{each.workload} serves, but a container was started again less than {STEADY:g}s ago"
+        for each in found
+        if each.restarted is not None and now - each.restarted < STEADY
+    ]
 
 
 def _nobody(context: CheckContext) -> str:

@@ -6,7 +6,7 @@ longer wanted. If none served before, nothing has to come back. A Pod belongs to
 through its ReplicaSet, so a rollout's new Pods count. Recovery is the first moment at which the
 harm to every victim is visible and that many serve; a terminating Pod never counts. Who serves
 fewer again at the end has not recovered: a Pod that crashes in a loop is ready for a moment each
-time.
+time. `restarted` is when a container of a Pod that serves was last started again.
 """
 
 from __future__ import annotations
@@ -42,6 +42,9 @@ class Recovery:
     fewest: float | None = None
     struck: float = 0.0
     unready: tuple[Object, ...] = field(default=())
+    restarted: float | None = None
+    """When a container of a Pod that serves now was last started again, not counting the action's
+    own crash; None if none was."""
 
     @property
     def vain(self) -> bool:
@@ -110,6 +113,7 @@ class _Harm:
         self._wanting = wanting
         self._names = {(victim.namespace, victim.name) for victim in victims}
         self._now: dict[str, Object] = {}
+        self._restarted: dict[str, float] = {}
         self._served: frozenset[str] = frozenset()
 
     def recovery(self, events: Sequence[WatchEvent]) -> Recovery:
@@ -123,6 +127,7 @@ class _Harm:
         for event in events:
             if event.received < struck:
                 continue
+            self._note_restart(event)
             self._turn(event)
             due = self._due(before, event.received)
             if seconds is None and self._healed(due):
@@ -141,11 +146,23 @@ class _Harm:
             fewest=fewest,
             struck=struck,
             unready=tuple(pod for pod in self._mine() if not readiness.serves(pod)),
+            restarted=max(self._restarts(), default=None),
         )
 
     def _due(self, before: int, moment: float) -> int:
         wanted = self._wanting(self._victims[0], moment)
         return before if wanted is None else min(before, wanted)
+
+    def _note_restart(self, event: WatchEvent) -> None:
+        uid = objects.uid(event.object)
+        known = self._now.get(uid)
+        if known is not None and objects.restarts(event.object) > objects.restarts(known):
+            self._restarted[uid] = event.received
+
+    def _restarts(self) -> list[float]:
+        own = {victim.uid for victim in self._victims if victim.fate is Fate.RESTARTED}
+        serving = {objects.uid(pod) for pod in self._serving()} - own
+        return [at for uid, at in self._restarted.items() if uid in serving]
 
     def _turn(self, event: WatchEvent) -> None:
         if event.type == "DELETED":

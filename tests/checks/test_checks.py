@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from resilience.actions.pods.kill import VERB as KILL
 from resilience.actions.workloads.restart import VERB as RESTART
 from resilience.actions.workloads.scale import VERB as SCALE
 from resilience.checks.ready import VERB as READY
+from resilience.checks.recovered import STEADY
 from resilience.checks.recovered import VERB as RECOVERED
 from resilience.checks.restarts import VERB as RESTARTS
 from resilience.cluster.interface import DEPLOYMENTS, EVENTS, PODS
@@ -355,3 +357,28 @@ def test_nothing_is_ready_by_what_was_seen_before_the_silence(
     record = here.run(when=[kill()], then=[step(READY, Phase.THEN, target=WEB)])
     assert record.outcome is Outcome.NOT_MEASURED
     assert "the API server has not answered" in record.message
+
+
+@pytest.mark.parametrize("stays", [True, False])
+def test_a_crash_loop_is_not_taken_for_a_recovery(here: World, stays: bool) -> None:
+    """The replacement's container is started again, and is ready for some seconds at least."""
+    before = {pod["metadata"]["uid"] for pod in here.pods()}
+
+    def to_the_new_one(ready: bool) -> None:
+        here.controllers.ready_after = 1000.0
+
+        def change(pod: Any) -> None:
+            pod["status"]["containerStatuses"] = [{"name": "web", "restartCount": 1}]
+            pod["status"]["conditions"] = [{"type": "Ready", "status": str(ready)}]
+
+        for pod in here.pods():
+            if pod["metadata"]["uid"] not in before:
+                here.cluster.change(PODS, "shop", pod["metadata"]["name"], change)
+
+    began = here.clock.now
+    here.cluster.clock.after(2.0, lambda: to_the_new_one(True))
+    if not stays:
+        here.cluster.clock.after(8.0, lambda: to_the_new_one(False))
+    record = here.run(when=[kill()], then=[step(RECOVERED, Phase.THEN, within=30.0)])
+    assert record.outcome is (Outcome.PASSED if stays else Outcome.SERVICE_FAILED), record.message
+    assert here.clock.now - began >= 2.0 + STEADY

@@ -204,3 +204,7 @@ def test_who_serves_for_a_moment_and_then_no_more_has_not_recovered() -> None:
     assert found.text == "deployment/web has 2 of 3 serving Pods back"
     found = recovery([*flash, change(20.0, pod("n", restarts=1))])
     assert found.seconds == pytest.approx(0.5)
+    assert found.restarted == pytest.approx(10.9)
+    own = victim("a", fate=Fate.RESTARTED)
+    crashed = [change(10.1, pod("a", ready=False)), change(11.0, pod("a", restarts=1))]
+    assert recovery(crashed, own).restarted is None
