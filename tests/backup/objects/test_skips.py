@@ -130,3 +130,10 @@ def token(
 )  # fmt: skip
 def test_each_clause_of_a_rule_counts(rule: str, obj: Any, left_out: str) -> None:
     assert getattr(skips, rule)(obj) == left_out
+
+
+def test_the_first_reason_is_given_and_none_where_the_object_comes_back() -> None:
+    ended = thing("v1", "Pod", metadata=owned("ReplicaSet", controller=True),
+                  status={"phase": "Failed"})  # fmt: skip
+    assert skips.reason_to_skip(ended) == "recreated by ReplicaSet o"
+    assert skips.reason_to_skip(thing("v1", "ConfigMap")) == ""
