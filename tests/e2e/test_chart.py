@@ -69,6 +69,25 @@ def test_each_job_has_an_account_of_its_own_and_only_the_drill_may_read_everythi
         ]
 
 
+def test_watch_has_an_account_of_its_own_and_keeps_what_it_must_remember() -> None:
+    objects = helm_template("watch.enabled=true", "watch.podMonitor=true", "timeZone=UTC")
+    (deployment,) = of_kind(objects, "Deployment")
+    pod = deployment["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    environment = {each["name"]: each.get("value") for each in container["env"]}
+    assert pod["serviceAccountName"] == "here-watch"
+    assert deployment["spec"]["strategy"] == {"type": "Recreate"}
+    assert {"--timezone=UTC", "--pause=resilience/pause"} <= {*container["command"]}
+    assert environment["RESILIENCE_JOURNAL"].startswith("/reports/")  # outlives the Pod
+    assert "RUN" not in environment
+    bound = [each["roleRef"]["name"] for each in of_kind(objects, "RoleBinding")
+             if each["subjects"][0]["name"] == "here-watch"]  # fmt: skip
+    assert {"here-watch-pause", "pytest-resilience:resilience:here:watch"} == {*bound}
+    (monitor,) = of_kind(objects, "PodMonitor")
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= labels.items()
+
+
 def test_two_releases_share_no_object() -> None:
     def names(namespace: str, *values: str) -> set[tuple[str, str, str]]:
         return {
@@ -101,6 +120,7 @@ def test_one_value_moves_the_journal_and_one_the_time_zone() -> None:
         ("jobs.drill.schedule=monthly", "schedule"),
         ("jobs.drill.command=pytest", "command"),
         ("jobs.Drill.enabled=true", "jobs"),
+        ("watch.every=daily", "every"),
         ("timeZone=Berlin time", "timeZone"),
         ("terminationGracePeriodSeconds=30", "terminationGracePeriodSeconds"),
         ("reports.keep=forever", "keep"),
