@@ -81,7 +81,8 @@ def _chosen(name: str | None, kubeconfig: Path | None, every: bool) -> list[home
             raise SandboxError(f"no sandbox {name} is running; see: status")
         return named
     if kubeconfig is not None:
-        led = [record for record in running if Path(record.kubeconfig) == kubeconfig.absolute()]
+        meant = kubeconfig.resolve()  # one file has many names: ../kc, a link
+        led = [record for record in running if Path(record.kubeconfig).resolve() == meant]
         if not led:
             raise SandboxError(f"{kubeconfig} leads to no running sandbox; see: status")
         return led
