@@ -83,8 +83,10 @@ class _Scale:
             known.append(trend.limit)
         self.high = max(known)
         self.low = min(known) if trend.figure == "availability" else min(0.0, *known)
-        if self.high == self.low:
-            self.low -= 0.5 * abs(self.low) or 0.5
+        if self.high == self.low and trend.figure == "availability":
+            self.low -= 0.5
+        elif self.high == self.low:
+            self.high += 1.0  # nothing but zeros: at the bottom
         self.count = len(trend.values)
 
     def x(self, index: float) -> float:
@@ -101,7 +103,7 @@ def _limit(trend: Trend, scale: _Scale) -> Iterator[str]:
         return
     if scale.far:
         says = f"objective {text(trend.figure, trend.limit)}, far above"
-        yield f'<text class="end" x="{WIDTH - RIGHT}" y="12">{escape(says)}</text>'
+        yield f'<text class="time" x="{WIDTH / 2:g}" y="{HEIGHT - 3}">{escape(says)}</text>'
         return
     y = scale.y(trend.limit)
     yield f'<line class="limit" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>'

@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from resilience.model.finding import Figure, Finding, Result, Unit
 from resilience.report.document import document
 from resilience.report.html import html
 from tests.report.browser import Browser, Page, chromium
@@ -174,6 +176,23 @@ def test_a_phone_needs_no_scrolling_sideways(browser: Browser, file: Path) -> No
     assert (
         page.value("getComputedStyle(document.querySelector('.overview thead')).display") == "none"
     )
+
+
+def test_an_overview_with_every_number_fits_a_laptop(browser: Browser, tmp_path: Path) -> None:
+    numbers = [
+        Finding(name=f"{each.value} of a workload", figure=each, subject="deployment/a-long-name",
+                value=7.0, limit=9.0, result=Result.PASSED, unit=Unit.SECONDS)
+        for each in Figure for _ in range(2)
+    ]  # fmt: skip
+    made = record()
+    other = [replace(each, subject="deployment/another", value=8.0) for each in numbers]
+    file = tmp_path / "wide.html"
+    runs = [replace(made, findings=[*made.findings, *numbers, *other]), record(False)]
+    file.write_text(html(document(runs, WALL)), encoding="utf-8")
+    page = browser.open(file, width=1280)
+    kept(page, "wide")
+    assert page.value("document.querySelectorAll('.overview th').length") == 10
+    assert page.value("(e => e.scrollWidth - e.clientWidth)(document.querySelector('.wide'))") == 0
 
 
 def test_it_prints_whole(page: Page) -> None:
