@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 
 import pytest
 import yaml
 
 from resilience.cluster.access.embedded import Embedded
-from resilience.cluster.interface import DEPLOYMENTS, NAMESPACES
+from resilience.cluster.interface import DEPLOYMENTS, LEASES, NAMESPACES
 from resilience.cluster.transport import HttpCluster
 from tests.real_cluster import account, applied, called, deleted, resilience
 from tests.recorded import Request, requests
@@ -72,9 +73,11 @@ def project(tmp_path: Path, embedded: Embedded, there: HttpCluster) -> Path:
     return tmp_path
 
 
-def run(folder: Path, labels: str, *arguments: str, count: str = "all") -> tuple[int, str]:
+def run(
+    folder: Path, labels: str, *arguments: str, count: str = "all", text: str = SCENARIO
+) -> tuple[int, str]:
     """pytest's exit code and output."""
-    (folder / "one.scenario.yaml").write_text(SCENARIO % (labels, count))
+    (folder / "one.scenario.yaml").write_text(text % (labels, count))
     done = called(folder, "-m", "tests.recorded", str(folder / "requests"), "pytest", "-q", "-p",
                   "no:cacheprovider", f"--resilience-kubeconfig={folder / 'kubeconfig'}",
                   *arguments)  # fmt: skip
@@ -134,6 +137,30 @@ def test_nobody_meant_is_not_a_pass(project: Path) -> None:
     assert code == 21, out
     assert "no namespace is labelled team=shopp" in out
     assert "did you mean `team=shop`?" in out
+
+
+def test_a_namespace_that_comes_while_the_run_goes_on_is_not_harmed(
+    project: Path, there: HttpCluster
+) -> None:
+    """`bank` joins the team once the locks are held: it neither consented nor was it locked."""
+
+    def join() -> None:
+        with there.view(LEASES, "resilience-journal") as view:
+            assert view.wait(lambda held: any(each["metadata"]["name"] == "namespace-shop-a" and (
+                each["spec"].get("holderIdentity")) for each in held), 60)  # fmt: skip
+        there.patch(NAMESPACES, "bank", {"metadata": {"labels": {"team": "shop"}}})
+
+    later = SCENARIO.replace("when:\n", "when:\n  - sleep: 5s\n")
+    joining = Thread(target=join)
+    joining.start()
+    try:
+        code, out = run(project, "team=shop", text=later)
+    finally:
+        joining.join()
+        there.patch(NAMESPACES, "bank", {"metadata": {"labels": {"team": "bank"}}})
+    assert code == 23, out
+    assert "Pods of namespace bank would be harmed" in out
+    assert not [each for each in writes(project) if "/pods/" in each.path]
 
 
 @contextmanager
