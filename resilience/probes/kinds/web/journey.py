@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
+from resilience.kube.service_names import namespace_in
 from resilience.ledger.drivers.session import Credential
 from resilience.model.scenario import Step
-from resilience.model.step_reach import Reach
+from resilience.model.step_reach import Reach, within
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
 from resilience.probes.kinds.web import json_place
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from resilience.probes.prober.once import Asking
     from resilience.verbs.context import ProbeContext, RunningProbe
 
-METHODS = ("get", "post", "put", "patch", "delete", "head")
+READS = ("GET", "HEAD")
 NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 
 
@@ -139,6 +140,14 @@ def _rights(journey: Journey, namespace: str) -> Sequence[Right]:
     return found
 
 
+def _touches(journey: Journey, namespace: str) -> Reach:
+    """What a user sends may change something, unless all of it only reads."""
+    asked = (journey.namespace or namespace) if journey.service else ""
+    asked = asked or namespace_in(urlsplit(journey.url).hostname or "")
+    reads = all(stop.method in READS for stop in journey.steps)
+    return Reach() if reads else within(asked)
+
+
 def run(step: Step, context: ProbeContext) -> RunningProbe:
     """Set out."""
     from resilience.probes.kinds.web.journey_probe import JourneyProbe, travelled
@@ -168,7 +177,7 @@ VERB = Verb(
     describe=_describe,
     check=lambda journey: list(_check(journey)),
     rights=_rights,
-    touches=lambda journey, namespace: Reach(),
+    touches=_touches,
     example=(
         "- journey:\n"
         "    service: shop\n"

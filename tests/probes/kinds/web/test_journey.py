@@ -244,6 +244,24 @@ def test_http2_is_spoken_and_the_certificate_verified(tmp_path: Path) -> None:
             ask(Journey(service="checkout", scheme="https", http2=True, steps=stops), context)
 
 
+@pytest.mark.parametrize(
+    ("given", "namespaces"),
+    [
+        ({"service": "shop"}, {"here"}),
+        ({"service": "shop", "namespace": "there"}, {"there"}),
+        ({"service": "shop", "steps": (Stop(name="a", path="/"),)}, set()),
+        ({"url": "http://shop.there.svc.cluster.local"}, {"there"}),
+        ({"url": "https://shop.example.com"}, set()),
+    ],
+)
+def test_a_journey_that_writes_takes_consent_for_its_namespace(
+    given: dict[str, Any], namespaces: set[str]
+) -> None:
+    journey = Journey(**{"steps": (LOG_IN, PAY), **given})
+    assert VERB.touches is not None
+    assert VERB.touches(journey, "here").namespaces == namespaces
+
+
 def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "httpx", None)
     assert "pip install 'pytest-resilience[http2]'" in failing("http://x", Stop(name="a", path="/"))
