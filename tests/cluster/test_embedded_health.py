@@ -36,13 +36,13 @@ def test_sickness_is_heard_of_while_it_lasts(life: Life, tmp_path: Path) -> None
     heard = threading.Event()
     with life.telling(never, lambda why: heard.set()):
         assert life.sick() == ""
-        (tmp_path / "sick").symlink_to(WHY)
+        (tmp_path / "sick-dataplane").symlink_to(WHY)
         assert heard.wait(30)
     assert life.sick() == WHY
 
 
 def test_who_comes_later_hears_of_it_at_once(life: Life, tmp_path: Path) -> None:
-    (tmp_path / "sick").symlink_to(WHY)
+    (tmp_path / "sick-dataplane").symlink_to(WHY)
     heard: list[str] = []
     with life.telling(never, heard.append):
         assert heard[:1] == [WHY]

@@ -56,7 +56,7 @@ class Life:
     ) -> None:
         self._process = process
         self._errors = errors
-        self._sick_file = directory / "sick"
+        self._directory = directory
         self._listeners: list[tuple[Callable[[str], None], Callable[[str], None]]] = []
         threading.Thread(target=self._watch, name="sandbox-life", daemon=True).start()
 
@@ -68,10 +68,10 @@ class Life:
 
     def sick(self) -> str:
         """Why it cannot do its work now; "" while it can."""
-        try:
-            return os.readlink(self._sick_file)
-        except OSError:
-            return ""
+        for file in sorted(self._directory.glob("sick-*")):
+            with suppress(OSError):  # It has just recovered.
+                return os.readlink(file)
+        return ""
 
     @contextmanager
     def telling(self, ended: Callable[[str], None], sick: Callable[[str], None]) -> Iterator[None]:

@@ -15,6 +15,7 @@ from resilience.sandbox.apiserver.garbage_tuning import Pauses, attend
 from resilience.sandbox.apiserver.http.listener import listen
 from resilience.sandbox.apiserver.http.server import Server
 from resilience.sandbox.apiserver.registry.registry import Registry
+from resilience.sandbox.host.health import Health
 from resilience.sandbox.host.linux import use_all_descriptors
 from resilience.sandbox.host.sandbox_clock import LoopClock
 from resilience.sandbox.host.sandbox_config import ProcessArguments
@@ -36,6 +37,7 @@ async def _main(arguments: ProcessArguments) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     config = arguments.config
+    Health(config.sick_file("apiserver"), "API server").attend(loop)
     clock = LoopClock(loop, config.time_scale, config.started)
     registry = Registry(clock, network=config.network, images=config.images)
     server = Server(config, registry)

@@ -9,8 +9,8 @@ import signal
 from resilience.sandbox.dataplane.dns.dns_server import DnsServer
 from resilience.sandbox.dataplane.enforcement import POLICIES, Enforcement
 from resilience.sandbox.dataplane.forwarders import Proxy
-from resilience.sandbox.dataplane.health import Health
 from resilience.sandbox.dataplane.questions import Questions
+from resilience.sandbox.host.health import Health
 from resilience.sandbox.host.ports import needed_shift
 from resilience.sandbox.host.sandbox_config import ProcessArguments
 from resilience.sandbox.wire.api_client import Client
@@ -30,7 +30,9 @@ async def _serve(arguments: ProcessArguments) -> None:
     client = Client(config.api_socket, arguments.token)
     enforcement = Enforcement(client, config.policy_flag, config.dns_address)
     shift = needed_shift()
-    proxy = Proxy(client, shift, enforcement, Health(config.sick_file))
+    health = Health(config.sick_file("dataplane"), "data plane")
+    health.attend(asyncio.get_running_loop())
+    proxy = Proxy(client, shift, enforcement, health)
     await DnsServer(proxy.state, enforcement, config.dns_address, shift).start()
     reflectors = (
         Reflector(client, "/api/v1/services", proxy.state.service_changed),

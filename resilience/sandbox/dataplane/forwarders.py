@@ -8,10 +8,10 @@ from typing import Protocol
 from resilience.sandbox.dataplane import forwarding_table
 from resilience.sandbox.dataplane.enforcement import Enforcement
 from resilience.sandbox.dataplane.forwarding_table import Endpoint, Forward, Listen
-from resilience.sandbox.dataplane.health import Health
 from resilience.sandbox.dataplane.service_state import State
 from resilience.sandbox.dataplane.tcp import TcpForwarder
 from resilience.sandbox.dataplane.udp import UdpForwarder
+from resilience.sandbox.host.health import Health
 from resilience.sandbox.host.ports import PRIVILEGED, PUBLISHED, published
 from resilience.sandbox.kube.api import ApiError, Obj
 from resilience.sandbox.wire.api_client import MERGE, Client

@@ -16,7 +16,7 @@ from typing import ClassVar
 
 from resilience.sandbox.dataplane.choice import Chooser
 from resilience.sandbox.dataplane.forwarding_table import Forward, Listen, Permits
-from resilience.sandbox.dataplane.health import Health
+from resilience.sandbox.host.health import Health
 from resilience.sandbox.host.ports import published
 
 REBIND = 0.05

@@ -12,9 +12,9 @@ import errno
 import socket
 
 from resilience.sandbox.dataplane.forwarding_table import Endpoint, Listen, Permits, source_of
-from resilience.sandbox.dataplane.health import Health
 from resilience.sandbox.dataplane.listening import Listening
 from resilience.sandbox.dataplane.splice import Side, reset_socket
+from resilience.sandbox.host.health import Health
 from resilience.sandbox.host.ports import published
 
 BACKLOG = 1024

@@ -6,8 +6,8 @@ import asyncio
 import socket
 
 from resilience.sandbox.dataplane.forwarding_table import Forward, Listen, Permits, source_of
-from resilience.sandbox.dataplane.health import Health
 from resilience.sandbox.dataplane.listening import Listening
+from resilience.sandbox.host.health import Health
 from resilience.sandbox.host.ports import published
 
 IDLE = 60.0

@@ -88,10 +88,18 @@ class SandboxConfig:
         """Exists while any NetworkPolicy does: Pods then ask before they connect."""
         return self.directory / "policies"
 
-    @property
-    def sick_file(self) -> Path:
+    def sick_file(self, part: str) -> Path:
         """A symbolic link while a part of the sandbox cannot do its work; its target says why."""
-        return self.directory / "sick"
+        return self.directory / f"sick-{part}"
+
+    def sickness(self) -> str:
+        """What is wrong with the first part that cannot do its work; "" if all can."""
+        for file in sorted(self.directory.glob("sick-*")):
+            try:
+                return str(file.readlink())
+            except OSError:
+                continue  # It has just recovered.
+        return ""
 
     @property
     def loopback_network(self) -> str:

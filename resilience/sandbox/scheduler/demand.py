@@ -21,6 +21,7 @@ from resilience.sandbox.kube.selector_index import Labels
 from resilience.sandbox.scheduler.interpod import PodRules, rules_of
 
 Resources = dict[str, int]
+_EVERY = "0.0.0.0"
 Port = tuple[str, str, int]
 """Host IP, protocol, number."""
 
@@ -115,11 +116,16 @@ def requests_of(spec: Mapping[str, Any]) -> Resources:
 def ports_of(spec: Mapping[str, Any]) -> frozenset[Port]:
     """Host ports of all containers."""
     return frozenset(
-        (port.get("hostIP") or "0.0.0.0", port.get("protocol") or "TCP", port["hostPort"])
+        (port.get("hostIP") or _EVERY, port.get("protocol") or "TCP", port["hostPort"])
         for container in (*spec["containers"], *(spec.get("initContainers") or ()))
         for port in container.get("ports") or ()
         if port.get("hostPort")
     )
+
+
+def meet(one: Port, two: Port) -> bool:
+    """Whether two host ports cannot be had on one node."""
+    return one[1:] == two[1:] and (one[0] == two[0] or _EVERY in (one[0], two[0]))
 
 
 def claims_of(pod: Obj) -> tuple[str, ...]:

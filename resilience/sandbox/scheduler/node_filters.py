@@ -16,7 +16,7 @@ from resilience.sandbox.kube.taints import (
     is_tolerated,
     untolerated,
 )
-from resilience.sandbox.scheduler.demand import Demand
+from resilience.sandbox.scheduler.demand import Demand, Port, meet
 from resilience.sandbox.scheduler.node_picture import NodeInfo
 
 UNSCHEDULABLE: Final = "node(s) were unschedulable"
@@ -61,9 +61,5 @@ def fit(requests: Mapping[str, int], node: NodeInfo) -> Refusal | None:
     return Refusal(tuple(reasons), hopeless) if reasons else None
 
 
-def _conflicts(port: tuple[str, str, int], node: NodeInfo) -> bool:
-    address, protocol, number = port
-    return any(
-        (protocol, number) == used[1:] and (address == used[0] or "0.0.0.0" in (address, used[0]))
-        for used in node.ports
-    )
+def _conflicts(port: Port, node: NodeInfo) -> bool:
+    return any(meet(port, used) for used in node.ports)

@@ -20,6 +20,9 @@ from resilience.sandbox.inside import pid1
 from resilience.sandbox.inside.launch import Launch
 from resilience.sandbox.zygote import child, message_channel
 
+RETRY = 0.5
+"""Seconds until a process is tried again that the machine refused."""
+
 
 def run(requests: socket.socket, config: SandboxConfig) -> None:
     """Serve until the kubelet's end of `requests` is closed."""
@@ -41,6 +44,7 @@ class Zygote:
         self._running: dict[int, _Process] = {}
         self._pids: dict[str, int] = {}
         self._outgoing = bytearray()
+        self._waiting: list[tuple[Launch, list[int]]] = []
 
     def serve(self) -> None:
         """Handle requests and exits until the kubelet is gone."""
@@ -51,7 +55,8 @@ class Zygote:
         while True:
             behind = [self._requests] if self._outgoing else []
             watched: list[socket.socket | int] = [self._requests, wake]
-            readable, writable, _ = select.select(watched, behind, [])
+            rest = RETRY if self._waiting else None
+            readable, writable, _ = select.select(watched, behind, [], rest)
             if writable:
                 self._flush()
             if wake in readable:
@@ -62,6 +67,8 @@ class Zygote:
                 if received is None:
                     return
                 self._handle(*received)
+            if self._waiting:
+                self._start_waiting()
 
     def _handle(self, message: dict[str, Any], descriptors: list[int]) -> None:
         if message["op"] == "start":
@@ -70,8 +77,25 @@ class Zygote:
             self._signal(message["id"], signal.Signals(message["number"]))
 
     def _start(self, launch: Launch, descriptors: list[int]) -> None:
+        if self._waiting or not self._forked(launch, descriptors):
+            self._waiting.append((launch, descriptors))
+
+    def _start_waiting(self) -> None:
+        """Start what has had to wait, in order, until the machine refuses again."""
+        while self._waiting and self._forked(*self._waiting[0]):
+            self._waiting.pop(0)
+        if not self._waiting:
+            self._say({"event": "fed"})
+
+    def _forked(self, launch: Launch, descriptors: list[int]) -> bool:
+        """Whether the machine let a process start: it has limits, and they are nobody's fault."""
         parent = os.getpid()
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            if not self._waiting:
+                self._say({"event": "starved", "why": error.strerror})
+            return False
         if pid == 0:
             child.become(launch, descriptors, parent)
         for descriptor in descriptors:
@@ -79,10 +103,12 @@ class Zygote:
         self._running[pid] = _Process(launch.id, launch.within)
         self._pids[launch.id] = pid
         self._say({"event": "started", "id": launch.id, "pid": pid})
+        return True
 
     def _signal(self, name: str, number: signal.Signals) -> None:
         pid = self._pids.get(name)
         if pid is None:
+            self._give_up(name, number)
             return
         if number in (signal.SIGSTOP, signal.SIGCONT):
             # A frozen container: the freezer stops every process of it, not only the first.
@@ -90,6 +116,16 @@ class Zygote:
                 processes.kill(each, number)
         elif pid1.would_feel(pid, number):
             processes.kill(pid, number)
+
+    def _give_up(self, name: str, number: signal.Signals) -> None:
+        """A signal that ends what is still waiting to be started."""
+        if number not in (signal.SIGTERM, signal.SIGKILL):
+            return
+        for waiting in [each for each in self._waiting if each[0].id == name]:
+            self._waiting.remove(waiting)
+            for descriptor in waiting[1]:
+                os.close(descriptor)
+            self._say({"event": "exited", "id": name, "code": 128 + number})
 
     def _collect(self) -> None:
         while True:

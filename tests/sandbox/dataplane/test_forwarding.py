@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from resilience.sandbox.dataplane.forwarding_table import Forward, Listen
-from resilience.sandbox.dataplane.health import Health
 from resilience.sandbox.dataplane.listening import PAUSE
 from resilience.sandbox.dataplane.splice import RESET
 from resilience.sandbox.dataplane.tcp import TcpForwarder
 from resilience.sandbox.dataplane.udp import UdpForwarder
 from resilience.sandbox.host import slots
+from resilience.sandbox.host.health import Health
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 DEADLINE = 10

@@ -16,7 +16,7 @@ from resilience.sandbox.images.agnhost import (
     netexec,
     nettest,
 )
-from resilience.sandbox.images.agnhost.golang import Request
+from resilience.sandbox.images.agnhost.golang import Request, content_type
 from resilience.sandbox.kubelet.probes import grpc_health
 from resilience.sandbox.kubelet.probes.probe import Result
 
@@ -106,3 +106,18 @@ def test_a_health_server_is_told_what_to_say() -> None:
     assert not health.serving
     health.route(Request("GET", "/make-serving", {}, {}, ""))
     assert health.serving
+
+
+@pytest.mark.parametrize(
+    ("body", "wanted"),
+    [
+        ('<a href="/x">t</a>', "html"),
+        ("  <!DOCTYPE HTML>", "html"),
+        ("<!-- note -->", "html"),
+        ("<abbr>", "plain"),
+        ("a < b", "plain"),
+        ("", "plain"),
+    ],
+)
+def test_a_text_without_a_type_gets_the_one_that_go_guesses(body: str, wanted: str) -> None:
+    assert content_type(body) == f"text/{wanted}; charset=utf-8"

@@ -205,10 +205,9 @@ class Server:
         if path == "/version":
             return answer.plain(version_info())
         name = path.split("/")[1]
-        if self._config.sick_file.is_symlink() and name != "livez":
-            return web.Response(
-                text=f"[-]dataplane failed: {self._config.sick_file.readlink()}\n", status=500
-            )
+        sickness = self._config.sickness()
+        if sickness and name != "livez":
+            return web.Response(text=f"[-]sandbox failed: {sickness}\n", status=500)
         if "verbose" in request.query:
             text = f"[+]ping ok\n[+]etcd ok\n{name} check passed\n"
         else:

@@ -117,7 +117,8 @@ class Lister:
         )
 
     def _remember(self, key: tuple[object, ...], found: list[Record]) -> None:
-        self._snapshots.pop(key, None)
+        if key in self._snapshots:
+            return  # It grows old however often it is asked for, like a version before compaction.
         self._snapshots[key] = (self._clock.monotonic(), found)
         if len(self._snapshots) > _SNAPSHOTS:
             self._snapshots.popitem(last=False)

@@ -17,6 +17,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_PAGE = re.compile(
+    r"\s*<(?:!doctype html|html|head|script|iframe|h1|div|font|table|a|style|title|b|body|br|p|!--)"
+    r"(?=[ >]|(?<=!--))",
+    re.I,
+)
 _PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h)")
 
 
@@ -28,6 +33,11 @@ def duration(text: str) -> float:
     if not body or not re.fullmatch(rf"(?:{_PART.pattern})+", body):
         raise ValueError(f"{text!r} is not a duration")
     return sign * sum(float(number) * UNITS[unit] for number, unit in _PART.findall(body))
+
+
+def content_type(body: str) -> str:
+    """What Go's net/http takes a text for that comes without a type (sniff.go)."""
+    return f"text/{'html' if _PAGE.match(body) else 'plain'}; charset=utf-8"
 
 
 def log(message: str) -> None:
@@ -42,7 +52,7 @@ def quoted(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer; text without a type is plain."""
+    """An HTTP answer; the type of a text that has none is guessed as in Go."""
 
     body: str = ""
     status: int = 200
@@ -119,7 +129,7 @@ class Handler(BaseHTTPRequestHandler):
         headers = {
             "Date": self.date_time_string(),
             "Content-Length": str(len(body)),
-            "Content-Type": "text/plain; charset=utf-8",
+            "Content-Type": content_type(answer.body),
             **answer.headers,
         }
         lines = "".join(f"{key}: {value}\r\n" for key, value in headers.items())

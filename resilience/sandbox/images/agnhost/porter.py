@@ -15,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from resilience.sandbox.images.agnhost.agnhost_main import parse
+from resilience.sandbox.images.agnhost.golang import content_type
 
 _TLS = "SERVE_TLS_PORT_"
 _PREFIXES = ("SERVE_PORT_", "SERVE_TCP_PORT_", _TLS)
@@ -57,7 +58,7 @@ def _handler(text: str, *, as_json: bool) -> Callable[..., BaseHTTPRequestHandle
                 body = json.dumps({"Method": self.command, "Body": text})
             data = body.encode()
             self.send_response(200)
-            self.send_header("Content-Type", "application/json" if as_json else "text/plain")
+            self.send_header("Content-Type", "application/json" if as_json else content_type(text))
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             if self.command != "HEAD":

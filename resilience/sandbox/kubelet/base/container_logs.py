@@ -36,11 +36,16 @@ class LogFile:
 
     def pipes(self) -> tuple[int, int]:
         """New write ends for stdout and stderr; the caller closes them once they are passed on."""
-        ends = []
-        for stream in ("stdout", "stderr"):
-            read, write = os.pipe()
-            self.listen(stream, read)
-            ends.append(write)
+        ends: list[int] = []
+        try:
+            for stream in ("stdout", "stderr"):
+                read, write = os.pipe()
+                ends.append(write)
+                self.listen(stream, read)
+        except OSError:
+            for end in ends:
+                os.close(end)
+            raise
         return ends[0], ends[1]
 
     def listen(self, stream: str, descriptor: int) -> None:

@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import Callable
 
+from resilience.sandbox.host.health import Health
 from resilience.sandbox.inside.launch import Launch
 from resilience.sandbox.zygote import message_channel
 
@@ -20,8 +21,9 @@ class ZygoteGone(Exception):
 class ZygoteClient:
     """One per kubelet. Callbacks run on the event loop, in the order of the events."""
 
-    def __init__(self, stream: socket.socket) -> None:
+    def __init__(self, stream: socket.socket, health: Health) -> None:
         self._stream = stream
+        self._health = health
         self._on_exit: dict[str, OnExit] = {}
         self.pids: dict[str, int] = {}
         """Process ids by launch id, for reading /proc only: signals go through the zygote."""
@@ -52,6 +54,10 @@ class ZygoteClient:
         event, _ = received
         if event["event"] == "started":
             self.pids[event["id"]] = event["pid"]
+        elif event["event"] == "starved":
+            self._health.hold(f"cannot start processes: {event['why']}")
+        elif event["event"] == "fed":
+            self._health.release()
         else:
             self.pids.pop(event["id"], None)
             self._on_exit.pop(event["id"])(event["code"])

@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from resilience.sandbox.host.health import Health
 from resilience.sandbox.host.ports import needed_shift
 from resilience.sandbox.host.sandbox_config import ProcessArguments
 from resilience.sandbox.kube.api import ApiError, EventType, Obj
@@ -54,7 +55,9 @@ class Kubelet:
         self.nodes = Nodes(self.config, self._client, beats, self.clock)
         self.addresses = Addresses(self.config.network)
         self.shift = needed_shift()
-        self.zygote = ZygoteClient(stream)
+        self.health = Health(self.config.sick_file("kubelet"), "kubelet")
+        self.health.attend(asyncio.get_running_loop())
+        self.zygote = ZygoteClient(stream, self.health)
         self.pods: dict[str, Pod] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.writer.held = self.nodes.stopped.__contains__
@@ -207,6 +210,15 @@ class Kubelet:
 
     def _on_node(self, name: str) -> list[Pod]:
         return [pod for pod in self.pods.values() if pod.spec["nodeName"] == name]
+
+    def beside(self, obj: Obj) -> list[Obj]:
+        """The specs of the other Pods on its node that have not ended; none for a Pod that has
+        begun already."""
+        if (obj.get("status") or {}).get("startTime"):
+            return []
+        node = obj["spec"]["nodeName"]
+        return [pod.spec for pod in self._on_node(node) if pod.terminal is None
+                and pod.uid != obj["metadata"]["uid"]]  # fmt: skip
 
     def forget(self, pod: Pod) -> None:
         """The Pod has ended. One that ended with its node starts again if that is back already."""

@@ -97,20 +97,27 @@ class Container:
             return False
         try:
             launch, log_path = await self._configure(image)
+            if self.told_to_end():
+                return False  # `stop` found nothing running: nobody would end what starts now
+            exists = catalogue.has_program(image, launch.argv[0])
+            given = self._opened(image, log_path) if exists else ()
+        except OSError as error:
+            if not self.pod.kubelet.health.suffers(error):
+                raise
+            await self.sleep(CONFIG_RETRY)
+            return False
         except (ConfigError, MountError, stand_ins.NotMounted) as error:
             self.wait_in("CreateContainerConfigError", str(error))
             self.event("Warning", "Failed", f"Error: {error}")
             await self.sleep(CONFIG_RETRY)
             return False
-        if self.told_to_end():
-            return False  # `stop` found nothing running, and nobody would end what starts now
         self.event("Normal", "Created", "Container created")
         if self.state.instance:
             self.state.restarts += 1
         self.state.instance = launch.id
-        if not catalogue.has_program(image, launch.argv[0]):
+        if not exists:
             return await self._fail_to_start(launch)
-        self._begin(image, launch, log_path)
+        self._begin(launch, given)
         return await self._post_start()
 
     async def _configure(self, image: catalogue.Image) -> tuple[Launch, Path]:
@@ -169,16 +176,27 @@ class Container:
         for layer in message.parent.glob("*.root"):
             shutil.rmtree(layer, ignore_errors=True)  # each instance begins with the image's files
 
-    def _begin(self, image: catalogue.Image, launch: Launch, log_path: Path) -> None:
+    def _opened(self, image: catalogue.Image, log_path: Path) -> tuple[int, ...]:
+        """The log of an instance, and the descriptors that its process gets; OSError."""
+        if not self._has_process(image):
+            return ()
+        log = LogFile(log_path)
+        spec = self.state.spec
+        try:
+            given, self.entry = terminal.of_container(
+                log, stdin=bool(spec.get("stdin")), tty=bool(spec.get("tty"))
+            )
+        except OSError:
+            log.close()
+            raise
+        self.log = log
+        return given
+
+    def _begin(self, launch: Launch, given: tuple[int, ...]) -> None:
         self.launch = launch
         self._exited = asyncio.get_running_loop().create_future()
         self._out_of_memory = False
-        if self._has_process(image):
-            self.log = LogFile(log_path)
-            spec = self.state.spec
-            given, self.entry = terminal.of_container(
-                self.log, stdin=bool(spec.get("stdin")), tty=bool(spec.get("tty"))
-            )
+        if given:
             self.pod.kubelet.zygote.start(launch, given, self._on_exit)
             self.pod.close_soon(given)
         self.state.began = time.monotonic()
@@ -226,7 +244,17 @@ class Container:
         if self.log is not None:
             self.log.close()
         self.entry.close()
+        if code == KILLED and not (self._ending or self._out_of_memory):
+            self._ask_for_memory()
         self._finish(code)
+
+    def _ask_for_memory(self) -> None:
+        """Nobody here has killed it: was it the kernel, for want of memory on the machine?"""
+        health = self.pod.kubelet.health
+        if health.lost_memory():
+            health.tell(
+                f"lost a process of Pod {self.pod.long_name}: the machine has no memory left"
+            )
 
     def _finish(self, code: int, reason: str = "", message: str = "") -> None:
         self._probing.end()

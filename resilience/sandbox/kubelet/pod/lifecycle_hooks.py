@@ -10,6 +10,8 @@ from resilience.sandbox.kubelet.probes import probe
 if TYPE_CHECKING:
     from resilience.sandbox.kubelet.pod.container import Container
 
+UNABLE = 0.5
+"""Seconds until a hook is tried again that could not be run."""
 HTTP_TIMEOUT = 30.0
 """The kubelet's own for hooks; the grace period usually ends it sooner."""
 
@@ -19,7 +21,18 @@ class HookFailed(Exception):
 
 
 async def run_hook(container: Container, name: str, hook: dict[str, Any]) -> None:
-    """Run one hook to its end. HookFailed when it did not succeed."""
+    """Run one hook to its end. HookFailed when it did not succeed. What this kubelet's own limits
+    spoil is tried again."""
+    while True:
+        try:
+            return await _once(container, name, hook)
+        except OSError as error:
+            if not container.pod.kubelet.health.suffers(error):
+                raise
+            await asyncio.sleep(UNABLE)
+
+
+async def _once(container: Container, name: str, hook: dict[str, Any]) -> None:
     if "sleep" in hook:
         await asyncio.sleep(hook["sleep"]["seconds"])
     elif "exec" in hook:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from resilience.sandbox.inside.launch import Network
 from resilience.sandbox.kube.api import Obj
-from resilience.sandbox.kubelet.pod import image_change, resizing
+from resilience.sandbox.kubelet.pod import admitting, image_change, resizing
 from resilience.sandbox.kubelet.pod import pod_status as status
 from resilience.sandbox.kubelet.pod.container import Container
 from resilience.sandbox.kubelet.pod.container_state import ContainerState, role_of
@@ -52,7 +52,7 @@ class Pod:
         self.volumes = Volumes(obj, kubelet.config.directory, kubelet.references, "")
         self.containers = self._make_containers()
         self.ephemeral = Ephemeral(self)
-        self.failure: tuple[str, str] | None = None
+        self.failure = admitting.refusal(self.spec, kubelet.beside(obj))
         self.terminal: str | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiters: list[asyncio.Future[None]] = []
@@ -147,6 +147,9 @@ class Pod:
 
     async def _work(self) -> None:
         """From nothing to the end of all main containers."""
+        if self.failure is not None:
+            self.event("Warning", self.failure[0], self.failure[1].partition(": ")[2])
+            return
         self.touch()
         self._take_address()
         await self._set_up_volumes()
@@ -196,6 +199,10 @@ class Pod:
                 self.event("Warning", "FailedMount", str(error))
                 await asyncio.sleep(MOUNT_RETRY[min(tries, len(MOUNT_RETRY) - 1)])
                 tries += 1
+            except OSError as error:
+                if not self.kubelet.health.suffers(error):
+                    raise
+                await asyncio.sleep(MOUNT_RETRY[-1])
             else:
                 return
 

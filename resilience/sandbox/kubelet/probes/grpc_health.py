@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from urllib.parse import unquote
 
+from resilience.sandbox.host.health import exhausted
 from resilience.sandbox.host.ports import published
 from resilience.sandbox.kube.api import Obj
 from resilience.sandbox.kubelet.probes.probe import Result
@@ -25,7 +26,7 @@ NAMES = {0: "UNKNOWN", 1: "SERVING", 2: "NOT_SERVING", 3: "SERVICE_UNKNOWN"}
 
 
 async def check(action: Obj, address: str, shift: int, timeout: float) -> Result:
-    """Check `action["service"]` on `action["port"]`."""
+    """Check `action["service"]` on `action["port"]`; OSError if this process reached a limit."""
     port = published(int(action["port"]), shift)
     where = f"{address}:{action['port']}"
     try:
@@ -41,6 +42,8 @@ async def check(action: Obj, address: str, shift: int, timeout: float) -> Result
     except TimeoutError:
         return Result(False, f'timeout: failed to connect service "{where}" within {timeout:g}s')
     except (OSError, EOFError) as error:
+        if exhausted(error):
+            raise
         refused = isinstance(error, ConnectionRefusedError)
         return Result(False, f'error: failed to connect service "{where}"', refused)
     except ValueError as error:

@@ -1,7 +1,8 @@
 """One attempt of one probe: http, tcp or exec, with the kubelet's real texts.
 
 An HTTP answer from 200 to 399 is success. Redirects to another host count as success, those to the
-same host are followed (pkg/probe/http). Every attempt opens its own connection.
+same host are followed (pkg/probe/http). Every attempt opens its own connection; OSError if this
+process has reached a limit, which says nothing about the container.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+from resilience.sandbox.host.health import exhausted
 from resilience.sandbox.host.ports import published
 from resilience.sandbox.kube.api import Obj
 
@@ -55,6 +57,8 @@ async def http(action: Obj, container: Obj, address: str, shift: int, timeout: f
         late = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
         return Result(False, f'Get "{url}": {late}')
     except (OSError, EOFError, ValueError, asyncio.IncompleteReadError) as error:
+        if exhausted(error):
+            raise
         refused = isinstance(error, ConnectionRefusedError)
         return Result(False, f'Get "{url}": {_dial_text(error, host, port)}', refused)
     if 200 <= status < 400:
@@ -113,6 +117,8 @@ async def tcp(action: Obj, container: Obj, address: str, shift: int, timeout: fl
     except TimeoutError:
         return Result(False, f"dial tcp {host}:{port}: i/o timeout")
     except OSError as error:
+        if exhausted(error):
+            raise
         refused = isinstance(error, ConnectionRefusedError)
         return Result(False, _dial_text(error, host, port), refused)
     writer.close()

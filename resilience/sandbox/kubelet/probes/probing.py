@@ -13,6 +13,8 @@ from resilience.sandbox.kubelet.probes.probe import Result
 if TYPE_CHECKING:
     from resilience.sandbox.kubelet.pod.container import Container
 
+UNABLE = 0.5
+"""Seconds until an attempt is repeated that could not be made."""
 TITLES = {"startup": "Startup", "readiness": "Readiness", "liveness": "Liveness"}
 
 
@@ -53,7 +55,19 @@ class Probing:
         self._tasks[kind] = self._container.pod.spawn(body)
 
     async def _attempt(self, spec: Obj, timeout: float) -> Result:
-        return await attempt(self._container, spec, timeout)
+        """An attempt that this kubelet could make: what its own limits spoil is no result, as with
+        a real one's errors (prober.go)."""
+        health = self._container.pod.kubelet.health
+        while True:
+            try:
+                result = await attempt(self._container, spec, timeout)
+            except OSError as error:
+                if not health.suffers(error):
+                    raise
+            else:
+                if result.ok or not health.sick:
+                    return result
+            await asyncio.sleep(UNABLE)
 
     def _failed(self, kind: str, message: str) -> None:
         self._container.event("Warning", "Unhealthy", f"{TITLES[kind]} probe failed: {message}")

@@ -130,6 +130,26 @@ def test_what_was_kept_for_later_pages_is_given_back_when_nobody_comes(
     assert lister.held == 0
 
 
+def test_a_token_grows_old_however_often_it_is_used(api: Registry, clock: VirtualClock) -> None:
+    maps, lister = api.resource("configmaps"), Lister(api.store, clock)
+    for name in ("a", "b", "c"):
+        body = config_map(name)
+        body["metadata"]["namespace"] = "default"
+        api.create(maps, body)
+
+    def page(**query: str) -> Page:
+        wanted = query_options.list_options(maps, query)
+        return asyncio.run(lister.page(api.table(maps), None, wanted))
+
+    token = page(limit="1").token
+    for _ in range(2):
+        clock.advance(140)
+        assert page(limit="1", **{"continue": token}).records[0].key == ("default", "b")
+    clock.advance(21)
+    with pytest.raises(ApiError, match="continue parameter is too old"):
+        page(limit="1", **{"continue": token})
+
+
 def test_an_expired_token_is_a_410_that_offers_to_go_on(five: Wire) -> None:
     value = {"v": "meta.k8s.io/v1", "rv": 1, "start": f"{five.namespace}/m1\0"}
     token = base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")

@@ -55,6 +55,9 @@ class Kubelet:
     def allocatable(self, name: str) -> dict[str, str]:
         return {}
 
+    def beside(self, obj: Obj) -> list[Obj]:
+        return []
+
     async def delete(self, pod: Pod) -> None:
         self.removed.set()
 
