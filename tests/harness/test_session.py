@@ -15,12 +15,13 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import yaml
 
 from resilience.cluster.access.embedded import Embedded
 from resilience.cluster.interface import CONFIGMAPS
 from resilience.cluster.transport import HttpCluster
 from tests.harness.conftest import Run, plain
-from tests.harness.sandboxed import DEADLINE, INSTALLED, MANIFEST, Inner, exists, named
+from tests.harness.sandboxed import DEADLINE, INSTALLED, MANIFEST, POD, Inner, exists, named
 
 CHANGES = """\
 scenario: it changes something
@@ -140,13 +141,16 @@ def test_the_steps_are_told_once(
 def test_a_failing_scenario_says_what_was_promised_without_a_traceback(
     pytester: pytest.Pytester, run: Run, scenario: Path, cluster: HttpCluster
 ) -> None:
-    changes(pytester, then="deployment/absent")
+    gated = {**POD["spec"], "readinessGates": [{"conditionType": "example.com/never"}]}
+    never = {**POD, "metadata": {"name": "gated"}, "spec": gated}
+    (pytester.path / "mark.yaml").write_text(f"{MANIFEST}---\n{yaml.safe_dump(never)}")
+    changes(pytester, then="pod/gated")
     result = run("--junitxml=junit.xml")
     result.assert_outcomes(failed=1)
     text = result.stdout.str()
     assert "Traceback" not in text
     assert ".py:" not in text
-    assert "deployment/absent" in text
+    assert "pod/gated" in text
     assert result.ret == 1
     assert not exists(cluster)
     case = ElementTree.parse(pytester.path / "junit.xml").find(".//testcase")
