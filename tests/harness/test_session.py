@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import resource
@@ -12,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -141,8 +143,8 @@ def test_the_steps_are_told_once(
 def test_a_failing_scenario_says_what_was_promised_without_a_traceback(
     pytester: pytest.Pytester, run: Run, scenario: Path, cluster: HttpCluster
 ) -> None:
-    gated = {**POD["spec"], "readinessGates": [{"conditionType": "example.com/never"}]}
-    never = {**POD, "metadata": {"name": "gated"}, "spec": gated}
+    never: dict[str, Any] = {**copy.deepcopy(POD), "metadata": {"name": "gated"}}
+    never["spec"]["readinessGates"] = [{"conditionType": "example.com/never"}]
     (pytester.path / "mark.yaml").write_text(f"{MANIFEST}---\n{yaml.safe_dump(never)}")
     changes(pytester, then="pod/gated")
     result = run("--junitxml=junit.xml")
