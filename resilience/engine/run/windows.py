@@ -90,12 +90,13 @@ class Spans:
         return replace(window, over=self._over(window), calm=calm)
 
     def _over(self, window: Window) -> float:
-        """When the last action that began in that window had ended."""
+        """When the last action that began in that window had ended. The first one begins to act a
+        little after its step: guards come before, and a message to people."""
         actions = [
             each
             for each in self.records
             if each.facts.get("family") == Family.ACTION.value
-            and window.since <= each.started <= window.until
+            and window.since <= max(each.started, self.whole.since) <= window.until
         ]
         ended = [window.until if each.ended is None else each.ended for each in actions]
         return min(max(ended, default=window.since), window.until)
