@@ -48,15 +48,23 @@ class ClusterNeeds:
         return found | {"apiVersion": claim["apiVersion"], "kind": claim["kind"]}
 
     def lacking(self, obj: Object, coming: Collection[Need]) -> list[Need]:
-        """What neither the cluster has nor the restore creates (`coming`)."""
+        """What neither the cluster has nor the restore creates (`coming`). Nothing is known of an
+        object whose fields have other types than its kind's: the API server says what it is."""
+        try:
+            needed = self._needed(obj)
+        except (AttributeError, KeyError, TypeError):
+            return []
+        return [
+            need
+            for need in needed
+            if need.kind in _ASKED and need not in coming and not self._is_there(need, obj)
+        ]
+
+    def _needed(self, obj: Object) -> list[Need]:
         if identity(obj) == "PersistentVolume":
             claim = (obj.get("spec") or {}).get("claimRef") or {}
             self._reserved.add((claim.get("namespace", ""), claim.get("name", "")))
-        return [
-            need
-            for need in needs(obj)
-            if need.kind in _ASKED and need not in coming and not self._is_there(need, obj)
-        ]
+        return [*needs(obj)]
 
     def _is_there(self, need: Need, obj: Object) -> bool:
         if need not in self._known:

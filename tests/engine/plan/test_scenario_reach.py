@@ -77,6 +77,17 @@ def http(random: Random) -> Made:
     return {"http": {"url": url, "via": via, "method": method}}, writes | pods
 
 
+def journey(random: Random) -> Made:
+    where = space(random)
+    method = random.choice(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"))
+    token, read = credential(random, where)
+    asked = {"token": token["password"]} if token else {}
+    stops = [{"name": "look", "path": "/"}, {"name": "act", "path": "/x", "method": method}]
+    writes = set() if method in ("GET", "HEAD") else {where}
+    given = {"service": "web", "namespace": where, "steps": stops}
+    return {"journey": {**given, **asked}}, writes | read
+
+
 def tcp(random: Random) -> Made:
     where, via = space(random), random.choice(("auto", "pod", "direct"))
     said = random.choice(("", "FLUSHALL\r\n"))
@@ -207,8 +218,9 @@ def here(step: Any) -> Callable[[Random], Made]:
 
 
 VERBS: Mapping[str, Callable[[Random], Made]] = {
-    "http": http, "tcp": tcp, "redis": redis, "sql": sql, "prometheus": prometheus, "grpc": grpc,
-    "ledger": ledger, "apply": apply, "chaos_mesh": chaos_mesh, "snapshot": snapshot,
+    "http": http, "journey": journey, "tcp": tcp, "redis": redis, "sql": sql,
+    "prometheus": prometheus, "grpc": grpc, "ledger": ledger, "apply": apply,
+    "chaos_mesh": chaos_mesh, "snapshot": snapshot,
     "restore": restore, "command": command, "dns": dns, "(wide)": wide,
     "kubernetes": lambda random: (
         {"kubernetes": {"namespace": space(random), "count": {"pods": "app=web", "at_least": 1}}},
@@ -234,8 +246,8 @@ VERBS: Mapping[str, Callable[[Random], Made]] = {
 }  # fmt: skip
 FLOWS = ("choose", "parallel", "repeat", "expect_refused")
 PROBES = ("http", "tcp", "redis", "sql", "prometheus", "ledger", "kubernetes", "python",
-          "disruption_budget", "command", "dns", "log", "grpc")  # fmt: skip
-MEASURED = ("http", "tcp", "redis", "sql", "python", "command", "dns", "grpc")
+          "disruption_budget", "command", "dns", "log", "grpc", "journey")  # fmt: skip
+MEASURED = ("http", "tcp", "redis", "sql", "python", "command", "dns", "grpc", "journey")
 
 
 def scenario(random: Random, number: int) -> tuple[dict[str, Any], set[str]]:
