@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
-from threading import Event, Lock, Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from resilience.cluster.interface import PODS, Object
@@ -21,6 +20,7 @@ from resilience.model.report import ProbeRecord
 from resilience.model.scenario import Step
 from resilience.model.verdict import Finding, Reason, Result, Window
 from resilience.model.words import many, printable
+from resilience.probes.kinds.logs.log_matches import Matches
 from resilience.probes.kinds.logs.log_reader import Instance, Reader
 from resilience.verbs.context import NotMet, ProbeContext
 
@@ -32,18 +32,6 @@ LOOK = 0.05
 
 FINISH = 5.0
 """Seconds in which a reader that is not attached may still become whole."""
-
-MOST_KEPT = 1000
-SHOWN = 160
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Match:
-    """A line that was looked for."""
-
-    at: float
-    pod: str
-    text: str
 
 
 class LogProbe:
@@ -57,10 +45,10 @@ class LogProbe:
         self._view = context.view(PODS, self._namespace)
         self._first = {i.uid + i.container: i.number for i in self._running()}
         self._readers: dict[Instance, Reader] = {}
-        self._matches: list[Match] = []
-        self._dropped = self._past = 0
-        self._lock, self._over = Lock(), Event()
-        self._look()
+        self._matches = Matches()
+        self._past = 0
+        self._over = Event()
+        self._look(begun=True)
         self._looker = Thread(target=self._watch, daemon=True, name="resilience-logs")
         self._looker.start()
 
@@ -70,7 +58,7 @@ class LogProbe:
         return self._step.name or self._step.verb.name
 
     def wait_steady(self, deadline: float) -> None:
-        """Return once the logs of all Pods are being read."""
+        """Return once the logs of all Pods are being read, and what was in them has been."""
 
         def attached() -> bool:
             readers = list(self._readers.values())
@@ -100,26 +88,24 @@ class LogProbe:
 
     def judge(self, window: Window) -> Sequence[Finding]:
         """A match decides; its absence only where everything was read."""
-        inside = [each for each in self._matches if window.since <= each.at <= window.until]
         lines, unread = self.progress()[0], self._unread()
-        if inside:
+        if text := self._matches.told(window):
             result = Result.FAILED if self._what.absent else Result.PASSED
-            first = min(inside, key=lambda each: each.at)
-            text = f"{many(len(inside), 'line')}, the first of {first.pod}: {first.text!r}"
         elif unread or not self._readers or not lines:
             result = Result.NOT_MEASURED
             text = unread or "no line was read: do these Pods write to standard output?"
             text = text if self._readers else f"no Pod with {self._what.pods} ran"
         else:
             result = Result.PASSED if self._what.absent else Result.FAILED
-            text = f"none of {many(lines, 'line')} of {len(self._readers)} containers"
+            text = f"none of {many(lines, 'line')} of {many(len(self._readers), 'container')}"
         return [self._finding(result, text)]
 
     def record(self) -> ProbeRecord:
         """No samples: what matched, and how much was read of whom."""
         read = {str(each): [reader.count, reader.whole] for each, reader in self._readers.items()}
-        matches = [[each.at, each.pod, each.text] for each in self._matches]
-        facts = {"kind": "log", "read": read, "matches": matches, "dropped": self._dropped}
+        matches = [[each.at, each.pod, each.text] for each in self._matches.kept()]
+        dropped = len(self._matches) - len(matches)
+        facts = {"kind": "log", "read": read, "matches": matches, "dropped": dropped}
         return ProbeRecord(
             name=self.name, title=self._step.title, rate=0.0, samples=(), facts=facts
         )
@@ -141,28 +127,24 @@ class LogProbe:
         return ""
 
     def _heard(self, pod: str, text: str, at: float) -> None:
-        if not self._wanted.search(text):
-            return
-        with self._lock:
-            if len(self._matches) < MOST_KEPT:
-                self._matches.append(Match(at=at, pod=pod, text=printable(text[:SHOWN])))
-            else:
-                self._dropped += 1
+        if self._wanted.search(text):
+            self._matches.add(at, pod, text)
 
     def _watch(self) -> None:
         while not self._over.wait(LOOK):
             self._look()
 
-    def _look(self) -> None:
-        """A reader for each instance that has none, those in between as well."""
+    def _look(self, *, begun: bool = False) -> None:
+        """A reader for each instance that has none, those in between as well. `begun` is whether
+        they may have written before the probe."""
         events = self._context.history(PODS)
         for event in events[self._past :]:
-            self._follow(event.object)
+            self._follow(event.object, begun=begun)
         self._past = len(events)
         for pod in self._view.objects():
-            self._follow(pod)
+            self._follow(pod, begun=begun)
 
-    def _follow(self, pod: Object) -> None:
+    def _follow(self, pod: Object, *, begun: bool) -> None:
         for last in self._of(pod):
             first = self._first.setdefault(last.uid + last.container, 0)
             for number in range(first, last.number + 1):
@@ -171,7 +153,7 @@ class LogProbe:
                 if instance not in self._readers:
                     self._readers[instance] = Reader(
                         instance, self._context.cluster, self._heard,
-                        partial(self._present, instance),
+                        partial(self._present, instance), begun=begun,
                     )  # fmt: skip
 
     def _present(self, wanted: Instance) -> tuple[int, bool] | None:

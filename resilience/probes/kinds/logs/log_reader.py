@@ -5,6 +5,10 @@ the stream of an instance that has ended came to its end, or `finish` read the r
 still runs. The kubelet shows its newest file only, and streams have been seen to fall silent when
 it rotates files (kubernetes/kubernetes#115701, #59902). So a stream that goes on has to begin with
 what is known already; where it does not, lines between the two are lost for good.
+
+How far the node's clock is from ours is only known by a line that is read as it is written. So what
+an instance had written before the probe is read first, by a request that ends; its lines are never
+dated later than that end, and `attached` is true only after it.
 """
 
 from __future__ import annotations
@@ -44,7 +48,7 @@ class Instance:
 
 class Reader:
     """`present` says which run of the container the API server would show now, and whether it runs
-    and may stay; None where the Pod is gone."""
+    and may stay; None where the Pod is gone. `begun`: it may have written lines already."""
 
     def __init__(
         self,
@@ -52,6 +56,8 @@ class Reader:
         cluster: Cluster,
         heard: Heard,
         present: Callable[[], tuple[int, bool] | None],
+        *,
+        begun: bool = False,
     ) -> None:
         self.instance = instance
         self.whole = False
@@ -59,6 +65,7 @@ class Reader:
         self.attached = False
         self._clean = False
         self._gap = False
+        self._behind = begun
         self._cluster, self._heard, self._present = cluster, heard, present
         self._lines = Lines()
         self._apart: float | None = None
@@ -80,7 +87,7 @@ class Reader:
         if self.whole or self._has_ended(shown):
             return
         if shown is not None and shown[0] == self.instance.number:
-            self._pass({})
+            self.whole = self._pass({}) and not self._gap
 
     def _read(self) -> None:
         while not self._over.is_set() and not self.whole:
@@ -92,9 +99,19 @@ class Reader:
                 self.trouble = self.trouble or "it was gone before its log could be read"
                 return
             previous = shown[0] == number + 1
+            if self._behind and not previous:
+                self._catch_up()
+                continue
             complete = self._pass({"previous": "true"} if previous else {"follow": "true"})
             if self.trouble or (complete and not self._has_ended(self._present())):
                 self._over.wait(AGAIN)
+
+    def _catch_up(self) -> None:
+        """What was there already. Its end is not that of the instance, which may go on."""
+        self._behind = not self._pass({})
+        self._clean = False
+        if self._behind:
+            self._over.wait(AGAIN)
 
     def _has_ended(self, shown: tuple[int, bool] | None) -> bool:
         """The stream came to its end: so did the instance, or the kubelet rotated the file of one
@@ -112,7 +129,7 @@ class Reader:
             query["sinceTime"] = self._lines.since
         try:
             with self._cluster.logs(self.instance.pod, self.instance.namespace, query) as lines:
-                self.attached = True
+                self.attached = self.attached or "follow" in how
                 for line in lines:
                     joined = joined or self._joins(line)
                     self._line(line)
@@ -129,12 +146,8 @@ class Reader:
             return False
         self._gap = self._gap or not joined
         self.trouble, self._clean = ROTATED if self._gap else "", True
-        self.whole = not self._gap and self._final(how)
+        self.whole = not self._gap and "previous" in how
         return True
-
-    def _final(self, how: Mapping[str, str]) -> bool:
-        """Nothing is written behind what such a request has shown."""
-        return "previous" in how or not how
 
     def _joins(self, raw: bytes) -> bool:
         """Whether the first line of a stream that goes on is a known one."""

@@ -22,13 +22,13 @@ from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
 from resilience.probes.kinds.web import json_place
 from resilience.probes.kinds.web.json_place import USE
+from resilience.probes.kinds.web.redirects import READS
 from resilience.probes.prober.asker import asking
 
 if TYPE_CHECKING:
     from resilience.probes.prober.once import Asking
     from resilience.verbs.context import ProbeContext, RunningProbe
 
-READS = ("GET", "HEAD")
 NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 
 

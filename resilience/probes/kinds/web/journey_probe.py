@@ -21,9 +21,10 @@ from resilience.ledger.opening import secret
 from resilience.model.masks import MASKS
 from resilience.model.samples import Answer
 from resilience.model.scenario import Step
-from resilience.model.verdict import Finding, Result, Window
+from resilience.model.verdict import Finding, Reason, Result, Window
 from resilience.model.words import counts, printable, span
 from resilience.probes.kinds.web.json_place import USE, found
+from resilience.probes.kinds.web.redirects import answered, body
 from resilience.probes.prober.asker import Ask, Never, Reply, asking
 from resilience.probes.prober.running import AgentProbe
 from resilience.probes.prober.server import library
@@ -33,14 +34,11 @@ if TYPE_CHECKING:
     from resilience.probes.kinds.web.journey import Journey, Stop
     from resilience.verbs.context import ProbeContext
 
-LONGEST = 1 << 20
-"""Bytes of an answer that are read."""
-
 FAILURES: Sequence[tuple[str, Answer]] = (
     ("ConnectTimeout", Answer.TIMEOUT), ("ReadTimeout", Answer.TIMEOUT),
     ("WriteTimeout", Answer.TIMEOUT), ("PoolTimeout", Answer.TIMEOUT),
     ("RemoteProtocolError", Answer.PROTOCOL), ("LocalProtocolError", Answer.PROTOCOL),
-    ("TooManyRedirects", Answer.STATUS), ("ReadError", Answer.RESET), ("WriteError", Answer.RESET),
+    ("TimeoutError", Answer.TIMEOUT), ("ReadError", Answer.RESET), ("WriteError", Answer.RESET),
 )  # fmt: skip
 
 
@@ -100,32 +98,22 @@ def _visit(
 ) -> Reply:
     if left <= 0:
         return Reply(Answer.TIMEOUT, "no time was left for it")
-    client.max_redirects = stop.redirects
+    end = time.monotonic() + left
     request = client.build_request(
         stop.method, _filled(stop.path, kept), content=_filled(stop.body, kept) or None,
         headers={name: _filled(text, kept) for name, text in stop.headers.items()}, timeout=left,
         extensions=dict(more),
     )  # fmt: skip
-    answer = client.send(request, stream=True, follow_redirects=stop.redirects > 0)
+    answer, why = answered(client, request, stop.redirects, end)
     try:
-        body = _body(answer, time.monotonic() + left)
+        data = body(answer, end)
     finally:
         answer.close()
-    if body is None:
+    if data is None:
         return Reply(Answer.TIMEOUT, "the body did not end")
-    return _judged(stop, int(answer.status_code), body, kept)
-
-
-def _body(answer: Any, end: float) -> bytes | None:
-    """At most `LONGEST` bytes; None where time is up, as with a server that drips."""
-    data = bytearray()
-    for piece in answer.iter_bytes():
-        data += piece
-        if len(data) >= LONGEST:
-            break
-        if time.monotonic() > end:
-            return None
-    return bytes(data[:LONGEST])
+    reply = _judged(stop, int(answer.status_code), data, kept)
+    wrong = reply.answer is Answer.STATUS
+    return Reply(reply.answer, f"{reply.text} {why}".strip()) if wrong else reply
 
 
 def _judged(stop: Stop, status: int, body: bytes, kept: dict[str, str]) -> Reply:
@@ -204,24 +192,33 @@ class JourneyProbe(AgentProbe):
     def judge(self, window: Window) -> Sequence[Finding]:
         """As one, then step by step."""
         own = list(super().judge(window))
-        lost = any(finding.result is Result.FAILED for finding in own)
         inside = [t for t in list(self._traveller.taken) if window.since <= t.at < window.until]
-        return [*own, *(self._row(window, name, inside, lost=lost) for name in self._stops)]
+        return [*own, *(self._row(window, name, inside, own) for name in self._stops)]
 
-    def _row(self, window: Window, name: str, taken: Sequence[Taken], *, lost: bool) -> Finding:
-        """A step is to blame only where the journey failed, and the step lost more of its users
-        than the journey may."""
+    def _row(
+        self, window: Window, name: str, taken: Sequence[Taken], own: Sequence[Finding]
+    ) -> Finding:
         mine = [each for each in taken if each.name == name]
         bad = Counter(each.answer.value for each in mine if each.answer is not Answer.GOOD)
         good = sorted(each.seconds for each in mine if each.answer is Answer.GOOD)
-        wanted = self._step.objective and self._step.objective.availability
-        share = sum(bad.values()) / len(mine) if mine else 0.0
-        blamed = lost and share > (1 - float(wanted.exact) if wanted else 0.0)
-        text = f"{sum(bad.values())} of {len(mine)} failed"
+        result = self._result(len(mine), len(good), own)
+        text = f"{sum(bad.values())} of {len(mine)} failed" if mine else "no user reached it"
         text += f" ({counts(bad)})" if bad else ""
         text += f", half of the others within {span(good[len(good) // 2])}" if good else ""
         return Finding(
             name=window.called(self.name, "_".join(name.split())), subject=self.name,
-            during=window.name, result=Result.FAILED if blamed else Result.PASSED,
-            promised=f"`{name}` answers as expected", measured=text,
+            during=window.name, result=result, promised=f"`{name}` answers as expected",
+            reason=Reason.UNOBSERVED if result is Result.NOT_MEASURED else None, measured=text,
         )  # fmt: skip
+
+    def _result(self, planned: int, good: int, own: Sequence[Finding]) -> Result:
+        """A step is to blame only where the journey failed, and the step lost more of its users
+        than the journey may. One that did so passes only where the journey's objectives hold."""
+        wanted = self._step.objective and self._step.objective.availability
+        over = planned - good > planned * (1 - wanted.exact if wanted else 0)
+        if planned and over and any(each.result is Result.FAILED for each in own):
+            return Result.FAILED
+        held = bool(own) and all(each.result is Result.PASSED for each in own)
+        if not planned or (over and not (held and good)):
+            return Result.NOT_MEASURED
+        return Result.PASSED

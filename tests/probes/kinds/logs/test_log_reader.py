@@ -47,9 +47,13 @@ class Cluster:
             self.now = self.after
 
 
-def read(cluster: Any, until: Callable[[Reader], bool] | None = None) -> tuple[Reader, list[str]]:
+def read(
+    cluster: Any, until: Callable[[Reader], bool] | None = None, *, begun: bool = False
+) -> tuple[Reader, list[str]]:
     heard: list[str] = []
-    reader = Reader(ONE, cluster, lambda pod, text, at: heard.append(text), lambda: cluster.now)
+    reader = Reader(
+        ONE, cluster, lambda pod, text, at: heard.append(text), lambda: cluster.now, begun=begun
+    )
     end = time.monotonic() + 10
     while not (until or (lambda each: each.whole or not each._thread.is_alive()))(reader):
         assert time.monotonic() < end, "it never happened"
@@ -159,3 +163,19 @@ def test_a_silent_stream_whose_file_is_gone_is_not_whole() -> None:
     reader.finish(5.0)
     assert (reader.whole, reader.trouble) == (False, ROTATED)
     silent.set()
+
+
+def test_what_was_there_already_is_read_first_and_its_end_is_not_that_of_the_instance() -> None:
+    """It writes on, and ends, between the two requests."""
+    cluster = Cluster([line(1, "a")], [line(1, "a"), line(2, "b")])
+    cluster.scripts.insert(0, [Unreachable("not yet")])
+    play = cluster._play
+
+    def ends(script: list[Any]) -> Iterator[bytes]:
+        yield from play(script)
+        cluster.now = (0, False)
+
+    cluster._play = ends  # type: ignore[method-assign]
+    reader, heard = read(cluster, begun=True)
+    assert (reader.whole, heard) == (True, ["a", "b"])
+    assert ["follow" in query for query in cluster.queries] == [False, False, True]

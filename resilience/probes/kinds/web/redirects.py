@@ -1,0 +1,85 @@
+"""Redirects of a journey's step, followed one by one: what the step sends stays at its origin.
+
+An origin is scheme, host and port (RFC 6454); the same host over https instead of http is no other
+one. Elsewhere a reading request goes bare: without the step's headers, body, token and the name
+that TLS asks for. Consent was given for the origin, so there a request that writes ends.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from resilience.model.words import many, printable
+
+READS = ("GET", "HEAD")
+LONGEST = 1 << 20
+"""Bytes of an answer that are read."""
+
+LIMITS: Sequence[str] = ("connect", "read", "write", "pool")
+PORTS = {"http": 80, "https": 443}
+
+
+def answered(client: Any, request: Any, most: int, end: float) -> tuple[Any, str]:
+    """(the last answer, still open; why a redirect is it, "" where that needs no word). At most
+    `most` redirects are followed, until `end` (monotonic); httpx's errors, TimeoutError."""
+    first, answer = request.url, client.send(request, stream=True)
+    for _ in range(most):
+        further = answer.next_request
+        if further is None:
+            return answer, ""
+        if _leaves(first, further.url):
+            if further.method not in READS:
+                return answer, f"to {_origin(further.url)}, to which no {further.method} goes"
+            further = _bare(client, further)
+        body(answer, end)
+        answer.close()
+        _until(further, end)
+        answer = client.send(further, stream=True)
+    more = most and answer.next_request is not None
+    return answer, f"after {many(most, 'redirect')}" if more else ""
+
+
+def body(answer: Any, end: float) -> bytes | None:
+    """At most `LONGEST` bytes; None where time is up, as with a server that drips."""
+    data = bytearray()
+    for piece in answer.iter_bytes():
+        data += piece
+        if len(data) >= LONGEST:
+            break
+        if time.monotonic() > end:
+            return None
+    return bytes(data[:LONGEST])
+
+
+def _leaves(first: Any, url: Any) -> bool:
+    upgraded = (first.scheme, _port(first)) == ("http", 80)
+    upgraded = upgraded and (url.scheme, _port(url)) == ("https", 443)
+    same = (first.scheme, _port(first)) == (url.scheme, _port(url))
+    return bool(first.host != url.host or not (same or upgraded))
+
+
+def _port(url: Any) -> int:
+    return url.port or PORTS.get(url.scheme, 0)
+
+
+def _origin(url: Any) -> str:
+    """Without what may be secret in it."""
+    return printable(f"{url.scheme}://{url.host}:{_port(url)}")[:100]
+
+
+def _bare(client: Any, request: Any) -> Any:
+    """The request with httpx's own headers, and such cookies as that host has set."""
+    made = client.build_request(request.method, request.url)
+    made.headers.pop("Authorization", None)
+    made.headers["Host"] = request.url.netloc.decode("ascii")
+    return made
+
+
+def _until(request: Any, end: float) -> None:
+    """Set what is left of the time; TimeoutError where nothing is."""
+    left = end - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("no time was left for a redirect")
+    request.extensions = {**request.extensions, "timeout": dict.fromkeys(LIMITS, left)}
