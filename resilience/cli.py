@@ -63,8 +63,8 @@ def _carry_out(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # The reader of our output left (`| head`): nothing is wrong. What Python still holds for it
-        # goes nowhere, else the flush at exit would complain.
+        # The reader of our output left (`| head`): nothing is wrong. The rest of the buffer goes to
+        # /dev/null, else the flush at exit would fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 

@@ -124,7 +124,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[Any]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[Any]:
-    """What a test in Python raised is the outcome of its run."""
+    """The exception of a test in Python decides the outcome of its run."""
     if FIXTURE_NAME in getattr(item, "fixturenames", ()):
         from resilience.harness import python_tests
 
@@ -201,7 +201,7 @@ def resilience(
     request: pytest.FixtureRequest, resilience_cluster: HttpCluster
 ) -> Iterator[Resilience]:
     """Every verb of the scenario language as a call: `resilience.kill(pods="app=x", count=1)`,
-    `with resilience.probe.http(...)`. What it changed is undone after the test."""
+    `with resilience.probe.http(...)`. Its changes are undone after the test."""
     from resilience.harness import python_tests
 
     yield from python_tests.serve(request, resilience_cluster)

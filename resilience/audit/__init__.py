@@ -1,4 +1,4 @@
-"""What will break can be read: rules over the objects of a cluster or of manifests.
+"""Rules that find defects by reading the objects of a cluster or of manifests.
 
 `reading` makes an `Inventory` from files or from a live cluster, `rules` holds one small file for
 each rule, `base` what they share, `output` the forms of a report. Nothing here changes a cluster,

@@ -33,7 +33,7 @@ def _installed() -> Iterable[EntryPoint]:
 def catalogue(
     installed: Callable[[], Iterable[EntryPoint]] = _installed,
 ) -> tuple[Sequence[Rule], Sequence[str]]:
-    """(all rules sorted by id, what is wrong with rules of others in words)."""
+    """(all rules sorted by id, messages about invalid rules of other packages)."""
     found = {rule.id: rule for rule in builtin()}
     wrong: list[str] = []
     for point in sorted(installed(), key=lambda each: (each.name, each.value)):

@@ -69,7 +69,7 @@ def _findings(rule: Rule, inventory: Inventory, accepted: Accepted) -> Iterator[
 
 
 def _reason(rule: Rule, hit: Hit, inventory: Inventory) -> str:
-    """By annotation on the object, or on its namespace."""
+    """The reason in an annotation on the object, or on its namespace."""
     around = inventory.get("Namespace", objects.namespace(hit.object))
     places: Iterable[objects.Object] = (hit.object, *((around,) if around else ()))
     return next((reason for obj in places if (reason := annotated(obj, rule.id))), "")

@@ -1,9 +1,9 @@
-"""What a check names and the cluster does not have: gone, or never there.
+"""Objects that a check names and the cluster lacks: deleted, or never created.
 
-What was there during the run and is gone is the service's fault, and so is what an action of `when`
-may have been meant to bring (an operator creates it, GitOps puts it back). Without either, nothing
-was measured: the name or the label is most likely wrong. A Job that has ended may be removed since
-(`ttlSecondsAfterFinished`): it is what it was when it was last seen.
+An object that existed during the run and is gone is the service's fault, and so is one that an
+action of `when` may have been expected to create (an operator creates it, GitOps restores it).
+Without either, nothing was measured: the name or the label is most likely wrong. A Job that has
+ended may be removed since (`ttlSecondsAfterFinished`): it is what it was when it was last seen.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from resilience.verbs.context import CheckContext, NotMet
 
 
 def named(resource: Resource, name: str, there: Sequence[Object], context: CheckContext) -> NotMet:
-    """For an object that does not exist; `there` are those of its kind that do."""
+    """The error for an object that does not exist; `there` are those of its kind that do."""
     namespace = context.namespace if resource.namespaced else ""
     names = [objects.name(obj) for obj in there]
     text = (
@@ -34,7 +34,7 @@ def named(resource: Resource, name: str, there: Sequence[Object], context: Check
 
 
 def last_seen(resource: Resource, name: str, context: CheckContext) -> Object | None:
-    """What the run's watch last showed of it; None if it never did."""
+    """The object as the run's watch last showed it; None if it never did."""
     namespace = context.namespace if resource.namespaced else ""
     found = [
         event.object
@@ -45,7 +45,7 @@ def last_seen(resource: Resource, name: str, context: CheckContext) -> Object | 
 
 
 def too_few(selector: Selector, wanted: int, found: int, context: CheckContext) -> NotMet:
-    """For fewer Pods with these labels than wanted."""
+    """The error for fewer Pods with these labels than wanted."""
     text = f"Pods {selector} in {context.namespace}: expected at least {wanted}, observed {found}"
     existed = any(
         selector.matches(objects.labels(event.object))

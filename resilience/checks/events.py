@@ -51,7 +51,7 @@ def about_creation(workload: Object, context: CheckContext) -> list[str]:
 
 
 def _told(pods: Sequence[Object], context: CheckContext) -> list[str]:
-    """What the same can be said of is said once."""
+    """Events with the same text are reported once."""
     last = _last_events(context) if pods else {}
     warned = _last_events(context, only="Warning") if pods else {}
     alike: dict[str, list[str]] = {}

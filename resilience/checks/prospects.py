@@ -10,8 +10,8 @@ Three classes, by who could still change something:
 - The cluster itself: a registry that timed out, a crash loop, a quota or node that is full, a node
   that is not ready, a volume that is being provisioned. Never final: waited for.
 
-What is not known here counts as the third. Texts are those of the kubelet (pkg/kubelet/images,
-kuberuntime), the scheduler (framework.FitError), and the admission plugins.
+Unknown states count as the third. Texts are those of the kubelet (pkg/kubelet/images, kuberuntime),
+the scheduler (framework.FitError), and the admission plugins.
 """
 
 from __future__ import annotations
@@ -111,8 +111,8 @@ _QUANTITIES = re.compile(r"requested: (.*?), used: (.*?), limited: (.*)$")
 
 
 def of_pod(pod: Object, before: Stuck | None = None) -> Stuck | None:
-    """Why it cannot start; None where it may. `before` is what was said of it last: a back-off
-    may not repeat why."""
+    """Why it cannot start; None where it may. `before` is the last result: the message of a
+    back-off may lack the reason."""
     for reason, message in _reasons(pod):
         if reason in ("ErrImagePull", "ImagePullBackOff"):
             return _of_pull(message, before)
@@ -126,7 +126,7 @@ def of_pod(pod: Object, before: Stuck | None = None) -> Stuck | None:
 
 
 def _of_pull(message: str, before: Stuck | None) -> Stuck | None:
-    if "the sandbox has " in message:  # which pulls nothing, so that nothing can be pushed to it
+    if "the sandbox has " in message:  # it pulls nothing, so pushing an image cannot help
         return _UNMAPPED
     if re.search(_PASSING, message, re.IGNORECASE):
         return None
@@ -136,7 +136,7 @@ def _of_pull(message: str, before: Stuck | None) -> Stuck | None:
 
 
 def of_scheduling(message: str) -> Stuck | None:
-    """By the scheduler's own words: no node fits, and removing Pods would not help."""
+    """Judge by the scheduler's message: no node fits, and removing Pods would not help."""
     if re.search(r'persistentvolumeclaim "[^"]*" not found', message):
         return _CLAIM
     found = _UNHELPFUL.search(message)

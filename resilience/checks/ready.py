@@ -1,9 +1,9 @@
 """`ready`: a workload, some Pods, or everything in the namespace is ready.
 
-After an action that means more than a number in a status: each victim's harm shows in this run's
-watch, the controller has seen the newest spec, and as many Pods as wanted serve, all of the newest
-revision (`resilience.kube.readiness`). `all` checks every Pod, whatever owns it
-(`resilience.cluster.survey`). Of what was never there, and of a workload of zero Pods, nothing is
+After an action that means more than a number in a status: each victim's disruption shows in this
+run's watch, the controller has seen the newest spec, and as many Pods as wanted serve, all of the
+newest revision (`resilience.kube.readiness`). `all` checks every Pod, with any owner or none
+(`resilience.cluster.survey`). An object that never existed, and a workload of zero Pods, are not
 measured (`resilience.checks.absent`).
 """
 
@@ -275,7 +275,7 @@ def _serving(pods: Iterable[Object], context: CheckContext) -> None:
 
 
 def _late(context: CheckContext, workloads: set[str] | None) -> str:
-    """Non-empty while the harm to a victim (of these workloads) is not visible yet."""
+    """Non-empty while the disruption of a victim (of these workloads) is not visible yet."""
     concerned: list[Victim] = [
         victim
         for victim in context.victims

@@ -52,7 +52,7 @@ class _Wanting:
             ]
 
     def of(self, victim: Victim, moment: float) -> int | None:
-        """At that moment; None if it is unknown."""
+        """The number at that moment; None if it is unknown."""
         if _resource(victim) is None:
             return None
         if victim.namespace == self._context.namespace:

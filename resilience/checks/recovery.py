@@ -1,12 +1,13 @@
 """Time to recover, computed from what the watch has shown. Pure.
 
-What has to come back is the smaller of two numbers: how many Pods of the workload served (Ready,
-not terminating) at the strike, and how many it wants now, since nothing recreates Pods that are no
-longer wanted. If none served before, nothing has to come back. A Pod belongs to the workload
-through its ReplicaSet, so a rollout's new Pods count. Recovery is the first moment at which the
-harm to every victim is visible and that many serve; a terminating Pod never counts. Who serves
-fewer again at the end has not recovered: a Pod that crashes in a loop is ready for a moment each
-time. `restarted` is when a container of a Pod that serves was last started again.
+The number of Pods that have to come back is the smaller of two: how many Pods of the workload
+served (Ready, not terminating) at the strike, and how many it wants now, since nothing recreates
+Pods that are no longer wanted. If none served before, nothing has to come back. A Pod belongs to
+the workload through its ReplicaSet, so a rollout's new Pods count. Recovery is the first moment at
+which the disruption of every victim is visible and that many serve; a terminating Pod never counts.
+A workload with fewer serving Pods again at the end has not recovered: a Pod that crashes in a loop
+is ready for a moment each time. `restarted` is when a container of a Pod that serves was last
+started again.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ Wanting = Callable[[Victim, float], int | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovery:
-    """One action's harm to one workload. `before` served at the strike, `due` have to serve now.
-    `seconds` None: not recovered (yet); it may have been as early as `fewest`, where nobody could
-    see the cluster in between. `unready` are Pods of it that do not serve."""
+    """One action's disruption of one workload. `before` served at the strike, `due` have to serve
+    now. `seconds` None: not recovered (yet); it may have been as early as `fewest`, if the cluster
+    was not observed in between. `unready` are Pods of it that do not serve."""
 
     step: str
     workload: str
@@ -91,7 +92,7 @@ def recoveries(
 
 
 def _above(replicasets: Iterable[WatchEvent]) -> dict[str, str]:
-    """uid of a ReplicaSet to uid of what controls it."""
+    """uid of a ReplicaSet to uid of its controller."""
     return {objects.uid(event.object): objects.controller_uid(event.object) or
             objects.uid(event.object) for event in replicasets}  # fmt: skip
 

@@ -1,7 +1,7 @@
 """Whether the cluster already shows what an action did to a victim. Pure.
 
 Right after a DELETE everything still looks as before: the Pod is Ready, the controller's status
-says 3 of 3. Until the harm is visible in the run's watch, "ready" would prove nothing.
+says 3 of 3. Until the disruption is visible in the run's watch, "ready" would prove nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from resilience.verbs.context import Fate, Victim
 
 
 def shows(victim: Victim, pod: Object | None) -> bool:
-    """Whether `pod` (None: gone) in its present state shows the harm."""
+    """Whether the current state of `pod` (None: gone) shows the disruption."""
     if pod is None or victim.fate is Fate.TOUCHED:
         return True
     if victim.fate is Fate.KEPT:
@@ -29,5 +29,5 @@ def shows(victim: Victim, pod: Object | None) -> bool:
 
 
 def not_yet(victims: Iterable[Victim], lookup: Callable[[str], Object | None]) -> list[Victim]:
-    """Victims whose harm is not visible yet."""
+    """Victims whose disruption is not visible yet."""
     return [victim for victim in victims if not shows(victim, lookup(victim.uid))]

@@ -1,8 +1,8 @@
 """What does not come by waiting: Pods that cannot start by themselves or are not admitted.
 
-What `prospects` says of a state counts once that state has lasted, by the run's own watch, for as
-long as the rule wants. On the sandbox, which pulls nothing, a missing image is final at once. A
-node that an autoscaler is bringing is waited for.
+A finding of `prospects` counts once the state has lasted, by the run's own watch, for as long as
+the rule requires. On the sandbox, which pulls nothing, a missing image is final at once. A node
+that an autoscaler is bringing is waited for.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _CREATION = frozenset({"FailedCreate", "SuccessfulCreate"})
 def remedies(
     pods: Iterable[Object], context: CheckContext, owners: Sequence[Object] = ()
 ) -> list[str]:
-    """What to do about each thing that waiting cannot help; empty where waiting may. `owners` are
+    """Advice for each problem that waiting cannot solve; empty if waiting may help. `owners` are
     the workloads whose Pods are missing."""
     found = _of_pods([pod for pod in pods if not objects.is_terminating(pod)], context)
     found += _of_creation(owners, context) if owners else []
@@ -56,7 +56,7 @@ def _of_pods(pods: Sequence[Object], context: CheckContext) -> list[tuple[Stuck,
 
 
 def _by_events(uids: set[str], context: CheckContext) -> dict[str, tuple[Stuck, float]]:
-    """Of Pods whose volumes cannot be mounted, which their status does not tell."""
+    """Findings for Pods whose volumes cannot be mounted, which their status does not show."""
     states: dict[str, tuple[Stuck, float]] = {}
     for event in context.history(EVENTS) if uids else ():
         uid = _about(event)
@@ -67,7 +67,8 @@ def _by_events(uids: set[str], context: CheckContext) -> dict[str, tuple[Stuck, 
 
 
 def _of_creation(owners: Sequence[Object], context: CheckContext) -> list[tuple[Stuck, float]]:
-    """Of workloads whose Pods are not admitted, by the last Event about their creation."""
+    """Findings for workloads whose Pods are not admitted, by the last Event about their
+    creation."""
     uids = {objects.uid(owner) for owner in owners}
     if any(owner.get("kind") == DEPLOYMENTS.kind for owner in owners):
         replicasets = context.view(REPLICASETS, context.namespace).objects()

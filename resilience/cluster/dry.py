@@ -47,7 +47,7 @@ def is_harmless(method: str, path: str, query: Mapping[str, str], body: Any) -> 
 
 
 def ask(request: Request, send: Send) -> Object:
-    """For `HttpCluster.through`: a write only asks whether it would be accepted."""
+    """Send each write as a dry run; used with `HttpCluster.through`."""
     if request.method in READS or request.path in REVIEWS:
         return send(request)
     if request.method == "DELETE" and isinstance(request.body, Mapping):

@@ -126,8 +126,8 @@ class Cluster(Protocol):
         User-Agent."""
 
     def recording(self) -> Cluster:
-        """The same cluster for what writes the objects of a snapshot: its Roles and bindings come
-        back whatever they grant."""
+        """The same cluster, for writing the objects of a snapshot: any of its Roles and bindings
+        may be restored."""
 
     def logs(
         self, pod: str, namespace: str, query: Mapping[str, str] = FOLLOWED
@@ -223,7 +223,7 @@ class Cluster(Protocol):
         """A shared live copy; the same (resource, namespace, selectors) is one watch."""
 
     def resource(self, api_version: str, kind: str) -> Resource:
-        """From discovery; Invalid with the nearest known kinds when it is not served."""
+        """The resource from discovery; Invalid with the nearest known kinds if it is not served."""
 
     def resources(self) -> Sequence[Resource]:
         """All preferred listable resources, from discovery."""
@@ -237,8 +237,9 @@ class Cluster(Protocol):
         """Whether it is the embedded sandbox of this run."""
 
     def ended(self) -> str:
-        """Why the cluster is gone for good, with everything in it; "" while it is not, even when
-        it does not answer. Quick: nothing is sent. From then on requests raise `ClusterEnded`."""
+        """Why the cluster has ended permanently, with everything in it; "" while it has not, even
+        if it does not answer. Quick: nothing is sent. From then on requests raise
+        `ClusterEnded`."""
 
     def server_version(self) -> str:
         """The API server's gitVersion, such as "v1.36.0"."""

@@ -95,7 +95,7 @@ class LeaseLock:
         self._thread: threading.Thread | None = None
 
     def holder(self) -> str:
-        """Its present holder; "" for none."""
+        """Its current holder; "" for none."""
         lease = self._read()
         return "" if lease is None else holder_of(lease)
 
@@ -174,7 +174,7 @@ class LeaseLock:
         return True
 
     def _now(self) -> tuple[float, float]:
-        """By both clocks: a suspended host stops the monotonic one."""
+        """Measured by both clocks, because a suspended host stops the monotonic one."""
         return self._clock.monotonic(), self._clock.wall()
 
     # Keeping -----------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What a helper takes over from the Pod in whose place it works.
+"""Settings that a helper copies from the Pod that it acts for.
 
 It must be schedulable where that Pod is (tolerations, node selector, required node affinity), pull
 images where that Pod can (pull secrets), and see a volume's files as that Pod does (user, groups,

@@ -1,5 +1,5 @@
-"""Whether everything in a namespace is ready: its Pods first, whatever owns them, then what each
-workload wants. Pure: objects in, what is missing out.
+"""Whether everything in a namespace is ready: its Pods first, with any owner or none, then the
+wanted state of each workload. Pure: objects in, what is missing out.
 
 Every Pod that is not finished has to be Ready, also one with an owner of an unknown kind. A
 terminating Pod does not count: its workload has to have another, and without a known workload it is

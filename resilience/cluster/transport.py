@@ -98,7 +98,7 @@ class HttpCluster:
         return other
 
     def ended(self) -> str:
-        """Why it is gone for good; "" while it is not."""
+        """Why it has ended permanently; "" while it has not."""
         return self.access.ended()
 
     def server_version(self) -> str:
@@ -155,8 +155,8 @@ class HttpCluster:
         return other
 
     def recording(self) -> HttpCluster:
-        """The same cluster and permits, for what writes the objects of a snapshot: its Roles and
-        bindings come back whatever they grant."""
+        """The same cluster and permits, for writing the objects of a snapshot: any of its Roles and
+        bindings may be restored."""
         other = copy(self)
         permits = tuple(replace(each, as_recorded=True) for each in self._door.permits)
         other._door = replace(self._door, permits=permits)
@@ -190,8 +190,8 @@ class HttpCluster:
         return container_exec.run(self, command, stdout=stdout, stderr=stderr, cancelled=cancelled)
 
     def answered(self, path: str, *, timeout: float = 30.0) -> int:
-        """The HTTP status of what is behind a proxy path of the API server, whatever it is.
-        ApiError where the API server itself answered."""
+        """The HTTP status that a proxy path of the API server returns, whatever it is. ApiError
+        where the API server itself answered."""
         self._door.check("GET", path, {}, None)
         try:
             response = self._wire.open(

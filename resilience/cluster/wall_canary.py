@@ -1,7 +1,7 @@
 """The program with which a Pod proves that a NetworkPolicy is enforced, and its exit codes.
 
-A network plugin that knows no policies accepts one and ignores it. So no Pod is cut off, and no
-copy is restored, before a Pod has tried to get out and failed twice in a row. A policy takes a
+A network plugin without support for policies accepts one and ignores it. So no Pod is cut off, and
+no copy is restored, before a Pod has tried to get out and failed twice in a row. A policy takes a
 moment to apply to a new Pod, so the Pod keeps trying for `PATIENCE` seconds. `partition` and drills
 run the same program; `partition` first runs the control, a connection that succeeds.
 """

@@ -201,7 +201,7 @@ class LiveView:
         try:
             self._keep_watching()
         except BaseException as error:
-            # Only a listener can raise here. From now on nobody may take this copy for a live one.
+            # Only a listener can raise here. From now on this copy must not pass for a live one.
             self._note(f"a listener failed: {error!r}")
             raise
         finally:

@@ -140,7 +140,8 @@ def _warn(text: str) -> None:
 
 
 def show_due(options: argparse.Namespace) -> int:
-    """What each plan's schedule asks for now. A store that does not answer hides no other plan."""
+    """Print the snapshots that each plan's schedule requires now. A store that does not answer does
+    not hide other plans."""
     (plans, failed), answers = plans_in(options.plan), Answers(options.output)
     for plan in plans:
         try:

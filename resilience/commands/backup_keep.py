@@ -26,7 +26,7 @@ CLOCK = SystemClock()
 
 
 def by_retention(options: argparse.Namespace) -> int:
-    """What cannot be read is kept and reported, and sets exit code 1."""
+    """Snapshots that cannot be read are kept and reported, and set exit code 1."""
     (plans, failed), answers = plans_in(options.plan), Answers(options.output)
     for plan in plans:
         try:

@@ -59,8 +59,8 @@ def show(options: argparse.Namespace) -> int:
 
 
 def show_verified(options: argparse.Namespace) -> int:
-    """By its checksums; Velero keeps none: there the archive is checked against its phase and
-    its resource list, and the record keeps the archive's hash for the next time."""
+    """Verify a snapshot by its checksums. Velero keeps none: its archive is checked against its
+    phase and its resource list, and the record keeps the archive's hash for the next time."""
     given = keys(options)
     store = existing(options.store)
     name = resolved(store, options.name)
@@ -126,8 +126,7 @@ def show_changes(options: argparse.Namespace) -> int:
 
 
 def _compared(options: argparse.Namespace) -> tuple[str, str]:
-    """What to compare with what; "" is the cluster. A day that something is `since` is part of
-    what is looked at."""
+    """What to compare with what; "" is the cluster. A day given to `since` is included."""
     if bool(options.was) == bool(options.since):
         raise BadRequest("name either a snapshot or a time with --since")
     if options.now and options.until:

@@ -42,7 +42,7 @@ def plan_in(path: str) -> Plan:
 
 def plans_in(paths: Sequence[str]) -> tuple[list[Plan], int]:
     """The plans of several files, and the exit code so far: 1 when a file could not be read, which
-    is then told and left out. `CommandError` when none can be read. Asks no cluster."""
+    is then reported and left out. `CommandError` when none can be read. Asks no cluster."""
     plans, problems = list[Plan](), list[str]()
     for path in paths:
         try:
@@ -85,8 +85,8 @@ def cluster_of(options: argparse.Namespace) -> Iterator[HttpCluster]:
 
 
 def keys(options: argparse.Namespace, cluster: Cluster | None = None) -> Keys:
-    """From the options and the environment. A Secret is read through `cluster`; commands that
-    read snapshots have no use for the signing key.
+    """The keys that the options and the environment name. A Secret is read through `cluster`;
+    commands that read snapshots have no use for the signing key.
     """
     named = getattr(options, "signing_key", None) or ""
     return Keys(

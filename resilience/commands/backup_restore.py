@@ -67,7 +67,7 @@ def bring_back(options: argparse.Namespace) -> int:
         on_begin=begun.set,
     )
     request = replace(request, modify=modify)
-    reach = _reach(request, snapshot)  # what can never be restored is found without a cluster
+    reach = _reach(request, snapshot)  # fails early, without a cluster
     with (
         cluster_of(options) as opened_cluster,
         admitted(opened_cluster, reach, "resilience restore", dry_run=options.dry_run) as cluster,
@@ -84,7 +84,7 @@ def bring_back(options: argparse.Namespace) -> int:
 
 
 def _modifiers(options: argparse.Namespace) -> Modifiers:
-    """In the order of the help; a later one sees what an earlier one did."""
+    """The modifications in the order of the help; later ones see the result of earlier ones."""
     changes: list[Change] = list(map(Registry.parse, options.set_image_registry))
     if options.replicas is not None:
         changes.append(Replicas(options.replicas))

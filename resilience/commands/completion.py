@@ -1,7 +1,7 @@
 """`resilience completion SHELL`: a script that completes commands and options.
 
-shtab makes those of bash, zsh and tcsh from the parser; it knows no fish, whose script is made
-here, from the same parser.
+shtab makes those of bash, zsh and tcsh from the parser; it does not support fish, whose script is
+made here, from the same parser.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`resilience doctor`: Pods of the system for which a drain would be refused.
 
-Only the nodes that the drain may choose count. Where none can be told yet, because the scenario
-itself creates the Pods that the node has to run, every node does.
+Only the nodes that the drain may choose count. Where the nodes are not known yet, because the
+scenario itself creates the Pods that they have to run, every node does.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _nodes(step: Step, cluster: Cluster, namespace: str) -> set[str]:
     found = list(nodes)
     if isinstance(node, str | NodeQuery):
         pods = [pod for pod in cluster.list(PODS, namespace) if not objects.is_ours(pod)]
-        if node != BIGGEST or pods:  # of a namespace without Pods no node is the biggest yet
+        if node != BIGGEST or pods:  # a namespace without Pods has no biggest node yet
             found = candidates(node, nodes, pods) or found
     return {objects.name(each) for each in found}
 

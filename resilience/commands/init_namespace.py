@@ -1,4 +1,4 @@
-"""`resilience init --from-namespace shop`: scenarios, plans and a target for what is there.
+"""`resilience init --from-namespace shop`: scenarios, plans and a target for the existing objects.
 
 Reads, asks each Service once, measures a baseline; nothing in the cluster is changed. Every file is
 read by the language before the first is written, and nothing that exists is overwritten.
@@ -136,7 +136,8 @@ def _measured(
 
 
 def _options(context: str, kubeconfig: str) -> str:
-    """What names this cluster to later commands: without it they would start a sandbox."""
+    """The options that name this cluster in later commands: without them they would start a
+    sandbox."""
     named = f" --context {shlex.quote(context)}" if context else ""
     return named + (f" --kubeconfig {shlex.quote(kubeconfig)}" if kubeconfig else "")
 

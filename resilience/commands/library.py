@@ -1,6 +1,6 @@
 """`resilience run --library NAME`: a scenario of the library, copied and run.
 
-Without `--service` it is copied with its manifests and makes its own subject. With `--service` it
+Without `--service` it is copied with its manifests and creates its own service. With `--service` it
 is pointed at a Service of a cluster: the workload behind it, its labels, its port and the answer
 that it gives now take the place of checkout's. A copy that is there already is run as it is.
 """

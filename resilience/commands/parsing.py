@@ -92,7 +92,7 @@ class Parser(argparse.ArgumentParser):
 
     @property
     def command(self) -> str:
-        """What was typed after `resilience`."""
+        """The words typed after `resilience`."""
         return self.prog.partition(" ")[2]
 
     def format_help(self) -> str:
@@ -116,7 +116,7 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"error: {message}; see `{self.prog} --help`\n")
 
     def unknown(self, rest: Sequence[str]) -> NoReturn:
-        """For arguments that no option and no parameter took."""
+        """The error for arguments that match no option and no parameter."""
         first = self._stray(rest) or rest[0]
         self.error(f"unknown argument {first!r}" + did_you_mean(_key(first), self._flags()))
 

@@ -19,7 +19,7 @@ from resilience.report.how_far import Tasks, line
 
 
 def shown(stream: IO[str] | None = None) -> AbstractContextManager[None]:
-    """In the block tasks are shown."""
+    """Shows tasks inside the block."""
     where = sys.stderr if stream is None else stream
     return _bars(where) if where.isatty() else Tasks().told(warn)
 

@@ -53,7 +53,7 @@ def show(options: argparse.Namespace) -> int:
 def _needs(
     found: Sequence[Scenario], plans: Sequence[Plan], given: Settings, only: Sequence[str]
 ) -> Sequence[Need]:
-    """Of these uses; all without any."""
+    """Permissions of these uses; of all uses if none is given."""
     executed = [
         *(found if not only or SCENARIOS in only else ()),
         *(scenario for plan in plans for scenario in used(plan, only)),

@@ -1,6 +1,6 @@
 """`resilience recover`: undoes what a killed run left changed.
 
-Reads the local journal and the journal in the cluster, which covers runners that are gone for good.
+Reads the local journal and the journal in the cluster, which covers runners that no longer exist.
 
 Without a context it uses the one that the journal names; the uid of kube-system decides whether
 that is the same cluster, never the name. Changes on a sandbox ended with it. Helper Pods of backups
@@ -82,7 +82,7 @@ def _helpers_alone(given: Settings, form: str) -> int:
 
 
 def _report(results: Sequence[Recovered], helpers: Swept, form: str) -> None:
-    """What was undone, to stdout; what was not, to stderr."""
+    """Print the changes that were undone to stdout, the others to stderr."""
     data = {
         "runs": [
             {"run": each.run, "complete": each.complete, "undone": list(each.undone),

@@ -1,4 +1,4 @@
-"""What a command prints: each line masked and without control characters.
+"""Prints a command's output: each line masked and without control characters.
 
 Names, messages and reasons come out of clusters and stores; none of them may drive the terminal.
 `tests/commands/test_saying.py` holds every command to this door.

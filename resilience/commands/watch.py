@@ -1,7 +1,7 @@
 """`resilience watch FILE...`: runs scenarios for ever, one at a time, each judged as ever.
 
 Each run is a pytest of its own with the same options, so consent, limits, locks, journal and
-reports are those of any run. SIGTERM ends the watch after the undo of what is under way.
+reports are those of any run. On SIGTERM the watch undoes the current run and ends.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ LEAST = 1.0
 
 
 class Waiting:
-    """A clock whose waits end when the watch does. A pipe, because a signal handler may write to
-    it whatever the thread is doing."""
+    """A clock whose waits end when the watch does. A pipe, because a signal handler may write to it
+    at any time."""
 
     def __init__(self) -> None:
         self.wall = RealClock().wall

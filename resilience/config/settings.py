@@ -367,8 +367,8 @@ class Settings:
         return self.root / (self.journal or ".resilience/journal")
 
     def identity_files(self, environment: Mapping[str, str]) -> tuple[str, ...]:
-        """Files with the age private key, () for what the environment says. Only the command line
-        wins over RESILIENCE_IDENTITY; a path in an ini file is relative to `root`."""
+        """Files with the age private key, () to use the environment. Only the command line wins
+        over RESILIENCE_IDENTITY; a path in an ini file is relative to `root`."""
         origin = self.origin("identity")
         if not self.identity or (
             not origin.startswith("-") and environment.get("RESILIENCE_IDENTITY")

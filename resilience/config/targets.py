@@ -53,11 +53,11 @@ class Target:
     may be changed, and created; namespaces with labels that match one of `namespace_selectors` may
     be changed; `nodes` says whether nodes may be; `cluster_scoped` lists other objects outside of
     namespaces (`RESOURCE.GROUP` or `RESOURCE.GROUP/NAME`). `max_pods`, `max_nodes` and `max_share`
-    (of the Pods of a namespace) limit what one run may harm; None is no limit. `rate` and `burst`
-    are requests of actions, per second and at once. `driver` is a command that stops and starts
-    nodes (`COMMAND down|up|reboot NODE`), `machine_driver` one of `resilience.machines`;
-    `privileged` allows Pods that reach into a node.
-    `helper_image` is the image of helper Pods on this cluster.
+    (of the Pods of a namespace) limit how much one run may disrupt; None is no limit. `rate` and
+    `burst` are requests of actions, per second and at once. `driver` is a command that stops and
+    starts nodes (`COMMAND down|up|reboot NODE`), `machine_driver` one of `resilience.machines`;
+    `privileged` allows Pods that reach into a node. `helper_image` is the image of helper Pods on
+    this cluster.
     """
 
     name: str

@@ -48,7 +48,7 @@ def translated(document: Mapping[str, Any]) -> Translation:
 
 
 def _values(configuration: Any) -> dict[str, str]:
-    """What is known of the variables without an environment."""
+    """The variables, as far as they are known without an environment."""
     found: dict[str, str] = {}
     for name, value in configuration.items() if isinstance(configuration, Mapping) else ():
         if isinstance(value, Mapping):
@@ -83,7 +83,7 @@ def _provider(activity: Any, draft: Draft) -> tuple[str, str, Keys] | None:
 
 
 def _probe(probe: Any, draft: Draft) -> None:
-    """Of the hypothesis: asked before and after."""
+    """Translate a probe of the hypothesis: sent before and after."""
     found = _provider(probe, draft)
     if found is None:
         return

@@ -44,7 +44,7 @@ def flags(words: Sequence[str]) -> dict[str, str]:
 
 
 def in_manifest(document: Any) -> Iterator[dict[str, str]]:
-    """Of each container that runs chaoskube, and of a chart's values."""
+    """The arguments of each container that runs chaoskube, and of a chart's values."""
     if isinstance(document, Mapping):
         found = document.get("chaoskube")
         if isinstance(found, Mapping) and isinstance(found.get("args"), Mapping):

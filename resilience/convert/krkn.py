@@ -145,7 +145,7 @@ def _container(keys: Keys, made: Translation) -> None:
 def _added(
     draft: Draft, verb: str, choice: dict[str, Any], named: bool, recovery: str, made: Translation
 ) -> None:
-    """With its step, if it is known which Pods are meant."""
+    """Add the step to the scenario, if it is known which Pods it selects."""
     if named:
         draft.when.append({verb: translation.sorted_out(choice)})
         draft.recovers(recovery)

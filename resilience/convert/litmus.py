@@ -128,7 +128,7 @@ def _pods(name: str, pods: str, env: Keys, draft: Draft, whole: int, every: int)
 
 
 def _repeated(steps: list[dict[str, Any]], whole: int, every: int) -> list[dict[str, Any]]:
-    """As often as the interval fits into the duration."""
+    """Repeat as often as the interval fits into the duration."""
     times = whole // every if every > 0 else 1
     if times <= 1:
         return steps

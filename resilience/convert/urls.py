@@ -12,7 +12,7 @@ _SERVICE = re.compile(r"(?P<name>[a-z0-9-]+)\.(?P<space>[a-z0-9-]+)(\.svc(\.clus
 
 
 def probe_of(url: str, status: int, missing: list[str]) -> dict[str, Any] | None:
-    """The step without rate and objective; None, and a line in `missing`, for what is no URL."""
+    """The step without rate and objective; None, and a line in `missing`, if it is not a URL."""
     if why := placeholder(url, "url"):
         missing.append(why)
         return None

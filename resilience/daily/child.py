@@ -11,7 +11,7 @@ from resilience.daily.loop import Flag
 
 
 class Child:
-    """At most one at a time. `words` are pytest's arguments before the file."""
+    """Runs at most one child at a time. `words` are pytest's arguments before the file."""
 
     def __init__(self, words: Sequence[str]) -> None:
         self._words = list(words)

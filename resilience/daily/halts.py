@@ -1,6 +1,6 @@
-"""What speaks against a run: a window that is closed, a pause, an incident.
+"""Reasons against a run: a closed window, a pause, an incident.
 
-Each is looked up before each run. What gives no answer speaks against it as well.
+Each is looked up before each run. A source that does not answer counts as a reason as well.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ class Plan:
 
 @dataclass(slots=True)
 class Status:
-    """For /metrics and /healthz; written by the loop alone."""
+    """State for /metrics and /healthz; only the loop writes it."""
 
     runs: Counter[tuple[str, str]] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)

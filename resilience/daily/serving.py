@@ -27,7 +27,7 @@ def healthy(status: Status, now: float) -> str:
 
 
 def metrics(status: Status) -> str:
-    """In the text format of Prometheus."""
+    """The metrics in the text format of Prometheus."""
     return "".join(f"{line}\n" for line in _lines(status))
 
 

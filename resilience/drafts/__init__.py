@@ -1,4 +1,4 @@
-"""First scenarios, plans and targets for what is there: read, asked once, written with reasons.
+"""First scenarios, plans and targets for existing objects: read, probed once, written with reasons.
 
 `questions` finds out what a Service answers now, `scenario_draft` and `plan_draft` write for it,
 `target_draft` and `ci_draft` write what surrounds them. All is text for people to read and change;

@@ -1,4 +1,5 @@
-"""What a Service answers now: asked through the API server, so that nothing is made in the cluster.
+"""What a Service answers now: requests go through the API server, so that nothing is created in the
+cluster.
 
 One GET for each path that a probe of its Pods names, then for /. A baseline repeats the good
 question and keeps the times. The way through the API server is longer than a client's, so measured
@@ -27,14 +28,15 @@ PROBES = ("readinessProbe", "livenessProbe", "startupProbe")
 
 
 class Asked(Protocol):
-    """A cluster that can be asked through its API server."""
+    """A cluster whose Services can be reached through its API server."""
 
     def answered(self, path: str, *, timeout: float = ...) -> int: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """One request that a Service answered with `status`; 0: it was not asked, or speaks no HTTP."""
+    """One request that a Service answered with `status`; 0: no request was sent, or it does not
+    speak HTTP."""
 
     service: str
     port: int

@@ -26,9 +26,9 @@ class Subject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where the drafts will run. `nodes` is how many there are, None where nobody knows;
-    `manifests` are files to apply first, as the scenarios name them; `machines` says whether nodes
-    can be stopped."""
+    """Where the drafts will run. `nodes` is how many there are, None if unknown; `manifests` are
+    files to apply first, as the scenarios name them; `machines` says whether nodes can be
+    stopped."""
 
     namespace: str
     nodes: int | None = None
@@ -66,7 +66,7 @@ def subject(
     question: Question | None,
     baseline: Baseline | None,
 ) -> Subject:
-    """All that a draft says of it."""
+    """All facts that a draft needs about it."""
     scaler = inventory.scalers.get(key_of(workload.object))
     covering = inventory.budgets.get(id(workload.object), ())
     return Subject(

@@ -78,7 +78,7 @@ class Allowance:
 
     def update(self, budget: Object) -> None:
         """A version arrived. Entries it carries are accounted for from now on; unless it is
-        older than the present one, a refusal without a retry time is dropped: the new numbers
+        older than the current one, a refusal without a retry time is dropped: the new numbers
         are the better answer.
         """
         if not _is_older(budget, self.budget):
@@ -132,7 +132,7 @@ class Allowance:
         return max(0, self._allowed(now) - pending)
 
     def _allowed(self, now: float) -> int:
-        """What the present version allows, before evictions in flight."""
+        """The evictions that the current version allows, before those in flight."""
         if now < self.closed_until or not self._current():
             return 0
         return int((self.budget.get("status") or {}).get("disruptionsAllowed") or 0)

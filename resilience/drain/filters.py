@@ -1,8 +1,8 @@
 """Which Pods of a node a drain evicts, leaves alone or refuses: pure, Pods in, decisions out.
 
 The rules and their order are those of `kubectl drain` (k8s.io/kubectl/pkg/drain/filters.go), so
-that nobody has to learn them twice. A refusal is reported per Pod; whether it stops the whole drain
-is the caller's choice.
+that users do not have to learn a second set. A refusal is reported per Pod; whether it stops the
+whole drain is the caller's choice.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Allow:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A fate and its reason, in words ("" for a plain eviction)."""
+    """A fate and its reason as text ("" for a plain eviction)."""
 
     fate: Fate
     reason: str = ""

@@ -20,7 +20,7 @@ Decide = Callable[[Object], tuple[State, str]]
 
 
 class Ledger:
-    """What is known of Pods and budgets, and what was sent."""
+    """The known state of Pods and budgets, and the evictions that were sent."""
 
     def __init__(
         self, decide: Decide, on_change: Callable[[PodDrain], None], grace: float | None = None
@@ -88,8 +88,8 @@ class Ledger:
             self._sort_again()
 
     def _sort_again(self) -> None:
-        """Budgets were added, removed or now cover other Pods: every waiting Pod is queued
-        again. What is tried again later keeps its time: the server may have set it.
+        """Budgets were added, removed or now cover other Pods: every waiting Pod is queued again.
+        An eviction that is retried later keeps its time: the server may have set it.
         """
         self._queues.clear()
         self._queue_of.clear()

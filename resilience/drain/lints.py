@@ -16,7 +16,7 @@ from resilience.drain.filters import controller_of
 
 
 class Lint(Enum):
-    """What is wrong with a budget."""
+    """A defect of a budget."""
 
     SEVERAL = "several budgets cover one Pod"
     NEVER = "it never allows a disruption"

@@ -42,7 +42,7 @@ class PodDrain:
     grace: float = 0.0
 
     def time_left(self, now: float) -> str:
-        """What the deadline did not wait for; "" when its grace period has passed."""
+        """The part of the grace period that the deadline cut off; "" if it has passed."""
         if self.asked is None or now - self.asked >= self.grace:
             return ""
         return (

@@ -75,7 +75,7 @@ class Queue:
             yield Next(pod, allowance)
 
     def reason(self) -> str:
-        """Why a Pod of this queue waits, in words."""
+        """Why a Pod of this queue waits, as text."""
         if len(self.covers) > 1:
             names = ", ".join(cover.budget["metadata"]["name"] for cover in self.covers)
             return (

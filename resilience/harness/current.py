@@ -25,7 +25,7 @@ def session(config: pytest.Config) -> Session:
 
 
 def _common_seed(config: pytest.Config) -> int | None:
-    """Of all processes of this run, if pytest-xdist distributes it."""
+    """The seed that all processes of this run share, if pytest-xdist distributes it."""
     given: Any = getattr(config, "workerinput", {})
     return given.get(SEED, config.stash.get(COMMON_SEED, None))  # type: ignore[no-any-return]
 

@@ -150,9 +150,7 @@ class ScenarioItem(pytest.Function):
             with chdir(self.config.invocation_params.dir):
                 session.site.consent(cluster, self.scenario, session.namespace(self.scenario))
         except Refused as error:
-            if (
-                session.settings.dry_run
-            ):  # what it would do is reported before anybody has to consent
+            if session.settings.dry_run:  # its effect is reported before anyone has to consent
                 self._tell(self._rehearsed(cluster))
             raise self._refused(error) from None
         if session.settings.dry_run:

@@ -1,4 +1,4 @@
-"""What a run leaves in the session, the same for a scenario and a test in Python."""
+"""The record that a run leaves in the session, the same for a scenario and a test in Python."""
 
 from __future__ import annotations
 

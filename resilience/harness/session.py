@@ -145,7 +145,8 @@ class Session:
             yield opened
 
     def _announce(self, where: str) -> None:
-        """To people who want to know that a session begins; what cannot be sent is a warning."""
+        """Notify people who want to know that a session begins; a message that cannot be sent is a
+        warning."""
         from resilience.publish import notify
 
         to = notify.urls()
@@ -220,7 +221,7 @@ class Session:
 
     @property
     def untouched(self) -> str:
-        """What is known of a scenario that was refused before it began."""
+        """The record of a scenario that was refused before it began."""
         if not self.put_back:
             return "nothing was touched"
         runs = ", ".join(self.put_back)

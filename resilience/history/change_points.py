@@ -19,12 +19,12 @@ LEAST = 5
 CHANCE = 0.001
 """A series without a change is marked with at most this probability, approximately."""
 ENOUGH = 0.1
-"""Of the larger median: a smaller change is true, but nobody's business."""
+"""As a share of the larger median: a smaller change is real, but not worth reporting."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """From value `at` on the level is `after`; it was `before`."""
+    """The level changes from `before` to `after` at value `at`."""
 
     at: int
     before: float
@@ -32,7 +32,7 @@ class Change:
 
     @property
     def ratio(self) -> float:
-        """After to before; infinite from zero."""
+        """The ratio of after to before; infinite if before is zero."""
         return self.after / self.before if self.before else math.inf
 
 
@@ -78,7 +78,7 @@ def _point(values: Sequence[float]) -> int | None:
 
 
 def _ranks(values: Sequence[float]) -> list[float]:
-    """From 1; equal values share their mean rank."""
+    """Ranks from 1; equal values share their mean rank."""
     order = sorted(range(len(values)), key=values.__getitem__)
     ranks = [0.0] * len(values)
     start = 0

@@ -80,7 +80,7 @@ def rate(history: ScenarioHistory) -> str:
 
 
 def failing(history: ScenarioHistory) -> str:
-    """When the present row of failures began; "" if there is none."""
+    """When the current series of failures began; "" if there is none."""
     if history.first_failing is None:
         return ""
     first = history.runs[history.first_failing]

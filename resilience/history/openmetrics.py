@@ -36,7 +36,7 @@ def _family(name: str, samples: list[Sample]) -> str:
     last = ("", -1.0)
     for labels, value, moment in sorted(samples, key=lambda each: (each[0], each[2])):
         if (labels, moment) == last:
-            continue  # two runs of one moment cannot both be told
+            continue  # the format allows one sample for each time
         last = (labels, moment)
         lines.append(f"{PREFIX}{name}{{{labels}}} {value:.9g} {moment:.3f}\n")
     return head + "".join(lines)

@@ -51,7 +51,7 @@ def told(run: Past) -> str:
 
 
 def date(moment: float) -> str:
-    """To the minute; "an unknown time" beyond what a calendar holds."""
+    """The time to the minute; "an unknown time" if it is outside of the calendar."""
     try:
         return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M} UTC"
     except (ValueError, OverflowError, OSError):

@@ -1,4 +1,4 @@
-"""What many runs say of each scenario. Pure.
+"""Trends of each scenario over many runs. Pure.
 
 A scenario is one id in one file on one cluster: a sandbox's times are never compared with those of
 production. A run that was measured once more does not count; one that was not measured is neither
@@ -143,7 +143,7 @@ def _flaky(runs: Sequence[Past]) -> Flaky:
 
 
 def _trends(runs: Sequence[Past]) -> list[Trend]:
-    """Of each number that reports compare, in the order of the newest run."""
+    """The trend of each number that reports compare, in the order of the newest run."""
     series: dict[tuple[str, str], list[tuple[int, Number]]] = {}
     for index in range(len(runs) - 1, -1, -1):
         for number in runs[index].numbers:

@@ -104,13 +104,14 @@ class Cron:
             yield from self._wall(moment, forward)
 
     def _elapsed(self, moment: datetime, forward: bool) -> Iterator[datetime]:
-        """By real time: every repetition of the hour counts."""
+        """Starts by real time: every repetition of an hour counts."""
         step = self._stepper(moment.astimezone(self.zone), forward)
         while True:
             yield step().astimezone(UTC)
 
     def _wall(self, moment: datetime, forward: bool) -> Iterator[datetime]:
-        """By the wall clock: each local time once, moved to the end of the gap if it is skipped."""
+        """Starts by the wall clock: each local time once, moved to the end of the gap if it is
+        skipped."""
         local = moment.astimezone(self.zone).replace(tzinfo=None)
         # One day of margin: around a change, a time that is earlier on the wall clock may be later.
         margin = timedelta(days=-1 if forward else 1)

@@ -2,8 +2,8 @@
 
 Semantics of k8s.io/apimachinery/pkg/apis/meta/v1 (LabelSelectorAsSelector): all conditions must
 hold, an empty selector matches everything, and `NotIn` also matches objects that lack the key. A
-selector with an operator that nobody knows matches nothing: the API server's eviction and its
-disruption controller skip such an object. Whatever a manifest holds in these fields is read.
+selector with an unknown operator matches nothing: the API server's eviction and its disruption
+controller skip such an object. Any value in these fields of a manifest can be read.
 """
 
 from __future__ import annotations

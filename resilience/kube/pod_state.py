@@ -56,7 +56,8 @@ def waits(pod: Object) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def failures(pod: Object) -> list[str]:
-    """Of each container that ended without success: `main ended with exit code 3 (Error)`."""
+    """A text for each container that ended without success: `main ended with exit code 3
+    (Error)`."""
     found = []
     for container in _statuses(pod):
         if (end := _end(container)) and not end.startswith(_WELL):

@@ -56,8 +56,8 @@ def wanted(workload: Object) -> int | None:
 
 
 def shortfall(workload: Object, pods: Sequence[Object] | None) -> Shortfall | None:
-    """What is missing; None when nothing is. `pods` are all of the workload's Pods; None when
-    nothing watches them, so that only its status counts.
+    """The missing condition; None when there is none. `pods` are all of the workload's Pods; None
+    when nothing watches them, so that only its status counts.
     """
     if workload.get("kind") == "Job":
         return _of_job(workload)
@@ -92,7 +92,7 @@ def _missing_pods(workload: Object, pods: Sequence[Object] | None) -> Shortfall 
 
 
 def _held(workload: Object) -> str:
-    """What keeps a controller from going on."""
+    """The problem that keeps a controller from continuing."""
     paused = workload.get("kind") == "Deployment" and (workload.get("spec") or {}).get("paused")
     return "; it is paused (`kubectl rollout resume`)" if paused else ""
 

@@ -88,8 +88,8 @@ def load(
 
 
 def _with_stand_ins(roots: Sequence[Node], file: File, found: Read) -> Read:
-    """The file with a value for each fixture: the first of `STAND_INS` with the fewest problems.
-    What a fixture really returns is known, and checked, when pytest has called it."""
+    """The file with a value for each fixture: the first of `STAND_INS` with the fewest problems. A
+    fixture's real value is known, and checked, once pytest has called it."""
     known: dict[str, str] = {}
     for name in 2 * sorted(file.listed):  # a value that fits may only then show another's problem
         for text in STAND_INS if found.problems else ():

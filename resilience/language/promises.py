@@ -92,7 +92,7 @@ def _enough(
 
 
 def _budget(objective: Objective, rate: Rate, node: Node, reading: Reading) -> None:
-    """What fails between two requests is not seen: no failure in n proves at most 3/n."""
+    """Failures between two requests are not seen: no failure in n proves at most 3/n."""
     budget = objective.error_budget
     if budget is None or budget.allowed * rate.per_second >= RULE_OF_THREE:
         return

@@ -94,7 +94,7 @@ def _read(node: MappingNode, reading: Reading) -> Step | Wrong:
 def _renamed(
     entries: Mapping[str, Entry], former: str, name: str, reading: Reading
 ) -> Mapping[str, Entry]:
-    """The step under the verb's present name, with a notice."""
+    """The step under the verb's current name, with a notice."""
     reading.notice(
         entries[former].key_node,
         f"the verb `{former}` is now called `{name}`; the next release does not read `{former}`",

@@ -1,4 +1,4 @@
-"""What became of each write, by the reads: the set-full analysis. Pure.
+"""The result of each write, by the reads: the set-full analysis. Pure.
 
 A write is *known* from its acknowledgement, or from the end of the first read that saw it. A read
 that began after that must see it. It is **lost** if the last final read that covers it does not;
@@ -7,7 +7,7 @@ A key that is there although its write failed, or that was never written, is a *
 that is there twice is **duplicated**. An unknown write may be there or not.
 
 No order of two overlapping operations is assumed, so what is said here is certain: staleness is a
-lower bound, and a read that overlaps the acknowledgement accuses nobody.
+lower bound, and a read that overlaps the acknowledgement is not evidence.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ def _recovered(writes: Sequence[Write], reads: Sequence[Read]) -> int:
 def _strange(
     writes: Sequence[Write], reads: Sequence[Read]
 ) -> tuple[Mapping[str, int], tuple[str, ...], tuple[str, ...]]:
-    """What any read saw that no right store shows. Every read counts: it was there once."""
+    """Values in a read that no correct store shows. Every read counts: it was there once."""
     possible = {
         write.key: write for write in writes if write.fate not in (Fate.FAILED, Fate.UNSENT)
     }

@@ -1,8 +1,8 @@
-"""The ledger's own memory: each write in a file before it is sent, and what became of it.
+"""The ledger's own memory: each write in a file before it is sent, and its result.
 
 One process writes it, so there is one clock. The file is evidence for people (JSON lines) and
 outlives a kill -9 of this process; it needs no fsync, since it does not have to outlive the
-machine. What cannot be written down is not sent.
+machine. A write that cannot be recorded is not sent.
 """
 
 from __future__ import annotations

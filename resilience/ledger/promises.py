@@ -62,7 +62,7 @@ class Power:
 
 
 def power(writes: Sequence[Write], strikes: Sequence[Strike], since: float, until: float) -> Power:
-    """Of the writes in a window of judgement."""
+    """The power of the writes in a window of judgement."""
     sent = sum(each.invoked is not None and since <= each.invoked <= until for each in writes)
     if sent < LEAST:
         return Power(sent=sent, doubt=f"{many(sent, 'write')} during the fault, {LEAST} needed: "

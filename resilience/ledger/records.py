@@ -1,4 +1,4 @@
-"""What a ledger knows: each write, each read, and what was broken in between. Values only.
+"""The records of a ledger: each write, each read, and the faults in between. Values only.
 
 Times are seconds of CLOCK_MONOTONIC in the one process that writes and reads, so that their order
 is certain.
@@ -12,7 +12,7 @@ from enum import Enum
 
 
 class Fate(Enum):
-    """What became of a write. Only an explicit answer acknowledges; only what never left, or what
+    """The result of a write. Only an explicit answer acknowledges; only what never left, or what
     the server's own words say was not written, has failed; everything else is unknown."""
 
     OPEN = "open"

@@ -1,8 +1,8 @@
 """What a restored copy must hold: the recovery point, counted in writes. Pure.
 
-What was acknowledged before the snapshot began must be there. What was acknowledged while it was
-taken may be. What was sent only after it had ended must not: the copy would be of another snapshot,
-or not a copy at all.
+Writes acknowledged before the snapshot began must be there. Those acknowledged while it was taken
+may be. Those sent only after it had ended must not: the copy would be of another snapshot, or not a
+copy at all.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Recovery:
 
 
 def recovery(writes: Sequence[Write], copy: Found, snapshot: Span, restore: Span) -> Recovery:
-    """Of a copy that was read after `restore` had brought `snapshot` back."""
+    """The recovery point of a copy that was read after `restore` had restored `snapshot`."""
     there = set(copy.values)
     acknowledged = [each for each in writes if each.fate is Fate.ACKNOWLEDGED]
     before = [each for each in acknowledged if _ended(each) < snapshot.since]

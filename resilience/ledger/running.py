@@ -189,7 +189,7 @@ class LedgerProbe:
         return sorted(strikes, key=lambda each: each.at), spans
 
     def _last(self) -> str:
-        """What became of the last writes, in words."""
+        """The results of the last writes, as text."""
         ended = [each for each in self._history.writes if each.fate is not Fate.OPEN]
         if not ended:
             return "but none has ended yet"

@@ -1,8 +1,8 @@
-"""Writers at an open rate: write k leaves at `start + k / rate`, whatever became of earlier ones.
+"""Writers at an open rate: write k leaves at `start + k / rate`, regardless of earlier ones.
 
 They are threads of this process, not a process of their own: a ledger judges sets, not latencies,
-and its journal wants one clock. A thread that is still waiting for an answer holds nobody up; more
-are started, to a limit, and a write that finds none free counts as not sent.
+and its journal wants one clock. A thread that is still waiting for an answer does not delay others;
+more are started, to a limit, and a write that finds none free counts as not sent.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Writers:
         self._pacer.start()
 
     def stop(self, patience: float) -> None:
-        """Plan nothing more, and wait that many seconds for what is under way. Idempotent."""
+        """Stop planning, and wait that many seconds for writes in flight. Idempotent."""
         self._over.set()
         if not self._pacer.is_alive() and not self._threads:
             return
@@ -141,7 +141,7 @@ class Writers:
         )
 
     def _close_out(self, write: Write, why: str) -> None:
-        """What was planned and is not known to have left."""
+        """End a write that was planned and is not known to have left."""
         if write.fate is Fate.OPEN:
             write.fate = Fate.UNSENT if write.invoked is None else Fate.UNKNOWN
             write.ended, write.why = time.monotonic(), why

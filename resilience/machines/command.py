@@ -1,7 +1,8 @@
 """A user's own command as driver: `driver = ["./power.sh", "staging"]`.
 
 It is called with `down`, `up` or `reboot` and the node's name appended. It must return once the
-operation has started, and must be idempotent. What became of the machine only the node tells.
+operation has started, and must be idempotent. Only the Node object shows whether the machine
+changed its state.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A driver as the power over nodes that verbs ask for.
 
-The machine is found by the Node object, or by what the journal holds of it once the object is gone.
+The machine is found by the Node object, or by the journal's record of it once the object is gone.
 An order counts as carried out only when the machine's own API says so.
 """
 
@@ -41,7 +41,8 @@ class DrivenMachines:
     stops_kubelets: bool = False
 
     def rehearse(self, via: Sender, order: Order, node: str) -> str:
-        """Whether the machine is the node's and would take the order; the machine in words."""
+        """Check that the machine is the node's and would accept the order; returns a description of
+        it."""
         return self.driver.rehearse(order, self._identity(via, node), 30.0)
 
     def down(self, via: Sender, node: str, seconds: float) -> None:
@@ -66,8 +67,8 @@ class DrivenMachines:
             self.driver.send("reboot", self._identity(via, node), left())
 
     def _carry_out(self, order: Order, node: NodeIdentity, seconds: float) -> None:
-        """Send it, again while the machine is not able to take it, until its API says it is so.
-        An API may fall silent in between, as a BMC does during a power transition."""
+        """Send the order, repeatedly while the machine cannot accept it, until its API shows the
+        result. An API may fall silent in between, as a BMC does during a power transition."""
         deadline = self.now() + seconds
         sent, machine = False, node.name
         while True:

@@ -23,7 +23,7 @@ class Done:
 
     @property
     def said(self) -> str:
-        """What it wrote last, for messages."""
+        """The end of its output, for messages."""
         return (self.errors or self.output).strip()[-SHOWN:] or "without output"
 
 

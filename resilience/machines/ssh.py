@@ -2,7 +2,8 @@
 
 A machine that is off does not answer SSH, so `down` is possible only with `wake_after`: the
 machine's own clock is set to start it again before the power is cut. A host counts as a node's only
-if its /etc/machine-id is the node's machineID. Host keys must be known, passwords are never asked.
+if its /etc/machine-id is the node's machineID. Host keys must be known; password prompts are
+disabled.
 """
 
 from __future__ import annotations

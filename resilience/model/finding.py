@@ -50,7 +50,7 @@ class Figure(Enum):
 
 
 class Unit(Enum):
-    """Of a finding's limit, value and bounds."""
+    """The unit of a finding's limit, value and bounds."""
 
     RATIO = "ratio"
     SECONDS = "seconds"

@@ -115,7 +115,7 @@ def _shown(value: Any) -> Any:
 
 
 def _forms(value: str) -> Iterator[str]:
-    """Every text that a value of the environment may stand as."""
+    """Every form in which a value of the environment may appear in a text."""
     for part in {value, *value.splitlines()}:
         bare = part.strip()
         if len(bare) >= LEAST:

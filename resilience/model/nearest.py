@@ -1,4 +1,5 @@
-"""Which known word was meant by one that is not known: one cut-off and one wording for all."""
+"""The known word that an unknown one was probably meant to be: one cut-off and one wording for
+all."""
 
 from __future__ import annotations
 

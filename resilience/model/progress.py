@@ -19,8 +19,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is done. `total` None: nobody knows how much it is. `unit` is a singular noun, ""
-    where only time passes."""
+    """What is done. `total` None: the amount is unknown. `unit` is a singular noun, "" where only
+    time passes."""
 
     what: str
     total: int | None

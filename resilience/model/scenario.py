@@ -170,7 +170,7 @@ class Drill:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exclude:
-    """What a plan leaves out."""
+    """The objects that a plan leaves out."""
 
     namespaces: tuple[str, ...] = parameter(
         "Namespaces, by name or pattern.", default=(), example="[shop-test]"

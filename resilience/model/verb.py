@@ -38,7 +38,7 @@ class Family(Enum):
 
 
 class Residue(Enum):
-    """What an action leaves after its undo."""
+    """What remains of an action after its undo."""
 
     NOTHING = "nothing"
     NAMED = "named"
@@ -110,23 +110,22 @@ class Verb:
     and the JSON Schema read its annotations. `shorthand` names the field that a bare scalar fills
     (`- apply: shop.yaml` fills `file`). `check` receives decoded parameters and returns what is
     wrong across fields; `files` does the same with the scenario's folder, for files that they name.
-    `describe` gives one line in the imperative for dry runs and reports.
-    `bounds` gives the least and the most time that the parameters demand (`sleep: 30s` takes 30s),
-    None when only `within` bounds it. `measures` is False for a probe that has neither rate nor
-    objective because its parameters state what must hold. `ask` of a probe is a single request as a
-    check; with it the probe is allowed in phases of checks as well, without rate and objective.
-    `run` is called by the engine: its signature per family is in `resilience.verbs.context`.
-    `rehearse` is called instead by a dry run, on a cluster that accepts writes as dryRun=All only;
-    it ends at the first wait for an effect. It may be `run` itself if that only makes requests to
-    the API server; a verb without it is only described. `touches` says what the step changes, for
-    consent; without it that is derived from `rights`. `possible` raises Refused when a cluster
-    cannot do it at all, whatever the permissions; it is called before anything is touched, and
-    sends nothing. `helpers` returns the helper Pods that it will create on this cluster: whether
-    their namespaces admit them is checked before anything is touched. `due` says why the step, at
-    this path, has nothing to do today, "" when it has; a scenario with such a step is skipped.
-    `may_last` allows `lasting: true` on a verb that is normally undone, for those forms of it that
-    need it (Residue.EVERYTHING always requires it). `undo` (actions) is called with the data that
-    `run` recorded; data is JSON, never code.
+    `describe` gives one line in the imperative for dry runs and reports. `bounds` gives the least
+    and the most time that the parameters demand (`sleep: 30s` takes 30s), None when only `within`
+    bounds it. `measures` is False for a probe that has neither rate nor objective because its
+    parameters state what must hold. `ask` of a probe is a single request as a check; with it the
+    probe is allowed in phases of checks as well, without rate and objective. `run` is called by the
+    engine: its signature per family is in `resilience.verbs.context`. `rehearse` is called instead
+    by a dry run, on a cluster that accepts writes as dryRun=All only; it ends at the first wait for
+    an effect. It may be `run` itself if that only makes requests to the API server; a verb without
+    it is only described. `touches` says what the step changes, for consent; without it that is
+    derived from `rights`. `possible` raises Refused when a cluster cannot do it with any
+    permissions; it is called before anything is touched, and sends nothing. `helpers` returns the
+    helper Pods that it will create on this cluster: whether their namespaces admit them is checked
+    before anything is touched. `due` says why the step, at this path, has nothing to do today, ""
+    when it has; a scenario with such a step is skipped. `may_last` allows `lasting: true` on a verb
+    that is normally undone, for those forms of it that need it (Residue.EVERYTHING always requires
+    it). `undo` (actions) is called with the data that `run` recorded; data is JSON, never code.
     """
 
     name: str

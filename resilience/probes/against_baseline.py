@@ -5,7 +5,7 @@ percentiles get distribution-free bounds from order statistics (Hahn and Meeker,
 Intervals, 5.2): the number of requests below a percentile is binomial, whatever the latencies look
 like. Each bound holds with 97.5 %, so a verdict, which rests on two of them, with 95 %.
 
-What is unknown took no time in the best case and for ever in the worst. The rules are in
+Unknown requests took no time in the best case and for ever in the worst. The rules are in
 docs/explanation/judgement.md, "No worse than the baseline".
 """
 
@@ -61,7 +61,7 @@ class Compared:
 
     @property
     def increase(self) -> float:
-        """Of the observed p95, as a share: 0.5 is half as long again."""
+        """The increase of the observed p95, as a share: 0.5 is half as long again."""
         return _increase(self.window.observed, self.baseline.observed)
 
     @property

@@ -79,8 +79,8 @@ def outages(seen: Seen, objective: Fraction, after: Sequence[Sample] = ()) -> Ou
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """Seconds from the end of the fault until all is well for good, in both cases. `steady` counts
-    the good moments behind the last one that failed or may have failed."""
+    """Seconds from the end of the fault until requests no longer fail, in both cases. `steady`
+    counts the good moments behind the last one that failed or may have failed."""
 
     low: float
     high: float
@@ -159,7 +159,7 @@ def latencies(seen: Seen, reach: float, limit: float, timeout: float) -> Latenci
 
 def _fastest(sample: Sample, *, late: bool) -> float:
     """What it may have taken had it left at its moment: a delay of the prober is not the service's.
-    What was given up took longer than the timeout for certain, unless it left late."""
+    A request that was given up certainly took longer than the timeout, unless it left late."""
     if late:
         return 0.0
     return sample.latency if sample.answer is Answer.TIMEOUT else sample.latency - sample.lag

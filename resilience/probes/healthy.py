@@ -1,4 +1,5 @@
-"""Whether our own doing brought a disruption budget below what it wants healthy. Pure.
+"""Whether this run's actions brought a disruption budget below its desired number of healthy Pods.
+Pure.
 
 What the disruption controller wrote is taken as it is: a dip that was over before it looked is not
 seen. A deed is to blame for a breach from the first reading that shows fewer healthy Pods than
@@ -76,7 +77,7 @@ def readings(events: Iterable[WatchEvent]) -> dict[Key, list[Reading]]:
 
 
 def breaches(series: Sequence[Reading], deeds: Sequence[Deed]) -> list[Breach]:
-    """All spans below what is wanted, with whom to blame."""
+    """All spans below the wanted number, each with its cause."""
     found: list[Breach] = []
     span: list[int] = []
     for index, each in enumerate(series):

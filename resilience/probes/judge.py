@@ -1,4 +1,4 @@
-"""Promises of one probe against its samples: pure, and never in favour of what was not seen.
+"""Promises of one probe against its samples: pure, and unobserved time never counts in its favour.
 
 Each promise is judged by its bounds over everything unknown (docs/explanation/judgement.md): kept
 in the worst case, it passed; broken in the best case, it failed; otherwise it was not measured, and
@@ -132,7 +132,7 @@ class _Case:
         )
 
     def recovery(self, promised: Duration) -> Finding:
-        """From the end of the last action until all is well for good."""
+        """The time from the end of the last action until requests no longer fail."""
         over = self.window.since if self.window.over is None else self.window.over
         found, limit = bounds.recovery(self.seen, over), promised.seconds
         fine = self.interval * FINE

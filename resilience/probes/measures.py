@@ -1,4 +1,4 @@
-"""What samples say: availability, outages, percentiles, steadiness. Pure functions.
+"""Figures from samples: availability, outages, percentiles, steadiness. Pure functions.
 
 Samples are in order of `seq` at one rate; all judging goes by the intended times. Nothing here
 knows an objective's verdict (`judge`); nothing here rounds.
@@ -66,10 +66,9 @@ def tally(samples: Sequence[Sample]) -> Tally:
 def outages(samples: Sequence[Sample], interval: float, objective: Fraction) -> tuple[Outage, ...]:
     """Every outage, in order of time.
 
-    An outage is a maximal span in which each window of one second is below the objective. Its
-    edges are those of what failed in it: from the first failed request to the one after the last
-    failed. Below ten requests a second, or where there is less than a second, it is a run of
-    failed requests.
+    An outage is a maximal span in which each window of one second is below the objective. It lasts
+    from its first failed request to the one after its last failed request. Below ten requests a
+    second, or where there is less than a second, it is a run of failed requests.
     """
     width = round(OUTAGE_WINDOW / interval)
     if width < LOW_RATE or len(samples) < width:

@@ -3,7 +3,7 @@
 apprise (extra `notify`) sends them to where its URLs say: chat, mail, pager. The URLs hold tokens,
 so they come from `RESILIENCE_NOTIFY` alone, and are masked wherever else they would show. A message
 holds what the terminal shows, masked likewise. *Recovered* compares with the last report in the
-place of the reports; without one nobody knows what was before.
+report store; without one there is nothing to compare with.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def starting(where: str) -> Message:
 
 
 def messages(records: Sequence[RunRecord], before: Before) -> Iterator[Message]:
-    """One for each kind of event, whatever number of scenarios it is about."""
+    """One message for each kind of event, for any number of scenarios."""
     last = {_key(record): record for record in records if not record.again}
     missed = [each for each in last.values() if _missed(each)]
     failed = [each for each in last.values()
@@ -80,9 +80,7 @@ def messages(records: Sequence[RunRecord], before: Before) -> Iterator[Message]:
 def send(found: Sequence[Message], to: Sequence[str]) -> int:
     """Send each message to all; how many. NotSent at the first that does not reach everyone."""
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # whatever a plugin of apprise imports is not a test's error
+        warnings.simplefilter("ignore")  # an import error of an apprise plugin is not the test's
         return _sent(found, to)
 
 

@@ -1,7 +1,7 @@
 """When earlier reports show a Pod or a workload struck, so that `order: fair` spares it.
 
 Reads report.json of a folder and of the folders in it, or the sessions of a store; the newest
-`MOST` of them. A report that cannot be read says nothing: fairness is a preference, no promise.
+`MOST` of them. A report that cannot be read is skipped: fairness is a preference, not a promise.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MOST = 50
 
 
 def of_records(records: Sequence[RunRecord]) -> dict[str, float]:
-    """Of runs of this session. Name of the Pod (`shop/web-0`) or of its workload
+    """Victims of runs of this session. Name of the Pod (`shop/web-0`) or of its workload
     (`shop/deployment/web`) to epoch seconds."""
     return _latest(
         (entry.facts, record.started_wall)
@@ -51,7 +51,7 @@ def _store(url: str) -> Iterator[bytes]:
         store = open_store(url)
         for name, _ in [*folders(store)][-MOST:]:
             yield store.read(f"{name}/report.json")
-    except BackupError:  # the report itself cannot be kept either, which is told at the end
+    except BackupError:  # the report itself cannot be kept either, which is reported at the end
         return
 
 

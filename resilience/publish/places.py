@@ -31,7 +31,7 @@ class Unpublished(OSError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """What publishing needs to know of the session. `mark` is six hex digits of its own."""
+    """The facts about a session that publishing needs. `mark` is six hex digits of its own."""
 
     settings: Settings
     environment: Mapping[str, str]
@@ -151,7 +151,7 @@ def _people(
 
 
 def _before(session: Session) -> Before:
-    """What the last report in the place of the reports says; nothing where there is none."""
+    """The content of the last report in the report store; nothing if there is none."""
     from resilience.backup.format.errors import BackupError
     from resilience.backup.store.url import open_store
     from resilience.publish import report_store

@@ -79,7 +79,7 @@ def run(record: RunRecord) -> RunJson:
 
 
 def _snapshot(timeline: Sequence[Entry]) -> SnapshotJson | None:
-    """Of the first entry that names one."""
+    """The snapshot of the first entry that names one."""
     for entry in timeline:
         if found := entry.facts.get(DRILLED):
             return SnapshotJson(

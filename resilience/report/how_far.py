@@ -1,7 +1,7 @@
-"""How far long pieces of work are, in words: `copy x: 1.2 GB of 5 GB, 120 MB/s, 32s left`.
+"""Progress of long pieces of work, as text: `copy x: 1.2 GB of 5 GB, 120 MB/s, 32s left`.
 
 `Tasks` listens (`resilience.model.progress`) and says so every ten seconds, by a thread of its own,
-so that a task that stands still says it too. What takes less time says nothing.
+so that a task that stands still says it too. Shorter tasks print nothing.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ def html(document: ReportJson) -> str:
 
 
 def words(run: RunJson) -> str:
-    """What a search looks at, in lower case."""
+    """The text that a search looks at, in lower case."""
     scenario = run["scenario"]
     parts = [scenario["label"], scenario["id"], scenario["file"], scenario["namespace"]]
     parts += [run["outcome"], run["verdict"], *scenario["tags"]]

@@ -1,6 +1,6 @@
 """Progress while a scenario runs: lines that stay, and on a terminal one line that moves.
 
-Lines are only ever appended, so that logs and pipes read well; the moving line (the present step
+Lines are only ever appended, so that logs and pipes read well; the moving line (the current step
 and each probe's availability so far) is drawn by rich, and only on a terminal. Terminal
 capabilities are never forced. `out` prints past pytest's capture and is the caller's.
 """

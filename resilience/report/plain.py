@@ -1,7 +1,7 @@
 """The outcome of a run in one sentence for people who do not know Kubernetes. Pure.
 
-It names what was done on purpose and what became of the service, in everyday words: no Pods, no
-objectives, no percentiles. What was not measured is never called good.
+It names what was broken and how the service coped, in everyday words: no Pods, no objectives, no
+percentiles. A result that was not measured is never called good.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def _joined(texts: Iterable[str]) -> str:
 
 
 def _measured(findings: Sequence[Finding]) -> str:
-    """Of several probes and windows the worst."""
+    """The worst of several probes and windows."""
     texts = [
         _answered(_worst(findings, Kind.AVAILABILITY, low=True)),
         _broken(_worst(findings, Kind.OUTAGE)),
@@ -122,7 +122,7 @@ def _answered(finding: Finding | None) -> str:
 
 
 def _percent(ratio: float) -> str:
-    """Of the decimal that was written: 0.99 is 99%, although no float is."""
+    """The percentage of the decimal as written: 0.99 is 99%, although no float is exactly that."""
     return percent(Fraction(str(ratio)))
 
 

@@ -12,5 +12,5 @@ _TONES = {
 
 
 def tone(result: str) -> str:
-    """Of an outcome or a result, as text."""
+    """The tone of an outcome or a result, given as text."""
     return _TONES.get(result, "doubt")

@@ -306,7 +306,7 @@ def _one(outage: Outage) -> str:
 
 
 def _doubt(finding: Finding, evidence: Evidence) -> Iterable[str]:
-    """What is unknown and why; for an unmeasured objective, what would narrow the doubt."""
+    """The unknown part and its cause; for an unmeasured objective, what would narrow it."""
     if finding.reason is None:
         if evidence.trouble or evidence.missing:
             what = evidence.trouble or _uncovered(finding, evidence)

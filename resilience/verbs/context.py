@@ -1,4 +1,5 @@
-"""What a verb gets to work with. The engine creates these; verbs depend only on the protocols.
+"""The interface that a verb works with. The engine creates these; verbs depend only on the
+protocols.
 
     action  run(parameters, context: ActionContext) -> None       undo(data, context: UndoContext)
     check   run(parameters, context: CheckContext) -> str         raises NotMet until it holds
@@ -27,8 +28,8 @@ from resilience.model.verdict import Finding, Outcome, StepRecord, Window
 
 
 class NotMet(Exception):
-    """A check does not hold (yet). The text says object, expected, observed; `final` means waiting
-    cannot help, `unknown` that nobody can say whether it holds: it is not measured."""
+    """A check does not hold (yet). The text says object, expected, observed; `final` means that
+    waiting cannot help, `unknown` that it cannot be known whether it holds: it is not measured."""
 
     def __init__(self, text: str, *, final: bool = False, unknown: bool = False) -> None:
         super().__init__(text)
@@ -57,8 +58,8 @@ class NotTrusted(ActionFailed):
 
 
 class ChangedSince(ActionFailed):
-    """What an undo would revert is no longer as this run left it: someone else changed it. Their
-    change is kept and reported; only a person can overrule that.
+    """An undo would overwrite a change that someone else made after this run's. Their change is
+    kept and reported; only a person can overrule that.
     """
 
 
@@ -80,7 +81,7 @@ class Blocked(ActionFailed):
 
 class Fate(Enum):
     """What an action does to a victim; determines when the victim counts as struck and when its
-    harm is over.
+    disruption is over.
     """
 
     GONE = "gone"  # deleted, evicted: struck when terminating, over when its uid is gone
@@ -165,21 +166,21 @@ class ActionContext(Context, Protocol):
         """The API server refused the change: there is nothing to undo."""
 
     def amend_undo(self, undo: str, data: Mapping[str, Any]) -> None:
-        """Replace what was recorded, now that more is known (the uid of what was created)."""
+        """Replace the record, now that more is known (the uid of a created object)."""
 
     def may_harm(self, objects: Sequence[Object]) -> None:
-        """All Pods or nodes that this action is about to harm, called before the first of them
-        is harmed; Refused when the target's limits do not allow it.
+        """Declare all Pods or nodes that this action is about to disrupt, before the first of them
+        is disrupted; Refused when the target's limits do not allow it.
         """
 
     def victim(self, obj: Object, why: str, fate: Fate = Fate.GONE) -> None:
-        """One Pod that this action is about to harm, called before it is harmed. An action under
+        """Declare one Pod that this action is about to disrupt, before it does so. An action under
         `when` needs at least one victim (or `affected`), otherwise the engine fails the step. A
         finished Pod is not a victim: it is only noted.
         """
 
     def spare(self, obj: Object) -> None:
-        """The Pod was not harmed after all: it was already gone, or the API server refused."""
+        """The Pod was not disrupted after all: it was already gone, or the API server refused."""
 
     def affected(self, obj: Object, text: str) -> None:
         """Something other than a Pod is certainly changed (a scale, a rollout, a node). Pods
@@ -206,7 +207,7 @@ class UndoContext(Protocol):
     def deadline(self) -> float: ...
     @property
     def force(self) -> bool:
-        """Whether a person asked to overrule changes that someone else has made since."""
+        """Whether the user asked to overwrite changes that someone else has made since."""
 
     @property
     def trusted(self) -> bool:
@@ -228,7 +229,7 @@ class UndoContext(Protocol):
 
 
 class Victim(Protocol):
-    """A Pod that an action of this run harmed."""
+    """A Pod that an action of this run disrupted."""
 
     @property
     def uid(self) -> str: ...
@@ -298,11 +299,11 @@ class CheckContext(Context, Protocol):
 
     @property
     def victims(self) -> Sequence[Victim]:
-        """All Pods harmed so far, in order."""
+        """All Pods disrupted so far, in order."""
 
     @property
     def finished(self) -> Sequence[str]:
-        """Finished Pods that actions removed: `namespace/name`. Their removal harms nothing."""
+        """Finished Pods that actions removed: `namespace/name`. Their removal disrupts nothing."""
 
     @property
     def changes(self) -> Sequence[Change]:
@@ -415,4 +416,4 @@ class FlowContext(ActionContext, CheckContext, Protocol):
         """Execute one inner step under all rules of the engine; raises what ends the flow."""
 
     def attempt(self, step: Step) -> Attempt:
-        """The same, but the scenario continues whatever happens to the step."""
+        """The same, but the scenario continues even if the step fails."""

@@ -83,7 +83,7 @@ def _describe(restore: Restore) -> str:
 
 
 def run(restore: Restore, context: ActionContext) -> None:
-    """Verify, create, fill, load; the step fails and names whatever was not restored."""
+    """Verify, create, fill, load; the step fails and names everything that was not restored."""
     from resilience.backup.format.errors import BackupError
 
     target = restore.into or context.namespace

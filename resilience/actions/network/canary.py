@@ -1,8 +1,8 @@
 """Proof that a cluster enforces NetworkPolicies: two canary Pods, and the same wall between them.
 
-A network plugin that knows no policies accepts one and ignores it. So before any Pod is cut off, a
-client connects to a server (the control: it must succeed), the wall is put between these two alone,
-and the client must then be refused. Both are removed again, also after a `kill -9`. They are
+A network plugin without support for policies accepts one and ignores it. So before any Pod is cut
+off, a client connects to a server (the control: it must succeed), the wall is put between these two
+alone, and the client must then be refused. Both are removed again, also after a `kill -9`. They are
 scheduled and pull images like the Pods to be cut off.
 """
 

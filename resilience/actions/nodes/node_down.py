@@ -135,8 +135,8 @@ def _silent(name: str, node: Object | None) -> bool:
 
 
 def rehearse(down: NodeDown, context: ActionContext) -> None:
-    """Which node, with which Pods; whether its machine would take the order, if its driver can be
-    asked."""
+    """Report which node and Pods it would affect, and whether the machine would accept the order,
+    if the driver can tell."""
     _possible(down, context.cluster)
     _by_timer(down, context)
     found = machines.strike(down.node, _describe(down), context)

@@ -74,8 +74,8 @@ def _boot(node: Object) -> str:
 
 
 def _restarted(pods: list[Object], context: ActionContext) -> bool:
-    """Whether every Pod that it carried has lost its processes: a boot id is a claim, this is
-    the fact."""
+    """Whether every Pod on the node has lost its processes. That proves the reboot; a new boot id
+    alone does not."""
     if not pods:
         return False
     for pod in pods:
@@ -86,8 +86,8 @@ def _restarted(pods: list[Object], context: ActionContext) -> bool:
 
 
 def rehearse(reboot: Reboot, context: ActionContext) -> None:
-    """Which node, with which Pods; whether its machine would take the order, if its driver can be
-    asked."""
+    """Report which node and Pods it would affect, and whether the machine would accept the order,
+    if the driver can tell."""
     machines.of(context.cluster)
     found = machines.strike(reboot.node, _describe(reboot), context)
     machines.rehearse(found, "reboot", context)

@@ -35,7 +35,7 @@ class Taint:
 
     @property
     def body(self) -> dict[str, str]:
-        """As written in a Node."""
+        """The taint as a Node object has it."""
         found = _TAINT.fullmatch(self.taint)
         assert found, "held by the verb's check"
         value = {"value": found["value"]} if found["value"] else {}

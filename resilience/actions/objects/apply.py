@@ -48,7 +48,7 @@ def _describe(apply: Apply) -> str:
 
 
 def _files(apply: Apply, directory: Path) -> Sequence[Complaint]:
-    """What is wrong with the manifests whatever the cluster."""
+    """Defects of the manifests that do not depend on the cluster."""
     try:
         read(directory / apply.file)
     except ActionFailed as error:
@@ -191,8 +191,8 @@ def _unmarked(body: Object) -> Object:
 
 
 def _rights(apply: Apply, namespace: str) -> Sequence[Right]:
-    """For the objects of the file. An unreadable file needs nothing: it fails with its own
-    message."""
+    """Permissions for the objects of the file. An unreadable file needs nothing: it fails with its
+    own message."""
     try:
         bodies = [manifest.body for manifest in read(apply.file)]
     except ActionFailed:
@@ -226,7 +226,7 @@ def _rights(apply: Apply, namespace: str) -> Sequence[Right]:
 
 
 def _own_namespaces(apply: Apply, bodies: Sequence[Object]) -> Sequence[str]:
-    """Those that the undo deletes, once nobody else uses them."""
+    """Namespaces that the undo deletes, once no one else uses them."""
     spaces = [body for body in bodies if body["kind"] == "Namespace" and body["apiVersion"] == "v1"]
     return () if apply.keep else sorted(map(objects.name, spaces))
 

@@ -113,7 +113,7 @@ def _wait(pod: Object, reply: Reply, began: float, context: ActionContext) -> No
     refused = _state(pod, budgets.objects())
 
     def opened() -> bool:
-        """Only changes count: the present view may be older than the refusal."""
+        """Only changes count: the current view may be older than the refusal."""
         now = _state(pod, budgets.objects())
         return reply.answer is Answer.CLOSED and not reply.firm and now != refused and _open(now)
 

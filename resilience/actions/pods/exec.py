@@ -71,7 +71,7 @@ def _one(pod: Object, exec_: Exec, context: ActionContext) -> None:
 
 
 def rehearse(exec_: Exec, context: ActionContext) -> None:
-    """In which Pods; a command cannot be rehearsed without running it."""
+    """Report in which Pods it would run; a command cannot be rehearsed without running it."""
     for pod in pod_action.victims(exec_, context):
         context.victim(pod, _describe(exec_), Fate.TOUCHED)
 

@@ -1,8 +1,8 @@
 """Kills a container's process from its node, with a helper Pod in the host's process namespace.
 
 The helper on each node finds the processes of the given containers by their ids in /proc/*/cgroup
-(cgroup v1 and v2, whatever the runtime calls the group) and sends SIGKILL to the first of each; the
-kernel ends the rest of its process namespace.
+(cgroup v1 and v2, for any runtime's group names) and sends SIGKILL to the first of each; the kernel
+ends the rest of its process namespace.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Shared by all Pod actions: see the Pods, choose, prove the harm.
+"""Shared by all Pod actions: read the Pods, choose, prove the effect.
 
 The Pods come from the run's own watch, so that the chosen Pods are the watched ones.
 """
@@ -32,7 +32,7 @@ _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
 
 def victims(choice: PodChoice, context: ActionContext) -> list[Object]:
-    """The Pods that the step harms, at least one."""
+    """The Pods that the step disrupts, at least one."""
     if why := eligible.not_due(choice, context.step.path, context.cluster, context.random):
         raise NothingToDo(why)
     spaces = wide.namespaces(choice, context)
@@ -84,7 +84,7 @@ def not_due(choice: WideChoice, path: str, cluster: Cluster, namespace: str, ran
 
 
 def changed_mind(choice: WideChoice, pod: Object, context: ActionContext) -> str:
-    """Just before a Pod is harmed: why it is not to be any more; "" while it is."""
+    """Called just before a Pod is disrupted: why it must not be any more; "" if it still may."""
     if not choice.opted_in:
         return ""
     now = context.cluster.get(PODS, objects.name(pod), objects.namespace(pod))
@@ -120,7 +120,8 @@ def prove(
     holds: Callable[[Object | None], bool],
     text: str,
 ) -> None:
-    """Wait until the run's watch shows the harm on each; a proof for each, ActionFailed without."""
+    """Wait until the run's watch shows the effect on each Pod; returns a proof for each, or raises
+    ActionFailed."""
 
     def unproven() -> list[Object]:
         return [pod for pod in pods if not holds(seen(pod, context))]

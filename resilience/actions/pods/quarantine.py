@@ -2,7 +2,7 @@
 
 Services, budgets and ReplicaSets find a Pod only by its labels: without them it gets no more
 traffic and is replaced, while its process keeps running and can be inspected. At the end the labels
-come back; a ReplicaSet then adopts the Pod again and deletes one of the surplus Pods.
+are restored; a ReplicaSet then adopts the Pod again and deletes one of the surplus Pods.
 """
 
 from __future__ import annotations

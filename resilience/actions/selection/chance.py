@@ -1,7 +1,7 @@
 """Whether something is due today: a coin with the chance of one day in `mtbf`, without memory.
 
 The coin is a hash of a number from the seed, the day in UTC, and what it is for. Each run of a day
-with the same seed gets the same answer, so it is meant for one run a day. Pure.
+with the same seed gets the same answer, so it is intended for one run a day. Pure.
 """
 
 from __future__ import annotations

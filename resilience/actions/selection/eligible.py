@@ -21,7 +21,7 @@ READABLE = ("deployment", "statefulset", "daemonset", "replicaset", "job", "cron
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Eligible:
-    """By uid of the Pod: the workload's terms, for those that opted in; `due` today or not.
+    """The workload's terms by uid of the Pod, for those that opted in; `due` today or not.
     `unreadable` says which workloads have labels that mean nothing."""
 
     day: date
@@ -87,7 +87,8 @@ def nobody_due(found: Eligible) -> str:
 
 
 def still(choice: WideChoice, pod: Object, cluster: Cluster) -> str:
-    """Why a chosen Pod is not to be harmed any more; "" while it is. Its workload is read again."""
+    """Why a chosen Pod must not be disrupted any more; "" if it still may. Its workload is read
+    again."""
     found = roots.of([pod], cluster).get(objects.uid(pod))
     try:
         given = opt_in.terms(_workloads([found], cluster).get(found.uid) if found else None, pod)

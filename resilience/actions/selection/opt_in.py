@@ -2,8 +2,8 @@
 
 A workload opts in by the label `resilience.io/enabled: "true"` on it or its Pods; by kube-monkey's
 labels `enabled` and `identifier` on it and, the same, on its Pods; or, Pod by Pod, by chaoskube's
-annotation. Our label with any other value opts out, whatever else is there. Terms of kube-monkey
-that cannot be read are no consent. Pure: objects in, terms out.
+annotation. Our label with any other value opts out, regardless of other labels. Terms of
+kube-monkey that cannot be read are no consent. Pure: objects in, terms out.
 
 kube-monkey: README, section "Opting-In to Chaos"; internal/pkg/victims. chaoskube: README,
 "--annotations".

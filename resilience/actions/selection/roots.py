@@ -32,7 +32,7 @@ class Root:
 
 
 def of(pods: Iterable[Object], cluster: Cluster) -> Mapping[str, Root]:
-    """By uid of the Pod; bare Pods have none."""
+    """The root owner of each Pod, by the Pod's uid; bare Pods have none."""
     owned = [(pod, owner) for pod in pods if (owner := objects.controller(pod))]
     wanted = {(objects.namespace(pod), str(owner["kind"])) for pod, owner in owned}
     between = {

@@ -1,8 +1,8 @@
-"""What an API server refuses about a manifest, at the lines that it is about.
+"""The API server's errors about a manifest, each with its line.
 
 The server names fields ("spec.template.spec.containers[0].imgae"); here each gets its place in the
-file, and one that is not known gets the nearest one that is, from the server's own OpenAPI. What
-cannot be placed keeps the place of its object. Sources: the API server's strict decoder
+file, and one that is not known gets the nearest one that is, from the server's own OpenAPI. An
+error without a line gets the line of its object. Sources: the API server's strict decoder
 (sigs.k8s.io/json) and `details.causes` of its validation.
 """
 

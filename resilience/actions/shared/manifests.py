@@ -71,7 +71,7 @@ def _file(path: Path) -> Iterator[Manifest]:
 
 
 def _template(text: str) -> str:
-    """What to do about a Helm template, which is not YAML yet."""
+    """Advice for a Helm template, which is not YAML yet."""
     if "{{" not in text:
         return ""
     return "; it looks like a template: render it first, with `helm template CHART > manifest.yaml`"
@@ -148,7 +148,7 @@ def _objects(value: Any, place: Place, node: Any = None) -> Iterator[Manifest]:
 
 
 def _items(node: Any, count: int) -> list[Any]:
-    """The nodes of a List's items; Nones where they cannot be told apart."""
+    """The nodes of a List's items; Nones where they cannot be distinguished."""
     found = [value for key, value in getattr(node, "value", ()) if key.value == "items"]
     items = list(getattr(found[-1], "value", ())) if found else []
     return items if len(items) == count else [None] * count

@@ -39,7 +39,7 @@ RESOURCES: Mapping[str, Resource] = {
 
 
 def read(reference: Reference, context: Context) -> Object:
-    """The object's present state; ActionFailed names what exists instead."""
+    """The object's current state; ActionFailed names what exists instead."""
     resource = RESOURCES[reference.kind]
     try:
         return context.cluster.get(resource, reference.name, context.namespace)
@@ -61,7 +61,7 @@ def instead(cluster: Cluster, resource: Resource, namespace: str, prefix: str = 
 
 
 def only(reference: Reference, kinds: Sequence[str], field: str) -> Sequence[Complaint]:
-    """For `Verb.check`: the reference must be of one of these kinds."""
+    """Check that the reference is of one of these kinds, for `Verb.check`."""
     if reference.kind in kinds:
         return ()
     return (

@@ -52,7 +52,7 @@ class Change:
     at: int = -1
 
     def data(self) -> dict[str, Any]:
-        """For the journal; absent values are left out."""
+        """The record for the journal; absent values are left out."""
         found: dict[str, Any] = {"path": list(self.path)}
         found |= {} if self.was is ABSENT else {"was": self.was}
         found |= {} if self.set is ABSENT else {"set": self.set}

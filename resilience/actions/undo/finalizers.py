@@ -1,4 +1,5 @@
-"""What keeps a deleted object from going: its finalizers, or those of what it waits for.
+"""What keeps a deleted object from disappearing: its finalizers, or those of objects that it waits
+for.
 
 A Deployment that is deleted with what it owns waits for its Pods, and only shows
 `foregroundDeletion`; a namespace waits for everything in it. So Pods are checked as well, and a
@@ -30,7 +31,7 @@ def in_use(obj: Object) -> str:
 
 
 def of(cluster: Cluster, resource: Resource, obj: Object) -> list[str]:
-    """What holds it, in words; never empty."""
+    """What holds it, as text; never empty."""
     try:
         now = cluster.get(resource, objects.name(obj), objects.namespace(obj))
     except NotFound:
@@ -72,7 +73,7 @@ def _is_over(pod: Object, now: float) -> bool:
 
 
 def _finalizers(obj: Object) -> list[str]:
-    """Of its metadata, and a namespace's own."""
+    """Finalizers in the metadata, and for a namespace those in its spec."""
     spec = obj.get("spec") or {}
     return [*(objects.metadata(obj).get("finalizers") or ()), *(spec.get("finalizers") or ())]
 

@@ -132,7 +132,7 @@ class _Write:
         raise AssertionError("unreachable: the last try returns or raises")
 
     def _again(self, there: Object) -> Object:
-        """The object's present state; Conflict when another object has its name now."""
+        """The object's current state; Conflict when another object has its name now."""
         name, namespace = objects.name(there), objects.namespace(there)
         now = self._context.cluster.get(self._resource, name, namespace)
         if objects.uid(now) != objects.uid(there):
@@ -169,8 +169,9 @@ class _Write:
 
 
 def _can_grow(field: Mapping[str, Any]) -> bool:
-    """Whether someone could add to the value. Then the record must say that it is the answer: of
-    what was only sent, additions count as the server's. A container that the run made is safe."""
+    """Whether someone could add to the value. Then the record must say that it is the server's
+    answer: additions to a value that was only sent count as the server's. A container that the run
+    made is safe."""
     value = field.get("set")
     return isinstance(value, dict | list) and bool(value or "was" in field)
 
@@ -178,7 +179,7 @@ def _can_grow(field: Mapping[str, Any]) -> bool:
 def _patch(
     cluster: Any, resource: Resource, now: Object, new: Object, subresource: str = ""
 ) -> Object:
-    """From one to the other, only if it is still at that version."""
+    """Patch the object from `now` to `new`, only if it is still at that version."""
     from resilience.backup.objects.merge import merge_patch
 
     body = merge_patch(now, new)
@@ -267,7 +268,7 @@ def _find(resource: Resource, data: Mapping[str, Any], context: UndoContext) -> 
 def _taken_back(
     there: Object, data: Mapping[str, Any], *, force: bool
 ) -> tuple[Object, Sequence[str]]:
-    """The object without the run's changes, and in words what is left on it."""
+    """The object without the run's changes, and a text for each change that stays."""
     made = [Change.of(each) for each in data["fields"]]
     if data.get("mark") and objects.annotation(there, RUN) != data["run"] and not force:
         made = [each for each in made if each.path[-1] != RUN]

@@ -35,7 +35,7 @@ def note(reference: Reference, workload: Object, context: ActionContext) -> None
 
 
 def keepers(workload: Object) -> Iterator[str]:
-    """What keeps the object as a repository defines it."""
+    """The controllers that keep the object as a repository defines it."""
     meta = objects.metadata(workload)
     marks = {**(meta.get("annotations") or {}), **(meta.get("labels") or {})}
     told = {f"{kind} {marks[key].partition(':')[0]}" for key, kind in KEEPERS.items()
@@ -80,6 +80,6 @@ def _autoscalers(context: ActionContext) -> Sequence[Object]:
 
 
 def right(namespace: str) -> Right:
-    """To see autoscalers; without it they are not considered."""
+    """Permission to see autoscalers; without it they are not considered."""
     return Right(verb="list", group=AUTOSCALERS.group, resource=AUTOSCALERS.plural,
                  namespace=namespace, optional=True)  # fmt: skip

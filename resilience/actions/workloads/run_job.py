@@ -75,7 +75,7 @@ def _waiting(pods: Sequence[Object]) -> list[str]:
 
 
 def _failures(pods: Sequence[Object]) -> list[str]:
-    """Of the last Pod that failed: those before it failed likewise, as a rule."""
+    """The state of the last Pod that failed: earlier ones usually failed for the same reason."""
     found = [f"{objects.title(pod)}: {', '.join(texts)}"
              for pod in sorted(pods, key=_since) if (texts := pod_state.failures(pod))]  # fmt: skip
     return found[-1:]

@@ -1,7 +1,7 @@
 """`scale`: sets another number of replicas, through the workload's own `/scale`.
 
 The previous number is restored at the end. What the controller did in between (which Pods it
-deleted) is awaited like any harm.
+deleted) is awaited like any disruption.
 """
 
 from __future__ import annotations

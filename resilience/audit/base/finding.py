@@ -11,8 +11,8 @@ from resilience.model.place import Place
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """`object` is `shop/Deployment/checkout`; `accepted` is the reason why it is known and meant,
-    "" where it is not. `proof` is YAML, "" where a scenario could not prove it."""
+    """`object` is `shop/Deployment/checkout`; `accepted` is the reason for accepting it, "" if it
+    is not accepted. `proof` is YAML, "" where a scenario could not prove it."""
 
     rule: Rule
     level: Level
@@ -54,5 +54,5 @@ class Audit:
 
     @property
     def worst(self) -> Level | None:
-        """The highest level of what is open."""
+        """The highest level of the open findings."""
         return max((each.level for each in self.open), default=None)

@@ -1,7 +1,7 @@
 """All that was read, and the questions that several rules ask of it. Pure.
 
-Objects of manifests without a namespace have the default one by the time they are here. What may
-not be read is in `unseen`: absence of such a kind says nothing.
+Objects of manifests without a namespace have the default one by the time they are here. Kinds that
+may not be read are in `unseen`: their absence proves nothing.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class Inventory:
 
     @cached_property
     def served(self) -> Mapping[int, Sequence[Object]]:
-        """Of each workload's object, by id(), the Services that select its Pods."""
+        """The Services that select the Pods of each workload, by id() of its object."""
         found: defaultdict[int, list[Object]] = defaultdict(list)
         for service in self.of("Service"):
             for each in self.behind(service):
@@ -109,7 +109,7 @@ class Inventory:
 
     @cached_property
     def scalers(self) -> Mapping[Key, Object]:
-        """Of each workload, the HorizontalPodAutoscaler that scales it."""
+        """The HorizontalPodAutoscaler that scales each workload."""
         found: dict[Key, Object] = {}
         for scaler in self.of("HorizontalPodAutoscaler"):
             target = mapping(scaler, "spec", "scaleTargetRef")
@@ -126,7 +126,7 @@ class Inventory:
 
     @cached_property
     def budgets(self) -> Mapping[int, Sequence[Object]]:
-        """Of each workload's object, by id(), the PodDisruptionBudgets that cover its Pods."""
+        """The PodDisruptionBudgets that cover the Pods of each workload, by id() of its object."""
         found: defaultdict[int, list[Object]] = defaultdict(list)
         for budget in self.of("PodDisruptionBudget"):
             for each in self.selected(
@@ -137,7 +137,7 @@ class Inventory:
 
     @cached_property
     def pods(self) -> Mapping[Key, Sequence[Object]]:
-        """Of each workload, its living Pods; only a live cluster has any."""
+        """The living Pods of each workload; only a live cluster has any."""
         found: defaultdict[Key, list[Object]] = defaultdict(list)
         for pod in self.of("Pod"):
             if self.live and not objects.is_finished(pod) and not objects.is_terminating(pod):

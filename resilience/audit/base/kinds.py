@@ -71,6 +71,6 @@ GROUPS: dict[str, frozenset[str]] = {
 
 
 def is_known(api_version: str, kind: str) -> bool:
-    """Whether it is the Kubernetes kind of that name, of whatever version."""
+    """Whether it is the Kubernetes kind of that name, in any version."""
     group = api_version.partition("/")[0] if "/" in api_version else ""
     return group in GROUPS.get(kind, frozenset())

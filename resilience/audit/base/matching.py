@@ -35,7 +35,7 @@ class Index:
                 self._by_label[pair].append(each)
 
     def selected(self, selector: Mapping[str, Any]) -> Sequence[Workload]:
-        """By matchLabels and matchExpressions; an empty selector takes all."""
+        """Match by matchLabels and matchExpressions; an empty selector matches everything."""
         labels = mapping(selector, "matchLabels")
         given = {key: str(value) for key, value in labels.items() if key in GIVEN}
         labels = {key: value for key, value in labels.items() if key not in GIVEN}

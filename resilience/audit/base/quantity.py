@@ -16,7 +16,7 @@ _SCALE = {
 
 
 def amount(value: Any) -> Decimal | None:
-    """`500m` -> 0.5; None for what is no quantity."""
+    """`500m` -> 0.5; None if it is not a quantity."""
     found = _QUANTITY.fullmatch(str(value))
     if found is None:
         return None

@@ -15,7 +15,7 @@ Named = tuple[str, str]
 
 
 def wanted(workload: Workload) -> Iterator[Named]:
-    """What has to exist before one of its Pods starts."""
+    """The objects that have to exist before one of its Pods starts."""
     yield from ((kind, name) for kind, name, optional in _all(workload) if not optional)
 
 

@@ -1,4 +1,4 @@
-"""A workload as the rules see it: whatever makes Pods, and the template they are made from.
+"""A workload as the rules see it: any object that creates Pods, and its Pod template.
 
 Pods, ReplicaSets and Jobs that something else controls are no workloads of their own.
 """
@@ -55,7 +55,7 @@ class Workload:
 
     @property
     def replicas(self) -> int | None:
-        """What it asks for, 1 where nothing is written; None for kinds without replicas."""
+        """The replicas that it asks for, 1 by default; None for kinds without replicas."""
         if self.kind not in SCALED:
             return None
         return whole(mapping(self.object, "spec").get("replicas"), 1)

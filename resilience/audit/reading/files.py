@@ -1,7 +1,7 @@
 """Objects of manifests: files, folders, standard input; several documents, Lists, JSON.
 
-One document that cannot be read is reported, and the rest of its file is read. In a folder only
-what looks like a manifest counts; a file that is named has to be one.
+One document that cannot be read is reported, and the rest of its file is read. In a folder, files
+that do not look like a manifest are skipped; a file that is named has to be one.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _OBJECT = re.compile(r"^\s*[\"']?(apiVersion|kind)[\"']?\s*:", re.MULTILINE)
 
 @dataclass
 class Files:
-    """What was read, where it stands, and what could not be read: in words, and as the kinds whose
-    absence says nothing now."""
+    """The objects, their places in the files, and what could not be read: as text, and as the kinds
+    whose absence therefore proves nothing."""
 
     objects: list[Object] = field(default_factory=list)
     places: dict[Key, Place] = field(default_factory=dict)

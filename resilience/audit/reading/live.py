@@ -20,7 +20,7 @@ PAGE = 500
 
 @dataclass
 class Read:
-    """What was read; `unseen` maps a kind to why it was not."""
+    """The objects that were read; `unseen` maps a kind to why it was not read."""
 
     objects: list[Object] = field(default_factory=list)
     unseen: dict[str, str] = field(default_factory=dict)

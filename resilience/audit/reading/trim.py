@@ -1,4 +1,5 @@
-"""What the rules read of an object; the rest is not kept. No secret value is.
+"""The fields of an object that the rules read; the others are dropped, and so is every secret
+value.
 
 Ten thousand Pods with all their fields are a hundred times what the rules need.
 """

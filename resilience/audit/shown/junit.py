@@ -43,7 +43,7 @@ def _headline(found: list[Finding]) -> str:
 
 
 def report(rule: Rule, found: list[Finding]) -> str:
-    """What one failed rule says: each object, why, what to do, how to prove the first."""
+    """The text of one failed rule: each object, why, what to do, how to prove the first."""
     proof = next((each.proof for each in found if each.proof), "")
     lines = [f"{each.subject}: {each.text}" for each in found]
     lines += [f"why: {rule.reason}", f"do: {rule.remedy}", f"see: {rule.link}"]

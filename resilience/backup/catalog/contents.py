@@ -81,7 +81,7 @@ def sealed(name: str, lines: Iterable[ObjectLine], archive: Archive) -> Contents
 
 
 def scanned(name: str, archive: Archive) -> Contents:
-    """From a first reading; `BadArchive` for two different copies of one object."""
+    """The contents from a first reading; `BadArchive` for two different copies of one object."""
     return Contents(name, _kept(_scan(archive())), archive)
 
 
@@ -100,7 +100,7 @@ def _kept(lines: Iterable[ObjectLine]) -> Lines:
 
 
 def _scan(chunks: Iterable[bytes]) -> Iterator[ObjectLine]:
-    """Two numbers are kept for each object, whatever its name and content."""
+    """Two numbers are kept for each object, regardless of its name and content."""
     seen: dict[int, int] = {}
     for found in objects_in(chunks):
         key, content = _short("\0".join(_place(found.address)).encode()), _short(found.body)

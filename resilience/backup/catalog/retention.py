@@ -1,7 +1,7 @@
 """Which snapshots are kept: grandfather, father, son. Pure.
 
 For each period the newest snapshot of each of its last N spans is kept, as in restic; `last` keeps
-the newest N. The newest verified one is kept whatever the numbers say: a schedule that has been
+the newest N. The newest verified one is kept regardless of the numbers: a schedule that has been
 failing for weeks must not delete the last good snapshot (velero #5381). Only snapshots of the same
 plan compete.
 """
@@ -48,8 +48,8 @@ _SPANS: Mapping[str, Callable[[datetime], str]] = {
 
 
 def decide(candidates: Iterable[Candidate], keep: Keep, *, timezone: str = "UTC") -> list[Decision]:
-    """One decision for each, newest first. A `Keep` with only zeros keeps everything: nobody set
-    it, and silence must not delete."""
+    """One decision for each, newest first. A `Keep` with only zeros keeps everything: without a
+    retention setting, nothing is deleted."""
     newest = sorted(candidates, reverse=True)
     reasons: dict[str, list[str]] = {each.name: [] for each in newest}
     if keep == Keep():

@@ -128,7 +128,7 @@ def _file(snapshot: Snapshot, manifest: Manifest, key: str) -> Iterator[str]:
 
 def _places(snapshot: Snapshot, manifest: Manifest) -> Iterator[str]:
     """Consent covers the namespaces that a manifest names: an object elsewhere would be restored
-    where nobody consented."""
+    without consent."""
     for line in snapshot.contents:
         found = namespace_of(line.address)
         if found and found not in manifest.namespaces:
@@ -166,7 +166,7 @@ def _flaw(snapshot: Snapshot, key: str, result: Verification, done: Done) -> str
 
 
 def _exactly(snapshot: Snapshot, result: Verification, done: Done) -> bool:
-    """For an intact snapshot: fast, without details about differences."""
+    """Verify an intact snapshot: fast, without details about differences."""
     archive = Exact(snapshot.archive())
     if not archive.begins():
         return False
@@ -181,7 +181,7 @@ def _exactly(snapshot: Snapshot, result: Verification, done: Done) -> bool:
 
 
 def _objects(snapshot: Snapshot, result: Verification) -> Iterator[str]:
-    """For a damaged one: read again, entry by entry, to say what differs."""
+    """Verify a damaged snapshot: read it again, entry by entry, to say what differs."""
     result.objects = result.bytes = 0
     chunks = snapshot.stream(layout.archive(snapshot.name), held=False)
     files = (entry for entry in entries(chunks) if entry.path != VERSION_ENTRY)

@@ -106,7 +106,7 @@ class ClusterExec:
 
 
 class Counted:
-    """Counts and hashes on the local side of the stream; `told` hears of each part's size."""
+    """Counts and hashes on the local side of the stream; `told` is called with each part's size."""
 
     def __init__(
         self, sink: Callable[[bytes], object], told: Callable[[int], object] = lambda size: None

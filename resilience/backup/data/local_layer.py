@@ -21,7 +21,7 @@ from resilience.cluster.interface import Cluster, Object
 
 
 class LocalLayer:
-    """For `RestoreRequest.adjust`: claims are created from their VolumeSnapshots."""
+    """Create claims from their VolumeSnapshots, for `RestoreRequest.adjust`."""
 
     def __init__(self, snapshot: Snapshot, targets: Targets, cluster: Cluster) -> None:
         records = snapshot.manifest.volumes if snapshot.manifest else ()

@@ -3,7 +3,7 @@
 Hashes prove that the stored bytes are the ones that were read. The sentinel proves the rest: that
 data which the application had acknowledged was among what was read, and that the restored
 application returns it. It names its snapshot, its time, and a checksum over both, so that a stale
-one, another's and a damaged one can be told apart.
+one, another's and a damaged one can be distinguished.
 """
 
 from __future__ import annotations

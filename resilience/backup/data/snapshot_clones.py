@@ -3,8 +3,8 @@
 Either is the volume at one moment, as after a power failure, and works for a ReadWriteOncePod claim
 as well. It is created, read and deleted; leftovers of a killed run are deleted by the next, a day
 later. With `local`, that many VolumeSnapshots of each claim stay: fast to restore from, and in the
-same storage as the volume itself, so lost together with it. That is no backup, and labelled as
-none.
+same storage as the volume itself, so lost together with it. They are not backups, and are
+labelled accordingly.
 
 Sources: snapshot.storage.k8s.io/v1; "Volume Snapshots" and "CSI Volume Cloning" of the Kubernetes
 documentation.
@@ -204,7 +204,7 @@ def _claim_of(snapshot: Object) -> str:
 
 
 def _order(obj: Object) -> tuple[datetime, str]:
-    return _age(obj), obj["metadata"]["name"]  # which ends in the microsecond it was asked for
+    return _age(obj), obj["metadata"]["name"]  # which ends in the requested microsecond
 
 
 def _age(obj: Object) -> datetime:

@@ -190,7 +190,7 @@ def short(line: str) -> int:
 
 
 def shown(path: str) -> str:
-    """A readable, JSON-safe name, whatever its bytes are."""
+    """A readable, JSON-safe name, for any bytes."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
@@ -209,8 +209,8 @@ def attributes(info: tarfile.TarInfo) -> list[str]:
 
 
 def why_not(problem: OSError) -> str:
-    """What became of an entry that was listed and cannot be read as what it was; "" for what has
-    another reason."""
+    """Why an entry that was listed can no longer be read, if it disappeared or was replaced; "" for
+    any other error."""
     if problem.errno in (errno.ENOENT, errno.ESTALE):
         return "vanished while it was read"
     if problem.errno in (errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EINVAL, errno.ENXIO):
@@ -224,7 +224,7 @@ def is_the_file_systems(root: str, path: str) -> bool:
 
 
 def names_in(folder: str) -> list[str]:
-    """Of a directory, never of one that a link leads to."""
+    """Names in a directory; a symbolic link is not followed."""
     file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         return os.listdir(file)
@@ -233,9 +233,9 @@ def names_in(folder: str) -> list[str]:
 
 
 class Reader:
-    """What the disk says of each entry, as a member of the stream. The order is part of the form:
-    a directory itself, what is no directory in it, its directories, and then what is in each of
-    them. An entry stays what it was listed as, or is left out."""
+    """Each entry on the disk, as a member of the stream. The order is part of the format: a
+    directory itself, the other entries in it, its directories, and then the content of each of
+    them. An entry whose type changed since it was listed is left out."""
 
     def __init__(self, root: str, warned: Warned, *, lost: bool = False) -> None:
         self.root, self.warned, self.lost = root, warned, lost
@@ -258,7 +258,7 @@ class Reader:
             waiting += reversed(made)
 
     def listed(self, at: str) -> tuple[list[str], list[str]]:
-        """(what is no directory, directories) in a directory, sorted by name."""
+        """(other entries, directories) in a directory, sorted by name."""
         others, folders = list[str](), list[str]()
         try:
             names = sorted(names_in(at))
@@ -321,7 +321,7 @@ class Reader:
         if not self.typed(info, status, path):
             return info
         info.pax_headers = {**info.pax_headers, **read_attributes(path)}
-        if info.isreg() and status.st_nlink > 1:  # only now: it is certain to be in the stream
+        if info.isreg() and status.st_nlink > 1:  # it is now certain to be in the stream
             self.seen[status.st_dev, status.st_ino] = info.name
         return info
 

@@ -75,7 +75,7 @@ def decide(
     restore: str,
     mode: VolumesMode,
 ) -> Decision:
-    """`claim` is its present state, None if it does not exist; `user` is a Pod that mounts it,
+    """`claim` is its current state, None if it does not exist; `user` is a Pod that mounts it,
     if any."""
 
     def so(act: Act, why: str) -> Decision:
@@ -136,14 +136,14 @@ def too_small(decision: Decision, claim: Object, recorded: Object | None) -> Dec
 
 
 def _size(claim: Object) -> Fraction:
-    """0 for what cannot be read."""
+    """The size; 0 if it cannot be read."""
     with suppress(ValueError):
         return parse_quantity(_size_text(claim))
     return Fraction(0)
 
 
 def _size_text(claim: Object) -> str:
-    """What it was given, else what it asks for."""
+    """The size that the claim has, else the size that it requests."""
     given = ((claim.get("status") or {}).get("capacity") or {}).get("storage")
     wanted = ((claim.get("spec") or {}).get("resources") or {}).get("requests") or {}
     return str(given or wanted.get("storage") or "")

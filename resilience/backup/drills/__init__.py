@@ -1,1 +1,1 @@
-"""A restore into a scratch namespace that cannot do harm, with proof."""
+"""A restore into a scratch namespace, isolated from everything else, with proof."""

@@ -40,7 +40,7 @@ PLAIN = Guise()
 
 
 def guises(objects: Iterable[Object]) -> list[Guise]:
-    """Of all Pods and Pod templates, each once."""
+    """The guises of all Pods and Pod templates, each once."""
     return sorted({each for obj in objects for each in _of(obj)})
 
 
@@ -56,7 +56,7 @@ def _of(obj: Object) -> Iterator[Guise]:
 
 
 def pods(obj: Object) -> Iterator[Mapping[str, Any]]:
-    """The Pod itself, or the Pod templates of what makes Pods."""
+    """The Pod itself, or the Pod templates of an object that creates Pods."""
     if identity(obj) == "Pod":
         yield obj
         return
@@ -64,7 +64,7 @@ def pods(obj: Object) -> Iterator[Mapping[str, Any]]:
 
 
 def _templates(value: Any) -> Iterator[Mapping[str, Any]]:
-    """Everything with a Pod spec under `spec`, however deep and whatever its name."""
+    """Everything with a Pod spec under `spec`, at any depth and under any name."""
     if isinstance(value, dict):
         spec = value.get("spec")
         if isinstance(spec, dict) and isinstance(spec.get("containers"), list):

@@ -480,7 +480,7 @@ class _Drill:
         )
 
     def _rto(self) -> None:
-        """The wall is the drill's own; after a real loss nobody builds one."""
+        """Only a drill builds the wall; a restore after a real loss has none."""
         rto = self._plan.objective.rto
         seconds = sum(spent for part, spent in self._report.seconds.items() if part != WALL)
         parts = ", ".join(f"{name} {spent:.2f}s" for name, spent in self._report.seconds.items())

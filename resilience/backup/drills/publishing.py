@@ -112,7 +112,7 @@ def untracked(obj: Object) -> Iterator[str]:
 
 
 def unserved(obj: Object) -> Iterator[str]:
-    """No controller serves an Ingress or Gateway of a class that nobody implements: so neither a
+    """No controller serves an Ingress or Gateway of a class without an implementation: so neither a
     default backend, nor a rule without a host, nor an alias receives foreign traffic."""
     field = {
         "Ingress.networking.k8s.io": "ingressClassName",

@@ -23,7 +23,7 @@ _LOGINS = ("kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg")
 
 def pull_secrets(objects: Iterable[Object]) -> list[Object]:
     """The logins among these objects that Pods, Pod templates or ServiceAccounts of the same
-    namespace name; sorted by name. What they name and the snapshot lacks is left out."""
+    namespace name; sorted by name. Secrets that they name but the snapshot lacks are left out."""
     named, logins = set[tuple[str, str]](), dict[tuple[str, str], Object]()
     for obj in objects:
         where = obj["metadata"].get("namespace", "")

@@ -182,7 +182,7 @@ def record(kind: type[T], value: Any, **others: Callable[[Any, str], Any]) -> T:
 
 
 def records(kind: type[T]) -> Callable[[Any, str], tuple[T, ...]]:
-    """For `others`: a list of such objects."""
+    """Read a list of such objects, for `others`."""
 
     def read_all(value: Any, what: str) -> tuple[T, ...]:
         return tuple(record(kind, each) for each in sequence(value, what, dict))

@@ -131,7 +131,7 @@ def objects_in(chunks: Iterable[bytes]) -> Iterator[Found]:
 def missing_from(
     resource_list: Mapping[str, Sequence[str]], found: Iterable[tuple[str, str, str]]
 ) -> list[str]:
-    """What the resource list names and the archive lacks. `found` are (GROUP/VERSION/KIND,
+    """Objects that the resource list names and the archive lacks. `found` are (GROUP/VERSION/KIND,
     namespace, name)."""
     have = {
         f"{kind} {namespace + '/' if namespace else ''}{name}" for kind, namespace, name in found

@@ -27,7 +27,7 @@ class Change(Protocol):
         """For people."""
 
     def change(self, kind: str, obj: Object) -> Iterable[str]:
-        """Change the object in place; the pointers of what was changed."""
+        """Change the object in place; returns the pointers of the changed fields."""
 
 
 @dataclass(frozen=True, slots=True)

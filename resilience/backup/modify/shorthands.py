@@ -41,7 +41,7 @@ class Registry:
         return f"image registry {self.old}={self.new}"
 
     def change(self, kind: str, obj: Object) -> Iterator[str]:
-        """In place; yields the pointers."""
+        """Change the object in place; yields the pointers."""
         for pointer, spec in pod_specs(obj):
             for field in ("initContainers", "containers", "ephemeralContainers"):
                 for number, container in enumerate(spec.get(field) or ()):
@@ -70,7 +70,7 @@ def completed(image: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Replicas:
-    """Of everything that Kubernetes itself replicates."""
+    """Sets the replicas of every kind that Kubernetes itself replicates."""
 
     count: int
 
@@ -80,7 +80,7 @@ class Replicas:
         return f"replicas {self.count}"
 
     def change(self, kind: str, obj: Object) -> Iterator[str]:
-        """In place; yields the pointer."""
+        """Change the object in place; yields the pointer."""
         spec = obj.get("spec")
         if identity(obj) not in _REPLICATED or not isinstance(spec, dict):
             return

@@ -51,7 +51,8 @@ def group(api_version: str) -> str:
 
 
 def identity(obj: Mapping[str, Any]) -> str:
-    """Of an object or an owner reference; both have `apiVersion` and `kind`."""
+    """The identity of an object's kind, or of an owner reference's; both have `apiVersion` and
+    `kind`."""
     name = ".".join(filter(None, (str(obj["kind"]), group(str(obj.get("apiVersion", ""))))))
     return _MOVED.get(name, name)
 

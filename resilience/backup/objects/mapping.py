@@ -134,7 +134,7 @@ def account_of(subject: Mapping[str, Any]) -> tuple[str, str, str] | None:
 
 
 def _holders(value: Any, path: tuple[str, ...]) -> Iterator[Any]:
-    """What lies at the path; `*` is every item of a list."""
+    """The values at the path; `*` is every item of a list."""
     if not path:
         yield value
     elif path[0] == "*":

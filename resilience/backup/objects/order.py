@@ -87,11 +87,11 @@ WAVES = _OTHERS + 1 + len(_LAST)
 
 
 def wave(kind: str) -> int:
-    """0 for what comes first; `kind` is `deployments.apps`. Custom resources come between the
-    workloads and what acts on them."""
+    """The wave of a kind such as `deployments.apps`, 0 for the first. Custom resources come between
+    the workloads and what acts on them."""
     return _WAVE_OF.get(kind, _OTHERS)
 
 
 def in_order(kinds: Iterable[str]) -> list[str]:
-    """By wave, then by name."""
+    """Sort kinds by wave, then by name."""
     return sorted(kinds, key=lambda kind: (wave(kind), kind))

@@ -1,4 +1,4 @@
-"""What an object needs: the names it refers to. Pure.
+"""The objects that an object needs: the names it refers to. Pure.
 
 Cluster-scoped ones are included; namespaced ones are looked up in the snapshot, and missing ones
 are reported as dangling (Velero follows neither Secrets nor IngressClasses).

@@ -26,7 +26,7 @@ class Stage(NamedTuple):
 
 
 class Indexed(NamedTuple):
-    """What is known of an object without its body."""
+    """The facts about an object that are known without its body."""
 
     kind: str
     uid: str
@@ -87,7 +87,7 @@ def _twins(index: Callable[[], Iterable[Indexed]]) -> dict[str, str]:
 
 
 def _newer_group(kind: str) -> tuple[bool, str]:
-    """`extensions` was split into the present groups."""
+    """`extensions` was split into the current groups."""
     return not kind.endswith(".extensions"), kind
 
 

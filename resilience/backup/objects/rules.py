@@ -86,7 +86,7 @@ def status(obj: Object) -> Iterator[str]:
 
 
 def marks(obj: Object) -> Iterator[str]:
-    """What a restore writes on what it creates."""
+    """Remove the annotations and labels that a restore writes on objects that it creates."""
     for field in ("annotations", "labels"):
         held = obj["metadata"].get(field)
         yield from _drop(held, _MARKS, f"/metadata/{field}")

@@ -41,7 +41,7 @@ class Pattern:
 
     @classmethod
     def parse(cls, text: str) -> Pattern:
-        """`BadRequest` for what is neither."""
+        """Read `KIND` or `KIND/NAME`; `BadRequest` for any other text."""
         kind, slash, name = text.partition("/")
         if not kind or (slash and not name) or "/" in name:
             raise BadRequest(f"{text!r} is not a kind; expected KIND or KIND/NAME, as in "

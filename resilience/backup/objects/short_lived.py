@@ -3,7 +3,7 @@
 The garbage collector deletes an object together with the last of its owners. A controller's Pod
 does not come back, another one does: what only the former one owned (a leader's lock, for instance)
 is not restored either. Without its owner nothing would ever delete it, and a lock would be held for
-ever. Claims are an exception: their data is restored, though nobody owns them then.
+ever. Claims are an exception: their data is restored, though they have no owner then.
 """
 
 from __future__ import annotations

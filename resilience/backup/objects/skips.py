@@ -154,7 +154,7 @@ def provisioned_volume(obj: Object) -> str:
 
 
 def own_rights(obj: Object) -> str:
-    """Output of `resilience rbac`: the API server lets nobody grant permissions that they lack."""
+    """Output of `resilience rbac`: the API server lets no one grant permissions that they lack."""
     rights = identity(obj) in ("Role.rbac.authorization.k8s.io", _ROLE_BINDING)
     name = obj["metadata"]["name"]
     ours = rights and (name == OURS or name.startswith(f"{OURS}-"))

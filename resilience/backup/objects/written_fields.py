@@ -1,8 +1,8 @@
 """Which fields of an object a client wrote, as opposed to the API server's defaults. Pure.
 
-The API server allocates after it has recorded field ownership, so allocated values are in nobody's
-`managedFields`; `kubectl apply` also leaves its input in an annotation. Without either nothing is
-known, and nothing counts as written.
+The API server allocates after it has recorded field ownership, so no manager's `managedFields`
+contain allocated values; `kubectl apply` also leaves its input in an annotation. Without either
+nothing is known, and nothing counts as written.
 """
 
 from __future__ import annotations

@@ -206,9 +206,9 @@ _TOLD_RULES = ("without its owner", CHANGED_BY)
 
 
 def not_brought_back(report: RestoreReport) -> list[str]:
-    """What the counts of a restore hide: objects that were not created, left unchanged or not
-    checked yet, with the reason, grouped; owners and statuses that were not restored; requested
-    changes."""
+    """Details that the counts of a restore do not show: objects that were not created, left
+    unchanged or not checked yet, with the reason, grouped; owners and statuses that were not
+    restored; requested changes."""
     groups: dict[str, list[str]] = {}
     for item in report.items:
         where = f"{item.namespace}/" if item.namespace else ""

@@ -35,7 +35,7 @@ def is_empty(snapshot: Snapshot) -> bool:
 
 
 def untaken(manifest: Manifest) -> str:
-    """What was not taken, in words; "" if nothing is missing."""
+    """The parts that the snapshot lacks, as text; "" if nothing is missing."""
     claims = manifest.claims_without_data
     if not claims:
         return ""

@@ -351,7 +351,7 @@ def remove(store: Store, name: str, dry_run: bool = False) -> str:
 
 def copy(source: Store, target: Store, name: str, *, clock: Clock) -> int:
     """Copy a snapshot to another store, file by file, its marker last; returns the bytes. A file
-    that differs from what was written ends the copy, which stays invisible."""
+    that differs from the original ends the copy, which stays invisible."""
     snapshot = opened(source, name)
     keys = [entry.key for entry in snapshot.listed.entries if entry.key != snapshot.listed.marker]
     total = copied(snapshot, target, clock)

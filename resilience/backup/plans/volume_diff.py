@@ -1,4 +1,4 @@
-"""What a comparison can say about the data of volumes. Pure."""
+"""The differences of volume data, as far as a comparison can find them. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def volume_changes(was: Snapshot, now: Snapshot) -> list[str]:
 
 
 def volumes_not_compared(snapshot: Snapshot) -> list[str]:
-    """What a comparison with a cluster leaves out."""
+    """The data that a comparison with a cluster leaves out."""
     return [
         f"{key[0]} {key[1]}/{key[2]}: its data is not compared with the cluster"
         for key in sorted(_records(snapshot))
@@ -40,5 +40,5 @@ def _records(snapshot: Snapshot) -> dict[tuple[str, str, str], VolumeRecord]:
 
 
 def _content(record: VolumeRecord) -> str:
-    """Of the files, where that is known; a stream also holds times of access."""
+    """The hash of the files, if known; a stream also contains access times."""
     return record.tree or record.sha256

@@ -41,7 +41,7 @@ def differing(count: int) -> str:
 
 
 def between(was: Snapshot, now: Snapshot) -> list[Change]:
-    """What changed from one snapshot to the other."""
+    """The changes from one snapshot to the other."""
     hashes = _hashes(was), _hashes(now)
     same = {key for key, value in hashes[0].items() if value and hashes[1].get(key) == value}
     return changes(_bodies(was, same), _bodies(now, same))
@@ -80,8 +80,8 @@ def nothing_demanded(recorded: Object, live: Object) -> Iterator[Difference]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What else a copy may lack, beyond the lists for every restore. `foreign_owners`: owners
-    outside of its namespace are expected. `demands`: what a live object must not be."""
+    """Further objects that a copy may lack, beyond the lists for every restore. `foreign_owners`:
+    owners outside of its namespace are expected. `demands`: what a live object must not be."""
 
     entries: Sequence[Entry] = ()
     absent: Callable[[Object], str] = nothing_absent
@@ -117,7 +117,7 @@ def with_cluster(
     terms: Terms = AS_RESTORED,
     workers: int = 8,
 ) -> Proof:
-    """Live objects that differ from what was recorded. `namespaces`: recorded to present name;
+    """Live objects that differ from what was recorded. `namespaces`: recorded to current name;
     `only` these recorded namespaces are compared, and nothing cluster-scoped."""
     comparer = _Comparer(snapshot, cluster, namespaces or {}, terms)
     wanted = (each for each in objects(snapshot) if not only or each.address.namespace in only)
@@ -134,7 +134,7 @@ def added(
     namespaces: Mapping[str, str],
     helpers: Collection[str] = (),
 ) -> list[Change]:
-    """Objects of these namespaces (recorded to present name) within the snapshot's own scope
+    """Objects of these namespaces (recorded to current name) within the snapshot's own scope
     that it does not hold. Objects that controllers and the cluster itself create are left out,
     and so are this project's `helpers`, by name."""
     if not snapshot.manifest:
@@ -236,7 +236,7 @@ class _Comparer:
         return (*LIST, *status, *self._terms.entries)
 
     def _resource(self, found: Found, wanted: Object) -> Resource | None:
-        """In the recorded version, if that is served."""
+        """The resource in the recorded version, if that is served."""
         served = self._kinds.get(found.address.resource)
         if not served or wanted["apiVersion"] not in self._versions:
             return served
@@ -272,7 +272,7 @@ class _Comparer:
 
     @cached_property
     def _uids(self) -> frozenset[str]:
-        """Of all recorded objects; only read where an owner is missing."""
+        """The uids of all recorded objects; only read if an owner is missing."""
         return frozenset(line.uid for line in self._snapshot.contents)
 
 

@@ -52,7 +52,7 @@ class Difference:
 
 @dataclass(slots=True)
 class Comparison:
-    """Of two objects: what differs, and which entries excused what differs as well."""
+    """The differences of two objects, and the entries that allowed further differences."""
 
     differences: list[Difference]
     used: Counter[Entry]
@@ -72,7 +72,7 @@ def compared(was: Object, now: Object, entries: Sequence[Entry] = COMPARED_ANYWH
 def differences(
     was: Object, now: Object, entries: Sequence[Entry] = COMPARED_ANYWHERE
 ) -> list[Difference]:
-    """What differs, owners by kind and name included."""
+    """The differences, including owners by kind and name."""
     found = compared(was, now, entries).differences
     if owners(was) != owners(now):
         texts = [

@@ -1,4 +1,5 @@
-"""What a drill's copy may differ in from its snapshot: the closed list of the proof. Pure.
+"""The fields in which a drill's copy may differ from its snapshot: the closed list of the proof.
+Pure.
 
 A drill makes its copy harmless (`safety`, `publishing`). This list states the same from the other
 side, with the value that each field must have now. A field of an entry with `must` that the drill

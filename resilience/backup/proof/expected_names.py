@@ -1,4 +1,4 @@
-"""What a recorded object must say once its namespace has another name. Pure.
+"""The expected fields of a recorded object whose namespace has another name. Pure.
 
 Part of the proof: written separately from the restore's own mapping, so that a place which the
 mapping forgets is a difference. Only fields that hold a namespace by definition are listed here.

@@ -26,9 +26,9 @@ ANY = "*"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """`kind` is an identity (`Service`, `Job.batch`) or `*`; `field` a path whose parts are
-    globs. `only` says for which objects it applies, `now` which new value is acceptable. `must`:
-    the live object may have no other value there, whatever was recorded."""
+    """`kind` is an identity (`Service`, `Job.batch`) or `*`; `field` a path whose parts are globs.
+    `only` says for which objects it applies, `now` which new value is acceptable. `must`: the live
+    object must have this value, even if another was recorded."""
 
     kind: str
     field: str
@@ -223,7 +223,7 @@ def _renamed_token_volumes(pod: Object) -> bool:
 
 
 def owners(obj: Object) -> set[tuple[str, str]]:
-    """Of an object: (identity, name)."""
+    """The owners of an object as (identity, name)."""
     return {
         (identity(each), str(each["name"])) for each in obj["metadata"].get("ownerReferences") or ()
     }

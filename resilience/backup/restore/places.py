@@ -62,7 +62,7 @@ def nameless(request: RestoreRequest, snapshot: Snapshot) -> list[Object]:
 
 
 def _require_names(snapshot: Snapshot) -> None:
-    """No cluster ever had such an object: its name is meant as a path."""
+    """No cluster ever had such an object: its name is intended as a path."""
     odd = [line.address.name for line in snapshot.contents if not is_segment(line.address.name)]
     if odd:
         raise RestoreRefused(
@@ -128,8 +128,8 @@ def _some(names: list[str] | tuple[str, ...]) -> str:
 
 
 def require_place(resource: Resource, obj: Object, allowed: frozenset[str]) -> None:
-    """At every write: `RestoreRefused` unless the object goes where `places` decided. A path
-    with a namespace for a kind without one would be created cluster-wide."""
+    """Check a write: `RestoreRefused` unless the object goes to the namespace that `places` chose.
+    A path with a namespace for a kind without one would be created cluster-wide."""
     metadata = obj["metadata"]
     name, namespace = metadata["name"], metadata.get("namespace", "")
     if resource.namespaced != bool(namespace):

@@ -85,7 +85,7 @@ def _shown(amount: Fraction) -> str:
 
 
 def _number(amounts: Mapping[str, Any], name: str) -> Fraction:
-    """0 for what is absent or no quantity."""
+    """The quantity; 0 if it is absent or invalid."""
     try:
         return parse_quantity(amounts.get(name, 0))
     except ValueError:

@@ -231,8 +231,8 @@ class _Restore:
                 continue
 
     def _ask_again(self) -> None:
-        """What could not be checked before its namespace or its kind existed. When one of these
-        is refused, the namespaces that were just created are deleted again."""
+        """Check the objects whose namespace or kind did not exist before. When one of these is
+        refused, the namespaces that were just created are deleted again."""
         if not self._unasked:
             return
         written, self._report.items = self._report.items, []
@@ -254,7 +254,7 @@ class _Restore:
         return self._writer.write(resource, obj, existing, hooks=None if claim else _HOOK_PATIENCE)
 
     def _write_again(self) -> None:
-        """What a webhook without a server kept out, now that the rest is there."""
+        """Write the objects that a webhook without a server rejected, now that the others exist."""
         settled, late = list[Item](), list[Item]()
         for item in self._report.items:
             away = item.outcome is Outcome.FAILED and WEBHOOK in item.reason
@@ -474,8 +474,8 @@ class _Restore:
         self._note(kind, obj, written, rewrites)
 
     def _answered(self, kind: str, obj: Object, written: Written) -> Written:
-        """A refusal because of something that this restore creates first is no answer yet. What
-        the API server accepts and can never work is an answer of its own."""
+        """A refusal because of an object that this restore creates first does not count yet. An
+        object that the API server accepts but that can never work gets its own outcome."""
         coming = written.outcome in (Outcome.WOULD_CREATE, Outcome.UNASKED)
         if coming or self._is_to_fill(obj):
             asked = obj if coming else self._needs.live(obj)
@@ -503,7 +503,7 @@ class _Restore:
         else:
             what = f"{what}, so its Pods are refused"
         note = f"{obj['kind']} {metadata['name']}: {what}"
-        if note not in self._report.notes:  # what is asked twice is told once
+        if note not in self._report.notes:  # report each note once
             self._report.notes.append(note)
         return written
 

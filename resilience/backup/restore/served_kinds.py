@@ -66,7 +66,7 @@ class Kinds:
         return Missing(Outcome.REJECTED, self._gone(kind, str(obj["apiVersion"])))
 
     def _gone(self, kind: str, api_version: str) -> str:
-        """What the target serves instead, if anything."""
+        """The kind that the target serves instead, if any."""
         plural = kind.partition(".")[0]
         there = [
             f"{each.group}/{version}" if each.group else version

@@ -1,4 +1,4 @@
-"""What the library requires of a store.
+"""The interface that the library requires of a store.
 
 Writes are create-only: an existing key is never replaced (`Exists`). An upload becomes visible as a
 whole at `commit` or not at all. Reads may name a version. Keys are relative to the store's prefix.
@@ -59,7 +59,7 @@ class Store(Protocol):
 
     @property
     def url(self) -> str:
-        """As the user wrote it; holds no credentials."""
+        """The URL as the user wrote it; contains no credentials."""
 
     @property
     def overwrites_accepted(self) -> bool:

@@ -34,7 +34,7 @@ _DEFAULT_ROLE = "kubernetes.io/bootstrapping"
 
 @dataclass(slots=True)
 class Collected:
-    """What was found on the way. `needed` are references of included objects; `claims` are
+    """Everything that was found. `needed` are references of included objects; `claims` are
     (namespace, name, volume)."""
 
     namespaces: list[str] = field(default_factory=list)
@@ -91,7 +91,8 @@ class _Walk:
         ]
 
     def _namespaces(self) -> list[Object]:
-        """The Namespace objects. Without permission to list them they can still be named."""
+        """The Namespace objects. Without permission to list them, they can still be given by
+        name."""
         try:
             listed = list(self._cluster.list(NAMESPACES, labels=self._scope.namespace_labels))
             by_name = {each["metadata"]["name"]: each for each in listed}

@@ -1,4 +1,4 @@
-"""One kind, listed to the end whatever happens in between, or a value that says why not.
+"""One kind, listed to the end despite errors in between, or a value that says why not.
 
 A list that breaks off (an expired continuation, throttling, a server error, a lost connection) is
 started again and items that were already passed on are skipped: the server lists in the order of

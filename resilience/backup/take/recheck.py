@@ -1,4 +1,4 @@
-"""What changed while the snapshot was being taken.
+"""Changes while the snapshot was being taken.
 
 Each kind is listed a second time and compared, by resourceVersion and in lockstep, with the
 recorded lines: memory stays one page. A cluster whose version has not moved since the first list is

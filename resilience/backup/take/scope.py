@@ -1,4 +1,4 @@
-"""What a snapshot takes: namespaces, kinds and labels, by names, globs and selectors. Pure."""
+"""The scope of a snapshot: namespaces, kinds and labels, by names, globs and selectors. Pure."""
 
 from __future__ import annotations
 

@@ -322,7 +322,7 @@ def _without_data(found: Collected, volumes: Sequence[VolumeRecord]) -> tuple[st
 
 
 def volume_warnings(volumes: Sequence[VolumeRecord]) -> list[str]:
-    """What the data of volumes does not include."""
+    """Warnings about data that the recorded volumes lack."""
     return [
         f"volume {each.namespace}/{each.claim}: {warning}"
         for each in volumes

@@ -1,4 +1,4 @@
-"""The location of a cluster and how to authenticate: one small value, whatever it was read from.
+"""The location of a cluster and how to authenticate: one small value, regardless of its source.
 
 `plain` reads a kubeconfig whose context uses only a token and a CA, such as every sandbox's, with
 PyYAML alone. Everything else (exec plugins, auth providers, client certificates, several merged

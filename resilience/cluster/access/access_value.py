@@ -33,7 +33,7 @@ class Access:
 
     `ca_data` is PEM text and takes precedence over `ca_file`; both empty: the system's authorities.
     `certificate` is (certificate file, key file). `namespace` is the context's own default. `ended`
-    says why the cluster is gone for good, "" while it is not.
+    says why the cluster has ended permanently, "" while it has not.
     """
 
     context: str

@@ -1,7 +1,7 @@
 """The seam to machines: what actions may ask of the driver that a target names.
 
 A driver acts outside of Kubernetes, so it proves two things itself: before the order, that the
-machine is the one behind the node; after it, from the machine's own API, what became of it.
+machine is the one behind the node; after it, from the machine's own API, the result.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Order = Literal["down", "up", "reboot"]
 
 
 class Power(Enum):
-    """What the machine's own API says. BETWEEN: it is changing, or nobody can tell."""
+    """The power state by the machine's own API. BETWEEN: it is changing, or unknown."""
 
     ON = "on"
     OFF = "off"
@@ -31,7 +31,7 @@ class NotNow(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeIdentity:
-    """What a Node object says of its machine.
+    """The identifiers of its machine in a Node object.
 
     `provider_id` is spec.providerID; `system_uuid` and `machine_id` are those of
     status.nodeInfo; `addresses` are the InternalIPs. Each may be empty.
@@ -60,7 +60,7 @@ class NodeIdentity:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> NodeIdentity:
-        """What `as_json` wrote; unknown keys are ignored, missing ones are empty."""
+        """Read the output of `as_json`; unknown keys are ignored, missing ones are empty."""
         texts = {key: str(data.get(key) or "")
                  for key in ("name", "provider_id", "system_uuid", "machine_id")}  # fmt: skip
         addresses = data.get("addresses")
@@ -88,14 +88,15 @@ class MachineDriver(Protocol):
 
     @property
     def title(self) -> str:
-        """For messages: `ec2 in eu-central-1`."""
+        """The name for messages, such as `ec2 in eu-central-1`."""
 
     def rehearse(self, order: Order, node: NodeIdentity, seconds: float) -> str:
-        """Whether the order would be accepted; the machine in words. Changes nothing."""
+        """Check that the order would be accepted; returns a description of the machine. Changes
+        nothing."""
 
     def send(self, order: Order, node: NodeIdentity, seconds: float) -> str:
-        """Begin it; the machine in words. Sending an order twice does no harm. NotNow when it has
-        to be sent again later."""
+        """Begin it; returns a description of the machine. Sending an order twice does no harm.
+        NotNow when it has to be sent again later."""
 
     def power(self, node: NodeIdentity, seconds: float) -> Power | None:
         """The machine's state now; None for a driver that cannot know."""

@@ -37,15 +37,15 @@ class Machines(Protocol):
     def up(
         self, via: Sender, node: str, seconds: float, known: Mapping[str, Any] | None = None
     ) -> None:
-        """Start it, or its kubelet; does nothing where both run. `known` is what the journal holds
-        of its machine, for a node whose object is gone."""
+        """Start the machine, or its kubelet; does nothing if both run. `known` is the journal's
+        record of its machine, for a node whose object is gone."""
 
     def silence(self, via: Sender, node: str, seconds: float) -> None:
         """Stop only its kubelet."""
 
     def rehearse(self, via: Sender, order: Order, node: str) -> str:
-        """Whether the order would be taken; the machine in words, "" where nobody can know.
-        Changes nothing."""
+        """Check that the order would be accepted; returns a description of the machine, "" if that
+        cannot be known. Changes nothing."""
 
     def reboot(
         self,

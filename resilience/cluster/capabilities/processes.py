@@ -25,7 +25,7 @@ class Processes(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SandboxProcesses:
-    """By the sandbox's own fault."""
+    """Ends processes by the sandbox's own fault."""
 
     def end(self, via: Sender, pod: Object, container: str) -> None:
         body = {

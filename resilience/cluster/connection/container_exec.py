@@ -31,7 +31,7 @@ STEP = 0.25
 
 
 class Line(Protocol):
-    """What opens a stream to an API server."""
+    """Opens a stream to an API server."""
 
     def websocket(self, path: str, protocols: Sequence[str]) -> WebSocket: ...
 

@@ -1,9 +1,8 @@
 """Waits for an unreachable API server, as far as that is safe.
 
-A request that was never sent is sent again, whatever it is. One whose answer was lost, or that met
-a server in trouble, is repeated only where that does no harm: reads, and writes whose caller
-declares them repeatable (locks and undos, which look first). All other errors reach the caller at
-once.
+A request that was never sent is sent again in any case. One whose answer was lost, or that met a
+server in trouble, is repeated only where that does no harm: reads, and writes whose caller declares
+them repeatable (locks and undos, which look first). All other errors reach the caller at once.
 """
 
 from __future__ import annotations
@@ -62,7 +61,7 @@ def may_repeat(request: Request, error: ClusterError, *, writes: bool) -> bool:
 def patient(
     clock: Clock, within: float, tell: Callable[[str], None], *, writes: bool = False
 ) -> Middleware:
-    """For `HttpCluster.through`: wait up to `within` seconds for the API server. `writes`:
+    """Wait up to `within` seconds for the API server; used with `HttpCluster.through`. `writes`:
     writes whose answer was lost may be repeated as well."""
 
     def send_patiently(request: Request, send: Send) -> Object:

@@ -196,7 +196,7 @@ class _Reader(io.RawIOBase):
         return self
 
     def left_over(self) -> bytes:
-        """What came after the headers."""
+        """The bytes that came after the headers."""
         return self._ahead
 
 

@@ -215,7 +215,7 @@ class Wire:
         )
 
     def _stranger(self, status: Mapping[str, Any]) -> str:
-        """A bare "Unauthorized" gives nobody a next step."""
+        """The error message; a bare "Unauthorized" does not say what to do next."""
         name = self.access.context
         return (
             f"{status.get('message') or 'Unauthorized'}: {self.access.server} does not take the"

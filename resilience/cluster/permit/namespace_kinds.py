@@ -22,7 +22,7 @@ DATA = (CONFIGMAPS, SECRETS, CLAIMS)
 
 
 def rights(namespace: str) -> list[Right]:
-    """To see all of them."""
+    """Permissions to see all of them."""
     return [
         Right(verb="list", group=each.group, resource=each.plural, namespace=namespace)
         for each in (*WORKLOADS, *DATA)

@@ -1,7 +1,7 @@
 """The namespaces that a selector means, now: those with such labels that are not being deleted.
 
-System namespaces are never meant by a selector, whatever labels they have: naming them in a target
-is the only way to act there.
+A selector never selects system namespaces, regardless of their labels: naming them in a target is
+the only way to act there.
 """
 
 from __future__ import annotations

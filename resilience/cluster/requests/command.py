@@ -23,7 +23,7 @@ class Command:
     timeout: float = 60.0
 
     def __str__(self) -> str:
-        """As error messages name it."""
+        """The name for error messages."""
         return f"EXEC {self.namespace}/{self.pod} {' '.join(self.words)[:80]}"
 
 

@@ -29,7 +29,7 @@ class Request:
     timeout: float = 30.0
 
     def __str__(self) -> str:
-        """As error messages name it."""
+        """The name for error messages."""
         return f"{self.method} {self.path}"
 
 

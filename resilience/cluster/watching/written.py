@@ -1,10 +1,10 @@
-"""What this process wrote, and which of it a view has not shown yet. Pure: no I/O, no threads.
+"""The writes of this process, and which of them a view has not shown yet. Pure: no I/O, no threads.
 
 The API server answers a write at once, while a watch shows it later. A view that is read in between
-would describe the cluster as it was before the write. Each answer says what a view has to show
-first: the object's resourceVersion, or, if the answer is only a Status (a deletion, an eviction),
-that the object with that name is gone or terminating. A write whose answer was lost, and one whose
-version is not a number, is only shown by a list that began after it.
+would show the cluster as it was before the write. Each answer says what a view has to show first:
+the object's resourceVersion, or, if the answer is only a Status (a deletion, an eviction), that the
+object with that name is gone or terminating. A write whose answer was lost, and one whose version
+is not a number, is only shown by a list that began after it.
 """
 
 from __future__ import annotations

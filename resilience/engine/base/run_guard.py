@@ -37,7 +37,7 @@ class RunGuard:
         return cluster
 
     def may_undo(self) -> bool:
-        """Called before the undo; False if another run holds the lock for good."""
+        """Called before the undo; False if another run holds the lock and does not release it."""
         return True
 
     def undone_elsewhere(self) -> bool:

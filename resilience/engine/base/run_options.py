@@ -40,8 +40,8 @@ class Options:
     with this process. `guard` holds the run's restrictions. `recovery` is the command that undoes
     what is left. `stream` gives each step its randomness (a replay repeats choices). `observe`
     receives each probe once it runs, to show progress. `struck_before` reads from earlier reports
-    when whom was struck. `lookout`: keep testing whether the API
-    server answers, so that no check is answered from the past.
+    which Pod was struck when. `lookout`: keep testing whether the API server answers, so that no
+    check is answered from the past.
     """
 
     seed: int | None = None

@@ -1,1 +1,1 @@
-"""What a run saw: victims, their owners, watch events, and the verdict that follows."""
+"""Observations of a run: victims, their owners, watch events, and the verdict that follows."""

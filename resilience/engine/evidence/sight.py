@@ -4,7 +4,7 @@ A silent watch looks like a cluster in which nothing happens. So as long as a ru
 `EVERY` seconds it is tested whether the API server answers and the run's watches are open. A span
 of more than `GAP` seconds between two good answers was not seen: an event received then, or right
 after, may have happened at any moment of it. After `BLIND` seconds without a good answer no check
-is evaluated: it would be answered from the past.
+is evaluated: its result would be out of date.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Sight(Protocol):
 
 
 class Clear:
-    """For a cluster that always answers: in memory."""
+    """For a cluster that always answers, such as one in memory."""
 
     def gaps(self) -> Sequence[Gap]:
         """None."""

@@ -1,4 +1,4 @@
-"""What was harmed, when, and whether the harm is over. Pure, given a lookup of Pods."""
+"""What was disrupted, when, and whether the disruption is over. Pure, given a lookup of Pods."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ class Affected:
 
 
 def is_over(victim: Struck, pod: Object | None) -> bool:
-    """Whether it can do no more harm: a terminating Pod still can."""
+    """Whether it can no longer disrupt the service: a terminating Pod still can."""
     return victim.fate is not Fate.GONE or pod is None
 
 
 def unfinished(victims: Sequence[Struck], lookup: Lookup) -> list[Struck]:
-    """Victims that may still do harm."""
+    """Victims that may still disrupt the service."""
     return [victim for victim in victims if not is_over(victim, lookup(victim.uid))]

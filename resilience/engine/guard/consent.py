@@ -85,7 +85,8 @@ def consent(
     nodes: bool = False,
     cluster_scoped: Iterable[str] = (),
 ) -> Consent:
-    """For commands that know what they touch. Refused with what would allow it."""
+    """Consent for commands that know in advance what they change. Refused with what would allow
+    it."""
     reach = Reach(namespaces=frozenset(namespaces), nodes=nodes,
                   cluster_scoped=frozenset(cluster_scoped))  # fmt: skip
     return consent_to(cluster, targets, reach)

@@ -1,4 +1,4 @@
-"""The identity of a cluster, whatever its context is called: the uid of its namespace
+"""The identity of a cluster, independent of the context's name: the uid of its namespace
 kube-system."""
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ _IN = "namespace-"
 
 
 def names(reach: Reach) -> tuple[str, ...]:
-    """Names of the Leases for what a run touches, in the order in which they are taken."""
+    """Names of the Leases that cover a run, in the order in which they are taken."""
     found = {f"{_IN}{name}" for name in reach.namespaces}
     found |= {NODES} if reach.nodes else set()
     found |= {OUTSIDE} if reach.cluster_scoped else set()

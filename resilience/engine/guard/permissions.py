@@ -63,8 +63,8 @@ def of_step(step: Step, namespace: str, directory: Path) -> Sequence[Right]:
 
 
 def of_pause(rights: Iterable[Right]) -> Sequence[Right]:
-    """To see whether a namespace in which a step acts is paused: all of them, where the Pods of a
-    node may be anyone's."""
+    """Permissions to see whether a namespace in which a step acts is paused; for all namespaces if
+    a step acts on a node, whose Pods may be in any."""
     names = {
         right.namespace
         for right in rights
@@ -84,7 +84,7 @@ def of_every_run(namespace: str, journal: str = "") -> Sequence[Right]:
         Right(verb="get", group="", resource="namespaces", namespace=namespace, name=namespace),
         Right(verb="list", group="", resource=PODS.plural, namespace=namespace),
         Right(verb="watch", group="", resource=PODS.plural, namespace=namespace),
-        # From a Pod that was harmed to the workload that people know.
+        # From a victim to the workload, whose name people know.
         Right(verb="get", group=REPLICASETS.group, resource=REPLICASETS.plural,
               namespace=namespace),
         Right(verb="list", group="", resource="events", namespace=namespace, optional=True),
@@ -92,7 +92,7 @@ def of_every_run(namespace: str, journal: str = "") -> Sequence[Right]:
         # The report shows how many Pods each budget let go.
         *(Right(verb=verb, group=BUDGETS.group, resource=BUDGETS.plural, namespace=namespace,
                 optional=True) for verb in ("list", "watch")),
-        # What begins and ends there, for others to see.
+        # Events that show others when a run begins and ends there.
         Right(verb="create", group="", resource="events", namespace=namespace, optional=True),
     ]  # fmt: skip
     return [*wanted, *(of_journal(journal) if journal else ())]

@@ -17,7 +17,7 @@ from resilience.model.verb import Right
 
 
 def of_plan(plan: Plan) -> Sequence[Right]:
-    """To take a snapshot by a plan."""
+    """Permissions to take a snapshot by a plan."""
     looks_inside = bool(plan.volumes or plan.dumps or plan.hooks or plan.sentinel)
     return of_snapshot(plan.namespaces, inside=looks_inside, volumes=plan.volumes)
 

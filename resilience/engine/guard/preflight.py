@@ -45,7 +45,7 @@ def ask(cluster: Cluster, scenario: Scenario, namespace: str, journal: str) -> N
 
 def _admitted(cluster: Cluster, pod: Object, step: Step) -> None:
     """Refused if the API server does not admit a helper Pod: by its PodSecurity, a quota, a limit
-    range, a webhook. A namespace that the run itself creates cannot be asked yet."""
+    range, a webhook. A namespace that the run itself creates cannot be checked yet."""
     where = objects.namespace(pod)
     try:
         cluster.create(PODS, pod, where, dry_run=True)
@@ -54,7 +54,7 @@ def _admitted(cluster: Cluster, pod: Object, step: Step) -> None:
             f"`{step.title}` needs a helper Pod in namespace {where}, which does not admit it: "
             f"{error.message}{_privileged(pod)}"
         ) from error
-    except ApiError:  # a webhook without dry runs, for instance: then nobody can say
+    except ApiError:  # for instance a webhook without dry runs: then the answer is unknown
         return
 
 
@@ -73,7 +73,7 @@ def placed_in(cluster: Cluster, needs: Sequence[Need]) -> Sequence[Need]:
     texts = {need.right.selected for need in needs} - {""}
     try:
         names = {text: _names(cluster, text) for text in texts}
-    except Forbidden:  # to list namespaces is one of the permissions that are asked for below
+    except Forbidden:  # listing namespaces is one of the permissions that are checked below
         names = {}
     found = [
         (right, why) for need in needs for right in _each(need.right, names) for why in need.why
@@ -99,7 +99,7 @@ def require(cluster: Cluster, needs: Sequence[Need]) -> None:
 
 
 def missing(cluster: Cluster, needs: Sequence[Need]) -> list[Need]:
-    """Those that are not allowed; optional ones are not checked."""
+    """The permissions that are missing; optional ones are not checked."""
     asked = [need for need in needs if not need.right.optional]
     try:
         with ThreadPoolExecutor(AT_ONCE) as pool:

@@ -29,7 +29,7 @@ class Subject:
 
     @classmethod
     def of(cls, username: str) -> Subject:
-        """From the API server's name for this identity."""
+        """The subject, from the API server's name for this identity."""
         parts = username.split(":")
         if parts[:2] == ["system", "serviceaccount"] and len(parts) == 4:
             return cls("ServiceAccount", parts[3], parts[2])

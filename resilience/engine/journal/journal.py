@@ -61,7 +61,7 @@ class Undo:
 
 
 class NotRecorded(ActionFailed):
-    """The local journal cannot be written. What it would have undone was not begun."""
+    """The local journal cannot be written. The change that the record was for was not begun."""
 
     def __init__(self, where: str, error: OSError) -> None:
         self.what = f"the journal {where} cannot be written: {error.strerror or error}"

@@ -121,7 +121,7 @@ def reopened(path: Path, *, forget: bool = False) -> Iterator[tuple[Story, Journ
         yield story, journal
     finally:
         if story.broken and not forget:
-            sink.close(finished=False)  # nobody knows what it said from there on
+            sink.close(finished=False)  # the rest of it is unknown
         else:
             journal.close()
 

@@ -21,7 +21,7 @@ _RUN = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 
 
 class BadLine(ValueError):
-    """What is wrong with a line, in words."""
+    """The defect of a line, as text."""
 
 
 def _text(value: Any) -> str:
@@ -80,7 +80,7 @@ TYPED: Mapping[str, Wanted] = {
 
 
 def parsed(text: str | bytes) -> Any:
-    """The JSON of one line, of whatever form; text that is not JSON stays text."""
+    """The JSON of one line, of any form; text that is not JSON stays text."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

@@ -30,9 +30,9 @@ def by_file(directory: Path, run: str) -> Callable[[Undo], bool]:
 
 
 def corrected(story: Story, directory: Path, run: str) -> Story:
-    """What the cluster says of a run, with what its whole file on this machine says instead: who
-    may add lines in the cluster could say that a change is undone, or name other locks. To undo
-    something twice does no harm; what was kept for a person to decide stays kept."""
+    """The cluster's journal of a run, corrected by the complete file on this machine: anyone who
+    may add lines in the cluster could claim that a change is undone, or name other locks. Undoing
+    something twice is harmless; changes that were kept for a person to decide stay kept."""
     own = _own(directory, run)
     if own.broken or not own.begin:
         return story
@@ -49,7 +49,7 @@ def _own(directory: Path, run: str) -> Story:
 
 
 def refused(undo: Undo, locks: Sequence[str], trusted: bool) -> str:
-    """Why it must not be carried out, whatever it contains; "" if it may."""
+    """Why it must not be carried out, regardless of its content; "" if it may."""
     if not trusted and not PLACES & set(undo.data):
         return str(NotTrusted("its record does not say where it acts"))
     return _outside(undo, locks)

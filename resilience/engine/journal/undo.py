@@ -56,7 +56,7 @@ class Putback:
     """uids of objects that someone else changed since."""
 
     def all(self) -> list[str]:
-        """Undo everything pending; returns what could not be undone, in words. What is in use by
+        """Undo everything pending; returns what could not be undone, as text. What is in use by
         what a later undo removes is waited for at the end: a claim that a manifest names after the
         Pods that mount it."""
         left: list[str] = []

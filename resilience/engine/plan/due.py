@@ -1,4 +1,4 @@
-"""Whether a scenario has anything to do today, asked before anything is touched."""
+"""Whether a scenario has anything to do today, decided before anything is touched."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from resilience.model.scenario import Scenario
 
 
 def why_not(scenario: Scenario, cluster: Cluster, options: Options) -> str:
-    """Which of its actions is not due, and why; "" when all are. Without a seed there is no coin
-    that a run would toss as well, so everything is due."""
+    """Which of its actions is not due, and why; "" when all are. Without a seed the draw of a run
+    cannot be predicted, so everything is due."""
     seed = scenario.seed if options.seed is None else options.seed
     if seed is None:
         return ""

@@ -126,8 +126,8 @@ def _keys(context: CheckContext) -> Any:
 def _judged(
     judge: Callable[[Plan, CheckContext], Sequence[Finding]],
 ) -> Callable[[Judgement, CheckContext], str]:
-    """A check made of findings: all are kept, a failed one fails it for good; an unmeasured one
-    is left to the verdict. A missing or wrong key or URL says nothing about the backup, so the
+    """A check made of findings: all are kept; a failed one fails it without a retry, an unmeasured
+    one is left to the verdict. A missing or wrong key or URL says nothing about the backup, so the
     run is refused."""
 
     def run(parameters: Judgement, context: CheckContext) -> str:
@@ -292,7 +292,8 @@ class _Elsewhere:
         self.deadline = self.asked_since + step.within.seconds
 
     def will_undo(self, data: Mapping[str, Any], text: str) -> str:
-        """In the journal under the nested step's verb: the drill around it could not undo it."""
+        """Recorded in the journal under the nested step's verb, because the drill around it could
+        not undo it."""
         identity: str = self._context.will_undo_by(self.step.verb, data, text)
         return identity
 

@@ -1,4 +1,4 @@
-"""What people do with a plan, each with permissions of its own: back up, prove, drill.
+"""The uses of a plan, each with permissions of its own: back up, prove, drill.
 
 `proof` is `fresh` and `intact`, which read the store. `backup` is `resilience backup run` and
 `create`: no scenario, so its permissions are listed here.

@@ -8,7 +8,7 @@
 
 Every verb of the catalogue is a method; a call takes the keys of the step. An action that cannot do
 what it should raises StepFailed, a check that does not hold NotHeld (an AssertionError). When the
-test is over, whatever happened in it, all changes are undone, newest first.
+test is over, all changes are undone in any case, newest first.
 """
 
 from __future__ import annotations
@@ -88,7 +88,8 @@ class Resilience:
             raise forgotten
 
     def ended(self, error: BaseException) -> None:
-        """An exception of the test decides its outcome; without one it has passed."""
+        """Record the exception that the test raised, which decides the outcome; if this is never
+        called, the test has passed."""
         self._run.trouble = how_it_ended.trouble(error)
 
     def record(self) -> RunRecord:
@@ -112,7 +113,7 @@ class Resilience:
 
     @property
     def victims(self) -> Sequence[Struck]:
-        """Pods harmed so far."""
+        """Pods disrupted so far."""
         return tuple(self._state.victims)
 
     @property
@@ -197,7 +198,7 @@ class Resilience:
 
 
 def _both(first: Window | None, second: Window) -> Window:
-    """From the first block that was measured to the end of the last."""
+    """The span from the first measured block to the end of the last."""
     return second if first is None else replace(second, since=min(first.since, second.since))
 
 
@@ -213,7 +214,8 @@ class Probes:
             raise UnknownVerb(f"there is no probe `{name}`; there are: {self._names()}")
 
         def call(*values: Any, settle: str = str(DEFAULT_SETTLE), **keys: Any) -> Any:
-            # What is no number is a promise by itself: a budget falls short, or it does not.
+            # A result without a number is an objective by itself: a budget falls short, or it does
+            # not.
             promised = "objective" in keys or not verb.measures
             step = self._owner.step(verb, *_url(values, keys))
             if not promised:

@@ -1,9 +1,9 @@
-"""What a test in Python may raise, and the outcome of each.
+"""Exceptions that a test in Python may raise, and the outcome of each.
 
-The test decides: it may expect a step to fail, or an objective to be missed, and pass. What it
-raises in the end is its outcome. Exceptions of this package know their cause; any other exception
-counts as a failed service, as an assertion does: nothing else is known about the test's own
-requests.
+The test decides: it may expect a step to fail, or an objective to be missed, and pass. The
+exception with which it ends decides its outcome. Exceptions of this package know their cause; any
+other exception counts as a failed service, as an assertion does: nothing else is known about the
+test's own requests.
 """
 
 from __future__ import annotations

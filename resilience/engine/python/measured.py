@@ -1,7 +1,7 @@
-"""What a probe around a block measured, as numbers for assertions.
+"""The results of a probe around a block, as numbers for assertions.
 
-Each number comes from the same judgement as a scenario's objectives and is the worst case of what
-was measured. One that could not be measured (too few requests, a late prober, the block still
+Each number comes from the same judgement as a scenario's objectives and is the worst case of the
+measurement. One that could not be measured (too few requests, a late prober, the block still
 running) raises NotMeasured.
 """
 
@@ -21,7 +21,7 @@ DOUBT = {Kind.AVAILABILITY: 0.01, Kind.OUTAGE: 0.25}
 
 
 class NotMeasured(Exception):
-    """There is no honest number; the text says how to get one."""
+    """There is no reliable number; the text says how to get one."""
 
 
 class Measured:
@@ -73,7 +73,7 @@ class Measured:
         return self.latency(99)
 
     def _worst(self, finding: Finding, bound: Callable[[Finding], float | None]) -> float:
-        """The worst case of what was measured; no number if the bounds are far apart."""
+        """The worst case of the measurement; no number if the bounds are far apart."""
         value = bound(finding)
         if finding.reason is not None or finding.value is None or value is None or _wide(finding):
             raise NotMeasured(f"{finding.name}: {_why(finding)}")

@@ -30,7 +30,7 @@ MOST = 1000
 
 
 class Announcer:
-    """Of one run. `begins` tells once, `ended` only what `begins` has told."""
+    """Of one run. `begins` reports once; `ended` reports only if `begins` has."""
 
     def __init__(self, scenario: Scenario, state: RunState) -> None:
         self._scenario, self._state = scenario, state

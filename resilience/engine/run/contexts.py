@@ -127,7 +127,7 @@ class StepContext:
         return self.will_undo_by(self.step.verb, data, text)
 
     def will_undo_by(self, verb: Verb, data: Mapping[str, Any], text: str) -> str:
-        """For a nested step of this one: its own verb undoes it."""
+        """Record an undo for a nested step of this one: its own verb undoes it."""
         identity = self._state.journal.record(verb.name, self.step.path, data, text)
         self._state.verbs[verb.name] = verb
         self.note(What.UNDO, f"recorded undo: {text}", {"state": "recorded", "id": identity})
@@ -181,7 +181,7 @@ class StepContext:
         )
 
     def _finished(self, pod: Object) -> None:
-        """A finished Pod serves nobody: its removal harms nothing."""
+        """A finished Pod serves no one: its removal disrupts nothing."""
         title = objects.title(pod)
         self._state.finished.append(title)
         self.note(What.NOTE, f"{title} has already finished: it is removed, and is not a victim")

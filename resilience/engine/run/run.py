@@ -38,7 +38,7 @@ from resilience.model.verdict import Finding, Outcome, Window
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What ended the run outside of any step."""
+    """The error that ended the run outside of any step."""
 
     outcome: Outcome
     text: str

@@ -55,7 +55,7 @@ def run(
 
 
 def carry_out(run: Run) -> RunRecord:
-    """All phases of the run's scenario, the undo, the verdict."""
+    """Runs all phases of the run's scenario, the undo and the verdict."""
     phases = _Phases(run)
     with run.under_way(), phases.guarded():
         phases.act()

@@ -1,4 +1,4 @@
-"""Decides when the harm is over: every victim's uid is gone, and 2 s have passed.
+"""Decides when the disruption is over: every victim's uid is gone, and 2 s have passed.
 
 A terminating Pod still answers, breaks connections and counts in no objective, so the window in
 which objectives are judged stays open until then. A victim that outlives its own grace period plus
@@ -23,15 +23,15 @@ MARGIN = 30.0
 
 
 def begun(state: RunState) -> bool:
-    """Whether a step of `when` harmed or changed anything, or may have."""
+    """Whether a step of `when` disrupted or changed anything, or may have."""
     struck = [each.step for each in state.victims] + [each.step for each in state.affected]
     changed = [undo.path for undo in state.journal.pending()]
     return any(path.startswith(Phase.WHEN.value) for path in (*struck, *changed))
 
 
 def wait_until_over(state: RunState, settled: float, aftermath: float = AFTERMATH) -> float:
-    """Wait until `settled`, and until the harm has been over for `aftermath` seconds; returns the
-    moment at which judging ends."""
+    """Wait until `settled`, and until the disruption has been over for `aftermath` seconds; returns
+    the moment at which judging ends."""
     state.clock.until(lambda: False, settled)
     slow = _dying(state)
     patience = max((objects.grace(pod) for pod in slow), default=0) + MARGIN
@@ -60,7 +60,8 @@ def _waiting(pods: list[Object]) -> str:
 
 
 def _dying(state: RunState) -> list[Object]:
-    """Victims that may still do harm, and Pods that leave a workload that an action changed."""
+    """Victims that may still disrupt the service, and Pods that leave a workload that an action
+    changed."""
     victims = {victim.uid for victim in unfinished(state.victims, state.pod)}
     workloads = {affected.uid for affected in state.affected}
     namespaces = {state.namespace, *(victim.namespace for victim in state.victims)}
@@ -83,7 +84,7 @@ def _dying(state: RunState) -> list[Object]:
 
 def last_gone(state: RunState, until: float = float("inf")) -> float:
     """When the last of the run's Pods disappeared, -inf if none did since the first action. What
-    goes after `until` is no longer harm: the undo removes Pods as well."""
+    goes after `until` no longer counts: the undo removes Pods as well."""
     since = state.struck_at if state.struck_at is not None else float("inf")
     uids = {victim.uid for victim in state.victims}
     workloads = {affected.uid for affected in state.affected}

@@ -28,8 +28,8 @@ def begin(state: RunState, title: str) -> None:
 
 
 def put_back(state: RunState, clock: EngineClock) -> list[str]:
-    """Undo everything, newest first; returns what is left, in words. The run's own abort does
-    not end waits of `clock`; three presses of Ctrl-C do."""
+    """Undo everything, newest first; returns what is left, as text. The run's own abort does not
+    end waits of `clock`; three presses of Ctrl-C do."""
     if state.cluster.ended():
         return _gone(state)
     if not _may_undo(state):
@@ -78,7 +78,7 @@ def _undone(state: RunState) -> list[str]:
 
 
 def _unrecorded(state: RunState) -> list[str]:
-    """A journal without some lines: had this run died, nobody would have known what to undo."""
+    """A journal without some lines: had this run died, its changes could not have been undone."""
     trouble = state.journal.trouble
     return [f"{trouble}; undos are not recorded there"] if trouble else []
 

@@ -37,7 +37,7 @@ class Spans:
 
     @classmethod
     def of(cls, state: RunState, whole: Window, calm: float | None) -> Spans:
-        """As the run knows them at its end."""
+        """The windows as the run knows them at its end."""
         records = [done.record for done in state.done if done.record.phase == Phase.WHEN.value]
         gone = settle.last_gone(state, whole.until)
         return cls(whole=whole, calm=calm, gone=gone, records=records)

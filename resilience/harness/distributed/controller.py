@@ -33,7 +33,7 @@ def take_over(config: pytest.Config, found: Mapping[str, Scenario]) -> None:
 
 
 def _groups(ours: Session, found: Mapping[str, Scenario]) -> dict[str, str]:
-    """On sandboxes of their own only the scenarios of a plan depend on each other: by the store."""
+    """On separate sandboxes only the scenarios of a plan depend on each other, by the store."""
     if ours.wants_sandbox:
         return {item: item.partition("::")[0] for item in found}
     return grouped(dict(_reaches(ours, found)))
@@ -85,7 +85,7 @@ def _forward_signals(config: pytest.Config, distributing: Any) -> None:
 
 
 def _pids(distributing: Any) -> Sequence[int]:
-    """Of workers that have not ended; execnet offers no other way to them."""
+    """The process ids of workers that have not ended; execnet offers no other way to get them."""
     processes = [node.gateway._io.popen for node in distributing._active_nodes]
     return [each.pid for each in processes if each.poll() is None]
 

@@ -1,4 +1,4 @@
-"""What a worker's session has to report, as text for the controller.
+"""The report of a worker's session, as text for the controller.
 
 JSON, made and read by type with cattrs: nothing that arrives can name a class or a function. A
 scenario's steps stay behind, because verbs are code; the controller has read the same files.

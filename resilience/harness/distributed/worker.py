@@ -19,7 +19,7 @@ def attach(config: pytest.Config, report: Any) -> None:
     ours = config.stash[SESSION]
     parcel = _new(ours)
     if parcel:
-        report.resilience_parcel = text(parcel)  # xdist passes on whatever is plain
+        report.resilience_parcel = text(parcel)  # xdist passes on attributes of plain types
 
 
 def _new(ours: Session) -> Parcel:

@@ -27,7 +27,7 @@ def usable(reading: Reading) -> Iterator[Verb]:
 
 
 def verbs_of(phase: Phase | None, reading: Reading) -> str:
-    """The verbs of a phase, in words."""
+    """The verbs of a phase, as text."""
     found = [verb.name for verb in usable(reading) if phase is None or phase in verb.phases]
     return listed(f"`{name}`" for name in found)
 
@@ -143,7 +143,7 @@ def _stranger(
 
 
 def elsewhere(verb: Verb) -> Elsewhere:
-    """For unknown keys inside a verb: where they belong instead."""
+    """The places where unknown keys inside a verb belong instead."""
 
     def told(key: str, reading: Reading) -> str:
         own = reading.record_of(verb.parameters).keys

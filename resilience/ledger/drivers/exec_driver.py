@@ -1,7 +1,7 @@
 """A ledger by commands in a Pod: the store's own client (`redis-cli`, `psql`), over exec.
 
-It reaches what no port does. The command's exit code 0 acknowledges; another one leaves the write
-unknown, because nobody knows how far the command got.
+It reaches what no port does. The command's exit code 0 acknowledges; any other leaves the write
+unknown, because it is unknown how far the command got.
 """
 
 from __future__ import annotations

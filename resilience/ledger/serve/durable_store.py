@@ -64,7 +64,7 @@ class Log:
             for line in file:
                 entry = _parsed(line)
                 if entry is None:
-                    break  # torn by a crash: nobody was told that it is there
+                    break  # torn by a crash: it was never acknowledged
                 self.entries.append(entry)
                 self.ends.append((self.ends[-1] if self.ends else 0) + len(line))
         os.ftruncate(self._file, self.ends[-1] if self.ends else 0)

@@ -58,8 +58,8 @@ class BudgetProbe:
         return self._step.name or self._step.verb.name
 
     def wait_steady(self, deadline: float) -> None:
-        """Return once at least one budget exists and each has enough healthy Pods. Without one
-        that covers a Pod, nothing comes by waiting."""
+        """Return once at least one budget exists and each has enough healthy Pods. If none covers a
+        Pod, waiting does not help."""
         clock = self._context.clock
         if not clock.until(self._covers, min(deadline, self._began + COMING)):
             raise NotMet(self._unsteady())
@@ -111,8 +111,8 @@ class BudgetProbe:
         )
 
     def _living(self) -> list[Object]:
-        """What unfinished Pods have been since the probe began. One that finished before, as Jobs
-        do under `given`, cannot fall short any more."""
+        """The states of unfinished Pods since the probe began. One that finished before, as Jobs do
+        under `given`, cannot fall short any more."""
         before: dict[str, WatchEvent] = {}
         since: list[Object] = []
         for event in self._context.history(PODS):
@@ -169,7 +169,7 @@ class BudgetProbe:
         return ""
 
     def _done(self) -> dict[Key, list[Deed]]:
-        """What the run did to Pods of each budget."""
+        """The run's actions on Pods of each budget."""
         budgets = {_key(event.object): event.object for event in self._events}
         harmed = [(self._versions(victim.uid), Deed(at=victim.struck, text=_title(victim)))
                   for victim in self._context.victims]  # fmt: skip

@@ -1,9 +1,9 @@
 """`disruption_budget`: no disruption budget falls below its desired health by our own doing.
 
 A DELETE, a crash, a taint and a rollout all pass budgets by; only evictions honour them. This probe
-watches the budgets all the time and fails the scenario when fewer Pods were healthy than a budget
-wants because of what the run did, and says which budget, when and by what. What breaks by itself is
-reported and does not fail.
+watches the budgets all the time and fails the scenario when the run's actions left fewer Pods
+healthy than a budget requires, and says which budget, when and by which action. Violations that the
+run did not cause are reported and do not fail.
 """
 
 from __future__ import annotations

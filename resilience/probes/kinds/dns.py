@@ -35,7 +35,7 @@ NAME = re.compile(r"(?=.{1,253}$)[^\s.\x00-\x1f]{1,63}(\.[^\s.\x00-\x1f]{1,63})*
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dns:
-    """What to ask whom, and which answer is good."""
+    """The query, the server, and which answer is good."""
 
     name: str = parameter("The name; one with a final dot is not searched for.", example="checkout")
     type: Literal["A", "AAAA", "SRV", "CNAME", "PTR", "TXT"] = parameter(
@@ -193,7 +193,7 @@ def run(step: Step, context: ProbeContext) -> RunningProbe:
 
 
 def ask(dns: Dns, context: Asking) -> str:
-    """One question, good or NotMet."""
+    """Send one query; NotMet unless the answer is good."""
     from resilience.probes.prober.once import ask_once
 
     return ask_once(configuration(dns), _describe(dns), _launch(dns, context))

@@ -65,7 +65,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kubernetes:
-    """What must hold, and how long it may not."""
+    """The fact that must hold, and for how long it may not."""
 
     endpoints: Endpoints | None = parameter(
         "Ready endpoints of a Service.", default=None, one_of="what"

@@ -1,7 +1,8 @@
 """`ledger`: writes to the service all the time, and proves at the end that none was lost.
 
-Availability says that a service answered; a ledger says that it meant it. Each write is journalled
-before it is sent, and read again after healing; across `snapshot` and `restore` as well.
+Availability shows that a service answered; a ledger shows that it kept what it acknowledged. Each
+write is journalled before it is sent, and read again after healing; across `snapshot` and `restore`
+as well.
 """
 
 from __future__ import annotations

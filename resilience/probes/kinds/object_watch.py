@@ -1,8 +1,8 @@
 """The `kubernetes` probe at work: the run's own watch, read back when it stops.
 
 What held between two events is known, because a watch shows every change; what was so before the
-first event of a window is what the listing showed. A fact that was never seen to hold is no
-starting state: the run does not begin.
+first event of a window is what the listing showed. The run begins only once the fact was seen to
+hold.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SERVICE = "kubernetes.io/service-name"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """What held from a moment on, in words."""
+    """The state from a moment on, as text."""
 
     at: float
     holds: bool

@@ -1,4 +1,5 @@
-"""The `command` probe at work: one command in the next ready Pod, and what its end says."""
+"""The `command` probe at work: one command in the next ready Pod, and the judgement of its
+result."""
 
 from __future__ import annotations
 
@@ -41,7 +42,7 @@ class PodCommands:
         self._turn = count()
 
     def ask(self) -> Reply:
-        """One command. What the API server could not be asked is UNSENT."""
+        """One command. A command that could not be sent to the API server is UNSENT."""
         try:
             pods = self._cluster.list(PODS, self._namespace, labels=str(self._what.pods))
         except Forbidden as error:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Python:
-    """What to call, and how long it may take."""
+    """The function to call, and how long it may take."""
 
     call: str = parameter(
         "The callable, as `module:name`; the module may lie beside the scenario.",
@@ -74,7 +74,7 @@ def found(call: str, beside: Path) -> Any:
 
 
 def opened(called: Any, python: Python) -> Ask:
-    """The callable, ready to be asked; Never where it is none."""
+    """The callable, ready to be called; Never if it is not callable."""
     if not callable(called):
         raise Never(f"{python.call} is a {type(called).__name__}, expected a callable")
 
@@ -108,7 +108,7 @@ def run(step: Step, context: ProbeContext) -> RunningProbe:
 
 
 def ask(python: Python, context: Asking) -> str:
-    """One call, good or NotMet."""
+    """Call it once; NotMet unless the result is good."""
     from resilience.probes.prober.once import ask_once
 
     given = {"timeout": python.timeout.seconds}

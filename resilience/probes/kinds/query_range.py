@@ -1,7 +1,7 @@
 """The `prometheus` probe at work: one range query at the start, to be sure of data, one at the end.
 
-The API is https://prometheus.io/docs/prometheus/latest/querying/api/. Whatever is no such answer,
-HTML of a login page for instance, is not measured, with its first words.
+The API is https://prometheus.io/docs/prometheus/latest/querying/api/. Any other answer, for
+instance the HTML of a login page, is not measured, and its beginning is quoted.
 """
 
 from __future__ import annotations

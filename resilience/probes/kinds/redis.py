@@ -129,7 +129,7 @@ def run(step: Step, context: ProbeContext) -> RunningProbe:
 
 
 def ask(redis: Redis, context: Asking) -> str:
-    """One command, good or NotMet."""
+    """Send one command; NotMet unless the answer is good."""
     from resilience.probes.prober.once import ask_once
 
     where = server(redis, context)

@@ -127,7 +127,7 @@ def run(step: Step, context: ProbeContext) -> RunningProbe:
 
 
 def ask(sql: Sql, context: Asking) -> str:
-    """One query, good or NotMet."""
+    """Send one query; NotMet unless the answer is good."""
     from resilience.probes.prober.once import ask_once
 
     where = server(sql, context)

@@ -27,7 +27,7 @@ _MICRO = 1e6
 
 
 class Never(Exception):
-    """The question can never be asked here (a missing package): the text says why."""
+    """The request can never be sent here (a missing package); the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,8 @@ class Asker:
         self._threads = []
 
     def _pace(self) -> None:
-        """Ask what is due; give up what is too late; end when told to and nothing is under way."""
+        """Send the requests that are due; give up those that are too late; end once stopped and no
+        request is in flight."""
         seq = 0
         while not self._over.is_set() and not (self._limit and seq >= self._limit):
             due = self._start + seq * self._interval
@@ -144,7 +145,7 @@ class Asker:
                 self._fail(question, f"the probe fails with {type(error).__name__}: {error}")
 
     def _fail(self, question: _Question, why: str) -> None:
-        """Nothing can be asked any more."""
+        """No further request can be sent."""
         self.trouble = self.trouble or why
         self._over.set()
         self._end(question, Reply(Answer.UNSENT))
@@ -159,7 +160,7 @@ class Asker:
                 self._idle -= 1
 
     def _give_up(self) -> None:
-        """What has had its time is a timeout, whatever its thread still waits for."""
+        """A request whose time is up is a timeout, even if its thread still waits."""
         now = time.monotonic()
         with self._lock:
             late = [each for each in self._flying.values()

@@ -60,7 +60,7 @@ class Site:
     stands_in: StandIn = NOBODY
 
     def meta(self) -> dict[str, Any]:
-        """Of the Secret; as the Pod's, its labels keep it out of every action's reach."""
+        """Metadata of the Secret; as with the Pod, its labels exclude it from every action."""
         labels = {RUN: self.run, **helper_pods.marks("prober")}
         return {"name": self.name, "namespace": self.namespace, "labels": labels}
 
@@ -95,7 +95,7 @@ class Site:
 
 
 def remove(data: Mapping[str, Any], cluster: Cluster) -> None:
-    """The undo: take both objects away, whatever is left of them."""
+    """The undo: delete both objects, as far as they still exist."""
     for resource in (PODS, SECRETS):
         try:
             cluster.delete(resource, data["name"], data["namespace"])

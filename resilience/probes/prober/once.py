@@ -1,4 +1,4 @@
-"""A probe's question asked once, as a check: the same agent, the same rules for a good answer."""
+"""A probe's request sent once, as a check: the same agent, the same rules for a good answer."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def ask_once(
     launch: Launch,
     doubt: Callable[[], str] = lambda: "",
 ) -> str:
-    """One sentence about a good answer; NotMet with what came instead, and with what `doubt` says
-    of it."""
+    """One sentence about a good answer; else NotMet with the answer that came instead and the text
+    of `doubt`."""
     log = SampleLog()
     agent = launch({**configuration, "rate": 1, "limit": 1}, log, lambda: None)
     agent.wait(configuration["timeout"] + STARTING)

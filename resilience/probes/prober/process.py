@@ -1,7 +1,6 @@
 """One prober process: started, read, stopped. It dies with us, because its stdin closes then.
 
-What it measured goes to a `SampleLog` from a thread that does nothing else. If it ends early,
-`trouble` says why.
+A thread of its own writes the samples to a `SampleLog`. If it ends early, `trouble` says why.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ class AgentProcess:
         self._grace = configuration.get("timeout", 1.0) + STOP_GRACE
         self._changed = changed
         self._stopping = bool(configuration.get("limit"))  # it will stop by itself
-        # -I and -S: nothing of the environment, no site-packages; 10 ms and 4 MB less.
+        # -I and -S: ignore the environment and site-packages; saves 10 ms and 4 MB.
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", str(AGENT)],
             stdin=subprocess.PIPE,
@@ -68,7 +67,7 @@ class AgentProcess:
 
     @property
     def cost(self) -> Mapping[str, Any]:
-        """What the prober used up, once it has ended."""
+        """The prober's resource usage, once it has ended."""
         return self._news.cost
 
     def wait(self, seconds: float) -> bool:

@@ -51,7 +51,7 @@ def library(name: str, extra: str) -> Any:
 
 
 def complaints(parameters: Any) -> Iterator[Complaint]:
-    """What does not fit together."""
+    """Complaints about keys that contradict each other."""
     if not (parameters.service or parameters.host):
         yield Complaint(field="", message="nothing to ask", expected="`service` or `host`")
     if parameters.host and not (isinstance(parameters.port, int) and 0 < parameters.port < 65536):

@@ -35,7 +35,7 @@ Row = tuple[str, str, str, str]
 
 
 def metrics(records: Sequence[RunRecord], before: str = "") -> str:
-    """The file's text; `before` is its present content."""
+    """The file's text; `before` is its current content."""
     rows = [row for record in records if not record.again for row in _rows(record)]
     ran = {scenario for _, scenario, _, _ in rows}
     known = {(name, scenario) for name, scenario, _, _ in rows}

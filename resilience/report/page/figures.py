@@ -1,7 +1,7 @@
 """The numbers of a run, one for each column of the overview, each with a sparkline.
 
-Of several probes, windows or workloads the worst one counts, a missed one before any other: a
-number that looks good never stands for one that does not.
+Of several probes, windows or workloads the worst one is shown, a missed one before any other, so
+that a good number never hides a bad one.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def shown(run: RunJson) -> dict[str, Shown]:
 
 
 def _column(figure: str) -> str:
-    """Latencies of all percentiles share one."""
+    """The column of a figure; latencies of all percentiles share one."""
     return "latency" if figure[:1] == "p" and figure[1:2].isdigit() else figure
 
 
@@ -107,7 +107,7 @@ def text(figure: str, value: float | None) -> str:
 
 
 def _percent(value: float) -> str:
-    """Of the decimal that was written: 0.99 is 99%, although no float is."""
+    """The percentage of the decimal as written: 0.99 is 99%, although no float is exactly that."""
     return percent(Fraction(str(value)))
 
 

@@ -67,7 +67,7 @@ def cluster(run: RunJson) -> str:
 
 
 def pods(run: RunJson) -> list[Lane]:
-    """In the order of their first sight."""
+    """The lanes in the order in which they first appear."""
     found: dict[str, Lane] = {}
     for entry in _of(run, "watch"):
         facts = entry["facts"]

@@ -75,7 +75,7 @@ def about(report: ReportJson) -> list[Line]:
 
 
 def differing(report: ReportJson, run: RunJson) -> list[Line]:
-    """What this run does not share with all others."""
+    """The facts that this run does not share with all others."""
     shared = _shared(report)
     own = {name: value for name, value in run["environment"].items() if name not in shared}
     return list(_lines(own))

@@ -18,8 +18,9 @@ Case = tuple[int, RunJson]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matrix:
-    """`axes` are the names of what varies, `fixed` what does not. `rows` and `columns` are the
-    values of two axes, `cells` the cases by (row, column); all three empty for a table."""
+    """`axes` are the names of the values that vary, `fixed` of those that do not. `rows` and
+    `columns` are the values of two axes, `cells` the cases by (row, column); all three empty for a
+    table."""
 
     title: str
     axes: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Applies `policy_rules` to addresses, from the API server's present state.
+"""Applies `policy_rules` to addresses, from the API server's current state.
 
 Pods and namespaces are followed only while a policy exists: ten thousand Pods cost nothing here as
 long as nothing restricts them. A flag file tells Pods whether they need to ask.
@@ -32,7 +32,7 @@ class Enforcement:
     _following: list[asyncio.Task[None]] = field(default_factory=list)
 
     def policy_changed(self, kind: EventType, obj: Obj, old: Obj | None) -> None:
-        """For the reflector of NetworkPolicies."""
+        """Handler for the reflector of NetworkPolicies."""
         uid = obj["metadata"]["uid"]
         if kind == "DELETED":
             self.policies.pop(uid, None)

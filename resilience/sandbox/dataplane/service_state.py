@@ -23,7 +23,7 @@ class State:
     _slices: dict[str, dict[str, Obj]] = field(default_factory=dict)
 
     def service_changed(self, kind: EventType, obj: Obj, old: Obj | None) -> None:
-        """For the reflector of Services."""
+        """Handler for the reflector of Services."""
         key = key_of(obj)
         if kind == "DELETED":
             self.services.pop(key, None)
@@ -32,7 +32,7 @@ class State:
         self.on_service(key)
 
     def slice_changed(self, kind: EventType, obj: Obj, old: Obj | None) -> None:
-        """For the reflector of EndpointSlices."""
+        """Handler for the reflector of EndpointSlices."""
         if obj.get("addressType", "IPv4") != "IPv4":
             return
         key, uid = service_of(obj), obj["metadata"]["uid"]
@@ -45,7 +45,7 @@ class State:
             self.on_service(key)
 
     def node_changed(self, kind: EventType, obj: Obj, old: Obj | None) -> None:
-        """For the reflector of Nodes."""
+        """Handler for the reflector of Nodes."""
         name = obj["metadata"]["name"]
         addresses = obj.get("status", {}).get("addresses") or []
         address = next((a["address"] for a in addresses if a["type"] == "InternalIP"), None)

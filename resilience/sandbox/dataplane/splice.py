@@ -42,7 +42,7 @@ class Side(asyncio.Protocol):
             other.transport.close()  # after the data that is still to be sent
             return False
         other.transport.write_eof()
-        return True  # stay open for what the other side still sends
+        return True  # stay open for data that the other side still sends
 
     def pause_writing(self) -> None:
         if self.other is not None and self.other.transport is not None:

@@ -69,16 +69,17 @@ class Health:
         self.tell(why)
 
     def release(self) -> None:
-        """What was held is over."""
+        """The condition that was reported is over."""
         self._held = False
 
     def lost_memory(self) -> bool:
-        """Whether the kernel has killed a process, of whomever, since the last question."""
+        """Whether the kernel has killed a process, of any owner, since the last call."""
         before, self._killed = self._killed, killed_by_the_kernel()
         return self._killed > before
 
     def attend(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Hear of what the loop's own servers meet, such as connections that cannot be accepted."""
+        """Be notified of problems of the loop's own servers, such as connections that cannot be
+        accepted."""
 
         def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
             if not self.suffers(context.get("exception")):

@@ -128,7 +128,7 @@ def _directories() -> list[Path]:
 
 
 def _try_lock(directory: Path, *, keep: bool) -> int | None:
-    """A descriptor (already closed unless `keep`) if nobody holds the lock, else None."""
+    """A descriptor (already closed unless `keep`) if no one holds the lock, else None."""
     try:
         lock = os.open(directory / "lock", os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:

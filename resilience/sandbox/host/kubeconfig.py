@@ -77,4 +77,4 @@ def remove(path: Path, token: str) -> None:
         if token in path.read_text():
             path.unlink()
     except (OSError, UnicodeDecodeError):
-        pass  # gone, or replaced by someone else: not to be touched
+        pass  # gone, or replaced by someone else: leave it alone

@@ -103,7 +103,7 @@ def collect_zombies() -> None:
 
 
 def describe_exit(status: int) -> str:
-    """A wait status in words: "exited with code 1", "was killed by SIGKILL"."""
+    """A wait status as text: "exited with code 1", "was killed by SIGKILL"."""
     code = os.waitstatus_to_exitcode(status)
     if code >= 0:
         return f"exited with code {code}"

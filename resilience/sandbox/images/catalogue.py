@@ -1,7 +1,7 @@
 """Which images exist, their default command, and their programs.
 
 Any other name ends in `ErrImagePull`, as a wrong name would on a real cluster, unless the user maps
-it (see `own_images`). Tags are not told apart: every `python:*` is the interpreter that runs the
+it (see `own_images`). Tags are not distinguished: every `python:*` is the interpreter that runs the
 sandbox.
 """
 

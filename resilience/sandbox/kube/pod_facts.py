@@ -41,7 +41,7 @@ def is_terminating(pod: Obj) -> bool:
 
 
 def is_ready(pod: Obj) -> bool:
-    """Whether the Ready condition is True, whatever the phase."""
+    """Whether the Ready condition is True, in any phase."""
     return is_true(pod, "Ready")
 
 

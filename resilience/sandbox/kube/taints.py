@@ -37,6 +37,6 @@ def is_tolerated(tolerations: Iterable[Toleration], taint: Taint) -> bool:
 def untolerated(
     taints: Iterable[Taint], tolerations: Iterable[Toleration], effects: tuple[str, ...]
 ) -> list[Taint]:
-    """Taints of the given effects that nothing covers."""
+    """Taints with one of these effects that no toleration matches."""
     have = tuple(tolerations)
     return [t for t in taints if t["effect"] in effects and not is_tolerated(have, t)]

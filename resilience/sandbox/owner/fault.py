@@ -102,7 +102,7 @@ def _choose(name: str | None) -> home.Record:
 def _ask(
     kubeconfig: Path, method: str, path: str, body: dict[str, Any] | None
 ) -> tuple[int, dict[str, Any]]:
-    import http.client  # here, so that `up` does not wait for what only `fault` needs
+    import http.client  # here, so that `up` does not wait for imports that only `fault` needs
     import ssl
 
     config = json.loads(kubeconfig.read_text())

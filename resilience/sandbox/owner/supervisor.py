@@ -1,4 +1,4 @@
-"""The owner of one sandbox: creates it, waits for what ends it, and leaves nothing behind.
+"""The owner of one sandbox: creates it, waits until it has to end, and leaves nothing behind.
 
 Everything created here is registered for removal at once, in an exit stack, so that all ways out
 (an error while starting, Ctrl-C, SIGTERM, a closed stdin, a dead part) are the same. The owner is a

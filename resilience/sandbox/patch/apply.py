@@ -125,10 +125,10 @@ def _fewer(items: list[Any], tree: _Tree) -> list[Any]:
 
 
 def given_up(before: Fields, now: Fields, others: Iterable[Fields]) -> list[Path]:
-    """Paths that this manager owned, no longer sets, and nobody else owns."""
+    """Paths that this manager owned, no longer sets, and no other manager owns."""
     held = set().union(*others)
     gone = [path for path in before - now if path not in held]
-    # An item is removed only if nobody owns anything inside it.
+    # An item is removed only if no manager owns anything inside it.
     around = {path[:at] for path in held | now for at in range(1, len(path) + 1)}
     return [
         path

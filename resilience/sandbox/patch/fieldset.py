@@ -62,7 +62,8 @@ def value_key(value: Any) -> str:
 
 
 def of(facts: Facts, model: str, obj: Mapping[str, Any], *, containers: bool = False) -> Fields:
-    """Every leaf (and map-list item) that an object specifies, without those that nobody may own.
+    """Every leaf (and map-list item) that an object specifies, without those that no manager may
+    own.
 
     With `containers` also the maps, lists and optional structs that hold them: an update owns those
     it created, an apply only what it specifies.
@@ -71,7 +72,7 @@ def of(facts: Facts, model: str, obj: Mapping[str, Any], *, containers: bool = F
 
 
 def leaves(facts: Facts, model: str, obj: Mapping[str, Any]) -> Leaves:
-    """Every leaf (and map-list item) with its value, including those that nobody may own."""
+    """Every leaf (and map-list item) with its value, including those that no manager may own."""
     found: Leaves = {}
     _struct(facts, model_of(facts, model), obj, (), found)
     return found

@@ -1,4 +1,4 @@
-"""What a Pod demands of a node, read once per kind of Pod.
+"""The requirements of a Pod on a node, read once per kind of Pod.
 
 Pods of one template demand the same; `demand_key` is equal for them, so everything derived from it
 is computed once. Requests follow resourcehelper.PodRequests: the sum of containers and sidecars

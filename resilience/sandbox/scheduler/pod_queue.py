@@ -50,7 +50,7 @@ class Backlog:
             heapq.heappush(self._heap, (-priority, self._next, key))
 
     def discard(self, key: Key) -> None:
-        """The Pod is placed or gone."""
+        """Remove a Pod that is placed or gone."""
         self._pods.pop(key, None)
         self._order.pop(key, None)
         self._refused.pop(key, None)

@@ -19,7 +19,7 @@ def histogram(counts: Mapping[str, int]) -> str:
 
 
 def unschedulable(nodes: int, reasons: Mapping[str, int], hopeless: int) -> str:
-    """The whole message; `hopeless` of the nodes would not profit from preemption."""
+    """The whole message; `hopeless` is the number of nodes on which preemption would not help."""
     if not nodes:
         return NO_NODES
     head = f"0/{nodes} nodes are available"

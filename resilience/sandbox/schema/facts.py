@@ -59,7 +59,7 @@ MICRO_TIMES = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """One served resource with what discovery says of it; `model` is None for custom resources."""
+    """One served resource with its discovery facts; `model` is None for custom resources."""
 
     resource: Resource
     model: str

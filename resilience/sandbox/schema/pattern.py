@@ -103,7 +103,7 @@ class _Machine:
 
 
 def _kind(char: str) -> str:
-    """All that a place in the text can ask about its neighbours."""
+    """The class of a character, as far as anchors and word boundaries depend on it."""
     if char in ("", "\n"):
         return char
     return "w" if _is_word(char) else "."

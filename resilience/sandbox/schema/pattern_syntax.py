@@ -134,7 +134,7 @@ class _Reader:
         return part
 
     def _count(self) -> tuple[int, int | None]:
-        """How often, -1 if there is no quantifier; None for no upper limit."""
+        """Least and most repetitions: -1 if there is no quantifier, None for no upper limit."""
         for mark, count in (("*", (0, None)), ("+", (1, None)), ("?", (0, 1))):
             if self._take(mark):
                 return count

@@ -4,7 +4,7 @@ A write is one step, its version is higher than any before, and its `Change` rea
 subscriber in commit order, also when a subscriber writes itself. Objects are never changed in place
 (see `api.py`); an object's JSON bytes are made once, on first use. Lists are sorted by namespace
 and name without sorting; `spec.nodeName` and owners' uids are indexed. A bounded ring of changes
-per resource lets watches resume. It knows no rule of Kubernetes: those are the registry's.
+per resource lets watches resume. It implements no rules of Kubernetes; the registry does.
 """
 
 from __future__ import annotations

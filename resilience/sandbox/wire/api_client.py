@@ -77,7 +77,7 @@ class Client:
 
         Much cheaper than one after another on a busy server: a request of each connection has its
         turn in the server's loop, and this is one turn for all of them. They must be safe to
-        repeat: when the connection breaks nobody knows how many were received.
+        repeat: when the connection breaks, it is unknown how many were received.
         """
         return await self._send(requests) if requests else []
 

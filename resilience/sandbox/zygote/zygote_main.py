@@ -88,7 +88,7 @@ class Zygote:
             self._say({"event": "fed"})
 
     def _forked(self, launch: Launch, descriptors: list[int]) -> bool:
-        """Whether the machine let a process start: it has limits, and they are nobody's fault."""
+        """Whether the machine let a process start: reaching its limits is not an error."""
         parent = os.getpid()
         try:
             pid = os.fork()

@@ -25,7 +25,7 @@ def find(inventory: Inventory) -> Iterator[Hit]:
 
 
 def _most(covered: Sequence[Workload], inventory: Inventory) -> int:
-    """The most Pods there can be; 0 where nobody knows."""
+    """The maximum number of Pods; 0 if it is unknown."""
     total = 0
     for workload in covered:
         scaler = inventory.scalers.get((workload.kind, workload.namespace, workload.name))

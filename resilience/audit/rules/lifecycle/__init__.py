@@ -1,1 +1,1 @@
-"""What expires, and what blocks others: certificates, API versions, webhooks."""
+"""Objects that expire, or that block others: certificates, API versions, webhooks."""

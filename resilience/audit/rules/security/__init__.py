@@ -1,1 +1,1 @@
-"""What a compromised or faulty process can reach."""
+"""Rules about the reach of a compromised or faulty process."""

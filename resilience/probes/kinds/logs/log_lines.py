@@ -1,4 +1,5 @@
-"""Lines of one container instance as the kubelet gives them, each once, whatever breaks between.
+"""Lines of one container instance as the kubelet gives them, each once, even if the connection
+breaks.
 
 The kubelet's `sinceTime` counts whole seconds, so a stream that is opened again repeats lines; a
 line is known by its stamp and text. Two equal lines within one stamp count as one. Pure.
@@ -35,7 +36,7 @@ class Lines:
         self._known: set[bytes] = set()
 
     def repeats(self, raw: bytes) -> bool | None:
-        """Whether a line is one of the last known ones; None where it is no line. A stream that
+        """Whether a line is one of the last known ones; None if it is not a line. A stream that
         goes on from `since` begins with one, unless the file it was in has been rotated away."""
         raw = raw[:LONGEST]
         found = _STAMP.match(raw)

@@ -101,7 +101,7 @@ class LogProbe:
         return [self._finding(result, text)]
 
     def record(self) -> ProbeRecord:
-        """No samples: what matched, and how much was read of whom."""
+        """Without samples: the matching lines, and how much was read of each container."""
         read = {str(each): [reader.count, reader.whole] for each, reader in self._readers.items()}
         matches = [[each.at, each.pod, each.text] for each in self._matches.kept()]
         dropped = len(self._matches) - len(matches)

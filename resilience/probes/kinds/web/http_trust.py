@@ -30,7 +30,7 @@ TLS = ("tls.crt", "tls.key")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """What must hold of the server's certificate, beyond that it is valid."""
+    """Requirements on the server's certificate, besides its validity."""
 
     expires_in: Duration = parameter(
         "How long it must still be valid at least, by the prober's clock.", example="14d"
@@ -45,7 +45,7 @@ class ClientCertificate:
 
 
 def complaints(http: Http, *, tls: bool) -> Iterator[Complaint]:
-    """What does not fit together."""
+    """Complaints about keys that contradict each other."""
     for field in ("certificate", "client_certificate"):
         if getattr(http, field) and not tls:
             yield Complaint(field=field, message=f"`{field}` of plain http", expected="https")
@@ -69,7 +69,7 @@ def rights(http: Http, namespace: str) -> Sequence[Right]:
 
 
 def given(http: Http, context: Any, namespace: str) -> Mapping[str, Any]:
-    """What the agent receives of it; NotMet where a credential cannot be had."""
+    """The settings for the agent; NotMet if a credential cannot be read."""
     told: dict[str, Any] = {}
     if http.certificate:
         told["valid_for"] = http.certificate.expires_in.seconds

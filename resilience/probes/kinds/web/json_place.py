@@ -14,7 +14,7 @@ _STEP = re.compile(r"\.?([A-Za-z_$@][\w$@-]*)|\[(\d{1,6})\]")
 
 
 def steps(text: str) -> Sequence[str | int] | None:
-    """Keys and indexes from the top; None where it is no such path."""
+    """Keys and indexes from the top; None if it is not such a path."""
     found: list[str | int] = []
     at = 0
     while at < len(text):

@@ -97,7 +97,7 @@ class Authorizer:
 
 
 def _subject(binding: Obj, user: Identity, namespace: str) -> str:
-    """Which subject of a binding matches this user, in words; "" for none."""
+    """The subject of a binding that matches this user, as text; "" for none."""
     for subject in binding.get("subjects") or ():
         kind, name = subject.get("kind"), subject.get("name", "")
         if kind == "User" and name == user.user:

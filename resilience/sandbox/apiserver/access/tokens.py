@@ -1,8 +1,8 @@
 """ServiceAccount tokens: issued by TokenRequest, recognized by their signature.
 
 Source: k8s.io/api/authentication, pkg/serviceaccount, pkg/registry/core/serviceaccount/storage.
-Tokens are JWTs with the real claims. One for another audience is nobody's here, and a TokenReview
-knows it only for that audience.
+Tokens are JWTs with the real claims. One for another audience authenticates no one here, and a
+TokenReview accepts it only for that audience.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A warning to the client for each image that the sandbox does not have.
 
 A real API server knows nothing of images; here it is known at the first write that a Pod will never
-start, and `kubectl apply` says so before anybody waits for it.
+start, and `kubectl apply` says so before anyone waits for it.
 """
 
 from __future__ import annotations

@@ -35,7 +35,8 @@ def admit(request: Request) -> None:
 
 
 def update(request: Request) -> None:
-    """Mutate a Pod that is being changed: the default tolerations stay, whatever a client sends."""
+    """Mutate a Pod that is being changed: the default tolerations stay, even if a client omits
+    them."""
     if request.subresource == "" and isinstance(request.obj["spec"], dict):
         _tolerations(request.obj["spec"])
 

@@ -61,7 +61,7 @@ class ServiceAddresses:
         self._node_port_numbers(request, spec, old)
 
     def _keep(self, request: Request, spec: Spec, old: Spec) -> None:
-        """An update without an address keeps the present one; it may not name another."""
+        """An update without an address keeps the current one; it may not name another."""
         same = spec.get("type") in _WITH_IP and old.get("type") in _WITH_IP
         if same and not spec.get("clusterIP"):
             for field in ("clusterIP", "clusterIPs"):

@@ -1,6 +1,6 @@
 """Custom objects from one version to another: by name alone, or by asking a webhook.
 
-A webhook that has not been asked yet ends the conversion with `Unanswered`; see `admission_hooks`.
+A webhook that has not been called yet ends the conversion with `Unanswered`; see `admission_hooks`.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 Source: k8s.io/apiextensions-apiserver/pkg/apiserver/customresource_handler.go. An object is stored
 in the version that was the storage version when it was written. When it is read, it is pruned, gets
-the defaults of the version that it is stored in, is converted to the version of the request, and
-is pruned again. The sandbox's own parts see objects as they are stored. What was converted is
-kept while object and definition stay the same.
+the defaults of the version that it is stored in, is converted to the version of the request, and is
+pruned again. The sandbox's own parts see objects as they are stored. Conversions are cached while
+object and definition stay the same.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a definition may say of conversions, selectable fields and versions that were stored once.
+"""Rules for a definition's conversions, selectable fields and versions that were stored once.
 
 Source: k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/validation/validation.go and
 k8s.io/apiserver/pkg/util/webhook/validation.go, with their words. Fields are named as the internal

@@ -77,7 +77,7 @@ def decode_yaml(data: bytes) -> Any:
 
 
 def duplicate_keys(data: bytes) -> str:
-    """What is said of the keys that a YAML document gives twice; "" if there are none. Source:
+    """The message about keys that a YAML document gives twice; "" if there are none. Source:
     sigs.k8s.io/yaml, UnmarshalStrict."""
     found = _in_json(data) if data.lstrip().startswith(b"{") else _in_yaml(data.decode())
     lines = [f'  line {line}: key "{key}" already set in map' for line, key in sorted(found)]

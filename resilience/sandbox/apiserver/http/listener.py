@@ -2,7 +2,7 @@
 
 HTTPS on loopback for clients, HTTP on a Unix socket for the sandbox's own parts. The HTTP library
 answers clients' mistakes at this level: broken requests and lost connections are not logged, so
-that nobody can fill a disk with them.
+that clients cannot fill a disk with them.
 """
 
 from __future__ import annotations

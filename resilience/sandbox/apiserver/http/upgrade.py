@@ -85,7 +85,7 @@ async def _carry(
     kubelet: asyncio.StreamReader,
     to_kubelet: asyncio.StreamWriter,
 ) -> None:
-    """Until either side ends. What the kubelet sent before its end has arrived by then."""
+    """Until either side ends. All data that the kubelet sent before its end has arrived by then."""
 
     async def up() -> None:
         while data := await client.read(_PIECE):

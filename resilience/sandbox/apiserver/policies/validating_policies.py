@@ -41,7 +41,8 @@ class ValidatingPolicies:
         self._bound = BoundPolicies(registry, "validating")
 
     def validate(self, attempt: Attempt) -> None:
-        """ApiError for what a binding denies; what it only warns of becomes a warning."""
+        """ApiError if a binding denies it; violations that a binding only warns about become
+        warnings."""
         for bound in self._bound.concerning(attempt):
             for violation in self._violations(bound, attempt):
                 _act(bound, violation, attempt)
@@ -119,7 +120,7 @@ def prepare(request: Request) -> None:
 
 
 def warn_without_cel(request: Request) -> None:
-    """Say it to whom writes a policy that nothing here can evaluate."""
+    """Warn the author of a policy that cannot be evaluated here."""
     from resilience.sandbox.schema import cel
 
     if not cel.is_installed() and expressions.MISSING not in request.call.warnings:

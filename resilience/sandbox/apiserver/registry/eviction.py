@@ -74,7 +74,7 @@ def _check_namespace(registry: Registry, pods: Resource, namespace: str, name: s
 
 
 def _ignores_budgets(pod: Obj) -> bool:
-    """Pods that serve nobody: not started, ended, or already terminating."""
+    """Pods that serve no requests: not started, ended, or already terminating."""
     phase = (pod.get("status") or {}).get("phase")
     return phase in ("Pending", "Succeeded", "Failed") or "deletionTimestamp" in pod["metadata"]
 

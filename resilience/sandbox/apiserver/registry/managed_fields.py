@@ -241,7 +241,7 @@ def _checked(
 
 
 def _declared(kind: Kind, config: Obj, schema: Mapping[str, Any] | None) -> None:
-    """An apply refuses unknown fields whatever its fieldValidation, and with a 500."""
+    """An apply refuses unknown fields under any fieldValidation, with a 500."""
     asked = Call(user=Identity(""), validation="Warn")
     strict.check(kind.model, clone(config), asked)
     unknown = [text.partition('"')[2].rstrip('"') for text in asked.warnings]

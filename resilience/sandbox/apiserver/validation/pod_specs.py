@@ -1,4 +1,4 @@
-"""The Pod spec inside of what is written: a Pod's own, or the template's of a workload."""
+"""The Pod spec inside of a written object: a Pod's own, or that of a workload's template."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TEMPLATES = frozenset(
 
 
 def spec_in(request: Request) -> Obj | None:
-    """None for anything that makes no Pods, and where there is no spec to read."""
+    """None for a kind that creates no Pods, and if there is no spec to read."""
     if request.key == ("", "pods"):
         spec = request.obj.get("spec")
     else:

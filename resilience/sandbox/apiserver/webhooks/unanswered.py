@@ -1,4 +1,5 @@
-"""A write that cannot wait meets a webhook that must be asked: it ends, and is done once more.
+"""A write that cannot wait needs the answer of a webhook: it ends, and is repeated once the answer
+is there.
 
 A write runs in one go. So a webhook that has not been called yet ends it with `Unanswered`; the
 caller of the write calls the webhook, and starts the write again with the answer available.

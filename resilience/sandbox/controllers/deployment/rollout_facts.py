@@ -69,7 +69,7 @@ def total_replicas(sets: Iterable[Obj]) -> int:
 
 
 def oldest_first(sets: Iterable[Obj]) -> list[Obj]:
-    """By creation time, then name."""
+    """Sorted by creation time, then name."""
     return sorted(sets, key=lambda rs: (created(rs), rs["metadata"]["name"]))
 
 

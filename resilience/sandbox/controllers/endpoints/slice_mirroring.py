@@ -80,7 +80,8 @@ def _endpoint(address: Mapping[str, Any], *, ready: bool) -> tuple[str, Endpoint
 
 
 def is_mirrored(endpoints: Obj) -> bool:
-    """Whether slices are made at all: not of what opts out, nor of an old leader's lock."""
+    """Whether slices are made at all: not for Endpoints that opt out, nor for an old leader's
+    lock."""
     annotations = endpoints["metadata"].get("annotations") or {}
     return labels_of(endpoints).get(SKIP) != "true" and _LEADER not in annotations
 

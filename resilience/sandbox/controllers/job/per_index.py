@@ -44,7 +44,7 @@ class Indexes:
         return {index: seconds for index, seconds in left.items() if seconds > 0}
 
     def annotations(self, index: int) -> dict[str, str]:
-        """What the next Pod of an index records."""
+        """Annotations of the next Pod of an index."""
         found = {FAILURES: str(self.failures.get(index, 0))}
         if self.ignored.get(index):
             found[IGNORED] = str(self.ignored[index])

@@ -119,7 +119,7 @@ class NodeLifecycle(Controller):
             heard.heartbeat, heard.at = heartbeat, now
 
     def _sync(self, node: Obj) -> float | None:
-        """Taints and Pods of one node, from its present conditions."""
+        """Update taints and Pods of one node by its current conditions."""
         name = node["metadata"]["name"]
         if self._is_silent(node):
             node = self._silence(node)

@@ -1,8 +1,8 @@
 """From a Pod template to a Pod, and from a template to its hash.
 
 The hash names ReplicaSets and revisions. Real Kubernetes hashes Go's memory layout, which cannot be
-reproduced from outside, and nobody may rely on its value; what counts is that equal templates give
-equal hashes, that `collisionCount` changes it, and that it uses the same safe alphabet.
+reproduced from outside, and clients must not rely on its value; what counts is that equal templates
+give equal hashes, that `collisionCount` changes it, and that it uses the same safe alphabet.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ class Facts:
         return range(self.start, self.start + self.replicas)
 
     def revision_for(self, ordinal: int) -> str:
-        """At which revision a Pod is created."""
+        """The revision at which a Pod is created."""
         old = not self.on_delete and ordinal < self.start + self.partition
         return self.current if old else self.update
 

@@ -22,7 +22,7 @@ Record = tuple[str, str, str]
 
 
 class BadQuery(Exception):
-    """What arrived is no query that can be answered."""
+    """The message is not a query that can be answered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

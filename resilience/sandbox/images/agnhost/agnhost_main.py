@@ -39,7 +39,8 @@ class FlagError(Exception):
 
 
 def main(argv: list[str]) -> int:
-    """Run one subcommand; returns its exit code. As `agnhost-2` it prints its command line."""
+    """Run one subcommand; returns its exit code. When run as `agnhost-2`, it prints its command
+    line."""
     if argv[0] == "/agnhost-2":
         print(f"[{' '.join(argv)}]")
         return 0

@@ -38,7 +38,7 @@ def test_service_account_issuer_discovery(arguments: list[str]) -> int:
 
 
 def fetch(url: str) -> Any:
-    """The JSON at `url`, asked as the Pod's ServiceAccount."""
+    """The JSON at `url`, requested as the Pod's ServiceAccount."""
     context = ssl.create_default_context(cafile=str(ACCOUNT / "ca.crt"))
     headers = {"Authorization": f"Bearer {(ACCOUNT / 'token').read_text()}"}
     request = urllib.request.Request(url, headers=headers)

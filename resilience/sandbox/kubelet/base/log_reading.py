@@ -30,7 +30,7 @@ def content(line: bytes, *, timestamps: bool) -> bytes:
 
 
 def read(path: Path, wanted: Wanted) -> Iterator[bytes]:
-    """The requested pieces of the present content, oldest first."""
+    """The requested pieces of the current content, oldest first."""
     left = wanted.limit
     for line in _lines(path, wanted.tail):
         if wanted.since and line[: len(wanted.since)].decode() < wanted.since:

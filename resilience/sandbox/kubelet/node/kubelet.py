@@ -101,8 +101,8 @@ class Kubelet:
             self.report(task.exception())
 
     def report(self, error: BaseException | None) -> None:
-        """A bug of the sandbox: end loudly, with the reason in the sandbox's exit. Half a
-        kubelet helps nobody."""
+        """A bug of the sandbox: end loudly, with the reason in the sandbox's exit. A kubelet with a
+        part missing must not run on."""
         if error is not None:
             traceback.print_exception(error)
             sys.stderr.flush()

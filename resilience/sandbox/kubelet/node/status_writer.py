@@ -25,7 +25,7 @@ RETRY = 0.2
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """What was written for a Pod, and the object's version at that time."""
+    """The status that was written for a Pod, and the object's version at that time."""
 
     status: Obj
     version: int

@@ -70,7 +70,7 @@ class Container:
             code = await self._wait_for_exit()
             if self._stopping.is_set():
                 break
-            if self._other_image:  # whatever the restart policy says, and without a back-off
+            if self._other_image:  # under any restart policy, and without a back-off
                 self.state.last_state = self.state.state
                 continue
             if not self._restarts_after(code):
@@ -98,7 +98,7 @@ class Container:
         try:
             launch, log_path = await self._configure(image)
             if self.told_to_end():
-                return False  # `stop` found nothing running: nobody would end what starts now
+                return False  # `stop` found nothing running and would miss this process
             exists = catalogue.has_program(image, launch.argv[0])
             given = self._opened(image, log_path) if exists else ()
         except OSError as error:
@@ -204,7 +204,7 @@ class Container:
         self.event("Normal", "Started", "Container started")
 
     def _has_process(self, image: catalogue.Image) -> bool:
-        """A `pause` runs nothing and only ends when asked to: it needs no process and no
+        """A `pause` runs nothing and only ends when it is stopped: it needs no process and no
         directory, since thousands of them are created at once."""
         return image.name != "pause" or any(
             key in self.state.spec for key in ("lifecycle", "stdin", "tty")

@@ -74,7 +74,7 @@ class ContainerState:
 
     @property
     def exit_code(self) -> int | None:
-        """Of the last instance, if it has ended."""
+        """The state of the last instance, if it has ended."""
         terminated = self.state.get("terminated")
         return None if terminated is None else int(terminated["exitCode"])
 

@@ -1,5 +1,5 @@
 """The image of a running Pod's container is the one field of it, besides its resources, that may be
-changed: the container is restarted, whatever the restart policy says.
+changed: the container is restarted, under any restart policy.
 
 Source: computePodActions and containerChanged in pkg/kubelet/kuberuntime/kuberuntime_manager.go. An
 init container that has ended is not run again.

@@ -21,8 +21,8 @@ class HookFailed(Exception):
 
 
 async def run_hook(container: Container, name: str, hook: dict[str, Any]) -> None:
-    """Run one hook to its end. HookFailed when it did not succeed. What this kubelet's own limits
-    spoil is tried again."""
+    """Run one hook to its end. HookFailed when it did not succeed. A hook that fails because of
+    this kubelet's own limits is tried again."""
     while True:
         try:
             return await _once(container, name, hook)

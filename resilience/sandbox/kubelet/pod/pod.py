@@ -146,7 +146,7 @@ class Pod:
                 return
 
     async def _work(self) -> None:
-        """From nothing to the end of all main containers."""
+        """Run the Pod from its start to the end of all main containers."""
         if self.failure is not None:
             self.event("Warning", self.failure[0], self.failure[1].partition(": ")[2])
             return
@@ -289,7 +289,7 @@ class Pod:
             self.touch()
 
     def vanished(self) -> None:
-        """The object is gone from the API, in whatever state the Pod is."""
+        """The object is gone from the API, while the Pod may be in any state."""
         if not self.gone:
             self.gone = True
             self._end_within(FORCED_GRACE)
@@ -314,7 +314,7 @@ class Pod:
     # What containers need.
 
     def touch(self) -> None:
-        """Something changed that the status shows."""
+        """A fact that the status shows has changed."""
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             if not waiter.done():
@@ -384,7 +384,7 @@ class Pod:
         await self._remove()
 
     def close_soon(self, descriptors: tuple[int, ...]) -> None:
-        """Close this process's copies of what was passed on."""
+        """Close this process's copies of the descriptors that were passed on."""
         for descriptor in set(descriptors):
             os.close(descriptor)
 

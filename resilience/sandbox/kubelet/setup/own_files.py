@@ -2,7 +2,7 @@
 
 Source: managedHostsFileContent and nodeHostsFileContent in pkg/kubelet/kubelet_pods.go,
 pkg/kubelet/network/dns. Names that a program looks up by its C library are answered by the
-cluster's DNS whatever resolv.conf says: the file is for those that send queries of their own.
+cluster's DNS regardless of resolv.conf: the file is for those that send queries of their own.
 """
 
 from __future__ import annotations

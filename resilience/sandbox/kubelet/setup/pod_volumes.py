@@ -81,7 +81,7 @@ class Volumes:
             place = self._of_node(volume["hostPath"], name)
         elif "emptyDir" in volume or len(volume) == 1:
             place.mkdir(parents=True, exist_ok=True)
-            place.chmod(0o777)  # Writable, whatever user a container runs as.
+            place.chmod(0o777)  # Writable for any user that a container runs as.
         else:
             kind = next(key for key in volume if key != "name")
             raise MountError(
@@ -210,7 +210,7 @@ class Volumes:
         return files
 
     def mounts(self, container: Obj, environment: dict[str, str]) -> tuple[Mount, ...]:
-        """The mounts of one container; MountError for what cannot be mounted."""
+        """The mounts of one container; MountError if one cannot be mounted."""
         from resilience.sandbox.kubelet.setup.environment import expand
 
         found = []

@@ -35,7 +35,7 @@ def verify(pod: Obj, container: Obj, user: str | None) -> None:
 
 
 def reported(spec: Obj, container: Obj, user: str | None) -> dict[str, str]:
-    """What programs of the images say of themselves (`id`); {} for root by default."""
+    """The user that programs of the images report (`id`); {} for root by default."""
     asked = _context(spec, container)
     number, group = asked.get("runAsUser"), asked.get("runAsGroup")
     if number is None and user and user.isdecimal() and int(user):

@@ -1,8 +1,8 @@
 """exec and attach: a command next to a container's main process, or that process itself.
 
 `accept` negotiates what carries the streams; from there on everything is `Channels`. An exec ends
-with its command's exit code, an attach with success whatever the container ended with: its status
-tells that (k8s.io/cri-streaming, `remotecommand`).
+with its command's exit code, an attach with success regardless of the container's exit code, which
+is in its status (k8s.io/cri-streaming, `remotecommand`).
 """
 
 from __future__ import annotations
