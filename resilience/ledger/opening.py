@@ -90,7 +90,11 @@ def secret(credential: Credential, cluster: Cluster, namespace: str) -> str:
         known = ", ".join(sorted(data)) or "nothing"
         raise Unusable(f"Secret {namespace}/{credential.secret} has no key {credential.key!r}; "
                        f"it has: {known}")  # fmt: skip
-    return base64.b64decode(data[credential.key]).decode()
+    try:
+        return base64.b64decode(data[credential.key]).decode()
+    except ValueError as error:
+        raise Unusable(f"Secret {namespace}/{credential.secret}, key {credential.key!r}, holds no "
+                       "text in UTF-8") from error  # fmt: skip
 
 
 def _http(target: HttpTarget, place: Place, namespace: str, directory: Path) -> HttpStore:

@@ -7,6 +7,7 @@ terminal, report, JUnit, metrics, journal, errors. The rule:
   since that would blank the rest of the text and hide nothing;
 - of a value with several lines, each line that is long enough is masked by itself;
 - it is also masked as it stands in a URL, in JSON, in a shell's quotes and inside of base64;
+- a name may have had several values, two Secrets or a variable that changed: each is masked;
 - what names things is public: `id`, `tags`, `namespace`, `namespaces`, `store`, `drill.into`, and
   every variable in `resilience_public`.
 
@@ -24,6 +25,7 @@ from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from html import escape
 from shlex import quote as shell_quoted
+from threading import Lock
 from typing import Any, TypeVar
 from urllib.parse import quote, quote_plus
 
@@ -35,6 +37,9 @@ MASK = "***"
 LEAST = 6
 """Characters from which a value is masked."""
 
+KEPT = 100
+"""Values of one name that are masked, the last ones: a fixture may return another in each test."""
+
 Value = TypeVar("Value")
 
 
@@ -42,45 +47,68 @@ class Masks:
     """Values that are not shown. Safe to ask from any thread."""
 
     def __init__(self) -> None:
-        self._values: dict[str, str] = {}
+        self._values: dict[str, tuple[str, ...]] = {}
         self._public: set[str] = set()
         self._names: frozenset[str] = frozenset()
         self._pattern: re.Pattern[str] | None = None
+        self._longest = 0
+        self._lock = Lock()
 
     def clear(self, public: Sequence[str] = ()) -> None:
         """Forget everything; the variables named in `public` are never masked."""
-        self._values, self._public = {}, set()
-        self._names = frozenset(public)
-        self._pattern = None
+        with self._lock:
+            self._values, self._public = {}, set()
+            self._names = frozenset(public)
+            self._pattern, self._longest = None, 0
 
     def take(self, name: str, value: str) -> None:
-        """A file took `value` from the environment variable `name`."""
-        if name not in self._names and self._values.get(name) != value:
-            self._values[name] = value
-            self._compile()
+        """A file took `value` from the environment variable `name`, or from what has that name.
+        What it took before stays masked."""
+        with self._lock:
+            former = self._values.get(name, ())
+            if name in self._names or value in former[-1:]:
+                return
+            kept = tuple(each for each in former if each != value)
+            self._values[name] = (*kept, value)[-KEPT:]
+            if value not in former:
+                self._compile()
 
     def publish(self, text: str) -> None:
         """`text` names something that has to be shown: a value in it is public."""
-        if text and text not in self._public:
-            self._public.add(text)
-            self._compile()
+        with self._lock:
+            if text and text not in self._public:
+                self._public.add(text)
+                self._compile()
 
     def over(self, text: str) -> str:
         """The text with every masked value as `***`."""
         return self._pattern.sub(MASK, text) if self._pattern else text
 
+    def start_of(self, text: str, most: int) -> str:
+        """What the first `most` characters hold, masked. A value that begins in them is masked
+        whole: a cut before masking would leave a part of it, which no pattern knows."""
+        near, end = text[: most + self._longest], most
+        for match in self._pattern.finditer(near) if self._pattern else ():
+            if match.start() < most < match.end():
+                end = match.end()
+        return self.over(near[:end])
+
     def secrets(self) -> Mapping[str, str]:
-        """Variable to value, for each value that is masked as a whole."""
-        return {name: value for name, value in self._masked() if len(value) >= LEAST}
+        """Variable to its last value, where that is masked as a whole."""
+        with self._lock:
+            return {name: value for name, value in self._masked()
+                    if len(value) >= LEAST and value == self._values[name][-1]}  # fmt: skip
 
     def _masked(self) -> Iterator[tuple[str, str]]:
-        for name, value in self._values.items():
-            if not any(value in text for text in self._public):
-                yield name, value
+        for name, values in self._values.items():
+            for value in values:
+                if not any(value in text for text in self._public):
+                    yield name, value
 
     def _compile(self) -> None:
         wanted = {form for _, value in self._masked() for form in _forms(value)}
         longest_first = sorted(wanted, key=lambda form: (-len(form), form))
+        self._longest = len(longest_first[0]) if wanted else 0
         self._pattern = re.compile("|".join(map(re.escape, longest_first))) if wanted else None
 
 
@@ -90,6 +118,11 @@ MASKS = Masks()
 def shown(text: str) -> str:
     """The one door of text to people and files: masked, and without control characters."""
     return printable(MASKS.over(text))
+
+
+def excerpt(text: str, most: int) -> str:
+    """`shown` of about the first `most` characters: masked before it is cut."""
+    return printable(MASKS.start_of(text, most))
 
 
 def shown_record(value: Value) -> Value:

@@ -65,12 +65,13 @@ class World:
         then: Sequence[Step] = (),
         settle: float = 5.0,
         baseline: float | None = None,
+        title: str = "case",
         sinks: Sequence[Sink] = (),
         **options: Any,
     ) -> RunRecord:
         scenario = Scenario(
             id="case",
-            title="case",
+            title=title,
             tags=(),
             namespace="shop",
             seed=7,

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resilience.model.masks import LEAST, MASKS, Masks, shown, shown_record
+from resilience.model.masks import KEPT, LEAST, MASKS, Masks, shown, shown_record
 from resilience.model.timeline import Entry, What
 from tests.report.made import record
 
@@ -82,6 +82,32 @@ def test_each_line_of_a_long_value_is_masked_by_itself() -> None:
 
 def test_the_longer_of_two_values_is_masked_whole() -> None:
     assert masks("secret", "secret-and-more").over("x secret-and-more secret") == "x *** ***"
+
+
+def test_every_value_that_a_name_has_had_is_masked_and_the_last_is_its_own() -> None:
+    made = Masks()
+    for value in ("first-token", "second-token", "first-token"):
+        made.take("token", value)
+    assert made.over("first-token second-token") == "*** ***"
+    assert made.secrets() == {"token": "first-token"}
+
+
+def test_the_values_of_one_name_are_bounded_and_the_last_are_kept() -> None:
+    made = Masks()
+    for number in range(KEPT + 1):
+        made.take("fixture", f"value-{number:03}")
+    assert made.over(f"value-000 value-001 value-{KEPT}") == "value-000 *** ***"
+
+
+@pytest.mark.parametrize("offset", range(30))
+def test_a_value_is_masked_before_the_text_is_cut(offset: int) -> None:
+    """Also where masked text before it is shorter than what it stands for."""
+    made = masks("s3cr3t-token-4711")
+    for before in ("x" * offset, "s3cr3t-token-4711" * 3 + "x" * offset):
+        told = made.start_of(f"{before} s3cr3t-token-4711 and more", 20)
+        assert "s3c" not in told
+        assert len(told) <= 20 + len("***")
+    assert made.start_of("a" * 50, 20) == "a" * 20
 
 
 def test_names_and_what_the_user_calls_public_are_shown() -> None:

@@ -58,8 +58,22 @@ def refused(undo: Undo, locks: Sequence[str], trusted: bool) -> str:
 def _outside(undo: Undo, locks: Sequence[str]) -> str:
     """A genuine run never records an undo that reaches beyond its locks. Each place that the data
     name counts, since a verb may read any of them."""
+    if strange := _strange(undo.data):
+        return one_line(f"its record names a place that is no text: {strange}")
     outside = [where for inside, where in _places(undo.data, covered(locks)) if not inside]
     return one_line(f"it would act {outside[0]}, which its locks do not cover") if outside else ""
+
+
+def _strange(data: Mapping[str, Any]) -> str:
+    """The first key of a place whose value cannot be one; "" if there is none."""
+    resource = data.get("resource")
+    kind = resource.get("plural") if isinstance(resource, Mapping) else None
+    named = {"namespace": data.get("namespace"), "node": data.get("node"), "plural": kind}
+    if kind == "namespaces":
+        named["name"] = data.get("name")
+    if not isinstance(resource, Mapping | None):
+        return "resource"
+    return next((key for key, at in named.items() if not isinstance(at, str | None)), "")
 
 
 def _places(data: Mapping[str, Any], held: Reach) -> Iterator[tuple[bool, str]]:

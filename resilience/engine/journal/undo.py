@@ -77,9 +77,9 @@ class Putback:
         return [f"{undo.text}: {failure}"] if failure else []
 
     def _one(self, undo: Undo, *, last: bool) -> str:
-        if why := self.refuses(undo):
-            return self._failed(undo, why)
         try:
+            if why := self.refuses(undo):
+                return self._failed(undo, why)
             self._until_done(undo, last=last)
         except InUse:
             raise

@@ -20,6 +20,7 @@ from resilience.cluster.errors import ClusterError, NotFound
 from resilience.cluster.interface import EVENTS
 from resilience.engine.plan import scenario_reach
 from resilience.engine.run.state import RunState
+from resilience.model.masks import excerpt
 from resilience.model.scenario import Scenario
 from resilience.model.timeline import What
 
@@ -85,7 +86,7 @@ class Announcer:
                 "apiVersion": "v1", "kind": "Namespace", "name": namespace, "namespace": namespace,
             },
             "reason": reason,
-            "message": f"run {state.run}: {text}"[:MOST],
+            "message": excerpt(f"run {state.run}: {text}", MOST),
             "type": "Normal",
             "count": 1,
             "firstTimestamp": now,

@@ -19,8 +19,9 @@ from resilience.cluster.errors import (
 from resilience.cluster.interface import PODS, Cluster
 from resilience.cluster.requests import command as exec_command
 from resilience.kube import objects, readiness
+from resilience.model.masks import excerpt, shown
 from resilience.model.samples import Answer
-from resilience.model.words import many, printable
+from resilience.model.words import many
 from resilience.probes.prober.asker import Never, Reply
 
 if TYPE_CHECKING:
@@ -100,15 +101,15 @@ class PodCommands:
 
     def _judged(self, pod: str, code: int, said: str, errors: str) -> Reply:
         what = self._what
-        shown = printable((errors or said).strip()[-SHOWN:])
+        end = shown((errors or said).strip())[-SHOWN:]
         if code != what.code:
             text = f"{pod}: exit code {code}, expected {what.code}"
-            return Reply(Answer.WRONG, f"{text}: {shown}" if shown else text, pod)
+            return Reply(Answer.WRONG, f"{text}: {end}" if end else text, pod)
         text = said.strip()
         good = (not what.expect or text == what.expect.strip()) and what.contains in said
         if good and self._matches.search(said):
             return Reply(Answer.GOOD, by=pod)
-        return Reply(Answer.WRONG, f"{pod}: printed {printable(text[:SHOWN])!r}", pod)
+        return Reply(Answer.WRONG, f"{pod}: printed {excerpt(text, SHOWN)!r}", pod)
 
 
 class _Kept:

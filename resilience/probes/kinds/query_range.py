@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from resilience.ledger.drivers.session import Unusable
-from resilience.ledger.opening import secret
+from resilience.model.masks import excerpt
 from resilience.model.report import ProbeRecord
 from resilience.model.scenario import Step
 from resilience.model.verdict import Finding, Reason, Result, Window
-from resilience.model.words import many, printable, span
+from resilience.model.words import many, span
+from resilience.probes.prober.server import token
 from resilience.verbs.context import NotMet, ProbeContext
 
 if TYPE_CHECKING:
@@ -61,11 +61,8 @@ class QueryProbe:
         if what.service:
             host, port = context.address(what.service, what.port, namespace)
             self._base = f"http://{host}:{port}"
-        try:
-            token = secret(what.token, context.cluster, namespace) if what.token else ""
-        except Unusable as error:
-            raise NotMet(str(error), final=True) from error
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        held = token(what.token, context, namespace) if what.token else ""
+        self._headers = {"Authorization": f"Bearer {held}"} if held else {}
 
     @property
     def name(self) -> str:
@@ -196,7 +193,7 @@ def _parsed(body: bytes, status: int, base: str) -> Any:
     try:
         answer = json.loads(body)
     except ValueError:
-        said = printable(body[:60].decode("utf-8", "replace"))
+        said = excerpt(body.decode("utf-8", "replace"), 60)
         raise NoAnswer(f"{base} is no Prometheus: status {status}, {said!r}") from None
     if not isinstance(answer, dict) or answer.get("status") != "success":
         why = answer.get("error") if isinstance(answer, dict) else None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from resilience.ledger.drivers.session import Credential
+from resilience.model.masks import excerpt
 from resilience.model.samples import Answer
 from resilience.model.scenario import Step
 from resilience.model.step_reach import Reach
@@ -103,7 +104,11 @@ def opened(redis: Redis, where: Server) -> Ask:
         else:
             text = "PONG" if said is True else str(said)
             right = not redis.expect or text == redis.expect
-            reply = Reply(Answer.GOOD) if right else Reply(Answer.WRONG, f"answered {text[:80]!r}")
+            reply = (
+                Reply(Answer.GOOD)
+                if right
+                else Reply(Answer.WRONG, f"answered {excerpt(text, 80)!r}")
+            )
         if redis.keepalive and reply.answer is Answer.GOOD:
             kept.append(client)
         else:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from resilience.kube.service_names import namespace_in
 from resilience.ledger.drivers.session import Credential
+from resilience.model.masks import excerpt
 from resilience.model.samples import Answer
 from resilience.model.scenario import Step
 from resilience.model.step_reach import Reach, within
@@ -84,7 +85,7 @@ def opened(sql: Sql, where: Server) -> Ask:
             return _failed(error)
         text = "" if row is None else _text(row[0])
         if sql.expect and text != sql.expect:
-            return Reply(Answer.WRONG, f"answered {text[:80]!r}")
+            return Reply(Answer.WRONG, f"answered {excerpt(text, 80)!r}")
         return Reply(Answer.GOOD)
 
     return ask

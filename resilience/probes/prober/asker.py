@@ -17,7 +17,9 @@ from queue import SimpleQueue
 from threading import Event, Lock, Thread
 from typing import Any
 
+from resilience.model.masks import excerpt
 from resilience.model.samples import Answer
+from resilience.probes.prober.news import TOLD
 from resilience.probes.prober.samples import SampleLog
 
 ANSWERS = tuple(answer.name for answer in Answer)
@@ -181,7 +183,7 @@ class Asker:
             took = round((now - question.intended) * _MICRO)
             number = ANSWERS.index(reply.answer.name)
             self._log.add([question.seq, lag, took, number, 0, reply.by[:63]])
-            said = (reply.answer.name, reply.text[:200])
+            said = (reply.answer.name, excerpt(reply.text, TOLD))
             if reply.text and said not in self.reasons and len(self.reasons) < NOTES:
                 self.reasons.append(said)
         self._changed()

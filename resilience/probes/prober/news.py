@@ -11,7 +11,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from resilience.model.masks import excerpt
 from resilience.probes.prober.samples import SampleLog
+
+TOLD = 240
+"""Characters of a reason that are kept."""
 
 
 class News:
@@ -37,7 +41,7 @@ class News:
                 self.log.add(row)
             self._arrived(news.get("at"), received)
         elif "note" in news:
-            answer, text = news["note"]
+            answer, text = news["note"][0], excerpt(news["note"][1], TOLD)
             if (self._answers[answer], text) not in self.reasons:
                 self.reasons.append((self._answers[answer], text))
         elif "end" in news:

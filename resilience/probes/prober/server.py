@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from resilience.ledger.drivers.session import Unusable, package
+from resilience.ledger.drivers.session import Credential, Unusable, package
 from resilience.ledger.opening import secret
+from resilience.model.masks import MASKS
 from resilience.model.verb import Complaint, Right
 from resilience.probes.prober.asker import Never
 from resilience.verbs.context import NotMet
@@ -26,20 +28,46 @@ class Server:
         return self.host, self.port
 
 
-def server(parameters: Any, context: Any) -> Server:
+Read = Callable[[Credential, Any, str], str]
+"""Credential, context and namespace -> its value; NotMet where it cannot be had."""
+
+
+def password(credential: Credential, context: Any, namespace: str) -> str:
+    """As it stands there."""
+    try:
+        return secret(credential, context.cluster, namespace)
+    except Unusable as error:
+        raise NotMet(str(error), final=True) from error
+
+
+def named(namespace: str, name: str, key: str) -> str:
+    """What a value in a Secret is called among masked ones, as a variable would be: where a record
+    refers to it, no variable has that name, and the record is refused."""
+    return re.sub(r"\W", "_", f"secret_{namespace}_{name}_{key}")
+
+
+def token(credential: Credential, context: Any, namespace: str) -> str:
+    """A bearer token, fit for a header (RFC 6750: visible ASCII), and masked from here on."""
+    try:
+        found = secret(credential, context.cluster, namespace).strip()
+    except Unusable as error:
+        raise NotMet(f"the token: {error}", final=True) from error
+    MASKS.take(credential.env or named(namespace, credential.secret, credential.key), found)
+    if not re.fullmatch(r"[!-~]+", found):
+        raise NotMet("the token is empty or cannot be sent in a header; expected visible ASCII "
+                     "without spaces", final=True)  # fmt: skip
+    return found
+
+
+def server(parameters: Any, context: Any, read: Read = password) -> Server:
     """Of a probe with `service`, `host`, `port`, `namespace` and `password`; NotMet where the
-    password cannot be had."""
+    password cannot be had. `read` says what it has to be."""
     namespace = parameters.namespace or context.namespace
     host, port = parameters.host, parameters.port
     if parameters.service:
         host, port = context.address(parameters.service, port, namespace)
-    try:
-        password = (
-            secret(parameters.password, context.cluster, namespace) if parameters.password else None
-        )
-    except Unusable as error:
-        raise NotMet(str(error), final=True) from error
-    return Server(host=host, port=int(port), password=password)
+    held = read(parameters.password, context, namespace) if parameters.password else None
+    return Server(host=host, port=int(port), password=held)
 
 
 def library(name: str, extra: str) -> Any:

@@ -192,6 +192,28 @@ def test_an_undo_stays_within_the_locks_of_its_run(
         assert why.endswith("which its locks do not cover") if refused else why == ""
 
 
+STRANGE: dict[str, dict[str, Any]] = {
+    "namespace": {"namespace": ["shop"]},
+    "node": {"namespace": "", "node": {"a": 1}},
+    "resource": {"resource": ["nodes"]},
+    "plural": {"resource": {"plural": ["nodes"]}},
+    "name": {"resource": {"plural": "namespaces"}, "name": {"a": 1}},
+}
+
+
+@pytest.mark.parametrize(("key", "data"), STRANGE.items())
+def test_a_place_that_is_no_text_is_refused_and_stops_nothing_else(
+    here: World, key: str, data: dict[str, Any]
+) -> None:
+    genuine = scaling(here.cluster.find(DEPLOYMENTS, "shop")[0], 3, 1)
+    here.cluster.change(DEPLOYMENTS, "shop", "web", lambda o: o["spec"].update(replicas=1))
+    hostile = {**undo(here, data={"namespace": "shop", **data}), "id": "u2"}
+    forged(here, begun(here), undo(here, data=genuine), hostile)
+    [result], _ = recovered(here)
+    assert f"its record names a place that is no text: {key}" in result.left[0]
+    assert (result.undone, replicas(here)) == (("tidy up",), 3)
+
+
 @pytest.mark.parametrize("trusted", [True, False])
 def test_a_record_that_names_no_place_is_carried_out_on_a_trusted_word_alone(trusted: bool) -> None:
     record = Undo(id="u1", verb="v", path="", data={"name": "x"}, text="t")

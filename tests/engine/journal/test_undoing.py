@@ -80,6 +80,16 @@ def test_the_newest_is_undone_first_and_each_is_told(here: Here) -> None:
     )  # fmt: skip
 
 
+def test_a_refusal_that_goes_wrong_stops_no_other_undo(here: Here) -> None:
+    def refuses(undo: Undo) -> str:
+        known: dict[str, str] = {}
+        return known[undo.id] if undo.id == "u2" else ""
+
+    [left] = here.all(refuses=refuses)
+    assert left.startswith("undo 1: its record cannot be understood")
+    assert here.undone == [2, 0]
+
+
 @pytest.mark.parametrize(
     ("error", "told"),
     [

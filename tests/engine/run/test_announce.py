@@ -10,7 +10,9 @@ from resilience.actions.flow.sleep import VERB as SLEEP
 from resilience.actions.pods.kill import VERB as KILL
 from resilience.cluster.errors import Forbidden
 from resilience.cluster.interface import EVENTS, Object
+from resilience.engine.run.announce import MOST
 from resilience.kube.selectors import Selector
+from resilience.model.masks import MASKS
 from resilience.model.scenario import Step
 from resilience.model.values import Duration
 from resilience.model.verb import Phase
@@ -45,6 +47,21 @@ def test_a_run_is_announced_before_it_acts_and_its_end_after_the_undo(here: Worl
     assert first["message"] == "run r1: case begins to act"
     assert last["message"] == "run r1: ended, everything is undone"
     assert first["involvedObject"]["namespace"] == "shop"
+
+
+@pytest.mark.parametrize("before", ["", "x" * (MOST - len("run r1: ") - 5)])
+def test_an_event_holds_no_value_of_the_environment(here: World, before: str) -> None:
+    """It is in the cluster for all to read; a cut leaves no part of the value either."""
+    MASKS.clear()
+    MASKS.take("TOKEN", "s3cr3t-4711")
+    try:
+        here.run(when=[kill()], title=f"{before}pay with s3cr3t-4711")
+    finally:
+        MASKS.clear()
+    message = events(here)[0]["message"]
+    assert "s3cr" not in message
+    assert len(message) <= MOST + 2
+    assert before or message == "run r1: pay with *** begins to act"
 
 
 def test_a_run_that_never_acts_announces_nothing(here: World) -> None:

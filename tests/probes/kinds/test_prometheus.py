@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from resilience.ledger.drivers.session import Credential
+from resilience.model.masks import MASKS
 from resilience.model.place import Place
 from resilience.model.scenario import Step
 from resilience.model.values import Duration
@@ -112,6 +113,28 @@ def test_what_says_nothing_is_not_measured(answer: Callable[..., Answer], says: 
     found = judged(answer)
     assert found.result is Result.NOT_MEASURED
     assert says in found.measured
+
+
+def test_a_token_ends_with_its_line_and_no_part_of_it_is_quoted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    MASKS.clear()
+    seen: list[str] = []
+
+    def echo(fields: dict[str, str], token: str) -> Answer:
+        seen.append(token)
+        return 401, b"x" * 55 + token.removeprefix("Bearer ").encode()
+
+    monkeypatch.setenv("QUERY_TOKEN", "s3cret-4711\n")
+    found = judged(echo, token=Credential(env="QUERY_TOKEN"))
+    MASKS.clear()
+    assert set(seen) == {"Bearer s3cret-4711"}
+    assert "s3c" not in found.measured
+    for text in ("", "s3cret\n4711"):
+        monkeypatch.setenv("QUERY_TOKEN", text)
+        with pytest.raises(NotMet, match="the token is empty or cannot be sent"):
+            probe("http://127.0.0.1:9", token=Credential(env="QUERY_TOKEN"))
+    MASKS.clear()
 
 
 def test_a_hole_in_the_data_is_not_measured_unless_something_is_broken() -> None:

@@ -11,8 +11,9 @@ from collections import deque
 from dataclasses import dataclass
 from threading import Lock
 
+from resilience.model.masks import excerpt
 from resilience.model.verdict import Window
-from resilience.model.words import many, printable
+from resilience.model.words import many
 
 MOST_KEPT = 1000
 SHOWN = 160
@@ -43,7 +44,7 @@ class Matches:
         """One more."""
         with self._lock:
             self._moments.append(at)
-            self._kept.append(Match(at=at, pod=pod, text=printable(text[:SHOWN])))
+            self._kept.append(Match(at=at, pod=pod, text=excerpt(text, SHOWN)))
 
     def kept(self) -> list[Match]:
         """The latest that were read, at most `MOST_KEPT`."""

@@ -22,7 +22,7 @@ from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
 from resilience.probes.kinds.web import json_place
 from resilience.probes.prober.asker import asking
-from resilience.probes.prober.server import complaints, rights, server
+from resilience.probes.prober.server import complaints, rights, server, token
 
 if TYPE_CHECKING:
     from resilience.probes.prober.once import Asking
@@ -124,7 +124,7 @@ def run(step: Step, context: ProbeContext) -> RunningProbe:
     from resilience.probes.prober.running import AgentProbe
 
     grpc: Grpc = step.parameters
-    calls = Calls(grpc, server(grpc, context), context.directory)
+    calls = Calls(grpc, server(grpc, context, token), context.directory)
     facts = {"kind": "grpc", "keepalive": grpc.keepalive}
     given = {"timeout": grpc.timeout.seconds}
     return AgentProbe(step, context, given, _describe(grpc), facts, asking(calls.opened))
@@ -135,7 +135,7 @@ def ask(grpc: Grpc, context: Asking) -> str:
     from resilience.probes.kinds.web.grpc_calls import Calls
     from resilience.probes.prober.once import ask_once
 
-    calls = Calls(grpc, server(grpc, context), context.directory)
+    calls = Calls(grpc, server(grpc, context, token), context.directory)
     return ask_once({"timeout": grpc.timeout.seconds}, _describe(grpc), asking(calls.opened))
 
 

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from resilience.model.masks import excerpt
 from resilience.model.samples import Answer
-from resilience.model.words import printable
 from resilience.probes.kinds.web import json_place
 from resilience.probes.prober.asker import Ask, Never, Reply
 from resilience.probes.prober.server import Server, library
@@ -112,7 +112,9 @@ class Calls:
         for place, text in self._what.json.items():
             value = json_place.found(document, place)
             if value != text:
-                told = f"there is no {place}" if value is None else f"{place} is {value[:60]}"
+                told = (
+                    f"there is no {place}" if value is None else f"{place} is {excerpt(value, 60)}"
+                )
                 return Reply(Answer.WRONG, f"{told}, expected {text}")
         return Reply(Answer.GOOD)
 
@@ -176,7 +178,7 @@ def health(answer: bytes) -> Reply:
 
 def failed(code: str, details: str) -> Reply:
     """A status other than OK. UNAVAILABLE is also what grpcio says of a connection."""
-    text = f"{code}: {printable(details)[:SHOWN]}"
+    text = f"{code}: {excerpt(details, SHOWN)}"
     low = details.lower()
     if code == "DEADLINE_EXCEEDED":
         return Reply(Answer.TIMEOUT, text)

@@ -7,18 +7,16 @@ Secret of its own, and is masked wherever text is shown. It is in no scenario, j
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from resilience.cluster.errors import ClusterError
 from resilience.cluster.interface import SECRETS
-from resilience.ledger.drivers.session import Unusable
-from resilience.ledger.opening import secret
 from resilience.model.masks import MASKS
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Right, parameter
+from resilience.probes.prober.server import named, token
 from resilience.verbs.context import NotMet
 
 if TYPE_CHECKING:
@@ -74,22 +72,10 @@ def given(http: Http, context: Any, namespace: str) -> Mapping[str, Any]:
     if http.certificate:
         told["valid_for"] = http.certificate.expires_in.seconds
     if http.token:
-        told["token"] = _token(http, context, namespace)
+        told["token"] = token(http.token, context, namespace)
     if http.client_certificate:
         told["client"] = _pair(http.client_certificate.secret, context, namespace)
     return told
-
-
-def _token(http: Http, context: Any, namespace: str) -> str:
-    assert http.token is not None
-    try:
-        token = secret(http.token, context.cluster, namespace).strip()
-    except (Unusable, UnicodeDecodeError) as error:
-        raise NotMet(f"the token: {error}", final=True) from error
-    if not token or re.search(r"[\s\x00-\x1f\x7f]", token) or not token.isascii():
-        raise NotMet("the token is empty or cannot be sent in a header", final=True)
-    MASKS.take("token", token)
-    return token
 
 
 def _pair(name: str, context: Any, namespace: str) -> str:
@@ -102,5 +88,5 @@ def _pair(name: str, context: Any, namespace: str) -> str:
         known = ", ".join(sorted(data)) or "nothing"
         raise NotMet(f"Secret {namespace}/{name} has no {missing[0]}; it has: {known}", final=True)
     certificate, key = (base64.b64decode(data[each]).decode("ascii", "replace") for each in TLS)
-    MASKS.take("client key", key)
+    MASKS.take(named(namespace, name, TLS[1]), key)
     return f"{certificate.strip()}\n{key.strip()}\n"

@@ -16,23 +16,24 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from resilience.ledger.drivers.session import Unusable
-from resilience.ledger.opening import secret
-from resilience.model.masks import MASKS
+from resilience.model.masks import excerpt
 from resilience.model.samples import Answer
 from resilience.model.scenario import Step
 from resilience.model.verdict import Finding, Reason, Result, Window
-from resilience.model.words import counts, printable, span
+from resilience.model.words import counts, span
 from resilience.probes.kinds.web.json_place import USE, found
 from resilience.probes.kinds.web.redirects import answered, body
 from resilience.probes.prober.asker import Ask, Never, Reply, asking
 from resilience.probes.prober.running import AgentProbe
-from resilience.probes.prober.server import library
+from resilience.probes.prober.server import library, token
 from resilience.verbs.context import NotMet
 
 if TYPE_CHECKING:
     from resilience.probes.kinds.web.journey import Journey, Stop
     from resilience.verbs.context import ProbeContext
+
+NEAR = 1 << 16
+"""Bytes of an answer among which its excerpt is masked."""
 
 FAILURES: Sequence[tuple[str, Answer]] = (
     ("ConnectTimeout", Answer.TIMEOUT), ("ReadTimeout", Answer.TIMEOUT),
@@ -83,8 +84,8 @@ class Traveller:
             began = time.monotonic()
             try:
                 reply = _visit(stop, client, kept, end - began, self._more)
-            except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-                reply = Reply(_failure(error), printable(str(error))[:100])
+            except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
+                reply = Reply(_failure(error), excerpt(str(error), 100))
             now = time.monotonic()
             with self._lock:
                 self.taken.append(Taken(began, stop.name, reply.answer, now - began))
@@ -121,7 +122,7 @@ def _judged(stop: Stop, status: int, body: bytes, kept: dict[str, str]) -> Reply
     if status not in wanted if wanted else not 200 <= status <= 299:
         return Reply(Answer.STATUS, f"status {status}")
     if stop.contains.encode() not in body:
-        return Reply(Answer.BODY, printable(body[:80].decode("utf-8", "replace")))
+        return Reply(Answer.BODY, excerpt(body[:NEAR].decode("utf-8", "replace"), 80))
     if not (stop.json or stop.keep):
         return Reply(Answer.GOOD)
     try:
@@ -130,7 +131,7 @@ def _judged(stop: Stop, status: int, body: bytes, kept: dict[str, str]) -> Reply
         return Reply(Answer.BODY, "the body is no JSON")
     for place, text in stop.json.items():
         if (value := found(document, place)) != text:
-            told = f"there is no {place}" if value is None else f"{place} is {value[:60]}"
+            told = f"there is no {place}" if value is None else f"{place} is {excerpt(value, 60)}"
             return Reply(Answer.BODY, f"{told}, expected {text}")
     for name, place in stop.keep.items():
         value = found(document, place)
@@ -162,18 +163,13 @@ def travelled(journey: Journey, context: Any) -> Traveller:
     if journey.service:
         host, port = context.address(journey.service, journey.port, namespace)
         base, name = f"{journey.scheme}://{host}:{port}", f"{journey.service}.{namespace}"
-    try:
-        token = secret(journey.token, context.cluster, namespace).strip() if journey.token else ""
-    except (Unusable, UnicodeDecodeError) as error:
-        raise NotMet(f"the token: {error}", final=True) from error
-    if token:
-        MASKS.take("token", token)
+    held = token(journey.token, context, namespace) if journey.token else ""
     try:
         library("httpx", "http2")  # here, not while the first users wait
     except Never as error:
         raise NotMet(str(error), final=True) from error
     ca = os.fspath(context.directory / journey.ca) if journey.ca else ""
-    return Traveller(journey, base, name, ca, token)
+    return Traveller(journey, base, name, ca, held)
 
 
 class JourneyProbe(AgentProbe):

@@ -11,7 +11,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from resilience.model.words import many, printable
+from resilience.model.masks import excerpt
+from resilience.model.words import many
 
 READS = ("GET", "HEAD")
 LONGEST = 1 << 20
@@ -66,7 +67,7 @@ def _port(url: Any) -> int:
 
 def _origin(url: Any) -> str:
     """Without what may be secret in it."""
-    return printable(f"{url.scheme}://{url.host}:{_port(url)}")[:100]
+    return excerpt(f"{url.scheme}://{url.host}:{_port(url)}", 100)
 
 
 def _bare(client: Any, request: Any) -> Any:

@@ -17,6 +17,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from resilience.ledger.drivers.session import Credential
+from resilience.model.masks import MASKS, shown
 from resilience.model.samples import Answer
 from resilience.model.values import Duration
 from resilience.probes.kinds.web.grpc import VERB, Grpc, ask
@@ -176,6 +177,28 @@ def test_a_token_is_sent_by_reference(monkeypatch: pytest.MonkeyPatch) -> None:
     with serving() as server:
         good(server.port, password=Credential(env="API_TOKEN"))
         assert server.seen[-1]["authorization"] == "Bearer s3cret-4711"
+
+
+def test_a_token_ends_with_its_line_and_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    MASKS.clear()
+    monkeypatch.setenv("API_TOKEN", "s3cret-4711\n")
+    with serving() as server:
+        good(server.port, password=Credential(env="API_TOKEN"))
+        assert server.seen[-1]["authorization"] == "Bearer s3cret-4711"
+    assert shown("s3cret-4711") == "***"
+    MASKS.clear()
+
+
+@pytest.mark.parametrize("token", ["", "\n", "s3cret\n4711", "s3cret 4711", "caf\u00e9-4711"])
+def test_a_token_that_cannot_be_sent_is_not_the_services_fault(
+    token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("API_TOKEN", token)
+    with serving() as server:
+        told = failing(server.port, password=Credential(env="API_TOKEN"))
+        assert server.seen == []
+    assert "the token is empty or cannot be sent in a header" in told
+    assert "s3cret" not in told
 
 
 def test_tls_is_verified(tmp_path: Path) -> None:

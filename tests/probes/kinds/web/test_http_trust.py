@@ -141,6 +141,21 @@ def test_a_token_is_sent_and_nowhere_shown(monkeypatch: pytest.MonkeyPatch) -> N
     MASKS.clear()
 
 
+def test_tokens_of_two_secrets_are_both_masked() -> None:
+    """Each service answers with what it was sent; the token reaches beyond what is quoted."""
+    MASKS.clear()
+    cluster = Secrets(api={"token": TOKEN.encode()}, pay={"token": b"another-" + TOKEN.encode()})
+    told = []
+    for name in ("api", "pay"):
+        body = b"x" * 225 + cluster.held[name]["token"]
+        with Server(answer(200, body)) as server:
+            token = Credential(secret=name, key="token")
+            told.append(failing(server, cluster, token=token, contains="never"))
+    assert shown(f"{TOKEN} another-{TOKEN}") == "*** ***"
+    assert not any(part in "".join(told) for part in ("s3cret", "another"))
+    MASKS.clear()
+
+
 @pytest.mark.parametrize(
     ("held", "says"),
     [
@@ -148,6 +163,7 @@ def test_a_token_is_sent_and_nowhere_shown(monkeypatch: pytest.MonkeyPatch) -> N
         ({"other": b"x"}, "has no key 'token'; it has: other"),
         ({"token": b" \n"}, "the token is empty"),
         ({"token": b"a\r\nX-Other: b"}, "cannot be sent in a header"),
+        ({"token": "caf\u00e9-4711".encode()}, "cannot be sent in a header"),
         ({"token": b"\xff\xfe"}, "the token:"),
     ],
 )
@@ -158,7 +174,7 @@ def test_a_token_that_cannot_be_had_or_sent_is_named(held: dict[str, bytes], say
         assert server.heads == []
 
 
-BODY = {"status": "ready", "items": [{"n": 3, "ok": True, "gone": None}]}
+BODY = {"status": "ready", "items": [{"n": 3, "ok": True, "gone": None}], "long": "y" * 61}
 
 
 @pytest.mark.parametrize(
@@ -166,6 +182,7 @@ BODY = {"status": "ready", "items": [{"n": 3, "ok": True, "gone": None}]}
     [
         ({"status": "ready", "items[0].n": "3", "items[0].ok": "true"}, ""),
         ({"items[0].gone": "null"}, ""),
+        ({"long": "x"}, "long is a text of 61 characters, expected x"),
         ({"status": "down"}, "status is ready, expected down"),
         ({"items[0].n": "3.0"}, "items[0].n is 3, expected 3.0"),
         ({"items[1].n": "3"}, "there is no items[1].n"),

@@ -19,6 +19,7 @@ import h2.events
 import pytest
 
 from resilience.ledger.drivers.session import Credential
+from resilience.model.masks import MASKS
 from resilience.model.samples import Answer
 from resilience.model.scenario import Objective
 from resilience.model.values import Availability, Duration
@@ -28,7 +29,7 @@ from resilience.verbs.context import NotMet
 from tests.loopback import Answering, serving
 from tests.probes.kinds.web.test_http_trust import pair
 from tests.probes.probing import Context, running, wait_for, whole
-from tests.probes.server import Server, hang, say
+from tests.probes.server import Server, answer, hang, say
 
 LOG_IN = Stop(name="log in", method="POST", path="/login", body="user=a", keep={"cart": "cart.id"})
 PAY = Stop(
@@ -154,6 +155,40 @@ def test_a_token_is_sent_by_reference(monkeypatch: pytest.MonkeyPatch) -> None:
         assert "SHOP_OTHER is not set" in failing(
             url, Stop(name="a", path="/"), token=Credential(env="SHOP_OTHER")
         )
+
+
+@pytest.mark.parametrize("token", ["", "s3cret\n4711", "s3cret 4711", "caf\u00e9-4711"])
+def test_a_token_that_cannot_be_sent_is_told_without_it(
+    token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP_TOKEN", token)
+    with Server() as server:
+        url = f"http://127.0.0.1:{server.port}"
+        told = failing(url, Stop(name="a", path="/"), token=Credential(env="SHOP_TOKEN"))
+        assert server.heads == []
+    assert "the token is empty or cannot be sent in a header" in told
+    assert "s3cret" not in told
+
+
+def test_no_part_of_a_token_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body is cut where the token stands in it."""
+    MASKS.clear()
+    monkeypatch.setenv("SHOP_TOKEN", "s3cret-4711-s3cret-4711")
+    with Server(answer(200, b"x" * 70 + b"s3cret-4711-s3cret-4711")) as server:
+        url = f"http://127.0.0.1:{server.port}"
+        stop = Stop(name="a", path="/", contains="never")
+        told = failing(url, stop, token=Credential(env="SHOP_TOKEN"))
+    assert told.endswith("x***")
+    MASKS.clear()
+
+
+def test_a_kept_value_that_no_header_can_hold_fails_its_step() -> None:
+    text = json.dumps({"a": "caf\u00e9"}).encode()
+    first = Stop(name="a", path="/", keep={"kept": "a"})
+    with Server(answer(200, text)) as server:
+        second = Stop(name="b", path="/", headers={"X-Kept": "{kept}"})
+        told = failing(f"http://127.0.0.1:{server.port}", first, second)
+    assert "wrong answer: b: " in told
 
 
 def drips(connection: socket.socket) -> None:
