@@ -5,7 +5,9 @@ Each is looked up before each run. A source that does not answer counts as a rea
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,10 +23,12 @@ from resilience.verbs.context import Refused
 
 
 class FailedFile:
-    """The last failed verdict in a file, so that a restart does not forget it."""
+    """The last failed verdict in a file, so that a restart does not forget it; beside it
+    `watch-last`, whose time is that of the last run's beginning."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._last = path.with_name("watch-last")
         self._unwritten = ""
 
     def why(self) -> str:
@@ -42,6 +46,22 @@ class FailedFile:
             self._path.write_text(f"{text}\n", encoding="utf-8")
         except OSError as error:
             self._unwritten = f"{text} ({self._path}: {error.strerror}); to go on: start it again"
+
+    def began(self, now: float) -> float | None:
+        """`now` for a time ahead of the clock, and for a file that cannot be looked at."""
+        try:
+            return min(now, self._last.stat().st_mtime)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError:
+            return now
+
+    def begins(self, now: float) -> None:
+        """Without a place to write, the first run after a restart comes at once."""
+        with suppress(OSError):
+            self._last.parent.mkdir(parents=True, exist_ok=True)
+            self._last.touch()
+            os.utime(self._last, (now, now))
 
 
 def by_windows(windows: Windows, wall: Callable[[], float]) -> Halt:

@@ -13,17 +13,34 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Protocol
 
-FAILED = frozenset({1, 20})
+UNDO_INCOMPLETE = 20
+
+FAILED = frozenset({1, UNDO_INCOMPLETE})
 """Exit codes of a run after which nothing more is broken: the service failed, or something could
 not be undone."""
 
-TROUBLED = frozenset({2, 3, 4, 5, 22})
+TROUBLED = frozenset({2, 3, 4, 5, 6, 22})
 """The run itself did not work."""
 
 WORDS = {
     0: "passed", 1: "failed", 20: "undo incomplete", 21: "not measured", 22: "harness error",
     23: "refused", 24: "blocked", 25: "interrupted",
 }  # fmt: skip
+
+ENDED = frozenset({129, 130, 131, 143})
+"""SIGHUP, Ctrl-C, SIGQUIT, SIGTERM: a run answers these with its undo."""
+
+
+def died(code: int) -> bool:
+    """Whether a run ended in a way that it never chooses (137: killed), so before its undo."""
+    return code not in WORDS and code not in TROUBLED and code not in ENDED
+
+
+def ending(code: int) -> str:
+    """How a run ended, for people; 2 to 6 are pytest's own."""
+    if died(code):
+        return f"died with exit code {code}, perhaps before its undo (resilience recover)"
+    return WORDS.get(code, "ended")
 
 
 class Flag:
@@ -85,13 +102,19 @@ BEAT = 5.0
 
 
 class Memory(Protocol):
-    """Why nothing more is broken; it outlives the process."""
+    """Why nothing more is broken, and when the last run began; it outlives the process."""
 
     def why(self) -> str:
         """ "" while nothing failed, and again once a person has cleared it."""
 
     def keep(self, text: str) -> None:
         """Remember a failed verdict."""
+
+    def began(self, now: float) -> float | None:
+        """When the last run began, in epoch seconds, at most `now`; None before the first one."""
+
+    def begins(self, now: float) -> None:
+        """Remember that a run begins."""
 
 
 class Loop:
@@ -125,7 +148,7 @@ class Loop:
 
     def forever(self) -> None:
         """Until `end`."""
-        start = self._time.wall()
+        start = self._first()
         slot = 0
         while not self._ended.is_set():
             self.status.next = start + slot * self._plan.every + self._late()
@@ -135,6 +158,13 @@ class Loop:
             self._once()
             passed = self._time.wall() - start
             slot = max(slot + 1, int(passed // self._plan.every) + (passed % self._plan.every > 0))
+
+    def _first(self) -> float:
+        """Now, or `every` after the last run of a process before this one: a container that
+        crashes and starts again must not strike each time."""
+        now = self._time.wall()
+        last = self._memory.began(now)
+        return now if last is None else max(now, last + self._plan.every)
 
     def _late(self) -> float:
         return self._random.uniform(0.0, self._plan.jitter)
@@ -156,16 +186,25 @@ class Loop:
         file = self._plan.files[self._turn % len(self._plan.files)]
         self._turn += 1
         status.running = file
+        self._memory.begins(self._time.wall())
         try:
             code = self._run(file)
         finally:
             status.running = ""
             status.beat = self._time.wall()
-        status.runs[file, WORDS.get(code, "ended")] += 1
+        self._judge(file, code)
+
+    def _judge(self, file: str, code: int) -> None:
+        """A failed service ends the breaking; so does what may still be broken, even when this
+        process ends meanwhile."""
+        status = self.status
+        status.runs[file, WORDS.get(code, "died" if died(code) else "ended")] += 1
         status.last[file] = self._time.wall()
-        status.troubled = status.troubled + 1 if code in TROUBLED else 0
-        if code in FAILED and not self._plan.keep_going and not self._ended.is_set():
-            self._memory.keep(f"{file} {WORDS[code]}")
+        status.troubled = status.troubled + 1 if code in TROUBLED or died(code) else 0
+        left = code == UNDO_INCOMPLETE or died(code)
+        failed = code in FAILED and not self._ended.is_set()
+        if (left or failed) and not self._plan.keep_going:
+            self._memory.keep(f"{file} {ending(code)}")
             status.halted = self._memory.why()
             self._tell(f"{status.halted}; nothing more is broken until then")
 

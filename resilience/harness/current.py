@@ -31,8 +31,10 @@ def _common_seed(config: pytest.Config) -> int | None:
 
 
 def _terminate(config: pytest.Config, signal: str) -> None:
-    """A worker of pytest-xdist reports why it stops, and the controller ends the session."""
+    """A worker of pytest-xdist reports why it stops, and the controller ends the session. What the
+    worker is about to begin must not begin any more: `shouldstop` is read between two items."""
     if hasattr(config, "workerinput"):
+        session(config).signals.interrupted = signal
         running: Any = config.pluginmanager.getplugin("session")
         running.shouldstop = signal
         return

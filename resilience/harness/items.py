@@ -20,6 +20,7 @@ from resilience.cluster.errors import ClusterError
 from resilience.engine.plan.plan_scenarios import compiled
 from resilience.harness import FIXTURE, SESSION, output, recording
 from resilience.harness.naming import near
+from resilience.harness.session import Interrupted
 from resilience.harness.values import fixture_values
 from resilience.language import load
 from resilience.model.masks import shown
@@ -165,6 +166,9 @@ class ScenarioItem(pytest.Function):
                 record = session.run(self.scenario, cluster, live)
             except Refused as error:
                 raise self._refused(error) from None
+            except Interrupted as error:
+                session.outcomes[self.nodeid] = Outcome.INTERRUPTED
+                raise ScenarioFailed(f"{Outcome.INTERRUPTED.value}: {error}") from None
             except (ActionFailed, ClusterError) as error:  # it never began
                 session.outcomes[self.nodeid] = Outcome.HARNESS_ERROR
                 raise ScenarioFailed(f"{Outcome.HARNESS_ERROR.value}: {error}") from None

@@ -43,6 +43,7 @@ def serve(request: pytest.FixtureRequest, cluster: HttpCluster) -> Iterator[Resi
     """For the fixture: everything is undone when the test is over, whatever happened in it."""
     from resilience.cluster.errors import ClusterError
     from resilience.harness import current
+    from resilience.harness.session import Interrupted
     from resilience.model.verdict import Outcome
     from resilience.verbs.context import ActionFailed, Refused
 
@@ -61,6 +62,8 @@ def serve(request: pytest.FixtureRequest, cluster: HttpCluster) -> Iterator[Resi
             ours = serving.__enter__()
         except Refused as error:
             never_began(Outcome.REFUSED, f"refused by guard: {error}; {session.untouched}")
+        except Interrupted as error:
+            never_began(Outcome.INTERRUPTED, f"{Outcome.INTERRUPTED.value}: {error}")
         except (ActionFailed, ClusterError) as error:
             never_began(Outcome.HARNESS_ERROR, f"{Outcome.HARNESS_ERROR.value}: {error}")
         node.stash[SERVED] = ours

@@ -38,6 +38,10 @@ if TYPE_CHECKING:
     from resilience.verbs.catalogue import Verbs
 
 
+class Interrupted(Exception):
+    """A signal came before the run began: nothing was touched."""
+
+
 class Session:
     """One per pytest session. `tell` shows a line to the user, past pytest's capture."""
 
@@ -281,7 +285,7 @@ class Session:
 
     @contextmanager
     def _begun(self, wanted: Wanted, cluster: HttpCluster, shown: Live) -> Iterator[Run]:
-        """A run that has changed nothing yet, with its guard active."""
+        """A run that has changed nothing yet, with its guard active. Interrupted after a signal."""
         from dataclasses import replace
 
         from resilience.engine.base.real_clock import RealClock
@@ -289,6 +293,8 @@ class Session:
         from resilience.engine.journal.journal import Journal
         from resilience.engine.run.run import Run
 
+        if self.signals.interrupted:
+            raise Interrupted(f"{self.signals.interrupted}, before it began; {self.untouched}")
         with self.site.guarded(cluster, wanted) as guarded:
             file = journal_file.create(wanted.options.journal, wanted.run)
             yield Run.begin(

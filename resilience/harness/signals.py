@@ -46,7 +46,8 @@ class Signals:
         self._aborter: Aborter | None = None
         self._supervised = False
         self.interrupted = ""
-        """Which signal asked the session to end while a run was under way; "" if none did."""
+        """Which signal asked the session to end while a run was under way, or in a worker; "" if
+        none did. No run begins any more."""
 
     @contextmanager
     def installed(self) -> Iterator[None]:
@@ -97,6 +98,8 @@ class Signals:
         never during an undo."""
         self._aborter, self._supervised = aborter, supervised
         try:
+            if self.interrupted:  # after the line above, so that none is missed
+                aborter.abort(self.interrupted)
             yield
         finally:
             self._aborter, self._supervised = None, False

@@ -95,3 +95,11 @@ def test_without_a_place_to_write_it_holds_until_the_end(tmp_path: Path) -> None
     memory.keep("a failed")
     assert memory.why().startswith("a failed (")
     assert memory.why().endswith("to go on: start it again")
+
+
+def test_when_the_last_run_began_outlives_the_process(tmp_path: Path) -> None:
+    path = tmp_path / "state" / "watch-failed"
+    assert halts.FailedFile(path).began(100.0) is None
+    halts.FailedFile(path).begins(100.0)
+    assert halts.FailedFile(path).began(500.0) == 100.0
+    assert halts.FailedFile(path).began(50.0) == 50.0  # the clock was set back

@@ -26,6 +26,9 @@ class Clock:
 
     def wait(self, seconds: float) -> None:
         assert 0 < seconds <= BEAT
+        self.passes(seconds)
+
+    def passes(self, seconds: float) -> None:
         self.now += seconds
         for moment, act in list(self.at):
             if self.now >= moment:
@@ -38,12 +41,19 @@ class Remembered:
 
     def __init__(self) -> None:
         self.text = ""
+        self.last: float | None = None
 
     def why(self) -> str:
         return self.text
 
     def keep(self, text: str) -> None:
         self.text = text
+
+    def began(self, now: float) -> float | None:
+        return self.last
+
+    def begins(self, now: float) -> None:
+        self.last = now
 
 
 @dataclass
@@ -58,7 +68,7 @@ class World:
 
     def run(self, file: str) -> int:
         self.ran.append((self.clock.now - START, file))
-        self.clock.now += self.takes
+        self.clock.passes(self.takes)
         return self.codes.pop(0) if self.codes else 0
 
     def watch(self, hours: float, *halts: Halt, seed: int = 7, **plan: object) -> None:
@@ -121,7 +131,7 @@ def test_it_goes_on_after_a_failed_verdict_where_that_is_wanted(here: World) -> 
     assert here.status.runs == {("a", "failed"): 2, ("a", "passed"): 1}
 
 
-@pytest.mark.parametrize("code", [21, 23, 24, 25, 5, 22])
+@pytest.mark.parametrize("code", [21, 23, 24, 25, 5, 6, 22])
 def test_what_is_no_verdict_on_the_service_does_not_stop_it(here: World, code: int) -> None:
     here.codes = [code] * 3
     here.watch(3.5)
@@ -132,9 +142,9 @@ def test_runs_that_do_not_work_are_counted_in_a_row(here: World) -> None:
     here.codes = [22, 22, 0, 22, 2, 3]
     here.watch(1.5)
     assert here.status.troubled == 2
-    here.watch(0.5)
+    here.watch(1.0)
     assert here.status.troubled == 0
-    here.watch(2.5)
+    here.watch(3.0)
     assert here.status.troubled == 3
 
 
@@ -156,3 +166,35 @@ def test_it_shows_signs_of_life_while_it_waits(here: World) -> None:
     here.watch(0.5)
     assert here.clock.now - here.status.beat <= BEAT
     assert here.status.next == pytest.approx(START + HOUR)
+
+
+@pytest.mark.parametrize("code", [137, 139, 134, 99])
+def test_a_run_that_died_before_its_undo_is_the_last_one(here: World, code: int) -> None:
+    here.codes = [code]
+    here.watch(3.5)
+    assert here.status.runs == {("a", "died"): 1}
+    assert f"a died with exit code {code}" in here.memory.text
+
+
+def test_runs_that_died_are_runs_that_did_not_work(here: World) -> None:
+    here.codes = [137, 137, 137]
+    here.watch(2.5, keep_going=True)
+    assert here.status.troubled == 3
+
+
+@pytest.mark.parametrize(
+    ("code", "kept"),
+    [(20, "a undo incomplete"), (137, "a died with"), (143, ""), (130, ""), (1, ""), (25, "")],
+)
+def test_what_an_ended_run_leaves_behind_is_remembered(here: World, code: int, kept: str) -> None:
+    here.codes = [code]
+    here.takes = HOUR
+    here.watch(0.5)  # the end comes while it runs
+    assert here.memory.text[: len(kept) or None] == kept
+
+
+def test_a_container_that_crashes_again_and_again_keeps_the_rhythm(here: World) -> None:
+    for _ in range(100):  # a start each three minutes
+        here.watch(0.05)
+    assert [moment for moment, _ in here.ran] == pytest.approx([0, 3600, 7200, 10800, 14400],
+                                                               abs=BEAT * 5)  # fmt: skip

@@ -122,6 +122,32 @@ def test_a_signal_to_the_controller_undoes_what_every_worker_changed(
     assert not re.search("INTERNALERROR|Traceback", inner.output)
 
 
+ENDED = """
+import os, signal, pytest
+
+@pytest.fixture(autouse=True)
+def ended(resilience_cluster):
+    os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+@pytest.mark.parametrize("python", [False, True])
+def test_a_worker_that_was_ended_begins_no_run(
+    pytester: pytest.Pytester, run: Run, on_sandbox: None, python: bool
+) -> None:
+    """The signal comes while the cluster is open and no run is under way."""
+    pytester.makeconftest(ENDED)
+    if python:
+        pytester.makepyfile("def test_it(resilience): open('acted', 'w').close()")
+    else:
+        write(pytester, "a", CHANGES.format(title="a", sleep="1ms", then="all"))
+    with Inner(pytester.path, "-n1", "--resilience-report", "out") as inner:
+        assert inner.end() == 143, inner.output
+    assert "interrupted: SIGTERM, before it began; nothing was touched" in inner.output
+    assert not (pytester.path / "acted").exists()
+    assert not (pytester.path / "out").exists()  # not even the record of a run
+
+
 def test_a_worker_that_dies_fails_its_scenario_which_is_not_repeated(
     pytester: pytest.Pytester, run: Run, on_sandbox: None
 ) -> None:
