@@ -132,11 +132,16 @@ class Limits:
         return self._there[namespace]
 
     def _unless_paused(self, name: str) -> None:
-        """One that does not exist yet, or that this account may not read, is not paused."""
+        """One that does not exist yet is not paused; one that cannot be read may be."""
         try:
             namespace = self._cluster.get(NAMESPACES, name)
-        except (NotFound, Forbidden):
+        except NotFound:
             return
+        except Forbidden as error:
+            raise Refused(
+                f"whether namespace {name} is paused cannot be read: {error}; to continue: allow"
+                f" `get` of the namespace {name} (resilience rbac prints the role)"
+            ) from None
         value = objects.annotation(namespace, PAUSED)
         if value and value != "false":
             raise Refused(

@@ -64,7 +64,8 @@ def of_step(step: Step, namespace: str, directory: Path) -> Sequence[Right]:
 
 def of_pause(rights: Iterable[Right]) -> Sequence[Right]:
     """Permissions to see whether a namespace in which a step acts is paused; for all namespaces if
-    a step acts on a node, whose Pods may be in any."""
+    a step acts on a node, whose Pods may be in any. Required: a pause that cannot be seen would not
+    stop the run."""
     names = {
         right.namespace
         for right in rights
@@ -72,7 +73,7 @@ def of_pause(rights: Iterable[Right]) -> Sequence[Right]:
         and (right.namespace or right.resource.partition("/")[0] in ("*", "pods"))
     }
     return [
-        Right(verb="get", group="", resource="namespaces", namespace=name, name=name, optional=True)
+        Right(verb="get", group="", resource="namespaces", namespace=name, name=name)
         for name in sorted(names)
     ]
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from resilience.cluster.connection.pace import Bucket, paced
-from resilience.cluster.errors import Throttled
+from resilience.cluster.errors import Forbidden, Throttled
 from resilience.cluster.interface import NAMESPACES, PODS, Object
 from resilience.cluster.requests.request import Request
 from resilience.config.targets import BadTarget, Gate, Target, load
@@ -179,6 +179,22 @@ def test_a_pause_of_any_namespace_in_which_it_acts_stops_a_run(cluster: FakeClus
     cluster.change(NAMESPACES, "", "lab", _annotated("incident-7"))
     with pytest.raises(Refused, match=r"namespace lab is paused .*annotate namespace lab"):
         ours.before(step(SLEEP, Phase.WHEN, duration=Duration.of(1)))
+
+
+def test_a_namespace_that_cannot_be_read_may_be_paused(
+    cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from resilience.actions.flow.sleep import VERB as SLEEP
+
+    def barred(*_: object) -> Object:
+        raise Forbidden(403, "namespaces is forbidden")
+
+    ours = limits(cluster, None)
+    monkeypatch.setattr(cluster, "get", barred)
+    with pytest.raises(Refused, match=r"whether namespace lab is paused cannot .*allow `get`"):
+        ours.before(step(SLEEP, Phase.WHEN, duration=Duration.of(1)))
+    with pytest.raises(Refused, match=r"whether namespace other is paused cannot be read"):
+        ours.may_harm([pod("a", "other")])
 
 
 @pytest.mark.parametrize("limited", [None, target()])

@@ -67,7 +67,9 @@ def test_a_step_may_see_whether_the_namespaces_in_which_it_acts_are_paused() -> 
         Right(verb="patch", group="", resource="pods", namespace="b"),
         Right(verb="delete", group="apps", resource="deployments", namespace="a"),
     ) == [("namespaces", "a"), ("namespaces", "b")]
-    assert read(Right(verb="create", group="", resource="pods/eviction")) == [("namespaces", "")]
+    wide = [Right(verb="create", group="", resource="pods/eviction")]
+    assert read(*wide) == [("namespaces", "")]
+    assert not any(each.optional for each in of_pause(wide))
 
 
 def test_discovery_asks_for_no_resource() -> None:

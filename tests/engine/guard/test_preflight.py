@@ -397,7 +397,7 @@ def test_each_step_is_named_once_and_needs_are_sorted() -> None:
 def test_who_writes_may_see_whether_there_is_a_pause(one: Right, asked: list[str]) -> None:
     found = of_pause([one])
     assert [each.namespace for each in found] == asked
-    assert all(each.optional and each.verb == "get" for each in found)
+    assert all(not each.optional and each.verb == "get" for each in found)
     assert [each.name for each in found] == asked
 
 
@@ -421,7 +421,7 @@ def test_a_scenarios_permissions_are_those_of_every_run_and_of_its_steps() -> No
     why = {each.right: each.why for each in found}
     assert why[right("create", namespace="shop")] == ("help out",)
     pause = right(resource="namespaces", namespace="shop", name="shop")
-    assert why[pause] == (RUN,)
+    assert why[pause] == (RUN, "help out")
     assert {each for each in of_every_run("shop")} <= set(why)
 
 
