@@ -14,8 +14,8 @@ from resilience.convert import translation
 from resilience.convert.translation import Draft, Keys, Missing, Translation
 
 NAME = "kubernetes.io/metadata.name"
-_SWITCHES = {"dry-run", "no-dry-run", "debug", "help", "version", "client-namespace-scope"}
-_NOT_NEEDED = ("debug", "log-format", "log-caller", "help", "version", "client-namespace-scope")
+_SWITCHES = {"dry-run", "no-dry-run", "debug", "help", "version"}
+_NOT_NEEDED = ("debug", "log-format", "log-caller", "help", "version")
 
 
 def from_line(text: str) -> dict[str, str]:
@@ -118,7 +118,9 @@ def _namespaces(keys: Keys, made: Translation, missing: Missing) -> str:
     parts = [f"{NAME} in ({', '.join(wanted)})"] if wanted else []
     parts += [f"{NAME} notin ({', '.join(without)})"] if without else []
     parts += [keys.text("namespace-labels")] if keys.text("namespace-labels") else []
-    if not wanted:
+    scope = keys.text("client-namespace-scope")  # chaoskube sees no other namespace
+    parts += [f"{NAME}={scope}"] if scope else []
+    if not wanted and not scope:
         parts.insert(0, "resilience/consent=allow")
         made.notes.append("without --namespaces chaoskube acts in every namespace; here in those"
                           " with the label resilience/consent=allow")  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from resilience.convert import chaos_toolkit, chaoskube, krkn, kube_monkey, litmus
+from resilience.convert.documents import TooMuch, documents
 from resilience.convert.translation import NotOurs, Translation
 
 TOOLS = "chaoskube, kube-monkey, krkn, Litmus or Chaos Toolkit"
@@ -29,7 +30,9 @@ def translated(text: str) -> Translation:
 def _documents(text: str) -> list[Any]:
     """[] for what is no YAML (nor JSON, which is YAML) but perhaps a command line."""
     try:
-        return [each for each in yaml.safe_load_all(text) if each is not None]
+        return documents(text)
+    except TooMuch as error:
+        raise NotOurs(str(error)) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         if "chaoskube" in text and "--" in text:
             return []

@@ -165,6 +165,7 @@ def _node(keys: Keys, made: Translation) -> None:
     down = translation.seconds(keys.text("duration"), "duration", common)
     for ignored in ("timeout", "cloud_type", "poll_interval", "kube_check", "parallel", "runs"):
         keys.take(ignored)
+    _refuse_exclusions(keys, common)
     common += keys.rest()
     for action in actions if isinstance(actions, list) else [actions]:
         draft = Draft(str(action).replace("_", " "), missing=copy(common))
@@ -179,6 +180,15 @@ def _node(keys: Keys, made: Translation) -> None:
             draft.when += [_stopped(verb, each, down, draft.missing) for each in queries]
             draft.recovers()
     made.notes.append("nodes: `nodes = true` and a `driver` in the target stop and start machines")
+
+
+def _refuse_exclusions(keys: Keys, missing: Missing) -> None:
+    """Of what the counterpart has no `exclude` for: without them more would be struck."""
+    for name in ("exclude_label", "exclude_labels"):
+        if value := keys.take(name):
+            missing.refuse(
+                f"{name}={value}: nothing can be left out here, and more would be struck"
+            )
 
 
 def _stopped(verb: str, node: Any, down: str, missing: Missing) -> dict[str, Any]:
@@ -201,6 +211,7 @@ def _outage(keys: Keys, made: Translation) -> None:
         "direction": direction,
         "duration": translation.seconds(keys.text("duration"), "duration", missing),
     }
+    _refuse_exclusions(keys, missing)
     missing += keys.rest()
     if pods:
         draft.when.append({"partition": translation.sorted_out(partition)})

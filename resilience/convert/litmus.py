@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from resilience.convert import translation
+from resilience.convert.documents import documents
 from resilience.convert.translation import Draft, Keys, Translation
 from resilience.convert.urls import probe_of
 
@@ -32,8 +33,8 @@ def engines(document: Any) -> Iterator[Mapping[str, Any]]:
             yield from engines(each)
     elif isinstance(document, str) and f"kind: {KIND}" in document:
         try:
-            inner = list(yaml.safe_load_all(document))
-        except yaml.YAMLError:
+            inner = documents(document)
+        except (yaml.YAMLError, ValueError, RecursionError):
             return
         yield from engines([each for each in inner if not isinstance(each, str)])
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -38,8 +39,16 @@ def read(directory: Path | None, url: str) -> dict[str, float]:
 
 def _folder(directory: Path) -> Iterator[bytes]:
     found = [*directory.glob("report.json"), *directory.glob("*/report.json")]
-    for path in sorted(found, key=lambda each: each.stat().st_mtime)[-MOST:]:
-        yield path.read_bytes()
+    for path in sorted(found, key=_written)[-MOST:]:
+        with suppress(OSError):
+            yield path.read_bytes()
+
+
+def _written(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _store(url: str) -> Iterator[bytes]:
@@ -58,11 +67,18 @@ def _store(url: str) -> Iterator[bytes]:
 def _victims(text: bytes) -> list[tuple[Mapping[str, Any], float]]:
     try:
         return [
-            (entry["facts"], datetime.fromisoformat(run["started"]).timestamp())
+            (dict(entry["facts"].items()), datetime.fromisoformat(run["started"]).timestamp())
             for run in json.loads(text)["runs"]
             for entry in run["victims"]
         ]
-    except (ValueError, KeyError, TypeError):  # another program's file, or another version's
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ):  # fmt: skip  another program's file, or another version's
         return []
 
 

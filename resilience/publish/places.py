@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from resilience import report
 from resilience.config.settings import Settings
+from resilience.model.masks import shown
 from resilience.model.report import RunRecord
 from resilience.model.verdict import Outcome
 
@@ -60,6 +61,8 @@ def publish(records: Sequence[RunRecord], session: Session) -> list[str]:
             lines += place(records, session)
         except OSError as error:
             failed.append(str(error))
+        except ValueError as error:  # a setting that its library refuses, in a header say
+            failed.append(shown(str(error)))
     if failed:
         raise Unpublished("; ".join(failed), lines)
     return lines

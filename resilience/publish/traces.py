@@ -159,6 +159,11 @@ def _headers(environment: Mapping[str, str]) -> dict[str, str]:
         if equals and name.strip():
             found[name.strip()] = unquote(value.strip())
             MASKS.take(f"{HEADERS} {name.strip()}", found[name.strip()])
+            if not (found[name.strip()].isascii() and found[name.strip()].isprintable()):
+                raise TracesRefused(  # the library's own error would quote the value
+                    f"{HEADERS}: the value of {name.strip()} holds a line break or another"
+                    " character that no header takes; expected one line (base64 -w0)"
+                )
     return found
 
 

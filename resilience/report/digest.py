@@ -154,7 +154,10 @@ def _number(value: Any) -> float | None:
     """Finite ones only: nothing can be drawn to the others."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if math.isfinite(value) else None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:  # a whole number of hundreds of digits
+        return None
 
 
 def _moment(value: Any) -> float:

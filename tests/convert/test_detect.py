@@ -64,6 +64,10 @@ BECOME: dict[str, tuple[str, str, Any]] = {
         "chaoskube: {args: {namespaces: shop, no-dry-run: '', annotations: c/d=true}}",
         "", {"kill": {"namespaces": f"{NAME}=shop", "annotations": "c/d=true", "one_per": "owner",
                       "count": 1}}),
+    "chaoskube of one namespace": (
+        "chaoskube --no-dry-run --client-namespace-scope shop --labels a=b",
+        "", {"kill": {"namespaces": f"{NAME}=shop", "pods": "a=b", "one_per": "owner",
+                      "count": 1}}),
     "kube-monkey": (
         "[kubemonkey]\ndry_run = false\nwhitelisted_namespaces = ['shop']\ngraceperiod_sec = 0\n",
         "", {"kill": {"namespaces": f"{NAME}=shop", "opted_in": True, "grace": "0s"}}),
@@ -158,6 +162,12 @@ MISSING: dict[str, tuple[str, int, str]] = {
     "included names of chaoskube": (
         "chaoskube --no-dry-run --included-pod-names=^web", 0, "--included-pod-names=^web"),
     "labels of chaoskube that are none": ("chaoskube --labels='a ? b'", 0, "no label selector"),
+    "an exclusion of krkn's outage": (
+        "application_outage: {namespace: shop, pod_selector: {app: web}, exclude_label: 'a=b'}",
+        0, "exclude_label=a=b"),
+    "an exclusion of krkn's nodes": (
+        krkn_node(actions=["node_reboot_scenario"], label_selector="pool=a", exclude_label="a=b"),
+        0, "exclude_label=a=b"),
     "a fault of another kind": (engine("pod-network-latency"), 0, "pod-network-latency"),
     "an unknown variable": (engine("pod-delete", NEW_THING="5"), 1, "NEW_THING=5: no counterpart"),
     "an unknown flag": ("chaoskube --slack-webhook=https://h", 1, "--slack-webhook=https://h"),
@@ -246,3 +256,31 @@ def test_what_is_none_of_their_files_is_said_so(text: str) -> None:
     with suppress(NotOurs):
         made = detect.translated(text)
     assert made is None or not made.whole
+
+
+def _aliases(levels: int, form: str) -> str:
+    lines = ["a0: &a0 {kind: ChaosEngine}"]
+    for level in range(1, levels + 1):
+        each = ", ".join([f"*a{level - 1}"] * 10)
+        lines.append(f"a{level}: &a{level} " + form % each)
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("form", ["[%s]", "{<<: [%s]}", "{b: [%s]}"])
+def test_a_bomb_of_aliases_is_refused_at_once(form: str) -> None:
+    with pytest.raises(NotOurs, match="its aliases make more than"):
+        detect.translated(_aliases(12, form))
+    inner = yaml.safe_dump({"kind": "Workflow", "data": _aliases(12, form)})
+    inner = inner.replace("{kind: ChaosEngine}", "{kind: ChaosEngine, spec: {}}")
+    with pytest.raises(NotOurs, match="no file of"):
+        detect.translated(inner)
+
+
+def test_an_alias_inside_of_itself_is_refused() -> None:
+    with pytest.raises(NotOurs, match="inside of what it repeats"):
+        detect.translated("a: &a [*a]")
+
+
+def test_a_few_aliases_are_read() -> None:
+    text = "b: &b {namespace: shop, pod_selector: {app: web}}\napplication_outage: {<<: *b}"
+    assert len(valid(detect.translated(text))) == 1

@@ -37,7 +37,13 @@ def test_the_latest_time_of_each_pod_and_workload_counts(tmp_path: Path) -> None
     }
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"runs": [{}]}', '{"runs": 3}', "\udcff"])
+NO_FACTS = '{"runs": [{"started": "2026-01-01T00:00:00Z", "victims": [{"facts": "x"}]}]}'
+DEEP = pytest.param('{"runs": ' + "[" * 100_000, id="deep")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"runs": [{}]}', '{"runs": 3}', "\udcff", NO_FACTS, DEEP]
+)
 def test_a_file_that_is_no_report_says_nothing(text: str, tmp_path: Path) -> None:
     (tmp_path / "report.json").write_bytes(text.encode(errors="surrogateescape"))
     assert read(tmp_path, "") == {}
@@ -58,3 +64,12 @@ def test_only_the_newest_are_read(tmp_path: Path) -> None:
         os.utime(path, (number, number))
     assert "shop/p0" not in (told := read(tmp_path, ""))
     assert f"shop/p{MOST}" in told
+
+
+def test_a_report_that_cannot_be_opened_stops_no_other(tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text(a_report("2026-01-01T00:00:00Z", ("shop", "p", "")))
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "a" / "report.json").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "b" / "report.json").mkdir()
+    assert "shop/p" in read(tmp_path, "")

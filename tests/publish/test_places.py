@@ -14,6 +14,7 @@ from moto import mock_aws
 
 from resilience.config.settings import Settings
 from resilience.publish import places
+from resilience.report import digest
 from tests.report.made import record
 
 NOW = datetime(2026, 11, 29, 3, 15, tzinfo=UTC)
@@ -92,3 +93,36 @@ def test_a_url_that_cannot_be_used_is_found_before_anything_runs(url: str) -> No
 def test_good_urls_and_folders_pass() -> None:
     for good in ("s3://b/p?region=eu-central-1", "file:reports", "reports", ""):
         places.check(Settings(report=good))
+
+
+def test_a_header_that_cannot_be_sent_is_named_without_its_value(tmp_path: Path) -> None:
+    settings = Settings(
+        metrics=str(tmp_path / "m.prom"), traces="http://127.0.0.1:9", report=str(tmp_path / "out")
+    )
+    environment = {"OTEL_EXPORTER_OTLP_HEADERS": "Authorization=Basic%20c2VjcmV0%0Ac2VjcmV0"}
+    session = places.Session(settings=settings, environment=environment, now=NOW, mark="0a1b2c")
+    with pytest.raises(places.Unpublished, match="value of Authorization") as caught:
+        places.publish([record()], session)
+    assert "c2VjcmV0" not in str(caught.value)
+    assert len(caught.value.lines) == 3  # two of the report, one of the metrics
+
+
+def test_a_value_that_a_library_refuses_does_not_keep_other_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> list[str]:
+        raise ValueError("Invalid header")
+
+    monkeypatch.setattr(places, "_directory", refused)
+    with pytest.raises(places.Unpublished, match="Invalid header") as caught:
+        publish(report=str(tmp_path / "report"), metrics=str(tmp_path / "m.prom"))
+    assert caught.value.lines == [f"metrics: {tmp_path / 'm.prom'}"]
+
+
+def test_an_earlier_report_with_an_endless_number_is_read(tmp_path: Path) -> None:
+    publish(report=str(tmp_path))
+    runs = json.loads((tmp_path / "runs.json").read_text())
+    runs["runs"][0]["seconds"] = int("9" * 400)
+    (tmp_path / "runs.json").write_text(json.dumps(runs))
+    [past] = digest.read((tmp_path / "runs.json").read_bytes())
+    assert past.seconds == 0.0
