@@ -74,7 +74,8 @@ def test_a_report_belongs_to_its_user(pytester: pytest.Pytester, run: Run) -> No
     folder = pytester.path / "report"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
-    assert modes == dict.fromkeys(("report.json", "report.html", "summary.md"), 0o600)
+    names = ("report.json", "report.html", "runs.json", "summary.md")
+    assert modes == dict.fromkeys(names, 0o600)
 
 
 def test_a_mistake_in_a_file_does_not_tell_the_value(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from resilience.cluster.errors import Unreachable
-from resilience.cluster.interface import BUDGETS
+from resilience.cluster.interface import BUDGETS, DEPLOYMENTS
 from resilience.engine.base.run_options import Options
 from resilience.engine.journal.journal import Journal
 from resilience.engine.python.fixture import NotHeld, Resilience, StepFailed, UndoIncomplete
@@ -210,8 +210,9 @@ def test_a_check_that_fails_before_the_first_action_says_nothing_about_the_servi
         with pytest.raises(NotHeld) as before:
             resilience.ready("deployment/none", within="1s")
         resilience.kill(pods="app=web", count=1)
+        here.cluster.remove(DEPLOYMENTS, "shop", "web")
         with pytest.raises(NotHeld) as after:
-            resilience.ready("deployment/none", within="1s")
+            resilience.ready("deployment/web", within="1s")
     assert before.value.outcome is Outcome.NOT_MEASURED
     assert after.value.outcome is Outcome.SERVICE_FAILED
 
