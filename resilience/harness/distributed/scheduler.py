@@ -79,7 +79,8 @@ class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]
 
     def _release(self) -> None:
         node = self._waiting
-        if node is None or ALONE not in self.workqueue or self._busy(self._others(node)):
+        only_alone_is_left = [*self.workqueue] == [ALONE]
+        if node is None or not only_alone_is_left or self._busy(self._others(node)):
             return
         super()._assign_work_unit(node)
         node.shutdown()

@@ -112,6 +112,16 @@ def test_an_item_whose_worker_died_is_not_executed_again(
     assert max(Counter(each for _, each in farm.done).values(), default=1) == 1
 
 
+def test_what_a_dead_worker_leaves_comes_before_what_runs_alone() -> None:
+    groups = {"a": "one", "d": "one", "e": ALONE}
+    farm = Farm(["a", "b", "c", "d", "e"], groups, 2, "load")
+    assert farm.crash(farm.workers[0]) == "a"
+    farm.run(Random(0))
+    executed = [item for _, item in farm.done]
+    assert sorted(executed) == ["b", "c", "d", "e"]
+    assert executed[-1] == "e"
+
+
 @pytest.mark.parametrize(
     ("dist", "together"),
     [("load", False), ("worksteal", False), ("loadfile", True), ("loadscope", True)],
