@@ -14,7 +14,6 @@ from resilience.engine.plan.plan_scenarios import compiled
 from resilience.model.scenario import Plan, Scenario
 
 SCENARIOS, BACKUP, PROOF, DRILL = "scenarios", "backup", "proof", "drill"
-USES = (SCENARIOS, BACKUP, PROOF, DRILL)
 
 _OF_KIND = {"fresh": PROOF, "intact": PROOF, "drill": DRILL}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -47,12 +48,10 @@ def scenarios(config: pytest.Config, ids: Sequence[str]) -> dict[str, Scenario]:
     return {id: found[id] for id in ids if id in found}
 
 
-def _of_file(config: pytest.Config, path: os.PathLike[str]) -> Sequence[Scenario]:
-    from pathlib import Path
-
+def _of_file(config: pytest.Config, path: Path) -> Sequence[Scenario]:
     ours = session(config)
     loaded = load(
-        near(Path(path), config.invocation_params.dir), None, ours.catalogue, os.environ,
+        near(path, config.invocation_params.dir), None, ours.catalogue, os.environ,
         namespace=ours.settings.namespace,
     )  # fmt: skip
     return [*loaded.scenarios, *(one for plan in loaded.plans for one in compiled(plan))]

@@ -10,7 +10,6 @@ sent, and what it would have shown is unknown.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from resilience.kube.selectors import Selector
 from resilience.model.scenario import Step
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
+from resilience.probes.complaints import of_expression, of_timeout
 from resilience.probes.prober.asker import asking
 
 if TYPE_CHECKING:
@@ -54,19 +54,11 @@ class Command:
 
 
 def _check(command: Command) -> Iterator[Complaint]:
-    try:
-        re.compile(command.matches)
-    except re.error as error:
-        yield Complaint(
-            field="matches", message=f"`matches` is no regular expression: {error}",
-            expected="Python's syntax",
-        )  # fmt: skip
+    yield from of_expression("matches", command.matches)
     if any("\0" in word for word in command.command) or not command.command[0].strip():
         yield Complaint(field="command", message="`command` cannot be executed",
                         expected="a program and its arguments")  # fmt: skip
-    if not 0 < command.timeout.seconds <= 60:
-        yield Complaint(field="timeout", message=f"`timeout` is {command.timeout}",
-                        expected="more than 0 and at most 1m")  # fmt: skip
+    yield from of_timeout(command.timeout)
 
 
 def _describe(command: Command) -> str:

@@ -21,6 +21,7 @@ from resilience.model.scenario import Step
 from resilience.model.step_reach import Reach, within
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
+from resilience.probes.complaints import of_expression, of_timeout
 from resilience.probes.kinds.web import http_trust, json_place
 from resilience.probes.kinds.web.http_trust import Certificate, ClientCertificate
 from resilience.probes.prober.backing import doubt
@@ -178,16 +179,8 @@ def _text_complaints(http: Http) -> Iterator[Complaint]:
     for name, text in http.headers.items():
         if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or re.search(r"[\r\n\0]", text):
             yield Complaint(field="headers", message=f"{name!r} cannot be sent as a header")
-    try:
-        re.compile(http.matches)
-    except re.error as error:
-        yield Complaint(
-            field="matches", message=f"`matches` is no regular expression: {error}",
-            expected="Python's syntax",
-        )  # fmt: skip
-    if not 0 < http.timeout.seconds <= 60:
-        yield Complaint(field="timeout", message=f"`timeout` is {http.timeout}",
-                        expected="more than 0 and at most 1m")  # fmt: skip
+    yield from of_expression("matches", http.matches)
+    yield from of_timeout(http.timeout)
 
 
 def _statuses(http: Http) -> tuple[int, ...]:

@@ -26,6 +26,7 @@ from resilience.model.scenario import Step
 from resilience.model.step_reach import Reach
 from resilience.model.values import Duration, Rate, Share, Size
 from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
+from resilience.probes.complaints import of_timeout
 
 if TYPE_CHECKING:
     from resilience.ledger.drivers.session import Open
@@ -93,9 +94,7 @@ def _check(ledger: Ledger) -> Iterator[Complaint]:
                         expected=", ".join(f"`{name}`" for name in targets.KINDS))  # fmt: skip
         return
     yield from targets.complaints(target)
-    if not 0 < ledger.timeout.seconds <= 60:
-        yield Complaint(field="timeout", message=f"`timeout` is {ledger.timeout}",
-                        expected="more than 0 and at most 1m")  # fmt: skip
+    yield from of_timeout(ledger.timeout)
     if ledger.rate.per_second > MOST:
         yield Complaint(field="rate", message=f"`rate` is {ledger.rate}",
                         expected=f"at most {MOST}/s")  # fmt: skip

@@ -18,6 +18,8 @@ from resilience.model.scenario import Step
 from resilience.model.step_reach import Reach
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
+from resilience.probes.complaints import of_source
+from resilience.probes.prober.server import rights
 
 if TYPE_CHECKING:
     from resilience.verbs.context import ProbeContext, RunningProbe
@@ -59,9 +61,7 @@ def _check(prometheus: Prometheus) -> Iterator[Complaint]:
     for field in ("at_most", "at_least"):
         if (text := getattr(prometheus, field)) and limit(text) is None:
             yield Complaint(field=field, message=f"`{field}` is {text!r}", expected="a number")
-    if prometheus.token and not (prometheus.token.env or prometheus.token.secret):
-        yield Complaint(field="token", message="`token` names no source",
-                        expected="`{env: NAME}` or `{secret: NAME, key: KEY}`")  # fmt: skip
+    yield from of_source("token", prometheus.token)
     if not prometheus.resolution.exact or prometheus.resolution.exact % 1:
         yield Complaint(field="resolution", message=f"`resolution` is {prometheus.resolution}",
                         expected="whole seconds, 1s or more")  # fmt: skip
@@ -84,14 +84,7 @@ def promised(prometheus: Prometheus) -> str:
 
 
 def _rights(prometheus: Prometheus, namespace: str) -> Sequence[Right]:
-    where = prometheus.namespace or namespace
-    found = []
-    if prometheus.service:
-        found.append(Right(verb="get", group="", resource="services", namespace=where))
-    if prometheus.token and prometheus.token.secret:
-        found.append(Right(verb="get", group="", resource="secrets", namespace=where,
-                           name=prometheus.token.secret))  # fmt: skip
-    return found
+    return rights(prometheus, namespace, prometheus.token)
 
 
 def run(step: Step, context: ProbeContext) -> RunningProbe:

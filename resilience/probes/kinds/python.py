@@ -19,6 +19,7 @@ from resilience.model.scenario import Step
 from resilience.model.step_reach import Reach
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Verb, parameter
+from resilience.probes.complaints import of_timeout
 from resilience.probes.prober.asker import Ask, Never, Reply, asking
 
 if TYPE_CHECKING:
@@ -47,9 +48,7 @@ def _check(python: Python) -> Iterator[Complaint]:
     if not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", python.call):
         yield Complaint(field="call", message=f"`call` is {python.call!r}",
                         expected="a callable such as `checks.orders:is_open`")  # fmt: skip
-    if not 0 < python.timeout.seconds <= 60:
-        yield Complaint(field="timeout", message=f"`timeout` is {python.timeout}",
-                        expected="more than 0 and at most 1m")  # fmt: skip
+    yield from of_timeout(python.timeout)
 
 
 def _describe(python: Python) -> str:

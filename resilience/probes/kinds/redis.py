@@ -119,7 +119,7 @@ def opened(redis: Redis, where: Server) -> Ask:
 
 
 def _rights(redis: Redis, namespace: str) -> Sequence[Right]:
-    return rights(redis, namespace)
+    return rights(redis, namespace, redis.password)
 
 
 def run(step: Step, context: ProbeContext) -> RunningProbe:

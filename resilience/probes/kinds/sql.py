@@ -108,7 +108,7 @@ def _text(value: Any) -> str:
 
 
 def _rights(sql: Sql, namespace: str) -> Sequence[Right]:
-    return rights(sql, namespace)
+    return rights(sql, namespace, sql.password)
 
 
 def _touches(sql: Sql, namespace: str) -> Reach:

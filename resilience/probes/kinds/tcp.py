@@ -16,6 +16,7 @@ from resilience.model.scenario import Step
 from resilience.model.step_reach import Reach, within
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
+from resilience.probes.complaints import of_timeout
 from resilience.probes.prober.backing import doubt
 from resilience.probes.prober.launch import (
     VIA_DOC,
@@ -68,11 +69,7 @@ def _check(tcp: Tcp) -> Iterator[Complaint]:
         yield Complaint(
             field="port", message="a `host` needs the number of a port", expected="1 to 65535"
         )
-    if not 0 < tcp.timeout.seconds <= 60:
-        yield Complaint(
-            field="timeout", message=f"`timeout` is {tcp.timeout}",
-            expected="more than 0 and at most 1m",
-        )  # fmt: skip
+    yield from of_timeout(tcp.timeout)
 
 
 def _describe(tcp: Tcp) -> str:

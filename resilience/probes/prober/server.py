@@ -11,6 +11,7 @@ from resilience.ledger.drivers.session import Credential, Unusable, package
 from resilience.ledger.opening import secret
 from resilience.model.masks import MASKS
 from resilience.model.verb import Complaint, Right
+from resilience.probes.complaints import of_source, of_timeout
 from resilience.probes.prober.asker import Never
 from resilience.verbs.context import NotMet
 
@@ -85,21 +86,18 @@ def complaints(parameters: Any) -> Iterator[Complaint]:
     if parameters.host and not (isinstance(parameters.port, int) and 0 < parameters.port < 65536):
         yield Complaint(field="port", message="a `host` needs the number of a port",
                         expected="1 to 65535")  # fmt: skip
-    if parameters.password and not (parameters.password.env or parameters.password.secret):
-        yield Complaint(field="password", message="`password` names no source",
-                        expected="`{env: NAME}` or `{secret: NAME, key: KEY}`")  # fmt: skip
-    if not 0 < parameters.timeout.seconds <= 60:
-        yield Complaint(field="timeout", message=f"`timeout` is {parameters.timeout}",
-                        expected="more than 0 and at most 1m")  # fmt: skip
+    yield from of_source("password", parameters.password)
+    yield from of_timeout(parameters.timeout)
 
 
-def rights(parameters: Any, namespace: str) -> Sequence[Right]:
-    """To find the Service, and to read the password's Secret."""
+def rights(parameters: Any, namespace: str, held: Credential | None) -> Sequence[Right]:
+    """Of a probe with `service` and `namespace`: to find the Service, and to read the Secret of
+    the password or token that it holds."""
     where = parameters.namespace or namespace
     found = []
     if parameters.service:
         found.append(Right(verb="get", group="", resource="services", namespace=where))
-    if parameters.password and parameters.password.secret:
+    if held and held.secret:
         found.append(Right(verb="get", group="", resource="secrets", namespace=where,
-                           name=parameters.password.secret))  # fmt: skip
+                           name=held.secret))  # fmt: skip
     return found

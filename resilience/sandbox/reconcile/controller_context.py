@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from resilience.sandbox.kube.api import Api, Change, Clock, Obj, Resource
+from resilience.sandbox.kube.api import Api, ApiError, Change, Clock, Obj, Resource
 from resilience.sandbox.kube.object_edits import key_of, owner_key
 from resilience.sandbox.kube.selector_index import Key
 from resilience.sandbox.reconcile.pod_index import PodIndex
@@ -109,3 +109,15 @@ class Controller:
 
 
 __all__ = ["Context", "Controller", "Reconciler"]
+
+
+def unless_gone(write: Callable[[], object]) -> bool:
+    """Write, and whether that was possible: an object that is gone, or another one of that name,
+    needs no write."""
+    try:
+        write()
+    except ApiError as error:
+        if error.code not in (404, 409):
+            raise
+        return False
+    return True

@@ -11,7 +11,10 @@ import pytest
 from tests.harness.conftest import Run, _alone, embedded, on_sandbox, run  # noqa: F401
 from tests.probes.kinds.trial import found, runs, scenario, web
 
-pytestmark = pytest.mark.usefixtures("on_sandbox")
+pytestmark = [
+    pytest.mark.usefixtures("on_sandbox"),
+    pytest.mark.alone,  # outages of these services are held to a clock
+]
 
 
 SLOW_START: dict[str, Any] = {

@@ -16,6 +16,7 @@ from resilience.kube.selectors import Selector
 from resilience.model.scenario import Step
 from resilience.model.step_reach import Reach
 from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
+from resilience.probes.complaints import of_expression
 
 if TYPE_CHECKING:
     from resilience.verbs.context import ProbeContext, RunningProbe
@@ -43,17 +44,11 @@ def _check(log: Log) -> Iterator[Complaint]:
         yield Complaint(field="", message="no line is looked for", expected="`absent` or `present`")
     for field in ("absent", "present"):
         text = getattr(log, field)
-        try:
-            found = re.compile(text)
-        except re.error as error:
-            yield Complaint(
-                field=field, message=f"`{field}` is no regular expression: {error}",
-                expected="Python's syntax",
-            )  # fmt: skip
-        else:
-            if text and found.search(""):
-                yield Complaint(field=field, message=f"`{field}` matches every line",
-                                expected="an expression that does not match nothing")  # fmt: skip
+        wrong = list(of_expression(field, text))
+        yield from wrong
+        if text and not wrong and re.search(text, ""):
+            yield Complaint(field=field, message=f"`{field}` matches every line",
+                            expected="an expression that does not match nothing")  # fmt: skip
 
 
 def promised(log: Log) -> str:

@@ -115,7 +115,7 @@ def _touches(grpc: Grpc, namespace: str) -> Reach:
 
 
 def _rights(grpc: Grpc, namespace: str) -> Sequence[Right]:
-    return rights(grpc, namespace)
+    return rights(grpc, namespace, grpc.password)
 
 
 def run(step: Step, context: ProbeContext) -> RunningProbe:

@@ -16,6 +16,7 @@ from resilience.cluster.interface import SECRETS
 from resilience.model.masks import MASKS
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Right, parameter
+from resilience.probes.complaints import of_source
 from resilience.probes.prober.server import named, token
 from resilience.verbs.context import NotMet
 
@@ -50,9 +51,7 @@ def complaints(http: Http, *, tls: bool) -> Iterator[Complaint]:
     if http.certificate and not http.certificate.expires_in.exact:
         yield Complaint(field="certificate", message="`expires_in` is 0s",
                         expected="a duration such as 14d")  # fmt: skip
-    if http.token and not (http.token.env or http.token.secret):
-        yield Complaint(field="token", message="`token` names no source",
-                        expected="`{env: NAME}` or `{secret: NAME, key: KEY}`")  # fmt: skip
+    yield from of_source("token", http.token)
     if http.token and "authorization" in {name.lower() for name in http.headers}:
         yield Complaint(field="token", message="there is an `authorization` header as well",
                         expected="one of them")  # fmt: skip

@@ -20,10 +20,12 @@ from resilience.model.scenario import Step
 from resilience.model.step_reach import Reach, within
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
+from resilience.probes.complaints import of_source, of_timeout
 from resilience.probes.kinds.web import json_place
 from resilience.probes.kinds.web.json_place import USE
 from resilience.probes.kinds.web.redirects import READS
 from resilience.probes.prober.asker import asking
+from resilience.probes.prober.server import rights
 
 if TYPE_CHECKING:
     from resilience.probes.prober.once import Asking
@@ -103,12 +105,8 @@ def _place_complaints(journey: Journey) -> Iterator[Complaint]:
     if parts.username or parts.password:
         yield Complaint(field="url", message="`url` holds a user name or password, which reports "
                         "would show", expected="`token:` by reference")  # fmt: skip
-    if journey.token and not (journey.token.env or journey.token.secret):
-        yield Complaint(field="token", message="`token` names no source",
-                        expected="`{env: NAME}` or `{secret: NAME, key: KEY}`")  # fmt: skip
-    if not 0 < journey.timeout.seconds <= 60:
-        yield Complaint(field="timeout", message=f"`timeout` is {journey.timeout}",
-                        expected="more than 0 and at most 1m")  # fmt: skip
+    yield from of_source("token", journey.token)
+    yield from of_timeout(journey.timeout)
 
 
 def _wrong(stop: Stop, kept: set[str]) -> Iterator[str]:
@@ -130,14 +128,7 @@ def _describe(journey: Journey) -> str:
 
 
 def _rights(journey: Journey, namespace: str) -> Sequence[Right]:
-    where = journey.namespace or namespace
-    found = []
-    if journey.service:
-        found.append(Right(verb="get", group="", resource="services", namespace=where))
-    if journey.token and journey.token.secret:
-        found.append(Right(verb="get", group="", resource="secrets", namespace=where,
-                           name=journey.token.secret))  # fmt: skip
-    return found
+    return rights(journey, namespace, journey.token)
 
 
 def _touches(journey: Journey, namespace: str) -> Reach:

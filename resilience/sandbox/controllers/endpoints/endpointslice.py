@@ -21,7 +21,7 @@ from resilience.sandbox.controllers.endpoints.service_controller import (
     is_managed,
 )
 from resilience.sandbox.controllers.endpoints.slice_plan import plan
-from resilience.sandbox.kube.api import ApiError, Change, Obj
+from resilience.sandbox.kube.api import Change, Obj
 from resilience.sandbox.kube.object_edits import (
     controller_reference,
     is_deleting,
@@ -31,7 +31,7 @@ from resilience.sandbox.kube.object_edits import (
 )
 from resilience.sandbox.kube.pod_facts import node_of
 from resilience.sandbox.kube.selector_index import Key
-from resilience.sandbox.reconcile.controller_context import Context
+from resilience.sandbox.reconcile.controller_context import Context, unless_gone
 
 SERVICE_NAME: Final = "kubernetes.io/service-name"
 MANAGED_BY: Final = "endpointslice.kubernetes.io/managed-by"
@@ -143,11 +143,7 @@ class EndpointSliceController(ServingController):
         self.create(body)
 
     def _delete(self, slice_: Obj) -> None:
-        try:
-            self.api.delete(self.kind, *key_of(slice_), uid=uid_of(slice_))
-        except ApiError as error:
-            if error.code not in (404, 409):
-                raise
+        unless_gone(lambda: self.api.delete(self.kind, *key_of(slice_), uid=uid_of(slice_)))
 
 
 def slice_labels(service: Obj) -> dict[str, str]:

@@ -22,7 +22,7 @@ from resilience.sandbox.kube.object_edits import (
     uid_of,
 )
 from resilience.sandbox.kube.selector_index import Key
-from resilience.sandbox.reconcile.controller_context import Context, Controller
+from resilience.sandbox.reconcile.controller_context import Context, Controller, unless_gone
 
 MANAGER: Final = "endpointslicemirroring-controller.k8s.io"
 SKIP: Final = "endpointslice.kubernetes.io/skip-mirror"
@@ -210,11 +210,7 @@ class SliceMirroring(Controller):
                 raise
 
     def _delete(self, slice_: Obj) -> None:
-        try:
-            self.api.delete(self.kind, *key_of(slice_), uid=uid_of(slice_))
-        except ApiError as error:
-            if error.code not in (404, 409):
-                raise
+        unless_gone(lambda: self.api.delete(self.kind, *key_of(slice_), uid=uid_of(slice_)))
 
 
 def _group(slice_: Obj) -> Group:

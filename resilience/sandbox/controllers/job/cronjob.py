@@ -24,7 +24,7 @@ from resilience.sandbox.kube.object_edits import (
 )
 from resilience.sandbox.kube.selector_index import Key
 from resilience.sandbox.kube.times import stamp
-from resilience.sandbox.reconcile.controller_context import Context, Controller
+from resilience.sandbox.reconcile.controller_context import Context, Controller, unless_gone
 
 SCHEDULED = "batch.kubernetes.io/cronjob-scheduled-timestamp"
 
@@ -149,13 +149,11 @@ class CronJobController(Controller):
         return made
 
     def _delete(self, cronjob: Obj, job: Obj, policy: Any) -> None:
-        try:
+        def delete() -> None:
             self.api.delete(self.jobs, *key_of(job), uid=uid_of(job), propagation=policy)
-        except ApiError as error:
-            if error.code not in (404, 409):
-                raise
-            return
-        self.event(cronjob, "SuccessfulDelete", f"Deleted job {job['metadata']['name']}")
+
+        if unless_gone(delete):
+            self.event(cronjob, "SuccessfulDelete", f"Deleted job {job['metadata']['name']}")
 
     def _write(self, cronjob: Obj, status: dict[str, Any]) -> None:
         if status != (cronjob.get("status") or {}):

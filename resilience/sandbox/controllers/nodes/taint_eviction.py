@@ -7,16 +7,16 @@ pkg/controller/tainteviction/taint_eviction.go.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from resilience.sandbox.controllers.disruption.disruption_target import mark_disruption
-from resilience.sandbox.kube.api import ApiError, Change, Obj
+from resilience.sandbox.kube.api import Change, Obj
 from resilience.sandbox.kube.object_edits import is_deleting, key_of, uid_of
 from resilience.sandbox.kube.pod_facts import node_of
 from resilience.sandbox.kube.selector_index import Key
 from resilience.sandbox.kube.taints import NO_EXECUTE, tolerates
-from resilience.sandbox.reconcile.controller_context import Context, Controller
+from resilience.sandbox.reconcile.controller_context import Context, Controller, unless_gone
 
 MESSAGE = "Taint manager: deleting due to NoExecute taint"
 
@@ -108,16 +108,8 @@ class TaintEviction(Controller):
     def _evict(self, pod: Obj) -> None:
         key = key_of(pod)
         self.event(pod, "TaintManagerEviction", f"Marking for deletion Pod {_name(key)}")
-        _unless_gone(lambda: mark_disruption(self, pod, "DeletionByTaintManager", MESSAGE))
-        _unless_gone(lambda: self.api.delete(self.pods, *key, uid=uid_of(pod)))
-
-
-def _unless_gone(write: Callable[[], object]) -> None:
-    try:
-        write()
-    except ApiError as error:
-        if error.code not in (404, 409):
-            raise
+        unless_gone(lambda: mark_disruption(self, pod, "DeletionByTaintManager", MESSAGE))
+        unless_gone(lambda: self.api.delete(self.pods, *key, uid=uid_of(pod)))
 
 
 def _name(key: Key) -> str:

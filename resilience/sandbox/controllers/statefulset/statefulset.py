@@ -33,7 +33,7 @@ from resilience.sandbox.kube.object_edits import (
     with_status,
 )
 from resilience.sandbox.kube.selector_index import Key, from_spec
-from resilience.sandbox.reconcile.controller_context import Context
+from resilience.sandbox.reconcile.controller_context import Context, unless_gone
 from resilience.sandbox.reconcile.pod_index import changed_owners
 
 
@@ -174,11 +174,7 @@ class StatefulSetController(ClaimingController):
         self.event(owner, reason, text, warning=failed)
 
     def _delete(self, owner: Obj, pod: Obj) -> None:
-        try:
-            self.api.delete(self.pods, *key_of(pod), uid=uid_of(pod))
-        except ApiError as error:
-            if error.code not in (404, 409):
-                raise
+        if not unless_gone(lambda: self.api.delete(self.pods, *key_of(pod), uid=uid_of(pod))):
             return
         name, pod_name = owner["metadata"]["name"], pod["metadata"]["name"]
         text = f"delete Pod {pod_name} in StatefulSet {name} successful"

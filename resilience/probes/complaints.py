@@ -1,0 +1,43 @@
+"""Complaints that several probes make about the same keys, in the same words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Protocol
+
+from resilience.model.values import Duration
+from resilience.model.verb import Complaint
+
+
+class Source(Protocol):
+    """A credential by reference."""
+
+    @property
+    def env(self) -> str: ...
+
+    @property
+    def secret(self) -> str: ...
+
+
+def of_timeout(timeout: Duration) -> Iterator[Complaint]:
+    """A time limit of one request."""
+    if not 0 < timeout.seconds <= 60:
+        yield Complaint(field="timeout", message=f"`timeout` is {timeout}",
+                        expected="more than 0 and at most 1m")  # fmt: skip
+
+
+def of_expression(field: str, text: str) -> Iterator[Complaint]:
+    """A regular expression."""
+    try:
+        re.compile(text)
+    except re.error as error:
+        yield Complaint(field=field, message=f"`{field}` is no regular expression: {error}",
+                        expected="Python's syntax")  # fmt: skip
+
+
+def of_source(field: str, credential: Source | None) -> Iterator[Complaint]:
+    """A password or token, if there is one."""
+    if credential and not (credential.env or credential.secret):
+        yield Complaint(field=field, message=f"`{field}` names no source",
+                        expected="`{env: NAME}` or `{secret: NAME, key: KEY}`")  # fmt: skip
