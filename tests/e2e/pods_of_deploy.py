@@ -29,12 +29,12 @@ def printed(*arguments: str) -> str:
 
 
 def helm_template(
-    *values: str, release: str = "here", namespace: str = "resilience"
+    *values: str, release: str = "here", namespace: str = "resilience", chart: Path = CHART
 ) -> list[dict[str, Any]]:
     """What `helm install` would send with these values, on a cluster with `UID`."""
     assert HELM
     sets = [part for value in (f"target.cluster={UID}", *values) for part in ("--set", value)]
-    text = printed(HELM, "template", release, str(CHART), "-n", namespace, *sets)
+    text = printed(HELM, "template", release, str(chart), "-n", namespace, *sets)
     return [each for each in yaml.safe_load_all(text) if each]
 
 

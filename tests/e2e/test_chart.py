@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -98,6 +99,40 @@ def test_two_releases_share_no_object() -> None:
     here, there = names("team-a"), names("team-b", "createJournalNamespace=false")
     assert not here & there
     assert len(here) > len(there) > 10
+
+
+def test_the_jobs_of_a_release_with_a_long_name_keep_their_own_names_and_accounts() -> None:
+    """Helm allows 53 characters, a CronJob 52 (batch/v1: its Jobs append 11)."""
+    for length in (42, 43, 53):
+        objects = helm_template(release="r" * length)
+        jobs = [each["metadata"]["name"] for each in of_kind(objects, "CronJob")]
+        accounts = [each["metadata"]["name"] for each in of_kind(objects, "ServiceAccount")]
+        assert len({*jobs}) == len({*accounts}) == len(USES)
+        assert max(map(len, jobs)) <= 52
+        assert {name.rpartition("-")[2] for name in jobs} == {*USES}
+    one, other = (helm_template(release="r" * 52 + end) for end in "ab")
+    assert not {each["metadata"]["name"] for each in of_kind(one, "CronJob")} & {
+        each["metadata"]["name"] for each in of_kind(other, "CronJob")
+    }
+
+
+def test_a_file_in_a_folder_is_not_left_out_silently(tmp_path: Path) -> None:
+    chart = tmp_path / "chart"
+    shutil.copytree(CHART, chart)
+    (chart / "files" / "manifests").mkdir()
+    (chart / "files" / "manifests" / "web.yaml").write_text("kind: Deployment\n")
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        helm_template(chart=chart)
+    assert "files/manifests/web.yaml is in a folder of its own" in refused.value.stderr
+
+
+def test_what_is_written_survives_an_uninstall() -> None:
+    kept = {
+        each["kind"]
+        for each in helm_template()
+        if "helm.sh/resource-policy" in each["metadata"].get("annotations", {})
+    }
+    assert kept == {"Namespace", "PersistentVolumeClaim"}
 
 
 def test_one_value_moves_the_journal_and_one_the_time_zone() -> None:

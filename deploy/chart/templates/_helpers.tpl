@@ -1,5 +1,10 @@
+{{- /* A CronJob's name has at most 52 characters; a long release loses some, never the job. */ -}}
 {{- define "resilience.name" -}}
-{{- printf "%s-%s" .root.Release.Name .job | trunc 52 | trimSuffix "-" -}}
+{{- $release := .root.Release.Name -}}
+{{- if gt (add (len $release) (len .job) 1) 52 -}}
+{{- $release = printf "%s-%s" (trunc (int (sub 44 (len .job))) $release) (sha256sum $release | trunc 6) -}}
+{{- end -}}
+{{- printf "%s-%s" $release .job -}}
 {{- end -}}
 
 {{- /* Names of objects without a namespace: another release never replaces them. */ -}}
