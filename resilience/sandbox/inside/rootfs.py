@@ -8,6 +8,7 @@ needs no permission and no namespace, and applies to Python programs only.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import sys
@@ -47,10 +48,34 @@ def _interpreter() -> list[str]:
     return sorted(path for path in places if path != "/" and not path.startswith(inside))
 
 
+def claim(launch: Launch) -> int | None:
+    """A lock on the layer of a new instance, for the process that makes it; OSError.
+
+    Whoever forks that process takes it before: a command that is started in the container a moment
+    later finds it held (see `wait_until_made`), however late the maker gets its turn.
+    """
+    if not launch.root or launch.within:
+        return None
+    os.makedirs(os.path.dirname(launch.root), exist_ok=True)
+    lock = os.open(_lock(launch), os.O_CREAT | os.O_RDWR, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock
+
+
+def wait_until_made(launch: Launch) -> None:
+    """Return when the layer is complete, or its maker has ended."""
+    lock = os.open(_lock(launch), os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_SH)
+    os.close(lock)
+
+
+def _lock(launch: Launch) -> str:
+    return f"{os.path.splitext(launch.root)[0]}.lock"
+
+
 def make(launch: Launch) -> None:
     """Fill the layer of a new instance: standard directories, mount points, its own names."""
     root = launch.root
-    os.makedirs(os.path.dirname(root), exist_ok=True)
     for name in EMPTY:
         _point(f"{root}/{name}")
     os.chmod(f"{root}/tmp", 0o1777)

@@ -25,16 +25,23 @@ from resilience.sandbox.inside import pid1, pod_names, pod_network, rootfs, volu
 from resilience.sandbox.inside.launch import Launch
 
 INTERRUPTED = 130
+LIMIT = 1024
+"""Descriptors of the zygote are below it."""
 
 
-def become(launch: Launch, descriptors: list[int], zygote: int) -> NoReturn:
-    """Turn this forked process into the one that `launch` describes; never returns."""
+def become(
+    launch: Launch, descriptors: list[int], zygote: int, claim: int | None = None
+) -> NoReturn:
+    """Turn this forked process into the one that `launch` describes; never returns.
+
+    `claim` is the lock on its root directory, when it is the one to make it.
+    """
     code = 1
     try:
         _detach(zygote)
-        _take_descriptors(descriptors)
+        _take_descriptors(descriptors, claim)
         _take_environment(launch)
-        _take_surroundings(launch)
+        _take_surroundings(launch, claim)
         code = _run(launch)
     finally:
         if code == 1 and sys.exc_info()[0] is not None:
@@ -53,18 +60,20 @@ def _detach(zygote: int) -> None:
     os.setsid()
 
 
-def _take_descriptors(descriptors: list[int]) -> None:
-    """stdin is empty unless given; stdout and stderr are the first two; nothing else is open."""
+def _take_descriptors(descriptors: list[int], claim: int | None) -> None:
+    """stdin is empty unless given; stdout and stderr are the first two; nothing else is open but
+    `claim`."""
     output, errors, *rest = descriptors
     entry = rest[0] if rest else os.open(os.devnull, os.O_RDONLY)
     # Move them out of the way of 0, 1 and 2 first: each could be one of those.
     moved = [os.dup(descriptor) for descriptor in (entry, output, errors)]
     for target, source in enumerate(moved):
         os.dup2(source, target)
-    os.closerange(3, 1024)
-    if os.isatty(
-        0
-    ):  # this process leads a session: the terminal becomes its own, and ^C reaches it
+    kept = LIMIT if claim is None else claim
+    os.closerange(3, kept)
+    os.closerange(kept + 1, LIMIT)
+    if os.isatty(0):
+        # This process leads a session: the terminal becomes its own, and ^C reaches it.
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, "r", closefd=False)))
     sys.stdout = _writer(1, line_buffering=False)
@@ -84,13 +93,16 @@ def _take_environment(launch: Launch) -> None:
     random.seed()  # otherwise every Pod would draw the zygote's random numbers
 
 
-def _take_surroundings(launch: Launch) -> None:
+def _take_surroundings(launch: Launch, claim: int | None) -> None:
     resolver = pod_names.Resolver(launch.network, launch.hostname, launch.hosts)
     pod_names.install(resolver, launch.hostname)
     pod_network.install(launch.network, resolver)
     pid1.shield_from_itself()
-    if launch.root and not launch.within:
+    if claim is not None:
         rootfs.make(launch)
+        os.close(claim)
+    elif launch.root:
+        rootfs.wait_until_made(launch)
     volume_paths.install(volume_paths.Translation(rootfs.mounts(launch)))
     gc.enable()
     try:

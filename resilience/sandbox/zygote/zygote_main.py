@@ -16,7 +16,7 @@ from typing import Any
 
 from resilience.sandbox.host import linux, processes
 from resilience.sandbox.host.sandbox_config import SandboxConfig
-from resilience.sandbox.inside import pid1
+from resilience.sandbox.inside import pid1, rootfs
 from resilience.sandbox.inside.launch import Launch
 from resilience.sandbox.zygote import child, message_channel
 
@@ -90,15 +90,19 @@ class Zygote:
     def _forked(self, launch: Launch, descriptors: list[int]) -> bool:
         """Whether the machine let a process start: reaching its limits is not an error."""
         parent = os.getpid()
+        claim = None
         try:
+            claim = rootfs.claim(launch)
             pid = os.fork()
         except OSError as error:
+            if claim is not None:
+                os.close(claim)
             if not self._waiting:
                 self._say({"event": "starved", "why": error.strerror})
             return False
         if pid == 0:
-            child.become(launch, descriptors, parent)
-        for descriptor in descriptors:
+            child.become(launch, descriptors, parent, claim)
+        for descriptor in descriptors if claim is None else [*descriptors, claim]:
             os.close(descriptor)
         self._running[pid] = _Process(launch.id, launch.within)
         self._pids[launch.id] = pid

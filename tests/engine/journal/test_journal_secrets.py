@@ -92,7 +92,9 @@ def killed(project: Path, embedded: Embedded, admin: HttpCluster) -> str:
 
 def written(admin: HttpCluster) -> str:
     said = ""
-    for pod in admin.list(PODS, "shop"):
+    # A Pod that the run had just asked for may not run yet: nothing was written there.
+    running = admin.list(PODS, "shop", fields="status.phase=Running")
+    for pod in running:
         words = ("python", "-c", LIST)
         command = Command(namespace="shop", pod=pod["metadata"]["name"], words=words)
         said += admin.exec(command).stdout.decode()
