@@ -17,9 +17,10 @@ from resilience.checks.recovery import Recovery
 from resilience.cluster.interface import PODS, Object
 from resilience.cluster.survey import WORKLOADS
 from resilience.kube import objects
+from resilience.model.finding import unobserved
 from resilience.model.timeline import What
 from resilience.model.verb import Family, Phase, Right, Verb
-from resilience.model.verdict import Figure, Finding, Reason, Result, Unit
+from resilience.model.verdict import Figure, Finding, Result, Unit
 from resilience.verbs.context import CheckContext, NotMet
 
 STEADY = 10.0
@@ -149,7 +150,7 @@ def _finding(recovery: Recovery, promise: float | None, context: CheckContext) -
         value=recovery.seconds,
         low=recovery.fewest,
         high=recovery.seconds,
-        reason=Reason.UNOBSERVED if result is Result.NOT_MEASURED else None,
+        reason=unobserved(result),
         unit=Unit.SECONDS,
         detail=tuple(recovery.victims),
         place=context.step.place,

@@ -165,3 +165,8 @@ class Finding:
     outages: tuple[Outage, ...] = ()
     parts: Mapping[str, float] = field(default_factory=dict)
     place: Place | None = None
+
+
+def unobserved(result: Result) -> Reason | None:
+    """The reason of a result that something watched decides, where nothing was seen."""
+    return Reason.UNOBSERVED if result is Result.NOT_MEASURED else None

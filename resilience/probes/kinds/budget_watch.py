@@ -16,8 +16,9 @@ from resilience.kube import objects
 from resilience.kube.selectors import Selector
 from resilience.model.report import ProbeRecord
 from resilience.model.scenario import Step
-from resilience.model.verdict import Finding, Outage, Reason, Result, Unit, Window
+from resilience.model.verdict import Finding, Outage, Result, Unit, Window
 from resilience.model.words import span
+from resilience.probes.findings import watched
 from resilience.probes.healthy import (
     Breach,
     Deed,
@@ -244,19 +245,10 @@ class BudgetProbe:
         outages: tuple[Outage, ...] = (),
         value: float | None = None,
     ) -> Finding:
-        return Finding(
-            name=f"{self.name}.healthy",
-            subject=self.name,
-            result=result,
-            promised=PROMISED,
-            measured=measured,
-            limit=0.0,
-            value=value,
-            unit=Unit.COUNT,
-            reason=Reason.UNOBSERVED if result is Result.NOT_MEASURED else None,
-            detail=tuple(detail),
-            outages=outages,
-        )
+        return watched(
+            self.name, "healthy", result, promised=PROMISED, measured=measured, limit=0.0,
+            value=value, unit=Unit.COUNT, detail=tuple(detail), outages=outages,
+        )  # fmt: skip
 
 
 def _key(budget: Object) -> Key:

@@ -15,8 +15,9 @@ from resilience.cluster.interface import Object, Resource, WatchEvent
 from resilience.kube import objects, readiness
 from resilience.model.report import ProbeRecord
 from resilience.model.scenario import Step
-from resilience.model.verdict import Finding, Outage, Reason, Result, Unit, Window
+from resilience.model.verdict import Finding, Outage, Result, Unit, Window
 from resilience.model.words import many, span
+from resilience.probes.findings import watched
 from resilience.verbs.context import NotMet, ProbeContext
 
 if TYPE_CHECKING:
@@ -116,11 +117,9 @@ class ObjectProbe:
         self, result: Result, measured: str, value: float | None = None,
         outages: tuple[Outage, ...] = (),
     ) -> Finding:  # fmt: skip
-        return Finding(
-            name=f"{self.name}.holds", subject=self.name, result=result, unit=Unit.SECONDS,
-            limit=self._what.longest.seconds, value=value, promised=self._promised,
-            measured=measured, outages=outages,
-            reason=Reason.UNOBSERVED if result is Result.NOT_MEASURED else None,
+        return watched(
+            self.name, "holds", result, promised=self._promised, measured=measured,
+            unit=Unit.SECONDS, limit=self._what.longest.seconds, value=value, outages=outages,
         )  # fmt: skip
 
     def _read(self) -> list[State]:

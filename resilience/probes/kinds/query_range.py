@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from resilience.model.masks import excerpt
 from resilience.model.report import ProbeRecord
 from resilience.model.scenario import Step
-from resilience.model.verdict import Finding, Reason, Result, Window
+from resilience.model.verdict import Finding, Result, Window
 from resilience.model.words import many, span
+from resilience.probes.findings import watched
 from resilience.probes.prober.server import token
 from resilience.verbs.context import NotMet, ProbeContext
 
@@ -143,11 +144,7 @@ class QueryProbe:
         return (not most or value <= float(most)) and (not least or value >= float(least))
 
     def _finding(self, result: Result, measured: str) -> Finding:
-        return Finding(
-            name=f"{self.name}.values", subject=self.name, result=result, measured=measured,
-            promised=self._promised,
-            reason=Reason.UNOBSERVED if result is Result.NOT_MEASURED else None,
-        )  # fmt: skip
+        return watched(self.name, "values", result, promised=self._promised, measured=measured)
 
     def _ask(self, since: float, until: float) -> list[Point]:
         """Values between two moments of the monotonic clock."""

@@ -18,8 +18,9 @@ from resilience.kube import objects
 from resilience.kube.selectors import Selector
 from resilience.model.report import ProbeRecord
 from resilience.model.scenario import Step
-from resilience.model.verdict import Finding, Reason, Result, Window
+from resilience.model.verdict import Finding, Result, Window
 from resilience.model.words import many, printable
+from resilience.probes.findings import watched
 from resilience.probes.kinds.logs.log_matches import Matches
 from resilience.probes.kinds.logs.log_reader import Instance, Reader
 from resilience.verbs.context import NotMet, ProbeContext
@@ -98,7 +99,7 @@ class LogProbe:
         else:
             result = Result.PASSED if self._what.absent else Result.FAILED
             text = f"none of {many(lines, 'line')} of {many(len(self._readers), 'container')}"
-        return [self._finding(result, text)]
+        return [watched(self.name, "lines", result, promised=self._promised, measured=text)]
 
     def record(self) -> ProbeRecord:
         """Without samples: the matching lines, and how much was read of each container."""
@@ -109,13 +110,6 @@ class LogProbe:
         return ProbeRecord(
             name=self.name, title=self._step.title, rate=0.0, samples=(), facts=facts
         )
-
-    def _finding(self, result: Result, measured: str) -> Finding:
-        return Finding(
-            name=f"{self.name}.lines", subject=self.name, result=result, measured=measured,
-            promised=self._promised,
-            reason=Reason.UNOBSERVED if result is Result.NOT_MEASURED else None,
-        )  # fmt: skip
 
     def _unread(self) -> str:
         """Whose log is missing, and why; "" where nothing is."""

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from resilience.model.finding import unobserved
 from resilience.model.masks import excerpt
 from resilience.model.samples import Answer
 from resilience.model.scenario import Step
-from resilience.model.verdict import Finding, Reason, Result, Window
+from resilience.model.verdict import Finding, Result, Window
 from resilience.model.words import counts, span
 from resilience.probes.kinds.web.json_place import USE, found
 from resilience.probes.kinds.web.redirects import answered, body
@@ -204,7 +205,7 @@ class JourneyProbe(AgentProbe):
         return Finding(
             name=window.called(self.name, "_".join(name.split())), subject=self.name,
             during=window.name, result=result, promised=f"`{name}` answers as expected",
-            reason=Reason.UNOBSERVED if result is Result.NOT_MEASURED else None, measured=text,
+            reason=unobserved(result), measured=text,
         )  # fmt: skip
 
     def _result(self, planned: int, good: int, own: Sequence[Finding]) -> Result:
