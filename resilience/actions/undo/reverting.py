@@ -113,9 +113,9 @@ class _Write:
     ) -> Object:
         """Record, send, and record the outcome; again when someone else was faster."""
         for left in reversed(range(TRIES)):
-            new = wanted(there)
-            self._note(there, new, exact=False)
             try:
+                new = wanted(there)
+                self._note(there, new, exact=False)
                 after = send(there, new)
             except Conflict:
                 if not left:

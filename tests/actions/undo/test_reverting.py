@@ -232,6 +232,24 @@ def test_an_object_that_was_replaced_is_not_written_to(acting: Acting) -> None:
 # ----- merging a manifest
 
 
+@pytest.mark.parametrize("answers", [(taken(),), (None, taken()), (taken(), None, taken())])
+def test_a_merge_is_repeated_when_its_dry_run_or_its_write_came_too_late(
+    acting: Acting, answers: tuple[errors.ApiError | None, ...]
+) -> None:
+    answering(acting, *answers)
+    merge(acting)
+    assert there(acting)["data"] == {"colour": "blue"}
+    undo(acting)
+    assert there(acting)["data"] == BEFORE
+
+
+def test_a_merge_whose_dry_run_loses_every_race_is_given_up(acting: Acting) -> None:
+    answering(acting, *[taken()] * reverting.TRIES)
+    with pytest.raises(errors.Conflict):
+        merge(acting)
+    assert acting.record is None
+
+
 def test_a_merge_records_what_a_dry_run_says_and_is_expected_to_last(acting: Acting) -> None:
     merge(acting)
     assert acting.record is not None
