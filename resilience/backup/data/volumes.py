@@ -328,7 +328,7 @@ class TarVolumes:
         tries = 0
         while True:
             tries += 1
-            user = self._user(namespace, claim)
+            user = self._staying_user(namespace, claim)
             pod = self._admitted(namespace, claim, user, writing)
             try:
                 self._wait_running(pod, claim, objects.node(user))
@@ -414,8 +414,20 @@ class TarVolumes:
             return False
         return objects.uid(now) == objects.uid(pod)
 
+    def _staying_user(self, namespace: str, claim: str) -> Object:
+        """A Pod that uses the claim. While the only one with a node terminates, this waits for its
+        end: a drain would evict the helper as well, and a volume that the helper holds on that node
+        could not follow to the successor's."""
+        until = self.clock.monotonic() + _WITHIN
+        while True:
+            user = self._user(namespace, claim)
+            if not objects.is_terminating(user) or self.clock.monotonic() >= until:
+                return user
+            self.clock.wait(_PAUSE)
+
     def _user(self, namespace: str, claim: str) -> Object:
-        """A Pod that uses the claim, preferably one with a node; {} when none does."""
+        """A Pod that uses the claim, preferably one with a node that does not terminate; {} when
+        none does."""
         spec = self.cluster.get(CLAIMS, claim, namespace)["spec"]
         modes = spec.get("accessModes") or ()
         if spec.get("volumeMode") == "Block":
@@ -430,7 +442,9 @@ class TarVolumes:
                 f"{users[0]['metadata']['name']}: no second Pod can mount it; take it by an "
                 "application dump, or `from: snapshot` or `clone` where the driver can"
             )
-        return next((pod for pod in users if objects.node(pod)), users[0] if users else {})
+        return min(
+            users, key=lambda pod: (not objects.node(pod), objects.is_terminating(pod)), default={}
+        )
 
     def _wait_running(self, pod: Object, claim: str, node: str) -> None:
         until = self.clock.monotonic() + _WITHIN

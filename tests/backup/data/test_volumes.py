@@ -283,6 +283,65 @@ def test_the_helper_follows_the_volumes_user_to_another_node(volume: Path) -> No
     assert nodes == ["node-3", "node-1"]
 
 
+class Draining(FakeClock):
+    """The volume's user ends after so many waits."""
+
+    def __init__(self, cluster: FakeCluster, waits: int) -> None:
+        super().__init__()
+        self._cluster, self._left = cluster, waits
+
+    def wait(self, seconds: float) -> None:
+        super().wait(seconds)
+        self._left -= 1
+        if self._left == 0:
+            moved = user("db-0")
+            moved["spec"]["nodeName"] = "node-1"
+            self._cluster.objects["pods", "shop", "db-0"] = moved
+
+
+def leaving(cluster: FakeCluster) -> list[str]:
+    """The volume's user terminates; returns the nodes that helpers are sent to, in order."""
+    there = cluster.objects["pods", "shop", "db-0"]
+    there["metadata"]["deletionTimestamp"] = "2026-03-01T02:00:00Z"
+    nodes: list[str] = []
+
+    def scheduled(obj: Object) -> None:
+        affinity = obj["spec"]["affinity"]["nodeAffinity"]
+        (term,) = affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+        nodes.append(term["matchFields"][0]["values"][0])
+        obj["status"] = {"phase": "Running"}
+
+    cluster.on_create = scheduled
+    return nodes
+
+
+@pytest.mark.parametrize(
+    ("waits", "node"),
+    [(1, "node-1"), (400, "node-1"), (10_000, "node-3")],
+    ids=["at once", "after a long grace period", "never"],
+)
+def test_no_helper_is_sent_to_the_node_that_the_volumes_user_leaves(
+    volume: Path, waits: int, node: str
+) -> None:
+    cluster = claimed()
+    nodes = leaving(cluster)
+    exec_ = LocalExec({"shop/resilience-volume-data": volume})
+    clock = Draining(cluster, waits)
+    tar = TarVolumes(cluster=cluster, exec=exec_, clock=clock, name="one")
+    create(Request(name="one", scope=SCOPE, volumes=tar.take), cluster, MemoryStore(), clock=clock)
+    assert nodes == [node]
+
+
+def test_a_successor_with_a_node_is_preferred_to_the_user_that_leaves(volume: Path) -> None:
+    cluster = claimed()
+    nodes = leaving(cluster)
+    successor = user("db-1")
+    successor["spec"]["nodeName"] = "node-2"
+    cluster.objects["pods", "shop", "db-1"] = successor
+    taken(cluster, LocalExec({"shop/resilience-volume-data": volume}))
+    assert nodes == ["node-2"]
+
+
 def restored(
     name: str, snapshot: Snapshot, target: FakeCluster, exec_: LocalExec, **options: Any
 ) -> RestoreReport:
