@@ -236,7 +236,7 @@ def volume_row(cluster: Cluster, store: S3Store) -> Row:
         "    open('/volume/%d' % n, 'wb').write(os.urandom(1 << 22))\n"
     )
     with tar.mounted("bench-volume", "data", writing=True) as pod:
-        exec_.run("bench-volume", pod, "helper", ["python", "-c", fill_volume])
+        exec_.run("bench-volume", pod, "volume", ["python", "-c", fill_volume])
     size = VOLUME_FILES << 22
     mine = seconds(lambda: tar.take(Files(store), [("bench-volume", "data", "bound")]))
     with tempfile.TemporaryDirectory() as folder:

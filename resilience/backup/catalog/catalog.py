@@ -26,7 +26,7 @@ from resilience.backup.format.errors import (
     Tampered,
     UnknownFormat,
 )
-from resilience.backup.format.manifest import FileRecord, Manifest, VolumeRecord, object_lines
+from resilience.backup.format.manifest import FileRecord, Manifest, VolumeRecord
 from resilience.backup.format.sign import Seal, check_seal, require_hash
 from resilience.backup.format.velero_backup import VeleroBackup
 from resilience.backup.store import Entry, Store
@@ -242,8 +242,7 @@ class Snapshot:
         """The list of objects, and each object checked against it."""
         if not self.manifest or self.unverified:
             return scanned(self.name, self.archive)
-        listed_ = object_lines(self.stream(layout.objects(self.name)), self.name)
-        return sealed(self.name, listed_, self.archive)
+        return sealed(self.name, self.stream(layout.objects(self.name)), self.archive)
 
     def side(self, what: str) -> Any:
         """One of the gzipped JSON files, None when it is missing, as in old snapshots."""

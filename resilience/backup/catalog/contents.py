@@ -14,11 +14,11 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 
-from resilience.backup.format.archive import Address
+from resilience.backup.format.archive import Address, Exact
 from resilience.backup.format.errors import BadArchive, Tampered
-from resilience.backup.format.manifest import ObjectLine
+from resilience.backup.format.manifest import ObjectLine, object_lines
 from resilience.backup.format.object_index import Lines
-from resilience.backup.format.velero import Found, objects_in
+from resilience.backup.format.velero import PLAIN, Found, objects_in
 
 MOST_OBJECTS = 1_000_000
 """No cluster has this many; an archive of empty entries can."""
@@ -27,10 +27,11 @@ Archive = Callable[[], Iterable[bytes]]
 
 
 class Contents:
-    """`archive` opens the tarball again for each reading."""
+    """`archive` opens the tarball again for each reading. `exact`: this program wrote it, so its
+    bytes follow from the list, and both copies of each object are compared with it."""
 
-    def __init__(self, name: str, lines: Lines, archive: Archive) -> None:
-        self._name, self._lines, self._archive = name, lines, archive
+    def __init__(self, name: str, lines: Lines, archive: Archive, *, exact: bool = False) -> None:
+        self._name, self._lines, self._archive, self._exact = name, lines, archive, exact
         held = ExitStack()
         held.enter_context(lines)
         weakref.finalize(self, held.close)
@@ -51,6 +52,24 @@ class Contents:
     def pairs(self) -> Iterator[tuple[ObjectLine, Found]]:
         """Each line of the list and its object, in order; `Tampered` before an object that
         differs is passed on, and at the end when one is missing."""
+        return self._compared() if self._exact else self._found()
+
+    def _compared(self) -> Iterator[tuple[ObjectLine, Found]]:
+        archive = Exact(self._archive())
+        if not archive.begins():
+            raise Tampered(f"snapshot {self._name}: its archive is not the one that was verified")
+        for done, line in enumerate(self):
+            body = archive.body(line.address, line.size)
+            if body is None or _hash(body) != line.sha256:
+                raise Tampered(
+                    f"snapshot {self._name}: object {line.address.plain} is missing, or not the "
+                    f"one that was verified; the archive gave {done} of {self.count} objects before"
+                )
+            yield line, Found(line.address, body, PLAIN)
+        if not archive.ends():
+            raise Tampered(f"snapshot {self._name}: its archive holds more than was verified")
+
+    def _found(self) -> Iterator[tuple[ObjectLine, Found]]:
         expected, done = iter(self), 0
         line = next(expected, None)
         for found in objects_in(self._archive()):
@@ -75,9 +94,17 @@ def namespace_of(address: Address) -> str:
     return address.name if address.resource == "namespaces" else address.namespace
 
 
-def sealed(name: str, lines: Iterable[ObjectLine], archive: Archive) -> Contents:
-    """From a verified list."""
-    return Contents(name, _kept(lines), archive)
+def sealed(name: str, chunks: Iterable[bytes], archive: Archive) -> Contents:
+    """From a verified list, kept as its own bytes."""
+    kept = Lines()
+    try:
+        for number, line in enumerate(object_lines(map(kept.copied, chunks), name)):
+            kept.counted(line)
+            _require_plausible(number)
+    except BaseException:
+        kept.close()
+        raise
+    return Contents(name, kept, archive, exact=True)
 
 
 def scanned(name: str, archive: Archive) -> Contents:
@@ -90,13 +117,17 @@ def _kept(lines: Iterable[ObjectLine]) -> Lines:
     try:
         for line in lines:
             kept.add(line)
-            if kept.count > MOST_OBJECTS:
-                raise BadArchive(f"more than {MOST_OBJECTS} objects; refused")
+            _require_plausible(kept.count)
     except BaseException:
         kept.close()
         raise
     kept.finish()
     return kept
+
+
+def _require_plausible(count: int) -> None:
+    if count > MOST_OBJECTS:
+        raise BadArchive(f"more than {MOST_OBJECTS} objects; refused")
 
 
 def _scan(chunks: Iterable[bytes]) -> Iterator[ObjectLine]:

@@ -17,7 +17,7 @@ from resilience.backup.catalog.contents import namespace_of
 from resilience.backup.catalog.verify_external import elsewhere
 from resilience.backup.catalog.verify_record import understood
 from resilience.backup.format import layout, limited
-from resilience.backup.format.archive import VERSION_ENTRY, Exact, entries
+from resilience.backup.format.archive import VERSION_ENTRY, Address, Exact, entries
 from resilience.backup.format.coverage import unaccepted
 from resilience.backup.format.errors import BadArchive, Missing, Tampered
 from resilience.backup.format.manifest import Manifest
@@ -93,10 +93,11 @@ def _findings(
         if not result.findings:
             yield from elsewhere(snapshot)
         return
-    yield from _archive(snapshot, manifest, archive, result, done)
+    stray: list[str] = []
+    yield from _archive(snapshot, manifest, archive, result, done, stray)
     if not result.findings:
         yield from elsewhere(snapshot)
-        yield from _places(snapshot, manifest)
+        yield from stray
     for missing in unaccepted(manifest.coverage, manifest.scope.get("accept") or ()):
         yield f"coverage: {missing}"
 
@@ -126,24 +127,26 @@ def _file(snapshot: Snapshot, manifest: Manifest, key: str) -> Iterator[str]:
         yield str(problem)
 
 
-def _places(snapshot: Snapshot, manifest: Manifest) -> Iterator[str]:
+def _outside(address: Address, manifest: Manifest) -> str:
     """Consent covers the namespaces that a manifest names: an object elsewhere would be restored
     without consent."""
-    for line in snapshot.contents:
-        found = namespace_of(line.address)
-        if found and found not in manifest.namespaces:
-            yield (
-                f"object {line.address.plain} is outside of the snapshot's namespaces, "
-                f"{', '.join(manifest.namespaces) or 'none'}"
-            )
+    return (
+        f"object {address.plain} is outside of the snapshot's namespaces, "
+        f"{', '.join(manifest.namespaces) or 'none'}"
+    )
 
 
 def _archive(
-    snapshot: Snapshot, manifest: Manifest, key: str, result: Verification, done: Done
+    snapshot: Snapshot,
+    manifest: Manifest,
+    key: str,
+    result: Verification,
+    done: Done,
+    stray: list[str],
 ) -> Iterator[str]:
-    """File hash and object hashes in one pass."""
+    """File hash, object hashes and places (in `stray`) in one pass."""
     try:
-        if flaw := _flaw(snapshot, key, result, done):
+        if flaw := _flaw(snapshot, manifest, key, result, done, stray):
             yield from _objects(snapshot, result)
             yield flaw
             return
@@ -157,23 +160,34 @@ def _archive(
         )
 
 
-def _flaw(snapshot: Snapshot, key: str, result: Verification, done: Done) -> str:
+def _flaw(
+    snapshot: Snapshot,
+    manifest: Manifest,
+    key: str,
+    result: Verification,
+    done: Done,
+    stray: list[str],
+) -> str:
     try:
-        exact = _exactly(snapshot, result, done)
+        exact = _exactly(snapshot, manifest, result, done, stray)
     except Tampered as problem:
         return str(problem)
     return "" if exact else f"{key} is not the archive that was written"
 
 
-def _exactly(snapshot: Snapshot, result: Verification, done: Done) -> bool:
+def _exactly(
+    snapshot: Snapshot, manifest: Manifest, result: Verification, done: Done, stray: list[str]
+) -> bool:
     """Verify an intact snapshot: fast, without details about differences."""
-    archive = Exact(snapshot.archive())
+    archive, declared = Exact(snapshot.archive()), {"", *manifest.namespaces}
     if not archive.begins():
         return False
     for line in snapshot.contents:
         body = archive.body(line.address, line.size)
         if body is None or hashlib.sha256(body).hexdigest() != line.sha256:
             return False
+        if namespace_of(line.address) not in declared and len(stray) < MOST:
+            stray.append(_outside(line.address, manifest))
         result.objects += 1
         result.bytes += line.size
         done(1)

@@ -16,7 +16,7 @@ import tarfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from resilience.backup.format.errors import BadArchive
 from resilience.backup.format.pipe import ahead
@@ -86,21 +86,35 @@ class Address(NamedTuple):
 def checked(address: Address) -> Address:
     """The address, if it can be part of a URL of the API (k8s.io/apimachinery, path/name.go).
     Else a ValueError: a name with `/` in it would address another object than the one it names."""
-    for part in address:
-        if part in (".", "..") or "/" in part or not part.isprintable():
-            raise ValueError(f"{part!r} is not a name of the API")
+    whole = "".join(address)
+    if "/" in whole or not whole.isprintable() or not _DOTS.isdisjoint(address):
+        wrong = next(part for part in address if part in _DOTS or _unnameable(part))
+        raise ValueError(f"{wrong!r} is not a name of the API")
     if not (address.resource and address.name):
         raise ValueError("an object without a kind or a name")
     return address
 
 
+_DOTS = frozenset({".", ".."})
+
+
+def _unnameable(part: str) -> bool:
+    return "/" in part or not part.isprintable()
+
+
+class _Deflate(Protocol):
+    def compress(self, data: bytes, /) -> bytes: ...
+
+    def flush(self) -> bytes: ...
+
+
 class Compressor:
-    """Gzip without a time in its header. Pass `add` to a `Stage`: zlib runs without the
-    interpreter lock."""
+    """Gzip without a time in its header, by the fastest library there is. Pass `add` to a `Stage`:
+    it runs without the interpreter lock."""
 
     def __init__(self, sink: Callable[[bytes], object]) -> None:
         self._sink = sink
-        self._deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, 31)
+        self._deflate = _deflate()
 
     def add(self, raw: bytes) -> None:
         """Compress one block."""
@@ -110,6 +124,17 @@ class Compressor:
     def close(self) -> None:
         """The end of the stream."""
         self._sink(self._deflate.flush())
+
+
+def _deflate() -> _Deflate:
+    """ISA-L (the extra `fast`) takes a fifth of zlib's time for a few percent less size. What it
+    writes is read back by zlib."""
+    try:
+        from isal import isal_zlib
+    except ImportError:
+        return zlib.compressobj(_LEVEL, zlib.DEFLATED, 31)
+    fast: _Deflate = isal_zlib.compressobj(1, isal_zlib.DEFLATED, 31)
+    return fast
 
 
 class Writer:
@@ -124,10 +149,10 @@ class Writer:
 
     def add(self, address: Address, body: bytes) -> None:
         """Append one object, both copies side by side: the second costs deflate next to nothing."""
-        plain, preferred = address.paths
         size = len(body)
+        plain, preferred = headers(address, size)
         padded = body + bytes(-size % _BLOCK)
-        self._waiting += (header(plain, size), padded, header(preferred, size), padded)
+        self._waiting += (plain, padded, preferred, padded)
         self._size += 2 * (size + _BLOCK)
         if self._size >= _FLUSH:
             self._flush()
@@ -160,7 +185,20 @@ def header(path: str, size: int) -> bytes:
         info = tarfile.TarInfo(path)
         info.size, info.mode = size, 0o755
         return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")
-    front = name.ljust(100, b"\0") + _SIZED % size
+    return _short_header(name, _SIZED % size)
+
+
+def headers(address: Address, size: int) -> tuple[bytes, bytes]:
+    """Of both copies of an object."""
+    plain, preferred = address.paths
+    if len(preferred) > 100 or not preferred.isascii():
+        return header(plain, size), header(preferred, size)
+    sized = _SIZED % size
+    return _short_header(plain.encode(), sized), _short_header(preferred.encode(), sized)
+
+
+def _short_header(name: bytes, sized: bytes) -> bytes:
+    front = name.ljust(100, b"\0") + sized
     # Its low half is 1 plus the sum of so few ASCII bytes, and it is made in C.
     checksum = (zlib.adler32(front) & 0xFFFF) - 1 + _REST
     return front + _SUMMED % checksum
@@ -241,7 +279,9 @@ class Exact:
     def body(self, address: Address, size: int) -> bytes | None:
         """The next object's JSON if it has that address and size and both copies are equal, else
         None."""
-        plain, preferred = (header(path, size) for path in address.paths)
+        if size > LARGEST_OBJECT:
+            return None
+        plain, preferred = headers(address, size)
         padded = size + -size % _BLOCK
         first = self._reader.take(len(plain) + padded)
         second = self._reader.take(len(preferred) + padded)

@@ -54,7 +54,7 @@ def parsed(data: bytes, *, values: int = MOST_VALUES) -> Any:
     if data.count(b",") + data.count(b"{") + data.count(b"[") > values:
         raise ValueError(f"more than {values} values")
     try:
-        found = json.loads(data.decode(), parse_constant=_constant)
+        found = _decode(data.decode())
     except RecursionError:
         raise ValueError("nested too deeply") from None
     if _deeper(found, DEEPEST):
@@ -64,6 +64,9 @@ def parsed(data: bytes, *, values: int = MOST_VALUES) -> Any:
 
 def _constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+_decode = json.JSONDecoder(parse_constant=_constant).decode
 
 
 def _deeper(value: Any, levels: int) -> bool:

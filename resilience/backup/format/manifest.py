@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from json.encoder import encode_basestring
+from operator import itemgetter
 from typing import Any, NamedTuple, Self
 
 from resilience.backup.format import limited
@@ -22,7 +23,10 @@ from resilience.backup.format.coverage import Coverage
 from resilience.backup.format.errors import BadArchive, Tampered, UnknownFormat
 
 FORMAT = 1
-_decode = json.JSONDecoder().decode
+_decode = json.JSONDecoder().raw_decode
+_TEXTS = ("r", "ns", "n", "v", "k", "h", "u", "rv")
+_texts: Callable[[Mapping[str, Any]], tuple[Any, ...]] = itemgetter(*_TEXTS)
+_ONLY_TEXT = frozenset({str})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,20 +161,24 @@ class ObjectLine(NamedTuple):
     @classmethod
     def decoded(cls, line: bytes) -> Self:
         """Read back."""
-        found = limited.mapping(_decode(line.decode()), "a line")
-        texts = {
-            key: limited.text(found[key], key) for key in ("r", "ns", "n", "v", "k", "h", "u", "rv")
-        }
-        version = texts["v"].rpartition("/")[2]
+        text = line.decode()
+        found, end = _decode(text)
+        if end != len(text):
+            raise ValueError("a line holds more than one object")
+        given = _texts(limited.mapping(found, "a line"))
+        if not _ONLY_TEXT.issuperset(map(type, given)):
+            given = tuple(map(limited.text, given, _TEXTS))
+        resource, namespace, name, api_version, kind, sha256, uid, resource_version = given
+        owners = found["o"]
         return cls(
-            checked(Address(texts["r"], version, texts["ns"], texts["n"])),
-            texts["v"],
-            texts["k"],
+            checked(Address(resource, api_version.rpartition("/")[2], namespace, name)),
+            api_version,
+            kind,
             limited.count(found["s"], "s"),
-            texts["h"],
-            texts["u"],
-            texts["rv"],
-            tuple(limited.sequence(found["o"], "o", str)),
+            sha256,
+            uid,
+            resource_version,
+            tuple(limited.sequence(owners, "o", str)) if owners != [] else (),
         )
 
 

@@ -26,7 +26,7 @@ _LEVEL = 1
 
 
 class Lines:
-    """Append, `finish`, then read as often as needed."""
+    """Append, `finish`, then read as often as needed. A copy of a finished file takes neither."""
 
     def __init__(self) -> None:
         self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - closed in __exit__
@@ -40,10 +40,19 @@ class Lines:
         """Append."""
         self._waiting.append(line.encoded())
         self._names.add(line)
-        self.count += 1
-        self.bytes += line.size
+        self.counted(line)
         if len(self._waiting) == _BATCH:
             self._flush()
+
+    def counted(self, line: ObjectLine) -> None:
+        """One more, whose bytes are appended by `add` or `copied`."""
+        self.count += 1
+        self.bytes += line.size
+
+    def copied(self, chunk: bytes) -> bytes:
+        """Append bytes of a file that was written by this class, as they are, and return them."""
+        self._file.write(chunk)
+        return chunk
 
     def _flush(self) -> None:
         self._file.write(self._deflate.compress(b"".join(self._waiting)))

@@ -8,6 +8,7 @@ count as one. Pure.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 _MOVED = {
@@ -53,7 +54,13 @@ def group(api_version: str) -> str:
 def identity(obj: Mapping[str, Any]) -> str:
     """The identity of an object's kind, or of an owner reference's; both have `apiVersion` and
     `kind`."""
-    name = ".".join(filter(None, (str(obj["kind"]), group(str(obj.get("apiVersion", ""))))))
+    return _identity(str(obj["kind"]), str(obj.get("apiVersion", "")))
+
+
+@lru_cache(1024)
+def _identity(kind: str, api_version: str) -> str:
+    """Every rule asks for it, many times for each object."""
+    name = ".".join(filter(None, (kind, group(api_version))))
     return _MOVED.get(name, name)
 
 

@@ -325,6 +325,8 @@ class _Restore:
     def _walk_through(self, act: Act, wanted: Callable[[Stage], bool]) -> None:
         with ThreadPoolExecutor(self._request.workers, "resilience-restore") as workers:
             for stages in self._passes.readings:
+                if not any(map(wanted, stages)):
+                    continue
                 crew = Crew(workers, self._request.workers, self._done)
                 current: Stage | None = None
                 for line, found in self._snapshot.contents.pairs():

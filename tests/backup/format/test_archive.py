@@ -6,14 +6,26 @@ import gzip
 import io
 import json
 import random
+import sys
 import tarfile
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Iterator
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resilience.backup.format.archive import Address, Compressor, Writer, encode, entries, inflate
+from resilience.backup.format.archive import (
+    LARGEST_OBJECT,
+    Address,
+    Compressor,
+    Exact,
+    Writer,
+    encode,
+    entries,
+    inflate,
+)
 from resilience.backup.format.errors import BadArchive
 
 CHECKOUT = Address("deployments.apps", "v1", "shop", "checkout")
@@ -141,3 +153,32 @@ def test_a_bomb_is_inflated_a_piece_at_a_time() -> None:
 def test_a_lone_surrogate_survives() -> None:
     value = json.loads('{"data":"\\ud800"}')
     assert json.loads(encode(value)) == value
+
+
+def test_an_object_listed_as_larger_than_any_can_be_is_not_read_for() -> None:
+    def too_far() -> Iterator[bytes]:
+        yield written((CHECKOUT, b'{"a":1}'))
+        raise AssertionError("the archive was read on for an object that no cluster can hold")
+
+    archive = Exact(too_far())
+    assert archive.begins()
+    assert archive.body(CHECKOUT, LARGEST_OBJECT + 1) is None
+
+
+def test_both_compressors_write_what_zlib_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    objects = ((CHECKOUT, b'{"a":1}'), (LONG, b'{"b":2}'))
+    by_default = written(*objects)
+    monkeypatch.setitem(sys.modules, "isal", None)  # as without the extra `fast`
+    by_zlib = written(*objects)
+    assert b"".join(inflate([by_default])) == b"".join(inflate([by_zlib]))
+    assert gzip.decompress(by_zlib) == gzip.decompress(by_default)
+
+
+def test_the_fast_compressor_is_taken_where_it_is_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fast = SimpleNamespace(DEFLATED=zlib.DEFLATED, compressobj=lambda *given: used.append(given))
+    used: list[tuple[int, ...]] = []
+    monkeypatch.setitem(sys.modules, "isal", SimpleNamespace(isal_zlib=fast))
+    Compressor(lambda data: None)
+    assert used == [(1, zlib.DEFLATED, 31)]
