@@ -14,11 +14,12 @@ import pytest
 
 from resilience.config.root import project_root
 from resilience.config.settings import OPTIONS, BadSetting, Option, resolve
-from resilience.harness import SESSION, SETTINGS, naming
+from resilience.harness import FIXTURE, SESSION, SETTINGS, naming
 
 if TYPE_CHECKING:
     from resilience.cluster.transport import HttpCluster
     from resilience.engine.python.fixture import Resilience
+    from resilience.harness.fleet.clusters import Clusters
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -61,6 +62,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
     try:
         config.stash[SETTINGS] = resolve(root=_root(config), cli=cli, ini=ini)
+        if config.stash[SETTINGS].is_fleet:
+            from resilience.config import fleet
+
+            fleet.members(config.stash[SETTINGS])
     except BadSetting as error:
         raise pytest.UsageError(str(error)) from None
 
@@ -107,6 +112,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: Sequence[pytest.
         from resilience.harness import collecting
 
         collecting.check(config, items)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """In a fleet, a test in Python runs on each cluster."""
+    if FIXTURE in metafunc.fixturenames and metafunc.config.stash[SETTINGS].is_fleet:
+        from resilience.harness import python_tests
+
+        python_tests.parametrize(metafunc)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -193,7 +206,18 @@ def resilience_cluster(request: pytest.FixtureRequest) -> Iterator[HttpCluster]:
     """The cluster that scenarios act on; the embedded sandbox unless a context is named."""
     from resilience.harness import collecting
 
-    yield from collecting.open_cluster(request.session)
+    if request.config.stash[SETTINGS].is_fleet:
+        yield from collecting.open_member(request)
+    else:
+        yield from collecting.open_cluster(request.session)
+
+
+@pytest.fixture(scope="session")
+def resilience_fleet(request: pytest.FixtureRequest) -> Iterator[Clusters]:
+    """The clusters of a fleet: `resilience_fleet.of("NAME")` opens one and returns it."""
+    from resilience.harness import collecting
+
+    yield from collecting.open_fleet(request.session)
 
 
 @pytest.fixture

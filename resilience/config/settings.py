@@ -177,9 +177,15 @@ OPTIONS: tuple[Option, ...] = (
         name="context",
         metavar="NAME",
         help=(
-            "kubeconfig context of the cluster to use; `in-cluster` uses the Pod's ServiceAccount; "
-            "without a context and a kubeconfig, the embedded sandbox is started"
+            "kubeconfig context of the cluster to use, or several as a,b,c: everything runs on "
+            "each (a fleet); `in-cluster` uses the Pod's ServiceAccount; without a context and a "
+            "kubeconfig, the embedded sandbox is started"
         ),
+    ),
+    Option(
+        name="fleet",
+        metavar="FILE",
+        help="TOML file with the clusters of a fleet; every scenario and plan runs on each",
     ),
     Option(
         name="kubeconfig",
@@ -328,10 +334,11 @@ OPTIONS: tuple[Option, ...] = (
 class Settings:
     """The settings. `origins` says where each value came from: "--resilience-seed",
     "RESILIENCE_SEED", "resilience_seed in the ini file"; a name that was not set is missing from
-    it.
+    it. `member` is no option: the name of the cluster in a fleet that these settings are for.
     """
 
     context: str = ""
+    fleet: str = ""
     kubeconfig: str = ""
     namespace: str = "default"
     seed: int | None = None
@@ -354,12 +361,18 @@ class Settings:
     public: tuple[str, ...] = ()
     scenarios: tuple[str, ...] = SCENARIOS
     plans: tuple[str, ...] = PLANS
+    member: str = ""
     root: Path = field(default_factory=Path.cwd)
     origins: Mapping[str, str] = field(default_factory=dict)
 
     def origin(self, name: str) -> str:
         """Where this value came from, for a message."""
         return self.origins.get(name, "default")
+
+    @property
+    def is_fleet(self) -> bool:
+        """Whether they name several clusters."""
+        return bool(self.fleet) or "," in self.context
 
     @property
     def journal_directory(self) -> Path:

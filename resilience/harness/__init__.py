@@ -26,5 +26,5 @@ and the seed of the whole session."""
 COMMON_SEED: pytest.StashKey[int] = pytest.StashKey()
 """On the controller of pytest-xdist."""
 
-FIXTURE = "resilience_cluster"
-"""The fixtures of every scenario and plan."""
+FIXTURE, FLEET = "resilience_cluster", "resilience_fleet"
+"""The fixtures of every scenario and plan: one cluster, or those of a fleet."""

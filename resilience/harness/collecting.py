@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from resilience.harness import REFUSAL, SETTINGS, output, python_tests, refusals
+from resilience.harness import FIXTURE, FLEET, REFUSAL, SETTINGS, output, python_tests, refusals
 from resilience.harness.current import session
 from resilience.harness.items import ScenarioFile, ScenarioItem
 from resilience.harness.session import Session
 from resilience.model.masks import shown
+from resilience.model.words import told
 
 if TYPE_CHECKING:
     from resilience.cluster.transport import HttpCluster
+    from resilience.harness.fleet.clusters import Clusters
 
 
 def file(path: Path, parent: pytest.Collector) -> ScenarioFile:
@@ -39,6 +41,7 @@ def check(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
     if ours:
         check_targets(session(config))
         check_places(config)
+        check_fleet(config, {item.member for item in ours if isinstance(item, ScenarioItem)})
 
 
 def _is_ours(item: pytest.Item) -> bool:
@@ -67,6 +70,22 @@ def check_places(config: pytest.Config) -> None:
         raise pytest.UsageError(f"resilience: {error}") from None
 
 
+def check_fleet(config: pytest.Config, names: Collection[str]) -> None:
+    """UsageError for clusters of a fleet that are wrong, before anything is changed; those that do
+    not answer are named. `names` are those with anything to do; none: all."""
+    current = session(config)
+    members = [each for name, each in current.fleet.items() if not names or name in names]
+    if not members:
+        return
+    from resilience.harness.fleet.survey import BadFleet, survey
+
+    try:
+        lines = survey(members)
+    except BadFleet as error:
+        raise pytest.UsageError(f"resilience: {error}") from None
+    output.write(config, [shown(f"resilience: {line}") for line in lines])
+
+
 def check_options(config: pytest.Config) -> None:
     """UsageError when these options and a fault conflict."""
     reasons = list(refusals.reasons(config))
@@ -85,6 +104,57 @@ def headlines(config: pytest.Config, items: Sequence[pytest.Item]) -> list[str]:
     ]
 
 
+def open_fleet(asking: pytest.Session) -> Iterator[Clusters]:
+    """For the fixture: nothing is opened yet."""
+    from resilience.harness.fleet.clusters import Clusters
+
+    ours = session(asking.config)
+    _require_allowed(asking.config, ours)
+    clusters = Clusters(ours)
+    with ours.signals.installed():
+        if not ours.settings.dry_run:
+            ours.announce(told([*ours.fleet]))
+        try:
+            yield clusters
+        finally:
+            clusters.close()
+
+
+def open_member(request: pytest.FixtureRequest) -> Iterator[HttpCluster]:
+    """For the fixture of a test in Python: the cluster of the fleet that is its parameter."""
+    from resilience.cluster.errors import ClusterError
+    from resilience.model.verdict import Outcome
+    from resilience.verbs.context import Refused
+
+    name = getattr(request, "param", "")
+    ours = session(request.config)
+    if not name:
+        pytest.fail(
+            f"a fixture of this scenario requests {FIXTURE}, and a fleet has {len(ours.fleet)}"
+            f" clusters; request {FLEET} and call its method of(NAME)",
+            pytrace=False,
+        )
+    clusters: Clusters = request.getfixturevalue(FLEET)
+    try:
+        cluster = clusters.of(name)
+    except (ClusterError, Refused) as error:
+        outcome = Outcome.REFUSED if isinstance(error, Refused) else Outcome.NOT_MEASURED
+        needing = [
+            item.nodeid for item in request.session.items if python_tests.member(item) == name
+        ]
+        ours.outcomes.update(dict.fromkeys(needing, outcome))
+        failed = pytest.fail.Exception(shown(f"{outcome.value}: {error}"), pytrace=False)
+        raise failed from None
+    yield cluster
+
+
+def _require_allowed(config: pytest.Config, ours: Session) -> None:
+    if text := getattr(config, "workerinput", {}).get(REFUSAL, ""):
+        pytest.fail(text, pytrace=False)
+    if text := ours.refusal():
+        pytest.exit(f"resilience: {text}", returncode=pytest.ExitCode.USAGE_ERROR)
+
+
 def open_cluster(asking: pytest.Session) -> Iterator[HttpCluster]:
     """For the fixture: the reason why it cannot be opened, in plain words, without a traceback.
     It says nothing about any service, so the exit code must not either."""
@@ -94,10 +164,7 @@ def open_cluster(asking: pytest.Session) -> Iterator[HttpCluster]:
 
     config = asking.config
     ours = session(config)
-    if text := getattr(config, "workerinput", {}).get(REFUSAL, ""):
-        pytest.fail(text, pytrace=False)
-    if text := ours.refusal():
-        pytest.exit(f"resilience: {text}", returncode=pytest.ExitCode.USAGE_ERROR)
+    _require_allowed(config, ours)
     opening = ours.cluster()
     try:
         cluster = opening.__enter__()

@@ -18,7 +18,11 @@ import pytest
 
 from resilience.cluster.errors import ClusterError
 from resilience.engine.plan.plan_scenarios import compiled
-from resilience.harness import FIXTURE, SESSION, output, recording
+from resilience.harness import FIXTURE, FLEET, SESSION, output, recording
+from resilience.harness.fleet import untouched
+from resilience.harness.fleet.clusters import Dead
+from resilience.harness.fleet.item_names import named
+from resilience.harness.fleet.of_member import environment_of, for_each
 from resilience.harness.naming import near
 from resilience.harness.session import Interrupted
 from resilience.harness.values import fixture_values
@@ -31,6 +35,10 @@ from resilience.verbs.context import ActionFailed, Refused
 
 if TYPE_CHECKING:
     from resilience.cluster.transport import HttpCluster
+    from resilience.config.fleet import Member
+    from resilience.harness.fleet.clusters import Clusters
+    from resilience.harness.session import Session
+    from resilience.language.load import Loaded
 
 
 class Problems(pytest.Collector.CollectError):
@@ -51,7 +59,15 @@ class ScenarioFile(pytest.File):
     """One YAML file."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        """An item per scenario; a plan has three: fresh, intact, drill."""
+        """An item per scenario; a plan has three: fresh, intact, drill. In a fleet, these for each
+        cluster."""
+        fleet = self.config.stash[SESSION].fleet
+        if not fleet:
+            yield from self._items(self._loaded(), None)
+        for member, loaded in for_each(fleet.values(), self._loaded):
+            yield from self._items(loaded, member)
+
+    def _loaded(self) -> Loaded:
         session = self.config.stash[SESSION]
         loaded = load(
             near(self.path, self.config.invocation_params.dir),
@@ -64,12 +80,15 @@ class ScenarioFile(pytest.File):
             raise Problems(loaded.problems)
         for notice in loaded.notices:
             session.notices.setdefault(str(notice))
+        return loaded
+
+    def _items(self, loaded: Loaded, member: Member | None) -> Iterator[ScenarioItem]:
         for number, scenario in enumerate(loaded.scenarios):
-            item = ScenarioItem.make(self, scenario)
+            item = ScenarioItem.make(self, scenario, member)
             item.number = number
             yield item
         for plan in loaded.plans:
-            yield from (ScenarioItem.make(self, scenario) for scenario in compiled(plan))
+            yield from (ScenarioItem.make(self, scenario, member) for scenario in compiled(plan))
 
 
 def _cases(identity: str) -> list[str]:
@@ -84,21 +103,27 @@ class ScenarioItem(pytest.Function):
     scenario: Scenario
     number: int = 0
     """Among the scenarios of its file."""
+    member: str = ""
+    """The cluster of the fleet on which it runs."""
 
     @classmethod
-    def make(cls, parent: ScenarioFile, scenario: Scenario) -> ScenarioItem:
-        """The item, marked with its tags, which need no registration."""
+    def make(
+        cls, parent: ScenarioFile, scenario: Scenario, member: Member | None = None
+    ) -> ScenarioItem:
+        """The item, marked with its tags and those of its cluster, which need no registration."""
         session = parent.config.stash[SESSION]
         # A sandbox would only be started to show that it is empty.
         alone = session.settings.dry_run and session.wants_sandbox
-        wanted = () if alone else (FIXTURE, *scenario.fixtures)
+        wanted = () if alone else (FLEET if member else FIXTURE, *scenario.fixtures)
         call = _function(wanted)
-        item: ScenarioItem = cls.from_parent(parent, name=scenario.id, callobj=call)
+        name = named(scenario.id, member.name if member else "")
+        item: ScenarioItem = cls.from_parent(parent, name=name, callobj=call)
         call.item = item  # type: ignore[attr-defined]
         item.scenario = scenario
+        item.member = member.name if member else ""
         # `-k` takes no "=": a case of a matrix is chosen by `-k "share:33"`.
-        item.extra_keyword_matches.update(_cases(scenario.id))
-        for tag in scenario.tags:
+        item.extra_keyword_matches.update(_cases(name))
+        for tag in (*scenario.tags, *(member.tags if member else ())):
             parent.config.addinivalue_line("markers", f"{tag}: a scenario's tag")
             item.add_marker(tag)
         return item
@@ -144,9 +169,26 @@ class ScenarioItem(pytest.Function):
             self.config.stash[SESSION].outcomes[self.nodeid] = Outcome.HARNESS_ERROR
             raise ScenarioFailed(f"{Outcome.HARNESS_ERROR.value}: {error}") from None
 
+    @property
+    def ours(self) -> Session:
+        """The session, as it acts on the cluster of this item."""
+        return self.config.stash[SESSION].on(self.member)
+
+    def carry_out_on(self, clusters: Clusters, fixtures: Mapping[str, Any]) -> None:
+        """The same in a fleet, where a cluster that cannot be opened costs only its own items."""
+        with environment_of(self.config.stash[SESSION].fleet[self.member]):
+            try:
+                cluster = clusters.of(self.member)
+            except Refused as error:
+                raise self._refused(error) from None
+            except Dead as error:
+                raise self._never_began(Outcome.NOT_MEASURED, error) from None
+            self.take(fixtures)
+            self.carry_out(cluster)
+
     def carry_out(self, cluster: HttpCluster) -> None:
         """Run it, keep the record, fail with what a person should read."""
-        session = self.config.stash[SESSION]
+        session = self.ours
         try:
             with chdir(self.config.invocation_params.dir):
                 session.site.consent(cluster, self.scenario, session.namespace(self.scenario))
@@ -167,11 +209,9 @@ class ScenarioItem(pytest.Function):
             except Refused as error:
                 raise self._refused(error) from None
             except Interrupted as error:
-                session.outcomes[self.nodeid] = Outcome.INTERRUPTED
-                raise ScenarioFailed(f"{Outcome.INTERRUPTED.value}: {error}") from None
-            except (ActionFailed, ClusterError) as error:  # it never began
-                session.outcomes[self.nodeid] = Outcome.HARNESS_ERROR
-                raise ScenarioFailed(f"{Outcome.HARNESS_ERROR.value}: {error}") from None
+                raise self._never_began(Outcome.INTERRUPTED, error) from None
+            except (ActionFailed, ClusterError) as error:
+                raise self._never_began(Outcome.HARNESS_ERROR, error) from None
         recording.show_steps(self, record.timeline, record.started)
         recording.keep(self, record)
         if session.signals.interrupted:
@@ -179,14 +219,20 @@ class ScenarioItem(pytest.Function):
         if record.outcome is not Outcome.PASSED:
             raise ScenarioFailed(record.message)
 
+    def _never_began(self, outcome: Outcome, error: Exception) -> ScenarioFailed:
+        self.ours.outcomes[self.nodeid] = outcome
+        untouched.keep(self.ours, self.scenario, outcome, str(error))
+        return ScenarioFailed(f"{outcome.value}: {error}")
+
     def _rehearsed(self, cluster: HttpCluster) -> list[str]:
-        session = self.config.stash[SESSION]
+        session = self.ours
         with chdir(self.config.invocation_params.dir):
             return session.rehearse(self.scenario, cluster)
 
     def _refused(self, error: Refused) -> ScenarioFailed:
-        session = self.config.stash[SESSION]
+        session = self.ours
         session.outcomes[self.nodeid] = Outcome.REFUSED
+        untouched.keep(session, self.scenario, Outcome.REFUSED, str(error).rstrip())
         if session.signals.interrupted:
             self.session.shouldstop = f"{session.signals.interrupted}, {session.untouched}"
         return ScenarioFailed(f"refused by guard: {str(error).rstrip()}\n{session.untouched}")
@@ -231,7 +277,9 @@ def _said(step: Step) -> str:
 def _function(wanted: Sequence[str]) -> Callable[..., None]:
     def call(**fixtures: Any) -> None:
         item: ScenarioItem = call.item  # type: ignore[attr-defined]
-        if wanted:
+        if FLEET in wanted:
+            item.carry_out_on(fixtures.pop(FLEET), fixtures)
+        elif wanted:
             cluster = fixtures.pop(FIXTURE)
             item.take(fixtures)
             item.carry_out(cluster)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
-from resilience.harness import output, recording
+from resilience.harness import FIXTURE, output, recording
 from resilience.harness.naming import near
 from resilience.model.masks import shown
 
@@ -39,15 +39,34 @@ def uses(item: pytest.Item) -> bool:
     return NAME in getattr(item, "fixturenames", ())
 
 
+def member(item: pytest.Item) -> str:
+    """The cluster of the fleet that is its parameter; "" without a fleet."""
+    params = getattr(getattr(item, "callspec", None), "params", {})
+    return str(params.get(FIXTURE, ""))
+
+
+def parametrize(metafunc: pytest.Metafunc) -> None:
+    """In a fleet, one test for each cluster."""
+    from resilience.harness import current
+
+    if fleet := current.session(metafunc.config).fleet:
+        metafunc.parametrize(
+            FIXTURE, [*fleet], indirect=True, scope="session",
+            ids=[f"cluster={name}" for name in fleet],
+        )  # fmt: skip
+
+
 def serve(request: pytest.FixtureRequest, cluster: HttpCluster) -> Iterator[Resilience]:
     """For the fixture: everything is undone when the test is over, whatever happened in it."""
     from resilience.cluster.errors import ClusterError
     from resilience.harness import current
+    from resilience.harness.fleet.of_member import environment_of
     from resilience.harness.session import Interrupted
     from resilience.model.verdict import Outcome
     from resilience.verbs.context import ActionFailed, Refused
 
-    session, node = current.session(request.config), request.node
+    node = request.node
+    session = current.session(request.config).on(member(node))
     if session.settings.dry_run:
         pytest.skip("dry run: what a test in Python would do is known only by running it")
     scenario = as_scenario(node)
@@ -56,7 +75,8 @@ def serve(request: pytest.FixtureRequest, cluster: HttpCluster) -> Iterator[Resi
         session.outcomes[node.nodeid] = outcome
         pytest.fail(shown(text), pytrace=False)
 
-    with output.live(request.config, moving=False) as live:
+    member_of = current.session(request.config).fleet.get(member(node))
+    with environment_of(member_of), output.live(request.config, moving=False) as live:
         serving = session.serve(scenario, cluster, live, request.path.parent)
         try:
             ours = serving.__enter__()

@@ -24,6 +24,7 @@ from resilience.model.masks import MASKS
 
 if TYPE_CHECKING:
     from resilience.cluster.transport import HttpCluster
+    from resilience.config.fleet import Member
     from resilience.config.targets import Target
     from resilience.engine.base.run_options import Options
     from resilience.engine.journal.recover import Recovered
@@ -86,6 +87,30 @@ class Session:
         return load(self.settings.root)
 
     @cached_property
+    def fleet(self) -> Mapping[str, Member]:
+        """Its clusters by name, {} without a fleet. BadSetting."""
+        if not self.settings.is_fleet:
+            return {}
+        from resilience.config.fleet import members
+
+        return {each.name: each for each in members(self.settings)}
+
+    @cached_property
+    def _of_members(self) -> dict[str, Session]:
+        return {}
+
+    def on(self, member: str) -> Session:
+        """The same session as it acts on one cluster of the fleet: it has its settings and its site
+        and shares all results. "" is this session itself."""
+        if not member:
+            return self
+        from resilience.harness.fleet.of_member import session_of
+
+        if member not in self._of_members:
+            self._of_members[member] = session_of(self, self.fleet[member], self._tell)
+        return self._of_members[member]
+
+    @cached_property
     def seed(self) -> int:
         """For scenarios that have none of their own; `common_seed` is that of all workers."""
         given = self._common_seed if self.settings.seed is None else self.settings.seed
@@ -94,13 +119,13 @@ class Session:
     @property
     def wants_sandbox(self) -> bool:
         """Whether runs act on the embedded sandbox."""
-        return not self.settings.context and not self.settings.kubeconfig
+        return not (self.settings.context or self.settings.kubeconfig or self.settings.fleet)
 
     def refusal(self, environment: Mapping[str, str] | None = None) -> str:
         """Why nothing may be started with these settings here; "" when it may."""
         from resilience.engine.guard.consent import in_cluster_unnamed
 
-        named = self.settings.context or self.settings.kubeconfig
+        named = "" if self.wants_sandbox else "named"
         return in_cluster_unnamed(named, os.environ if environment is None else environment)
 
     @cached_property
@@ -125,6 +150,10 @@ class Session:
             where = f"embedded sandbox, {nodes} node{'s' if nodes > 1 else ''}"
             if os.environ.get("KUBECONFIG"):
                 where += " (KUBECONFIG is set and not used: --resilience-context NAME uses it)"
+        elif self.fleet:
+            from resilience.model.words import told
+
+            where = f"fleet of {len(self.fleet)}: {told([*self.fleet])}"
         else:
             where = f"context {self.settings.context or '(current)'}"
             where += f" of {self.settings.kubeconfig}" if self.settings.kubeconfig else ""
@@ -133,7 +162,15 @@ class Session:
     @contextmanager
     def cluster(self) -> Iterator[HttpCluster]:
         """The cluster, with signals handled while it is open."""
-        with self.signals.installed(), self.site.opened() as opened:
+        with self.signals.installed(), self.opened() as opened:
+            if not self.settings.dry_run:
+                self.announce(opened.context)
+            yield opened
+
+    @contextmanager
+    def opened(self) -> Iterator[HttpCluster]:
+        """The cluster, and what is known of it for the records."""
+        with self.site.opened() as opened:
             if not self.settings.dry_run:
                 from resilience.config.provenance import provenance
 
@@ -143,12 +180,12 @@ class Session:
                     "context": opened.context,
                     "sandbox": opened.is_sandbox,
                     "server": opened.server_version(),
+                    **({"member": self.settings.member} if self.settings.member else {}),
                     **provenance(os.environ, Path.cwd()),
                 }
-                self._announce(opened.context)
             yield opened
 
-    def _announce(self, where: str) -> None:
+    def announce(self, where: str) -> None:
         """Notify people who want to know that a session begins; a message that cannot be sent is a
         warning."""
         from resilience.publish import notify

@@ -13,6 +13,7 @@ from resilience.history.reading import Archive
 from resilience.history.trends import ScenarioHistory, Trend
 from resilience.model.words import many, percent
 from resilience.report.page.figures import text
+from resilience.report.page.fleet_grid import Cell, Grid, grid
 from resilience.report.page.masthead import share
 from resilience.report.page.sealed import Sealed, rendered
 
@@ -42,12 +43,30 @@ def page(archive: Archive, histories: Sequence[ScenarioHistory], *, place: str, 
         helpers,
         archive=archive,
         histories=plots.rows(histories),
+        fleet=fleet(histories),
         outcomes=outcomes,
         gist=gist(histories),
         place=place,
         written=plots.date(now),
         generator=f"pytest-resilience {__version__}",
         unread=archive.unread[:MOST_UNREAD],
+    )
+
+
+def fleet(histories: Sequence[ScenarioHistory]) -> Grid | None:
+    """Scenarios that ran on several clusters, by clusters, with the outcome of the newest run."""
+    numbered = [(number, history) for number, history in plots.rows(histories)]
+    places = Counter((each.file, each.scenario) for _, each in numbered)
+    return grid(
+        Cell(
+            key=(each.file, each.scenario),
+            label=each.label,
+            cluster=each.cluster,
+            outcome=each.outcome,
+            number=number,
+        )
+        for number, each in numbered
+        if places[each.file, each.scenario] > 1
     )
 
 

@@ -56,3 +56,8 @@ class RunRecord:
     leftovers: Sequence[str] = ()
     again: str = ""
     before: str = ""
+
+    @property
+    def member(self) -> str:
+        """The cluster of the fleet on which it ran; "" without a fleet."""
+        return str(self.environment.get("member", ""))

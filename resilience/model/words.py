@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 
@@ -60,3 +60,10 @@ _NOT_SHOWN = "\N{REPLACEMENT CHARACTER}"
 def one_line(text: str) -> str:
     """The same for a text that is one line: a name, a reason."""
     return printable(re.sub(r"[\n\t]", _NOT_SHOWN, text))
+
+
+def told(names: Sequence[str], most: int = 5) -> str:
+    """`a, b and 48 more`."""
+    if len(names) <= most + 1:
+        return ", ".join(names)
+    return f"{', '.join(names[:most])} and {len(names) - most} more"

@@ -17,7 +17,7 @@ from resilience.model.finding import Figure, Result
 from resilience.model.masks import MASKS, shown
 from resilience.model.report import RunRecord
 from resilience.model.verdict import Outcome
-from resilience.model.words import many
+from resilience.model.words import many, told
 from resilience.report import wording
 from resilience.report.cause import cause
 from resilience.report.plain import plain
@@ -28,8 +28,8 @@ DEFAULT = (FAILED, RECOVERED, MISSED)
 MOST = 20
 """Scenarios that a message names."""
 
-Before = Mapping[tuple[str, str], bool]
-"""By (scenario, file): whether the run before this session passed."""
+Before = Mapping[tuple[str, str, str], bool]
+"""By (scenario, file, cluster): whether the run before this session passed."""
 
 
 class NotSent(OSError):
@@ -66,7 +66,7 @@ def messages(records: Sequence[RunRecord], before: Before) -> Iterator[Message]:
               if each.outcome is not Outcome.PASSED and each not in missed]  # fmt: skip
     recovered = [each for key, each in last.items()
                  if each.outcome is Outcome.PASSED and before.get(key) is False]  # fmt: skip
-    where = next((str(each.environment.get("context", "")) for each in records), "")
+    where = told(sorted({_cluster(each) for each in records} - {""}))
     place = f" on {where}" if where else ""
     if failed:
         count = f"{len(failed)} of {many(len(last), 'scenario')} did not pass"
@@ -107,7 +107,7 @@ def _about(event: str, title: str, records: Sequence[RunRecord]) -> Message:
     lines = []
     for record in records[:MOST]:
         why = cause(record)
-        lines.append(f"- {wording.title(record.scenario)}: {plain(record)}")
+        lines.append(f"- {wording.heading(record)}: {plain(record)}")
         lines += [f"  {record.outcome.value}: {why}"] if why else []
     if len(records) > MOST:
         lines.append(f"and {len(records) - MOST} more")
@@ -121,5 +121,9 @@ def _missed(record: RunRecord) -> bool:
                for each in record.findings)  # fmt: skip
 
 
-def _key(record: RunRecord) -> tuple[str, str]:
-    return record.scenario.id, record.scenario.place.file
+def _cluster(record: RunRecord) -> str:
+    return record.member or str(record.environment.get("context", ""))
+
+
+def _key(record: RunRecord) -> tuple[str, str, str]:
+    return record.scenario.id, record.scenario.place.file, _cluster(record)

@@ -168,7 +168,7 @@ def _before(session: Session) -> Before:
             text = report_store.newest(open_store(settings.report_url), "runs.json")
         else:
             return {}
-        return {(past.scenario, past.file): past.outcome == Outcome.PASSED.value
+        return {(past.scenario, past.file, past.cluster): past.outcome == Outcome.PASSED.value
                 for past in read(text) if not past.again}  # fmt: skip
     except (OSError, BackupError, Unreadable):
         return {}

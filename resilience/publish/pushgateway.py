@@ -1,5 +1,6 @@
 """Metrics by a Pushgateway: one group for each scenario, so that each keeps its last success.
 
+In a fleet, a scenario has a group for each cluster.
 A POST replaces only the metrics of the names that it brings, within its group
 (github.com/prometheus/pushgateway, "API"): a failed run brings no time of a last success, and the
 earlier one stays. That is what alerts on missing proofs go by.
@@ -33,10 +34,11 @@ def push(
     from resilience.report.machine.metrics import metrics
 
     headers = {"Content-Type": "text/plain; version=0.0.4", **_authorization(environment)}
-    last = {(each.scenario.id, each.scenario.place.file): each for each in records}
+    last = {(each.scenario.id, each.scenario.place.file, each.member): each for each in records}
     with urllib3.PoolManager(timeout=TIMEOUT, retries=False) as pool:
-        for (scenario, file), record in last.items():
+        for (scenario, file, member), record in last.items():
             where = f"{url}/metrics/job/{JOB}{_part('scenario', scenario)}{_part('file', file)}"
+            where += _part("cluster", member) if member else ""
             body = metrics([record]).encode()
             try:
                 answer = pool.request("POST", where, body=body, headers=headers, redirect=False)

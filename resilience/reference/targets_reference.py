@@ -5,10 +5,11 @@ the two.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field
 from typing import Any
 
+from resilience.config import fleet
 from resilience.config.target_keys import KEYS, Key
 from resilience.machines.kinds import KINDS, settings_of
 
@@ -32,7 +33,19 @@ not known, or a value that is not understood, refuses every run.
 
 def text() -> str:
     """The whole page."""
-    return HEAD + "".join(_rows()) + DRIVERS + "".join(_kinds())
+    return "".join((HEAD, *_rows(KEYS), DRIVERS, *_kinds(), FLEETS, *_rows(fleet.KEYS)))
+
+
+FLEETS = """
+## Fleets
+
+`--resilience-fleet FILE` names a TOML file with a table `[clusters.NAME]` for each cluster, and
+every scenario and plan runs on each. A fleet permits nothing: each cluster consents for itself.
+How to go about it: [Run on several clusters](../how-to/fleets.md).
+
+| key | value | if left out | |
+|---|---|---|---|
+"""
 
 
 DRIVERS = """
@@ -63,8 +76,8 @@ def _about_setting(field: Field[Any]) -> str:
     return f"{field.metadata['doc']} For example `{field.metadata['example']}`."
 
 
-def _rows() -> Iterator[str]:
-    for name, key in KEYS.items():
+def _rows(keys: Mapping[str, Key]) -> Iterator[str]:
+    for name, key in keys.items():
         yield f"| `{name}` | {key.words} | {key.default} | {_about(key)} |\n"
 
 

@@ -102,7 +102,7 @@ def _of_report(run: Mapping[str, Any]) -> Past:
         scenario=_text(scenario.get("id")),
         label=_text(scenario.get("label")),
         file=_text(scenario.get("file")),
-        cluster=_text(environment.get("context")),
+        cluster=_text(environment.get("member")) or _text(environment.get("context")),
         outcome=_text(run.get("outcome")),
         verdict=_text(run.get("verdict")),
         started=_moment(run.get("started")),

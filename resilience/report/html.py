@@ -7,12 +7,15 @@ values of a moment. All text from the cluster is escaped. Light or dark as the r
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from resilience.report.page import figures, lanes, masthead, matrices, phases
 from resilience.report.page.chart import chart, steps_of
+from resilience.report.page.fleet_grid import Cell, Grid, grid
 from resilience.report.page.sealed import Sealed, rendered
 from resilience.report.shape import EntryJson, FindingJson, ReportJson, RunJson
+from resilience.report.wording import on
 
 MOST_OPEN = 8
 """Up to this many runs are all shown in full; beyond, those that passed are folded."""
@@ -36,8 +39,10 @@ def html(document: ReportJson) -> str:
         "titles": figures.TITLES,
         "columns": figures.columns(document),
         "matrices": matrices.matrices,
+        "fleet": fleet,
+        "label": label,
         "about": masthead.about,
-        "differing": masthead.differing,
+        "differing": partial(masthead.differing, masthead.shared(document)),
         "gist": lambda report: masthead.gist(counted(report)),
         "heading": lambda report: masthead.heading(counted(report)),
         "size": masthead.size,
@@ -56,10 +61,35 @@ def html(document: ReportJson) -> str:
 def words(run: RunJson) -> str:
     """The text that a search looks at, in lower case."""
     scenario = run["scenario"]
-    parts = [scenario["label"], scenario["id"], scenario["file"], scenario["namespace"]]
+    parts = [label(run), scenario["id"], scenario["file"], scenario["namespace"]]
     parts += [run["outcome"], run["verdict"], *scenario["tags"]]
     parts += [finding["name"] for finding in run["findings"]]
     return " ".join(parts).lower()
+
+
+def label(run: RunJson) -> str:
+    """The scenario's label, with the cluster of the fleet."""
+    return on(run["scenario"]["label"], member(run))
+
+
+def member(run: RunJson) -> str:
+    """The cluster of the fleet; "" without one."""
+    return str(run["environment"].get("member", ""))
+
+
+def fleet(document: ReportJson) -> Grid | None:
+    """All scenarios by clusters, in a fleet."""
+    return grid(
+        Cell(
+            key=(run["scenario"]["file"], run["scenario"]["id"]),
+            label=run["scenario"]["label"],
+            cluster=member(run),
+            outcome=run["outcome"],
+            number=number,
+        )
+        for number, run in enumerate(document["runs"], 1)
+        if member(run) and not run["again"]
+    )
 
 
 def overview(document: ReportJson) -> list[tuple[int, RunJson]]:

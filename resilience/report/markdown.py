@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from resilience.report.html import fleet, label
+from resilience.report.page.fleet_grid import Grid
 from resilience.report.shape import ReportJson, RunJson
 
 _SIGNS = {"passed": "✅", "failed": "❌", "service failed": "❌", "undo incomplete": "❌",
@@ -18,6 +20,7 @@ def markdown(document: ReportJson) -> str:
     lines = ["# Resilience", "", "| | scenario | outcome | objectives | time |",
              "|---|---|---|---|---:|"]  # fmt: skip
     lines += [_row(run) for run in runs]
+    lines += _fleet(fleet(document))
     for run in runs:
         if run["outcome"] != "passed":
             lines += _failure(run)
@@ -26,13 +29,25 @@ def markdown(document: ReportJson) -> str:
 
 def _row(run: RunJson) -> str:
     kept = sum(finding["result"] == "passed" for finding in run["findings"])
-    cells = (_sign(run["outcome"]), _cell(run["scenario"]["label"]), run["outcome"],
+    cells = (_sign(run["outcome"]), _cell(label(run)), run["outcome"],
              f"{kept} of {len(run['findings'])} met", f"{run['seconds']:.1f}s")  # fmt: skip
     return f"| {' | '.join(cells)} |"
 
 
+def _fleet(found: Grid | None) -> list[str]:
+    if found is None:
+        return []
+    heads = [found.corner, *found.columns]
+    lines = ["", f"| {' | '.join(map(_cell, heads))} |", "|---" * len(heads) + "|"]
+    for row in found.rows:
+        cells = [found.cells.get((row, column)) for column in found.columns]
+        signs = [f"{_sign(each.outcome)} {each.outcome}" if each else "" for each in cells]
+        lines.append(f"| {' | '.join([_cell(row), *signs])} |")
+    return lines
+
+
 def _failure(run: RunJson) -> list[str]:
-    lines = ["", f"## {_sign(run['outcome'])} {_cell(run['scenario']['label'])}", ""]
+    lines = ["", f"## {_sign(run['outcome'])} {_cell(label(run))}", ""]
     if run["findings"]:
         lines += ["| | objective | expected | measured |", "|---|---|---|---|"]
         lines += [

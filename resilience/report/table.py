@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -35,13 +36,27 @@ def summary(records: Sequence[RunRecord], width: int = WIDTH) -> list[Line]:
     times = max((len(_time(record)) for record in records), default=0)
     return [
         *(line for record in records for line in _lines(record, outcomes, times, width)),
+        *_clusters(records),
         *(Line(text) for text in _wrapped(_advice(records), 0, width)),
     ]
 
 
+def _clusters(records: Sequence[RunRecord]) -> Iterator[Line]:
+    """In a fleet, a line for each cluster: its outcomes and their numbers."""
+    outcomes: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for record in records:
+        if record.member and not record.again:
+            outcomes[record.member][record.outcome.value] += 1
+    width = max(map(len, outcomes), default=0)
+    for member, found in sorted(outcomes.items()):
+        text = ", ".join(f"{count} {outcome}" for outcome, count in sorted(found.items()))
+        worst = next((each for each in sorted(found) if each != Outcome.PASSED.value), "passed")
+        yield Line(f"{member:<{width}}  {text}", tone(worst))
+
+
 def _lines(record: RunRecord, outcomes: int, times: int, width: int) -> Iterator[Line]:
     head = f"{_outcome(record):<{outcomes}}  {_time(record):>{times}}  "
-    first, *more = _wrapped(wording.title(record.scenario), len(head), width) or [""]
+    first, *more = _wrapped(wording.heading(record), len(head), width) or [""]
     yield Line(head + first.lstrip(), tone(record.outcome.value))
     yield from (Line(text) for text in [*more, *_wrapped(_numbers(record), len(head), width)])
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 
 from resilience.model.finding import Evidence, Finding, Kind, Outage, Reason, Result
+from resilience.model.report import RunRecord
 from resilience.model.scenario import BASELINE, FAULT, RECOVERY, Scenario
 from resilience.model.values import Availability, Duration
 from resilience.model.words import counts, many, percent, span
@@ -20,6 +21,16 @@ from resilience.model.words import counts, many, percent, span
 def title(scenario: Scenario) -> str:
     """A scenario's title, with the values of its matrix, which alone tell its cases apart."""
     return with_values(scenario.title, scenario.matrix)
+
+
+def heading(record: RunRecord) -> str:
+    """The same, with the cluster of the fleet."""
+    return on(title(record.scenario), record.member)
+
+
+def on(text: str, member: str) -> str:
+    """`cart survives on eu`."""
+    return f"{text} on {member}" if member else text
 
 
 def with_values(text: str, matrix: Mapping[str, str]) -> str:

@@ -95,7 +95,7 @@ def test_a_place_that_no_report_can_go_to_is_refused(name: str, value: str) -> N
 
 
 def test_every_option_has_a_setting_and_an_unambiguous_name() -> None:
-    fields = set(Settings.__dataclass_fields__) - {"root", "origins"}
+    fields = set(Settings.__dataclass_fields__) - {"root", "origins", "member"}
     assert {option.name for option in OPTIONS} == fields
     assert len({option.cli for option in OPTIONS}) == len(OPTIONS)
     assert Option(name="dry_run", help="").variable == "RESILIENCE_DRY_RUN"

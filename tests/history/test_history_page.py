@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from resilience.history.history_page import page
+from resilience.history.history_page import fleet, page
 from resilience.history.plots import plot, strip
 from resilience.history.reading import Archive
 from resilience.history.trends import histories
@@ -82,3 +82,14 @@ def test_a_browser_shows_it(tmp_path: Path, scheme: str) -> None:
         assert seen.value("document.documentElement.scrollWidth") == 390
         seen.value("document.querySelector('[data-outcome=passed]').click()")
         assert seen.value("document.getElementById('told').textContent") == "2 of 3 shown"
+
+
+def test_scenarios_of_a_fleet_have_one_table() -> None:
+    """A scenario that ran on one cluster only is not in it."""
+    found = histories([*outcomes("pf", cluster="eu"), *outcomes("pp", cluster="us"),
+                       *outcomes("p", cluster="eu", scenario="other", label="lonely")])  # fmt: skip
+    made = fleet(found)
+    assert made is not None
+    assert made.columns == ["eu", "us"]
+    assert [cell.outcome for cell in made.cells.values()] == ["service failed", "passed"]
+    assert fleet(histories(outcomes("pf"))) is None

@@ -25,7 +25,7 @@ from tests.loopback import Answering, serving
 from tests.report.made import drill, record
 
 GOOD, BAD = record(broken=False), record()
-KEY = (GOOD.scenario.id, GOOD.scenario.place.file)
+KEY = (GOOD.scenario.id, GOOD.scenario.place.file, "sandbox")
 
 
 def missed() -> RunRecord:
@@ -143,7 +143,7 @@ def test_a_session_that_begins_is_announced_where_that_is_wanted(
 
     def announce(*events: str) -> None:
         session: Any = SimpleNamespace(settings=Settings(notify_on=events), _tell=told.append)
-        Session._announce(session, "prod")
+        Session.announce(session, "prod")
 
     monkeypatch.setenv("RESILIENCE_NOTIFY", url)
     announce("started")

@@ -34,6 +34,14 @@ def files(kubeconfig: str = "", environment: Mapping[str, str] | None = None) ->
     return (Path(environment.get("HOME", "~")).expanduser() / ".kube" / "config",)
 
 
+def contexts(kubeconfig: str = "") -> frozenset[str]:
+    """The names of all contexts in the kubeconfig files. NoAccess if none of them is there."""
+    paths = files(kubeconfig)
+    there = [path for path in paths if path.exists()] or paths[:1]
+    entries = (entry for path in there for entry in read(path).get("contexts") or ())
+    return frozenset(str(each.get("name")) for each in entries if isinstance(each, dict))
+
+
 def load(context: str, kubeconfig: str = "") -> Access:
     """Access of that context; "" is the kubeconfig's current one. NoAccess says what is missing."""
     found = _loaded(context, kubeconfig)

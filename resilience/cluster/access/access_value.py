@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +53,10 @@ class Access:
 
 
 def read(path: Path) -> Mapping[str, Any]:
-    """One kubeconfig file as a mapping."""
-    import yaml
-
+    """One kubeconfig file as a mapping; parsed again only after it has changed."""
     try:
-        content = yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        there = path.stat()
+        return _parsed(path, (there.st_ino, there.st_size, there.st_mtime_ns))
     except FileNotFoundError:
         raise NoAccess(
             f"kubeconfig {path} does not exist; name one in KUBECONFIG or with"
@@ -64,6 +64,15 @@ def read(path: Path) -> Mapping[str, Any]:
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise NoAccess(f"kubeconfig {path} cannot be read: {error}") from error
+
+
+@lru_cache(maxsize=16)
+def _parsed(path: Path, version: tuple[int, int, int]) -> Mapping[str, Any]:
+    """`version` changes with the file. A file for 1,000 clusters takes a second to parse."""
+    import yaml
+
+    try:
+        content = yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.YAMLError as error:
         raise NoAccess(f"kubeconfig {path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):

@@ -81,11 +81,16 @@ def items(session: pytest.Session) -> Sequence[pytest.Item]:
     from resilience.audit.base.rule import Level
 
     settings = session.config.stash[SETTINGS]
-    if not settings.context and not settings.kubeconfig:
+    if not (settings.context or settings.kubeconfig or settings.fleet):
         raise pytest.UsageError(
             "resilience: --resilience-audit reads a cluster, and the sandbox would be empty;"
             " name one with --resilience-context or --resilience-kubeconfig. Manifests are read by"
             " `resilience audit FILE`"
+        )
+    if settings.is_fleet:
+        raise pytest.UsageError(
+            "resilience: --resilience-audit reads one cluster, and a fleet was named; name one"
+            " with --resilience-context NAME"
         )
     session.config.addinivalue_line("markers", "audit: a rule of `resilience audit`")
     rules = AuditRules.from_parent(session, name="audit", nodeid="audit", level=Level.ERROR)

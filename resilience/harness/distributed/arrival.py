@@ -4,7 +4,7 @@ items, check the options, and decide who executes what."""
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,9 @@ from resilience.engine.plan.plan_scenarios import compiled
 from resilience.harness import SETTINGS, collecting, refusals
 from resilience.harness.current import session
 from resilience.harness.distributed import controller
+from resilience.harness.distributed.controller import Located
+from resilience.harness.fleet.item_names import named
+from resilience.harness.fleet.of_member import for_each
 from resilience.harness.naming import near
 from resilience.language import load
 from resilience.model.scenario import Scenario
@@ -26,7 +29,7 @@ def check(config: pytest.Config, ids: Sequence[str]) -> None:
     found = scenarios(config, ids)
     if not found:
         return
-    if any(each.mutates for each in found.values()) and not config.stash[SETTINGS].dry_run:
+    if any(each.mutates for _, each in found.values()) and not config.stash[SETTINGS].dry_run:
         if len(found) == len(ids):
             collecting.check_options(config)
         elif list(refusals.reasons(config)):
@@ -35,20 +38,32 @@ def check(config: pytest.Config, ids: Sequence[str]) -> None:
         raise pytest.UsageError(f"resilience: {text}")
     collecting.check_targets(session(config))
     collecting.check_places(config)
+    collecting.check_fleet(config, ())
     controller.take_over(config, found)
 
 
-def scenarios(config: pytest.Config, ids: Sequence[str]) -> dict[str, Scenario]:
-    """Those items that are scenarios, or a plan's, by id."""
-    found: dict[str, Scenario] = {}
+def scenarios(config: pytest.Config, ids: Sequence[str]) -> dict[str, Located]:
+    """Those items that are scenarios, or a plan's, by id, each with its cluster of the fleet."""
+    found: dict[str, Located] = {}
     for name in sorted({id.partition("::")[0] for id in ids}):
         path = config.rootpath / name
         if path.suffix in (".yaml", ".yml") and path.exists():
-            found |= {f"{name}::{each.id}": each for each in _of_file(config, path)}
+            found |= {
+                f"{name}::{named(scenario.id, member)}": (member, scenario)
+                for member, scenario in _of_file(config, path)
+            }
     return {id: found[id] for id in ids if id in found}
 
 
-def _of_file(config: pytest.Config, path: Path) -> Sequence[Scenario]:
+def _of_file(config: pytest.Config, path: Path) -> Iterator[Located]:
+    fleet = session(config).fleet
+    if not fleet:
+        yield from (("", each) for each in _read(config, path))
+    for member, found in for_each(fleet.values(), lambda: _read(config, path)):
+        yield from ((member.name, each) for each in found)
+
+
+def _read(config: pytest.Config, path: Path) -> Sequence[Scenario]:
     ours = session(config)
     loaded = load(
         near(path, config.invocation_params.dir), None, ours.catalogue, os.environ,

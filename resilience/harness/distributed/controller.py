@@ -11,39 +11,58 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from resilience.harness.current import session
-from resilience.harness.distributed.groups import grouped
+from resilience.harness.distributed.groups import grouped, grouped_in_fleet
+from resilience.harness.fleet.of_member import environment_of
 from resilience.harness.signals import ENDING
 from resilience.model.scenario import Scenario
 from resilience.model.step_reach import Reach
 
 if TYPE_CHECKING:
+    from resilience.harness.distributed.parcel import Key
     from resilience.harness.session import Session
 
-KNOWN: pytest.StashKey[Mapping[tuple[str, str], Scenario]] = pytest.StashKey()
-"""Scenarios of all files, by file and id, once xdist distributes them."""
+KNOWN: pytest.StashKey[Mapping[Key, Scenario]] = pytest.StashKey()
+"""Scenarios of all files, once xdist distributes them."""
+
+Located = tuple[str, Scenario]
+"""A scenario, and the cluster of the fleet on which it runs: "" without a fleet."""
 
 
-def take_over(config: pytest.Config, found: Mapping[str, Scenario]) -> None:
+def take_over(config: pytest.Config, found: Mapping[str, Located]) -> None:
     """Let these items, by id, be handed out by groups from now on, and signals reach all workers.
     A scheduler that is not one of xdist's own is left alone: then only locks keep runs apart."""
-    config.stash[KNOWN] = {(each.place.file, each.id): each for each in found.values()}
+    config.stash[KNOWN] = {
+        (member, each.place.file, each.id): each for member, each in found.values()
+    }
     distributing: Any = config.pluginmanager.getplugin("dsession")
     _swap(config, distributing, _groups(session(config), found))
     _forward_signals(config, distributing)
 
 
-def _groups(ours: Session, found: Mapping[str, Scenario]) -> dict[str, str]:
-    """On separate sandboxes only the scenarios of a plan depend on each other, by the store."""
+def _groups(ours: Session, found: Mapping[str, Located]) -> dict[str, str]:
+    """On separate sandboxes only the scenarios of a plan depend on each other, by the store. The
+    clusters of a fleet never wait for each other."""
     if ours.wants_sandbox:
         return {item: item.partition("::")[0] for item in found}
+    if ours.fleet:
+        return grouped_in_fleet({each: dict(_reaches(ours, inside))
+                                 for each, inside in _by_member(found).items()})  # fmt: skip
     return grouped(dict(_reaches(ours, found)))
 
 
-def _reaches(ours: Session, found: Mapping[str, Scenario]) -> Iterator[tuple[str, Reach]]:
+def _by_member(found: Mapping[str, Located]) -> Mapping[str, Mapping[str, Located]]:
+    members: dict[str, dict[str, Located]] = {}
+    for item, located in found.items():
+        members.setdefault(located[0], {})[item] = located
+    return members
+
+
+def _reaches(ours: Session, found: Mapping[str, Located]) -> Iterator[tuple[str, Reach]]:
     from resilience.engine.plan.scenario_reach import of_scenario
 
-    for item, scenario in found.items():
-        yield item, of_scenario(scenario, ours.namespace(scenario))
+    for item, (member, scenario) in found.items():
+        with environment_of(ours.fleet.get(member)):
+            yield item, of_scenario(scenario, ours.namespace(scenario))
 
 
 def _swap(config: pytest.Config, distributing: Any, groups: Mapping[str, str]) -> None:

@@ -31,6 +31,18 @@ def grouped(reaches: Mapping[str, Reach]) -> dict[str, str]:
     return groups
 
 
+def grouped_in_fleet(fleet: Mapping[str, Mapping[str, Reach]]) -> dict[str, str]:
+    """The same for each cluster of a fleet by itself. Where anything must run alone, a cluster's
+    items form one group: it is alone there, and no other cluster waits for it."""
+    groups: dict[str, str] = {}
+    for member, reaches in fleet.items():
+        inside = grouped(reaches)
+        if ALONE in inside.values():
+            inside = dict.fromkeys(reaches, ALONE)
+        groups |= {item: f"{name} on {member}" for item, name in inside.items()}
+    return groups
+
+
 def _disturbs(reach: Reach) -> bool:
     return bool(reach.nodes or reach.cluster_scoped or reach.selected)
 

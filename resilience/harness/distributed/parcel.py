@@ -20,6 +20,9 @@ from resilience.model.report import RunRecord
 from resilience.model.scenario import Scenario
 from resilience.model.verdict import Outcome
 
+Key = tuple[str, str, str]
+"""What tells scenarios apart: the cluster of a fleet ("" without one), file, id."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parcel:
@@ -54,8 +57,8 @@ def text(parcel: Parcel) -> str:
     return json.dumps(_converter().unstructure(parcel, Parcel), default=str)
 
 
-def parsed(data: str, known: Mapping[tuple[str, str], Scenario]) -> Parcel:
-    """The parcel; `known` are scenarios by file and id. ValueError if it is no parcel."""
+def parsed(data: str, known: Mapping[Key, Scenario]) -> Parcel:
+    """The parcel; `known` are scenarios with their steps. ValueError if it is no parcel."""
     try:
         found = json.loads(data)
         if not isinstance(found, dict):
@@ -66,9 +69,10 @@ def parsed(data: str, known: Mapping[tuple[str, str], Scenario]) -> Parcel:
     return replace(parcel, records=[_completed(each, known) for each in parcel.records])
 
 
-def _completed(record: RunRecord, known: Mapping[tuple[str, str], Scenario]) -> RunRecord:
+def _completed(record: RunRecord, known: Mapping[Key, Scenario]) -> RunRecord:
     bare = record.scenario
-    return replace(record, scenario=known.get((bare.place.file, bare.id), bare))
+    key = (record.member, bare.place.file, bare.id)
+    return replace(record, scenario=known.get(key, bare))
 
 
 @cache

@@ -28,7 +28,8 @@ HELP: Mapping[str, str] = {
 
 _LAST_SUCCESS = "last_success_timestamp_seconds"
 _TEXT = r'"(?:[^"\\]|\\.)*"'
-_LINE = re.compile(rf"{PREFIX}(\w+)\{{(scenario={_TEXT},file={_TEXT})(.*)\}} (\S+)")
+_NAMED = rf"scenario={_TEXT},file={_TEXT}(?:,cluster={_TEXT})?"
+_LINE = re.compile(rf"{PREFIX}(\w+)\{{({_NAMED})(.*)\}} (\S+)")
 
 Row = tuple[str, str, str, str]
 """Metric, the labels that name the scenario, the other labels, value; labels as written."""
@@ -61,6 +62,8 @@ def _rows(record: RunRecord) -> Iterator[Row]:
     passed = record.outcome is Outcome.PASSED
     file = escaped(record.scenario.place.file)
     scenario = f'scenario="{escaped(record.scenario.id)}",file="{file}"'
+    if record.member:
+        scenario += f',cluster="{escaped(record.member)}"'
     ended = f"{record.started_wall + record.ended - record.started:.3f}"
     yield "run_passed", scenario, "", str(int(passed))
     yield "run_outcome", scenario, f',outcome="{record.outcome.value}"', "1"

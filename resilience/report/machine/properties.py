@@ -17,6 +17,8 @@ def properties(record: RunRecord) -> list[tuple[str, str]]:
 def _properties(record: RunRecord) -> Iterator[tuple[str, str]]:
     yield "resilience.outcome", record.outcome.value
     yield "resilience.run", record.run
+    if record.member:
+        yield "resilience.cluster", record.member
     if record.before:
         yield "resilience.measured_before", record.before
     yield "resilience.seed", str(record.seed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 from urllib.parse import urlsplit
@@ -71,12 +71,11 @@ def share(counted: Counted) -> str:
 
 def about(report: ReportJson) -> list[Line]:
     """What all runs share."""
-    return list(_lines(_shared(report)))
+    return list(_lines(shared(report)))
 
 
-def differing(report: ReportJson, run: RunJson) -> list[Line]:
+def differing(shared: Mapping[str, Any], run: RunJson) -> list[Line]:
     """The facts that this run does not share with all others."""
-    shared = _shared(report)
     own = {name: value for name, value in run["environment"].items() if name not in shared}
     return list(_lines(own))
 
@@ -91,7 +90,8 @@ def size(count: int) -> str:
     raise AssertionError("the last unit holds everything")
 
 
-def _shared(report: ReportJson) -> dict[str, Any]:
+def shared(report: ReportJson) -> dict[str, Any]:
+    """The facts that all runs share. It reads every run: call it once for a page."""
     runs = [run["environment"] for run in report["runs"]]
     first = runs[0] if runs else {}
     return {

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from resilience.report.shape import ReportJson, RunJson
+from resilience.report.wording import on
 
 Case = tuple[int, RunJson]
 """A run and its number on the page."""
@@ -33,11 +34,12 @@ class Matrix:
 
 def matrices(report: ReportJson) -> list[Matrix]:
     """Each scenario with at least two cases, in the order of the report."""
-    groups: dict[tuple[str, int], list[Case]] = {}
+    groups: dict[tuple[str, int, str], list[Case]] = {}
     for number, run in enumerate(report["runs"], 1):
         scenario = run["scenario"]
         if scenario["matrix"] and not run["again"]:
-            groups.setdefault((scenario["file"], scenario["line"]), []).append((number, run))
+            key = scenario["file"], scenario["line"], _member(run)
+            groups.setdefault(key, []).append((number, run))
     return [_matrix(cases) for cases in groups.values() if len(cases) > 1]
 
 
@@ -59,7 +61,7 @@ def _matrix(cases: Sequence[Case]) -> Matrix:
         cases, key=lambda each: [_natural(each[1]["scenario"]["matrix"].get(a, "")) for a in axes]
     )
     return Matrix(
-        title=cases[0][1]["scenario"]["title"],
+        title=on(cases[0][1]["scenario"]["title"], _member(cases[0][1])),
         axes=axes,
         fixed=fixed,
         cases=ordered,
@@ -67,6 +69,10 @@ def _matrix(cases: Sequence[Case]) -> Matrix:
         columns=columns,
         cells=cells,
     )
+
+
+def _member(run: RunJson) -> str:
+    return str(run["environment"].get("member", ""))
 
 
 def _natural(text: str) -> list[tuple[int, float, str]]:

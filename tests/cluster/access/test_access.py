@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from resilience.cluster.access import access, official
-from resilience.cluster.access.access import NoAccess, load, plain
+from resilience.cluster.access.access import NoAccess, contexts, load, plain
 
 CA = "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----\n"
 
@@ -185,3 +185,11 @@ def test_insecure_and_server_name_and_proxy_are_taken_over(tmp_path: Path) -> No
         "kubernetes",
         True,
     )
+
+
+def test_a_kubeconfig_is_read_again_once_it_has_changed(tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    path.write_text("contexts: [{name: a}]\n")
+    assert contexts(str(path)) == {"a"}
+    path.write_text("contexts: [{name: a}, {name: b}]\n")
+    assert contexts(str(path)) == {"a", "b"}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resilience.harness.distributed.groups import ALONE, grouped
+from resilience.harness.distributed.groups import ALONE, grouped, grouped_in_fleet
 from resilience.model.step_reach import Reach
 
 
@@ -66,3 +66,23 @@ def test_no_two_groups_have_a_namespace_in_common(wanted: dict[str, set[str]]) -
             assert places.setdefault(name, groups[item]) == groups[item]
     if {"e*", "ef"} <= places.keys():
         assert places["e*"] == places["ef"]
+
+
+def test_clusters_of_a_fleet_never_share_a_group() -> None:
+    reaches = {"a": inside("shop"), "b": inside("web")}
+    groups = grouped_in_fleet(
+        {"eu": {f"eu/{item}": reach for item, reach in reaches.items()},
+         "us": {f"us/{item}": reach for item, reach in reaches.items()}}
+    )  # fmt: skip
+    assert len(set(groups.values())) == 4
+
+
+def test_in_a_fleet_nobody_waits_for_what_runs_alone_on_another_cluster() -> None:
+    """One group for each cluster: alone there, beside the others."""
+    nodes = Reach(namespaces=frozenset({"shop"}), nodes=True)
+    groups = grouped_in_fleet(
+        {name: {f"{name}/a": nodes, f"{name}/b": inside("web"), f"{name}/c": Reach()}
+         for name in ("eu", "us")}
+    )  # fmt: skip
+    assert ALONE not in groups.values()
+    assert groups["eu/a"] == groups["eu/b"] == groups["eu/c"] != groups["us/a"]

@@ -50,7 +50,7 @@ def test_a_record_arrives_as_it_was_but_for_the_scenarios_steps(original: RunRec
 
 def test_a_known_scenario_gets_its_steps_back() -> None:
     original = RECORDS[0]
-    known = {(original.scenario.place.file, original.scenario.id): original.scenario}
+    known = {("", original.scenario.place.file, original.scenario.id): original.scenario}
     (arrived,) = parsed(text(Parcel(records=[original])), known).records
     assert arrived.scenario is original.scenario
 

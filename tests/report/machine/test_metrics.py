@@ -59,6 +59,16 @@ def test_a_failure_keeps_the_moment_of_the_last_success() -> None:
     assert of(bad, "run_outcome", ',outcome="passed"') not in found
 
 
+def test_a_scenario_of_a_fleet_has_a_line_for_each_cluster() -> None:
+    """One that did not run this time stays, as for any other scenario."""
+    eu, us = (replace(record(False), environment={"member": name}) for name in ("eu", "us"))
+    both = metrics([eu, us])
+    assert both.count("resilience_run_passed{") == 2
+    again = metrics([eu], both)
+    assert again.count("resilience_run_passed{") == 2
+    assert 'cluster="us"' in again
+
+
 def test_a_scenario_that_did_not_run_stays_as_it_was() -> None:
     one, other = named(record(), "one"), named(record(broken=False), "other")
     before = metrics([one, other])

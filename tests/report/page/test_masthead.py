@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from resilience.report.document import document
-from resilience.report.page.masthead import about, differing, gist, heading, size
+from resilience.report.page.masthead import about, differing, gist, heading, shared, size
 from tests.report.made import ENVIRONMENT, WALL, record
 
 
@@ -18,7 +18,7 @@ def test_what_all_runs_share_is_said_once() -> None:
     assert ("CI job", "ci.example.com", ENVIRONMENT["ci"]) in about(report)
     assert ("Run by", "mary", "") in about(report)
     assert "Cluster" not in [name for name, _, _ in about(report)]
-    assert differing(report, report["runs"][1]) == [("Cluster", "prod", "")]
+    assert differing(shared(report), report["runs"][1]) == [("Cluster", "prod", "")]
 
 
 @pytest.mark.parametrize(

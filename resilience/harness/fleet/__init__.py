@@ -1,0 +1,1 @@
+"""Several clusters in one session: the same items for each, each with its own site and guard."""

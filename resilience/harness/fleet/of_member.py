@@ -1,0 +1,73 @@
+"""The session as it acts on one cluster of a fleet."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+from resilience.config.fleet import Member
+
+if TYPE_CHECKING:
+    from resilience.harness.session import Session
+
+Result = TypeVar("Result")
+
+OWN = ("site", "fleet", "_of_members")
+"""What a session works out from its settings, and another one must work out again."""
+
+
+def session_of(whole: Session, member: Member, tell: Callable[[str], None]) -> Session:
+    """Shares records, outcomes, signals, seed and verbs with `whole`; lines that it tells begin
+    with the member's name."""
+    assert whole.seed is not None  # chosen once, for all
+    assert whole.catalogue
+    ours = copy.copy(whole)
+    for name in OWN:
+        ours.__dict__.pop(name, None)
+    ours.settings = replace(
+        whole.settings,
+        context=member.context,
+        kubeconfig=member.kubeconfig,
+        fleet="",
+        member=member.name,
+    )
+    ours.__dict__["fleet"] = {}
+    ours._tell = lambda line: tell(f"{member.name}: {line}")
+    return ours
+
+
+def for_each(
+    members: Iterable[Member], work: Callable[[], Result]
+) -> Iterator[tuple[Member, Result]]:
+    """The result of `work` in each member's environment. It is called once for those with the same
+    variables: a file need not be read a thousand times."""
+    done: dict[tuple[tuple[str, str], ...], Result] = {}
+    for member in members:
+        key = tuple(sorted(member.variables.items()))
+        if key not in done:
+            with environment_of(member):
+                done[key] = work()
+        yield member, done[key]
+
+
+@contextmanager
+def environment_of(member: Member | None) -> Iterator[None]:
+    """The member's variables in this process's environment, and the former ones after the block.
+    Plans, stores and plugins of kubeconfigs read them there."""
+    if member is None or not member.variables:
+        yield
+        return
+    before = {name: os.environ.get(name) for name in member.variables}
+    os.environ.update(member.variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

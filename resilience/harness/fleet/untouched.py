@@ -1,0 +1,42 @@
+"""The record of a scenario that never began on a cluster of a fleet, so that each cell of the
+matrix has its reason."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from resilience.engine.base.seeds import new_id
+from resilience.model.masks import shown
+from resilience.model.report import RunRecord
+
+if TYPE_CHECKING:
+    from resilience.harness.session import Session
+    from resilience.model.scenario import Scenario
+    from resilience.model.verdict import Outcome
+
+
+def keep(ours: Session, scenario: Scenario, outcome: Outcome, text: str) -> None:
+    """Adds it, for a cluster of a fleet; elsewhere a run that never began has no record."""
+    settings = ours.settings
+    if not settings.member or settings.dry_run:
+        return
+    wall = time.time()
+    record = RunRecord(
+        run=new_id(wall),
+        scenario=scenario,
+        seed=ours.seed,
+        started_wall=wall,
+        started=0.0,
+        ended=0.0,
+        outcome=outcome,
+        message=shown(f"{outcome.value}: {text}"),
+        reason=shown(text),
+        window=None,
+        steps=(),
+        findings=(),
+        probes=(),
+        timeline=(),
+        environment={"context": settings.context, "member": settings.member},
+    )
+    ours.records.append(record)
