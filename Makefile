@@ -11,10 +11,11 @@ APPS_REPORT ?= apps-report
 WORKERS ?= 3
 # Scenarios measure, so each worker gets two processors; on fewer than four, one process does it all.
 DEMO_WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 1); [ $$n -ge 4 ] && echo $$((n / 2)) || echo 0)
+LOCKING := --quiet --generate-hashes --universal --python-version 3.11 --no-header --upgrade
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo library test lint zoo ledger bench bench-verdicts bench-backup referee-conformance referee-clients referee-velero referee-apps mutants killed matrix docs clean
+.PHONY: help demo library test lint zoo ledger bench bench-verdicts bench-backup referee-conformance referee-clients referee-velero referee-apps mutants killed matrix lock sbom docs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -78,6 +79,14 @@ referee-apps: $(VENV)/.test  ## public application sets on the sandbox: APPS=fol
 
 matrix: $(VENV)/.test  ## the plugin's tests on each supported pytest
 	$(BIN)/python -m tests.matrix
+
+lock: $(VENV)/pyvenv.cfg  ## update the pinned packages of the image and their hashes: deploy/*.lock
+	$(BIN)/pip install -q uv
+	$(BIN)/uv pip compile $(LOCKING) pyproject.toml --extra age -o deploy/requirements.lock
+	$(BIN)/uv pip compile $(LOCKING) --group pyproject.toml:image -o deploy/build.lock
+
+sbom:  ## bill of materials of the image's packages (CycloneDX): SBOM=file
+	$(PYTHON) deploy/sbom.py $(or $(SBOM),resilience.cdx.json)
 
 docs: $(VENV)/.test  ## regenerate the reference and the schemas from the code
 	$(BIN)/python -m resilience.reference.verbs_reference docs/reference scenarios backups

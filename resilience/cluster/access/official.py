@@ -39,16 +39,29 @@ def from_kubeconfig(paths: Sequence[Path], context: str) -> Access:
     joined = os.pathsep.join(str(path) for path in paths)
     configuration = Configuration()
     try:
-        contexts, current = _untyped(config.list_kube_config_contexts)(config_file=joined)
+        # With a named context, a file without a current one will do, as it does for kubectl.
+        name = context or _current(joined)
         _untyped(config.load_kube_config)(
-            config_file=joined, context=context or None, client_configuration=configuration
+            config_file=joined, context=name, client_configuration=configuration
         )
     except (config.ConfigException, OSError, ValueError) as error:
         raise NoAccess(f"kubeconfig {joined}: {error}") from error
-    name = context or str(current["name"])
-    chosen = next(entry["context"] for entry in contexts if entry["name"] == name)
+    chosen = next(
+        entry["context"]
+        for path in paths
+        if path.exists()
+        for entry in read(path).get("contexts") or ()
+        if entry.get("name") == name
+    )
     _require_credential(paths, name, str(chosen.get("user")), configuration)
     return _access(configuration, name, str(chosen.get("namespace") or ""))
+
+
+def _current(joined: str) -> str:
+    from kubernetes import config
+
+    _, current = _untyped(config.list_kube_config_contexts)(config_file=joined)
+    return str(current["name"])
 
 
 def _untyped(function: Any) -> Any:

@@ -193,3 +193,19 @@ def test_a_kubeconfig_is_read_again_once_it_has_changed(tmp_path: Path) -> None:
     assert contexts(str(path)) == {"a"}
     path.write_text("contexts: [{name: a}, {name: b}]\n")
     assert contexts(str(path)) == {"a", "b"}
+
+
+def test_a_named_context_needs_no_current_one_with_an_exec_plugin_either(tmp_path: Path) -> None:
+    credential = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",
+                  "status": {"token": "t"}}  # fmt: skip
+    user = {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Never",
+                     "command": "echo", "args": [json.dumps(credential)]}}  # fmt: skip
+    config = {
+        "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a", "namespace": "shop"}}],
+        "clusters": [{"name": "a", "cluster": {"server": "https://127.0.0.1:1"}}],
+        "users": [{"name": "a", "user": user}],
+    }
+    path = tmp_path / "config"
+    path.write_text(json.dumps(config))
+    found = load("a", str(path))
+    assert (found.context, found.namespace, found.authorization()) == ("a", "shop", "Bearer t")
