@@ -186,7 +186,7 @@ def _add_run(run: argparse.ArgumentParser) -> None:
         help="files or directories (default: the current directory)",
     )
     run.add_argument(
-        "--library", metavar="NAME", help="copy this scenario of the library and run it"
+        "--library", metavar="NAME", help="copy this scenario or plan of the library and run it"
     )
     run.add_argument(
         "--service",

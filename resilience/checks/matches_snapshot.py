@@ -1,21 +1,28 @@
 """`matches_snapshot`: a restored namespace holds what the snapshot recorded, field by field.
 
-The namespace's annotations name the snapshot it came from. What may differ (uids, allocated
+The namespace's annotations name the snapshot it came from; with `store` it is the newest one there
+of this namespace, whatever took it, and objects that were added count as well: an audit of what has
+changed since. What may differ (uids, allocated
 addresses, what a drill rewrites) is on closed lists by kind and field; the entries that were used
 are part of the answer, and so are objects that the snapshot does not hold.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from resilience.cluster.errors import ClusterError
 from resilience.cluster.interface import NAMESPACES
-from resilience.model.verb import Family, Phase, Verb, parameter
+from resilience.model.verb import Family, Phase, Right, Verb, parameter
 from resilience.model.verdict import Finding, Result
 from resilience.model.words import many
 from resilience.verbs.context import CheckContext, NotMet
+
+if TYPE_CHECKING:
+    from resilience.backup.catalog.catalog import Snapshot
+    from resilience.backup.proof.compare import Terms
 
 _SHOWN = 5
 
@@ -29,44 +36,44 @@ class Same:
         key="as",
         default="snapshot",
     )
+    store: str = parameter(
+        "A store: the newest snapshot of this namespace there is what it must match, restored from "
+        "it or not; objects that were added since count as differences.",
+        default="",
+        example="file:./backups-data",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """`terms`: what the comparison may excuse; `held`: the recorded namespace."""
+
+    snapshot: Snapshot
+    held: str
+    terms: Terms
 
 
 def run(same: Same, context: CheckContext) -> str:
     """One sentence; NotMet names the objects and JSON pointers that differ."""
-    from resilience.backup.catalog.catalog import opened
-    from resilience.backup.drills.scratch import CUSTOM, OWNER, SNAPSHOT, SOURCE, STORE, WALL
+    from resilience.backup.drills.scratch import WALL
     from resilience.backup.format.errors import BackupError
-    from resilience.backup.plans.keys import from_environment
-    from resilience.backup.proof.compare import AS_RESTORED, added, differing, with_cluster
-    from resilience.backup.proof.drill_terms import drill_terms_of
-    from resilience.backup.store import open_store
+    from resilience.backup.proof.compare import added, differing, with_cluster
 
     try:
-        metadata = context.cluster.get(NAMESPACES, context.namespace)["metadata"]
-        found = metadata.get("annotations") or {}
-        if not {SNAPSHOT, SOURCE, STORE} <= found.keys():
-            raise NotMet(
-                f"namespace {context.namespace} does not record from which snapshot it was "
-                "restored; only what a drill or `restore` restored can be compared",
-                final=True,
-            )
-        keys = from_environment(context.cluster, identity_files=context.identity_files)
-        store = open_store(found[STORE])
-        snapshot = opened(store, found[SNAPSHOT], keys.identities, trusted=keys.trusted)
-        names = {found[SOURCE]: context.namespace}
-        drilled = OWNER in (metadata.get("labels") or {})
-        custom = tuple(filter(None, found.get(CUSTOM, "").split(",")))
+        against = _newest(same, context) if same.store else _recorded(context)
+        snapshot, names = against.snapshot, {against.held: context.namespace}
         proof = with_cluster(
             snapshot,
             context.cluster,
             namespaces=names,
             only=frozenset(names),
-            terms=drill_terms_of(context.cluster, custom) if drilled else AS_RESTORED,
+            terms=against.terms,
         )
-        more = [] if proof.changes else added(snapshot, context.cluster, names, helpers=(WALL,))
+        listed = same.store or not proof.changes
+        more = added(snapshot, context.cluster, names, helpers=(WALL,)) if listed else []
     except (BackupError, ClusterError) as problem:
         raise NotMet(f"{context.namespace} cannot be compared: {problem}", final=True) from problem
-    if changes := proof.changes:
+    if changes := [*proof.changes, *(more if same.store else ())]:
         rest = f"\nand {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
         raise NotMet(
             f"{differing(len(changes))} from snapshot {snapshot.name}:\n"
@@ -84,13 +91,64 @@ def run(same: Same, context: CheckContext) -> str:
             name="matches_snapshot",
             subject=context.namespace,
             result=Result.PASSED,
-            promised="the restored objects match the snapshot",
+            promised=f"the {'' if same.store else 'restored '}objects match the snapshot",
             measured=f"{many(proof.same, 'object')}, field by field",
             detail=tuple(proof.excuses()),
             place=context.step.place,
         )
     )
     return sentence
+
+
+def _recorded(context: CheckContext) -> _Compared:
+    """The snapshot that the namespace was restored from, by its annotations."""
+    from resilience.backup.catalog.catalog import opened
+    from resilience.backup.drills.scratch import CUSTOM, OWNER, SNAPSHOT, SOURCE, STORE
+    from resilience.backup.plans.keys import from_environment
+    from resilience.backup.proof.compare import AS_RESTORED
+    from resilience.backup.proof.drill_terms import drill_terms_of
+    from resilience.backup.store import open_store
+
+    metadata = context.cluster.get(NAMESPACES, context.namespace)["metadata"]
+    found = metadata.get("annotations") or {}
+    if not {SNAPSHOT, SOURCE, STORE} <= found.keys():
+        raise NotMet(
+            f"namespace {context.namespace} does not record from which snapshot it was "
+            "restored; only what a drill or `restore` restored can be compared, or name a `store`",
+            final=True,
+        )
+    keys = from_environment(context.cluster, identity_files=context.identity_files)
+    store = open_store(found[STORE])
+    snapshot = opened(store, found[SNAPSHOT], keys.identities, trusted=keys.trusted)
+    drilled = OWNER in (metadata.get("labels") or {})
+    custom = tuple(filter(None, found.get(CUSTOM, "").split(",")))
+    terms = drill_terms_of(context.cluster, custom) if drilled else AS_RESTORED
+    return _Compared(snapshot, found[SOURCE], terms)
+
+
+def _newest(same: Same, context: CheckContext) -> _Compared:
+    """The newest snapshot of this namespace in the store."""
+    from resilience.backup.catalog.catalog import newest_of
+    from resilience.backup.plans.keys import from_environment
+    from resilience.backup.proof.compare import AS_RESTORED
+    from resilience.backup.store import open_store
+
+    keys = from_environment(context.cluster, identity_files=context.identity_files)
+    store = open_store(same.store, base=context.directory)
+    snapshot = newest_of(store, context.namespace, keys.identities, trusted=keys.trusted)
+    return _Compared(snapshot, context.namespace, AS_RESTORED)
+
+
+def _rights(same: Same, namespace: str) -> Sequence[Right]:
+    """What `restore` and drills need already, and so only with a store: to read everything."""
+    verbs = ("get", "list") if same.store else ()
+    return [Right(verb=verb, group="*", resource="*", namespace=namespace) for verb in verbs]
+
+
+def _describe(same: Same) -> str:
+    if same.store:
+        return f"nothing has changed since the newest snapshot in {same.store}"
+    return "the restored objects match the snapshot"
 
 
 VERB = Verb(
@@ -100,6 +158,7 @@ VERB = Verb(
     parameters=Same,
     phases=frozenset({Phase.THEN}),
     run=run,
-    describe=lambda same: "the restored objects match the snapshot",
+    describe=_describe,
+    rights=_rights,
     example="matches_snapshot: {as: snapshot}",
 )

@@ -14,8 +14,27 @@ from resilience.convert import translation
 from resilience.convert.translation import Draft, Keys, Missing, Translation
 
 NAME = "kubernetes.io/metadata.name"
+_PROGRAM = re.compile(r"(?:[^-=\s][^=\s]*/)?chaoskube(?:[:@]\S+)?")
+_SET = re.compile(r"([\w.-]+)=((?:\\,|[^,])*)")
 _SWITCHES = {"dry-run", "no-dry-run", "debug", "help", "version"}
 _NOT_NEEDED = ("debug", "log-format", "log-caller", "help", "version")
+_CHOOSES_NOTHING = {
+    "dynamic-interval", "dynamic-factor", "master", "max-runtime", "notify-webhook", "random",
+    "replicas", "slack-webhook", "termination-frequency-annotation", "webhook",
+}  # fmt: skip
+"""Flags without a counterpart, of chaoskube and of forks, that make no other Pod a victim. Any
+other flag may: what it would leave out is unknown."""
+
+_OLD_CHART = {
+    "annotations": "annotations", "debug": "debug", "dryRun": "dry-run",
+    "excludedDaysOfYear": "excluded-days-of-year", "excludedPodNames": "excluded-pod-names",
+    "excludedTimesOfDay": "excluded-times-of-day", "excludedWeekdays": "excluded-weekdays",
+    "gracePeriod": "grace-period", "includedPodNames": "included-pod-names",
+    "interval": "interval", "kinds": "kinds", "labels": "labels", "logFormat": "log-format",
+    "maxKill": "max-kill", "minimumAge": "minimum-age", "namespaceLabels": "namespace-labels",
+    "namespaces": "namespaces", "timezone": "timezone",
+}  # fmt: skip
+"""Values of the chart stable/chaoskube, and the flags that it makes of them."""
 
 
 def from_line(text: str) -> dict[str, str]:
@@ -24,8 +43,26 @@ def from_line(text: str) -> dict[str, str]:
         words = shlex.split(text.replace("\\\n", " "), comments=True)
     except ValueError:
         return {}
-    starts = [at for at, word in enumerate(words) if word.rpartition("/")[2] == "chaoskube"]
-    return flags(words[starts[-1] + 1 :]) if starts else {}
+    starts = [at for at, word in enumerate(words) if _PROGRAM.fullmatch(word)]
+    if not starts:
+        return {}
+    return _of_helm(words) if words[0] == "helm" else flags(words[starts[-1] + 1 :])
+
+
+def _of_helm(words: Sequence[str]) -> dict[str, str]:
+    """What `helm install` sets, of the old chart and of the new one. A file of values would have
+    to be converted itself."""
+    found: dict[str, str] = {}
+    for at, word in enumerate(words):
+        name, equals, value = word.partition("=")
+        value = value if equals else "".join(words[at + 1 : at + 2])
+        if name in ("-f", "--values"):
+            found[f"values={value}"] = "true"
+        if name in ("--set", "--set-string"):
+            for key, text in _SET.findall(value):
+                plain = key.removeprefix("chaoskube.args.")
+                found[_OLD_CHART.get(plain, plain)] = text.strip('"').replace("\\,", ",") or "true"
+    return found
 
 
 def flags(words: Sequence[str]) -> dict[str, str]:
@@ -39,7 +76,7 @@ def flags(words: Sequence[str]) -> dict[str, str]:
         name, equals, value = word[2:].partition("=")
         if not equals and name not in _SWITCHES and left and not left[0].startswith("--"):
             value = left.pop(0)
-        found[name] = value or "true"
+        found[name] = value if equals else value or "true"
     return found
 
 
@@ -48,10 +85,19 @@ def in_manifest(document: Any) -> Iterator[dict[str, str]]:
     if isinstance(document, Mapping):
         found = document.get("chaoskube")
         if isinstance(found, Mapping) and isinstance(found.get("args"), Mapping):
-            yield {str(key): str(value) for key, value in found["args"].items()
+            yield {str(key): _argument(str(key), value) for key, value in found["args"].items()
                    if value is not None}  # fmt: skip
+        if "chaoskube" in str(document.get("image")) and "interval" in document:
+            yield {flag: _argument(flag, document[key]) for key, flag in _OLD_CHART.items()
+                   if document.get(key) not in (None, "")}  # fmt: skip
         for container in _containers(document):
             yield from _of_container(container)
+
+
+def _argument(name: str, value: Any) -> str:
+    """As the chart writes it: a flag with an empty value is written without one."""
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return text or ("true" if name in _SWITCHES else "")
 
 
 def _containers(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -107,7 +153,9 @@ def _draft(title: str, keys: Keys, made: Translation) -> Draft:
             missing.refuse(f"--{name}={value}: Pods are chosen by their labels, not by patterns")
     _times(keys, made)
     keys.take(*_NOT_NEEDED)
-    missing += keys.rest()
+    missing += keys.rest(only=_CHOOSES_NOTHING)
+    for line in keys.rest("chaoskube has no such flag, and it may choose Pods"):
+        missing.refuse(line)
     return draft
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -115,10 +115,17 @@ class Keys:
             into.append(f"{name}: {text!r} is no number")
             return default
 
-    def rest(self, why: str = "no counterpart") -> Iterator[str]:
-        """What nobody took, if it says something."""
-        for key, value in self._body.items():
-            if key not in self._taken and value not in (None, "", [], {}, False):
+    def rest(
+        self, why: str = "no counterpart", only: Collection[str] | None = None
+    ) -> Iterator[str]:
+        """What nobody took, if it says something; of `only` these names, which count as read."""
+        left = [key for key in self._body if key not in self._taken]
+        if only is not None:
+            left = [key for key in left if key in only]
+            self._taken.update(left)
+        for key in left:
+            value = self._body[key]
+            if value not in (None, "", [], {}, False):
                 yield f"{self._where}{key}{_shown(value)}: {why}"
 
 
@@ -163,8 +170,10 @@ def placeholder(text: str, what: str) -> str:
 def seconds(value: Any, what: str, into: list[str]) -> str:
     """A number of seconds, or a Go duration, as a duration; "" for none."""
     text = str(value).strip()
+    if re.fullmatch(r"0+(\.0+)?(ms|s|m|h|d)?", text):
+        return ""
     if re.fullmatch(r"\d{1,9}", text):
-        return f"{int(text)}s" if int(text) else ""
+        return f"{int(text)}s"
     if re.fullmatch(r"(\d{1,9}(\.\d{1,9})?(ms|s|m|h|d))+", text):
         return text
     if text:

@@ -209,8 +209,11 @@ class Loop:
             self._tell(f"{status.halted}; nothing more is broken until then")
 
     def _halted(self) -> bool:
-        self.status.halted = "" if self._plan.keep_going else self._memory.why()
-        if self.status.halted:
+        why = "" if self._plan.keep_going else self._memory.why()
+        if why and why != self.status.halted:  # of a process before this one
+            self._tell(f"left out: {why}")
+        self.status.halted = why
+        if why:
             self.status.skipped["failed"] += 1
             return True
         for halt in self._halts:

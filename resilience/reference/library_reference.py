@@ -33,7 +33,8 @@ The copy in `scenarios/` is yours. Its objectives are the library's: measure, an
 PLANS = """
 ## Plans
 
-In `backups/library`, to copy and change.
+`resilience run --library NAME` copies a plan to `backups/` and proves it on the sandbox.
+Then name your namespaces in it.
 
 | name | proves |
 |---|---|

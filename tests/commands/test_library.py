@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,9 @@ from resilience.audit.base.workloads import workloads
 from resilience.cluster.access.embedded import Embedded
 from resilience.cluster.interface import DEPLOYMENTS, NAMESPACES, SERVICES
 from resilience.cluster.transport import HttpCluster
-from resilience.commands.library import HOME, SUFFIX, fits_any, names, pointed
+from resilience.commands import CommandError
+from resilience.commands.library import HOME, SUFFIX, copied, fits_any, names, plans, pointed
+from resilience.config.settings import Settings
 from resilience.drafts.questions import Question
 from resilience.kube import readiness
 from resilience.language import load
@@ -37,6 +40,34 @@ def test_each_is_valid_and_is_called_as_its_file(name: str) -> None:
     assert scenario.id == name
     assert scenario.description
     assert scenario.tags
+
+
+@pytest.mark.parametrize("name", plans())
+def test_each_plan_is_copied_with_its_manifests(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = copied(name, "", Settings())
+    loaded = load(path, None, catalogue(), os.environ)
+    assert loaded.problems == ()
+    [plan] = loaded.plans
+    assert plan.id == name or plan.id in path.read_text()
+    assert plan.store.startswith("file:../.resilience/")
+    for named in re.findall(r"manifests/[\w.-]+", path.read_text()):
+        assert (tmp_path / "backups" / named).exists()
+
+
+def test_a_certificate_needs_a_service_that_has_one() -> None:
+    [workload] = workloads([deployment("web")])
+    text = (HOME / f"the-certificate-lasts{SUFFIX}").read_text()
+    secure = Question(service="front", port=443, scheme="https", path="/", status=200)
+    made = pointed(text, workload, secure, "shop")
+    assert "service: front" in made
+    assert "certificate: {expires_in: 14d}" in made
+    assert "kubernetes.default" not in made
+    plain = Question(service="front", port=80, scheme="http", path="/", status=200)
+    with pytest.raises(CommandError, match="answers over http on port 80: it has no certificate"):
+        pointed(text, workload, plain, "shop")
 
 
 @pytest.mark.parametrize("name", ANY)
@@ -68,6 +99,10 @@ def test_a_name_that_is_not_there_is_told_with_the_nearest(tmp_path: Path) -> No
     done = resilience("run", "--library", "lose-a-majorty", cwd=tmp_path)
     assert done.returncode == 1
     assert "did you mean `lose-a-majority`?" in done.stderr
+    assert "monthly-drill" in done.stderr
+    plan = resilience("run", "--library", "monthly-drill", "--service", "web", cwd=tmp_path)
+    assert plan.returncode == 1
+    assert "monthly-drill is a plan and cannot be pointed at a Service" in plan.stderr
     assert list(tmp_path.iterdir()) == []
 
 

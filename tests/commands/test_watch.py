@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from resilience.cluster.interface import CONFIGMAPS
 from resilience.cluster.transport import HttpCluster
 from tests.harness.sandboxed import MANIFEST, exists
 from tests.real_cluster import ROOT, admin, embedded
+from tests.spoken import said
 
 __all__ = ["admin", "embedded"]
 
@@ -79,13 +79,10 @@ def test_a_failed_verdict_is_the_last_run_and_is_remembered(
     (folder / "conftest.py").write_text("import os\n\nos._exit(1)  # as a failed verdict does\n")
     memory = folder / ".resilience" / "watch-failed"
     with watching(folder, embedded.kubeconfig, "--every", "1s") as process:
-        deadline = time.monotonic() + 120
-        while not memory.exists() and time.monotonic() < deadline and process.poll() is None:
-            time.sleep(0.05)  # until the process has written it
+        told = said(process, "nothing more is broken until then")
+        assert memory.read_text() == "a.scenario.yaml failed\n", told
         process.send_signal(signal.SIGTERM)
-        out, _ = process.communicate(timeout=120)
-    assert memory.read_text() == "a.scenario.yaml failed\n", out
-    assert "nothing more is broken until then" in out
+        process.communicate(timeout=120)
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,14 @@ def test_a_failed_verdict_stops_it_until_someone_has_looked(here: World, code: i
     assert here.status.halted == ""
 
 
+def test_a_failed_verdict_of_a_process_before_this_one_is_told_once(here: World) -> None:
+    here.memory.text = "a failed; to go on: rm watch-failed"
+    here.watch(3)
+    assert here.ran == []
+    assert here.told == ["left out: a failed; to go on: rm watch-failed"]
+    assert here.status.skipped["failed"] > 1
+
+
 def test_it_goes_on_after_a_failed_verdict_where_that_is_wanted(here: World) -> None:
     here.codes = [1, 1]
     here.watch(2.5, keep_going=True)

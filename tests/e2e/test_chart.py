@@ -156,6 +156,7 @@ def test_one_value_moves_the_journal_and_one_the_time_zone() -> None:
         ("jobs.drill.command=pytest", "command"),
         ("jobs.Drill.enabled=true", "jobs"),
         ("watch.every=daily", "every"),
+        ("watch.incident=alertmanager", "incident"),
         ("timeZone=Berlin time", "timeZone"),
         ("terminationGracePeriodSeconds=30", "terminationGracePeriodSeconds"),
         ("reports.keep=forever", "keep"),

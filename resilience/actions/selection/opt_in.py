@@ -1,11 +1,11 @@
 """Which workloads opted in, and on what terms: our label, that of kube-monkey or of chaoskube.
 
 A workload opts in by the label `resilience.io/enabled: "true"` on it or its Pods; by kube-monkey's
-labels `enabled` and `identifier` on it and, the same, on its Pods; or, Pod by Pod, by chaoskube's
-annotation. Our label with any other value opts out, regardless of other labels. Terms of
-kube-monkey that cannot be read are no consent. Pure: objects in, terms out.
+labels `enabled` and `identifier` on it, unless its Pods carry others; or, Pod by Pod, by
+chaoskube's annotation. Our label with any other value opts out, regardless of other labels. Terms
+of kube-monkey that cannot be read are no consent. Pure: objects in, terms out.
 
-kube-monkey: README, section "Opting-In to Chaos"; internal/pkg/victims. chaoskube: README,
+kube-monkey: docs/opting-in.md, "Where to put the labels"; internal/pkg/victims. chaoskube: README,
 "--annotations".
 """
 
@@ -68,9 +68,10 @@ def terms(workload: Object | None, pod: Object) -> Terms | None:
 
 
 def _monkey_enabled(labels: Mapping[str, str], pod: Mapping[str, str]) -> bool:
-    both = [(each.get(MONKEY + "enabled"), each.get(MONKEY + "identifier"))
-            for each in (labels, pod)]  # fmt: skip
-    return both[0] == both[1] and both[0][0] == "enabled" and bool(both[0][1])
+    for name in (MONKEY + "enabled", MONKEY + "identifier"):
+        if not labels.get(name) or pod.get(name, labels[name]) != labels[name]:
+            return False
+    return labels[MONKEY + "enabled"] == "enabled"
 
 
 def _of_monkey(said: dict[str, str]) -> Terms:

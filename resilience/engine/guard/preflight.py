@@ -35,7 +35,10 @@ def ask(cluster: Cluster, scenario: Scenario, namespace: str, journal: str) -> N
         if not step.optional:
             step.verb.possible(step.parameters, cluster)
     creates = any(step.verb.name == "apply" for step in flattened(scenario.given))
-    more = absent(cluster, namespace, creates)
+    # A plan's drill acts in namespaces that it makes: the one that was backed up may be gone, or on
+    # another cluster.
+    own = bool(scenario.given or scenario.probes or scenario.when)
+    more = absent(cluster, namespace, creates) if own else ()
     require(cluster, [*placed_in(cluster, needed(scenario, namespace, journal)), *more])
     for step in every_step(scenario):
         if not step.optional:

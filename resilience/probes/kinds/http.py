@@ -23,7 +23,7 @@ from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
 from resilience.probes.complaints import of_expression, of_timeout
 from resilience.probes.kinds.web import http_trust, json_place
-from resilience.probes.kinds.web.http_trust import Certificate, ClientCertificate
+from resilience.probes.kinds.web.http_trust import Authorities, Certificate, ClientCertificate
 from resilience.probes.prober.backing import doubt
 from resilience.probes.prober.launch import (
     VIA_DOC,
@@ -101,6 +101,10 @@ class Http:
     )
     keepalive: bool = parameter("Keep connections open between requests.", default=False)
     ca: Path | None = parameter("PEM file with the certificates to trust.", default=None)
+    ca_from: Authorities | None = parameter(
+        "Where the certificates to trust are in the cluster.", default=None,
+        example="{configmap: kube-root-ca.crt}",
+    )  # fmt: skip
     server_name: str = parameter(
         "Name expected in the certificate, if it differs from the host.", default=""
     )

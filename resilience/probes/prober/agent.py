@@ -13,9 +13,9 @@ With kind "dns" it sends one question a time, as `dns_lookup.py` beside it write
 
 Configuration, one line of JSON (defaults in `Plan`): kind ("http" | "tcp" | "dns"), host, port,
 rate, timeout, keepalive, method, path, headers, body, status ([[low, high], ...]), contains,
-matches, tls, ca, server_name, by_header, by_body, json ([[steps, text], ...]),
-valid_for (seconds of the certificate), client (PEM of both), inflight, send, expect, limit (stop
-after so many).
+matches, tls, ca (a file), authorities (their PEM), server_name, by_header, by_body,
+json ([[steps, text], ...]), valid_for (seconds of the certificate), client (PEM of both), inflight,
+send, expect, limit (stop after so many).
 
 It writes lines of JSON: first `{"version", "start", "wall", "interval", "answers"}`; then
 `{"samples": [[seq, lag, took, answer, status, by], ...], "at"}` at least every 0.1 s, where times
@@ -165,7 +165,9 @@ def _request(given: dict[str, Any]) -> bytes:
 def _tls(given: dict[str, Any]) -> Any:
     import ssl  # 4 MB that a plain probe does not need
 
-    context = ssl.create_default_context(cafile=given.get("ca") or None)
+    context = ssl.create_default_context(
+        cafile=given.get("ca") or None, cadata=given.get("authorities") or None
+    )
     if client := given.get("client"):
         # OpenSSL reads files only; this one is in memory, and nobody else can open it.
         fd = os.memfd_create("client")

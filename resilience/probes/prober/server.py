@@ -38,7 +38,7 @@ def password(credential: Credential, context: Any, namespace: str) -> str:
     try:
         return secret(credential, context.cluster, namespace)
     except Unusable as error:
-        raise NotMet(str(error), final=True) from error
+        raise NotMet(str(error), final=True, unknown=True) from error
 
 
 def named(namespace: str, name: str, key: str) -> str:
@@ -52,11 +52,11 @@ def token(credential: Credential, context: Any, namespace: str) -> str:
     try:
         found = secret(credential, context.cluster, namespace).strip()
     except Unusable as error:
-        raise NotMet(f"the token: {error}", final=True) from error
+        raise NotMet(f"the token: {error}", final=True, unknown=True) from error
     MASKS.take(credential.env or named(namespace, credential.secret, credential.key), found)
     if not re.fullmatch(r"[!-~]+", found):
         raise NotMet("the token is empty or cannot be sent in a header; expected visible ASCII "
-                     "without spaces", final=True)  # fmt: skip
+                     "without spaces", final=True, unknown=True)  # fmt: skip
     return found
 
 

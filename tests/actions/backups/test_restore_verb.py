@@ -15,6 +15,7 @@ from resilience.backup.drills.scratch import SNAPSHOT
 from resilience.backup.store.directory import DirectoryStore
 from resilience.backup.take.scope import Scope
 from resilience.backup.take.snapshot import Request, create
+from resilience.checks.matches_snapshot import VERB as SAME
 from resilience.checks.matches_snapshot import Same
 from resilience.checks.matches_snapshot import run as same
 from resilience.cluster.interface import NAMESPACES
@@ -122,6 +123,21 @@ def test_what_was_lost_comes_back_from_the_newest_snapshot_and_same_can_tell(
     assert "may differ: all kinds metadata/uid: set by the API server (1)" in finding.detail
     settings["data"] = {"greeting": "other"}
     with pytest.raises(NotMet, match="settings"):
+        same(Same(), saved)  # type: ignore[arg-type]
+
+
+def test_what_has_changed_since_the_newest_snapshot_in_a_store_is_named(saved: Context) -> None:
+    against = Same(store="file:./data")
+    assert "everything in shop matches snapshot a-new" in same(against, saved)  # type: ignore[arg-type]
+    saved.cluster.objects["configmaps", "shop", "more"] = config_map("more")
+    with pytest.raises(NotMet, match=r"1 object differs from snapshot a-new:\n.*more.*was added"):
+        same(against, saved)  # type: ignore[arg-type]
+    saved.cluster.objects["configmaps", "shop", "settings"]["data"] = {"greeting": "other"}
+    with pytest.raises(NotMet, match="2 objects differ"):
+        same(against, saved)  # type: ignore[arg-type]
+    assert {(right.verb, right.resource) for right in SAME.rights(against, "shop")} == {
+        ("get", "*"), ("list", "*")}  # fmt: skip
+    with pytest.raises(NotMet, match="does not record from which snapshot"):
         same(Same(), saved)  # type: ignore[arg-type]
 
 

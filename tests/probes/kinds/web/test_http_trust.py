@@ -18,12 +18,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from resilience.cluster.errors import NotFound
-from resilience.cluster.interface import Object, Resource
+from resilience.cluster.interface import CONFIGMAPS, Object, Resource
 from resilience.ledger.drivers.session import Credential
 from resilience.model.masks import MASKS, shown
 from resilience.model.values import Duration
 from resilience.probes.kinds.http import VERB, Http, ask
-from resilience.probes.kinds.web.http_trust import Certificate, ClientCertificate
+from resilience.probes.kinds.web.http_trust import Authorities, Certificate, ClientCertificate
 from resilience.verbs.context import NotMet
 from tests.probes.probing import Context, Sandbox
 from tests.probes.server import Server, answer
@@ -37,8 +37,13 @@ class Secrets(Sandbox):
     def __init__(self, **held: dict[str, bytes]) -> None:
         super().__init__()
         self.held = held
+        self.maps: dict[str, dict[str, str]] = {}
 
     def get(self, resource: Resource, name: str, namespace: str = "") -> Object:
+        if resource == CONFIGMAPS:
+            if name not in self.maps:
+                raise NotFound(404, f"{name} not found")
+            return {"data": self.maps[name]}
         if name not in self.held:
             raise NotFound(404, f"secrets {name} not found")
         encoded = {key: base64.b64encode(text).decode() for key, text in self.held[name].items()}
@@ -101,6 +106,26 @@ def failing(server: Server, cluster: Sandbox | None = None, **given: Any) -> str
     return str(told.value)
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"ca_from": Authorities(configmap="gone")},
+        {"ca_from": Authorities(secret="bad")},
+        {"client_certificate": ClientCertificate(secret="gone")},
+        {"token": Credential(secret="gone", key="token")},
+        {"token": Credential(env="NO_SUCH_TOKEN_HERE")},
+    ],
+    ids=str,
+)
+def test_what_cannot_be_read_in_the_cluster_is_no_failure_of_the_service(
+    given: dict[str, Any],
+) -> None:
+    cluster = Secrets(bad={"ca.crt": b"no PEM"})
+    with Server() as server, pytest.raises(NotMet) as told:
+        asked(server, cluster, scheme="https", **given)
+    assert told.value.unknown
+
+
 def test_a_certificate_that_runs_out_soon_is_a_tls_failure(tmp_path: Path) -> None:
     with secured(tmp_path, days=10) as (server, ca):
         given: dict[str, Any] = {"scheme": "https", "ca": ca}
@@ -127,6 +152,24 @@ def test_a_client_certificate_comes_from_a_secret(tmp_path: Path) -> None:
         ):
             other = ClientCertificate(secret=name)
             assert says in failing(server, cluster, client_certificate=other, **given)
+
+
+def test_authorities_to_trust_come_from_a_configmap_or_a_secret(tmp_path: Path) -> None:
+    with secured(tmp_path) as (server, ca):
+        pem = ca.read_text()
+        cluster = Secrets(mine={"ca.crt": pem.encode()}, bad={"ca.crt": b"no PEM"}, none={})
+        cluster.maps = {"root": {"bundle": pem}, "empty": {}}
+        good = (Authorities(secret="mine"), Authorities(configmap="root", key="bundle"))
+        for each in good:
+            assert "status 200" in asked(server, cluster, scheme="https", ca_from=each)
+        for other, says in (
+            (None, "TLS failed"),
+            (Authorities(secret="none"), "Secret shop/none has no ca.crt; it has: nothing"),
+            (Authorities(configmap="gone"), "ConfigMap shop/gone: gone not found"),
+            (Authorities(configmap="empty"), "ConfigMap shop/empty has no ca.crt"),
+            (Authorities(secret="bad"), "Secret shop/bad, key 'ca.crt', holds no certificates"),
+        ):
+            assert says in failing(server, cluster, scheme="https", ca_from=other)
 
 
 def test_a_token_is_sent_and_nowhere_shown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,6 +254,9 @@ def test_a_body_that_is_no_json_is_wrong(body: bytes) -> None:
         ({"json": {"a": "c"}, "method": "HEAD"}, "json"),
         ({"certificate": Certificate(expires_in=Duration.of(60))}, "certificate"),
         ({"client_certificate": ClientCertificate(secret="x")}, "client_certificate"),
+        ({"ca_from": Authorities(configmap="x")}, "ca_from"),
+        ({"scheme": "https", "ca_from": Authorities()}, "ca_from"),
+        ({"scheme": "https", "ca": Path("x"), "ca_from": Authorities(secret="x")}, "ca_from"),
         ({"scheme": "https", "certificate": Certificate(expires_in=Duration.of(0))}, "certificate"),
         ({"token": Credential()}, "token"),
         ({"token": Credential(env="X"), "headers": {"Authorization": "y"}}, "token"),
@@ -226,3 +272,9 @@ def test_secrets_are_read_by_name_and_nothing_else() -> None:
     rights = [(r.verb, r.name) for r in VERB.rights(wanted, "shop") if r.resource == "secrets"]
     assert ("get", "api") in rights
     assert ("get", "mine") in rights
+    for held, kind in (
+        (Authorities(secret="x"), "secrets"),
+        (Authorities(configmap="x"), "configmaps"),
+    ):
+        more = VERB.rights(Http(service="a", scheme="https", ca_from=held), "shop")
+        assert [r.verb for r in more if (r.resource, r.name) == (kind, "x")] == ["get"]
