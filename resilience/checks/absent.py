@@ -23,14 +23,15 @@ def named(resource: Resource, name: str, there: Sequence[Object], context: Check
     namespace = context.namespace if resource.namespaced else ""
     names = [objects.name(obj) for obj in there]
     text = (
-        f"{resource.kind.lower()}/{name} does not exist in {namespace or 'the cluster'}"
-        f"{did_you_mean(name, names)}; there are: {', '.join(names) or 'none'}"
+        f"{resource.kind.lower()}/{name} does not exist in {namespace or 'the cluster'};"
+        f" there are: {', '.join(names) or 'none'}"
     )
+    meant = did_you_mean(name, names)
     existed = last_seen(resource, name, context) is not None
     if resource == JOBS and not existed:
         hint = "if it ended and was removed since (ttlSecondsAfterFinished), ask for it sooner"
-        return NotMet(f"{text}; {hint}", unknown=True)
-    return NotMet(text, unknown=not existed and not _may_be_coming(context))
+        return NotMet(f"{text}; {hint}{meant}", unknown=True)
+    return NotMet(f"{text}{meant}", unknown=not existed and not _may_be_coming(context))
 
 
 def last_seen(resource: Resource, name: str, context: CheckContext) -> Object | None:

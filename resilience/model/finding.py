@@ -101,7 +101,8 @@ class Evidence:
     in which no request was sent. `needed` is how many requests or answers the objective requires.
     For latency: `answered` counts answers and timeouts, `slow` those certainly over the limit,
     `allowed` the most that may be, `slowest` is the slowest. `budget` is the whole error budget.
-    `baseline` and `observed` are the 95th percentiles that are compared, None for ever.
+    `baseline` and `observed` are the 95th percentiles that are compared, None for ever. `where` is
+    the node of a prober that runs in the cluster, "" for the host that runs pytest.
     """
 
     window: float
@@ -129,6 +130,7 @@ class Evidence:
     budget: float = 0.0
     baseline: float | None = None
     observed: float | None = None
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

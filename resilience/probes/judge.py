@@ -36,7 +36,7 @@ class Observed:
     """What a prober measured. `samples` may extend beyond the window on both sides.
 
     `trouble` is why it stopped before it was stopped ("" if it did not); `reasons` are texts about
-    failures that no sample carries (a TLS error, a body).
+    failures that no sample carries (a TLS error, a body); `where` is as in `Evidence`.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Observed:
     samples: Sequence[Sample]
     trouble: str = ""
     reasons: Sequence[str] = ()
+    where: str = ""
 
 
 def judge(observed: Observed, objective: Objective, window: Window) -> list[Finding]:
@@ -317,4 +318,5 @@ class _Case:
             timeouts=tally.answers[Answer.TIMEOUT],
             trouble=self.observed.trouble,
             notes=tuple(self.observed.reasons[:3]),
+            where=self.observed.where,
         )

@@ -96,7 +96,15 @@ def _advice(records: Sequence[RunRecord]) -> str:
     ]
     if not busy:
         return ""
+    where = sorted({
+        finding.evidence.where if finding.evidence and finding.evidence.where else "this host"
+        for record in busy
+        for finding in record.findings
+        if finding.reason is Reason.LATE
+    })  # fmt: skip
+    were = "was" if len(where) == 1 else "were"
+    text = f"{' and '.join(where)} {were} too busy to measure {many(len(busy), 'scenario')}. "
     return (
-        f"This host was too busy to measure {many(len(busy), 'scenario')}. That is no verdict "
-        "about the service: run again with fewer other processes (--lf), or lower `rate`."
+        f"{text[0].upper()}{text[1:]}That is no verdict about the service: run again with fewer "
+        "other processes there (--lf), or lower `rate`."
     )

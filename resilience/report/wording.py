@@ -365,13 +365,16 @@ def _finer(finding: Finding, evidence: Evidence) -> str:
     return f"requests left every {span(evidence.interval)}; raise `rate` to {rate}/s"
 
 
+HERE = "the host that runs pytest"
+"""Where probers run that are no Pods."""
+
 _REMEDIES: Mapping[Reason, Callable[[Finding, Evidence], str]] = {
     Reason.LATE: lambda finding, evidence: (
-        "the host that runs pytest is overloaded; use fewer probes, a lower `rate` or a host "
-        "with more CPU"
+        f"{evidence.where or HERE} is overloaded; use fewer probes, a lower `rate` or a "
+        f"{'node' if evidence.where else 'host'} with more CPU"
     ),
     Reason.UNSENT: lambda finding, evidence: (
-        "the host that runs pytest lacks ports or file descriptors, or the API server did not "
+        f"{evidence.where or HERE} lacks ports or file descriptors, or the API server did not "
         "answer; use a lower `rate`"
     ),
     Reason.UNANSWERED: lambda finding, evidence: (

@@ -37,7 +37,10 @@ def then(here: World, *when: Step, **asked: Any) -> RunRecord:
 def test_a_name_that_never_was_is_not_measured_and_the_nearest_is_told(here: World) -> None:
     record = then(here, target=Reference.parse("deployment/wbe"))
     assert record.outcome is Outcome.NOT_MEASURED
-    assert "deployment/wbe does not exist in shop; did you mean `web`?" in record.message
+    assert (
+        "deployment/wbe does not exist in shop; there are: web; did you mean `web`?\n"
+        in record.message
+    )
 
 
 def test_a_label_that_no_pod_had_is_not_measured(here: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -184,6 +185,11 @@ def test_a_stall_leaves_a_doubt_as_wide_as_what_was_not_seen() -> None:
         "of these moments is unknown"
     )
     assert "the host that runs pytest is overloaded" in wording.detail(found)[1]
+    assert found.evidence is not None
+    apart = replace(found, evidence=replace(found.evidence, where="node n-2"))
+    assert wording.detail(apart)[1] == (
+        "node n-2 is overloaded; use fewer probes, a lower `rate` or a node with more CPU"
+    )
 
 
 def test_a_stall_is_no_doubt_where_the_worst_case_keeps_the_promise() -> None:

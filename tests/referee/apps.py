@@ -136,7 +136,8 @@ class Trial:
                 "metadata": {"name": name}, "volumeBindingMode": "WaitForFirstConsumer",
                 "provisioner": self.kubectl("get", "sc", "-o", "jsonpath={.items[0].provisioner}"),
             }))  # fmt: skip
-        self.kubectl("create", "namespace", self.app.namespace)
+        if self.app.namespace != "default":
+            self.kubectl("create", "namespace", self.app.namespace)
         uid = self.kubectl("get", "ns", "kube-system", "-o", "jsonpath={.metadata.uid}")
         context = self.kubectl("config", "current-context").strip()
         both = [self.app.namespace, f"{self.app.namespace}-copy"]

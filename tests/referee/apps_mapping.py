@@ -15,19 +15,24 @@ def mapping(objects: Sequence[dict[str, Any]], also: Sequence[str], program: Pat
     """TOML for the sandbox: each image that it lacks, served on the ports that are asked."""
     ports: defaultdict[str, set[int]] = defaultdict(set)
     serving: set[str] = set()
+    jobs: defaultdict[str, set[str]] = defaultdict(set)
     have: dict[str, str] = {}
-    for container, ends in _containers(objects):
+    for container, ends, job in _containers(objects):
         image = container["image"]
         if (known := catalogue.find(image)) is not None:
             have[image] = known.name
             continue
         ports[image] |= _ports(container)
+        jobs[image] |= {job} - {""}
         if not ends:
             serving.add(image)
     commands = ", ".join(f'{json.dumps(name)} = ["true"]' for name in also)
     lines = ["[sandbox.images]"]
     for image, numbers in sorted(ports.items()):
-        words = [str(program), *map(str, sorted(numbers))] if image in serving else ["-c", "pass"]
+        words = ["-c", "pass"]
+        if image in serving:
+            ended = [f"--ends={name}" for name in sorted(jobs[image])]
+            words = [str(program), *map(str, sorted(numbers)), *ended]
         lines.append(
             f"{json.dumps(image)} = {{python = {json.dumps(words)}, ignore_command = true,"
             f" commands = {{{commands}}}}}"
@@ -37,15 +42,16 @@ def mapping(objects: Sequence[dict[str, Any]], also: Sequence[str], program: Pat
     return "\n".join(lines) + "\n"
 
 
-def _containers(objects: Sequence[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], bool]]:
+def _containers(objects: Sequence[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], bool, str]]:
+    """(container, whether it ends, its Job or CronJob)."""
     for obj in objects:
         spec = obj.get("spec") or {}
-        job = obj.get("kind") in ("Job", "CronJob")
+        job = str(obj["metadata"]["name"]) if obj.get("kind") in ("Job", "CronJob") else ""
         spec = (spec.get("jobTemplate") or {}).get("spec") or spec
         if obj.get("kind") != "Pod":
             spec = (spec.get("template") or {}).get("spec") or {}
-        yield from ((each, True) for each in spec.get("initContainers") or ())
-        yield from ((each, job) for each in spec.get("containers") or ())
+        yield from ((each, True, "") for each in spec.get("initContainers") or ())
+        yield from ((each, bool(job), job) for each in spec.get("containers") or ())
 
 
 def _ports(container: dict[str, Any]) -> set[int]:

@@ -1,17 +1,20 @@
 """What serves in place of a public application: every port that its manifests name.
 
-`python apps_stand_in.py PORT...` answers 200 to any HTTP request, SERVING to a gRPC health check,
-and keeps any other connection open. Without a port it sleeps, as a worker does.
+`python apps_stand_in.py PORT... [--ends=JOB...]` answers 200 to any HTTP request, SERVING to a gRPC
+health check, and keeps any other connection open. Without a port it sleeps, as a worker does. In a
+Pod of one of the Jobs it ends at once: the same image may serve elsewhere.
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
 DATA, HEADERS, SETTINGS, PING = 0, 1, 4, 6
+ENDS = "--ends="
 END_STREAM, END_HEADERS, ACK = 1, 4, 1
 STATUS_200 = b"\x88"
 SERVING = b"\x00\x00\x00\x00\x02\x08\x01"
@@ -69,4 +72,6 @@ async def main(ports: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main([int(word) for word in sys.argv[1:]]))
+    jobs = [word.removeprefix(ENDS) for word in sys.argv[1:] if word.startswith(ENDS)]
+    if not any(socket.gethostname().startswith(f"{job}-") for job in jobs):
+        asyncio.run(main([int(word) for word in sys.argv[1:] if not word.startswith(ENDS)]))

@@ -3,8 +3,9 @@
 `python -m tests.referee.clients --out DIRECTORY --official TREE --kr8s TREE --lightkube TREE` takes
 source trees of kubernetes-client/python, kr8s-org/kr8s and gtsystem/lightkube, one or more of them.
 The clients themselves and what their tests need are installed from the package index, in an
-environment of their own. Where a suite makes a cluster with kind, it gets the sandbox instead: that
-is the only thing that is changed. Results are in DIRECTORY/NAME.xml.
+environment for each suite. Where a suite makes a cluster with kind, it gets the sandbox instead;
+the system Pods that kind and k3s have in kube-system are two Deployments of `pause` there. Nothing
+else is changed. Results are in DIRECTORY/NAME.xml.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ _PLUGIN = "sandbox_for_clients"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
-    """One client: `tests` is the path of its suite in the tree, `packages` what it needs."""
+    """One client: `tests` is the path of its suite in the tree, `packages` what it needs, in the
+    versions that the suite was written for."""
 
     name: str
     tests: str
@@ -45,12 +47,15 @@ SUITES = (
         name="kr8s",
         tests="kr8s",
         packages=(
-            "kr8s", "trio", "lightkube", "kubernetes", "pykube-ng", "kubernetes-asyncio",
+            "kr8s", "trio", "lightkube<1", "kubernetes<36", "pykube-ng", "kubernetes-asyncio",
             "kubernetes-validate", "types-pyyaml",
         ),
     ),
-    Suite(name="lightkube", tests="e2e-tests", packages=("lightkube",)),
+    Suite(name="lightkube", tests="e2e-tests", packages=("lightkube<1",)),
 )  # fmt: skip
+
+SYSTEM_PODS = ("coredns", "metrics-server")
+"""Deployments that the suites find in kube-system of the clusters that they were written for."""
 
 _SOURCE = '''
 """Gives a suite the sandbox where it would make a cluster of its own."""
@@ -100,9 +105,8 @@ if os.environ["SANDBOX_SUITE"] == "official":
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """Where suites run: `python` is that of their environment, `limit` the seconds for one test."""
+    """Where suites run; `limit` is the seconds for one test."""
 
-    python: Path
     kubeconfig: Path
     directory: Path
     limit: int
@@ -111,14 +115,15 @@ class Run:
         """Name, state and message of every test."""
         report = self.directory / f"{suite.name}.xml"
         report.unlink(missing_ok=True)
+        python = prepare(self.directory, suite)
         command = [
-            str(self.python.parent / "pytest"), "-p", _PLUGIN, suite.tests,
+            str(python.parent / "pytest"), "-p", _PLUGIN, suite.tests,
             f"--junitxml={report}", "--import-mode=importlib",
             f"--timeout={self.limit}", "-p", "no:cacheprovider", "-q", "-W", "default",
         ]  # fmt: skip
         with open(self.directory / f"{suite.name}.log", "wb") as log:
             subprocess.run(
-                command, cwd=self._copied(suite, tree), env=self._environment(suite),
+                command, cwd=self._copied(suite, tree), env=self._environment(suite, python),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, check=False,
             )  # fmt: skip
         return results(report)
@@ -133,7 +138,7 @@ class Run:
             version.write_text('__version__ = "0.0.0"\n')
         return place
 
-    def _environment(self, suite: Suite) -> Mapping[str, str]:
+    def _environment(self, suite: Suite, python: Path) -> Mapping[str, str]:
         home = self.directory / "home"
         (home / ".kube").mkdir(parents=True, exist_ok=True)
         shutil.copyfile(self.kubeconfig, home / ".kube" / "config")
@@ -144,7 +149,7 @@ class Run:
             "SANDBOX_KUBECONFIG": str(self.kubeconfig),
             "SANDBOX_SUITE": suite.name,
             "PYTHONPATH": str(self.directory / "plugin"),
-            "PATH": f"{self.python.parent}{os.pathsep}{os.environ['PATH']}",
+            "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}",
         }
 
 
@@ -163,17 +168,27 @@ def results(report: Path) -> list[tuple[str, str, str]]:
     return found
 
 
-def prepare(directory: Path, suites: Sequence[Suite]) -> Path:
-    """The environment with everything installed, and the plugin; the environment's Python."""
+def prepare(directory: Path, suite: Suite) -> Path:
+    """The suite's environment with everything installed, and the plugin; its Python."""
     (directory / "plugin").mkdir(parents=True, exist_ok=True)
     (directory / "plugin" / f"{_PLUGIN}.py").write_text(_SOURCE)
-    python = directory / "venv" / "bin" / "python"
+    place = directory / f"venv-{suite.name}"
+    python = place / "bin" / "python"
     if not python.exists():
-        venv.create(directory / "venv", with_pip=True)
-    packages = sorted({*_COMMON, *(package for suite in suites for package in suite.packages)})
-    command = [str(python), "-m", "pip", "install", "--quiet", *packages]
+        venv.create(place, with_pip=True)
+    command = [str(python), "-m", "pip", "install", "--quiet", *_COMMON, *suite.packages]
     subprocess.run(command, check=True)
     return python
+
+
+def add_system_pods(kubeconfig: Path) -> None:
+    """The Pods of `SYSTEM_PODS`, running."""
+    to = ["kubectl", "--kubeconfig", str(kubeconfig), "--namespace", "kube-system"]
+    for name in SYSTEM_PODS:
+        create = ["create", "deployment", name, "--image=registry.k8s.io/pause:3.10"]
+        subprocess.run([*to, *create], check=True, stdout=subprocess.DEVNULL)
+        done = ["rollout", "status", f"deployment/{name}", "--timeout=60s"]
+        subprocess.run([*to, *done], check=True, stdout=subprocess.DEVNULL)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -191,7 +206,6 @@ def main(arguments: Sequence[str]) -> int:
         parser.error(f"no such suite: {', '.join(missing)}" if missing else "no tree is given")
     given.out.mkdir(parents=True, exist_ok=True)
     directory = given.out.resolve()
-    python = prepare(directory, list(trees))
     command = [sys.executable, "-m", "resilience.sandbox", "up", "--owner-stdin", "--nodes", "2"]
     every = []
     with subprocess.Popen(
@@ -200,7 +214,8 @@ def main(arguments: Sequence[str]) -> int:
         assert sandbox.stdout is not None
         assert sandbox.stdin is not None
         kubeconfig = Path(json.loads(sandbox.stdout.readline())["kubeconfig"])
-        run = Run(python=python, kubeconfig=kubeconfig, directory=directory, limit=given.limit)
+        add_system_pods(kubeconfig)
+        run = Run(kubeconfig=kubeconfig, directory=directory, limit=given.limit)
         for suite, tree in trees.items():
             found = run.suite(suite, tree.resolve())
             every.append(found)

@@ -73,6 +73,11 @@ def test_a_machine_that_was_too_busy_is_told_once_for_all_scenarios() -> None:
     *_, advice = text(late, late, record(broken=False))
     assert advice.startswith("This host was too busy to measure 2 scenarios")
     assert sum("too busy" in line for line in text(late, late)) == 1
+    (finding,) = late.findings
+    assert finding.evidence is not None
+    apart = replace(finding, evidence=replace(finding.evidence, where="node n-2"))
+    *_, advice = text(late, replace(late, findings=[apart]))
+    assert advice.startswith("Node n-2 and this host were too busy to measure 2 scenarios")
     assert not any("too busy" in line for line in text(record()))
 
 

@@ -31,6 +31,10 @@ from resilience.verbs.context import (
 
 LOOK_EVERY = 0.5
 
+REMEMBERED = 60.0
+"""Seconds for which Ready may be what the API server remembers of a node that is off: one that is
+not heard of is Unknown after 50 s (--node-monitor-grace-period)."""
+
 
 def of(cluster: Cluster) -> Machines:
     """Its machines; Refused where nothing can stop a node."""
@@ -96,7 +100,8 @@ def record(node: Object, context: ActionContext, *, by_itself: bool = False) -> 
     name = objects.name(node)
     cordoned = bool((node.get("spec") or {}).get("unschedulable"))
     machine = NodeIdentity.of(node).as_json()
-    data = {"node": name, "cordoned": cordoned, "by_itself": by_itself, "machine": machine}
+    data = {"node": name, "cordoned": cordoned, "by_itself": by_itself, "machine": machine,
+            "heard": _heartbeat(node)}  # fmt: skip
     start = f"wait until {name} is" if by_itself else f"start {name} and wait until it is"
     return Recorded(context.will_undo(data, f"{start} Ready"), data)
 
@@ -116,28 +121,45 @@ def note_cordons(recorded: Sequence[Recorded], context: ActionContext) -> None:
 def undo(data: Mapping[str, Any], context: UndoContext) -> None:
     """Start it, wait until it is Ready, and remove the cordon that its driver set."""
     name, cluster = str(data["node"]), context.cluster
+    before = data.get("heard", _heartbeat(_found(name, cluster)))
     if not data.get("by_itself"):
         with driving():
             left = context.deadline - context.clock.monotonic()
             _start(name, left, data, context)
-    last: Object = {}
+    believed = context.clock.monotonic() + REMEMBERED
     while True:
-        try:
-            last = cluster.get(NODES, name)
-        except NotFound:  # a cloud forgets nodes that are off; it registers again
-            last = {}
-        if readiness.is_ready(last):
+        last = _found(name, cluster)
+        now = _heartbeat(last)
+        if now is None:
+            before = None  # whenever it is Ready again, it has been heard of
+        elif now != before or context.clock.monotonic() >= believed:
             break
         if context.clock.monotonic() + LOOK_EVERY > context.deadline:
             what = "has not come back by itself" if data.get("by_itself") else (
                 "was started and is not Ready")  # fmt: skip
-            raise ActionFailed(f"{name} {what}: {state(last)}")
+            heard = "" if now is None else "; nothing has been heard of it since"
+            raise ActionFailed(f"{name} {what}: {state(last)}{heard}")
         context.clock.wait(LOOK_EVERY)
     if not (last.get("spec") or {}).get("unschedulable") or data["cordoned"]:
         return
     if not (data.get("by_driver") or context.force):
         raise ChangedSince(f"{name} was cordoned by someone else since; it stays cordoned")
     cluster.patch(NODES, name, {"spec": {"unschedulable": None}})
+
+
+def _found(name: str, cluster: Cluster) -> Object:
+    try:
+        return cluster.get(NODES, name)
+    except NotFound:  # a cloud forgets nodes that are off; it registers again
+        return {}
+
+
+def _heartbeat(node: Object) -> str | None:
+    """When its kubelet last said that it is Ready; None where it is not."""
+    if not readiness.is_ready(node):
+        return None
+    condition = objects.condition(node, "Ready") or {}
+    return str(condition.get("lastHeartbeatTime") or "")
 
 
 def _start(name: str, left: float, data: Mapping[str, Any], context: UndoContext) -> None:

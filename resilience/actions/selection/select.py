@@ -287,18 +287,21 @@ def _nobody(pods: Sequence[Object], choice: PodChoice, around: Surroundings) -> 
     there = f"{are} {many(len(pods), 'Pod')} ({_names(pods)})" if pods else f"{are} no Pods at all"
     if dying:
         there += f", {dying} of them terminating"
-    there += _labels(pods, choice)
-    return f"no living Pod in {around.place}{_matching(choice)}; {there}. Nothing was harmed"
+    shown, meant = _labels(pods, choice)
+    return (
+        f"no living Pod in {around.place}{_matching(choice)}; {there}{shown}; nothing was harmed"
+        f"{meant}"
+    )
 
 
 def _matching(choice: PodChoice, verb: str = "matches") -> str:
     return f" {verb} {choice.which}" if choice.which else ""
 
 
-def _labels(pods: Sequence[Object], choice: PodChoice) -> str:
+def _labels(pods: Sequence[Object], choice: PodChoice) -> tuple[str, str]:
     """Which labels exist instead, and the one that was probably meant."""
     if choice.pods is None:
-        return ""
+        return "", ""
     found = {
         f"{key}={value}"
         for pod in pods
@@ -306,12 +309,12 @@ def _labels(pods: Sequence[Object], choice: PodChoice) -> str:
         if key not in _GENERATED
     }
     if not found:
-        return ""
+        return "", ""
     listed = sorted(found)
     shown = ", ".join(listed[:MOST_LABELS]) + (", ..." if len(listed) > MOST_LABELS else "")
     by_value = [each for each in listed if each.partition("=")[2] == str(choice.pods)]
     meant = asked(by_value[:1]) or did_you_mean(str(choice.pods), listed)
-    return f"; their labels: {shown}{meant}"
+    return f"; their labels: {shown}", meant
 
 
 def _all_dropped(

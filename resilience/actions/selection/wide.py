@@ -87,5 +87,5 @@ def _none(selector: Selector, cluster: Cluster) -> str:
     listed = ", ".join(labels[:MOST_LABELS]) + (", ..." if labels[MOST_LABELS:] else "")
     return (
         f"no namespace is labelled {selector}; there are {names or 'none'}, their labels:"
-        f" {listed or 'none'}{did_you_mean(str(selector), labels)}. Nothing was harmed"
+        f" {listed or 'none'}; nothing was harmed{did_you_mean(str(selector), labels)}"
     )

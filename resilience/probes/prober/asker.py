@@ -66,7 +66,7 @@ class Asker:
         log: SampleLog,
         changed: Callable[[], None],
     ) -> None:
-        self.trouble = self.waiting = ""
+        self.trouble = self.waiting = self.where = ""
         self.reasons: list[tuple[str, str]] = []
         self.cost: Mapping[str, Any] = {}
         self._open, self._log, self._changed = open_, log, changed

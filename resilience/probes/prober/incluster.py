@@ -117,11 +117,13 @@ class PodProber:
     ) -> None:
         self.trouble = ""
         self.waiting = ""
+        self.where = f"the node of Pod {site.namespace}/{site.name}"
         self._site, self._cluster, self._changed = site, context.cluster, changed
         self._news = News(log)
         self._grace = int(configuration.get("timeout", 1.0) + STOP_GRACE)
         self._stopping = bool(configuration.get("limit"))
         self._over = Event()
+        self._located = False
         self._said = b""
         where = {"name": site.name, "namespace": site.namespace}
         context.will_undo(where, f"remove the prober {site.namespace}/{site.name}")
@@ -185,11 +187,24 @@ class PodProber:
         with self._cluster.logs(self._site.name, self._site.namespace) as lines:
             for line in lines:
                 self._news.take(line, time.monotonic())
+                self._locate()
                 self._said = line if line.strip() and not line.startswith(b"{") else self._said
                 self.waiting = ""
                 self._changed()
                 if self._over.is_set():
                     return
+
+    def _locate(self) -> None:
+        """Which node it runs on, asked once it has said something."""
+        if self._located:
+            return
+        self._located = True
+        try:
+            pod = self._cluster.get(PODS, self._site.name, self._site.namespace)
+        except ClusterError:
+            return
+        if node := (pod.get("spec") or {}).get("nodeName"):
+            self.where = f"node {node}"
 
     def _ended_early(self) -> None:
         """The log has ended, without the last line: a prober that died says why, if it can."""

@@ -35,6 +35,9 @@ class Prober(Protocol):
     waiting: str
     """What keeps it from saying anything, for now."""
 
+    where: str
+    """The node that it runs on, "" for this host."""
+
     @property
     def reasons(self) -> Sequence[tuple[str, str]]: ...
     @property

@@ -29,7 +29,7 @@ class AgentProcess:
     def __init__(
         self, configuration: Mapping[str, Any], log: SampleLog, changed: Callable[[], None]
     ) -> None:
-        self.trouble = ""
+        self.trouble, self.where = "", ""
         self.waiting = ""
         self._news = News(log)
         self._grace = configuration.get("timeout", 1.0) + STOP_GRACE

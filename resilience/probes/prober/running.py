@@ -100,6 +100,7 @@ class AgentProbe:
             timeout=self._timeout,
             samples=self._log,
             trouble=self._agent.trouble,
+            where=self._agent.where,
             reasons=[f"{Answer[answer].value}: {text}" for answer, text in self._agent.reasons],
         )
         return judge.judge(observed, self._step.objective or Objective(), window)

@@ -6,6 +6,12 @@ from pathlib import Path
 
 from resilience.sandbox.host import pki
 
+_PAGES = {
+    "nginx/usr/share/nginx/html/index.html": "Welcome to nginx!",
+    "nginx/usr/share/nginx/html/50x.html": "An error occurred.",
+    "httpd/usr/local/apache2/htdocs/index.html": "It works!",
+}
+
 
 def write(directory: Path) -> None:
     """Create them all."""
@@ -17,3 +23,6 @@ def write(directory: Path) -> None:
     nautilus = directory / "nautilus"
     nautilus.mkdir()
     (nautilus / "data.json").write_text('{ "image": "nautilus.jpg" }\n')
+    for path, title in _PAGES.items():
+        (directory / path).parent.mkdir(parents=True, exist_ok=True)
+        (directory / path).write_text(f"<html><body><h1>{title}</h1></body></html>\n")

@@ -30,6 +30,8 @@ class Image:
     """Other repositories of the same image."""
     programs: dict[str, str]
     working_directory: str = "/"
+    directories: tuple[str, ...] = ()
+    """Directories of its own, below system directories that are otherwise the machine's."""
     environment: dict[str, str]
     user: str | None = "0"
     """Whom its processes run as, a number or a name; None where nobody said."""
@@ -104,6 +106,14 @@ BUSYBOX = Image(
     programs=_BUSYBOX,
     environment=PATH,
 )
+UBUNTU = Image(
+    name="ubuntu",
+    repository="docker.io/library/ubuntu",
+    also=("docker.io/library/debian",),
+    command=("bash",),
+    programs={**TOOLS, **_NETWORK},
+    environment=PATH,
+)
 DNSUTILS = Image(
     name="dnsutils",
     repository="registry.k8s.io/e2e-test-images/jessie-dnsutils",
@@ -129,6 +139,7 @@ NGINX = Image(
         "/docker-entrypoint.sh": f"{_HERE}.toolbox:env_run",
         **_BUSYBOX,
     },
+    directories=("/usr/share/nginx/html",),
     environment=PATH,
 )
 HTTPD = Image(
@@ -141,6 +152,7 @@ HTTPD = Image(
         "httpd-foreground": f"{_HERE}.webserver:httpd",
         **_BUSYBOX,
     },
+    directories=("/usr/local/apache2",),
     working_directory="/usr/local/apache2",
     environment={"PATH": "/usr/local/apache2/bin:" + PATH["PATH"]},
 )
@@ -153,7 +165,7 @@ LOCAL = Image(
 """What a command of this machine runs from; no name leads to it."""
 IMAGES = {
     image.name: image
-    for image in (AGNHOST, BUSYBOX, DNSUTILS, HTTPD, LOCAL, NAUTILUS, NGINX, PAUSE, PYTHON)
+    for image in (AGNHOST, BUSYBOX, DNSUTILS, HTTPD, LOCAL, NAUTILUS, NGINX, PAUSE, PYTHON, UBUNTU)
 }
 _BY_REPOSITORY = {
     name: image

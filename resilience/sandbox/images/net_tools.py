@@ -7,20 +7,25 @@ import socket
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from resilience.sandbox.images.text_tools import options
 
+_WGET_VALUES = ("post-data", "timeout", "tries", "header", "output-document", "user-agent")
+
 
 def wget_(argv: list[str]) -> int:
-    """Fetch a page to a file, or with `-O -` to stdout: -q -S -T SECONDS --spider --post-data."""
+    """Fetch a page to a file, or with `-O -` to stdout: -q -S -T SECONDS -U AGENT --header
+    --spider --post-data."""
     given, words, long = {}, [], {}
+    headers: list[str] = []
     ahead = iter(argv[1:])
     for word in ahead:
         if word.startswith("--"):
             name, equals, value = word[2:].partition("=")
-            takes = name in ("post-data", "timeout", "tries", "header", "output-document")
-            long[name] = value if equals or not takes else next(ahead, "")
+            long[name] = value if equals or name not in _WGET_VALUES else next(ahead, "")
+            headers += [long[name]] if name == "header" else []
         elif word.startswith("-") and word != "-":
             short, _ = options(["", word], "OTtPU")
             for letter, value in short.items():
@@ -34,18 +39,37 @@ def wget_(argv: list[str]) -> int:
     url = words[0] if "://" in words[0] else f"http://{words[0]}"
     wait = float(given.get("T") or long.get("timeout") or 900)
     data = long["post-data"].encode() if "post-data" in long else None
+    agent = given.get("U") or long.get("user-agent") or "Wget"
+    told = "S" in given or "server-response" in long
     try:
-        request = urllib.request.Request(url, data)
+        request = urllib.request.Request(url, data, _named(headers, {"User-Agent": agent}))
         with urllib.request.urlopen(request, timeout=wait) as answer:
             body = answer.read()
+            _tell(answer.status, answer.reason, answer.headers, told)
     except urllib.error.HTTPError as error:
+        _tell(error.code, error.reason, error.headers, told)
         print(f"wget: server returned error: HTTP/1.1 {error.code} {error.reason}", file=sys.stderr)
         return 1
     except (OSError, ValueError) as error:
         return _failed(url, error)
-    if "spider" not in long:
-        _keep(body, given.get("O") or long.get("output-document") or "", url)
-    return 0
+    path = given.get("O") or long.get("output-document") or ""
+    return 0 if "spider" in long else _keep(body, path, url)
+
+
+def _named(headers: Sequence[str], others: Mapping[str, str]) -> dict[str, str]:
+    """`Name: value` lines as headers, beside others."""
+    named = {name.strip(): value.strip() for name, _, value in (h.partition(":") for h in headers)}
+    return {**others, **named}
+
+
+def _tell(status: int, reason: str, headers: Any, told: bool) -> None:
+    """The response's head on stderr, as BusyBox writes it."""
+    if not told:
+        return
+    print(f"  HTTP/1.1 {status} {reason}", file=sys.stderr)
+    for name, value in headers.items():
+        print(f"  {name}: {value}", file=sys.stderr)
+    sys.stderr.flush()
 
 
 def _failed(url: str, error: Exception) -> int:
@@ -62,14 +86,20 @@ def _failed(url: str, error: Exception) -> int:
     return 1
 
 
-def _keep(body: bytes, path: str, url: str) -> None:
+def _keep(body: bytes, path: str, url: str) -> int:
     if path == "-":
         sys.stdout.flush()
         os.write(1, body)
-        return
+        return 0
     name = path or os.path.basename(url.partition("://")[2].partition("?")[0].rstrip("/"))
-    with open(name if "." in name or path else "index.html", "wb") as file:
-        file.write(body)
+    place = name if path or ("." in name and "/" in url.partition("://")[2]) else "index.html"
+    try:
+        with open(place, "wb") as file:
+            file.write(body)
+    except OSError as error:
+        print(f"wget: can't open '{place}': {error.strerror}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def nslookup_(argv: list[str]) -> int:

@@ -40,14 +40,16 @@ def mapping(reference: str, own: Sequence[OwnImage]) -> OwnImage | None:
 
 def matches(pattern: str, reference: str) -> bool:
     """Whether the glob covers the reference, as written or completed; a pattern without a tag
-    covers every tag, and a digest does not count."""
+    covers every tag. A digest counts only where the pattern has one, and a tag then does not."""
     full = catalogue.canonical(reference)
     if full is None:
         return False
-    names = {reference.partition("@")[0], full}
-    if ":" not in pattern.rpartition("/")[2]:
+    written, _, digest = reference.partition("@")
+    names = {written, full}
+    wanted, at, _ = pattern.partition("@")
+    if at or ":" not in wanted.rpartition("/")[2]:
         names |= {_untagged(name) for name in names}
-    return any(fnmatchcase(name, pattern) for name in names)
+    return any(fnmatchcase(f"{name}@{digest}" if at else name, pattern) for name in names)
 
 
 def _untagged(name: str) -> str:

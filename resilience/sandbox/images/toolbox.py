@@ -144,10 +144,26 @@ def rm_(argv: list[str]) -> int:
     return code
 
 
+DATES = {
+    "-I": "%Y-%m-%d",
+    "-Iseconds": "%Y-%m-%dT%H:%M:%S+00:00",
+    "-R": "%a, %d %b %Y %H:%M:%S +0000",
+}
+
+
 def date_(argv: list[str]) -> int:
-    """The time now; `+FORMAT` as strftime takes it."""
-    formats = [word[1:] for word in argv[1:] if word.startswith("+")]
-    print(time.strftime(formats[0] if formats else "%a %b %e %H:%M:%S %Z %Y", time.gmtime()))
+    """The time now, in UTC: `-I`, `-Iseconds`, `-R`, or `+FORMAT` as strftime takes it. No other
+    time is understood."""
+    form = "%a %b %e %H:%M:%S %Z %Y"
+    for word in argv[1:]:
+        if word.startswith("+"):
+            form = word[1:]
+        elif word not in ("-u", "--utc"):
+            if word not in DATES:
+                print(f"date: invalid date '{word}'", file=sys.stderr)
+                return 1
+            form = DATES[word]
+    print(time.strftime(form, time.gmtime()))
     return 0
 
 

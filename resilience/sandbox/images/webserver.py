@@ -19,12 +19,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-_PAGES = {
-    "agnhost": "<pre>\n</pre>\n",
-    "nginx": "<html><head><title>Welcome to nginx!</title></head>"
-    "<body><h1>Welcome to nginx!</h1></body></html>\n",
-    "httpd": "<html><body><h1>It works!</h1></body></html>\n",
-}
+_LISTING = b"<pre>\n</pre>\n"
+"""What agnhost answers for the root directory, which it does not list."""
 _ROOTS = {"nginx": "/usr/share/nginx/html", "httpd": "/usr/local/apache2/htdocs"}
 _SERVERS = {"nginx": "nginx/1.27", "httpd": "Apache/2.4 (Unix)", "agnhost": "agnhost"}
 _CONFIGURATIONS = ("/etc/nginx/conf.d", "/etc/nginx")
@@ -49,19 +45,18 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
 
     def send_head(self) -> Any:
         page = os.path.join(self.directory, "index.html")
-        if urlsplit(self.path).path in ("/", "/index.html") and not os.path.exists(page):
-            return self._default()
+        if self.kind == "agnhost" and urlsplit(self.path).path == "/" and not os.path.exists(page):
+            return self._listed()
         return super().send_head()
 
-    def _default(self) -> Any:
+    def _listed(self) -> Any:
         import io
 
-        body = _PAGES[self.kind].encode()
         self.send_response(200)
         self.send_header("Content-Type", "text/html")
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", str(len(_LISTING)))
         self.end_headers()
-        return io.BytesIO(body)
+        return io.BytesIO(_LISTING)
 
     def translate_path(self, path: str) -> str:
         parts = [part for part in unquote(urlsplit(path).path).split("/") if part not in ("", "..")]

@@ -36,8 +36,9 @@ class Launch:
 
     `hosts` is the text of its /etc/hosts; `resolv_conf` that of /etc/resolv.conf, empty to show the
     host's own. `id` names it on the channel. `root` is the instance's own layer of files, which its
-    main process creates (see `rootfs`) from the files of `image_root`. `within` is the container
-    instance of an exec: when that ends, so does the exec.
+    main process creates (see `rootfs`) from the files of `image_root`; the image's `directories`
+    lie below the machine's own. `within` is the container instance of an exec: when that ends, so
+    does the exec.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Launch:
     mounts: tuple[Mount, ...] = ()
     root: str = ""
     image_root: str = ""
+    directories: tuple[str, ...] = ()
     read_only: bool = False
     within: str = ""
     hosts: str = ""
@@ -68,6 +70,7 @@ class Launch:
             **{
                 **data,
                 "argv": tuple(data["argv"]),
+                "directories": tuple(data["directories"]),
                 "network": Network(**data["network"]),
                 "mounts": tuple(Mount(**mount) for mount in data["mounts"]),
             }

@@ -35,7 +35,10 @@ def mounts(launch: Launch) -> tuple[Mount, ...]:
         Mount(path="/", source=launch.root, read_only=launch.read_only),
         *(Mount(path=path, source=path, read_only=True) for path in fixed),
         *(Mount(path=path, source=path) for path in LIVING),
-        *(Mount(path=p, source=launch.root + p, read_only=launch.read_only) for p in _own(launch)),
+        *(
+            Mount(path=path, source=launch.root + path, read_only=launch.read_only)
+            for path in (*_directories(launch), *_own(launch))
+        ),
         *launch.mounts,
     )
 
@@ -79,17 +82,27 @@ def make(launch: Launch) -> None:
     for name in EMPTY:
         _point(f"{root}/{name}")
     os.chmod(f"{root}/tmp", 0o1777)
-    points = [path for path in (*SYSTEM, *LIVING) if os.path.lexists(path)]
-    for path in [*points, *(mount.path for mount in launch.mounts)]:
-        if not path.startswith(("/dev/", *(f"{system}/" for system in SYSTEM))):
-            _point(root + path)
     if launch.image_root:
         shutil.copytree(launch.image_root, root, dirs_exist_ok=True)
+    points = [path for path in (*SYSTEM, *LIVING) if os.path.lexists(path)]
+    own = _directories(launch)
+    for path in own:
+        os.makedirs(root + path, exist_ok=True)
+    for path in [*points, *(mount.path for mount in launch.mounts)]:
+        below = path.startswith(("/dev/", *(f"{system}/" for system in SYSTEM)))
+        if not below or _is_shown(path, own):
+            _point(root + path)
     for path, text in _own(launch).items():
         with open(root + path, "w") as file:
             file.write(text)
     if not _is_shown(launch.cwd, points):
         os.makedirs(root + os.path.normpath(launch.cwd), exist_ok=True)
+
+
+def _directories(launch: Launch) -> list[str]:
+    """The image's own directories below the machine's; a mount over one hides it."""
+    mounted = [mount.path for mount in launch.mounts]
+    return [path for path in launch.directories if not _is_shown(path, mounted)]
 
 
 def _point(place: str) -> None:

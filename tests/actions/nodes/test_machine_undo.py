@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from resilience.actions.nodes import machines, node_down
-from resilience.actions.nodes.machines import LOOK_EVERY
+from resilience.actions.nodes.machines import LOOK_EVERY, REMEMBERED
 from resilience.actions.undo import object_undo
 from resilience.cluster.interface import CONFIGMAPS, NODES, Means, Object
 from resilience.engine.journal.undo_context import Undoing
@@ -25,19 +25,24 @@ class Here:
         self.clock = FakeClock()
         self.cluster = FakeCluster(self.clock)
         self.started: list[tuple[str, float, Any]] = []
+        self.is_heard = True
         self.cluster.means = Means(machines=self)  # type: ignore[arg-type]
         self.node("False")
 
     def up(self, via: Any, node: str, within: float, machine: Any = None) -> None:
         self.started.append((node, within, machine))
+        if self.is_heard and self.cluster.find(NODES):
+            self.cluster.change(NODES, "", "n", lambda node: node["status"]["conditions"][0].update(
+                lastHeartbeatTime="after"))  # fmt: skip
 
-    def node(self, ready: str, **more: Any) -> None:
-        status = {"conditions": [{"type": "Ready", "status": ready}]}
+    def node(self, ready: str, heard: str = "before", **more: Any) -> None:
+        condition = {"type": "Ready", "status": ready, "lastHeartbeatTime": heard}
+        status = {"conditions": [condition]}
         self.cluster.put(NODES, {"metadata": {"name": "n"}, "status": status, **more})
 
-    def undo(self, force: bool = False, **data: Any) -> None:
+    def undo(self, force: bool = False, within: float = WITHIN, **data: Any) -> None:
         context = Undoing(cluster=self.cluster, run=RunId("r1"), clock=self.clock,
-                          deadline=self.clock.now + WITHIN, force=force)  # fmt: skip
+                          deadline=self.clock.now + within, force=force)  # fmt: skip
         machines.undo({"node": "n", "cordoned": False, **data}, context)
 
     def there(self) -> Object:
@@ -76,6 +81,49 @@ def test_one_that_stays_away_is_told_at_the_deadline(
     assert WITHIN - LOOK_EVERY <= here.clock.now - 100.0 <= WITHIN
 
 
+@pytest.mark.parametrize("by_itself", [True, False])
+def test_what_is_remembered_of_a_node_that_was_off_is_not_taken_for_its_return(
+    here: Here, by_itself: bool
+) -> None:
+    here.is_heard = False
+    here.node("True")
+    here.clock.after(5 * LOOK_EVERY, lambda: here.node("True", heard="after"))
+    here.undo(by_itself=by_itself)
+    assert 5 * LOOK_EVERY <= here.clock.now - 100.0 <= 6 * LOOK_EVERY + 1
+
+
+def test_a_node_that_was_heard_of_since_the_strike_has_returned(here: Here) -> None:
+    here.is_heard = False
+    here.node("True", heard="after")
+    here.undo(by_itself=True, heard="before")
+    assert here.clock.now - 100.0 <= LOOK_EVERY
+
+
+def test_a_node_of_which_nothing_is_heard_is_told_at_the_deadline(here: Here) -> None:
+    here.is_heard = False
+    here.node("True")
+    with pytest.raises(ActionFailed, match=r"Ready is True .*; nothing has been heard of it since"):
+        here.undo()
+
+
+def test_a_node_that_stayed_ready_for_longer_than_the_dead_are_remembered_is_there(
+    here: Here,
+) -> None:
+    here.is_heard = False
+    here.node("True")
+    here.undo(within=2 * REMEMBERED)
+    assert REMEMBERED <= here.clock.now - 100.0 <= REMEMBERED + 1
+
+
+def test_a_node_that_was_unknown_meanwhile_has_returned_once_it_is_ready(here: Here) -> None:
+    here.is_heard = False
+    here.node("True")
+    here.clock.after(LOOK_EVERY, lambda: here.node("Unknown"))
+    here.clock.after(3 * LOOK_EVERY, lambda: here.node("True"))
+    here.undo()
+    assert 3 * LOOK_EVERY <= here.clock.now - 100.0 <= 4 * LOOK_EVERY + 1
+
+
 def test_a_node_that_a_cloud_forgot_is_awaited_until_it_registers_again(here: Here) -> None:
     here.node("True")
     here.cluster.remove(NODES, "", "n")
@@ -84,7 +132,7 @@ def test_a_node_that_a_cloud_forgot_is_awaited_until_it_registers_again(here: He
     assert here.clock.now - 100.0 >= 2 * LOOK_EVERY
 
 
-CORDONED = {"spec": {"unschedulable": True}}
+CORDONED: dict[str, Any] = {"spec": {"unschedulable": True}}
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_no_such_namespace_is_an_error_that_names_the_labels(here: World) -> Non
     record = run(here, namespaces=Selector.parse("team=shopp"))
     assert record.outcome is Outcome.NOT_MEASURED
     assert "no namespace is labelled team=shopp" in record.message
-    assert "did you mean `team=shop`?" in record.message
+    assert "; nothing was harmed; did you mean `team=shop`?\n" in record.message
     assert len(here.cluster.find(PODS)) == 8
 
 

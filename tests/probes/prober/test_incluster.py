@@ -59,7 +59,10 @@ class Cluster:
         if self.stopped.is_set():
             raise NotFound(404, "gone")
         state = {"waiting": {"reason": self.waiting, "message": "no such image"}}
-        return {"status": {"phase": "Pending", "containerStatuses": [{"state": state}]}}
+        return {
+            "spec": {"nodeName": "n-2"},
+            "status": {"phase": "Pending", "containerStatuses": [{"state": state}]},
+        }
 
     def delete(self, resource: Resource, name: str, namespace: str = "") -> Object:
         self.deleted.append((resource, name))
@@ -112,7 +115,7 @@ def test_what_the_pod_writes_becomes_samples(start: Start) -> None:
     prober, log = start(cluster)
     until(lambda: len(log) == 3)
     prober.stop()
-    assert (log.good, prober.trouble) == (3, "")
+    assert (log.good, prober.trouble, prober.where) == (3, "", "node n-2")
     assert prober.cost["planned"] == 3
 
 
@@ -135,6 +138,12 @@ def test_a_pod_that_is_still_starting_is_waited_for(start: Start) -> None:
     until(lambda: len(log) == 1)
     prober.stop()
     assert prober.trouble == ""
+
+
+def test_a_pod_whose_node_is_not_known_is_named_itself(start: Start) -> None:
+    cluster = Cluster([])
+    cluster.stopped.set()
+    assert start(cluster)[0].where == "the node of Pod shop/p1"
 
 
 def test_a_pod_that_will_never_start_says_why(start: Start) -> None:

@@ -38,6 +38,8 @@ def test_names_are_completed_as_a_runtime_completes_them(reference: str, full: s
         ("busybox", "busybox"),
         ("docker.io/library/busybox:1.36", "busybox"),
         ("alpine:3", "busybox"),
+        ("ubuntu:24.04", "ubuntu"),
+        ("debian:12-slim", "ubuntu"),
         ("postgres:16", None),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -156,3 +157,27 @@ def test_kill_knows_no_process_but_the_containers_first(
     assert toolbox.kill_(["kill", "1"]) == 1
     assert toolbox.kill_(["kill", "-NOTHERE", "1"]) == 1
     assert "No such process" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], r"\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d GMT \d{4}"),
+        (["-u", "+%Y"], r"\d{4}"),
+        (["-I"], r"\d{4}-\d\d-\d\d"),
+        (["-Iseconds"], r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00"),
+        (["-R"], r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d \+0000"),
+    ],
+)
+def test_date_tells_the_time_now(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert toolbox.date_(["date", *words]) == 0
+    assert re.fullmatch(said, capsys.readouterr().out.strip())
+
+
+@pytest.mark.parametrize("words", [["foo"], ["-d", "yesterday"], ["+%Y", "foo"]])
+def test_date_tells_no_other_time(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert toolbox.date_(["date", *words]) == 1
+    out, err = capsys.readouterr()
+    assert (out, err.startswith("date: invalid date '")) == ("", True)

@@ -14,7 +14,10 @@ from resilience.sandbox.inside import launch, pod_network, rootfs, volume_paths
 inside = launch.Launch(id="i", image="python", argv=("x",), environment={}, cwd="/work/dir",
     hostname="web-0", hosts="127.9.0.1\\tweb-0\\n", root=sys.argv[1], read_only=sys.argv[2] == "ro",
     network=launch.Network(address="127.9.0.1", loopback="", namespace="", dns_socket=""),
-    mounts=(launch.Mount(path="/data/in", source=sys.argv[3]),))
+    directories=("/usr/share/web", "/usr/share/over/html"), image_root=sys.argv[4],
+    mounts=(launch.Mount(path="/data/in", source=sys.argv[3]),
+            launch.Mount(path="/usr/share/web/one.html", source=sys.argv[4] + "/f"),
+            launch.Mount(path="/usr/share/over", source=sys.argv[3])))
 rootfs.make(inside)
 pod_network.install(inside.network, None)
 volume_paths.install(volume_paths.Translation(rootfs.mounts(inside)))
@@ -25,9 +28,12 @@ os.chdir(inside.cwd)
 def run_inside(program: str, tmp_path: Path, *, read_only: bool = False) -> str:
     """What `program` prints in a container whose layer is `tmp_path`/layer."""
     (tmp_path / "data").mkdir(exist_ok=True)
-    root, data = tmp_path / "layer", tmp_path / "data"
+    root, data, image = tmp_path / "layer", tmp_path / "data", tmp_path / "image"
+    (image / "usr/share/web").mkdir(parents=True, exist_ok=True)
+    for name in ("f", "usr/share/web/index.html", "usr/share/web/one.html"):
+        (image / name).write_text(name)
     done = subprocess.run(
-        [sys.executable, "-c", PREPARE + program, root, "ro" if read_only else "rw", data],
+        [sys.executable, "-c", PREPARE + program, root, "ro" if read_only else "rw", data, image],
         capture_output=True,
         text=True,
         timeout=30,
@@ -70,6 +76,26 @@ def test_what_it_writes_is_in_its_layer_and_nowhere_else(tmp_path: Path) -> None
     assert not Path("/tmp", name).exists()
 
 
+@pytest.mark.parametrize(
+    ("program", "output"),
+    [
+        ("print(sorted(os.listdir('/usr/share/web')), open('/usr/share/web/index.html').read())",
+         "['index.html', 'one.html'] usr/share/web/index.html"),
+        ("open('/usr/share/web/new', 'w').write('1'); os.remove('/usr/share/web/index.html');"
+         "print(sorted(os.listdir('/usr/share/web')))", "['new', 'one.html']"),
+        ("print(open('/usr/share/web/one.html').read())", "f"),
+        ("print(os.listdir('/usr/share/over'), os.path.exists('/usr/share/over/html'))",
+         "[] False"),
+    ],
+)  # fmt: skip
+def test_a_directory_of_the_image_below_the_machines_is_the_containers_own(
+    program: str, output: str, tmp_path: Path
+) -> None:
+    assert run_inside(program, tmp_path) == output
+    assert (tmp_path / "image/usr/share/web/index.html").exists()
+    assert not Path("/usr/share/web").exists()
+
+
 @pytest.mark.parametrize("path", ["/etc/x", "/usr/x", "/bin/x", "/lib/x"])
 def test_the_machines_system_directories_are_read_only(path: str, tmp_path: Path) -> None:
     program = f"try: open('{path}', 'w')\nexcept OSError as error: print(error.strerror)"
@@ -79,11 +105,11 @@ def test_the_machines_system_directories_are_read_only(path: str, tmp_path: Path
 def test_a_read_only_root_leaves_only_volumes_to_write(tmp_path: Path) -> None:
     program = (
         "open('/data/in/x','w')\n"
-        "for path in '/tmp/x', '/x', '/etc/hosts':\n"
+        "for path in '/tmp/x', '/x', '/etc/hosts', '/usr/share/web/x':\n"
         "    try: open(path, 'w')\n"
         "    except OSError as error: print(error.strerror)"
     )
-    assert run_inside(program, tmp_path, read_only=True) == "\n".join(["Read-only file system"] * 3)
+    assert run_inside(program, tmp_path, read_only=True) == "\n".join(["Read-only file system"] * 4)
 
 
 @pytest.mark.parametrize("folder", ["/tmp", "/tmp/" + "long/" * 40])

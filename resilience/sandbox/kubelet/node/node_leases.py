@@ -108,9 +108,9 @@ class Nodes:
         self.on_usable()
 
     def start(self, name: str) -> None:
-        """The fault is over: report at once that the node is back."""
+        """The fault is over: report the node's status at once, as a kubelet that starts does."""
         self.stopped.discard(name)
-        self._spawn(self._beat([name]))
+        self._spawn(self._beat([name], report=True))
         self._started.set()
         self._started.clear()
 
@@ -139,6 +139,10 @@ class Nodes:
     def _status(self, name: str, node: Obj) -> Obj:
         now = self._clock.stamp()
         given = node.get("status") or {}
+        since = {
+            (each["type"], each["status"]): each.get("lastTransitionTime")
+            for each in given.get("conditions") or ()
+        }
         capacity = given.get("capacity") or CAPACITY
         conditions = [
             {
@@ -147,7 +151,7 @@ class Nodes:
                 "reason": reason,
                 "message": message,
                 "lastHeartbeatTime": now,
-                "lastTransitionTime": now,
+                "lastTransitionTime": since.get((kind, status)) or now,
             }
             for kind, status, reason, message in _HEALTHY
         ]
@@ -183,8 +187,9 @@ class Nodes:
                 credit -= len(names)
                 await self._beat(names)
 
-    async def _beat(self, names: list[str]) -> None:
-        """Renew these Leases; failures are retried at the next beat, as in the kubelet."""
+    async def _beat(self, names: list[str], *, report: bool = False) -> None:
+        """Renew these Leases; failures are retried at the next beat, as in the kubelet. `report`:
+        send their status even if it is the same."""
         names = [name for name in names if name in self._known and name not in self.stopped]
         try:
             answers = await self._beats.batch([self._renewal(name) for name in names])
@@ -192,7 +197,8 @@ class Nodes:
                 if isinstance(answer, ApiError) and answer.code == 404:
                     await self._create_lease(name)
             # Considered lost (a fault, a long pause of the host): report that they are back.
-            lost = [n for n in names if n in self._known and not _is_ready(self._known[n])]
+            known = [name for name in names if name in self._known]
+            lost = [name for name in known if report or not _is_ready(self._known[name])]
             await self._beats.batch([self._return(name) for name in lost])
         except (ApiError, ConnectionError, FileNotFoundError):
             pass

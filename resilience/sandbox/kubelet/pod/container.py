@@ -150,6 +150,7 @@ class Container:
             network=self.pod.network,
             root=str(self.log_path(number).with_suffix(".root")),
             image_root=own_files.image_root(self.pod.kubelet.config.directory, image.name),
+            directories=image.directories,
             read_only=bool((spec.get("securityContext") or {}).get("readOnlyRootFilesystem")),
             mounts=(
                 *_shown(image.workdir),

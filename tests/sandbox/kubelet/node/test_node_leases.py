@@ -139,3 +139,28 @@ def test_a_lease_that_was_deleted_is_made_again() -> None:
 def test_a_node_that_was_given_up_says_that_it_is_back() -> None:
     server = beat(25, ["n1"], status=LOST, starved=True)
     assert server.statuses == ["n1", "n1"]
+
+
+def test_a_node_that_starts_reports_its_status_although_it_is_the_same() -> None:
+    loop = FastLoop()
+    server = Server(loop)
+    config: Any = SimpleNamespace(nodes=0, node_address=lambda index: f"127.5.0.{index}")
+    sent: list[Obj] = []
+
+    async def main() -> None:
+        nodes = Nodes(config, Starved(), server, WallClock(0, 1))  # type: ignore[arg-type]
+        nodes.stopped = {"n"}
+        nodes.on_change("ADDED", node("n", READY), None)
+        sent.append(nodes._status("n", node("n", {"conditions": [
+            {"type": "Ready", "status": "True", "lastTransitionTime": "long ago"}]})))  # fmt: skip
+        nodes.start("n")
+        await asyncio.sleep(1)
+        for left in asyncio.all_tasks() - {asyncio.current_task()}:
+            left.cancel()
+
+    loop.run_until_complete(main())
+    loop.close()
+    assert server.statuses == ["n"]
+    ready = next(c for c in sent[0]["status"]["conditions"] if c["type"] == "Ready")
+    assert ready["lastTransitionTime"] == "long ago"
+    assert ready["lastHeartbeatTime"] != "long ago"
