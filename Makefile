@@ -15,7 +15,7 @@ LOCKING := --quiet --generate-hashes --universal --python-version 3.11 --no-head
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo library test lint zoo ledger bench bench-verdicts bench-backup referee-conformance referee-clients referee-velero referee-apps mutants killed matrix lock sbom docs clean
+.PHONY: help demo library test lint zoo ledger bench bench-verdicts bench-backup referee-conformance referee-stores referee-clients referee-velero referee-apps mutants killed matrix lock sbom docs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -71,6 +71,11 @@ referee-velero: $(VENV)/.test  ## a real Velero server on the sandbox, both ways
 	@test -x "$(VELERO)" -a -x "$(PLUGINS)/velero-plugin-for-aws" || \
 	  { echo "VELERO must be the velero binary, PLUGINS a folder with velero-plugin-for-aws; see docs/explanation/referee.md"; exit 2; }
 	$(BIN)/python -m tests.referee.velero $(VELERO) $(PLUGINS) --out $(VELERO_REPORT)
+
+referee-stores: $(VENV)/.test  ## the contract of stores against emulators: AZURITE=azurite-blob, GCS=fake-gcs-server, paths
+	@test -n "$(AZURITE)$(GCS)" || \
+	  { echo "AZURITE or GCS must be the path of a program: 'npm install azurite', 'go install github.com/fsouza/fake-gcs-server@latest'"; exit 2; }
+	$(BIN)/python -m tests.referee.stores $(if $(AZURITE),--azurite $(AZURITE)) $(if $(GCS),--gcs $(GCS))
 
 referee-apps: $(VENV)/.test  ## public application sets on the sandbox: APPS=folder of clones, see tests/referee/apps.toml
 	@test -d "$(APPS)" || \

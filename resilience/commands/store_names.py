@@ -16,6 +16,7 @@ from resilience.backup.format.errors import BadRequest
 from resilience.config.root import project_root
 from resilience.config.targets import BadTarget, tables
 from resilience.model.nearest import did_you_mean
+from resilience.model.store_urls import FORMS, is_store_url
 
 VARIABLE = "RESILIENCE_STORE"
 
@@ -30,10 +31,10 @@ def located(text: str | None, *, required: bool) -> str:
                 f" {VARIABLE}"
             )
         return ""
-    if named.startswith(("s3:", "file:")):
+    if is_store_url(named):
         return named
     if "://" in named:
-        raise BadRequest(f"store {named!r}: expected s3://BUCKET/PREFIX or file:DIRECTORY")
+        raise BadRequest(f"store {named!r}: expected {FORMS}")
     if Path(named).suffix in (".yaml", ".yml"):
         return _of_plan(named)
     return _from_settings(named)
@@ -69,11 +70,8 @@ def stores(root: Path) -> Mapping[str, str]:
         (root / "resilience.toml", ("stores",)),
     ):
         for name, url in tables(path, keys).items():
-            if not isinstance(url, str) or not url.startswith(("s3:", "file:")):
-                raise BadTarget(
-                    f"{path}: store {name!r} is {url!r}; expected s3://BUCKET/PREFIX or"
-                    " file:DIRECTORY"
-                )
+            if not isinstance(url, str) or not is_store_url(url):
+                raise BadTarget(f"{path}: store {name!r} is {url!r}; expected {FORMS}")
             found[name] = _from_root(url, root)
     return found
 

@@ -82,9 +82,11 @@ def _seconds(value: Any) -> float:
 
 
 def _report(value: Any) -> str:
+    from resilience.model.store_urls import FORMS, SCHEMES
+
     text = str(value)
-    if (scheme := _SCHEME.match(text)) and scheme[1] not in ("s3", "file"):
-        raise ValueError("a directory, s3://BUCKET/PREFIX or file:DIR")
+    if (scheme := _SCHEME.match(text)) and scheme[1] not in SCHEMES:
+        raise ValueError(f"a directory, or {FORMS}")
     return text
 
 

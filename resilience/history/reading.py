@@ -16,6 +16,7 @@ from pathlib import Path
 from resilience.backup.format.errors import BackupError
 from resilience.backup.store.base import Store
 from resilience.backup.store.url import open_store
+from resilience.model.store_urls import is_store_url
 from resilience.publish.report_store import folders
 from resilience.report.digest import Past, Unreadable, read
 
@@ -65,7 +66,7 @@ def archive(place: str) -> Archive:
 
 
 def _is_url(place: str) -> bool:
-    return place.startswith(("s3://", "file:"))
+    return is_store_url(place)
 
 
 def _read(found: Found) -> tuple[str, str, list[Past] | str]:

@@ -18,6 +18,7 @@ from resilience.language.shape.reading import Reading, child
 from resilience.language.text.near import nearest, quoted
 from resilience.model.inside import Dump, PlanHook
 from resilience.model.scenario import Drill, Exclude, Keep, PlanObjective, Step
+from resilience.model.store_urls import SCHEMES
 
 _PATTERN = re.compile(r"[a-z0-9*?]([-a-z0-9*?]{0,61}[a-z0-9*?])?")
 _LONGEST = 63
@@ -45,15 +46,23 @@ def namespace(node: Node, name: str, reading: Reading) -> None:
         )
 
 
+_STORE = (
+    r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?"
+    r"|gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]([/?].*)?"
+    r"|az://(\$root|[a-z0-9][a-z0-9-]{1,61}[a-z0-9])([/?].*)?"
+    r"|file:.+"
+)
+
+
 def store(node: Node, url: str, reading: Reading) -> None:
     """The place where snapshots are kept."""
-    if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?|file:.+", url):
+    if not re.fullmatch(_STORE, url):
         scheme = url.partition(":")[0]
         reading.wrong(
             node,
             f"`store` is {quoted(url)}",
-            "`s3://bucket/prefix` or `file:DIRECTORY`",
-            nearest(scheme, ("s3", "file")) if ":" in url else quoted(f"file:{url}"),
+            "`s3://bucket/prefix`, `gs://bucket`, `az://container` or `file:DIRECTORY`",
+            nearest(scheme, SCHEMES) if ":" in url else quoted(f"file:{url}"),
         )
 
 

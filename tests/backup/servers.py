@@ -43,7 +43,7 @@ def _until_it_answers(port: int, process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def _running(command: list[str], port: int) -> Iterator[str]:
+def running(command: list[str], port: int) -> Iterator[str]:
     environment = {**os.environ, **KEYS}
     process = subprocess.Popen(
         command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -61,7 +61,7 @@ def moto() -> Iterator[str]:
     """moto's server; yields its endpoint."""
     port = free_port()
     command = str(Path(sys.executable).with_name("moto_server"))
-    with _running([command, "-H", "127.0.0.1", "-p", str(port)], port) as endpoint:
+    with running([command, "-H", "127.0.0.1", "-p", str(port)], port) as endpoint:
         yield endpoint
 
 
@@ -84,7 +84,7 @@ def rclone(directory: Path) -> Iterator[str]:
         os.devnull,
         str(directory),
     ]
-    with _running(arguments, port) as endpoint:
+    with running(arguments, port) as endpoint:
         yield endpoint
 
 

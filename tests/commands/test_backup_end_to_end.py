@@ -120,7 +120,7 @@ def test_a_restore_that_was_killed_is_finished_by_the_same_command(
         ),
         (("backup", "verify", "none", "--store", "file:tests"), "snapshot none does not exist"),
         (("backup", "list", "--store", "file:nowhere"), "check the path and the directory"),
-        (("backup", "list", "--store", "ftp://x"), "expected s3://BUCKET/PREFIX or file:DIRECTORY"),
+        (("backup", "list", "--store", "ftp://x"), "expected s3://BUCKET/PREFIX, gs://"),
         (("restore", "--store", "file:tests"), "name either a snapshot or a time with --before"),
         (
             ("restore", "x", "--before", "2026-03-01", "--store", "file:tests"),

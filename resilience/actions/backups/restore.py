@@ -36,7 +36,7 @@ class Restore:
 
     plan: str = parameter("The id of a plan; its store is used.", default="", one_of="what")
     store: str = parameter(
-        "The store: s3://BUCKET/PREFIX or file:DIRECTORY.",
+        "The store: s3://BUCKET/PREFIX, gs://, az:// or file:DIRECTORY.",
         default="",
         example="file:./backups-data",
         one_of="what",

@@ -34,7 +34,7 @@ class Snapshot:
         one_of="what",
     )
     store: str = parameter(
-        "The store: s3://BUCKET/PREFIX or file:DIRECTORY.",
+        "The store: s3://BUCKET/PREFIX, gs://, az:// or file:DIRECTORY.",
         default="",
         example="file:./backups-data",
         one_of="what",

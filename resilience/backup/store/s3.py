@@ -18,6 +18,7 @@ from uuid import uuid4
 
 from resilience.backup.format.errors import Exists, Missing, Retained, StoreUnreachable
 from resilience.backup.store.base import CHUNK, Entry, Stored
+from resilience.backup.store.s3_customer_key import customer_key
 from resilience.backup.store.s3_errors import explained
 from resilience.backup.store.s3_upload import MultipartUpload
 
@@ -41,6 +42,7 @@ class S3Settings:
     addressing: str = ""
     sse: str = ""
     kms_key: str = ""
+    customer_key: str = ""
     checksums: str = "when_supported"
     overwrites_accepted: bool = False
     attempts: int = 5
@@ -72,6 +74,11 @@ class S3Store:
             if found is None:
                 raise NoCredentialsError
             return found.get_frozen_credentials()
+
+    @cached_property
+    def customer_key(self) -> dict[str, Any]:
+        """SSE-C: the key, which every request for an object's content carries; {} without one."""
+        return customer_key(self.url, self.settings.customer_key, self.settings.endpoint)
 
     @cached_property
     def client(self) -> Any:
@@ -134,7 +141,7 @@ class S3Store:
         )
 
         cut = (ConnectionClosedError, IncompleteReadError, ReadTimeoutError, ResponseStreamingError)
-        arguments = self._where(key) | ({"VersionId": version} if version else {})
+        arguments = self._content(key) | ({"VersionId": version} if version else {})
         at, size = 0, -1
         for _ in range(_CONTINUE):
             with explained(self.url, key):
@@ -209,7 +216,7 @@ class S3Store:
     def head(self, key: str) -> dict[str, Any]:
         """HeadObject's answer."""
         with explained(self.url, key):
-            answer: dict[str, Any] = self.client.head_object(**self._where(key))
+            answer: dict[str, Any] = self.client.head_object(**self._content(key))
             return answer
 
     def refuse_existing(self, key: str) -> None:
@@ -251,6 +258,9 @@ class S3Store:
     def _where(self, key: str) -> dict[str, Any]:
         return {"Bucket": self.settings.bucket, "Key": self._prefix + key}
 
+    def _content(self, key: str) -> dict[str, Any]:
+        return self._where(key) | self.customer_key
+
     def _arguments(self, key: str, write: str, retain_until: datetime | None) -> dict[str, Any]:
         lock = {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": retain_until}
         secret = {
@@ -258,7 +268,7 @@ class S3Store:
             "SSEKMSKeyId": self.settings.kms_key,
         }
         return (
-            self._where(key)
+            self._content(key)
             | {"Metadata": {OWNER: write}}
             | {name: value for name, value in secret.items() if value}
             | (lock if retain_until else {})

@@ -90,7 +90,9 @@ class MultipartUpload:
 
     def _send_part(self, body: bytes, number: int) -> dict[str, Any]:
         with explained(self._store.url, self._key):
-            answer = self._store.client.upload_part(**self._upload, PartNumber=number, Body=body)
+            answer = self._store.client.upload_part(
+                **self._upload, **self._store.customer_key, PartNumber=number, Body=body
+            )
         return {"PartNumber": number} | {
             name: value
             for name, value in answer.items()

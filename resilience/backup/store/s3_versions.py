@@ -69,6 +69,7 @@ def locked_until(store: Store, each: Hidden) -> datetime | None:
                 Bucket=store.settings.bucket,
                 Key=store.full_key(each.key),
                 VersionId=each.version,
+                **store.customer_key,
             )
     except StoreRefused:
         return None

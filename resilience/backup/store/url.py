@@ -1,4 +1,5 @@
-"""A store from its URL: `file:DIR`, `s3://BUCKET/PREFIX?option=value&...`.
+"""A store from its URL: `file:DIR`, `s3://BUCKET/PREFIX?option=value&...`, `gs://BUCKET/PREFIX`,
+`az://CONTAINER/PREFIX`.
 
 S3 settings come from the usual AWS chain (environment, profile, instance). A URL may add:
 
@@ -6,20 +7,26 @@ S3 settings come from the usual AWS chain (environment, profile, instance). A UR
     addressing   path or virtual; default: the AWS configuration's own, else path with an endpoint
     sse          AES256, aws:kms or aws:kms:dsse, for buckets that require encryption
     kms_key      the key for aws:kms
+    sse_c        a file with a key of your own (32 bytes, or these in base64), sent with each
+                 request and kept nowhere by the store
     checksums    when_required for stores that reject the checksums of newer clients
     overwrites   accepted, for a store that ignores create-only writes
+
+The other two (see `clouds`) take `endpoint`, and Azure's `account`.
 
 Characters with a meaning in URLs are percent-encoded in a prefix: `#` is `%23`, `?` is `%3F`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 from resilience.backup.format.errors import BadRequest
 from resilience.backup.store.base import Store
 from resilience.backup.store.directory import DirectoryStore
+from resilience.model.store_urls import FORMS
 
 _OPTIONS = (
     "endpoint",
@@ -29,9 +36,13 @@ _OPTIONS = (
     "addressing",
     "sse",
     "kms_key",
+    "sse_c",
     "checksums",
     "overwrites",
 )
+OPTIONS = {"gs": ("endpoint",), "az": ("account", "endpoint")}
+"""Of the other two; `endpoint` is for private endpoints and emulators."""
+
 _VALUES = {
     "addressing": ("path", "virtual"),
     "sse": ("AES256", "aws:kms", "aws:kms:dsse"),
@@ -67,11 +78,17 @@ def open_store(url: str, *, base: Path | None = None) -> Store:
             addressing=options.get("addressing", ""),
             sse=options.get("sse", ""),
             kms_key=options.get("kms_key", ""),
+            customer_key=options.get("sse_c", ""),
             checksums=options.get("checksums", "when_supported"),
             overwrites_accepted=options.get("overwrites") == "accepted",
         )
         return S3Store(settings, url=url)
-    raise BadRequest(f"store {url!r}: expected s3://BUCKET/PREFIX or file:DIRECTORY")
+    if parts.scheme in OPTIONS and parts.netloc:
+        from resilience.backup.store.clouds import cloud_store
+
+        given = _known(url, parts.query, OPTIONS[parts.scheme])
+        return cloud_store(parts.scheme, parts.netloc, _prefix(parts.path), given, url=url)
+    raise BadRequest(f"store {url!r}: expected {FORMS}")
 
 
 def _prefix(path: str) -> str:
@@ -79,14 +96,23 @@ def _prefix(path: str) -> str:
     return path.replace("%23", "#").replace("%3F", "?").replace("%3f", "?").strip("/")
 
 
-def _options(url: str, query: str) -> dict[str, str]:
+def _known(url: str, query: str, known: Sequence[str]) -> dict[str, str]:
     options = dict(parse_qsl(query, keep_blank_values=True))
     for key in options:
-        if key not in _OPTIONS:
-            raise BadRequest(f"store {url!r}: unknown option {key!r}; known: {', '.join(_OPTIONS)}")
+        if key not in known:
+            raise BadRequest(f"store {url!r}: unknown option {key!r}; known: {', '.join(known)}")
+    return options
+
+
+def _options(url: str, query: str) -> dict[str, str]:
+    options = _known(url, query, _OPTIONS)
     for key, known in _VALUES.items():
         if options.get(key, known[0]) not in known:
             raise BadRequest(f"store {url!r}: {key}={options[key]}; expected {' or '.join(known)}")
     if options.get("kms_key") and not options.get("sse", "").startswith("aws:kms"):
         raise BadRequest(f"store {url!r}: kms_key needs sse=aws:kms or sse=aws:kms:dsse")
+    if options.get("sse_c") and options.get("sse"):
+        raise BadRequest(
+            f"store {url!r}: sse_c is a key of your own and sse a key of the store's; expected one"
+        )
     return options

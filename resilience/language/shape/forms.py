@@ -123,7 +123,8 @@ class PlanForm:
         example="[metrics.k8s.io/v1beta1]",
     )
     store: str = parameter(
-        "Where snapshots are kept: `s3://bucket/prefix` or `file:DIRECTORY`.",
+        "Where snapshots are kept: `s3://bucket/prefix`, `gs://bucket`, `az://container` or "
+        "`file:DIRECTORY`.",
         example="s3://backups/clusters/staging",
     )
     schedule: str | None = parameter(

@@ -291,7 +291,7 @@ def test_each_refusal_is_one_clear_line(moto_endpoint: str, tmp_path: Path) -> N
         s3(moto_endpoint, "any", profile="nobody").put("x", b"1")
     with pytest.raises(BadRequest, match="unknown option 'regoin'"):
         open_store("s3://bucket/x?regoin=eu-central-1")
-    with pytest.raises(BadRequest, match="expected s3://BUCKET/PREFIX or file:DIRECTORY"):
+    with pytest.raises(BadRequest, match="expected s3://BUCKET/PREFIX, gs://"):
         open_store("ftp://host/x")
     blocked = tmp_path / "file"
     blocked.write_text("no directory")

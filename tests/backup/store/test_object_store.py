@@ -1,0 +1,229 @@
+"""Google Cloud Storage and Azure Blob Storage, by obstore's own store in memory.
+
+With RESILIENCE_STORES (URLs, separated by spaces) the same promises are asked of real ones or of
+emulators: `make referee-stores STORES="gs://... az://..."`.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from resilience.backup.catalog.catalog import opened
+from resilience.backup.catalog.verify import verify
+from resilience.backup.format import layout
+from resilience.backup.format.errors import (
+    Archived,
+    BadRequest,
+    Exists,
+    Missing,
+    Retained,
+    StoreError,
+    StoreRefused,
+    StoreUnreachable,
+)
+from resilience.backup.store import Store, open_store
+from resilience.backup.store.create_only import require_create_only
+from resilience.backup.store.object_store import ObjectStore
+from resilience.backup.take.scope import Scope
+from resilience.backup.take.snapshot import Request, create
+from tests.backup.fakes import FakeClock, shop
+
+obstore = pytest.importorskip("obstore", reason="the extras gcs and azure are not installed")
+
+LARGE = random.Random(7).randbytes(20 << 20)
+_BEYOND = os.environ.get("RESILIENCE_STORES", "").split()
+
+
+@pytest.fixture(params=["memory", *_BEYOND])
+def store(request: pytest.FixtureRequest) -> Store:
+    if request.param == "memory":
+        return in_memory()
+    url, _, query = request.param.partition("?")
+    return open_store(f"{url.rstrip('/')}/{uuid.uuid4().hex}{f'?{query}' if query else ''}")
+
+
+def in_memory() -> ObjectStore:
+    bucket = obstore.store.MemoryStore()
+    return ObjectStore(lambda: bucket, url="gs://bucket/one", prefix="one")
+
+
+def uploaded(store: Store, key: str, data: bytes, piece: int = 700_001) -> None:
+    with store.upload(key) as upload:
+        for at in range(0, len(data), piece):
+            upload.write(data[at : at + piece])
+        assert upload.commit().size == len(data)
+
+
+def test_what_is_written_comes_back(store: Store) -> None:
+    store.put("backups/a/small.json", b"{}")
+    uploaded(store, "backups/a/large", LARGE)
+    uploaded(store, "backups/a/empty", b"")
+    assert store.read("backups/a/small.json") == b"{}"
+    assert store.read("backups/a/empty") == b""
+    assert b"".join(store.stream("backups/a/large")) == LARGE
+    assert [(each.key, each.size) for each in store.list("backups/a/")] == [
+        ("backups/a/empty", 0),
+        ("backups/a/large", len(LARGE)),
+        ("backups/a/small.json", 2),
+    ]
+    assert [each.key for each in store.list("backups/a/sm")] == ["backups/a/small.json"]
+    assert list(store.directories()) == ["backups"]
+
+
+def test_a_key_is_created_once(store: Store) -> None:
+    store.put("backups/a/x", b"first")
+    with pytest.raises(Exists):
+        store.put("backups/a/x", b"second")
+    with pytest.raises(Exists):
+        uploaded(store, "backups/a/x", b"third")
+    with pytest.raises(Exists):
+        uploaded(store, "backups/a/x", LARGE)
+    assert store.read("backups/a/x") == b"first"
+    assert [each.key for each in store.list()] == ["backups/a/x"]
+    require_create_only(store)
+
+
+def test_an_upload_that_is_given_up_leaves_nothing(store: Store) -> None:
+    with store.upload("backups/a/x") as upload:
+        upload.write(LARGE)
+    assert list(store.list()) == []
+    assert store.sweep(datetime.now(UTC) + timedelta(days=1)) == 0
+
+
+def test_a_missing_key_is_missing_and_a_deleted_one_is_gone(store: Store) -> None:
+    with pytest.raises(Missing, match="backups/a/none does not exist"):
+        store.read("backups/a/none")
+    store.delete("backups/a/none")
+    store.put("backups/a/x", b"1")
+    store.delete("backups/a/x")
+    assert list(store.list()) == []
+
+
+def test_a_snapshot_lies_there(store: Store) -> None:
+    request = Request(name="one", scope=Scope(namespaces=("shop",)))
+    create(request, shop(), store, clock=FakeClock())
+    assert verify(opened(store, "one")).intact
+    assert set(store.directories()) <= layout.KNOWN_DIRECTORIES
+
+
+def test_a_lock_of_single_objects_is_refused_before_anything_is_written() -> None:
+    store = in_memory()
+    with pytest.raises(BadRequest, match="cannot lock single objects; set a retention policy"):
+        store.put("x", b"1", retain_until=datetime.now(UTC))
+    with pytest.raises(BadRequest, match="cannot lock single objects"):
+        store.upload("x", retain_until=datetime.now(UTC))
+    assert list(store.list()) == []
+
+
+def test_what_a_killed_upload_leaves_is_invisible_until_it_is_swept() -> None:
+    store = in_memory()
+    obstore.put(store.bucket, "one/.uploads/dead", b"part")
+    assert list(store.list()) == []
+    assert list(store.directories()) == []
+    assert store.sweep(datetime.now(UTC) - timedelta(days=1)) == 0
+    assert store.sweep(datetime.now(UTC) + timedelta(days=1)) == 1
+    assert [page for page in obstore.list(store.bucket) if page] == []
+
+
+def test_a_write_whose_answer_was_lost_is_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, whole = in_memory(), obstore.put
+
+    def retried(*given: Any, **named: Any) -> Any:
+        whole(*given, **named)
+        return whole(*given, **named)  # the client's retry after the first answer was lost
+
+    monkeypatch.setattr(obstore, "put", retried)
+    store.put("backups/a/x", b"1")
+    assert store.read("backups/a/x") == b"1"
+
+
+def test_a_copy_whose_answer_was_lost_is_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, whole = in_memory(), obstore.copy
+
+    def retried(*given: Any, **named: Any) -> Any:
+        whole(*given, **named)
+        return whole(*given, **named)
+
+    monkeypatch.setattr(obstore, "copy", retried)
+    uploaded(store, "backups/a/x", LARGE)
+    assert store.read("backups/a/x") == LARGE
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("NotFoundError: NoSuchBucket: it is not here", StoreRefused),
+        ("PermissionDeniedError: 403 by a policy", StoreRefused),
+        ("UnauthenticatedError: 401", StoreRefused),
+        ("GenericError: Account must be specified", StoreRefused),
+        ("GenericError: 409 BlobArchived", Archived),
+        ("GenericError: 409 BlobImmutableDueToPolicy", Retained),
+        ("NotFoundError: no such object", Missing),
+        ("GenericError: error sending request", StoreUnreachable),
+    ],
+)
+def test_each_refusal_is_one_clear_line_without_a_signature(
+    words: str, kind: type[StoreError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, _, text = words.partition(": ")
+    raised = getattr(obstore.exceptions, name)(
+        f"{text} https://a.blob/x?sig=SECRET\n\nDebug source:\nSECRET"
+    )
+
+    def refused(*given: Any, **named: Any) -> Any:
+        raise raised
+
+    store = in_memory()
+    monkeypatch.setattr(obstore, "get", refused)
+    with pytest.raises(kind, match=r"^gs://bucket/one: ") as told:
+        store.read("backups/a/x")
+    assert type(told.value) is kind
+    assert "SECRET" not in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+def test_the_urls_of_both_clouds_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_SKIP_SIGNATURE", "true")
+    google = open_store("gs://bucket/a/b?endpoint=http://127.0.0.1:9")
+    azure = open_store("az://container/a?account=held&endpoint=http://127.0.0.1:9")
+    assert isinstance(google, ObjectStore)
+    assert isinstance(azure, ObjectStore)
+    assert type(google.bucket).__name__ == "GCSStore"
+    assert type(azure.bucket).__name__ == "AzureStore"
+    assert google.full_key("x") == "a/b/x"
+
+
+def test_a_mistake_in_a_url_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(BadRequest, match="unknown option 'sse'; known: account, endpoint"):
+        open_store("az://container/a?sse=AES256")
+    for name in ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_ACCOUNT_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(StoreRefused, match="no storage account is named; add account=NAME"):
+        open_store("az://container/a").put("x", b"1")
+
+
+def test_without_the_extra_its_name_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "obstore", None)
+    with pytest.raises(BadRequest, match=r"install pytest-resilience\[gcs\]"):
+        open_store("gs://bucket/a")
+    with pytest.raises(BadRequest, match=r"install pytest-resilience\[azure\]"):
+        open_store("az://container/a")
+
+
+def test_a_copy_that_is_not_whole_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    def cut(bucket: Any, source: str, target: str, *, overwrite: bool) -> None:
+        obstore.put(bucket, target, b"half", mode="overwrite" if overwrite else "create")
+
+    monkeypatch.setattr(obstore, "copy", cut)
+    store = in_memory()
+    with pytest.raises(
+        StoreUnreachable, match="has 4 bytes after it was copied; expected 20971520"
+    ):
+        uploaded(store, "backups/a/x", LARGE)
