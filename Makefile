@@ -72,10 +72,10 @@ referee-velero: $(VENV)/.test  ## a real Velero server on the sandbox, both ways
 	  { echo "VELERO must be the velero binary, PLUGINS a folder with velero-plugin-for-aws; see docs/explanation/referee.md"; exit 2; }
 	$(BIN)/python -m tests.referee.velero $(VELERO) $(PLUGINS) --out $(VELERO_REPORT)
 
-referee-stores: $(VENV)/.test  ## the contract of stores against emulators: AZURITE=azurite-blob, GCS=fake-gcs-server, paths
-	@test -n "$(AZURITE)$(GCS)" || \
-	  { echo "AZURITE or GCS must be the path of a program: 'npm install azurite', 'go install github.com/fsouza/fake-gcs-server@latest'"; exit 2; }
-	$(BIN)/python -m tests.referee.stores $(if $(AZURITE),--azurite $(AZURITE)) $(if $(GCS),--gcs $(GCS))
+referee-stores: $(VENV)/.test  ## the contract of stores against Azurite: AZURITE=path of azurite-blob
+	@test -x "$(AZURITE)" || \
+	  { echo "AZURITE must be the path of azurite-blob: in a folder of its own, run 'npm install azurite'"; exit 2; }
+	$(BIN)/python -m tests.referee.stores $(AZURITE)
 
 referee-apps: $(VENV)/.test  ## public application sets on the sandbox: APPS=folder of clones, see tests/referee/apps.toml
 	@test -d "$(APPS)" || \

@@ -1,10 +1,11 @@
-"""The contract of stores, asked of Azurite and fake-gcs-server: `make referee-stores`.
+"""The contract of stores, asked of Azurite: `make referee-stores`.
 
-    python -m tests.referee.stores [--azurite PATH] [--gcs PATH]
+    python -m tests.referee.stores AZURITE_BLOB
 
-Each program is started on a free loopback port with data in memory and given one bucket; then
-`tests/backup/store/test_object_store.py` runs with their URLs. The account and key are those that
-Azurite's documentation publishes.
+It is started on a free loopback port with data in memory and given one container; then
+`tests/backup/store/test_object_store.py` runs with its URL. The account and key are those that
+Azurite's documentation publishes. fake-gcs-server is no referee: obstore writes by Google's XML
+API, whose writes it refuses.
 """
 
 from __future__ import annotations
@@ -13,14 +14,13 @@ import argparse
 import base64
 import hashlib
 import hmac
-import json
 import os
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from email.utils import formatdate
 
 from tests.backup.servers import free_port, running
@@ -54,19 +54,6 @@ def _create_container(endpoint: str, name: str) -> None:
     _send("PUT", f"{endpoint}/{name}?restype=container", b"", headers)
 
 
-@contextmanager
-def google(program: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """Likewise, by fake-gcs-server."""
-    port = free_port()
-    command = [program, "-scheme", "http", "-host", "127.0.0.1", "-port", str(port),
-               "-backend", "memory", "-public-host", f"127.0.0.1:{port}"]  # fmt: skip
-    with running(command, port) as endpoint:
-        body = json.dumps({"name": "held"}).encode()
-        headers = {"Content-Type": "application/json"}
-        _send("POST", f"{endpoint}/storage/v1/b?project=one", body, headers)
-        yield f"gs://held?endpoint={endpoint}", {"GOOGLE_SKIP_SIGNATURE": "true"}
-
-
 def _send(method: str, url: str, body: bytes, headers: dict[str, str]) -> None:
     asked = urllib.request.Request(url, data=body or None, headers=headers, method=method)
     with urllib.request.urlopen(asked, timeout=30):
@@ -76,19 +63,9 @@ def _send(method: str, url: str, body: bytes, headers: dict[str, str]) -> None:
 def main(words: Sequence[str]) -> int:
     """The exit code of pytest."""
     parser = argparse.ArgumentParser(prog="python -m tests.referee.stores")
-    parser.add_argument("--azurite", metavar="PATH")
-    parser.add_argument("--gcs", metavar="PATH")
-    given = parser.parse_args(words)
-    with ExitStack() as stack:
-        served = [
-            stack.enter_context(start(program))
-            for start, program in ((azurite, given.azurite), (google, given.gcs))
-            if program
-        ]
-        environment = dict(os.environ)
-        for _, more in served:
-            environment |= more
-        environment["RESILIENCE_STORES"] = " ".join(url for url, _ in served)
+    parser.add_argument("azurite", metavar="AZURITE_BLOB")
+    with azurite(parser.parse_args(words).azurite) as (url, more):
+        environment = {**os.environ, **more, "RESILIENCE_STORES": url}
         command = [sys.executable, "-m", "pytest", CONTRACT, "-v"]
         return subprocess.run(command, env=environment, check=False).returncode
 

@@ -135,6 +135,11 @@ def too_small(decision: Decision, claim: Object, recorded: Object | None) -> Dec
     ))  # fmt: skip
 
 
+def size_of(claim: Object) -> int:
+    """The bytes for which a claim has room; 0 if it cannot be read."""
+    return int(_size(claim))
+
+
 def _size(claim: Object) -> Fraction:
     """The size; 0 if it cannot be read."""
     with suppress(ValueError):

@@ -28,6 +28,7 @@ from resilience.backup.data.volume_decisions import (
     found_full,
     is_going,
     looked,
+    size_of,
     too_small,
 )
 from resilience.backup.format import layout
@@ -108,7 +109,11 @@ class TarVolumes:
         key = layout.volume(self.name, namespace, claim)
         what = f"volume {namespace}/{claim}"
         with self.mounted(namespace, mounted, writing=False) as pod:
-            with files.data(key) as write, track(f"save {what}", unit="byte") as done:
+            hint = size_of(self._claim(namespace, mounted) or {})
+            with (
+                files.data(key, size_hint=hint) as write,
+                track(f"save {what}", unit="byte") as done,
+            ):
                 counted = Counted(write, done)
                 ended = self._agent(namespace, pod, "save", stdout=counted.write)
                 footer = proven(what, ended, counted)

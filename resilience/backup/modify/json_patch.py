@@ -13,6 +13,10 @@ class PatchFailed(ValueError):
     """An operation does not fit the document. The message names it and its path."""
 
 
+class TestFailed(PatchFailed):
+    """An operation `test` found another value, or none: the patch is not meant for the document."""
+
+
 def patched(document: Any, patch: Sequence[Mapping[str, Any]]) -> Any:
     """A changed copy. Each operation has `op`, `path` and, as RFC 6902 says, `value` or `from`."""
     root = {"": copy.deepcopy(document)}
@@ -27,8 +31,12 @@ def patched(document: Any, patch: Sequence[Mapping[str, Any]]) -> Any:
 def _apply(root: dict[str, Any], each: Mapping[str, Any]) -> None:
     op, path = each["op"], _parts(each["path"])
     if op == "test":
-        if not _equal(_at(root, path), each["value"]):
-            raise PatchFailed(f"test {each['path']}: it has another value")
+        try:
+            same = _equal(_at(root, path), each["value"])
+        except (KeyError, IndexError, TypeError):
+            raise TestFailed(f"test {each['path']}: there is nothing there") from None
+        if not same:
+            raise TestFailed(f"test {each['path']}: it has another value")
     elif op in ("add", "replace"):
         _put(root, path, copy.deepcopy(each["value"]), new=op == "add")
     elif op == "remove":

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from resilience.backup.format.errors import BadRequest
-from resilience.backup.modify.json_patch import PatchFailed, patched
+from resilience.backup.modify.json_patch import PatchFailed, TestFailed, patched
 from resilience.backup.objects.merge import merged
 from resilience.cluster.interface import Object
 from resilience.kube import label_selector
@@ -31,11 +31,14 @@ class Rule:
     merges: tuple[Mapping[str, Any], ...]
 
     def change(self, kind: str, obj: Object) -> Iterator[str]:
-        """In place. A patch that does not fit its object is `BadRequest`."""
+        """In place. A patch that does not fit its object is `BadRequest`; one whose operation
+        `test` fails is not meant for it (Velero, internal/resourcemodifiers/json_patch.go)."""
         if not (fnmatchcase(kind, self.kinds) and self._concerns(obj)):
             return
         try:
             changed = patched(obj, self.patch)
+        except TestFailed:
+            return
         except PatchFailed as problem:
             raise BadRequest(f"{self.name}: {obj['kind']} {obj['metadata']['name']}: "
                              f"{problem}") from None  # fmt: skip

@@ -9,6 +9,7 @@ continues where it stopped.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -370,10 +371,11 @@ class _Restore:
                 self._note(kind, obj, Written(Outcome.LEFT, reason), {})
                 return
             owners = list(obj["metadata"].get("ownerReferences") or ())
+            recorded = obj.get("status")
             rewrites: dict[str, list[str]] = strip(obj, self._rules)
             status = self._status_of(kind, obj, rewrites)
             self._relink(obj, rewrites)
-            rewrites |= self._request.modify(kind, obj)
+            rewrites |= self._modified(kind, obj, recorded)
             self._request.targets.apply(obj)
             adjusted = self._request.adjust(obj)
         if isinstance(adjusted, str):
@@ -408,6 +410,16 @@ class _Restore:
             return status
         rewrites[STATUS_LEFT] = ["/status"]
         return None
+
+    def _modified(self, kind: str, obj: Object, recorded: Any) -> Mapping[str, list[str]]:
+        """What was asked for. A change may read the status that was recorded, also where it is not
+        restored: a handle of a volume is nowhere else."""
+        if recorded is None or "status" in obj:
+            return self._request.modify(kind, obj)
+        obj["status"] = copy.deepcopy(recorded)
+        changed = self._request.modify(kind, obj)
+        obj.pop("status", None)
+        return changed
 
     def _acted(
         self, act: Act, resource: Resource, obj: Object, existing: Existing, status: Any

@@ -2,7 +2,8 @@
 
 Data that fits in one part is a single PutObject. Memory is two parts. All parts except the last
 have the same size (some stores insist), 8 MiB unless the caller knows that 10,000 of them cannot be
-enough.
+enough. When half of them are sent and no end is in sight, the others are larger: 40 GiB may grow to
+360. With a size from the caller that is so after nine tenths.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from resilience.backup.format.errors import StoreError
+from resilience.backup.format.errors import StoreError, StoreFull
 from resilience.backup.store.base import Stored
 from resilience.backup.store.s3_errors import explained
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 _PART = 8 << 20
 _MOST_PARTS = 10_000
+"""S3's own limit (docs.aws.amazon.com, Multipart upload limits)."""
+
+_LATER = 8
+"""How much larger the second half of the parts is."""
 
 
 class MultipartUpload:
@@ -31,6 +36,7 @@ class MultipartUpload:
         self._store, self._key, self._write_id = store, key, write
         self._arguments = arguments
         self._part_size = max(_PART, size_hint * 5 // 4 // _MOST_PARTS)
+        self._equal_parts = _MOST_PARTS * 9 // 10 if size_hint else _MOST_PARTS // 2
         self._buffer = bytearray()
         self._size = 0
         self._upload: dict[str, Any] = {}
@@ -80,6 +86,13 @@ class MultipartUpload:
         if not self._upload:
             self._begin()
         body, number = bytes(self._buffer), len(self._parts) + 1
+        if number > _MOST_PARTS:
+            raise StoreFull(
+                f"{self._store.url}: {self._key} is larger than {_MOST_PARTS:,} parts, the most "
+                "that S3 takes; nothing of it is visible. Split the volume, or use engine: restic"
+            )
+        if number == self._equal_parts:
+            self._part_size *= _LATER
         self._buffer = bytearray()
         self._sending = self._sender.submit(self._send_part, body, number)
 

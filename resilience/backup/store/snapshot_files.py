@@ -55,10 +55,13 @@ class Files:
         """What keeps the data of volumes and dumps, "" for the snapshot itself."""
         return self._repository.engine if self._repository else ""
 
-    def data(self, key: str) -> AbstractContextManager[Callable[[bytes], object]]:
-        """The stream of a volume or dump, into the repository if there is one."""
+    def data(
+        self, key: str, *, size_hint: int = 0
+    ) -> AbstractContextManager[Callable[[bytes], object]]:
+        """The stream of a volume or dump, into the repository if there is one. `size_hint`: the
+        most bytes that can come, 0 if unknown."""
         if not self._repository:
-            return self.streamed(key)
+            return self.streamed(key, size_hint=size_hint)
         self.on_failure(partial(self._repository.forget, [key]))
         return self._repository.streamed(key)
 

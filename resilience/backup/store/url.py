@@ -12,7 +12,7 @@ S3 settings come from the usual AWS chain (environment, profile, instance). A UR
     checksums    when_required for stores that reject the checksums of newer clients
     overwrites   accepted, for a store that ignores create-only writes
 
-The other two (see `clouds`) take `endpoint`, and Azure's `account`.
+The other two (see `clouds`) take `endpoint`, and Azure `account`.
 
 Characters with a meaning in URLs are percent-encoded in a prefix: `#` is `%23`, `?` is `%3F`.
 """
@@ -101,14 +101,14 @@ def _known(url: str, query: str, known: Sequence[str]) -> dict[str, str]:
     for key in options:
         if key not in known:
             raise BadRequest(f"store {url!r}: unknown option {key!r}; known: {', '.join(known)}")
+    for key, values in _VALUES.items():
+        if options.get(key, values[0]) not in values:
+            raise BadRequest(f"store {url!r}: {key}={options[key]}; expected {' or '.join(values)}")
     return options
 
 
 def _options(url: str, query: str) -> dict[str, str]:
     options = _known(url, query, _OPTIONS)
-    for key, known in _VALUES.items():
-        if options.get(key, known[0]) not in known:
-            raise BadRequest(f"store {url!r}: {key}={options[key]}; expected {' or '.join(known)}")
     if options.get("kms_key") and not options.get("sse", "").startswith("aws:kms"):
         raise BadRequest(f"store {url!r}: kms_key needs sse=aws:kms or sse=aws:kms:dsse")
     if options.get("sse_c") and options.get("sse"):

@@ -23,6 +23,7 @@ from resilience.backup.data.helper_pod import RUN
 from resilience.backup.data.hooks import around
 from resilience.backup.data.snapshot_clones import CLAIMS
 from resilience.backup.data.volumes import TarVolumes
+from resilience.backup.format import layout
 from resilience.backup.format.errors import (
     BackupError,
     BadRequest,
@@ -180,6 +181,24 @@ def test_a_restore_fills_volumes_before_anything_mounts_them_and_once(
     again = restore(request, snapshot, target, clock=FakeClock())
     assert again.complete
     assert again.volumes == ["volume shop/data: left: this restore has already filled it"]
+
+
+def test_the_store_learns_how_large_a_volume_can_be(
+    volume: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S3 takes 10,000 parts: their size has to be chosen before the first one."""
+    cluster, hints, upload = claimed(), dict[str, int](), MemoryStore.upload
+    claim = cluster.objects["persistentvolumeclaims", "shop", "data"]
+    claim["status"] = {"phase": "Bound", "capacity": {"storage": "200Gi"}}
+
+    def watched(self: MemoryStore, key: str, *, size_hint: int = 0, **given: Any) -> Any:
+        hints[key] = size_hint
+        return upload(self, key, size_hint=size_hint, **given)
+
+    monkeypatch.setattr(MemoryStore, "upload", watched)
+    taken(cluster, LocalExec({"shop/resilience-volume-data": volume}))
+    assert hints[layout.volume("one", "shop", "data")] == 200 << 30
+    assert hints[layout.archive("one")] == 0
 
 
 def test_the_helper_stands_where_the_volume_is_and_only_reads(volume: Path) -> None:

@@ -130,6 +130,54 @@ def test_a_patch_that_does_not_fit_is_told_before_anything_is_created(tmp_path: 
 
 
 @pytest.mark.parametrize(
+    ("test", "changed"),
+    [
+        ({"path": "/metadata/labels/app", "value": "web"}, ["web"]),
+        ({"path": "/metadata/labels/app", "value": "other"}, []),
+        ({"path": "/spec/none/there", "value": "1"}, []),
+        ({"path": "/spec/replicas", "value": "1"}, ["other", "web"]),
+    ],
+)
+def test_a_patch_whose_own_test_fails_is_meant_for_other_objects(
+    tmp_path: Path, test: dict[str, str], changed: list[str]
+) -> None:
+    patches = [
+        {"operation": "test", **test},
+        {"operation": "replace", "path": "/spec/replicas", "value": "4"},
+    ]
+    found, target = done(tmp_path, rule(patches=patches))
+    assert found == changed
+    for name in ("other", "web"):
+        live = target.objects["deployments.apps", "copy", name]
+        assert live["spec"]["replicas"] == (4 if name in changed else 1)
+
+
+def test_a_label_is_added_beside_the_others(tmp_path: Path) -> None:
+    patches = [{"operation": "add", "path": "/metadata/labels/team", "value": "x"}]
+    _, target = done(tmp_path, rule(resourceNameRegex="^web$", patches=patches))
+    live = target.objects["deployments.apps", "copy", "web"]
+    assert live["metadata"]["labels"] == {"app": "web", "team": "x"}
+
+
+def test_a_recorded_status_can_be_copied_from_and_is_not_restored(tmp_path: Path) -> None:
+    web = deployment("web")
+    web["status"] = {"observedGeneration": 7}
+    patches = [
+        {"operation": "copy", "from": "/status/observedGeneration", "path": "/spec/minReadySeconds"}
+    ]
+    modify = Modifiers(rules(written(tmp_path, rule(patches=patches))))
+    target = FakeCluster()
+    report = restore(
+        RestoreRequest(name="back", workers=1, modify=modify), opened(kept(web), "one"), target,
+        clock=FakeClock(),
+    )  # fmt: skip
+    assert report.complete
+    live = target.objects["deployments.apps", "shop", "web"]
+    assert live["spec"]["minReadySeconds"] == 7
+    assert "status" not in live
+
+
+@pytest.mark.parametrize(
     ("listed", "told"),
     [
         ("x", "rule 1 of .*: 'x'; expected a mapping"),
