@@ -62,6 +62,11 @@ def place(store: Store) -> Place:
 
 
 def _in_s3(store: Any, settings: Any) -> Place:
+    if settings.customer_key:
+        raise BadRequest(
+            f"{store.url}: restic cannot send a key of your own (sse_c); it encrypts by its own "
+            "password. Leave `engine: restic` out of the plan, or sse_c out of the URL"
+        )
     endpoint = settings.endpoint or "https://s3.amazonaws.com"
     parts = [endpoint.removeprefix("https://").rstrip("/"), settings.bucket, settings.prefix]
     path = "/".join(part for part in (*parts, layout.RESTIC) if part)

@@ -20,7 +20,7 @@ from resilience.backup.format.errors import Exists, Missing, Retained, StoreUnre
 from resilience.backup.store.base import CHUNK, Entry, Stored
 from resilience.backup.store.s3_customer_key import customer_key
 from resilience.backup.store.s3_errors import explained
-from resilience.backup.store.s3_upload import MultipartUpload
+from resilience.backup.store.s3_upload import MultipartUpload, content
 
 _CONTINUE = 5
 """How often one read is continued after it was cut."""
@@ -117,7 +117,11 @@ class S3Store:
         arguments = self._arguments(key, write, retain_until)
         self.refuse_existing(key)
         answer = self.settle(
-            key, write, lambda: self.client.put_object(**arguments, Body=data, IfNoneMatch="*")
+            key,
+            write,
+            lambda: self.client.put_object(
+                **arguments, **content(self.settings.checksums, data), IfNoneMatch="*"
+            ),
         )
         return Stored(key=key, size=len(data), version=_version(answer))
 

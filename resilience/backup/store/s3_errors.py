@@ -78,6 +78,9 @@ def _translated(url: str, key: str, answer: dict[str, Any]) -> StoreError:
         return Missing(f"{url}: {key} does not exist")
     if code in _FULL or status == 507:
         return StoreFull(f"{url}: no space left while writing {key}; nothing of it is visible")
+    if "Content-MD5" in words:
+        return StoreRefused(f"{url}: {_at(key)}a bucket that locks its objects takes no write "
+                            f"without a checksum ({words})")  # fmt: skip
     if "retention" in words.lower() or "object lock" in words.lower() or "WORM" in words:
         return Retained(f"{url}: {key}: {words}")
     if code == "InvalidObjectState":
@@ -87,6 +90,8 @@ def _translated(url: str, key: str, answer: dict[str, Any]) -> StoreError:
         )
     if code in _REFUSED:
         said = f"{code}: {words}" if words and words != code else code
+        if code == "AccessDenied" and "sse_c=" in url:
+            said = f"{said}; new buckets refuse SSE-C until their encryption settings allow it"
         return StoreRefused(f"{url}: {_at(key)}{_REFUSED[code]} ({said})")
     if status in (301, 307) or (status == 400 and code == "400"):
         return StoreRefused(f"{url}: the bucket is in another region or needs another endpoint")

@@ -13,8 +13,10 @@ import pytest
 from resilience.backup.catalog.catalog import opened
 from resilience.backup.catalog.verify import verify
 from resilience.backup.format.errors import BadRequest, Retained, StoreRefused
+from resilience.backup.restic import restic_program
 from resilience.backup.store import open_store
 from resilience.backup.store.s3 import S3Store
+from resilience.backup.store.s3_errors import _translated
 from resilience.backup.take.scope import Scope
 from resilience.backup.take.snapshot import Request, create
 from tests.backup.fakes import FakeClock, shop
@@ -110,6 +112,49 @@ def test_a_key_of_ones_own_goes_with_every_request_for_content(
         "PutObject", "CreateMultipartUpload", "UploadPart", "GetObject", "HeadObject",
     }  # fmt: skip
     assert {key for _, key in asked} == {base64.b64encode(KEY).decode()}
+
+
+def test_the_stores_refusal_of_such_keys_says_what_to_allow() -> None:
+    answer = {"Error": {"Code": "AccessDenied", "Message": "Access Denied"},
+              "ResponseMetadata": {"HTTPStatusCode": 403}}  # fmt: skip
+    told = _translated("s3://held/one?sse_c=key", "x", answer)
+    assert "new buckets refuse SSE-C until their encryption settings allow it" in str(told)
+    assert "SSE-C" not in str(_translated("s3://held/one", "x", answer))
+
+
+def test_restic_is_refused_where_a_key_of_ones_own_would_be_left_out(tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(KEY)
+    store = open_store(f"s3://held/one?sse_c={tmp_path}/key")
+    with pytest.raises(BadRequest, match=r"restic cannot send a key of your own \(sse_c\)"):
+        restic_program.place(store)
+
+
+def test_a_bucket_that_locks_takes_snapshots_without_the_checksums_of_newer_clients(
+    at: Callable[..., S3Store],
+) -> None:
+    store = at("&checksums=when_required", lock=True)
+    rule = {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 1}}
+    store.client.put_object_lock_configuration(
+        Bucket=store.settings.bucket,
+        ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": rule},
+    )
+    taken(store)
+    uploaded(store, "plugins/resilience/large")
+    assert verify(opened(store, "one")).intact
+
+
+def test_a_write_without_a_checksum_is_no_lock() -> None:
+    answer = {
+        "Error": {
+            "Code": "InvalidRequest",
+            "Message": "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object "
+            "requests with Object Lock parameters",
+        },
+        "ResponseMetadata": {"HTTPStatusCode": 400},
+    }
+    told = _translated("s3://held/one", "x", answer)
+    assert type(told) is StoreRefused
+    assert "takes no write without a checksum" in str(told)
 
 
 def test_a_file_that_holds_no_key_is_named_and_nothing_is_sent(
