@@ -96,7 +96,7 @@ class _ResourceList:
     """`{"v1/Pod":["shop/web-0"],...}`, compressed while it grows. Kinds arrive in runs."""
 
     def __init__(self) -> None:
-        self._deflate = zlib.compressobj(6, zlib.DEFLATED, 31)
+        self._deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, 31)
         self._parts: list[bytes] = []
         self._waiting: list[str] = []
         self._kind = ""

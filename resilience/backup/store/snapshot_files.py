@@ -79,9 +79,16 @@ class Files:
             then()
 
     def put(self, key: str, data: bytes) -> None:
-        """One small file."""
-        with self.streamed(key) as write:
-            write(data)
+        """One small file, without the threads of a stream."""
+        if self._recipients:
+            with self.streamed(key) as write:
+                write(data)
+            return
+        stored = self._store.put(key, data, retain_until=self._retain_until)
+        digest = hashlib.sha256(data).hexdigest()
+        self.records.append(
+            FileRecord(key=key, size=len(data), sha256=digest, version=stored.version)
+        )
 
     @contextmanager
     def streamed(self, key: str, *, size_hint: int = 0) -> Iterator[Callable[[bytes], object]]:
