@@ -412,7 +412,7 @@ class _Restore:
         return None
 
     def _modified(self, kind: str, obj: Object, recorded: Any) -> Mapping[str, list[str]]:
-        """What was asked for. A change may read the status that was recorded, also where it is not
+        """The requested changes. One may read the status that was recorded, also where it is not
         restored: a handle of a volume is nowhere else."""
         if recorded is None or "status" in obj:
             return self._request.modify(kind, obj)
