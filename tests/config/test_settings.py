@@ -81,7 +81,7 @@ def test_a_url_is_not_a_folder(url: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("report", "gs://bucket/x"),
+        ("report", "ftp://host/x"),
         ("report_keep", "0s"),
         ("report_keep", "-1d"),
         ("push", "pushgateway:9091"),
