@@ -72,7 +72,9 @@ def test_paths_begin_where_they_should() -> None:
     assert settle(cli=source(report="out")).report_url == ""
 
 
-@pytest.mark.parametrize("url", ["s3://bucket/reports", "file:reports"])
+@pytest.mark.parametrize(
+    "url", ["s3://bucket/reports", "gs://bucket/reports", "az://held/reports", "file:reports"]
+)
 def test_a_url_is_not_a_folder(url: str) -> None:
     assert settle(cli=source(report=url)).report_directory is None
     assert settle(cli=source(report=url)).report_url == url
