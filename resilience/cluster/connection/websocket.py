@@ -29,6 +29,10 @@ LARGEST = 64 * 1024 * 1024
 
 RECEIVE = 256 * 1024
 
+AHEAD = 1024 * 1024
+"""Bytes received in one step. A server that sends faster than its messages are taken would fill
+the memory otherwise: there is always more to receive."""
+
 
 class HandshakeRefused(Exception):
     """The server answered something else than 101. `body` is what it said."""
@@ -110,7 +114,8 @@ class WebSocket:
             del self._output[:sent]
 
     def _read(self) -> None:
-        while True:
+        most = len(self._input) + AHEAD
+        while len(self._input) < most:
             try:
                 data = self._socket.recv(RECEIVE)
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
@@ -121,8 +126,7 @@ class WebSocket:
                 self.closed = True
                 return
             self._input += data
-            if len(self._input) > LARGEST:
-                raise Unreachable(f"a message of more than {LARGEST} bytes was begun")
+            self._bound(len(self._input))
 
     def _messages(self) -> Iterator[bytes]:
         while (frame := _take_frame(self._input)) is not None:
@@ -134,9 +138,16 @@ class WebSocket:
                 return
             elif opcode in (CONTINUATION, TEXT, BINARY):
                 self._fragments += payload
+                self._bound(len(self._fragments))
                 if final:
                     message, self._fragments = bytes(self._fragments), bytearray()
                     yield message
+
+    @staticmethod
+    def _bound(size: int) -> None:
+        """What is kept is part of one message: complete ones were taken in the step before."""
+        if size > LARGEST:
+            raise Unreachable(f"a message of more than {LARGEST} bytes was begun")
 
     def _queue(self, opcode: int, payload: bytes) -> None:
         self._output += _frame(opcode, payload, os.urandom(4))
