@@ -41,7 +41,7 @@ def made(**options: Any) -> Object:
 def everything() -> dict[str, Object]:
     site = Site(namespace="shop", name="p1", run=RunId("r1"))
     return {
-        "prober": site.pod("python:3", 3),
+        "prober": site.pod(3),
         "canary": canary("shop", "python:3"),
         "volume": helper("data", "shop", image="python:3", run="r", writing=False),
         "volume as its user": helper(

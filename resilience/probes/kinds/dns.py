@@ -19,6 +19,7 @@ from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
 from resilience.probes.complaints import of_timeout
 from resilience.probes.prober.launch import (
+    UNDO_TEXT,
     Launch,
     incluster_helpers,
     incluster_reach,
@@ -212,7 +213,7 @@ VERB = Verb(
     touches=_touches,
     helpers=_helpers,
     undo=remove,
-    undo_text="The prober's Pod and its Secret are deleted.",
+    undo_text=UNDO_TEXT,
     example=(
         "- dns: {name: checkout, at_least: 1}\n"
         "  rate: 20/s\n"

@@ -26,6 +26,7 @@ from resilience.probes.kinds.web import http_trust, json_place
 from resilience.probes.kinds.web.http_trust import Authorities, Certificate, ClientCertificate
 from resilience.probes.prober.backing import doubt
 from resilience.probes.prober.launch import (
+    UNDO_TEXT,
     VIA_DOC,
     Launch,
     Via,
@@ -323,7 +324,7 @@ VERB = Verb(
     touches=_touches,
     helpers=_helpers,
     undo=remove,
-    undo_text="The prober's Pod and its Secret are deleted.",
+    undo_text=UNDO_TEXT,
     example=(
         "- http: {service: checkout, port: http, path: /healthz, status: 200}\n"
         "  name: checkout\n"

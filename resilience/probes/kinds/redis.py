@@ -5,7 +5,7 @@ Each question is a new connection unless `keepalive`, because a kept one stays w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,17 +13,11 @@ from resilience.ledger.drivers.session import Credential
 from resilience.model.masks import excerpt
 from resilience.model.samples import Answer
 from resilience.model.scenario import Step
-from resilience.model.step_reach import Reach
 from resilience.model.values import Duration
-from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
-from resilience.probes.prober.asker import Ask, Reply, asking
-from resilience.probes.prober.server import (
-    Server,
-    complaints,
-    library,
-    rights,
-    server,
-)
+from resilience.model.verb import Complaint, Family, Phase, Verb, parameter
+from resilience.probes.prober import server
+from resilience.probes.prober.asker import Ask, Reply, Tell
+from resilience.probes.prober.launch import UNDO_TEXT, VIA_DOC, Via, remove
 
 if TYPE_CHECKING:
     from resilience.probes.prober.once import Asking
@@ -56,10 +50,11 @@ class Redis:
         "A command without an answer after this time has failed.",
         default=Duration.of(1), example="1s",
     )  # fmt: skip
+    via: Via = parameter(VIA_DOC, default="auto")
 
 
 def _check(redis: Redis) -> Iterator[Complaint]:
-    yield from complaints(redis)
+    yield from server.complaints(redis)
     if not redis.command or redis.command[0].upper() not in READS:
         yield Complaint(
             field="command",
@@ -72,26 +67,36 @@ def _describe(redis: Redis) -> str:
     return f"{' '.join(redis.command)} to Redis {redis.service or redis.host}"
 
 
-def opened(redis: Redis, where: Server) -> Ask:
+def configuration(redis: Redis, context: Any) -> dict[str, Any]:
+    """What the prober receives."""
+    where = server.server(redis, context)
+    return {
+        "kind": "redis", "extra": "redis", "host": where.host, "port": where.port,
+        "username": redis.username, "password": where.password, "command": list(redis.command),
+        "expect": redis.expect, "keepalive": redis.keepalive, "timeout": redis.timeout.seconds,
+    }  # fmt: skip
+
+
+def opened(given: Mapping[str, Any], _tell: Tell) -> Ask:
     """A connection's questions."""
-    module = library("redis", "redis")
+    module = server.library("redis", "redis")
+    seconds = given["timeout"]
     errors = module.exceptions
     kept: list[Any] = []
 
     def connected() -> Any:
         if kept:
             return kept.pop()
-        host, port = where.address()
         return module.Redis(
-            host=host, port=port, username=redis.username or None, password=where.password,
-            socket_timeout=redis.timeout.seconds, socket_connect_timeout=redis.timeout.seconds,
+            host=given["host"], port=given["port"], username=given["username"] or None,
+            password=given["password"], socket_timeout=seconds, socket_connect_timeout=seconds,
             retry=None, max_connections=1, decode_responses=True,
         )  # fmt: skip
 
     def ask() -> Reply:
         client = connected()
         try:
-            said = client.execute_command(*redis.command)
+            said = client.execute_command(*given["command"])
         except errors.AuthenticationError as error:
             reply = Reply(Answer.WRONG, f"the login is refused: {error}")
         except errors.TimeoutError as error:
@@ -103,13 +108,13 @@ def opened(redis: Redis, where: Server) -> Ask:
             reply = Reply(Answer.WRONG, str(error))
         else:
             text = "PONG" if said is True else str(said)
-            right = not redis.expect or text == redis.expect
+            right = not given["expect"] or text == given["expect"]
             reply = (
                 Reply(Answer.GOOD)
                 if right
                 else Reply(Answer.WRONG, f"answered {excerpt(text, 80)!r}")
             )
-        if redis.keepalive and reply.answer is Answer.GOOD:
+        if given["keepalive"] and reply.answer is Answer.GOOD:
             kept.append(client)
         else:
             client.close()
@@ -118,28 +123,22 @@ def opened(redis: Redis, where: Server) -> Ask:
     return ask
 
 
-def _rights(redis: Redis, namespace: str) -> Sequence[Right]:
-    return rights(redis, namespace, redis.password)
-
-
 def run(step: Step, context: ProbeContext) -> RunningProbe:
     """Start asking."""
     from resilience.probes.prober.running import AgentProbe
 
     redis: Redis = step.parameters
-    where = server(redis, context)
-    return AgentProbe(step, context, {"timeout": redis.timeout.seconds}, _describe(redis),
-                      {"kind": "redis", "keepalive": redis.keepalive},
-                      asking(lambda: opened(redis, where)))  # fmt: skip
+    facts = {"kind": "redis", "keepalive": redis.keepalive, "via": redis.via}
+    return AgentProbe(step, context, configuration(redis, context), _describe(redis), facts,
+                      server.launch(redis, context, opened))  # fmt: skip
 
 
 def ask(redis: Redis, context: Asking) -> str:
     """Send one command; NotMet unless the answer is good."""
     from resilience.probes.prober.once import ask_once
 
-    where = server(redis, context)
-    given = {"timeout": redis.timeout.seconds}
-    return ask_once(given, _describe(redis), asking(lambda: opened(redis, where)))
+    given = configuration(redis, context)
+    return ask_once(given, _describe(redis), server.launch(redis, context, opened))
 
 
 VERB = Verb(
@@ -152,8 +151,11 @@ VERB = Verb(
     ask=ask,
     describe=_describe,
     check=lambda redis: list(_check(redis)),
-    rights=_rights,
-    touches=lambda redis, namespace: Reach(),
+    rights=lambda redis, namespace: server.rights(redis, namespace, redis.password),
+    touches=server.reach,
+    helpers=server.helpers,
+    undo=remove,
+    undo_text=UNDO_TEXT,
     example=(
         "- redis: {service: cache, command: [PING], expect: PONG}\n"
         "  rate: 20/s\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +13,10 @@ from resilience.model.samples import Answer
 from resilience.model.scenario import Step
 from resilience.model.step_reach import Reach, within
 from resilience.model.values import Duration
-from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
-from resilience.probes.prober.asker import Ask, Reply, asking
-from resilience.probes.prober.server import (
-    Server,
-    complaints,
-    library,
-    rights,
-    server,
-)
+from resilience.model.verb import Complaint, Family, Phase, Verb, parameter
+from resilience.probes.prober import server
+from resilience.probes.prober.asker import Ask, Reply, Tell
+from resilience.probes.prober.launch import UNDO_TEXT, VIA_DOC, Via, remove
 
 if TYPE_CHECKING:
     from resilience.probes.prober.once import Asking
@@ -54,10 +49,11 @@ class Sql:
         "A query without an answer after this time has failed.",
         default=Duration.of(1), example="1s",
     )  # fmt: skip
+    via: Via = parameter(VIA_DOC, default="auto")
 
 
 def _check(sql: Sql) -> Iterator[Complaint]:
-    yield from complaints(sql)
+    yield from server.complaints(sql)
     if not sql.query.strip():
         yield Complaint(field="query", message="`query` is empty", expected="a query")
 
@@ -66,25 +62,36 @@ def _describe(sql: Sql) -> str:
     return f"query {sql.database} on {sql.service or sql.host}"
 
 
-def opened(sql: Sql, where: Server) -> Ask:
+def configuration(sql: Sql, context: Any) -> dict[str, Any]:
+    """What the prober receives."""
+    where = server.server(sql, context)
+    return {
+        "kind": "sql", "extra": "postgres", "host": where.host, "port": where.port,
+        "database": sql.database, "user": sql.user, "password": where.password,
+        "query": sql.query, "expect": sql.expect, "timeout": sql.timeout.seconds,
+    }  # fmt: skip
+
+
+def opened(given: Mapping[str, Any], _tell: Tell) -> Ask:
     """New connections' questions: one that is kept stays with one Pod."""
-    psycopg = library("psycopg", "postgres")
-    milliseconds = max(1, round(sql.timeout.seconds * 1000))
+    psycopg = server.library("psycopg", "postgres")
+    seconds, expected = given["timeout"], given["expect"]
+    milliseconds = max(1, round(seconds * 1000))
 
     def ask() -> Reply:
-        host, port = where.address()
         try:
             with psycopg.connect(
-                host=host, port=port, dbname=sql.database, user=sql.user, autocommit=False,
-                password=where.password, application_name="resilience-probe",
-                connect_timeout=max(2, round(sql.timeout.seconds)), tcp_user_timeout=milliseconds,
+                host=given["host"], port=given["port"], dbname=given["database"],
+                user=given["user"], password=given["password"], autocommit=False,
+                application_name="resilience-probe",
+                connect_timeout=max(2, round(seconds)), tcp_user_timeout=milliseconds,
                 options=f"-c statement_timeout={milliseconds} -c default_transaction_read_only=on",
             ) as connection:  # fmt: skip
-                row = connection.execute(sql.query).fetchone()
+                row = connection.execute(given["query"]).fetchone()
         except psycopg.Error as error:
             return _failed(error)
         text = "" if row is None else _text(row[0])
-        if sql.expect and text != sql.expect:
+        if expected and text != expected:
             return Reply(Answer.WRONG, f"answered {excerpt(text, 80)!r}")
         return Reply(Answer.GOOD)
 
@@ -107,14 +114,11 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _rights(sql: Sql, namespace: str) -> Sequence[Right]:
-    return rights(sql, namespace, sql.password)
-
-
 def _touches(sql: Sql, namespace: str) -> Reach:
     """A query may call a function that changes something, and may end its read-only transaction."""
     asked = (sql.namespace or namespace) if sql.service else namespace_in(sql.host)
-    return Reach() if sql.query == ALIVE else within(asked)
+    written = Reach() if sql.query == ALIVE else within(asked)
+    return written | server.reach(sql, namespace)
 
 
 def run(step: Step, context: ProbeContext) -> RunningProbe:
@@ -122,18 +126,17 @@ def run(step: Step, context: ProbeContext) -> RunningProbe:
     from resilience.probes.prober.running import AgentProbe
 
     sql: Sql = step.parameters
-    where = server(sql, context)
-    return AgentProbe(step, context, {"timeout": sql.timeout.seconds}, _describe(sql),
-                      {"kind": "sql"}, asking(lambda: opened(sql, where)))  # fmt: skip
+    facts = {"kind": "sql", "via": sql.via}
+    return AgentProbe(step, context, configuration(sql, context), _describe(sql), facts,
+                      server.launch(sql, context, opened))  # fmt: skip
 
 
 def ask(sql: Sql, context: Asking) -> str:
     """Send one query; NotMet unless the answer is good."""
     from resilience.probes.prober.once import ask_once
 
-    where = server(sql, context)
-    given = {"timeout": sql.timeout.seconds}
-    return ask_once(given, _describe(sql), asking(lambda: opened(sql, where)))
+    given = configuration(sql, context)
+    return ask_once(given, _describe(sql), server.launch(sql, context, opened))
 
 
 VERB = Verb(
@@ -146,8 +149,11 @@ VERB = Verb(
     ask=ask,
     describe=_describe,
     check=lambda sql: list(_check(sql)),
-    rights=_rights,
+    rights=lambda sql, namespace: server.rights(sql, namespace, sql.password),
     touches=_touches,
+    helpers=server.helpers,
+    undo=remove,
+    undo_text=UNDO_TEXT,
     example=(
         "- sql: {service: db, user: app, password: {env: PGPASSWORD}}\n"
         "  rate: 10/s\n"

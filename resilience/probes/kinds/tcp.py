@@ -19,6 +19,7 @@ from resilience.model.verb import Complaint, Family, Phase, Right, Verb, paramet
 from resilience.probes.complaints import of_timeout
 from resilience.probes.prober.backing import doubt
 from resilience.probes.prober.launch import (
+    UNDO_TEXT,
     VIA_DOC,
     Launch,
     Via,
@@ -154,7 +155,7 @@ VERB = Verb(
     touches=_touches,
     helpers=_helpers,
     undo=remove,
-    undo_text="The prober's Pod and its Secret are deleted.",
+    undo_text=UNDO_TEXT,
     example=(
         '- tcp: {service: cache, port: 6379, send: "PING\\r\\n", expect: PONG}\n'
         "  rate: 20/s\n"

@@ -11,16 +11,15 @@ from __future__ import annotations
 import math
 import resource
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
-from typing import Any
+from typing import Any, Protocol
 
 from resilience.model.masks import excerpt
 from resilience.model.samples import Answer
-from resilience.probes.prober.news import TOLD
-from resilience.probes.prober.samples import SampleLog
+from resilience.probes.prober.news import TOLD, Part
 
 ANSWERS = tuple(answer.name for answer in Answer)
 MOST_THREADS = 64
@@ -47,6 +46,19 @@ Ask = Callable[[], Reply]
 Open = Callable[[], Ask]
 """Prepare to ask, for one thread. Raises Never."""
 
+Tell = Callable[[Part], None]
+
+Opened = Callable[[Mapping[str, Any], Tell], Ask]
+"""The same from a configuration of plain values, so that a Pod can ask as well; called with each
+part of a question that has several."""
+
+
+class Recording(Protocol):
+    """What an asker needs of a log."""
+
+    def begin(self, start: float, interval: float, answers: Sequence[str]) -> None: ...
+    def add(self, row: Sequence[Any]) -> None: ...
+
 
 @dataclass(slots=True)
 class _Question:
@@ -63,10 +75,12 @@ class Asker:
         self,
         open_: Open,
         configuration: Mapping[str, Any],
-        log: SampleLog,
+        log: Recording,
         changed: Callable[[], None],
+        parts: list[Part] | None = None,
     ) -> None:
         self.trouble = self.waiting = self.where = ""
+        self.parts: list[Part] = [] if parts is None else parts
         self.reasons: list[tuple[str, str]] = []
         self.cost: Mapping[str, Any] = {}
         self._open, self._log, self._changed = open_, log, changed
@@ -193,8 +207,24 @@ def asking(open_: Open) -> Callable[..., Asker]:
     """A `resilience.probes.prober.launch.Launch` that asks from here."""
 
     def launch(
-        configuration: Mapping[str, Any], log: SampleLog, changed: Callable[[], None]
+        configuration: Mapping[str, Any], log: Recording, changed: Callable[[], None]
     ) -> Asker:
         return Asker(open_, configuration, log, changed)
+
+    return launch
+
+
+def asking_as_told(opened: Opened) -> Callable[..., Asker]:
+    """The same from the configuration alone, as in a Pod."""
+
+    def launch(
+        configuration: Mapping[str, Any], log: Recording, changed: Callable[[], None]
+    ) -> Asker:
+        parts: list[Part] = []
+
+        def open_() -> Ask:
+            return opened(configuration, parts.append)
+
+        return Asker(open_, configuration, log, changed, parts)
 
     return launch

@@ -1,7 +1,7 @@
-"""A prober inside the cluster: the same agent file, in a Pod of its own, read through its log.
+"""A prober inside the cluster: agent or asker, in a Pod of its own, read through its log.
 
 From outside a Service's address leads nowhere, and the API server's own proxy goes past the Service
-to its endpoints. So the agent runs as a helper Pod, with its file and its configuration in one
+to its endpoints. So the prober runs as a helper Pod, with its files and its configuration in one
 Secret (headers may hold credentials). Deleting the Pod stops it; both objects are in the journal
 before they are made.
 """
@@ -22,11 +22,10 @@ from resilience.cluster.helper_pods import HelperPod, Mount
 from resilience.cluster.interface import PODS, SECRETS, Cluster, Object
 from resilience.cluster.stand_in import NOBODY, StandIn
 from resilience.model.values import RunId
-from resilience.probes.prober.news import News
+from resilience.probes.prober.news import News, Part
+from resilience.probes.prober.program import AGENT, CONFIGURATION, MOUNTED, Program
 from resilience.probes.prober.samples import SampleLog
 
-FILES = [Path(__file__).with_name(name) for name in ("agent.py", "dns_lookup.py")]
-MOUNTED = "/probe"
 RUN = "resilience/run"
 
 AGAIN = 0.2
@@ -51,13 +50,15 @@ class Placing(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """Where a prober's objects are. `name` is unique in the namespace; `stands_in` is for a Pod of
-    the service, beside which the prober is scheduled."""
+    """Where a prober's objects are, and what its Pod runs. `name` is unique in the namespace;
+    `stands_in` is for a Pod of the service, beside which the prober is scheduled."""
 
     namespace: str
     name: str
     run: RunId
     stands_in: StandIn = NOBODY
+    program: Program = AGENT
+    image: str = helper_pods.IMAGE
 
     def meta(self) -> dict[str, Any]:
         """Metadata of the Secret; as with the Pod, its labels exclude it from every action."""
@@ -65,23 +66,25 @@ class Site:
         return {"name": self.name, "namespace": self.namespace, "labels": labels}
 
     def secret(self, configuration: Mapping[str, Any]) -> Object:
-        """The agent's files and what it receives."""
-        told = dict(configuration)
-        texts = {path.name: path.read_text("utf-8") for path in FILES}
+        """The program's files and what it receives."""
+        told = self.program.told(configuration, self.image)
+        texts = self.program.texts()
         if told.get("ca"):
             texts["ca.crt"] = Path(told["ca"]).read_text("utf-8")
             told["ca"] = f"{MOUNTED}/ca.crt"
-        texts["probe.json"] = json.dumps(told)
+        texts[CONFIGURATION] = json.dumps(told)
         return {"apiVersion": "v1", "kind": "Secret", "metadata": self.meta(), "stringData": texts}
 
-    def pod(self, image: str, grace: int) -> Object:
+    def pod(self, grace: int) -> Object:
         """The prober's Pod."""
         helper = HelperPod(
             name=self.name,
             namespace=self.namespace,
             purpose="prober",
-            command=["python", "-I", "-S", f"{MOUNTED}/agent.py", f"{MOUNTED}/probe.json"],
-            image=image,
+            command=self.program.command,
+            image=self.image,
+            cpu=self.program.cpu,
+            memory=self.program.memory,
             labels={RUN: self.run},
             grace=grace,
             lifetime=LIFETIME,
@@ -113,7 +116,6 @@ class PodProber:
         configuration: Mapping[str, Any],
         log: SampleLog,
         changed: Callable[[], None],
-        image: str = helper_pods.IMAGE,
     ) -> None:
         self.trouble = ""
         self.waiting = ""
@@ -121,14 +123,15 @@ class PodProber:
         self._site, self._cluster, self._changed = site, context.cluster, changed
         self._news = News(log)
         self._grace = int(configuration.get("timeout", 1.0) + STOP_GRACE)
-        self._stopping = bool(configuration.get("limit"))
+        self._limited = bool(configuration.get("limit"))
+        self._stopping = False
         self._over = Event()
         self._located = False
         self._said = b""
         where = {"name": site.name, "namespace": site.namespace}
         context.will_undo(where, f"remove the prober {site.namespace}/{site.name}")
         self._cluster.create(SECRETS, site.secret(configuration), site.namespace)
-        self._cluster.create(PODS, site.pod(image, self._grace), site.namespace)
+        self._cluster.create(PODS, site.pod(self._grace), site.namespace)
         self._reader = Thread(target=self._read, daemon=True, name="resilience-probe")
         self._reader.start()
 
@@ -136,6 +139,11 @@ class PodProber:
     def reasons(self) -> Sequence[tuple[str, str]]:
         """Why requests failed: (answer, text), each once."""
         return self._news.reasons
+
+    @property
+    def parts(self) -> Sequence[Part]:
+        """Steps of questions that have several."""
+        return self._news.parts
 
     @property
     def cost(self) -> Mapping[str, Any]:
@@ -178,7 +186,7 @@ class PodProber:
             if self.trouble or (self._stopping and self._gone()):
                 break
             self._over.wait(AGAIN)
-        if self._news.ended and not self._stopping:
+        if self._news.ended and not (self._stopping or self._limited):
             self.trouble = "someone else stopped the prober"
         self._changed()
 

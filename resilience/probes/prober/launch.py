@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from secrets import token_hex
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from resilience.cluster.reach import is_inside
 from resilience.model.step_reach import Reach
@@ -13,6 +13,11 @@ from resilience.model.values import RunId
 from resilience.model.verb import Right
 from resilience.probes.prober.samples import SampleLog
 from resilience.verbs.context import ActionFailed
+
+if TYPE_CHECKING:
+    from resilience.probes.prober.asker import Opened
+    from resilience.probes.prober.news import Part
+    from resilience.probes.prober.program import Program
 
 PREFIX = "resilience-probe-"
 _NAME = re.compile(re.escape(PREFIX) + "[0-9a-f]{8}")
@@ -24,6 +29,9 @@ VIA_DOC = (
     "Where the prober runs: `direct` beside the test, `pod` in the cluster; `auto` uses a Pod only"
     " if the Service cannot be reached from here."
 )
+
+
+UNDO_TEXT = "The prober's Pod and its Secret are deleted."
 
 
 class Prober(Protocol):
@@ -41,6 +49,8 @@ class Prober(Protocol):
     @property
     def reasons(self) -> Sequence[tuple[str, str]]: ...
     @property
+    def parts(self) -> Sequence[Part]: ...
+    @property
     def cost(self) -> Mapping[str, Any]: ...
     def wait(self, seconds: float) -> bool: ...
     def stop(self) -> None: ...
@@ -57,17 +67,22 @@ def incluster_rights(namespace: str) -> Sequence[Right]:
     return [Right(verb=v, group="", resource=r, namespace=namespace) for v, r in wanted]
 
 
-def incluster_helpers(via: Via, namespace: str, cluster: Any, *, service: bool) -> Sequence[Any]:
-    """Such a prober's Pod, if there will be one; `service` as for `launcher`."""
+def incluster_helpers(
+    via: Via, namespace: str, cluster: Any, *, service: bool, asks: bool = False
+) -> Sequence[Any]:
+    """Such a prober's Pod, if there will be one; `service` as for `launcher`. `asks`: it needs
+    this package."""
     from resilience.cluster import helper_pods
     from resilience.cluster.reach import route
     from resilience.probes.prober.incluster import Site
+    from resilience.probes.prober.program import AGENT, ASKER
 
     chosen = route(cluster, via) if service or via != "auto" else "direct"
     if chosen == "direct":
         return ()
-    site = Site(namespace=namespace, name=f"{PREFIX}00000000", run=RunId(""))
-    return [site.pod(helper_pods.image(cluster), 0)]
+    site = Site(namespace=namespace, name=f"{PREFIX}00000000", run=RunId(""),
+                program=ASKER if asks else AGENT, image=helper_pods.image(cluster))  # fmt: skip
+    return [site.pod(0)]
 
 
 def incluster_reach(via: Via, namespace: str) -> Reach:
@@ -90,13 +105,31 @@ def launcher(context: Any, via: Via, namespace: str, *, service: bool) -> Launch
 
     `context` is a `resilience.verbs.context.Context` that can record an undo.
     """
+    from resilience.probes.prober.process import AgentProcess
+    from resilience.probes.prober.program import AGENT
+
+    return _beside_or_inside(context, via, namespace, AgentProcess, AGENT, service=service)
+
+
+def asker_launcher(
+    context: Any, via: Via, namespace: str, opened: Opened, *, service: bool
+) -> Launch:
+    """The same for a kind whose questions need a library: an image with this package asks them."""
+    from resilience.probes.prober.asker import asking_as_told
+    from resilience.probes.prober.program import ASKER
+
+    beside = asking_as_told(opened)
+    return _beside_or_inside(context, via, namespace, beside, ASKER, service=service)
+
+
+def _beside_or_inside(
+    context: Any, via: Via, namespace: str, beside: Launch, program: Program, *, service: bool
+) -> Launch:
     from resilience.cluster.reach import route
 
     chosen = route(context.cluster, via) if service or via != "auto" else "direct"
     if chosen == "direct":
-        from resilience.probes.prober.process import AgentProcess
-
-        return AgentProcess
+        return beside
 
     def in_cluster(
         configuration: Mapping[str, Any], log: SampleLog, changed: Callable[[], None]
@@ -106,10 +139,11 @@ def launcher(context: Any, via: Via, namespace: str, *, service: bool) -> Launch
         from resilience.cluster.stand_in import StandIn
         from resilience.probes.prober.incluster import PodProber, Site
 
-        name = f"{PREFIX}{token_hex(4)}"
-        beside = StandIn.of_any(context.view(PODS, namespace).objects())
-        site = Site(namespace=namespace, name=name, run=context.run, stands_in=beside)
-        image = helper_pods.image(context.cluster)
-        return PodProber(site, context, configuration, log, changed, image)
+        site = Site(
+            namespace=namespace, name=f"{PREFIX}{token_hex(4)}", run=context.run, program=program,
+            stands_in=StandIn.of_any(context.view(PODS, namespace).objects()),
+            image=helper_pods.image(context.cluster),
+        )  # fmt: skip
+        return PodProber(site, context, configuration, log, changed)
 
     return in_cluster

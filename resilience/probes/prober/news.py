@@ -8,14 +8,26 @@ clocks are apart, too large by the fastest line's travel time, and times are mov
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from resilience.model.masks import excerpt
+from resilience.model.samples import Answer
 from resilience.probes.prober.samples import SampleLog
 
 TOLD = 240
 """Characters of a reason that are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One step of a question that consists of several. `at` is monotonic seconds."""
+
+    at: float
+    name: str
+    answer: Answer
+    seconds: float
 
 
 class News:
@@ -28,7 +40,14 @@ class News:
         self.ended = False
         self.apart: float | None = None
         self._answers: list[str] = []
+        self._parts: dict[int, tuple[int, str, Answer, float]] = {}
         self._start = 0.0
+
+    @property
+    def parts(self) -> Sequence[Part]:
+        """Steps of questions, by our clock."""
+        return [Part(self.log.start + at / 1e6, name, answer, seconds)
+                for at, name, answer, seconds in list(self._parts.values())]  # fmt: skip
 
     def take(self, line: bytes, received: float | None = None) -> None:
         """One line. `received` is our monotonic time where the prober's clock is not ours."""
@@ -44,6 +63,9 @@ class News:
             answer, text = news["note"][0], excerpt(news["note"][1], TOLD)
             if (self._answers[answer], text) not in self.reasons:
                 self.reasons.append((self._answers[answer], text))
+        elif "part" in news:
+            number, at, name, answer, seconds = news["part"]
+            self._parts[number] = at, str(name), Answer[self._answers[answer]], seconds
         elif "end" in news:
             self.cost, self.ended = news["end"], True
         elif "start" in news:

@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from resilience.probes.prober.news import News
+from resilience.probes.prober.news import News, Part
 from resilience.probes.prober.samples import SampleLog
 
 AGENT = Path(__file__).with_name("agent.py")
@@ -25,6 +25,8 @@ STOP_GRACE = 2.0
 
 class AgentProcess:
     """A running prober. `changed` is called, from the reading thread, after each piece of news."""
+
+    parts: Sequence[Part] = ()
 
     def __init__(
         self, configuration: Mapping[str, Any], log: SampleLog, changed: Callable[[], None]

@@ -5,14 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from resilience.ledger.drivers.session import Credential, Unusable, package
 from resilience.ledger.opening import secret
 from resilience.model.masks import MASKS
+from resilience.model.step_reach import Reach
 from resilience.model.verb import Complaint, Right
 from resilience.probes.complaints import of_source, of_timeout
-from resilience.probes.prober.asker import Never
+from resilience.probes.prober.asker import Never, Opened
+from resilience.probes.prober.launch import (
+    Launch,
+    asker_launcher,
+    incluster_helpers,
+    incluster_reach,
+    incluster_rights,
+)
 from resilience.verbs.context import NotMet
 
 
@@ -34,11 +43,13 @@ Read = Callable[[Credential, Any, str], str]
 
 
 def password(credential: Credential, context: Any, namespace: str) -> str:
-    """As it stands there."""
+    """As it stands there, masked from here on: a server may repeat it in what it answers."""
     try:
-        return secret(credential, context.cluster, namespace)
+        found = secret(credential, context.cluster, namespace)
     except Unusable as error:
         raise NotMet(str(error), final=True, unknown=True) from error
+    MASKS.take(credential.env or named(namespace, credential.secret, credential.key), found)
+    return found
 
 
 def named(namespace: str, name: str, key: str) -> str:
@@ -91,8 +102,8 @@ def complaints(parameters: Any) -> Iterator[Complaint]:
 
 
 def rights(parameters: Any, namespace: str, held: Credential | None) -> Sequence[Right]:
-    """Of a probe with `service` and `namespace`: to find the Service, and to read the Secret of
-    the password or token that it holds."""
+    """Of a probe with `service`, `namespace` and `via`: to find the Service, to read the Secret of
+    the password or token that it holds, and to run its prober in a Pod where that may be."""
     where = parameters.namespace or namespace
     found = []
     if parameters.service:
@@ -100,4 +111,38 @@ def rights(parameters: Any, namespace: str, held: Credential | None) -> Sequence
     if held and held.secret:
         found.append(Right(verb="get", group="", resource="secrets", namespace=where,
                            name=held.secret))  # fmt: skip
-    return found
+    return [*found, *(incluster_rights(where) if _may_be_inside(parameters) else ())]
+
+
+def helpers(parameters: Any, namespace: str, cluster: Any) -> Sequence[Any]:
+    """The Pod of its prober, if there will be one."""
+    where = parameters.namespace or namespace
+    return incluster_helpers(parameters.via, where, cluster, service=bool(parameters.service),
+                             asks=True)  # fmt: skip
+
+
+def reach(parameters: Any, namespace: str) -> Reach:
+    """Where the Pod and the Secret of its prober go."""
+    where = parameters.namespace or namespace
+    return incluster_reach(parameters.via, where) if _may_be_inside(parameters) else Reach()
+
+
+def launch(parameters: Any, context: Any, opened: Opened) -> Launch:
+    """How its prober is started, beside the test or in a Pod."""
+    where = parameters.namespace or context.namespace
+    return asker_launcher(context, parameters.via, where, opened,
+                          service=bool(parameters.service))  # fmt: skip
+
+
+def _may_be_inside(parameters: Any) -> bool:
+    return parameters.via == "pod" or bool(parameters.service and parameters.via == "auto")
+
+
+def readable(path: Path | None, directory: Path, field: str) -> bytes:
+    """A file that the scenario names, so that its content can travel; b"" where it names none."""
+    if path is None:
+        return b""
+    try:
+        return (directory / path).read_bytes()
+    except OSError as error:
+        raise NotMet(f"`{field}` cannot be read: {error}", final=True) from error

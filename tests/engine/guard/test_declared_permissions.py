@@ -153,6 +153,8 @@ WHILE = {
     "kubernetes": "kubernetes: {count: {pods: app=web, at_least: 1}, longest: 60s}",
     "kubernetes-endpoints": "kubernetes: {endpoints: {service: web}, longest: 60s}",
     "http-via-pod": "http: {service: web, port: http, path: /hostname, via: pod}" + PROMISED,
+    "journey-via-pod": "journey: {service: web, port: http, via: pod,\n"
+    "              steps: [{name: look, path: /}]}" + PROMISED,
     "log": "log: {pods: app=web, absent: 'panic:'}",
     "tcp": "tcp: {service: web, port: http}" + PROMISED,
 }

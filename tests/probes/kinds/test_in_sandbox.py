@@ -211,3 +211,42 @@ def test_users_get_through_while_one_pod_is_lost_and_not_while_the_only_one_is(
     assert outcomes(told) == {"right": "passed", "wrong": "service failed"}
     assert found(told["right"])["probe.pay"]["measured"].startswith("0 of ")
     assert found(told["wrong"])["probe.log_in"]["result"] == "failed"
+
+
+CACHE = """
+import socketserver
+class Handler(socketserver.StreamRequestHandler):
+    def handle(self):
+        while line := self.rfile.readline():
+            words = [self.rfile.readline() for _ in range(2 * int(line[1:]))][1::2]
+            said = {b"PING": b"+PONG", b"HELLO": b"%1\\r\\n+proto\\r\\n:3"}
+            self.wfile.write(said.get(words[0].strip().upper(), b"+OK") + b"\\r\\n")
+class Server(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+Server(("", 8080), Handler).serve_forever()
+"""
+
+INSIDE = {
+    "grpc": (HEALTH, "grpc: {service: web, port: http, via: pod}"),
+    "journey": (SHOP, "journey: {service: web, port: http, via: pod, steps: [{name: log in,"
+                      " method: POST, path: /login}]}"),
+    "redis": (CACHE, "redis: {service: web, port: http, via: pod, expect: PONG}"),
+}  # fmt: skip
+"""A server and a question for each kind whose prober needs this package in its image."""
+
+
+def test_probers_that_need_a_library_ask_from_a_pod_and_leave_nothing(
+    pytester: pytest.Pytester,
+    run: Run,  # noqa: F811
+) -> None:
+    kill = "kill: {pods: app=web, count: 1, grace: 0s}"
+    for kind, (server, probe) in INSIDE.items():
+        manifest = web(replicas=3, image="python:3.12-slim", args=[],
+                       command=["python", "-c", server])  # fmt: skip
+        step = f"{{{probe}, rate: 20/s, objective: {{longest_outage: 4s}}}}"
+        scenario(pytester.path, kind, manifest, step, when=kill)
+    run("--resilience-report=report").assert_outcomes(passed=len(INSIDE))
+    told = runs(pytester.path)
+    assert outcomes(told) == dict.fromkeys(INSIDE, "passed")
+    assert all(each["leftovers"] == [] for each in told.values())
+    assert found(told["journey"])["probe.log_in"]["measured"].startswith("0 of ")

@@ -193,7 +193,7 @@ def test_the_undo_is_content_with_what_is_gone_already() -> None:
 
 
 def test_the_pod_meets_pod_security_restricted() -> None:
-    pod = Site(namespace="shop", name="p1", run=RunId("r1")).pod("python:3", 3)
+    pod = Site(namespace="shop", name="p1", run=RunId("r1")).pod(3)
     spec = pod["spec"]
     [container] = spec["containers"]
     assert spec["securityContext"]["runAsNonRoot"] is True

@@ -7,22 +7,23 @@ described by the server itself (reflection) or by a file. Each question is a new
 
 from __future__ import annotations
 
+import base64
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from resilience.kube.service_names import namespace_in
 from resilience.ledger.drivers.session import Credential
 from resilience.model.scenario import Step
 from resilience.model.step_reach import Reach, within
 from resilience.model.values import Duration
-from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
+from resilience.model.verb import Complaint, Family, Phase, Verb, parameter
 from resilience.probes.kinds.web import json_place
-from resilience.probes.prober.asker import asking
-from resilience.probes.prober.server import complaints, rights, server, token
+from resilience.probes.prober import server
+from resilience.probes.prober.launch import UNDO_TEXT, VIA_DOC, Via, remove
 
 if TYPE_CHECKING:
     from resilience.probes.prober.once import Asking
@@ -71,10 +72,11 @@ class Grpc:
         "A question without an answer after this time has failed.",
         default=Duration.of(1), example="1s",
     )  # fmt: skip
+    via: Via = parameter(VIA_DOC, default="auto")
 
 
 def _check(grpc: Grpc) -> Iterator[Complaint]:
-    yield from complaints(grpc)
+    yield from server.complaints(grpc)
     if grpc.call and not METHOD.fullmatch(grpc.call):
         yield Complaint(field="call", message=f"`call` is {grpc.call!r}",
                         expected="a service and a method, such as shop.Checkout/Quote")  # fmt: skip
@@ -111,32 +113,43 @@ def _describe(grpc: Grpc) -> str:
 def _touches(grpc: Grpc, namespace: str) -> Reach:
     """A method of the service's own may change something; health does not."""
     asked = (grpc.namespace or namespace) if grpc.service else namespace_in(grpc.host)
-    return within(asked) if grpc.call else Reach()
+    return (within(asked) if grpc.call else Reach()) | server.reach(grpc, namespace)
 
 
-def _rights(grpc: Grpc, namespace: str) -> Sequence[Right]:
-    return rights(grpc, namespace, grpc.password)
+def configuration(grpc: Grpc, context: Any) -> dict[str, Any]:
+    """What the prober receives; NotMet where a file, the Service or the token cannot be had."""
+    where = server.server(grpc, context, server.token)
+    descriptor = server.readable(grpc.descriptor, context.directory, "descriptor")
+    known = f"{grpc.service}.{grpc.namespace}" if grpc.service and grpc.namespace else ""
+    return {
+        "kind": "grpc", "extra": "grpc", "host": where.host, "port": where.port,
+        "password": where.password, "health": grpc.health, "call": grpc.call,
+        "request": grpc.request, "json": dict(grpc.json), "tls": grpc.tls,
+        "descriptor": base64.b64encode(descriptor).decode(),
+        "trusted": server.readable(grpc.ca, context.directory, "ca").decode("ascii", "replace"),
+        "name": grpc.server_name or known, "keepalive": grpc.keepalive,
+        "timeout": grpc.timeout.seconds,
+    }  # fmt: skip
 
 
 def run(step: Step, context: ProbeContext) -> RunningProbe:
     """Start asking."""
-    from resilience.probes.kinds.web.grpc_calls import Calls
+    from resilience.probes.kinds.web.grpc_calls import opened
     from resilience.probes.prober.running import AgentProbe
 
     grpc: Grpc = step.parameters
-    calls = Calls(grpc, server(grpc, context, token), context.directory)
-    facts = {"kind": "grpc", "keepalive": grpc.keepalive}
-    given = {"timeout": grpc.timeout.seconds}
-    return AgentProbe(step, context, given, _describe(grpc), facts, asking(calls.opened))
+    facts = {"kind": "grpc", "keepalive": grpc.keepalive, "via": grpc.via}
+    return AgentProbe(step, context, configuration(grpc, context), _describe(grpc), facts,
+                      server.launch(grpc, context, opened))  # fmt: skip
 
 
 def ask(grpc: Grpc, context: Asking) -> str:
     """One question, good or NotMet."""
-    from resilience.probes.kinds.web.grpc_calls import Calls
+    from resilience.probes.kinds.web.grpc_calls import opened
     from resilience.probes.prober.once import ask_once
 
-    calls = Calls(grpc, server(grpc, context, token), context.directory)
-    return ask_once({"timeout": grpc.timeout.seconds}, _describe(grpc), asking(calls.opened))
+    given = configuration(grpc, context)
+    return ask_once(given, _describe(grpc), server.launch(grpc, context, opened))
 
 
 VERB = Verb(
@@ -149,8 +162,11 @@ VERB = Verb(
     ask=ask,
     describe=_describe,
     check=lambda grpc: list(_check(grpc)),
-    rights=_rights,
+    rights=lambda grpc, namespace: server.rights(grpc, namespace, grpc.password),
     touches=_touches,
+    helpers=server.helpers,
+    undo=remove,
+    undo_text=UNDO_TEXT,
     example=(
         "- grpc: {service: checkout, port: 9090}\n"
         "  rate: 20/s\n"

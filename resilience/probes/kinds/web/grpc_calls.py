@@ -7,19 +7,16 @@ grpc.io/docs/guides/status-codes.
 
 from __future__ import annotations
 
+import base64
 import os
-from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from resilience.model.masks import excerpt
 from resilience.model.samples import Answer
 from resilience.probes.kinds.web import json_place
-from resilience.probes.prober.asker import Ask, Never, Reply
-from resilience.probes.prober.server import Server, library
-
-if TYPE_CHECKING:
-    from resilience.probes.kinds.web.grpc import Grpc
+from resilience.probes.prober.asker import Ask, Never, Reply, Tell
+from resilience.probes.prober.server import library
 
 CHECK = "/grpc.health.v1.Health/Check"
 SERVING = 1
@@ -38,78 +35,70 @@ SHOWN = 120
 Judge = Callable[[Any], Reply]
 
 
-class Calls:
-    """What to send, prepared once; each thread opens its own connections."""
+def opened(given: Mapping[str, Any], _tell: Tell) -> Ask:
+    """A thread's questions; Never where grpcio is not installed."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its log would go to the terminal
+    grpc = library("grpc", "grpc")
+    calls, kept = Calls(given), list[Any]()
 
-    def __init__(self, what: Grpc, where: Server, directory: Path) -> None:
-        self._what, self._where, self._directory = what, where, directory
+    def ask() -> Reply:
+        channel = kept.pop() if kept else calls.channel(grpc)
+        try:
+            reply = calls.ask(channel)
+        except grpc.RpcError as error:
+            reply = failed(error.code().name, str(error.details() or ""))
+        if given["keepalive"] and reply.answer is Answer.GOOD:
+            kept.append(channel)
+        else:
+            channel.close()
+        return reply
+
+    return ask
+
+
+class Calls:
+    """What one thread sends, on connections of its own."""
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        self._given = given
         self._messages: tuple[Any, Any] | None = None
 
-    def opened(self) -> Ask:
-        """A thread's questions; Never where grpcio is not installed."""
-        os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its log would go to the terminal
-        grpc = library("grpc", "grpc")
-        kept: list[Any] = []
-
-        def ask() -> Reply:
-            channel = kept.pop() if kept else self._channel(grpc)
-            try:
-                reply = self._ask(channel)
-            except grpc.RpcError as error:
-                reply = failed(error.code().name, str(error.details() or ""))
-            if self._what.keepalive and reply.answer is Answer.GOOD:
-                kept.append(channel)
-            else:
-                channel.close()
-            return reply
-
-        return ask
-
-    def _channel(self, grpc: Any) -> Any:
-        host, port = self._where.address()
+    def channel(self, grpc: Any) -> Any:
+        """A new connection."""
+        host, port, name = (self._given[key] for key in ("host", "port", "name"))
         target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         options: list[tuple[str, int | str]] = [*OPTIONS]
-        name = self._what.server_name or self._name
-        if not self._what.tls:
+        if not self._given["tls"]:
             options.append(("grpc.default_authority", name or target))
             return grpc.insecure_channel(target, options)
-        trusted = (self._directory / self._what.ca).read_bytes() if self._what.ca else None
+        trusted = self._given["trusted"].encode() or None
         if name:
             options.append(("grpc.ssl_target_name_override", name))
         return grpc.secure_channel(target, grpc.ssl_channel_credentials(trusted), options)
 
-    @property
-    def _name(self) -> str:
-        """What clients call it, where only its address is dialled."""
-        what = self._what
-        return f"{what.service}.{what.namespace}" if what.service and what.namespace else ""
-
-    def _ask(self, channel: Any) -> Reply:
-        what = self._what
-        token = self._where.password
-        more = {"timeout": what.timeout.seconds, "wait_for_ready": False,
+    def ask(self, channel: Any) -> Reply:
+        """Call once; grpcio's RpcError for a status other than OK."""
+        given = self._given
+        token = given["password"]
+        more = {"timeout": given["timeout"], "wait_for_ready": False,
                 "metadata": [("authorization", f"Bearer {token}")] if token else None}  # fmt: skip
-        if not what.call:
-            return health(channel.unary_unary(CHECK)(check_request(what.health), **more))
-        sent, received = self._described(channel)
+        if not given["call"]:
+            return health(channel.unary_unary(CHECK)(check_request(given["health"]), **more))
+        if self._messages is None:
+            self._messages = _described(given, channel)
+        sent, received = self._messages
         method = channel.unary_unary(
-            f"/{what.call}", request_serializer=lambda each: each.SerializeToString(),
+            f"/{given['call']}", request_serializer=lambda each: each.SerializeToString(),
             response_deserializer=received.FromString,
         )  # fmt: skip
         return self._judged(method(sent, **more))
-
-    def _described(self, channel: Any) -> tuple[Any, Any]:
-        """The request as a message, and the answer's class; looked up once."""
-        if self._messages is None:
-            self._messages = _described(self._what, channel, self._directory)
-        return self._messages
 
     def _judged(self, answer: Any) -> Reply:
         json_format = library("google.protobuf.json_format", "grpc")
         document = json_format.MessageToDict(
             answer, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
         )
-        for place, text in self._what.json.items():
+        for place, text in self._given["json"].items():
             value = json_place.found(document, place)
             if value != text:
                 told = (
@@ -119,14 +108,15 @@ class Calls:
         return Reply(Answer.GOOD)
 
 
-def _described(what: Grpc, channel: Any, directory: Path) -> tuple[Any, Any]:
+def _described(given: Mapping[str, Any], channel: Any) -> tuple[Any, Any]:
+    """The request as a message, and the answer's class."""
     pools = library("google.protobuf.descriptor_pool", "grpc")
     factory = library("google.protobuf.message_factory", "grpc")
     json_format = library("google.protobuf.json_format", "grpc")
     messages = library("google.protobuf.message", "grpc")
-    service, _, name = what.call.partition("/")
+    service, _, name = given["call"].partition("/")
     try:
-        pool = _pool(what, channel, directory, pools)
+        pool = _pool(given, channel, pools)
         method = pool.FindServiceByName(service).FindMethodByName(name)
     except KeyError:
         raise Never(f"gRPC service {service} is described nowhere; expected it in `descriptor` or "
@@ -136,23 +126,23 @@ def _described(what: Grpc, channel: Any, directory: Path) -> tuple[Any, Any]:
             raise  # it does not answer now: that is a failure like any other
         raise Never("the server does not describe itself (reflection); expected `descriptor:` with "
                     f"{service}") from None  # fmt: skip
-    except (OSError, ValueError, TypeError, messages.DecodeError) as error:
+    except (ValueError, TypeError, messages.DecodeError) as error:
         raise Never(f"the descriptor of {service} cannot be read: {error}") from error
     if method is None or method.client_streaming or method.server_streaming:
-        raise Never(f"{what.call} is no method without streams of that service")
+        raise Never(f"{given['call']} is no method without streams of that service")
     try:
-        sent = json_format.Parse(what.request, factory.GetMessageClass(method.input_type)())
+        sent = json_format.Parse(given["request"], factory.GetMessageClass(method.input_type)())
     except json_format.ParseError as error:
         raise Never(f"`request` is no {method.input_type.full_name}: {error}") from error
     return sent, factory.GetMessageClass(method.output_type)
 
 
-def _pool(what: Grpc, channel: Any, directory: Path, pools: Any) -> Any:
-    if what.descriptor is None:
+def _pool(given: Mapping[str, Any], channel: Any, pools: Any) -> Any:
+    if not given["descriptor"]:
         reflection = library("grpc_reflection.v1alpha.proto_reflection_descriptor_database", "grpc")
         return pools.DescriptorPool(reflection.ProtoReflectionDescriptorDatabase(channel))
     sets = library("google.protobuf.descriptor_pb2", "grpc")
-    files = sets.FileDescriptorSet.FromString((directory / what.descriptor).read_bytes())
+    files = sets.FileDescriptorSet.FromString(base64.b64decode(given["descriptor"]))
     pool = pools.DescriptorPool()
     for each in files.file:
         pool.Add(each)

@@ -8,7 +8,7 @@ a step says so. Each journey is a new user: a new connection, no cookies.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -19,13 +19,13 @@ from resilience.ledger.drivers.session import Credential
 from resilience.model.scenario import Step
 from resilience.model.step_reach import Reach, within
 from resilience.model.values import Duration
-from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
+from resilience.model.verb import Complaint, Family, Phase, Verb, parameter
 from resilience.probes.complaints import of_source, of_timeout
 from resilience.probes.kinds.web import json_place
 from resilience.probes.kinds.web.json_place import USE
 from resilience.probes.kinds.web.redirects import READS
-from resilience.probes.prober.asker import asking
-from resilience.probes.prober.server import rights
+from resilience.probes.prober import server
+from resilience.probes.prober.launch import UNDO_TEXT, VIA_DOC, Via, remove
 
 if TYPE_CHECKING:
     from resilience.probes.prober.once import Asking
@@ -80,6 +80,7 @@ class Journey:
         "A journey that has not ended after this time has failed.",
         default=Duration.of(5), example="5s",
     )  # fmt: skip
+    via: Via = parameter(VIA_DOC, default="auto")
 
 
 def _check(journey: Journey) -> Iterator[Complaint]:
@@ -127,34 +128,28 @@ def _describe(journey: Journey) -> str:
     return f"{', '.join(stop.name for stop in journey.steps)} at {journey.service or journey.url}"
 
 
-def _rights(journey: Journey, namespace: str) -> Sequence[Right]:
-    return rights(journey, namespace, journey.token)
-
-
 def _touches(journey: Journey, namespace: str) -> Reach:
     """What a user sends may change something, unless all of it only reads."""
     asked = (journey.namespace or namespace) if journey.service else ""
     asked = asked or namespace_in(urlsplit(journey.url).hostname or "")
     reads = all(stop.method in READS for stop in journey.steps)
-    return Reach() if reads else within(asked)
+    return (Reach() if reads else within(asked)) | server.reach(journey, namespace)
 
 
 def run(step: Step, context: ProbeContext) -> RunningProbe:
     """Set out."""
-    from resilience.probes.kinds.web.journey_probe import JourneyProbe, travelled
+    from resilience.probes.kinds.web.journey_probe import JourneyProbe
 
-    journey: Journey = step.parameters
-    return JourneyProbe(step, context, travelled(journey, context), _describe(journey))
+    return JourneyProbe(step, context, _describe(step.parameters))
 
 
 def ask(journey: Journey, context: Asking) -> str:
     """One journey, good or NotMet."""
-    from resilience.probes.kinds.web.journey_probe import travelled
+    from resilience.probes.kinds.web.journey_probe import configuration, launch
     from resilience.probes.prober.once import ask_once
 
-    traveller = travelled(journey, context)
-    given = {"timeout": journey.timeout.seconds}
-    return ask_once(given, _describe(journey), asking(traveller.opened))
+    given = configuration(journey, context)
+    return ask_once(given, _describe(journey), launch(journey, context))
 
 
 VERB = Verb(
@@ -167,8 +162,11 @@ VERB = Verb(
     ask=ask,
     describe=_describe,
     check=lambda journey: list(_check(journey)),
-    rights=_rights,
+    rights=lambda journey, namespace: server.rights(journey, namespace, journey.token),
     touches=_touches,
+    helpers=server.helpers,
+    undo=remove,
+    undo_text=UNDO_TEXT,
     example=(
         "- journey:\n"
         "    service: shop\n"

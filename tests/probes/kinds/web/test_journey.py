@@ -284,7 +284,8 @@ def test_http2_is_spoken_and_the_certificate_verified(tmp_path: Path) -> None:
     [
         ({"service": "shop"}, {"here"}),
         ({"service": "shop", "namespace": "there"}, {"there"}),
-        ({"service": "shop", "steps": (Stop(name="a", path="/"),)}, set()),
+        ({"service": "shop", "steps": (Stop(name="a", path="/"),)}, {"here"}),
+        ({"service": "shop", "steps": (Stop(name="a", path="/"),), "via": "direct"}, set()),
         ({"url": "http://shop.there.svc.cluster.local"}, {"there"}),
         ({"url": "https://shop.example.com"}, set()),
     ],

@@ -11,7 +11,8 @@ from resilience.model.scenario import Objective
 from resilience.model.values import Availability, Duration
 from resilience.model.verdict import Finding, Reason, Result, Window
 from resilience.probes.kinds.web.journey import VERB, Journey, Stop
-from resilience.probes.kinds.web.journey_probe import JourneyProbe, Taken
+from resilience.probes.kinds.web.journey_probe import JourneyProbe
+from resilience.probes.prober.news import Part
 from resilience.probes.prober.running import AgentProbe
 from tests.probes.probing import step
 
@@ -25,7 +26,7 @@ class Travelled:
 
     def __init__(self, users: int, lost: int) -> None:
         answers = [Answer.STATUS] * lost + [Answer.GOOD] * (users - lost)
-        self.taken = [Taken(float(at), "look", answer, 0.1) for at, answer in enumerate(answers)]
+        self.parts = [Part(float(at), "look", answer, 0.1) for at, answer in enumerate(answers)]
 
 
 def row(
@@ -36,7 +37,7 @@ def row(
     parameters = Journey(url="http://x", steps=(Stop(name="look", path="/"),))
     made: Any = probe
     made._step = step(parameters, verb=VERB, objective=promised)
-    made._traveller, made._stops = Travelled(users, lost), ["look"]
+    made._agent, made._stops = Travelled(users, lost), ["look"]
     findings = [Finding(name="own", subject="own", result=each) for each in own]
     monkeypatch.setattr(AgentProbe, "judge", lambda *_: findings)
     return probe.judge(Window(since=0.0, until=1e6))[-1]

@@ -1,0 +1,121 @@
+"""An asker in a Pod: the same questions and the same schedule as beside the test, told as lines.
+
+It reads what the kind asks from the Pod's configuration and writes what `News` reads: samples,
+reasons, parts, and a last line with its cost. Texts are masked before they are written, because
+others may read the Pod's log. It stops on SIGTERM.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from threading import Event, Lock
+from typing import Any
+
+from resilience.ledger.drivers.session import Unusable, package
+from resilience.model.masks import MASKS
+from resilience.probes.kinds import redis, sql
+from resilience.probes.kinds.web import grpc_calls, travel
+from resilience.probes.prober.asker import ANSWERS, Asker, Opened, asking_as_told
+
+VERSION = 1
+FLUSH = 0.1
+"""Seconds between two lines of samples."""
+
+
+class Lacking(Exception):
+    """The image has no library for this kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """The library that a kind needs, and how it begins to ask."""
+
+    library: str
+    opened: Opened
+
+
+KINDS: Mapping[str, Kind] = {
+    "grpc": Kind("grpc", grpc_calls.opened),
+    "journey": Kind("httpx", travel.opened),
+    "redis": Kind("redis", redis.opened),
+    "sql": Kind("psycopg", sql.opened),
+}
+
+
+class Lines:
+    """A log that is written line by line; rows come from several threads."""
+
+    def __init__(self, write: Callable[[str], object]) -> None:
+        self._write, self._lock = write, Lock()
+        self._rows: list[Sequence[Any]] = []
+        self._start = 0.0
+        self._reasons = self._parts = 0
+
+    def begin(self, start: float, interval: float, answers: Sequence[str]) -> None:
+        """The first line."""
+        self._start = start
+        self.line({"version": VERSION, "start": start, "interval": interval,
+                   "answers": list(answers)})  # fmt: skip
+
+    def add(self, row: Sequence[Any]) -> None:
+        """One sample, for the next line."""
+        with self._lock:
+            self._rows.append(row)
+
+    def line(self, value: Mapping[str, Any]) -> None:
+        """Write one line."""
+        self._write(json.dumps(value, separators=(",", ":")) + "\n")
+
+    def flush(self, asker: Asker) -> None:
+        """Write what is new since the last time."""
+        with self._lock:
+            rows, self._rows = self._rows, []
+        if rows:
+            at = time.monotonic() - self._start
+            self.line({"samples": rows, "at": round(at * 1e6)})
+        for answer, text in asker.reasons[self._reasons :]:
+            self._reasons += 1
+            self.line({"note": [ANSWERS.index(answer), text]})
+        while asker.parts:
+            part = asker.parts.pop(0)
+            self._parts += 1
+            self.line({"part": [self._parts, round((part.at - self._start) * 1e6), part.name,
+                                ANSWERS.index(part.answer.name), part.seconds]})  # fmt: skip
+
+
+def main(given: Mapping[str, Any]) -> None:
+    """Ask until stopped, or until `limit` questions have ended. SystemExit with what makes it
+    impossible to ask."""
+    kind = KINDS[given["kind"]]
+    try:
+        package(kind.library, given["extra"])
+    except Unusable:
+        raise Lacking(f"there is no package {kind.library}") from None
+    MASKS.take("password", given.get("password") or "")
+    over = Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda *_: over.set())
+    ask(kind.opened, given, over, sys.stdout)
+
+
+def ask(opened: Opened, given: Mapping[str, Any], over: Event, out: Any) -> None:
+    """The same, with what is to be opened, what ends it, and where it writes."""
+
+    def write(text: str) -> None:
+        out.write(text)
+        out.flush()
+
+    lines = Lines(write)
+    asker = asking_as_told(opened)(given, lines, lambda: None)
+    while not over.wait(FLUSH) and not asker.wait(0):
+        lines.flush(asker)
+    asker.stop()
+    lines.flush(asker)
+    if asker.trouble:
+        raise SystemExit(" ".join(asker.trouble.split()))
+    lines.line({"end": asker.cost})

@@ -1,0 +1,41 @@
+"""Starts an asker in a Pod: the one file of it that travels; the rest has to be in the image.
+
+Standard library only, and Python 3.9: it says what the image lacks, which the missing package
+cannot say. See `resilience.probes.kinds.inside` for what it starts.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+
+def lacks(what: str, given: dict[str, Any]) -> str:
+    """What the image has to hold, and where it is named."""
+    name = f"pytest-resilience[{given['extra']}]"
+    return (
+        f"{what} in the image {given['image']}; expected one with {name} {given['version']}: "
+        "build it from deploy/Dockerfile and name it in `helper_image`"
+    )
+
+
+def main() -> None:
+    """Ask until stopped."""
+    with open(sys.argv[1], encoding="utf-8") as file:
+        given = json.load(file)
+    try:
+        from resilience import __version__
+        from resilience.probes.kinds import inside
+    except ImportError as error:
+        raise SystemExit(lacks(f"there is no package {error.name}", given)) from None
+    if __version__ != given["version"]:
+        raise SystemExit(lacks(f"pytest-resilience has version {__version__}", given))
+    try:
+        inside.main(given)
+    except inside.Lacking as error:
+        raise SystemExit(lacks(str(error), given)) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""What a prober's Pod runs: the agent, which any Python image can run, or an asker, which needs an
+image with this package and the library of its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from resilience import __version__
+
+MOUNTED = "/probe"
+"""Where the Pod finds its files."""
+
+CONFIGURATION = "probe.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """`files` lie beside this module and travel as text; `flags` are the interpreter's. `packaged`:
+    the image has to hold this package."""
+
+    files: tuple[str, ...]
+    flags: tuple[str, ...]
+    cpu: str
+    memory: str
+    packaged: bool = False
+
+    @property
+    def command(self) -> list[str]:
+        """The container's command."""
+        return ["python", *self.flags, f"{MOUNTED}/{self.files[0]}", f"{MOUNTED}/{CONFIGURATION}"]
+
+    def texts(self) -> dict[str, str]:
+        """File name to content."""
+        return {name: Path(__file__).with_name(name).read_text("utf-8") for name in self.files}
+
+    def told(self, configuration: Mapping[str, Any], image: str) -> dict[str, Any]:
+        """The configuration as this program reads it."""
+        more = {"image": image, "version": __version__} if self.packaged else {}
+        return {**configuration, **more}
+
+
+AGENT = Program(
+    files=("agent.py", "dns_lookup.py"), flags=("-I", "-S"), cpu="50m", memory="64Mi"
+)  # fmt: skip
+ASKER = Program(
+    files=("asking_pod.py",), flags=("-I",), cpu="250m", memory="256Mi", packaged=True
+)  # fmt: skip
+"""More of both: it imports a client library, and asks from several threads."""

@@ -1,0 +1,154 @@
+"""An asker in a Pod: it writes what it would say beside the test, and says what its image lacks."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+
+from resilience import __version__
+from resilience.model.samples import Answer
+from resilience.model.verb import Verb
+from resilience.probes.kinds import inside
+from resilience.probes.kinds.inside import KINDS
+from resilience.probes.prober import asking_pod, server
+from resilience.probes.prober.asker import Ask, Never, Reply, Tell
+from resilience.probes.prober.news import News, Part
+from resilience.probes.prober.program import AGENT, ASKER
+from resilience.probes.prober.samples import SampleLog
+from resilience.verbs.catalogue import catalogue
+
+GIVEN = {"kind": "redis", "extra": "redis", "rate": 200, "timeout": 0.5, "limit": 20}
+
+
+def said(
+    replies: Sequence[Reply], parts: Sequence[Part] = (), **given: Any
+) -> tuple[News, SampleLog, list[bytes]]:
+    """What an asker's lines say, read as the lines of a Pod's log."""
+
+    def opened(_: Mapping[str, Any], tell: Tell) -> Ask:
+        left = iter([*replies, *[replies[-1]] * 1000])
+
+        def ask() -> Reply:
+            for part in parts:
+                tell(part)
+            return next(left)
+
+        return ask
+
+    out = io.StringIO()
+    inside.ask(opened, {**GIVEN, **given}, Event(), out)
+    lines = out.getvalue().encode().splitlines()
+    log = SampleLog()
+    news = News(log)
+    for line in lines:
+        news.take(line)
+    return news, log, lines
+
+
+def test_its_lines_are_read_as_an_agents_are() -> None:
+    news, log, _ = said([Reply(Answer.GOOD, by="db-0"), Reply(Answer.WRONG, "answered '2'")])
+    assert (len(log), log.good, news.ended) == (20, 1, True)
+    assert news.reasons == [("WRONG", "answered '2'")]
+    assert log[0].by == "db-0"
+    assert news.cost["planned"] == 20
+
+
+def test_parts_arrive_once_however_often_the_log_is_read() -> None:
+    at = time.monotonic()
+    part = Part(at, "pay", Answer.STATUS, 0.25)
+    news, log, lines = said([Reply(Answer.GOOD)], [part], limit=2)
+    for line in lines:
+        news.take(line)
+    assert len(log) == 2
+    assert len(news.parts) == 2
+    assert (news.parts[0].name, news.parts[0].answer, news.parts[0].seconds) == (
+        "pay", Answer.STATUS, 0.25)  # fmt: skip
+    assert news.parts[0].at == pytest.approx(at, abs=1e-5)
+
+
+def test_what_cannot_be_asked_is_its_last_word_in_one_line() -> None:
+    def opened(_: Mapping[str, Any], _tell: Tell) -> Ask:
+        raise Never("the descriptor cannot be read:\nit is empty")
+
+    with pytest.raises(SystemExit) as told:
+        inside.ask(opened, GIVEN, Event(), io.StringIO())
+    assert str(told.value) == "the descriptor cannot be read: it is empty"
+
+
+def test_every_kind_that_asks_in_a_pod_is_known_inside() -> None:
+    """A kind whose helper needs this package names it, and is opened by the same name."""
+    for name, kind in KINDS.items():
+        verb = catalogue().find(name)
+        assert isinstance(verb, Verb)
+        assert verb.helpers is server.helpers
+        assert verb.undo is not None
+        assert callable(kind.opened)
+
+
+def script(tmp_path: Path, **given: Any) -> list[str]:
+    """The command of such a Pod, with its files beside each other."""
+    told = ASKER.told({**GIVEN, **given}, "python:3.13-slim")
+    (tmp_path / "probe.json").write_text(json.dumps({**told, **given}))
+    for name, text in ASKER.texts().items():
+        (tmp_path / name).write_text(text)
+    return [sys.executable, *ASKER.flags, str(tmp_path / ASKER.files[0]),
+            str(tmp_path / "probe.json")]  # fmt: skip
+
+
+def last_word(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    return done.stderr.strip()
+
+
+EXPECTED = (
+    f"expected one with pytest-resilience[redis] {__version__}: build it from deploy/Dockerfile "
+    "and name it in `helper_image`"
+)
+
+
+def test_an_image_without_the_package_is_named_with_what_to_do(tmp_path: Path) -> None:
+    command = script(tmp_path)
+    command[1:2] = ["-I", "-S"]  # as if nothing was installed
+    told = last_word(command)
+    assert told == (
+        f"there is no package resilience in the image python:3.13-slim; {EXPECTED}"
+    )  # fmt: skip
+
+
+def test_an_image_with_another_version_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "probe.json").write_text(json.dumps(ASKER.told(GIVEN, "own:1")))
+    monkeypatch.setattr("resilience.__version__", "0.0.9")
+    monkeypatch.setattr(sys, "argv", ["asking_pod.py", str(tmp_path / "probe.json")])
+    with pytest.raises(SystemExit) as told:
+        asking_pod.main()
+    assert str(told.value).startswith("pytest-resilience has version 0.0.9 in the image own:1; ")
+
+
+def test_an_image_without_the_library_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "probe.json").write_text(json.dumps(ASKER.told(GIVEN, "own:1")))
+    monkeypatch.setitem(sys.modules, "redis", None)
+    monkeypatch.setattr(sys, "argv", ["asking_pod.py", str(tmp_path / "probe.json")])
+    with pytest.raises(SystemExit) as told:
+        asking_pod.main()
+    assert str(told.value) == f"there is no package redis in the image own:1; {EXPECTED}"
+
+
+def test_only_an_asker_is_given_the_image_and_more_memory() -> None:
+    assert AGENT.told({"kind": "http"}, "python:3") == {"kind": "http"}
+    assert ASKER.told(GIVEN, "own:1")["image"] == "own:1"
+    assert (ASKER.packaged, AGENT.packaged) == (True, False)
