@@ -26,6 +26,8 @@ from resilience.probes.kinds.web import http_trust, json_place
 from resilience.probes.kinds.web.http_trust import Authorities, Certificate, ClientCertificate
 from resilience.probes.prober.backing import doubt
 from resilience.probes.prober.launch import (
+    AGENTS_DOC,
+    MOST_AGENTS,
     UNDO_TEXT,
     VIA_DOC,
     Launch,
@@ -34,6 +36,8 @@ from resilience.probes.prober.launch import (
     incluster_reach,
     incluster_rights,
     launcher,
+    of_agents,
+    placed,
     remove,
 )
 
@@ -119,6 +123,7 @@ class Http:
         "Where a bearer token is.", default=None, example="{secret: checkout-api, key: token}"
     )
     via: Via = parameter(VIA_DOC, default="auto")
+    agents: int = parameter(AGENTS_DOC, default=1, at_least=1, at_most=MOST_AGENTS)
     answered_by: str = parameter(
         "Response header with the Pod's name; `body` if the body is the name, as under /hostname.",
         default="",
@@ -186,6 +191,7 @@ def _text_complaints(http: Http) -> Iterator[Complaint]:
             yield Complaint(field="headers", message=f"{name!r} cannot be sent as a header")
     yield from of_expression("matches", http.matches)
     yield from of_timeout(http.timeout)
+    yield from of_agents(http.via, http.agents)
 
 
 def _statuses(http: Http) -> tuple[int, ...]:
@@ -219,23 +225,26 @@ def _describe(http: Http) -> str:
 def _rights(http: Http, namespace: str) -> Sequence[Right]:
     where = http.namespace or namespace
     own = http_trust.rights(http, where)
+    via, inside = placed(http.via, http.agents), incluster_rights(where, http.agents)
     if http.url:
-        return (*own, *(incluster_rights(where) if http.via == "pod" else ()))
+        return (*own, *(inside if via == "pod" else ()))
     service = Right(verb="get", group="", resource="services", namespace=where)
-    return (service, *own, *(() if http.via == "direct" else incluster_rights(where)))
+    return (service, *own, *(() if via == "direct" else inside))
 
 
 def _helpers(http: Http, namespace: str, cluster: Any) -> Sequence[Any]:
     where = http.namespace or namespace
-    return incluster_helpers(http.via, where, cluster, service=bool(http.service))
+    via = placed(http.via, http.agents)
+    return incluster_helpers(via, where, cluster, service=bool(http.service))
 
 
 def _touches(http: Http, namespace: str) -> Reach:
     where = http.namespace or namespace
     asked = where if http.service else namespace_in(_url(http).hostname or "")
     written = within(asked) if http.method not in READS else Reach()
-    beside = http.url and http.via != "pod"
-    return written if beside else written | incluster_reach(http.via, where)
+    via = placed(http.via, http.agents)
+    beside = http.url and via != "pod"
+    return written if beside else written | incluster_reach(via, where)
 
 
 def configuration(http: Http, host: str, port: int, name: str, directory: Path) -> dict[str, Any]:
@@ -292,12 +301,15 @@ def _launch(http: Http, context: Asking) -> Launch:
 
 def run(step: Step, context: ProbeContext) -> RunningProbe:
     """Start asking."""
+    from resilience.probes.fleet.fleet_probe import FleetProbe
     from resilience.probes.prober.running import AgentProbe
 
     http: Http = step.parameters
     given, address = _asked(http, context)
     facts = {"kind": "http", "address": address, "keepalive": http.keepalive, "via": http.via}
     behind = doubt(context, http.service, http.namespace)
+    if http.agents > 1:
+        return FleetProbe(step, context, given, _describe(http), facts, behind)
     return AgentProbe(step, context, given, _describe(http), facts, _launch(http, context), behind)
 
 

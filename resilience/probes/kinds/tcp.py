@@ -19,6 +19,8 @@ from resilience.model.verb import Complaint, Family, Phase, Right, Verb, paramet
 from resilience.probes.complaints import of_timeout
 from resilience.probes.prober.backing import doubt
 from resilience.probes.prober.launch import (
+    AGENTS_DOC,
+    MOST_AGENTS,
     UNDO_TEXT,
     VIA_DOC,
     Launch,
@@ -27,6 +29,8 @@ from resilience.probes.prober.launch import (
     incluster_reach,
     incluster_rights,
     launcher,
+    of_agents,
+    placed,
     remove,
 )
 
@@ -61,6 +65,7 @@ class Tcp:
         example="1s",
     )
     via: Via = parameter(VIA_DOC, default="auto")
+    agents: int = parameter(AGENTS_DOC, default=1, at_least=1, at_most=MOST_AGENTS)
 
 
 def _check(tcp: Tcp) -> Iterator[Complaint]:
@@ -71,6 +76,7 @@ def _check(tcp: Tcp) -> Iterator[Complaint]:
             field="port", message="a `host` needs the number of a port", expected="1 to 65535"
         )
     yield from of_timeout(tcp.timeout)
+    yield from of_agents(tcp.via, tcp.agents)
 
 
 def _describe(tcp: Tcp) -> str:
@@ -79,23 +85,26 @@ def _describe(tcp: Tcp) -> str:
 
 def _rights(tcp: Tcp, namespace: str) -> Sequence[Right]:
     where = tcp.namespace or namespace
+    via, inside = placed(tcp.via, tcp.agents), incluster_rights(where, tcp.agents)
     if tcp.host:
-        return incluster_rights(where) if tcp.via == "pod" else ()
+        return inside if via == "pod" else ()
     service = Right(verb="get", group="", resource="services", namespace=where)
-    return (service, *(() if tcp.via == "direct" else incluster_rights(where)))
+    return (service, *(() if via == "direct" else inside))
 
 
 def _helpers(tcp: Tcp, namespace: str, cluster: Any) -> Sequence[Any]:
     where = tcp.namespace or namespace
-    return incluster_helpers(tcp.via, where, cluster, service=bool(tcp.service))
+    via = placed(tcp.via, tcp.agents)
+    return incluster_helpers(via, where, cluster, service=bool(tcp.service))
 
 
 def _touches(tcp: Tcp, namespace: str) -> Reach:
     """What it sends may be any command."""
     where = tcp.namespace or namespace
     written = within(where if tcp.service else namespace_in(tcp.host)) if tcp.send else Reach()
-    beside = tcp.host and tcp.via != "pod"
-    return written if beside else written | incluster_reach(tcp.via, where)
+    via = placed(tcp.via, tcp.agents)
+    beside = tcp.host and via != "pod"
+    return written if beside else written | incluster_reach(via, where)
 
 
 def _asked(tcp: Tcp, context: Asking) -> tuple[dict[str, Any], str]:
@@ -123,12 +132,15 @@ def _launch(tcp: Tcp, context: Asking) -> Launch:
 
 def run(step: Step, context: ProbeContext) -> RunningProbe:
     """Start connecting."""
+    from resilience.probes.fleet.fleet_probe import FleetProbe
     from resilience.probes.prober.running import AgentProbe
 
     given, address = _asked(step.parameters, context)
     facts = {"kind": "tcp", "address": address, "via": step.parameters.via}
     launch = _launch(step.parameters, context)
     behind = doubt(context, step.parameters.service, step.parameters.namespace)
+    if step.parameters.agents > 1:
+        return FleetProbe(step, context, given, _describe(step.parameters), facts, behind)
     return AgentProbe(step, context, given, _describe(step.parameters), facts, launch, behind)
 
 

@@ -15,7 +15,7 @@ Configuration, one line of JSON (defaults in `Plan`): kind ("http" | "tcp" | "dn
 rate, timeout, keepalive, method, path, headers, body, status ([[low, high], ...]), contains,
 matches, tls, ca (a file), authorities (their PEM), server_name, by_header, by_body,
 json ([[steps, text], ...]), valid_for (seconds of the certificate), client (PEM of both), inflight,
-send, expect, limit (stop after so many).
+send, expect, limit (stop after so many), turns (how many agents there are, which take turns).
 
 It writes lines of JSON: first `{"version", "start", "wall", "interval", "answers"}`; then
 `{"samples": [[seq, lag, took, answer, status, by], ...], "at"}` at least every 0.1 s, where times
@@ -127,6 +127,7 @@ class Plan:
         room = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 32
         wanted = math.ceil(2 * self.timeout / self.interval) + 16
         self.limit: int = given.get("limit", 0)
+        self.turns: int = given.get("turns", 0)
         self.inflight: int = min(given.get("inflight") or wanted, room)
 
 
@@ -454,12 +455,13 @@ class Prober:
 
     def run(self) -> None:
         """Until told to stop, and then until what is under way has ended."""
-        self.start = self.writer.start = time.monotonic() + 0.005
+        wait = 0.005 + self._turn(time.time() + 0.005)
+        self.start = self.writer.start = time.monotonic() + wait
         self.writer.line(
             {
                 "version": VERSION,
                 "start": self.start,
-                "wall": time.time() + 0.005,
+                "wall": time.time() + wait,
                 "interval": self.plan.interval,
                 "answers": ANSWERS,
             }
@@ -485,6 +487,13 @@ class Prober:
                 }
             }
         )
+
+    def _turn(self, wall: float) -> float:
+        """Seconds until the turn of this one among several agents (a Pod of an Indexed Job)."""
+        if not self.plan.turns:
+            return 0.0
+        number = int(os.environ.get("JOB_COMPLETION_INDEX", "0"))
+        return (self.plan.interval * number / self.plan.turns - wall) % self.plan.interval
 
     def stop(self, *_: object) -> None:
         """Plan nothing that is due later than now (also a signal handler)."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from resilience.cluster.reach import is_inside
 from resilience.model.step_reach import Reach
 from resilience.model.values import RunId
-from resilience.model.verb import Right
+from resilience.model.verb import Complaint, Right
 from resilience.probes.prober.samples import SampleLog
 from resilience.verbs.context import ActionFailed
 
@@ -34,14 +34,35 @@ VIA_DOC = (
 UNDO_TEXT = "The prober's Pod and its Secret are deleted."
 
 
+AGENTS_DOC = (
+    "How many Pods share the rate, spread over nodes and zones. What one of them alone cannot see"
+    " is reported about its node, and does not fail the service."
+)
+MOST_AGENTS = 100
+
+
+def placed(via: Via, agents: int) -> Via:
+    """Where the prober runs: several agents are always Pods."""
+    return "pod" if agents > 1 else via
+
+
+def of_agents(via: Via, agents: int) -> Iterator[Complaint]:
+    """Several agents beside the test would be one machine's view."""
+    if agents > 1 and via == "direct":
+        yield Complaint(field="agents", message="several agents with `via: direct`",
+                        expected="`via: pod`, or one agent")  # fmt: skip
+
+
 class Prober(Protocol):
     """What a probe needs of its prober, wherever it runs."""
 
-    trouble: str
-    """Why it cannot be believed any more."""
+    @property
+    def trouble(self) -> str:
+        """Why it cannot be believed any more."""
 
-    waiting: str
-    """What keeps it from saying anything, for now."""
+    @property
+    def waiting(self) -> str:
+        """What keeps it from saying anything, for now."""
 
     where: str
     """The node that it runs on, "" for this host."""
@@ -60,11 +81,17 @@ Launch = Callable[[Mapping[str, Any], SampleLog, Callable[[], None]], Prober]
 """(configuration, log, called after each piece of news) -> a prober at work."""
 
 
-def incluster_rights(namespace: str) -> Sequence[Right]:
-    """What a prober in a Pod needs, and so what `auto` may need."""
-    wanted = (("create", "pods"), ("get", "pods"), ("delete", "pods"), ("get", "pods/log"),
-              ("create", "secrets"), ("delete", "secrets"))  # fmt: skip
-    return [Right(verb=v, group="", resource=r, namespace=namespace) for v, r in wanted]
+def incluster_rights(namespace: str, agents: int = 1) -> Sequence[Right]:
+    """What a prober in a Pod needs, and so what `auto` may need; `agents` are Pods of a Job."""
+    wanted = (("create", "pods"), ("get", "pods"), ("get", "pods/log"), ("create", "secrets"),
+              ("delete", "secrets"))  # fmt: skip
+    found = [Right(verb=v, group="", resource=r, namespace=namespace) for v, r in wanted]
+    last = Right(verb="delete", group="", resource="pods", namespace=namespace)
+    if agents == 1:
+        return [*found, last]
+    more = (("", "pods", "list"), ("", "pods", "watch"), ("batch", "jobs", "create"),
+            ("batch", "jobs", "delete"))  # fmt: skip
+    return [*found, *(Right(verb=v, group=g, resource=r, namespace=namespace) for g, r, v in more)]
 
 
 def incluster_helpers(

@@ -49,6 +49,11 @@ class News:
         return [Part(self.log.start + at / 1e6, name, answer, seconds)
                 for at, name, answer, seconds in list(self._parts.values())]  # fmt: skip
 
+    def all_costs(self) -> Mapping[str, Any]:
+        """The cost, and how far its clock is from ours where it has another one."""
+        apart = {} if self.apart is None else {"clock_apart": round(self.apart, 6)}
+        return {**self.cost, **apart}
+
     def take(self, line: bytes, received: float | None = None) -> None:
         """One line. `received` is our monotonic time where the prober's clock is not ours."""
         try:

@@ -18,9 +18,10 @@ CONFIGURATION = "probe.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """`files` lie beside this module and travel as text; `flags` are the interpreter's. `packaged`:
-    the image has to hold this package."""
+    """`files` lie in `folder` of this room and travel as text; `flags` are the interpreter's.
+    `packaged`: the image has to hold this package."""
 
+    folder: str
     files: tuple[str, ...]
     flags: tuple[str, ...]
     cpu: str
@@ -34,7 +35,8 @@ class Program:
 
     def texts(self) -> dict[str, str]:
         """File name to content."""
-        return {name: Path(__file__).with_name(name).read_text("utf-8") for name in self.files}
+        folder = Path(__file__).parents[1] / self.folder
+        return {name: (folder / name).read_text("utf-8") for name in self.files}
 
     def told(self, configuration: Mapping[str, Any], image: str) -> dict[str, Any]:
         """The configuration as this program reads it."""
@@ -43,9 +45,11 @@ class Program:
 
 
 AGENT = Program(
-    files=("agent.py", "dns_lookup.py"), flags=("-I", "-S"), cpu="50m", memory="64Mi"
+    folder="prober", files=("agent.py", "dns_lookup.py"), flags=("-I", "-S"), cpu="50m",
+    memory="64Mi",
 )  # fmt: skip
 ASKER = Program(
-    files=("asking_pod.py",), flags=("-I",), cpu="250m", memory="256Mi", packaged=True
+    folder="inside", files=("asking_pod.py",), flags=("-I",), cpu="250m", memory="256Mi",
+    packaged=True,
 )  # fmt: skip
 """More of both: it imports a client library, and asks from several threads."""

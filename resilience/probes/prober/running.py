@@ -48,12 +48,13 @@ class AgentProbe:
         facts: Mapping[str, Any],
         launch: Launch,
         doubt: Callable[[], str] = lambda: "",
+        log: SampleLog | None = None,
     ) -> None:
         self._doubt = doubt
         self._step, self._clock, self._target, self._facts = step, context.clock, target, facts
         self._rate: Rate = step.rate or DEFAULT_RATE
         self._timeout: float = configuration["timeout"]
-        self._log = SampleLog()
+        self._log = SampleLog() if log is None else log
         given = {**configuration, "rate": float(self._rate.per_second)}
         self._agent = launch(given, self._log, _poke(context.clock))
 
@@ -101,7 +102,7 @@ class AgentProbe:
             samples=self._log,
             trouble=self._agent.trouble,
             where=self._agent.where,
-            reasons=[f"{Answer[answer].value}: {text}" for answer, text in self._agent.reasons],
+            reasons=self._reasons(),
         )
         return judge.judge(observed, self._step.objective or Objective(), window)
 
@@ -122,6 +123,9 @@ class AgentProbe:
             samples=self._log,
             facts={**self._facts, "target": self._target, "timeout": self._timeout, "prober": own},
         )
+
+    def _reasons(self) -> Sequence[str]:
+        return [f"{Answer[answer].value}: {text}" for answer, text in self._agent.reasons]
 
     def _is_steady(self) -> bool:
         return self._log.streak >= measures.STEADY_RUN

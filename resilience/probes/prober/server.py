@@ -102,8 +102,8 @@ def complaints(parameters: Any) -> Iterator[Complaint]:
 
 
 def rights(parameters: Any, namespace: str, held: Credential | None) -> Sequence[Right]:
-    """Of a probe with `service`, `namespace` and `via`: to find the Service, to read the Secret of
-    the password or token that it holds, and to run its prober in a Pod where that may be."""
+    """Of a probe with `service` and `namespace`: to find the Service, and to read the Secret of
+    the password or token that it holds."""
     where = parameters.namespace or namespace
     found = []
     if parameters.service:
@@ -111,7 +111,14 @@ def rights(parameters: Any, namespace: str, held: Credential | None) -> Sequence
     if held and held.secret:
         found.append(Right(verb="get", group="", resource="secrets", namespace=where,
                            name=held.secret))  # fmt: skip
-    return [*found, *(incluster_rights(where) if _may_be_inside(parameters) else ())]
+    return found
+
+
+def asker_rights(parameters: Any, namespace: str, held: Credential | None) -> Sequence[Right]:
+    """The same of a probe with `via`, and to run its prober in a Pod where that may be."""
+    where = parameters.namespace or namespace
+    inside = incluster_rights(where) if _may_be_inside(parameters) else ()
+    return [*rights(parameters, namespace, held), *inside]
 
 
 def helpers(parameters: Any, namespace: str, cluster: Any) -> Sequence[Any]:

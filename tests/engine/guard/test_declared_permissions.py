@@ -152,6 +152,7 @@ WHILE = {
     "http": "http: {service: web, port: http, path: /hostname}" + PROMISED,
     "kubernetes": "kubernetes: {count: {pods: app=web, at_least: 1}, longest: 60s}",
     "kubernetes-endpoints": "kubernetes: {endpoints: {service: web}, longest: 60s}",
+    "http-by-agents": "http: {service: web, port: http, path: /hostname, agents: 2}" + PROMISED,
     "http-via-pod": "http: {service: web, port: http, path: /hostname, via: pod}" + PROMISED,
     "journey-via-pod": "journey: {service: web, port: http, via: pod,\n"
     "              steps: [{name: look, path: /}]}" + PROMISED,
@@ -194,6 +195,7 @@ UNASKED: dict[str, Unasked] = {
         ("create", "pods/exec"),
         *(("get", each) for _, each in REFERRED),
     },  # no claims, and nothing refers to any
+    "http-by-agents": {("create", "pods"), ("get", "pods")},  # tried before; asked if one ends
     "http": OUTSIDE,  # on the sandbox, and inside of a cluster, a Service is reached directly
     "tcp": OUTSIDE,
     "partition": {("get", "pods"), ("get", "networkpolicies")},  # an undo asks, after an abort

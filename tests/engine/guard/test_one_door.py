@@ -193,6 +193,8 @@ STEPS: Mapping[str, Mapping[str, str]] = {
                                    " objective: {availability: 1%}"},
     "tcp into the system": {"while": "tcp: {service: kube-dns, namespace: kube-system, via: pod},"
                                      " rate: 500/s, objective: {availability: 1%}"},
+    "http by agents": {"while": "http: {service: web, namespace: bank, agents: 3}, rate: 500/s,"
+                                " objective: {availability: 1%}"},
     "asked once": {"given": "http: {service: web, namespace: bank, via: pod}"},
     "a write over HTTP": {"while": "http: {service: web, namespace: bank, via: direct,"
                                    " method: POST}, rate: 500/s, objective: {availability: 1%}"},

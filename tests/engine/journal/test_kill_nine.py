@@ -107,6 +107,10 @@ while:
   - tcp: {service: web, port: 80, via: pod}
     rate: 5/s
     objective: {availability: 0%}
+  - http: {service: web, port: 80, agents: 2}
+    name: fleet
+    rate: 5/s
+    objective: {availability: 0%}
 when:
   - cordon: {node: node-3}
   - zone: {value: there, label: test/zone, act: cordon}
@@ -124,7 +128,7 @@ then:
   - ready: deployment/web
     within: 30s
 """
-"""The verbs of nodes, those that leave a residue, and a prober in a Pod."""
+"""The verbs of nodes, those that leave a residue, and probers in Pods: one, and several agents."""
 
 BACKUPS = """
 scenario: a copy is restored beside the original

@@ -64,8 +64,18 @@ def credential(random: Random, where: str) -> tuple[dict[str, Any], set[str]]:
     return random.choice(found)
 
 
+def prober(random: Random, where: str, *, service: bool) -> tuple[dict[str, Any], set[str]]:
+    """`via`, and where a Pod of the prober goes: beside the Service, or here."""
+    via = random.choice(("auto", "pod", "direct"))
+    pods = {where} if via != "direct" else set()
+    return {"via": via}, pods if service else {"HERE"} if via == "pod" else set()
+
+
 def http(random: Random) -> Made:
     where, via = space(random), random.choice(("auto", "pod", "direct"))
+    if random.random() < 0.3:
+        given = {"service": "web", "namespace": where, "agents": random.randint(2, 9)}
+        return {"http": given}, {where}
     method = random.choice(("GET", "HEAD", "POST", "PUT", "DELETE"))
     writes = {where} if method in ("POST", "PUT", "DELETE") else set()
     if random.random() < 0.5:
@@ -84,8 +94,9 @@ def journey(random: Random) -> Made:
     asked = {"token": token["password"]} if token else {}
     stops = [{"name": "look", "path": "/"}, {"name": "act", "path": "/x", "method": method}]
     writes = set() if method in ("GET", "HEAD") else {where}
-    given = {"service": "web", "namespace": where, "steps": stops}
-    return {"journey": {**given, **asked}}, writes | read
+    via, pods = prober(random, where, service=True)
+    given = {"service": "web", "namespace": where, "steps": stops, **via}
+    return {"journey": {**given, **asked}}, writes | read | pods
 
 
 def tcp(random: Random) -> Made:
@@ -103,7 +114,10 @@ def redis(random: Random) -> Made:
     where = space(random)
     password, read = credential(random, where)
     place = random.choice(({"service": "cache"}, {"host": "cache.example.com"}))
-    return {"redis": {**place, "namespace": where, **password}}, read
+    via, pods = prober(random, where, service=True)
+    if "host" in place and via["via"] == "auto":
+        pods = set()
+    return {"redis": {**place, "namespace": where, **password, **via}}, read | pods
 
 
 def sql(random: Random) -> Made:
@@ -115,7 +129,8 @@ def sql(random: Random) -> Made:
         given = {"service": "db", "namespace": where}
     else:
         given, read = {"host": inside("db", where, random)}, {"HERE"} if read else set()
-    return {"sql": {**given, "query": query, **password}}, acts | read
+    via, pods = prober(random, where, service="service" in given)
+    return {"sql": {**given, "query": query, **password, **via}}, acts | read | pods
 
 
 def grpc(random: Random) -> Made:
@@ -130,7 +145,8 @@ def grpc(random: Random) -> Made:
             {"host": inside("web", where, random), "port": 80},
             {"HERE"} if read else set(),
         )
-    return {"grpc": {**given, **call, **token}}, acts | read
+    via, pods = prober(random, where, service="service" in given)
+    return {"grpc": {**given, **call, **token, **via}}, acts | read | pods
 
 
 def prometheus(random: Random) -> Made:

@@ -1,7 +1,7 @@
 """One journey after another on threads of this process, by httpx.
 
-A step that fails ends its journey. Each step is told as it ends, so that steps can be counted apart
-(`journey_probe`).
+A step that fails ends its journey. Each step is passed on as it ends, so that `journey_probe` can
+count steps apart.
 """
 
 from __future__ import annotations

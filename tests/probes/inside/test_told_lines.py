@@ -17,9 +17,9 @@ import pytest
 from resilience import __version__
 from resilience.model.samples import Answer
 from resilience.model.verb import Verb
-from resilience.probes.kinds import inside
-from resilience.probes.kinds.inside import KINDS
-from resilience.probes.prober import asking_pod, server
+from resilience.probes.inside import asking_pod, told_lines
+from resilience.probes.inside.told_lines import KINDS
+from resilience.probes.prober import server
 from resilience.probes.prober.asker import Ask, Never, Reply, Tell
 from resilience.probes.prober.news import News, Part
 from resilience.probes.prober.program import AGENT, ASKER
@@ -45,7 +45,7 @@ def said(
         return ask
 
     out = io.StringIO()
-    inside.ask(opened, {**GIVEN, **given}, Event(), out)
+    told_lines.ask(opened, {**GIVEN, **given}, Event(), out)
     lines = out.getvalue().encode().splitlines()
     log = SampleLog()
     news = News(log)
@@ -80,7 +80,7 @@ def test_what_cannot_be_asked_is_its_last_word_in_one_line() -> None:
         raise Never("the descriptor cannot be read:\nit is empty")
 
     with pytest.raises(SystemExit) as told:
-        inside.ask(opened, GIVEN, Event(), io.StringIO())
+        told_lines.ask(opened, GIVEN, Event(), io.StringIO())
     assert str(told.value) == "the descriptor cannot be read: it is empty"
 
 

@@ -1,7 +1,7 @@
 """Starts an asker in a Pod: the one file of it that travels; the rest has to be in the image.
 
 Standard library only, and Python 3.9: it says what the image lacks, which the missing package
-cannot say. See `resilience.probes.kinds.inside` for what it starts.
+cannot say. See `told_lines.py` beside it for what it starts.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ def main() -> None:
         given = json.load(file)
     try:
         from resilience import __version__
-        from resilience.probes.kinds import inside
+        from resilience.probes.inside import told_lines
     except ImportError as error:
         raise SystemExit(lacks(f"there is no package {error.name}", given)) from None
     if __version__ != given["version"]:
         raise SystemExit(lacks(f"pytest-resilience has version {__version__}", given))
     try:
-        inside.main(given)
-    except inside.Lacking as error:
+        told_lines.main(given)
+    except told_lines.Lacking as error:
         raise SystemExit(lacks(str(error), given)) from None
 
 

@@ -1,0 +1,90 @@
+"""Which agents saw the service throughout a window, and what those that did not have missed. Pure.
+
+An agent is blind where it measured only a part of the window, or where it was cut off: ten requests
+in a row got no answer of any kind, while more than half of the other agents had good answers only.
+A service that fails fails for most of them; what only one of them meets is about its node. Answers
+that refuse, reset or are wrong come from somewhere, and never count as cut off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from resilience.model.samples import Answer, Sample
+from resilience.model.verdict import Window
+from resilience.probes import measures, moments
+from resilience.probes.fleet.merging import Seen
+
+SILENCE = frozenset({Answer.TIMEOUT, Answer.UNREACHABLE, Answer.NAME})
+"""What a network that is cut looks like: nothing came back."""
+
+IN_A_ROW = measures.STEADY_RUN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blind:
+    """What one agent did not see. `missing` is in seconds, `cut` are the spans in which it was cut
+    off: (since, until, requests)."""
+
+    agent: Seen
+    missing: float = 0.0
+    cut: Sequence[tuple[float, float, int]] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """The agents that judge a window, and the others. `seen`: those that judge saw throughout."""
+
+    judging: Sequence[Seen]
+    blind: Sequence[Blind]
+    seen: bool
+
+
+def sight(agents: Sequence[Seen], window: Window, *, kept: bool = False) -> Sight:
+    """`kept`: connections are kept, so that one that leads to a dead Pod looks like a cut, and
+    none is found. Where every agent was blind for a time, all judge what they saw."""
+    found = [_blindness(agent, agents, window, kept=kept) for agent in agents]
+    blind = [each for each in found if each.missing or each.cut]
+    seeing = [each.agent for each in found if not (each.missing or each.cut)]
+    there = [each for each in found if measures.within(each.agent.samples, window)]
+    judging = seeing or [_without(each) for each in there]
+    return Sight(judging=judging, blind=blind, seen=bool(seeing))
+
+
+def _blindness(agent: Seen, agents: Sequence[Seen], window: Window, *, kept: bool) -> Blind:
+    others = [each for each in agents if each is not agent]
+    missing = moments.seen(agent.samples, agent.interval, window).missing * agent.interval
+    inside = measures.within(agent.samples, window)
+    cut = () if kept else tuple(_cuts(inside, agent.interval, others))
+    return Blind(agent=agent, missing=missing, cut=cut)
+
+
+def _cuts(
+    samples: Sequence[Sample], interval: float, others: Sequence[Seen]
+) -> Iterator[tuple[float, float, int]]:
+    for silent, run in groupby(samples, key=lambda sample: sample.answer in SILENCE):
+        span = list(run)
+        since, until = span[0].intended, span[-1].intended + interval
+        if silent and len(span) >= IN_A_ROW and _witnessed(since, until, others):
+            yield since, until, len(span)
+
+
+def _witnessed(since: float, until: float, others: Sequence[Seen]) -> bool:
+    """Whether more than half of the others had good answers, and no other, all the time."""
+    window = Window(since=since, until=until)
+    views = [measures.within(each.samples, window) for each in others]
+    good = sum(bool(view) and all(s.answer is Answer.GOOD for s in view) for view in views)
+    return good * 2 > len(others)
+
+
+def _without(blind: Blind) -> Seen:
+    """The agent, without an opinion on the spans in which it was cut off."""
+    samples = [
+        replace(each, sent=None, answer=Answer.UNSENT)
+        if any(since <= each.intended < until for since, until, _ in blind.cut)
+        else each
+        for each in blind.agent.samples
+    ]
+    return replace(blind.agent, samples=samples)

@@ -1,0 +1,50 @@
+"""The objects of a prober with several agents: an Indexed Job, and the Secret that its Pods share.
+
+Its Pods are spread over nodes and zones as far as there are any. A Pod that fails is replaced, so
+that a lost node costs an agent its view and not the fleet. If everybody forgets the Job, the
+cluster ends it, and then removes it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from resilience.cluster.interface import Object
+from resilience.probes.prober.incluster import LIFETIME, Site
+
+FLEET = "resilience/fleet"
+"""Label of an agent's Pod; the value is the name of its Job."""
+
+INDEX = "batch.kubernetes.io/job-completion-index"
+"""Annotation with an agent's number, by the Job controller."""
+
+REPLACEMENTS = 100
+KEPT = 60
+"""Seconds after which the cluster removes a Job that has ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetSite(Site):
+    """Where the agents are: the same for all of them."""
+
+    agents: int
+
+    def job(self, grace: int) -> Object:
+        """The Job."""
+        pod = self.pod(grace)
+        pod["metadata"]["labels"][FLEET] = self.name
+        pod["spec"]["topologySpreadConstraints"] = [
+            self._spread("kubernetes.io/hostname"), self._spread("topology.kubernetes.io/zone"),
+        ]  # fmt: skip
+        template = {"metadata": {"labels": pod["metadata"]["labels"]}, "spec": pod["spec"]}
+        spec = {
+            "completionMode": "Indexed", "completions": self.agents, "parallelism": self.agents,
+            "backoffLimit": REPLACEMENTS, "activeDeadlineSeconds": LIFETIME,
+            "ttlSecondsAfterFinished": KEPT, "template": template,
+        }  # fmt: skip
+        return {"apiVersion": "batch/v1", "kind": "Job", "metadata": self.meta(), "spec": spec}
+
+    def _spread(self, key: str) -> dict[str, Any]:
+        return {"maxSkew": 1, "topologyKey": key, "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {"matchLabels": {FLEET: self.name}}}  # fmt: skip

@@ -1,0 +1,84 @@
+"""Samples of several agents as those of one prober at the whole rate. Pure.
+
+Each agent sends at its share of the rate; together they fill a grid with a slot for each of them in
+turn. An agent's samples move to its slots, all by the same time, at most one of its own intervals:
+the clocks of nodes differ, and so do the moments at which agents began. No sample is dropped,
+counted twice or changed otherwise, so percentiles are those of all samples, without buckets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from resilience.model.samples import Sample
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What one agent measured. `interval` is its own, `index` its number in the fleet."""
+
+    index: int
+    interval: float
+    samples: Sequence[Sample]
+    node: str = ""
+    trouble: str = ""
+
+    @property
+    def start(self) -> float:
+        """When its first request was due."""
+        return self.samples[0].intended
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """In order of their slots. `moved` is the longest time by which an agent's samples moved."""
+
+    samples: Sequence[Sample]
+    interval: float
+    moved: float
+
+
+def merged(agents: Sequence[Seen], *, trimmed: bool = True) -> Merged:
+    """Of agents with one interval, each with at least one sample. `trimmed`: only the span in which
+    every slot is filled; otherwise all samples."""
+    interval = agents[0].interval / len(agents)
+    rows = [list(_placed(agents, place)) for place in _places(agents)]
+    moved = max(abs(place.moved) for place in _places(agents))
+    first = max(row[0].seq for row in rows) - len(agents) + 1
+    last = min(row[-1].seq for row in rows) + len(agents) - 1
+    kept = (each for row in rows for each in row if not trimmed or first <= each.seq <= last)
+    ordered = sorted(kept, key=lambda sample: sample.seq)
+    begin = ordered[0].seq if ordered else 0
+    return Merged([replace(each, seq=each.seq - begin) for each in ordered], interval, moved)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    agent: Seen
+    slot: int
+    moved: float
+
+
+def _places(agents: Sequence[Seen]) -> Sequence[_Place]:
+    """The first slot of each agent: in the order in which they send within their interval."""
+    whole = agents[0].interval
+    base = min(agent.start for agent in agents)
+    in_turn = sorted(agents, key=lambda agent: ((agent.start - base) % whole, agent.index))
+    return [_place(agent, turn, base, len(agents)) for turn, agent in enumerate(in_turn)]
+
+
+def _place(agent: Seen, turn: int, base: float, count: int) -> _Place:
+    within = turn * agent.interval / count
+    rounds = round((agent.start - base - within) / agent.interval)
+    moved = base + rounds * agent.interval + within - agent.start
+    return _Place(agent, rounds * count + turn, moved)
+
+
+def _placed(agents: Sequence[Seen], place: _Place) -> Iterator[Sample]:
+    for number, sample in enumerate(place.agent.samples):
+        yield replace(
+            sample, seq=place.slot + number * len(agents), intended=sample.intended + place.moved,
+            sent=None if sample.sent is None else sample.sent + place.moved,
+            ended=sample.ended + place.moved,
+        )  # fmt: skip

@@ -1,0 +1,121 @@
+"""One agent that is cut off is about its node; what most agents meet is the service's."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from resilience.model.samples import Answer
+from resilience.model.verdict import Window
+from resilience.probes.fleet.blindness import IN_A_ROW, SILENCE, sight
+from resilience.probes.fleet.merging import Seen
+from tests.probes.fleet.test_merging import INTERVAL, seen
+
+G, T, R = Answer.GOOD, Answer.TIMEOUT, Answer.REFUSED
+LENGTH = 60
+WINDOW = Window(since=1000.0, until=1000 + LENGTH * INTERVAL)
+
+
+def fleet(*answers: list[Answer]) -> list[Seen]:
+    return [seen(index, 1000.0, each) for index, each in enumerate(answers)]
+
+
+def spoilt(answer: Answer, first: int, count: int) -> list[Answer]:
+    return [G] * first + [answer] * count + [G] * (LENGTH - first - count)
+
+
+GOOD = [G] * LENGTH
+
+
+@pytest.mark.parametrize("silence", [each for each in Answer if each in SILENCE])
+def test_an_agent_that_hears_nothing_while_the_others_do_is_cut_off(silence: Answer) -> None:
+    found = sight(fleet(GOOD, spoilt(silence, 20, 15), GOOD), WINDOW)
+    assert [agent.index for agent in found.judging] == [0, 2]
+    [blind] = found.blind
+    [(since, until, count)] = blind.cut
+    assert (blind.agent.index, count, found.seen) == (1, 15, True)
+    assert (since, until) == pytest.approx((1000 + 20 * INTERVAL, 1000 + 35 * INTERVAL))
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        pytest.param(spoilt(R, 20, 15), id="refused"),
+        pytest.param(spoilt(Answer.RESET, 20, 15), id="reset"),
+        pytest.param(spoilt(Answer.STATUS, 20, 15), id="a wrong status"),
+        pytest.param(spoilt(T, 20, IN_A_ROW - 1), id="too few"),
+        pytest.param([T, G] * (LENGTH // 2), id="every other one"),
+    ],
+)
+def test_what_is_answered_or_short_counts_against_the_service(answers: list[Answer]) -> None:
+    found = sight(fleet(GOOD, answers, GOOD), WINDOW)
+    assert ([agent.index for agent in found.judging], found.blind) == ([0, 1, 2], [])
+
+
+def test_a_kept_connection_to_a_dead_pod_is_no_cut() -> None:
+    found = sight(fleet(GOOD, spoilt(T, 20, 15), GOOD), WINDOW, kept=True)
+    assert found.blind == []
+
+
+def test_what_half_of_the_agents_meet_is_the_services() -> None:
+    found = sight(fleet(GOOD, spoilt(T, 20, 15), spoilt(T, 20, 15)), WINDOW)
+    assert found.blind == []
+
+
+def test_of_a_service_that_is_down_for_all_nobody_is_cut_off() -> None:
+    found = sight(fleet(*[spoilt(T, 20, 15)] * 4), WINDOW)
+    assert (len(found.judging), found.blind) == (4, [])
+
+
+def test_a_zone_of_two_agents_among_five_can_be_cut_off() -> None:
+    cut = spoilt(T, 20, 15)
+    found = sight(fleet(GOOD, cut, GOOD, cut, GOOD), WINDOW)
+    assert [agent.index for agent in found.judging] == [0, 2, 4]
+    assert [each.agent.index for each in found.blind] == [1, 3]
+
+
+def test_an_agent_that_measured_a_part_is_blind_for_the_rest() -> None:
+    found = sight(fleet(GOOD, [G] * 20), WINDOW)
+    [blind] = found.blind
+    assert blind.missing == pytest.approx(40 * INTERVAL, abs=2 * INTERVAL)
+    assert [agent.index for agent in found.judging] == [0]
+
+
+def test_agents_that_were_all_blind_in_turn_judge_by_what_they_saw() -> None:
+    found = sight(fleet(spoilt(T, 5, 12), spoilt(T, 40, 12)), WINDOW)
+    assert found.seen is False
+    answers = [each.answer for agent in found.judging for each in agent.samples]
+    assert T not in answers
+    assert answers.count(Answer.UNSENT) == 24
+
+
+def anything(seed: int) -> list[Answer]:
+    """Runs of one answer each, as faults make them."""
+    chance = Random(seed)
+    found: list[Answer] = []
+    while len(found) < LENGTH:
+        found += [chance.choice((G, G, T, R))] * chance.randint(1, 25)
+    return found[:LENGTH]
+
+
+@given(some.lists(some.integers(0, 1 << 16), min_size=1, max_size=5))
+def test_no_answer_that_came_is_ever_hidden(seeds: list[int]) -> None:
+    """Each agent either judges with all its samples, or has a row of its own."""
+    agents = fleet(*map(anything, seeds))
+    found = sight(agents, WINDOW)
+    judging = {agent.index for agent in found.judging}
+    assert judging | {each.agent.index for each in found.blind} == set(range(len(agents)))
+    if found.seen:
+        assert judging.isdisjoint({each.agent.index for each in found.blind})
+        assert all(list(agent.samples) == list(agents[agent.index].samples)
+                   for agent in found.judging)  # fmt: skip
+
+
+@given(some.integers(0, 1 << 16))
+def test_without_a_witness_nobody_is_cut_off(seed: int) -> None:
+    answers = anything(seed)
+    assert sight(fleet(answers), WINDOW).blind == []
+    assert sight(fleet(answers, answers), WINDOW).blind == []

@@ -1,0 +1,181 @@
+"""Several agents by the API's protocol: journalled before, one Job and one Secret, undone after."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from resilience.cluster.errors import NotFound
+from resilience.cluster.interface import JOBS, SECRETS, Object, Resource
+from resilience.model.values import RunId
+from resilience.probes.fleet.fleet import Fleet, FleetLog
+from resilience.probes.fleet.fleet_job import FLEET, INDEX, FleetSite
+from resilience.probes.prober.incluster import remove
+
+INTERVAL = 0.2
+SITE = FleetSite(namespace="shop", name="p1", run=RunId("r1"), agents=2)
+
+
+def lines(start: float, count: int) -> list[Mapping[str, Any]]:
+    rows = [[seq, 0, 1000, 0] for seq in range(count)]
+    return [
+        {"version": 1, "start": start, "interval": INTERVAL, "answers": ["GOOD"]},
+        {"samples": rows, "at": round(count * INTERVAL * 1e6)},
+        {"end": {"planned": count}},
+    ]
+
+
+def pod(index: int, node: str) -> Object:
+    return {
+        "metadata": {"name": f"p1-{index}", "namespace": "shop", "uid": f"u{index}",
+                     "labels": {FLEET: "p1"}, "annotations": {INDEX: str(index)}},
+        "spec": {"nodeName": node} if node else {},
+        "status": {"phase": "Pending", "conditions": [{"message": "0/3 nodes are available"}]},
+    }  # fmt: skip
+
+
+class Cluster:
+    """Plays the API server: it makes these Pods of the Job; deleting it ends their logs."""
+
+    def __init__(self, *pods: Object, gone: Sequence[str] = ()) -> None:
+        self.pods, self.gone = list(pods), gone
+        self.requests: list[tuple[str, Resource]] = []
+        self.bodies: dict[Resource, Object] = {}
+        self.stopped = threading.Event()
+        self.run = RunId("r1")
+        self.undo: Mapping[str, Any] = {}
+
+    @property
+    def cluster(self) -> Any:
+        return self
+
+    def will_undo(self, data: Mapping[str, Any], text: str) -> str:
+        assert not self.requests, "recorded only after the change"
+        assert text == "remove 2 probers shop/p1"
+        self.undo = data
+        return "1"
+
+    def create(self, resource: Resource, body: Object, namespace: str = "") -> Object:
+        assert self.undo, "changed before it was recorded"
+        self.requests.append(("create", resource))
+        self.bodies[resource] = body
+        return body
+
+    def delete(self, resource: Resource, name: str, namespace: str = "") -> Object:
+        assert (name, namespace) == ("p1", "shop")
+        self.requests.append(("delete", resource))
+        self.stopped.set()
+        return {}
+
+    def get(self, resource: Resource, name: str, namespace: str = "") -> Object:
+        if self.stopped.is_set() or name in self.gone:
+            raise NotFound(404, "gone")
+        return {"status": {"phase": "Running"}}
+
+    def objects(self) -> Sequence[Object]:
+        return self.pods
+
+    @contextmanager
+    def logs(self, name: str, namespace: str, query: object = None) -> Iterator[Iterator[bytes]]:
+        if name in self.gone:
+            raise NotFound(404, "gone")
+        yield self._play(lines(100.0 + float(name[-1]), 20))
+
+    def _play(self, script: Sequence[Mapping[str, Any]]) -> Iterator[bytes]:
+        for piece in script:
+            if "end" in piece:
+                assert self.stopped.wait(20)
+            yield json.dumps(piece).encode()
+
+
+Start = Callable[[Cluster], tuple[Fleet, FleetLog]]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    started: list[Fleet] = []
+
+    def begin(cluster: Cluster) -> tuple[Fleet, FleetLog]:
+        log = FleetLog(SITE.agents)
+        made: Any = cluster
+        given = {"rate": 10.0, "timeout": 0.1, "kind": "http"}
+        fleet = Fleet(SITE, made, made, given, log, lambda: None)
+        started.append(fleet)
+        return fleet, log
+
+    yield begin
+    for fleet in started:
+        fleet.stop()
+
+
+def until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < end, "it never happened"
+        threading.Event().wait(0.005)
+
+
+def test_the_job_is_journalled_first_and_removed_with_its_secret(start: Start) -> None:
+    cluster = Cluster(pod(0, "node-1"), pod(1, "node-2"))
+    fleet, log = start(cluster)
+    until(lambda: len(log) == 40)
+    fleet.stop()
+    assert cluster.requests == [("create", SECRETS), ("create", JOBS), ("delete", JOBS),
+                                ("delete", SECRETS)]  # fmt: skip
+    assert fleet.trouble == ""
+    remove(cluster.undo, cluster)  # type: ignore[arg-type]  # as the journal does it
+    assert cluster.requests[-2:] == [("delete", JOBS), ("delete", SECRETS)]
+
+
+def test_each_agent_sends_its_share_and_takes_turns(start: Start) -> None:
+    cluster = Cluster()
+    start(cluster)
+    told = json.loads(cluster.bodies[SECRETS]["stringData"]["probe.json"])
+    assert (told["rate"], told["turns"]) == (5.0, 2)
+
+
+def test_the_pods_are_spread_over_nodes_and_zones_and_the_job_ends_by_itself() -> None:
+    spec = SITE.job(3)["spec"]
+    assert (spec["completionMode"], spec["completions"], spec["parallelism"]) == ("Indexed", 2, 2)
+    spreads = spec["template"]["spec"]["topologySpreadConstraints"]
+    assert [each["topologyKey"] for each in spreads] == [
+        "kubernetes.io/hostname", "topology.kubernetes.io/zone"]  # fmt: skip
+    labels = spec["template"]["metadata"]["labels"]
+    assert all(each["labelSelector"]["matchLabels"].items() <= labels.items() for each in spreads)
+    assert all(each["whenUnsatisfiable"] == "ScheduleAnyway" for each in spreads)
+    assert spec["activeDeadlineSeconds"] > 0
+    assert spec["ttlSecondsAfterFinished"] > 0
+    assert spec["template"]["spec"]["restartPolicy"] == "Never"
+
+
+def test_it_is_steady_when_every_agent_is(start: Start) -> None:
+    cluster = Cluster(pod(0, "node-1"), pod(1, ""))
+    fleet, log = start(cluster)
+    until(lambda: len(log) == 20)
+    assert log.streak == 0
+    assert fleet.waiting == ("1 of 2 agents of p1 have not begun: agent 2: 0/3 nodes are available")
+    cluster.pods[1] = pod(1, "node-2")
+    until(lambda: log.streak == 20)
+    assert (fleet.waiting, log.good) == ("", 40)
+
+
+def test_the_trouble_of_one_agent_is_not_the_fleets(start: Start) -> None:
+    cluster = Cluster(pod(0, "node-1"), pod(1, "node-2"), gone=["p1-1"])
+    fleet, log = start(cluster)
+    until(lambda: bool(len(log.agents) == 2 and log.agents[1].lines.trouble))
+    assert fleet.trouble == ""
+    told = fleet.cost["agents"]
+    assert [each["node"] for each in told] == ["node-1", "node-2"]
+    assert "was removed by someone" in told[1]["trouble"]
+
+
+def test_where_no_agent_can_be_believed_the_fleet_says_why(start: Start) -> None:
+    cluster = Cluster(pod(0, "node-1"), pod(1, "node-2"), gone=["p1-0", "p1-1"])
+    fleet, _ = start(cluster)
+    until(lambda: "was removed by someone" in fleet.trouble)
