@@ -13,7 +13,7 @@ from typing import Any
 from resilience.cluster.interface import Object
 from resilience.probes.prober.incluster import LIFETIME, Site
 
-FLEET = "resilience/fleet"
+FLEET = "resilience/prober"
 """Label of an agent's Pod; the value is the name of its Job."""
 
 INDEX = "batch.kubernetes.io/job-completion-index"

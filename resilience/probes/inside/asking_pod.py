@@ -13,10 +13,10 @@ from typing import Any
 
 def lacks(what: str, given: dict[str, Any]) -> str:
     """What the image has to hold, and where it is named."""
-    name = f"pytest-resilience[{given['extra']}]"
+    wanted = f"pytest-resilience[{given['extra']}]=={given['version']}"
     return (
-        f"{what} in the image {given['image']}; expected one with {name} {given['version']}: "
-        "build it from deploy/Dockerfile and name it in `helper_image`"
+        f"{what} in the image {given['image']}; expected {wanted}: build an image with "
+        f"`pip install '{wanted}'` and name it in `helper_image`"
     )
 
 

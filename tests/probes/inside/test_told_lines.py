@@ -111,9 +111,9 @@ def last_word(command: list[str]) -> str:
     return done.stderr.strip()
 
 
+WANTED = f"pytest-resilience[redis]=={__version__}"
 EXPECTED = (
-    f"expected one with pytest-resilience[redis] {__version__}: build it from deploy/Dockerfile "
-    "and name it in `helper_image`"
+    f"expected {WANTED}: build an image with `pip install '{WANTED}'` and name it in `helper_image`"
 )
 
 

@@ -77,7 +77,11 @@ def test_a_body_without_end_is_read_to_a_limit_and_costs_no_memory() -> None:
 
 @pytest.mark.parametrize(
     ("behave", "says"),
-    [(hang, "timed out"), (pours(b"", b"noise"), "wrong body"), (say(b""), "connection reset")],
+    [
+        (hang, "timed out"),
+        (pours(b"", b"noise" * 4096), "wrong body"),
+        (say(b""), "connection reset"),
+    ],
 )
 def test_a_tcp_answer_that_never_comes_is_named_too(behave: Behaviour, says: str) -> None:
     wanted = Tcp(service="db", send="PING\r\n", expect="PONG", timeout=Duration.of(5))
