@@ -10,8 +10,8 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,10 +32,12 @@ def write(
     records: Sequence[RunRecord], directory: Path, *, step_summary: Path | None = None
 ) -> Paths:
     """Write report.json, runs.json, report.html and summary.md; append to `step_summary` (the
-    file of GITHUB_STEP_SUMMARY) if given. OSError when the directory cannot be written."""
+    file of GITHUB_STEP_SUMMARY) if given. OSError when the directory cannot be written: then what
+    it held before is still there, whole."""
     files = rendered(records, time.time())
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    placed = {name: put(directory / name, text) for name, text in files.items()}
+    placed = {name: directory / name for name in files}
+    _all_or_none({placed[name]: text for name, text in files.items()}, 0o600)
     if step_summary is not None:
         with step_summary.open("a", encoding="utf-8") as file:
             file.write(files["summary.md"])
@@ -88,10 +90,31 @@ def _alone_in(folder: Path) -> Iterator[None]:
 
 def put(path: Path, text: str, *, mode: int = 0o600) -> Path:
     """Write a whole file, or none; `mode` before the umask."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.unlink(missing_ok=True)
-    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    beside.replace(path)
+    _all_or_none({path: text}, mode)
     return path
+
+
+def _all_or_none(files: Mapping[Path, str], mode: int) -> None:
+    """Each file is written beside its place, and only then all are renamed: a disk that fills up
+    leaves neither a mixture of two reports nor parts of files."""
+    with ExitStack() as parts:
+        for path, text in files.items():
+            part = _beside(path)
+            part.unlink(missing_ok=True)
+            parts.callback(part.unlink, missing_ok=True)
+            _fill(part, text, mode, path)
+        for path in files:
+            _beside(path).replace(path)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}")
+
+
+def _fill(part: Path, text: str, mode: int, path: Path) -> None:
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:  # of a write: it does not know the file
+        raise OSError(error.errno, error.strerror, str(path)) from error

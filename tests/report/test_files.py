@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -32,6 +35,30 @@ def test_the_summary_of_the_job_is_added_to(tmp_path: Path) -> None:
     step.write_text("before\n")
     report.write([record()], tmp_path, step_summary=step)
     assert step.read_text(encoding="utf-8").startswith("before\n# Resilience\n")
+
+
+@contextmanager
+def full_disk(size: int) -> Iterator[None]:
+    """Every file of this process ends at that size, as on a disk that fills up: EFBIG."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_a_disk_that_fills_up_leaves_the_former_report_whole_and_no_part(
+    tmp_path: Path, share: float
+) -> None:
+    former = report.write([record()], tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    size = int(former.html.stat().st_size * share)  # the page does not fit, the rest may
+    with full_disk(size), pytest.raises(OSError, match="too large") as told:
+        report.write([record(), record()], tmp_path)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert Path(str(told.value.filename)).parent == tmp_path
 
 
 def test_a_directory_that_cannot_be_made_is_an_os_error(tmp_path: Path) -> None:
