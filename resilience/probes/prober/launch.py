@@ -64,8 +64,9 @@ class Prober(Protocol):
     def waiting(self) -> str:
         """What keeps it from saying anything, for now."""
 
-    where: str
-    """The node that it runs on, "" for this host."""
+    @property
+    def where(self) -> str:
+        """The node that it runs on, "" for this host."""
 
     @property
     def reasons(self) -> Sequence[tuple[str, str]]: ...
