@@ -98,7 +98,8 @@ def opened(given: Mapping[str, Any], _tell: Tell) -> Ask:
         try:
             said = client.execute_command(*given["command"])
         except errors.AuthenticationError as error:
-            reply = Reply(Answer.WRONG, f"the login is refused: {error}")
+            hint = "" if given["password"] else f"; {server.NO_PASSWORD}"
+            reply = Reply(Answer.WRONG, f"the login is refused: {error}{hint}")
         except errors.TimeoutError as error:
             reply = Reply(Answer.TIMEOUT, str(error))
         except errors.ConnectionError as error:

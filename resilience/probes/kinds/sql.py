@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from resilience.kube.service_names import namespace_in
@@ -89,7 +89,9 @@ def opened(given: Mapping[str, Any], _tell: Tell) -> Ask:
             ) as connection:  # fmt: skip
                 row = connection.execute(given["query"]).fetchone()
         except psycopg.Error as error:
-            return _failed(error)
+            asked = "no password supplied" in str(error)
+            reply = _failed(error)
+            return replace(reply, text=f"{reply.text}; {server.NO_PASSWORD}") if asked else reply
         text = "" if row is None else _text(row[0])
         if expected and text != expected:
             return Reply(Answer.WRONG, f"answered {excerpt(text, 80)!r}")

@@ -38,6 +38,8 @@ class Server:
         return self.host, self.port
 
 
+NO_PASSWORD = "name one by `password: {env: NAME}` or `password: {secret: NAME}`"
+
 Read = Callable[[Credential, Any, str], str]
 """Credential, context and namespace -> its value; NotMet where it cannot be had."""
 
