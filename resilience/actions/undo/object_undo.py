@@ -14,6 +14,7 @@ from typing import Any
 from resilience.actions.undo import finalizers, namespace_users, reverting
 from resilience.actions.undo.changed_fields import content as content
 from resilience.actions.undo.changed_fields import differs as differs
+from resilience.actions.undo.hastening import hasten
 from resilience.actions.undo.human_fields import of as essential
 from resilience.actions.undo.reverting import RUN as RUN
 from resilience.actions.undo.reverting import described
@@ -25,6 +26,10 @@ from resilience.verbs.context import ActionFailed, ChangedSince, InUse, UndoCont
 FIRST_LOOK, LAST_LOOK = 0.03, 0.5
 """Seconds between two looks whether a deleted object is gone: a twentieth of the time waited so
 far, within these."""
+
+FIRST_HURRY = 0.1
+"""Seconds after which Pods that go with the object are first looked for; then after twice as
+long each time, because a controller deletes them one after the other."""
 
 PATIENCE = 30.0
 """Seconds after which a Pod that a finalizer holds is no longer awaited."""
@@ -94,9 +99,12 @@ def _require_unchanged(
 
 def wait_until_gone(resource: Resource, obj: Object, context: UndoContext) -> None:
     """Return once it is gone; ActionFailed says what holds it."""
-    began = context.clock.monotonic()
+    began, hurry_at = context.clock.monotonic(), FIRST_HURRY
     while there := _is_there(resource, obj, context):
         waited = context.clock.monotonic() - began
+        if waited >= hurry_at:
+            hasten(context.cluster, resource, obj)
+            hurry_at = 2 * waited
         if not context.last and (used := finalizers.in_use(there)):
             raise InUse(f"{resource.kind} {objects.title(obj)} is in use ({used})")
         pause = min(LAST_LOOK, max(FIRST_LOOK, waited / 20))
