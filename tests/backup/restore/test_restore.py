@@ -56,6 +56,22 @@ def created(target: FakeCluster) -> list[str]:
     return [kind for verb, kind, _, _ in target.requests if verb == "create"]
 
 
+def test_an_archive_is_read_once_for_what_comes_first_and_once_for_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Namespaces are the last entries of an archive and the first objects of a restore."""
+    store, read, stream = stored(shop()), list[str](), MemoryStore.stream
+
+    def counted(self: MemoryStore, key: str, version: str = "") -> Iterator[bytes]:
+        read.append(key)
+        return stream(self, key, version)
+
+    monkeypatch.setattr(MemoryStore, "stream", counted)
+    assert brought_back(store, FakeCluster(), ask_first=False).complete
+    assert read.count(layout.archive("one")) == 2
+    assert read.count(layout.objects("one")) == 1
+
+
 def test_a_lost_namespace_comes_back_whole() -> None:
     target = FakeCluster()
     report = brought_back(stored(shop()), target)
