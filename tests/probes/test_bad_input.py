@@ -49,12 +49,12 @@ while True:
 """
 
 TRIED = {
-    "hang": ("http: {service: web, port: http, timeout: 500ms}", "timed out"),
-    "drip": ("http: {service: web, port: http, timeout: 500ms}", "timed out"),
+    "hang": ("http: {service: web, port: http, timeout: 3s}", "timed out"),
+    "drip": ("http: {service: web, port: http, timeout: 3s}", "timed out"),
     "tls": ("http: {service: web, port: http, scheme: https, timeout: 5s}", "TLS failed"),
     "pour": ("http: {service: web, port: http, contains: never, timeout: 20s}", "wrong body"),
     "locked": ("redis: {service: web, port: http, timeout: 5s}", "name one by `password:"),
-    "journey": ("journey: {service: web, port: http, timeout: 500ms,"
+    "journey": ("journey: {service: web, port: http, timeout: 3s,"
                 " steps: [{name: look, path: /}]}", "timed out"),
     "grpc": ("grpc: {service: web, port: http, timeout: 5s}", "UNAVAILABLE"),
     "sql": ("sql: {service: web, port: http, timeout: 5s}", "received invalid response"),

@@ -120,7 +120,9 @@ class Fleet:
     @property
     def where(self) -> str:
         """The nodes of the agents."""
-        return f"nodes {', '.join(sorted({agent.node for agent in self._log.agents}))}"
+        nodes = sorted({agent.node for agent in self._log.agents})
+        named = f"Job {self._site.namespace}/{self._site.name}"
+        return f"nodes {', '.join(nodes)}" if nodes else f"the nodes of {named}"
 
     @property
     def waiting(self) -> str:

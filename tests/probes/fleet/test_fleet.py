@@ -128,14 +128,15 @@ def test_the_job_is_journalled_first_and_removed_with_its_secret(start: Start) -
     fleet.stop()
     assert cluster.requests == [("create", SECRETS), ("create", JOBS), ("delete", JOBS),
                                 ("delete", SECRETS)]  # fmt: skip
-    assert fleet.trouble == ""
+    assert (fleet.trouble, fleet.where) == ("", "nodes node-1, node-2")
     remove(cluster.undo, cluster)  # type: ignore[arg-type]  # as the journal does it
     assert cluster.requests[-2:] == [("delete", JOBS), ("delete", SECRETS)]
 
 
 def test_each_agent_sends_its_share_and_takes_turns(start: Start) -> None:
     cluster = Cluster()
-    start(cluster)
+    fleet, _ = start(cluster)
+    assert fleet.where == "the nodes of Job shop/p1"
     told = json.loads(cluster.bodies[SECRETS]["stringData"]["probe.json"])
     assert (told["rate"], told["turns"]) == (5.0, 2)
 

@@ -20,7 +20,7 @@ KILL = "kill: {pods: app=web, count: 1, grace: 0s}"
 
 def probe(objective: str, agents: int = 3) -> str:
     return (f"{{http: {{service: web, port: http, path: /hostname, agents: {agents},"
-            f" timeout: 500ms}}, rate: 60/s, objective: {objective}}}")  # fmt: skip
+            f" timeout: 2s}}, rate: 60/s, objective: {objective}}}")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def test_an_agent_that_is_cut_off_is_about_its_node_and_fails_no_service(
 ) -> None:
     (pytester.path / "wall.yaml").write_text(wall(1))
     scenario(pytester.path, "cut", web(replicas=3), probe("{availability: 95%}"),
-             when="apply: wall.yaml", settle="4s")  # fmt: skip
+             when="apply: wall.yaml", settle="5s")  # fmt: skip
     run("--resilience-report=report").assert_outcomes(failed=1)
     told = runs(pytester.path)["cut"]
     findings = found(told)

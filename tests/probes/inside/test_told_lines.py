@@ -26,7 +26,7 @@ from resilience.probes.prober.program import AGENT, ASKER
 from resilience.probes.prober.samples import SampleLog
 from resilience.verbs.catalogue import catalogue
 
-GIVEN = {"kind": "redis", "extra": "redis", "rate": 200, "timeout": 0.5, "limit": 20}
+GIVEN = {"kind": "redis", "extra": "redis", "rate": 200, "timeout": 30.0, "limit": 20}
 
 
 def said(

@@ -18,7 +18,7 @@ from tests.probes.probing import Context, running, wait_for
 from tests.probes.server import Behaviour, Server, answer, reset, say
 
 SLOW = 0.4
-"""Seconds that a slow server takes, a part of every timeout here."""
+"""Seconds that a slow server takes, a small part of the timeout."""
 
 
 def slowly(connection: socket.socket) -> None:
@@ -29,7 +29,7 @@ def slowly(connection: socket.socket) -> None:
 def samples(server: Server, **given: Any) -> SampleLog:
     """What a prober with a limit measured."""
     log = SampleLog()
-    told = {"kind": "http", "host": "127.0.0.1", "port": server.port, "rate": 50, "timeout": 5.0,
+    told = {"kind": "http", "host": "127.0.0.1", "port": server.port, "rate": 50, "timeout": 30.0,
             "limit": 20, **given}  # fmt: skip
     prober = AgentProcess(told, log, lambda: None)
     assert prober.wait(60)
