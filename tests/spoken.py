@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-MOST = 120.0
+MOST = 300.0
 """Seconds; a process that is silent for so long is ended, so that reading it ends too."""
 
 

@@ -10,6 +10,9 @@ from importlib.metadata import entry_points
 from resilience.config.settings import OPTIONS
 
 PLUGIN = "resilience.plugin"
+KNOWN = "ignore:Module already imported so cannot be rewritten; resilience"
+"""pytest's warning that this package was imported before its plugin. It is true, harmless, and an
+error in a project whose warnings are errors."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -33,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
 
 def arguments(options: argparse.Namespace) -> list[str]:
     """pytest's command line for these arguments."""
-    given = [] if _installed() else ["-p", PLUGIN]
+    given = ["-W", KNOWN, *([] if _installed() else ["-p", PLUGIN])]
     for option in OPTIONS:
         value = getattr(options, option.key)
         if option.flag:

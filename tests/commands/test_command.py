@@ -151,6 +151,16 @@ def test_run_ends_with_pytests_exit_code(tmp_path: Path) -> None:
     assert resilience("run", cwd=tmp_path).returncode == pytest.ExitCode.INTERRUPTED
 
 
+def test_run_works_where_warnings_are_errors(tmp_path: Path) -> None:
+    """The command has imported the package that pytest wants to rewrite."""
+    (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
+    (tmp_path / "a.scenario.yaml").write_text("scenario: a\n")
+    done = resilience("run", "-p", "no:asyncio", cwd=tmp_path)
+    assert "a.scenario.yaml:1:1" in done.stdout, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "cannot be rewritten" not in done.stdout
+
+
 def test_run_passes_short_names_and_everything_else_on(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[list[str]] = []
 
@@ -170,6 +180,8 @@ def test_run_passes_short_names_and_everything_else_on(monkeypatch: pytest.Monke
         "x",
         "-x",
         "s/",
+        "-W",
+        running.KNOWN,
     }
 
 

@@ -21,7 +21,7 @@ from typing import NoReturn
 
 from resilience.sandbox.host import linux, processes
 from resilience.sandbox.images import catalogue
-from resilience.sandbox.inside import pid1, pod_names, pod_network, rootfs, volume_paths
+from resilience.sandbox.inside import children, pid1, pod_names, pod_network, rootfs, volume_paths
 from resilience.sandbox.inside.launch import Launch
 
 INTERRUPTED = 130
@@ -104,6 +104,7 @@ def _take_surroundings(launch: Launch, claim: int | None) -> None:
     elif launch.root:
         rootfs.wait_until_made(launch)
     volume_paths.install(volume_paths.Translation(rootfs.mounts(launch)))
+    children.install(launch)
     gc.enable()
     try:
         os.chdir(launch.cwd)
