@@ -120,6 +120,7 @@ class Trial:
             self.step = "restore"
             copy = f"{self.app.namespace}-copy"
             chosen = [] if "nodePort:" not in str(files) else ["--allocations", "new"]
+            chosen += ["--without-cluster-scoped"] if _shares(objects) else []
             self._resilience("restore", name, "--store", store, "--into", copy, *chosen)
             self.step = "ready again"
             self._ready(copy)
@@ -188,6 +189,11 @@ class Trial:
     def _resilience(self, *arguments: str) -> str:
         named = ("--kubeconfig", self._kubeconfig)
         return _run(sys.executable, "-m", "resilience", *arguments, *named, cwd=self.directory)
+
+
+def _shares(objects: Sequence[dict[str, Any]]) -> bool:
+    """Whether the set binds roles in the whole cluster: a copy leaves these bindings alone."""
+    return any(each.get("kind") == "ClusterRoleBinding" for each in objects)
 
 
 def _objects(text: str) -> list[dict[str, Any]]:

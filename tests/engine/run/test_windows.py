@@ -152,6 +152,14 @@ def test_a_recovery_is_as_long_as_settle_says_however_long_the_victims_take(here
     assert recovery.length == pytest.approx(7, abs=1)
 
 
+def test_what_is_waited_for_beyond_settle_is_told(here: World) -> None:
+    here.controllers.stop_after = 20
+    here.run(probes=[step(Script().verb, Phase.WHILE)], when=[KILLED], settle=1)
+    texts = [entry.text for entry in here.entries]
+    assert any("is gone; grace period " in text for text in texts)
+    assert any("until 2s after the last victim left" in text for text in texts)
+
+
 @pytest.mark.parametrize("word", WINDOWS)
 def test_each_window_decides_by_itself(here: World, word: str) -> None:
     script = Script()
