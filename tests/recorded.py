@@ -17,7 +17,7 @@ from typing import Any
 from resilience.cluster.connection.wire import Wire
 from resilience.cluster.requests.request import Request as Asked
 
-REVIEWS = ("selfsubjectaccessreviews", "selfsubjectreviews")
+REVIEWS = ("selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectreviews")
 
 
 @dataclass(frozen=True, slots=True)

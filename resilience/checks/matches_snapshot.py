@@ -103,7 +103,14 @@ def run(same: Same, context: CheckContext) -> str:
 def _recorded(context: CheckContext) -> _Compared:
     """The snapshot that the namespace was restored from, by its annotations."""
     from resilience.backup.catalog.catalog import opened
-    from resilience.backup.drills.scratch import CUSTOM, OWNER, SNAPSHOT, SOURCE, STORE
+    from resilience.backup.drills.scratch import (
+        CUSTOM,
+        OWNER,
+        SNAPSHOT,
+        SOURCE,
+        STORE,
+        UNGRANTED,
+    )
     from resilience.backup.plans.keys import from_environment
     from resilience.backup.proof.compare import AS_RESTORED
     from resilience.backup.proof.drill_terms import drill_terms_of
@@ -122,7 +129,8 @@ def _recorded(context: CheckContext) -> _Compared:
     snapshot = opened(store, found[SNAPSHOT], keys.identities, trusted=keys.trusted)
     drilled = OWNER in (metadata.get("labels") or {})
     custom = tuple(filter(None, found.get(CUSTOM, "").split(",")))
-    terms = drill_terms_of(context.cluster, custom) if drilled else AS_RESTORED
+    ungranted = found.get(UNGRANTED, "").split(",")
+    terms = drill_terms_of(context.cluster, custom, ungranted) if drilled else AS_RESTORED
     return _Compared(snapshot, found[SOURCE], terms)
 
 

@@ -31,6 +31,7 @@ from resilience.backup.data.sentinel import flaw
 from resilience.backup.drills.canary import require_wall
 from resilience.backup.drills.canary_guises import PLAIN, Guise, guises, stand_in
 from resilience.backup.drills.drill_data import OBJECTS_ONLY, Data
+from resilience.backup.drills.drill_rights import ADVICE, UNGRANTED, Ungranted, ungranted
 from resilience.backup.drills.negative_controls import unseen
 from resilience.backup.drills.pull_secrets import copied, pull_secrets
 from resilience.backup.drills.ready import not_ready, workloads
@@ -145,6 +146,7 @@ class _Drill:
         self._sources = tuple[str, ...]()
         self._targets = Targets()
         self._stands_in: dict[str, StandIn] = {}
+        self._ungranted = Ungranted()
 
     def run(self, prove: Prove) -> DrillReport:
         self._report.swept = sweep(self._cluster, clock=self._clock)
@@ -156,12 +158,29 @@ class _Drill:
         if is_empty(self._snapshot):
             return self._report
         self._sources, self._targets = _mapped(self._plan, self._snapshot)
+        if not self._granted():
+            return self._report
         try:
             self._restored_and_proven(prove)
         except StillThere:  # the run reports it as a leftover, beside these findings
             if "rto" not in {each.name for each in self._report.findings}:
                 raise
         return self._report
+
+    def _granted(self) -> bool:
+        """Whether every Role may be restored, or left out."""
+        self._ungranted = ungranted(self._snapshot, self._targets, self._cluster)
+        if not self._ungranted.reasons or UNGRANTED in self._plan.accept:
+            return True
+        lines = self._ungranted.lines()
+        self._find(
+            "rights",
+            False,
+            "the drill may restore every Role",
+            f"{len(lines)} of its Roles and bindings cannot be restored by this account",
+            (*lines[:10], ADVICE),
+        )
+        return False
 
     def _restored_and_proven(self, prove: Prove) -> None:
         with ExitStack() as stack:
@@ -294,6 +313,7 @@ class _Drill:
             source=source,
             holder=self._holder,
             custom=self._custom,
+            ungranted=self._ungranted.of(source),
         )
         with scratch(
             self._cluster, self._targets.namespace(source), origin, clock=self._clock, ttl=TTL
@@ -362,7 +382,7 @@ class _Drill:
             name=f"drill-{self._snapshot.name}"[:253].rstrip("-."),
             targets=self._targets,
             ask_first=False,
-            adjust=Harmless(custom=self._custom, names=self._names),
+            adjust=self._ungranted.leaving_out(Harmless(custom=self._custom, names=self._names)),
             outside_owners=False,
             mapped_only=True,
             without_volume_data=True,
@@ -461,7 +481,7 @@ class _Drill:
                 self._cluster,
                 namespaces=self._targets.namespaces,
                 only=frozenset(self._sources),
-                terms=drill_terms(self._custom, self._names),
+                terms=drill_terms(self._custom, self._names, self._ungranted.names),
             )
         except ClusterError as problem:
             self._find("same", False, promised, str(problem))

@@ -32,6 +32,7 @@ STORE = "resilience/store"
 SNAPSHOT = "resilience/snapshot"
 SOURCE = "resilience/source"
 CUSTOM = "resilience/custom"
+UNGRANTED = "resilience/ungranted"
 
 WALL = "resilience-drill"
 LEASE = "resilience-drill"
@@ -46,7 +47,7 @@ _FINALIZER = "resilience/wall"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
     """The origin of a scratch namespace's content; `holder` is the run that created it, `custom`
-    the custom resources that it may hold."""
+    the custom resources that it may hold, `ungranted` the Roles and bindings that it lacks."""
 
     plan: str
     store: str
@@ -54,6 +55,7 @@ class Origin:
     source: str
     holder: str = ""
     custom: tuple[str, ...] = ()
+    ungranted: tuple[str, ...] = ()
 
 
 def wall(namespace: str) -> Object:
@@ -150,6 +152,7 @@ def _created(cluster: Cluster, name: str, origin: Origin, clock: Clock, ttl: tim
                 SOURCE: origin.source,
                 HOLDER: origin.holder,
                 CUSTOM: ",".join(origin.custom),
+                UNGRANTED: ",".join(origin.ungranted),
             },
         },
     }

@@ -154,10 +154,12 @@ def provisioned_volume(obj: Object) -> str:
 
 
 def own_rights(obj: Object) -> str:
-    """Output of `resilience rbac`: the API server lets no one grant permissions that they lack."""
+    """Output of `resilience rbac` (`pytest-resilience-NAME`) and the chart's
+    (`pytest-resilience:NAMESPACE:RELEASE:JOB`): the API server lets no one grant permissions that
+    they lack, and one run's account lacks another's."""
     rights = identity(obj) in ("Role.rbac.authorization.k8s.io", _ROLE_BINDING)
     name = obj["metadata"]["name"]
-    ours = rights and (name == OURS or name.startswith(f"{OURS}-"))
+    ours = rights and (name == OURS or name.startswith((f"{OURS}-", f"{OURS}:")))
     return "the permissions of these runs themselves: `resilience rbac` prints them" if ours else ""
 
 

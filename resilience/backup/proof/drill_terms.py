@@ -88,6 +88,8 @@ _NODE = "a copy does not use its node's own network, ports or directories"
 _WALL = "a copy's policies must not open the drill's wall"
 _HELD = "a finalizer's controller would clean up for the copy what the original still uses"
 _ELSEWHERE = frozenset({"Endpoints", "EndpointSlice.discovery.k8s.io"})
+_UNGRANTED = "the drill's account does not hold what it grants, which the plan accepts"
+_RIGHTS = frozenset(f"{kind}.rbac.authorization.k8s.io" for kind in ("Role", "RoleBinding"))
 _LABEL = "a GitOps controller would take the copy for its own"
 _INSIDE = "a copy is reached from inside the cluster only"
 
@@ -261,12 +263,18 @@ def _values(value: Any, field: Path, at: Path = ()) -> Iterator[tuple[Path, Any]
                 yield from _values(item, field[1:], (*at, str(number)))
 
 
-def drill_terms(custom: Collection[str], names: Mapping[str, str]) -> Terms:
+def drill_terms(
+    custom: Collection[str], names: Mapping[str, str], ungranted: Collection[str] = ()
+) -> Terms:
     """`custom`: patterns of custom resources that the plan restores; `names`: the plural name of
-    each kind by its identity."""
+    each kind by its identity; `ungranted`: Roles and bindings (`Role NAMESPACE/NAME`) that the plan
+    accepts to be missing, because the drill's account may not grant them."""
 
     def absent(obj: Object) -> str:
-        kind = identity(obj)
+        kind, metadata = identity(obj), obj["metadata"]
+        if kind in _RIGHTS:
+            title = f"{obj['kind']} {metadata.get('namespace', '')}/{metadata['name']}"
+            return _UNGRANTED if title in ungranted else ""
         if not obj["metadata"].get("namespace"):
             return "cluster-scoped: shared with the original"
         if kind == _POLICY and (obj.get("spec") or {}).get("policyTypes") == ["Egress"]:
@@ -281,9 +289,11 @@ def drill_terms(custom: Collection[str], names: Mapping[str, str]) -> Terms:
     return Terms(entries=ENTRIES, absent=absent, foreign_owners=False, demands=not_rewritten)
 
 
-def drill_terms_of(cluster: Cluster, custom: Collection[str]) -> Terms:
+def drill_terms_of(
+    cluster: Cluster, custom: Collection[str], ungranted: Collection[str] = ()
+) -> Terms:
     """The same, with the names as a cluster serves them."""
-    return drill_terms(custom, plural_names(cluster))
+    return drill_terms(custom, plural_names(cluster), ungranted)
 
 
 def plural_names(cluster: Cluster) -> dict[str, str]:

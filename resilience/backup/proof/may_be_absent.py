@@ -115,7 +115,7 @@ def why_absent(obj: Object) -> str:
     reclaim = (obj.get("spec") or {}).get("persistentVolumeReclaimPolicy")
     if kind == "PersistentVolume" and reclaim != "Retain":
         return "provisioned again for its claim"
-    if kind in _OWN_RIGHTS and re.match(r"pytest-resilience(-|$)", metadata["name"]):
+    if kind in _OWN_RIGHTS and re.match(r"pytest-resilience([-:]|$)", metadata["name"]):
         return "the permissions of these runs themselves"
     return made_by_controller(obj) or _ended(obj) or of_the_cluster(obj) or _generated_token(obj)
 

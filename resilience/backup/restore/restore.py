@@ -42,10 +42,12 @@ from resilience.backup.restore.outcome import STATUS_LEFT, Item, Outcome, Restor
 from resilience.backup.restore.owner_links import OwnerLinks
 from resilience.backup.restore.places import nameless, places, require_place
 from resilience.backup.restore.quotas import Quotas
+from resilience.backup.restore.recorded_roles import RecordedRoles
 from resilience.backup.restore.served_kinds import CRDS, Kinds, Missing
-from resilience.backup.restore.writing import WEBHOOK, Existing, ObjectWriter, Written
+from resilience.backup.restore.writing import GRANTING, WEBHOOK, Existing, ObjectWriter, Written
 from resilience.cluster.errors import ClusterError, Forbidden, NotFound
 from resilience.cluster.interface import NAMESPACES, Cluster, Object, Resource
+from resilience.cluster.permit.held_rights import HeldRights
 from resilience.kube import objects
 from resilience.model.progress import Done, nobody, track
 
@@ -169,6 +171,8 @@ class _Restore:
         self._outside = OutsideOwners(cluster)
         self._needs = ClusterNeeds(cluster)
         self._quotas = Quotas(cluster)
+        self._rights = HeldRights(cluster)
+        self._roles = RecordedRoles(snapshot, request.targets, self._chosen.holds)
         self._rules = with_allocations(request.allocations)
         self._writer = ObjectWriter(
             cluster=cluster.recording(),
@@ -500,6 +504,9 @@ class _Restore:
             self._coming.add(Need(kind, metadata.get("namespace", ""), metadata["name"]))
         if written.outcome is Outcome.WOULD_CREATE:
             self._quotas.add(kind, obj)
+        unasked = written.outcome is Outcome.UNASKED
+        if unasked and (why := self._rights.why_not(obj, self._roles.rules)):
+            return Written(Outcome.REJECTED, f"it {why}; {GRANTING}")
         if written.outcome is Outcome.REJECTED:
             for need in needs(obj):  # a refusal for another reason stays one
                 if need in self._coming and need.name in written.reason:

@@ -43,12 +43,15 @@ _LONGEST_PAUSE = 8.0
 _WITHOUT_ALLOCATIONS = with_allocations("keep")
 _PATIENCE_OF_A_QUESTION = 15.0
 
+GRANTING = (
+    "the API server lets nobody grant what they do not hold: leave it out with --exclude, or "
+    "restore as someone who holds these permissions, or who may `escalate` roles and `bind` what "
+    "is bound"
+)
+
 _ADVICE = {
     "already allocated": "`--allocations new` restores it with another one",
-    "attempting to grant RBAC permissions not currently held": (
-        "the API server lets nobody grant what they lack: restore with these permissions, or with "
-        "`escalate` on roles and `bind` on what is bound, or leave it out with --exclude"
-    ),
+    "attempting to grant RBAC permissions not currently held": GRANTING,
 }
 """By the API server's words."""
 

@@ -30,6 +30,7 @@ READS = frozenset({"GET", "HEAD", "OPTIONS"})
 REVIEWS = frozenset(
     {
         "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+        "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews",
         "/apis/authentication.k8s.io/v1/selfsubjectreviews",
     }
 )

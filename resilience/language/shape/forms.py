@@ -118,7 +118,8 @@ class PlanForm:
     accept: tuple[str, ...] = parameter(
         "Kinds or group/versions that may be forbidden or undiscoverable; any other fails the "
         "snapshot. Also what proofs pass over: `PartiallyFailed` and `volume-data` in backups of "
-        "Velero, `unopened` for encrypted snapshots.",
+        "Velero, `unopened` for encrypted snapshots, `ungranted` for Roles that the account of the "
+        "drill may not grant.",
         default=(),
         example="[metrics.k8s.io/v1beta1]",
     )

@@ -36,6 +36,7 @@ BY_PEOPLE = {"labels": {"endpointslice.kubernetes.io/managed-by": "staff",
 MIRROR = {"annotations": {"kubernetes.io/config.mirror": "hash"}}
 BOOTSTRAP = {"labels": {"kubernetes.io/bootstrapping": "rbac-defaults"}}
 RBAC = "rbac.authorization.k8s.io"
+OF_THE_CHART = f"{OURS}:resilience:here:drill"
 OWN = "the permissions of these runs themselves: `resilience rbac` prints them"
 TOKEN = "kubernetes.io/service-account-token"
 
@@ -124,6 +125,7 @@ def token(
         ("automatic", thing(f"{RBAC}/v1", "ClusterRole"), ""),
         ("own_rights", thing(f"{RBAC}/v1", "Role", metadata={"name": f"{OURS}-journal"}), OWN),
         ("own_rights", thing(f"{RBAC}/v1", "RoleBinding", metadata={"name": OURS}), OWN),
+        ("own_rights", thing(f"{RBAC}/v1", "Role", metadata={"name": OF_THE_CHART}), OWN),
         ("own_rights", thing(f"{RBAC}/v1", "Role", metadata={"name": f"{OURS}2"}), ""),
         ("own_rights", thing("v1", "Secret", metadata={"name": OURS}), ""),
     ],

@@ -297,7 +297,7 @@ def test_permissions_that_nobody_may_grant_are_told_with_what_helps() -> None:
     binding: Object = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
                        "metadata": {"name": "app", "namespace": "shop"}, "subjects": [],
                        "roleRef": {"kind": "Role", "name": "app"}}  # fmt: skip
-    with pytest.raises(RestoreRefused, match=r"`escalate` on roles and `bind`"):
+    with pytest.raises(RestoreRefused, match=r"`escalate` roles and `bind` what"):
         act(kept(binding), target)
 
 

@@ -53,6 +53,7 @@ def namespace(name: str, **metadata: Any) -> Object:
         ("HEAD", "/version"),
         ("GET", "/api/v1/namespaces/kube-system/pods/a/log"),
         ("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"),
+        ("POST", "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"),
     ],
 )
 def test_what_only_reads_passes_a_shut_door(method: str, path: str) -> None:

@@ -2,7 +2,7 @@
 
 Source: plugin/pkg/auth/authorizer/rbac, k8s.io/apiserver handlers/responsewriters/errors.go. The
 sandbox's own parts (system:masters, system:nodes, system:kube-proxy) are not checked: the sandbox
-trusts them. Escalation checks are left out: everyone who may write Roles is trusted.
+trusts them. What a Role may grant is checked by `resilience.sandbox.apiserver.access.escalation`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from resilience.sandbox.kube import refusals
 from resilience.sandbox.kube.api import ApiError, Obj
 
 if TYPE_CHECKING:
-    from resilience.sandbox.apiserver.registry.registry import Registry
+    from resilience.sandbox.apiserver.validation.admission_request import View
 
 _RBAC = "rbac.authorization.k8s.io"
 _TRUSTED = frozenset({"system:masters", "system:nodes"})
@@ -44,7 +44,7 @@ class Attributes:
 class Authorizer:
     """Answers from the Roles and bindings in the store, always the newest."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: View) -> None:
         self._registry = registry
 
     def require(self, user: Identity, asked: Attributes) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from resilience.sandbox.apiserver.access import escalation
 from resilience.sandbox.apiserver.admission import (
     cluster_plugins,
     condition_warnings,
@@ -107,6 +108,7 @@ class Chain:
         for plugin in plugins:
             plugin(request)
         self._mutate(request, "CREATE", plugins)
+        escalation.check(request)
         self._validate(request)
         if request.key in _LIMITED:
             limit_ranges.check(request)
@@ -140,6 +142,7 @@ class Chain:
         for plugin in plugins:
             plugin(request)
         self._mutate(request, "UPDATE", plugins)
+        escalation.check(request)
         self._validate(request)
         pod_security.check(request)
         image_warnings.warn(request, self._images)
