@@ -386,6 +386,15 @@ def _how_to_restore(parser: argparse.ArgumentParser) -> None:
         "against checksums",
     )
     parser.add_argument(
+        "--wait",
+        action="store_true",
+        help="end once the restored workloads and Pods are ready; exit code 1 names those that "
+        "are not",
+    )
+    parser.add_argument(
+        "--timeout", metavar="DURATION", default="", help="how long --wait waits (default 5m)"
+    )
+    parser.add_argument(
         "--resume", metavar="RESTORE", default="", help="continue an interrupted restore"
     )
     parser.add_argument(

@@ -1,7 +1,8 @@
 """`resilience restore`: restores a snapshot into namespaces that consent covers.
 
 The snapshot is verified before anything is created, volumes are filled before anything mounts them,
-and dumps are loaded when the restored Pods are ready. Exit code 1 names what was not restored.
+and dumps are loaded when the restored Pods are ready. With `--wait` it ends when the restored
+workloads are. Exit code 1 names what was not restored, or is not ready in time.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from resilience.backup.plans.lifecycle import Keys
 from resilience.backup.restore.outcome import DRY, RestoreReport
 from resilience.backup.restore.places import places
 from resilience.backup.restore.restore import RestoreRequest, restore
+from resilience.backup.restore.waiting import wait_ready
 from resilience.cluster.errors import ClusterError
 from resilience.commands.admission import admitted
 from resilience.commands.backup_means import cluster_of, existing, keys
@@ -38,17 +40,19 @@ from resilience.commands.outputs import answer
 from resilience.commands.saying import warn
 from resilience.kube.selectors import Selector
 from resilience.model.step_reach import ANY, Reach
+from resilience.model.values import Duration
 from resilience.model.words import many
 
 if TYPE_CHECKING:
     from resilience.cluster.transport import HttpCluster
 
 CLOCK = SystemClock()
+PATIENCE = "5m"
 
 
 def bring_back(options: argparse.Namespace) -> int:
     """The command."""
-    given, modify = keys(options), _modifiers(options)
+    given, modify, within = keys(options), _modifiers(options), _patience(options)
     snapshot = _opened(options, given)
     namespaces = _namespaces(snapshot, options.into)
     targets = Targets(namespaces=namespaces, storage_classes=_pairs(options.map_storage_class))
@@ -76,11 +80,29 @@ def bring_back(options: argparse.Namespace) -> int:
         with _named(request, begun):
             report = restore(request, snapshot, cluster, clock=CLOCK)
             loaded = _loaded(report, request.selection, snapshot, targets, cluster)
+        waited = wait_ready(report, cluster, clock=CLOCK, within=within) if within else None
     lines = [cli_output.restored(report), *report.volumes, *cli_output.not_brought_back(report)]
-    answer(options.output, cli_data.restored(report, loaded), lambda: [*lines, *loaded])
+    lines += [*loaded, *cli_output.waited(waited)]
+    answer(options.output, cli_data.restored(report, loaded, waited), lambda: lines)
     warn(f"warning: {each}" for each in (*report.hooks, *report.notes, *modify.idle()))
     warn([str(item) for item in report.bad])
-    return 0 if report.complete else 1
+    warn(waited.missing if waited else ())
+    return 0 if report.complete and not (waited and waited.missing) else 1
+
+
+def _patience(options: argparse.Namespace) -> float:
+    """Seconds to wait for what is restored, 0 for not at all."""
+    if not options.wait:
+        if options.timeout:
+            raise BadRequest("--timeout is how long --wait waits: give both, or neither")
+        return 0.0
+    if options.dry_run:
+        raise BadRequest("--wait waits for what is restored, and a dry run restores nothing")
+    text = options.timeout or PATIENCE
+    try:
+        return max(Duration.parse(text).seconds, 0.001)
+    except ValueError as error:
+        raise BadRequest(f"--timeout {text!r}: expected {error}") from None
 
 
 def _modifiers(options: argparse.Namespace) -> Modifiers:

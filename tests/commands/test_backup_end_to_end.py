@@ -135,6 +135,18 @@ def test_a_restore_that_was_killed_is_finished_by_the_same_command(
             "name either a second snapshot or a time with --until",
         ),
         (("backup", "create"), "name either a plan file or --namespace"),
+        (
+            ("restore", "x", "--wait", "--dry-run", "--store", "file:tests"),
+            "--wait waits for what is restored, and a dry run restores nothing",
+        ),
+        (
+            ("restore", "x", "--timeout", "1m", "--store", "file:tests"),
+            "--timeout is how long --wait waits: give both, or neither",
+        ),
+        (
+            ("restore", "x", "--wait", "--timeout", "soon", "--store", "file:tests"),
+            "--timeout 'soon': expected",
+        ),
         (("restore", "Bad_Name", "--store", "file:tests"), "snapshot name 'Bad_Name'"),
     ],
 )

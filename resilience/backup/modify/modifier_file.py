@@ -11,8 +11,9 @@
       patches: [{operation: replace, path: /spec/replicas, value: "0"}]
       mergePatches: [{patchData: '{"metadata": {"labels": {"team": null}}}'}]
 
-Every problem of a file is one sentence of `BadRequest` with the number of its rule. Strategic
-merge patches are refused by name: they need the schema of each kind.
+      strategicPatches: [{patchData: '{"spec": {...}}'}]
+
+Every problem of a file is one sentence of `BadRequest` with the number of its rule.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from resilience.backup.modify.patch_rule import Rule
 from resilience.model.nearest import did_you_mean
 
 _CONDITIONS = ("groupResource", "resourceNameRegex", "namespaces", "labelSelector", "matches")
-_RULE = ("conditions", "patches", "mergePatches")
+_RULE = ("conditions", "patches", "mergePatches", "strategicPatches")
 _SELECTOR = ("matchLabels", "matchExpressions")
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
 
@@ -54,15 +55,11 @@ def rules(path: str) -> list[Rule]:
 
 
 def _rule(name: str, rule: Any) -> Rule:
-    if isinstance(rule, dict) and "strategicPatches" in rule:
-        raise BadRequest(
-            f"{name}: strategicPatches are not supported; write patches or mergePatches"
-        )
     held = _mapping(rule, name, _RULE)
     where = _mapping(held.get("conditions"), f"{name}: conditions", _CONDITIONS)
     kinds = _text(where.get("groupResource"), f"{name}: conditions.groupResource")
-    if not (held.get("patches") or held.get("mergePatches")):
-        raise BadRequest(f"{name}: it has neither patches nor mergePatches")
+    if not any(held.get(key) for key in _RULE[1:]):
+        raise BadRequest(f"{name}: it has neither {', '.join(_RULE[1:-1])} nor {_RULE[-1]}")
     return Rule(
         name=name,
         kinds=kinds,
@@ -71,7 +68,8 @@ def _rule(name: str, rule: Any) -> Rule:
         labels=_mapping(where.get("labelSelector", {}), f"{name}: labelSelector", _SELECTOR),
         matches=[_match(each, name) for each in _list(where.get("matches", []), name)],
         patch=[_operation(each, name) for each in _list(held.get("patches", []), name)],
-        merges=tuple(_merge(each, name) for each in _list(held.get("mergePatches", []), name)),
+        merges=_merges(held, name, "mergePatches"),
+        strategic=_merges(held, name, "strategicPatches"),
     )
 
 
@@ -115,10 +113,14 @@ def value(written: Any) -> Any:
     return written
 
 
+def _merges(held: Mapping[str, Any], name: str, key: str) -> tuple[Mapping[str, Any], ...]:
+    return tuple(_merge(each, f"{name}: {key}") for each in _list(held.get(key, []), name))
+
+
 def _merge(each: Any, name: str) -> Mapping[str, Any]:
     import yaml
 
-    held = _mapping(each, f"{name}: mergePatches", ("patchData",))
+    held = _mapping(each, name, ("patchData",))
     data = held.get("patchData")
     try:
         found = yaml.safe_load(data) if isinstance(data, str) else data

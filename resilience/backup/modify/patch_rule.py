@@ -6,10 +6,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import reduce
 from typing import Any
 
 from resilience.backup.format.errors import BadRequest
 from resilience.backup.modify.json_patch import PatchFailed, TestFailed, patched
+from resilience.backup.modify.strategic_patch import PatchRefused, strategic
+from resilience.backup.objects.kind_identity import is_built_in
 from resilience.backup.objects.merge import merged
 from resilience.cluster.interface import Object
 from resilience.kube import label_selector
@@ -19,7 +22,7 @@ Patch = Sequence[Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One rule: where it applies, a JSON patch, merge patches."""
+    """One rule: where it applies, a JSON patch, merge patches, strategic ones."""
 
     name: str
     kinds: str
@@ -29,6 +32,7 @@ class Rule:
     matches: Patch
     patch: Patch
     merges: tuple[Mapping[str, Any], ...]
+    strategic: tuple[Mapping[str, Any], ...] = ()
 
     def change(self, kind: str, obj: Object) -> Iterator[str]:
         """In place. A patch that does not fit its object is `BadRequest`; one whose operation
@@ -37,18 +41,22 @@ class Rule:
             return
         try:
             changed = patched(obj, self.patch)
+            changed = self._strategic(reduce(merged, self.merges, changed))
         except TestFailed:
             return
-        except PatchFailed as problem:
+        except (PatchFailed, PatchRefused) as problem:
             raise BadRequest(f"{self.name}: {obj['kind']} {obj['metadata']['name']}: "
                              f"{problem}") from None  # fmt: skip
-        for each in self.merges:
-            changed = merged(changed, each)
         if changed != obj:
             obj.clear()
             obj.update(changed)
             yield from (each["path"] for each in self.patch)
-            yield from (f"/{key}" for each in self.merges for key in each)
+            yield from (f"/{key}" for each in (*self.merges, *self.strategic) for key in each)
+
+    def _strategic(self, obj: Object) -> Object:
+        if self.strategic and not is_built_in(obj):
+            raise PatchRefused("a custom resource has no strategic patches; write mergePatches")
+        return reduce(strategic, self.strategic, obj)
 
     def _concerns(self, obj: Object) -> bool:
         metadata = obj["metadata"]

@@ -18,6 +18,7 @@ from resilience.backup.format.manifest import Manifest
 from resilience.backup.plans.cli_output import Row
 from resilience.backup.proof.diff import Change
 from resilience.backup.restore.outcome import Item, RestoreReport
+from resilience.backup.restore.waiting import Waited
 
 Data = dict[str, Any]
 
@@ -92,8 +93,8 @@ def changes(found: Sequence[Change], volumes: Sequence[str]) -> Data:
     return {"objects": [dataclasses.asdict(each) for each in found], "volumes": list(volumes)}
 
 
-def restored(report: RestoreReport, loaded: Sequence[str]) -> Data:
-    """A restore, object by object."""
+def restored(report: RestoreReport, loaded: Sequence[str], waited: Waited | None = None) -> Data:
+    """A restore, object by object; `notReady` is null if nothing waited."""
     return {
         "name": report.name,
         "snapshot": report.snapshot,
@@ -105,6 +106,7 @@ def restored(report: RestoreReport, loaded: Sequence[str]) -> Data:
         "dumps": list(loaded),
         "hooksNotRun": list(report.hooks),
         "notes": list(report.notes),
+        "notReady": None if waited is None else list(waited.missing),
     }
 
 

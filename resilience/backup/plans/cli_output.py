@@ -19,6 +19,7 @@ from resilience.backup.format.manifest import Manifest, VolumeRecord
 from resilience.backup.modify.modifiers import CHANGED_BY
 from resilience.backup.plans.enough import untaken
 from resilience.backup.restore.outcome import STATUS_LEFT, Outcome, RestoreReport
+from resilience.backup.restore.waiting import Waited
 from resilience.model.words import many
 
 
@@ -200,6 +201,19 @@ def restored(report: RestoreReport) -> str:
     )
     spent = ", ".join(f"{part} {seconds:.1f}s" for part, seconds in report.seconds.items())
     return f"restore {report.name} of {report.snapshot}: {counts or 'nothing'} ({spent})"
+
+
+def waited(found: Waited | None) -> list[str]:
+    """What came of waiting."""
+    if found is None:
+        return []
+    took = f"after {found.seconds:.1f}s"
+    if not found.wanted:
+        return ["nothing to wait for: no workload and no Pod was restored"]
+    if found.missing:
+        what = many(found.wanted, "workload")
+        return [f"not ready {took}: {len(found.missing)} of {what}"]
+    return [f"ready {took}: {many(found.wanted, 'workload')}"]
 
 
 _TOLD_RULES = ("without its owner", CHANGED_BY)

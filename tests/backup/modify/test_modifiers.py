@@ -184,7 +184,7 @@ def test_a_recorded_status_can_be_copied_from_and_is_not_restored(tmp_path: Path
         ({"patches": []}, "conditions: None; expected a mapping"),
         (rule(kind=""), "groupResource: ''; expected a kind"),
         (rule(names=["x"]), "unknown key 'names'; did you mean `namespaces`"),
-        (rule(patches=[]), "it has neither patches nor mergePatches"),
+        (rule(patches=[]), "it has neither patches, mergePatches nor strategicPatches"),
         (rule(patches=[{"operation": "set", "path": "/a"}]), "operation 'set'; expected one of"),
         (rule(patches=[{"operation": "add", "path": "/a"}]), "add /a has no value"),
         (rule(patches=[{"operation": "add", "path": "a", "value": 1}]), "expected a JSON pointer"),
@@ -192,7 +192,7 @@ def test_a_recorded_status_can_be_copied_from_and_is_not_restored(tmp_path: Path
         (rule(mergePatches=[{"patchData": "x"}]), "patchData 'x'; expected a JSON or YAML object"),
         (rule(resourceNameRegex="("), "resourceNameRegex"),
         (rule(namespaces="shop"), "expected a list"),
-        ({**rule(), "strategicPatches": []}, "strategicPatches are not supported"),
+        ({**rule(), "strategicPatches": [{}]}, "strategicPatches: patchData|patchData None"),
     ],
 )
 def test_a_mistake_in_a_file_is_one_sentence_with_its_rule(
