@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from resilience.model.masks import MASKS
+
 _COMMITS = (
     "GITHUB_SHA", "CI_COMMIT_SHA", "BUILD_SOURCEVERSION", "BITBUCKET_COMMIT", "BUILDKITE_COMMIT",
     "CIRCLE_SHA1", "DRONE_COMMIT_SHA", "TRAVIS_COMMIT", "SEMAPHORE_GIT_SHA", "BUILD_VCS_NUMBER",
@@ -52,7 +54,7 @@ def provenance(environment: Mapping[str, str], folder: Path) -> dict[str, str]:
         commit, branch = _checked_out(folder)
     who = _first(environment, _PEOPLE) or _user()
     found = {"commit": commit, "branch": branch, "ci": _link(environment), "who": who}
-    return {name: text[:MOST] for name, text in found.items() if text}
+    return {name: MASKS.start_of(text, MOST) for name, text in found.items() if text}
 
 
 def _first(environment: Mapping[str, str], names: tuple[str, ...]) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from resilience.cluster.access.secret_values import NoSecretValue, secret_values
 from resilience.cluster.errors import ClusterError, NeverSent, NotFound
-from resilience.cluster.interface import PODS, SECRETS, Cluster
+from resilience.cluster.interface import PODS, Cluster
 from resilience.cluster.requests.command import Command
 from resilience.kube import objects, readiness
 from resilience.ledger.drivers.exec_driver import ExecStore
@@ -35,6 +35,7 @@ from resilience.ledger.targets import (
     S3Target,
     Target,
 )
+from resilience.model.masks import MASKS
 
 FRESH = 5.0
 """Seconds for which a Service's address is believed."""
@@ -76,22 +77,18 @@ def opening(
 
 
 def secret(credential: Credential, cluster: Cluster, namespace: str) -> str:
-    """The value behind a reference; Unusable where there is none."""
+    """The value behind a reference, masked from here on; Unusable where there is none."""
     if credential.env:
         if credential.env not in os.environ:
             raise Unusable(f"the environment variable {credential.env} is not set")
+        MASKS.take(credential.env, os.environ[credential.env])
         return os.environ[credential.env]
     try:
-        found = cluster.get(SECRETS, credential.secret, namespace)
-    except ClusterError as error:
-        raise Unusable(f"Secret {namespace}/{credential.secret}: {error}") from error
-    data = found.get("data") or {}
-    if credential.key not in data:
-        known = ", ".join(sorted(data)) or "nothing"
-        raise Unusable(f"Secret {namespace}/{credential.secret} has no key {credential.key!r}; "
-                       f"it has: {known}")  # fmt: skip
+        found = secret_values(cluster, namespace, credential.secret).value(credential.key)
+    except NoSecretValue as error:
+        raise Unusable(str(error)) from error
     try:
-        return base64.b64decode(data[credential.key]).decode()
+        return found.decode()
     except ValueError as error:
         raise Unusable(f"Secret {namespace}/{credential.secret}, key {credential.key!r}, holds no "
                        "text in UTF-8") from error  # fmt: skip

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from resilience.cluster.capabilities.machines import MachineFailed
+from resilience.model.masks import ending
 
 SHOWN = 500
 """Characters of a failed program's output that a message shows: the last ones."""
@@ -24,7 +25,7 @@ class Done:
     @property
     def said(self) -> str:
         """The end of its output, for messages."""
-        return (self.errors or self.output).strip()[-SHOWN:] or "without output"
+        return ending(self.errors or self.output, SHOWN) or "without output"
 
 
 def run(command: Sequence[str], seconds: float, *, env: Mapping[str, str] | None = None) -> Done:

@@ -17,7 +17,7 @@ from urllib.parse import urljoin, urlsplit
 from resilience.cluster.capabilities.machine_driver import NodeIdentity, Order, Power
 from resilience.cluster.capabilities.machines import MachineFailed
 from resilience.machines.uuids import same_uuid
-from resilience.model.masks import MASKS
+from resilience.model.masks import MASKS, excerpt
 from resilience.model.verb import parameter
 from resilience.verbs.context import Refused
 
@@ -165,7 +165,8 @@ def _decoded(text: bytes, where: str) -> Mapping[str, Any]:
     try:
         found = json.loads(text)
     except ValueError as error:
-        raise MachineFailed(f"{where}: the answer is no JSON: {text[:80]!r}") from error
+        said = text.decode(errors="replace")
+        raise MachineFailed(f"{where}: the answer is no JSON: {excerpt(said, 80)!r}") from error
     if not isinstance(found, dict):
         raise MachineFailed(f"{where}: the answer is no JSON object")
     return found

@@ -125,6 +125,11 @@ def excerpt(text: str, most: int) -> str:
     return printable(MASKS.start_of(text, most))
 
 
+def ending(text: str, most: int) -> str:
+    """The last `most` characters of the text, masked before it is cut."""
+    return shown(text.strip())[-most:]
+
+
 def shown_record(value: Value) -> Value:
     """The same for every text in a record, a mapping or a sequence, all the way down. The steps of
     a scenario stay as they are: their values act, and only their titles are shown."""

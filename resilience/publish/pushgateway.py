@@ -12,7 +12,7 @@ import os
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 
-from resilience.model.masks import MASKS
+from resilience.model.masks import MASKS, excerpt
 from resilience.model.report import RunRecord
 
 JOB = "resilience"
@@ -45,7 +45,7 @@ def push(
             except urllib3.exceptions.HTTPError as error:
                 raise PushFailed(f"Pushgateway {url}: {error}") from error
             if not 200 <= answer.status < 300:
-                said = answer.data[:SHOWN].decode(errors="replace").strip()
+                said = excerpt(answer.data.decode(errors="replace").strip(), SHOWN)
                 raise PushFailed(f"Pushgateway {url}: HTTP {answer.status} {said}".rstrip())
     return len(last)
 

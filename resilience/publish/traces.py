@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from resilience.model.masks import MASKS
+from resilience.model.masks import MASKS, excerpt
 from resilience.model.report import RunRecord
 from resilience.model.timeline import What
 from resilience.model.verdict import Outcome, Result, StepRecord
@@ -50,7 +50,7 @@ def send(
                                   headers=headers, redirect=False)  # fmt: skip
         except urllib3.exceptions.HTTPError as error:
             raise TracesRefused(f"collector {url}: {error}") from error
-    text = answer.data[:SHOWN].decode(errors="replace").strip()
+    text = excerpt(answer.data.decode(errors="replace").strip(), SHOWN)
     if not 200 <= answer.status < 300:
         raise TracesRefused(f"collector {url}: HTTP {answer.status} {text}".rstrip())
     if rejected := _rejected(answer.data):

@@ -14,6 +14,7 @@ from resilience.actions.selection.choice import PodChoice, complaints
 from resilience.cluster.interface import Object
 from resilience.cluster.requests.command import Command
 from resilience.kube import objects
+from resilience.model.masks import ending
 from resilience.model.verb import Complaint, Family, Phase, Residue, Verb, parameter
 from resilience.verbs.context import ActionContext, ActionFailed, Fate
 
@@ -58,7 +59,7 @@ def _one(pod: Object, exec_: Exec, context: ActionContext) -> None:
         timeout=max(left, 0.1),
     )
     result = context.cluster.exec(command, cancelled=lambda: context.aborted)
-    said = (result.stderr or result.stdout).decode(errors="replace").strip()[-SHOWN:]
+    said = ending((result.stderr or result.stdout).decode(errors="replace"), SHOWN)
     if result.code != exec_.code:
         raise ActionFailed(
             f"`{' '.join(exec_.command)}` in {objects.title(pod)} ended with exit code "

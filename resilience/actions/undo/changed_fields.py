@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from resilience.cluster.interface import Object
+from resilience.model.masks import MASKS
 
 IDENTITIES = (
     ("name",),
@@ -226,7 +227,7 @@ def shown(value: Any) -> str:
     """A value in a message."""
     if isinstance(value, _Absent):
         return "absent"
-    text = json.dumps(value, sort_keys=True)
+    text = MASKS.over(json.dumps(value, sort_keys=True))
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from resilience.backup.format.errors import VolumeFailed
 from resilience.cluster.errors import Unreachable
 from resilience.cluster.requests.command import Command
+from resilience.model.masks import ending
 
 if TYPE_CHECKING:
     from resilience.cluster.interface import Cluster
@@ -181,4 +182,4 @@ def last_words(ended: Ended) -> str:
 
 
 def _tail(text: str) -> str:
-    return text.strip()[-300:] or "no message"
+    return ending(text, 300) or "no message"

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from resilience.backup.catalog.catalog import Snapshot
 from resilience.backup.catalog.staged_stream import free, staged
 from resilience.backup.data.command_pods import container, serving
-from resilience.backup.data.container_stream import Counted, Exec, packed, proven
+from resilience.backup.data.container_stream import Counted, Exec, last_words, packed, proven
 from resilience.backup.format import layout
 from resilience.backup.format.backup_clock import Clock
 from resilience.backup.format.errors import VolumeFailed
@@ -154,7 +154,7 @@ class Dumps:
         if ended.status is None:
             raise VolumeFailed(
                 f"container {where} of {namespace}/{pod}: the connection ended without an exit "
-                f"status {ended.stderr.strip()[-200:]}"
+                f"status {last_words(ended)}"
             )
         return ended.status == 0
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from resilience.backup.data.command_pods import container as container_of
 from resilience.backup.data.command_pods import living
-from resilience.backup.data.container_stream import Exec
+from resilience.backup.data.container_stream import Exec, last_words
 from resilience.backup.format.errors import BadRequest, HookFailed
 from resilience.cluster.interface import PODS, Cluster, Object
 from resilience.model.inside import PlanHook
@@ -163,7 +163,7 @@ def _run(each: Hook, exec_: Exec, tell: Callable[[str], None]) -> None:
     if ended.status == 0:
         return
     how = "never ended" if ended.status is None else f"ended with {ended.status}"
-    text = f"{each} {how}: {ended.stderr.strip()[-300:] or 'no message'}"
+    text = f"{each} {how}: {last_words(ended)}"
     if each.required:
         raise HookFailed(text)
     tell(text)

@@ -14,11 +14,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from resilience.backup.data.command_pods import container, serving
-from resilience.backup.data.container_stream import Exec
+from resilience.backup.data.container_stream import Exec, last_words
 from resilience.backup.format.backup_clock import Clock
 from resilience.backup.format.errors import SentinelFailed
 from resilience.cluster.interface import Cluster
 from resilience.model.inside import Sentinel
+from resilience.model.masks import excerpt
 
 _TIMEOUT = 30.0
 _PAUSE = 0.2
@@ -40,7 +41,7 @@ def flaw(text: str, snapshot: str) -> str:
         found = json.loads(text)
         run, time, checksum = str(found["run"]), str(found["time"]), found["sha256"]
     except (ValueError, KeyError, TypeError):
-        return f"what was read is not a record: {text.strip()[:80]!r}"
+        return f"what was read is not a record: {excerpt(text.strip(), 80)!r}"
     if checksum != _checksum(run, time):
         return "the record is damaged: its checksum does not match"
     if run != snapshot:
@@ -112,7 +113,6 @@ def _asked(
     if ended.status != 0:
         how = "never ended" if ended.status is None else f"ended with {ended.status}"
         raise SentinelFailed(
-            f"sentinel: {' '.join(command)!r} in {namespace}/{name} {how}: "
-            f"{ended.stderr.strip()[-300:] or 'no message'}"
+            f"sentinel: {' '.join(command)!r} in {namespace}/{name} {how}: {last_words(ended)}"
         )
     return said.decode("utf-8", "replace")

@@ -12,6 +12,7 @@ from typing import Self
 
 from resilience.backup.format import limited
 from resilience.backup.format.errors import Tampered
+from resilience.model.masks import excerpt
 
 COMPLETED, PARTIAL = "Completed", "PartiallyFailed"
 FINAL = (COMPLETED, PARTIAL)
@@ -47,7 +48,9 @@ class VeleroBackup:
                 errors=limited.count(status.get("errors"), "status.errors"),
                 warnings=limited.count(status.get("warnings"), "status.warnings"),
                 included=tuple(limited.sequence(spec.get("includedNamespaces"), "spec", str)),
-                failure=limited.text(status.get("failureReason"), "status.failureReason")[:300],
+                failure=excerpt(
+                    limited.text(status.get("failureReason"), "status.failureReason"), 300
+                ),
             )
         except ValueError as problem:
             raise Tampered(

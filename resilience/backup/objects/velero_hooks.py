@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from resilience.cluster.interface import Object
+from resilience.model.masks import excerpt
 
 _HOOKS = {
     "post.hook.restore.velero.io/command": "command",
@@ -28,4 +29,4 @@ def restore_hooks(obj: Object) -> Iterator[str]:
     for annotation, what in _HOOKS.items():
         if value := annotations.get(annotation):
             where = f"Pod {metadata.get('namespace', '')}/{metadata['name']}"
-            yield f"{where}: restore hook ({what}) not run: {value[:200]}"
+            yield f"{where}: restore hook ({what}) not run: {excerpt(value, 200)}"

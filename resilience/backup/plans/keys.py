@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,8 +15,9 @@ from pathlib import Path
 from resilience.backup.format.errors import BadRequest
 from resilience.backup.format.sign import EXPECTED_KEY, Signer, public_key
 from resilience.backup.plans.lifecycle import Keys
-from resilience.cluster.errors import ClusterError
-from resilience.cluster.interface import SECRETS, Cluster
+from resilience.cluster.access.secret_values import NoSecretValue, secret_values
+from resilience.cluster.interface import Cluster
+from resilience.model.masks import MASKS
 
 KEY_VARIABLE = "RESILIENCE_SIGNING_KEY"
 TRUSTED_VARIABLE = "RESILIENCE_TRUSTED_KEY"
@@ -38,6 +38,7 @@ def signer(
     if text.startswith(SECRET):
         return Signer.from_pem(_secret(text, cluster), text)
     if not named:
+        MASKS.take(KEY_VARIABLE, text)
         return Signer.from_pem(text.encode(), KEY_VARIABLE) if text else None
     return Signer.from_pem(_file(named, "signing key"), named)
 
@@ -74,6 +75,7 @@ def identities(files: Sequence[str], environment: Mapping[str, str] = os.environ
 
     named = list(files)
     if not named and (text := environment.get(IDENTITY_VARIABLE, "")):
+        MASKS.take(IDENTITY_VARIABLE, text)
         return [encrypt.identity(text, IDENTITY_VARIABLE)]
     if not named and (path := environment.get(IDENTITY_FILE_VARIABLE, "")):
         named = [path]
@@ -91,16 +93,10 @@ def _secret(text: str, cluster: Cluster | None) -> bytes:
     if cluster is None:
         raise BadRequest(f"signing key {text}: this command opens no cluster to read it from")
     try:
-        data = cluster.get(SECRETS, name, namespace).get("data") or {}
-    except ClusterError as problem:
+        found = secret_values(cluster, namespace, name)
+        return found.value(key or (found.keys[0] if len(found.keys) == 1 else _DEFAULT_KEY))
+    except NoSecretValue as problem:
         raise BadRequest(f"signing key {text}: {problem}") from problem
-    key = key or (_DEFAULT_KEY if len(data) != 1 else next(iter(data)))
-    if key not in data:
-        raise BadRequest(
-            f"signing key {text}: Secret {namespace}/{name} has no key {key!r}; there are "
-            f"{', '.join(sorted(data)) or 'none'}"
-        )
-    return base64.b64decode(data[key])
 
 
 def from_environment(

@@ -28,6 +28,7 @@ from resilience.backup.format.errors import (
 )
 from resilience.backup.store import Store
 from resilience.backup.store.directory import DirectoryStore
+from resilience.model.masks import MASKS, ending
 
 PASSWORDS = ("RESTIC_PASSWORD_FILE", "RESTIC_PASSWORD_COMMAND", "RESTIC_PASSWORD")
 
@@ -93,6 +94,7 @@ def command(place: Place, arguments: Sequence[str]) -> list[str]:
             "restic is not installed here: install it (Debian: apt-get install restic), or leave "
             "`engine: restic` out of the plan; its data is read by restic alone"
         )
+    MASKS.take("RESTIC_PASSWORD", os.environ.get("RESTIC_PASSWORD", ""))
     if not any(os.environ.get(name) for name in PASSWORDS):
         raise BadRequest(
             "restic's repository has a password: set RESTIC_PASSWORD_FILE (or "
@@ -122,7 +124,7 @@ def run(place: Place, *arguments: str) -> bytes:
 
 def meaning(stderr: bytes, place: Place, *, otherwise: type[BackupError] = Tampered) -> BackupError:
     """The error that restic's last words mean."""
-    words = " ".join(stderr.decode("utf-8", "replace").split())[-300:] or "no message"
+    words = ending(" ".join(stderr.decode("utf-8", "replace").split()), 300) or "no message"
     for pattern, error in _MEANINGS:
         if re.search(pattern, words):
             return error(f"restic in {place.url}: {words}")

@@ -20,6 +20,7 @@ from resilience.backup.format.errors import (
     StoreRefused,
     StoreUnreachable,
 )
+from resilience.model.masks import excerpt
 
 _QUERY = re.compile(r"\?[^\s\"')]*")
 _BY_WORDS: tuple[tuple[str, type[StoreError], str], ...] = (
@@ -67,4 +68,4 @@ def translated(url: str, key: str, problem: Exception) -> StoreError:
 def _words(problem: Exception) -> str:
     """Its first lines, without a query."""
     text = " ".join(str(problem).partition("Debug source:")[0].split())
-    return _QUERY.sub("?...", text)[:400]
+    return excerpt(_QUERY.sub("?...", text), 400)

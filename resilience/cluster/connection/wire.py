@@ -32,6 +32,7 @@ from resilience.cluster.errors import (
 )
 from resilience.cluster.requests.request import Request
 from resilience.kube.clock import ServerClock
+from resilience.model.masks import MASKS
 
 if TYPE_CHECKING:
     from resilience.cluster.connection.websocket import WebSocket
@@ -135,6 +136,8 @@ class Wire:
                 headers["Authorization"] = self.access.authorization()
                 response = ask()
         except (HTTPError, OSError, ValueError) as error:
+            if isinstance(error, ValueError):  # it quotes a header that cannot be sent
+                MASKS.take("kubeconfig", headers.get("Authorization", "").partition(" ")[2])
             raise self.unreachable(str(request), error) from error
         self.clock.heard(str(response.headers.get("Date") or ""), time.monotonic())
         if response.status >= 300:

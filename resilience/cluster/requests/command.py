@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from resilience.cluster.errors import ClusterError
+from resilience.model.masks import excerpt
 
 Sink = Callable[[bytes], object]
 
@@ -24,7 +25,7 @@ class Command:
 
     def __str__(self) -> str:
         """The name for error messages."""
-        return f"EXEC {self.namespace}/{self.pod} {' '.join(self.words)[:80]}"
+        return f"EXEC {self.namespace}/{self.pod} {excerpt(' '.join(self.words), 80)}"
 
 
 @dataclass(frozen=True, slots=True)

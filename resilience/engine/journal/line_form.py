@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from resilience.model.masks import MASKS
 from resilience.model.words import one_line
 
 Line = Mapping[str, Any]
@@ -101,5 +102,5 @@ def checked(line: Any) -> Line:
 
 
 def _shown(value: Any) -> str:
-    text = one_line(repr(value)) if value is not None else "missing"
+    text = MASKS.over(one_line(repr(value))) if value is not None else "missing"
     return text if len(text) <= 40 else f"{text[:37]}..."

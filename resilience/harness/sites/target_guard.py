@@ -26,6 +26,7 @@ from resilience.engine.journal.journal_configmap import JournalMap, is_there
 from resilience.engine.plan.scenario_reach import of_one
 from resilience.harness.sites.site import Shared, Wanted
 from resilience.kube import objects
+from resilience.model.masks import MASKS
 from resilience.model.scenario import Step
 from resilience.model.verb import Phase
 from resilience.verbs.context import Refused
@@ -216,4 +217,4 @@ def _locked(ours: Callable[[], bool], locks: Locks, inner: Middleware) -> Middle
 
 def _agent(text: str) -> str:
     """A header takes printable ASCII."""
-    return text.encode("ascii", "replace").decode().replace("\n", " ")[:200]
+    return MASKS.over(text).encode("ascii", "replace").decode().replace("\n", " ")[:200]

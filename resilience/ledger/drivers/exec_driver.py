@@ -13,6 +13,7 @@ from typing import Any
 from resilience.ledger import values
 from resilience.ledger.drivers.session import Place, Refused, Unclear, Unreadable
 from resilience.ledger.records import Found
+from resilience.model.masks import ending
 
 Run = Callable[[Sequence[str]], tuple[int, str, str]]
 """(command) -> exit code, what it printed, the Pod. Raises Refused where it never began, Unclear
@@ -43,7 +44,7 @@ class ExecSession:
     def put(self, key: str, value: str) -> str:
         code, said, pod = self._run(self._store.put, key=key, value=value)
         if code:
-            raise Unclear(f"exit code {code}: {said.strip()[-100:]}")
+            raise Unclear(f"exit code {code}: {ending(said, 100)}")
         return pod
 
     def get(self, key: str) -> Found:
@@ -71,7 +72,7 @@ class ExecSession:
         except (Refused, Unclear) as error:
             raise Unreadable(str(error)) from error
         if code:
-            raise Unreadable(f"exit code {code}: {said.strip()[-100:]}")
+            raise Unreadable(f"exit code {code}: {ending(said, 100)}")
         return said
 
     def _run(self, command: Sequence[str], key: str = "", value: str = "") -> tuple[int, str, str]:

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from resilience.ledger import values
 from resilience.ledger.drivers.session import Place, Refused, Unclear, Unreadable
 from resilience.ledger.records import Found
+from resilience.model.masks import excerpt
 
 BODY = 64 << 20
 """Bytes of a listing that are read at most; a longer one is no answer."""
@@ -58,7 +59,7 @@ class HttpSession:
         answer = self._send(store.method, store.put, body, key=key, value=value)
         if answer.status not in store.status:
             raise Unclear(f"status {answer.status}")
-        return str(answer.headers.get(store.by_header, ""))[:63]
+        return excerpt(str(answer.headers.get(store.by_header, "")), 63)
 
     def get(self, key: str) -> Found:
         if not self._store.get:
@@ -150,4 +151,4 @@ def _filled(text: str, **names: str) -> str:
 
 
 def _first(error: BaseException) -> str:
-    return str(error).partition("\n")[0][:200]
+    return excerpt(str(error).partition("\n")[0], 200)

@@ -20,6 +20,7 @@ from resilience.ledger.drivers.session import (
     package,
 )
 from resilience.ledger.records import Found
+from resilience.model.masks import excerpt
 
 CERTAIN = ("22", "23", "25", "26", "42", "53")
 """SQLSTATE classes of a statement that was not carried out: its transaction is rolled back."""
@@ -137,4 +138,4 @@ class PostgresSession:
 
 
 def _first(error: BaseException) -> str:
-    return str(error).partition("\n")[0][:200]
+    return excerpt(str(error).partition("\n")[0], 200)

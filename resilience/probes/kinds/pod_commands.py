@@ -19,7 +19,7 @@ from resilience.cluster.errors import (
 from resilience.cluster.interface import PODS, Cluster
 from resilience.cluster.requests import command as exec_command
 from resilience.kube import objects, readiness
-from resilience.model.masks import excerpt, shown
+from resilience.model.masks import ending, excerpt
 from resilience.model.samples import Answer
 from resilience.model.words import many
 from resilience.probes.prober.asker import Never, Reply
@@ -101,7 +101,7 @@ class PodCommands:
 
     def _judged(self, pod: str, code: int, said: str, errors: str) -> Reply:
         what = self._what
-        end = shown((errors or said).strip())[-SHOWN:]
+        end = ending(errors or said, SHOWN)
         if code != what.code:
             text = f"{pod}: exit code {code}, expected {what.code}"
             return Reply(Answer.WRONG, f"{text}: {end}" if end else text, pod)

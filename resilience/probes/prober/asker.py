@@ -196,7 +196,7 @@ class Asker:
             lag = None if sent is None else round((sent - question.intended) * _MICRO)
             took = round((now - question.intended) * _MICRO)
             number = ANSWERS.index(reply.answer.name)
-            self._log.add([question.seq, lag, took, number, 0, reply.by[:63]])
+            self._log.add([question.seq, lag, took, number, 0, excerpt(reply.by, 63)])
             said = (reply.answer.name, excerpt(reply.text, TOLD))
             if reply.text and said not in self.reasons and len(self.reasons) < NOTES:
                 self.reasons.append(said)

@@ -10,7 +10,6 @@ from typing import Any
 
 from resilience.ledger.drivers.session import Credential, Unusable, package
 from resilience.ledger.opening import secret
-from resilience.model.masks import MASKS
 from resilience.model.step_reach import Reach
 from resilience.model.verb import Complaint, Right
 from resilience.probes.complaints import of_source, of_timeout
@@ -50,23 +49,15 @@ def password(credential: Credential, context: Any, namespace: str) -> str:
         found = secret(credential, context.cluster, namespace)
     except Unusable as error:
         raise NotMet(str(error), final=True, unknown=True) from error
-    MASKS.take(credential.env or named(namespace, credential.secret, credential.key), found)
     return found
 
 
-def named(namespace: str, name: str, key: str) -> str:
-    """What a value in a Secret is called among masked ones, as a variable would be: where a record
-    refers to it, no variable has that name, and the record is refused."""
-    return re.sub(r"\W", "_", f"secret_{namespace}_{name}_{key}")
-
-
 def token(credential: Credential, context: Any, namespace: str) -> str:
-    """A bearer token, fit for a header (RFC 6750: visible ASCII), and masked from here on."""
+    """A bearer token, fit for a header (RFC 6750: visible ASCII)."""
     try:
         found = secret(credential, context.cluster, namespace).strip()
     except Unusable as error:
         raise NotMet(f"the token: {error}", final=True, unknown=True) from error
-    MASKS.take(credential.env or named(namespace, credential.secret, credential.key), found)
     if not re.fullmatch(r"[!-~]+", found):
         raise NotMet("the token is empty or cannot be sent in a header; expected visible ASCII "
                      "without spaces", final=True, unknown=True)  # fmt: skip

@@ -47,7 +47,7 @@ def test_file_environment_and_secret_give_the_same_signer(tmp_path: Path) -> Non
     [
         ("secret:shop", "expected secret:NAMESPACE/NAME"),
         ("secret:shop/absent", "not found"),
-        ("secret:shop/signing", "has no key 'signing-key'; there are a, b"),
+        ("secret:shop/signing", "has no key 'signing-key'; it has: a, b"),
         ("/nowhere/key.pem", "No such file"),
         ("secret:shop/signing/a", "secret:shop/signing/a"),
     ],

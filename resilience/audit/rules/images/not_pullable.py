@@ -8,6 +8,7 @@ from resilience.audit.base.inventory import Inventory
 from resilience.audit.base.rule import Hit, Level, Rule
 from resilience.audit.base.workloads import listed, mapping
 from resilience.kube import objects
+from resilience.model.masks import excerpt
 
 WAITING = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
 
@@ -28,7 +29,7 @@ def find(inventory: Inventory) -> Iterator[Hit]:
         if event.get("reason") == "Failed" and "pull image" in text and key not in told:
             told.add(key)
             pod = inventory.get("Pod", key[1], key[0]) or event
-            yield Hit(pod, text.splitlines()[0][:200])
+            yield Hit(pod, excerpt(text.splitlines()[0], 200))
 
 
 RULE = Rule(

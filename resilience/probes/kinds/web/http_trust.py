@@ -6,19 +6,18 @@ Secret of its own, and is masked wherever text is shown. It is in no scenario, j
 
 from __future__ import annotations
 
-import base64
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from resilience.cluster.access.secret_values import NoSecretValue, secret_values
 from resilience.cluster.errors import ClusterError
-from resilience.cluster.interface import CONFIGMAPS, SECRETS, Resource
-from resilience.model.masks import MASKS
+from resilience.cluster.interface import CONFIGMAPS
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Right, parameter
 from resilience.probes.complaints import of_source
-from resilience.probes.prober.server import named, token
+from resilience.probes.prober.server import token
 from resilience.verbs.context import NotMet
 
 if TYPE_CHECKING:
@@ -103,42 +102,48 @@ def given(http: Http, context: Any, namespace: str) -> Mapping[str, Any]:
 
 def _trusted(authorities: Authorities, context: Any, namespace: str) -> str:
     """Their PEM text. What OpenSSL cannot read is no fault of the server, and so reported here."""
-    held, key = bool(authorities.secret), authorities.key
-    name = authorities.secret or authorities.configmap
-    resource = SECRETS if held else CONFIGMAPS
-    data = _data(resource, name, [key], context, namespace)
-    text = base64.b64decode(data[key]).decode("ascii", "replace") if held else str(data[key])
+    key = authorities.key
+    if authorities.secret:
+        where = f"Secret {namespace}/{authorities.secret}"
+        (text,) = _in_secret(authorities.secret, [key], context, namespace, public=[key])
+    else:
+        where = f"ConfigMap {namespace}/{authorities.configmap}"
+        text = _in_map(authorities.configmap, key, context, namespace)
     try:
         ssl.create_default_context(cadata=text)
     except (ssl.SSLError, ValueError) as error:
-        raise NotMet(f"{_KINDS[resource]} {namespace}/{name}, key {key!r}, holds no certificates "
-                     f"as PEM: {error}", final=True, unknown=True) from error  # fmt: skip
+        raise NotMet(f"{where}, key {key!r}, holds no certificates as PEM: {error}",
+                     final=True, unknown=True) from error  # fmt: skip
     return text
 
 
-_KINDS = {SECRETS: "Secret", CONFIGMAPS: "ConfigMap"}
-
-
-def _data(
-    resource: Resource, name: str, keys: Sequence[str], context: Any, namespace: str
-) -> Mapping[str, Any]:
-    """What the object holds; NotMet, but not for good, if it or one of the keys is missing: some
-    are written by a controller. That says nothing about the service."""
-    kind = _KINDS[resource]
+def _in_map(name: str, key: str, context: Any, namespace: str) -> str:
+    """The value; NotMet as for a Secret."""
+    where = f"ConfigMap {namespace}/{name}"
     try:
-        data: Mapping[str, Any] = context.cluster.get(resource, name, namespace).get("data") or {}
+        data: Mapping[str, Any] = context.cluster.get(CONFIGMAPS, name, namespace).get("data") or {}
     except ClusterError as error:
-        raise NotMet(f"{kind} {namespace}/{name}: {error}", unknown=True) from error
-    if missing := [key for key in keys if key not in data]:
+        raise NotMet(f"{where}: {error}", unknown=True) from error
+    if key not in data:
         known = ", ".join(sorted(data)) or "nothing"
-        text = f"{kind} {namespace}/{name} has no {missing[0]}; it has: {known}"
-        raise NotMet(text, unknown=True)
-    return data
+        raise NotMet(f"{where} has no key {key!r}; it has: {known}", unknown=True)
+    return str(data[key])
+
+
+def _in_secret(
+    name: str, keys: Sequence[str], context: Any, namespace: str, public: Sequence[str]
+) -> list[str]:
+    """The values; NotMet, but not for good, if it or one of the keys is missing: some are written
+    by a controller. That says nothing about the service."""
+    try:
+        found = secret_values(context.cluster, namespace, name)
+        values = [found.value(key, public=key in public) for key in keys]
+    except NoSecretValue as error:
+        raise NotMet(str(error), unknown=True) from error
+    return [value.decode("ascii", "replace") for value in values]
 
 
 def _pair(name: str, context: Any, namespace: str) -> str:
     """Certificate and key as one PEM text."""
-    data = _data(SECRETS, name, TLS, context, namespace)
-    certificate, key = (base64.b64decode(data[each]).decode("ascii", "replace") for each in TLS)
-    MASKS.take(named(namespace, name, TLS[1]), key)
+    certificate, key = _in_secret(name, TLS, context, namespace, public=[TLS[0]])
     return f"{certificate.strip()}\n{key.strip()}\n"

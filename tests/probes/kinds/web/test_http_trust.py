@@ -146,7 +146,7 @@ def test_a_client_certificate_comes_from_a_secret(tmp_path: Path) -> None:
         assert "status 200" in asked(server, cluster, client_certificate=mine, **given)
         assert "answered" not in failing(server, cluster, **given)
         for name, says in (
-            ("half", "Secret shop/half has no tls.key; it has: tls.crt"),
+            ("half", "Secret shop/half has no key 'tls.key'; it has: tls.crt"),
             ("absent", "Secret shop/absent: secrets absent not found"),
             ("broken", "the client certificate cannot be used"),
         ):
@@ -164,9 +164,9 @@ def test_authorities_to_trust_come_from_a_configmap_or_a_secret(tmp_path: Path) 
             assert "status 200" in asked(server, cluster, scheme="https", ca_from=each)
         for other, says in (
             (None, "TLS failed"),
-            (Authorities(secret="none"), "Secret shop/none has no ca.crt; it has: nothing"),
+            (Authorities(secret="none"), "Secret shop/none has no key 'ca.crt'; it has: nothing"),
             (Authorities(configmap="gone"), "ConfigMap shop/gone: gone not found"),
-            (Authorities(configmap="empty"), "ConfigMap shop/empty has no ca.crt"),
+            (Authorities(configmap="empty"), "ConfigMap shop/empty has no key 'ca.crt'"),
             (Authorities(secret="bad"), "Secret shop/bad, key 'ca.crt', holds no certificates"),
         ):
             assert says in failing(server, cluster, scheme="https", ca_from=other)
