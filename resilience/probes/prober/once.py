@@ -16,6 +16,9 @@ from resilience.verbs.context import NotMet
 STARTING = 5.0
 """Seconds that an agent may take to start and end, beyond the request's own timeout."""
 
+STARTING_IN_POD = 60.0
+"""The same of one in a Pod, whose node may have to pull its image."""
+
 
 class Asking(Looking, Protocol):
     """What asking needs of a context."""
@@ -32,17 +35,19 @@ def ask_once(
     doubt: Callable[[], str] = lambda: "",
 ) -> str:
     """One sentence about a good answer; else NotMet with the answer that came instead and the text
-    of `doubt`."""
+    of `doubt`. A request that never left says nothing about the target: that is unknown."""
     log = SampleLog()
     agent = launch({**configuration, "rate": 1, "limit": 1}, log, lambda: None)
-    agent.wait(configuration["timeout"] + STARTING)
+    agent.wait(configuration["timeout"] + (STARTING_IN_POD if agent.where else STARTING))
     agent.stop()
     if not len(log):
-        raise NotMet(f"{target}: {agent.trouble or 'no answer was recorded'}")
+        why = agent.trouble or agent.waiting or "no answer was recorded"
+        raise NotMet(f"{target}: {why}", unknown=True)
     sample = log[0]
     if sample.answer is Answer.GOOD:
         status = f" with status {sample.status}" if sample.status else ""
         return f"{target} answered{status} after {span(sample.latency)}"
     reasons = [text for _, text in agent.reasons] or [agent.trouble] * bool(agent.trouble)
     said = ": ".join([f"{target}: {sample.answer.value}", *reasons[:1]])
-    raise NotMet("; ".join(filter(None, (said, doubt()))))
+    unsent = sample.answer is Answer.UNSENT
+    raise NotMet("; ".join(filter(None, (said, doubt()))), unknown=unsent)
