@@ -99,6 +99,13 @@ class Masks:
             return {name: value for name, value in self._masked()
                     if len(value) >= LEAST and value == self._values[name][-1]}  # fmt: skip
 
+    def held_in(self, text: str) -> Sequence[str]:
+        """The masked values that `text` holds in any form, for a process elsewhere that gets it."""
+        with self._lock:
+            found = {value for _, value in self._masked()
+                     if any(form in text for form in _forms(value))}  # fmt: skip
+        return sorted(found)
+
     def _masked(self) -> Iterator[tuple[str, str]]:
         for name, values in self._values.items():
             for value in values:

@@ -47,6 +47,24 @@ KINDS: Mapping[str, Kind] = {
 }
 
 
+class Signalled:
+    """An Event for signal handlers. `Event.set` takes a lock that the interrupted thread itself may
+    hold at that moment, and would wait for ever."""
+
+    def __init__(self) -> None:
+        self._came = False
+
+    def came(self, *_: object) -> None:
+        """The handler."""
+        self._came = True
+
+    def wait(self, seconds: float) -> bool:
+        """Whether a signal has come, at the latest after so many seconds."""
+        if not self._came:
+            time.sleep(seconds)
+        return self._came
+
+
 class Lines:
     """A log that is written line by line; rows come from several threads."""
 
@@ -96,14 +114,15 @@ def main(given: Mapping[str, Any]) -> None:
         package(kind.library, given["extra"])
     except Unusable:
         raise Lacking(f"there is no package {kind.library}") from None
-    MASKS.take("password", given.get("password") or "")
-    over = Event()
+    for number, value in enumerate((given.get("password") or "", *given.get("masked", ()))):
+        MASKS.take(f"secret {number}", value)
+    over = Signalled()
     for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, lambda *_: over.set())
+        signal.signal(each, over.came)
     ask(kind.opened, given, over, sys.stdout)
 
 
-def ask(opened: Opened, given: Mapping[str, Any], over: Event, out: Any) -> None:
+def ask(opened: Opened, given: Mapping[str, Any], over: Event | Signalled, out: Any) -> None:
     """The same, with what is to be opened, what ends it, and where it writes."""
 
     def write(text: str) -> None:

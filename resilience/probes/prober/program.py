@@ -3,12 +3,14 @@ image with this package and the library of its kind."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from resilience import __version__
+from resilience.model.masks import MASKS
 
 MOUNTED = "/probe"
 """Where the Pod finds its files."""
@@ -39,9 +41,12 @@ class Program:
         return {name: (folder / name).read_text("utf-8") for name in self.files}
 
     def told(self, configuration: Mapping[str, Any], image: str) -> dict[str, Any]:
-        """The configuration as this program reads it."""
-        more = {"image": image, "version": __version__} if self.packaged else {}
-        return {**configuration, **more}
+        """The configuration as this program reads it; `masked` are the secrets in it, which must
+        not get into the Pod's log."""
+        if not self.packaged:
+            return dict(configuration)
+        secret = MASKS.held_in(json.dumps(configuration))
+        return {**configuration, "image": image, "version": __version__, "masked": secret}
 
 
 AGENT = Program(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -15,10 +16,11 @@ from typing import Any
 import pytest
 
 from resilience import __version__
+from resilience.model.masks import MASKS
 from resilience.model.samples import Answer
 from resilience.model.verb import Verb
 from resilience.probes.inside import asking_pod, told_lines
-from resilience.probes.inside.told_lines import KINDS
+from resilience.probes.inside.told_lines import KINDS, Kind
 from resilience.probes.prober import server
 from resilience.probes.prober.asker import Ask, Never, Reply, Tell
 from resilience.probes.prober.news import News, Part
@@ -92,6 +94,64 @@ def test_every_kind_that_asks_in_a_pod_is_known_inside() -> None:
         assert verb.helpers is server.helpers
         assert verb.undo is not None
         assert callable(kind.opened)
+
+
+EACH_MOMENT = """
+import signal, sys
+from resilience.model.samples import Answer
+from resilience.probes.inside import told_lines
+from resilience.probes.prober.asker import Reply
+
+told_lines.FLUSH = 0.001
+told_lines.KINDS = {"x": told_lines.Kind("json", lambda given, tell: lambda: Reply(Answer.GOOD))}
+left = 0
+
+def strike(frame, event, arg):
+    global left
+    if left is None and event == "call" and frame.f_code.co_name == "wait":
+        left = moment
+    elif left:
+        left -= 1
+        if not left:
+            signal.raise_signal(signal.SIGTERM)
+
+for moment in range(1, 80):
+    left = None
+    sys.setprofile(strike)
+    told_lines.main({"kind": "x", "extra": "x", "rate": 100, "timeout": 1.0, "limit": 1000})
+    sys.setprofile(None)
+    print("stopped")
+"""
+
+
+def test_a_signal_stops_it_at_whatever_moment_it_comes() -> None:
+    """It comes at each call and return of the main thread in turn, from its first wait on."""
+    done = subprocess.run([sys.executable, "-c", EACH_MOMENT], capture_output=True, text=True,
+                          timeout=60)  # fmt: skip
+    assert done.stdout.splitlines().count("stopped") == 79, done.stderr
+
+
+def test_what_is_secret_in_its_configuration_is_masked_in_its_lines(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Others may read the log of the Pod; a server may repeat what it was sent."""
+
+    def opened(given: Mapping[str, Any], _: Tell) -> Ask:
+        return lambda: Reply(Answer.WRONG, f"denied: {given['headers']} {given['password']}")
+
+    MASKS.take("API_TOKEN", "t0p-secret-header")
+    MASKS.take("OTHER", "of-another-scenario")
+    given = {**GIVEN, "limit": 1, "headers": "t0p-secret-header", "password": "pass-of-db"}
+    told = ASKER.told(given, "own:1")
+    assert told["masked"] == ["t0p-secret-header"]
+    MASKS.clear()  # the Pod begins with none
+    monkeypatch.setattr(told_lines, "KINDS", {"redis": Kind("json", opened)})
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    told_lines.main(told)
+    MASKS.clear()
+    out = capsys.readouterr().out
+    assert "denied: *** ***" in out
+    assert "secret" not in out
 
 
 def script(tmp_path: Path, **given: Any) -> list[str]:
