@@ -1,7 +1,8 @@
 """Waits until what a restore brought back is ready, and says what is not and why.
 
 Only workloads and Pods of the restore count: others in the namespace are not its business. A Job
-counts as long as it runs.
+counts as long as it runs. What cannot be read is not ready, and is read again: the restore itself
+has happened, and its report must not be lost over it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 
 from resilience.backup.format.backup_clock import Clock
 from resilience.backup.restore.outcome import Outcome, RestoreReport
-from resilience.cluster.errors import NotFound
+from resilience.cluster.errors import ClusterError, Forbidden, NotFound
 from resilience.cluster.interface import PODS, Cluster, Object, Resource
 from resilience.cluster.survey import WORKLOADS, survey, top_of
 from resilience.kube import objects, pod_state, readiness
@@ -45,7 +46,7 @@ def wait_ready(report: RestoreReport, cluster: Cluster, *, clock: Clock, within:
     began, most = clock.monotonic(), 0
     with track("wait until ready", total=len(wanted), unit="workload") as done:
         while True:
-            found = _looked(wanted, cluster, clock.monotonic() - began)
+            found = _seen(wanted, cluster, clock.monotonic() - began)
             ready = max(found.wanted - len(found.missing), 0)
             done(max(ready - most, 0))
             most = max(most, ready)
@@ -58,6 +59,16 @@ def _wanted(report: RestoreReport) -> Iterator[Name]:
     for item in report.items:
         if item.outcome in _THERE and item.kind in _KINDS:
             yield _KINDS[item.kind], item.namespace, item.name
+
+
+def _seen(wanted: Collection[Name], cluster: Cluster, seconds: float) -> Waited:
+    try:
+        return _looked(wanted, cluster, seconds)
+    except ClusterError as error:
+        unread = tuple(f"{kind} {namespace}/{name}: whether it is ready cannot be read: {error}"
+                       for kind, namespace, name in sorted(wanted))  # fmt: skip
+        return Waited(wanted=len(wanted), missing=unread, seconds=seconds,
+                      final=isinstance(error, Forbidden))  # fmt: skip
 
 
 def _looked(wanted: Collection[Name], cluster: Cluster, seconds: float) -> Waited:

@@ -9,6 +9,7 @@ import pytest
 
 from resilience.backup.restore.outcome import Item, Outcome, RestoreReport
 from resilience.backup.restore.waiting import Waited, wait_ready
+from resilience.cluster.errors import ClusterError, Forbidden, Unreachable
 from resilience.cluster.interface import DEPLOYMENTS, PODS, Object
 from resilience.model.progress import Task, listening
 from tests.backup.fakes import FakeClock, FakeCluster
@@ -112,6 +113,40 @@ def test_what_can_never_be_ready_is_not_waited_for() -> None:
 
 def test_what_is_deleted_meanwhile_is_told() -> None:
     assert waited(cluster(), WEB).missing == ("Deployment shop/web: it was deleted",)
+
+
+class Failing(FakeCluster):
+    """Reading fails so often, then succeeds."""
+
+    def __init__(self, error: ClusterError, times: int) -> None:
+        super().__init__()
+        self.error, self.times = error, times
+
+    def list(self, *given: Any, **named: Any) -> Any:
+        if self.times:
+            self.times -= 1
+            raise self.error
+        return super().list(*given, **named)
+
+
+def test_an_api_server_that_is_away_for_a_while_does_not_lose_the_report() -> None:
+    away = Failing(Unreachable("connection refused"), times=3)
+    away.put(DEPLOYMENTS, deployment("web", ready=1))
+    away.put(PODS, pod("web-1", ready=True, owner="web"))
+    done = waited(away, WEB)
+    assert (done.missing, done.seconds) == ((), 1.5)
+
+
+@pytest.mark.parametrize(
+    ("error", "seconds"), [(Unreachable("refused"), 30), (Forbidden(403, "daemonsets"), 0)]
+)
+def test_what_cannot_be_read_is_told_and_nobody_waits_for_a_permission(
+    error: ClusterError, seconds: float
+) -> None:
+    done = waited(Failing(error, times=1000), WEB)
+    (line,) = done.missing
+    assert line == f"Deployment shop/web: whether it is ready cannot be read: {error}"
+    assert done.seconds == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize("outcome", [Outcome.LEFT, Outcome.FAILED, Outcome.WOULD_CREATE])

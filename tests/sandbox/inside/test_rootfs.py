@@ -36,7 +36,7 @@ def run_inside(program: str, tmp_path: Path, *, read_only: bool = False) -> str:
         [sys.executable, "-c", PREPARE + program, root, "ro" if read_only else "rw", data, image],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stderr
