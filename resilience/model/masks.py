@@ -99,12 +99,14 @@ class Masks:
             return {name: value for name, value in self._masked()
                     if len(value) >= LEAST and value == self._values[name][-1]}  # fmt: skip
 
-    def held_in(self, text: str) -> Sequence[str]:
-        """The masked values that `text` holds in any form, for a process elsewhere that gets it."""
+    def held_in(self, text: str, *, forms: bool = False) -> Sequence[str]:
+        """The masked values that `text` holds in any form, for a process elsewhere that gets it;
+        or all forms of these, the longest first."""
         with self._lock:
             found = {value for _, value in self._masked()
                      if any(form in text for form in _forms(value))}  # fmt: skip
-        return sorted(found)
+        wanted = {form for value in found for form in _forms(value)} if forms else found
+        return sorted(wanted, key=lambda each: (-len(each), each))
 
     def _masked(self) -> Iterator[tuple[str, str]]:
         for name, values in self._values.items():

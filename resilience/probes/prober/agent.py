@@ -15,7 +15,8 @@ Configuration, one line of JSON (defaults in `Plan`): kind ("http" | "tcp" | "dn
 rate, timeout, keepalive, method, path, headers, body, status ([[low, high], ...]), contains,
 matches, tls, ca (a file), authorities (their PEM), server_name, by_header, by_body,
 json ([[steps, text], ...]), valid_for (seconds of the certificate), client (PEM of both), inflight,
-send, expect, limit (stop after so many), turns (how many agents there are, which take turns).
+send, expect, limit (stop after so many), turns (how many agents there are, which take turns),
+masked (texts that may not be written, the longest first: others may read a Pod's log).
 
 It writes lines of JSON: first `{"version", "start", "wall", "interval", "answers"}`; then
 `{"samples": [[seq, lag, took, answer, status, by], ...], "at"}` at least every 0.1 s, where times
@@ -73,7 +74,7 @@ NICE = -10
 REAL_TIME_RATE = 1000  # requests a second, a fifth of one processor
 LINGER = 0.25  # the server closes first, so that TIME_WAIT does not eat our ports
 BY_LIMIT = 63  # a Pod's hostname is no longer
-SEEN = 4096  # bytes of a wrong body that are handed on: who reads them masks, then cuts
+SEEN = 4096  # characters of a wrong body that are handed on: who reads them masks, then cuts
 NOTES = 20  # different reasons that are worth telling
 
 # What the kernel says of a connection, by errno. What is our own shortage was never sent.
@@ -388,6 +389,7 @@ class Writer:
         self._left = bytearray()
         self.rows: list[Any] = []
         self._noted: set[tuple[int, str]] = set()
+        self.masked: list[str] = []
         os.set_blocking(fd, False)
         self.start = 0.0
 
@@ -402,10 +404,19 @@ class Writer:
             pass
 
     def note(self, answer: int, text: str) -> None:
-        """Say once why an answer was not good."""
+        """Say once why an answer was not good: at most SEEN characters, and no secret."""
         if (answer, text) not in self._noted and len(self._noted) < NOTES:
             self._noted.add((answer, text))
-            self.line({"note": [answer, text]})
+            self.line({"note": [answer, self._shown(text)]})
+
+    def _shown(self, text: str) -> str:
+        longest = max(map(len, self.masked), default=0)
+        near = text[: SEEN + longest]
+        for each in self.masked:
+            near = near.replace(each, "***")
+        # A secret that the end of `near` cuts is no match, and begins in its last characters.
+        cut = len(text) > SEEN + longest
+        return near[: len(near) - longest if cut else None][:SEEN]
 
     def flush(self) -> None:
         """Queue what has been measured since the last time."""
@@ -682,7 +693,8 @@ class Prober:
                 return GOOD
             self.writer.note(BODY, wrong)
             return BODY
-        self.writer.note(BODY, bytes(response.body[:SEEN]).decode("utf-8", "replace"))
+        # Four bytes a character at most, and as much again for a secret that begins within SEEN.
+        self.writer.note(BODY, bytes(response.body[: 8 * SEEN]).decode("utf-8", "replace"))
         return BODY
 
     def _end(self, exchange: Exchange, answer: int) -> None:
@@ -823,7 +835,9 @@ def _configuration(arguments: list[str]) -> tuple[dict[str, Any], int | None]:
 def main() -> None:
     """Probe until stopped."""
     given, lifeline = _configuration(sys.argv)
-    prober = Prober(Plan(given), Writer(1), lifeline)
+    writer = Writer(1)
+    writer.masked = given.get("masked", [])
+    prober = Prober(Plan(given), writer, lifeline)
     signal.signal(signal.SIGTERM, prober.stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started us
     signal.set_wakeup_fd(prober.wake_write, warn_on_full_buffer=False)

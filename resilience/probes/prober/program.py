@@ -43,9 +43,11 @@ class Program:
     def told(self, configuration: Mapping[str, Any], image: str) -> dict[str, Any]:
         """The configuration as this program reads it; `masked` are the secrets in it, which must
         not get into the Pod's log."""
+        written = json.dumps(configuration)
         if not self.packaged:
-            return dict(configuration)
-        secret = MASKS.held_in(json.dumps(configuration))
+            forms = MASKS.held_in(written, forms=True)
+            return {**configuration, **({"masked": forms} if forms else {})}
+        secret = MASKS.held_in(written)
         return {**configuration, "image": image, "version": __version__, "masked": secret}
 
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import ast
+import json
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from resilience.model.masks import MASKS
 from resilience.probes.prober.process import AGENT
+from resilience.probes.prober.program import AGENT as PROGRAM
+from tests.probes.server import Server, answer
 
 TREE = ast.parse(AGENT.read_text(encoding="utf-8"))
 
@@ -50,3 +56,32 @@ def test_without_a_configuration_it_says_what_is_missing() -> None:
         timeout=30, check=False,
     )  # fmt: skip
     assert (said.returncode, said.stderr) == (1, "no configuration on stdin\n")
+
+
+@pytest.mark.parametrize("before", [0, 4096 - 20, 4096 - 1, 4096, 4096 + 20, 8 * 4096 - 20])
+def test_a_pods_log_holds_no_secret_that_the_server_repeats(before: int, tmp_path: Path) -> None:
+    """Also none that begins where the text is cut."""
+    MASKS.clear()
+    MASKS.take("API_TOKEN", "t0p-secret" * 3)
+    headers = {"Authorization": "Bearer " + "t0p-secret" * 3}
+    body = b"x" * before + b"t0p-secret" * 3 + b"y" * 5000
+    with Server(answer(200, body)) as server:
+        given = {"host": "127.0.0.1", "port": server.port, "rate": 50, "limit": 1, "timeout": 20.0,
+                 "headers": headers, "contains": "never"}  # fmt: skip
+        told = PROGRAM.told(given, "python:3")
+        MASKS.clear()
+        (tmp_path / "probe.json").write_text(json.dumps(told))
+        said = subprocess.run(
+            [sys.executable, "-I", "-S", str(AGENT), str(tmp_path / "probe.json")],
+            capture_output=True, text=True, timeout=60, check=True, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    (note,) = (json.loads(line)["note"] for line in said.stdout.splitlines() if "note" in line)
+    assert "t0p" not in said.stdout
+    assert set(note[1]) <= set("x*y")
+    assert note[1].startswith("x" if before else "***y")
+    assert len(note[1]) <= 4096
+
+
+def test_without_secrets_nothing_is_masked() -> None:
+    MASKS.clear()
+    assert PROGRAM.told({"kind": "http"}, "python:3") == {"kind": "http"}
